@@ -1,0 +1,44 @@
+# Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock clean
+
+# An environment that happens to be active must not reach into this one.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
+
+VENV := .venv/bin
+WORKERS ?= 2
+PYTEST_ARGS ?=
+UV_COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.12 \
+  --generate-hashes --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links $(LOCK_ARGS)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make or refresh .venv from the lock
+	@sh tools/setup.sh
+
+demo: setup ## Run the quickstart study and report on it
+	@$(VENV)/matsweep explore experiment=quickstart
+	@$(VENV)/matsweep report
+
+test: setup ## Run the tests (WORKERS=2, PYTEST_ARGS="tests/store -x")
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+check: setup ## Lint, check formatting, types, layers and the hooks' configuration
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/pre-commit validate-config .pre-commit-config.yaml
+
+bench: setup ## Run the benchmarks, serially
+	@$(VENV)/python -m pytest benchmarks/ --benchmark-only $(PYTEST_ARGS)
+
+lock: setup ## Write constraints/ again from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
+	$(UV_COMPILE) pyproject.toml --extra dev --output-file constraints/dev.txt
+	$(UV_COMPILE) --group build --constraints constraints/dev.txt --output-file constraints/build.txt
+
+clean: ## Remove .venv, caches and builds; results stay
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	  .hypothesis .benchmarks build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""matsweep: which memristor should this network be built from?
+
+The public interface: `explore` runs a sweep, `open_results` opens what it stored as an xarray
+Dataset (with the accessor ``ds.matsweep``), `load_material` gives one material family.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matsweep.results import open_results
+    from matsweep.sweep.config import load_material
+    from matsweep.sweep.study import explore
+
+try:
+    __version__ = version("matsweep")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "0"
+
+_HOMES = {
+    "explore": "matsweep.sweep.study",
+    "load_material": "matsweep.sweep.config",
+    "open_results": "matsweep.results",
+}
+
+__all__ = ["explore", "load_material", "open_results"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: a worker needs neither Hydra nor zarr."""
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'matsweep' has no attribute {name!r}")

@@ -1,0 +1,146 @@
+"""What a results Dataset tells about itself in its attributes, coordinates and status."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.checks import UserError, near
+
+_STATES = ("pending", "done", "failed")
+_NO_PARAMETER = ("candidate", "candidate_id", "material", "rank", "time", "realisation")
+
+
+def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
+    """Return the swept parameters in order, each with its values (None: no value list).
+
+    The attribute may be a mapping, a list of pairs, or a list of ``{"name":, "values":}``.
+    """
+    stored = _json(ds, "axes")
+    if not stored:
+        return {}
+    if isinstance(stored, Mapping):
+        return {str(name): values for name, values in stored.items()}
+    result: dict[str, list[Any] | None] = {}
+    for axis in stored:
+        if isinstance(axis, Mapping):
+            result[str(axis["name"])] = axis.get("values")
+        elif isinstance(axis, str):
+            result[axis] = None
+        else:
+            result[str(axis[0])] = axis[1]
+    return result
+
+
+def sources(ds: xr.Dataset) -> dict[str, Any]:
+    """Return the stored sources: ``{"materials": {...}, "references": {...}}``."""
+    stored = _json(ds, "sources") or {}
+    return {name: stored.get(name) or {} for name in ("materials", "references")}
+
+
+def material_label(ds: xr.Dataset, material: str) -> str:
+    """Return the readable name of a material, or its name in the config."""
+    return str(sources(ds)["materials"].get(material, {}).get("label") or material)
+
+
+def float_accuracy(ds: xr.Dataset) -> float | None:
+    """Return the accuracy of the network in floating point, fraction, if it is stored."""
+    value = ds.attrs.get("float_accuracy")
+    return None if value is None or not math.isfinite(float(value)) else float(value)
+
+
+def parameters(ds: xr.Dataset) -> list[str]:
+    """Return the swept parameters, without the material, that are coordinates."""
+    names = list(axes(ds)) or [str(name) for name in ds.coords if name not in _NO_PARAMETER]
+    return [
+        name
+        for name in names
+        if name in ds.coords and name != "material" and ds[name].dims == ("candidate",)
+    ]
+
+
+def short_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Map each dotted name to its shortest ending that no other and no `taken` name has.
+
+    Examples
+    --------
+    >>> short_names(["device.noise.scale", "tile.scale", "tile.rows"])
+    {'device.noise.scale': 'noise.scale', 'tile.scale': 'tile.scale', 'tile.rows': 'rows'}
+    """
+    everything = list(names)
+    reserved = set(taken)
+    return {name: _shortest(name, everything, reserved) for name in everything}
+
+
+def _shortest(name: str, names: list[str], taken: set[str]) -> str:
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        ending = ".".join(parts[-count:])
+        shared = sum(other == ending or other.endswith("." + ending) for other in names)
+        if shared == 1 and ending not in taken:
+            return ending
+    return name
+
+
+def resolve(ds: xr.Dataset, name: str) -> str:
+    """Return the variable or coordinate along candidate that `name`, or its ending, means.
+
+    Raises
+    ------
+    UserError
+        If nothing, or more than one thing, has this name.
+    """
+    known = [str(key) for key, value in ds.variables.items() if "candidate" in value.dims]
+    if name in known:
+        return name
+    found = [key for key in known if key.endswith("." + name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{name!r} may mean {' or '.join(found)}: write the longer name")
+    endings = [key.rsplit(".", 1)[-1] for key in known]
+    close = near(name, [*known, *endings]) or f"; known are {', '.join(sorted(known))}"
+    raise UserError(f"the results hold no metric or parameter {name!r}{close}")
+
+
+def states(ds: xr.Dataset) -> NDArray[np.str_]:
+    """Return "pending", "done" or "failed" per candidate (by the CF flags of `status`)."""
+    count = ds.sizes.get("candidate", 0)
+    if "status" not in ds:
+        return np.full(count, "done")
+    status = ds["status"]
+    values = np.asarray(status.attrs.get("flag_values", (0, 1, 2))).ravel()
+    meanings = str(status.attrs.get("flag_meanings", " ".join(_STATES))).split()
+    result = np.full(status.shape, "pending", dtype="<U16")
+    for value, meaning in zip(values, meanings, strict=False):
+        result[np.asarray(status.values) == value] = meaning
+    return result
+
+
+def numbered(ds: xr.Dataset) -> xr.Dataset:
+    """Return `ds` with the number of each candidate as the coordinate `candidate`.
+
+    Raises
+    ------
+    UserError
+        If `ds` has no dimension `candidate`.
+    """
+    if "candidate" not in ds.dims:
+        raise UserError(
+            "the Dataset has no dimension 'candidate': use the accessor on the opened results "
+            "(before .grid())"
+        )
+    if "candidate" in ds.coords:
+        return ds
+    return ds.assign_coords(candidate=np.arange(ds.sizes["candidate"]))
+
+
+def _json(ds: xr.Dataset, name: str) -> Any:
+    stored = ds.attrs.get(name)
+    return json.loads(stored) if isinstance(stored, str) and stored.strip() else stored

@@ -1,0 +1,91 @@
+"""Which metrics count, and which direction is good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import xarray as xr
+
+from matsweep.analysis.attributes import resolve, states
+from matsweep.analysis.pareto import Mask, pareto_mask
+from matsweep.checks import UserError, one_of
+
+MAIN = ("accuracy", "energy", "latency", "area")
+
+type Objectives = str | Iterable[str] | Mapping[str, str]
+
+
+def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dict[str, str]:
+    """Return the objectives, each with its good direction.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Scalars along `candidate`.
+    objectives : str, names, or mapping of names to "higher" or "lower", optional
+        Names take the direction from the attribute `better`. Default: those of accuracy,
+        energy, latency and area that are known for at least one done candidate.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, no number, or has no good direction.
+    """
+    if objectives is None:
+        return {name: str(summary[name].attrs["better"]) for name in MAIN if _known(summary, name)}
+    if isinstance(objectives, str):
+        objectives = [objectives]
+    given = objectives if isinstance(objectives, Mapping) else dict.fromkeys(objectives)
+    result = {}
+    for asked, direction in given.items():
+        name = resolve(summary, asked)
+        better = direction if direction is not None else summary[name].attrs.get("better")
+        if better is None:
+            raise UserError(
+                f"{name} is no objective (it has no good direction): "
+                f"give one, {{{name!r}: 'higher'}} or 'lower'"
+            )
+        if summary[name].dtype.kind not in "fiub":
+            raise UserError(f"{name} holds text: only numbers can be compared")
+        result[name] = one_of(f"better of {name}", better, ("higher", "lower"))
+    if not result:
+        raise UserError("objectives must name at least one metric")
+    return result
+
+
+def front(summary: xr.Dataset, objectives: Objectives | None = None) -> Mask:
+    """Mark the done candidates that no other done candidate beats."""
+    chosen = directions(summary, objectives)
+    done = states(summary) == "done"
+    mask = np.zeros(done.shape, dtype=bool)
+    if chosen and done.any():
+        table = np.stack([_column(summary, name)[done] for name in chosen], axis=1)
+        mask[done] = pareto_mask(table, list(chosen.values()))
+    return mask
+
+
+def order(summary: xr.Dataset, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Return the positions of the done candidates, best first.
+
+    Ties are broken by the further objectives, then by the position; NaN comes last.
+    """
+    chosen = directions(summary, by)
+    done = np.flatnonzero(states(summary) == "done")
+    keys = [
+        _column(summary, name)[done] * (-1.0 if better == "higher" else 1.0)
+        for name, better in chosen.items()
+    ]
+    return done[np.lexsort(keys[::-1])]
+
+
+def _known(summary: xr.Dataset, name: str) -> bool:
+    if name not in summary or "better" not in summary[name].attrs:
+        return False
+    if summary[name].dims != ("candidate",) or summary[name].dtype.kind not in "fiub":
+        return False
+    return not bool(np.isnan(_column(summary, name)[states(summary) == "done"]).all())
+
+
+def _column(summary: xr.Dataset, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(summary[name].values, dtype=np.float64)

@@ -1,0 +1,164 @@
+"""The report of a study: ranking, what it rests on, references, failures and the picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from matsweep.analysis.attributes import material_label, numbered, states
+from matsweep.analysis.basis import Number, bibliography, failures, unsure_numbers
+from matsweep.analysis.figure import pareto_figure, save
+from matsweep.analysis.objectives import Objectives, front
+from matsweep.analysis.summary import summarise
+from matsweep.analysis.table import ranking_table
+from matsweep.checks import UserError
+
+_MOST_NUMBERS = 6
+_MOST_CAUSES = 8
+
+
+def report(
+    ds: xr.Dataset,
+    console: Console,
+    folder: str | Path,
+    *,
+    by: Objectives | None = None,
+    top: int = 20,
+    objectives: Objectives | None = None,
+    time: float | str | None = None,
+) -> tuple[Path, ...]:
+    """Print the report of a study and save its picture.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`, finished or not.
+    console : rich.console.Console
+        Where to print.
+    folder : str or Path
+        Where to save ``pareto.png`` and ``pareto.pdf``; it is made.
+    by, top, objectives, time
+        As in `ranking_table`.
+
+    Returns
+    -------
+    tuple of Path
+        What was written; empty if there is nothing to draw.
+
+    Raises
+    ------
+    UserError
+        If a metric or the time is unknown.
+    """
+    ds = numbered(ds)
+    summary = summarise(ds, time)
+    table = ranking_table(summary, by=by, top=top, objectives=objectives)
+    if study := ds.attrs.get("study"):
+        _line(console, f"Study {study}", style="bold")
+    console.print(table)
+    _pending(console, summary)
+    _failed(console, summary)
+    on_front = _present(summary, front(summary, objectives))
+    _basis(console, ds, on_front)
+    _references(console, bibliography(ds, _present(summary, states(summary) == "done")))
+    return _picture(console, ds, Path(folder), time)
+
+
+def _pending(console: Console, summary: xr.Dataset) -> None:
+    count = Counter(states(summary).tolist())
+    if count["pending"]:
+        share = f"{count['pending']} of {count.total()}"
+        _line(console, f"\n{share} candidates are still pending: the ranking may change.")
+
+
+def _failed(console: Console, summary: xr.Dataset) -> None:
+    found = failures(summary)
+    if not found:
+        return
+    _head(console, "Failures by cause")
+    for failure in found[:_MOST_CAUSES]:
+        where = "no." if failure.count == 1 else "first no."
+        _item(console, f"{failure.count} × {failure.message} ({where} {failure.first})")
+    if len(found) > _MOST_CAUSES:
+        rest = sum(failure.count for failure in found[_MOST_CAUSES:])
+        _item(console, f"{rest} × {len(found) - _MOST_CAUSES} other causes")
+
+
+def _basis(console: Console, ds: xr.Dataset, materials: Iterable[str]) -> None:
+    """Print the unconfirmed numbers behind each material of the Pareto set."""
+    lines = [f"{_named(ds, name)}: {_told(unsure_numbers(ds, name))}" for name in materials]
+    if lines:
+        _head(console, "Unconfirmed numbers behind the Pareto set")
+        for line in lines:
+            _item(console, line)
+
+
+def _told(numbers: list[Number] | None) -> str:
+    if numbers is None:
+        return "no sources stored"
+    if not numbers:
+        return "none, all seen or derived"
+    told = []
+    for number in numbers[:_MOST_NUMBERS]:
+        note = f", {number.note}" if number.note else ""
+        told.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
+    if len(numbers) > _MOST_NUMBERS:
+        told.append(f"and {len(numbers) - _MOST_NUMBERS} more")
+    return "; ".join(told)
+
+
+def _references(console: Console, lines: list[str]) -> None:
+    if lines:
+        _head(console, "References")
+        for line in lines:
+            _item(console, line)
+
+
+def _picture(
+    console: Console, ds: xr.Dataset, folder: Path, time: float | str | None
+) -> tuple[Path, ...]:
+    try:
+        paths = save(pareto_figure(ds, time=time), folder / "pareto")
+    except UserError as error:
+        _line(console, f"\nNo picture: {error}.")
+        return ()
+    _head(console, "Picture")
+    for path in paths:
+        console.print(Text(f"  {path}", overflow="fold"), soft_wrap=True)
+    return paths
+
+
+def _present(summary: xr.Dataset, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:
+    """Return the materials of the marked candidates, in alphabetic order."""
+    if "material" not in summary.coords:
+        return []
+    return sorted(set(np.asarray(summary["material"].values)[mask].astype(str).tolist()))
+
+
+def _named(ds: xr.Dataset, material: str) -> str:
+    label = material_label(ds, material)
+    return material if label == material else f"{material} ({label})"
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _head(console: Console, text: str) -> None:
+    _line(console, f"\n{text}", style="bold")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style))
+
+
+def _item(console: Console, text: str) -> None:
+    console.print(Padding(Text(f"• {text}"), (0, 0, 0, 2), expand=False))

@@ -1,0 +1,112 @@
+"""One number per candidate and metric: the mean over the realisations at one time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import numbered
+from matsweep.analysis.units import duration, read_quantity
+from matsweep.checks import UserError
+
+_REDUCED = {"candidate", "realisation", "time"}
+_STATISTICS = ("_std", "_p05")
+
+
+def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
+    """Reduce results to scalars per candidate.
+
+    Every number is averaged over `realisation` at one time; a candidate of which one
+    realisation is NaN is NaN. Beside each metric stands its standard deviation over the
+    realisations, ``<metric>_std`` (n - 1; as stored, where the results hold it). Pending and
+    failed candidates stay, as NaN. A summary of a summary is itself.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    time : float [s] or str, optional
+        One of the stored times since programming, or as text ("1 day"). Default: the last.
+
+    Returns
+    -------
+    Dataset
+        Along `candidate`; the time used is the scalar coordinate `time` and is told in the
+        attribute `summary`.
+
+    Raises
+    ------
+    UserError
+        If the time is not among the stored ones.
+    """
+    ds, used = at_time(numbered(ds), time)
+    result = {}
+    for name, variable in ds.data_vars.items():
+        if "candidate" not in variable.dims or set(variable.dims) - _REDUCED:
+            continue
+        if "realisation" not in variable.dims:
+            result[name] = variable
+        elif variable.dtype.kind in "fiub":
+            values = np.asarray(variable.transpose("candidate", "realisation").values)
+            result[name] = _like(variable, _mean(values))
+            if f"{name}_std" not in ds and not str(name).endswith(_STATISTICS):
+                spread = _like(variable, _deviation(values))
+                long_name = f"standard deviation of {name} over the realisations"
+                spread.attrs = {"units": variable.attrs.get("units", "1"), "long_name": long_name}
+                result[f"{name}_std"] = spread
+    told = f"mean over {ds.sizes.get('realisation', 1)} realisations{used}"
+    attrs = ds.attrs if "realisation" not in ds.dims and not used else ds.attrs | {"summary": told}
+    coords = {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())}
+    return xr.Dataset(result, coords, attrs)
+
+
+def at_time(ds: xr.Dataset, time: float | str | None = None) -> tuple[xr.Dataset, str]:
+    """Return `ds` at one stored time (default: the last), and how to tell it in words."""
+    if "time" not in ds.coords:
+        if "time" in ds.dims:
+            raise UserError("the dimension 'time' has no coordinate with its times [s]")
+        if time is not None:
+            raise UserError(f"time: these results hold no times, got {time!r}")
+        return ds, ""
+    stored = np.atleast_1d(np.asarray(ds["time"].values, dtype=np.float64))
+    index = _time_index(stored, time)
+    told = f" at {duration(float(stored[index]))} after programming"
+    if "time" not in ds.dims:
+        return ds, ""
+    return ds.isel(time=index), told + (" (the last stored)" if time is None else "")
+
+
+def _time_index(stored: NDArray[np.float64], time: float | str | None) -> int:
+    """Return the position of `time` [s] among the stored times."""
+    if stored.size == 0:
+        raise UserError("the results hold no time")
+    if time is None:
+        return int(np.argmax(stored))
+    wanted = read_quantity(time, "s", "time") if isinstance(time, str) else float(time)
+    found = np.flatnonzero(np.isclose(stored, wanted, rtol=1e-9, atol=0.0))
+    if found.size == 0:
+        known = ", ".join(f"{value:g}" for value in stored)
+        raise UserError(f"time [s] must be one of the stored times {known}; got {time!r}")
+    return int(found[0])
+
+
+def _like(variable: xr.DataArray, values: NDArray[np.float64]) -> xr.DataArray:
+    """Return values along `candidate` with the attributes and precision of `variable`."""
+    kept = values.astype(variable.dtype) if variable.dtype.kind == "f" else values
+    return xr.DataArray(kept, dims="candidate", attrs=dict(variable.attrs))
+
+
+def _mean(values: NDArray[Any]) -> NDArray[np.float64]:
+    if values.shape[1] == 0:
+        return np.full(len(values), np.nan)
+    return np.asarray(values.mean(axis=1, dtype=np.float64))
+
+
+def _deviation(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Sample standard deviation over the last axis; NaN for fewer than two realisations."""
+    if values.shape[1] < 2:
+        return np.full(len(values), np.nan)
+    return np.asarray(values.std(axis=1, ddof=1, dtype=np.float64))

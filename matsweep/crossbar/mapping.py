@@ -1,0 +1,200 @@
+"""Signed weights as conductances, and signed currents back.
+
+A weight w in [-1, 1] becomes one or more conductances, each a fraction 0 … 1 of the device's
+range g_min … g_max. Where a device has fewer levels than a weight needs, the weight's whole
+number is written in the base of the levels, one device a digit (bit slicing, in the base 2 for
+binary cells), and the digits' currents are shifted and added after conversion.
+
+Both mappings subtract currents before conversion, as chips with differential or referenced
+sensing do (Wan et al., Nature 2022, doi:10.1038/s41586-022-04992-8), so that g_min, common to
+both sides, cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.streams import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """How a weight is written in digits.
+
+    Parameters
+    ----------
+    base : int or None
+        Levels of a digit; None for one continuous or finely stepped device.
+    digits : int
+    largest : int
+        The whole number that stands for a weight of 1.
+    """
+
+    base: int | None
+    digits: int
+    largest: int
+
+    @classmethod
+    def of(cls, levels: int | None, weight_bits: int | None, *, offset: bool) -> Slicing:
+        """Return the slicing of a device with a number of levels.
+
+        Parameters
+        ----------
+        levels : int or None
+            Of the device; None for a continuum.
+        weight_bits : int or None
+            Least resolution of a weight, its sign included; None: one device whatever its
+            levels.
+        offset : bool
+            Whether one side holds both signs (the whole range of codes) or magnitudes only.
+        """
+        if weight_bits is None or levels is None:
+            return cls(None, 1, 1)
+        largest = 2 ** (weight_bits - 1) - 1
+        codes = 2 * largest + 1 if offset else largest + 1
+        if levels >= codes:
+            return cls(None, 1, 1)
+        digits = 1
+        while levels**digits < codes:
+            digits += 1
+        return cls(levels, digits, largest)
+
+    def significance(self) -> FloatArray:
+        """Return what a digit's full range is worth in weights, (slice,) array."""
+        if self.base is None:
+            return np.ones(1)
+        powers = np.asarray(float(self.base)) ** np.arange(self.digits)
+        return np.asarray((self.base - 1) * powers / self.largest)
+
+    def fractions(self, numbers: FloatArray) -> FloatArray:
+        """Write non-negative whole numbers in digits.
+
+        Parameters
+        ----------
+        numbers : (row, column) array, whole numbers
+
+        Returns
+        -------
+        (slice, row, column) array in [0, 1]
+            Least significant first.
+        """
+        assert self.base is not None
+        powers = self.base ** np.arange(self.digits)
+        digits = (numbers.astype(np.int64) // powers[:, None, None]) % self.base
+        return np.asarray(digits / (self.base - 1))
+
+
+class Mapping(Protocol):
+    """How signed weights lie on the columns of an array.
+
+    Columns run slice by slice; where there are references they follow the columns.
+    """
+
+    arms: ClassVar[int]
+    offset: ClassVar[bool]
+    gain: ClassVar[float]
+
+    def outputs(self, tile_columns: int, slices: int) -> int:
+        """Return how many weights of a row fit a tile of so many physical columns."""
+
+    def references(self, slices: int, column_tiles: int) -> int:
+        """Return the number of reference columns."""
+
+    def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
+        """Return fractions of the range, (arm, slice, row, column), of weights in [-1, 1]."""
+
+    def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
+        """Return signed conductances (…, row, column) of (…, arm, row, column + reference).
+
+        `owner` gives each column's reference.
+        """
+
+    def column_variance(self, variance: FloatArray) -> FloatArray:
+        """Return the variance of what flows into each converter, of each device's."""
+
+    def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
+        """Return the noise of signed currents from that of what flows into each converter."""
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentialPair:
+    """Two devices a weight: the positive part on one, the negative part on the other."""
+
+    arms: ClassVar[int] = 2
+    offset: ClassVar[bool] = False
+    gain: ClassVar[float] = 1.0
+
+    def outputs(self, tile_columns: int, slices: int) -> int:
+        """Two columns for each slice of a weight."""
+        return tile_columns // (2 * slices)
+
+    def references(self, slices: int, column_tiles: int) -> int:
+        """None: the partner is the reference."""
+        return 0
+
+    def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
+        """Positive parts on arm 0, negative parts on arm 1."""
+        parts = np.stack([np.maximum(weights, 0), np.maximum(-weights, 0)])
+        if slicing.base is None:
+            return parts[:, None]
+        return np.stack([slicing.fractions(np.rint(part * slicing.largest)) for part in parts])
+
+    def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
+        """Arm 0 minus arm 1."""
+        return np.asarray(conductance[..., 0, :, :] - conductance[..., 1, :, :])
+
+    def column_variance(self, variance: FloatArray) -> FloatArray:
+        """The two arms are independent: their variances add."""
+        return np.asarray(variance[..., 0, :, :] + variance[..., 1, :, :])
+
+    def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
+        """Noise is independent in each pair of columns."""
+        return noise
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceColumn:
+    """One device a weight, less a column of the same tile that is programmed to weight zero."""
+
+    arms: ClassVar[int] = 1
+    offset: ClassVar[bool] = True
+    gain: ClassVar[float] = 2.0
+
+    def outputs(self, tile_columns: int, slices: int) -> int:
+        """One column for each slice of a weight, and one reference for each slice."""
+        return tile_columns // slices - 1
+
+    def references(self, slices: int, column_tiles: int) -> int:
+        """One in each tile for each slice."""
+        return slices * column_tiles
+
+    def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
+        """Weight -1 at g_min, weight 1 at g_max."""
+        if slicing.base is None:
+            return np.asarray((weights[None, None] + 1) / 2)
+        return slicing.fractions(np.rint(weights * slicing.largest) + slicing.largest)[None]
+
+    def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
+        """Column minus its reference."""
+        return self.column_noise(conductance[..., 0, :, :], owner)
+
+    def column_variance(self, variance: FloatArray) -> FloatArray:
+        """Columns and references each have their own."""
+        return np.asarray(variance[..., 0, :, :])
+
+    def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
+        """A reference's noise is common to all columns that it is taken from."""
+        columns = owner.size
+        return np.asarray(noise[..., :columns] - noise[..., columns:][..., owner])
+
+
+MAPPINGS: dict[str, Mapping] = {
+    "differential": DifferentialPair(),
+    "reference": ReferenceColumn(),
+}

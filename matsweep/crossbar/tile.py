@@ -1,0 +1,142 @@
+"""Tiles: the arrays of fixed size that a layer's weights are cut into."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.checks import UserError, one_of, positive, whole
+from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One crossbar array and how weights are put on it.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Physical word lines and bit lines of an array.
+    mapping : "differential" or "reference"
+        `DifferentialPair` or `ReferenceColumn`.
+    weight_bits : int or None
+        Least resolution of a weight, sign included: a device with fewer levels is bit-sliced.
+        None: one device (pair) a weight whatever its levels.
+    read_time : float, s
+        How long the read voltage is applied in one product.
+    """
+
+    rows: int = 128
+    columns: int = 128
+    mapping: str = "differential"
+    weight_bits: int | None = None
+    read_time: float = 1e-8
+
+    def __post_init__(self) -> None:
+        whole("rows", self.rows, low=1)
+        whole("columns", self.columns, low=1)
+        one_of("mapping", self.mapping, MAPPINGS)
+        if self.weight_bits is not None:
+            whole("weight_bits", self.weight_bits, low=2, high=16)
+        positive("read_time", self.read_time, "s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the weights of one layer lie on tiles.
+
+    Rows are split evenly over the fewest tiles that hold them. Columns run slice by slice, all
+    outputs of a slice side by side; each tile of columns holds all slices of its outputs.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Of the layer.
+    row_tiles, column_tiles : int
+    tile_inputs : int
+        Rows used of each tile (the last may use fewer).
+    tile_outputs : int
+        Outputs that a tile of columns holds at most.
+    slicing : Slicing
+    mapping : Mapping
+    """
+
+    inputs: int
+    outputs: int
+    row_tiles: int
+    column_tiles: int
+    tile_inputs: int
+    tile_outputs: int
+    slicing: Slicing
+    mapping: Mapping
+
+    @property
+    def tiles(self) -> int:
+        """Physical arrays of the layer."""
+        return self.row_tiles * self.column_tiles
+
+    @property
+    def slices(self) -> int:
+        """Digits of a weight."""
+        return self.slicing.digits
+
+    @property
+    def columns(self) -> int:
+        """Signed columns, over all tiles of columns: what is converted for each tile of rows."""
+        return self.slices * self.outputs
+
+    @property
+    def references(self) -> int:
+        """Reference columns, over all tiles of columns."""
+        return self.mapping.references(self.slices, self.column_tiles)
+
+    @property
+    def owner(self) -> IntArray:
+        """Each signed column's reference, (column,) array."""
+        tile = np.arange(self.outputs) // self.tile_outputs
+        slices = np.arange(self.slices)[:, None] * self.column_tiles
+        return np.asarray((slices + tile).ravel())
+
+
+def layout(
+    inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile"
+) -> Layout:
+    """Lay a layer of weights on tiles.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Of the layer.
+    tile : Tile
+    levels : int or None
+        Of the device.
+    path : str
+        For messages.
+
+    Raises
+    ------
+    UserError
+        If not even one weight fits the columns of a tile.
+    """
+    mapping = MAPPINGS[tile.mapping]
+    slicing = Slicing.of(levels, tile.weight_bits, offset=mapping.offset)
+    fits = mapping.outputs(tile.columns, slicing.digits)
+    if fits < 1:
+        raise UserError(
+            f"{path}.columns must hold one weight of {slicing.digits} slice(s) with "
+            f"{tile.mapping} mapping, got {tile.columns}"
+        )
+    row_tiles = math.ceil(inputs / tile.rows)
+    column_tiles = math.ceil(outputs / fits)
+    return Layout(
+        inputs=inputs,
+        outputs=outputs,
+        row_tiles=row_tiles,
+        column_tiles=column_tiles,
+        tile_inputs=math.ceil(inputs / row_tiles),
+        tile_outputs=math.ceil(outputs / column_tiles),
+        slicing=slicing,
+        mapping=mapping,
+    )

@@ -1,0 +1,73 @@
+"""Material families: what is known of them, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matsweep.checks import UserError, one_of
+
+STATUSES = ("seen", "derived", "recalled", "illustrative", "missing")
+"""How well a number is known: read in the source named; computed from such; from memory of the
+source, unverified; chosen to illustrate; or not known and left at a neutral value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where one number comes from.
+
+    Parameters
+    ----------
+    status : str
+        One of `STATUSES`.
+    source : str or None
+        Key of a reference; None where there is none.
+    note : str or None
+    """
+
+    status: str
+    source: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("status", self.status, STATUSES)
+        if self.source is None and self.status in ("seen", "recalled"):
+            raise UserError(f"source must name a reference for a number that is {self.status}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A publication or a data set."""
+
+    citation: str
+    doi: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """A material family.
+
+    Parameters
+    ----------
+    name : str
+        As in configurations.
+    label : str
+        For people.
+    mechanism, role : str
+    origins : dict of str to Origin
+        For each parameter of the device, by its path below `device`.
+    references : dict of str to Reference
+    """
+
+    name: str
+    label: str
+    mechanism: str
+    role: str
+    origins: dict[str, Origin] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, origin in self.origins.items():
+            if origin.source is not None and origin.source not in self.references:
+                raise UserError(
+                    f"origins.{path}.source must be a key of references, got {origin.source!r}"
+                )

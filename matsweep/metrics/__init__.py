@@ -1,0 +1,11 @@
+"""What candidates are judged by; a metric is a module and a line here."""
+
+from matsweep.metrics.accuracy import ACCURACY
+from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (ACCURACY, ACCURACY_STD, ACCURACY_P05)
+}
+
+__all__ = ["METRICS", "Metric", "Run"]

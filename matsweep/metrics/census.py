@@ -1,0 +1,66 @@
+"""How many of each part a layer has, and how often one inference uses them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from matsweep.crossbar import ADC, Layout, Tile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """The parts of one layer and their use in one inference.
+
+    Parameters
+    ----------
+    tiles : int
+        Arrays, each with its own converters.
+    dacs, adcs : int
+        Converters in all tiles: one DAC a row, one ADC for `sharing` signed columns.
+    dac_conversions, adc_conversions : int
+        In one inference: every used row of every tile once; every used signed column of every
+        tile once, its current already the difference of a pair or to a reference.
+    turns : int
+        Columns that the busiest converter takes one after the other.
+    additions : int
+        One for each converted number: it is shifted by the significance of its slice and added
+        to the partial sum of its output, which starts at the bias.
+    outputs : int
+    """
+
+    tiles: int
+    dacs: int
+    adcs: int
+    dac_conversions: int
+    adc_conversions: int
+    turns: int
+    additions: int
+    outputs: int
+
+
+def census(layout: Layout, tile: Tile, adc: ADC) -> Census:
+    """Count a layer's parts and their use.
+
+    Parameters
+    ----------
+    layout : Layout
+    tile : Tile
+    adc : ADC
+
+    Returns
+    -------
+    Census
+    """
+    capacity = layout.mapping.outputs(tile.columns, layout.slices) * layout.slices
+    conversions = layout.columns * layout.row_tiles
+    return Census(
+        tiles=layout.tiles,
+        dacs=layout.tiles * tile.rows,
+        adcs=layout.tiles * math.ceil(capacity / adc.sharing),
+        dac_conversions=layout.inputs * layout.column_tiles,
+        adc_conversions=conversions,
+        turns=min(adc.sharing, layout.tile_outputs * layout.slices),
+        additions=conversions,
+        outputs=layout.outputs,
+    )

@@ -1,0 +1,62 @@
+"""What a metric is: a name, a unit, a direction, and how it is computed from one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from matsweep.crossbar import Layout, layout
+from matsweep.scenario import Scenario
+from matsweep.streams import FloatArray
+from matsweep.workloads import Inference, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A scenario that was simulated.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    layouts : tuple of Layout
+        Of each layer of the network.
+    inference : Inference
+    """
+
+    scenario: Scenario
+    layouts: tuple[Layout, ...]
+    inference: Inference
+
+    @classmethod
+    def of(cls, scenario: Scenario, network: Network, inference: Inference) -> Run:
+        """Return the run of a network on a scenario."""
+        plans = tuple(
+            layout(inputs, outputs, scenario.tile, scenario.device.levels)
+            for inputs, outputs in network.shapes
+        )
+        return cls(scenario=scenario, layouts=plans, inference=inference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number, or one for each realisation and time, that a candidate is judged by.
+
+    Parameters
+    ----------
+    name : str
+    long_name : str
+    units : str
+    better : "higher" or "lower"
+    dims : tuple of str
+        Beside `candidate`: of "realisation" and "time".
+    compute : function of a Run
+        Returns an array with these dimensions.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    better: Literal["higher", "lower"]
+    dims: tuple[str, ...]
+    compute: Callable[[Run], FloatArray | float]

@@ -1,0 +1,96 @@
+"""One candidate as frozen objects: a material's device, tiles, periphery and a workload."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from matsweep.build import build, plain
+from matsweep.checks import UserError, positive
+from matsweep.crossbar import ADC, DAC, Tile, layout
+from matsweep.devices import AnalogDevice
+from matsweep.workloads import MLP
+
+MODEL_VERSION = 1
+"""Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Periphery:
+    """The circuits around the arrays.
+
+    Parameters
+    ----------
+    node : float, m
+        Feature size F of the technology.
+    accumulator_bits : int
+        Word width of the digital adders and output registers.
+    """
+
+    node: float = 22e-9
+    accumulator_bits: int = 16
+
+    def __post_init__(self) -> None:
+        positive("node", self.node, "m")
+        positive("accumulator_bits", self.accumulator_bits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """All that a simulation depends on, but the random numbers.
+
+    Parameters
+    ----------
+    material : str
+        Name of the family.
+    device : AnalogDevice
+    tile : Tile
+    dac, adc : DAC, ADC
+    periphery : Periphery
+    workload : MLP
+    times : tuple of float, s
+        Since programming, at which the network is read.
+    """
+
+    material: str
+    device: AnalogDevice
+    tile: Tile
+    dac: DAC
+    adc: ADC
+    periphery: Periphery
+    workload: MLP
+    times: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.times:
+            raise UserError("times must hold at least one time since programming, got none")
+        for time in self.times:
+            positive("times", time, "s")
+        if len(set(self.times)) < len(self.times):
+            raise UserError(f"times must differ from each other, got {list(self.times)}")
+        layout(1, 1, self.tile, self.device.levels)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build a scenario from plain nested mappings.
+
+        Raises
+        ------
+        UserError
+            If anything in it is missing, unknown or out of its range; the message names the
+            parameter by its whole path.
+        """
+        return build(cls, config)
+
+    @property
+    def identity(self) -> str:
+        """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
+        text = json.dumps(
+            {"model_version": MODEL_VERSION, **plain(self)}, sort_keys=True, separators=(",", ":")
+        )
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+

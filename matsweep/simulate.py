@@ -1,0 +1,62 @@
+"""From a scenario to the values of its metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from matsweep.metrics import METRICS, Run
+from matsweep.scenario import Scenario
+from matsweep.streams import FloatArray, realisation_streams
+from matsweep.workloads import Inference, Network, run_inference
+
+_BLOCK_BYTES = 16e6  # of conductances at a time: they stay near the caches
+
+
+def simulate(
+    scenario: Scenario, network: Network, *, seed: int, realisations: int
+) -> dict[str, FloatArray]:
+    """Simulate one candidate.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    network : Network
+        Of the scenario's workload, trained.
+    seed : int
+        The study's.
+    realisations : int
+        Independent draws of all device randomness.
+
+    Returns
+    -------
+    dict of str to array
+        For each metric, with its dimensions.
+
+    Notes
+    -----
+    Realisations are computed some at a time, to bound memory; each has random numbers of its own
+    that depend on the scenario, the seed and its number alone, so that the split changes no bit.
+    """
+    identity = scenario.identity
+    weights = sum(inputs * outputs for inputs, outputs in network.shapes)
+    block = max(1, int(_BLOCK_BYTES / (8 * weights)))
+    parts = [
+        run_inference(
+            network,
+            scenario.device,
+            scenario.tile,
+            scenario.dac,
+            scenario.adc,
+            times=scenario.times,
+            rng=realisation_streams(
+                identity, seed, range(start, min(start + block, realisations))
+            ),
+        )
+        for start in range(0, realisations, block)
+    ]
+    inference = Inference(
+        correct=np.concatenate([part.correct for part in parts]),
+        array_power=np.concatenate([part.array_power for part in parts]),
+    )
+    run = Run.of(scenario, network, inference)
+    return {name: np.asarray(metric.compute(run)) for name, metric in METRICS.items()}

@@ -1,0 +1,217 @@
+"""A part: the outcomes of one chunk of candidates, and its staged file (npz, never pickled)."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsweep.store.disk import StoreError, replace_file, sync_directory
+
+STAGED = ".staged"
+LONGEST_ERROR = 4000  # characters; a longer text keeps its two ends
+_VALUE = "value."  # before the names of variables inside a staged file
+
+
+class Status(IntEnum):
+    """What became of a candidate."""
+
+    PENDING = 0
+    DONE = 1
+    FAILED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """Outcomes of n candidates.
+
+    Parameters
+    ----------
+    positions : (n,) array of int
+        Positions along ``candidate``, each once.
+    status : (n,) array of int
+        `Status.DONE` or `Status.FAILED`.
+    error : sequence of n str
+        "" if none. Texts over 4,000 characters keep their two ends.
+    seconds : (n,) array, s
+        Computing time.
+    values : mapping of name to (n, …) array
+        Every variable of the store; rows of failed candidates are not kept (they read NaN).
+        May be empty if all failed.
+
+    Raises
+    ------
+    StoreError
+        If shapes differ, a position comes twice or is negative, a status is neither, or an
+        array holds objects.
+    """
+
+    positions: NDArray[np.int64]
+    status: NDArray[np.int8]
+    error: Sequence[str]
+    seconds: NDArray[np.float32]
+    values: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        """Normalise types and check."""
+        normal: dict[str, object] = {
+            "positions": _whole("positions", self.positions, np.int64),
+            "status": _whole("status", self.status, np.int8),
+            "error": tuple(tidy(text) for text in self.error),
+            "seconds": _numbers("seconds", self.seconds).astype(np.float32),
+            "values": {name: _numbers(name, value) for name, value in self.values.items()},
+        }
+        for name, value in normal.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        count = self.positions.size
+        lengths: dict[str, tuple[int, ...]] = {
+            "positions": self.positions.shape[:1],
+            "status": self.status.shape,
+            "error": (len(self.error),),
+            "seconds": self.seconds.shape,
+            **{name: value.shape[:1] for name, value in self.values.items()},
+        }
+        for name, shape in lengths.items():
+            if shape != (count,):
+                raise StoreError(f"{name} of a part must hold {count} candidates, got {shape}")
+        if np.unique(self.positions).size != count or (count and self.positions.min() < 0):
+            raise StoreError("positions of a part must be >= 0 and each come once")
+        if not np.isin(self.status, (Status.DONE, Status.FAILED)).all():
+            raise StoreError("status of a part must be 1 (done) or 2 (failed)")
+
+
+def tidy(text: str) -> str:
+    """Return an error text that UTF-8 and every reader can hold, its middle cut if too long."""
+    text = str(text).encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
+    if len(text) <= LONGEST_ERROR:
+        return text
+    half = LONGEST_ERROR // 2 - 30
+    return f"{text[:half]} … [{len(text) - 2 * half} characters cut] … {text[-half:]}"
+
+
+def encode(part: Part) -> bytes:
+    """Return a part as the bytes of an npz file."""
+    arrays: dict[str, NDArray[Any]] = {
+        "positions": part.positions,
+        "status": part.status,
+        "seconds": part.seconds,
+        "error": np.frombuffer(json.dumps(list(part.error)).encode(), np.uint8),
+        **{_VALUE + name: value for name, value in part.values.items()},
+    }
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def decode(data: bytes, *, values: bool = True) -> Part:
+    """Return the part held by the bytes of an npz file.
+
+    Parameters
+    ----------
+    data : bytes
+    values : bool
+        False leaves the variables out.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are truncated or damaged (the CRC of every member is verified).
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"{damaged} has the wrong CRC")
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            wanted = [name for name in arrays.files if values and name.startswith(_VALUE)]
+            return Part(
+                positions=arrays["positions"],
+                status=arrays["status"],
+                error=json.loads(arrays["error"].tobytes()),
+                seconds=arrays["seconds"],
+                values={name.removeprefix(_VALUE): arrays[name] for name in wanted},
+            )
+    except MemoryError:
+        raise
+    except Exception as problem:  # zipfile raises ten kinds for bytes that are not a zip
+        raise ValueError(f"not a whole part: {problem}") from problem
+
+
+def stage(part: Part, store: Path, number: int) -> int:
+    """Write a part into its staged file, durably, and return its size in bytes."""
+    data = encode(part)
+    directory = store / STAGED
+    replace_file(directory / f"{number:012d}.npz", data)
+    sync_directory(directory)
+    return len(data)
+
+
+def staged(store: Path) -> list[Path]:
+    """Return the staged files in the order in which they were written."""
+    try:
+        names = os.listdir(store / STAGED)
+    except FileNotFoundError:
+        return []
+    return [store / STAGED / name for name in sorted(names) if name.endswith(".npz")]
+
+
+def merge(parts: Sequence[Part]) -> Part:
+    """Return one part of several, in order of position.
+
+    A candidate that comes more than once (a retry, a fold that was killed) counts once: the
+    first time it was done, or else its last failure.
+    """
+    positions = np.concatenate([part.positions for part in parts])
+    status = np.concatenate([part.status for part in parts])
+    index = np.arange(positions.size)
+    rank = np.where(status == Status.DONE, 2 * positions.size - index, index)
+    order = np.lexsort((rank, positions))
+    ordered = positions[order]
+    keep = order[np.append(ordered[1:] != ordered[:-1], ordered.size > 0)]
+    errors = [text for part in parts for text in part.error]
+    return Part(
+        positions=positions[keep],
+        status=status[keep],
+        error=[errors[i] for i in keep],
+        seconds=np.concatenate([part.seconds for part in parts])[keep],
+        values={
+            name: np.concatenate([part.values[name] for part in parts])[keep]
+            for name in parts[0].values
+        },
+    )
+
+
+def take(part: Part, chosen: NDArray[np.bool_]) -> Part:
+    """Return the chosen candidates of a part."""
+    return Part(
+        positions=part.positions[chosen],
+        status=part.status[chosen],
+        error=[text for text, keep in zip(part.error, chosen, strict=True) if keep],
+        seconds=part.seconds[chosen],
+        values={name: value[chosen] for name, value in part.values.items()},
+    )
+
+
+def _numbers(name: str, value: object) -> NDArray[Any]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise StoreError(f"{name} of a part must hold real numbers, got dtype {array.dtype}")
+    return array
+
+
+def _whole(name: str, value: object, dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
+    array = _numbers(name, value)
+    if array.dtype.kind not in "iu" and array.size:
+        raise StoreError(f"{name} of a part must hold whole numbers, got dtype {array.dtype}")
+    return array.astype(dtype)

@@ -1,0 +1,55 @@
+"""What an executor promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Task = Callable[[Any, tuple[Any, ...]], Any]
+"""A function of what all tasks share and a chunk of items; it must be importable by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a task gave no result: its process died, or it raised where it must not."""
+
+    reason: str
+
+
+class Executor:
+    """Run a task on chunks of items.
+
+    Every executor yields exactly one result for every item of every chunk, in any order: a pair
+    of the chunk (or, after a crash, a part of it) and what the task returned, or a `Fault` for a
+    chunk of one item that cannot be computed. Chunks are taken from the iterable only when there
+    is room for them, so that it may be endless and may look at what has come back.
+    """
+
+    __slots__ = ()
+
+    chunk_size: int | None
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once."""
+        raise NotImplementedError
+
+    @property
+    def hosts(self) -> int:
+        """Machines that tasks run on, once started."""
+        return 1
+
+    def run(
+        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield (chunk, result) pairs as they come.
+
+        Parameters
+        ----------
+        task : function (shared, chunk) -> result
+        shared : object
+            Sent to every process once.
+        chunks : iterable of tuples
+        """
+        raise NotImplementedError

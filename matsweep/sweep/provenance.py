@@ -1,0 +1,92 @@
+"""Where results come from: versions, revision, machines and times."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from matsweep.build import plain
+from matsweep.sweep.plan import Plan
+
+_PACKAGES = (
+    "matsweep",
+    "numpy",
+    "scipy",
+    "xarray",
+    "zarr",
+    "ray",
+    "hydra-core",
+    "hwcomponents",
+    "hwcomponents-adc",
+    "hwcomponents-library",
+    "scikit-learn",
+)
+
+
+def provenance() -> dict[str, Any]:
+    """Return what a run was made with: versions, git revision, platform, time of its start."""
+    return {
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git": revision(Path(__file__).resolve().parents[2]),
+        "started": now(),
+    }
+
+
+def sources(plan: Plan) -> str:
+    """Return where the numbers of the plan's materials come from, as JSON."""
+    materials: dict[str, Any] = {}
+    references: dict[str, Any] = {}
+    bases = {base.material.name: base for base in plan.bases}
+    for name, material in plan.materials.items():
+        device = bases[name].plain["device"]
+        materials[name] = {
+            "label": material.label,
+            "numbers": {
+                f"device.{path}": {"value": _at(device, path), **plain(origin)}
+                for path, origin in material.origins.items()
+            },
+        }
+        references.update(plain(material.references))
+    return json.dumps({"materials": materials, "references": references})
+
+
+def revision(folder: Path) -> str:
+    """Return the git revision of a checkout, "+" if it was changed since; "" if it is none."""
+    if not (folder / ".git").exists():
+        return ""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+def now() -> str:
+    """Return the time, in UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _at(node: Any, path: str) -> Any:
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node

@@ -1,0 +1,318 @@
+"""A study: from overrides to a store of results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from matsweep.checks import UserError
+from matsweep.metrics import METRICS
+from matsweep.store import (
+    Coordinate,
+    Part,
+    Status,
+    Store,
+    Variable,
+    attributes,
+    create,
+    open_store,
+)
+from matsweep.sweep.config import composer, groups, leaves, plain_config
+from matsweep.sweep.executors import Executor, Fault, executor
+from matsweep.sweep.pace import Pace, chunks
+from matsweep.sweep.plan import Candidate, Plan, plan
+from matsweep.sweep.progress import SweepProgress
+from matsweep.sweep.provenance import now, provenance, sources
+from matsweep.sweep.work import Outcome, Shared, evaluate
+from matsweep.workloads import Network
+
+
+class StoppedError(UserError):
+    """The user stopped the run; what was done is safe."""
+
+
+def explore(
+    overrides: Sequence[str] | Mapping[str, Any] | DictConfig = (),
+    *,
+    config_dir: str | Path | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Run a sweep, or resume one, and return where its results are.
+
+    Parameters
+    ----------
+    overrides : sequence of str, or mapping
+        As after ``matsweep explore -m``: ``["material=pcm_gst,hfox_vcm", "device.read_noise=0"]``;
+        or the same as a nested mapping, with ``axes`` for what is swept.
+    config_dir : path or None
+        A folder of the user's own configurations.
+    console : rich.console.Console or None
+        Where progress is shown; None: nowhere.
+
+    Returns
+    -------
+    Path
+        Of the store; open it with `open_results`.
+
+    Raises
+    ------
+    UserError
+        In one line what cannot be, before anything is computed.
+
+    Examples
+    --------
+    >>> import matsweep
+    >>> path = matsweep.explore(["experiment=quickstart"])  # doctest: +SKIP
+    >>> matsweep.open_results(path).accuracy.mean()  # doctest: +SKIP
+    """
+    with composer(config_dir):
+        if isinstance(overrides, (Mapping, DictConfig)):
+            listed = _as_overrides(overrides)
+        else:
+            listed = [overrides] if isinstance(overrides, str) else list(overrides)
+        return run_overrides(listed, console or Console(quiet=True))
+
+
+def run_overrides(overrides: Sequence[str], console: Console | None = None) -> Path:
+    """Plan and run the study of some overrides; call it inside `composer`."""
+    console = console or Console(stderr=True)
+    study = plan(overrides)
+    settings = plain_config(study.config)
+    path = Path(settings["store"])
+    runner = executor(settings["executor"])
+    if not path.exists():
+        _create(study, path)
+    else:
+        _check_same(study, path)
+    with open_store(path) as store:
+        run(study, store, runner, console)
+    return path
+
+
+def run(study: Plan, store: Store, runner: Executor, console: Console) -> None:
+    """Compute what a store lacks, on an executor.
+
+    Raises
+    ------
+    StoppedError
+        On Ctrl-C, once all that was computed is safe.
+    """
+    pending = store.pending()
+    done = len(study) - len(pending)
+    if done:
+        console.print(f"{store.path}: {done} of {len(study)} candidates are there already")
+    if not len(pending):
+        return
+    pace = Pace(fixed=runner.chunk_size, slots=runner.slots)
+    networks = _networks(study)
+    _check_networks(networks, store)
+    shared = Shared(networks=networks, seed=study.seed, realisations=study.realisations)
+    try:
+        with SweepProgress(console, len(study), done) as progress:
+            source = chunks(study, pending, pace)
+            for chunk, result in runner.run(evaluate, shared, source):
+                outcomes = _outcomes(chunk, result)
+                store.write(_part(study, outcomes))
+                pace.observe(sum(o.seconds for o in outcomes), len(outcomes))
+                progress.advance(len(outcomes), sum(o.values is None for o in outcomes))
+    except KeyboardInterrupt:
+        left = len(store.pending())
+        raise StoppedError(
+            f"stopped: {len(study) - left} of {len(study)} candidates are done and safe in "
+            f"{store.path}; the same command resumes"
+        ) from None
+    facts = json.loads(str(attributes(store.path)["provenance"]))
+    store.update_attrs(
+        {"provenance": json.dumps({**facts, "finished": now(), "hosts": runner.hosts})}
+    )
+
+
+def _outcomes(chunk: tuple[Candidate, ...], result: Any) -> tuple[Outcome, ...]:
+    if not isinstance(result, Fault):
+        return tuple(result)
+    return tuple(
+        Outcome(position=c.position, values=None, error=result.reason, seconds=0.0) for c in chunk
+    )
+
+
+def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
+    """Put outcomes together as one write; a failed candidate's values are NaN."""
+    sizes = {"realisation": study.realisations, "time": len(study.times)}
+    values = {}
+    for name, metric in METRICS.items():
+        shape = tuple(sizes[dim] for dim in metric.dims)
+        values[name] = np.stack(
+            [np.full(shape, np.nan) if o.values is None else o.values[name] for o in outcomes]
+        )
+    return Part(
+        positions=np.array([o.position for o in outcomes], dtype=np.int64),
+        status=np.array(
+            [Status.FAILED if o.values is None else Status.DONE for o in outcomes], dtype=np.int8
+        ),
+        error=[o.error for o in outcomes],
+        seconds=np.array([o.seconds for o in outcomes], dtype=np.float32),
+        values=values,
+    )
+
+
+def _networks(study: Plan) -> dict[str, Network]:
+    """Return the trained network of each workload among the candidates, by its key."""
+    workloads = {}
+    for position in range(len(study)):
+        workload = study.scenario(study.points[position]).workload
+        workloads[workload.key] = workload
+    return {key: workload.prepare() for key, workload in workloads.items()}
+
+
+def _check_networks(networks: Mapping[str, Network], store: Store) -> None:
+    """Refuse to go on with a network that is not the one the study began with."""
+    digests = {key: network.digest for key, network in networks.items()}
+    begun = attributes(store.path).get("networks")
+    if begun is None:
+        accuracies = {key: network.float_accuracy for key, network in networks.items()}
+        store.update_attrs(
+            {
+                "networks": json.dumps(digests, sort_keys=True),
+                "float_accuracy": max(accuracies.values()),
+            }
+        )
+    elif json.loads(str(begun)) != digests:
+        raise UserError(
+            f"{store.path} was begun with a network that trains differently here (other "
+            "versions or another kind of machine); resume it where it began, or copy that "
+            "machine's cache of networks and name it in MATSWEEP_CACHE"
+        )
+
+
+def _create(study: Plan, path: Path) -> None:
+    facts = _facts(study)
+    coordinates = {
+        name: Coordinate(values=values) for name, values in study.coordinates().items()
+    }
+    coordinates["candidate_id"] = Coordinate(values=np.array(study.identities))
+    coordinates["realisation"] = Coordinate(
+        values=np.arange(study.realisations), dims=("realisation",)
+    )
+    coordinates["time"] = Coordinate(
+        values=np.array(study.times),
+        dims=("time",),
+        attrs={"long_name": "time since programming", "unit": "s"},
+    )
+    variables = [
+        Variable(
+            name=metric.name,
+            dims=("candidate", *metric.dims),
+            attrs={
+                "long_name": metric.long_name,
+                "units": metric.units,
+                "better": metric.better,
+            },
+        )
+        for metric in METRICS.values()
+    ]
+    create(path, coordinates=coordinates, variables=variables, attrs=facts)
+
+
+def _facts(study: Plan) -> dict[str, Any]:
+    """Return what a store says of its study."""
+    factorial = study.design.factorial(study.axes)
+    axes = [
+        {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
+        for index, axis in enumerate(study.axes)
+    ]
+    return {
+        "study": str(study.config.study),
+        "config": OmegaConf.to_yaml(study.config, resolve=True),
+        "seed": study.seed,
+        "axes": json.dumps(axes),
+        "fingerprint": _fingerprint(study),
+        "sources": sources(study),
+        "provenance": json.dumps(provenance()),
+    }
+
+
+def _fingerprint(study: Plan) -> str:
+    """Return a hash of all that decides the numbers of a study."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for identity in study.identities:
+        hashed.update(bytes.fromhex(identity))
+    rest = [study.seed, study.realisations, list(METRICS)]
+    hashed.update(json.dumps(rest).encode())
+    return hashed.hexdigest()
+
+
+def _check_same(study: Plan, path: Path) -> None:
+    """Refuse a store that belongs to another study, and say in what it differs."""
+    facts = attributes(path)
+    if facts.get("fingerprint") == _fingerprint(study):
+        return
+    was = OmegaConf.to_container(OmegaConf.create(str(facts.get("config", "{}"))))
+    is_now = plain_config(study.config)
+    assert isinstance(was, dict)
+    ignored = ("store", "executor", "study")
+    names = dict.fromkeys([*leaves(was), *leaves(is_now)])
+    different = [
+        name
+        for name in names
+        if name.split(".")[0] not in ignored
+        and _value(was, name) != _value(is_now, name)
+        and not isinstance(_value(is_now, name), dict)
+    ]
+    if json.loads(str(facts.get("axes", "[]"))) != json.loads(str(_facts(study)["axes"])):
+        different.insert(0, "axes")
+    what = f" (different: {', '.join(different[:5])})" if different else ""
+    raise UserError(
+        f"{path} holds another study{what}; give this one a place of its own with "
+        "study=NAME or store=PATH, or move that one away"
+    )
+
+
+def _value(node: Any, path: str) -> Any:
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+def _as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
+    """Write a nested mapping as overrides; `axes` become sweeps."""
+    nested = plain_config(config) if isinstance(config, DictConfig) else dict(config)
+    axes = dict(nested.pop("axes", {}))
+    written = []
+    known = groups()
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat = {path: _value({key: value}, path) for path in leaves({key: value})}
+            written += [
+                f"{path}={_written(leaf)}"
+                for path, leaf in flat.items()
+                if not isinstance(leaf, Mapping)
+            ]
+        else:
+            written.append(f"{key}={value if key in known else _written(value)}")
+    for name, value in axes.items():
+        listed = value if isinstance(value, (list, tuple)) else None
+        text = f"choice({','.join(_written(v, name in known) for v in listed)})" if listed else value
+        written.append(f"{name}={text}")
+    return written
+
+
+def _written(value: object, bare: bool = False) -> str:
+    """Write a value in Hydra's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if bare else json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(_written(item) for item in value)}]"
+    return repr(value)
+
+

@@ -1,0 +1,75 @@
+"""What a worker does: simulate a chunk of candidates, and never stop at one that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from threadpoolctl import threadpool_limits
+
+from matsweep.simulate import simulate
+from matsweep.streams import FloatArray
+from matsweep.sweep.plan import Candidate
+from matsweep.workloads import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all tasks of a study share.
+
+    Parameters
+    ----------
+    networks : mapping of str to Network
+        By the key of their workload.
+    seed : int
+    realisations : int
+    """
+
+    networks: Mapping[str, Network]
+    seed: int
+    realisations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one candidate: its metrics, or its error.
+
+    Parameters
+    ----------
+    position : int
+    values : dict of str to array, or None
+    error : str
+        Empty if there was none.
+    seconds : float, s
+        Computing time.
+    """
+
+    position: int
+    values: dict[str, FloatArray] | None
+    error: str
+    seconds: float
+
+
+def evaluate(shared: Shared, chunk: tuple[Candidate, ...]) -> tuple[Outcome, ...]:
+    """Simulate a chunk of candidates on one thread."""
+    with threadpool_limits(1):
+        return tuple(_evaluate(shared, candidate) for candidate in chunk)
+
+
+def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
+    start = time.perf_counter()
+    values, error = None, ""
+    try:
+        network = shared.networks[candidate.scenario.workload.key]
+        values = simulate(
+            candidate.scenario, network, seed=shared.seed, realisations=shared.realisations
+        )
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    return Outcome(
+        position=candidate.position,
+        values=values,
+        error=error,
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,167 @@
+"""What a set-up rests on: the lock, the declared Python, and the script that looks for one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = ("build.txt", "dev.txt")
+
+
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def lock_text(name: str) -> str:
+    return (ROOT / "constraints" / name).read_text(encoding="utf-8")
+
+
+def pins(name: str) -> dict[str, tuple[str, list[str]]]:
+    """Each pinned package of a lock: its version and its hashes."""
+    joined = lock_text(name).replace("\\\n", " ")
+    entries = [line for line in joined.splitlines() if line and not line.lstrip().startswith("#")]
+    found = {}
+    for entry in entries:
+        match = re.match(r"([A-Za-z0-9._-]+)==([^\s;]+)", entry)
+        assert match, f"not pinned to one version: {entry[:80]}"
+        found[canonicalize_name(match[1])] = (match[2], re.findall(r"--hash=(\S+)", entry))
+    return found
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_no_index_and_no_path(name):
+    text = lock_text(name)
+    assert not re.search(r"\w+://|--(index|extra-index|find-links|trusted-host)", text)
+    assert not re.search(r"(^|\s)(/|\.\.?/|file:)", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_requirement_has_sha256_hashes(name):
+    locked = pins(name)
+    assert locked
+    for package, (_, hashes) in locked.items():
+        assert hashes, package
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), package
+
+
+def declared(name: str) -> list[str]:
+    """What pyproject.toml asks for that this lock must answer."""
+    project = pyproject()
+    if name == "build.txt":
+        return project["build-system"]["requires"] + project["dependency-groups"]["build"]
+    return project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_satisfies_pyproject(name):
+    locked = pins(name)
+    for requirement in map(Requirement, declared(name)):
+        package = canonicalize_name(requirement.name)
+        assert package in locked, f"{package} is not in constraints/{name}: run `make lock`"
+        assert locked[package][0] in requirement.specifier, f"{package}: run `make lock`"
+
+
+def test_both_locks_agree():
+    build, dev = pins("build.txt"), pins("dev.txt")
+    assert {name: build[name] for name in build.keys() & dev} == {
+        name: dev[name] for name in build.keys() & dev
+    }
+
+
+def test_python_version():
+    wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    assert wanted == "3.12"
+    assert wanted in SpecifierSet(pyproject()["project"]["requires-python"])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the set-up script reads, in a folder that has never been set up."""
+    copy = tmp_path / "checkout"
+    shutil.copytree(ROOT / "tools", copy / "tools")
+    shutil.copytree(ROOT / "constraints", copy / "constraints")
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A PATH folder with the shell's usual commands and no Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for command in ("sh", "cat", "cksum", "dirname", "ls", "mv", "rm"):
+        found = shutil.which(command)
+        assert found, command
+        (folder / command).symlink_to(found)
+    return folder
+
+
+def set_up(checkout: Path, path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "tools/setup.sh"],
+        cwd=checkout,
+        env={"PATH": str(path), "HOME": str(checkout.parent / "home"), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def script(file: Path, body: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!{shutil.which('sh')}\n{body}\n", encoding="utf-8")
+    file.chmod(0o755)
+
+
+def assert_told_in_one_line(done: subprocess.CompletedProcess[str], start: str) -> None:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(start)
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_interpreter_is_told_in_one_line(checkout, bare_path):
+    done = set_up(checkout, bare_path)
+    assert_told_in_one_line(done, "matsweep: found no Python >= 3.12")
+    assert "MATSWEEP_PYTHON=" in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_interpreters_that_do_not_run_are_passed_over(checkout, bare_path):
+    script(bare_path / "python3.12", "echo 'pyenv: python3.12: command not found' >&2; exit 127")
+    script(bare_path / "python3", "exit 1")  # what a Python that is too old answers
+    done = set_up(checkout, bare_path)
+    assert_told_in_one_line(done, "matsweep: found no Python >= 3.12")
+
+
+@pytest.mark.parametrize("where", ["PYENV_ROOT", "HOME"])
+def test_pyenv_versions_are_the_last_resort(checkout, bare_path, tmp_path, where):
+    """A stand-in answers the probe, then fails to make an environment."""
+    root = tmp_path / "pyenv" if where == "PYENV_ROOT" else tmp_path / "home" / ".pyenv"
+    stand_in = root / "versions" / "3.13.7" / "bin" / "python"
+    script(stand_in, f'[ "$2" = -c ] && echo "3.13.7 {stand_in}" || exit 3')
+    extra = {"PYENV_ROOT": str(root)} if where == "PYENV_ROOT" else {}
+    done = set_up(checkout, bare_path, **extra)
+    assert done.returncode != 0
+    assert "setting up .venv with Python 3.13.7" in done.stdout
+    assert not list(checkout.glob(".venv/.matsweep-*"))
+
+
+def test_a_chosen_interpreter_must_serve(checkout, bare_path):
+    done = set_up(checkout, bare_path, MATSWEEP_PYTHON="/no/such/python")
+    assert_told_in_one_line(done, "matsweep: MATSWEEP_PYTHON=/no/such/python is no CPython")
+
+
+def test_setup_script_is_executable():
+    assert os.access(ROOT / "tools" / "setup.sh", os.X_OK)
