@@ -1,6 +1,6 @@
 # Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check lint types layers hooks bench lock clean
 
 # An environment that happens to be active must not reach into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
@@ -24,12 +24,20 @@ demo: setup ## Run the quickstart study and report on it
 test: setup ## Run the tests (WORKERS=2, PYTEST_ARGS="tests/store -x")
 	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
-check: setup ## Lint, check formatting, types, layers and the hooks' configuration
-	$(VENV)/ruff check .
-	$(VENV)/ruff format --check .
-	$(VENV)/mypy
-	$(VENV)/lint-imports
-	$(VENV)/pre-commit validate-config .pre-commit-config.yaml
+check: lint types layers hooks ## All that needs no running (make -k check: to the end)
+
+lint: setup ## Lint and check formatting (ruff)
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+
+types: setup ## Check types (mypy --strict)
+	@$(VENV)/mypy
+
+layers: setup ## Check who imports whom (import-linter)
+	@$(VENV)/lint-imports
+
+hooks: setup ## Check that the pre-commit configuration is valid
+	@$(VENV)/pre-commit validate-config .pre-commit-config.yaml
 
 bench: setup ## Run the benchmarks, serially
 	@$(VENV)/python -m pytest benchmarks/ --benchmark-only $(PYTEST_ARGS)

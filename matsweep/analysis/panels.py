@@ -14,6 +14,8 @@ from matsweep.analysis.style import BASELINE, FRONT_LINE, Style, quantity_axis, 
 
 # More points than this would drown in their bars: then only the front carries them.
 _BARS = 60
+# More points of one material than this are drawn small, and as pixels also in a PDF.
+_CROWD = 2000
 
 type Numbers = NDArray[np.float64]
 type Names = NDArray[np.str_]
@@ -144,17 +146,18 @@ def _draw_materials(
 
 
 def _points(panel: Axes, across: Numbers, accuracy: Numbers, style: Style, *, faint: bool) -> None:
+    crowded = len(across) > _CROWD
     panel.scatter(
         across,
         accuracy,
-        s=9 if faint else 22,
+        s=(2 if crowded else 9) if faint else 22,
         marker=style.marker,
         color=style.colour,
-        alpha=0.4 if faint else 1.0,
+        alpha=(0.15 if crowded else 0.4) if faint else 1.0,
         linewidths=0 if faint else 0.5,
         edgecolors="none" if faint else "white",
         zorder=2 if faint else 4,
-        rasterized=len(across) > 2000,
+        rasterized=crowded,
     )
 
 
@@ -169,7 +172,7 @@ def _widen(panel: Axes, across: Numbers) -> None:
 def _front_line(panel: Axes, across: Numbers, accuracy: Numbers) -> None:
     """Draw the best accuracy that is attained at or below each cost."""
     order = np.argsort(across)
-    panel.step(across[order], accuracy[order], where="post", zorder=1.5, **FRONT_LINE)
+    panel.step(across[order], accuracy[order], where="post", zorder=2.5, **FRONT_LINE)
 
 
 def _best(accuracy: Numbers, names: NDArray[np.str_]) -> NDArray[np.bool_]:

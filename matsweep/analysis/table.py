@@ -126,7 +126,8 @@ def _accuracy(shown: xr.Dataset) -> dict[str, list[str]]:
     if normal_unit(str(shown["accuracy"].attrs.get("units", "1"))) != "1":
         return {"accuracy": _values(shown["accuracy"])}
     cells = [_percent(value) for value in shown["accuracy"].values]
-    if "accuracy_std" in shown:
+    # A single realisation is stored with a spread of 0, which says nothing.
+    if "accuracy_std" in shown and bool((shown["accuracy_std"] > 0).any()):
         spread = [_percent(value) for value in shown["accuracy_std"].values]
         cells = [c if s == "–" else f"{c} ±{s:>5}" for c, s in zip(cells, spread, strict=True)]
     columns = {"accuracy %": cells}

@@ -137,8 +137,7 @@ def multiply(
         codes = adc.codes(currents, full_scale)
         total = codes if total is None else np.add(total, codes, out=total)
     assert total is not None
-    worth = layout.slicing.significance() * layout.mapping.gain
-    worth *= scale.current / adc.largest_code * scale.weight * scale.input
+    worth = layout.worth * (scale.current / adc.largest_code * scale.weight * scale.input)
     if layout.slices == 1:
         total *= total.dtype.type(worth[0])
         return total

@@ -67,8 +67,7 @@ class Slicing:
 
     def significance(self) -> FloatArray:
         """Return what a digit's full range is worth in weights, (slice,) array."""
-        if self.base is None:
-            return np.ones(1)
+        assert self.base is not None
         powers = np.asarray(float(self.base)) ** np.arange(self.digits)
         return np.asarray((self.base - 1) * powers / self.largest)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from matsweep.checks import UserError, one_of, positive, whole
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
+from matsweep.streams import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,16 @@ class Layout:
     def references(self) -> int:
         """Reference columns, over all tiles of columns."""
         return self.mapping.references(self.slices, self.column_tiles)
+
+    @property
+    def worth(self) -> FloatArray:
+        """Weight that a full range of signed conductance stands for, (slice,) array.
+
+        A weight of 1 spans the whole range in a pair, and half of it about a reference.
+        """
+        if self.slicing.base is None:
+            return np.full(1, self.mapping.gain)
+        return self.slicing.significance()
 
     @property
     def owner(self) -> IntArray:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
@@ -50,7 +51,9 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         if config_dir is not None:
             search = GlobalHydra.instance().config_loader().get_search_path()
-            search.append("user", f"file://{Path(config_dir).resolve()}")
+            # Before Hydra's own structured configurations, which must stay last.
+            last = SearchPathQuery(provider="schema", path=None)
+            search.prepend("user", f"file://{Path(config_dir).resolve()}", anchor=last)
             _reload(search)
         yield
 
@@ -100,6 +103,8 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
         return f"{group}={name}: no such {group}{near(name, known)}{listed}"
     if found := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
         key = found.group(1)
+        if exact := re.search(r"full_key: (\S+)", str(error.__cause__)):
+            key = exact.group(1)
         return f"{key} is not a parameter{_near_key(key, config_name)}"
     first = " ".join(text.split("\nSee https")[0].split())
     if "use quotes or --multirun" in text or "Ambiguous value" in text:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -162,13 +164,14 @@ def _save(path: Path, trained: Network) -> None:
             np.savez(file, allow_pickle=False, **arrays)
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _load(path: Path) -> Network | None:
     """Return a kept network, or None if there is none that can be read whole."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             layers = sum(name.startswith("weight_") for name in kept)
             with threadpool_limits(1):
                 return network(
@@ -178,7 +181,7 @@ def _load(path: Path) -> Network | None:
                     kept["images"],
                     kept["labels"],
                 )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -1,4 +1,6 @@
 import itertools
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -151,4 +153,8 @@ def test_save(ds, tmp_path, name):
 
 
 def test_pyplot_is_not_used():
-    assert "matplotlib.pyplot" not in sys.modules
+    code = "import sys, matsweep.analysis; sys.exit('matplotlib.pyplot' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    )

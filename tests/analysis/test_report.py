@@ -1,5 +1,6 @@
 import io
 import json
+import sys
 
 import pytest
 from rich.console import Console
@@ -24,6 +25,13 @@ def told(ds, folder, width=120, **options):
     return console.file.getvalue(), paths
 
 
+def text_of(ds, folder, **options):
+    """Return what is printed; the picture is drawn but, to save time, not written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["matsweep.analysis.report"], "save", lambda *_: ())
+        return told(ds, folder, **options)[0]
+
+
 def test_the_whole_report(ds, tmp_path):
     text, paths = told(ds, tmp_path / "out")
     assert [path.name for path in paths] == ["pareto.png", "pareto.pdf"]
@@ -39,13 +47,13 @@ def test_the_whole_report(ds, tmp_path):
 
 
 def test_swept_numbers_are_no_longer_the_sources_own(ds, tmp_path):
-    text, _ = told(ds, tmp_path)
+    text = text_of(ds, tmp_path)
     assert "programming_error.scale =" not in text
     assert "general literature" not in text
 
 
 def test_materials_off_the_front_are_not_in_the_basis(ds, tmp_path):
-    text, _ = told(ds, tmp_path)
+    text = text_of(ds, tmp_path)
     assert "sonos (SONOS)" not in text
 
 
@@ -58,15 +66,15 @@ def sourced(ds, numbers):
 
 def test_the_basis_is_short_and_honest(ds, tmp_path):
     unsure = {f"a{i}": {"value": i, "status": "illustrative", "source": "x"} for i in range(9)}
-    text, _ = told(sourced(ds, unsure), tmp_path)
+    text = text_of(sourced(ds, unsure), tmp_path)
     assert "a0 = 0 (illustrative)" in text
     assert "and 3 more" in text
     assert "x: no citation stored" in text
     seen = {"a": {"value": 1, "status": "seen", "source": ["joshi2020", "general"]}}
-    text, _ = told(sourced(ds, seen), tmp_path)
+    text = text_of(sourced(ds, seen), tmp_path)
     assert "none, all seen or derived" in text
     assert "general: general literature knowledge\n" in text
-    text, _ = told(ds.assign_attrs(sources="{}"), tmp_path)
+    text = text_of(ds.assign_attrs(sources="{}"), tmp_path)
     assert "ecram_metal_oxide: no sources stored" in text
     assert "References" not in text
 
@@ -75,7 +83,7 @@ def test_failures_are_grouped_by_cause(ds, tmp_path):
     ds = with_status(ds, failed=[4, 5], error=TRACEBACK)
     ds = with_status(ds, failed=[6], error=TRACEBACK.replace("-0.2", "-0.3"))
     ds = with_status(ds, failed=[9], error="MemoryError: [array]")
-    text, _ = told(ds, tmp_path)
+    text = text_of(ds, tmp_path)
     assert "3 × ValueError: read_voltage [V] must be > 0, got -0.2 (first no. 4)" in text
     assert "1 × MemoryError: [array] (no. 9)" in text
 
@@ -83,7 +91,7 @@ def test_failures_are_grouped_by_cause(ds, tmp_path):
 def test_many_causes_are_cut(ds, tmp_path):
     for i in range(12):
         ds = with_status(ds, failed=[i], error="abcdefghijkl"[i] + "Error")
-    text, _ = told(ds, tmp_path)
+    text = text_of(ds, tmp_path)
     assert "4 × 4 other causes" in text
 
 
@@ -149,7 +157,7 @@ def test_no_candidates(ds, tmp_path):
 
 
 def test_a_part_keeps_the_numbers_of_its_candidates(ds, tmp_path):
-    text, _ = told(ds.matsweep.select(material="sonos"), tmp_path)
+    text = text_of(ds.matsweep.select(material="sonos"), tmp_path)
     assert "101" in text.split("sonos", 1)[1].splitlines()[0]
 
 

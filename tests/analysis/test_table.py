@@ -116,7 +116,6 @@ def test_none_done(ds):
 
 def test_one_candidate_one_time_one_realisation():
     ds = study(materials=("sonos",), scales=(0.0,), bits=(8,), realisations=1, times=(20.0,))
-    ds = ds.drop_vars("accuracy_std")
     text = printed(ds)
     assert "sonos" in text
     assert "±" not in text

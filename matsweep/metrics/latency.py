@@ -1,0 +1,36 @@
+"""Latency of one inference: the layers one after the other."""
+
+from __future__ import annotations
+
+from matsweep.metrics import components
+from matsweep.metrics.census import census
+from matsweep.metrics.metric import Metric, Run
+
+
+def latency(run: Run) -> float:
+    """Return the time of one inference, s.
+
+    For each layer the conversion of its inputs (all rows at once), the read, the conversions of
+    the columns that share an ADC one after the other, and one shift and addition after the last;
+    earlier ones overlap the conversions. All tiles of a layer work at once.
+    """
+    scenario = run.scenario
+    node, bits = scenario.periphery.node, scenario.periphery.accumulator_bits
+    dac = components.dac(scenario.dac.bits, node)
+    add = components.shift_add(bits, node)
+    total = 0.0
+    for layout in run.layouts:
+        parts = census(layout, scenario.tile, scenario.adc)
+        total += dac.latency + scenario.tile.read_time
+        total += parts.turns / scenario.adc.sample_rate + add.latency
+    return total
+
+
+LATENCY = Metric(
+    name="latency",
+    long_name="time of one inference",
+    units="s",
+    better="lower",
+    dims=(),
+    compute=latency,
+)

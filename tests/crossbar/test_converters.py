@@ -1,0 +1,66 @@
+"""Converters: steps, saturation, ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matsweep.checks import UserError
+from matsweep.crossbar import ADC, DAC
+from matsweep.crossbar.converters import percentile
+
+
+@given(bits=st.integers(1, 16), x=st.floats(0, 2))
+def test_a_dac_rounds_to_its_steps_and_saturates(bits, x):
+    found = DAC(bits=bits).convert(np.array([x]), 1.0, signed=False)[0]
+    assert found == pytest.approx(min(x, 1.0), abs=0.5 / (2**bits - 1) + 1e-12)
+    assert found * (2**bits - 1) == pytest.approx(round(found * (2**bits - 1)), abs=1e-6)
+
+
+def test_an_unsigned_dac_cuts_negative_inputs_and_a_signed_one_is_odd():
+    x = np.array([-0.7, 0.7])
+    np.testing.assert_array_equal(DAC().convert(x, 1.0, signed=False)[0], 0)
+    signed = DAC().convert(x, 1.0, signed=True)
+    assert signed[0] == -signed[1] != 0
+
+
+@given(bits=st.integers(2, 12), current=st.floats(-3, 3))
+def test_an_adc_is_mid_tread_odd_and_saturates(bits, current):
+    adc = ADC(bits=bits)
+    code = adc.codes(np.array([current]), 1.0)[0]
+    assert code == -adc.codes(np.array([-current]), 1.0)[0]
+    assert abs(code) <= 2 ** (bits - 1) - 1
+    expected = np.clip(current, -1, 1)
+    assert code / adc.largest_code == pytest.approx(expected, abs=0.5 / adc.largest_code + 1e-9)
+
+
+def test_rms_error_of_an_adc_is_a_step_over_root_twelve():
+    adc, x = ADC(bits=8), np.random.default_rng(0).uniform(-1, 1, 1_000_000)
+    error = adc.codes(x.copy(), 1.0) / adc.largest_code - x
+    assert error.std() == pytest.approx(1 / adc.largest_code / 12**0.5, rel=0.01)
+
+
+def test_full_scale_is_a_percentile_of_magnitudes_and_never_zero():
+    values = np.linspace(-10, 10, 2001)
+    assert percentile(values, 100) == 10
+    assert percentile(values, 50) == pytest.approx(5, abs=0.01)
+    assert percentile(np.array([0.0, 0.0, 0.0, 0.3]), 50) == 0.3
+    assert percentile(np.zeros(4), 99) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DAC(bits=0), "bits must be in"),
+        (lambda: DAC(percentile=0.0), "percentile"),
+        (lambda: ADC(bits=1), "bits must be in"),
+        (lambda: ADC(full_scale=-1.0), r"full_scale \[A\] must be > 0"),
+        (lambda: ADC(sample_rate=0.0), r"sample_rate \[Hz\]"),
+        (lambda: ADC(sharing=0), "sharing"),
+    ],
+)
+def test_converters_that_cannot_be_are_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()

@@ -1,0 +1,103 @@
+"""Every configuration that comes with matsweep."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import matsweep
+import matsweep.sweep.config
+from matsweep.checks import UserError
+from matsweep.devices import AnalogDevice
+from matsweep.materials import STATUSES
+from matsweep.sweep.config import compose, composer, groups, options
+from matsweep.sweep.plan import plan
+
+with composer():
+    CHOICES = [(g, o) for g in groups() if g != "references" for o in options(g)]
+    MATERIALS = options("material")
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_choice_of_every_group_makes_valid_candidates(group, option):
+    with composer():
+        study = plan([f"{group}={option}"])
+    assert len(study) >= 1
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_every_number_of_a_material_names_where_it_comes_from(name):
+    loaded = matsweep.load_material(name)
+    assert loaded.physics.name == name
+    fields = {field.name for field in dataclasses.fields(AnalogDevice)}
+    assert set(loaded.sources) == fields
+    for origin in loaded.sources.values():
+        assert origin.status in STATUSES
+        assert origin.source is None or origin.source in loaded.physics.references
+
+
+def test_a_missing_number_is_neutral():
+    """What is not known is left at a value that changes nothing."""
+    neutral = dataclasses.asdict(AnalogDevice(g_min=0, g_max=1, read_voltage=1, cell_size=1))
+    for name in MATERIALS:
+        loaded = matsweep.load_material(name)
+        for path, origin in loaded.sources.items():
+            if origin.status == "missing" and path in ("device_to_device", "cycle_to_cycle"):
+                assert getattr(loaded.device, path) == neutral[path]
+            if origin.status == "missing" and path == "drift":
+                assert loaded.device.drift.absent
+            if origin.status == "missing" and path == "programming_error":
+                assert not any(loaded.device.programming_error.coefficients)
+
+
+def test_pcm_is_the_published_one():
+    """Nandakumar 2019 as in shared reference data: spot values in microsiemens."""
+    device = matsweep.load_material("pcm_gst").device
+    import numpy as np
+
+    sigma = device.programming_error.sigma(np.array([12.5e-6]), device.g_max)[0] * 1e6
+    assert sigma == pytest.approx(0.26348 + 1.965 * 0.5 - 1.1731 * 0.25, rel=1e-6)
+    assert device.drift.time_zero == 20.0
+
+
+def test_load_material_takes_overrides_and_refuses_what_is_not_there():
+    assert matsweep.load_material("pcm_gst", g_max=2e-5).device.g_max == 2e-5
+    assert matsweep.load_material("pcm_gst", drift__nu=0.05).device.drift.nu.constant == 0.05
+    with pytest.raises(UserError, match="did you mean device.g_max"):
+        matsweep.load_material("pcm_gst", gmax=2e-5)
+    with pytest.raises(UserError, match="did you mean pcm_gst"):
+        matsweep.load_material("pcm_gs")
+    with pytest.raises(UserError, match=r"device.g_max \[S\] must be a finite number"):
+        matsweep.load_material("pcm_gst", g_max="large")
+
+
+def test_a_users_material_is_one_file_in_a_folder_of_their_own(tmp_path):
+    folder = tmp_path / "material"
+    folder.mkdir()
+    text = (matsweep.sweep.config.conf_folder() / "material" / "pcm_gst.yaml").read_text()
+    (folder / "mine.yaml").write_text(text.replace("name: pcm_gst", "name: mine"))
+    with composer(tmp_path):
+        assert compose(["material=mine"]).material.name == "mine"
+        assert "mine" in options("material")
+        assert len(plan(["material=mine,hfox_vcm"])) == 2
+
+
+def test_a_config_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="config_dir must be a folder"), composer(tmp_path / "no"):
+        pass
+
+
+def test_a_configuration_cannot_name_code_to_run(tmp_path):
+    """A target, in whatever place, is an unknown parameter and never imported."""
+    with composer():
+        for overrides in (
+            ["+device._target_=os.system"],
+            ["+device.drift._target_=os.system"],
+            ["+executor._target_=os.system"],
+            ["+design._target_=os.system"],
+        ):
+            with pytest.raises(UserError, match="_target_ is not a parameter"):
+                from matsweep.sweep.study import run_overrides
+
+                run_overrides([*overrides, f"store={tmp_path}/x.zarr"])

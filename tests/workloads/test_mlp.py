@@ -1,0 +1,68 @@
+"""The trained network: accurate, reproducible, kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.workloads import MLP
+from matsweep.workloads.mlp import cache_folder, digits
+
+
+def test_float_baseline_is_at_least_97_percent_on_held_out_images():
+    network = MLP().prepare()
+    assert network.float_accuracy >= 0.97
+    images, _ = digits()
+    assert len(network.images) == pytest.approx(0.2 * len(images), abs=1)
+
+
+def test_test_images_are_not_trained_or_calibrated_on():
+    """No held-out image is among those that converters are calibrated on."""
+    network = MLP().prepare()
+    held = {row.tobytes() for row in network.images}
+    calibration = {row.tobytes() for row in network.calibration[0]}
+    images = [row.astype(np.float32).tobytes() for row in digits()[0]]
+    assert len(set(images)) == len(images)
+    assert held <= set(images)
+    assert calibration <= set(images)
+    assert not held & calibration
+
+
+def test_training_is_reproducible_and_kept_by_content():
+    small = MLP(hidden=(8,), epochs=3)
+    first, again, kept = small.train(), small.train(), small.prepare()
+    assert first.digest == again.digest == kept.digest == small.prepare().digest
+    assert (cache_folder() / f"mlp-{small.key}.npz").is_file()
+    assert MLP(hidden=(8,), epochs=4).key != small.key
+    assert MLP(hidden=(8,), epochs=3, seed=1).train().digest != first.digest
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a network"])
+def test_a_damaged_cache_is_trained_anew(damage):
+    small = MLP(hidden=(8,), epochs=2)
+    digest = small.prepare().digest
+    (cache_folder() / f"mlp-{small.key}.npz").write_bytes(damage)
+    assert small.prepare().digest == digest
+    assert (cache_folder() / f"mlp-{small.key}.npz").stat().st_size > 1000
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path / "file"))
+    assert MLP(hidden=(4,), epochs=1).prepare().shapes == ((64, 4), (4, 10))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"dataset": "digit"}, "did you mean digits"),
+        ({"hidden": (0,)}, "hidden must be >= 1"),
+        ({"test_fraction": 1.0}, "test_fraction"),
+        ({"epochs": 0}, "epochs"),
+        ({"test_samples": 0}, "test_samples"),
+    ],
+)
+def test_a_workload_that_cannot_be_is_refused(parameters, message):
+    with pytest.raises(UserError, match=message):
+        MLP(**parameters)
