@@ -34,7 +34,7 @@ types: setup ## Check types (mypy --strict)
 	@$(VENV)/mypy
 
 layers: setup ## Check who imports whom (import-linter)
-	@$(VENV)/lint-imports
+	@$(VENV)/lint-imports --no-logo
 
 hooks: setup ## Check that the pre-commit configuration is valid
 	@$(VENV)/pre-commit validate-config .pre-commit-config.yaml

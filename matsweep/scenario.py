@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from matsweep.build import build, plain
-from matsweep.checks import UserError, positive
+from matsweep.checks import UserError, positive, whole
 from matsweep.crossbar import ADC, DAC, Tile, layout
 from matsweep.devices import AnalogDevice
 from matsweep.workloads import MLP
@@ -35,7 +35,7 @@ class Periphery:
 
     def __post_init__(self) -> None:
         positive("node", self.node, "m")
-        positive("accumulator_bits", self.accumulator_bits)
+        whole("accumulator_bits", self.accumulator_bits, low=1, high=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,20 @@ def test_coordinates_and_attrs_come_back(path: Path) -> None:
     assert m.attributes(path) == ATTRS
 
 
+def test_a_dataset_can_be_selected_joined_and_saved(path: Path, tmp_path: Path) -> None:
+    finish(path)
+    dataset = m.open_results(path)
+    done = dataset.where(dataset.status == 1, drop=True)
+    assert done.candidate.values.tolist() == [i for i in range(N) if i not in FAILS]
+    assert dataset.where(dataset.error != "", drop=True).error.values.tolist() == [*FAILS.values()]
+    assert dataset.reindex(candidate=[N - 1, N]).error.values[0] == ""
+    frame = dataset[["area", "error"]].to_dataframe()
+    assert frame.error[3] == FAILS[3]
+    assert frame.family[1] == "pcm_gst"
+    dataset.to_zarr(tmp_path / "copy.zarr", consolidated=False)
+    check(xr.open_zarr(tmp_path / "copy.zarr", consolidated=False), reference(range(N)))
+
+
 def test_update_attrs_merges_and_keeps_the_rest(path: Path) -> None:
     with m.open_store(path) as store:
         store.write(part(range(N)))
@@ -628,6 +642,14 @@ def test_damaged_part_is_set_aside_and_pending_again(
         assert victim.with_suffix(".damaged").exists()
         store.write(part([2]))
     check(m.open_results(path), reference([1, 2, 4]))
+
+
+def test_parts_set_aside_are_all_kept(path: Path) -> None:
+    for _ in range(2):
+        with m.open_store(path, fold_every=np.inf) as store:
+            store.write(part([1]))
+            staging.staged(path)[0].write_bytes(b"damaged")
+    assert len(list((path / ".staged").glob("*.damaged"))) == 2
 
 
 def test_any_flipped_byte_of_a_part_is_noticed_or_harmless() -> None:

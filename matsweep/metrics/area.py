@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matsweep.metrics import components
 from matsweep.metrics.census import census
 from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.periphery import circuits
 
 
 def area(run: Run) -> float:
@@ -14,18 +14,14 @@ def area(run: Run) -> float:
     shift-and-add each, and a register for each output of a layer. Left out: wiring between
     tiles, control, and buffers.
     """
-    scenario = run.scenario
-    node, bits = scenario.periphery.node, scenario.periphery.accumulator_bits
-    cell = scenario.device.cell_size * node**2
-    dac = components.dac(scenario.dac.bits, node)
-    adc = components.adc(scenario.adc.bits, node, scenario.adc.sample_rate)
-    add, register = components.shift_add(bits, node), components.register(bits, node)
-    total = 0.0
+    scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
+    cell = scenario.device.cell_size * scenario.periphery.node**2
     for layout in run.layouts:
-        parts = census(layout, scenario.tile, scenario.adc)
-        total += parts.tiles * scenario.tile.rows * scenario.tile.columns * cell
-        total += parts.dacs * dac.area + parts.adcs * (adc.area + add.area)
-        total += parts.outputs * register.area
+        count = census(layout, scenario.tile, scenario.adc)
+        total += count.tiles * scenario.tile.rows * scenario.tile.columns * cell
+        total += count.dacs * parts.dac.area
+        total += count.adcs * (parts.adc.area + parts.shift_add.area)
+        total += count.outputs * parts.register.area
     return total
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from matsweep.metrics import components
 from matsweep.metrics.census import census
 from matsweep.metrics.latency import latency
 from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.periphery import circuits
 from matsweep.streams import FloatArray
 
 
@@ -25,19 +25,16 @@ def periphery_energy(run: Run) -> float:
     read of each output's register, and the parts' leakage for as long as the inference takes.
     Left out: control, routing between tiles, and buffers for images.
     """
-    scenario, total, leakage = run.scenario, 0.0, 0.0
-    node, bits = scenario.periphery.node, scenario.periphery.accumulator_bits
-    dac = components.dac(scenario.dac.bits, node)
-    adc = components.adc(scenario.adc.bits, node, scenario.adc.sample_rate)
-    add, register = components.shift_add(bits, node), components.register(bits, node)
+    parts, total, leakage = circuits(run.scenario), 0.0, 0.0
     for layout in run.layouts:
-        parts = census(layout, scenario.tile, scenario.adc)
-        total += parts.dac_conversions * dac.energy
-        total += parts.adc_conversions * adc.energy
-        total += parts.additions * add.energy
-        total += 2 * parts.outputs * register.energy
-        leakage += parts.dacs * dac.leakage + parts.adcs * (adc.leakage + add.leakage)
-        leakage += parts.outputs * register.leakage
+        count = census(layout, run.scenario.tile, run.scenario.adc)
+        total += count.dac_conversions * parts.dac.energy
+        total += count.adc_conversions * parts.adc.energy
+        total += count.additions * parts.shift_add.energy
+        total += 2 * count.outputs * parts.register.energy
+        leakage += count.dacs * parts.dac.leakage
+        leakage += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
+        leakage += count.outputs * parts.register.leakage
     return total + leakage * latency(run)
 
 

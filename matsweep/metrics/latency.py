@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matsweep.metrics import components
 from matsweep.metrics.census import census
 from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.periphery import circuits
 
 
 def latency(run: Run) -> float:
@@ -14,15 +14,11 @@ def latency(run: Run) -> float:
     the columns that share an ADC one after the other, and one shift and addition after the last;
     earlier ones overlap the conversions. All tiles of a layer work at once.
     """
-    scenario = run.scenario
-    node, bits = scenario.periphery.node, scenario.periphery.accumulator_bits
-    dac = components.dac(scenario.dac.bits, node)
-    add = components.shift_add(bits, node)
-    total = 0.0
+    scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
     for layout in run.layouts:
-        parts = census(layout, scenario.tile, scenario.adc)
-        total += dac.latency + scenario.tile.read_time
-        total += parts.turns / scenario.adc.sample_rate + add.latency
+        count = census(layout, scenario.tile, scenario.adc)
+        total += parts.dac.latency + scenario.tile.read_time
+        total += count.turns / scenario.adc.sample_rate + parts.shift_add.latency
     return total
 
 

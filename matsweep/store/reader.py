@@ -67,8 +67,8 @@ def open_results(path: str | os.PathLike[str]) -> xr.Dataset:
     place, a full disk), and while a run is active, the Dataset shows what is folded; in the
     first case a warning is logged. `summary` counts staged parts always.
 
-    ``status`` is loaded here and the data later: so no candidate that reads done can have data
-    from before it was.
+    ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
+    candidate that reads done can have data from before it was.
 
     Returns
     -------
@@ -88,6 +88,9 @@ def open_results(path: str | os.PathLike[str]) -> xr.Dataset:
     try:
         dataset: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=True)
         status = dataset["status"].load().values
+        error = dataset["error"]
+        # xarray cannot join numpy's StringDType with NaN, as ``where`` and ``reindex`` do.
+        dataset["error"] = error.copy(data=error.values.astype(object))
     except Exception as problem:
         raise damaged(path, "xarray cannot open it") from problem
     _check_chunks(layout, status)

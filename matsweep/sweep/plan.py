@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from matsweep.build import build
 from matsweep.checks import UserError, near, whole
 from matsweep.materials import Material
+from matsweep.metrics import check_costs
 from matsweep.scenario import Scenario
 from matsweep.sweep.axes import Axis, parse_axes
 from matsweep.sweep.config import (
@@ -135,9 +136,10 @@ class Plan:
             if index not in self._group_axes
         }
         try:
-            if base.interpolated:
-                return self._from_scratch(base, changes)
-            return self._from_parts(base, changes)
+            make = self._from_scratch if base.interpolated else self._from_parts
+            made = make(base, changes)
+            check_costs(made)
+            return made
         except UserError as error:
             swept = ", ".join(
                 f"{axis.name}={value}" for axis, value in zip(self.axes, point, strict=True)

@@ -1,0 +1,141 @@
+"""Costs of the circuits around the arrays, from the component library `hwcomponents`.
+
+Nothing is fitted here: each function names the library's model, the publication behind it, how
+the library scales it to the technology node, and what it leaves out.
+
+References
+----------
+T. Andrulis et al., "CiMLoop", ISPASS 2024, doi:10.1109/ISPASS61541.2024.00012 (the library's
+origin). A. Stillmaker, B. Baas, Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002 (scaling
+between nodes).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hwcomponents_adc import ADC as SurveyADC
+from hwcomponents_library.library.aladdin import AladdinRegister
+from hwcomponents_library.library.brahms import BrahmsDAC
+from hwcomponents_library.library.isaac import IsaacShiftAdd
+
+from matsweep.checks import UserError, whole
+
+NODES = (7e-9, 130e-9)
+"""Smallest and largest feature size that the library scales to, m."""
+ADC_BITS = (4, 16)
+"""Fewest and most bits of the survey's ADC model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one component costs.
+
+    Parameters
+    ----------
+    energy : float, J
+        Of one action.
+    latency : float, s
+        Of one action.
+    area : float, m²
+    leakage : float, W
+        Drawn all the time.
+    """
+
+    energy: float
+    latency: float
+    area: float
+    leakage: float
+
+
+@functools.cache
+def adc(bits: int, node: float, sample_rate: float) -> Cost:
+    """Return the cost of one ADC and of one conversion.
+
+    `hwcomponents_adc.ADC`: energy and area regressed on B. Murmann's survey of published
+    converters by effective bits, rate and node (T. Andrulis et al., arXiv:2404.06553); the best
+    of its time rather than the typical. A fifth of the energy at the full rate is counted as
+    leakage. At 8 bits, 1 GS/s and 32 nm it gives 1.4 + 0.3 pJ; ISAAC's converter takes 1.67 pJ.
+
+    Parameters
+    ----------
+    bits : int
+        Taken as effective bits.
+    node : float, m
+    sample_rate : float, Hz
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; it lists what is.
+    """
+    whole("adc.bits", bits, *ADC_BITS)
+    return _cost(SurveyADC(n_bits=bits, tech_node=_node(node), throughput=sample_rate), "convert")
+
+
+@functools.cache
+def dac(bits: int, node: float) -> Cost:
+    """Return the cost of one DAC and of one conversion.
+
+    `BrahmsDAC`: the capacitive DAC inside an 8-bit 1.1 GS/s SAR converter (H. Chen et al., VLSI
+    Circuits 2018, doi:10.1109/VLSIC.2018.8502370), 0.29 pJ at 40 nm; energy and area with
+    2^bits, latency with bits. Left out: the driver of the word line.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(BrahmsDAC(tech_node=_node(node), resolution=bits), "convert")
+
+
+@functools.cache
+def shift_add(bits: int, node: float) -> Cost:
+    """Return the cost of one shift-and-add unit and of one addition.
+
+    `IsaacShiftAdd`: 0.021 pJ for 16 bits at 32 nm (Shafiee et al., ISCA 2016,
+    doi:10.1109/ISCA.2016.12), linear in bits. Left out: leakage (the library has none).
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(IsaacShiftAdd(tech_node=_node(node), width=bits), "shift_add")
+
+
+@functools.cache
+def register(bits: int, node: float) -> Cost:
+    """Return the cost of one register and of writing a word to it; reading costs the same.
+
+    `AladdinRegister`: 9 fJ a bit at 40 nm (Y. Shao et al., ISCA 2014,
+    doi:10.1109/ISCA.2014.6853196), linear in bits. Left out: leakage (the library has none).
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(AladdinRegister(tech_node=_node(node), width=bits), "write")
+
+
+def _node(node: float) -> float:
+    """Refuse a node that the library would only extrapolate to."""
+    low, high = NODES
+    if not low * (1 - 1e-9) <= node <= high * (1 + 1e-9):
+        raise UserError(
+            f"periphery.node [m] must be in [{low:g}, {high:g}] (the nodes that component costs "
+            f"are scaled to), got {node!r}"
+        )
+    return node
+
+
+def _cost(component: Any, action: str) -> Cost:
+    done = getattr(component, action)()
+    found = (done.energy, done.latency, component.area, component.leak_power)
+    assert all(math.isfinite(value) and value >= 0 for value in found)
+    energy, latency, area, leakage = (float(value) for value in found)
+    return Cost(energy=energy, latency=latency, area=area, leakage=leakage)

@@ -1,0 +1,154 @@
+"""Energy, latency and area by hand calculation, and component costs beside published figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.crossbar import ADC, DAC, Tile, layout
+from matsweep.devices import AnalogDevice
+from matsweep.metrics import METRICS, Run, components
+from matsweep.metrics.census import census
+from matsweep.scenario import Periphery, Scenario
+from matsweep.workloads import MLP, Inference
+
+
+def scenario(levels=None, tile=None, adc=None, **device):
+    return Scenario(
+        material="test",
+        device=AnalogDevice(
+            **{"g_min": 1e-6, "g_max": 25e-6, "read_voltage": 0.2, "cell_size": 16.0,
+               "levels": levels, **device}  # fmt: skip
+        ),
+        tile=tile or Tile(rows=128, columns=128, read_time=1e-8),
+        dac=DAC(bits=8),
+        adc=adc or ADC(bits=8, sample_rate=1e9, sharing=8),
+        periphery=Periphery(node=22e-9, accumulator_bits=16),
+        workload=MLP(),
+        times=(1.0,),
+    )
+
+
+def run(case, shapes=((64, 54), (54, 10)), power=1e-3):
+    plans = tuple(layout(i, o, case.tile, case.device.levels) for i, o in shapes)
+    inference = Inference(correct=np.array([[0.9]]), array_power=np.array([[power]]))
+    return Run(scenario=case, layouts=plans, inference=inference)
+
+
+def value(name, case, **given):
+    return float(np.asarray(METRICS[name].compute(run(case, **given))).squeeze())
+
+
+PARTS = (components.dac(8, 22e-9), components.adc(8, 22e-9, 1e9),
+         components.shift_add(16, 22e-9), components.register(16, 22e-9))  # fmt: skip
+
+
+def test_energy_of_an_analog_perceptron_by_hand():
+    """Two tiles: 64 + 54 input and 54 + 10 output conversions; 8 ADCs a tile leak throughout."""
+    dac, adc, add, register = PARTS
+    latency = 2 * (dac.latency + 1e-8 + 8e-9 + add.latency)
+    dynamic = 118 * dac.energy + 64 * adc.energy + 64 * add.energy + 2 * 64 * register.energy
+    leakage = latency * (2 * 8 * adc.leakage + 256 * dac.leakage)
+    assert value("energy", scenario()) == pytest.approx(1e-3 * 1e-8 + dynamic + leakage)
+    assert value("latency", scenario()) == pytest.approx(latency)
+
+
+def test_area_of_an_analog_perceptron_by_hand():
+    dac, adc, add, register = PARTS
+    cells = 2 * 128 * 128 * 16 * 22e-9**2
+    expected = cells + 2 * (128 * dac.area + 8 * (adc.area + add.area)) + 64 * register.area
+    assert value("area", scenario()) == pytest.approx(expected)
+
+
+def test_bit_slicing_and_row_tiles_are_counted():
+    """300 inputs on 3 tiles of rows; 50 outputs × 4 slices × 2 arms on 4 tiles of columns."""
+    case = scenario(levels=2, tile=Tile(rows=128, columns=128, weight_bits=5))
+    plan = layout(300, 50, case.tile, 2)
+    counted = census(plan, case.tile, case.adc)
+    assert counted.tiles == 3 * 4
+    assert counted.dac_conversions == 300 * 4
+    assert counted.adc_conversions == counted.additions == 50 * 4 * 3
+    assert counted.adcs == 12 * 8
+    assert counted.dacs == 12 * 128
+    assert counted.turns == 8
+
+
+def test_a_narrow_layer_takes_fewer_turns():
+    case = scenario(adc=ADC(sharing=32))
+    assert census(layout(54, 10, case.tile, None), case.tile, case.adc).turns == 10
+
+
+@pytest.mark.parametrize(("name", "factor"), [("latency", 1), ("area", 1)])
+def test_conductance_moves_neither_latency_nor_area(name, factor):
+    assert value(name, scenario(g_max=50e-6)) == factor * value(name, scenario())
+
+
+def test_array_energy_grows_with_read_time_and_cells_with_their_size():
+    short, long = (scenario(tile=Tile(read_time=t)) for t in (1e-8, 3e-8))
+    more = value("energy", long) - value("energy", short)
+    leak = 2 * 2e-8 * 2 * 8 * PARTS[1].leakage
+    assert more == pytest.approx(1e-3 * 2e-8 + leak)
+    grown = value("area", scenario(cell_size=32.0)) - value("area", scenario())
+    assert grown == pytest.approx(2 * 128 * 128 * 16 * 22e-9**2)
+
+
+def test_spread_and_low_percentile_by_hand():
+    correct = np.array([[0.9], [0.8], [1.0], [0.7]])
+    many = Run(
+        scenario=scenario(),
+        layouts=(),
+        inference=Inference(correct=correct, array_power=correct),
+    )
+    assert METRICS["accuracy_std"].compute(many) == pytest.approx(np.sqrt(0.05 / 3))
+    assert METRICS["accuracy_p05"].compute(many) == pytest.approx(0.7 + 0.15 * 0.1)
+    one = Run(
+        scenario=scenario(),
+        layouts=(),
+        inference=Inference(correct=correct[:1], array_power=correct[:1]),
+    )
+    assert METRICS["accuracy_std"].compute(one) == 0
+
+
+@pytest.mark.parametrize(
+    ("cost", "published", "tolerance"),
+    [
+        # ISAAC's 8-bit converter: 16 mW / (8 × 1.2 GS/s); the model's leakage is a fifth.
+        (components.adc(8, 32e-9, 1.2e9).energy / 0.8, 1.667e-12, 0.25),
+        # The converter inside a 40 nm SAR ADC: 0.32 mW / 1.1 GS/s.
+        (components.dac(8, 40e-9).energy, 2.91e-13, 0.01),
+        (components.dac(8, 40e-9).area, 438e-12, 0.01),
+        # ISAAC's shift-and-add at 32 nm.
+        (components.shift_add(16, 32e-9).energy, 2.1e-14, 0.01),
+        # Aladdin's register bit at 40 nm.
+        (components.register(1, 40e-9).energy, 9.0e-15, 0.01),
+    ],
+)
+def test_component_costs_agree_with_published_figures(cost, published, tolerance):
+    assert cost == pytest.approx(published, rel=tolerance)
+
+
+@pytest.mark.parametrize("make", [
+    lambda bits, node: components.adc(bits, node, 1e9), components.dac,
+    components.shift_add, components.register,
+])  # fmt: skip
+def test_costs_grow_with_bits_and_node(make):
+    small, wide, coarse = make(6, 22e-9), make(12, 22e-9), make(6, 65e-9)
+    assert 0 < small.energy < wide.energy
+    assert 0 < small.area < wide.area
+    assert small.energy < coarse.energy and small.area < coarse.area
+
+
+def test_what_no_model_supports_is_refused_with_what_is():
+    with pytest.raises(UserError, match=r"adc.bits must be in \[4, 16\], got 3"):
+        components.adc(3, 22e-9, 1e9)
+    for node in (3e-9, 250e-9):
+        with pytest.raises(UserError, match=r"periphery.node \[m\] must be in \[7e-09, 1.3e-07\]"):
+            components.dac(8, node)
+
+
+def test_every_metric_says_what_it_is():
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert metric.units and metric.long_name and metric.better in ("higher", "lower")
+        assert set(metric.dims) <= {"realisation", "time"}

@@ -1,0 +1,132 @@
+"""One suite for every executor: the contract, and faults injected into it.
+
+Ray is started once for the whole test session; these tests run in one process with the others
+that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.sweep.executors import Fault, executor
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+
+def squares(shared, chunk):
+    return tuple(shared * item**2 for item in chunk)
+
+
+def raises_at_seven(shared, chunk):
+    if 7 in chunk:
+        raise ArithmeticError("seven")
+    return chunk
+
+
+def dies_at_seven(shared, chunk):
+    if 7 in chunk:
+        os.kill(os.getpid(), 9)
+    return chunk
+
+
+
+
+@pytest.fixture(params=["serial", "ray"])
+def runner(request, local_ray):
+    return executor({"kind": request.param})
+
+
+def chunked(items, size):
+    return [tuple(items[i : i + size]) for i in range(0, len(items), size)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_every_item_has_exactly_one_result(runner, size):
+    found = {}
+    for chunk, result in runner.run(squares, 2, chunked(range(20), size)):
+        for item, value in zip(chunk, result, strict=True):
+            assert item not in found
+            found[item] = value
+    assert found == {item: 2 * item**2 for item in range(20)}
+
+
+def test_nothing_to_do_is_done(runner):
+    assert list(runner.run(squares, 1, [])) == []
+
+
+def test_a_task_that_raises_costs_only_its_item(runner):
+    found, faults = [], []
+    for chunk, result in runner.run(raises_at_seven, None, chunked(range(16), 5)):
+        (faults if isinstance(result, Fault) else found).extend(chunk)
+    assert faults == [7]
+    assert sorted(found) == [item for item in range(16) if item != 7]
+
+
+def test_a_process_that_dies_costs_only_its_item(local_ray):
+    runner, found, faults = executor({"kind": "ray"}), [], []
+    for chunk, result in runner.run(dies_at_seven, None, chunked(range(10), 5)):
+        if isinstance(result, Fault):
+            faults.append((chunk, result.reason))
+        else:
+            found.extend(chunk)
+    assert [chunk for chunk, _ in faults] == [(7,)]
+    assert "the worker process died" in faults[0][1]
+    assert sorted(found) == [item for item in range(10) if item != 7]
+
+
+def test_chunks_are_taken_only_when_there_is_room(local_ray):
+    """A bounded number in flight: the source is never far ahead of the results."""
+    runner, taken, done = executor({"kind": "ray"}), 0, 0
+
+    def source():
+        nonlocal taken
+        for item in range(40):
+            taken += 1
+            yield (item,)
+
+    for _ in runner.run(squares, 1, source()):
+        done += 1
+        assert taken - done <= 2 * runner.slots + 1
+    assert done == 40
+
+
+def test_leaving_early_cancels_what_is_in_flight(local_ray):
+    runner, started = executor({"kind": "ray"}), time.monotonic()
+    results = runner.run(squares, 1, [(1,), (2,)])
+    next(results)
+    results.close()
+    sleeping = runner.run(lambda shared, chunk: time.sleep(0.01), None, [(i,) for i in range(100)])
+    next(sleeping)
+    sleeping.close()
+    assert time.monotonic() - started < 30
+
+
+def test_an_unknown_executor_or_parameter_is_refused():
+    with pytest.raises(UserError, match="did you mean serial"):
+        executor({"kind": "serail"})
+    with pytest.raises(UserError, match="executor.chunk_size must be >= 1"):
+        executor({"kind": "serial", "chunk_size": 0})
+    with pytest.raises(UserError, match="executor.worker is not a parameter; did you mean workers"):
+        executor({"kind": "ray", "worker": 2})
+    with pytest.raises(UserError, match="object_store_memory"):
+        executor({"kind": "ray", "object_store_memory": 10})
+
+
+@pytest.mark.parametrize("prefix", ["", "ray://"])
+def test_an_address_where_no_one_answers_fails_within_seconds(prefix):
+    from matsweep.sweep.executors.ray import _check_reachable
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.monotonic()
+    with pytest.raises(UserError, match="no Ray cluster answers there"):
+        _check_reachable(f"{prefix}127.0.0.1:{port}")
+    assert time.monotonic() - started < 10
+    with pytest.raises(UserError, match="HOST:PORT"):
+        _check_reachable("somewhere")
