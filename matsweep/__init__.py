@@ -1,4 +1,4 @@
-"""matsweep: which memristor should this network be built from?
+"""matsweep finds which memristor a neural network should be built from.
 
 The public interface: `explore` runs a sweep, `open_results` opens what it stored as an xarray
 Dataset (with the accessor ``ds.matsweep``), `load_material` gives one material family.

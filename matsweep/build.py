@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from matsweep.checks import UserError, near, one_of
@@ -55,7 +55,7 @@ def build[T](cls: type[T], config: object, path: str = "") -> T:
     if registry is not None:
         kind = one_of(_join(path, "kind"), config.pop("kind", None), registry)
         cls = registry[kind]
-    fields = _fields(cls)
+    fields: dict[str, tuple[Any, bool]] = _fields(typing.cast(Hashable, cls))
     unknown = [str(key) for key in config if key not in fields]
     if unknown:
         name = unknown[0]
@@ -99,8 +99,8 @@ def _join(path: str, name: str) -> str:
 
 
 @functools.cache
-def _fields(cls: type) -> dict[str, tuple[Any, bool]]:
-    hints = typing.get_type_hints(cls)
+def _fields(cls: Hashable) -> dict[str, tuple[Any, bool]]:
+    hints = typing.get_type_hints(typing.cast(type, cls))
     return {
         f.name: (
             hints[f.name],

@@ -68,7 +68,9 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return ``value`` if it is one of ``choices``; else a `UserError` with the near misses."""
     known = sorted(choices)
     if not isinstance(value, str) or value not in known:
-        raise UserError(f"{name} must be one of {', '.join(known)}; got {value!r}{near(value, known)}")
+        raise UserError(
+            f"{name} must be one of {', '.join(known)}; got {value!r}{near(value, known)}"
+        )
     return value
 
 

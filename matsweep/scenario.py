@@ -92,5 +92,3 @@ class Scenario:
             {"model_version": MODEL_VERSION, **plain(self)}, sort_keys=True, separators=(",", ":")
         )
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-

@@ -48,9 +48,7 @@ def simulate(
             scenario.dac,
             scenario.adc,
             times=scenario.times,
-            rng=realisation_streams(
-                identity, seed, range(start, min(start + block, realisations))
-            ),
+            rng=realisation_streams(identity, seed, range(start, min(start + block, realisations))),
         )
         for start in range(0, realisations, block)
     ]

@@ -30,8 +30,11 @@ def show(path: Path, console: Console, *, slowest: int = 5) -> None:
     console.print(f"[bold]{facts.get('study', '')}[/bold]  {path}")
     console.print(
         f"{found.done} done, {found.failed} failed, {found.pending} pending of {found.total}"
-        + (f"; a run on {found.holder.host} (process {found.holder.pid}) is at work"
-           if found.holder else "")
+        + (
+            f"; a run on {found.holder.host} (process {found.holder.pid}) is at work"
+            if found.holder
+            else ""
+        )
     )
     if found.slowest:
         _slowest(path, console, found.slowest)
@@ -51,7 +54,5 @@ def _slowest(path: Path, console: Console, slowest: tuple[tuple[int, float], ...
         table.add_column(heading, justify="right")
     for position, seconds in slowest:
         row = ds.isel(candidate=position)
-        table.add_row(
-            str(position), f"{seconds:.3g}", *(str(row[name].item()) for name in swept)
-        )
+        table.add_row(str(position), f"{seconds:.3g}", *(str(row[name].item()) for name in swept))
     console.print(table)

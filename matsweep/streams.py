@@ -57,7 +57,7 @@ class Streams:
         """Return uniform numbers in [0, 1) of shape (realisation, …)."""
         out = self._empty(size, dtype)
         for generator, part in zip(self._generators, out, strict=True):
-            generator.random(dtype=np.dtype(dtype), out=part)
+            generator.random(dtype=_single_or_double(out), out=part)
         return out
 
     def _empty(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
@@ -90,6 +90,10 @@ def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -
             for realisation in realisations
         ]
     )
+
+
+def _single_or_double(array: FloatArray) -> type[np.float32] | type[np.float64]:
+    return np.float32 if array.dtype == np.float32 else np.float64
 
 
 _BLOCK = 8192  # pairs; keeps the working set of a block in the first-level caches

@@ -16,8 +16,9 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def local_ray(tmp_path_factory: pytest.TempPathFactory):
     """Return after starting Ray once, small, on the loopback address; stop it at the end."""
-    import matsweep.sweep.executors.ray  # sets Ray's environment first
     import ray
+
+    import matsweep.sweep.executors.ray  # sets Ray's environment first
 
     ray.init(
         address="local",

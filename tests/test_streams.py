@@ -17,7 +17,8 @@ def test_a_realisation_draws_the_same_alone_and_in_company(dtype):
     alone = realisation_streams(ID, 7, [3])
     for shape in ((3, 4), (7,), (2, 1, 5)):
         np.testing.assert_array_equal(
-            many.standard_normal((5, *shape), dtype)[3], alone.standard_normal((1, *shape), dtype)[0]
+            many.standard_normal((5, *shape), dtype)[3],
+            alone.standard_normal((1, *shape), dtype)[0],
         )
         np.testing.assert_array_equal(
             many.random((5, *shape), dtype)[3], alone.random((1, *shape), dtype)[0]

@@ -149,7 +149,7 @@ class DifferentialPair:
         return np.asarray(conductance[..., 0, :, :] - conductance[..., 1, :, :])
 
     def column_variance(self, variance: FloatArray) -> FloatArray:
-        """The two arms are independent: their variances add."""
+        """Add the variances of the two arms: they are independent."""
         return np.asarray(variance[..., 0, :, :] + variance[..., 1, :, :])
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
@@ -188,7 +188,7 @@ class ReferenceColumn:
         return np.asarray(variance[..., 0, :, :])
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
-        """A reference's noise is common to all columns that it is taken from."""
+        """Take a reference's noise, common to its columns, from each of them."""
         columns = owner.size
         return np.asarray(noise[..., :columns] - noise[..., columns:][..., owner])
 

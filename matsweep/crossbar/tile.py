@@ -111,9 +111,7 @@ class Layout:
         return np.asarray((slices + tile).ravel())
 
 
-def layout(
-    inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile"
-) -> Layout:
+def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:
     """Lay a layer of weights on tiles.
 
     Parameters

@@ -186,7 +186,7 @@ class AnalogDevice:
         return self.read_noise.sigma(conductance, self.g_max, time)
 
     def _programming_sigma(self, conductance: FloatArray) -> FloatArray | None:
-        """Return the standard deviation of all programming errors together, None if there is none."""
+        """Return the standard deviation of all programming errors, None if there is none."""
         cycle = self.cycle_to_cycle * self.g_range
         published = self.programming_error.scale > 0 and any(self.programming_error.coefficients)
         if not (cycle or published or self.device_to_device):

@@ -303,9 +303,7 @@ class StuckAt:
                 f"{self.g_min:g} + {self.g_max:g}"
             )
 
-    def apply(
-        self, conductance: FloatArray, g_min: float, g_max: float, *, rng: Rng
-    ) -> FloatArray:
+    def apply(self, conductance: FloatArray, g_min: float, g_max: float, *, rng: Rng) -> FloatArray:
         """Return the conductances (…, row, column) [S] with faults drawn and put in."""
         if self.g_min == 0 and self.g_max == 0:
             return conductance

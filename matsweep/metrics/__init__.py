@@ -9,8 +9,7 @@ from matsweep.metrics.periphery import check_costs
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (ACCURACY, ACCURACY_STD, ACCURACY_P05, ENERGY, LATENCY, AREA)
+    metric.name: metric for metric in (ACCURACY, ACCURACY_STD, ACCURACY_P05, ENERGY, LATENCY, AREA)
 }
 
 __all__ = ["METRICS", "Metric", "Run", "check_costs"]

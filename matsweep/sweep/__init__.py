@@ -1,0 +1,1 @@
+"""Sweeps: configurations to candidates, candidates to executors, outcomes to a store."""

@@ -79,9 +79,7 @@ class Interval:
         if fraction in (0, 1):
             value = self.high if fraction else self.low
         elif self.logarithmic:
-            value = math.exp(
-                (1 - fraction) * math.log(self.low) + fraction * math.log(self.high)
-            )
+            value = math.exp((1 - fraction) * math.log(self.low) + fraction * math.log(self.high))
         else:
             value = (1 - fraction) * self.low + fraction * self.high
         return round(value) if self.whole else value
@@ -159,7 +157,8 @@ def _axis(parsed: Override) -> Axis:
         raise UserError(f"axis {name} must be a parameter that exists, without + or ~")
     if isinstance(value, IntervalSweep):
         start, end = value.start, value.end
-        assert start is not None and end is not None
+        assert start is not None
+        assert end is not None
         return Interval(
             name=name,
             low=float(start),

@@ -220,4 +220,3 @@ def set_path(config: dict[str, Any], path: str, value: object, within: str = "")
         known = [f"{within}.{leaf}" if within else leaf for leaf in leaves(config)]
         raise UserError(f"{whole} is not a parameter{near(whole, known)}")
     node[last] = value
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from omegaconf import DictConfig, OmegaConf
 
 from matsweep.build import build
-from matsweep.checks import UserError, near, whole
+from matsweep.checks import UserError, finite, near, whole
 from matsweep.materials import Material
 from matsweep.metrics import check_costs
 from matsweep.scenario import Scenario
@@ -169,9 +169,7 @@ class Plan:
             OmegaConf.update(config, path, value, merge=False)
         plain = plain_config(config)
         chosen = {section: plain[section] for section in SECTIONS}
-        return Scenario.from_config(
-            {"material": base.material.name, "times": self.times, **chosen}
-        )
+        return Scenario.from_config({"material": base.material.name, "times": self.times, **chosen})
 
     def coordinates(self) -> dict[str, npt.NDArray[Any]]:
         """Return each axis's value for each candidate, and the material's name: (candidate,)."""
@@ -226,7 +224,9 @@ def plan(overrides: Sequence[str]) -> Plan:
     for point in study.points:
         choices = tuple(point[index] for index in group_axes)
         if choices not in study._bases:
-            chosen = [f"{axes[i].name}={choice}" for i, choice in zip(group_axes, choices, strict=True)]
+            chosen = [
+                f"{axes[i].name}={choice}" for i, choice in zip(group_axes, choices, strict=True)
+            ]
             study._bases[choices] = _base(compose([*fixed, *chosen]) if chosen else config)
     study.identities.extend(study.scenario(point).identity for point in study.points)
     return study
@@ -267,7 +267,7 @@ def _check_axis(axis: Axis, known_groups: Sequence[str], plain: dict[str, Any]) 
 
 def _times(value: object) -> tuple[float, ...]:
     times = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(float(t) if isinstance(t, (int, float)) else t for t in times)
+    return tuple(finite("times", time, "s") for time in times)
 
 
 @functools.cache

@@ -193,9 +193,7 @@ def _check_networks(networks: Mapping[str, Network], store: Store) -> None:
 
 def _create(study: Plan, path: Path) -> None:
     facts = _facts(study)
-    coordinates = {
-        name: Coordinate(values=values) for name, values in study.coordinates().items()
-    }
+    coordinates = {name: Coordinate(values=values) for name, values in study.coordinates().items()}
     coordinates["candidate_id"] = Coordinate(values=np.array(study.identities))
     coordinates["realisation"] = Coordinate(
         values=np.arange(study.realisations), dims=("realisation",)
@@ -295,11 +293,13 @@ def _as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
                 if not isinstance(leaf, Mapping)
             ]
         else:
-            written.append(f"{key}={value if key in known else _written(value)}")
+            written.append(f"{key}={_written(value, bare=key in known)}")
     for name, value in axes.items():
-        listed = value if isinstance(value, (list, tuple)) else None
-        text = f"choice({','.join(_written(v, name in known) for v in listed)})" if listed else value
-        written.append(f"{name}={text}")
+        if isinstance(value, (list, tuple)):
+            choices = ",".join(_written(item, bare=name in known) for item in value)
+            written.append(f"{name}=choice({choices})")
+        else:
+            written.append(f"{name}={value if isinstance(value, str) else _written(value)}")
     return written
 
 
@@ -314,5 +314,3 @@ def _written(value: object, bare: bool = False) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(_written(item) for item in value)}]"
     return repr(value)
-
-

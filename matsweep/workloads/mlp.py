@@ -183,5 +183,3 @@ def _load(path: Path) -> Network | None:
                 )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-
-

@@ -34,9 +34,7 @@ def product(weights, inputs, tile, target, *, adc=FINE_ADC, time=1.0, realisatio
     )
     share = fractions(weights / scale.weight, plan)
     conductance = target.g_min + share * target.g_range
-    programmed = target.program(
-        np.broadcast_to(conductance, (realisations, *share.shape)), rng=rng
-    )
+    programmed = target.program(np.broadcast_to(conductance, (realisations, *share.shape)), rng=rng)
     applied = voltages(inputs, scale, FINE_DAC, plan)
     return multiply(applied, programmed, target, adc, scale, plan, time=time, rng=rng)
 
@@ -116,7 +114,7 @@ def test_rows_are_split_evenly_over_the_fewest_tiles():
 def test_a_tile_too_narrow_for_one_weight_is_refused():
     with pytest.raises(UserError, match=r"tile.columns must hold one weight of 4 slice"):
         layout(4, 4, Tile(rows=8, columns=7, weight_bits=5), 2)
-    with pytest.raises(UserError, match="tile.columns"):
+    with pytest.raises(UserError, match=r"tile\.columns"):
         layout(4, 4, Tile(rows=8, columns=1), None)
 
 

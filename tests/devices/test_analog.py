@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsweep.checks import UserError
-from matsweep.devices import AnalogDevice, Drift, LogLaw, ProgrammingError, ReadNoise, StuckAt, drift
+from matsweep.devices import (
+    AnalogDevice,
+    Drift,
+    LogLaw,
+    ProgrammingError,
+    ReadNoise,
+    StuckAt,
+    drift,
+)
 
 N = 400_000
 BASE = {"g_min": 1e-6, "g_max": 25e-6, "read_voltage": 0.2, "cell_size": 16.0}
@@ -70,9 +78,9 @@ def test_programming_error_is_the_published_polynomial(conductance):
 
 
 def test_independent_spreads_add_in_variance():
-    spread = device(
-        programming_error=PCM_ERROR, device_to_device=0.1, cycle_to_cycle=0.02
-    ).program(at(20e-6), rng=np.random.default_rng(2))
+    spread = device(programming_error=PCM_ERROR, device_to_device=0.1, cycle_to_cycle=0.02).program(
+        at(20e-6), rng=np.random.default_rng(2)
+    )
     published = PCM_ERROR.sigma(np.array([20e-6]), 25e-6)[0]
     expected = np.sqrt(published**2 + (0.1 * 19e-6) ** 2 + (0.02 * 24e-6) ** 2)
     assert spread.std() == pytest.approx(expected, rel=7e-3)

@@ -18,8 +18,14 @@ def scenario(levels=None, tile=None, adc=None, **device):
     return Scenario(
         material="test",
         device=AnalogDevice(
-            **{"g_min": 1e-6, "g_max": 25e-6, "read_voltage": 0.2, "cell_size": 16.0,
-               "levels": levels, **device}  # fmt: skip
+            **{
+                "g_min": 1e-6,
+                "g_max": 25e-6,
+                "read_voltage": 0.2,
+                "cell_size": 16.0,
+                "levels": levels,
+                **device,
+            }
         ),
         tile=tile or Tile(rows=128, columns=128, read_time=1e-8),
         dac=DAC(bits=8),
@@ -136,7 +142,8 @@ def test_costs_grow_with_bits_and_node(make):
     small, wide, coarse = make(6, 22e-9), make(12, 22e-9), make(6, 65e-9)
     assert 0 < small.energy < wide.energy
     assert 0 < small.area < wide.area
-    assert small.energy < coarse.energy and small.area < coarse.area
+    assert small.energy < coarse.energy
+    assert small.area < coarse.area
 
 
 def test_what_no_model_supports_is_refused_with_what_is():
@@ -150,5 +157,7 @@ def test_what_no_model_supports_is_refused_with_what_is():
 def test_every_metric_says_what_it_is():
     for name, metric in METRICS.items():
         assert metric.name == name
-        assert metric.units and metric.long_name and metric.better in ("higher", "lower")
+        assert metric.units
+        assert metric.long_name
+        assert metric.better in ("higher", "lower")
         assert set(metric.dims) <= {"realisation", "time"}

@@ -34,8 +34,6 @@ def dies_at_seven(shared, chunk):
     return chunk
 
 
-
-
 @pytest.fixture(params=["serial", "ray"])
 def runner(request, local_ray):
     return executor({"kind": request.param})
@@ -109,9 +107,11 @@ def test_leaving_early_cancels_what_is_in_flight(local_ray):
 def test_an_unknown_executor_or_parameter_is_refused():
     with pytest.raises(UserError, match="did you mean serial"):
         executor({"kind": "serail"})
-    with pytest.raises(UserError, match="executor.chunk_size must be >= 1"):
+    with pytest.raises(UserError, match=r"executor\.chunk_size must be >= 1"):
         executor({"kind": "serial", "chunk_size": 0})
-    with pytest.raises(UserError, match="executor.worker is not a parameter; did you mean workers"):
+    with pytest.raises(
+        UserError, match=r"executor\.worker is not a parameter; did you mean workers"
+    ):
         executor({"kind": "ray", "worker": 2})
     with pytest.raises(UserError, match="object_store_memory"):
         executor({"kind": "ray", "object_store_memory": 10})

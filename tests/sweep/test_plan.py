@@ -74,11 +74,14 @@ def test_random_samples_lie_in_their_axes_and_more_keep_those_before():
     many = planned(*axes, "design=random", "design.samples=400")
     assert many.identities[:20] == few.identities
     noise = many.coordinates()["device.read_noise"]
-    assert noise.min() >= 1e-3 and noise.max() <= 1e-1
+    assert noise.min() >= 1e-3
+    assert noise.max() <= 1e-1
     # Half of the logarithmic interval lies below 0.01: binomial, 6 standard deviations of 10.
     assert abs((noise < 1e-2).sum() - 200) < 60
     rows = many.coordinates()["tile.rows"]
-    assert rows.dtype == np.int64 and rows.min() == 16 and rows.max() == 32
+    assert rows.dtype == np.int64
+    assert rows.min() == 16
+    assert rows.max() == 32
     assert len(set(many.identities)) == 400
 
 

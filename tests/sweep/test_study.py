@@ -78,7 +78,8 @@ def test_the_dataset_keeps_the_contract(undisturbed, tmp_path):
     assert {"material", "device.device_to_device"} <= set(ds.coords)
     for name in ("accuracy", "energy", "latency", "area", "accuracy_std", "accuracy_p05"):
         assert ds[name].attrs["better"] in ("higher", "lower")
-        assert ds[name].attrs["units"] and ds[name].attrs["long_name"]
+        assert ds[name].attrs["units"]
+        assert ds[name].attrs["long_name"]
         assert np.isfinite(ds[name]).all()
     facts = json.loads(ds.attrs["provenance"])
     assert facts["versions"]["numpy"] == np.__version__
@@ -115,9 +116,7 @@ def test_killed_and_resumed_equals_uninterrupted(undisturbed, tmp_path, after):
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert summary(tmp_path / "g.zarr").done == after
-    xr.testing.assert_identical(
-        numbers(run(tmp_path / "g.zarr", "executor=serial")), undisturbed
-    )
+    xr.testing.assert_identical(numbers(run(tmp_path / "g.zarr", "executor=serial")), undisturbed)
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(undisturbed, tmp_path, monkeypatch):
@@ -133,9 +132,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(undisturbed, tmp_path, 
     with pytest.raises(StoppedError, match=r"stopped: 2 of 6 .* the same command resumes"):
         run(tmp_path / "h.zarr", "executor=serial", "executor.chunk_size=1")
     monkeypatch.undo()
-    xr.testing.assert_identical(
-        numbers(run(tmp_path / "h.zarr", "executor=serial")), undisturbed
-    )
+    xr.testing.assert_identical(numbers(run(tmp_path / "h.zarr", "executor=serial")), undisturbed)
 
 
 def test_a_candidate_that_fails_is_stored_with_its_error(undisturbed, tmp_path, monkeypatch):
@@ -171,9 +168,7 @@ def test_another_studys_store_is_refused_and_left_alone(undisturbed, tmp_path, c
     run(tmp_path / "j.zarr", "executor=serial")
     with pytest.raises(UserError, match=rf"holds another study \(different: .*{named}"):
         run(tmp_path / "j.zarr", "executor=serial", change)
-    xr.testing.assert_identical(
-        numbers(matsweep.open_results(tmp_path / "j.zarr")), undisturbed
-    )
+    xr.testing.assert_identical(numbers(matsweep.open_results(tmp_path / "j.zarr")), undisturbed)
 
 
 def test_a_network_that_trains_differently_is_refused(tmp_path, monkeypatch):

@@ -59,8 +59,9 @@ def test_a_fixed_full_scale_that_is_far_too_large_loses_the_signal(network):
 
 def test_errors_cost_accuracy_monotonically(network):
     means = [
-        infer(network, device(device_to_device=d, cycle_to_cycle=d / 2), realisations=16)
-        .correct.mean()
+        infer(
+            network, device(device_to_device=d, cycle_to_cycle=d / 2), realisations=16
+        ).correct.mean()
         for d in (0.0, 0.3, 0.8, 2.0)
     ]
     assert means[0] > means[1] > means[2] > means[3]

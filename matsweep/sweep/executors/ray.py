@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 from collections import deque
@@ -17,8 +18,8 @@ from matsweep.sweep.executors.contract import Executor, Fault, Task
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray  # noqa: E402
-from ray.exceptions import RayError, RayTaskError  # noqa: E402
+import ray
+from ray.exceptions import RayError, RayTaskError
 
 _TRIES = 2  # of a chunk of one, before it is given up
 _PATIENCE = 5.0  # s, for a cluster to answer
@@ -63,13 +64,17 @@ class RayExecutor(Executor):
     def slots(self) -> int:
         """Cores of the cluster; before it is started, those asked for."""
         if ray.is_initialized():
-            return max(1, int(ray.cluster_resources().get("CPU", 1)))
+            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            return max(1, int(resources.get("CPU", 1)))
         return self.workers or os.cpu_count() or 1
 
     @property
     def hosts(self) -> int:
         """Nodes alive."""
-        return sum(node["Alive"] for node in ray.nodes()) if ray.is_initialized() else 1
+        if not ray.is_initialized():
+            return 1
+        nodes: list[dict[str, bool]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return sum(node["Alive"] for node in nodes)
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
@@ -99,14 +104,14 @@ class RayExecutor(Executor):
             object_store_memory=self.object_store_memory,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1",
         )
 
     def _join(self) -> None:
         _check_reachable(self.address)
         try:
-            ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, TimeoutError, RayError) as error:
             raise _unreachable(self.address, str(error).splitlines()[0]) from None
 
