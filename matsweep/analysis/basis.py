@@ -12,7 +12,7 @@ import xarray as xr
 
 from matsweep.analysis.attributes import axes, sources, states
 
-_UNSURE = ("illustrative", "recalled")
+_UNSURE = ("illustrative", "recalled", "missing")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|0x[0-9a-f]+")
 
 
@@ -36,7 +36,9 @@ class Failure:
 
 
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
-    """Return a material's illustrative and recalled numbers that the study did not sweep.
+    """Return a material's unconfirmed numbers that the study did not sweep.
+
+    Illustrative, recalled, or missing: those stand at a value that changes nothing.
 
     None if the results hold no sources of this material.
     """

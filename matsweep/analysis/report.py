@@ -106,12 +106,16 @@ def _told(numbers: list[Number] | None) -> str:
         return "no sources stored"
     if not numbers:
         return "none, all seen or derived"
+    chosen = [number for number in numbers if number.status != "missing"]
     told = []
-    for number in numbers[:_MOST_NUMBERS]:
+    for number in chosen[:_MOST_NUMBERS]:
         note = f", {number.note}" if number.note else ""
         told.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
-    if len(numbers) > _MOST_NUMBERS:
-        told.append(f"and {len(numbers) - _MOST_NUMBERS} more")
+    if len(chosen) > _MOST_NUMBERS:
+        told.append(f"and {len(chosen) - _MOST_NUMBERS} more")
+    missing = [number.name for number in numbers if number.status == "missing"]
+    if missing:
+        told.append(f"not known, so left out: {', '.join(missing)}")
     return "; ".join(told)
 
 

@@ -280,7 +280,9 @@ def _value(node: Any, path: str) -> Any:
 
 def _as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
     """Write a nested mapping as overrides; `axes` become sweeps."""
-    nested = plain_config(config) if isinstance(config, DictConfig) else dict(config)
+    nested: dict[str, Any] = (
+        plain_config(config) if isinstance(config, DictConfig) else dict(config)
+    )
     axes = dict(nested.pop("axes", {}))
     written = []
     known = groups()
