@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from matsweep.checks import UserError, near
+from matsweep.checks import UserError, near, whole
 from matsweep.sweep.config import conf_folder, explain
 
 _USAGE = """matsweep: which memristor should this network be built from?
@@ -51,13 +51,14 @@ def _report(config: DictConfig) -> None:
     from matsweep.analysis import report
     from matsweep.store import open_results
 
+    top = whole("top", config.top, low=1)
     store = Path(config.store or _newest(Path(config.results)))
     folder = Path(config.folder or store.with_suffix(""))
     report(
         open_results(store),
         Console(),
         folder,
-        top=config.top,
+        top=top,
         time=config.time,
     )
 
@@ -65,7 +66,8 @@ def _report(config: DictConfig) -> None:
 def _status(config: DictConfig) -> None:
     from matsweep.status import show
 
-    show(Path(config.store or _newest(Path(config.results))), Console(), slowest=config.slowest)
+    slowest = whole("slowest", config.slowest, low=0)
+    show(Path(config.store or _newest(Path(config.results))), Console(), slowest=slowest)
 
 
 _COMMANDS: dict[str, Callable[[DictConfig], None]] = {
@@ -115,13 +117,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, arguments: list[str]) -> int:
     """Run one command's Hydra application and turn what goes wrong into one line."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
+    mistakes: list[UserError] = []
+
+    def task(config: DictConfig) -> None:
+        try:
+            _COMMANDS[command](config)
+        except UserError as error:  # kept from Hydra, which would print lines of its own
+            mistakes.append(error)
+
     application = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name=command
-    )(_COMMANDS[command])
+    )(task)
     before = sys.argv
     sys.argv = [f"matsweep {command}", *arguments]
     try:
         application()
+        if mistakes:
+            raise mistakes[0]
     except UserError as error:
         from matsweep.sweep.study import StoppedError
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 class SweeperConfig:
     """What Hydra needs to find the sweeper; it has no parameters of its own."""
 
-    _target_: str = "hydra_plugins.hydra_matsweep_sweeper.MatsweepSweeper"
+    _target_: str = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"
 
 
 ConfigStore.instance().store(

@@ -124,10 +124,8 @@ class ReadNoise:
     @classmethod
     def from_number(cls, relative: float) -> Self:
         """White noise, relative to the conductance, is what a bare number means."""
-        try:
-            return cls(relative=float(relative), cap=max(1.0, float(relative)))
-        except UserError as error:
-            raise UserError(str(error).replace("relative", "relative noise", 1)) from None
+        number = non_negative("relative", relative)
+        return cls(relative=number, cap=max(1.0, number))
 
     def sigma(self, conductance: FloatArray, g_max: float, time: float) -> FloatArray:
         """Return the standard deviation of one read.

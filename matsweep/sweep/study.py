@@ -87,10 +87,11 @@ def run_overrides(overrides: Sequence[str], console: Console | None = None) -> P
     settings = plain_config(study.config)
     path = Path(settings["store"])
     runner = executor(settings["executor"])
+    if path.exists():
+        _check_same(study, path)
+    runner.check()
     if not path.exists():
         _create(study, path)
-    else:
-        _check_same(study, path)
     with open_store(path) as store:
         run(study, store, runner, console)
     return path

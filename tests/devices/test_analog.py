@@ -193,7 +193,7 @@ def test_a_value_out_of_range_is_named(parameters, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ReadNoise.from_number(-0.1), "relative noise must be >= 0"),
+        (lambda: ReadNoise.from_number(-0.1), "relative must be >= 0"),
         (lambda: StuckAt(g_min=0.7, g_max=0.7), r"g_min \+ g_max must be <= 1"),
         (lambda: ProgrammingError(coefficients=()), "coefficients"),
         (lambda: ProgrammingError(scale=-1.0), "scale"),

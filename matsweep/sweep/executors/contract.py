@@ -40,6 +40,9 @@ class Executor:
         """Machines that tasks run on, once started."""
         return 1
 
+    def check(self) -> None:
+        """Refuse, within seconds and before anything is written, what cannot be started."""
+
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -80,22 +80,25 @@ class RayExecutor(Executor):
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
         """Yield (chunk, result) as they come; at most 2 tasks a core are in flight."""
-        with self._started():
-            yield from _run(task, shared, chunks, window=2 * self.slots)
-
-    @contextlib.contextmanager
-    def _started(self) -> Iterator[None]:
         if ray.is_initialized():
-            yield
+            yield from _run(task, shared, chunks, window=2 * self.slots)
             return
         try:
             if self.address == "local":
                 self._start_local()
             else:
                 self._join()
-            yield
+            yield from _run(task, shared, chunks, window=2 * self.slots)
         finally:
             ray.shutdown()
+
+    def check(self) -> None:
+        """Refuse a cluster's address that no one answers at, within seconds.
+
+        Ray itself waits for minutes.
+        """
+        if self.address not in ("local", "auto") and not ray.is_initialized():
+            _check_reachable(self.address)
 
     def _start_local(self) -> None:
         ray.init(
@@ -109,7 +112,6 @@ class RayExecutor(Executor):
         )
 
     def _join(self) -> None:
-        _check_reachable(self.address)
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, TimeoutError, RayError) as error:
@@ -150,8 +152,9 @@ def _run(
                     yield chunk, result
     finally:
         for reference in flying:
+            # Not by force: Ray aborts this process if the task ends at the same moment.
             with contextlib.suppress(RayError, ConnectionError):
-                ray.cancel(reference, force=True)
+                ray.cancel(reference)
 
 
 def _again(chunk: tuple[Any, ...], tries: int) -> list[tuple[tuple[Any, ...], int]]:
@@ -175,9 +178,7 @@ def _reason(error: RayError) -> str:
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse an address that no one answers at, within seconds; Ray itself waits for minutes."""
-    if address == "auto":
-        return
+    """Refuse an address that no one answers at."""
     place = address.removeprefix("ray://")
     host, _, port = place.rpartition(":")
     if not host or not port.isdigit():

@@ -1,0 +1,185 @@
+"""The command line as a user meets it: commands, Hydra's habits, mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import matsweep
+from matsweep.cli import main
+from matsweep.store import summary
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+SMALL = ["workload.hidden=[8]", "workload.epochs=5", "realisations=2", "times=[1]"]
+SERIAL = [*SMALL, "executor=serial"]
+
+
+def told(capsys) -> str:
+    """Return what was said on standard error, which must be one line."""
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    assert captured.err.count("\n") == 1, captured.err
+    return captured.err
+
+
+def test_explore_status_and_report_work_together(workplace, capsys):
+    sweep = ["material=pcm_gst,hfox_vcm", "device.read_noise=0.01,0.02", "study=small"]
+    assert main(["explore", "-m", *sweep, *SERIAL]) == 0
+    assert sorted(path.name for path in workplace.iterdir()) == ["results"]
+    assert [path.name for path in (workplace / "results").iterdir()] == ["small.zarr"]
+    ds = matsweep.open_results("results/small.zarr")
+    assert ds.matsweep.grid().sizes["device.read_noise"] == 2
+    assert json.loads(ds.attrs["axes"])[1]["values"] == [0.01, 0.02]
+    capsys.readouterr()
+    assert main(["status", "results/small.zarr"]) == 0
+    assert "4 done, 0 failed, 0 pending of 4" in capsys.readouterr().out
+    assert main(["report"]) == 0
+    text = capsys.readouterr().out
+    assert "pcm_gst" in text
+    assert "illustrative" in text
+    assert "10.1109/ICECS46596.2019.8964852" in text
+    assert (workplace / "results" / "small" / "pareto.png").stat().st_size > 10_000
+    assert (workplace / "results" / "small" / "pareto.pdf").is_file()
+
+
+def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys):
+    assert main(["explore", "material=pcm_gst", *SERIAL]) == 0
+    assert summary("results/study.zarr").total == 1
+    assert main(["report"]) == 0
+    assert main(["explore", "experiment=quickstart", "--cfg", "job"]) == 0
+    assert "study: quickstart" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["explore", "report", "status"])
+def test_hydras_own_flags_work(workplace, command):
+    """Each in a process of its own: --info leaves Hydra's logging set up."""
+    for arguments in (["--help"], ["--info", "defaults"], ["--cfg", "hydra"], ["--cfg", "job"]):
+        process = run_process(command, *arguments)
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert len(out) > 30
+        assert errors == ""
+    assert list(workplace.iterdir()) == []
+
+
+def test_help_without_a_command_lists_the_commands(capsys):
+    assert main([]) == main(["--help"]) == 0
+    assert "explore" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explore", "material=pcm_gts"], "no such material; did you mean pcm_gst"),
+        (["explore", "-m", "material=pcm_gts,hfox_vcm"], "no such material; did you mean"),
+        (["explore", "material=pcm_gst,hfox_vcm"], "put -m before the values"),
+        (["explore", "device.raed_noise=1"], "did you mean device.read_noise"),
+        (["explore", "-m", "device.raed_noise=1,2"], "did you mean device.read_noise"),
+        (["explore", "device.g_min=1"], "device.g_min [S] must be < g_max"),
+        (["explore", "device.read_noise=-0.1"], "must be >= 0, got -0.1"),
+        (["explore", "device.levels=0"], "device.levels must be >= 2, got 0"),
+        (["explore", "device.device_to_device=nan"], "must be a finite number, got nan"),
+        (["explore", "-m", "device.read_noise=range(2,1)"], "has no values"),
+        (["explore", "adc.bits=3"], "adc.bits must be in [4, 16], got 3"),
+        (["explore", "periphery.node=1e-9"], "periphery.node [m] must be in"),
+        (["explore", "material="], "material"),
+        (["explore", "device.levels=["], ""),
+        (["explore", "executor.address=127.0.0.1:1"], "no Ray cluster answers there"),
+        (["explore", "experiment=quikstart"], "did you mean quickstart"),
+        (["explore", "--config-dir", "nowhere"], "nowhere"),
+        (["report", "nowhere.zarr"], "nowhere.zarr"),
+        (["report"], "no store in results"),
+        (["status", "."], "."),
+        (["report", "top=many"], "top"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(workplace, capsys, arguments, message):
+    started = time.monotonic()
+    assert main(arguments) == 2
+    assert message in told(capsys)
+    assert time.monotonic() - started < 30
+    assert [path for path in workplace.rglob("*.zarr")] == []
+
+
+def test_an_unknown_command_names_its_neighbours(capsys):
+    assert main(["exlpore"]) == 2
+    assert "did you mean explore" in capsys.readouterr().err
+
+
+def test_a_users_own_folder_of_configurations(workplace, capsys):
+    mine = workplace / "conf" / "material"
+    mine.mkdir(parents=True)
+    conf = Path(matsweep.__file__).parents[1] / "conf" / "material" / "pcm_gst.yaml"
+    text = conf.read_text().replace("name: pcm_gst", "name: mine")
+    (mine / "mine.yaml").write_text(text.replace("g_max: 2.5e-5", "g_max: 2.0e-5"))
+    assert main(["explore", "--config-dir", "conf", "-m", "material=mine,pcm_gst", *SERIAL]) == 0
+    ds = matsweep.open_results("results/study.zarr")
+    assert list(ds.material.values) == ["mine", "pcm_gst"]
+
+
+def run_process(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "matsweep", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("kind", ["serial", "ray"])
+def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(workplace, kind):
+    command = ["explore", "-m", "material=pcm_gst", "device.read_noise=range(0.001,0.3,0.001)",
+               *SMALL, f"executor={kind}", "executor.chunk_size=1", "realisations=24"]  # fmt: skip
+    process = run_process(*command)
+    store = workplace / "results" / "study.zarr"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if store.exists() and summary(store).done >= 3:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Ray's processes too
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the same command resumes" in errors
+    assert "Traceback" not in errors
+    done = summary(store).done
+    assert 3 <= done < 299
+    resumed = run_process(*command, "executor.chunk_size=null")
+    _, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, errors
+    assert f"{done} of 299 candidates are there already" in errors
+    assert summary(store).done == 299
+
+
+def test_completion_knows_commands_and_overrides(workplace):
+    def complete(line):
+        environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+        process = run_process("-sc", "query=bash", env=environment)
+        out, _ = process.communicate(timeout=60)
+        return out.split()
+
+    assert complete("matsweep ex") == ["explore"]
+    assert "material=pcm_gst" in complete("matsweep explore material=pcm")
+    assert "device.read_noise." in " ".join(complete("matsweep explore device.read"))
+
+
+def test_scripts_in_pipelines_are_the_commands(workplace):
+    script = Path(matsweep.__file__).parents[1] / "pipelines" / "explore.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "material=pcm_gst", *SERIAL],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert summary("results/study.zarr").done == 1
