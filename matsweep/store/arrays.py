@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 
 from matsweep.store.disk import DurableStore, sync_directory
 from matsweep.store.layout import damaged
-
-_BLOCK_BYTES = 2**26  # read, changed and written back in one go
 
 
 def open_group(path: Path, mode: str) -> zarr.Group:
@@ -53,6 +50,13 @@ def read_status(path: Path, group: zarr.Group) -> NDArray[np.int8]:
         raise damaged(path, "array 'status' cannot be read") from problem
 
 
+def write_all(array: zarr.Array[Any], values: NDArray[Any]) -> None:
+    """Write a whole array, a chunk at a time."""
+    step = int(array.chunks[0])
+    for start in range(0, array.shape[0], step):
+        array[start : start + step] = values[start : start + step]
+
+
 def replace_rows(
     path: Path,
     group: zarr.Group,
@@ -61,6 +65,9 @@ def replace_rows(
     values: NDArray[Any],
 ) -> None:
     """Write some candidates of one array, each chunk read and replaced whole and once.
+
+    One chunk a call of zarr, as in `write_all`: of several, zarr would leave the others being
+    written in its own threads after the first fails, past the release of the lock.
 
     ``positions`` are in order. The names are made durable before the next array is begun, so
     that after a power cut too no ``status`` is newer than the data it vouches for.
@@ -71,7 +78,9 @@ def replace_rows(
         If a chunk is damaged.
     """
     array = get_array(group, name)
-    for start, stop in _blocks(array, positions):
+    chunk = int(array.chunks[0])
+    for number in np.unique(positions // chunk):
+        start, stop = number * chunk, min((number + 1) * chunk, array.shape[0])
         inside = slice(*np.searchsorted(positions, (start, stop)))
         try:
             block = np.array(array[start:stop])
@@ -80,18 +89,3 @@ def replace_rows(
         block[positions[inside] - start] = values[inside]
         array[start:stop] = block
     sync_directory(path / name)
-
-
-def _blocks(array: zarr.Array[Any], positions: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield [start, stop) of runs of whole chunks that hold ``positions``, of bounded size."""
-    chunk = int(array.chunks[0])
-    bytes_per_chunk = chunk * int(np.prod(array.shape[1:])) * max(1, array.dtype.itemsize)
-    most = max(1, _BLOCK_BYTES // bytes_per_chunk)
-    touched = np.unique(positions // chunk)
-    first = last = int(touched[0])
-    for number in map(int, touched[1:]):
-        if number != last + 1 or number - first >= most:
-            yield first * chunk, min((last + 1) * chunk, array.shape[0])
-            first = number
-        last = number
-    yield first * chunk, min((last + 1) * chunk, array.shape[0])

@@ -17,6 +17,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from matsweep.store.arrays import write_all
 from matsweep.store.disk import DurableStore, StoreError, replace_file, sync_directory, telling
 from matsweep.store.layout import FORMAT, FORMAT_KEY, check_root_attrs
 from matsweep.store.lock import LOCK, me
@@ -100,10 +101,10 @@ def _fill(
     with zarr.config.set({"array.write_empty_chunks": True}):
         for name, item in _all_coordinates(coordinates, sizes):
             values: NDArray[Any] = np.asarray(item.values)
-            _add(group, name, item.dims, sizes, values.dtype, item.attrs, None)[:] = values
+            write_all(_add(group, name, item.dims, sizes, values.dtype, item.attrs, None), values)
         for name, dtype, text in _ledger():
             array = _add(group, name, ("candidate",), sizes, dtype, text, chunk)
-            array[:] = array.fill_value
+            write_all(array, np.full(array.shape, array.fill_value, dtype=array.dtype))
         for variable in variables:
             dtype = np.dtype(variable.dtype)
             _add(group, variable.name, variable.dims, sizes, dtype, variable.attrs, chunk)

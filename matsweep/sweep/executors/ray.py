@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
@@ -97,7 +96,7 @@ class RayExecutor(Executor):
 
         Ray itself waits for minutes.
         """
-        if self.address not in ("local", "auto") and not ray.is_initialized():
+        if self.address not in ("local", "auto"):
             _check_reachable(self.address)
 
     def _start_local(self) -> None:
@@ -121,40 +120,38 @@ class RayExecutor(Executor):
 def _run(
     task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]], window: int
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield (chunk, result); stopped early, it leaves what is in flight to end with the driver.
+
+    Cancelling is no use here: Ray aborts this process if a task ends at the same moment.
+    """
     remote = ray.remote(_call).options(max_retries=0, num_cpus=1)
     handle = ray.put((task, shared))
     waiting: deque[tuple[tuple[Any, ...], int]] = deque()
     flying: dict[Any, tuple[tuple[Any, ...], int]] = {}
     source = iter(chunks)
-    try:
-        while True:
-            while len(flying) < window:
-                if not waiting:
-                    fresh = next(source, None)
-                    if fresh is None:
-                        break
-                    waiting.append((fresh, 1))
-                chunk, tries = waiting.popleft()
-                flying[remote.remote(handle, chunk)] = (chunk, tries)
-            if not flying:
-                return
-            ready, _ = ray.wait(list(flying), num_returns=1)
-            for reference in ready:
-                chunk, tries = flying.pop(reference)
-                try:
-                    result = ray.get(reference)
-                except RayError as error:
-                    if len(chunk) == 1 and tries >= _TRIES:
-                        yield chunk, Fault(_reason(error))
-                        continue
-                    waiting.extend(_again(chunk, tries))
-                else:
-                    yield chunk, result
-    finally:
-        for reference in flying:
-            # Not by force: Ray aborts this process if the task ends at the same moment.
-            with contextlib.suppress(RayError, ConnectionError):
-                ray.cancel(reference)
+    while True:
+        while len(flying) < window:
+            if not waiting:
+                fresh = next(source, None)
+                if fresh is None:
+                    break
+                waiting.append((fresh, 1))
+            chunk, tries = waiting.popleft()
+            flying[remote.remote(handle, chunk)] = (chunk, tries)
+        if not flying:
+            return
+        ready, _ = ray.wait(list(flying), num_returns=1)
+        for reference in ready:
+            chunk, tries = flying.pop(reference)
+            try:
+                result = ray.get(reference)
+            except RayError as error:
+                if len(chunk) == 1 and tries >= _TRIES:
+                    yield chunk, Fault(_reason(error))
+                    continue
+                waiting.extend(_again(chunk, tries))
+            else:
+                yield chunk, result
 
 
 def _again(chunk: tuple[Any, ...], tries: int) -> list[tuple[tuple[Any, ...], int]]:
