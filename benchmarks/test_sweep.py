@@ -111,7 +111,7 @@ def test_sweep_planning_of_100_000_candidates(benchmark):
 
     axes = [
         "device.programming_error.scale=range(0,10,0.01)",
-        "device.device_to_device=range(0,0.1,0.001)",
+        "device.device_to_device=range(0,0.0995,0.001)",
     ]
 
     def make():

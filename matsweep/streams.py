@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,47 +26,60 @@ class Rng(Protocol):
 
 
 class Streams:
-    """One independent generator for each realisation along the first axis.
+    """One independent stream of random numbers for each realisation along the first axis.
 
     A batch of realisations then draws exactly what each of them would draw alone, so that the
-    number of realisations computed together changes no bit.
+    number of realisations computed together changes no bit. Numbers are counter-based (Philox
+    4x32-10, normal ones from it by Box and Muller's transform) and single: the largest normal
+    one is sqrt(64 ln 2) = 6.7, beyond which one falls in 5e10.
 
     Parameters
     ----------
-    generators : sequence of numpy.random.Generator
-        One for each index along the first axis of every array drawn.
+    keys : (realisation, 2) array of uint64
+        Key, and upper half of the counter, of each stream.
+
+    References
+    ----------
+    J. K. Salmon et al., SC 2011, doi:10.1145/2063384.2063405; G. E. P. Box, M. E. Muller,
+    Ann. Math. Statist. 29:610, 1958, doi:10.1214/aoms/1177706645.
     """
 
-    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
-        self._generators = tuple(generators)
+    def __init__(self, keys: npt.NDArray[np.uint64]) -> None:
+        self._keys = keys
+        self._counter = 0
 
     def __len__(self) -> int:
         """Return the number of realisations."""
-        return len(self._generators)
+        return len(self._keys)
 
     def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
         """Return standard normal numbers of shape (realisation, …)."""
-        out = self._empty(size, dtype)
-        for generator, part in zip(self._generators, out, strict=True):
-            if out.dtype == np.float32:
-                fill_normal(generator, part.reshape(-1))
-            else:
-                generator.standard_normal(dtype=np.float64, out=part)
-        return out
+        from matsweep.kernels import fill_normal
+
+        return self._draw(fill_normal, size, np.float32).astype(dtype, copy=False)
 
     def random(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
         """Return uniform numbers in [0, 1) of shape (realisation, …)."""
-        out = self._empty(size, dtype)
-        for generator, part in zip(self._generators, out, strict=True):
-            generator.random(dtype=_single_or_double(out), out=part)
-        return out
+        from matsweep.kernels import fill_bits
 
-    def _empty(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
-        if size[0] != len(self._generators):
-            raise ValueError(
-                f"the first axis must be the {len(self._generators)} realisations, got {size}"
-            )
-        return np.empty(size, dtype)
+        bits = self._draw(fill_bits, size, np.uint32)
+        numbers: FloatArray = (bits >> np.uint32(8)).astype(dtype)
+        numbers *= numbers.dtype.type(2.0**-24)
+        return numbers
+
+    def _draw(
+        self, fill: Callable[..., None], size: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Fill an array, four numbers a count; every realisation is at the same count."""
+        if size[0] != len(self):
+            raise ValueError(f"the first axis must be the {len(self)} realisations, got {size}")
+        numbers = math.prod(size[1:])
+        counts = -(-numbers // 4)
+        out = np.empty((len(self), 4 * counts), dtype)
+        for (key, high), part in zip(self._keys, out, strict=True):
+            fill(np.uint64(self._counter), high, key, part.reshape(4, counts))
+        self._counter += counts
+        return out[:, :numbers].reshape(size)
 
 
 def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -> Streams:
@@ -82,53 +96,5 @@ def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -
     """
     key = int(identity, 16)
     words = tuple((key >> shift) & 0xFFFFFFFF for shift in (0, 32, 64, 96))
-    return Streams(
-        [
-            np.random.Generator(
-                np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(*words, realisation)))
-            )
-            for realisation in realisations
-        ]
-    )
-
-
-def _single_or_double(array: FloatArray) -> type[np.float32] | type[np.float64]:
-    return np.float32 if array.dtype == np.float32 else np.float64
-
-
-_BLOCK = 8192  # pairs; keeps the working set of a block in the first-level caches
-
-
-def fill_normal(generator: np.random.Generator, out: FloatArray) -> None:
-    """Fill an array with standard normal numbers in single precision, three times as fast.
-
-    Box and Muller's transform of two 32-bit uniform numbers, vectorised: z = sqrt(-2 ln u)
-    (cos θ, sin θ). The largest magnitude is sqrt(64 ln 2) = 6.7, beyond which a normal number
-    falls once in 5e10.
-
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-    out : (n,) float32 array
-        Overwritten.
-
-    References
-    ----------
-    G. E. P. Box, M. E. Muller, Ann. Math. Statist. 29:610, 1958, doi:10.1214/aoms/1177706645.
-    """
-    for start in range(0, out.size, 2 * _BLOCK):
-        block = out[start : start + 2 * _BLOCK]
-        pairs = (block.size + 1) // 2
-        bits = generator.bit_generator.random_raw(pairs).view(np.uint32)
-        radius = (bits[:pairs] >> np.uint32(1)).view(np.int32).astype(np.float32)
-        radius += np.float32(0.5)
-        radius *= np.float32(2.0**-31)
-        np.log(radius, out=radius)
-        radius *= np.float32(-2.0)
-        np.maximum(radius, np.float32(0), out=radius)
-        np.sqrt(radius, out=radius)
-        angle = bits[pairs:].view(np.int32).astype(np.float32)
-        angle *= np.float32(np.pi * 2.0**-31)
-        np.multiply(radius, np.cos(angle), out=block[:pairs])
-        rest = block.size - pairs
-        np.multiply(radius[:rest], np.sin(angle[:rest], out=angle[:rest]), out=block[pairs:])
+    seeds = (np.random.SeedSequence(seed, spawn_key=(*words, number)) for number in realisations)
+    return Streams(np.array([each.generate_state(2, np.uint64) for each in seeds]))

@@ -102,24 +102,29 @@ class ADC:
         """The code of full scale."""
         return int(2 ** (self.bits - 1) - 1)
 
-    def codes(self, currents: FloatArray, full_scale: float) -> FloatArray:
-        """Convert currents in place to codes.
+    def add_codes(
+        self, total: FloatArray, currents: FloatArray, noise: FloatArray | None = None
+    ) -> None:
+        """Convert currents, and add the codes to those of other tiles.
 
         Parameters
         ----------
-        currents : (…) array
-            Overwritten.
-        full_scale : float
-            In the unit of the currents.
-
-        Returns
-        -------
-        (…) array, whole numbers
-            A code times full_scale / largest_code is the current converted.
+        total : (…) array, contiguous
+            Sum of codes, changed in place. A code times full_scale / largest_code is the
+            current converted.
+        currents : (…) array, contiguous, in codes
+        noise : (…) array, contiguous, in codes
+            Added to the currents before they are converted.
         """
-        currents *= currents.dtype.type(self.largest_code / full_scale)
-        np.rint(currents, out=currents)
-        return np.clip(currents, -self.largest_code, self.largest_code, out=currents)
+        from matsweep import kernels
+
+        largest = total.dtype.type(self.largest_code)
+        if noise is None:
+            kernels.add_codes(total.reshape(-1), currents.reshape(-1), largest)
+        else:
+            kernels.add_noisy_codes(
+                total.reshape(-1), currents.reshape(-1), noise.reshape(-1), largest
+            )
 
 
 def percentile(values: FloatArray, percent: float) -> float:

@@ -91,7 +91,7 @@ def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> Floa
     if extra:
         converted = np.pad(converted, [(0, 0)] * (converted.ndim - 1) + [(0, extra)])
     tiled = converted.reshape(*converted.shape[:-1], layout.row_tiles, layout.tile_inputs)
-    return np.ascontiguousarray(np.moveaxis(tiled, -2, -3))
+    return np.moveaxis(tiled, -2, -3)  # a view: BLAS takes rows that lie apart
 
 
 def multiply(
@@ -126,17 +126,18 @@ def multiply(
     -------
     (realisation, sample, output) array
     """
-    full_scale = scale.current * device.g_range
-    noisy = device.read_noise.relative > 0
-    total = None
+    codes = adc.largest_code / (scale.current * device.g_range)  # of a read voltage times 1 S
+    total = np.zeros((conductance.shape[0], voltage.shape[-2], layout.owner.size), voltage.dtype)
     for tile in range(layout.row_tiles):
         applied, devices = voltage[..., tile, :, :], conductance[:, tile]
-        currents = np.matmul(applied, layout.mapping.difference(devices, layout.owner))
-        if noisy:
-            currents += read_noise(applied, devices, device, layout, time=time, rng=rng)
-        codes = adc.codes(currents, full_scale)
-        total = codes if total is None else np.add(total, codes, out=total)
-    assert total is not None
+        signed = layout.mapping.difference(devices, layout.owner)
+        signed *= signed.dtype.type(codes)
+        noise = None
+        if device.read_noise.relative > 0:
+            sigma = device.read_sigma(devices, time)
+            sigma *= sigma.dtype.type(codes)
+            noise = read_noise(applied, sigma, layout, rng=rng)
+        adc.add_codes(total, np.matmul(applied, signed), noise)
     worth = layout.worth * (scale.current / adc.largest_code * scale.weight * scale.input)
     if layout.slices == 1:
         total *= total.dtype.type(worth[0])
@@ -148,15 +149,7 @@ def multiply(
     return np.asarray(result)
 
 
-def read_noise(
-    voltage: FloatArray,
-    conductance: FloatArray,
-    device: AnalogDevice,
-    layout: Layout,
-    *,
-    time: float,
-    rng: Rng,
-) -> FloatArray:
+def read_noise(voltage: FloatArray, sigma: FloatArray, layout: Layout, *, rng: Rng) -> FloatArray:
     """Draw the noise of signed column currents, new for every read.
 
     The sum of independent Gaussian read noises down a column is Gaussian with variance
@@ -165,24 +158,19 @@ def read_noise(
     Parameters
     ----------
     voltage : (…, sample, row) array, in read voltages
-    conductance : (realisation, arm, row, column) array, S
-    device : AnalogDevice
+    sigma : (realisation, arm, row, column) array
+        Standard deviation of one read of each device, in any unit in which its square neither
+        vanishes nor overflows in the array's type. Overwritten.
     layout : Layout
-    time : float, s
-        Since programming.
     rng : Rng
 
     Returns
     -------
-    (realisation, sample, column) array, S times read voltage
+    (realisation, sample, column) array, in that unit times the read voltage
     """
-    sigma = device.read_sigma(conductance, time)
-    # In units of g_max, so that squares of nanosiemens stay well inside single precision.
-    sigma *= sigma.dtype.type(1 / device.g_max)
     sigma *= sigma
     noise = np.matmul(np.square(voltage), layout.mapping.column_variance(sigma))
     np.sqrt(noise, out=noise)
-    noise *= noise.dtype.type(device.g_max)
     noise *= rng.standard_normal(noise.shape, noise.dtype)
     return layout.mapping.column_noise(noise, layout.owner)
 

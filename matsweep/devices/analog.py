@@ -94,7 +94,9 @@ class AnalogDevice:
         fraction += target.dtype.type(self.g_min)
         return fraction
 
-    def program(self, target: FloatArray, *, rng: Rng) -> FloatArray:
+    def program(
+        self, target: FloatArray, *, rng: Rng, size: tuple[int, ...] | None = None
+    ) -> FloatArray:
         """Program devices to target conductances.
 
         G = level(target) + sigma xi with xi ~ Normal(0, 1) and
@@ -106,19 +108,24 @@ class AnalogDevice:
         target : (…, row, column) array, S
             Beyond the range it is brought to its nearer end.
         rng : Rng
+        size : tuple of int, optional
+            Shape of the devices programmed, which `target` is broadcast to; its own by default.
 
         Returns
         -------
         (…, row, column) array, S
             Conductance at the time the programming error is stated for.
         """
-        conductance = self.nearest_level(target)
-        sigma = self._programming_sigma(conductance)
-        if sigma is not None:
-            noise = rng.standard_normal(target.shape, target.dtype)
-            noise *= sigma
-            conductance += noise
-            np.maximum(conductance, 0, out=conductance)
+        size = target.shape if size is None else size
+        level = self.nearest_level(target)
+        sigma = self._programming_sigma(level)
+        if sigma is None:
+            conductance = np.broadcast_to(level, size).copy()
+        else:
+            conductance = rng.standard_normal(size, target.dtype)
+            conductance *= sigma
+            conductance += level
+            np.clip(conductance, 0, np.inf, out=conductance)
         return self.stuck_at.apply(conductance, self.g_min, self.g_max, rng=rng)
 
     def relax(self, conductance: FloatArray, time: float, *, rng: Rng) -> FloatArray:

@@ -70,16 +70,15 @@ def run_inference(
     -------
     Inference
     """
-    layers = mapped(network, tile, dac, adc, device)
+    layers, images = mapped(network, tile, dac, adc, device)
     programmed = [program(layer, device, rng) for layer in layers]
     exponents = [device.drift_exponents(conductance, rng=rng) for conductance in programmed]
     correct = np.empty((len(rng), len(times)))
     power = np.zeros((len(rng), len(times)))
     for index, time in enumerate(times):
-        values = network.images
+        voltage = images
         for number, layer in enumerate(layers):
             conductance = device.drifted(programmed[number], time, exponents[number])
-            voltage = voltages(values, layer.scale, dac, layer.layout)
             power[:, index] += _power(voltage, conductance, device)
             values = multiply(
                 voltage, conductance, device, adc, layer.scale, layer.layout, time=time, rng=rng
@@ -87,14 +86,16 @@ def run_inference(
             values += layer.bias
             if number < len(layers) - 1:
                 np.maximum(values, 0, out=values)
+                following = layers[number + 1]
+                voltage = voltages(values, following.scale, dac, following.layout)
         correct[:, index] = np.mean(values.argmax(axis=-1) == network.labels, axis=-1)
     return Inference(correct=correct, array_power=power)
 
 
 def mapped(
     network: Network, tile: Tile, dac: DAC, adc: ADC, device: AnalogDevice
-) -> tuple[Mapped, ...]:
-    """Lay a network on tiles and calibrate its converters on training data.
+) -> tuple[tuple[Mapped, ...], FloatArray]:
+    """Lay a network on tiles, calibrate its converters on training data, and convert its images.
 
     Nothing here depends on the device but its levels (and its range, if the ADC's full scale is
     fixed in amperes), so that most candidates of a sweep share it.
@@ -108,7 +109,7 @@ def mapped(
 @functools.lru_cache(maxsize=8)
 def _mapped(
     network: Network, tile: Tile, dac: DAC, adc: ADC, levels: int | None, fixed: float | None
-) -> tuple[Mapped, ...]:
+) -> tuple[tuple[Mapped, ...], FloatArray]:
     layers = []
     for weight, bias, inputs in zip(
         network.weights, network.biases, network.calibration, strict=True
@@ -117,14 +118,14 @@ def _mapped(
         scale = calibrate(weight, inputs, plan, levels, dac, adc, fixed)
         share = fractions(weight * weight.dtype.type(1 / scale.weight), plan)
         layers.append(Mapped(layout=plan, scale=scale, fractions=share, bias=bias))
-    return tuple(layers)
+    return tuple(layers), voltages(network.images, layers[0].scale, dac, layers[0].layout)
 
 
 def program(layer: Mapped, device: AnalogDevice, rng: Streams) -> FloatArray:
     """Return the conductances (realisation, row_tile, arm, row, column) [S] of a layer."""
     target = layer.fractions * layer.fractions.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
-    return device.program(np.broadcast_to(target, (len(rng), *target.shape)), rng=rng)
+    return device.program(target, rng=rng, size=(len(rng), *target.shape))
 
 
 def _power(voltage: FloatArray, conductance: FloatArray, device: AnalogDevice) -> FloatArray:

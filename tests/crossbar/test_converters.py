@@ -26,11 +26,18 @@ def test_an_unsigned_dac_cuts_negative_inputs_and_a_signed_one_is_odd():
     assert signed[0] == -signed[1] != 0
 
 
+def codes(adc, fractions):
+    """Return the codes of currents given as fractions of full scale."""
+    total = np.zeros(fractions.shape)
+    adc.add_codes(total, fractions * adc.largest_code)
+    return total
+
+
 @given(bits=st.integers(2, 12), current=st.floats(-3, 3))
 def test_an_adc_is_mid_tread_odd_and_saturates(bits, current):
     adc = ADC(bits=bits)
-    code = adc.codes(np.array([current]), 1.0)[0]
-    assert code == -adc.codes(np.array([-current]), 1.0)[0]
+    code, opposite = codes(adc, np.array([current, -current]))
+    assert code == -opposite
     assert abs(code) <= 2 ** (bits - 1) - 1
     expected = np.clip(current, -1, 1)
     assert code / adc.largest_code == pytest.approx(expected, abs=0.5 / adc.largest_code + 1e-9)
@@ -38,8 +45,15 @@ def test_an_adc_is_mid_tread_odd_and_saturates(bits, current):
 
 def test_rms_error_of_an_adc_is_a_step_over_root_twelve():
     adc, x = ADC(bits=8), np.random.default_rng(0).uniform(-1, 1, 1_000_000)
-    error = adc.codes(x.copy(), 1.0) / adc.largest_code - x
+    error = codes(adc, x) / adc.largest_code - x
     assert error.std() == pytest.approx(1 / adc.largest_code / 12**0.5, rel=0.01)
+
+
+def test_codes_of_tiles_are_converted_one_by_one_and_added():
+    adc, total = ADC(bits=4), np.array([1.0, 2.0, -3.0], np.float32)
+    currents, noise = np.array([2.4, 9.0, -7.4]), np.array([0.2, -1.0, -0.2])
+    adc.add_codes(total, currents.astype(np.float32), noise.astype(np.float32))
+    np.testing.assert_array_equal(total, [1 + 3, 2 + 7, -3 - 7])  # 2.6 -> 3; 8, -7.6 saturate
 
 
 def test_full_scale_is_a_percentile_of_magnitudes_and_never_zero():

@@ -87,7 +87,7 @@ def test_array_power_is_the_sum_of_v_squared_g(network):
     """Compared with an explicit double sum over samples and devices of the first layer."""
     target, tile = device(device_to_device=0.1), Tile()
     dac, adc = FINE
-    layer = mapped(network, tile, dac, adc, target)[0]
+    (layer, hidden), _ = mapped(network, tile, dac, adc, target)
     conductance = program(layer, target, realisation_streams("cd" * 16, 0, [0]))[0, 0]
     volts = 0.2 * network.images / layer.scale.input
     first = sum(
@@ -95,7 +95,6 @@ def test_array_power_is_the_sum_of_v_squared_g(network):
         for sample in range(len(volts))
     ) / len(volts)
     everything = infer(network, target, realisations=1).array_power[0, 0]
-    hidden = mapped(network, tile, dac, adc, target)[1]
     upper = 0.2**2 * (target.g_max * 1.5) * hidden.fractions.size
     assert first < everything < first + upper
     dark = infer(network, device(), realisations=1).array_power[0, 0]
