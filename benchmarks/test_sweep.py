@@ -30,14 +30,9 @@ def test_sweep_efficiency_on_two_cores(benchmark, seconds):
     """Ideal time over real time of 400 candidates, once Ray's workers run."""
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=2,
-        object_store_memory=80_000_000,
-        include_dashboard=False,
-        log_to_driver=False,
-        _node_ip_address="127.0.0.1",
-    )
+    from matsweep.sweep.executors.ray import start_local
+
+    start_local(workers=2, object_store_memory=80_000_000)
     runner, count = executor({"kind": "ray"}), 400
 
     def sweep():

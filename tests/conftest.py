@@ -18,18 +18,10 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory):
     """Return after starting Ray once, small, on the loopback address; stop it at the end."""
     import ray
 
-    import matsweep.sweep.executors.ray  # sets Ray's environment first
+    from matsweep.sweep.executors.ray import start_local
 
-    ray.init(
-        address="local",
-        num_cpus=2,
-        object_store_memory=80_000_000,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        _node_ip_address="127.0.0.1",
-    )
-    yield matsweep
+    start_local(workers=2, object_store_memory=80_000_000)
+    yield
     ray.shutdown()
 
 

@@ -93,7 +93,23 @@ def test_chunks_are_taken_only_when_there_is_room(local_ray):
     assert done == 40
 
 
-def test_leaving_early_cancels_what_is_in_flight(local_ray):
+def test_a_local_ray_listens_on_the_loopback_address_only(local_ray):
+    import ray
+
+    node = ray.nodes()[0]
+    assert node["NodeManagerAddress"] == "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing; tells this machine's own address
+        outside = probe.getsockname()[0]
+    ports = [node["NodeManagerPort"], int(ray.get_runtime_context().gcs_address.split(":")[1])]
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        if not outside.startswith("127."):
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((outside, port), timeout=5)
+
+
+def test_leaving_early_leaves_the_executor_usable(local_ray):
     runner, started = executor({"kind": "ray"}), time.monotonic()
     results = runner.run(squares, 1, [(1,), (2,)])
     next(results)

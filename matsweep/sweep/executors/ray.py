@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+from ray._private import ray_constants
 from ray.exceptions import RayError, RayTaskError
 
 _TRIES = 2  # of a chunk of one, before it is given up
@@ -84,9 +86,9 @@ class RayExecutor(Executor):
             return
         try:
             if self.address == "local":
-                self._start_local()
+                start_local(self.workers, self.object_store_memory)
             else:
-                self._join()
+                _join(self.address)
             yield from _run(task, shared, chunks, window=2 * self.slots)
         finally:
             ray.shutdown()
@@ -99,22 +101,46 @@ class RayExecutor(Executor):
         if self.address not in ("local", "auto"):
             _check_reachable(self.address)
 
-    def _start_local(self) -> None:
+
+def start_local(workers: int | None, object_store_memory: int) -> None:
+    """Start Ray on this machine, all its services bound to the loopback address.
+
+    Parameters
+    ----------
+    workers : int or None
+        Processes; None: one a core.
+    object_store_memory : int, bytes
+    """
+    # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
+    # and by the processes it starts.
+    switch, before = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ[switch] = "0"
+    try:
         ray.init(
             address="local",
-            num_cpus=self.workers or os.cpu_count(),
-            object_store_memory=self.object_store_memory,
+            num_cpus=workers or os.cpu_count(),
+            object_store_memory=object_store_memory,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1",
         )
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        del os.environ[switch]
 
-    def _join(self) -> None:
-        try:
-            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, TimeoutError, RayError) as error:
-            raise _unreachable(self.address, str(error).splitlines()[0]) from None
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, TimeoutError, RayError) as error:
+        if "AuthToken" in "".join(traceback.format_exception(error)):
+            raise UserError(
+                f"executor.address={address}: the cluster asks for Ray's token; set "
+                "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
+                "~/.ray/auth_token)"
+            ) from None
+        raise _unreachable(address, str(error).partition(". ")[0]) from None
 
 
 def _run(
