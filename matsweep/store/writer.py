@@ -67,7 +67,8 @@ class Store:
         except StoreError as second:
             if problem is None:
                 raise
-            _log.warning("%s", second)
+            if str(second) != str(problem):
+                _log.warning("%s", second)
 
     def close(self) -> None:
         """Fold and give the lock back. A second call does nothing.
@@ -118,8 +119,7 @@ class Store:
             size = stage(part, self.path, self._next)
         self._next += 1
         self._waiting = [self._waiting[0] + 1, self._waiting[1] + size]
-        open_ones = self._status[part.positions] != Status.DONE
-        self._status[part.positions[open_ones]] = part.status[open_ones]
+        self._note(part)
         if self._fold_is_due():
             self.fold()
 
@@ -140,6 +140,8 @@ class Store:
         for batch in _batches(staged(self.path)):
             parts = [part for file in batch if (part := self._load(file)) is not None]
             lost |= len(parts) < len(batch)
+            for part in parts:
+                self._note(part)
             with telling(self.path, "write to", self._safe()):
                 if parts:
                     self._write_arrays(merge(parts))
@@ -171,7 +173,11 @@ class Store:
         ledger = {"error": errors, "seconds": part.seconds, "status": part.status}
         for name, values in {**part.values, **ledger}.items():
             replace_rows(self.path, self._group, name, part.positions, values)
-        self._status[part.positions] = part.status
+
+    def _note(self, part: Part) -> None:
+        """Count a part that is on the disk."""
+        open_ones = self._status[part.positions] != Status.DONE
+        self._status[part.positions[open_ones]] = part.status[open_ones]
 
     def _load(self, file: Path) -> Part | None:
         try:

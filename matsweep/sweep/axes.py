@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -30,9 +30,12 @@ class Values:
     def __post_init__(self) -> None:
         if not self.values:
             raise UserError(f"axis {self.name} has no values: give it at least one")
-        for index, value in enumerate(self.values):
-            if value in self.values[:index]:
+        seen: set[Hashable] = set()
+        for value in self.values:
+            key = value if isinstance(value, Hashable) else repr(value)
+            if key in seen:
                 raise UserError(f"axis {self.name} has the value {value!r} twice: leave one out")
+            seen.add(key)
 
     def listed(self, points: int) -> tuple[object, ...]:
         """Return the values; they are what they are, however many points a grid asks for."""
