@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# The first call of a compiled kernel takes seconds.
+settings.register_profile("matsweep", deadline=None)
+settings.load_profile("matsweep")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -133,7 +133,7 @@ def multiply(
         signed = layout.mapping.difference(devices, layout.owner)
         signed *= signed.dtype.type(codes)
         noise = None
-        if device.read_noise.relative > 0:
+        if not (device.read_noise.absent and device.telegraph_noise.absent):
             sigma = device.read_sigma(devices, time)
             sigma *= sigma.dtype.type(codes)
             noise = read_noise(applied, sigma, layout, rng=rng)

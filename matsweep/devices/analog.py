@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from matsweep.checks import UserError, non_negative, positive, whole
-from matsweep.devices.parts import Drift, ProgrammingError, ReadNoise, StuckAt, drift
+from matsweep.devices.faults import Endurance, StuckAt
+from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
+from matsweep.devices.pulses import Parameters, PulseModel
+from matsweep.devices.reading import CurrentLaw, ReadNoise, TelegraphNoise
+from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
 from matsweep.streams import FloatArray, Rng
+
+
+class Aging(NamedTuple):
+    """What each device has of its own as it ages: drawn once, used for every time.
+
+    Parameters
+    ----------
+    exponents : (…, row, column) array or 0.0
+        Of drift.
+    noise : (…, row, column) array or None
+        Of the short-term relaxation.
+    """
+
+    exponents: FloatArray | float
+    noise: FloatArray | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +50,30 @@ class AnalogDevice:
         The largest input voltage of a read.
     cell_size : float, F² (squares of the technology's feature size)
         Area of one cell with its access device.
+    temperature : float, K
+        Of operation; acts where an activation energy is known.
+    cycles : float
+        Write cycles that the device has behind it.
     programming_error : ProgrammingError
     device_to_device : float, dimensionless
         Relative standard deviation between devices of the span G - g_min that the same
         programming reaches.
     cycle_to_cycle : float, fraction of the range g_max - g_min
         Standard deviation between programmings of one device, at any conductance.
+    write_verify : WriteVerify or None
+        Program by pulses and reads, simulated one by one, in the place of the three errors above.
+    pulse_model : PulseModel or None
+        What identical pulses do; None where it is not known.
+    write_pulse : WritePulse
     read_noise : ReadNoise
+    telegraph_noise : TelegraphNoise
+    iv : CurrentLaw or None
+        None: ohmic.
     drift : Drift
+    short_term : ShortTerm
+    retention : Retention
     stuck_at : StuckAt
+    endurance : Endurance
 
     Raises
     ------
@@ -47,8 +83,10 @@ class AnalogDevice:
     Notes
     -----
     The three errors of programming are independent and Gaussian; a conductance below zero is
-    cut to zero, and none is cut at g_max: as published error models do. Left out: the dependence
-    of the error on the conductance before programming and on the number of earlier cycles.
+    cut to zero, and none is cut at g_max: as published error models do. Left out there: the
+    dependence of the error on the conductance before programming. After programming, drift acts
+    first, then the short-term relaxation, then retention; published data show rarely more than
+    one of them, and so do the families that are shipped.
     """
 
     g_min: float
@@ -56,12 +94,22 @@ class AnalogDevice:
     read_voltage: float
     cell_size: float
     levels: int | None = None
+    temperature: float = 300.0
+    cycles: float = 0.0
     programming_error: ProgrammingError = ProgrammingError()
     device_to_device: float = 0.0
     cycle_to_cycle: float = 0.0
+    write_verify: WriteVerify | None = None
+    pulse_model: PulseModel | None = None
+    write_pulse: WritePulse = WritePulse()
     read_noise: ReadNoise = ReadNoise()
+    telegraph_noise: TelegraphNoise = TelegraphNoise()
+    iv: CurrentLaw | None = None
     drift: Drift = Drift()
+    short_term: ShortTerm = ShortTerm()
+    retention: Retention = Retention()
     stuck_at: StuckAt = StuckAt()
+    endurance: Endurance = Endurance()
 
     def __post_init__(self) -> None:
         non_negative("g_min", self.g_min, "S")
@@ -72,36 +120,65 @@ class AnalogDevice:
             whole("levels", self.levels, low=2)
         positive("read_voltage", self.read_voltage, "V")
         positive("cell_size", self.cell_size, "F^2")
+        positive("temperature", self.temperature, "K")
+        non_negative("cycles", self.cycles)
         non_negative("device_to_device", self.device_to_device)
         non_negative("cycle_to_cycle", self.cycle_to_cycle)
         self.programming_error.check_range(self.g_max)
+        if self.write_verify is not None and self.pulse_model is None:
+            raise UserError(
+                "write_verify must be null without a pulse_model: this material states no pulse "
+                "response; give it one (pulse_model.kind=…)"
+            )
 
     @property
     def g_range(self) -> float:
         """g_max - g_min, S."""
         return self.g_max - self.g_min
 
+    @property
+    def exact(self) -> bool:
+        """Whether programming reaches its levels without any error."""
+        return self.programming_error.absent and not (self.cycle_to_cycle or self.device_to_device)
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """The ends of the range that the device still reaches after its cycles, S."""
+        low, high = self.endurance.window(self.cycles)
+        return self.g_min + low * self.g_range, self.g_min + high * self.g_range
+
     def nearest_level(self, target: FloatArray) -> FloatArray:
         """Return the conductance (…) [S] the device is asked for: in range, on a level."""
-        fraction = (target - target.dtype.type(self.g_min)) * target.dtype.type(1 / self.g_range)
-        np.clip(fraction, 0, 1, out=fraction)
+        fraction = self._fraction(target)
         if self.levels is not None:
             steps = self.levels - 1
             fraction *= steps
             np.rint(fraction, out=fraction)
             fraction *= target.dtype.type(1 / steps)
-        fraction *= target.dtype.type(self.g_range)
-        fraction += target.dtype.type(self.g_min)
-        return fraction
+        level = self._conductance(fraction)
+        if self.endurance.half_window is not None and self.cycles:
+            np.clip(level, *self.window, out=level)
+        return level
+
+    def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters | None:
+        """Draw the pulse parameters of each device; None if no pulse response is known."""
+        return None if self.pulse_model is None else self.pulse_model.draw(shape, rng=rng)
 
     def program(
-        self, target: FloatArray, *, rng: Rng, size: tuple[int, ...] | None = None
-    ) -> FloatArray:
+        self,
+        target: FloatArray,
+        *,
+        rng: Rng,
+        size: tuple[int, ...] | None = None,
+        devices: Parameters | None = None,
+    ) -> Programmed:
         """Program devices to target conductances.
 
-        G = level(target) + sigma xi with xi ~ Normal(0, 1) and
+        Without `write_verify`, G = level(target) + sigma xi with xi ~ Normal(0, 1) and
         sigma² = programming_error(G)² + (device_to_device (G - g_min))²
-        + (cycle_to_cycle (g_max - g_min))²; then stuck devices take their place.
+        + (cycle_to_cycle (g_max - g_min))². With it, each device starts at g_min, is read, and
+        gets pulses one by one until a read is within the tolerance of its level. Then stuck
+        devices take their place.
 
         Parameters
         ----------
@@ -110,29 +187,85 @@ class AnalogDevice:
         rng : Rng
         size : tuple of int, optional
             Shape of the devices programmed, which `target` is broadcast to; its own by default.
+        devices : mapping, optional
+            From `draw`, for `write_verify`; drawn anew by default.
 
         Returns
         -------
-        (…, row, column) array, S
-            Conductance at the time the programming error is stated for.
+        Programmed
+            Conductance at the time the programming error is stated for, pulses and energy.
         """
         size = target.shape if size is None else size
         level = self.nearest_level(target)
-        sigma = self._programming_sigma(level)
-        if sigma is None:
-            conductance = np.broadcast_to(level, size).copy()
+        if self.write_verify is not None:
+            made = self._write_and_verify(
+                np.broadcast_to(level, size), self.write_verify, devices, rng
+            )
+        elif self.exact:
+            made = self._unverified(np.broadcast_to(level, size).copy())
         else:
             conductance = rng.standard_normal(size, target.dtype)
-            conductance *= sigma
+            conductance *= self._programming_sigma(level)
             conductance += level
-            np.clip(conductance, 0, np.inf, out=conductance)
-        return self.stuck_at.apply(conductance, self.g_min, self.g_max, rng=rng)
+            made = self._unverified(np.clip(conductance, 0, None, out=conductance))
+        return made._replace(
+            conductance=self.stuck_at.apply(made.conductance, self.g_min, self.g_max, rng=rng)
+        )
+
+    def pulse(
+        self,
+        conductance: FloatArray,
+        count: int | npt.NDArray[np.integer],
+        *,
+        rng: Rng,
+        devices: Parameters | None = None,
+    ) -> Programmed:
+        """Apply identical pulses.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+            Beyond the range it is brought to its nearer end first.
+        count : int or (…, row, column) array of int
+            Potentiating pulses if > 0, depressing ones if < 0.
+        rng : Rng
+        devices : mapping, optional
+            From `draw`: each device's own parameters. By default all are the mean device.
+
+        Returns
+        -------
+        Programmed
+            Conductance after, the number of pulses, and the energy with each pulse taken at the
+            mean of the conductances before and after all of them.
+
+        Raises
+        ------
+        UserError
+            If no pulse response of the material is known.
+        """
+        if self.pulse_model is None:
+            raise UserError(
+                "pulse_model must be given: no response of this material to identical pulses is "
+                "known (set device.pulse_model, or calibrate one from measurements)"
+            )
+        state = self._fraction(conductance)
+        after = self.pulse_model.apply(state, count, rng=rng, parameters=devices)
+        low, high = self.endurance.window(self.cycles)
+        made = self._conductance(np.clip(after, low, high, out=after))
+        middle = (made + conductance) * conductance.dtype.type(0.5)
+        counts = np.broadcast_to(np.asarray(count), conductance.shape)
+        energy = np.where(
+            counts > 0, self.write_pulse.dissipated(middle, True),
+            self.write_pulse.dissipated(middle, False),
+        ) * np.abs(counts)  # fmt: skip
+        energy = np.where(counts == 0, 0.0, energy)
+        return Programmed(made, np.abs(counts), energy)
 
     def relax(self, conductance: FloatArray, time: float, *, rng: Rng) -> FloatArray:
-        """Return the conductance at a time after programming.
+        """Return the conductance at a time after programming, at the device's temperature.
 
-        Draws each device's drift exponent; where several times of the same devices are wanted,
-        draw `drift.exponents` once and use `drifted` for each.
+        Draws what each device has of its own; where several times of the same devices are
+        wanted, draw `aging` once and use `aged` for each.
 
         Parameters
         ----------
@@ -151,53 +284,122 @@ class AnalogDevice:
         UserError
             If time is not positive.
         """
-        return self.drifted(conductance, time, self.drift_exponents(conductance, rng=rng))
+        return self.aged(conductance, time, self.aging(conductance, rng=rng))
 
-    def drift_exponents(self, conductance: FloatArray, *, rng: Rng) -> FloatArray | float:
-        """Draw each device's drift exponent, (…, row, column), or 0.0 if none ever drifts."""
-        if self.drift.absent:
-            return 0.0
-        return self.drift.exponents(conductance, self.g_max, rng=rng)
+    def aging(self, conductance: FloatArray, *, rng: Rng) -> Aging:
+        """Draw what devices of a conductance (…, row, column) [S] have of their own in aging."""
+        exponents: FloatArray | float = 0.0
+        if not self.drift.absent:
+            exponents = self.drift.exponents(conductance, self.g_max, rng=rng)
+        noise = None
+        if not self.short_term.absent:
+            noise = rng.standard_normal(conductance.shape, conductance.dtype)
+        return Aging(exponents, noise)
 
-    def drifted(
-        self, conductance: FloatArray, time: float, exponents: FloatArray | float
-    ) -> FloatArray:
-        """Return the conductance (…, row, column) [S] at a time [s], for given exponents."""
+    def aged(self, conductance: FloatArray, time: float, aging: Aging) -> FloatArray:
+        """Return the conductance (…, row, column) [S] at a time [s] since programming."""
         positive("time", time, "s")
-        if isinstance(exponents, float) and exponents == 0:
-            return conductance
-        return drift(conductance, time, exponents, self.drift.time_zero)
+        if not self.drift.absent:
+            conductance = drift(conductance, time, aging.exponents, self.drift.time_zero)
+        if aging.noise is not None:
+            conductance = self.short_term.apply(conductance, time, aging.noise, self.temperature)
+        return self.retention.apply(conductance, time, self.temperature, self.g_min, self.g_max)
 
-    def read(self, conductance: FloatArray, *, rng: Rng, time: float = 1.0) -> FloatArray:
+    def read(
+        self,
+        conductance: FloatArray,
+        voltage: FloatArray | float | None = None,
+        *,
+        rng: Rng,
+        time: float = 1.0,
+        traps: FloatArray | None = None,
+    ) -> FloatArray:
         """Return one noisy read of every device.
 
         Parameters
         ----------
         conductance : (…, row, column) array, S
+        voltage : float or (…, row, column) array, V
+            Of the read; by default `read_voltage`. It matters where the I–V law is not ohmic.
         rng : Rng
         time : float, s
             Since programming; 1/f noise grows with it.
+        traps : (…, row, column) array of 0 and 1, optional
+            From `telegraph_noise.traps`: which devices have one; drawn anew by default.
 
         Returns
         -------
         (…, row, column) array, S
-            Not cut at zero: noise is symmetric, as it is when many are summed on a column.
+            Current over voltage. Not cut at zero: noise is symmetric, as it is when many are
+            summed on a column.
         """
         noise = rng.standard_normal(conductance.shape, conductance.dtype)
-        noise *= self.read_sigma(conductance, time)
+        noise *= self.read_noise.sigma(conductance, self.g_max, time)
+        if not self.telegraph_noise.absent:
+            traps = (
+                self.telegraph_noise.traps(conductance.shape, rng=rng) if traps is None else traps
+            )
+            conductance = self.telegraph_noise.apply(conductance, traps, rng=rng)
         noise += conductance
-        return noise
+        if self.iv is None:
+            return noise
+        applied = self.read_voltage if voltage is None else voltage
+        return np.asarray(self.current(noise, applied) / np.asarray(applied, noise.dtype))
+
+    def current(self, conductance: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the current (…, row, column) [A] of devices at a voltage [V], without noise."""
+        if self.iv is None:
+            return np.asarray(conductance * np.asarray(voltage, conductance.dtype))
+        current = self.iv.current(conductance, np.asarray(voltage, conductance.dtype))
+        return np.asarray(current, conductance.dtype)
 
     def read_sigma(self, conductance: FloatArray, time: float = 1.0) -> FloatArray:
-        """Return the standard deviation of one read, (…, row, column) [S]."""
-        return self.read_noise.sigma(conductance, self.g_max, time)
+        """Return the standard deviation of one read, (…, row, column) [S].
 
-    def _programming_sigma(self, conductance: FloatArray) -> FloatArray | None:
-        """Return the standard deviation of all programming errors, None if there is none."""
+        Of 1/f or white noise and of the telegraph signals of all devices together.
+        """
+        sigma = self.read_noise.sigma(conductance, self.g_max, time)
+        jumps = self.telegraph_noise.relative_sigma
+        return np.hypot(sigma, conductance * conductance.dtype.type(jumps)) if jumps else sigma
+
+    def _fraction(self, conductance: FloatArray) -> FloatArray:
+        fraction = (conductance - conductance.dtype.type(self.g_min)) * conductance.dtype.type(
+            1 / self.g_range
+        )
+        return np.clip(fraction, 0, 1, out=fraction)
+
+    def _conductance(self, fraction: FloatArray) -> FloatArray:
+        fraction *= fraction.dtype.type(self.g_range)
+        fraction += fraction.dtype.type(self.g_min)
+        return fraction
+
+    def _unverified(self, conductance: FloatArray) -> Programmed:
+        return Programmed(conductance, float("nan"), float("nan"))
+
+    def _write_and_verify(
+        self, level: FloatArray, scheme: WriteVerify, devices: Parameters | None, rng: Rng
+    ) -> Programmed:
+        assert self.pulse_model is not None
+        devices = self.draw(level.shape, rng=rng) if devices is None else devices
+        conductance = np.full(level.shape, self.window[0], level.dtype)
+        pulses = np.zeros(level.shape)
+        energy = np.zeros(level.shape)
+        for _ in range(scheme.max_pulses):
+            missing = level - self.read(conductance, rng=rng)
+            tolerance = scheme.tolerance * self.g_range
+            count = (missing > tolerance).astype(np.int32) - (missing < -tolerance)
+            if not count.any():
+                break
+            made = self.pulse(conductance, count, rng=rng, devices=devices)
+            conductance = made.conductance
+            pulses += np.abs(count)
+            energy += made.energy
+        return Programmed(conductance, pulses, energy)
+
+    def _programming_sigma(self, conductance: FloatArray) -> FloatArray:
+        """Return the standard deviation of all programming errors."""
         cycle = self.cycle_to_cycle * self.g_range
-        published = self.programming_error.scale > 0 and any(self.programming_error.coefficients)
-        if not (cycle or published or self.device_to_device):
-            return None
+        published = not self.programming_error.absent
         if published and not (cycle or self.device_to_device):
             return self.programming_error.sigma(conductance, self.g_max)
         variance = conductance - conductance.dtype.type(self.g_min)

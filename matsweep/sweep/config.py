@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -187,9 +188,20 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     )
 
 
+_CONDITIONS = ("temperature", "cycles", "write_verify")
+"""What a study asks of a device, not what its material is."""
+
+_STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)
+
+
 def material_of(config: DictConfig) -> Material:
-    """Return the material of a composed configuration, with the references that it uses."""
+    """Return the material of a composed configuration, with the references that it uses.
+
+    Parameters of the device that it says nothing of are missing.
+    """
     facts = plain_config(config.material)
+    unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
+    facts["origins"] = {**facts["origins"], **unstated}
     used = {origin.get("source") for origin in facts.get("origins", {}).values()}
     known = plain_config(config.references)
     facts["references"] = {key: known[key] for key in known if key in used}

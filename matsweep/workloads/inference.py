@@ -52,8 +52,8 @@ def run_inference(
 ) -> Inference:
     """Program a network into devices and classify its held-out samples at given times.
 
-    Devices are programmed once; each then drifts with an exponent of its own, and every read
-    has noise of its own.
+    Devices are programmed once; each then ages in a way of its own, and every read has noise of
+    its own.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def run_inference(
     """
     layers, images = mapped(network, tile, dac, adc, device)
     programmed = [program(layer, device, rng) for layer in layers]
-    exponents = [device.drift_exponents(conductance, rng=rng) for conductance in programmed]
+    aging = [device.aging(conductance, rng=rng) for conductance in programmed]
     correct = np.empty((len(rng), len(times)))
     power = np.zeros((len(rng), len(times)))
     for index, time in enumerate(times):
         voltage = images
         for number, layer in enumerate(layers):
-            conductance = device.drifted(programmed[number], time, exponents[number])
+            conductance = device.aged(programmed[number], time, aging[number])
             power[:, index] += _power(voltage, conductance, device)
             values = multiply(
                 voltage, conductance, device, adc, layer.scale, layer.layout, time=time, rng=rng
@@ -125,7 +125,7 @@ def program(layer: Mapped, device: AnalogDevice, rng: Streams) -> FloatArray:
     """Return the conductances (realisation, row_tile, arm, row, column) [S] of a layer."""
     target = layer.fractions * layer.fractions.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
-    return device.program(target, rng=rng, size=(len(rng), *target.shape))
+    return device.program(target, rng=rng, size=(len(rng), *target.shape)).conductance
 
 
 def _power(voltage: FloatArray, conductance: FloatArray, device: AnalogDevice) -> FloatArray:

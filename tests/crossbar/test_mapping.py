@@ -34,7 +34,7 @@ def product(weights, inputs, tile, target, *, adc=FINE_ADC, time=1.0, realisatio
     )
     share = fractions(weights / scale.weight, plan)
     conductance = target.g_min + share * target.g_range
-    programmed = target.program(np.broadcast_to(conductance, (realisations, *share.shape)), rng=rng)
+    programmed = target.program(conductance, rng=rng, size=(realisations, *share.shape)).conductance
     applied = voltages(inputs, scale, FINE_DAC, plan)
     return multiply(applied, programmed, target, adc, scale, plan, time=time, rng=rng)
 

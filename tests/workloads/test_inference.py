@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matsweep.crossbar import ADC, DAC, Tile
-from matsweep.devices import AnalogDevice, Drift, LogLaw, ProgrammingError, ReadNoise
+from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.streams import realisation_streams
 from matsweep.workloads import MLP, run_inference
 from matsweep.workloads.inference import mapped, program
@@ -72,7 +72,7 @@ def test_errors_cost_accuracy_monotonically(network):
 def test_a_realisation_does_not_depend_on_the_others(network, noise):
     target = device(
         programming_error=ProgrammingError(coefficients=(5e-7, 2e-6), g_reference=25e-6),
-        drift=Drift(nu=LogLaw.from_number(0.05), spread=LogLaw.from_number(0.02)),
+        drift=Drift(nu=Law.from_number(0.05), spread=Law.from_number(0.02)),
         read_noise=noise,
     )
     tile = Tile(rows=20, columns=40)
@@ -103,7 +103,7 @@ def test_array_power_is_the_sum_of_v_squared_g(network):
 
 
 def test_drift_lowers_power_and_time_order_is_kept(network):
-    target = device(drift=Drift(nu=LogLaw.from_number(0.1), time_zero=1.0))
+    target = device(drift=Drift(nu=Law.from_number(0.1), time_zero=1.0))
     found = infer(network, target, times=(1.0, 1e3, 1e6), realisations=1)
     factor = found.array_power[0] / found.array_power[0, 0]
     # Later layers see activations that shrank too, so power falls at least as t^-0.1.

@@ -1,0 +1,175 @@
+"""How a conductance is written: its error, its pulses and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from matsweep.checks import UserError, finite, non_negative, positive, whole
+from matsweep.streams import FloatArray
+
+
+class Programmed(NamedTuple):
+    """What programming gave, and what it cost.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+    pulses : (…, row, column) array or float
+        Write pulses used by each device; NaN where no scheme is known.
+    energy : (…, row, column) array or float, J
+        Dissipated in each device; NaN where the pulse is not known.
+    """
+
+    conductance: FloatArray
+    pulses: FloatArray | float
+    energy: FloatArray | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammingError:
+    """Standard deviation of a programmed conductance about its target.
+
+    sigma(G) = scale (sum_k c_k (G / g_reference)^k + saturating (1 - exp(-G / saturation))),
+    negative values cut to 0.
+
+    Parameters
+    ----------
+    coefficients : tuple of float, S
+        c_0, c_1, …; as published for the range up to `g_reference`.
+    g_reference : float, S
+        The conductance that the polynomial's argument is scaled by, and the largest one that
+        the law was fitted for.
+    scale : float, dimensionless
+        Factor on the whole law: 1 as published, 0.5 a material twice as exact.
+    rescale : bool
+        The law is refused beyond the range it was fitted for, unless this says on purpose that
+        it scales with the device's range: then g_max takes the place of `g_reference`, and sigma
+        and `saturation` are multiplied by g_max / g_reference.
+    saturating, saturation : float, S
+        Of the part that levels off, as charge-trap cells show.
+
+    Raises
+    ------
+    UserError
+        If a number is not finite, `g_reference` or `saturation` not positive or `scale` or
+        `saturating` negative.
+    """
+
+    coefficients: tuple[float, ...] = (0.0,)
+    g_reference: float = 1.0
+    scale: float = 1.0
+    rescale: bool = False
+    saturating: float = 0.0
+    saturation: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.coefficients:
+            raise UserError("coefficients must hold at least one number, got an empty list")
+        for coefficient in self.coefficients:
+            finite("coefficients", coefficient, "S")
+        positive("g_reference", self.g_reference, "S")
+        non_negative("scale", self.scale)
+        non_negative("saturating", self.saturating, "S")
+        positive("saturation", self.saturation, "S")
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no error at all."""
+        return self.scale == 0 or not (any(self.coefficients) or self.saturating)
+
+    def check_range(self, g_max: float) -> None:
+        """Refuse a device whose range goes beyond the one the law was fitted for."""
+        if not self.rescale and not self.absent and g_max > self.g_reference * (1 + 1e-6):
+            raise UserError(
+                f"programming_error was fitted up to {self.g_reference:g} S, got g_max = "
+                f"{g_max:g} S; give a law for that range, or scale this one with the range on "
+                "purpose by programming_error.rescale=true"
+            )
+
+    def sigma(self, conductance: FloatArray, g_max: float) -> FloatArray:
+        """Return the standard deviation at a conductance.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+        g_max : float, S
+            The device's, used if `rescale`.
+
+        Returns
+        -------
+        (…) array, S
+        """
+        reference = g_max if self.rescale else self.g_reference
+        stretch = reference / self.g_reference
+        factor = self.scale * stretch
+        out = np.full_like(conductance, factor * self.coefficients[-1])
+        if len(self.coefficients) > 1:
+            scaled = conductance * conductance.dtype.type(1 / reference)
+            for coefficient in reversed(self.coefficients[:-1]):
+                out *= scaled
+                out += conductance.dtype.type(factor * coefficient)
+        if self.saturating:
+            depth = conductance * conductance.dtype.type(-1 / (self.saturation * stretch))
+            out -= conductance.dtype.type(factor * self.saturating) * np.expm1(depth, out=depth)
+        return np.maximum(out, 0, out=out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteVerify:
+    """Write and verify: pulse, read, and again until the conductance is near enough.
+
+    Parameters
+    ----------
+    tolerance : float, fraction of the range g_max - g_min
+        Accepted distance between a read and the target.
+    max_pulses : int
+        Budget for each device; one that has spent it stays as it is.
+    """
+
+    tolerance: float
+    max_pulses: int
+
+    def __post_init__(self) -> None:
+        positive("tolerance", self.tolerance)
+        whole("max_pulses", self.max_pulses, low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritePulse:
+    """The write pulse of either polarity, for what programming costs.
+
+    Parameters
+    ----------
+    voltage_up, voltage_down : float or None, V
+        Potentiating and depressing; magnitudes count.
+    time_up, time_down : float or None, s
+    energy : float or None, J
+        Of one pulse, where it is stated as such; None: V² G t at the conductance before it.
+    """
+
+    voltage_up: float | None = None
+    time_up: float | None = None
+    voltage_down: float | None = None
+    time_down: float | None = None
+    energy: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("voltage_up", "voltage_down"):
+            if (value := getattr(self, name)) is not None:
+                finite(name, value, "V")
+        for name, unit in (("time_up", "s"), ("time_down", "s"), ("energy", "J")):
+            if (value := getattr(self, name)) is not None:
+                positive(name, value, unit)
+
+    def dissipated(self, conductance: FloatArray, up: bool) -> FloatArray | float:
+        """Return the energy of one pulse, (…) J at conductances (…) [S]; NaN if unknown."""
+        if self.energy is not None:
+            return self.energy
+        voltage = self.voltage_up if up else self.voltage_down
+        time = self.time_up if up else self.time_down
+        if voltage is None or time is None:
+            return float("nan")
+        return conductance * conductance.dtype.type(voltage**2 * time)

@@ -1,0 +1,263 @@
+"""How a conductance is read: noise, telegraph signals, and currents that are not ohmic."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from matsweep.checks import in_range, non_negative, positive
+from matsweep.devices.laws import Law, logarithm
+from matsweep.streams import FloatArray, Rng
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadNoise:
+    """Standard deviation of one read about the conductance.
+
+    sigma(G) = G min(relative (G / g_max)^-exponent, cap) F, or G law(G) F or absolute(G) F where
+    there is such a law;
+    F = sqrt(ln((t + t_read) / (2 t_read))) for 1/f noise integrated over one read of length
+    t_read at time t after programming (Nandakumar et al., ICECS 2019), F = 1 for white noise.
+    F is 0 before t = t_read.
+
+    Parameters
+    ----------
+    relative : float, dimensionless
+        At g_max.
+    exponent : float, dimensionless
+        0: relative noise the same at all conductances; 1: absolute noise the same.
+    cap : float, dimensionless
+        The largest relative noise.
+    flicker_read_time : float or None, s
+        t_read of the 1/f law; None for white noise.
+    law : Law or None, dimensionless
+        Relative noise as fitted, in the place of the power law.
+    absolute : Law or None, S
+        Standard deviation as fitted, in the place of both.
+    """
+
+    relative: float = 0.0
+    exponent: float = 0.0
+    cap: float = 1.0
+    flicker_read_time: float | None = None
+    law: Law | None = None
+    absolute: Law | None = None
+
+    def __post_init__(self) -> None:
+        non_negative("relative", self.relative)
+        in_range("exponent", self.exponent, 0.0, 1.0)
+        non_negative("cap", self.cap)
+        if self.flicker_read_time is not None:
+            positive("flicker_read_time", self.flicker_read_time, "s")
+
+    @classmethod
+    def from_number(cls, relative: float) -> Self:
+        """White noise, relative to the conductance, is what a bare number means."""
+        number = non_negative("relative", relative)
+        return cls(relative=number, cap=max(1.0, number))
+
+    @property
+    def absent(self) -> bool:
+        """Whether reads are exact."""
+        return self.relative == 0 and self.law is None and self.absolute is None
+
+    def sigma(self, conductance: FloatArray, g_max: float, time: float) -> FloatArray:
+        """Return the standard deviation of one read.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+        g_max : float, S
+        time : float, s
+            Since programming.
+
+        Returns
+        -------
+        (…) array, S
+        """
+        factor = self._growth(time)
+        if self.absent or factor == 0:
+            return np.zeros_like(conductance)
+        if self.absolute is not None:
+            out = np.maximum(self.absolute(logarithm(conductance, g_max)), 0)
+            out *= conductance.dtype.type(factor)
+            return out
+        if self.law is not None:
+            out = np.maximum(self.law(logarithm(conductance, g_max)), 0)
+        elif self.exponent == 0:
+            return conductance * conductance.dtype.type(min(self.relative, self.cap) * factor)
+        else:
+            with np.errstate(divide="ignore"):
+                out = np.power(conductance, -self.exponent, dtype=conductance.dtype)
+            out *= self.relative * g_max**self.exponent
+            np.minimum(out, self.cap, out=out)
+        out *= conductance
+        out *= conductance.dtype.type(factor)
+        return out
+
+    def _growth(self, time: float) -> float:
+        if self.flicker_read_time is None:
+            return 1.0
+        ratio = (time + self.flicker_read_time) / (2 * self.flicker_read_time)
+        return float(np.sqrt(np.log(max(ratio, 1.0))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelegraphNoise:
+    """Random telegraph noise: a single trap near the current path, empty or full.
+
+    A device that has one is read at G (1 + amplitude (1 - duty)) while the trap is empty and at
+    G (1 - amplitude duty) while it is full, so that the mean stays G; its relative standard
+    deviation is amplitude sqrt(duty (1 - duty)). Each read finds the trap anew: right for reads
+    further apart than the trap's dwell times; slower traps act like an error of programming.
+
+    Parameters
+    ----------
+    share : float
+        Of the devices that have a trap.
+    amplitude : float, dimensionless
+        Difference of the two levels, relative to the conductance.
+    duty : float
+        Probability that the trap is full.
+    """
+
+    share: float = 0.0
+    amplitude: float = 0.0
+    duty: float = 0.5
+
+    def __post_init__(self) -> None:
+        in_range("share", self.share, 0.0, 1.0)
+        in_range("amplitude", self.amplitude, 0.0, 1.0)
+        in_range("duty", self.duty, 0.0, 1.0)
+
+    @property
+    def absent(self) -> bool:
+        """Whether no device ever jumps."""
+        return self.share == 0 or self.amplitude == 0 or self.duty in (0, 1)
+
+    @property
+    def relative_sigma(self) -> float:
+        """Relative standard deviation of one read of any device, whether it has a trap or not."""
+        return float(self.amplitude * np.sqrt(self.share * self.duty * (1 - self.duty)))
+
+    def traps(self, shape: tuple[int, ...], *, rng: Rng) -> FloatArray:
+        """Draw which devices have a trap: (…, row, column) array of 0 and 1."""
+        return (rng.random(shape, np.float32) < self.share).astype(np.float32)
+
+    def apply(self, conductance: FloatArray, traps: FloatArray, *, rng: Rng) -> FloatArray:
+        """Return one read (…, row, column) [S] of devices with the traps drawn."""
+        full = rng.random(conductance.shape, conductance.dtype) < self.duty
+        jump = self.amplitude * (1 - self.duty - full.astype(conductance.dtype))
+        return np.asarray(conductance * (1 + traps.astype(conductance.dtype) * jump))
+
+
+class CurrentLaw(ABC):
+    """How the current depends on the read voltage; `kind` in a configuration."""
+
+    registry: ClassVar[dict[str, type[CurrentLaw]]] = {}
+
+    def __init_subclass__(cls, kind: str, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        CurrentLaw.registry[kind] = cls
+
+    @abstractmethod
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current, A.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+            As stated for small voltages or for a reference voltage, see the law.
+        voltage : (…) array, V
+            Broadcast with the conductance.
+
+        Returns
+        -------
+        (…) array, A
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinhIV(CurrentLaw, kind="sinh"):
+    """I = G v0 sinh(V / v0): hopping and tunnelling; ohmic with G for V much below v0.
+
+    Parameters
+    ----------
+    v0 : float, V
+    """
+
+    v0: float
+
+    def __post_init__(self) -> None:
+        positive("v0", self.v0, "V")
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        return np.asarray(conductance * (self.v0 * np.sinh(np.asarray(voltage) / self.v0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CubicIV(CurrentLaw, kind="cubic"):
+    """I = G V + a2(G) V² + a3(G) V³, each coefficient a polynomial in log10(G / 1 S).
+
+    Parameters
+    ----------
+    second : tuple of float, A/V²
+        Coefficients from the highest power of log10 G down.
+    third : tuple of float, A/V³
+        Likewise.
+    """
+
+    second: tuple[float, ...]
+    third: tuple[float, ...]
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        conductance = np.asarray(conductance)
+        magnitude = np.log10(np.maximum(conductance, 1e-15))
+        bent = np.polyval(self.second, magnitude) + voltage * np.polyval(self.third, magnitude)
+        return np.asarray(conductance * voltage + voltage**2 * bent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuroSimIV(CurrentLaw, kind="neurosim"):
+    """G(V) = G (Vr / V) ratio^((V - Vr) / (Vw / 2)): NeuroSim's form, in the magnitude of V.
+
+    Parameters
+    ----------
+    ratio : float
+        I(Vw) / I(Vw / 2).
+    read_voltage : float, V
+        Vr, at which the conductance is stated.
+    write_voltage : float, V
+        Vw.
+
+    Notes
+    -----
+    An exponential through I(Vr): at 0 V its current does not vanish; meant for voltages of the
+    order of Vr and above. Below a tenth of Vr the current is taken as ohmic.
+
+    References
+    ----------
+    MLP+NeuroSim V3.0, `Cell.cpp` (form only).
+    """
+
+    ratio: float
+    read_voltage: float
+    write_voltage: float
+
+    def __post_init__(self) -> None:
+        positive("ratio", self.ratio)
+        positive("read_voltage", self.read_voltage, "V")
+        positive("write_voltage", self.write_voltage, "V")
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        magnitude = np.abs(voltage)
+        low = 0.1 * self.read_voltage
+        power = (np.maximum(magnitude, low) - self.read_voltage) / (self.write_voltage / 2)
+        current = self.read_voltage * self.ratio**power * np.minimum(magnitude / low, 1)
+        return np.asarray(conductance * np.copysign(current, voltage))

@@ -1,0 +1,224 @@
+"""What time and temperature do to a programmed conductance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.checks import UserError, finite, in_range, non_negative, positive
+from matsweep.devices.laws import Law, logarithm
+from matsweep.streams import FloatArray, Rng
+
+BOLTZMANN_EV = 8.617333262e-5
+"""Boltzmann's constant, eV/K (CODATA 2018)."""
+
+
+def arrhenius(activation_ev: float, temperature: float, reference: float) -> float:
+    """Return how many times faster a process runs than at a reference temperature.
+
+    exp(Ea / k (1 / T_reference - 1 / T)).
+
+    Parameters
+    ----------
+    activation_ev : float, eV
+    temperature, reference : float, K
+    """
+    return float(np.exp(activation_ev / BOLTZMANN_EV * (1 / reference - 1 / temperature)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Power-law drift with an exponent of its own for each device.
+
+    G(t) = G (t / time_zero)^-nu, nu ~ Normal(mean(G), spread(G)); no drift before time_zero,
+    the time after programming at which the programmed conductance is stated. Exponents are those
+    of the temperature that they were measured at.
+    """
+
+    nu: Law = Law()
+    spread: Law = Law(low=0.0)
+    time_zero: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("time_zero", self.time_zero, "s")
+        if self.spread.least < 0:
+            raise UserError(
+                f"spread must be >= 0 (set spread.low), got {self.spread.least:g} at its least"
+            )
+
+    @property
+    def absent(self) -> bool:
+        """Whether no device ever drifts."""
+        return self.nu.constant == 0 and self.spread.constant == 0
+
+    def exponents(self, conductance: FloatArray, g_max: float, *, rng: Rng) -> FloatArray:
+        """Draw each device's drift exponent.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+            As programmed.
+        g_max : float, S
+        rng : Rng
+
+        Returns
+        -------
+        (…, row, column) array, dimensionless
+        """
+        log = logarithm(conductance, g_max)
+        nu = self.nu(log)
+        if self.spread.constant != 0:
+            noise = rng.standard_normal(conductance.shape, conductance.dtype)
+            noise *= self.spread(log)
+            nu += noise
+        return nu
+
+
+def drift(
+    conductance: FloatArray, time: float, nu: FloatArray | float, time_zero: float
+) -> FloatArray:
+    """Power-law drift of conductance.
+
+    G(t) = G(t0) (t / t0)^-nu for t > t0, G(t0) before.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+        At t0.
+    time : float, s
+        Since programming, > 0.
+    nu : float or (…, row, column) array, dimensionless
+    time_zero : float, s
+        t0.
+
+    Returns
+    -------
+    (…, row, column) array, S
+
+    Raises
+    ------
+    UserError
+        If time is not positive.
+
+    References
+    ----------
+    Boybat et al., NVMTS 2018, doi:10.1109/NVMTS.2018.8603100.
+    """
+    elapsed = np.log(max(positive("time", time, "s") / time_zero, 1.0))
+    factor = np.asarray(nu) * conductance.dtype.type(-elapsed)
+    return np.asarray(np.exp(factor.astype(conductance.dtype, copy=False)) * conductance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortTerm:
+    """Relaxation in the first seconds and hours, linear in the logarithm of time.
+
+    G(t) = G + shift ln(t' / t_0) + (spread + spread_growth ln(t' / t_0)) xi for t' > time_zero,
+    with one xi ~ Normal(0, 1) for each device; t' is the time stretched by Arrhenius' law where
+    an activation energy is known. Cut at 0.
+
+    Parameters
+    ----------
+    shift : float, S
+        Mean change in a time e times longer.
+    spread, spread_growth : float, S
+    time_zero : float, s
+    activation_ev : float, eV
+        0: temperature has no effect.
+    temperature : float, K
+        At which the other numbers were measured.
+
+    References
+    ----------
+    The form fitted to CMO/HfOx ReRAM by D. Falcone et al., arXiv:2502.04524.
+    """
+
+    shift: float = 0.0
+    spread: float = 0.0
+    spread_growth: float = 0.0
+    time_zero: float = 1.0
+    activation_ev: float = 0.0
+    temperature: float = 300.0
+
+    def __post_init__(self) -> None:
+        finite("shift", self.shift, "S")
+        non_negative("spread", self.spread, "S")
+        non_negative("spread_growth", self.spread_growth, "S")
+        positive("time_zero", self.time_zero, "s")
+        non_negative("activation_ev", self.activation_ev, "eV")
+        positive("temperature", self.temperature, "K")
+
+    @property
+    def absent(self) -> bool:
+        """Whether nothing relaxes."""
+        return not (self.shift or self.spread or self.spread_growth)
+
+    def apply(
+        self, conductance: FloatArray, time: float, noise: FloatArray, temperature: float
+    ) -> FloatArray:
+        """Return the conductance (…) [S] at a time [s] and temperature [K], for each xi (…)."""
+        stretched = time * arrhenius(self.activation_ev, temperature, self.temperature)
+        elapsed = float(np.log(max(stretched / self.time_zero, 1.0)))
+        if elapsed == 0:
+            return conductance
+        out = noise * noise.dtype.type(self.spread + self.spread_growth * elapsed)
+        out += conductance
+        out += conductance.dtype.type(self.shift * elapsed)
+        return np.clip(out, 0, None, out=out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Decay towards a stable state, thermally activated.
+
+    G(t) = G_s + (G - G_s) exp(-(t / tau)^stretch), tau(T) = time exp(Ea / k (1 / T - 1 / T_r)).
+
+    Parameters
+    ----------
+    time : float or None, s
+        tau at the temperature it was measured at; None: the state is kept.
+    activation_ev : float, eV
+    temperature : float, K
+        T_r, at which `time` was measured.
+    stable : float, fraction of the range
+        Of the state that is approached, 0 at g_min, 1 at g_max.
+    stretch : float
+        1: a single time; below: many.
+
+    Notes
+    -----
+    Of the Arrhenius kind that accelerated bakes are extrapolated by; the spread between devices
+    (tail bits) is left out.
+    """
+
+    time: float | None = None
+    activation_ev: float = 0.0
+    temperature: float = 358.15
+    stable: float = 0.0
+    stretch: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.time is not None:
+            positive("time", self.time, "s")
+        non_negative("activation_ev", self.activation_ev, "eV")
+        positive("temperature", self.temperature, "K")
+        in_range("stable", self.stable, 0.0, 1.0)
+        in_range("stretch", self.stretch, 0.01, 1.0)
+
+    def kept(self, time: float, temperature: float) -> float:
+        """Return the share of the distance from the stable state left at a time [s] at T [K]."""
+        if self.time is None:
+            return 1.0
+        faster = arrhenius(self.activation_ev, temperature, self.temperature)
+        return float(np.exp(-((time * faster / self.time) ** self.stretch)))
+
+    def apply(
+        self, conductance: FloatArray, time: float, temperature: float, g_min: float, g_max: float
+    ) -> FloatArray:
+        """Return the conductance (…) [S] at a time [s] and temperature [K]."""
+        kept = self.kept(time, temperature)
+        if kept == 1:
+            return conductance
+        stable = conductance.dtype.type(g_min + self.stable * (g_max - g_min))
+        return np.asarray((conductance - stable) * conductance.dtype.type(kept) + stable)
