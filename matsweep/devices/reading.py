@@ -109,8 +109,8 @@ class ReadNoise:
 class TelegraphNoise:
     """Random telegraph noise: a single trap near the current path, empty or full.
 
-    A device that has one is read at G (1 + amplitude (1 - duty)) while the trap is empty and at
-    G (1 - amplitude duty) while it is full, so that the mean stays G; its relative standard
+    A device that has one is read at G (1 + amplitude duty) while the trap is empty and at
+    G (1 - amplitude (1 - duty)) while it is full, so that the mean stays G; its relative standard
     deviation is amplitude sqrt(duty (1 - duty)). Each read finds the trap anew: right for reads
     further apart than the trap's dwell times; slower traps act like an error of programming.
 
@@ -150,7 +150,7 @@ class TelegraphNoise:
     def apply(self, conductance: FloatArray, traps: FloatArray, *, rng: Rng) -> FloatArray:
         """Return one read (…, row, column) [S] of devices with the traps drawn."""
         full = rng.random(conductance.shape, conductance.dtype) < self.duty
-        jump = self.amplitude * (1 - self.duty - full.astype(conductance.dtype))
+        jump = self.amplitude * (self.duty - full.astype(conductance.dtype))
         return np.asarray(conductance * (1 + traps.astype(conductance.dtype) * jump))
 
 
