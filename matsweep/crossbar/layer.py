@@ -62,6 +62,7 @@ def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
         repeated = np.repeat(zero, layout.column_tiles, axis=-1)
         columns = np.concatenate([columns, repeated], axis=-1)
     tiled = columns.reshape(len(columns), layout.row_tiles, layout.tile_inputs, -1)
+    tiled = np.repeat(tiled, layout.cells, axis=-2)
     return np.ascontiguousarray(tiled.swapaxes(0, 1), dtype=weights.dtype)
 
 
@@ -85,12 +86,15 @@ def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> Floa
     (…, row_tile, sample, row) array, in read voltages
     """
     converted = dac.convert(inputs, scale.input, signed=scale.signed)
+    if layout.cells > 1:
+        converted = np.repeat(converted, layout.cells, axis=-1)
     if layout.row_tiles == 1:
         return converted[..., None, :, :]
-    extra = layout.row_tiles * layout.tile_inputs - layout.inputs
+    rows = layout.tile_inputs * layout.cells
+    extra = layout.row_tiles * rows - converted.shape[-1]
     if extra:
         converted = np.pad(converted, [(0, 0)] * (converted.ndim - 1) + [(0, extra)])
-    tiled = converted.reshape(*converted.shape[:-1], layout.row_tiles, layout.tile_inputs)
+    tiled = converted.reshape(*converted.shape[:-1], layout.row_tiles, rows)
     return np.moveaxis(tiled, -2, -3)  # a view: BLAS takes rows that lie apart
 
 

@@ -25,6 +25,9 @@ class Tile:
     weight_bits : int or None
         Least resolution of a weight, sign included: a device with fewer levels is bit-sliced.
         None: one device (pair) a weight whatever its levels.
+    cells : int
+        Devices in parallel for each weight (each digit of it, on each arm): rows side by side
+        that share an input. Their independent errors average.
     read_time : float, s
         How long the read voltage is applied in one product.
     """
@@ -33,6 +36,7 @@ class Tile:
     columns: int = 128
     mapping: str = "differential"
     weight_bits: int | None = None
+    cells: int = 1
     read_time: float = 1e-8
 
     def __post_init__(self) -> None:
@@ -41,6 +45,9 @@ class Tile:
         one_of("mapping", self.mapping, MAPPINGS)
         if self.weight_bits is not None:
             whole("weight_bits", self.weight_bits, low=2, high=16)
+        whole("cells", self.cells, low=1)
+        if self.cells > self.rows:
+            raise UserError(f"cells must be <= rows ({self.rows}) of a tile, got {self.cells}")
         positive("read_time", self.read_time, "s")
 
 
@@ -57,7 +64,9 @@ class Layout:
         Of the layer.
     row_tiles, column_tiles : int
     tile_inputs : int
-        Rows used of each tile (the last may use fewer).
+        Inputs of each tile (the last may use fewer).
+    cells : int
+        Rows that share an input.
     tile_outputs : int
         Outputs that a tile of columns holds at most.
     slicing : Slicing
@@ -69,6 +78,7 @@ class Layout:
     row_tiles: int
     column_tiles: int
     tile_inputs: int
+    cells: int
     tile_outputs: int
     slicing: Slicing
     mapping: Mapping
@@ -97,11 +107,12 @@ class Layout:
     def worth(self) -> FloatArray:
         """Weight that a full range of signed conductance stands for, (slice,) array.
 
-        A weight of 1 spans the whole range in a pair, and half of it about a reference.
+        A weight of 1 spans the whole range of all its cells in a pair, half of it about a
+        reference.
         """
         if self.slicing.base is None:
-            return np.full(1, self.mapping.gain)
-        return self.slicing.significance()
+            return np.full(1, self.mapping.gain / self.cells)
+        return self.slicing.significance() / self.cells
 
     @property
     def owner(self) -> IntArray:
@@ -137,7 +148,7 @@ def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str 
             f"{path}.columns must hold one weight of {slicing.digits} slice(s) with "
             f"{tile.mapping} mapping, got {tile.columns}"
         )
-    row_tiles = math.ceil(inputs / tile.rows)
+    row_tiles = math.ceil(inputs / (tile.rows // tile.cells))
     column_tiles = math.ceil(outputs / fits)
     return Layout(
         inputs=inputs,
@@ -145,6 +156,7 @@ def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str 
         row_tiles=row_tiles,
         column_tiles=column_tiles,
         tile_inputs=math.ceil(inputs / row_tiles),
+        cells=tile.cells,
         tile_outputs=math.ceil(outputs / column_tiles),
         slicing=slicing,
         mapping=mapping,

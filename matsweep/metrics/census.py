@@ -17,7 +17,7 @@ class Census:
     tiles : int
         Arrays, each with its own converters.
     dacs, adcs : int
-        Converters in all tiles: one DAC a row, one ADC for `sharing` signed columns.
+        Converters in all tiles: one DAC for each input, one ADC for `sharing` signed columns.
     dac_conversions, adc_conversions : int
         In one inference: every used row of every tile once; every used signed column of every
         tile once, its current already the difference of a pair or to a reference.
@@ -56,7 +56,7 @@ def census(layout: Layout, tile: Tile, adc: ADC) -> Census:
     conversions = layout.columns * layout.row_tiles
     return Census(
         tiles=layout.tiles,
-        dacs=layout.tiles * tile.rows,
+        dacs=layout.tiles * (tile.rows // tile.cells),
         adcs=layout.tiles * math.ceil(capacity / adc.sharing),
         dac_conversions=layout.inputs * layout.column_tiles,
         adc_conversions=conversions,
