@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,13 +27,17 @@ _USAGE = """matsweep: which memristor should this network be built from?
 
 Usage: matsweep COMMAND [Hydra overrides]
 
-  explore    simulate every candidate of a design, or resume a stopped one
-  report     rank the candidates of a stored study and draw it
-  status     show how far a study is
+  explore        simulate every candidate of a design, or resume a stopped one
+  report         rank the candidates of a stored study and draw it
+  status         show how far a study is
+  materials      list the material families, or show one with its sources
+  characterize   put a material's device on a virtual test bench
 
   matsweep explore experiment=quickstart
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
   matsweep report results/quickstart.zarr
+  matsweep materials pcm_gst
+  matsweep characterize material=pcm_gst
 
 `matsweep COMMAND --help` tells what can be set. For completion with the tab key:
   eval "$(matsweep -sc install=bash)"
@@ -70,11 +75,50 @@ def _status(config: DictConfig) -> None:
     show(Path(config.store or _newest(Path(config.results))), Console(), slowest=slowest)
 
 
+def _materials(config: DictConfig) -> None:
+    from matsweep.catalogue import list_materials, show_material
+
+    if config.name is None:
+        list_materials(Console())
+    else:
+        show_material(str(config.name), Console())
+
+
+def _characterize(config: DictConfig) -> None:
+    from matsweep.analysis.figure import save
+    from matsweep.build import build
+    from matsweep.characterization import bench_figure, characterize
+    from matsweep.devices import AnalogDevice
+    from matsweep.sweep.config import material_of, plain_config
+
+    material = material_of(config)
+    device = build(AnalogDevice, plain_config(config.device), "device")
+    folder = Path(config.folder)
+    data = folder / "bench.zarr"
+    if data.exists() and not config.overwrite:
+        raise UserError(
+            f"{data} is there already: give another folder=…, or overwrite=true to replace it"
+        )
+    found = characterize(device, **plain_config(config.bench))
+    found.attrs.update(material=material.name, label=material.label)
+    written = save(bench_figure(found, material.label), folder / "bench")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
+        found.to_zarr(data, mode="w", consolidated=True)
+    for path in (data, *written):
+        Console().print(str(path), markup=False, soft_wrap=True)
+
+
 _COMMANDS: dict[str, Callable[[DictConfig], None]] = {
     "explore": _explore,
     "report": _report,
     "status": _status,
+    "materials": _materials,
+    "characterize": _characterize,
 }
+
+_POSITIONAL = {"report": "store", "status": "store", "materials": "name"}
+"""What a command's first word means if it is no override."""
 
 
 def _newest(folder: Path) -> Path:
@@ -109,8 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"matsweep: no command {command!r}{near(command, _COMMANDS)}", file=sys.stderr)
         print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
         return 2
-    if command != "explore" and rest and "=" not in rest[0] and not rest[0].startswith("-"):
-        rest[0] = f"store={_quoted(rest[0])}"
+    if command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+        rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
     return _run(command, rest)
 
 

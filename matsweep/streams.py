@@ -18,10 +18,10 @@ class Rng(Protocol):
     `numpy.random.Generator` and `Streams` both are one.
     """
 
-    def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
+    def standard_normal(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
         """Return standard normal numbers of a shape."""
 
-    def random(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
+    def random(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
         """Return uniform numbers in [0, 1) of a shape."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,8 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     ]
 
 
-def bibliography(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
-    """Return the references of the given materials, and those of no material, one line each.
+def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the references of the given materials, and those of no material, by their keys.
 
     A number that the study sweeps is not used, so its source does not count.
 
@@ -75,7 +75,12 @@ def bibliography(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
             counts = material in wanted and name not in varied
             (used if counts else others).update(_keys(number.get("source")))
     used |= set(stored["references"]) - others
-    return [_reference(key, stored["references"].get(key)) for key in sorted(used)]
+    return {key: dict(stored["references"].get(key) or {}) for key in sorted(used)}
+
+
+def bibliography(references: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return references from `cited`, one line each."""
+    return [_reference(key, entry) for key, entry in references.items()]
 
 
 def failures(ds: xr.Dataset) -> list[Failure]:
@@ -114,8 +119,8 @@ def _keys(source: Any) -> Iterator[str]:
         yield from map(str, source)
 
 
-def _reference(key: str, entry: Any) -> str:
-    if not isinstance(entry, dict):
+def _reference(key: str, entry: Mapping[str, Any]) -> str:
+    if not entry:
         return f"{key}: no citation stored"
     citation = str(entry.get("citation") or "no citation stored").rstrip(".")
     doi = entry.get("doi")

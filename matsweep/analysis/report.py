@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from matsweep.analysis.attributes import material_label, numbered, states
-from matsweep.analysis.basis import Number, bibliography, failures, unsure_numbers
+from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
+from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.figure import pareto_figure, save
 from matsweep.analysis.objectives import Objectives, front
 from matsweep.analysis.summary import summarise
@@ -44,7 +45,7 @@ def report(
     console : rich.console.Console
         Where to print.
     folder : str or Path
-        Where to save ``pareto.png`` and ``pareto.pdf``; it is made.
+        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``; it is made.
     by, top, objectives, time
         As in `ranking_table`.
 
@@ -68,8 +69,14 @@ def report(
     _failed(console, summary)
     on_front = _present(summary, front(summary, objectives))
     _basis(console, ds, on_front)
-    _references(console, bibliography(ds, _present(summary, states(summary) == "done")))
-    return _picture(console, ds, Path(folder), time)
+    references = cited(ds, _present(summary, states(summary) == "done"))
+    _references(console, bibliography(references))
+    written = [*_picture(ds, Path(folder), time, console), *_bibtex(references, Path(folder))]
+    if written:
+        _head(console, "Written")
+        for path in written:
+            console.print(Text(f"  {path}", overflow="fold"), soft_wrap=True)
+    return tuple(written)
 
 
 def _pending(console: Console, summary: xr.Dataset) -> None:
@@ -126,18 +133,22 @@ def _references(console: Console, lines: list[str]) -> None:
             _item(console, line)
 
 
+def _bibtex(references: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator[Path]:
+    if references:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "references.bib"
+        path.write_text(bibtex(references), encoding="utf-8")
+        yield path
+
+
 def _picture(
-    console: Console, ds: xr.Dataset, folder: Path, time: float | str | None
+    ds: xr.Dataset, folder: Path, time: float | str | None, console: Console
 ) -> tuple[Path, ...]:
     try:
-        paths = save(pareto_figure(ds, time=time), folder / "pareto")
+        return save(pareto_figure(ds, time=time), folder / "pareto")
     except UserError as error:
         _line(console, f"\nNo picture: {error}.")
         return ()
-    _head(console, "Picture")
-    for path in paths:
-        console.print(Text(f"  {path}", overflow="fold"), soft_wrap=True)
-    return paths
 
 
 def _present(summary: xr.Dataset, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:

@@ -205,7 +205,7 @@ class AnalogDevice:
             made = self._unverified(np.broadcast_to(level, size).copy())
         else:
             conductance = rng.standard_normal(size, target.dtype)
-            conductance *= self._programming_sigma(level)
+            conductance *= self.programming_sigma(level)
             conductance += level
             made = self._unverified(np.clip(conductance, 0, None, out=conductance))
         return made._replace(
@@ -396,8 +396,8 @@ class AnalogDevice:
             energy += made.energy
         return Programmed(conductance, pulses, energy)
 
-    def _programming_sigma(self, conductance: FloatArray) -> FloatArray:
-        """Return the standard deviation of all programming errors."""
+    def programming_sigma(self, conductance: FloatArray) -> FloatArray:
+        """Return the standard deviation of programming, (…) [S], where it is not verified."""
         cycle = self.cycle_to_cycle * self.g_range
         published = not self.programming_error.absent
         if published and not (cycle or self.device_to_device):

@@ -1,0 +1,117 @@
+"""The catalogue of material families, for people."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from matsweep.analysis.units import engineering
+from matsweep.build import plain
+from matsweep.materials import STATUSES
+from matsweep.sweep.config import LoadedMaterial, load_material, options
+
+
+def list_materials(console: Console) -> None:
+    """Print all families in a table; call it inside `composer`.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("material", "what it is, and its role", "range", "levels", "numbers"):
+        table.add_column(heading, no_wrap=not heading.startswith("what"))
+    names = options("material")
+    for name in names:
+        table.add_row(*_row(load_material(name)))
+    console.print(table)
+    console.print(
+        f"{len(names)} families; numbers are counted as {', '.join(_short(s) for s in STATUSES)}. "
+        "matsweep materials NAME shows one with its sources.",
+        markup=False,
+    )
+
+
+def _short(status: str) -> str:
+    return f"{status[0]} {status}"
+
+
+def _row(loaded: LoadedMaterial) -> tuple[str, ...]:
+    device = loaded.device
+    counts = Counter(origin.status for origin in loaded.sources.values())
+    return (
+        loaded.physics.name,
+        f"{loaded.physics.label}: {loaded.physics.role}",
+        f"{engineering(device.g_min, 'S')} to {engineering(device.g_max, 'S')}",
+        "analog" if device.levels is None else str(device.levels),
+        " ".join(f"{counts[status]}{status[0]}" for status in STATUSES if counts[status]),
+    )
+
+
+def show_material(name: str, console: Console) -> None:
+    """Print one family: every number of its device with its source.
+
+    Parameters
+    ----------
+    name : str
+    console : rich.console.Console
+
+    Raises
+    ------
+    UserError
+        If there is no such family; with the near misses.
+    """
+    loaded = load_material(name)
+    material = loaded.physics
+    console.print(Text(f"{material.name}: {material.label}", style="bold"))
+    console.print(f"mechanism  {material.mechanism}", markup=False)
+    console.print(f"role       {material.role}\n", markup=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("device.", "value", "from"):
+        table.add_column(heading, no_wrap=heading == "device.", overflow="fold")
+    missing = []
+    for path, origin in loaded.sources.items():
+        if origin.status == "missing" and origin.note is None:
+            missing.append(path)
+            continue
+        value = "not known"
+        if origin.status != "missing":
+            value = _told(_stated(getattr(loaded.device, path)))
+        known = ", ".join(filter(None, (origin.status, origin.source)))
+        table.add_row(path, value, f"{known}: {origin.note}" if origin.note else known)
+    console.print(table)
+    if missing:
+        console.print(
+            f"\nNot known, so left out of any simulation: {', '.join(missing)}.", markup=False
+        )
+    console.print(Text("\nReferences", style="bold"))
+    for key, reference in material.references.items():
+        doi = f" doi:{reference.doi}" if reference.doi else ""
+        console.print(Padding(Text(f"{key}: {reference.citation}.{doi}"), (0, 0, 0, 2)))
+
+
+def _stated(part: object) -> object:
+    """Return a parameter object as plain values, without those at their defaults."""
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        return plain(part)
+    values = plain(part)
+    kept = {"kind": values["kind"]} if "kind" in values else {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if value != field.default and value not in ({}, ()):
+            kept[field.name] = _stated(value)
+    return kept
+
+
+def _told(value: object) -> str:
+    """Write a parameter in one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(_told(item) for item in value)}]"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,173 @@
+"""Measure a device model: pulses, programming, time and temperature, reads, I–V."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from matsweep.checks import UserError, positive, whole
+from matsweep.devices import AnalogDevice
+from matsweep.streams import FloatArray
+
+_MOST_PULSES = 500
+_LEVELS = np.linspace(0.0, 1.0, 21)
+_KEPT_LEVELS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+_READ_TIME = 60.0  # s after programming, when reads are taken
+_SECOND, _YEAR = 1.0, 3.15576e7
+
+
+def characterize(
+    device: AnalogDevice,
+    *,
+    devices: int = 200,
+    pulses: int | None = None,
+    temperatures: Sequence[float] = (300.0, 358.15, 398.15),
+    seed: int = 0,
+) -> xr.Dataset:
+    """Put a device on the test bench.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+    devices : int
+        How many are measured.
+    pulses : int or None
+        Of either polarity; None: until the mean device has come 99 % of its way, from 20 to 500.
+    temperatures : sequence of float, K
+        At which retention is measured.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        `conductance_pulsed` (pulse, device) S, first potentiated from g_min, then depressed,
+        where a pulse response is known; `pulse_energy` (pulse,) J, the mean;
+        `conductance_programmed` (target, device) S with `programming_sigma` (target,) S as the
+        law states it; `conductance_aged` (temperature, level, time, device) S;
+        `conductance_read` (level, read) S with `read_sigma` (level,) S;
+        `current` (level, voltage) A.
+
+    Raises
+    ------
+    UserError
+        For fewer than two devices, or a number that cannot be.
+    """
+    whole("devices", devices, low=2)
+    temperatures = [positive("temperatures", value, "K") for value in temperatures]
+    if not temperatures:
+        raise UserError("temperatures must hold at least one, got none")
+    rng = np.random.default_rng(seed)
+    found = xr.Dataset(
+        attrs={"g_min": device.g_min, "g_max": device.g_max, "devices": devices, "seed": seed}
+    )
+    if device.pulse_model is not None:
+        _pulsed(found, device, devices, _pulses(device, pulses), rng)
+    _programmed(found, device, devices, rng)
+    _aged(found, device, devices, temperatures, rng)
+    _read(found, device, devices, rng)
+    for name, (unit, text) in _ATTRIBUTES.items():
+        if name in found.variables:
+            found[name].attrs.update(units=unit, long_name=text)
+    return found
+
+
+def _pulses(device: AnalogDevice, pulses: int | None) -> int:
+    if pulses is not None:
+        return whole("pulses", pulses, low=1, high=100_000)
+    model = device.pulse_model
+    assert model is not None
+    state, path = np.zeros(1), [0.0]
+    for _ in range(_MOST_PULSES):
+        state = np.clip(state + model.step(state, True, model.nominal), 0, 1)
+        path.append(float(state[0]))
+    return max(20, int(np.argmax(np.array(path) >= 0.99 * path[-1])))
+
+
+def _pulsed(
+    found: xr.Dataset, device: AnalogDevice, devices: int, pulses: int, rng: np.random.Generator
+) -> None:
+    own = device.draw((devices, 1), rng=rng)
+    conductance = np.full((devices, 1), device.g_min)
+    trace, energy = [conductance[:, 0]], [0.0]
+    for count in [1] * pulses + [-1] * pulses:
+        made = device.pulse(conductance, count, rng=rng, devices=own)
+        conductance = made.conductance
+        trace.append(conductance[:, 0])
+        energy.append(float(np.mean(made.energy)))
+    found["conductance_pulsed"] = (("pulse", "device"), np.array(trace))
+    found["pulse_energy"] = ("pulse", np.array(energy))
+    found["pulse"] = np.arange(2 * pulses + 1)
+    found.attrs["pulses"] = pulses
+
+
+def _programmed(
+    found: xr.Dataset, device: AnalogDevice, devices: int, rng: np.random.Generator
+) -> None:
+    target = device.g_min + _LEVELS * device.g_range
+    asked = np.repeat(target[:, None], devices, axis=1)[..., None]
+    made = device.program(asked, rng=rng)
+    found["conductance_programmed"] = (("target", "device"), made.conductance[..., 0])
+    found["target"] = target
+    if device.write_verify is None:
+        sigma = device.programming_sigma(device.nearest_level(target[:, None]))[:, 0]
+        found["programming_sigma"] = ("target", sigma)
+    else:
+        found["programming_pulses"] = ("target", np.mean(made.pulses, axis=(1, 2)))
+        found["programming_energy"] = ("target", np.mean(made.energy, axis=(1, 2)))
+
+
+def _aged(
+    found: xr.Dataset,
+    device: AnalogDevice,
+    devices: int,
+    temperatures: Sequence[float],
+    rng: np.random.Generator,
+) -> None:
+    from dataclasses import replace
+
+    level = device.g_min + _KEPT_LEVELS * device.g_range
+    start = np.repeat(level[:, None], devices, axis=1)[..., None]
+    times = np.geomspace(_SECOND, 10 * _YEAR, 43)
+    aging = device.aging(start, rng=rng)
+    aged = np.empty((len(temperatures), len(level), len(times), devices))
+    for i, temperature in enumerate(temperatures):
+        warm = replace(device, temperature=temperature)
+        for k, time in enumerate(times):
+            aged[i, :, k] = warm.aged(start, float(time), aging)[..., 0]
+    found["conductance_aged"] = (("temperature", "level", "time", "device"), aged)
+    found["level"], found["time"] = level, times
+    found["temperature"] = np.array(temperatures)
+
+
+def _read(found: xr.Dataset, device: AnalogDevice, reads: int, rng: np.random.Generator) -> None:
+    level: FloatArray = device.g_min + _KEPT_LEVELS * device.g_range
+    start = np.repeat(level[:, None], 10 * reads, axis=1)[..., None]
+    read = device.read(start, device.read_voltage, rng=rng, time=_READ_TIME)
+    found["conductance_read"] = (("level", "read"), read[..., 0])
+    found["read_sigma"] = ("level", device.read_sigma(level[:, None], _READ_TIME)[:, 0])
+    voltage = np.linspace(-2 * device.read_voltage, 2 * device.read_voltage, 81)
+    current = device.current(level[:, None], voltage)
+    found["current"] = (("level", "voltage"), current)
+    found["voltage"] = voltage
+
+
+_ATTRIBUTES = {
+    "conductance_pulsed": ("S", "conductance after each pulse"),
+    "pulse_energy": ("J", "mean energy of the pulse"),
+    "pulse": ("1", "pulse"),
+    "conductance_programmed": ("S", "conductance as programmed"),
+    "programming_sigma": ("S", "standard deviation of programming, as stated"),
+    "programming_pulses": ("1", "mean number of write pulses"),
+    "programming_energy": ("J", "mean energy of programming"),
+    "target": ("S", "target conductance"),
+    "conductance_aged": ("S", "conductance after programming"),
+    "level": ("S", "conductance programmed"),
+    "time": ("s", "time since programming"),
+    "temperature": ("K", "temperature"),
+    "conductance_read": ("S", "one read"),
+    "read_sigma": ("S", "standard deviation of a read, as stated"),
+    "current": ("A", "current"),
+    "voltage": ("V", "read voltage"),
+}

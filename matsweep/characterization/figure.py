@@ -1,0 +1,146 @@
+"""The picture of a test bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from matsweep.analysis.style import BASELINE, FONT, WIDTH, quantity_axis, tidy, time_axis
+
+_MILLIMETRE = 1 / 25.4
+_BLUE, _RED, _GREEN, _PINK, _ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+_CYCLE = (_BLUE, _RED, _GREEN, _PINK, _ORANGE)
+_MONTH = 2_592_000.0  # s; its tick has no room beside the year's
+_TRACES = 5  # single devices drawn beside the mean
+
+
+def bench_figure(found: xr.Dataset, title: str = "") -> Figure:
+    """Draw what a test bench measured.
+
+    Bands are one standard deviation about the mean over devices.
+
+    Parameters
+    ----------
+    found : Dataset
+        From `characterize`.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.62 * WIDTH * _MILLIMETRE)
+        panels = figure.subplots(2, 3).ravel()
+        draw: tuple[tuple[str, Callable[[Axes, xr.Dataset], None]], ...] = (
+            ("LTP, then LTD", _pulsed),
+            ("Programming", _programmed),
+            ("Drift and retention", _aged),
+            ("The same when hot", _baked),
+            ("Read noise", _read),
+            ("Current", _current),
+        )
+        for letter, axes, (heading, function) in zip("abcdef", panels, draw, strict=True):
+            function(axes, found)
+            axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
+        if title:
+            figure.suptitle(title, fontsize=FONT + 1)
+    return figure
+
+
+def _band(axes: Axes, x: xr.DataArray, y: xr.DataArray, over: str, colour: str, label: str) -> None:
+    mean, spread = y.mean(over), y.std(over)
+    axes.plot(x, mean, color=colour, linewidth=1.2, label=label)
+    axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+
+
+def _conductance_axis(axes: Axes, found: xr.Dataset, horizontal: str) -> None:
+    tidy(axes, horizontal, "conductance")
+    quantity_axis(axes.yaxis, "S", 0.0, found.attrs["g_max"])
+
+
+def _pulsed(axes: Axes, found: xr.Dataset) -> None:
+    if "conductance_pulsed" not in found:
+        tidy(axes, "pulse", "conductance")
+        axes.text(0.5, 0.5, "response to identical pulses\nnot known", ha="center", va="center",
+                  transform=axes.transAxes, color="0.4")  # fmt: skip
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    trace = found["conductance_pulsed"]
+    axes.plot(trace["pulse"], trace.isel(device=slice(_TRACES)), color="0.6", linewidth=0.4)
+    _band(axes, trace["pulse"], trace, "device", _BLUE, "mean")
+    axes.axvline(found.attrs["pulses"], **BASELINE)
+    _conductance_axis(axes, found, "pulse")
+
+
+def _programmed(axes: Axes, found: xr.Dataset) -> None:
+    made, target = found["conductance_programmed"], found["target"]
+    axes.plot(target, (made - target).std("device"), "o", color=_BLUE, markersize=3,
+              label="measured")  # fmt: skip
+    if "programming_sigma" in found:
+        axes.plot(target, found["programming_sigma"], color=_RED, linewidth=1, label="stated law")
+    axes.plot(target, (made - target).mean("device"), "s", color="0.5", markersize=2.5,
+              label="mean error")  # fmt: skip
+    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    tidy(axes, "target conductance", "error: standard deviation")
+    for axis in (axes.xaxis, axes.yaxis):
+        quantity_axis(axis, "S", 0.0, found.attrs["g_max"])
+
+
+def _aged(axes: Axes, found: xr.Dataset) -> None:
+    aged = found["conductance_aged"].isel(temperature=0)
+    for index, colour in zip(range(aged.sizes["level"]), _CYCLE, strict=False):
+        _band(axes, aged["time"], aged.isel(level=index), "device", colour, "")
+    _conductance_axis(axes, found, f"time at {float(aged['temperature']):.0f} K")
+    time_axis(axes, float(aged["time"].min()), float(aged["time"].max()))
+    _slant(axes)
+
+
+def _baked(axes: Axes, found: xr.Dataset) -> None:
+    aged = found["conductance_aged"].isel(level=-2)
+    for index, colour in zip(range(aged.sizes["temperature"]), _CYCLE, strict=False):
+        one = aged.isel(temperature=index)
+        _band(axes, one["time"], one, "device", colour, f"{float(one['temperature']):.0f} K")
+    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    _conductance_axis(axes, found, "time")
+    axes.set_ylim(bottom=0)
+    time_axis(axes, float(aged["time"].min()), float(aged["time"].max()))
+    _slant(axes)
+
+
+def _slant(axes: Axes) -> None:
+    axes.set_xticks([time for time in axes.get_xticks() if time != _MONTH])
+    axes.tick_params(axis="x", rotation=40)
+    for label in axes.get_xticklabels():
+        label.set_horizontalalignment("right")
+
+
+def _read(axes: Axes, found: xr.Dataset) -> None:
+    read = found["conductance_read"]
+    mean = np.abs(read.mean("read"))
+    axes.plot(found["level"], 100 * read.std("read") / mean, "o", color=_BLUE, markersize=3,
+              label="measured")  # fmt: skip
+    axes.plot(found["level"], 100 * found["read_sigma"] / found["level"], color=_RED, linewidth=1,
+              label="stated law")  # fmt: skip
+    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    axes.set_ylim(bottom=0)
+    tidy(axes, "conductance", "relative noise of a read (%)")
+    quantity_axis(axes.xaxis, "S", 0.0, found.attrs["g_max"])
+
+
+def _current(axes: Axes, found: xr.Dataset) -> None:
+    current = found["current"]
+    for index, colour in zip(range(current.sizes["level"]), _CYCLE, strict=False):
+        axes.plot(current["voltage"], current.isel(level=index), color=colour, linewidth=1)
+    tidy(axes, "voltage (V)", "current")
+    quantity_axis(axes.yaxis, "A", 0.0, 1.0)
