@@ -51,10 +51,21 @@ def sources(plan: Plan) -> str:
             "numbers": {
                 f"device.{path}": {"value": _at(device, path), **plain(origin)}
                 for path, origin in material.origins.items()
+                if path not in _unused(device)
             },
         }
         references.update(plain(material.references))
     return json.dumps({"materials": materials, "references": references})
+
+
+def _unused(device: dict[str, Any]) -> set[str]:
+    """Return the parameters of a device that no inference with it depends on."""
+    unused = {"iv"}  # tiles are ohmic
+    if device["write_verify"] is None:
+        unused |= {"pulse_model", "write_pulse"}
+    if not device["cycles"]:
+        unused.add("endurance")
+    return unused
 
 
 def revision(folder: Path) -> str:
