@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -23,6 +24,9 @@ from rich.console import Console
 from matsweep.checks import UserError, near, whole
 from matsweep.sweep.config import conf_folder, explain
 
+if TYPE_CHECKING:
+    from matsweep.devices import PulseModel
+
 _USAGE = """matsweep: which memristor should this network be built from?
 
 Usage: matsweep COMMAND [Hydra overrides]
@@ -32,6 +36,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   status         show how far a study is
   materials      list the material families, or show one with its sources
   characterize   put a material's device on a virtual test bench
+  calibrate      fit a device model to measured pulse responses
 
   matsweep explore experiment=quickstart
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
@@ -109,15 +114,58 @@ def _characterize(config: DictConfig) -> None:
         Console().print(str(path), markup=False, soft_wrap=True)
 
 
+def _calibrate(config: DictConfig) -> None:
+    from matsweep import calibration
+    from matsweep.analysis.figure import save
+
+    if config.data is None:
+        raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
+    data = calibration.read_pulses(str(config.data), unit=config.unit)
+    limits = {"g_min": config.g_min, "g_max": config.g_max}
+    if config.model in (None, "tabulated"):
+        fits = calibration.compare(data, **limits)
+    else:
+        fits = [calibration.fit_model(data, str(config.model), **limits)]
+    console, best = Console(), fits[0]
+    calibration.show_fits(data, fits, console)
+    chosen = best if config.model not in (None, "tabulated") else calibration.recommend(fits)
+    if chosen is None or config.model == "tabulated":
+        model: PulseModel = calibration.tabulate(data, **limits)
+    else:
+        model = chosen.model
+    written = calibration.write_material(
+        data,
+        model,
+        str(config.folder),
+        str(config.name),
+        g_min=best.g_min,
+        g_max=best.g_max,
+        label=config.label,
+        read_voltage=config.read_voltage,
+        cell_size=config.cell_size,
+        replace=bool(config.overwrite),
+    )
+    pictures = save(calibration.fit_figure(data, best), Path(config.pictures) / str(config.name))
+    console.print()
+    for path in (written, *pictures):
+        console.print(str(path), markup=False, soft_wrap=True, highlight=False)
+    console.print(
+        f"matsweep explore --config-dir {config.folder} material={config.name} takes it",
+        markup=False,
+        highlight=False,
+    )
+
+
 _COMMANDS: dict[str, Callable[[DictConfig], None]] = {
     "explore": _explore,
     "report": _report,
     "status": _status,
     "materials": _materials,
     "characterize": _characterize,
+    "calibrate": _calibrate,
 }
 
-_POSITIONAL = {"report": "store", "status": "store", "materials": "name"}
+_POSITIONAL = {"report": "store", "status": "store", "materials": "name", "calibrate": "data"}
 """What a command's first word means if it is no override."""
 
 

@@ -90,7 +90,12 @@ class PulseModel(ABC):
     @property
     def nominal(self) -> Parameters:
         """The parameters of the mean device."""
-        return {name: getattr(self, name) for name in self.names()}
+        return self.prepared({name: getattr(self, name) for name in self.names()})
+
+    @staticmethod
+    def prepared(parameters: Parameters) -> Parameters:
+        """Return the parameters with what `step` needs to be computed from them only once."""
+        return parameters
 
     def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters:
         """Draw the parameters of devices: arrays of a shape where they differ.
@@ -108,7 +113,7 @@ class PulseModel(ABC):
                 found[name] = self.cut(name, value + spread * draw)
             else:
                 found[name] = value * np.maximum(1 + spread * draw, 0)
-        return found
+        return self.prepared(found)
 
     def cut(self, name: str, values: FloatArray) -> FloatArray:
         """Return drawn values (…) of a parameter of `absolute`, cut to where it is defined."""
@@ -214,17 +219,9 @@ class NeuroSim(PulseModel, kind="neurosim"):
         """Cut labels to those that the form is defined for."""
         return np.clip(values, -9.0, 9.0)
 
-    def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters:
-        """Draw as every model does, and find each label's curve once."""
-        return self._with_curves(super().draw(shape, rng=rng))
-
-    @property
-    def nominal(self) -> Parameters:
-        """The parameters of the mean device, with the labels' curves."""
-        return self._with_curves({name: getattr(self, name) for name in self.names()})
-
     @staticmethod
-    def _with_curves(parameters: Parameters) -> Parameters:
+    def prepared(parameters: Parameters) -> Parameters:
+        """Return the parameters with the curve of each label."""
         curves = {
             f"curve_{way}": curvature(parameters[f"nonlinearity_{way}"]) for way in ("up", "down")
         }
