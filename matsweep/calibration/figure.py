@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -64,7 +66,10 @@ def _steps(axes: Axes, data: PulseData, fit: Fit) -> None:
         axes.plot(data.before[mask], change, ".", color=colour, alpha=0.25, markersize=1.5,
                   rasterized=True)  # fmt: skip
         mean = fit.model.step(state, up, fit.model.nominal) * span
-        line = {"linewidth": 1.4, "path_effects": [withStroke(linewidth=3, foreground="white")]}
+        line: dict[str, Any] = {
+            "linewidth": 1.4,
+            "path_effects": [withStroke(linewidth=3, foreground="white")],
+        }
         axes.plot(fit.g_min + span * state, mean, color=colour, label=label, **line)
     axes.legend(fontsize=FONT - 1.5, frameon=False)
     tidy(axes, "conductance before the pulse", "change by the pulse")
