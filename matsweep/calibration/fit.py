@@ -16,15 +16,16 @@ likelihood, for AIC and BIC, is that of the linear model.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
 from matsweep.calibration.data import PulseData
+from matsweep.calibration.population import Array, Population, find_population, root_error
 from matsweep.checks import UserError, one_of, positive
 from matsweep.devices import CycleNoise, PulseModel
 from matsweep.streams import FloatArray
@@ -34,8 +35,6 @@ _BINS = 25  # of the state, for the standard deviation of its changes
 _ROUNDS = 6  # of parameters, then noise
 _STEPS = 40  # of Levenberg and Marquardt's method in a round
 _LOUD = 0.05  # distance from the normal distribution beyond which no formula is recommended
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +298,7 @@ class _Problem:
 
     def _population(self, at: Array) -> tuple[Population, float]:
         theta, covariance, lowered = self._linear(at)
-        return _population(theta, covariance), float(lowered.sum())
+        return find_population(theta, covariance), float(lowered.sum())
 
     def _linear(self, at: Array) -> tuple[Array, Array, Array]:
         """Return each device's estimate in the model linear about its parameters.
@@ -428,7 +427,7 @@ class _Problem:
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information)), 0))
         names = ("cycle_to_cycle.of_step", "cycle_to_cycle.of_range")
         return {
-            name: (float(root), float(_root_error(root, error)))
+            name: (float(root), float(root_error(root, error)))
             for name, root, error in zip(names, self.noise, errors, strict=True)
         }
 
@@ -462,90 +461,3 @@ def _clear_of_ends(x: Array, dx: Array, up: npt.NDArray[np.bool_]) -> npt.NDArra
         there = x[mask] + mean[place]
         used[mask] = (there - reach[place] > 0) & (there + reach[place] < 1)
     return used
-
-
-class Population(NamedTuple):
-    """Mean and spread (parameter,) of devices' parameters, their errors, and the log evidence."""
-
-    mean: Array
-    mean_error: Array
-    spread: Array
-    spread_error: Array
-    evidence: float
-
-
-def _population(theta: Array, covariance: Array) -> Population:
-    """Return mean and spread of devices' parameters.
-
-    theta_d ~ Normal(mean, diag(spread²) + covariance_d), by restricted maximum likelihood.
-
-    Parameters
-    ----------
-    theta : (device, parameter) array
-    covariance : (device, parameter, parameter) array
-    """
-    count, size = theta.shape
-    if count == 1:
-        error = np.sqrt(np.maximum(np.diag(covariance[0]), 0))
-        _, determinant = np.linalg.slogdet(2 * np.pi * covariance[0] + 1e-300 * np.eye(size))
-        none = np.zeros(size)
-        return Population(theta[0], error, none, none, float(0.5 * determinant))
-    # In units of each parameter's scatter, so that all logarithms are of order one.
-    unit = theta.std(axis=0) + np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0))
-    scaled, noise = theta / unit, covariance / (unit[:, None] * unit[None, :])
-
-    def parts(variances: Array) -> tuple[Array, Array, float, float]:
-        total = noise + np.diag(variances)
-        inverse = np.linalg.inv(total)
-        information = inverse.sum(axis=0)
-        mean = np.linalg.solve(information, np.einsum("dij,dj->i", inverse, scaled))
-        rest = scaled - mean
-        quadratic = float(np.einsum("di,dij,dj->", rest, inverse, rest))
-        logs = float(np.linalg.slogdet(total)[1].sum())
-        return mean, information, quadratic, logs
-
-    def cost(variances: Array) -> float:
-        _, information, quadratic, logs = parts(variances)
-        return 0.5 * (quadratic + logs + float(np.linalg.slogdet(information)[1]))
-
-    start = np.log(np.full(size, 0.5))
-    found = optimize.minimize(
-        lambda logs: cost(np.exp(logs)), start, method="L-BFGS-B", bounds=[(-16, 6)] * size
-    )
-    variances = np.exp(found.x)
-    mean, information, quadratic, logs = parts(variances)
-    error = np.sqrt(np.diag(np.linalg.inv(information)))
-    curvature = _hessian(cost, variances, np.maximum(1e-3 * variances, 1e-6))
-    variance_error = np.sqrt(np.maximum(np.diag(np.linalg.pinv(curvature)), 0))
-    spread = np.sqrt(variances)
-    spread_error = np.array(
-        [_root_error(root, wide) for root, wide in zip(spread, variance_error, strict=True)]
-    )
-    # Laplace: the likelihood about each device's estimate is Gaussian with its covariance.
-    _, own = np.linalg.slogdet(noise)
-    evidence = -0.5 * (quadratic + logs) + 0.5 * float(own.sum())
-    return Population(mean * unit, error * unit, spread * unit, spread_error * unit, evidence)
-
-
-def _root_error(root: float, variance_error: float) -> float:
-    """Return the error of a standard deviation from that of its square."""
-    return (
-        float(np.sqrt(root**2 + variance_error) - root)
-        if root**2 < variance_error
-        else (variance_error / (2 * root))
-    )
-
-
-def _hessian(cost: Callable[[Array], float], point: Array, step: Array) -> Array:
-    """Return second derivatives by central differences."""
-    size = len(point)
-    found = np.empty((size, size))
-    shifts = np.diag(step)
-    for i in range(size):
-        for j in range(i, size):
-            corners = [
-                sign * cost(np.maximum(point + a * shifts[i] + b * shifts[j], 1e-300))
-                for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))
-            ]
-            found[i, j] = found[j, i] = sum(corners) / (4 * step[i] * step[j])
-    return found
