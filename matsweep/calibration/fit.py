@@ -10,7 +10,7 @@ Mean, spread and noise are found in turns, as in M. Lindstrom, D. Bates, Biometr
 doi:10.2307/2532087: each device's parameters by least squares, weighted by the noise and drawn to
 the mean as the spread demands; the model linear about them; then mean and spread by restricted
 maximum likelihood of that linear mixed model, and the noise of all devices pooled. The marginal
-likelihood, for AIC and BIC, is that of the linear model.
+likelihood, for AIC and BIC, is Laplace's approximation at each device's parameters.
 """
 
 from __future__ import annotations
@@ -283,28 +283,25 @@ class _Problem:
                 f"ends of the range, at least {5 * len(self.names)} are needed; measure more "
                 "pulses, or give a wider g_min and g_max"
             )
-        found: Fit | None = None
         for _ in range(_ROUNDS):
-            self._improve(1 / self.variance(self.mean(self.theta)))
-            at = self.mean(self.theta)
+            at = self._settle()
             self._update_noise(at)
-            population, lowered = self._population(at)
-            found = self._finish(at, population, lowered)
+            population = find_population(*self._linear(at)[:2])
             if self.count > 1:
-                least = 1e-3 * np.abs(population.mean) + 1e-9
-                self.prior = population.mean, np.maximum(population.spread, least) ** 2
-        assert found is not None
-        return found
+                self.prior = _prior(population)
+        at = self._settle()
+        return self._finish(at, population, self._linear(at)[2])
 
-    def _population(self, at: Array) -> tuple[Population, float]:
-        theta, covariance, lowered = self._linear(at)
-        return find_population(theta, covariance), float(lowered.sum())
+    def _settle(self) -> Array:
+        """Find each device's parameters at the noise and the mean of all; return f (change,)."""
+        self._improve(1 / self.variance(self.mean(self.theta)))
+        return self.mean(self.theta)
 
     def _linear(self, at: Array) -> tuple[Array, Array, Array]:
         """Return each device's estimate in the model linear about its parameters.
 
-        With its covariance, and by how much it lowers the device's sum of squares. A parameter
-        that is held by a bound stays there, as good as known.
+        With its covariance, and the information of its changes. A parameter that is held by a
+        bound stays there, as good as known.
         """
         weight = 1 / self.variance(at)
         slope = self.slopes(self.theta, at)
@@ -315,12 +312,12 @@ class _Problem:
         held = (self.theta <= self.low + margin) & (gradient < 0)
         held |= (self.theta >= self.high - margin) & (gradient > 0)
         gradient = np.where(held, 0, gradient)
-        normal = np.where(held[:, :, None] | held[:, None, :], 0, normal)
-        normal += (held * (1e8 * scale + 1 / margin**2))[:, None, :] * np.eye(len(self.names))
+        free = np.where(held[:, :, None] | held[:, None, :], 0, normal)
+        free += (held * (1e8 * scale + 1 / margin**2))[:, None, :] * np.eye(len(self.names))
         ridge = (1e-9 * scale + 1e-12)[:, None, :] * np.eye(len(self.names))
-        covariance = np.linalg.inv(normal + ridge)
+        covariance = np.linalg.inv(free + ridge)
         step = np.einsum("dij,dj->di", covariance, gradient)
-        return self.theta + step, covariance, np.einsum("di,di->d", step, gradient)
+        return self.theta + step, covariance, normal
 
     def _drawn(self, theta: Array) -> Array:
         """Return the part (device,) of the sum of squares that draws to the mean."""
@@ -382,11 +379,11 @@ class _Problem:
         freedom = len(residual) / (len(residual) - self.theta.size)
         self.noise = tuple(np.exp(best.x) * freedom**0.5)
 
-    def _finish(self, at: Array, population: Population, lowered: float) -> Fit:
+    def _finish(self, at: Array, population: Population, normal: Array) -> Fit:
         residual, model_mean = self._residuals(at)
         variance = self.variance(at)[self.used]
         conditional = -0.5 * np.sum(np.log(2 * np.pi * variance) + residual**2 / variance)
-        likelihood = float(conditional + 0.5 * lowered + population.evidence)
+        likelihood = float(conditional) + self._evidence(population, normal)
         free = (2 if self.count > 1 else 1) * len(self.names) + 2
         values, errors = self._named(population)
         for name, (value, error) in self._noises(residual, model_mean).items():
@@ -408,6 +405,20 @@ class _Problem:
             g_min=self.range[0],
             g_max=self.range[1],
         )
+
+    def _evidence(self, population: Population, normal: Array) -> float:
+        """Return what the spread between devices adds to the logarithm of the likelihood.
+
+        Laplace's approximation at each device's parameters: where they are, nothing is
+        extrapolated.
+        """
+        if self.count == 1:
+            return 0.0
+        mean, variance = _prior(population)
+        away = float((((self.theta - mean) ** 2) / variance).sum())
+        width = float(np.log(variance).sum()) * self.count
+        joint = np.linalg.slogdet(normal + np.diag(1 / variance))[1].sum()
+        return -0.5 * (away + width + float(joint))
 
     def _named(self, found: Population) -> tuple[dict[str, float], dict[str, float]]:
         values = dict(zip(self.names, map(float, found.mean), strict=True))
@@ -461,3 +472,9 @@ def _clear_of_ends(x: Array, dx: Array, up: npt.NDArray[np.bool_]) -> npt.NDArra
         there = x[mask] + mean[place]
         used[mask] = (there - reach[place] > 0) & (there + reach[place] < 1)
     return used
+
+
+def _prior(population: Population) -> tuple[Array, Array]:
+    """Return mean and variance (parameter,) of devices' parameters, no variance zero."""
+    least = 1e-3 * np.abs(population.mean) + 1e-9
+    return population.mean, np.maximum(population.spread, least) ** 2

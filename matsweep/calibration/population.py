@@ -13,13 +13,12 @@ Array = npt.NDArray[np.float64]
 
 
 class Population(NamedTuple):
-    """Mean and spread (parameter,) of devices' parameters, their errors, and the log evidence."""
+    """Mean and spread (parameter,) of devices' parameters, and their errors."""
 
     mean: Array
     mean_error: Array
     spread: Array
     spread_error: Array
-    evidence: float
 
 
 def find_population(theta: Array, covariance: Array) -> Population:
@@ -35,9 +34,8 @@ def find_population(theta: Array, covariance: Array) -> Population:
     count, size = theta.shape
     if count == 1:
         error = np.sqrt(np.maximum(np.diag(covariance[0]), 0))
-        _, determinant = np.linalg.slogdet(2 * np.pi * covariance[0] + 1e-300 * np.eye(size))
         none = np.zeros(size)
-        return Population(theta[0], error, none, none, float(0.5 * determinant))
+        return Population(theta[0], error, none, none)
     # In units of each parameter's scatter, so that all logarithms are of order one.
     unit = theta.std(axis=0) + np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0))
     scaled, noise = theta / unit, covariance / (unit[:, None] * unit[None, :])
@@ -61,7 +59,7 @@ def find_population(theta: Array, covariance: Array) -> Population:
         lambda logs: cost(np.exp(logs)), start, method="L-BFGS-B", bounds=[(-16, 6)] * size
     )
     variances = np.exp(found.x)
-    mean, information, quadratic, logs = parts(variances)
+    mean, information, _, _ = parts(variances)
     error = np.sqrt(np.diag(np.linalg.inv(information)))
     curvature = _hessian(cost, variances, np.maximum(1e-3 * variances, 1e-6))
     variance_error = np.sqrt(np.maximum(np.diag(np.linalg.pinv(curvature)), 0))
@@ -69,10 +67,7 @@ def find_population(theta: Array, covariance: Array) -> Population:
     spread_error = np.array(
         [root_error(root, wide) for root, wide in zip(spread, variance_error, strict=True)]
     )
-    # Laplace: the likelihood about each device's estimate is Gaussian with its covariance.
-    _, own = np.linalg.slogdet(noise)
-    evidence = -0.5 * (quadratic + logs) + 0.5 * float(own.sum())
-    return Population(mean * unit, error * unit, spread * unit, spread_error * unit, evidence)
+    return Population(mean * unit, error * unit, spread * unit, spread_error * unit)
 
 
 def root_error(root: float, variance_error: float) -> float:
