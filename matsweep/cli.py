@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from yaml import YAMLError
 
 from matsweep.checks import UserError, near, whole
 from matsweep.sweep.config import conf_folder, explain
@@ -49,12 +51,29 @@ Usage: matsweep COMMAND [Hydra overrides]
 """
 
 
-def _explore(config: DictConfig) -> None:
+def explore(overrides: Sequence[str]) -> Path:
+    """Run a study, or resume it, and tell where its results are.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line, without or with values to sweep.
+
+    Returns
+    -------
+    Path
+        Of the store.
+    """
     from matsweep.sweep.study import run_overrides
 
     console = Console(stderr=True)
-    path = run_overrides(HydraConfig.get().overrides.task, console)
-    console.print(f"results are in {path}; matsweep report {path} ranks them")
+    path = run_overrides(overrides, console)
+    console.print(f"results are in {path}; matsweep report {path} ranks them", soft_wrap=True)
+    return path
+
+
+def _explore(config: DictConfig) -> None:
+    explore(HydraConfig.get().overrides.task)
 
 
 def _report(config: DictConfig) -> None:
@@ -194,6 +213,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] in ([], ["-h"], ["--help"], ["help"]):
         print(_USAGE, end="")
         return 0
+    if given == ["--version"]:
+        print(f"matsweep {version('matsweep')}")
+        return 0
     if given[0].startswith(("-sc", "--shell-completion", "--shell_completion")):
         return _complete(given)
     command, *rest = given
@@ -216,6 +238,11 @@ def _run(command: str, arguments: list[str]) -> int:
             _COMMANDS[command](config)
         except UserError as error:  # kept from Hydra, which would print lines of its own
             mistakes.append(error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f" {error.filename}" if error.filename else ""
+            mistakes.append(UserError(f"cannot use{place}: {error.strerror or error}"))
 
     application = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name=command
@@ -240,6 +267,10 @@ def _run(command: str, arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except YAMLError as error:
+        told = " ".join(str(error).split())
+        print(f"matsweep: a configuration is no valid YAML: {told}", file=sys.stderr)
+        return 2
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 2
     finally:

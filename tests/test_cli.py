@@ -183,3 +183,29 @@ def test_scripts_in_pipelines_are_the_commands(workplace):
     )
     assert done.returncode == 0, done.stderr
     assert summary("results/study.zarr").done == 1
+
+
+def test_the_version_is_told(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"matsweep {matsweep.__version__}\n"
+
+
+def test_a_sweep_says_where_its_results_are(workplace, capsys):
+    assert main(["explore", "-m", "material=pcm_gst,hfox_vcm", *SMALL, *SERIAL]) == 0
+    assert "results are in results/study.zarr" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_broken_file_of_the_users_is_one_line(workplace, capsys):
+    mine = workplace / "conf" / "material"
+    mine.mkdir(parents=True)
+    (mine / "mine.yaml").write_text("# @package _global_\nmaterial:\n  name: [x\n")
+    assert main(["explore", "--config-dir", "conf", "material=mine", *SERIAL]) == 2
+    assert "mine.yaml" in told(capsys)
+
+
+def test_a_report_that_cannot_be_written_is_one_line(workplace, capsys):
+    assert main(["explore", "material=pcm_gst", *SMALL, *SERIAL]) == 0
+    capsys.readouterr()
+    (workplace / "file").write_text("")
+    assert main(["report", "folder=file/below"]) == 2
+    assert "file" in told(capsys)

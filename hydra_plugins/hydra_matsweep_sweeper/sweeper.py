@@ -37,6 +37,6 @@ class MatsweepSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study of these overrides."""
-        from matsweep.sweep.study import run_overrides
+        from matsweep.cli import explore
 
-        return run_overrides(arguments)
+        return explore(arguments)

@@ -62,6 +62,10 @@ def report(
     ds = numbered(ds)
     summary = summarise(ds, time)
     table = ranking_table(summary, by=by, top=top, objectives=objectives)
+    references = cited(ds, _present(summary, states(summary) == "done"))
+    # Written before anything is printed: whoever reads the first lines only has them all the same.
+    pictures, problem = _picture(ds, Path(folder), time)
+    written = [*pictures, *_bibtex(references, Path(folder))]
     if study := ds.attrs.get("study"):
         _line(console, f"Study {study}", style="bold")
     console.print(table)
@@ -69,9 +73,10 @@ def report(
     _failed(console, summary)
     on_front = _present(summary, front(summary, objectives))
     _basis(console, ds, on_front)
-    references = cited(ds, _present(summary, states(summary) == "done"))
+    _unknown(console, ds, _present(summary, states(summary) == "done"))
     _references(console, bibliography(references))
-    written = [*_picture(ds, Path(folder), time, console), *_bibtex(references, Path(folder))]
+    if problem:
+        _line(console, f"\nNo picture: {problem}.")
     if written:
         _head(console, "Written")
         for path in written:
@@ -142,13 +147,26 @@ def _bibtex(references: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterat
 
 
 def _picture(
-    ds: xr.Dataset, folder: Path, time: float | str | None, console: Console
-) -> tuple[Path, ...]:
+    ds: xr.Dataset, folder: Path, time: float | str | None
+) -> tuple[tuple[Path, ...], str]:
+    """Return what was written, or why nothing was."""
     try:
-        return save(pareto_figure(ds, time=time), folder / "pareto")
+        return save(pareto_figure(ds, time=time), folder / "pareto"), ""
     except UserError as error:
-        _line(console, f"\nNo picture: {error}.")
-        return ()
+        return (), str(error)
+
+
+def _unknown(console: Console, ds: xr.Dataset, materials: Iterable[str]) -> None:
+    """Print how much of each material is not known: what is left out flatters it."""
+    counts = {
+        name: sum(number.status == "missing" for number in numbers)
+        for name in materials
+        if (numbers := unsure_numbers(ds, name)) is not None
+    }
+    if any(counts.values()):
+        _head(console, "Not known, so left out, by material")
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        _item(console, f"{told}: this flatters the materials that have been measured least.")
 
 
 def _present(summary: xr.Dataset, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:
