@@ -20,6 +20,7 @@ from matsweep.devices.reading import (
     CurrentLaw,
     NeuroSimIV,
     ReadNoise,
+    SeriesIV,
     SinhIV,
     TelegraphNoise,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "PulseModel",
     "ReadNoise",
     "Retention",
+    "SeriesIV",
     "ShortTerm",
     "SinhIV",
     "SoftBounds",

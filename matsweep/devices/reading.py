@@ -179,8 +179,22 @@ class CurrentLaw(ABC):
         (…) array, A
         """
 
+    @abstractmethod
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the derivative of the current with respect to the voltage, S.
 
-@dataclass(frozen=True, kw_only=True)
+        Parameters
+        ----------
+        conductance : (…) array, S
+        voltage : (…) array, V
+
+        Returns
+        -------
+        (…) array, S
+        """
+
+
+@dataclass(frozen=True)
 class SinhIV(CurrentLaw, kind="sinh"):
     """I = G v0 sinh(V / v0): hopping and tunnelling; ohmic with G for V much below v0.
 
@@ -197,6 +211,10 @@ class SinhIV(CurrentLaw, kind="sinh"):
     def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
         """Return the current."""
         return np.asarray(conductance * (self.v0 * np.sinh(np.asarray(voltage) / self.v0)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        return np.asarray(conductance * np.cosh(np.asarray(voltage) / self.v0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +234,17 @@ class CubicIV(CurrentLaw, kind="cubic"):
 
     def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
         """Return the current."""
-        conductance = np.asarray(conductance)
+        second, third = self._coefficients(conductance)
+        return np.asarray(voltage * (conductance + voltage * (second + voltage * third)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        second, third = self._coefficients(conductance)
+        return np.asarray(conductance + voltage * (2 * second + 3 * voltage * third))
+
+    def _coefficients(self, conductance: FloatArray) -> tuple[FloatArray, FloatArray]:
         magnitude = np.log10(np.maximum(conductance, 1e-15))
-        bent = np.polyval(self.second, magnitude) + voltage * np.polyval(self.third, magnitude)
-        return np.asarray(conductance * voltage + voltage**2 * bent)
+        return np.polyval(self.second, magnitude), np.polyval(self.third, magnitude)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,3 +286,66 @@ class NeuroSimIV(CurrentLaw, kind="neurosim"):
         power = (np.maximum(magnitude, low) - self.read_voltage) / (self.write_voltage / 2)
         current = self.read_voltage * self.ratio**power * np.minimum(magnitude / low, 1)
         return np.asarray(conductance * np.copysign(current, voltage))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        magnitude = np.abs(voltage)
+        low = 0.1 * self.read_voltage
+        power = (np.maximum(magnitude, low) - self.read_voltage) / (self.write_voltage / 2)
+        rate = np.where(magnitude < low, 1 / low, np.log(self.ratio) / (self.write_voltage / 2))
+        return np.asarray(conductance * (self.read_voltage * self.ratio**power * rate))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesIV(CurrentLaw, kind="series"):
+    """A device behind an ohmic resistance: I = f(G, V - R I).
+
+    The resistance of an access transistor (1T1R) or of the electrodes, in series with a device of
+    any law; solved by Newton's method, which converges from V = R I on for currents that grow
+    with the voltage.
+
+    Parameters
+    ----------
+    resistance : float, Ω
+        R.
+    law : CurrentLaw or None
+        f; None: ohmic.
+    """
+
+    resistance: float
+    law: CurrentLaw | None = None
+
+    def __post_init__(self) -> None:
+        non_negative("resistance", self.resistance, "Ω")
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        conductance, voltage = np.broadcast_arrays(conductance, voltage)
+        if self.law is None:
+            return np.asarray(conductance * voltage / (1 + self.resistance * conductance))
+        return np.asarray(self.law.current(conductance, self._inner(conductance, voltage)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        conductance, voltage = np.broadcast_arrays(conductance, voltage)
+        steep = conductance
+        if self.law is not None:
+            steep = self.law.slope(conductance, self._inner(conductance, voltage))
+        return np.asarray(steep / (1 + self.resistance * steep))
+
+    def _inner(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the device's own voltage: u + R f(G, u) = V, between 0 and V."""
+        assert self.law is not None
+        low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
+        inner = np.asarray(voltage / (1 + self.resistance * conductance), np.float64)
+        for _ in range(100):
+            wrong = inner + self.resistance * self.law.current(conductance, inner) - voltage
+            high, low = np.where(wrong > 0, inner, high), np.where(wrong < 0, inner, low)
+            step = wrong / (1 + self.resistance * self.law.slope(conductance, inner))
+            following = inner - step
+            outside = (following < low) | (following > high)
+            following = np.where(outside, (low + high) / 2, following)
+            if np.all(np.abs(following - inner) <= 1e-14 * np.abs(voltage)):
+                return following
+            inner = following
+        return inner

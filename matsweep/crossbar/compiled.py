@@ -1,0 +1,424 @@
+"""Loops over cells and lines of a wired array, compiled by numba on first use and kept on disk.
+
+Strict IEEE arithmetic. Import this module where it is called: numba takes half a second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_compiled = njit(cache=True, error_model="numpy")
+
+LANES = 64  # blocks that are computed side by side, in vector registers
+
+
+@_compiled
+def _cell(out, g, word, bit):  # type: ignore[no-untyped-def]
+    """Write a cell's response (4, 4, lane), lower triangle; ports left, right, top, bottom.
+
+    With i = g (v_left - r j_right - v_bottom + s j_top) / (1 + g (r + s)), written without
+    differences that would cancel where a segment is broken.
+    """
+    for w in range(LANES):
+        r, s = word[w], bit[w]
+        if np.isfinite(g[w]):
+            whole = 1 + g[w] * (r + s)
+            through, without = g[w] / whole, 1 / whole
+        else:
+            through, without = 1 / (r + s), g.dtype.type(0)
+        ahead, upward = without + through * s, without + through * r
+        out[0, 0, w] = through
+        out[1, 0, w] = ahead
+        out[1, 1, w] = -r * ahead
+        out[2, 0, w] = through * s
+        out[2, 1, w] = -through * r * s
+        out[2, 2, w] = -s * upward
+        out[3, 0, w] = -through
+        out[3, 1, w] = through * r
+        out[3, 2, w] = upward
+        out[3, 3, w] = through
+
+
+@_compiled
+def _lower(i, j):  # type: ignore[no-untyped-def]
+    """Return a place in the lower triangle of a symmetric matrix: only that is kept."""
+    return max(i, j), min(i, j)
+
+
+@_compiled
+def _ports(rows, columns, port):  # type: ignore[no-untyped-def]
+    """Return where a port begins among a block's, and how many lines it has."""
+    if port < 2:
+        return port * rows, rows
+    return 2 * rows + (port - 2) * columns, columns
+
+
+@_compiled
+def _multiply(a, b, first, last, lines, out):  # type: ignore[no-untyped-def]
+    """Write, lane by lane, the product of a (line, line, lane) and columns of b."""
+    for i in range(lines):
+        for j in range(first, last):
+            for w in range(LANES):
+                out[i, j, w] = a[i, 0, w] * b[0, j, w]
+            for m in range(1, lines):
+                for w in range(LANES):
+                    out[i, j, w] += a[i, m, w] * b[m, j, w]
+
+
+@_compiled
+def _eliminate(matrix, right, lines, ports):  # type: ignore[no-untyped-def]
+    """Solve in place, lane by lane: right (line, port, lane) becomes matrix^-1 right."""
+    for c in range(lines):
+        for w in range(LANES):
+            matrix[c, c, w] = 1 / matrix[c, c, w]
+        for i in range(c + 1, lines):
+            for w in range(LANES):
+                matrix[i, c, w] *= matrix[c, c, w]
+            for j in range(c + 1, lines):
+                for w in range(LANES):
+                    matrix[i, j, w] -= matrix[i, c, w] * matrix[c, j, w]
+            for j in range(ports):
+                for w in range(LANES):
+                    right[i, j, w] -= matrix[i, c, w] * right[c, j, w]
+    for c in range(lines - 1, -1, -1):
+        for j in range(ports):
+            for i in range(c + 1, lines):
+                for w in range(LANES):
+                    right[c, j, w] -= matrix[c, i, w] * right[i, j, w]
+            for w in range(LANES):
+                right[c, j, w] *= matrix[c, c, w]
+
+
+@_compiled
+def _open_ports(shape1, shape2, far, near, place, source):  # type: ignore[no-untyped-def]
+    """Find the ports that stay open: their places in the result, and in the block they are of.
+
+    Returns how many the first block has, and how many there are.
+    """
+    sideways = far == 1
+    rows = shape1[0] if sideways else shape1[0] + shape2[0]
+    columns = shape1[1] + shape2[1] if sideways else shape1[1]
+    count = ports1 = 0
+    for which in range(2):
+        shape = shape1 if which == 0 else shape2
+        for port in range(4):
+            if port == (far if which == 0 else near):
+                continue
+            at, size = _ports(shape[0], shape[1], port)
+            target, whole = _ports(rows, columns, port)
+            # Lines run left to right and top to bottom: of two blocks side by side the second
+            # is the right one, of two above each other the upper one.
+            if whole > size and sideways and which == 1:
+                target += shape1[1]
+            if whole > size and not sideways and which == 0:
+                target += shape2[0]
+            for line in range(size):
+                place[count], source[count] = target + line, at + line
+                count += 1
+        if which == 0:
+            ports1 = count
+    return ports1, count
+
+
+@_compiled
+def _join(first, second, result, shape1, shape2, kind, scratch):  # type: ignore[no-untyped-def]
+    """Join two blocks (port, port, lane): side by side (kind 0), or one upon the other (1).
+
+    Solves (1 + R G) x = C1 u1 - R C2 u2 and y = C2 u2 + G x, see `matsweep.crossbar.ports`.
+    """
+    resistance, conductance, loop, ahead, voltage, current, place, source = scratch
+    far, near = (1, 0) if kind == 0 else (2, 3)
+    far_at, lines = _ports(shape1[0], shape1[1], far)
+    near_at, _ = _ports(shape2[0], shape2[1], near)
+    ports1, count = _open_ports(shape1, shape2, far, near, place, source)
+    for i in range(lines):
+        for j in range(lines):
+            far1, far2 = _lower(far_at + i, far_at + j)
+            near1, near2 = _lower(near_at + i, near_at + j)
+            for w in range(LANES):
+                resistance[i, j, w] = -first[far1, far2, w]
+                conductance[i, j, w] = second[near1, near2, w]
+        for j in range(count):
+            origin, end = (first, far_at) if j < ports1 else (second, near_at)
+            k, h = _lower(end + i, source[j])
+            for w in range(LANES):
+                ahead[i, j, w] = origin[k, h, w]
+    _multiply(resistance, conductance, 0, lines, lines, loop)
+    for i in range(lines):
+        for w in range(LANES):
+            loop[i, i, w] += 1
+        for j in range(ports1):
+            for w in range(LANES):
+                voltage[i, j, w] = ahead[i, j, w]
+    _multiply(resistance, ahead, ports1, count, lines, voltage)
+    for i in range(lines):
+        for j in range(ports1, count):
+            for w in range(LANES):
+                voltage[i, j, w] = -voltage[i, j, w]
+    _eliminate(loop, voltage, lines, count)
+    _multiply(conductance, voltage, 0, ports1, lines, current)
+    for i in range(count):
+        origin, through = (first, current) if i < ports1 else (second, voltage)
+        for j in range(i + 1):
+            row, column = _lower(place[i], place[j])
+            if (i < ports1) == (j < ports1):
+                k, h = _lower(source[i], source[j])
+                for w in range(LANES):
+                    result[row, column, w] = origin[k, h, w]
+            else:
+                for w in range(LANES):
+                    result[row, column, w] = 0
+            for m in range(lines):
+                for w in range(LANES):
+                    result[row, column, w] += ahead[m, i, w] * through[m, j, w]
+
+
+@_compiled
+def _view(pool, offset, ports):  # type: ignore[no-untyped-def]
+    size = ports * ports * LANES
+    return pool[offset * LANES : offset * LANES + size].reshape(ports, ports, LANES)
+
+
+@_compiled
+def leaves(conductance, word, bit, offset, plan, size, out):  # type: ignore[no-untyped-def]
+    """Compute the responses of small blocks of cells.
+
+    Parameters: conductance (block, row, column), word and bit (position, row, column), where
+    (offset + block) % position says where in the array a block lies; plan (step, 9) and size of
+    the memory it needs, see `leaf_plan`; out (block, port, port).
+    """
+    blocks, rows, columns = conductance.shape
+    positions = word.shape[0]
+    pool = np.empty(size * LANES, conductance.dtype)
+    ports, most = 2 * (rows + columns), max(rows, columns)
+    resistance = np.empty((most, most, LANES), conductance.dtype)
+    ahead = np.empty((most, ports, LANES), conductance.dtype)
+    places = np.empty(ports, np.int64)
+    scratch = (
+        resistance,
+        np.empty_like(resistance),
+        np.empty_like(resistance),
+        ahead,
+        np.empty_like(ahead),
+        np.empty_like(ahead),
+        places,
+        np.empty_like(places),
+    )
+    g = np.empty(LANES, conductance.dtype)
+    r, s = np.empty_like(g), np.empty_like(g)
+    for start in range(0, blocks, LANES):
+        for step in range(plan.shape[0]):
+            kind, target = plan[step, 0], plan[step, 1]
+            if kind < 0:
+                i, j = plan[step, 2], plan[step, 3]
+                for w in range(LANES):
+                    block = min(start + w, blocks - 1)
+                    g[w] = conductance[block, i, j]
+                    r[w] = word[(offset + block) % positions, i, j]
+                    s[w] = bit[(offset + block) % positions, i, j]
+                _cell(_view(pool, target, 4), g, r, s)
+                continue
+            shape1 = (plan[step, 4], plan[step, 5])
+            shape2 = (plan[step, 6], plan[step, 7])
+            first = _view(pool, plan[step, 2], 2 * (shape1[0] + shape1[1]))
+            second = _view(pool, plan[step, 3], 2 * (shape2[0] + shape2[1]))
+            result = _view(pool, target, plan[step, 8])
+            _join(first, second, result, shape1, shape2, kind, scratch)
+        last = plan.shape[0] - 1
+        ports = plan[last, 8]
+        result = _view(pool, plan[last, 1], ports)
+        for w in range(min(LANES, blocks - start)):
+            for i in range(ports):
+                for j in range(ports):
+                    k, h = _lower(i, j)
+                    out[start + w, i, j] = result[k, h, w]
+
+
+@_compiled
+def gather(source, rows, columns, out):  # type: ignore[no-untyped-def]
+    """Copy source[…, rows, columns] to out; both have three leading axes."""
+    for a in range(source.shape[0]):
+        for b in range(source.shape[1]):
+            for c in range(source.shape[2]):
+                for i in range(rows.size):
+                    line, target = source[a, b, c, rows[i]], out[a, b, c, i]
+                    for j in range(columns.size):
+                        target[j] = line[columns[j]]
+
+
+@_compiled
+def add_gathered(source, rows, columns, out):  # type: ignore[no-untyped-def]
+    """Add source[…, rows, columns] to out; both have three leading axes."""
+    for a in range(source.shape[0]):
+        for b in range(source.shape[1]):
+            for c in range(source.shape[2]):
+                for i in range(rows.size):
+                    line, target = source[a, b, c, rows[i]], out[a, b, c, i]
+                    for j in range(columns.size):
+                        target[j] += line[columns[j]]
+
+
+@_compiled
+def _fractions(g, before, out, seen, end):  # type: ignore[no-untyped-def]
+    """Look along lines, from their far ends to their near ones.
+
+    seen[i, j] is the conductance that cell j of line i and all beyond it show, out = 1 / (1 + r
+    seen) the share of a voltage that passes the segment before it. `end` (line,) is the
+    conductance at the far end.
+    """
+    lines, cells = g.shape
+    for i in range(lines):
+        beyond = end[i]
+        for j in range(cells - 1, -1, -1):
+            beyond += g[i, j]
+            seen[i, j] = beyond
+            out[i, j] = 1 / (1 + before[i, j] * beyond)
+            beyond *= out[i, j]
+
+
+@_compiled
+def _along(push, near, far, before, passed, out):  # type: ignore[no-untyped-def]
+    """Compute voltages of lines.
+
+    Currents `push` (line, cell) flow in at the cells, near (line,) is the voltage at the near
+    end, far (line,) a current flowing in at the far one.
+    """
+    lines, cells = push.shape
+    for i in range(lines):
+        current = far[i]
+        for j in range(cells - 1, -1, -1):
+            current += push[i, j]
+            out[i, j] = current
+            current *= passed[i, j]
+        voltage = near[i]
+        for j in range(cells):
+            voltage = passed[i, j] * (voltage + before[i, j] * out[i, j])
+            out[i, j] = voltage
+
+
+@_compiled
+def _turned(source, out):  # type: ignore[no-untyped-def]
+    """Write the transpose, by squares that fit the cache."""
+    rows, columns = source.shape
+    for i in range(0, rows, 8):
+        for j in range(0, columns, 8):
+            for k in range(i, min(i + 8, rows)):
+                for m in range(j, min(j + 8, columns)):
+                    out[m, k] = source[k, m]
+
+
+@_compiled
+def _columns(push, below, passed, turned, flat, ground):  # type: ignore[no-untyped-def]
+    """Compute voltages of bit lines into which currents flow, (row, column).
+
+    `below` and `passed` are (column, cell from the bottom), `turned` is scratch; the result is
+    in `flat`.
+    """
+    _turned(push, turned)
+    _along(turned[:, ::-1], ground, ground, below, passed, turned[:, ::-1])
+    _turned(turned, flat)
+
+
+@_compiled
+def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tolerance, most):  # type: ignore[no-untyped-def]
+    """Solve one array by conjugate gradients on its bit lines' voltages.
+
+    Device currents are g (w - b) + extra. Eliminating the word lines exactly leaves
+    (B⁻¹ + K) b = K w0, B being the bit lines' resistance, K the word lines' and devices'
+    conductance, both solved line by line; the preconditioner (B⁻¹ + diag g)⁻¹ solves the bit
+    lines with every word line held. Vectors b come with B⁻¹ b, the currents that flow into the
+    bit lines, so that nothing is divided by a resistance.
+
+    Parameters: g, extra (row, column); near (row,) voltage at the drivers; far_conductance
+    (row,) of drivers at the far ends, or 0; word (row, column) and below (column, row from the
+    bottom) resistances; bit and flow (row, column), first guess and result: voltages of the bit
+    lines and currents flowing into them; w (row, column), result, voltages of the word lines.
+    Returns the number of iterations, and the residual over the largest right side.
+    """
+    rows, columns = g.shape
+    passed, seen = np.empty_like(g), np.empty_like(g)
+    _fractions(g, word, passed, seen, far_conductance)
+    turned = np.empty((columns, rows), g.dtype)
+    falling, shown = np.empty_like(turned), np.empty_like(turned)
+    _turned(g, turned)
+    _fractions(
+        np.ascontiguousarray(turned[:, ::-1]), below, falling, shown, np.zeros(columns, g.dtype)
+    )
+    still = np.zeros(rows, g.dtype)
+    ground = np.zeros(columns, g.dtype)
+    push = np.empty_like(g)
+    far = near * far_conductance
+    # Residual: currents that devices give less those that flow into the bit lines.
+    for i in range(rows):
+        for j in range(columns):
+            push[i, j] = g[i, j] * bit[i, j] - extra[i, j]
+    _along(push, near, far, word, passed, w)
+    residual = np.empty_like(g)
+    scale = g.dtype.type(0)
+    for i in range(rows):
+        for j in range(columns):
+            current = g[i, j] * (w[i, j] - bit[i, j]) + extra[i, j]
+            residual[i, j] = current - flow[i, j]
+            scale += current * current
+    z, direction, carried, image = (
+        np.empty_like(g),
+        np.zeros_like(g),
+        np.zeros_like(g),
+        np.empty_like(g),
+    )
+    last, count, left = g.dtype.type(1), 0, g.dtype.type(0)
+    for i in range(rows):
+        for j in range(columns):
+            left += residual[i, j] * residual[i, j]
+    while left > tolerance * tolerance * scale and count < most:
+        _columns(residual, below, falling, turned, z, ground)
+        now = g.dtype.type(0)
+        for i in range(rows):
+            for j in range(columns):
+                now += residual[i, j] * z[i, j]
+        share = now / last if count > 0 and last > 0 else g.dtype.type(0)
+        for i in range(rows):
+            for j in range(columns):
+                direction[i, j] = z[i, j] + share * direction[i, j]
+                carried[i, j] = residual[i, j] - g[i, j] * z[i, j] + share * carried[i, j]
+                push[i, j] = g[i, j] * direction[i, j]
+        _along(push, still, still, word, passed, image)
+        bent = g.dtype.type(0)
+        for i in range(rows):
+            for j in range(columns):
+                image[i, j] = carried[i, j] + push[i, j] - g[i, j] * image[i, j]
+                bent += direction[i, j] * image[i, j]
+        # Bit lines without resistance have no voltage: one step of full length ends it.
+        step = now / bent if bent > 0 else g.dtype.type(1)
+        left = g.dtype.type(0)
+        for i in range(rows):
+            for j in range(columns):
+                bit[i, j] += step * direction[i, j]
+                flow[i, j] += step * carried[i, j]
+                residual[i, j] -= step * image[i, j]
+                left += residual[i, j] * residual[i, j]
+        last = now
+        count += 1
+    for i in range(rows):
+        for j in range(columns):
+            push[i, j] = g[i, j] * bit[i, j] - extra[i, j]
+    _along(push, near, far, word, passed, w)
+    return count, np.sqrt(left / scale) if scale > 0 else g.dtype.type(0)
+
+
+@_compiled
+def arriving(g, before, end, out):  # type: ignore[no-untyped-def]
+    """Compute voltages along lines with 1 V at their near ends, and at their far ones behind `end`.
+
+    Parameters: g, out (batch, line, cell); before (line, cell); end (line,), a conductance.
+    """
+    lines = g.shape[1]
+    passed, seen = np.empty(g.shape[1:]), np.empty(g.shape[1:])
+    still, near = np.zeros(g.shape[1:]), np.ones(lines)
+    for batch in range(g.shape[0]):
+        _fractions(g[batch], before, passed, seen, end)
+        _along(still, near, end, before, passed, seen)
+        for i in range(lines):
+            for j in range(g.shape[2]):
+                out[batch, i, j] = seen[i, j]

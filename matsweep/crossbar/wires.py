@@ -1,0 +1,438 @@
+"""Arrays with wires: the exact linear map, an approximation, and single reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.checks import UserError, non_negative, one_of
+from matsweep.crossbar.ports import BOTTOM, LEFT, RIGHT, Block, port_response
+from matsweep.devices import CurrentLaw
+from matsweep.streams import FloatArray
+
+_BROKEN = 1e30  # Ω in the place of an infinite resistance
+_FEW = 16  # inputs, below which conjugate gradients cost less than the whole map
+_RESIDUAL = 1e-13  # of the linear solve, over the device currents
+_MOST_ITERATIONS = 10_000
+_NEWTON_RESIDUAL = 1e-10  # of the device law, over the largest device current
+_MOST_STEPS = 60
+_CELLS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Wires:
+    """Resistances of an array's wires.
+
+    A word line is driven at its left end, through `driver_resistance` and one segment before its
+    first cell; a bit line ends, after one segment below its last cell and `sense_resistance`, in
+    a virtual ground; between neighbouring cells there is one segment.
+
+    Parameters
+    ----------
+    word_resistance : float or (row, column) array, Ω
+        Of one segment; as an array, of the segment before (left of) each cell. Infinite: broken.
+    bit_resistance : float or (row, column) array, Ω
+        Likewise, of the segment after (below) each cell.
+    driver_resistance, sense_resistance : float, Ω
+    driven : "left" or "both"
+        Both: the same driver at the right end too, through one more segment.
+    method : "exact" or "lines"
+        What `effective_conductance` computes: see there.
+
+    Raises
+    ------
+    UserError
+        For a resistance below zero or not a number.
+    """
+
+    word_resistance: float | FloatArray
+    bit_resistance: float | FloatArray
+    driver_resistance: float = 0.0
+    sense_resistance: float = 0.0
+    driven: str = "left"
+    method: str = "exact"
+
+    def __post_init__(self) -> None:
+        for name in ("word_resistance", "bit_resistance"):
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                if value.ndim != 2 or not (value >= 0).all():
+                    raise UserError(f"{name} [Ω] must be >= 0, a number or a (row, column) array")
+            elif value != np.inf:
+                non_negative(name, value, "Ω")
+        non_negative("driver_resistance", self.driver_resistance, "Ω")
+        non_negative("sense_resistance", self.sense_resistance, "Ω")
+        one_of("driven", self.driven, ("left", "both"))
+        one_of("method", self.method, ("exact", "lines"))
+
+    def segments(self, rows: int, columns: int) -> Segments:
+        """Return the resistances around each cell of an array, ends included."""
+        found = []
+        for name in ("word_resistance", "bit_resistance"):
+            value = np.asarray(getattr(self, name), np.float64)
+            if value.ndim and value.shape != (rows, columns):
+                raise UserError(
+                    f"{name} must have the array's shape {(rows, columns)}, got {value.shape}"
+                )
+            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), _BROKEN))
+        word, bit = found[0].copy(), found[1].copy()
+        right = word[:, 0] + self.driver_resistance
+        word[:, 0] += self.driver_resistance
+        bit[-1] += self.sense_resistance
+        return Segments(word, bit, right if self.driven == "both" else None)
+
+
+class Segments(NamedTuple):
+    """Resistances around each cell, Ω.
+
+    Parameters
+    ----------
+    word : (row, column) array
+        Left of each cell, the driver's included.
+    bit : (row, column) array
+        Below each cell, the sense amplifier's included.
+    right : (row,) array or None
+        Between the last cell and the driver on the right, if there is one.
+    """
+
+    word: FloatArray
+    bit: FloatArray
+    right: FloatArray | None
+
+
+def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
+    """Return the linear map of a wired array of ohmic devices.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+        Of the devices; 0: open, infinite (a short; not between ideal wires) allowed.
+    wires : Wires
+
+    Returns
+    -------
+    (…, row, column) array, S
+        So that column currents = voltages @ it. Of the type of `conductance` (float32 stays so).
+
+    Raises
+    ------
+    UserError
+        For a conductance below zero or not a number.
+
+    Notes
+    -----
+    method "exact": joining blocks (`matsweep.crossbar.ports`), O(n³) for n × n cells, whatever
+    the resistances; to a few 1e-14 of the largest element in double precision, 1e-6 in single.
+
+    method "lines": G_ij t_ij s_ij, t_ij being the voltage of word line i at column j with all
+    bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
+    line j with all word lines grounded. O(n²). Exact to first order in the resistances, and to
+    all orders if either word or bit lines are ideal: its error grows with the product of the
+    two. See docs/wires.md for its measured size.
+    """
+    return _maps(conductance, wires, inputs=False)[0]
+
+
+def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray, FloatArray]:
+    """Return the maps from voltages to column currents and to the drivers' currents.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+    wires : Wires
+
+    Returns
+    -------
+    (…, row, column) array, S
+        The effective conductance.
+    (…, row, row) array, S
+        Currents that the drivers give = voltages @ it; the power that enters an array is
+        the sum of voltages times these. With method "lines" diagonal: the rows' sums of the
+        effective conductance, which leaves out what drivers of different voltage exchange.
+    """
+    found = _maps(conductance, wires, inputs=True)
+    assert found[1] is not None
+    return found[0], found[1]
+
+
+def _maps(
+    conductance: FloatArray, wires: Wires, *, inputs: bool
+) -> tuple[FloatArray, FloatArray | None]:
+    conductance = _checked(conductance)
+    *lead, rows, columns = conductance.shape
+    segments = wires.segments(rows, columns)
+    if np.isinf(conductance).any() and ((segments.word + segments.bit) == 0).any():
+        raise UserError("conductance must be finite where no wire has any resistance")
+    flat = conductance.reshape(-1, rows, columns)
+    if wires.method == "lines":
+        found = _lines(flat, segments)
+        power: FloatArray | None = None
+        if inputs:
+            power = np.asarray(np.eye(rows, dtype=flat.dtype) * found.sum(axis=-1)[..., None])
+    else:
+        found, power = _exact(flat, segments, inputs=inputs)
+    return (
+        found.reshape(conductance.shape),
+        None if power is None else power.reshape(*lead, rows, rows),
+    )
+
+
+def _checked(conductance: FloatArray) -> FloatArray:
+    conductance = np.asarray(conductance)
+    if not np.issubdtype(conductance.dtype, np.floating):
+        conductance = conductance.astype(np.float64)
+    if conductance.ndim < 2 or 0 in conductance.shape[-2:]:
+        raise UserError(
+            f"conductance must be a (…, row, column) array, got shape {conductance.shape}"
+        )
+    if not (conductance >= 0).all():
+        raise UserError("conductance [S] must be >= 0 everywhere")
+    return conductance
+
+
+def _exact(
+    conductance: FloatArray, segments: Segments, *, inputs: bool
+) -> tuple[FloatArray, FloatArray | None]:
+    both = segments.right is not None
+    block = port_response(
+        conductance, segments.word, segments.bit, right=both, inputs=inputs or both
+    )
+    response = block.response[:, 0, 0]
+    if segments.right is None:
+        down = -_part(response, block, BOTTOM, LEFT)
+        taken = _part(response, block, LEFT, LEFT) if inputs else None
+    else:
+        # The driver on the right holds V = v_right - R i_right; solved for the current leaving.
+        seen = _part(response, block, RIGHT, LEFT) - np.eye(len(segments.right))
+        loop = -_part(response, block, RIGHT, RIGHT) + np.diag(segments.right)
+        # Without any resistance on its whole line a driver on the right changes nothing.
+        idle = np.flatnonzero(segments.right + segments.word.sum(axis=-1) == 0)
+        loop[:, idle, idle] += 1
+        leaving = np.linalg.solve(loop, seen).astype(conductance.dtype)
+        leaving[:, idle] = 0
+        down = -_part(response, block, BOTTOM, LEFT)
+        down -= _part(response, block, BOTTOM, RIGHT) @ leaving
+        taken = None
+        if inputs:
+            taken = _part(response, block, LEFT, LEFT) - leaving
+            taken += _part(response, block, LEFT, RIGHT) @ leaving
+    turned = np.ascontiguousarray(down.swapaxes(-1, -2))
+    return turned, taken
+
+
+def _part(response: FloatArray, block: Block, output: int, source: int) -> FloatArray:
+    rows, columns = block.ports.outputs[output], block.ports.inputs[source]
+    return np.asarray(response[:, rows[:, None], columns])
+
+
+def _lines(conductance: FloatArray, segments: Segments) -> FloatArray:
+    """Return the product of each device and its two lines' shares, each line by itself."""
+    from matsweep.crossbar import compiled
+
+    near, shares = np.empty_like(conductance), np.empty_like(conductance)
+    compiled.arriving(conductance, segments.word, _ends(segments), near)
+    ground = np.zeros(conductance.shape[-1])
+    upward = (conductance.swapaxes(-1, -2)[..., ::-1], segments.bit.T[:, ::-1], ground)
+    compiled.arriving(*upward, shares.swapaxes(-1, -2)[..., ::-1])
+    return np.asarray(conductance * near * shares)
+
+
+def _ends(segments: Segments) -> FloatArray:
+    """Return the conductance to the drivers at the far ends of word lines, (row,) S."""
+    if segments.right is None:
+        return np.zeros(len(segments.word))
+    return np.asarray(1 / np.maximum(segments.right, 1 / _BROKEN))
+
+
+class Nodes(NamedTuple):
+    """What every node of an array does under given inputs.
+
+    Parameters
+    ----------
+    word, bit : (…, sample, row, column) array, V
+        Voltages of the two lines at each cell.
+    current : (…, sample, row, column) array, A
+        Through each device, from its word line to its bit line.
+    """
+
+    word: FloatArray
+    bit: FloatArray
+    current: FloatArray
+
+
+def read_currents(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    wires: Wires | None = None,
+    iv: CurrentLaw | None = None,
+) -> FloatArray:
+    """Return the column currents of an array.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+    voltage : (…, sample, row) array, V
+        Leading axes broadcast with those of `conductance`.
+    wires : Wires or None
+        None: ideal.
+    iv : CurrentLaw or None
+        None: ohmic devices.
+
+    Returns
+    -------
+    (…, sample, column) array, A
+
+    Raises
+    ------
+    UserError
+        If shapes do not fit, or if Newton's method does not converge.
+
+    Notes
+    -----
+    Ohmic devices: with 16 inputs or more by the effective conductance, with fewer by conjugate
+    gradients (`node_voltages`). Other devices: Newton's method, see `node_voltages`.
+    """
+    conductance, voltage = _checked(conductance), np.asarray(voltage)
+    _check_rows(conductance, voltage)
+    if wires is None:
+        if iv is None:
+            return np.asarray(np.matmul(voltage, conductance))
+        return np.asarray(iv.current(conductance[..., None, :, :], voltage[..., None]).sum(axis=-2))
+    if iv is None and (voltage.shape[-2] >= _FEW or np.isinf(conductance).any()):
+        return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
+    return np.asarray(node_voltages(conductance, voltage, wires, iv).current.sum(axis=-2))
+
+
+def _check_rows(conductance: FloatArray, voltage: FloatArray) -> None:
+    if voltage.ndim < 2 or voltage.shape[-1] != conductance.shape[-2]:
+        raise UserError(
+            f"voltage must be (…, sample, row) with {conductance.shape[-2]} rows, "
+            f"got shape {voltage.shape}"
+        )
+
+
+def node_voltages(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    wires: Wires,
+    iv: CurrentLaw | None = None,
+) -> Nodes:
+    """Solve for every node of an array.
+
+    Ohmic devices: conjugate gradients on the bit lines' voltages, word and bit lines solved
+    exactly; 3 to 20 iterations of O(n²) each while lines drop up to all of their voltage, to a
+    relative residual of 1e-13. Other devices: Newton's method on the same solve, each device
+    replaced by its slope and an offset, until the currents of law and tangent agree to 1e-10 of
+    the largest.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+        Finite.
+    voltage : (…, sample, row) array, V
+    wires : Wires
+    iv : CurrentLaw or None
+
+    Returns
+    -------
+    Nodes
+        float64.
+
+    Raises
+    ------
+    UserError
+        If shapes do not fit, or if a solve does not converge.
+    """
+    conductance, voltage = _checked(conductance), np.asarray(voltage, np.float64)
+    _check_rows(conductance, voltage)
+    lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
+    cells = conductance.shape[-2:]
+    g = np.broadcast_to(conductance, (*lead, *cells)).reshape(-1, *cells).astype(np.float64)
+    v = np.broadcast_to(voltage, (*lead, *voltage.shape[-2:])).reshape(-1, *voltage.shape[-2:])
+    samples = v.shape[-2]
+    out = Nodes(*(np.empty((len(g), samples, *cells)) for _ in range(3)))
+    segments = wires.segments(*cells)
+    at_once = max(1, _CELLS_AT_ONCE // (cells[0] * cells[1]))
+    for array in range(len(g)):
+        for start in range(0, samples, at_once):
+            some = slice(start, start + at_once)
+            _solve(g[array], v[array, some], segments, iv, Nodes(*(x[array, some] for x in out)))
+    return Nodes(*(x.reshape(*lead, samples, *cells) for x in out))
+
+
+def _solve(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    segments: Segments,
+    iv: CurrentLaw | None,
+    out: Nodes,
+) -> None:
+    """Solve one array for some inputs; fills `out`."""
+    slope = np.broadcast_to(conductance, out.word.shape)
+    extra = np.zeros_like(out.word)
+    out.bit[...], out.current[...] = 0, 0
+    everything = np.ones(len(voltage), bool)
+    _linear(slope, extra, voltage, segments, out, everything)
+    if iv is None:
+        return
+    active = everything
+    drop = out.word - out.bit
+    error = np.full(len(voltage), np.inf)
+    for _ in range(_MOST_STEPS):
+        true = iv.current(conductance, drop)
+        bent = np.abs(true - out.current).max(axis=(-1, -2))
+        error = bent / np.maximum(np.abs(true).max(axis=(-1, -2)), np.finfo(float).tiny)
+        active = ~(error <= _NEWTON_RESIDUAL)
+        if not active.any():
+            return
+        slope = np.maximum(iv.slope(conductance, drop), 0)
+        extra = true - slope * drop
+        before = drop
+        _linear(slope, extra, voltage, segments, out, active)
+        drop = out.word - out.bit
+        # A step must not carry a device further than the applied voltages reach.
+        limit = 2 * np.abs(voltage).max()
+        drop = np.clip(drop, before - limit, before + limit)
+    worst = int(np.nanargmax(np.where(active, error, 0)))
+    raise UserError(
+        f"the array's nodes did not converge in {_MOST_STEPS} Newton steps (sample {worst}: "
+        f"residual {error[worst]:.2g} of the largest current); lower the read voltage, or check "
+        "the device's I-V law"
+    )
+
+
+def _linear(
+    slope: FloatArray,
+    extra: FloatArray,
+    voltage: FloatArray,
+    segments: Segments,
+    out: Nodes,
+    active: npt.NDArray[np.bool_],
+) -> None:
+    from matsweep.crossbar import compiled
+
+    below = np.ascontiguousarray(segments.bit.T[:, ::-1])
+    end = _ends(segments)
+    for sample in np.flatnonzero(active):
+        _, left = compiled.solve_array(
+            np.ascontiguousarray(slope[sample]),
+            extra[sample],
+            voltage[sample],
+            end,
+            segments.word,
+            below,
+            out.bit[sample],
+            out.current[sample],
+            out.word[sample],
+            _RESIDUAL,
+            _MOST_ITERATIONS,
+        )
+        if not left <= 1e3 * _RESIDUAL:
+            raise UserError(
+                f"the array's nodes did not converge (residual {left:.2g} of the currents): "
+                "resistances and conductances differ by too many orders of magnitude; "
+                "effective_conductance is exact there"
+            )

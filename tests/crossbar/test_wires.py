@@ -1,0 +1,390 @@
+"""Wired arrays against independent solvers, their limits and their laws."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+import scipy.sparse.linalg as linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from matsweep.checks import UserError
+from matsweep.crossbar import (
+    Wires,
+    effective_conductance,
+    node_voltages,
+    port_conductance,
+    read_currents,
+)
+from matsweep.devices import CubicIV, NeuroSimIV, SeriesIV, SinhIV
+
+
+def column_currents(g, voltage, word, bit, driver=0.0, sense=0.0, driven="left"):
+    """Solve Kirchhoff's current law at every node, as one sparse matrix.
+
+    Column currents (sample, column) of one array; `word` and `bit` are (row, column) arrays.
+
+    Every resistance must be positive; infinite ones are left out.
+    """
+    rows, columns = g.shape
+    up = np.arange(rows * columns).reshape(rows, columns)
+    down = up + rows * columns
+    first, second, value = [], [], []  # conductances between nodes; -1 - i: source i; None: ground
+    right = np.zeros((2 * rows * columns, rows))
+    diagonal = np.zeros(2 * rows * columns)
+
+    def between(a, b, siemens):
+        if siemens:
+            first.append(a), second.append(b), value.append(siemens)
+
+    for i in range(rows):
+        for j in range(columns):
+            between(up[i, j], down[i, j], g[i, j])
+            if j:
+                between(up[i, j - 1], up[i, j], 1 / word[i, j])
+            else:
+                siemens = 1 / (word[i, 0] + driver)
+                diagonal[up[i, 0]] += siemens
+                right[up[i, 0], i] += siemens
+            if i < rows - 1:
+                between(down[i, j], down[i + 1, j], 1 / bit[i, j])
+            else:
+                diagonal[down[i, j]] += 1 / (bit[i, j] + sense)
+        if driven == "both":
+            siemens = 1 / (word[i, 0] + driver)
+            diagonal[up[i, -1]] += siemens
+            right[up[i, -1], i] += siemens
+    a, b, s = np.array(first, int), np.array(second, int), np.array(value)
+    size = 2 * rows * columns
+    matrix = sparse.coo_matrix((-np.r_[s, s], (np.r_[a, b], np.r_[b, a])), (size, size))
+    total = diagonal + np.bincount(np.r_[a, b], np.r_[s, s], size)
+    floating = total == 0
+    matrix = (matrix + sparse.diags(np.where(floating, 1.0, total))).tocsc()
+    nodes = linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(right)
+    return voltage @ (nodes[down[-1]] / (bit[-1] + sense)[:, None]).T
+
+
+def array(rows, columns, seed=0, low=1e-6, high=1e-4, lead=()):
+    return np.random.default_rng(seed).uniform(low, high, (*lead, rows, columns))
+
+
+def reference(g, wires, voltage):
+    word, bit = (np.broadcast_to(np.asarray(r, float), g.shape)
+                 for r in (wires.word_resistance, wires.bit_resistance))  # fmt: skip
+    ends = wires.driver_resistance, wires.sense_resistance, wires.driven
+    return column_currents(g, voltage, word, bit, *ends)
+
+
+decades = st.floats(-3, 5).map(lambda exponent: 10.0**exponent)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 40),
+    word=decades,
+    bit=decades,
+    driver=st.one_of(st.just(0.0), decades),
+    sense=st.one_of(st.just(0.0), decades),
+    driven=st.sampled_from(["left", "both"]),
+    open_share=st.sampled_from([0.0, 0.3, 1.0]),
+    seed=st.integers(0, 2**31),
+)
+def test_arrays_agree_with_a_sparse_nodal_solve(
+    rows, columns, word, bit, driver, sense, driven, open_share, seed
+):
+    """To 1e-9 of the largest current, over eight decades of resistance on either line."""
+    rng = np.random.default_rng(seed)
+    g = 10 ** rng.uniform(-7, -3, (rows, columns))
+    g[rng.random(g.shape) < open_share] = 0
+    wires = Wires(word, bit, driver, sense, driven)
+    v = rng.uniform(-1, 1, (3, rows))
+    expected = reference(g, wires, v)
+    atol = 1e-9 * np.abs(expected).max()
+    np.testing.assert_allclose(v @ effective_conductance(g, wires), expected, atol=atol)
+    np.testing.assert_allclose(read_currents(g, v, wires), expected, atol=atol)
+
+
+@pytest.mark.parametrize("driven", ["left", "both"])
+@pytest.mark.parametrize("shape", [(128, 128), (65, 130), (300, 10)])
+def test_large_arrays_agree_element_by_element(shape, driven):
+    g, wires = array(*shape), Wires(1.0, 2.5, 30.0, 10.0, driven)
+    expected = reference(g, wires, np.eye(shape[0]))
+    np.testing.assert_allclose(effective_conductance(g, wires), expected, rtol=1e-9)
+
+
+def test_small_elements_are_exact_to_their_own_size():
+    """Behind segments of 10 kΩ they span three decades; each is right to nine digits."""
+    g, wires = array(40, 40, low=1e-5), Wires(1e4, 1e4)
+    expected = reference(g, wires, np.eye(40))
+    assert expected.min() < 1e-3 * expected.max()
+    np.testing.assert_allclose(effective_conductance(g, wires), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("driven", ["left", "both"])
+@pytest.mark.parametrize("method", ["exact", "lines"])
+def test_without_resistance_the_map_is_the_conductance_itself(method, driven):
+    g = array(37, 21, lead=(2, 3))
+    for resistance in (0.0, 1e-12):
+        wires = Wires(resistance, resistance, driven=driven, method=method)
+        np.testing.assert_allclose(effective_conductance(g, wires), g, rtol=1e-12)
+    v = array(4, 37)
+    np.testing.assert_allclose(read_currents(g, v, Wires(0.0, 0.0, driven=driven)), v @ g)
+
+
+def test_first_order_in_the_resistance_is_the_textbook_one():
+    """G_kj (1 - r Σ_l min(k's distances) G_kl - r Σ_i … G_ij): the error falls with r²."""
+    g = array(12, 9)
+    along = np.minimum.outer(np.arange(1, 10), np.arange(1, 10))
+    down = np.minimum.outer(np.arange(12, 0, -1), np.arange(12, 0, -1))
+    slope = g * (g @ along + down @ g)
+    for r in (1e-2, 1e-3):
+        change = g - effective_conductance(g, Wires(r, r))
+        np.testing.assert_allclose(change, r * slope, rtol=3 * r)
+
+
+def test_one_cell_is_a_series_circuit():
+    found = effective_conductance(np.array([[1e-3]]), Wires(100.0, 200.0, 300.0, 400.0))
+    np.testing.assert_allclose(found, 1 / (1000 + 1000), rtol=1e-14)
+    both = effective_conductance(np.array([[1e-3]]), Wires(100.0, 200.0, 300.0, 400.0, "both"))
+    np.testing.assert_allclose(both, 1 / (1000 + 200 + 200 + 400), rtol=1e-14)
+
+
+def test_opposite_ends_are_alike_and_the_map_is_reciprocal():
+    g = array(20, 30)
+    turned = effective_conductance(g.T[::-1, ::-1], Wires(3.0, 2.0, 5.0, 7.0))
+    np.testing.assert_allclose(
+        effective_conductance(g, Wires(2.0, 3.0, 7.0, 5.0)), turned[::-1, ::-1].T, rtol=1e-11
+    )
+    mirrored = effective_conductance(g[:, ::-1], Wires(2.0, 3.0, 7.0, driven="both"))
+    np.testing.assert_allclose(
+        effective_conductance(g, Wires(2.0, 3.0, 7.0, driven="both")), mirrored[:, ::-1], rtol=1e-11
+    )
+
+
+@pytest.mark.parametrize("driven", ["left", "both"])
+def test_what_flows_in_flows_out_and_power_is_what_the_parts_dissipate(driven):
+    g, wires = array(23, 31), Wires(20.0, 30.0, 100.0, 50.0, driven)
+    down, taken = port_conductance(g, wires)
+    np.testing.assert_allclose(down, effective_conductance(g, wires), rtol=1e-11)
+    np.testing.assert_allclose(taken, taken.T, atol=1e-12 * taken.max())
+    v = np.random.default_rng(1).uniform(-1, 1, (2, 23))
+    np.testing.assert_allclose((v @ taken).sum(-1), (v @ down).sum(-1), rtol=1e-9)
+    nodes = node_voltages(g, v, wires)
+    devices = (nodes.current * (nodes.word - nodes.bit)).sum((-1, -2))
+    below = np.concatenate([nodes.bit[:, 1:], 0 * nodes.bit[:, :1]], axis=1)
+    bits = ((nodes.bit - below) ** 2 / 30)[:, :-1].sum((-1, -2))
+    bits += (nodes.bit[:, -1] ** 2 / 80).sum(-1)
+    before = np.concatenate([v[..., None], nodes.word[..., :-1]], axis=-1)
+    words = ((nodes.word - before) ** 2 / 20)[..., 1:].sum((-1, -2))
+    words += ((nodes.word[..., 0] - v) ** 2 / 120).sum(-1)
+    if driven == "both":
+        words += ((nodes.word[..., -1] - v) ** 2 / 120).sum(-1)
+    np.testing.assert_allclose((v * (v @ taken)).sum(-1), devices + bits + words, rtol=1e-9)
+
+
+@pytest.mark.parametrize("samples", [2, 40])
+def test_broken_segments_cut_their_lines(samples):
+    g = array(30, 20, lead=(2,))
+    word, bit = np.full((30, 20), 5.0), np.full((30, 20), 8.0)
+    word[7, 4] = word[12, 0] = bit[20, 9] = np.inf
+    wires = Wires(word, bit, 10.0, 10.0)
+    v = array(samples, 30, low=0.1, high=1)
+    expected = np.stack([column_currents(one, v, word, bit, 10.0, 10.0) for one in g])
+    np.testing.assert_allclose(read_currents(g, v, wires), expected, rtol=1e-9)
+    whole = effective_conductance(g, wires)
+    assert np.abs(whole[:, 12]).max() < 1e-12 * whole.max()
+    assert np.abs(effective_conductance(g, Wires(np.inf, 1.0))).max() < 1e-12 * g.max()
+
+
+def test_a_short_passes_what_its_wires_let_through():
+    g = array(10, 12)
+    g[3, 4] = np.inf
+    limit = g.copy()
+    limit[3, 4] = 1e9
+    wires = Wires(4.0, 3.0)
+    np.testing.assert_allclose(
+        effective_conductance(g, wires), effective_conductance(limit, wires), rtol=1e-8
+    )
+    with pytest.raises(UserError, match="conductance must be finite where no wire"):
+        effective_conductance(g, Wires(0.0, 0.0))
+
+
+def test_single_precision_stays_single_and_a_batch_changes_no_bit():
+    g, wires = array(70, 90, lead=(3, 2)), Wires(1.0, 1.0)
+    double = effective_conductance(g, wires)
+    single = effective_conductance(g.astype(np.float32), wires)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, atol=1e-5 * double.max())
+    np.testing.assert_array_equal(effective_conductance(g[1, 1], wires), double[1, 1])
+
+
+def test_line_by_line_is_exact_to_first_order_and_where_one_family_is_ideal():
+    g = array(40, 50)
+    for wires in ((3.0, 0.0), (0.0, 3.0)):
+        exact = effective_conductance(g, Wires(*wires))
+        found = effective_conductance(g, Wires(*wires, method="lines"))
+        np.testing.assert_allclose(found, exact, rtol=1e-11)
+    errors = []
+    for r in (0.1, 0.01):
+        exact = effective_conductance(g, Wires(r, r, r, r))
+        errors.append(
+            np.abs(effective_conductance(g, Wires(r, r, r, r, method="lines")) - exact).max()
+        )
+    assert errors[0] / errors[1] == pytest.approx(100, rel=0.1)
+
+
+# ------------------------------------------------------------------------------ laws
+
+
+def test_a_nonlinear_cell_solves_its_own_equation():
+    law, g, r = SinhIV(0.1), 1e-4, 2e3
+    found = read_currents(np.array([[g]]), np.array([[0.8]]), Wires(r / 2, r / 2), law)
+    exact = brentq(lambda i: i - g * 0.1 * np.sinh((0.8 - r * i) / 0.1), 0, 0.8 / r, xtol=1e-18)
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
+@pytest.mark.parametrize("driven", ["left", "both"])
+@pytest.mark.parametrize(
+    "law",
+    [
+        SinhIV(0.2),
+        CubicIV(second=(1e-6,), third=(2e-5,)),
+        NeuroSimIV(ratio=20.0, read_voltage=0.3, write_voltage=2.0),
+        SeriesIV(resistance=2e3, law=SinhIV(0.1)),
+    ],
+)
+def test_nonlinear_arrays_satisfy_kirchhoff_at_every_node(law, driven):
+    g, wires = array(18, 25, lead=(2,)), Wires(40.0, 25.0, 100.0, 60.0, driven)
+    v = np.random.default_rng(2).uniform(0, 0.6, (4, 18))
+    nodes = node_voltages(g, v, wires, law)
+    scale = np.abs(nodes.current).max()
+    own = law.current(g[:, None], nodes.word - nodes.bit)
+    np.testing.assert_allclose(nodes.current, own, atol=1e-9 * scale)
+    before = np.concatenate(
+        [np.broadcast_to(v[..., None], (2, 4, 18, 1)), nodes.word[..., :-1]], -1
+    )
+    series = np.full(25, 40.0)
+    series[0] = 140
+    flowing = (before - nodes.word) / series
+    after = np.zeros_like(flowing)
+    after[..., :-1] = flowing[..., 1:]
+    if driven == "both":
+        after[..., -1] = (nodes.word[..., -1] - v) / 140
+    np.testing.assert_allclose(flowing - after, nodes.current, atol=1e-8 * scale)
+    below = np.concatenate([nodes.bit[..., 1:, :], 0 * nodes.bit[..., :1, :]], -2)
+    down = np.full(18, 25.0)
+    down[-1] = 85
+    falling = (nodes.bit - below) / down[:, None]
+    above = np.zeros_like(falling)
+    above[..., 1:, :] = falling[..., :-1, :]
+    np.testing.assert_allclose(falling - above, nodes.current, atol=1e-8 * scale)
+    np.testing.assert_allclose(
+        read_currents(g, v, wires, law), nodes.current.sum(-2), atol=1e-12 * scale
+    )
+
+
+def test_laws_without_wires_add_up_cell_by_cell():
+    g, v, law = array(6, 5), array(3, 6, low=0, high=1), SinhIV(0.3)
+    expected = law.current(g, v[:, :, None]).sum(1)
+    np.testing.assert_allclose(read_currents(g, v, iv=law), expected, rtol=1e-14)
+    np.testing.assert_allclose(read_currents(g, v, Wires(0.0, 0.0), law), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        SinhIV(0.2),
+        CubicIV(second=(1e-6, 3e-6), third=(2e-5,)),
+        NeuroSimIV(ratio=20.0, read_voltage=0.3, write_voltage=2.0),
+        SeriesIV(resistance=2e4, law=SinhIV(0.1)),
+        SeriesIV(resistance=2e4),
+    ],
+)
+def test_slopes_are_the_derivatives_of_currents(law):
+    g = array(1, 40)[0]
+    v = np.concatenate([np.linspace(-0.8, -0.05, 20), np.linspace(0.05, 0.8, 20)])
+    step = 1e-6
+    numeric = (law.current(g, v + step) - law.current(g, v - step)) / (2 * step)
+    np.testing.assert_allclose(law.slope(g, v), numeric, rtol=1e-6)
+
+
+def test_a_law_that_does_not_converge_says_so():
+    class Falling(SinhIV, kind="test_falling"):
+        def current(self, conductance, voltage):
+            return -np.sign(voltage) * 1e-3 * np.ones_like(conductance)
+
+    with pytest.raises(UserError, match="did not converge in 60 Newton steps"):
+        read_currents(array(3, 3), array(1, 3, low=0.1, high=1), Wires(1e3, 1e3), Falling(0.1))
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Wires(-1.0, 1.0), r"word_resistance \[Ω\] must be >= 0, got -1.0"),
+        (lambda: Wires(1.0, float("nan")), r"bit_resistance \[Ω\]"),
+        (lambda: Wires(1.0, 1.0, driven="right"), "driven must be one of both, left"),
+        (lambda: Wires(1.0, 1.0, method="exakt"), "did you mean exact"),
+        (lambda: effective_conductance(-array(2, 2), Wires(1.0, 1.0)), "must be >= 0 everywhere"),
+        (lambda: effective_conductance(array(2, 2)[0], Wires(1.0, 1.0)), "got shape"),
+        (lambda: read_currents(array(2, 3), array(1, 3), Wires(1.0, 1.0)), "with 2 rows"),
+        (lambda: effective_conductance(array(2, 2), Wires(np.ones((3, 3)), 1.0)), "array's shape"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+# ---------------------------------------------------------------------------- ngspice
+
+
+def netlist(g, v, wires, law):
+    """The array as a circuit of resistors, and of controlled sources for a sinh law."""
+    rows, columns = g.shape
+    lines = ["array"]
+    for i in range(rows):
+        lines.append(f"Vin{i} s{i} 0 {float(v[i])!r}")
+        for j in range(columns):
+            near = f"w{i}_{j - 1}" if j else f"s{i}"
+            ohms = wires.word_resistance + (0 if j else wires.driver_resistance)
+            lines.append(f"Rw{i}_{j} {near} w{i}_{j} {ohms!r}")
+            if i < rows - 1:
+                lines.append(f"Rb{i}_{j} b{i}_{j} b{i + 1}_{j} {wires.bit_resistance!r}")
+            else:
+                ohms = wires.bit_resistance + wires.sense_resistance
+                lines += [f"Rb{i}_{j} b{i}_{j} o{j} {ohms!r}", f"Vo{j} o{j} 0 0"]
+            drop = f"(v(w{i}_{j})-v(b{i}_{j}))"
+            if law is None:
+                lines.append(f"Rd{i}_{j} w{i}_{j} b{i}_{j} {float(1 / g[i, j])!r}")
+            else:
+                law_text = f"{float(g[i, j] * law.v0)!r}*sinh({drop}/{law.v0!r})"
+                lines.append(f"Bd{i}_{j} w{i}_{j} b{i}_{j} i={law_text}")
+    prints = [f"print i(Vo{j})" for j in range(columns)]
+    options = ".options reltol=1e-11 abstol=1e-20 vntol=1e-14 gmin=1e-20"
+    return "\n".join(
+        [*lines, options, ".control", "set numdgt=12", "op", *prints, "quit", ".endc", ".end"]
+    )
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice (a Debian package)")
+@pytest.mark.parametrize("law", [None, SinhIV(0.25)])
+def test_arrays_agree_with_ngspice(law, tmp_path):
+    g, wires = array(8, 6), Wires(150.0, 80.0, 500.0, 300.0)
+    v = np.random.default_rng(3).uniform(-0.8, 0.8, 8)
+    circuit = tmp_path / "array.cir"
+    circuit.write_text(netlist(g, v, wires, law))
+    out = subprocess.run(
+        ["ngspice", "-b", circuit], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    found = [float(line.split("=")[1]) for line in out.splitlines() if line.startswith("i(vo")]
+    ours = read_currents(g, v[None], wires, law)[0]
+    np.testing.assert_allclose(ours, found, rtol=1e-6)
