@@ -96,14 +96,26 @@ def fill_normal(counter, high, key, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def add_codes(total, currents, largest):  # type: ignore[no-untyped-def]
-    """Add to flat totals the flat currents [codes], rounded and cut to ±largest."""
-    for i in range(total.size):
-        total[i] += min(max(np.rint(currents[i]), -largest), largest)
+def add_codes(total, currents, low, high, worth, saturated):  # type: ignore[no-untyped-def]
+    """Add to totals the currents [codes], rounded and cut to low … high; count what was cut."""
+    for r in range(total.shape[0]):
+        count = 0
+        for i in range(total.shape[1]):
+            code = np.rint(currents[r, i])
+            kept = min(max(code, low), high)
+            count += code != kept
+            total[r, i] += worth * kept
+        saturated[r] += count
 
 
 @_compiled
-def add_noisy_codes(total, currents, noise, largest):  # type: ignore[no-untyped-def]
+def add_noisy_codes(total, currents, noise, low, high, worth, saturated):  # type: ignore[no-untyped-def]
     """Do as `add_codes` after adding noise [codes] to the currents."""
-    for i in range(total.size):
-        total[i] += min(max(np.rint(currents[i] + noise[i]), -largest), largest)
+    for r in range(total.shape[0]):
+        count = 0
+        for i in range(total.shape[1]):
+            code = np.rint(currents[r, i] + noise[r, i])
+            kept = min(max(code, low), high)
+            count += code != kept
+            total[r, i] += worth * kept
+        saturated[r] += count

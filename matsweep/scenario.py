@@ -10,11 +10,11 @@ from typing import Any, Self
 
 from matsweep.build import build, plain
 from matsweep.checks import UserError, positive, whole
-from matsweep.crossbar import ADC, DAC, Tile, layout
+from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, layout
 from matsweep.devices import AnalogDevice
-from matsweep.workloads import MLP
+from matsweep.workloads import MLP, Hardware
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
 
 
@@ -48,6 +48,7 @@ class Scenario:
         Name of the family.
     device : AnalogDevice
     tile : Tile
+    wires : Interconnect
     dac, adc : DAC, ADC
     periphery : Periphery
     workload : MLP
@@ -63,6 +64,7 @@ class Scenario:
     periphery: Periphery
     workload: MLP
     times: tuple[float, ...]
+    wires: Interconnect = Ideal()
 
     def __post_init__(self) -> None:
         if not self.times:
@@ -72,6 +74,21 @@ class Scenario:
         if len(set(self.times)) < len(self.times):
             raise UserError(f"times must differ from each other, got {list(self.times)}")
         layout(1, 1, self.tile, self.device.levels)
+        try:
+            self.wires.wires(self.device.cell_size, self.periphery.node)
+        except UserError as error:
+            raise UserError(f"wires.{error}") from None
+
+    @property
+    def hardware(self) -> Hardware:
+        """What the workload's network runs on."""
+        return Hardware(
+            device=self.device,
+            tile=self.tile,
+            dac=self.dac,
+            adc=self.adc,
+            wires=self.wires.wires(self.device.cell_size, self.periphery.node),
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -43,18 +43,12 @@ def simulate(
     parts = [
         run_inference(
             network,
-            scenario.device,
-            scenario.tile,
-            scenario.dac,
-            scenario.adc,
+            scenario.hardware,
             times=scenario.times,
             rng=realisation_streams(identity, seed, range(start, min(start + block, realisations))),
         )
         for start in range(0, realisations, block)
     ]
-    inference = Inference(
-        correct=np.concatenate([part.correct for part in parts]),
-        array_power=np.concatenate([part.array_power for part in parts]),
-    )
+    inference = Inference.joined(parts)
     run = Run.of(scenario, network, inference)
     return {name: np.asarray(metric.compute(run)) for name, metric in METRICS.items()}

@@ -1,7 +1,21 @@
 """Weights to conductances, voltages to currents, and back: one analog product."""
 
 from matsweep.crossbar.converters import ADC, DAC
-from matsweep.crossbar.mapping import MAPPINGS, DifferentialPair, ReferenceColumn, Slicing
+from matsweep.crossbar.interconnect import Ideal, Interconnect, Metal, Resistances
+from matsweep.crossbar.mapping import (
+    MAPPINGS,
+    DifferentialPair,
+    OffsetEncoded,
+    ReferenceColumn,
+    Slicing,
+)
+from matsweep.crossbar.passive import (
+    CellRead,
+    CellWrite,
+    equivalent_pulses,
+    read_cell,
+    write_cell,
+)
 from matsweep.crossbar.tile import Layout, Tile, layout
 from matsweep.crossbar.wires import (
     Nodes,
@@ -17,17 +31,27 @@ __all__ = [
     "ADC",
     "DAC",
     "MAPPINGS",
+    "CellRead",
+    "CellWrite",
     "DifferentialPair",
+    "Ideal",
+    "Interconnect",
     "Layout",
+    "Metal",
     "Nodes",
+    "OffsetEncoded",
     "ReferenceColumn",
+    "Resistances",
     "SinhIV",
     "Slicing",
     "Tile",
     "Wires",
     "effective_conductance",
+    "equivalent_pulses",
     "layout",
     "node_voltages",
     "port_conductance",
+    "read_cell",
     "read_currents",
+    "write_cell",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import in_range, positive, whole
-from matsweep.streams import FloatArray
+from matsweep.checks import in_range, non_negative, positive, whole
+from matsweep.streams import FloatArray, Rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,14 @@ class DAC:
         1 to 16; a signed input spends one on its sign.
     percentile : float, %
         In (0, 100].
+    serial : bool
+        Apply the bits of an input one after the other, as the whole read voltage or none (with
+        the input's sign); their products are shifted and added after conversion.
     """
 
     bits: int = 8
     percentile: float = 100.0
+    serial: bool = False
 
     def __post_init__(self) -> None:
         whole("bits", self.bits, low=1, high=16)
@@ -52,21 +57,42 @@ class DAC:
         -------
         (…) array, dimensionless
         """
-        steps = 2 ** (self.bits - 1) - 1 if signed else 2**self.bits - 1
-        steps = max(steps, 1)
+        steps = self._steps(signed)
         out = inputs * inputs.dtype.type(steps / full_scale)
         np.rint(out, out=out)
         np.clip(out, -steps if signed else 0, steps, out=out)
         out *= inputs.dtype.type(1 / steps)
         return out
 
+    def cycles(self, *, signed: bool) -> int:
+        """Return how many voltages an input takes, one after the other."""
+        return self._steps(signed).bit_length() if self.serial else 1
+
+    def significance(self, *, signed: bool) -> FloatArray:
+        """Return what the read voltage is worth in each cycle, in full scales, (cycle,) array."""
+        if not self.serial:
+            return np.ones(1)
+        return np.asarray(2.0 ** np.arange(self.cycles(signed=signed)) / self._steps(signed))
+
+    def apply(self, converted: FloatArray, *, signed: bool) -> FloatArray:
+        """Return the voltages that carry converted inputs, (cycle, …), in read voltages."""
+        if not self.serial:
+            return converted[None]
+        steps = self._steps(signed)
+        codes = np.rint(np.abs(converted) * steps).astype(np.int64)
+        bits = [(codes >> cycle) & 1 for cycle in range(self.cycles(signed=signed))]
+        return np.asarray(np.sign(converted) * np.stack(bits), converted.dtype)
+
+    def _steps(self, signed: bool) -> int:
+        return max(int(2 ** (self.bits - signed)) - 1, 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ADC:
-    """Output converter: signed column currents to whole numbers.
+    """Output converter: column currents to whole numbers.
 
-    Mid-tread: 2^bits - 1 evenly spaced codes from -full scale to +full scale, beyond which the
-    current saturates.
+    Of signed currents mid-tread: 2^bits - 1 evenly spaced codes from -full scale to +full scale;
+    of currents of one sign 2^bits codes from 0 to full scale. Beyond, a current saturates.
 
     Parameters
     ----------
@@ -77,6 +103,14 @@ class ADC:
         data, with conductances as targeted; used where `full_scale` is None.
     full_scale : float or None, A
         A fixed full scale, the same for all layers.
+    per_column : bool
+        Calibrate each column's full scale rather than one for all columns of a layer.
+    noise : float, LSB
+        Standard deviation of one conversion.
+    offset : float, LSB
+        Standard deviation, between columns, of a fixed error.
+    gain_error : float, dimensionless
+        Standard deviation, between columns, of the relative error of full scale.
     sample_rate : float, Hz
         Conversions per second of one converter.
     sharing : int
@@ -86,6 +120,10 @@ class ADC:
     bits: int = 8
     percentile: float = 99.9
     full_scale: float | None = None
+    per_column: bool = False
+    noise: float = 0.0
+    offset: float = 0.0
+    gain_error: float = 0.0
     sample_rate: float = 1e9
     sharing: int = 8
 
@@ -94,37 +132,90 @@ class ADC:
         in_range("percentile", self.percentile, 1e-9, 100.0)
         if self.full_scale is not None:
             positive("full_scale", self.full_scale, "A")
+        non_negative("noise", self.noise, "LSB")
+        non_negative("offset", self.offset, "LSB")
+        non_negative("gain_error", self.gain_error)
         positive("sample_rate", self.sample_rate, "Hz")
         whole("sharing", self.sharing, low=1)
 
-    @property
-    def largest_code(self) -> int:
-        """The code of full scale."""
-        return int(2 ** (self.bits - 1) - 1)
+    def codes(self, *, signed: bool) -> tuple[int, int]:
+        """Return the least and the largest code."""
+        largest = int(2 ** (self.bits - 1) - 1 if signed else 2**self.bits - 1)
+        return (-largest if signed else 0), largest
+
+    def errors(self, shape: tuple[int, ...], *, rng: Rng) -> ColumnErrors:
+        """Draw what each column's conversion has of its own.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (realisation, row_tile, column).
+        rng : Rng
+        """
+        gain = offset = None
+        if self.gain_error:
+            gain = 1 + np.float32(self.gain_error) * rng.standard_normal(shape, np.float32)
+        if self.offset:
+            offset = np.float32(self.offset) * rng.standard_normal(shape, np.float32)
+        return ColumnErrors(gain, offset)
 
     def add_codes(
-        self, total: FloatArray, currents: FloatArray, noise: FloatArray | None = None
-    ) -> None:
+        self,
+        total: FloatArray,
+        currents: FloatArray,
+        noise: FloatArray | None = None,
+        *,
+        signed: bool = True,
+        worth: float = 1.0,
+    ) -> FloatArray:
         """Convert currents, and add the codes to those of other tiles.
 
         Parameters
         ----------
-        total : (…) array, contiguous
-            Sum of codes, changed in place. A code times full_scale / largest_code is the
+        total : (realisation, …) array, contiguous
+            Sum of codes, changed in place. A code times full_scale / largest code is the
             current converted.
-        currents : (…) array, contiguous, in codes
-        noise : (…) array, contiguous, in codes
+        currents : (realisation, …) array, contiguous, in codes
+        noise : (realisation, …) array, contiguous, in codes
             Added to the currents before they are converted.
+        signed : bool
+            Whether currents have both signs.
+        worth : float
+            What a code counts in the total.
+
+        Returns
+        -------
+        (realisation,) array
+            How many conversions saturated.
         """
         from matsweep import kernels
 
-        largest = total.dtype.type(self.largest_code)
+        low, high = (total.dtype.type(code) for code in self.codes(signed=signed))
+        saturated = np.zeros(len(total))
+        flat = (len(total), -1)
+        first, second = total.reshape(flat), currents.reshape(flat)
+        count = total.dtype.type(worth)
         if noise is None:
-            kernels.add_codes(total.reshape(-1), currents.reshape(-1), largest)
+            kernels.add_codes(first, second, low, high, count, saturated)
         else:
-            kernels.add_noisy_codes(
-                total.reshape(-1), currents.reshape(-1), noise.reshape(-1), largest
-            )
+            kernels.add_noisy_codes(first, second, noise.reshape(flat), low, high, count, saturated)
+        return saturated
+
+
+class ColumnErrors(NamedTuple):
+    """What the conversion of each column has of its own; None where there is nothing.
+
+    Parameters
+    ----------
+    gain : (realisation, row_tile, column) array or None
+    offset : (realisation, row_tile, column) array or None, LSB
+    """
+
+    gain: FloatArray | None
+    offset: FloatArray | None
+
+
+NO_ERRORS = ColumnErrors(None, None)
 
 
 def percentile(values: FloatArray, percent: float) -> float:

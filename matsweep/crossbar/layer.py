@@ -8,11 +8,13 @@ the weights (float32 in a sweep).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.crossbar.converters import ADC, DAC, percentile
+from matsweep.crossbar.converters import ADC, DAC, NO_ERRORS, ColumnErrors, percentile
 from matsweep.crossbar.tile import Layout
+from matsweep.crossbar.wires import Wires, effective_conductance, port_conductance
 from matsweep.devices import AnalogDevice
 from matsweep.streams import FloatArray, Rng
 
@@ -29,14 +31,14 @@ class Scale:
         Input that becomes the whole read voltage.
     signed : bool
         Whether inputs can be negative.
-    current : float
+    current : float or (column,) array
         Full scale of the ADC over (read_voltage · g_range).
     """
 
     weight: float
     input: float
     signed: bool
-    current: float
+    current: float | FloatArray
 
 
 def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
@@ -83,9 +85,11 @@ def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> Floa
 
     Returns
     -------
-    (…, row_tile, sample, row) array, in read voltages
+    (cycle, …, row_tile, sample, row) array, in read voltages
+        One cycle, unless the converter is serial.
     """
     converted = dac.convert(inputs, scale.input, signed=scale.signed)
+    converted = dac.apply(converted, signed=scale.signed)
     if layout.cells > 1:
         converted = np.repeat(converted, layout.cells, axis=-1)
     if layout.row_tiles == 1:
@@ -98,62 +102,229 @@ def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> Floa
     return np.moveaxis(tiled, -2, -3)  # a view: BLAS takes rows that lie apart
 
 
+class Wired(NamedTuple):
+    """A layer's conductances as its converters and drivers see them, wires and all.
+
+    Parameters
+    ----------
+    conductance : (realisation, row_tile, arm, row, column) array, S
+        What each device adds to its column's current for a volt on its row.
+    drivers : (realisation, row_tile, row, row) array, S, or None
+        Currents of the drivers = voltages @ it, summed over the arrays of a row of tiles; None
+        without wires: then the devices of a row draw what their conductances do.
+    """
+
+    conductance: FloatArray
+    drivers: FloatArray | None
+
+
+def wired(
+    conductance: FloatArray, layout: Layout, wires: Wires | None, access: float, *, power: bool
+) -> Wired:
+    """Put a layer's devices behind their access devices and wires.
+
+    Each array holds its layer's rows next to the sense amplifiers and its columns next to the
+    drivers; lines and cells beyond them are switched off.
+
+    Parameters
+    ----------
+    conductance : (realisation, row_tile, arm, row, column) array, S
+    layout : Layout
+    wires : Wires or None
+    access : float, Ω
+        In series with each device.
+    power : bool
+        Whether the drivers' currents are wanted.
+
+    Returns
+    -------
+    Wired
+    """
+    if access:
+        conductance = conductance / (1 + conductance.dtype.type(access) * conductance)
+    if wires is None:
+        return Wired(conductance, None)
+    places = layout.places()
+    lead, (arms, rows, columns) = conductance.shape[:2], conductance.shape[2:]
+    lines = np.moveaxis(conductance, 2, 3).reshape(*lead, rows, arms * columns)
+    arrays = np.where(places < 0, 0, lines[..., places]).astype(lines.dtype)
+    arrays = np.moveaxis(arrays, 3, 2)  # (realisation, row_tile, column_tile, row, column)
+    drivers = None
+    if power:
+        seen, taken = port_conductance(arrays, wires)
+        drivers = taken.sum(axis=2)
+    else:
+        seen = effective_conductance(arrays, wires)
+    found = np.empty_like(lines)
+    used = places >= 0
+    found[..., places[used]] = np.moveaxis(seen, 2, 3)[..., used]
+    return Wired(np.moveaxis(found.reshape(*lead, rows, arms, columns), 3, 2), drivers)
+
+
+def power(voltage: FloatArray, seen: Wired) -> FloatArray:
+    """Return the mean power that a layer's drivers give, (realisation,), for a volt of read.
+
+    Without wires sum_ij <V_i²> G_ij; with them sum_ik <V_i V_k> Y_ik, so that what wires,
+    drivers and sense amplifiers dissipate is in it. Summed over the cycles of a serial DAC.
+    """
+    samples = voltage.shape[-2]
+    if seen.drivers is None:
+        squared = np.einsum("c...nr,c...nr->...r", voltage, voltage) / samples
+        row = seen.conductance.sum(axis=-1).sum(axis=-2)
+        return np.asarray((squared * row).sum(axis=-1, dtype=np.float64).sum(axis=-1))
+    products = (np.matmul(voltage.swapaxes(-1, -2), voltage) / samples).sum(axis=0)
+    return np.asarray((products * seen.drivers).sum(axis=(-1, -2), dtype=np.float64).sum(axis=-1))
+
+
+class Product(NamedTuple):
+    """One analog product of a layer.
+
+    Parameters
+    ----------
+    values : (realisation, sample, output) array
+    saturated : (realisation,) array
+        Share of the conversions that saturated.
+    """
+
+    values: FloatArray
+    saturated: FloatArray
+
+
 def multiply(
     voltage: FloatArray,
     conductance: FloatArray,
     device: AnalogDevice,
+    dac: DAC,
     adc: ADC,
     scale: Scale,
     layout: Layout,
     *,
     time: float,
     rng: Rng,
-) -> FloatArray:
+    seen: FloatArray | None = None,
+    errors: ColumnErrors = NO_ERRORS,
+) -> Product:
     """Multiply voltages by conductances: one analog product of a layer, W x.
 
-    Each tile of rows is read, its signed column currents get the read noise, and are converted;
-    the codes of tiles and slices are added digitally.
+    Each tile of rows is read, its column currents get the read noise, and are converted; the
+    codes of cycles, tiles and slices are added digitally.
 
     Parameters
     ----------
-    voltage : (…, row_tile, sample, row) array, in read voltages
+    voltage : (cycle, …, row_tile, sample, row) array, in read voltages
     conductance : (realisation, row_tile, arm, row, column) array, S
+        Of the devices.
     device : AnalogDevice
+    dac : DAC
     adc : ADC
     scale : Scale
     layout : Layout
     time : float, s
         Since programming.
     rng : Rng
+    seen : (realisation, row_tile, arm, row, column) array or None, S
+        From `wired`; None: the devices' own. A device's read noise reaches its column in the
+        proportion in which its current does; what it does to other columns, of second order in
+        the wires' resistance, is left out.
+    errors : ColumnErrors
+        Of the ADC, from `ADC.errors`.
 
     Returns
     -------
-    (realisation, sample, output) array
+    Product
     """
-    codes = adc.largest_code / (scale.current * device.g_range)  # of a read voltage times 1 S
-    total = np.zeros((conductance.shape[0], voltage.shape[-2], layout.owner.size), voltage.dtype)
+    mapping = layout.mapping
+    signs = mapping.signed or scale.signed
+    largest = adc.codes(signed=signs)[1]
+    codes = largest / scale.current  # of a read voltage times the whole range
+    samples = voltage.shape[-2]
+    total = np.zeros((conductance.shape[0], samples, layout.owner.size), voltage.dtype)
+    saturated = np.zeros(len(total))
+    significance = dac.significance(signed=scale.signed)
+    quiet = device.read_noise.absent and device.telegraph_noise.absent
     for tile in range(layout.row_tiles):
-        applied, devices = voltage[..., tile, :, :], conductance[:, tile]
-        signed = layout.mapping.difference(devices, layout.owner)
-        signed *= signed.dtype.type(codes)
-        noise = None
-        if not (device.read_noise.absent and device.telegraph_noise.absent):
+        devices = conductance[:, tile]
+        through = devices if seen is None else seen[:, tile]
+        signed = mapping.difference(through, layout.owner)
+        signed *= np.asarray(codes / device.g_range, signed.dtype)
+        if errors.gain is not None:
+            signed *= errors.gain[:, tile, None, :]
+        sigma = None
+        if not quiet:
             sigma = device.read_sigma(devices, time)
-            sigma *= sigma.dtype.type(codes)
-            noise = read_noise(applied, sigma, layout, rng=rng)
-        adc.add_codes(total, np.matmul(applied, signed), noise)
-    worth = layout.worth * (scale.current / adc.largest_code * scale.weight * scale.input)
+            if seen is not None:
+                sigma *= through / np.maximum(devices, np.finfo(devices.dtype).tiny)
+            sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
+            sigma *= sigma
+        for cycle, worth in enumerate(significance):
+            applied = voltage[cycle, ..., tile, :, :]
+            noise = None
+            if sigma is not None:
+                noise = read_noise(applied, sigma, layout, rng=rng)
+                noise *= np.asarray(codes, noise.dtype)
+            noise = _converter_noise(noise, total.shape, adc, errors.offset, tile, rng)
+            saturated += adc.add_codes(
+                total, np.matmul(applied, signed), noise, signed=signs, worth=worth
+            )
+    conversions = layout.row_tiles * len(significance) * samples * layout.owner.size
+    values = _digital(total, voltage, significance, largest, device, scale, layout)
+    return Product(values, saturated / conversions)
+
+
+def _converter_noise(
+    noise: FloatArray | None,
+    shape: tuple[int, ...],
+    adc: ADC,
+    offset: FloatArray | None,
+    tile: int,
+    rng: Rng,
+) -> FloatArray | None:
+    """Add what converters add to the currents, in codes: their own noise, and columns' offsets."""
+    if adc.noise:
+        own = rng.standard_normal(shape, np.float32)
+        own *= own.dtype.type(adc.noise)
+        noise = own if noise is None else np.add(noise, own, out=noise)
+    if offset is not None:
+        steady = offset[:, tile, None, :]
+        noise = np.array(np.broadcast_to(steady, shape)) if noise is None else noise + steady
+    return noise
+
+
+def _digital(
+    total: FloatArray,
+    voltage: FloatArray,
+    significance: FloatArray,
+    largest: int,
+    device: AnalogDevice,
+    scale: Scale,
+    layout: Layout,
+) -> FloatArray:
+    """Shift and add the codes of slices, and subtract what weight zero gives where need be."""
+    worth = layout.worth * (scale.weight * scale.input)
+    units = worth / largest
+    if isinstance(scale.current, np.ndarray):
+        total *= scale.current.astype(total.dtype)
+    else:
+        units = units * scale.current
     if layout.slices == 1:
-        total *= total.dtype.type(worth[0])
-        return total
-    sliced = total.reshape(*total.shape[:-1], layout.slices, layout.outputs)
-    result = sliced[..., 0, :] * total.dtype.type(worth[0])
-    for digit in range(1, layout.slices):
-        result += sliced[..., digit, :] * total.dtype.type(worth[digit])
+        total *= total.dtype.type(units[0])
+        result = total
+    else:
+        sliced = total.reshape(*total.shape[:-1], layout.slices, layout.outputs)
+        result = np.asarray(sliced[..., 0, :] * total.dtype.type(units[0]))
+        for digit in range(1, layout.slices):
+            result += sliced[..., digit, :] * total.dtype.type(units[digit])
+    if not layout.mapping.signed:
+        inputs = np.tensordot(significance, voltage, 1).sum(axis=-1).sum(axis=-2)[..., None]
+        common = worth.sum() * device.g_min / device.g_range
+        zero = scale.weight * scale.input / layout.cells
+        result -= (inputs * (common + zero)).astype(result.dtype)
     return np.asarray(result)
 
 
-def read_noise(voltage: FloatArray, sigma: FloatArray, layout: Layout, *, rng: Rng) -> FloatArray:
+def read_noise(
+    voltage: FloatArray, variance: FloatArray, layout: Layout, *, rng: Rng
+) -> FloatArray:
     """Draw the noise of signed column currents, new for every read.
 
     The sum of independent Gaussian read noises down a column is Gaussian with variance
@@ -162,31 +333,48 @@ def read_noise(voltage: FloatArray, sigma: FloatArray, layout: Layout, *, rng: R
     Parameters
     ----------
     voltage : (…, sample, row) array, in read voltages
-    sigma : (realisation, arm, row, column) array
-        Standard deviation of one read of each device, in any unit in which its square neither
-        vanishes nor overflows in the array's type. Overwritten.
+    variance : (realisation, arm, row, column) array
+        Of one read of each device, in any unit in which it neither vanishes nor overflows in
+        the array's type.
     layout : Layout
     rng : Rng
 
     Returns
     -------
-    (realisation, sample, column) array, in that unit times the read voltage
+    (realisation, sample, column) array, in that unit's root times the read voltage
     """
-    sigma *= sigma
-    noise = np.matmul(np.square(voltage), layout.mapping.column_variance(sigma))
+    noise = np.matmul(np.square(voltage), layout.mapping.column_variance(variance))
     np.sqrt(noise, out=noise)
     noise *= rng.standard_normal(noise.shape, noise.dtype)
     return layout.mapping.column_noise(noise, layout.owner)
+
+
+class Target(NamedTuple):
+    """What the devices of a layer are programmed to, for calibration.
+
+    Parameters
+    ----------
+    g_min, g_range : float, S
+    levels : int or None
+        To which targets are rounded.
+    wires : Wires or None
+    access : float, Ω
+    """
+
+    g_min: float
+    g_range: float
+    levels: int | None
+    wires: Wires | None
+    access: float
 
 
 def calibrate(
     weights: FloatArray,
     inputs: FloatArray,
     layout: Layout,
-    levels: int | None,
+    target: Target,
     dac: DAC,
     adc: ADC,
-    fixed_current: float | None,
 ) -> Scale:
     """Find a layer's scales from training inputs and conductances as targeted.
 
@@ -196,11 +384,9 @@ def calibrate(
     inputs : (sample, input) array
         Of training data.
     layout : Layout
-    levels : int or None
-        Of the device, to which targets are rounded.
+    target : Target
     dac, adc : DAC, ADC
-    fixed_current : float or None
-        The ADC's full scale over (read_voltage · g_range), where it is not calibrated.
+        A full scale that the ADC has already is over (read_voltage · g_range) here.
 
     Returns
     -------
@@ -210,18 +396,21 @@ def calibrate(
         weight=float(np.abs(weights).max()) or 1.0,
         input=dac.full_scale(inputs),
         signed=bool((inputs < 0).any()),
-        current=fixed_current or 1.0,
+        current=adc.full_scale or 1.0,
     )
-    if fixed_current is not None:
+    if adc.full_scale is not None:
         return scale
     ideal = fractions(weights * weights.dtype.type(1 / scale.weight), layout)
-    if levels is not None:
-        ideal = np.rint(ideal * (levels - 1)) * ideal.dtype.type(1 / (levels - 1))
-    signed = layout.mapping.difference(ideal, layout.owner)
+    if target.levels is not None:
+        ideal = np.rint(ideal * (target.levels - 1)) * ideal.dtype.type(1 / (target.levels - 1))
+    ideal *= ideal.dtype.type(target.g_range)
+    ideal += ideal.dtype.type(target.g_min)
+    seen = wired(ideal[None], layout, target.wires, target.access, power=False).conductance[0]
+    signed = layout.mapping.difference(seen, layout.owner) / seen.dtype.type(target.g_range)
     currents = np.matmul(voltages(inputs, scale, dac, layout), signed)
-    return Scale(
-        weight=scale.weight,
-        input=scale.input,
-        signed=scale.signed,
-        current=percentile(currents, adc.percentile),
-    )
+    current: float | FloatArray = percentile(currents, adc.percentile)
+    if adc.per_column:
+        columns = np.moveaxis(currents, -1, 0).reshape(currents.shape[-1], -1)
+        found = np.percentile(np.abs(columns), adc.percentile, axis=-1)
+        current = np.where(found > 0, found, current)
+    return Scale(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)

@@ -5,9 +5,9 @@ range g_min … g_max. Where a device has fewer levels than a weight needs, the 
 number is written in the base of the levels, one device a digit (bit slicing, in the base 2 for
 binary cells), and the digits' currents are shifted and added after conversion.
 
-Both mappings subtract currents before conversion, as chips with differential or referenced
-sensing do (Wan et al., Nature 2022, doi:10.1038/s41586-022-04992-8), so that g_min, common to
-both sides, cancels.
+Pairs and references subtract currents before conversion, as chips with differential or
+referenced sensing do (Wan et al., Nature 2022, doi:10.1038/s41586-022-04992-8), so that g_min,
+common to both sides, cancels; offset encoding subtracts numbers after it.
 """
 
 from __future__ import annotations
@@ -92,12 +92,15 @@ class Slicing:
 class Mapping(Protocol):
     """How signed weights lie on the columns of an array.
 
-    Columns run slice by slice; where there are references they follow the columns.
+    `signed`: currents are subtracted before they are converted; if not, what weight zero gives
+    is subtracted digitally. Columns run slice by slice; where there are references they follow
+    the columns.
     """
 
     arms: ClassVar[int]
     offset: ClassVar[bool]
     gain: ClassVar[float]
+    signed: ClassVar[bool]
 
     def outputs(self, tile_columns: int, slices: int) -> int:
         """Return how many weights of a row fit a tile of so many physical columns."""
@@ -128,6 +131,7 @@ class DifferentialPair:
     arms: ClassVar[int] = 2
     offset: ClassVar[bool] = False
     gain: ClassVar[float] = 1.0
+    signed: ClassVar[bool] = True
 
     def outputs(self, tile_columns: int, slices: int) -> int:
         """Two columns for each slice of a weight."""
@@ -164,6 +168,7 @@ class ReferenceColumn:
     arms: ClassVar[int] = 1
     offset: ClassVar[bool] = True
     gain: ClassVar[float] = 2.0
+    signed: ClassVar[bool] = True
 
     def outputs(self, tile_columns: int, slices: int) -> int:
         """One column for each slice of a weight, and one reference for each slice."""
@@ -193,7 +198,47 @@ class ReferenceColumn:
         return np.asarray(noise[..., :columns] - noise[..., columns:][..., owner])
 
 
+@dataclass(frozen=True, slots=True)
+class OffsetEncoded:
+    """One device a weight; what weight zero would give is known and subtracted digitally.
+
+    The whole current is converted, its common part included, and the subtraction takes the
+    conductances to be where they were targeted: cheap in devices, hard on the converter, and
+    exposed to drift (ISAAC's encoding: Shafiee et al., ISCA 2016, doi:10.1109/ISCA.2016.12).
+    """
+
+    arms: ClassVar[int] = 1
+    offset: ClassVar[bool] = True
+    gain: ClassVar[float] = 2.0
+    signed: ClassVar[bool] = False
+
+    def outputs(self, tile_columns: int, slices: int) -> int:
+        """One column for each slice of a weight."""
+        return tile_columns // slices
+
+    def references(self, slices: int, column_tiles: int) -> int:
+        """None."""
+        return 0
+
+    def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
+        """Weight -1 at g_min, weight 1 at g_max."""
+        return ReferenceColumn().encode(weights, slicing)
+
+    def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
+        """Return the conductances themselves: nothing is subtracted from the current."""
+        return np.array(conductance[..., 0, :, :])
+
+    def column_variance(self, variance: FloatArray) -> FloatArray:
+        """Return that of the one device."""
+        return np.asarray(variance[..., 0, :, :])
+
+    def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
+        """Noise is independent in each column."""
+        return noise
+
+
 MAPPINGS: dict[str, Mapping] = {
     "differential": DifferentialPair(),
     "reference": ReferenceColumn(),
+    "offset": OffsetEncoded(),
 }

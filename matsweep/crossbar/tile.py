@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, one_of, positive, whole
+from matsweep.checks import UserError, non_negative, one_of, positive, whole
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
 from matsweep.streams import FloatArray
 
@@ -20,8 +20,8 @@ class Tile:
     ----------
     rows, columns : int
         Physical word lines and bit lines of an array.
-    mapping : "differential" or "reference"
-        `DifferentialPair` or `ReferenceColumn`.
+    mapping : "differential", "reference" or "offset"
+        `DifferentialPair`, `ReferenceColumn` or `OffsetEncoded`.
     weight_bits : int or None
         Least resolution of a weight, sign included: a device with fewer levels is bit-sliced.
         None: one device (pair) a weight whatever its levels.
@@ -29,7 +29,17 @@ class Tile:
         Devices in parallel for each weight (each digit of it, on each arm): rows side by side
         that share an input. Their independent errors average.
     read_time : float, s
-        How long the read voltage is applied in one product.
+        How long the read voltage is applied in one product (in each cycle of a serial DAC).
+    access_resistance : float, Ω
+        In series with each device: its selecting transistor (1T1R), taken as ohmic.
+    compensate_wires : bool
+        Multiply each layer's output by one number, found from calibration reads after
+        programming, that brings it closest to the wanted product: it undoes the mean voltage
+        drop along the wires.
+    compensate_drift : bool
+        Multiply each layer's output by what its calibration reads have lost since programming
+        (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
+        doi:10.1038/s41467-020-16108-9).
     """
 
     rows: int = 128
@@ -38,6 +48,9 @@ class Tile:
     weight_bits: int | None = None
     cells: int = 1
     read_time: float = 1e-8
+    access_resistance: float = 0.0
+    compensate_wires: bool = False
+    compensate_drift: bool = False
 
     def __post_init__(self) -> None:
         whole("rows", self.rows, low=1)
@@ -49,6 +62,7 @@ class Tile:
         if self.cells > self.rows:
             raise UserError(f"cells must be <= rows ({self.rows}) of a tile, got {self.cells}")
         positive("read_time", self.read_time, "s")
+        non_negative("access_resistance", self.access_resistance, "Ω")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +134,33 @@ class Layout:
         tile = np.arange(self.outputs) // self.tile_outputs
         slices = np.arange(self.slices)[:, None] * self.column_tiles
         return np.asarray((slices + tile).ravel())
+
+    def places(self) -> IntArray:
+        """Return where the columns of each physical array come from.
+
+        The devices of one weight lie side by side, slice by slice; references in the middle of
+        their array.
+
+        Returns
+        -------
+        (column_tile, physical column) array
+            Places in (arm · column), columns with the references behind them; -1: no device
+            (the last array may be narrower).
+        """
+        width = self.columns + self.references
+        found = []
+        for tile in range(self.column_tiles):
+            first = tile * self.tile_outputs
+            outputs = np.arange(first, min(first + self.tile_outputs, self.outputs))
+            digits = np.arange(self.slices)[None, :, None] * self.outputs
+            arms = np.arange(self.mapping.arms)[None, None, :] * width
+            columns = (outputs[:, None, None] + digits + arms).ravel()
+            if self.references:
+                own = self.columns + np.arange(self.slices) * self.column_tiles + tile
+                columns = np.insert(columns, columns.size // 2, own)
+            found.append(columns)
+        most = max(columns.size for columns in found)
+        return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in found])
 
 
 def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:

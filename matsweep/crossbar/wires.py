@@ -22,7 +22,7 @@ _MOST_STEPS = 60
 _CELLS_AT_ONCE = 4_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Wires:
     """Resistances of an array's wires.
 
@@ -319,6 +319,8 @@ def node_voltages(
     voltage: FloatArray,
     wires: Wires,
     iv: CurrentLaw | None = None,
+    *,
+    ground: FloatArray | float = 0.0,
 ) -> Nodes:
     """Solve for every node of an array.
 
@@ -335,6 +337,8 @@ def node_voltages(
     voltage : (…, sample, row) array, V
     wires : Wires
     iv : CurrentLaw or None
+    ground : float or (column,) array, V
+        Voltage in which the bit lines end.
 
     Returns
     -------
@@ -355,17 +359,20 @@ def node_voltages(
     samples = v.shape[-2]
     out = Nodes(*(np.empty((len(g), samples, *cells)) for _ in range(3)))
     segments = wires.segments(*cells)
+    ends = np.broadcast_to(np.asarray(ground, np.float64), cells[1:])
     at_once = max(1, _CELLS_AT_ONCE // (cells[0] * cells[1]))
     for array in range(len(g)):
         for start in range(0, samples, at_once):
             some = slice(start, start + at_once)
-            _solve(g[array], v[array, some], segments, iv, Nodes(*(x[array, some] for x in out)))
+            part = Nodes(*(x[array, some] for x in out))
+            _solve(g[array], v[array, some], ends, segments, iv, part)
     return Nodes(*(x.reshape(*lead, samples, *cells) for x in out))
 
 
 def _solve(
     conductance: FloatArray,
     voltage: FloatArray,
+    ground: FloatArray,
     segments: Segments,
     iv: CurrentLaw | None,
     out: Nodes,
@@ -373,9 +380,9 @@ def _solve(
     """Solve one array for some inputs; fills `out`."""
     slope = np.broadcast_to(conductance, out.word.shape)
     extra = np.zeros_like(out.word)
-    out.bit[...], out.current[...] = 0, 0
+    out.bit[...], out.current[...] = ground, 0
     everything = np.ones(len(voltage), bool)
-    _linear(slope, extra, voltage, segments, out, everything)
+    _linear(slope, extra, voltage, ground, segments, out, everything)
     if iv is None:
         return
     active = everything
@@ -391,10 +398,10 @@ def _solve(
         slope = np.maximum(iv.slope(conductance, drop), 0)
         extra = true - slope * drop
         before = drop
-        _linear(slope, extra, voltage, segments, out, active)
+        _linear(slope, extra, voltage, ground, segments, out, active)
         drop = out.word - out.bit
         # A step must not carry a device further than the applied voltages reach.
-        limit = 2 * np.abs(voltage).max()
+        limit = 2 * (np.abs(voltage).max() + np.abs(ground).max())
         drop = np.clip(drop, before - limit, before + limit)
     worst = int(np.nanargmax(np.where(active, error, 0)))
     raise UserError(
@@ -408,6 +415,7 @@ def _linear(
     slope: FloatArray,
     extra: FloatArray,
     voltage: FloatArray,
+    ground: FloatArray,
     segments: Segments,
     out: Nodes,
     active: npt.NDArray[np.bool_],
@@ -417,19 +425,22 @@ def _linear(
     below = np.ascontiguousarray(segments.bit.T[:, ::-1])
     end = _ends(segments)
     for sample in np.flatnonzero(active):
+        # What a bit line has above the voltage in which it ends.
+        above = out.bit[sample] - ground
         _, left = compiled.solve_array(
             np.ascontiguousarray(slope[sample]),
-            extra[sample],
+            extra[sample] - slope[sample] * ground,
             voltage[sample],
             end,
             segments.word,
             below,
-            out.bit[sample],
+            above,
             out.current[sample],
             out.word[sample],
             _RESIDUAL,
             _MOST_ITERATIONS,
         )
+        out.bit[sample] = above + ground
         if not left <= 1e3 * _RESIDUAL:
             raise UserError(
                 f"the array's nodes did not converge (residual {left:.2g} of the currents): "

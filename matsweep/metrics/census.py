@@ -19,8 +19,8 @@ class Census:
     dacs, adcs : int
         Converters in all tiles: one DAC for each input, one ADC for `sharing` signed columns.
     dac_conversions, adc_conversions : int
-        In one inference: every used row of every tile once; every used signed column of every
-        tile once, its current already the difference of a pair or to a reference.
+        In one inference: in each cycle every used row of every tile once; every used signed
+        column of every tile once, its current already the difference of a pair or to a reference.
     turns : int
         Columns that the busiest converter takes one after the other.
     additions : int
@@ -39,7 +39,7 @@ class Census:
     outputs: int
 
 
-def census(layout: Layout, tile: Tile, adc: ADC) -> Census:
+def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1) -> Census:
     """Count a layer's parts and their use.
 
     Parameters
@@ -47,18 +47,20 @@ def census(layout: Layout, tile: Tile, adc: ADC) -> Census:
     layout : Layout
     tile : Tile
     adc : ADC
+    cycles : int
+        Reads that one product takes: the bits of a serial DAC.
 
     Returns
     -------
     Census
     """
     capacity = layout.mapping.outputs(tile.columns, layout.slices) * layout.slices
-    conversions = layout.columns * layout.row_tiles
+    conversions = layout.columns * layout.row_tiles * cycles
     return Census(
         tiles=layout.tiles,
         dacs=layout.tiles * (tile.rows // tile.cells),
         adcs=layout.tiles * math.ceil(capacity / adc.sharing),
-        dac_conversions=layout.inputs * layout.column_tiles,
+        dac_conversions=layout.inputs * layout.column_tiles * cycles,
         adc_conversions=conversions,
         turns=min(adc.sharing, layout.tile_outputs * layout.slices),
         additions=conversions,

@@ -10,12 +10,30 @@ from matsweep.streams import FloatArray
 
 
 def array_energy(run: Run) -> FloatArray:
-    """Return the energy that the devices dissipate, (realisation, time) J.
+    """Return the energy that the arrays take from their drivers, (realisation, time) J.
 
-    sum V² G over all devices of all layers, averaged over the samples' real inputs, times the
-    read time. Wires are ideal: their own dissipation is left out.
+    The power that devices, access devices, wires, drivers and sense amplifiers' inputs dissipate
+    together (sum V² G of the devices without wires), averaged over the samples' real inputs,
+    times the read time, plus the charging of the lines, see `line_energy`.
     """
-    return run.inference.array_power * run.scenario.tile.read_time
+    return run.inference.array_power * run.scenario.tile.read_time + line_energy(run)
+
+
+def line_energy(run: Run) -> float:
+    """Return the energy of charging word lines to the read voltage, J.
+
+    C V² for every used word line over the whole width of its array, in every cycle: an upper
+    bound, as an input below the largest charges to less. Bit lines stay at their virtual ground.
+    """
+    scenario, total = run.scenario, 0.0
+    cell, node = scenario.device.cell_size, scenario.periphery.node
+    segment = scenario.wires.segment_capacitance(cell, node)
+    for layout, signed in zip(run.layouts, run.signed, strict=True):
+        lines = layout.inputs * layout.cells * layout.column_tiles
+        charge = segment * scenario.tile.columns * scenario.device.read_voltage
+        cycles = scenario.dac.cycles(signed=signed)
+        total += cycles * lines * charge * scenario.device.read_voltage
+    return total
 
 
 def periphery_energy(run: Run) -> float:
@@ -26,8 +44,8 @@ def periphery_energy(run: Run) -> float:
     Left out: control, routing between tiles, and buffers for images.
     """
     parts, total, leakage = circuits(run.scenario), 0.0, 0.0
-    for layout in run.layouts:
-        count = census(layout, run.scenario.tile, run.scenario.adc)
+    for layout, signed in zip(run.layouts, run.signed, strict=True):
+        count = census(layout, run.scenario.tile, run.scenario.adc, run.cycles(signed=signed))
         total += count.dac_conversions * parts.dac.energy
         total += count.adc_conversions * parts.adc.energy
         total += count.additions * parts.shift_add.energy

@@ -12,13 +12,15 @@ def latency(run: Run) -> float:
 
     For each layer the conversion of its inputs (all rows at once), the read, the conversions of
     the columns that share an ADC one after the other, and one shift and addition after the last;
-    earlier ones overlap the conversions. All tiles of a layer work at once.
+    earlier ones overlap the conversions. A serial DAC does all of this once for each bit. All
+    tiles of a layer work at once.
     """
     scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
-    for layout in run.layouts:
-        count = census(layout, scenario.tile, scenario.adc)
-        total += parts.dac.latency + scenario.tile.read_time
-        total += count.turns / scenario.adc.sample_rate + parts.shift_add.latency
+    for layout, signed in zip(run.layouts, run.signed, strict=True):
+        cycles = run.cycles(signed=signed)
+        count = census(layout, scenario.tile, scenario.adc, cycles)
+        once = parts.dac.latency + scenario.tile.read_time
+        total += cycles * (once + count.turns / scenario.adc.sample_rate + parts.shift_add.latency)
     return total
 
 

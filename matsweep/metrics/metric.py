@@ -21,11 +21,14 @@ class Run:
     scenario : Scenario
     layouts : tuple of Layout
         Of each layer of the network.
+    signed : tuple of bool
+        Whether each layer's inputs have both signs.
     inference : Inference
     """
 
     scenario: Scenario
     layouts: tuple[Layout, ...]
+    signed: tuple[bool, ...]
     inference: Inference
 
     @classmethod
@@ -35,7 +38,12 @@ class Run:
             layout(inputs, outputs, scenario.tile, scenario.device.levels)
             for inputs, outputs in network.shapes
         )
-        return cls(scenario=scenario, layouts=plans, inference=inference)
+        signed = tuple(bool((inputs < 0).any()) for inputs in network.calibration)
+        return cls(scenario=scenario, layouts=plans, signed=signed, inference=inference)
+
+    def cycles(self, *, signed: bool) -> int:
+        """Return how many reads one product of a layer takes."""
+        return self.scenario.dac.cycles(signed=signed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def circuits(scenario: Scenario) -> Circuits:
     """
     node, bits = scenario.periphery.node, scenario.periphery.accumulator_bits
     return Circuits(
-        dac=components.dac(scenario.dac.bits, node),
+        dac=components.dac(1 if scenario.dac.serial else scenario.dac.bits, node),
         adc=components.adc(scenario.adc.bits, node, scenario.adc.sample_rate),
         shift_add=components.shift_add(bits, node),
         register=components.register(bits, node),

@@ -28,7 +28,7 @@ from matsweep.sweep.config import (
 )
 from matsweep.sweep.design import Design
 
-SECTIONS = ("device", "tile", "dac", "adc", "periphery", "workload")
+SECTIONS = ("device", "tile", "wires", "dac", "adc", "periphery", "workload")
 """The parts of a configuration that make a candidate, besides its material and the times."""
 
 STUDY = ("study", "store", "seed", "realisations", "times", "design", "executor", "axes")

@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.crossbar import ADC, DAC, Layout, Tile, layout
-from matsweep.crossbar.layer import Scale, calibrate, fractions, multiply, voltages
+from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, Wires, layout
+from matsweep.crossbar.converters import ColumnErrors
+from matsweep.crossbar.layer import (
+    Product,
+    Scale,
+    Target,
+    Wired,
+    calibrate,
+    fractions,
+    multiply,
+    power,
+    voltages,
+    wired,
+)
 from matsweep.devices import AnalogDevice
+from matsweep.devices.analog import Aging
 from matsweep.streams import FloatArray, Streams
 from matsweep.workloads.network import Network
+
+_JUDGED = 100  # samples on which the error of a product is measured
+_CALIBRATION_READS = 64  # training inputs that a compensation reads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """What a network runs on.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+    tile : Tile
+    dac, adc : DAC, ADC
+    wires : Wires or None
+        None: ideal.
+    """
+
+    device: AnalogDevice
+    tile: Tile
+    dac: DAC
+    adc: ADC
+    wires: Wires | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """A layer of a network laid on tiles, before any device is programmed."""
+    """A layer of a network laid on tiles, before any device is programmed.
+
+    `calibration` are voltages of training inputs, and `wanted` their products with the weights.
+    """
 
     layout: Layout
     scale: Scale
     fractions: FloatArray
+    weight: FloatArray
     bias: FloatArray
+    calibration: FloatArray
+    wanted: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +76,34 @@ class Inference:
     correct : (realisation, time) array
         Share of the samples classified correctly.
     array_power : (realisation, time) array, W
-        Mean over samples of sum V² G over all devices of all layers, while they are read.
+        Mean over samples of the power that the word lines' drivers give while arrays are read,
+        of all layers, summed over the cycles of a serial DAC: sum V² G without wires.
+    vmm_error : (realisation, time) array
+        Root-mean-square error of the analog products of the first 100 samples, over the
+        root-mean-square of the ideal products of the same inputs: the root mean square of all
+        layers.
+    saturated : (realisation, time) array
+        Share of the conversions of all layers that saturated.
     """
 
     correct: FloatArray
     array_power: FloatArray
+    vmm_error: FloatArray
+    saturated: FloatArray
+
+    @classmethod
+    def joined(cls, parts: list[Inference]) -> Inference:
+        """Put realisations together."""
+        return cls(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in dataclasses.fields(cls)
+            }
+        )
 
 
 def run_inference(
-    network: Network,
-    device: AnalogDevice,
-    tile: Tile,
-    dac: DAC,
-    adc: ADC,
-    *,
-    times: tuple[float, ...],
-    rng: Streams,
+    network: Network, hardware: Hardware, *, times: tuple[float, ...], rng: Streams
 ) -> Inference:
     """Program a network into devices and classify its held-out samples at given times.
 
@@ -58,9 +113,7 @@ def run_inference(
     Parameters
     ----------
     network : Network
-    device : AnalogDevice
-    tile : Tile
-    dac, adc : DAC, ADC
+    hardware : Hardware
     times : tuple of float, s
         Since programming.
     rng : Streams
@@ -70,54 +123,181 @@ def run_inference(
     -------
     Inference
     """
-    layers, images = mapped(network, tile, dac, adc, device)
-    programmed = [program(layer, device, rng) for layer in layers]
-    aging = [device.aging(conductance, rng=rng) for conductance in programmed]
-    correct = np.empty((len(rng), len(times)))
-    power = np.zeros((len(rng), len(times)))
+    layers, images = mapped(network, hardware)
+    programmed = [ProgrammedLayer.of(layer, hardware, rng) for layer in layers]
+    shape = len(rng), len(times)
+    found = Inference(**{f.name: np.zeros(shape) for f in dataclasses.fields(Inference)})
+    conversions = sum(_conversions(layer, hardware.dac) for layer in layers)
     for index, time in enumerate(times):
-        voltage = images
+        inputs, voltage = network.images, images
         for number, layer in enumerate(layers):
-            conductance = device.aged(programmed[number], time, aging[number])
-            power[:, index] += _power(voltage, conductance, device)
-            values = multiply(
-                voltage, conductance, device, adc, layer.scale, layer.layout, time=time, rng=rng
-            )
+            product, watts = programmed[number].read(voltage, time, rng)
+            values = product.values
+            found.array_power[:, index] += watts
+            share = _conversions(layer, hardware.dac) / conversions
+            found.saturated[:, index] += share * product.saturated
+            error = _error(values, inputs, layer)
+            found.vmm_error[:, index] += error**2 / len(layers)
             values += layer.bias
             if number < len(layers) - 1:
                 np.maximum(values, 0, out=values)
                 following = layers[number + 1]
-                voltage = voltages(values, following.scale, dac, following.layout)
-        correct[:, index] = np.mean(values.argmax(axis=-1) == network.labels, axis=-1)
-    return Inference(correct=correct, array_power=power)
+                inputs = values
+                voltage = voltages(values, following.scale, hardware.dac, following.layout)
+        found.correct[:, index] = np.mean(values.argmax(axis=-1) == network.labels, axis=-1)
+    np.sqrt(found.vmm_error, out=found.vmm_error)
+    return found
 
 
-def mapped(
-    network: Network, tile: Tile, dac: DAC, adc: ADC, device: AnalogDevice
-) -> tuple[tuple[Mapped, ...], FloatArray]:
+def _conversions(layer: Mapped, dac: DAC) -> int:
+    cycles = dac.cycles(signed=layer.scale.signed)
+    return layer.layout.row_tiles * layer.layout.columns * cycles
+
+
+def _error(values: FloatArray, inputs: FloatArray, layer: Mapped) -> FloatArray:
+    """Return the error of each realisation's products, (realisation,), over the ideal ones."""
+    ideal = np.matmul(inputs[..., :_JUDGED, :], layer.weight)
+    size = np.sqrt(np.mean(np.square(ideal), axis=(-1, -2)))
+    wrong = np.sqrt(np.mean(np.square(values[:, :_JUDGED] - ideal), axis=(-1, -2)))
+    return np.asarray(wrong / np.maximum(size, np.finfo(size.dtype).tiny), np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProgrammedLayer:
+    """A layer's devices after programming, with all they have of their own.
+
+    Parameters
+    ----------
+    layer : Mapped
+    hardware : Hardware
+    conductance : (realisation, row_tile, arm, row, column) array, S
+    aging : Aging
+    errors : ColumnErrors
+    gain : (realisation, 1, 1) array
+        By which outputs are multiplied, where the mean voltage drop is compensated.
+    first : (realisation,) array or None
+        Mean magnitude of the calibration reads after programming, where drift is compensated.
+    """
+
+    layer: Mapped
+    hardware: Hardware
+    conductance: FloatArray
+    aging: Aging
+    errors: ColumnErrors
+    gain: FloatArray
+    first: FloatArray | None
+
+    @classmethod
+    def of(cls, layer: Mapped, hardware: Hardware, rng: Streams) -> ProgrammedLayer:
+        """Program a layer, and make the calibration reads that its compensations need."""
+        device, plan = hardware.device, layer.layout
+        conductance = program(layer, device, rng)
+        aging = device.aging(conductance, rng=rng)
+        shape = len(rng), plan.row_tiles, plan.columns
+        made = cls(
+            layer=layer,
+            hardware=hardware,
+            conductance=conductance,
+            aging=aging,
+            errors=hardware.adc.errors(shape, rng=rng),
+            gain=np.ones((len(rng), 1, 1), conductance.dtype),
+            first=None,
+        )
+        tile = hardware.tile
+        if not (tile.compensate_wires or tile.compensate_drift):
+            return made
+        seen = made._seen(conductance, power=False)
+        values = made._product(layer.calibration, conductance, seen, 0.0, rng).values
+        if tile.compensate_wires:
+            along = np.sum(values * layer.wanted, axis=(-1, -2), keepdims=True)
+            made = dataclasses.replace(
+                made, gain=along / np.sum(values * values, axis=(-1, -2), keepdims=True)
+            )
+        if tile.compensate_drift:
+            made = dataclasses.replace(made, first=np.abs(values).mean(axis=(-1, -2)))
+        return made
+
+    def read(self, voltage: FloatArray, time: float, rng: Streams) -> tuple[Product, FloatArray]:
+        """Multiply inputs at a time since programming; also the drivers' mean power, W."""
+        device, tile = self.hardware.device, self.hardware.tile
+        conductance = device.aged(self.conductance, time, self.aging)
+        seen = self._seen(conductance, power=True)
+        product = self._product(voltage, conductance, seen, time, rng)
+        gain = self.gain
+        if self.first is not None:
+            now = self._product(self.layer.calibration, conductance, seen, time, rng).values
+            left = np.abs(now).mean(axis=(-1, -2))
+            ratio = self.first / np.maximum(left, np.finfo(left.dtype).tiny)
+            gain = gain * ratio[:, None, None]
+        if tile.compensate_wires or tile.compensate_drift:
+            np.multiply(product.values, gain, out=product.values)
+        return product, device.read_voltage**2 * power(voltage, seen)
+
+    def _seen(self, conductance: FloatArray, *, power: bool) -> Wired:
+        access = self.hardware.tile.access_resistance
+        return wired(conductance, self.layer.layout, self.hardware.wires, access, power=power)
+
+    def _product(
+        self, voltage: FloatArray, conductance: FloatArray, seen: Wired, time: float, rng: Streams
+    ) -> Product:
+        return multiply(
+            voltage,
+            conductance,
+            self.hardware.device,
+            self.hardware.dac,
+            self.hardware.adc,
+            self.layer.scale,
+            self.layer.layout,
+            time=time,
+            rng=rng,
+            seen=None if seen.conductance is conductance else seen.conductance,
+            errors=self.errors,
+        )
+
+
+def mapped(network: Network, hardware: Hardware) -> tuple[tuple[Mapped, ...], FloatArray]:
     """Lay a network on tiles, calibrate its converters on training data, and convert its images.
 
-    Nothing here depends on the device but its levels (and its range, if the ADC's full scale is
-    fixed in amperes), so that most candidates of a sweep share it.
+    Without wires, and where currents are subtracted before they are converted, nothing here
+    depends on the device but its levels (and its range, if the ADC's full scale is fixed in
+    amperes), so that most candidates of a sweep share it.
     """
+    device, tile, adc = hardware.device, hardware.tile, hardware.adc
     fixed = None
     if adc.full_scale is not None:
         fixed = adc.full_scale / (device.read_voltage * device.g_range)
-    return _mapped(network, tile, dac, adc, device.levels, fixed)
+    target = Target(0.0, 1.0, device.levels, None, 0.0)
+    plain = hardware.wires is None and not tile.access_resistance
+    if not (plain and MAPPINGS[tile.mapping].signed):
+        target = Target(
+            device.g_min, device.g_range, device.levels, hardware.wires, tile.access_resistance
+        )
+    return _mapped(network, tile, hardware.dac, dataclasses.replace(adc, full_scale=fixed), target)
 
 
 @functools.lru_cache(maxsize=8)
 def _mapped(
-    network: Network, tile: Tile, dac: DAC, adc: ADC, levels: int | None, fixed: float | None
+    network: Network, tile: Tile, dac: DAC, adc: ADC, target: Target
 ) -> tuple[tuple[Mapped, ...], FloatArray]:
     layers = []
     for weight, bias, inputs in zip(
         network.weights, network.biases, network.calibration, strict=True
     ):
-        plan = layout(weight.shape[0], weight.shape[1], tile, levels)
-        scale = calibrate(weight, inputs, plan, levels, dac, adc, fixed)
+        plan = layout(weight.shape[0], weight.shape[1], tile, target.levels)
+        scale = calibrate(weight, inputs, plan, target, dac, adc)
         share = fractions(weight * weight.dtype.type(1 / scale.weight), plan)
-        layers.append(Mapped(layout=plan, scale=scale, fractions=share, bias=bias))
+        some = inputs[:: max(1, len(inputs) // _CALIBRATION_READS)][:_CALIBRATION_READS]
+        layers.append(
+            Mapped(
+                layout=plan,
+                scale=scale,
+                fractions=share,
+                weight=weight,
+                bias=bias,
+                calibration=voltages(some, scale, dac, plan),
+                wanted=some @ weight,
+            )
+        )
     return tuple(layers), voltages(network.images, layers[0].scale, dac, layers[0].layout)
 
 
@@ -126,12 +306,3 @@ def program(layer: Mapped, device: AnalogDevice, rng: Streams) -> FloatArray:
     target = layer.fractions * layer.fractions.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
     return device.program(target, rng=rng, size=(len(rng), *target.shape)).conductance
-
-
-def _power(voltage: FloatArray, conductance: FloatArray, device: AnalogDevice) -> FloatArray:
-    """Return the mean power in a layer's devices, (realisation,) W: sum_ij <V_i²> G_ij."""
-    samples = voltage.shape[-2]
-    squared = np.einsum("...nr,...nr->...r", voltage, voltage) / samples
-    row = conductance.sum(axis=-1).sum(axis=-2)
-    power = (squared * row).sum(axis=-1, dtype=np.float64).sum(axis=-1)
-    return np.asarray(device.read_voltage**2 * power)

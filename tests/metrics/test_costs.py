@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matsweep.checks import UserError
-from matsweep.crossbar import ADC, DAC, Tile, layout
+from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice
 from matsweep.metrics import METRICS, Run, components
 from matsweep.metrics.census import census
@@ -14,7 +14,7 @@ from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import MLP, Inference
 
 
-def scenario(levels=None, tile=None, adc=None, **device):
+def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
     return Scenario(
         material="test",
         device=AnalogDevice(
@@ -28,7 +28,8 @@ def scenario(levels=None, tile=None, adc=None, **device):
             }
         ),
         tile=tile or Tile(rows=128, columns=128, read_time=1e-8),
-        dac=DAC(bits=8),
+        dac=dac or DAC(bits=8),
+        wires=wires or Ideal(),
         adc=adc or ADC(bits=8, sample_rate=1e9, sharing=8),
         periphery=Periphery(node=22e-9, accumulator_bits=16),
         workload=MLP(),
@@ -36,10 +37,15 @@ def scenario(levels=None, tile=None, adc=None, **device):
     )
 
 
-def run(case, shapes=((64, 54), (54, 10)), power=1e-3):
+def inferred(correct, power):
+    nothing = np.zeros_like(correct)
+    return Inference(correct=correct, array_power=power, vmm_error=nothing, saturated=nothing)
+
+
+def run(case, shapes=((64, 54), (54, 10)), power=1e-3, signed=(False, False)):
     plans = tuple(layout(i, o, case.tile, case.device.levels) for i, o in shapes)
-    inference = Inference(correct=np.array([[0.9]]), array_power=np.array([[power]]))
-    return Run(scenario=case, layouts=plans, inference=inference)
+    inference = inferred(np.array([[0.9]]), np.array([[power]]))
+    return Run(scenario=case, layouts=plans, signed=signed, inference=inference)
 
 
 def value(name, case, **given):
@@ -99,19 +105,43 @@ def test_array_energy_grows_with_read_time_and_cells_with_their_size():
     assert grown == pytest.approx(2 * 128 * 128 * 16 * 22e-9**2)
 
 
+def test_a_serial_dac_pays_for_each_bit():
+    """Seven bits of a signed input, eight of another: reads, conversions and additions alike."""
+    _, adc, add, register = PARTS
+    one = components.dac(1, 22e-9)
+    serial = scenario(dac=DAC(bits=8, serial=True))
+    latency = (7 + 8) * (one.latency + 1e-8 + 8e-9 + add.latency)
+    assert value("latency", serial, signed=(True, False)) == pytest.approx(latency)
+    dynamic = (7 * 64 + 8 * 54) * one.energy + (7 * 54 + 8 * 10) * (adc.energy + add.energy)
+    leakage = latency * (2 * 8 * adc.leakage + 256 * one.leakage)
+    found = value("energy", serial, signed=(True, False))
+    assert found == pytest.approx(1e-3 * 1e-8 + dynamic + 2 * 64 * register.energy + leakage)
+
+
+def test_word_lines_are_charged_to_the_read_voltage():
+    """118 lines of 128 segments, 0.2 V; 0.2 fF/µm of metal over cells of 4 F."""
+    wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
+    charged = value("energy", scenario(wires=wires)) - value("energy", scenario())
+    assert charged == pytest.approx(118 * 128 * 2e-17 * 0.2**2)
+    metal = value("energy", scenario(wires=Metal())) - value("energy", scenario())
+    assert metal == pytest.approx(118 * 128 * 2e-10 * 4 * 22e-9 * 0.2**2)
+
+
 def test_spread_and_low_percentile_by_hand():
     correct = np.array([[0.9], [0.8], [1.0], [0.7]])
     many = Run(
         scenario=scenario(),
         layouts=(),
-        inference=Inference(correct=correct, array_power=correct),
+        signed=(),
+        inference=inferred(correct, correct),
     )
     assert METRICS["accuracy_std"].compute(many) == pytest.approx(np.sqrt(0.05 / 3))
     assert METRICS["accuracy_p05"].compute(many) == pytest.approx(0.7 + 0.15 * 0.1)
     one = Run(
         scenario=scenario(),
         layouts=(),
-        inference=Inference(correct=correct[:1], array_power=correct[:1]),
+        signed=(),
+        inference=inferred(correct[:1], correct[:1]),
     )
     assert METRICS["accuracy_std"].compute(one) == 0
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.crossbar import ADC, DAC, Tile
+from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.streams import realisation_streams
-from matsweep.workloads import MLP, run_inference
+from matsweep.workloads import MLP, Hardware, run_inference
 from matsweep.workloads.inference import mapped, program
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
@@ -23,12 +23,15 @@ def device(**parameters):
     return AnalogDevice(g_min=1e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0, **parameters)
 
 
-def infer(network, target, tile=None, converters=FINE, times=(1.0,), realisations=2):
+def infer(network, target, tile=None, converters=FINE, times=(1.0,), realisations=2, wires=None):
     rng = realisation_streams("cd" * 16, 0, range(realisations))
-    return run_inference(network, target, tile or Tile(), *converters, times=times, rng=rng)
+    hardware = Hardware(
+        device=target, tile=tile or Tile(), dac=converters[0], adc=converters[1], wires=wires
+    )
+    return run_inference(network, hardware, times=times, rng=rng)
 
 
-@pytest.mark.parametrize("mapping", ["differential", "reference"])
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
 @pytest.mark.parametrize("rows", [17, 128])
 def test_ideal_devices_and_fine_converters_classify_as_floating_point(network, mapping, rows):
     found = infer(network, device(), Tile(rows=rows, columns=64, mapping=mapping))
@@ -87,7 +90,8 @@ def test_array_power_is_the_sum_of_v_squared_g(network):
     """Compared with an explicit double sum over samples and devices of the first layer."""
     target, tile = device(device_to_device=0.1), Tile()
     dac, adc = FINE
-    (layer, hidden), _ = mapped(network, tile, dac, adc, target)
+    hardware = Hardware(device=target, tile=tile, dac=dac, adc=adc)
+    (layer, hidden), _ = mapped(network, hardware)
     conductance = program(layer, target, realisation_streams("cd" * 16, 0, [0]))[0, 0]
     volts = 0.2 * network.images / layer.scale.input
     first = sum(
@@ -110,3 +114,69 @@ def test_drift_lowers_power_and_time_order_is_kept(network):
     assert factor[0] == 1
     assert factor[1] <= 1e3**-0.1 * 1.001
     assert factor[2] < factor[1]
+
+
+def test_the_error_of_a_product_is_that_of_its_converters(network):
+    """A step of the ADC over root twelve, in products; more bits halve it, wires raise it."""
+    errors = [
+        infer(network, device(), converters=(DAC(bits=16), ADC(bits=bits, percentile=100.0)))
+        for bits in (6, 7, 8)
+    ]
+    found = [float(each.vmm_error[0, 0]) for each in errors]
+    assert found[0] / found[1] == pytest.approx(2, rel=0.25)
+    assert found[1] / found[2] == pytest.approx(2, rel=0.25)
+    assert infer(network, device()).vmm_error.max() < 3e-3
+    assert infer(network, device(), wires=Wires(5.0, 5.0)).vmm_error.min() > 0.01
+
+
+def test_saturation_is_the_share_beyond_the_percentile(network):
+    """Full scale at the 90th percentile of training currents: about a tenth saturates."""
+    found = infer(network, device(), converters=(DAC(), ADC(percentile=90.0)))
+    assert 0.05 < found.saturated.mean() < 0.15
+    assert infer(network, device()).saturated.max() < 0.02
+
+
+def test_full_scales_of_their_own_serve_columns_better(network):
+    coarse = [
+        infer(network, device(), converters=(DAC(), ADC(bits=4, percentile=100.0, per_column=each)))
+        for each in (False, True)
+    ]
+    assert coarse[1].vmm_error.mean() < 0.9 * coarse[0].vmm_error.mean()
+
+
+def test_wires_cost_accuracy_and_a_global_scale_wins_error_back(network):
+    """Through 10 Ω a segment; the same draws in both."""
+    wires = Wires(10.0, 10.0)
+    plain = infer(network, device(), wires=wires)
+    scaled = infer(network, device(), Tile(compensate_wires=True), wires=wires)
+    ideal = infer(network, device())
+    assert plain.vmm_error.mean() > 5 * ideal.vmm_error.mean()
+    assert scaled.vmm_error.mean() < 0.7 * plain.vmm_error.mean()
+    assert plain.array_power.mean() < ideal.array_power.mean()
+    few = infer(network, device(), wires=wires, realisations=1)
+    np.testing.assert_array_equal(few.correct, plain.correct[:1])
+
+
+def test_a_global_scale_undoes_common_drift(network):
+    """With one exponent for all devices only the converters' range is lost."""
+    target = device(drift=Drift(nu=Law.from_number(0.06)))
+    kwargs = {"times": (1.0, 1e6), "converters": (DAC(bits=12), ADC(bits=12))}
+    lost = infer(network, target, **kwargs).vmm_error[0]
+    kept = infer(network, target, Tile(compensate_drift=True), **kwargs).vmm_error[0]
+    assert lost[1] > 0.4
+    assert kept[1] < 0.02
+    assert kept[0] < 0.02
+
+
+def test_a_serial_input_gives_the_same_network(network):
+    serial = infer(network, device(), converters=(DAC(bits=8, serial=True), ADC(bits=12)))
+    whole = infer(network, device(), converters=(DAC(bits=8), ADC(bits=12)))
+    np.testing.assert_allclose(serial.correct, whole.correct, atol=2.01 / 360)
+
+
+def test_access_devices_take_their_share(network):
+    """4 kΩ in series with at most 25 µS: a tenth of the largest currents."""
+    plain = infer(network, device(), realisations=1)
+    behind = infer(network, device(), Tile(access_resistance=4e3), realisations=1)
+    assert 0.9 < behind.array_power[0, 0] / plain.array_power[0, 0] < 1
+    assert behind.vmm_error[0, 0] > plain.vmm_error[0, 0]

@@ -1,0 +1,198 @@
+"""Passive arrays: sneak paths while one cell is read, half-selected cells while one is written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from matsweep.checks import UserError, one_of, positive
+from matsweep.crossbar.wires import Wires, node_voltages
+from matsweep.devices import CurrentLaw
+from matsweep.streams import FloatArray
+
+READ_SCHEMES = ("floating", "grounded")
+WRITE_SCHEMES: dict[str, tuple[float, float]] = {"half": (1 / 2, 1 / 2), "third": (1 / 3, 2 / 3)}
+"""Unselected rows and columns, over the write voltage: V/2 and V/3."""
+
+
+class CellRead(NamedTuple):
+    """One cell of a passive array, read.
+
+    Parameters
+    ----------
+    current : float, A
+        At the sense amplifier of the cell's column.
+    cell : float, A
+        Through the cell itself; the difference came by sneak paths, or was lost to them.
+    power : float, W
+        That the drivers give.
+    """
+
+    current: float
+    cell: float
+    power: float
+
+
+def read_cell(
+    conductance: FloatArray,
+    row: int,
+    column: int,
+    voltage: float,
+    wires: Wires,
+    iv: CurrentLaw | None = None,
+    *,
+    scheme: str = "floating",
+) -> CellRead:
+    """Read one cell of a passive array, among all the others.
+
+    Parameters
+    ----------
+    conductance : (row, column) array, S
+    row, column : int
+        Of the cell.
+    voltage : float, V
+    wires : Wires
+    iv : CurrentLaw or None
+        Of cell and selector together.
+    scheme : "floating" or "grounded"
+        What the other lines are connected to: nothing, so that current sneaks through three
+        other cells in series and more; or ground, which takes the sneak current off at the cost
+        of power and of the drop that all cells of the row cause together.
+
+    Returns
+    -------
+    CellRead
+
+    Raises
+    ------
+    UserError
+        For an unknown scheme, or a cell outside the array.
+    """
+    one_of("scheme", scheme, READ_SCHEMES)
+    conductance = _array(conductance, row, column)
+    rows, columns = conductance.shape
+    segments = wires.segments(rows, columns)
+    if wires.driven != "left":
+        raise UserError("driven must be left to select a cell, got both")
+    word, bit = segments.word, segments.bit
+    if scheme == "floating":
+        word[np.arange(rows) != row, 0] = np.inf
+        bit[-1, np.arange(columns) != column] = np.inf
+    applied = np.zeros((1, rows))
+    applied[0, row] = voltage
+    nodes = node_voltages(conductance, applied, Wires(word, bit), iv)
+    taken = nodes.current[0, row].sum()
+    return CellRead(
+        current=float(nodes.current[0, :, column].sum()),
+        cell=float(nodes.current[0, row, column]),
+        power=float(voltage * taken),
+    )
+
+
+class CellWrite(NamedTuple):
+    """One cell of a passive array under a write pulse.
+
+    Parameters
+    ----------
+    voltage : (row, column) array, V
+        Across each cell: the selected one, the half-selected ones that share its row or its
+        column, and all others.
+    power : float, W
+        That all drivers give.
+    cell : float, W
+        In the selected cell itself: the rest is lost in other cells and in wires.
+    """
+
+    voltage: FloatArray
+    power: float
+    cell: float
+
+
+def write_cell(
+    conductance: FloatArray,
+    row: int,
+    column: int,
+    voltage: float,
+    wires: Wires,
+    iv: CurrentLaw | None = None,
+    *,
+    scheme: str = "half",
+) -> CellWrite:
+    """Apply a write voltage to one cell of a passive array.
+
+    The selected row is at V, the selected column at 0; the others at V/2 and V/2, so that only
+    cells of the selected lines see a voltage, of V/2; or at V/3 and 2V/3, so that every other
+    cell sees V/3 at most, at more power.
+
+    Parameters
+    ----------
+    conductance : (row, column) array, S
+    row, column : int
+        Of the cell.
+    voltage : float, V
+    wires : Wires
+    iv : CurrentLaw or None
+        Of cell and selector together.
+    scheme : "half" or "third"
+
+    Returns
+    -------
+    CellWrite
+
+    Raises
+    ------
+    UserError
+        For an unknown scheme, or a cell outside the array.
+
+    References
+    ----------
+    Y.-C. Chen et al., IEDM 2003, doi:10.1109/IEDM.2003.1269425 (biasing schemes; recalled).
+    """
+    one_of("scheme", scheme, WRITE_SCHEMES)
+    conductance = _array(conductance, row, column)
+    rows, columns = conductance.shape
+    idle_row, idle_column = WRITE_SCHEMES[scheme]
+    applied = np.full((1, rows), idle_row * voltage)
+    applied[0, row] = voltage
+    ground = np.full(columns, idle_column * voltage)
+    ground[column] = 0
+    nodes = node_voltages(conductance, applied, wires, iv, ground=ground)
+    current, across = nodes.current[0], nodes.word[0] - nodes.bit[0]
+    given = applied[0] @ current.sum(axis=1) - ground @ current.sum(axis=0)
+    return CellWrite(across, float(given), float(across[row, column] * current[row, column]))
+
+
+def equivalent_pulses(across: FloatArray, voltage: float, decade: float) -> FloatArray:
+    """Return the full write pulses that a cell's share of a write is worth, its disturb.
+
+    10^-((V - v) / decade) for a cell that sees v: switching times that fall exponentially with
+    the voltage, as ionic and ferroelectric switching does over many decades (R. Waser et al.,
+    Adv. Mater. 21:2632, 2009, doi:10.1002/adma.200900375). `device.pulse` takes the product of
+    this and of the number of writes.
+
+    Parameters
+    ----------
+    across : (…) array, V
+        Of `CellWrite.voltage`; its magnitude counts.
+    voltage : float, V
+        Of a full write pulse.
+    decade : float, V
+        By which the voltage must rise for a switching ten times as fast.
+
+    Returns
+    -------
+    (…) array
+    """
+    positive("decade", decade, "V")
+    return np.asarray(10.0 ** ((np.abs(across) - abs(voltage)) / decade))
+
+
+def _array(conductance: FloatArray, row: int, column: int) -> FloatArray:
+    conductance = np.asarray(conductance, np.float64)
+    if conductance.ndim != 2:
+        raise UserError(f"conductance must be a (row, column) array, got {conductance.shape}")
+    rows, columns = conductance.shape
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise UserError(f"the cell must lie in the {rows} × {columns} array, got ({row}, {column})")
+    return conductance

@@ -1,0 +1,71 @@
+"""Wires of a technology: published resistances, the size effect, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.crossbar import Ideal, Metal, Resistances
+from matsweep.crossbar.interconnect import LAYERS, resistivity
+
+# Ω per cell of two wire widths, derived from DNN+NeuroSim V1.4's Param.cpp.
+PUBLISHED = {130e-9: 0.1689, 90e-9: 0.3284, 65e-9: 0.2993, 45e-9: 0.4158, 32e-9: 0.6383,
+             22e-9: 0.9281, 14e-9: 1.262, 10e-9: 2.324, 7e-9: 2.78, 5e-9: 4.98}  # fmt: skip
+
+
+@pytest.mark.parametrize("node", LAYERS)
+def test_the_densest_cells_have_the_published_resistance(node):
+    assert Metal().segment_resistance(4.0, node) == pytest.approx(PUBLISHED[node], rel=2e-3)
+    wide = Metal().segment_resistance(64.0, node)
+    pitch = max(8 * node, 2 * LAYERS[node].width)
+    assert wide / PUBLISHED[node] == pytest.approx(pitch / (2 * LAYERS[node].width), rel=2e-3)
+
+
+def test_capacitance_is_that_of_the_pitch():
+    assert Metal().segment_capacitance(16.0, 22e-9) == pytest.approx(0.2e-15 * 0.088)
+    assert Ideal().segment_capacitance(16.0, 22e-9) == 0
+
+
+@pytest.mark.parametrize("node", [130e-9, 65e-9, 45e-9, 32e-9, 22e-9, 14e-9, 10e-9, 7e-9])
+def test_the_size_effect_explains_the_table(node):
+    """Bulk copper would be up to three times better; the formula has no barrier."""
+    layer = LAYERS[node]
+    found = resistivity(layer.width, layer.width * layer.aspect_ratio)
+    assert 0.85 * layer.resistivity < found < layer.resistivity
+
+
+def test_resistivity_has_its_limits():
+    assert resistivity(1e-3, 1e-3) == pytest.approx(1.68e-8, rel=1e-3)
+    surfaces = resistivity(50e-9, 100e-9, reflection=0.0)
+    assert surfaces == pytest.approx(1.68e-8 * (1 + 3 / 8 * 39 * 0.75 * (1 / 50 + 1 / 100)))
+    assert resistivity(20e-9, 40e-9) > resistivity(40e-9, 80e-9)
+    own = Metal(width=30e-9).segment_resistance(16.0, 22e-9)
+    assert own == pytest.approx(resistivity(30e-9, 57e-9) * 88e-9 / (30e-9 * 57e-9))
+
+
+def test_a_node_of_its_own_comes_before_the_studys():
+    own, other = Metal(node=45e-9), Metal()
+    assert own.segment_resistance(16.0, 22e-9) == other.segment_resistance(16.0, 45e-9)
+    wires = Resistances(word_resistance=1.0, bit_resistance=2.0).wires(16.0, 22e-9)
+    assert (wires.word_resistance, wires.bit_resistance) == (1.0, 2.0)
+    assert Ideal().wires(16.0, 22e-9) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Metal(node=28e-9), r"node \[m\] must be one of 5e-09, .*, 1.3e-07 for metal"),
+        (lambda: Metal(width=-1.0), r"width \[m\] must be > 0"),
+        (lambda: Resistances(word_resistance=-1.0, bit_resistance=0.0), "word_resistance"),
+        (lambda: Metal(driven="top"), "driven must be one of"),
+        (lambda: resistivity(0.0, 1e-8), "width"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+def test_pitch_is_never_below_a_wire_and_its_space():
+    assert np.isclose(Metal().segment_capacitance(1.0, 22e-9), 2e-10 * 80e-9)
