@@ -21,7 +21,7 @@ import matsweep
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import ReadNoise
 from matsweep.streams import realisation_streams
-from matsweep.workloads import run_inference
+from matsweep.workloads import Hardware, run_inference
 from matsweep.workloads.network import activations, network
 
 SHAPE = (784, 256, 128, 10)
@@ -63,7 +63,8 @@ def test_inference_beside_float(benchmark, trained, noisy, rows):
     def infer():
         streams = realisation_streams("ab" * 16, 0, [0])
         tile = Tile(rows=rows, columns=rows)
-        run_inference(trained, device, tile, DAC(), ADC(), times=(3600.0,), rng=streams)
+        hardware = Hardware(device=device, tile=tile, dac=DAC(), adc=ADC())
+        run_inference(trained, hardware, times=(3600.0,), rng=streams)
 
     with threadpool_limits(1):
         infer()

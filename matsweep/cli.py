@@ -27,7 +27,9 @@ from matsweep.checks import UserError, near, whole
 from matsweep.sweep.config import conf_folder, explain
 
 if TYPE_CHECKING:
-    from matsweep.devices import PulseModel
+    import xarray as xr
+
+    from matsweep.devices import AnalogDevice, PulseModel
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -111,26 +113,47 @@ def _materials(config: DictConfig) -> None:
 def _characterize(config: DictConfig) -> None:
     from matsweep.analysis.figure import save
     from matsweep.build import build
-    from matsweep.characterization import bench_figure, characterize
+    from matsweep.characterization import array_figure, bench_figure, characterize
     from matsweep.devices import AnalogDevice
     from matsweep.sweep.config import material_of, plain_config
 
     material = material_of(config)
     device = build(AnalogDevice, plain_config(config.device), "device")
-    folder = Path(config.folder)
-    data = folder / "bench.zarr"
+    folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
+    data = folder / f"{name}.zarr"
     if data.exists() and not config.overwrite:
         raise UserError(
             f"{data} is there already: give another folder=…, or overwrite=true to replace it"
         )
-    found = characterize(device, **plain_config(config.bench))
+    if name == "bench":
+        found = characterize(device, **plain_config(config.bench))
+        draw = bench_figure
+    else:
+        found, draw = _array(device, config), array_figure
     found.attrs.update(material=material.name, label=material.label)
-    written = save(bench_figure(found, material.label), folder / "bench")
+    written = save(draw(found, material.label), folder / name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
         found.to_zarr(data, mode="w", consolidated=True)
     for path in (data, *written):
         Console().print(str(path), markup=False, soft_wrap=True)
+
+
+def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+    from matsweep.build import build
+    from matsweep.characterization import characterize_array
+    from matsweep.crossbar import Interconnect, Tile, Wires
+    from matsweep.sweep.config import plain_config
+
+    tile = build(Tile, plain_config(config.tile), "tile")
+    interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")  # type: ignore[type-abstract]
+    bench = plain_config(config.array)
+    node = float(bench.pop("node"))
+    try:
+        wires = interconnect.wires(device.cell_size, node) or Wires(0.0, 0.0)
+    except UserError as error:
+        raise UserError(f"array.{error}") from None
+    return characterize_array(device, tile, wires, **bench)
 
 
 def _calibrate(config: DictConfig) -> None:

@@ -1,6 +1,7 @@
 """A virtual test bench: what a device does, measured as one would in the laboratory."""
 
+from matsweep.characterization.array import characterize_array
 from matsweep.characterization.bench import characterize
-from matsweep.characterization.figure import bench_figure
+from matsweep.characterization.figure import array_figure, bench_figure
 
-__all__ = ["bench_figure", "characterize"]
+__all__ = ["array_figure", "bench_figure", "characterize", "characterize_array"]

@@ -57,6 +57,57 @@ def bench_figure(found: xr.Dataset, title: str = "") -> Figure:
     return figure
 
 
+def array_figure(found: xr.Dataset, title: str = "") -> Figure:
+    """Draw what happens inside one wired array.
+
+    Parameters
+    ----------
+    found : Dataset
+        From `characterize_array`.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.75 * WIDTH * _MILLIMETRE)
+        panels = figure.subplots(2, 2).ravel()
+        for letter, axes, (name, heading, unit) in zip(
+            "abc",
+            panels,
+            (
+                ("word_voltage", "Word lines, driven at the left", "V"),
+                ("bit_voltage", "Bit lines, sensed at the bottom", "V"),
+                ("device_current", "Devices", "A"),
+            ),
+            strict=False,
+        ):
+            image = axes.imshow(found[name], cmap="viridis", interpolation="nearest")
+            bar = figure.colorbar(image, ax=axes, shrink=0.9)
+            quantity_axis(bar.ax.yaxis, unit, 0.0, 1.0)
+            axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
+            axes.set_xlabel("column")
+            axes.set_ylabel("row")
+        axes = panels[3]
+        axes.plot(found["column"], found["column_current_ideal"], color="0.5", linewidth=0.8,
+                  label="without wires")  # fmt: skip
+        axes.plot(found["column"], found["column_current"], color=_BLUE, linewidth=1.0,
+                  label="with wires")  # fmt: skip
+        axes.set_ylim(bottom=0)
+        tidy(axes, "column", "column current")
+        quantity_axis(axes.yaxis, "A", 0.0, 1.0)
+        lost = 1 - float(found["column_current"].sum() / found["column_current_ideal"].sum())
+        axes.set_title(f"(d) Column currents: {100 * lost:.3g} % lost", fontsize=FONT, loc="left")
+        axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
+        if title:
+            figure.suptitle(title, fontsize=FONT + 1)
+    return figure
+
+
 def _band(axes: Axes, x: xr.DataArray, y: xr.DataArray, over: str, colour: str, label: str) -> None:
     mean, spread = y.mean(over), y.std(over)
     axes.plot(x, mean, color=colour, linewidth=1.2, label=label)

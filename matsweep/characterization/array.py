@@ -1,0 +1,99 @@
+"""Measure one wired array: the voltages of its nodes and the currents of its devices."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from matsweep.checks import in_range, whole
+from matsweep.crossbar import Tile, Wires, node_voltages, read_currents
+from matsweep.devices import AnalogDevice, CurrentLaw, SeriesIV
+from matsweep.streams import FloatArray
+
+
+def characterize_array(
+    device: AnalogDevice,
+    tile: Tile,
+    wires: Wires,
+    *,
+    fill: float | None = None,
+    inputs: float = 1.0,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Program one array, apply its inputs, and look at every node.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+        Its I–V law acts, and the tile's access device.
+    tile : Tile
+        Its rows and columns.
+    wires : Wires
+    fill : float or None
+        Where in its range every device is targeted, 0 to 1; None: anywhere, evenly spread.
+    inputs : float
+        Voltage on every row, over the read voltage; 0 to 1.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        `word_voltage`, `bit_voltage` (row, column) V, `device_current` (row, column) A,
+        `conductance` (row, column) S, `column_current`, `column_current_ideal` (column,) A
+        with and without wires.
+    """
+    whole("seed", seed, low=0)
+    in_range("inputs", inputs, 0.0, 1.0)
+    rng = np.random.default_rng(seed)
+    shape = tile.rows, tile.columns
+    share = rng.random(shape) if fill is None else np.full(shape, in_range("fill", fill, 0.0, 1.0))
+    made = device.program(device.g_min + share * device.g_range, rng=rng).conductance
+    voltage = np.full((1, tile.rows), inputs * device.read_voltage)
+    law, conductance = cell_law(device, tile, made)
+    nodes = node_voltages(conductance, voltage, wires, law)
+    ideal = read_currents(conductance, voltage, None, law)[0]
+    dims = ("row", "column")
+    found = xr.Dataset(
+        {
+            "word_voltage": (dims, nodes.word[0], {"units": "V", "long_name": "word line"}),
+            "bit_voltage": (dims, nodes.bit[0], {"units": "V", "long_name": "bit line"}),
+            "device_current": (dims, nodes.current[0], {"units": "A", "long_name": "device"}),
+            "conductance": (dims, made, {"units": "S", "long_name": "as programmed"}),
+            "column_current": (
+                "column",
+                nodes.current[0].sum(axis=0),
+                {"units": "A", "long_name": "column current, with wires"},
+            ),
+            "column_current_ideal": (
+                "column",
+                ideal,
+                {"units": "A", "long_name": "column current, without"},
+            ),
+        },
+        coords={"row": np.arange(tile.rows), "column": np.arange(tile.columns)},
+    )
+    found.attrs.update(
+        read_voltage=device.read_voltage,
+        inputs=inputs,
+        word_resistance=float(np.mean(wires.word_resistance)),
+        bit_resistance=float(np.mean(wires.bit_resistance)),
+        driver_resistance=wires.driver_resistance,
+        sense_resistance=wires.sense_resistance,
+        seed=seed,
+    )
+    return found
+
+
+def cell_law(
+    device: AnalogDevice, tile: Tile, conductance: FloatArray
+) -> tuple[CurrentLaw | None, FloatArray]:
+    """Return the law of a cell, device and access device together, and what it is given.
+
+    Ohmic cells have no law: their conductance is that of the two in series.
+    """
+    access = tile.access_resistance
+    if device.iv is None:
+        return None, conductance / (1 + access * conductance)
+    if access == 0:
+        return device.iv, conductance
+    return SeriesIV(resistance=access, law=device.iv), conductance
