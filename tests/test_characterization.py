@@ -7,10 +7,11 @@ import pytest
 import xarray as xr
 
 import matsweep
-from matsweep.characterization import bench_figure, characterize
+from matsweep.characterization import bench_figure, characterize, characterize_array
 from matsweep.checks import UserError
 from matsweep.cli import main
-from matsweep.devices import AnalogDevice, LinearStep, Retention, WriteVerify
+from matsweep.crossbar import Tile, Wires
+from matsweep.devices import AnalogDevice, LinearStep, Retention, SeriesIV, SinhIV, WriteVerify
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,47 @@ def test_the_catalogue_is_listed_and_shown(capsys):
     assert "Not known, so left out" in shown
     assert main(["materials", "pcm_gs"]) == 2
     assert "did you mean pcm_gst" in capsys.readouterr().err
+
+
+def test_an_array_is_measured_node_by_node():
+    tile = Tile(rows=20, columns=30, access_resistance=1e3)
+    found = characterize_array(device(), tile, Wires(50.0, 50.0), fill=1.0, inputs=0.5)
+    assert dict(found.sizes) == {"row": 20, "column": 30}
+    cell = 11e-6 / (1 + 1e3 * 11e-6)
+    np.testing.assert_allclose(found.column_current_ideal, 20 * 0.1 * cell, rtol=1e-9)
+    np.testing.assert_allclose(
+        found.device_current, cell * (found.word_voltage - found.bit_voltage), rtol=1e-9
+    )
+    assert (found.word_voltage.diff("column") < 0).all()
+    assert (found.bit_voltage.diff("row") < 0).all()
+    assert (found.column_current < found.column_current_ideal).all()
+
+
+def test_an_arrays_own_law_acts():
+    """Behind an access device and without wires each cell solves its own equation."""
+    steep = device(iv=SinhIV(0.05))
+    tile = Tile(rows=4, columns=3, access_resistance=2e4)
+    found = characterize_array(steep, tile, Wires(0.0, 0.0), fill=1.0)
+    law = SeriesIV(resistance=2e4, law=SinhIV(0.05))
+    np.testing.assert_allclose(found.device_current, law.current(11e-6, 0.2), rtol=1e-9)
+    inner = 0.2 - 2e4 * found.device_current
+    np.testing.assert_allclose(found.device_current, 11e-6 * 0.05 * np.sinh(inner / 0.05))
+
+
+def test_the_command_draws_an_array_and_refuses_what_cannot_be(tmp_path, capsys):
+    folder = tmp_path / "out"
+    call = [
+        "characterize",
+        "material=pcm_gst",
+        "tile=analog_128",
+        "tile.rows=16",
+        f"folder={folder}",
+    ]
+    assert main([*call, "tile.columns=16"]) == 0
+    assert {path.name for path in folder.iterdir()} == {"array.zarr", "array.png", "array.pdf"}
+    assert xr.open_zarr(folder / "array.zarr").sizes["row"] == 16
+    capsys.readouterr()
+    assert main([*call, "overwrite=true", "array.node=3e-8"]) == 2
+    assert "array.node [m] must be one of 5e-09" in capsys.readouterr().err
+    assert main([*call, "overwrite=true", "array.fill=2"]) == 2
+    assert "fill must be in [0, 1], got 2" in capsys.readouterr().err

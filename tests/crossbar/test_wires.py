@@ -239,6 +239,15 @@ def test_line_by_line_is_exact_to_first_order_and_where_one_family_is_ideal():
     assert errors[0] / errors[1] == pytest.approx(100, rel=0.1)
 
 
+@pytest.mark.parametrize(("size", "ohms"), [(32, 1), (64, 3), (128, 0.3), (128, 3), (128, 10)])
+def test_line_by_line_errs_by_less_than_half_the_squared_loss(size, ohms):
+    g = array(size, size)
+    exact = effective_conductance(g, Wires(ohms, ohms))
+    found = effective_conductance(g, Wires(ohms, ohms, method="lines"))
+    error = np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2))
+    assert error < 0.45 * (1 - exact.sum() / g.sum()) ** 2
+
+
 # ------------------------------------------------------------------------------ laws
 
 
