@@ -184,10 +184,24 @@ class Product(NamedTuple):
     values : (realisation, sample, output) array
     saturated : (realisation,) array
         Share of the conversions that saturated.
+    subtracted : (…, sample, 1) array or None
+        What was taken from the values digitally, where a mapping needs it.
     """
 
     values: FloatArray
     saturated: FloatArray
+    subtracted: FloatArray | None = None
+
+    @property
+    def converted(self) -> FloatArray:
+        """The values before anything was subtracted: proportional to the currents."""
+        return self.values if self.subtracted is None else self.values + self.subtracted
+
+    def scaled(self, gain: FloatArray) -> FloatArray:
+        """Return the values that currents times a gain (realisation, 1, 1) would have given."""
+        if self.subtracted is None:
+            return np.multiply(self.values, gain, out=self.values)
+        return np.asarray(self.converted * gain - self.subtracted)
 
 
 def multiply(
@@ -267,8 +281,11 @@ def multiply(
                 total, np.matmul(applied, signed), noise, signed=signs, worth=worth
             )
     conversions = layout.row_tiles * len(significance) * samples * layout.owner.size
-    values = _digital(total, voltage, significance, largest, device, scale, layout)
-    return Product(values, saturated / conversions)
+    values = _summed(total, largest, scale, layout)
+    if mapping.signed:
+        return Product(values, saturated / conversions)
+    zero = _zero(voltage, significance, device, scale, layout).astype(values.dtype)
+    return Product(values - zero, saturated / conversions, zero)
 
 
 def _converter_noise(
@@ -290,36 +307,34 @@ def _converter_noise(
     return noise
 
 
-def _digital(
-    total: FloatArray,
-    voltage: FloatArray,
-    significance: FloatArray,
-    largest: int,
-    device: AnalogDevice,
-    scale: Scale,
-    layout: Layout,
-) -> FloatArray:
-    """Shift and add the codes of slices, and subtract what weight zero gives where need be."""
-    worth = layout.worth * (scale.weight * scale.input)
-    units = worth / largest
+def _summed(total: FloatArray, largest: int, scale: Scale, layout: Layout) -> FloatArray:
+    """Shift and add the codes of slices, and make numbers of them."""
+    units = layout.worth * (scale.weight * scale.input) / largest
     if isinstance(scale.current, np.ndarray):
         total *= scale.current.astype(total.dtype)
     else:
         units = units * scale.current
     if layout.slices == 1:
         total *= total.dtype.type(units[0])
-        result = total
-    else:
-        sliced = total.reshape(*total.shape[:-1], layout.slices, layout.outputs)
-        result = np.asarray(sliced[..., 0, :] * total.dtype.type(units[0]))
-        for digit in range(1, layout.slices):
-            result += sliced[..., digit, :] * total.dtype.type(units[digit])
-    if not layout.mapping.signed:
-        inputs = np.tensordot(significance, voltage, 1).sum(axis=-1).sum(axis=-2)[..., None]
-        common = worth.sum() * device.g_min / device.g_range
-        zero = scale.weight * scale.input / layout.cells
-        result -= (inputs * (common + zero)).astype(result.dtype)
+        return total
+    sliced = total.reshape(*total.shape[:-1], layout.slices, layout.outputs)
+    result = sliced[..., 0, :] * total.dtype.type(units[0])
+    for digit in range(1, layout.slices):
+        result += sliced[..., digit, :] * total.dtype.type(units[digit])
     return np.asarray(result)
+
+
+def _zero(
+    voltage: FloatArray,
+    significance: FloatArray,
+    device: AnalogDevice,
+    scale: Scale,
+    layout: Layout,
+) -> FloatArray:
+    """Return what weight zero gives, by the inputs and the device's nominal range alone."""
+    inputs = np.tensordot(significance, voltage, 1).sum(axis=-1).sum(axis=-2)[..., None]
+    common = layout.worth.sum() * device.g_min / device.g_range + 1 / layout.cells
+    return np.asarray(inputs * (common * scale.weight * scale.input))
 
 
 def read_noise(

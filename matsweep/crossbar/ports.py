@@ -91,7 +91,8 @@ def port_response(
     count_rows, leaf_rows = _cut(rows)
     count_columns, leaf_columns = _cut(columns)
     leaf = leaf_rows, leaf_columns
-    inner = min(count_rows, _CACHED), min(count_columns, _CACHED)
+    # At least the last joint is of blocks whose edges have lost their ports.
+    inner = tuple(max(1, min(_CACHED, count // 2)) for count in (count_rows, count_columns))
     outer = count_rows // inner[0], count_columns // inner[1]
     pad = (count_rows * leaf_rows - rows, 0), (0, count_columns * leaf_columns - columns)
     shape = (outer[0], inner[0], leaf_rows, outer[1], inner[1], leaf_columns)
@@ -119,7 +120,7 @@ def port_response(
     return Block(response, Ports(outputs, wanted))
 
 
-def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, int]) -> Block:
+def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, ...]) -> Block:
     """Join small blocks of cells to larger ones, as many at a time as the cache holds."""
     leaf = cells.shape[1], cells.shape[2]
     each = math.prod(inner)

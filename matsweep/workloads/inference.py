@@ -207,9 +207,11 @@ class ProgrammedLayer:
         if not (tile.compensate_wires or tile.compensate_drift):
             return made
         seen = made._seen(conductance, power=False)
-        values = made._product(layer.calibration, conductance, seen, 0.0, rng).values
+        found = made._product(layer.calibration, conductance, seen, 0.0, rng)
+        values = found.converted
         if tile.compensate_wires:
-            along = np.sum(values * layer.wanted, axis=(-1, -2), keepdims=True)
+            wanted = layer.wanted if found.subtracted is None else layer.wanted + found.subtracted
+            along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
             made = dataclasses.replace(
                 made, gain=along / np.sum(values * values, axis=(-1, -2), keepdims=True)
             )
@@ -225,12 +227,12 @@ class ProgrammedLayer:
         product = self._product(voltage, conductance, seen, time, rng)
         gain = self.gain
         if self.first is not None:
-            now = self._product(self.layer.calibration, conductance, seen, time, rng).values
+            now = self._product(self.layer.calibration, conductance, seen, time, rng).converted
             left = np.abs(now).mean(axis=(-1, -2))
             ratio = self.first / np.maximum(left, np.finfo(left.dtype).tiny)
             gain = gain * ratio[:, None, None]
         if tile.compensate_wires or tile.compensate_drift:
-            np.multiply(product.values, gain, out=product.values)
+            product = product._replace(values=product.scaled(gain))
         return product, device.read_voltage**2 * power(voltage, seen)
 
     def _seen(self, conductance: FloatArray, *, power: bool) -> Wired:

@@ -168,6 +168,21 @@ def test_a_global_scale_undoes_common_drift(network):
     assert kept[0] < 0.02
 
 
+def test_a_digital_offset_needs_its_drift_and_wires_compensated(network):
+    """The common part of the currents changes by more than the signal is worth."""
+    target = device(drift=Drift(nu=Law.from_number(0.06)))
+    fine = DAC(bits=12), ADC(bits=14)
+    for fix, given in (
+        ({"compensate_drift": True}, {"times": (1e6,)}),
+        ({"compensate_wires": True}, {"wires": Wires(0.2, 0.2)}),
+    ):
+        plain, mended = (
+            infer(network, target, Tile(mapping="offset", **more), converters=fine, **given)
+            for more in ({}, fix)
+        )
+        assert mended.vmm_error.mean() < 0.5 * plain.vmm_error.mean()
+
+
 def test_a_serial_input_gives_the_same_network(network):
     serial = infer(network, device(), converters=(DAC(bits=8, serial=True), ADC(bits=12)))
     whole = infer(network, device(), converters=(DAC(bits=8), ADC(bits=12)))
