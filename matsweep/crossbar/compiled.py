@@ -279,45 +279,66 @@ def _fractions(g, before, out, seen, end):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _along(push, near, far, before, passed, out):  # type: ignore[no-untyped-def]
-    """Compute voltages of lines.
+    """Compute voltages of lines, four at a time: each is a chain of its own.
 
     Currents `push` (line, cell) flow in at the cells, near (line,) is the voltage at the near
     end, far (line,) a current flowing in at the far one.
     """
     lines, cells = push.shape
-    for i in range(lines):
-        current = far[i]
+    whole = lines - lines % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = far[i], far[i + 1], far[i + 2], far[i + 3]
         for j in range(cells - 1, -1, -1):
-            current += push[i, j]
-            out[i, j] = current
-            current *= passed[i, j]
-        voltage = near[i]
+            a, b = a + push[i, j], b + push[i + 1, j]
+            c, d = c + push[i + 2, j], d + push[i + 3, j]
+            out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = a, b, c, d
+            a, b = a * passed[i, j], b * passed[i + 1, j]
+            c, d = c * passed[i + 2, j], d * passed[i + 3, j]
+        a, b, c, d = near[i], near[i + 1], near[i + 2], near[i + 3]
         for j in range(cells):
-            voltage = passed[i, j] * (voltage + before[i, j] * out[i, j])
-            out[i, j] = voltage
+            a = passed[i, j] * (a + before[i, j] * out[i, j])
+            b = passed[i + 1, j] * (b + before[i + 1, j] * out[i + 1, j])
+            c = passed[i + 2, j] * (c + before[i + 2, j] * out[i + 2, j])
+            d = passed[i + 3, j] * (d + before[i + 3, j] * out[i + 3, j])
+            out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = a, b, c, d
+    for i in range(whole, lines):
+        a = far[i]
+        for j in range(cells - 1, -1, -1):
+            a += push[i, j]
+            out[i, j] = a
+            a *= passed[i, j]
+        a = near[i]
+        for j in range(cells):
+            a = passed[i, j] * (a + before[i, j] * out[i, j])
+            out[i, j] = a
 
 
 @_compiled
-def _turned(source, out):  # type: ignore[no-untyped-def]
-    """Write the transpose, by squares that fit the cache."""
-    rows, columns = source.shape
-    for i in range(0, rows, 8):
-        for j in range(0, columns, 8):
-            for k in range(i, min(i + 8, rows)):
-                for m in range(j, min(j + 8, columns)):
-                    out[m, k] = source[k, m]
+def _fractions_down(g, below, out):  # type: ignore[no-untyped-def]
+    """Do as `_fractions` for bit lines, seen from below: out (row, column)."""
+    rows, columns = g.shape
+    seen = np.zeros(columns, g.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            seen[j] += g[i, j]
+            out[i, j] = 1 / (1 + below[i, j] * seen[j])
+            seen[j] *= out[i, j]
 
 
 @_compiled
-def _columns(push, below, passed, turned, flat, ground):  # type: ignore[no-untyped-def]
-    """Compute voltages of bit lines into which currents flow, (row, column).
-
-    `below` and `passed` are (column, cell from the bottom), `turned` is scratch; the result is
-    in `flat`.
-    """
-    _turned(push, turned)
-    _along(turned[:, ::-1], ground, ground, below, passed, turned[:, ::-1])
-    _turned(turned, flat)
+def _down(push, below, passed, out):  # type: ignore[no-untyped-def]
+    """Compute voltages of bit lines, grounded below, into which currents (row, column) flow."""
+    rows, columns = push.shape
+    for j in range(columns):
+        out[0, j] = push[0, j]
+    for i in range(1, rows):
+        for j in range(columns):
+            out[i, j] = push[i, j] + passed[i - 1, j] * out[i - 1, j]
+    for j in range(columns):
+        out[rows - 1, j] = passed[rows - 1, j] * below[rows - 1, j] * out[rows - 1, j]
+    for i in range(rows - 2, -1, -1):
+        for j in range(columns):
+            out[i, j] = passed[i, j] * (out[i + 1, j] + below[i, j] * out[i, j])
 
 
 @_compiled
@@ -331,22 +352,16 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
     bit lines, so that nothing is divided by a resistance.
 
     Parameters: g, extra (row, column); near (row,) voltage at the drivers; far_conductance
-    (row,) of drivers at the far ends, or 0; word (row, column) and below (column, row from the
-    bottom) resistances; bit and flow (row, column), first guess and result: voltages of the bit
+    (row,) of drivers at the far ends, or 0; word and below (row, column) resistances; bit and flow (row, column), first guess and result: voltages of the bit
     lines and currents flowing into them; w (row, column), result, voltages of the word lines.
     Returns the number of iterations, and the residual over the largest right side.
     """
     rows, columns = g.shape
     passed, seen = np.empty_like(g), np.empty_like(g)
     _fractions(g, word, passed, seen, far_conductance)
-    turned = np.empty((columns, rows), g.dtype)
-    falling, shown = np.empty_like(turned), np.empty_like(turned)
-    _turned(g, turned)
-    _fractions(
-        np.ascontiguousarray(turned[:, ::-1]), below, falling, shown, np.zeros(columns, g.dtype)
-    )
+    falling = np.empty_like(g)
+    _fractions_down(g, below, falling)
     still = np.zeros(rows, g.dtype)
-    ground = np.zeros(columns, g.dtype)
     push = np.empty_like(g)
     far = near * far_conductance
     # Residual: currents that devices give less those that flow into the bit lines.
@@ -372,7 +387,7 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
         for j in range(columns):
             left += residual[i, j] * residual[i, j]
     while left > tolerance * tolerance * scale and count < most:
-        _columns(residual, below, falling, turned, z, ground)
+        _down(residual, below, falling, z)
         now = g.dtype.type(0)
         for i in range(rows):
             for j in range(columns):

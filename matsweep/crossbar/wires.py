@@ -422,7 +422,6 @@ def _linear(
 ) -> None:
     from matsweep.crossbar import compiled
 
-    below = np.ascontiguousarray(segments.bit.T[:, ::-1])
     end = _ends(segments)
     for sample in np.flatnonzero(active):
         # What a bit line has above the voltage in which it ends.
@@ -433,7 +432,7 @@ def _linear(
             voltage[sample],
             end,
             segments.word,
-            below,
+            segments.bit,
             above,
             out.current[sample],
             out.word[sample],
