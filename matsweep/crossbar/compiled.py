@@ -352,8 +352,9 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
     bit lines, so that nothing is divided by a resistance.
 
     Parameters: g, extra (row, column); near (row,) voltage at the drivers; far_conductance
-    (row,) of drivers at the far ends, or 0; word and below (row, column) resistances; bit and flow (row, column), first guess and result: voltages of the bit
-    lines and currents flowing into them; w (row, column), result, voltages of the word lines.
+    (row,) of drivers at the far ends, or 0; word and below (row, column) resistances; bit and
+    flow (row, column), first guess and result: voltages of the bit lines and currents flowing
+    into them; w (row, column), result, voltages of the word lines.
     Returns the number of iterations, and the residual over the largest right side.
     """
     rows, columns = g.shape

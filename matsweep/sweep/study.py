@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def run_overrides(overrides: Sequence[str], console: Console | None = None) -> P
     console = console or Console(stderr=True)
     study = plan(overrides)
     settings = plain_config(study.config)
-    path = Path(settings["store"])
+    path = _place(settings)
     runner = executor(settings["executor"])
     if path.exists():
         _check_same(study, path)
@@ -95,6 +96,16 @@ def run_overrides(overrides: Sequence[str], console: Console | None = None) -> P
     with open_store(path) as store:
         run(study, store, runner, console)
     return path
+
+
+def _place(settings: Mapping[str, Any]) -> Path:
+    """Return where results go; a study's name is one word, as it becomes a file's."""
+    name, place = settings["study"], settings["store"]
+    if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
+        raise UserError(f"study must be a name of letters, digits, . _ + and -, got {name!r}")
+    if not isinstance(place, str) or not place:
+        raise UserError(f"store must be a path, got {place!r}")
+    return Path(place)
 
 
 def run(study: Plan, store: Store, runner: Executor, console: Console) -> None:

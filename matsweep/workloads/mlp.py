@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import math
 import os
 import warnings
 import zipfile
@@ -22,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from matsweep.checks import in_range, non_negative, one_of, positive, whole
+from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.streams import FloatArray
 from matsweep.workloads.network import IntArray, Network, network
 
@@ -30,6 +32,7 @@ _CALIBRATION_SAMPLES = 512
 _VERSION = 1  # of what is cached; raise it when training changes
 
 
+@functools.cache
 def digits() -> tuple[FloatArray, IntArray]:
     """Return scikit-learn's digits: 1,797 images of 8 × 8 pixels in [0, 1], and their classes.
 
@@ -89,7 +92,12 @@ class MLP:
         positive("learning_rate", self.learning_rate)
         non_negative("decay", self.decay)
         if self.test_samples is not None:
-            whole("test_samples", self.test_samples, low=1)
+            held_out = math.ceil(len(DATASETS[self.dataset]()[1]) * self.test_fraction)
+            if whole("test_samples", self.test_samples, low=1) > held_out:
+                raise UserError(
+                    f"test_samples must be <= {held_out}, the samples held out of training "
+                    f"(test_fraction={self.test_fraction:g}), got {self.test_samples}"
+                )
 
     @property
     def key(self) -> str:
