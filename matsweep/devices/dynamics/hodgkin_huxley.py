@@ -1,0 +1,233 @@
+"""Ion channels of the squid's axon, nature's memristors, and the membrane they make fire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numba import njit
+
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.streams import FloatArray
+
+_inlined = njit(inline="always", error_model="numpy")
+
+
+@_inlined
+def _ratio(x):  # type: ignore[no-untyped-def]
+    """Return x / (1 - exp(-x)), 1 at 0."""
+    return 1 + x / 2 if abs(x) < 1e-6 else x / -np.expm1(-x)
+
+
+@_inlined
+def _potassium(mv):  # type: ignore[no-untyped-def]
+    """Return α_n and β_n [1/s] at a potential [mV]."""
+    return 100 * _ratio((mv + 55) / 10), 125 * np.exp(-(mv + 65) / 80)
+
+
+@_inlined
+def _sodium(mv):  # type: ignore[no-untyped-def]
+    """Return α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
+    return (
+        1000 * _ratio((mv + 40) / 10),
+        4000 * np.exp(-(mv + 65) / 18),
+        70 * np.exp(-(mv + 65) / 20),
+        1000 / (1 + np.exp(-(mv + 35) / 10)),
+    )
+
+
+def _potassium_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    conductance, reversal, faster = p
+    n = state[0]
+    a, b = _potassium(1e3 * (voltage + reversal))
+    up[0], down[0] = faster * a * (1 - n), faster * b * n
+    return conductance * n * n * n * n * voltage
+
+
+def _sodium_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    conductance, reversal, faster = p
+    m, h = state[0], state[1]
+    a, b, c, d = _sodium(1e3 * (voltage + reversal))
+    up[0], down[0] = faster * a * (1 - m), faster * b * m
+    up[1], down[1] = faster * c * (1 - h), faster * d * h
+    return conductance * m * m * m * h * voltage
+
+
+def _membrane_kernel(state, current, p, up, down):  # type: ignore[no-untyped-def]
+    capacitance, g_k, g_na, g_leak, e_k, e_na, e_leak, faster = p
+    v, m, h, n = state[0], state[1], state[2], state[3]
+    out = (
+        g_k * n * n * n * n * (v - e_k) + g_na * m * m * m * h * (v - e_na) + g_leak * (v - e_leak)
+    )
+    speed = (current - out) / capacitance
+    up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
+    a, b, c, d = _sodium(1e3 * v)
+    up[1], down[1] = faster * a * (1 - m), faster * b * m
+    up[2], down[2] = faster * c * (1 - h), faster * d * h
+    a, b = _potassium(1e3 * v)
+    up[3], down[3] = faster * a * (1 - n), faster * b * n
+    return v
+
+
+def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
+    """Return m, h and n in equilibrium at a membrane potential [V]."""
+    mv = 1e3 * potential
+    a, b, c, d = _sodium.py_func(mv)  # type: ignore[no-untyped-call]
+    e, f = _potassium.py_func(mv)  # type: ignore[no-untyped-call]
+    return a / (a + b), c / (c + d), e / (e + f)
+
+
+def _faster(temperature: FloatArray | float) -> FloatArray:
+    """Return 3^((T - 279.45 K) / 10 K): the experiments were done at 6.3 °C."""
+    return np.asarray(3.0 ** ((np.asarray(temperature) - 279.45) / 10))
+
+
+class _Channel(CompiledModel):
+    """Gates that open and close at rates α and β set by the membrane's potential.
+
+    dg/dt = φ (α (1 - g) - β g), φ = 3^((T - 279.45 K) / 10 K). The voltage across a channel is
+    the membrane's potential less the ion's reversal potential, so that its current vanishes
+    with it.
+    """
+
+    conductance: FloatArray | float
+    reversal: FloatArray | float
+    temperature: FloatArray | float
+    channels: FloatArray | float
+
+    def __post_init__(self) -> None:
+        self._check("> 0", conductance="S", temperature="K", channels="")
+        self._check("finite", reversal="V")
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return the conductance, the reversal potential, and how much faster gates are."""
+        return self.conductance, self.reversal, _faster(self.temperature)
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return all gates closed, and all open."""
+        return 0.0, 1.0
+
+    def quantum(self) -> FloatArray | float:
+        """Return one gate of all channels."""
+        return 1 / np.asarray(self.channels, np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PotassiumChannel(_Channel):
+    """i = g n⁴ v, a memristor of one state.
+
+    Parameters
+    ----------
+    conductance : float or (…) array, S
+        g, all gates open: 36 mS/cm² times the area.
+    reversal : float or (…) array, V
+    temperature : float or (…) array, K
+    channels : float or (…) array
+        How many there are: in a stochastic transient gates open and close one by one, those of
+        a kind independently of which channel they are in.
+
+    References
+    ----------
+    A. L. Hodgkin, A. F. Huxley, J. Physiol. 117:500, 1952, doi:10.1113/jphysiol.1952.sp004764,
+    eqs. 12 and 13; as a memristor: L. Chua, V. Sbitnev, H. Kim, Int. J. Bifurcation Chaos
+    22:1230011, 2012, doi:10.1142/S021812741230011X.
+    """
+
+    conductance: FloatArray | float = 36e-3
+    reversal: FloatArray | float = -77e-3
+    temperature: FloatArray | float = 279.45
+    channels: FloatArray | float = 1000.0
+
+    components: ClassVar[tuple[str, ...]] = ("n",)
+    kernel: ClassVar[Any] = staticmethod(_potassium_kernel)
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return the gate at the resting potential of -65 mV, in equilibrium."""
+        return np.full(shape, gates_at_rest()[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SodiumChannel(_Channel):
+    """i = g m³ h v, a memristor of two states.
+
+    Parameters
+    ----------
+    conductance : float or (…) array, S
+        g, all gates open: 120 mS/cm² times the area.
+    reversal, temperature, channels
+        As of `PotassiumChannel`.
+
+    References
+    ----------
+    As of `PotassiumChannel`; eqs. 20, 21, 23 and 24.
+    """
+
+    conductance: FloatArray | float = 120e-3
+    reversal: FloatArray | float = 50e-3
+    temperature: FloatArray | float = 279.45
+    channels: FloatArray | float = 1000.0
+
+    components: ClassVar[tuple[str, ...]] = ("m", "h")
+    kernel: ClassVar[Any] = staticmethod(_sodium_kernel)
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return the gates at the resting potential of -65 mV, in equilibrium."""
+        m, h, _ = gates_at_rest()
+        return np.stack([np.full(shape, m), np.full(shape, h)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membrane(CompiledModel):
+    """The axon that fires: both channels, a leak and a capacitor, driven by a current.
+
+    C dv/dt = I - g_K n⁴ (v - E_K) - g_Na m³ h (v - E_Na) - g_L (v - E_L). All numbers are of one
+    square centimetre: divide a current by the area.
+
+    Parameters
+    ----------
+    capacitance : float or (…) array, F
+    g_k, g_na, g_leak : float or (…) array, S
+    e_k, e_na, e_leak : float or (…) array, V
+    temperature : float or (…) array, K
+
+    References
+    ----------
+    A. L. Hodgkin, A. F. Huxley, J. Physiol. 117:500, 1952, doi:10.1113/jphysiol.1952.sp004764,
+    table 3 and eq. 26, in today's sign and with the rest at -65 mV.
+    """
+
+    capacitance: FloatArray | float = 1e-6
+    g_k: FloatArray | float = 36e-3
+    g_na: FloatArray | float = 120e-3
+    g_leak: FloatArray | float = 0.3e-3
+    e_k: FloatArray | float = -77e-3
+    e_na: FloatArray | float = 50e-3
+    e_leak: FloatArray | float = -54.387e-3
+    temperature: FloatArray | float = 279.45
+
+    components: ClassVar[tuple[str, ...]] = ("v", "m", "h", "n")
+    unit: ClassVar[str] = "V, 1"
+    drive: ClassVar[str] = "current"
+    kernel: ClassVar[Any] = staticmethod(_membrane_kernel)
+
+    def __post_init__(self) -> None:
+        self._check("> 0", capacitance="F", g_k="S", g_na="S", g_leak="S", temperature="K")
+        self._check("finite", e_k="V", e_na="V", e_leak="V")
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return all of them, the temperature as how much faster gates are."""
+        return (self.capacitance, self.g_k, self.g_na, self.g_leak, self.e_k, self.e_na,
+                self.e_leak, _faster(self.temperature))  # fmt: skip
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return rest, at -65 mV."""
+        return np.stack([np.full(shape, each) for each in (-65e-3, *gates_at_rest())])
+
+    def scale(self) -> FloatArray | float:
+        """Return 0.1 V, and 1 for the gates."""
+        return np.array([0.1, 1.0, 1.0, 1.0])
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return no bounds for the potential, closed and open for the gates."""
+        return np.array([-np.inf, 0.0, 0.0, 0.0]), np.array([np.inf, 1.0, 1.0, 1.0])

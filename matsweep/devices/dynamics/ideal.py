@@ -1,0 +1,96 @@
+"""The memristor of the definition: charge- or flux-controlled, by any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.streams import FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeControlled(DynamicalModel):
+    """v = M(q) i, dq/dt = i.
+
+    Parameters
+    ----------
+    memristance : function of the charge (…) [C], giving (…) [Ω]
+        Single-valued and positive: then the device is passive.
+    charge : float, C
+        At rest, where a transient begins.
+    charge_scale : float, C
+        Over which the memristance changes: errors are relative to it.
+
+    References
+    ----------
+    L. O. Chua, IEEE Trans. Circuit Theory 18:507, 1971, doi:10.1109/TCT.1971.1083337, eq. 2.
+    """
+
+    memristance: Callable[[FloatArray], FloatArray]
+    charge: float = 0.0
+    charge_scale: float = 1.0
+
+    components: ClassVar[tuple[str, ...]] = ("charge",)
+    unit: ClassVar[str] = "C"
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return the charge at rest."""
+        return np.full(shape, self.charge)
+
+    def scale(self) -> FloatArray | float:
+        """Return the charge over which the memristance changes."""
+        return self.charge_scale
+
+    def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the current, A."""
+        return np.asarray(voltage / self.memristance(state))
+
+    def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return dq/dt, A."""
+        return self.current(state, voltage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FluxControlled(DynamicalModel):
+    """i = W(φ) v, dφ/dt = v.
+
+    Parameters
+    ----------
+    memductance : function of the flux (…) [Wb], giving (…) [S]
+        Single-valued and positive: then the device is passive.
+    flux : float, Wb
+        At rest, where a transient begins.
+    flux_scale : float, Wb
+        Over which the memductance changes: errors are relative to it.
+
+    References
+    ----------
+    L. O. Chua, IEEE Trans. Circuit Theory 18:507, 1971, doi:10.1109/TCT.1971.1083337, eq. 4.
+    """
+
+    memductance: Callable[[FloatArray], FloatArray]
+    flux: float = 0.0
+    flux_scale: float = 1.0
+
+    components: ClassVar[tuple[str, ...]] = ("flux",)
+    unit: ClassVar[str] = "Wb"
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return the flux at rest."""
+        return np.full(shape, self.flux)
+
+    def scale(self) -> FloatArray | float:
+        """Return the flux over which the memductance changes."""
+        return self.flux_scale
+
+    def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the current, A."""
+        return np.asarray(self.memductance(state) * voltage)
+
+    def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return dφ/dt, V."""
+        return np.asarray(voltage + np.zeros_like(state))

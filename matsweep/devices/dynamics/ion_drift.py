@@ -1,0 +1,93 @@
+"""Linear ion drift: a boundary between doped and undoped oxide that moves with the charge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from matsweep.checks import one_of
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.streams import FloatArray
+
+WINDOWS = {"none": 0, "joglekar": 1, "biolek": 2, "prodromakis": 3}
+
+
+def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    r_on, r_off, factor, window, power, height = p[0], p[1], p[2], p[3], p[4], p[5]
+    x = state[0]
+    current = voltage / (r_on * x + r_off * (1 - x))
+    speed = factor * current
+    if window == 1:
+        speed *= 1 - abs(2 * x - 1) ** (2 * power)
+    elif window == 2:
+        far = 1.0 if current <= 0 else 0.0
+        speed *= 1 - abs(x - far) ** (2 * power)
+    elif window == 3:
+        speed *= height * (1 - ((x - 0.5) * (x - 0.5) + 0.75) ** power)
+    up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
+    return current
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearIonDrift(CompiledModel):
+    """v = (R_on x + R_off (1 - x)) i,  dx/dt = µ R_on / D² i f(x, i),  x = w / D in [0, 1].
+
+    The window f slows the boundary near the electrodes:
+
+    - none: f = 1, the boundary stops at the electrodes;
+    - joglekar: f = 1 - (2x - 1)^2p, zero at both ends, where a state then stays for ever;
+    - biolek: f = 1 - (x - step(-i))^2p, zero only at the end that the boundary moves to;
+    - prodromakis: f = j (1 - ((x - 1/2)² + 3/4)^p), zero at both ends, of any height.
+
+    Parameters
+    ----------
+    r_on, r_off : float or (…) array, Ω
+        Of the whole film, doped and undoped.
+    thickness : float or (…) array, m
+        D.
+    mobility : float or (…) array, m² / (V s)
+        µ, of the dopants.
+    window : {"none", "joglekar", "biolek", "prodromakis"} or None
+        None is none.
+    p : float or (…) array
+        The window's exponent, above 0.
+    j : float or (…) array
+        The height of Prodromakis's window.
+
+    References
+    ----------
+    D. B. Strukov et al., Nature 453:80, 2008, doi:10.1038/nature06932, eqs. 5 and 6. Windows:
+    Y. N. Joglekar, S. J. Wolf, Eur. J. Phys. 30:661, 2009, doi:10.1088/0143-0807/30/4/001;
+    Z. Biolek, D. Biolek, V. Biolková, Radioengineering 18:210, 2009; T. Prodromakis et al., IEEE
+    Trans. Electron Devices 58:3099, 2011, doi:10.1109/TED.2011.2158004.
+    """
+
+    r_on: FloatArray | float
+    r_off: FloatArray | float
+    thickness: FloatArray | float
+    mobility: FloatArray | float
+    window: str | None = None
+    p: FloatArray | float = 1.0
+    j: FloatArray | float = 1.0
+
+    kernel: ClassVar[Any] = staticmethod(_kernel)
+
+    def __post_init__(self) -> None:
+        self._check("> 0", r_on="Ω", r_off="Ω", thickness="m", mobility="m^2/(V s)", p="", j="")
+        self._check_order("r_on", "r_off", "Ω")
+        one_of("window", self.window or "none", WINDOWS)
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return r_on, r_off, µ R_on / D², and the window."""
+        factor = self.mobility * np.asarray(self.r_on) / np.square(self.thickness)
+        return self.r_on, self.r_off, factor, WINDOWS[self.window or "none"], self.p, self.j
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return a boundary at a tenth of the film."""
+        return np.full(shape, 0.1)
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return the electrodes' places."""
+        return 0.0, 1.0

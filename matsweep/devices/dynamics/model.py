@@ -1,0 +1,165 @@
+"""What every dynamical memristor is: dx/dt = f(x, v), i = g(x, v)."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from matsweep.checks import UserError
+from matsweep.streams import FloatArray
+
+RULES: dict[str, Callable[[FloatArray], Any]] = {
+    "> 0": lambda x: x > 0,
+    "< 0": lambda x: x < 0,
+    ">= 0": lambda x: x >= 0,
+    "in [0, 1]": lambda x: (x >= 0) & (x <= 1),
+    "finite": np.isfinite,
+}
+
+
+class DynamicalModel(ABC):
+    """A memristive system of one or more state variables (Chua, Kang, Proc. IEEE 64:209, 1976).
+
+    Parameters may be numbers, or arrays that broadcast to a batch of devices.
+
+    States of one variable have the shape of the batch; of several, those variables first:
+    (component, …). Times, voltages and currents are SI; a state is the paper's own variable.
+    """
+
+    components: ClassVar[tuple[str, ...]] = ("x",)
+    unit: ClassVar[str] = "1"
+    drive: ClassVar[str] = "voltage"  # or "current": then `current` takes one and gives a voltage
+
+    @abstractmethod
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return the state of devices at rest, (…) or (component, …) array."""
+
+    @abstractmethod
+    def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the current, (…) array [A], at a state and a voltage [V]."""
+
+    @abstractmethod
+    def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the time derivative of the state, of its shape, at a voltage [V]."""
+
+    def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return what a read sees, (…) array [S]: current over voltage; a channel's, if any."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.current(state, voltage) / voltage
+        return np.where(np.asarray(voltage) == 0, np.nan, ratio)
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return the least and the largest value of the state: it stops there."""
+        return -np.inf, np.inf
+
+    def scale(self) -> FloatArray | float:
+        """Return how large the state's range is: errors are relative to it."""
+        low, high = self.bounds()
+        with np.errstate(invalid="ignore"):
+            span = np.subtract(high, low)
+        return np.where(np.isfinite(span), span, 1.0)
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the batch that the parameters span."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return np.broadcast_shapes(*(np.shape(getattr(self, field.name)) for field in fields))
+
+    def replace(self, **parameters: Any) -> Self:
+        """Return the same model with other parameters, checked anew."""
+        changed: Self = dataclasses.replace(self, **parameters)  # type: ignore[type-var]
+        return changed
+
+    def _check(self, rule: str, **units: str) -> None:
+        """Refuse parameters, numbers or arrays, that break a rule of `RULES`."""
+        for name, unit in units.items():
+            value = getattr(self, name)
+            label = f"{name} [{unit}]" if unit else name
+            try:
+                numbers = np.asarray(value, np.float64)
+            except (TypeError, ValueError):
+                raise UserError(f"{label} must be a number or an array, got {value!r}") from None
+            if not (np.isfinite(numbers) & RULES[rule](numbers)).all():
+                also = "" if rule == "finite" else " and finite"
+                raise UserError(f"{label} must be {rule}{also}, got {value!r}")
+
+    def _check_order(self, low: str, high: str, unit: str) -> None:
+        """Refuse a lower parameter that is not below the higher."""
+        first, second = getattr(self, low), getattr(self, high)
+        if np.any(np.asarray(first) >= np.asarray(second)):
+            raise UserError(f"{low} [{unit}] must be < {high}, got {first!r} and {second!r}")
+
+
+class CompiledModel(DynamicalModel):
+    """A model whose equations are a scalar function that numba compiles.
+
+    `kernel(state, voltage, p, up, down)` gets one device's state (component,), its voltage [V]
+    and its `parameters` (p,); it writes how fast each component rises and falls, apart, because
+    a stochastic device may do both at once, and returns the current [A].
+    """
+
+    kernel: ClassVar[Callable[..., float]]
+
+    @abstractmethod
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return what the kernel gets, in its order: numbers or arrays over the batch."""
+
+    def quantum(self) -> FloatArray | float | None:
+        """Return by how much one elementary event moves the state, None if nothing is random."""
+        return None
+
+    def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the current, (…) array [A], at a state and a voltage [V]."""
+        return self._evaluate(state, voltage)[0]
+
+    def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return the time derivative of the state, of its shape, at a voltage [V]."""
+        return self._evaluate(state, voltage)[1]
+
+    def _evaluate(
+        self, state: FloatArray, voltage: FloatArray | float
+    ) -> tuple[FloatArray, FloatArray]:
+        from matsweep.devices.dynamics.solver import compiled, evaluate
+
+        states = np.asarray(state, np.float64)
+        several = len(self.components) > 1
+        states = states if several else states[None]
+        shape = np.broadcast_shapes(states.shape[1:], np.shape(voltage), self.shape())
+        low, high = (per_device(bound, shape, len(states)) for bound in self.bounds())
+        flat = np.stack([np.broadcast_to(each, shape).ravel() for each in states], axis=-1)
+        drive = np.broadcast_to(np.asarray(voltage, np.float64), shape).ravel()
+        current, rate = np.empty(drive.shape), np.empty(flat.shape)
+        evaluate(
+            compiled(type(self).kernel),
+            np.require(flat, np.float64, ("C", "W")),
+            np.require(drive, np.float64, ("C", "W")),
+            self._flat(shape),
+            low,
+            high,
+            current,
+            rate,
+        )
+        rates = np.moveaxis(rate.reshape(*shape, flat.shape[-1]), -1, 0)
+        return current.reshape(shape), rates if several else rates[0]
+
+    def _flat(self, shape: tuple[int, ...]) -> FloatArray:
+        """Return the parameters of each device, (device, p) array."""
+        columns = [
+            np.broadcast_to(np.asarray(p, np.float64), shape).ravel() for p in self.parameters()
+        ]
+        return np.require(np.stack(columns, axis=-1), np.float64, ("C", "W"))
+
+
+def per_device(value: FloatArray | float, shape: tuple[int, ...], components: int) -> FloatArray:
+    """Return a number of the state, (…) or (component, …), as a (device, component) array."""
+    values = np.asarray(value, np.float64)
+    each = (
+        values
+        if components > 1 and values.ndim > 0
+        else np.broadcast_to(values, (components, *values.shape))
+    )
+    flat = [np.broadcast_to(one, shape).ravel() for one in each]
+    return np.require(np.stack(flat, axis=-1), np.float64, ("C", "W"))

@@ -1,0 +1,101 @@
+"""The Mott threshold switch: a metallic channel that its own heat keeps open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.streams import FloatArray
+
+EDGE = 1e-3  # how near to 0 and 1 the channel's radius comes
+
+
+def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    r_off, ratio, cooling, rise, heat, latent, r_series = p
+    u = state[0]
+    resistance = r_off / (1 + (ratio - 1) * u * u)
+    current = voltage / (resistance + r_series)
+    log = np.log(u)
+    inside = heat * rise * (1 - u * u + 2 * u * u * log) / (2 * u * log * log) + 2 * latent * u
+    up[0] = current * current * resistance / inside
+    down[0] = -cooling * rise / log / inside
+    return current
+
+
+@dataclass(frozen=True, kw_only=True)
+class MottSwitch(CompiledModel):
+    """du/dt = (i² R(u) - Γ(u) ΔT) / (dH/du): u the metallic core's radius over the channel's.
+
+    R = (ρ_ins L / π r²) / (1 + (ρ_ins / ρ_met - 1) u²), Γ = 2π L κ / ln(1/u), and
+    dH/du = π L r² (c_p ΔT (1 - u² + 2 u² ln u) / (2 u ln² u) + 2 Δh u), ΔT from the surroundings
+    to the transition. Its static I-V curve has a negative differential resistance; above a
+    threshold voltage the core opens, below a holding voltage it closes: volatile. Left out: the
+    electric-field activated conduction of the insulating phase below the transition (ohmic here).
+
+    Parameters
+    ----------
+    length, radius : float or (…) array, m
+        L and r of the channel.
+    rho_ins, rho_met : float or (…) array, Ω m
+    kappa : float or (…) array, W/(m K)
+    heat_capacity : float or (…) array, J/(m³ K)
+        c_p.
+    latent_heat : float or (…) array, J/m³
+        Δh of the transition.
+    transition : float or (…) array, K
+    temperature : float or (…) array, K
+        Of the surroundings.
+    r_series : float or (…) array, Ω
+
+    References
+    ----------
+    M. D. Pickett, R. S. Williams, Nanotechnology 23:215202, 2012,
+    doi:10.1088/0957-4484/23/21/215202; M. D. Pickett, G. Medeiros-Ribeiro, R. S. Williams, Nat.
+    Mater. 12:114, 2013, doi:10.1038/nmat3510.
+    """
+
+    length: FloatArray | float
+    radius: FloatArray | float
+    rho_ins: FloatArray | float
+    rho_met: FloatArray | float
+    kappa: FloatArray | float
+    heat_capacity: FloatArray | float
+    latent_heat: FloatArray | float
+    transition: FloatArray | float
+    temperature: FloatArray | float = 300.0
+    r_series: FloatArray | float = 0.0
+
+    components: ClassVar[tuple[str, ...]] = ("u",)
+    kernel: ClassVar[Any] = staticmethod(_kernel)
+
+    def __post_init__(self) -> None:
+        self._check("> 0", length="m", radius="m", rho_ins="Ω m", rho_met="Ω m", kappa="W/(m K)",
+                    heat_capacity="J/(m^3 K)", latent_heat="J/m^3", temperature="K")  # fmt: skip
+        self._check(">= 0", r_series="Ω")
+        self._check("finite", transition="K")
+        self._check_order("temperature", "transition", "K")
+        self._check_order("rho_met", "rho_ins", "Ω m")
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return what the equations need."""
+        volume = np.pi * np.asarray(self.length) * np.square(self.radius)
+        return (
+            np.asarray(self.rho_ins) * self.length / (np.pi * np.square(self.radius)),
+            np.asarray(self.rho_ins) / self.rho_met,
+            2 * np.pi * np.asarray(self.length) * self.kappa,
+            np.asarray(self.transition) - self.temperature,
+            volume * self.heat_capacity,
+            volume * self.latent_heat,
+            self.r_series,
+        )
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return no metallic core."""
+        return np.full(shape, EDGE)
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return all but closed, and all but the whole channel."""
+        return EDGE, 1 - EDGE

@@ -1,0 +1,83 @@
+"""The magnetic tunnel junction: thermally activated reversal, assisted by spin torque."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.streams import FloatArray
+
+
+def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    tau0, delta, v_c, g_p, tmr, v_half = p
+    x = state[0]
+    ahead = np.exp(-delta * max(1 - voltage / v_c, 0.0)) / tau0
+    back = np.exp(-delta * max(1 + voltage / v_c, 0.0)) / tau0
+    up[0], down[0] = ahead * (1 - x), back * x
+    ratio = tmr / (1 + (voltage / v_half) ** 2)
+    return voltage * g_p * (x + (1 - x) / (1 + ratio))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MagneticTunnelJunction(CompiledModel):
+    """dx/dt = (1 - x) / τ_P - x / τ_AP,  τ = τ0 exp(Δ (1 ∓ V / V_c0)): x the chance to be parallel.
+
+    A positive voltage turns the free layer parallel. In a stochastic transient x is 0 or 1: a
+    telegraph. TMR(V) = TMR0 / (1 + (V / V_h)²). The exponent is linear in the voltage (spin torque
+    on a macrospin, uniaxial anisotropy, no field); above V_c0, where the reversal is precessional
+    and no longer activated, the rate is left at 1/τ0, as slow as the attempt.
+
+    Parameters
+    ----------
+    tau0 : float or (…) array, s
+        Attempt time.
+    delta : float or (…) array
+        Δ = E_b / kT.
+    v_c : float or (…) array, V
+        V_c0, critical voltage.
+    g_p : float or (…) array, S
+        Parallel conductance.
+    tmr : float or (…) array
+        TMR0, (R_AP - R_P) / R_P at 0 V.
+    v_half : float or (…) array, V
+        V_h, at which the TMR is halved.
+
+    References
+    ----------
+    W. F. Brown, Phys. Rev. 130:1677, 1963, doi:10.1103/PhysRev.130.1677; Z. Li, S. Zhang, Phys.
+    Rev. B 69:134416, 2004, doi:10.1103/PhysRevB.69.134416; R. H. Koch, J. A. Katine, J. Z. Sun,
+    Phys. Rev. Lett. 92:088302, 2004, doi:10.1103/PhysRevLett.92.088302.
+    """
+
+    tau0: FloatArray | float
+    delta: FloatArray | float
+    v_c: FloatArray | float
+    g_p: FloatArray | float
+    tmr: FloatArray | float
+    v_half: FloatArray | float
+
+    components: ClassVar[tuple[str, ...]] = ("parallel",)
+    kernel: ClassVar[Any] = staticmethod(_kernel)
+
+    def __post_init__(self) -> None:
+        self._check("> 0", tau0="s", delta="", v_c="V", g_p="S", v_half="V")
+        self._check(">= 0", tmr="")
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return all of them."""
+        return self.tau0, self.delta, self.v_c, self.g_p, self.tmr, self.v_half
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return antiparallel."""
+        return np.zeros(shape)
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return antiparallel and parallel."""
+        return 0.0, 1.0
+
+    def quantum(self) -> FloatArray | float:
+        """Return the whole reversal."""
+        return 1.0

@@ -1,0 +1,145 @@
+"""Phase change memory: melting, crystal growth, threshold switching, and a glass that relaxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.constants import elementary_charge, k
+
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.streams import FloatArray
+
+K_EV = k / elementary_charge  # eV/K
+
+
+def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+    (size, area, r_series, sigma0, e_star, alpha, sigma_on, field, width, r_th, ambient, melting,
+     growth, e_growth, heat, quench, nu, e_glass) = p  # fmt: skip
+    u, glass = state[0], state[1]
+    a = abs(voltage)
+    share = 1 / (1 + np.exp(-min(max((a - field * u) / width, -700.0), 700.0)))
+    cold = sigma0 * np.exp(-(e_star - alpha * glass) / (K_EV * ambient))
+    sigma = cold + share * (sigma_on - cold)
+    current = voltage / (r_series + u / (area * sigma))
+    hot = ambient + r_th * voltage * current
+    front = ambient + (hot - ambient) * (1 - u / size)  # at the amorphous region's edge
+    molten = size * (1 - (melting - ambient) / (hot - ambient)) if hot > melting else 0.0
+    up[0] = down[0] = up[1] = down[1] = 0.0
+    if molten > u:
+        up[0] = (molten - u) / quench
+        up[1] = (1 - glass) / quench
+    elif front < melting and u > 0:
+        driving = -np.expm1(-heat * (melting - front) / (melting * K_EV * front))
+        down[0] = growth * np.exp(-e_growth / (K_EV * front)) * driving
+    if hot < melting:
+        down[1] = nu * np.exp(-e_glass * (1 - glass) / (K_EV * hot)) if glass > 0 else 0.0
+    return current
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseChange(CompiledModel):
+    """du/dt: melting where T > T_m, else growth of the crystal; dΣ/dt = -ν e^(-E_s (1 - Σ) / kT).
+
+    u is the thickness of the amorphous region over the heater, Σ the distance of its glass from
+    equilibrium (1 after a melt-quench). The temperature falls in a straight line from
+    T_hot = T0 + R_th V I at the heater to T0 at the far end. Where it exceeds T_m the material
+    melts, within a quench time, and becomes glass when the pulse ends; elsewhere the amorphous
+    region shrinks by the growth velocity at its edge, v exp(-E_g / kT) (1 - exp(-ΔH (T_m - T) /
+    (T_m kT))). The glass conducts with activation E* - α Σ at T0, so that at rest its resistance
+    grows as t^ν with ν = α / E_s (drift); above a threshold field it switches on, smoothly over
+    `threshold_width`.
+
+    Left out: nucleation inside the glass (as in growth-dominated materials and small volumes),
+    the fragility of the growth's activation, and the heating's time constant (ns).
+
+    Parameters
+    ----------
+    size : float or (…) array, m
+        Largest amorphous thickness.
+    radius : float or (…) array, m
+    r_series : float or (…) array, Ω
+        Of electrodes and crystal.
+    sigma0 : float or (…) array, S/m
+        Of the glass, before its activation.
+    e_star_ev, alpha_ev : float or (…) array, eV
+        E* and α.
+    sigma_on : float or (…) array, S/m
+        After threshold switching, and molten.
+    threshold_field : float or (…) array, V/m
+    threshold_width : float or (…) array, V
+    r_th : float or (…) array, K/W
+    melting : float or (…) array, K
+    growth_velocity : float or (…) array, m/s
+        v, before its activation.
+    e_growth_ev : float or (…) array, eV
+    heat_of_fusion_ev : float or (…) array, eV
+        ΔH, an atom.
+    quench_time : float or (…) array, s
+    nu : float or (…) array, 1/s
+        Of the glass's relaxation, times its step.
+    e_glass_ev : float or (…) array, eV
+        E_s.
+    temperature : float or (…) array, K
+        T0.
+
+    References
+    ----------
+    A. Sebastian, M. Le Gallo, D. Krebs, Nat. Commun. 5:4314, 2014, doi:10.1038/ncomms5314;
+    M. Le Gallo et al., Adv. Electron. Mater. 4:1700627, 2018, doi:10.1002/aelm.201700627.
+    """
+
+    size: FloatArray | float
+    radius: FloatArray | float
+    r_series: FloatArray | float
+    sigma0: FloatArray | float
+    e_star_ev: FloatArray | float
+    alpha_ev: FloatArray | float
+    sigma_on: FloatArray | float
+    threshold_field: FloatArray | float
+    threshold_width: FloatArray | float
+    r_th: FloatArray | float
+    melting: FloatArray | float
+    growth_velocity: FloatArray | float
+    e_growth_ev: FloatArray | float
+    heat_of_fusion_ev: FloatArray | float
+    quench_time: FloatArray | float
+    nu: FloatArray | float
+    e_glass_ev: FloatArray | float
+    temperature: FloatArray | float = 300.0
+
+    components: ClassVar[tuple[str, ...]] = ("u", "glass")
+    unit: ClassVar[str] = "m, 1"
+    kernel: ClassVar[Any] = staticmethod(_kernel)
+
+    def __post_init__(self) -> None:
+        self._check("> 0", size="m", radius="m", r_series="Ω", sigma0="S/m", e_star_ev="eV",
+                    sigma_on="S/m", threshold_field="V/m", threshold_width="V", r_th="K/W",
+                    melting="K", growth_velocity="m/s", e_growth_ev="eV", heat_of_fusion_ev="eV",
+                    quench_time="s", e_glass_ev="eV", temperature="K")  # fmt: skip
+        self._check(">= 0", alpha_ev="eV", nu="1/s")
+        self._check_order("temperature", "melting", "K")
+
+    def parameters(self) -> tuple[FloatArray | float, ...]:
+        """Return all of them."""
+        return (
+            self.size, np.pi * np.square(self.radius), self.r_series, self.sigma0, self.e_star_ev,
+            self.alpha_ev, self.sigma_on, self.threshold_field, self.threshold_width, self.r_th,
+            self.temperature, self.melting, self.growth_velocity, self.e_growth_ev,
+            self.heat_of_fusion_ev, self.quench_time, self.nu, self.e_glass_ev,
+        )  # fmt: skip
+
+    def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
+        """Return a wholly amorphous cell, its glass fresh."""
+        size = np.broadcast_to(np.asarray(self.size, np.float64), shape)
+        return np.stack([size, np.ones(shape)])
+
+    def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Return crystal and equilibrium, and all amorphous and fresh."""
+        size = np.asarray(self.size, np.float64)
+        return np.zeros((2, *size.shape)), np.stack([size, np.ones(size.shape)])
+
+    def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
+        """Return T at the heater, (…) array [K]."""
+        return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))

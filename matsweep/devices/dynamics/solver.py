@@ -1,0 +1,504 @@
+"""Devices in time, compiled by numba on first use and kept on disk.
+
+A model's equations come in as a function pointer, so that one solver serves all of them. Strict
+IEEE arithmetic. Import this module where it is called: numba takes half a second.
+
+Each device has steps of its own: Dormand and Prince's method of order 5, or, for a device that
+needs more than 300 steps in one span, Rodas4, an L-stable Rosenbrock method of order 4, whose
+steps are not bound by the fastest time constant. Energy is ∫ v i dt by Simpson's rule on the
+steps.
+
+J. R. Dormand, P. J. Prince, J. Comput. Appl. Math. 6:19, 1980, doi:10.1016/0771-050X(80)90013-3,
+with L. F. Shampine's interpolation; Rodas4 and both interpolations: E. Hairer, G. Wanner, Solving
+Ordinary Differential Equations II, 2nd ed., Springer 1996, sections II.6 and IV.7.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit, types, uint32, uint64
+
+from matsweep.devices.dynamics.tableau import ERROR, NODES, STAGES
+from matsweep.kernels import _philox
+
+_VECTOR = types.Array(types.float64, 1, "C")
+KERNEL = types.float64(_VECTOR, types.float64, _VECTOR, _VECTOR, _VECTOR)
+
+# With its type stated, one compiled solver takes every model's equations by their address.
+_FUNCTION = types.FunctionType(KERNEL)
+_GRID, _BLOCK = types.Array(types.float64, 2, "C"), types.Array(types.float64, 3, "C")
+_COUNTS = types.Array(types.int64, 1, "C")
+_KEYS = types.Array(types.uint64, 1, "C")
+_EVALUATE = types.void(_FUNCTION, _GRID, _VECTOR, _GRID, _GRID, _GRID, _VECTOR, _GRID)
+_INTEGRATE = types.void(
+    _FUNCTION, types.boolean, _VECTOR, *(_GRID,) * 6, types.float64, _BLOCK, _GRID, _GRID, _COUNTS,
+    _COUNTS,
+)  # fmt: skip
+_JUMP = types.void(_FUNCTION, _VECTOR, *(_GRID,) * 6, _KEYS, _BLOCK, _GRID, _GRID, _COUNTS, _COUNTS)
+
+_compiled = njit(cache=True, error_model="numpy")
+
+DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
+_PATIENCE, _MOST_STEPS, _MOST_EVENTS = 300, 200_000, 10_000_000
+
+_BETWEEN = np.array(
+    [
+        -12715105075 / 11282082432,
+        0.0,
+        87487479700 / 32700410799,
+        -10690763975 / 1880347072,
+        701980252875 / 199316789632,
+        -1453857185 / 822651844,
+        69997945 / 29380423,
+    ]
+)
+
+_GAMMA = 0.25
+_RODAS_NODES = np.array([0.0, 0.386, 0.21, 0.63, 1.0, 1.0])
+_RODAS_TIME = np.array([0.25, -0.1043, 0.1035, -0.0362, 0.0, 0.0])
+_RODAS_A = np.array(
+    [
+        [0.0] * 5,
+        [1.544, 0, 0, 0, 0],
+        [0.9466785280815826, 0.2557011698983284, 0, 0, 0],
+        [3.314825187068521, 2.896124015972201, 0.9986419139977817, 0, 0],
+        [1.221224509226641, 6.019134481288629, 12.53708333932087, -0.6878860361058950, 0],
+        [1.221224509226641, 6.019134481288629, 12.53708333932087, -0.6878860361058950, 1.0],
+    ]
+)
+_RODAS_C = np.array(
+    [
+        [0.0] * 5,
+        [-5.6688, 0, 0, 0, 0],
+        [-2.430093356833875, -0.2063599157091915, 0, 0, 0],
+        [-0.1073529058151375, -9.594562251023355, -20.47028614809616, 0, 0],
+        [7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160, 0],
+        [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136,
+         -6.058818238834054],
+    ]
+)  # fmt: skip
+_RODAS_BETWEEN = np.array(
+    [
+        [10.12623508344586, -7.487995877610167, -34.80091861555747, -7.992771707568823,
+         1.025137723295662],
+        [-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386,
+         -6.594389125716872],
+    ]
+)  # fmt: skip
+
+
+@functools.cache
+def compiled(kernel: Callable[..., float]) -> Any:
+    """Return a model's equations, compiled."""
+    return njit(KERNEL, cache=True, error_model="numpy")(kernel)
+
+
+@_compiled
+def _slope(kernel, x, v, p, low, high, up, down, rate):  # type: ignore[no-untyped-def]
+    """Write dx/dt, zero where a state would leave its bounds, and return the current."""
+    current = kernel(x, v, p, up, down)
+    for k in range(x.size):
+        net = up[k] - down[k]
+        if (x[k] <= low[k] and net < 0) or (x[k] >= high[k] and net > 0):
+            net = 0.0
+        rate[k] = net
+    return current
+
+
+@njit(_EVALUATE, cache=True, error_model="numpy")
+def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):  # type: ignore[no-untyped-def]
+    """Fill currents (device,) and rates (device, component)."""
+    up, down = np.empty(states.shape[1]), np.empty(states.shape[1])
+    for d in range(states.shape[0]):
+        currents[d] = _slope(
+            kernel, states[d], voltages[d], parameters[d], low[d], high[d], up, down, rates[d]
+        )
+
+
+@_compiled
+def voltage_at(kernel, x, current, p, up, down, guess):  # type: ignore[no-untyped-def]
+    """Return the voltage [V] at which a device carries a current; not a number if there is none.
+
+    The current rises with the voltage at a state held fast: a bracket, then the Illinois form of
+    the false position.
+    """
+    a, fa = 0.0, kernel(x, 0.0, p, up, down) - current
+    if fa == 0:
+        return 0.0
+    sign = 1.0 if fa < 0 else -1.0
+    b = guess if guess * sign > 0 else sign * 1e-3
+    fb = kernel(x, b, p, up, down) - current
+    count = 0
+    while fb * sign < 0 and count < 200:
+        a, fa = b, fb
+        b *= 2
+        fb = kernel(x, b, p, up, down) - current
+        count += 1
+    if not fb * sign >= 0:
+        return np.nan
+    side = 0
+    for _ in range(200):
+        if abs(b - a) <= 4e-16 * (abs(a) + abs(b)):
+            break
+        c = (fa * b - fb * a) / (fa - fb)
+        if not (min(a, b) < c < max(a, b)):
+            c = 0.5 * (a + b)
+        fc = kernel(x, c, p, up, down) - current
+        if fc == 0:
+            return c
+        if fc * fb > 0:
+            b, fb = c, fc
+            if side == -1:
+                fa /= 2
+            side = -1
+        else:
+            a, fa = c, fc
+            if side == 1:
+                fb /= 2
+            side = 1
+    return 0.5 * (a + b)
+
+
+@_compiled
+def _driven(kernel, inverse, x, u, p, low, high, work, rate):  # type: ignore[no-untyped-def]
+    """Write dx/dt under a drive and return (what answers it, the voltage)."""
+    up, down = work[0], work[1]
+    if not inverse:
+        return _slope(kernel, x, u, p, low, high, up, down, rate), u
+    v = voltage_at(kernel, x, u, p, up, down, work[2, 0])
+    work[2, 0] = v
+    _slope(kernel, x, v, p, low, high, up, down, rate)
+    return v, v
+
+
+@_compiled
+def _inside(x, low, high):  # type: ignore[no-untyped-def]
+    for k in range(x.size):
+        x[k] = min(max(x[k], low[k]), high[k])
+
+
+@_compiled
+def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new):  # type: ignore[no-untyped-def]
+    """Take one step of Dormand and Prince's method; return the error over the state's range.
+
+    f: rates (7, component), the first known. mid: the interpolation (5, component).
+    """
+    n = x.size
+    answer = 0.0
+    for stage in range(1, 7):
+        for k in range(n):
+            total = 0.0
+            for j in range(stage):
+                total += STAGES[stage, j] * f[j, k]
+            new[k] = x[k] + h * total
+        _inside(new, low, high)
+        answer, _ = _driven(
+            kernel, inverse, new, u + du * h * NODES[stage], p, low, high, work, f[stage]
+        )
+    worst = 0.0
+    for k in range(n):
+        wrong, between = 0.0, 0.0
+        for j in range(7):
+            wrong += ERROR[j] * f[j, k]
+            between += _BETWEEN[j] * f[j, k]
+        size = abs(h * wrong) / scale[k]
+        worst = size if not size <= worst else worst
+        moved = new[k] - x[k]
+        mid[0, k] = x[k]
+        mid[1, k] = moved
+        mid[2, k] = h * f[0, k] - moved
+        mid[3, k] = moved - h * f[6, k] - mid[2, k]
+        mid[4, k] = h * between
+    return worst, answer
+
+
+@_compiled
+def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new):  # type: ignore[no-untyped-def]
+    """Take one step of Rodas4; return the error over the state's range."""
+    n = x.size
+    shifted, moved_rate = np.empty(n), np.empty(n)
+    matrix, in_time = np.empty((n, n)), np.empty(n)
+    stages = np.zeros((6, n))
+    for k in range(n):
+        step = 1e-7 * scale[k]
+        if x[k] + step > high[k]:
+            step = -step
+        shifted[:] = x
+        shifted[k] = x[k] + step
+        _driven(kernel, inverse, shifted, u, p, low, high, work, moved_rate)
+        for j in range(n):
+            matrix[j, k] = -(moved_rate[j] - f[0, j]) / step
+        matrix[k, k] += 1 / (_GAMMA * h)
+    in_time[:] = 0.0
+    if du != 0:
+        away = 1e-7 * max(abs(u), abs(du * h))
+        _driven(kernel, inverse, x, u + away, p, low, high, work, moved_rate)
+        for j in range(n):
+            in_time[j] = (moved_rate[j] - f[0, j]) / away * du
+    answer = 0.0
+    for stage in range(6):
+        for k in range(n):
+            total = 0.0
+            for j in range(stage):
+                total += _RODAS_A[stage, j] * stages[j, k]
+            new[k] = x[k] + total
+        _inside(new, low, high)
+        if stage == 0:
+            moved_rate[:] = f[0]
+        else:
+            answer, _ = _driven(
+                kernel, inverse, new, u + du * h * _RODAS_NODES[stage], p, low, high, work,
+                moved_rate,
+            )  # fmt: skip
+        for k in range(n):
+            total = moved_rate[k] + _RODAS_TIME[stage] * h * in_time[k]
+            for j in range(stage):
+                total += _RODAS_C[stage, j] / h * stages[j, k]
+            stages[stage, k] = total
+        if n == 1:
+            stages[stage, 0] /= matrix[0, 0]
+        else:
+            stages[stage] = np.linalg.solve(matrix, stages[stage])
+    worst = 0.0
+    for k in range(n):
+        new[k] += stages[5, k]
+        size = abs(stages[5, k]) / scale[k]
+        worst = size if not size <= worst else worst
+    _inside(new, low, high)
+    answer, _ = _driven(kernel, inverse, new, u + du * h, p, low, high, work, f[6])
+    for k in range(n):
+        second, third = 0.0, 0.0
+        for j in range(5):
+            second += _RODAS_BETWEEN[0, j] * stages[j, k]
+            third += _RODAS_BETWEEN[1, j] * stages[j, k]
+        mid[0, k] = x[k]
+        mid[1, k] = new[k] - x[k]
+        mid[2, k] = second
+        mid[3, k] = third
+        mid[4, k] = 0.0
+    return worst, answer
+
+
+@_compiled
+def _between(mid, stiff, share, low, high, out):  # type: ignore[no-untyped-def]
+    """Write the state at a share of the last step."""
+    rest = 1 - share
+    for k in range(out.size):
+        if stiff:
+            inner = mid[1, k] + rest * (mid[2, k] + share * mid[3, k])
+        else:
+            inner = mid[1, k] + rest * (mid[2, k] + share * (mid[3, k] + rest * mid[4, k]))
+        out[k] = mid[0, k] + share * inner
+    _inside(out, low, high)
+
+
+@_compiled
+def _trace(  # type: ignore[no-untyped-def]
+    kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
+):  # fmt: skip
+    """Integrate one device; return (steps, how it ended)."""
+    n = start.size
+    x, new, half = start.copy(), np.empty(n), np.empty(n)
+    work, f, mid = np.zeros((3, n)), np.empty((7, n)), np.zeros((5, n))
+    _inside(x, low, high)
+    states[0] = x
+    answers[0], _ = _driven(kernel, inverse, x, drive[0], p, low, high, work, f[0])
+    energy[0] = 0.0
+    steps, index, total = 0, 1, 0.0
+    h = np.inf
+    while index < times.size:
+        last = index
+        if times[index] == times[index - 1]:  # a jump
+            answers[index], _ = _driven(kernel, inverse, x, drive[index], p, low, high, work, f[0])
+            states[index] = x
+            energy[index] = total
+            h = np.inf
+            index += 1
+            continue
+        while (
+            last + 1 < times.size
+            and drive[last + 1] == drive[index - 1]
+            and drive[last] == drive[index - 1]
+            and times[last + 1] > times[last]
+        ):
+            last += 1
+        begin, end = times[index - 1], times[last]
+        du = (drive[last] - drive[index - 1]) / (end - begin)
+        t, u = begin, drive[index - 1]
+        answer, _ = _driven(kernel, inverse, x, u, p, low, high, work, f[0])
+        fastest = 0.0
+        for k in range(n):
+            speed = abs(f[0, k]) / scale[k]
+            fastest = speed if not speed <= fastest else fastest
+        if not np.isfinite(fastest) or not np.isfinite(answer):
+            return steps, NOT_FINITE
+        if fastest == 0 and du == 0:  # nothing moves
+            power = answer * u
+            while index <= last:
+                states[index] = x
+                answers[index] = answer
+                energy[index] = total + power * (times[index] - begin)
+                index += 1
+            total = energy[last]
+            continue
+        if h == np.inf:
+            h = end - begin if fastest == 0 else min(end - begin, 0.02 / fastest)
+        taken, stiff = 0, False
+        while index <= last:
+            if taken > _MOST_STEPS:
+                return steps, TOO_MANY_STEPS
+            if taken == _PATIENCE:
+                stiff = True
+            taken += 1
+            steps += 1
+            whole = h >= (end - t) * (1 - 1e-12)
+            step = end - t if whole else h
+            if stiff:
+                error, after = _implicit(
+                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new
+                )
+            else:
+                error, after = _explicit(
+                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new
+                )
+            error /= tolerance
+            if not error <= 1:
+                h = step * (max(0.2, 0.9 * error ** (-0.25 if stiff else -0.2))
+                            if np.isfinite(error) else 0.1)  # fmt: skip
+                if not t + h > t:
+                    return steps, TOO_MANY_STEPS if np.isfinite(error) else NOT_FINITE
+                continue
+            if not np.isfinite(after):
+                return steps, NOT_FINITE
+            _between(mid, stiff, 0.5, low, high, half)
+            middle, _ = _driven(kernel, inverse, half, u + du * step / 2, p, low, high, work, f[1])
+            first, centre, final = answer * u, middle * (u + du * step / 2), after * (u + du * step)
+            till = end if whole else t + step
+            while index <= last and times[index] <= till:
+                share = (times[index] - t) / step if times[index] < till else 1.0
+                if share == 1.0:
+                    states[index] = new
+                    answers[index] = after
+                    if du != 0:  # at the voltage given, not at one off by a rounding
+                        answers[index], _ = _driven(
+                            kernel, inverse, new, drive[index], p, low, high, work, f[1]
+                        )
+                else:
+                    _between(mid, stiff, share, low, high, states[index])
+                    answers[index], _ = _driven(
+                        kernel, inverse, states[index], u + du * step * share, p, low, high, work,
+                        f[1],
+                    )  # fmt: skip
+                energy[index] = total + step * share * (
+                    first
+                    + share * (-1.5 * first + 2 * centre - 0.5 * final)
+                    + share**2 * (2 * first - 4 * centre + 2 * final) / 3
+                )
+                index += 1
+            total += step * (first + 4 * centre + final) / 6
+            grown = step * min(5.0, 0.9 * max(error, 1e-4) ** (-0.25 if stiff else -0.2))
+            h = max(h, grown) if whole and step < h else grown
+            t, u, answer = till, u + du * step, after
+            x[:] = new
+            f[0] = f[6]
+        u = drive[last]
+    return steps, DONE
+
+
+@njit(_INTEGRATE, cache=True, error_model="numpy")
+def integrate(  # type: ignore[no-untyped-def]
+    kernel, inverse, times, drive, start, parameters, low, high, scale, tolerance, states, answers,
+    energy, steps, ended,
+):  # fmt: skip
+    """Integrate devices one by one.
+
+    times (time,); drive (device or 1, time); start, low, high, scale (device, component);
+    parameters (device, p). Filled: states (device, time, component); answers, energy
+    (device, time); steps, ended (device,).
+    """
+    for d in range(start.shape[0]):
+        steps[d], ended[d] = _trace(
+            kernel, inverse, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d],
+            low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
+        )  # fmt: skip
+
+
+@_compiled
+def _uniform(count, key):  # type: ignore[no-untyped-def]
+    """Return two numbers of (0, 1) that belong to a count and a key."""
+    a, b, c, d = _philox(uint64(count), uint64(0), uint64(key))
+    first = (np.float64(a >> uint32(5)) * 67108864.0 + np.float64(b >> uint32(6)) + 0.5) / 2.0**53
+    second = (np.float64(c >> uint32(5)) * 67108864.0 + np.float64(d >> uint32(6)) + 0.5) / 2.0**53
+    return first, second
+
+
+@_compiled
+def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):  # type: ignore[no-untyped-def]
+    """Let one device's state jump by its quanta, event by event; return (events, how it ended)."""
+    n = start.size
+    x, up, down = start.copy(), np.empty(n), np.empty(n)
+    _inside(x, low, high)
+    states[0] = x
+    answers[0] = kernel(x, drive[0], p, up, down)
+    energy[0] = 0.0
+    count, total = 0, 0.0
+    for index in range(1, times.size):
+        t, end = times[index - 1], times[index]
+        u = 0.5 * (drive[index - 1] + drive[index])
+        while t < end:
+            answer = kernel(x, u, p, up, down)
+            hazard = 0.0
+            for k in range(n):
+                if quantum[k] > 0:
+                    if x[k] + 0.5 * quantum[k] > high[k]:
+                        up[k] = 0.0
+                    if x[k] - 0.5 * quantum[k] < low[k]:
+                        down[k] = 0.0
+                    hazard += (up[k] + down[k]) / quantum[k]
+            if not np.isfinite(hazard) or not np.isfinite(answer):
+                return count, NOT_FINITE
+            if count > _MOST_EVENTS:
+                return count, TOO_MANY_STEPS
+            first, second = _uniform(count, key)
+            wait = -np.log(first) / hazard if hazard > 0 else np.inf
+            stay = min(wait, end - t)
+            total += answer * u * stay
+            if t + wait >= end:
+                # The wait has no memory: what is left of it is drawn anew in the next span.
+                count += 1
+                break
+            t += wait
+            count += 1
+            pick = second * hazard
+            for k in range(n):
+                if quantum[k] <= 0:
+                    continue
+                pick -= up[k] / quantum[k]
+                if pick < 0:
+                    x[k] = min(x[k] + quantum[k], high[k])
+                    break
+                pick -= down[k] / quantum[k]
+                if pick < 0:
+                    x[k] = max(x[k] - quantum[k], low[k])
+                    break
+        states[index] = x
+        answers[index] = kernel(x, drive[index], p, up, down)
+        energy[index] = total
+    return count, DONE
+
+
+@njit(_JUMP, cache=True, error_model="numpy")
+def jump(  # type: ignore[no-untyped-def]
+    kernel, times, drive, start, parameters, low, high, quantum, keys, states, answers, energy,
+    steps, ended,
+):  # fmt: skip
+    """Let devices jump one by one: arguments as of `integrate`, keys (device,) uint64."""
+    for d in range(start.shape[0]):
+        steps[d], ended[d] = _jump(
+            kernel, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d], low[d],
+            high[d], quantum[d], keys[d], states[d], answers[d], energy[d],
+        )  # fmt: skip

@@ -1,0 +1,348 @@
+"""The laws that physical models obey, and the solver's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.constants import elementary_charge, k
+from scipy.stats import kstest
+
+from matsweep.checks import UserError
+from matsweep.devices.dynamics import (
+    ECRAM,
+    JART,
+    FeFET,
+    FerroelectricTunnelJunction,
+    FilamentGap,
+    LinearIonDrift,
+    MagneticTunnelJunction,
+    Membrane,
+    MottSwitch,
+    PhaseChange,
+    PotassiumChannel,
+    transient,
+)
+from tests.devices.dynamics.test_dynamics import GAP, HP, MOTT, MTJ, PCM, VCM
+
+K_EV = k / elementary_charge
+CELL = {"exchange_current": 1e-12, "transfer": 0.5, "capacity": 1e-12, "g_min": 1e-7,
+        "g_max": 1e-6}  # fmt: skip
+
+
+def held(voltage, time, points=2):
+    return np.linspace(0, time, points), np.full(points, voltage)
+
+
+def firing_rate(current):
+    """Return spikes per second [Hz] of the membrane under a current [A], after 300 ms."""
+    time = np.linspace(0, 1.3, 26001)
+    v = transient(Membrane(), time, current=np.full(time.size, current)).voltage.values
+    crossed = np.flatnonzero((v[:-1] < 0) & (v[1:] >= 0))
+    spikes = time[crossed]
+    spikes = spikes[spikes > 0.3]
+    return 0.0 if spikes.size < 3 else (spikes.size - 1) / (spikes[-1] - spikes[0])
+
+
+def test_the_membrane_fires_as_published():
+    """Repetitive firing begins between 6.2 and 6.3 µA/cm², and is 68.3 Hz at 10 µA/cm²."""
+    assert firing_rate(6.2e-6) == 0
+    assert firing_rate(6.3e-6) > 45
+    assert firing_rate(10e-6) == pytest.approx(68.3, abs=0.1)
+
+
+def test_the_membrane_wants_a_current():
+    with pytest.raises(UserError, match="is driven by a current"):
+        transient(Membrane(), *held(0.1, 1e-3))
+
+
+def test_filaments_grow_with_arrhenius_slope():
+    """ln of the rate against 1/kT falls with the activation energy, at a fixed field factor."""
+    model = FilamentGap(**(GAP | {"beta": 0.0, "gamma0": 0.0, "r_th": 0.0, "activation_ev": 0.83}))
+    cold = np.array([300.0, 350.0, 400.0, 450.0])
+    # Without a field the hops balance: one direction alone shows the barrier.
+    hops = model.replace(temperature=cold)
+    field = hops.replace(gamma0=1.0)
+    found = field.rate(1e-9, -0.5)
+    lowered = GAP["hop"] / GAP["thickness"] * 0.5 / (K_EV * cold)
+    slope = np.polyfit(1 / (K_EV * cold), np.log(found / np.sinh(lowered)), 1)[0]
+    assert slope == pytest.approx(-0.83, rel=1e-9)
+
+
+def test_vacancies_hop_with_arrhenius_slope():
+    """At a small field the rate over its sinh has the slope of the bare barrier."""
+    cold = np.array([300.0, 400.0, 500.0])
+    model = JART(**(VCM | {"r_th": 0.0, "temperature": cold}))
+    voltage = -1e-3
+    current = np.abs(model.current(2.0, voltage))
+    ohm = 1 / (2 * elementary_charge * 4e-6 * np.pi * 45e-9**2 * 1e26)
+    field = current * ohm * 0.4e-9 / 2.0 / 0.4e-9
+    bent = np.sinh(2 * 0.25e-9 * field / (2 * K_EV * cold))
+    slope = np.polyfit(1 / (K_EV * cold), np.log(model.rate(2.0, voltage) / bent), 1)[0]
+    assert slope == pytest.approx(-1.35, rel=1e-5)
+
+
+def test_barrier_plug_and_heat_agree():
+    """The current of the hopping model satisfies its equations, written out separately."""
+    model = JART(**VCM)
+    for n in (0.05, 1.0, 20.0):
+        for v in (-1.2, -0.3, 0.2, 1.1):
+            current = abs(float(model.current(n, v)))
+            temperature = float(model.device_temperature(n, v))
+            area = np.pi * 45e-9**2
+            ohm = 1 / (2 * elementary_charge * 4e-6 * area * 1e26)
+            series = 650 + 719.2437 * (1 + 2.55e5 * current**2)
+            inner = ohm * 0.4e-9 / n + ohm * 2.6e-9 / 20
+            u = abs(v) - current * (inner + series)
+            heat = 1.572e7 * (1 if v < 0 else 0.27)
+            assert temperature == pytest.approx(293 + heat * current * (abs(v) - current * series))
+            e, h, eps = elementary_charge, 6.62607015e-34, 8.8541878188e-12
+            depth = 0.08 + (u if v < 0 else -u)
+            image = 0.0
+            if depth > 0:
+                image = (e**3 * 2 * n * 1e26 * depth / (8 * np.pi**2 * (5.5 * eps) ** 3)) ** 0.25
+            barrier = max(0.18 - image, 0)
+            kt = K_EV * temperature
+            if v > 0:
+                through = area * 6.01e5 * temperature**2 * np.exp(-barrier / kt) * np.expm1(u / kt)
+            else:
+                e00 = (
+                    e * h / (4 * np.pi) * np.sqrt(2 * n * 1e26 / (9.1093837139e-31 * 17 * eps)) / e
+                )
+                e0, ratio = e00 / np.tanh(e00 / kt), e00 / kt
+                through = (
+                    area * 6.01e5 * temperature / (K_EV)
+                    * np.sqrt(np.pi * e00 * (u + barrier / np.cosh(ratio) ** 2))
+                    * np.exp(-barrier / e0) * np.expm1(u * (ratio - np.tanh(ratio)) / e00)
+                )  # fmt: skip
+            assert through == pytest.approx(current, rel=1e-4)
+
+
+def test_identical_pulses_on_a_constant_rate_are_neurosims_curve():
+    """Without heat and with a constant field the gap falls evenly, G grows as exp(n Δg / g0): the
+    curve G = B (1 - exp(-n / A)) + G_min with A / P = -g0 / Δg, Δg over all P pulses."""
+    model = FilamentGap(**(GAP | {"beta": 0.0, "r_th": 0.0}))
+    pulses = 40
+    width = 1e-9 * float(1 / abs(model.rate(1.5e-9, 0.8)))
+    time = width * np.arange(pulses + 1) / pulses
+    found = transient(model, time, np.full(time.size, 0.8), state=1.5e-9)
+    moved = float(found.state[0] - found.state[-1])
+    assert moved == pytest.approx(1e-9, rel=1e-9)
+    g = model.current(found.state.values, 0.1) / 0.1
+    a_over_p = -GAP["g0"] / moved
+    n = np.arange(pulses + 1) / pulses
+    curve = (1 - np.exp(-n / a_over_p)) / (1 - np.exp(-1 / a_over_p))
+    np.testing.assert_allclose((g - g[0]) / (g[-1] - g[0]), curve, rtol=1e-7, atol=1e-9)
+
+
+def test_magnetizations_turn_as_neel_and_brown_say():
+    model = MagneticTunnelJunction(**(MTJ | {"delta": 12.0}))
+    voltage = 0.2
+    tau = 1e-9 * np.exp(12 * (1 - 0.2 / 0.5))
+    time = np.linspace(0, 20 * tau, 4001)
+    drive = np.broadcast_to(np.full(time.size, voltage)[:, None], (time.size, 2000))
+    found = transient(model, time, drive, rng=np.random.default_rng(5))
+    turned = np.argmax(found.state.values > 0.5, axis=0)
+    times = time[turned] - 0.5 * time[1]
+    assert kstest(times, "expon", args=(0, tau)).pvalue > 1e-3
+    assert kstest(times, "expon", args=(0, 1.15 * tau)).pvalue < 1e-3
+
+
+def test_a_superparamagnet_dwells_as_long_as_its_barrier_says():
+    model = MagneticTunnelJunction(**(MTJ | {"delta": 5.0}))
+    time = np.linspace(0, 2e-3, 20001)
+    found = transient(model, time, np.full(time.size, 0.05), rng=np.random.default_rng(3))
+    share = float(found.state.mean())
+    ahead, back = np.exp(-5 * 0.9), np.exp(-5 * 1.1)
+    assert share == pytest.approx(ahead / (ahead + back), abs=0.02)
+    assert np.array_equal(np.unique(found.state), [0, 1])
+
+
+def test_the_mean_of_many_jumps_is_the_deterministic_path():
+    model = PotassiumChannel(channels=50.0)
+    time, voltage = held(0.1, 0.01, 21)
+    many = np.broadcast_to(voltage[:, None], (21, 400))
+    jumped = transient(model, time, many, rng=np.random.default_rng(1))
+    smooth = transient(model, time, voltage)
+    spread = jumped.state.std("device") / 20
+    off = np.abs(jumped.state.mean("device") - smooth.state)[1:] / spread[1:]
+    assert float(off.max()) < 4
+    binomial = np.sqrt(smooth.state * (1 - smooth.state) / 50)[-1]
+    assert float(jumped.state[-1].std()) == pytest.approx(float(binomial), rel=0.15)
+
+
+def test_jumps_belong_to_the_device():
+    model = PotassiumChannel(channels=50.0)
+    time, voltage = held(0.1, 0.01, 5)
+    one = transient(model, time, voltage[:, None] * np.ones(30), rng=np.random.default_rng(2))
+    two = transient(model, time, voltage[:, None] * np.ones(30), rng=np.random.default_rng(2))
+    np.testing.assert_array_equal(one.state, two.state)
+    assert len(np.unique(one.state[-1])) > 1
+    with pytest.raises(UserError, match="no stochastic version"):
+        transient(LinearIonDrift(**HP), time, voltage, rng=np.random.default_rng(0))
+
+
+def test_domains_follow_merz():
+    """The time at which half of the domains have turned: ln t against 1/E has the slope E_a."""
+    model = FeFET(tau0=1e-10, exponent=1.0, thickness=1e-8, activation_field=1e9, sigma=0.0,
+                  area=1e-14, remanent=0.2, g_min=4e-8, g_max=1.8e-6)  # fmt: skip
+    halves = []
+    for voltage in (1.0, 1.5, 2.0):
+        tau = 1e-10 * np.exp(1e9 / (voltage / 1e-8))
+        time, drive = held(voltage, 3 * tau, 3001)
+        share = transient(model, time, drive).state.mean("component").values
+        halves.append(np.interp(0.5, share, time))
+    slope = np.polyfit(1e-8 / np.array([1.0, 1.5, 2.0]), np.log(halves), 1)[0]
+    assert slope == pytest.approx(1e9, rel=1e-5)
+    np.testing.assert_allclose(halves[0], np.log(2) * 1e-10 * np.exp(10), rtol=1e-4)
+    # What went through the gate turned all domains: 2 P_r A.
+    time, drive = held(2.0, 1e-6, 5)
+    found = transient(model, time, drive)
+    assert float(found.energy[-1]) == pytest.approx(2.0 * 2 * 0.2 * 1e-14, rel=1e-6)
+
+
+def test_tunnelling_is_symmetric_simmons_for_equal_barriers():
+    """Low voltage, equal barriers: G = (e² / 4π² ħ d²) ... exp(-2 κ d), to its leading term."""
+    d, phi = 3e-9, 1.0
+    model = FerroelectricTunnelJunction(
+        tau0=1e-10, exponent=1.0, thickness=d, activation_field=1e12, sigma=0.0, area=1.0,
+        barrier_1_ev=phi, barrier_2_ev=phi, shift_ev=0.0)  # fmt: skip
+    e, m, hbar = elementary_charge, 9.1093837139e-31, 1.054571817e-34
+    kappa = np.sqrt(2 * m * phi * e) / hbar
+    expected = e**2 * kappa / (4 * np.pi**2 * hbar * d) * np.exp(-2 * kappa * d)
+    found = float(model.current(np.zeros(16), 1e-4)) / 1e-4
+    assert found == pytest.approx(expected, rel=0.02)
+    up = model.replace(shift_ev=0.2)
+    assert float(up.current(np.ones(16), 0.1)) > 10 * float(up.current(np.zeros(16), 0.1))
+
+
+def test_a_glass_drifts_by_a_power_of_time():
+    """R ~ t^ν with ν = α / E_s, here 0.1 / 3."""
+    model = PhaseChange(**(PCM | {"r_series": 1.0}))
+    time = np.concatenate([[0], np.logspace(-6, 6, 121)])
+    found = transient(model, time, np.zeros(time.size), state=np.array([30e-9, 1.0]))
+    resistance = 0.01 / model.current(found.state.values.T, 0.01)
+    late = time > 1e-2
+    slope = np.polyfit(np.log(time[late]), np.log(resistance[late]), 1)[0]
+    assert slope == pytest.approx(0.1 / 3.0, rel=0.01)
+
+
+def test_phase_change_melts_and_crystallizes():
+    model = PhaseChange(**PCM)
+    time = np.array([0, 0, 50e-9, 50e-9, 100e-9])
+    reset = transient(model, time, np.array([0, 1.0, 1.0, 0, 0]), state=np.array([0.0, 0.5]))
+    assert reset.state[-1, 0] > 10e-9
+    assert reset.state[-1, 1] > 0.9
+    hot = 300 + 2e6 * float(model.current(reset.state[2].values, 1.0))
+    assert float(reset.state[-1, 0]) == pytest.approx(50e-9 * (1 - 573 / (hot - 300)), rel=1e-6)
+    slow = np.array([0, 0, 5e-6, 5e-6])
+    recovered = transient(model, slow, np.array([0, 0.75, 0.75, 0]), state=reset.state[-1].values)
+    assert recovered.state[-1, 0] < 1e-9
+
+
+def test_the_mott_switch_has_a_negative_slope_and_forgets():
+    """Statically v = √(Γ ΔT R), i = √(Γ ΔT / R): the voltage falls while the current grows."""
+    model = MottSwitch(**(MOTT | {"r_series": 0.0}))
+    currents = np.array([6e-5, 1e-4, 3e-4])
+    time = np.linspace(0, 1e-6, 3)
+    found = transient(model, time, current=np.broadcast_to(currents, (3, 3)))
+    u, v = found.state.values[-1], found.voltage.values[-1]
+    loss = 2 * np.pi * 20e-9 * 1.5 / np.log(1 / u) * 780
+    np.testing.assert_allclose(currents * v, loss, rtol=1e-6)
+    assert v[2] < v[1]
+    opened = transient(MottSwitch(**MOTT), np.array([0, 0, 1e-7, 1e-7, 2e-7]),
+                       np.array([0, 2.5, 2.5, 0, 0]))  # fmt: skip
+    assert opened.state[2] > 0.4
+    assert opened.state[-1] == pytest.approx(1e-3)
+
+
+def test_an_electrochemical_transistor_is_a_battery():
+    """Open, it keeps its ions; grounded, it goes to half; a cycle never gains energy."""
+    model = ECRAM(**CELL)
+    time = np.linspace(0, 100, 3)
+    kept = transient(model, time, current=np.zeros(3), state=0.8)
+    np.testing.assert_allclose(kept.state, 0.8, atol=1e-9)
+    over = K_EV * 300 * np.log(0.8 / 0.2)
+    np.testing.assert_allclose(kept.voltage[1:], over, rtol=1e-6)
+    assert transient(model, time, np.zeros(3), state=0.8).state[-1] == pytest.approx(0.5, abs=1e-3)
+    assert float(model.read_conductance(0.8, 0.1)) == pytest.approx(1e-7 + 0.8 * 9e-7)
+    charged = transient(model, np.linspace(0, 1, 3), current=np.full(3, 2e-13))
+    assert float(charged.state[-1]) == pytest.approx(0.7, abs=1e-8)
+    assert float(charged.energy[-1]) > 0
+
+
+def test_a_current_drive_is_the_voltage_it_finds():
+    model = FilamentGap(**GAP)
+    time = np.linspace(0, 1e-3, 51)
+    by_voltage = transient(model, time, 0.9 * np.sin(2 * np.pi * time / 1e-3) ** 2)
+    by_current = transient(model, time[:2], current=np.full(2, float(by_voltage.current[20])),
+                           state=float(by_voltage.state[20]))  # fmt: skip
+    assert float(by_current.voltage[0]) == pytest.approx(float(by_voltage.voltage[20]), rel=1e-9)
+
+
+def test_energy_is_the_integral_of_power():
+    model = LinearIonDrift(**HP, window="joglekar")
+    time = np.linspace(0, 1, 20001)
+    found = transient(model, time, np.sin(2 * np.pi * time))
+    power = (found.voltage * found.current).values
+    expected = np.sum((power[1:] + power[:-1]) / 2) * time[1]
+    assert float(found.energy[-1]) == pytest.approx(expected, rel=1e-6)
+    few = transient(model, time[::4000], np.sin(2 * np.pi * time[::4000]))
+    dense = transient(model, np.linspace(0, 1, 5001),
+                      np.interp(np.linspace(0, 1, 5001), time[::4000],
+                                np.sin(2 * np.pi * time[::4000])))  # fmt: skip
+    assert float(few.energy[-1]) == pytest.approx(float(dense.energy[-1]), rel=1e-5)
+
+
+def test_points_between_steps_are_as_good_as_steps():
+    """Under a held voltage times do not bind the steps; the interpolation is of order 4."""
+    model = FilamentGap(**GAP)
+    time = np.linspace(0, 2e-4, 401)
+    dense = transient(model, time, np.full(401, 0.9))
+    alone = transient(model, time[[0, 133]], np.full(2, 0.9))
+    assert dense.attrs["steps"] < 200
+    scale = float(model.scale())
+    assert abs(float(dense.state[133] - alone.state[1])) < 1e-6 * scale
+
+
+def test_stiff_devices_take_long_steps():
+    """A gate that settles in a nanosecond, held for a second, then followed exactly."""
+    model = MagneticTunnelJunction(**(MTJ | {"delta": 1.0}))
+    time = np.linspace(0, 1.0, 3)
+    found = transient(model, time, np.array([0.0, 0.3, 0.0]))
+    assert found.attrs["steps"] < 3000
+    ahead, back = np.exp(-1 * 0.4), np.exp(-1 * 1.6)
+    assert float(found.state[1]) == pytest.approx(ahead / (ahead + back), rel=1e-6)
+
+
+@pytest.mark.parametrize("stiff", [False, True])
+def test_both_methods_have_their_order(stiff):
+    """One step of a logistic growth: the error falls as h^6 (h^5 for Rodas4) when h is halved."""
+    from matsweep.devices.dynamics import solver
+
+    model = LinearIonDrift(r_on=1.0, r_off=1.0 + 1e-9, thickness=1.0, mobility=1.0,
+                           window="joglekar")  # fmt: skip
+    kernel = solver.compiled(type(model).kernel)
+    p = model._flat(())[0]
+    step = solver._implicit if stiff else solver._explicit
+    errors = []
+    for h in (0.2, 0.1):
+        x, new = np.array([0.3]), np.empty(1)
+        work, f, mid = np.zeros((3, 1)), np.empty((7, 1)), np.zeros((5, 1))
+        low, high, scale = np.array([0.0]), np.array([1.0]), np.array([1.0])
+        solver._driven(kernel, False, x, 1.0, p, low, high, work, f[0])
+        step(kernel, False, x, 1.0, 0.0, h, p, low, high, scale, work, f, mid, new)
+        odds = 0.3 / 0.7 * np.exp(4 * h)
+        errors.append(abs(new[0] - odds / (1 + odds)))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(5 if stiff else 6, abs=0.6)
+
+
+def test_a_failing_device_is_named_or_flagged():
+    model = FilamentGap(**GAP)
+    time = np.linspace(0, 1e-6, 3)
+    drive = np.full(3, 1.0)[:, None] * np.array([0.5, 1e4, 0.7])
+    with pytest.raises(UserError, match="device 1 of FilamentGap left what can be computed"):
+        transient(model, time, drive)
+    found = transient(model, time, drive, on_failure="flag")
+    np.testing.assert_array_equal(found.solved, [True, False, True])
+    assert np.isfinite(found.state.values[:, [0, 2]]).all()
+    assert np.isnan(found.energy.values[-1, 1])
