@@ -1,4 +1,10 @@
-"""What a memristor does: behavioural models."""
+"""What a memristor does: behavioural models, and dynamical ones.
+
+The dynamical models and `transient` are those of `matsweep.devices.dynamics`, loaded when first
+asked for: numba takes half a second.
+"""
+
+from typing import Any
 
 from matsweep.devices.analog import Aging, AnalogDevice
 from matsweep.devices.faults import Endurance, StuckAt
@@ -58,3 +64,21 @@ __all__ = [
     "curvature",
     "drift",
 ]
+
+_DYNAMICS = (
+    "ECRAM", "JART", "TEAM", "VTEAM", "ChargeControlled", "CompiledModel", "DynamicalModel",
+    "ElectrochemicalMetallization", "FeFET", "FerroelectricTunnelJunction", "FilamentGap",
+    "FluxControlled", "LinearIonDrift", "MagneticTunnelJunction", "Membrane", "MottSwitch",
+    "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor", "Yakopcic",
+    "pulse_train", "respond", "sine", "transient", "triangle",
+)  # fmt: skip
+__all__ += list(_DYNAMICS)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the dynamical models when one of them is asked for."""
+    if name not in _DYNAMICS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from matsweep.devices import dynamics
+
+    return getattr(dynamics, name)

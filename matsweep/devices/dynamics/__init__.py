@@ -13,6 +13,14 @@ from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.devices.dynamics.mott import MottSwitch
 from matsweep.devices.dynamics.mtj import MagneticTunnelJunction
 from matsweep.devices.dynamics.pcm import PhaseChange
+from matsweep.devices.dynamics.protocols import (
+    Drive,
+    Pulses,
+    pulse_train,
+    respond,
+    sine,
+    triangle,
+)
 from matsweep.devices.dynamics.transient import transient
 from matsweep.devices.dynamics.vteam import TEAM, VTEAM
 from matsweep.devices.dynamics.yakopcic import Yakopcic
@@ -24,6 +32,7 @@ __all__ = [
     "VTEAM",
     "ChargeControlled",
     "CompiledModel",
+    "Drive",
     "DynamicalModel",
     "ElectrochemicalMetallization",
     "FeFET",
@@ -36,8 +45,13 @@ __all__ = [
     "MottSwitch",
     "PhaseChange",
     "PotassiumChannel",
+    "Pulses",
     "SodiumChannel",
     "SuperconductingMemristor",
     "Yakopcic",
+    "pulse_train",
+    "respond",
+    "sine",
     "transient",
+    "triangle",
 ]

@@ -28,7 +28,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ElectrochemicalMetallization(CompiledModel):
+class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
     """dx/dt = -(M / (z e ρ_m)) J,  J = j0 (exp(α z e η / kT) - exp(-(1 - α) z e η / kT)).
 
     Metal ions of the active electrode are reduced at the filament's tip (Butler-Volmer), the gap x

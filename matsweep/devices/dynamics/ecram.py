@@ -27,7 +27,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ECRAM(CompiledModel):
+class ECRAM(CompiledModel, kind="ecram"):
     """dx/dt = I / Q,  I = I0 (exp(α e η / kT) - exp(-(1 - α) e η / kT)),  η = V - U(x).
 
     The voltage is the gate's, the current what it draws; U = (kT/e) ln(x / (1 - x)) + u (x - 1/2)

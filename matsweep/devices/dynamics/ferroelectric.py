@@ -99,7 +99,7 @@ class _NucleationLimited(CompiledModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FerroelectricTunnelJunction(_NucleationLimited):
+class FerroelectricTunnelJunction(_NucleationLimited, kind="ftj"):
     """Domains up conduct through a lower barrier, beside the domains down.
 
     Switching is nucleation-limited with Merz's law for each group of domains; the two tunnelling
@@ -164,7 +164,7 @@ class FerroelectricTunnelJunction(_NucleationLimited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeFET(_NucleationLimited):
+class FeFET(_NucleationLimited, kind="fefet"):
     """A transistor whose channel follows the polarization of its gate.
 
     The voltage is the gate's, the current what turns the domains, A 2 P_r d⟨x⟩/dt; the channel's

@@ -30,7 +30,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilamentGap(CompiledModel):
+class FilamentGap(CompiledModel, kind="filament_gap"):
     """I = I0 exp(-g / g0) sinh(V / V0),  dg/dt = -v0 exp(-Ea / kT) sinh(γ a0 e V / (L kT)).
 
     T = T0 + R_th V I,  γ = γ0 - β (g / nm)³, not below 0. The gap g between the filament's tip and

@@ -114,7 +114,7 @@ class _Channel(CompiledModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PotassiumChannel(_Channel):
+class PotassiumChannel(_Channel, kind="potassium_channel"):
     """i = g n⁴ v, a memristor of one state.
 
     Parameters
@@ -148,7 +148,7 @@ class PotassiumChannel(_Channel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SodiumChannel(_Channel):
+class SodiumChannel(_Channel, kind="sodium_channel"):
     """i = g m³ h v, a memristor of two states.
 
     Parameters
@@ -178,7 +178,7 @@ class SodiumChannel(_Channel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Membrane(CompiledModel):
+class Membrane(CompiledModel, kind="membrane"):
     """The axon that fires: both channels, a leak and a capacitor, driven by a current.
 
     C dv/dt = I - g_K n⁴ (v - E_K) - g_Na m³ h (v - E_Na) - g_L (v - E_L). All numbers are of one

@@ -31,7 +31,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearIonDrift(CompiledModel):
+class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
     """v = (R_on x + R_off (1 - x)) i,  dx/dt = µ R_on / D² i f(x, i),  x = w / D in [0, 1].
 
     The window f slows the boundary near the electrodes:

@@ -131,7 +131,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JART(CompiledModel):
+class JART(CompiledModel, kind="jart"):
     """dN/dt = -I_ion / (z e A l_disc): oxygen vacancies hop between a plug and a disc of oxide.
 
     I_ion = z e c a ν0 A (exp(-ΔW_f / kT) - exp(-ΔW_r / kT)) F, c = (N_plug + N) / 2,

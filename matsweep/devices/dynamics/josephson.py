@@ -24,7 +24,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuperconductingMemristor(CompiledModel):
+class SuperconductingMemristor(CompiledModel, kind="superconducting"):
     """I = I_c sin γ + G_L (1 + ε cos γ) V, dγ/dt = 2π V / Φ0.
 
     The second term alone (I_c = 0) is a flux-controlled memristor, γ being 2π φ / Φ0; with the

@@ -30,9 +30,15 @@ class DynamicalModel(ABC):
     (component, …). Times, voltages and currents are SI; a state is the paper's own variable.
     """
 
+    registry: ClassVar[dict[str, type[DynamicalModel]]] = {}
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"
     drive: ClassVar[str] = "voltage"  # or "current": then `current` takes one and gives a voltage
+
+    def __init_subclass__(cls, kind: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if kind is not None:
+            DynamicalModel.registry[kind] = cls
 
     @abstractmethod
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:

@@ -26,7 +26,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MottSwitch(CompiledModel):
+class MottSwitch(CompiledModel, kind="mott"):
     """du/dt = (i² R(u) - Γ(u) ΔT) / (dH/du): u the metallic core's radius over the channel's.
 
     R = (ρ_ins L / π r²) / (1 + (ρ_ins / ρ_met - 1) u²), Γ = 2π L κ / ln(1/u), and

@@ -22,7 +22,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MagneticTunnelJunction(CompiledModel):
+class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     """dx/dt = (1 - x) / τ_P - x / τ_AP,  τ = τ0 exp(Δ (1 ∓ V / V_c0)): x the chance to be parallel.
 
     A positive voltage turns the free layer parallel. In a stochastic transient x is 0 or 1: a

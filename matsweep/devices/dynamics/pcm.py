@@ -39,7 +39,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhaseChange(CompiledModel):
+class PhaseChange(CompiledModel, kind="phase_change"):
     """du/dt: melting where T > T_m, else growth of the crystal; dΣ/dt = -ν e^(-E_s (1 - Σ) / kT).
 
     u is the thickness of the amorphous region over the heater, Σ the distance of its glass from

@@ -49,7 +49,7 @@ class _Threshold(CompiledModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VTEAM(_Threshold):
+class VTEAM(_Threshold, kind="vteam"):
     """dw/dt = k_off (v / v_off - 1)^alpha_off above v_off, k_on (v / v_on - 1)^alpha_on below v_on.
 
     Between the thresholds nothing moves. v = [r_on + (r_off - r_on) (w - w_on) / (w_off - w_on)] i.
@@ -98,7 +98,7 @@ class VTEAM(_Threshold):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TEAM(_Threshold):
+class TEAM(_Threshold, kind="team"):
     """dx/dt = k_off (i / i_off - 1)^alpha_off above i_off, k_on (i / i_on - 1)^alpha_on below i_on.
 
     As `VTEAM`, with thresholds of the current. Windows are left out: x stops at w_on and w_off

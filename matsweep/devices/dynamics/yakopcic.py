@@ -30,7 +30,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yakopcic(CompiledModel):
+class Yakopcic(CompiledModel, kind="yakopcic"):
     """I = a1 x sinh(b V) at V >= 0, a2 x sinh(b V) below;  dx/dt = η g(V) f(x),  x in [0, 1].
 
     g = A_p (e^V - e^V_p) above V_p, -A_n (e^-V - e^V_n) below -V_n, 0 between, and f slows the

@@ -1,0 +1,182 @@
+"""What is put on a device: sines, triangles, pulses, reads between them, and rest in the heat."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from matsweep.checks import UserError, positive, whole
+from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.devices.dynamics.transient import transient
+from matsweep.streams import FloatArray, Rng
+
+
+class Drive(NamedTuple):
+    """A voltage over time.
+
+    Parameters
+    ----------
+    time : (time,) array, s
+    voltage : (time,) array, V
+    """
+
+    time: FloatArray
+    voltage: FloatArray
+
+
+class Pulses(NamedTuple):
+    """A train of pulses.
+
+    Parameters
+    ----------
+    time, voltage : (time,) array, s and V
+    after : (pulse,) array of int
+        Indices of the times at which each pulse's read, or its rest, ends.
+    """
+
+    time: FloatArray
+    voltage: FloatArray
+    after: npt.NDArray[np.int64]
+
+
+def sine(amplitude: float, frequency: float, *, periods: float = 1.0, points: int = 400) -> Drive:
+    """Return a sine of an amplitude [V] and a frequency [Hz], `points` to each period."""
+    positive("frequency", frequency, "Hz")
+    positive("periods", periods)
+    whole("points", points, low=4)
+    time = np.linspace(0, periods / frequency, round(points * periods) + 1)
+    return Drive(time, amplitude * np.sin(2 * np.pi * frequency * time))
+
+
+def triangle(
+    high: float, low: float, period: float, *, periods: int = 1, points: int = 400
+) -> Drive:
+    """Return ramps 0 → high → low → 0 [V], all of one slope, as a quasi-static sweep does."""
+    positive("period", period, "s")
+    whole("periods", periods, low=1)
+    whole("points", points, low=4)
+    if not low <= 0 <= high or low == high:
+        raise UserError(f"low and high [V] must hold 0 between them, got {low!r} and {high!r}")
+    corner = np.cumsum([0, high, high - low, -low]) / (2 * (high - low)) * period
+    one = np.unique(np.concatenate([np.linspace(0, period, points + 1), corner]))
+    time = np.concatenate([one + n * period for n in range(periods)])
+    voltage = np.tile(np.interp(one, corner, [0, high, low, 0]), periods)
+    return Drive(time, voltage)
+
+
+def pulse_train(
+    voltages: FloatArray,
+    width: float,
+    *,
+    rest: float | None = None,
+    read_voltage: float = 0.0,
+    read_width: float | None = None,
+) -> Pulses:
+    """Return rectangular pulses, each followed by a rest at 0 V and, if asked for, a read.
+
+    Parameters
+    ----------
+    voltages : (pulse,) array, V
+    width : float, s
+    rest : float or None, s
+        After each pulse, before its read; None: as long as a pulse.
+    read_voltage : float, V
+        0: no read.
+    read_width : float or None, s
+        None: as long as a pulse.
+    """
+    voltages = np.asarray(voltages, np.float64)
+    width = positive("width", width, "s")
+    rest = width if rest is None else positive("rest", rest, "s")
+    read = width if read_width is None else positive("read_width", read_width, "s")
+    spans = [0.0, width, 0.0, rest]
+    shape = [[1.0, 1.0, 0.0, 0.0]]
+    reading = [[0.0, 0.0, 0.0, 0.0]]
+    if read_voltage:
+        spans += [0.0, read]
+        shape = [[*shape[0], 0.0, 0.0]]
+        reading = [[*reading[0], 1.0, 1.0]]
+    time = np.cumsum(np.tile(spans, voltages.size))
+    voltage = (voltages[:, None] * shape + read_voltage * np.array(reading)).ravel()
+    after = np.arange(1, voltages.size + 1) * len(spans) - 1
+    return Pulses(np.concatenate([[0.0], time]), np.concatenate([[0.0], voltage]), after + 1)
+
+
+def respond(
+    model: DynamicalModel,
+    voltage: float,
+    width: float,
+    pulses: int,
+    *,
+    read_voltage: float,
+    rest: float | None = None,
+    state: FloatArray | None = None,
+    tolerance: float = 1e-7,
+    rng: Rng | None = None,
+    on_failure: str = "raise",
+) -> xr.Dataset:
+    """Give devices identical pulses and read them after each.
+
+    A device that keeps still at rest is integrated through all pulses in one go, their states
+    interpolated: a train then costs as little as one long pulse. The read is an instant at
+    `read_voltage` and disturbs nothing.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+        One device or a batch.
+    voltage : float, V
+    width, rest : float, s
+        Of a pulse, and of the time at 0 V after it (None: as long as a pulse).
+    pulses : int
+    read_voltage : float, V
+    state : (…) or (component, …) array or None
+        Before the first pulse.
+    tolerance, rng, on_failure
+        As of `transient`.
+
+    Returns
+    -------
+    Dataset
+        `conductance` [S], `energy` [J] of each pulse (NaN before the first) and `state` over
+        `pulse` (0: before the first) and `device`; `solved` (device).
+    """
+    whole("pulses", pulses, low=1)
+    first = model.initial_state(model.shape()) if state is None else np.asarray(state)
+    still = rng is None and not np.any(model.rate(first, 0.0))
+    if still:
+        time = positive("width", width, "s") * np.arange(pulses + 1)
+        found = transient(model, time, np.full(pulses + 1, voltage), state=first,
+                          tolerance=tolerance, on_failure=on_failure)  # fmt: skip
+        # What keeps still before the train might not after it.
+        last = found.state.values[-1]
+        still = not np.any(np.nan_to_num(model.rate(last, 0.0)))
+    if still:
+        at = np.arange(pulses + 1)
+    else:
+        train = pulse_train(np.full(pulses, voltage), width, rest=rest)
+        found = transient(model, train.time, train.voltage, state=first, tolerance=tolerance,
+                          rng=rng, on_failure=on_failure)  # fmt: skip
+        at = np.concatenate([[0], train.after])
+    chosen = found.isel(time=at)
+    states = chosen.state.values
+    ordered = np.moveaxis(states, 1, 0) if len(model.components) > 1 else states
+    conductance = model.read_conductance(ordered, read_voltage)
+    energy = np.full(conductance.shape, np.nan)
+    energy[1:] = np.diff(chosen.energy.values, axis=0)
+    over = ("pulse", *chosen.energy.dims[1:])
+    return xr.Dataset(
+        {
+            "conductance": (over, conductance, {"units": "S", "long_name": "conductance"}),
+            "energy": (over, energy, {"units": "J", "long_name": "energy of the pulse"}),
+            "state": (
+                ("pulse", *chosen.state.dims[1:]), states, dict(chosen.state.attrs),
+            ),
+            "solved": found.solved,
+        },
+        coords={"pulse": np.arange(pulses + 1)},
+        attrs={"model": type(model).__name__, "steps": found.attrs["steps"]},
+    )  # fmt: skip
