@@ -1,10 +1,16 @@
 """From measured pulse responses to a device model, and a material that `explore` takes."""
 
-from matsweep.calibration.data import PulseData, read_pulses
 from matsweep.calibration.figure import fit_figure
-from matsweep.calibration.fit import Fit, compare, fit_model, recommend
 from matsweep.calibration.output import show_fits, write_material
-from matsweep.calibration.table import tabulate
+from matsweep.fitting import (
+    Fit,
+    PulseData,
+    compare,
+    fit_model,
+    read_pulses,
+    recommend,
+    tabulate,
+)
 
 __all__ = [
     "Fit",

@@ -13,8 +13,8 @@ from matplotlib.patheffects import withStroke
 from scipy import stats
 
 from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
-from matsweep.calibration.data import PulseData
-from matsweep.calibration.fit import Fit
+from matsweep.fitting.data import PulseData
+from matsweep.fitting.fit import Fit
 
 _MILLIMETRE = 1 / 25.4
 _UP, _DOWN = "#0072B2", "#D55E00"

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.build import plain
-from matsweep.calibration.data import PulseData
-from matsweep.calibration.fit import Fit, recommend
 from matsweep.checks import UserError, positive
 from matsweep.devices import PulseModel, Tabulated
+from matsweep.fitting.data import PulseData
+from matsweep.fitting.fit import Fit, recommend
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

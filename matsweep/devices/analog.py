@@ -8,13 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError, non_negative, positive, whole
+from matsweep.checks import UserError, non_negative, one_of, positive, whole
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
 from matsweep.devices.pulses import Parameters, PulseModel
 from matsweep.devices.reading import CurrentLaw, ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
 from matsweep.streams import FloatArray, Rng
+
+SOURCES = ("reported", "derived", "measured")
 
 
 class Aging(NamedTuple):
@@ -74,6 +76,11 @@ class AnalogDevice:
     retention : Retention
     stuck_at : StuckAt
     endurance : Endurance
+    source : {"reported", "derived", "measured"}
+        Where its behaviour comes from: the numbers given here; the material's physics; or
+        `measurements`. The latter two take what these do not say from here.
+    measurements : str or None
+        File of measured pulse responses, of `source` measured.
 
     Raises
     ------
@@ -110,6 +117,8 @@ class AnalogDevice:
     retention: Retention = Retention()
     stuck_at: StuckAt = StuckAt()
     endurance: Endurance = Endurance()
+    source: str = "reported"
+    measurements: str | None = None
 
     def __post_init__(self) -> None:
         non_negative("g_min", self.g_min, "S")
@@ -125,6 +134,12 @@ class AnalogDevice:
         non_negative("device_to_device", self.device_to_device)
         non_negative("cycle_to_cycle", self.cycle_to_cycle)
         self.programming_error.check_range(self.g_max)
+        one_of("source", self.source, SOURCES)
+        if (self.source == "measured") != (self.measurements is not None):
+            raise UserError(
+                "measurements must name a file of measured pulses where source is measured, and "
+                f"be null elsewhere, got {self.measurements!r} with source {self.source!r}"
+            )
         if self.write_verify is not None and self.pulse_model is None:
             raise UserError(
                 "write_verify must be null without a pulse_model: this material states no pulse "

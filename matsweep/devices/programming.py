@@ -148,6 +148,8 @@ class WritePulse:
     time_up, time_down : float or None, s
     energy : float or None, J
         Of one pulse, where it is stated as such; None: V² G t at the conductance before it.
+    count : float or None
+        Pulses that programming a device takes, on average; None where it is not known.
     """
 
     voltage_up: float | None = None
@@ -155,8 +157,11 @@ class WritePulse:
     voltage_down: float | None = None
     time_down: float | None = None
     energy: float | None = None
+    count: float | None = None
 
     def __post_init__(self) -> None:
+        if self.count is not None:
+            non_negative("count", self.count)
         for name in ("voltage_up", "voltage_down"):
             if (value := getattr(self, name)) is not None:
                 finite(name, value, "V")

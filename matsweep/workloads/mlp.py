@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
+import io
 import json
 import math
-import os
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pooch
 import sklearn
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -24,6 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
+from matsweep.cache import cache_folder, keep
 from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.streams import FloatArray
 from matsweep.workloads.network import IntArray, Network, network
@@ -153,11 +152,6 @@ class MLP:
             )
 
 
-def cache_folder() -> Path:
-    """Return where trained networks are kept: $MATSWEEP_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("MATSWEEP_CACHE") or pooch.os_cache("matsweep"))
-
-
 def _save(path: Path, trained: Network) -> None:
     """Keep a network; where that cannot be, do without."""
     arrays: dict[str, FloatArray | IntArray] = {"images": trained.images, "labels": trained.labels}
@@ -165,15 +159,9 @@ def _save(path: Path, trained: Network) -> None:
         arrays[f"weight_{index}"] = weight
         arrays[f"bias_{index}"] = trained.biases[index]
     arrays["training"] = trained.calibration[0]
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        partial.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    keep(path.name, buffer.getvalue())
 
 
 def _load(path: Path) -> Network | None:

@@ -7,8 +7,6 @@ import pytest
 
 from matsweep import calibration
 from matsweep.build import build
-from matsweep.calibration.data import PulseData
-from matsweep.calibration.fit import SPECS
 from matsweep.cli import main
 from matsweep.devices import (
     AnalogDevice,
@@ -21,6 +19,8 @@ from matsweep.devices import (
     SoftBounds,
     Tabulated,
 )
+from matsweep.fitting.data import PulseData
+from matsweep.fitting.fit import SPECS
 from matsweep.sweep.config import compose, composer, plain_config
 
 G_MIN, G_MAX = 1e-6, 1e-5

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from matsweep.cache import cache_folder
 from matsweep.checks import UserError
 from matsweep.workloads import MLP
-from matsweep.workloads.mlp import cache_folder, digits
+from matsweep.workloads.mlp import digits
 
 
 def test_float_baseline_is_at_least_97_percent_on_held_out_images():

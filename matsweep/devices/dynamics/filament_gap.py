@@ -16,13 +16,26 @@ K_EV = k / elementary_charge  # eV/K
 
 
 def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
-    i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient = p
+    i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient, r_series = p
     gap = state[0]
-    current = i0 * np.exp(-gap / g0) * np.sinh(voltage / v0)
-    thermal = K_EV * (ambient + r_th * voltage * current)
+    front = i0 * np.exp(-gap / g0)
+    inner = voltage
+    if r_series > 0 and voltage != 0:
+        # y v0 + R I0 e^(-g/g0) sinh y = |V|, convex: Newton's steps fall from either bound.
+        a, ohms = abs(voltage), r_series * front
+        y = min(a / v0, np.arcsinh(a / ohms))
+        for _ in range(30):
+            e = np.exp(y)
+            step = (y * v0 + 0.5 * ohms * (e - 1 / e) - a) / (v0 + 0.5 * ohms * (e + 1 / e))
+            y -= step
+            if abs(step) <= 1e-14 * y:
+                break
+        inner = y * v0 if voltage > 0 else -y * v0
+    current = front * np.sinh(inner / v0)
+    thermal = K_EV * (ambient + r_th * inner * current)
     nm = gap * 1e9
     gamma = max(gamma0 - beta * nm * nm * nm, 0.0)
-    lowered = gamma * hop / thickness * voltage / thermal
+    lowered = gamma * hop / thickness * inner / thermal
     tries = 0.5 * velocity * np.exp(-activation / thermal)
     favoured = np.exp(lowered)
     down[0], up[0] = tries * favoured, tries / favoured
@@ -33,7 +46,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 class FilamentGap(CompiledModel, kind="filament_gap"):
     """I = I0 exp(-g / g0) sinh(V / V0),  dg/dt = -v0 exp(-Ea / kT) sinh(γ a0 e V / (L kT)).
 
-    T = T0 + R_th V I,  γ = γ0 - β (g / nm)³, not below 0. The gap g between the filament's tip and
+    V is what a series resistance leaves of the voltage; T = T0 + R_th V I,  γ = γ0 - β (g / nm)³, not below 0. The gap g between the filament's tip and
     the electrode shrinks under a positive voltage, ion by ion: the sinh is the difference of hops
     ahead and back, which a stochastic transient draws one by one. At V = 0 both are equal: the
     mean gap keeps still, but it diffuses, and so a device forgets at a temperature.
@@ -60,6 +73,8 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     r_th : float or (…) array, K/W
     temperature : float or (…) array, K
         T0, around the device.
+    r_series : float or (…) array, Ω
+        Of an access transistor and the electrodes: without any, nothing limits the current.
     gap_min, gap_max : float or (…) array, m
     hops_per_gap : float or (…) array
         How many hops move the tip by one hop's length: ions across the filament's section.
@@ -81,6 +96,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     beta: FloatArray | float
     r_th: FloatArray | float
     temperature: FloatArray | float = 300.0
+    r_series: FloatArray | float = 0.0
     gap_min: FloatArray | float = 0.2e-9
     gap_max: FloatArray | float = 1.7e-9
     hops_per_gap: FloatArray | float = 1.0
@@ -92,7 +108,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     def __post_init__(self) -> None:
         self._check("> 0", i0="A", g0="m", v0="V", velocity="m/s", activation_ev="eV", hop="m",
                     thickness="m", temperature="K", hops_per_gap="")  # fmt: skip
-        self._check(">= 0", gamma0="", beta="", r_th="K/W", gap_min="m")
+        self._check(">= 0", gamma0="", beta="", r_th="K/W", r_series="Ω", gap_min="m")
         self._check("finite", gap_max="m")
         self._check_order("gap_min", "gap_max", "m")
         if np.any(np.asarray(self.gap_max) > np.asarray(self.thickness)):
@@ -103,7 +119,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     def parameters(self) -> tuple[FloatArray | float, ...]:
         """Return what the equations need."""
         return (self.i0, self.g0, self.v0, self.velocity, self.activation_ev, self.hop,
-                self.thickness, self.gamma0, self.beta, self.r_th, self.temperature)  # fmt: skip
+                self.thickness, self.gamma0, self.beta, self.r_th, self.temperature, self.r_series)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
         """Return the widest gap."""
@@ -117,6 +133,20 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         """Return by how much one hop moves the tip."""
         return np.asarray(self.hop / np.asarray(self.hops_per_gap))
 
+    def retention(self, temperature: float) -> tuple[float, float] | None:
+        """Return the time in which the tip diffuses by g0, and Ea.
+
+        g0² / 2D with D = v0 a0 exp(-Ea / kT) / hops_per_gap: the variance of the hops ahead and
+        back, which balance on the mean. The Ea of a fit to switching is an effective one, often
+        too low for retention.
+        """
+        barrier = float(np.mean(self.activation_ev))
+        walk = np.mean(self.velocity * np.asarray(self.hop) / self.hops_per_gap)
+        time = np.mean(self.g0) ** 2 / (2 * walk) * np.exp(barrier / (K_EV * temperature))
+        return float(time), barrier
+
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return T, (…) array [K]."""
-        return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))
+        current = self.current(state, voltage)
+        inner = voltage - current * self.r_series
+        return np.asarray(self.temperature + self.r_th * inner * current)

@@ -251,6 +251,17 @@ class JART(CompiledModel, kind="jart"):
         """Return the concentration of one vacancy in the disc."""
         return 1 / (np.pi * np.square(self.radius) * self.l_disc * UNIT)
 
+    def retention(self, temperature: float) -> tuple[float, float] | None:
+        """Return the time in which a vacancy diffuses out of the disc, and ΔW_A.
+
+        l_disc² / 2D with D = a² ν0 exp(-ΔW_A / kT): at rest the state equations balance, and
+        only the vacancies' random walk, which they leave out, empties the disc.
+        """
+        walk = np.mean(self.hop) ** 2 * np.mean(self.attempt_frequency)
+        barrier = float(np.mean(self.activation_ev))
+        time = np.mean(self.l_disc) ** 2 / (2 * walk) * np.exp(barrier / (K_EV * temperature))
+        return float(time), barrier
+
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return T of the filament, (…) array [K]."""
         current = np.abs(self.current(state, voltage))

@@ -69,6 +69,13 @@ class DynamicalModel(ABC):
             span = np.subtract(high, low)
         return np.where(np.isfinite(span), span, 1.0)
 
+    def retention(self, temperature: float) -> tuple[float, float] | None:
+        """Return how long a state is kept at rest [s] at T [K], and its activation energy [eV].
+
+        None where the model says nothing of it: a rate that vanishes at 0 V never forgets.
+        """
+        return None
+
     def shape(self) -> tuple[int, ...]:
         """Return the batch that the parameters span."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]

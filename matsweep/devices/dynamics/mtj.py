@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.constants import elementary_charge, k
 
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.streams import FloatArray
+
+K_EV = k / elementary_charge  # eV/K
 
 
 def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
@@ -81,3 +84,8 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     def quantum(self) -> FloatArray | float:
         """Return the whole reversal."""
         return 1.0
+
+    def retention(self, temperature: float) -> tuple[float, float] | None:
+        """Return Néel's time, and the barrier; `delta` is taken to be at 300 K."""
+        barrier = float(np.mean(self.delta)) * K_EV * 300
+        return float(np.mean(self.tau0) * np.exp(barrier / (K_EV * temperature))), barrier

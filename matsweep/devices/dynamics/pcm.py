@@ -143,3 +143,13 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return T at the heater, (…) array [K]."""
         return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))
+
+    def retention(self, temperature: float) -> tuple[float, float] | None:
+        """Return the time in which half of the largest amorphous region grows over, and E_g."""
+        barrier = float(np.mean(self.e_growth_ev))
+        melting, thermal = float(np.mean(self.melting)), K_EV * temperature
+        driving = -np.expm1(
+            -np.mean(self.heat_of_fusion_ev) * (1 - temperature / melting) / thermal
+        )
+        speed = np.mean(self.growth_velocity) * np.exp(-barrier / thermal) * driving
+        return float(0.5 * np.mean(self.size) / speed), barrier

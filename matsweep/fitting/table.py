@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from matsweep.calibration.data import PulseData
 from matsweep.checks import UserError, whole
 from matsweep.devices import Tabulated
+from matsweep.fitting.data import PulseData
 from matsweep.streams import FloatArray
 
 _PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)

@@ -24,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from matsweep.calibration.data import PulseData
-from matsweep.calibration.population import Array, Population, find_population, root_error
 from matsweep.checks import UserError, one_of, positive
 from matsweep.devices import CycleNoise, PulseModel
+from matsweep.fitting.data import PulseData
+from matsweep.fitting.population import Array, Population, find_population, root_error
 from matsweep.streams import FloatArray
 
 _CLEAR = 4.0  # standard deviations from an end of the range, for a pulse to count

@@ -1,0 +1,79 @@
+"""The virtual experiment that turns physics into behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matsweep.checks import UserError, finite, in_range, non_negative, positive, whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Pulses on a population of simulated devices.
+
+    Each device first goes through one cycle that is not counted, then through `cycles` of
+    potentiation and depression, then through a random sequence of single pulses, so that every
+    state is met from both sides.
+
+    Parameters
+    ----------
+    voltage_up, voltage_down : float, V
+        Of the potentiating and the depressing pulse; `voltage_down` None: minus `voltage_up`.
+    width_up, width_down : float, s
+        `width_down` None: as long as `width_up`.
+    pulses_up, pulses_down : int
+        Of each half of a cycle.
+    mixed : int
+        Single pulses of random polarity.
+    devices : int
+    cycles : int
+    spread : dict of str to float
+        Standard deviation between devices of a parameter of the physics, relative to its value.
+        Gaussian, cut at a tenth of the value.
+    stochastic : bool
+        Let the state jump by its quanta where the physics has any; else only `spread` is random.
+    tolerance : float, fraction of the range
+        Of the write-verify that programs the derived device.
+    max_pulses : int
+        Its budget.
+    seed : int
+    """
+
+    voltage_up: float
+    width_up: float
+    voltage_down: float | None = None
+    width_down: float | None = None
+    pulses_up: int = 50
+    pulses_down: int = 50
+    mixed: int = 40
+    devices: int = 40
+    cycles: int = 2
+    spread: dict[str, float] = field(default_factory=dict, hash=False)
+    stochastic: bool = True
+    tolerance: float = 0.02
+    max_pulses: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.voltage_down is None:
+            object.__setattr__(self, "voltage_down", -finite("voltage_up", self.voltage_up, "V"))
+        if self.width_down is None:
+            object.__setattr__(self, "width_down", self.width_up)
+        for name in ("voltage_up", "voltage_down"):
+            if finite(name, getattr(self, name), "V") == 0:
+                raise UserError(f"{name} [V] must not be 0")
+        # Phase change takes one polarity: an amplitude, or a width, tells its pulses apart.
+        if (self.voltage_up, self.width_up) == (self.voltage_down, self.width_down):
+            raise UserError(
+                f"voltage_up and voltage_down must differ, or their widths, got "
+                f"{self.voltage_up!r} V for {self.width_up!r} s twice"
+            )
+        positive("width_up", self.width_up, "s")
+        positive("width_down", self.width_down, "s")
+        for name, low in (("pulses_up", 1), ("pulses_down", 1), ("mixed", 0), ("cycles", 1),
+                          ("max_pulses", 1), ("seed", 0)):  # fmt: skip
+            whole(name, getattr(self, name), low=low)
+        whole("devices", self.devices, low=2)
+        for name, value in self.spread.items():
+            non_negative(f"spread.{name}", value)
+        in_range("tolerance", self.tolerance, 1e-4, 1.0)
