@@ -14,7 +14,7 @@ from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, layout
 from matsweep.devices import AnalogDevice
 from matsweep.workloads import MLP, Hardware
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
 
 
