@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.streams import realisation_streams
+from matsweep.sweep.config import composer
+from matsweep.sweep.plan import plan
+from matsweep.sweep.work import Shared, evaluate
 from matsweep.workloads import MLP, Hardware, run_inference
 from matsweep.workloads.inference import ProgrammedLayer, mapped, program
 
@@ -180,6 +185,20 @@ def test_a_layer_that_gives_nothing_is_left_so(network, mapping):
     for name in ("correct", "array_power", "vmm_error", "saturated"):
         assert np.isfinite(getattr(found, name)).all(), name
     assert found.vmm_error.min() > 0.99
+
+
+def test_a_metric_that_is_not_finite_is_an_error_and_no_result(network, monkeypatch):
+    from matsweep import simulate as module
+
+    broken = dataclasses.replace(module.METRICS["vmm_error"], compute=lambda run: np.nan)
+    monkeypatch.setitem(module.METRICS, "vmm_error", broken)
+    with composer():
+        study = plan(["material=hfox_milo"])
+    candidate = study.candidate(0)
+    shared = Shared(networks={candidate.scenario.workload.key: network}, seed=0, realisations=1)
+    (outcome,) = evaluate(shared, (candidate,))
+    assert outcome.values is None
+    assert "vmm_error is not a finite number" in outcome.error
 
 
 def test_both_compensations_act_together(network):
