@@ -228,6 +228,7 @@ def multiply(
     time: float,
     rng: Rng,
     seen: FloatArray | None = None,
+    access: float = 0.0,
     errors: ColumnErrors = NO_ERRORS,
 ) -> Product:
     """Multiply voltages by conductances: one analog product of a layer, W x.
@@ -249,11 +250,9 @@ def multiply(
         Since programming.
     rng : Rng
     seen : (realisation, row_tile, arm, row, column) array or None, S
-        From `wired`; None: the devices' own. A device's read noise reaches its column as the
-        square of the share t of its current that does: behind a resistance R in series
-        i = V g / (1 + R g), so that di/dg = V t² with t = 1 / (1 + R g), exactly. For wires t²
-        is an approximation, for inputs that are alike; what the noise does to other columns is
-        left out.
+        From `wired`; None: the devices' own.
+    access : float, Ω
+        In series with each device, as given to `wired`.
     errors : ColumnErrors
         Of the ADC, from `ADC.errors`.
 
@@ -281,9 +280,7 @@ def multiply(
         if not quiet:
             sigma = device.read_sigma(devices, time)
             if seen is not None:
-                share = through / np.maximum(devices, np.finfo(devices.dtype).tiny)
-                np.minimum(share, 1, out=share)  # what sneaks past an open device is not its own
-                sigma *= share * share
+                sigma *= _noise_share(devices, through, access)
             sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
             sigma *= sigma
         for cycle, worth in enumerate(significance):
@@ -302,6 +299,22 @@ def multiply(
         return Product(values, saturated / conversions)
     zero = _zero(voltage, significance, device, scale, layout).astype(values.dtype)
     return Product(values - zero, saturated / conversions, zero)
+
+
+def _noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
+    """Return what part of a device's read noise reaches its column, of its shape.
+
+    Behind a resistance R in series i = V g / (1 + R g), so that di/dg = V a² with
+    a = 1 / (1 + R g), exactly. Wires that leave the share w of a device's current leave w^3/2 of
+    its noise, to 10 % for dense inputs: an approximation between w, exact if no other device
+    carries a current, and w², exact for a resistance that all share and inputs that are alike.
+    """
+    share = through / np.maximum(devices, np.finfo(devices.dtype).tiny)  # a w
+    np.minimum(share, 1, out=share)  # what sneaks past an open device is not its own
+    share *= np.sqrt(share)
+    if access:
+        share /= np.sqrt(1 + share.dtype.type(access) * devices)
+    return share
 
 
 def _converter_noise(

@@ -255,6 +255,7 @@ class ProgrammedLayer:
             time=time,
             rng=rng,
             seen=None if seen.conductance is conductance else seen.conductance,
+            access=self.hardware.tile.access_resistance,
             errors=self.errors,
         )
 

@@ -231,6 +231,14 @@ def test_compensation_reads_are_noisy(network):
     assert gains.std() > 1e-4
 
 
+def test_read_noise_behind_access_devices_falls_with_the_square(network):
+    """Behind 1 MΩ its part of the error is 0.20; falling as the power of 3/2 it would be 0.32."""
+    noisy = device(read_noise=ReadNoise(relative=0.3))
+    tile = Tile(access_resistance=1e6, compensate_wires=True)
+    errors = [infer(network, target, tile).vmm_error.mean() for target in (device(), noisy)]
+    assert np.sqrt(errors[1] ** 2 - errors[0] ** 2) == pytest.approx(0.2, abs=0.04)
+
+
 def test_converters_errors_are_drawn_for_each_layer(network):
     for adc in (ADC(bits=12, gain_error=0.3), ADC(bits=12, offset=100.0)):
         rough = infer(network, device(), converters=(DAC(bits=12), adc))
