@@ -69,7 +69,21 @@ def build[T](cls: type[T], config: object, path: str = "") -> T:
     values = {
         key: _convert(fields[key][0], value, _join(path, key)) for key, value in config.items()
     }
-    return typing.cast(T, _located(path, functools.partial(cls, **values)))
+    try:
+        return typing.cast(T, _located(path, functools.partial(cls, **values)))
+    except TypeError:  # of arithmetic with what is no number
+        _numbers(fields, values, path)
+        raise
+
+
+def _numbers(fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: str) -> None:
+    """Refuse the first value that should be a number and is none."""
+    for name, value in values.items():
+        wanted = {fields[name][0], *typing.get_args(fields[name][0])}
+        if wanted & {int, float} and not isinstance(value, (int, float, types.NoneType)):
+            raise UserError(
+                f"{_join(path, name)} must be a number in SI units, such as 2.2e-8, got {value!r}"
+            ) from None
 
 
 def plain(part: object) -> Any:

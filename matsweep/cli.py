@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from yaml import YAMLError
 
-from matsweep.checks import UserError, near, whole
+from matsweep.checks import UserError, near, positive, whole
 from matsweep.sweep.config import conf_folder, explain
 
 if TYPE_CHECKING:
@@ -143,17 +143,17 @@ def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
     from matsweep.build import build
     from matsweep.characterization import characterize_array
     from matsweep.crossbar import Interconnect, Tile, Wires
+    from matsweep.scenario import array_wires
     from matsweep.sweep.config import plain_config
 
     tile = build(Tile, plain_config(config.tile), "tile")
     interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")  # type: ignore[type-abstract]
     bench = plain_config(config.array)
-    node = float(bench.pop("node"))
-    try:
-        wires = interconnect.wires(device.cell_size, node) or Wires(0.0, 0.0)
-    except UserError as error:
-        raise UserError(f"array.{error}") from None
-    return characterize_array(device, tile, wires, **bench)
+    node = positive("array.node", bench.pop("node"), "m")
+    wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)
+    found = characterize_array(device, tile, wires, **bench)
+    own = getattr(interconnect, "node", None)
+    return found.assign_attrs(node=node if own is None else own)
 
 
 def _calibrate(config: DictConfig) -> None:

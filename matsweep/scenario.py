@@ -8,14 +8,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from matsweep.build import build, plain
 from matsweep.checks import UserError, positive, whole
-from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, layout
+from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.workloads import MLP, Hardware
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
+
+
+def array_wires(
+    interconnect: Interconnect, cell_size: float, node: float, path: str
+) -> Wires | None:
+    """Return the wires of an array, None if they are ideal; errors name the study's parameters.
+
+    Parameters
+    ----------
+    interconnect : Interconnect
+    cell_size : float, F²
+    node : float, m
+        Of the study's technology.
+    path : str
+        Where the node stands in the configuration.
+
+    Raises
+    ------
+    UserError
+        For a node without known wires, or if every segment of the word or bit lines is broken.
+    """
+    try:
+        found = interconnect.wires(cell_size, node)
+    except UserError as error:
+        if str(error).startswith("node") and getattr(interconnect, "node", node) is None:
+            raise UserError(
+                f"{path.removesuffix('node')}{error} (wires.node is null, so that {path} counts: "
+                f"change it, or give wires.node one of these)"
+            ) from None
+        raise UserError(f"wires.{error}") from None
+    for name in ("word_resistance", "bit_resistance"):
+        if found is not None and np.isinf(getattr(found, name)).all():
+            raise UserError(
+                f"wires.{name} [Ω] must be finite, got inf: no current would pass any line (for "
+                "single broken segments give matsweep.crossbar.Wires an array)"
+            )
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +113,7 @@ class Scenario:
         if len(set(self.times)) < len(self.times):
             raise UserError(f"times must differ from each other, got {list(self.times)}")
         layout(1, 1, self.tile, self.device.levels)
-        try:
-            self.wires.wires(self.device.cell_size, self.periphery.node)
-        except UserError as error:
-            raise UserError(f"wires.{error}") from None
+        array_wires(self.wires, self.device.cell_size, self.periphery.node, "periphery.node")
 
     @property
     def hardware(self) -> Hardware:

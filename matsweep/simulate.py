@@ -32,6 +32,11 @@ def simulate(
     dict of str to array
         For each metric, with its dimensions.
 
+    Raises
+    ------
+    ArithmeticError
+        If a metric is not finite, so that it is never stored as a result.
+
     Notes
     -----
     Realisations are computed some at a time, to bound memory; each has random numbers of its own
@@ -51,4 +56,11 @@ def simulate(
     ]
     inference = Inference.joined(parts)
     run = Run.of(scenario, network, inference)
-    return {name: np.asarray(metric.compute(run)) for name, metric in METRICS.items()}
+    values = {name: np.asarray(metric.compute(run)) for name, metric in METRICS.items()}
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise ArithmeticError(
+                f"{name} is not a finite number: parameters of the candidate differ by too many "
+                "orders of magnitude"
+            )
+    return values

@@ -7,7 +7,13 @@ import pytest
 import xarray as xr
 
 import matsweep
-from matsweep.characterization import bench_figure, characterize, characterize_array
+from matsweep.characterization import (
+    array_figure,
+    bench_figure,
+    characterize,
+    characterize_array,
+)
+from matsweep.characterization.figure import tick_labels
 from matsweep.checks import UserError
 from matsweep.cli import main
 from matsweep.crossbar import Tile, Wires
@@ -150,6 +156,48 @@ def test_an_arrays_own_law_acts():
     np.testing.assert_allclose(found.device_current, 11e-6 * 0.05 * np.sinh(inner / 0.05))
 
 
+@pytest.mark.parametrize(
+    ("size", "wires", "changes", "driven", "lost"),
+    [
+        ((12, 12), Wires(5.0, 5.0, driven="both"), {}, "both ends", "% lost"),
+        ((12, 12), Wires(5.0, 5.0), {"inputs": 0.0}, "the left", "none"),
+        ((64, 8), Wires(2.0, 2.0), {}, "the left", "% lost"),
+        ((16, 1), Wires(2.0, 2.0), {}, "the left", "% lost"),
+        ((1, 1), Wires(2.0, 2.0), {}, "the left", "% lost"),
+        ((6, 6), Wires(np.inf, 2.0), {}, "the left", "100 % lost"),
+        ((6, 6), Wires(0.0, 0.0), {"fill": 0.5}, "the left", " 0 % lost"),
+    ],
+)
+def test_the_picture_of_an_array_says_what_it_shows(size, wires, changes, driven, lost):
+    tile = Tile(rows=size[0], columns=size[1])
+    figure = array_figure(characterize_array(device(), tile, wires, **changes), "An array")
+    figure.canvas.draw()
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert driven in titles[0]
+    assert titles[3].endswith(lost)
+    for axes in figure.axes[:3]:
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            shown = [text.get_text() for text in labels]
+            assert all(text.replace("\N{MINUS SIGN}", "").isdigit() for text in shown), shown
+    for bar in figure.axes[4:]:
+        shown = [text.get_text() for text in bar.get_yticklabels()]
+        assert len(set(shown)) == len(shown) > 0
+        assert max(map(len, shown)) < 12
+    drawn = figure.axes[3].lines
+    assert all(line.get_marker() == "o" or len(line.get_xdata()) > 1 for line in drawn)
+    renderer = figure.canvas.get_renderer()
+    for axes in figure.axes[:4]:
+        assert axes._left_title.get_window_extent(renderer).x1 < figure.bbox.x1
+    first, second = (axes._left_title.get_window_extent(renderer) for axes in figure.axes[:2])
+    assert first.x1 < second.x0
+
+
+def test_ticks_are_labelled_apart():
+    assert tick_labels(np.array([0.0015, 0.003, 0.0045]), "V") == ["1.5 mV", "3.0 mV", "4.5 mV"]
+    assert tick_labels(np.array([0.198, 0.1985, 0.199]), "V")[:2] == ["198.0 mV", "198.5 mV"]
+    assert tick_labels(np.array([0.0]), "A") == ["0 A"]
+
+
 def test_the_command_draws_an_array_and_refuses_what_cannot_be(tmp_path, capsys):
     folder = tmp_path / "out"
     call = [
@@ -161,9 +209,14 @@ def test_the_command_draws_an_array_and_refuses_what_cannot_be(tmp_path, capsys)
     ]
     assert main([*call, "tile.columns=16"]) == 0
     assert {path.name for path in folder.iterdir()} == {"array.zarr", "array.png", "array.pdf"}
-    assert xr.open_zarr(folder / "array.zarr").sizes["row"] == 16
+    stored = xr.open_zarr(folder / "array.zarr")
+    assert stored.sizes["row"] == 16
+    assert stored.attrs["node"] == 2.2e-8
+    assert stored.attrs["driven"] == "left"
+    assert stored.attrs["fill"] == "evenly spread"
+    assert stored.attrs["access_resistance"] == 0
     capsys.readouterr()
     assert main([*call, "overwrite=true", "array.node=3e-8"]) == 2
     assert "array.node [m] must be one of 5e-09" in capsys.readouterr().err
     assert main([*call, "overwrite=true", "array.fill=2"]) == 2
-    assert "fill must be in [0, 1], got 2" in capsys.readouterr().err
+    assert "array.fill must be in [0, 1], got 2" in capsys.readouterr().err

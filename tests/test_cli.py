@@ -99,7 +99,21 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["explore", "wires.word_resistance=1"], "wires.word_resistance is not a parameter"),
         (
             ["explore", "wires=metal", "periphery.node=2.8e-8"],
-            "wires.node [m] must be one of 5e-09",
+            "periphery.node [m] must be one of 5e-09",
+        ),
+        (["explore", "wires=metal", "periphery.node=2.8e-8"], "or give wires.node one of these"),
+        (["explore", "wires=metal", "wires.node=2.8e-8"], "wires.node [m] must be one of 5e-09"),
+        (["explore", "wires=metal", "wires.node=22nm"], "wires.node must be a number in SI units"),
+        (
+            ["explore", "wires=resistances", "wires.word_resistance=inf"],
+            "wires.word_resistance [Ω] must be finite, got inf",
+        ),
+        (["characterize", "tile=analog_128", "array.node=22nm"], "array.node [m] must be a finite"),
+        (["characterize", "tile=analog_128", "array.node=null"], "array.node [m] must be a finite"),
+        (["characterize", "tile=analog_128", "array.inputs=2"], "array.inputs must be in [0, 1]"),
+        (
+            ["characterize", "tile=analog_128", "wires=resistances", "wires.bit_resistance=inf"],
+            "wires.bit_resistance [Ω] must be finite, got inf",
         ),
         (["explore", "wires=resistances", "wires.bit_resistance=-1"], "must be >= 0, got -1"),
         (["explore", "tile.mapping=ofset"], "did you mean offset"),

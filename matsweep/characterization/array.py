@@ -42,11 +42,13 @@ def characterize_array(
         `conductance` (row, column) S, `column_current`, `column_current_ideal` (column,) A
         with and without wires.
     """
-    whole("seed", seed, low=0)
-    in_range("inputs", inputs, 0.0, 1.0)
+    whole("array.seed", seed, low=0)
+    in_range("array.inputs", inputs, 0.0, 1.0)
+    if fill is not None:
+        in_range("array.fill", fill, 0.0, 1.0)
     rng = np.random.default_rng(seed)
     shape = tile.rows, tile.columns
-    share = rng.random(shape) if fill is None else np.full(shape, in_range("fill", fill, 0.0, 1.0))
+    share = rng.random(shape) if fill is None else np.full(shape, fill)
     made = device.program(device.g_min + share * device.g_range, rng=rng).conductance
     voltage = np.full((1, tile.rows), inputs * device.read_voltage)
     law, conductance = cell_law(device, tile, made)
@@ -75,6 +77,9 @@ def characterize_array(
     found.attrs.update(
         read_voltage=device.read_voltage,
         inputs=inputs,
+        fill="evenly spread" if fill is None else fill,
+        access_resistance=tile.access_resistance,
+        driven=wires.driven,
         word_resistance=float(np.mean(wires.word_resistance)),
         bit_resistance=float(np.mean(wires.bit_resistance)),
         driver_resistance=wires.driver_resistance,

@@ -10,13 +10,17 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from matsweep.analysis.style import BASELINE, FONT, WIDTH, quantity_axis, tidy, time_axis
+from matsweep.analysis.units import engineering
+from matsweep.streams import FloatArray
 
 _MILLIMETRE = 1 / 25.4
 _BLUE, _RED, _GREEN, _PINK, _ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 _CYCLE = (_BLUE, _RED, _GREEN, _PINK, _ORANGE)
 _MONTH = 2_592_000.0  # s; its tick has no room beside the year's
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
 _TRACES = 5  # single devices drawn beside the mean
 
 
@@ -76,36 +80,81 @@ def array_figure(found: xr.Dataset, title: str = "") -> Figure:
         FigureCanvasAgg(figure)
         figure.set_size_inches(WIDTH * _MILLIMETRE, 0.75 * WIDTH * _MILLIMETRE)
         panels = figure.subplots(2, 2).ravel()
+        ends = "at both ends" if found.attrs.get("driven") == "both" else "at the left"
         for letter, axes, (name, heading, unit) in zip(
             "abc",
             panels,
             (
-                ("word_voltage", "Word lines, driven at the left", "V"),
-                ("bit_voltage", "Bit lines, sensed at the bottom", "V"),
+                ("word_voltage", f"Word lines, driven {ends}", "V"),
+                ("bit_voltage", "Bit lines, sensed below", "V"),
                 ("device_current", "Devices", "A"),
             ),
             strict=False,
         ):
-            image = axes.imshow(found[name], cmap="viridis", interpolation="nearest")
-            bar = figure.colorbar(image, ax=axes, shrink=0.9)
-            quantity_axis(bar.ax.yaxis, unit, 0.0, 1.0)
+            _map(figure, axes, found[name], unit)
             axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
-            axes.set_xlabel("column")
-            axes.set_ylabel("row")
-        axes = panels[3]
-        axes.plot(found["column"], found["column_current_ideal"], color="0.5", linewidth=0.8,
-                  label="without wires")  # fmt: skip
-        axes.plot(found["column"], found["column_current"], color=_BLUE, linewidth=1.0,
-                  label="with wires")  # fmt: skip
-        axes.set_ylim(bottom=0)
-        tidy(axes, "column", "column current")
-        quantity_axis(axes.yaxis, "A", 0.0, 1.0)
-        lost = 1 - float(found["column_current"].sum() / found["column_current_ideal"].sum())
-        axes.set_title(f"(d) Column currents: {100 * lost:.3g} % lost", fontsize=FONT, loc="left")
-        axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
+        _column_currents(panels[3], found)
         if title:
             figure.suptitle(title, fontsize=FONT + 1)
     return figure
+
+
+def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
+    """Draw a quantity of every cell, the array stretched to the panel."""
+    image = axes.imshow(values, cmap="viridis", interpolation="nearest", aspect="auto")
+    low, high = float(values.min()), float(values.max())
+    alike = high - low <= 1e-9 * abs(high)
+    if alike:  # one colour, and one tick for it
+        image.set_clim(low - 0.5 * (abs(low) or 1.0), low + 0.5 * (abs(low) or 1.0))
+    bar = figure.colorbar(image, ax=axes)
+    ticks = np.asarray([low] if alike else MaxNLocator(5).tick_values(low, high), float)
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
+    bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit))
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def tick_labels(ticks: FloatArray, unit: str) -> list[str]:
+    """Return labels with one SI prefix, and as many digits as tell the ticks apart.
+
+    Parameters
+    ----------
+    ticks : (tick,) array
+        Evenly spaced, ascending.
+    unit : str
+    """
+    largest = float(np.abs(ticks).max(initial=0.0))
+    if ticks.size < 2 or not 1e-15 <= largest < 1e6:
+        return [f"{tick:.3g} {unit}" if 0 < tick < 1e-15 else engineering(tick, unit)
+                for tick in ticks]  # fmt: skip
+    power = max(p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9))
+    scaled, step = ticks / 10.0**power, float(np.diff(ticks).min()) / 10.0**power
+    digits = next(
+        (d for d in range(7) if np.abs(np.round(scaled, d) - scaled).max() < 1e-3 * step), 7
+    )
+    return [f"{value + 0.0:.{digits}f} {_PREFIXES[power]}{unit}" for value in scaled]
+
+
+def _column_currents(axes: Axes, found: xr.Dataset) -> None:
+    """Draw the columns' currents with and without wires; a single column as a point."""
+    marker = "o" if found.sizes["column"] == 1 else None
+    for name, colour, width, label in (
+        ("column_current_ideal", "0.5", 0.8, "without wires"),
+        ("column_current", _BLUE, 1.0, "with wires"),
+    ):
+        axes.plot(found["column"], found[name], color=colour, linewidth=width, marker=marker,
+                  label=label)  # fmt: skip
+    ideal, left = (float(found[name].sum()) for name in ("column_current_ideal", "column_current"))
+    top = 1.05 * float(found["column_current_ideal"].max())
+    axes.set_ylim(0, top if top > 0 else 1e-12)
+    tidy(axes, "column", "column current")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    quantity_axis(axes.yaxis, "A", 0.0, 1.0)
+    lost = f"{100 * (1 - left / ideal):.3g} % lost" if ideal > 0 else "none"
+    axes.set_title(f"(d) Column currents: {lost}", fontsize=FONT, loc="left")
+    axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
 
 
 def _band(axes: Axes, x: xr.DataArray, y: xr.DataArray, over: str, colour: str, label: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import in_range, non_negative, positive, whole
+from matsweep.checks import UserError, in_range, non_negative, positive, whole
 from matsweep.streams import FloatArray, Rng
 
 
@@ -103,6 +103,10 @@ class ADC:
         data, with conductances as targeted; used where `full_scale` is None.
     full_scale : float or None, A
         A fixed full scale, the same for all layers.
+    least_full_scale : float or None, A
+        The smallest full scale that the converter can be set to: a calibrated one is raised to
+        it. None: calibration follows the currents however small they get, which makes any
+        attenuation, by wires or drivers, free of charge.
     per_column : bool
         Calibrate each column's full scale rather than one for all columns of a layer.
     noise : float, LSB
@@ -120,6 +124,7 @@ class ADC:
     bits: int = 8
     percentile: float = 99.9
     full_scale: float | None = None
+    least_full_scale: float | None = None
     per_column: bool = False
     noise: float = 0.0
     offset: float = 0.0
@@ -132,6 +137,13 @@ class ADC:
         in_range("percentile", self.percentile, 1e-9, 100.0)
         if self.full_scale is not None:
             positive("full_scale", self.full_scale, "A")
+        if self.least_full_scale is not None:
+            positive("least_full_scale", self.least_full_scale, "A")
+            if self.full_scale is not None and self.full_scale < self.least_full_scale:
+                raise UserError(
+                    f"full_scale [A] must be >= least_full_scale ({self.least_full_scale:g} A), "
+                    f"got {self.full_scale!r}"
+                )
         non_negative("noise", self.noise, "LSB")
         non_negative("offset", self.offset, "LSB")
         non_negative("gain_error", self.gain_error)

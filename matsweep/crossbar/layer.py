@@ -52,11 +52,11 @@ def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
     Returns
     -------
     (row_tile, arm, row, column) array in [0, 1]
-        References, where the mapping has them, follow the columns. Rows beyond the layer's
-        inputs (where they do not divide evenly) ask for weight zero.
+        References, where the mapping has them, follow the columns. Rows without an input (the
+        first of short tiles) are there for the shape only, at weight zero: no voltage is
+        applied to them, and `wired` opens them.
     """
-    extra = layout.row_tiles * layout.tile_inputs - layout.inputs
-    padded = np.pad(weights, ((0, extra), (0, 0)))
+    padded = _split(weights.T, layout, 1).reshape(weights.shape[1], -1).T
     arms = layout.mapping.encode(padded, layout.slicing)
     columns = _columns(arms)
     if layout.references:
@@ -66,6 +66,21 @@ def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
     tiled = columns.reshape(len(columns), layout.row_tiles, layout.tile_inputs, -1)
     tiled = np.repeat(tiled, layout.cells, axis=-2)
     return np.ascontiguousarray(tiled.swapaxes(0, 1), dtype=weights.dtype)
+
+
+def _split(values: FloatArray, layout: Layout, cells: int) -> FloatArray:
+    """Cut values (…, input · cell) into tiles, (…, row_tile, row); zero where no input is.
+
+    A view where all tiles are alike.
+    """
+    lead, rows, short = values.shape[:-1], layout.tile_inputs * cells, layout.short_tiles
+    if not short:
+        return values.reshape(*lead, layout.row_tiles, rows)
+    full = layout.row_tiles - short
+    found = np.zeros((*lead, layout.row_tiles, rows), values.dtype)
+    found[..., :full, :] = values[..., : full * rows].reshape(*lead, full, rows)
+    found[..., full:, cells:] = values[..., full * rows :].reshape(*lead, short, rows - cells)
+    return found
 
 
 def _columns(arms: FloatArray) -> FloatArray:
@@ -92,14 +107,9 @@ def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> Floa
     converted = dac.apply(converted, signed=scale.signed)
     if layout.cells > 1:
         converted = np.repeat(converted, layout.cells, axis=-1)
-    if layout.row_tiles == 1:
-        return converted[..., None, :, :]
-    rows = layout.tile_inputs * layout.cells
-    extra = layout.row_tiles * rows - converted.shape[-1]
-    if extra:
-        converted = np.pad(converted, [(0, 0)] * (converted.ndim - 1) + [(0, extra)])
-    tiled = converted.reshape(*converted.shape[:-1], layout.row_tiles, rows)
-    return np.moveaxis(tiled, -2, -3)  # a view: BLAS takes rows that lie apart
+    return np.moveaxis(
+        _split(converted, layout, layout.cells), -2, -3
+    )  # a view: BLAS takes rows that lie apart
 
 
 class Wired(NamedTuple):
@@ -124,7 +134,7 @@ def wired(
     """Put a layer's devices behind their access devices and wires.
 
     Each array holds its layer's rows next to the sense amplifiers and its columns next to the
-    drivers; lines and cells beyond them are switched off.
+    drivers; beyond them no device is connected.
 
     Parameters
     ----------
@@ -149,6 +159,8 @@ def wired(
     lines = np.moveaxis(conductance, 2, 3).reshape(*lead, rows, arms * columns)
     arrays = np.where(places < 0, 0, lines[..., places]).astype(lines.dtype)
     arrays = np.moveaxis(arrays, 3, 2)  # (realisation, row_tile, column_tile, row, column)
+    if layout.short_tiles:
+        arrays[:, -layout.short_tiles :, :, : layout.cells] = 0
     drivers = None
     if power:
         seen, taken = port_conductance(arrays, wires)
@@ -216,6 +228,7 @@ def multiply(
     time: float,
     rng: Rng,
     seen: FloatArray | None = None,
+    access: float = 0.0,
     errors: ColumnErrors = NO_ERRORS,
 ) -> Product:
     """Multiply voltages by conductances: one analog product of a layer, W x.
@@ -237,9 +250,9 @@ def multiply(
         Since programming.
     rng : Rng
     seen : (realisation, row_tile, arm, row, column) array or None, S
-        From `wired`; None: the devices' own. A device's read noise reaches its column in the
-        proportion in which its current does; what it does to other columns, of second order in
-        the wires' resistance, is left out.
+        From `wired`; None: the devices' own.
+    access : float, Ω
+        In series with each device, as given to `wired`.
     errors : ColumnErrors
         Of the ADC, from `ADC.errors`.
 
@@ -267,7 +280,7 @@ def multiply(
         if not quiet:
             sigma = device.read_sigma(devices, time)
             if seen is not None:
-                sigma *= through / np.maximum(devices, np.finfo(devices.dtype).tiny)
+                sigma *= _noise_share(devices, through, access)
             sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
             sigma *= sigma
         for cycle, worth in enumerate(significance):
@@ -286,6 +299,22 @@ def multiply(
         return Product(values, saturated / conversions)
     zero = _zero(voltage, significance, device, scale, layout).astype(values.dtype)
     return Product(values - zero, saturated / conversions, zero)
+
+
+def _noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
+    """Return what part of a device's read noise reaches its column, of its shape.
+
+    Behind a resistance R in series i = V g / (1 + R g), so that di/dg = V a² with
+    a = 1 / (1 + R g), exactly. Wires that leave the share w of a device's current leave w^3/2 of
+    its noise, to 10 % for dense inputs: an approximation between w, exact if no other device
+    carries a current, and w², exact for a resistance that all share and inputs that are alike.
+    """
+    share = through / np.maximum(devices, np.finfo(devices.dtype).tiny)  # a w
+    np.minimum(share, 1, out=share)  # what sneaks past an open device is not its own
+    share *= np.sqrt(share)
+    if access:
+        share /= np.sqrt(1 + share.dtype.type(access) * devices)
+    return share
 
 
 def _converter_noise(
@@ -401,7 +430,7 @@ def calibrate(
     layout : Layout
     target : Target
     dac, adc : DAC, ADC
-        A full scale that the ADC has already is over (read_voltage · g_range) here.
+        The ADC's own full scales are over (read_voltage · g_range) here.
 
     Returns
     -------
@@ -428,4 +457,7 @@ def calibrate(
         columns = np.moveaxis(currents, -1, 0).reshape(currents.shape[-1], -1)
         found = np.percentile(np.abs(columns), adc.percentile, axis=-1)
         current = np.where(found > 0, found, current)
+    if adc.least_full_scale is not None:
+        current = np.maximum(current, adc.least_full_scale)
+        current = current if adc.per_column else float(current)
     return Scale(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)

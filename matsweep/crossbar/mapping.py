@@ -34,11 +34,15 @@ class Slicing:
     digits : int
     largest : int
         The whole number that stands for a weight of 1.
+    top : float
+        Where in the range a weight of 1 stands, where a device is all of a weight: below 1 if
+        the uppermost level is left out.
     """
 
     base: int | None
     digits: int
     largest: int
+    top: float = 1.0
 
     @classmethod
     def of(cls, levels: int | None, weight_bits: int | None, *, offset: bool) -> Slicing:
@@ -53,13 +57,22 @@ class Slicing:
             levels.
         offset : bool
             Whether one side holds both signs (the whole range of codes) or magnitudes only.
+
+        Notes
+        -----
+        Both signs on one side need an odd number of codes, so that weight zero is one of them:
+        of an even number of levels the uppermost is left out. Two levels (of one device without
+        a reference) stay two: weights are then -1 or 1.
         """
+        whole = cls(None, 1, 1)
+        if offset and levels is not None and levels > 2 and levels % 2 == 0:
+            whole = cls(None, 1, 1, (levels - 2) / (levels - 1))
         if weight_bits is None or levels is None:
-            return cls(None, 1, 1)
+            return whole
         largest = 2 ** (weight_bits - 1) - 1
         codes = 2 * largest + 1 if offset else largest + 1
         if levels >= codes:
-            return cls(None, 1, 1)
+            return whole
         digits = 1
         while levels**digits < codes:
             digits += 1
@@ -179,9 +192,9 @@ class ReferenceColumn:
         return slices * column_tiles
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """Weight -1 at g_min, weight 1 at g_max."""
+        """Weight -1 at g_min, weight 1 at g_max, or one level below it (`Slicing.top`)."""
         if slicing.base is None:
-            return np.asarray((weights[None, None] + 1) / 2)
+            return np.asarray((weights[None, None] + 1) * (slicing.top / 2))
         return slicing.fractions(np.rint(weights * slicing.largest) + slicing.largest)[None]
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
@@ -221,7 +234,7 @@ class OffsetEncoded:
         return 0
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """Weight -1 at g_min, weight 1 at g_max."""
+        """As with a reference column."""
         return ReferenceColumn().encode(weights, slicing)
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:

@@ -62,6 +62,9 @@ class Tile:
         if self.cells > self.rows:
             raise UserError(f"cells must be <= rows ({self.rows}) of a tile, got {self.cells}")
         positive("read_time", self.read_time, "s")
+        for name in ("compensate_wires", "compensate_drift"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
         non_negative("access_resistance", self.access_resistance, "Ω")
 
 
@@ -69,7 +72,9 @@ class Tile:
 class Layout:
     """How the weights of one layer lie on tiles.
 
-    Rows are split evenly over the fewest tiles that hold them. Columns run slice by slice, all
+    Rows are split evenly over the fewest tiles that hold them: the last ones may have one input
+    less. Arrays are kept as large as those of the first; the rows missing are then their first,
+    farthest from the sense amplifiers, and hold no devices. Columns run slice by slice, all
     outputs of a slice side by side; each tile of columns holds all slices of its outputs.
 
     Parameters
@@ -78,7 +83,7 @@ class Layout:
         Of the layer.
     row_tiles, column_tiles : int
     tile_inputs : int
-        Inputs of each tile (the last may use fewer).
+        Inputs of each tile; the last `short_tiles` have one less.
     cells : int
         Rows that share an input.
     tile_outputs : int
@@ -103,6 +108,11 @@ class Layout:
         return self.row_tiles * self.column_tiles
 
     @property
+    def short_tiles(self) -> int:
+        """Tiles of rows, the last ones, that have one input less than the others."""
+        return self.row_tiles * self.tile_inputs - self.inputs
+
+    @property
     def slices(self) -> int:
         """Digits of a weight."""
         return self.slicing.digits
@@ -122,10 +132,10 @@ class Layout:
         """Weight that a full range of signed conductance stands for, (slice,) array.
 
         A weight of 1 spans the whole range of all its cells in a pair, half of it about a
-        reference.
+        reference (a little less where the number of levels is even, see `Slicing`).
         """
         if self.slicing.base is None:
-            return np.full(1, self.mapping.gain / self.cells)
+            return np.full(1, self.mapping.gain / (self.cells * self.slicing.top))
         return self.slicing.significance() / self.cells
 
     @property
@@ -179,10 +189,16 @@ def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str 
     Raises
     ------
     UserError
-        If not even one weight fits the columns of a tile.
+        If not even one weight fits the columns of a tile, or no level can stand for weight zero.
     """
     mapping = MAPPINGS[tile.mapping]
     slicing = Slicing.of(levels, tile.weight_bits, offset=mapping.offset)
+    if mapping.offset and mapping.signed and levels == 2 and slicing.base is None:
+        raise UserError(
+            f"{path}.weight_bits must be a number for a device of 2 levels with {tile.mapping} "
+            "mapping, got None: no level is halfway, where the reference belongs; give "
+            f"{path}.weight_bits (slices), or {path}.mapping=differential"
+        )
     fits = mapping.outputs(tile.columns, slicing.digits)
     if fits < 1:
         raise UserError(

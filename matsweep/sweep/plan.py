@@ -157,7 +157,7 @@ class Plan:
                     self._parts.clear()
                 plain = _copy(base.plain[section]) if own else base.plain[section]
                 for path, value in own:
-                    set_path(plain, path.partition(".")[2], value, section)
+                    _set(plain, path, value, section)
                 self._parts[key] = build(_hint(section), plain, section)
             parts[section] = self._parts[key]
         return Scenario(material=base.material.name, times=self.times, **parts)
@@ -199,12 +199,13 @@ def plan(overrides: Sequence[str]) -> Plan:
     """
     _, fixed = parse_axes({}, overrides)
     config = compose(fixed)
-    configured = plain_config(config.axes, resolve=False)
+    configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
     axes, _ = parse_axes(configured, overrides)
     known = groups()
     plain = plain_config(config)
+    swept = [axis.name for axis in axes if axis.name in known]
     for axis in axes:
-        _check_axis(axis, known, plain)
+        _check_axis(axis, known, plain, swept)
     design = build(Design, plain["design"], "design")
     size = design.size(axes)
     if size < 1:
@@ -243,7 +244,23 @@ def _base(config: DictConfig) -> Base:
     )
 
 
-def _check_axis(axis: Axis, known_groups: Sequence[str], plain: dict[str, Any]) -> None:
+def _set(plain: dict[str, Any], path: str, value: object, section: str) -> None:
+    """Set a value of a section; where what it has depends on its kind, say so."""
+    name = path.partition(".")[2]
+    kind = plain.get("kind")
+    if kind is not None and name.split(".")[0] not in plain:
+        there = [key for key in plain if key != "kind"]
+        raise UserError(
+            f"{path} is not a parameter of {section}={kind}, which has "
+            f"{', '.join(there) or 'none'}{near(name, there)}: choose another {section}=…, and "
+            f"leave {section}={kind} for a study of its own"
+        )
+    set_path(plain, name, value, section)
+
+
+def _check_axis(
+    axis: Axis, known_groups: Sequence[str], plain: dict[str, Any], swept: Sequence[str]
+) -> None:
     section = axis.name.split(".")[0]
     if axis.name in known_groups:
         if axis.name in ("design", "executor", "experiment", "references"):
@@ -262,7 +279,9 @@ def _check_axis(axis: Axis, known_groups: Sequence[str], plain: dict[str, Any]) 
     if section not in SECTIONS or "." not in axis.name:
         known = [*leaves(candidates), *known_groups]
         raise UserError(f"axis {axis.name} names no parameter{near(axis.name, known)}")
-    set_path(_copy(candidates), axis.name, None)
+    if section in swept:
+        return  # what there is depends on the choice: checked for each
+    _set(_copy(candidates[section]), axis.name, None, section)
 
 
 def _times(value: object) -> tuple[float, ...]:

@@ -189,7 +189,11 @@ class ProgrammedLayer:
 
     @classmethod
     def of(cls, layer: Mapped, hardware: Hardware, rng: Streams) -> ProgrammedLayer:
-        """Program a layer, and make the calibration reads that its compensations need."""
+        """Program a layer, and make the calibration reads that its compensations need.
+
+        They are made at the time for which the device's programming is stated
+        (`Drift.time_zero`), with the read noise of that time.
+        """
         device, plan = hardware.device, layer.layout
         conductance = program(layer, device, rng)
         aging = device.aging(conductance, rng=rng)
@@ -206,15 +210,13 @@ class ProgrammedLayer:
         tile = hardware.tile
         if not (tile.compensate_wires or tile.compensate_drift):
             return made
-        seen = made._seen(conductance, power=False)
-        found = made._product(layer.calibration, conductance, seen, 0.0, rng)
+        time = device.drift.time_zero
+        now = device.aged(conductance, time, aging)
+        found = made._product(layer.calibration, now, made._seen(now, power=False), time, rng)
         values = found.converted
         if tile.compensate_wires:
             wanted = layer.wanted if found.subtracted is None else layer.wanted + found.subtracted
-            along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
-            made = dataclasses.replace(
-                made, gain=along / np.sum(values * values, axis=(-1, -2), keepdims=True)
-            )
+            made = dataclasses.replace(made, gain=_gain(values, wanted))
         if tile.compensate_drift:
             made = dataclasses.replace(made, first=np.abs(values).mean(axis=(-1, -2)))
         return made
@@ -253,28 +255,45 @@ class ProgrammedLayer:
             time=time,
             rng=rng,
             seen=None if seen.conductance is conductance else seen.conductance,
+            access=self.hardware.tile.access_resistance,
             errors=self.errors,
         )
+
+
+def _gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the factor (realisation, 1, 1) that brings values closest to those wanted.
+
+    1 where all values are zero: no factor mends those.
+    """
+    along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
+    size = np.sum(values * values, axis=(-1, -2), keepdims=True)
+    return np.divide(along, size, out=np.ones_like(along), where=size > 0)
 
 
 def mapped(network: Network, hardware: Hardware) -> tuple[tuple[Mapped, ...], FloatArray]:
     """Lay a network on tiles, calibrate its converters on training data, and convert its images.
 
     Without wires, and where currents are subtracted before they are converted, nothing here
-    depends on the device but its levels (and its range, if the ADC's full scale is fixed in
-    amperes), so that most candidates of a sweep share it.
+    depends on the device but its levels (and its range, if the ADC has a full scale in amperes),
+    so that most candidates of a sweep share it.
     """
-    device, tile, adc = hardware.device, hardware.tile, hardware.adc
-    fixed = None
-    if adc.full_scale is not None:
-        fixed = adc.full_scale / (device.read_voltage * device.g_range)
+    device, tile = hardware.device, hardware.tile
+    adc = _relative(hardware.adc, device.read_voltage * device.g_range)
     target = Target(0.0, 1.0, device.levels, None, 0.0)
     plain = hardware.wires is None and not tile.access_resistance
     if not (plain and MAPPINGS[tile.mapping].signed):
         target = Target(
             device.g_min, device.g_range, device.levels, hardware.wires, tile.access_resistance
         )
-    return _mapped(network, tile, hardware.dac, dataclasses.replace(adc, full_scale=fixed), target)
+    return _mapped(network, tile, hardware.dac, adc, target)
+
+
+def _relative(adc: ADC, unit: float) -> ADC:
+    """Return the converter with its full scales [A] over a unit of current [A]."""
+    fixed, least = (
+        None if each is None else each / unit for each in (adc.full_scale, adc.least_full_scale)
+    )
+    return dataclasses.replace(adc, full_scale=fixed, least_full_scale=least)
 
 
 @functools.lru_cache(maxsize=8)

@@ -109,6 +109,8 @@ def test_full_scale_is_a_percentile_of_magnitudes_and_never_zero():
         (lambda: DAC(percentile=0.0), "percentile"),
         (lambda: ADC(bits=1), "bits must be in"),
         (lambda: ADC(full_scale=-1.0), r"full_scale \[A\] must be > 0"),
+        (lambda: ADC(least_full_scale=0.0), r"least_full_scale \[A\] must be > 0"),
+        (lambda: ADC(full_scale=1e-6, least_full_scale=2e-6), "must be >= least_full_scale"),
         (lambda: ADC(sample_rate=0.0), r"sample_rate \[Hz\]"),
         (lambda: ADC(sharing=0), "sharing"),
         (lambda: ADC(noise=-1.0), r"noise \[LSB\] must be >= 0"),

@@ -103,6 +103,15 @@ def test_values_that_refer_to_a_swept_one_follow_it():
     assert [study.scenario(p).tile.columns for p in study.points] == [32, 64]
 
 
+def test_an_experiments_axes_can_be_taken_away():
+    assert len(planned("experiment=wires", "axes=null")) == 1
+
+
+def test_parameters_that_all_swept_choices_have_are_swept_with_them():
+    study = planned("wires=metal,resistances", "wires.driver_resistance=0,100")
+    assert [study.scenario(p).wires.driver_resistance for p in study.points] == [0, 100, 0, 100]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -118,6 +127,13 @@ def test_values_that_refer_to_a_swept_one_follow_it():
         (["device.read_noise=nan,1"], "must be a finite number, got nan"),
         (["device.levels=0,4"], "device.levels must be >= 2, got 0"),
         (["device.read_noise=range(5,1)"], "has no values"),
+        (
+            ["wires=ideal,metal", "wires.driver_resistance=0,100"],
+            "wires.driver_resistance is not a parameter of wires=ideal, which has none",
+        ),
+        (["wires.driver_resistance=0,100"], "not a parameter of wires=ideal"),
+        (["wires=resistances", "wires.sense_resistence=0,1"], "did you mean sense_resistance"),
+        (["wires=resistances", "wires.word_resistance=1,inf"], "must be finite, got inf"),
         (["device.read_noise=1,1"], "has the value 1 twice"),
         (["device.read_noise=interval(2,1)"], "must be an interval from low to high"),
         (["device.read_noise=tag(log,interval(0,1))"], "logarithmic"),

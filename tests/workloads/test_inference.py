@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.streams import realisation_streams
+from matsweep.sweep.config import composer
+from matsweep.sweep.plan import plan
+from matsweep.sweep.work import Shared, evaluate
 from matsweep.workloads import MLP, Hardware, run_inference
-from matsweep.workloads.inference import mapped, program
+from matsweep.workloads.inference import ProgrammedLayer, mapped, program
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
 
@@ -43,7 +48,7 @@ def test_binary_cells_carry_the_network_by_bit_slicing(network, mapping):
     tile = Tile(rows=128, columns=128, mapping=mapping, weight_bits=6)
     sliced = infer(network, device(levels=2), tile)
     assert sliced.correct.min() > network.float_accuracy - 0.015
-    raw = infer(network, device(levels=2), Tile(mapping=mapping))
+    raw = infer(network, device(levels=2), Tile(mapping="differential"))
     assert raw.correct.max() < sliced.correct.min()
 
 
@@ -155,6 +160,118 @@ def test_wires_cost_accuracy_and_a_global_scale_wins_error_back(network):
     assert plain.array_power.mean() < ideal.array_power.mean()
     few = infer(network, device(), wires=wires, realisations=1)
     np.testing.assert_array_equal(few.correct, plain.correct[:1])
+
+
+@pytest.mark.parametrize("mapping", ["reference", "offset"])
+@pytest.mark.parametrize("levels", [15, 31])
+def test_one_level_more_does_no_harm(network, mapping, levels):
+    """Weight zero is a level of an odd number of levels, and so it is of an even one."""
+    errors = [
+        infer(network, device(levels=count), Tile(mapping=mapping), realisations=1).vmm_error
+        for count in (levels, levels + 1)
+    ]
+    np.testing.assert_allclose(errors[1], errors[0], rtol=0.02)
+    assert errors[1].max() < 0.13
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+def test_a_layer_that_gives_nothing_is_left_so(network, mapping):
+    """Currents below half a step of a fixed full scale: no output, whatever is compensated."""
+    tile = Tile(mapping=mapping, compensate_wires=True, compensate_drift=True)
+    wires = Wires(1.0, 1.0, driver_resistance=1e6)
+    found = infer(
+        network, device(), tile, (DAC(), ADC(full_scale=1e-2)), wires=wires, realisations=1
+    )
+    for name in ("correct", "array_power", "vmm_error", "saturated"):
+        assert np.isfinite(getattr(found, name)).all(), name
+    assert found.vmm_error.min() > 0.99
+
+
+def test_a_metric_that_is_not_finite_is_an_error_and_no_result(network, monkeypatch):
+    from matsweep import simulate as module
+
+    broken = dataclasses.replace(module.METRICS["vmm_error"], compute=lambda run: np.nan)
+    monkeypatch.setitem(module.METRICS, "vmm_error", broken)
+    with composer():
+        study = plan(["material=hfox_milo"])
+    candidate = study.candidate(0)
+    shared = Shared(networks={candidate.scenario.workload.key: network}, seed=0, realisations=1)
+    (outcome,) = evaluate(shared, (candidate,))
+    assert outcome.values is None
+    assert "vmm_error is not a finite number" in outcome.error
+
+
+def test_both_compensations_act_together(network):
+    """Wires and drift each halve the currents, about; either factor alone is not enough."""
+    target = device(drift=Drift(nu=Law.from_number(0.06)))
+    kwargs = {
+        "times": (1e6,), "wires": Wires(0.0, 0.0, driver_resistance=300.0),
+        "converters": (DAC(bits=12), ADC(bits=14)),
+    }  # fmt: skip
+    errors = {
+        fixes: infer(network, target, Tile(**dict.fromkeys(fixes, True)), **kwargs).vmm_error.max()
+        for fixes in [("compensate_wires",), ("compensate_drift",),
+                      ("compensate_wires", "compensate_drift")]
+    }  # fmt: skip
+    both = errors.pop(("compensate_wires", "compensate_drift"))
+    assert both < 0.5 * min(errors.values())
+
+
+def test_compensation_reads_are_noisy(network):
+    """1/f noise has grown when they are made, at the time that programming is stated for."""
+    target = device(
+        read_noise=ReadNoise(relative=0.3, flicker_read_time=1e-6),
+        drift=Drift(nu=Law.from_number(0.0), time_zero=20.0),
+    )
+    tile = Tile(compensate_wires=True)
+    hardware = Hardware(device=target, tile=tile, dac=FINE[0], adc=FINE[1])
+    layers, _ = mapped(network, hardware)
+    rng = realisation_streams("cd" * 16, 0, range(20))
+    gains = ProgrammedLayer.of(layers[0], hardware, rng).gain
+    assert gains.std() > 1e-4
+
+
+def test_read_noise_behind_access_devices_falls_with_the_square(network):
+    """Behind 1 MΩ its part of the error is 0.20; falling as the power of 3/2 it would be 0.32."""
+    noisy = device(read_noise=ReadNoise(relative=0.3))
+    tile = Tile(access_resistance=1e6, compensate_wires=True)
+    errors = [infer(network, target, tile).vmm_error.mean() for target in (device(), noisy)]
+    assert np.sqrt(errors[1] ** 2 - errors[0] ** 2) == pytest.approx(0.2, abs=0.04)
+
+
+def test_converters_errors_are_drawn_for_each_layer(network):
+    for adc in (ADC(bits=12, gain_error=0.3), ADC(bits=12, offset=100.0)):
+        rough = infer(network, device(), converters=(DAC(bits=12), adc))
+        assert rough.vmm_error.min() > 0.05
+        assert rough.vmm_error[0, 0] != rough.vmm_error[1, 0]
+
+
+def test_the_percentile_of_a_column_is_its_own(network):
+    """At the 90th percentile of each column's currents a tenth of each saturates."""
+    found = [
+        infer(network, device(), converters=(DAC(), ADC(percentile=p, per_column=True)))
+        for p in (90.0, 100.0)
+    ]
+    assert 0.05 < found[0].saturated.mean() < 0.15
+    assert found[1].saturated.max() < 0.02
+
+
+@pytest.mark.parametrize("per_column", [False, True])
+def test_a_least_full_scale_makes_attenuation_cost(network, per_column):
+    """Behind drivers of 1 MΩ nothing is left of a signal whose converter has a least step."""
+    wires, tile = Wires(1.0, 1.0, driver_resistance=1e6), Tile(compensate_wires=True)
+    free, floored = (
+        infer(network, device(), tile, (DAC(), ADC(least_full_scale=least, per_column=per_column)),
+              wires=wires, realisations=1).correct.max()
+        for least in (None, 1e-5)
+    )  # fmt: skip
+    assert free > 0.9
+    assert floored < 0.5
+    near = infer(
+        network, device(), converters=(DAC(), ADC(least_full_scale=1e-9, per_column=per_column))
+    )
+    without = infer(network, device(), converters=(DAC(), ADC(per_column=per_column)))
+    np.testing.assert_array_equal(near.vmm_error, without.vmm_error)
 
 
 def test_a_global_scale_undoes_common_drift(network):
