@@ -45,8 +45,8 @@ def _row(loaded: LoadedMaterial) -> tuple[str, ...]:
     device = loaded.device
     counts = Counter(origin.status for origin in loaded.sources.values())
     return (
-        loaded.physics.name,
-        f"{loaded.physics.label}: {loaded.physics.role}",
+        loaded.material.name,
+        f"{loaded.material.label}: {loaded.material.role}",
         f"{engineering(device.g_min, 'S')} to {engineering(device.g_max, 'S')}",
         "analog" if device.levels is None else str(device.levels),
         " ".join(f"{counts[status]}{status[0]}" for status in STATUSES if counts[status]),
@@ -67,7 +67,7 @@ def show_material(name: str, console: Console) -> None:
         If there is no such family; with the near misses.
     """
     loaded = load_material(name)
-    material = loaded.physics
+    material = loaded.material
     console.print(Text(f"{material.name}: {material.label}", style="bold"))
     console.print(f"mechanism  {material.mechanism}", markup=False)
     console.print(f"role       {material.role}\n", markup=False)
@@ -75,7 +75,7 @@ def show_material(name: str, console: Console) -> None:
     for heading in ("device.", "value", "from"):
         table.add_column(heading, no_wrap=heading == "device.", overflow="fold")
     missing = []
-    for path, origin in loaded.sources.items():
+    for path, origin in material.origins.items():
         if origin.status == "missing" and origin.note is None:
             missing.append(path)
             continue
@@ -85,6 +85,8 @@ def show_material(name: str, console: Console) -> None:
         known = ", ".join(filter(None, (origin.status, origin.source)))
         table.add_row(path, value, f"{known}: {origin.note}" if origin.note else known)
     console.print(table)
+    if loaded.physics is not None:
+        _show_physics(loaded, console)
     if missing:
         console.print(
             f"\nNot known, so left out of any simulation: {', '.join(missing)}.", markup=False
@@ -93,6 +95,21 @@ def show_material(name: str, console: Console) -> None:
     for key, reference in material.references.items():
         doi = f" doi:{reference.doi}" if reference.doi else ""
         console.print(Padding(Text(f"{key}: {reference.citation}.{doi}"), (0, 0, 0, 2)))
+
+
+def _show_physics(loaded: LoadedMaterial, console: Console) -> None:
+    """Print the physics: every parameter with its source."""
+    kind = plain(loaded.physics)["kind"]
+    console.print(Text(f"\nPhysics: {type(loaded.physics).__name__}", style="bold"), end="")
+    console.print(f" ({kind}); device.source=derived simulates it", markup=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("physics.", "value", "from"):
+        table.add_column(heading, no_wrap=heading == "physics.", overflow="fold")
+    for path, origin in loaded.material.physics_origins.items():
+        known = ", ".join(filter(None, (origin.status, origin.source)))
+        told = f"{known}: {origin.note}" if origin.note else known
+        table.add_row(path, _told(plain(getattr(loaded.physics, path))), told)
+    console.print(table)
 
 
 def _stated(part: object) -> object:

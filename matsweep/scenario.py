@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +15,9 @@ import numpy as np
 from matsweep.build import build, plain
 from matsweep.checks import UserError, positive, whole
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
+from matsweep.derivation import Protocol, derived_device, measured_device
 from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.workloads import MLP, Hardware
 
 MODEL_VERSION = 3
@@ -93,6 +97,10 @@ class Scenario:
     workload : MLP
     times : tuple of float, s
         Since programming, at which the network is read.
+    physics : DynamicalModel or None
+        Of the material; needed where the device's source is derived, and None elsewhere.
+    protocol : Protocol or None
+        Of the virtual experiment that derives the device; as `physics`.
     """
 
     material: str
@@ -104,8 +112,18 @@ class Scenario:
     workload: MLP
     times: tuple[float, ...]
     wires: Interconnect = Ideal()
+    physics: DynamicalModel | None = None
+    protocol: Protocol | None = None
 
     def __post_init__(self) -> None:
+        if self.device.source == "derived" and self.physics is None:
+            raise UserError(
+                f"physics is null: {self.material} states no physics to derive a device from; "
+                "choose a material that does (matsweep materials lists them), or "
+                "device.source=reported"
+            )
+        if self.device.source == "derived" and self.protocol is None:
+            raise UserError("protocol is null: give it the pulses that the device is derived by")
         if not self.times:
             raise UserError("times must hold at least one time since programming, got none")
         for time in self.times:
@@ -139,9 +157,39 @@ class Scenario:
         return build(cls, config)
 
     @property
+    def resolved(self) -> Self:
+        """The same scenario with the device that its source gives, computed or from the cache.
+
+        Raises
+        ------
+        UserError
+            If the physics cannot be simulated or does not switch, or measurements be read.
+        """
+        base = dataclasses.replace(self.device, source="reported", measurements=None)
+        if self.device.source == "derived":
+            assert self.physics is not None
+            assert self.protocol is not None
+            device = derived_device(self.physics, self.protocol, base=base)
+        elif self.device.source == "measured":
+            device = measured_device(self.device)
+        else:
+            return self
+        return dataclasses.replace(self, device=device, physics=None, protocol=None)
+
+    @property
     def identity(self) -> str:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
-        text = json.dumps(
-            {"model_version": MODEL_VERSION, **plain(self)}, sort_keys=True, separators=(",", ":")
-        )
+        facts = {"model_version": MODEL_VERSION, **plain(self)}
+        if self.device.measurements is not None:
+            content = read_bytes(self.device.measurements)
+            facts["measured"] = hashlib.blake2b(content, digest_size=16).hexdigest()
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def read_bytes(path: str) -> bytes:
+    """Return a file of measurements, whole."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise UserError(f"device.measurements: {path} cannot be read: {problem.strerror}") from None

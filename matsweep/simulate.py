@@ -43,6 +43,7 @@ def simulate(
     that depend on the scenario, the seed and its number alone, so that the split changes no bit.
     """
     identity = scenario.identity
+    scenario = scenario.resolved
     weights = sum(inputs * outputs for inputs, outputs in network.shapes)
     block = max(1, int(_BLOCK_BYTES / (8 * weights)))
     parts = [
@@ -58,7 +59,8 @@ def simulate(
     run = Run.of(scenario, network, inference)
     values = {name: np.asarray(metric.compute(run)) for name, metric in METRICS.items()}
     for name, value in values.items():
-        if not np.isfinite(value).all():
+        unknown = np.isnan(value) if METRICS[name].partial else False
+        if not np.all(np.isfinite(value) | unknown):
             raise ArithmeticError(
                 f"{name} is not a finite number: parameters of the candidate differ by too many "
                 "orders of magnitude"

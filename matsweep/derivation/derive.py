@@ -19,6 +19,7 @@ from matsweep.derivation.protocol import Protocol
 from matsweep.devices import (
     AnalogDevice,
     ProgrammingError,
+    PulseModel,
     Retention,
     SinhIV,
     WritePulse,
@@ -26,7 +27,15 @@ from matsweep.devices import (
 )
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.devices.dynamics.protocols import respond
-from matsweep.fitting import Fit, PulseData, fit_model, tabulate
+from matsweep.fitting import (
+    Fit,
+    PulseData,
+    compare,
+    fit_model,
+    read_pulses,
+    recommend,
+    tabulate,
+)
 from matsweep.streams import FloatArray
 
 _VERSION = 1  # raised whenever a change of the code moves a derived number
@@ -103,25 +112,17 @@ def derive(
     g_min = float(np.median(traces.down.values[:, -1]))
     g_max = float(np.median(traces.up.values[:, -1]))
     if not g_max >= _LEAST_WINDOW * g_min > 0:
+        (up, up_width), (down, down_width) = protocol.pulse(True), protocol.pulse(False)
         raise UserError(
             f"protocol does not switch the device: {g_min:.3g} S after {protocol.pulses_down} "
-            f"pulses of {protocol.voltage_down:g} V, {protocol.width_down:g} s, {g_max:.3g} S "
-            f"after {protocol.pulses_up} of {protocol.voltage_up:g} V, {protocol.width_up:g} s; "
-            "raise a voltage, or a width"
+            f"pulses of {down:g} V, {down_width:g} s, {g_max:.3g} S after {protocol.pulses_up} of "
+            f"{up:g} V, {up_width:g} s; raise a voltage, or a width"
         )
     data = _changes(traces, g_min, g_max)
     table = tabulate(data, g_min=g_min, g_max=g_max, bins=16)
     energy_up, energy_down = (float(np.nanmean(traces[f"energy_{way}"])) for way in ("up", "down"))
     verified = dataclasses.replace(
-        base,
-        source="derived",
-        g_min=g_min,
-        g_max=g_max,
-        levels=None,
-        pulse_model=table,
-        programming_error=ProgrammingError(),
-        device_to_device=0.0,
-        cycle_to_cycle=0.0,
+        _bare(base, g_min, g_max, table),
         write_verify=WriteVerify(tolerance=protocol.tolerance, max_pulses=protocol.max_pulses),
     )
     error, pulses = _program(verified, rng)
@@ -133,10 +134,10 @@ def derive(
         programming_error=error,
         iv=_law(physics, base.read_voltage),
         write_pulse=WritePulse(
-            voltage_up=protocol.voltage_up,
-            time_up=protocol.width_up,
-            voltage_down=protocol.voltage_down,
-            time_down=protocol.width_down,
+            voltage_up=protocol.pulse(True)[0],
+            time_up=protocol.pulse(True)[1],
+            voltage_down=protocol.pulse(False)[0],
+            time_down=protocol.pulse(False)[1],
             energy=energy,
             count=pulses,
         ),
@@ -202,6 +203,56 @@ def _kept(key: str, text: str) -> AnalogDevice:
     return device
 
 
+def measured_device(base: AnalogDevice) -> AnalogDevice:
+    """Return a device that does what pulses measured on real ones did.
+
+    The pulse response is the fitted model with the least BIC, or the table where no formula fits
+    (`matsweep.fitting`); the range is that of the measurement, programming is simulated write and
+    verify with that response, to 2 % of the range in at most 100 pulses.
+
+    Parameters
+    ----------
+    base : AnalogDevice
+        Its `measurements` name the file; for all that the pulses say nothing of.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or fitted.
+    """
+    assert base.measurements is not None
+    data = read_pulses(base.measurements)
+    best = recommend(compare(data))
+    model = tabulate(data) if best is None else best.model
+    verified = dataclasses.replace(
+        _bare(base, data.lowest, data.highest, model),
+        write_verify=WriteVerify(tolerance=0.02, max_pulses=100),
+        source="reported",
+        measurements=None,
+    )
+    error, pulses = _program(verified, np.random.default_rng(0))
+    return dataclasses.replace(
+        verified,
+        write_verify=None,
+        programming_error=error,
+        write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
+    )
+
+
+def _bare(base: AnalogDevice, g_min: float, g_max: float, model: PulseModel) -> AnalogDevice:
+    """Return a device without the base's own errors of programming; a binary one stays binary."""
+    return dataclasses.replace(
+        base,
+        g_min=g_min,
+        g_max=g_max,
+        levels=2 if base.levels == 2 else None,
+        pulse_model=model,
+        programming_error=ProgrammingError(),
+        device_to_device=0.0,
+        cycle_to_cycle=0.0,
+    )
+
+
 def _population(
     physics: CompiledModel, protocol: Protocol, rng: np.random.Generator
 ) -> CompiledModel:
@@ -230,10 +281,11 @@ def _pulse(
 
     def pulses(up: bool, count: int) -> xr.Dataset:
         nonlocal state
+        voltage, width = protocol.pulse(up)
         found = respond(
             population,
-            protocol.voltage_up if up else protocol.voltage_down,
-            protocol.width_up if up else protocol.width_down,
+            voltage,
+            width,
             count,
             read_voltage=read_voltage,
             state=state,
@@ -310,9 +362,12 @@ def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[Programmin
     span = device.g_max - device.g_min
     target = np.repeat(device.g_min + _TARGETS[:, None] * span, _VERIFIED, axis=1)
     found = device.program(target, rng=rng)
-    off = np.sqrt(np.mean(np.square(found.conductance - target), axis=1))
-    scaled = target[:, 0] / device.g_max
-    coefficients = np.polynomial.polynomial.polyfit(scaled, off, _DEGREE)
+    level = device.nearest_level(target)
+    off = np.sqrt(np.mean(np.square(found.conductance - level), axis=1))
+    scaled = level[:, 0] / device.g_max
+    coefficients = np.polynomial.polynomial.polyfit(
+        scaled, off, min(_DEGREE, np.unique(scaled).size - 1)
+    )
     error = ProgrammingError(
         coefficients=tuple(float(c) for c in coefficients), g_reference=device.g_max
     )

@@ -55,21 +55,19 @@ class Protocol:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.voltage_down is None:
-            object.__setattr__(self, "voltage_down", -finite("voltage_up", self.voltage_up, "V"))
-        if self.width_down is None:
-            object.__setattr__(self, "width_down", self.width_up)
         for name in ("voltage_up", "voltage_down"):
-            if finite(name, getattr(self, name), "V") == 0:
+            value = getattr(self, name)
+            if value is not None and finite(name, value, "V") == 0:
                 raise UserError(f"{name} [V] must not be 0")
         # Phase change takes one polarity: an amplitude, or a width, tells its pulses apart.
-        if (self.voltage_up, self.width_up) == (self.voltage_down, self.width_down):
+        if self.pulse(True) == self.pulse(False):
             raise UserError(
                 f"voltage_up and voltage_down must differ, or their widths, got "
                 f"{self.voltage_up!r} V for {self.width_up!r} s twice"
             )
         positive("width_up", self.width_up, "s")
-        positive("width_down", self.width_down, "s")
+        if self.width_down is not None:
+            positive("width_down", self.width_down, "s")
         for name, low in (("pulses_up", 1), ("pulses_down", 1), ("mixed", 0), ("cycles", 1),
                           ("max_pulses", 1), ("seed", 0)):  # fmt: skip
             whole(name, getattr(self, name), low=low)
@@ -77,3 +75,10 @@ class Protocol:
         for name, value in self.spread.items():
             non_negative(f"spread.{name}", value)
         in_range("tolerance", self.tolerance, 1e-4, 1.0)
+
+    def pulse(self, up: bool) -> tuple[float, float]:
+        """Return the voltage [V] and the width [s] of a pulse."""
+        if up:
+            return self.voltage_up, self.width_up
+        voltage = -self.voltage_up if self.voltage_down is None else self.voltage_down
+        return voltage, self.width_up if self.width_down is None else self.width_down

@@ -213,6 +213,13 @@ class Retention:
         faster = arrhenius(self.activation_ev, temperature, self.temperature)
         return float(np.exp(-((time * faster / self.time) ** self.stretch)))
 
+    def half_life(self, temperature: float) -> float:
+        """Return the time [s] at T [K] after which half of the distance is left; inf if kept."""
+        if self.time is None:
+            return float("inf")
+        faster = arrhenius(self.activation_ev, temperature, self.temperature)
+        return float(self.time / faster * np.log(2) ** (1 / self.stretch))
+
     def apply(
         self, conductance: FloatArray, time: float, temperature: float, g_min: float, g_max: float
     ) -> FloatArray:

@@ -56,6 +56,8 @@ class Material:
     origins : dict of str to Origin
         For each parameter of the device, by its path below `device`.
     references : dict of str to Reference
+    physics_origins : dict of str to Origin
+        For each parameter of its physics.
     """
 
     name: str
@@ -64,10 +66,11 @@ class Material:
     role: str
     origins: dict[str, Origin] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)
+    physics_origins: dict[str, Origin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path, origin in self.origins.items():
+        told = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}
+        told |= {f"origins.{path}": each for path, each in self.origins.items()}
+        for path, origin in told.items():
             if origin.source is not None and origin.source not in self.references:
-                raise UserError(
-                    f"origins.{path}.source must be a key of references, got {origin.source!r}"
-                )
+                raise UserError(f"{path}.source must be a key of references, got {origin.source!r}")

@@ -8,6 +8,7 @@ from matsweep.metrics.metric import Metric, Run
 from matsweep.metrics.periphery import check_costs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
+from matsweep.metrics.writing import RETENTION, WRITE_ENERGY
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -20,6 +21,8 @@ METRICS: dict[str, Metric] = {
         AREA,
         VMM_ERROR,
         ADC_SATURATION,
+        WRITE_ENERGY,
+        RETENTION,
     )
 }
 

@@ -60,6 +60,8 @@ class Metric:
         Beside `candidate`: of "realisation" and "time".
     compute : function of a Run
         Returns an array with these dimensions.
+    partial : bool
+        Whether it may be not a number, where a material does not say enough.
     """
 
     name: str
@@ -68,3 +70,4 @@ class Metric:
     better: Literal["higher", "lower"]
     dims: tuple[str, ...]
     compute: Callable[[Run], FloatArray | float]
+    partial: bool = False

@@ -21,7 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.build import build
 from matsweep.checks import UserError, near
+from matsweep.derivation import Protocol
 from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.materials import Material, Origin
 
 
@@ -138,15 +140,21 @@ class LoadedMaterial:
 
     Parameters
     ----------
-    physics : Material
+    material : Material
         What it is and what is known of it.
+    physics : DynamicalModel or None
+        Its state equations, for `matsweep.devices.transient`; None where it states none.
+    protocol : Protocol or None
+        The virtual experiment that its device is derived by, with `physics`.
     device : AnalogDevice
         Its behavioural model.
     sources : dict of str to Origin
-        Where each of the device's numbers comes from.
+        Where each of the device's numbers comes from; of the physics' with `physics.` before.
     """
 
-    physics: Material
+    material: Material
+    physics: DynamicalModel | None
+    protocol: Protocol | None
     device: AnalogDevice
     sources: dict[str, Origin]
 
@@ -183,12 +191,25 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     for key, value in overrides.items():
         set_path(device, key.replace("__", "."), value, "device")
     material = material_of(config)
+    physics = protocol = None
+    if config.physics is not None:
+        physics = build(
+            DynamicalModel,  # type: ignore[type-abstract]
+            plain_config(config.physics),
+            "physics",
+        )
+        protocol = build(Protocol, plain_config(config.protocol), "protocol")
+    of_physics = {f"physics.{path}": origin for path, origin in material.physics_origins.items()}
     return LoadedMaterial(
-        physics=material, device=build(AnalogDevice, device, "device"), sources=material.origins
+        material=material,
+        physics=physics,
+        protocol=protocol,
+        device=build(AnalogDevice, device, "device"),
+        sources={**material.origins, **of_physics},
     )
 
 
-_CONDITIONS = ("temperature", "cycles", "write_verify")
+_CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements")
 """What a study asks of a device, not what its material is."""
 
 _STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)
@@ -202,7 +223,8 @@ def material_of(config: DictConfig) -> Material:
     facts = plain_config(config.material)
     unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
     facts["origins"] = {**facts["origins"], **unstated}
-    used = {origin.get("source") for origin in facts.get("origins", {}).values()}
+    told = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
+    used = {origin.get("source") for origin in told}
     known = plain_config(config.references)
     facts["references"] = {key: known[key] for key in known if key in used}
     return build(Material, facts, "material")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,13 @@ from matsweep.sweep.config import (
 )
 from matsweep.sweep.design import Design
 
-SECTIONS = ("device", "tile", "wires", "dac", "adc", "periphery", "workload")
+SECTIONS = (
+    "device", "tile", "wires", "dac", "adc", "periphery", "workload", "physics", "protocol",
+)  # fmt: skip
 """The parts of a configuration that make a candidate, besides its material and the times."""
+
+DERIVING = ("physics", "protocol")
+"""Those that count only where the device's source is derived."""
 
 STUDY = ("study", "store", "seed", "realisations", "times", "design", "executor", "axes")
 
@@ -149,7 +154,7 @@ class Plan:
     def _from_parts(self, base: Base, changes: Mapping[str, object]) -> Scenario:
         """Rebuild only the parts that an axis touches; those seen before are kept."""
         parts: dict[str, Any] = {}
-        for section in SECTIONS:
+        for section in self._sections(base.plain, changes):
             own = tuple((k, v) for k, v in changes.items() if k.split(".")[0] == section)
             key = (id(base), section, repr(own))
             if key not in self._parts:
@@ -162,13 +167,26 @@ class Plan:
             parts[section] = self._parts[key]
         return Scenario(material=base.material.name, times=self.times, **parts)
 
+    def _sections(self, plain: Mapping[str, Any], changes: Mapping[str, object]) -> list[str]:
+        """Return the sections that a candidate is made of; refuse an axis that changes nothing."""
+        if changes.get("device.source", plain["device"]["source"]) == "derived":
+            return [name for name in SECTIONS if plain[name] is not None]
+        for axis in self.axes:
+            section = axis.name.partition(".")[0]
+            if section in DERIVING and "device.source" not in self.names:
+                raise UserError(
+                    f"{axis.name} changes nothing while device.source is "
+                    f"{plain['device']['source']}: give device.source=derived"
+                )
+        return [name for name in SECTIONS if name not in DERIVING]
+
     def _from_scratch(self, base: Base, changes: Mapping[str, object]) -> Scenario:
         """Resolve the whole configuration anew: values in it refer to each other."""
         config = OmegaConf.merge(base.config)
         for path, value in changes.items():
             OmegaConf.update(config, path, value, merge=False)
         plain = plain_config(config)
-        chosen = {section: plain[section] for section in SECTIONS}
+        chosen = {section: plain[section] for section in self._sections(plain, {})}
         return Scenario.from_config({"material": base.material.name, "times": self.times, **chosen})
 
     def coordinates(self) -> dict[str, npt.NDArray[Any]]:
@@ -279,8 +297,13 @@ def _check_axis(
     if section not in SECTIONS or "." not in axis.name:
         known = [*leaves(candidates), *known_groups]
         raise UserError(f"axis {axis.name} names no parameter{near(axis.name, known)}")
-    if section in swept:
+    if section in swept or (section in DERIVING and "material" in swept):
         return  # what there is depends on the choice: checked for each
+    if candidates[section] is None:
+        raise UserError(
+            f"axis {axis.name}: {section} is null, this material states none; choose one that does "
+            "(matsweep materials lists them)"
+        )
     _set(_copy(candidates[section]), axis.name, None, section)
 
 
@@ -292,6 +315,7 @@ def _times(value: object) -> tuple[float, ...]:
 @functools.cache
 def _hint(section: str) -> type:
     found = get_type_hints(Scenario)[section]
+    found = next(iter(get_args(found)), found)  # of `X | None`
     assert isinstance(found, type)
     return found
 

@@ -44,27 +44,37 @@ def sources(plan: Plan) -> str:
     materials: dict[str, Any] = {}
     references: dict[str, Any] = {}
     bases = {base.material.name: base for base in plan.bases}
+    swept = "device.source" in plan.names
     for name, material in plan.materials.items():
-        device = bases[name].plain["device"]
+        plain_base = bases[name].plain
+        device = plain_base["device"]
+        derived = device["source"] == "derived"
+        parts = [("device", device, material.origins, _unused(device, derived and not swept))]
+        if (derived or swept) and plain_base["physics"] is not None:
+            parts.append(("physics", plain_base["physics"], material.physics_origins, set()))
         materials[name] = {
             "label": material.label,
             "numbers": {
-                f"device.{path}": {"value": _at(device, path), **plain(origin)}
-                for path, origin in material.origins.items()
-                if path not in _unused(device)
+                f"{section}.{path}": {"value": _at(values, path), **plain(origin)}
+                for section, values, origins, unused in parts
+                for path, origin in origins.items()
+                if path not in unused
             },
         }
         references.update(plain(material.references))
     return json.dumps({"materials": materials, "references": references})
 
 
-def _unused(device: dict[str, Any]) -> set[str]:
+def _unused(device: dict[str, Any], derived: bool) -> set[str]:
     """Return the parameters of a device that no inference with it depends on."""
     unused = {"iv"}  # tiles are ohmic
     if device["write_verify"] is None:
         unused |= {"pulse_model", "write_pulse"}
     if not device["cycles"]:
         unused.add("endurance")
+    if derived:  # the physics takes their place
+        unused |= {"g_min", "g_max", "levels", "programming_error", "device_to_device"}
+        unused |= {"cycle_to_cycle", "pulse_model", "write_pulse"}
     return unused
 
 

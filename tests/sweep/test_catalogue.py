@@ -43,7 +43,7 @@ def test_the_catalogue_has_the_families_that_were_asked_for():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_says_what_it_is_and_is_for(name):
-    physics = matsweep.load_material(name).physics
+    physics = matsweep.load_material(name).material
     assert all(len(text) > 3 for text in (physics.label, physics.mechanism, physics.role))
 
 

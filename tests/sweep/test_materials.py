@@ -30,13 +30,13 @@ def test_every_choice_of_every_group_makes_valid_candidates(group, option):
 @pytest.mark.parametrize("name", MATERIALS)
 def test_every_number_of_a_material_names_where_it_comes_from(name):
     loaded = matsweep.load_material(name)
-    assert loaded.physics.name == name
+    assert loaded.material.name == name
     conditions = {"temperature", "cycles", "write_verify"}
     fields = {field.name for field in dataclasses.fields(AnalogDevice)}
     assert set(loaded.sources) == fields - conditions
     for origin in loaded.sources.values():
         assert origin.status in STATUSES
-        assert origin.source is None or origin.source in loaded.physics.references
+        assert origin.source is None or origin.source in loaded.material.references
 
 
 @pytest.mark.parametrize("name", MATERIALS)

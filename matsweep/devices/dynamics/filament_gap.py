@@ -46,10 +46,11 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 class FilamentGap(CompiledModel, kind="filament_gap"):
     """I = I0 exp(-g / g0) sinh(V / V0),  dg/dt = -v0 exp(-Ea / kT) sinh(γ a0 e V / (L kT)).
 
-    V is what a series resistance leaves of the voltage; T = T0 + R_th V I,  γ = γ0 - β (g / nm)³, not below 0. The gap g between the filament's tip and
-    the electrode shrinks under a positive voltage, ion by ion: the sinh is the difference of hops
-    ahead and back, which a stochastic transient draws one by one. At V = 0 both are equal: the
-    mean gap keeps still, but it diffuses, and so a device forgets at a temperature.
+    V is what a series resistance leaves of the voltage; T = T0 + R_th V I and γ = γ0 - β (g / nm)³,
+    not below 0. The gap g between the filament's tip and the electrode shrinks under a positive
+    voltage, ion by ion: the sinh is the difference of hops ahead and back, which a stochastic
+    transient draws one by one. At V = 0 both are equal: the mean gap keeps still, but it diffuses,
+    and so a device forgets at a temperature.
 
     Left out: the least field that the paper asks for to begin a RESET, and its noise term, which
     the hops replace. The thermal time constant (ns or less) is taken as zero. The rate is odd in
@@ -119,7 +120,8 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     def parameters(self) -> tuple[FloatArray | float, ...]:
         """Return what the equations need."""
         return (self.i0, self.g0, self.v0, self.velocity, self.activation_ev, self.hop,
-                self.thickness, self.gamma0, self.beta, self.r_th, self.temperature, self.r_series)  # fmt: skip
+                self.thickness, self.gamma0, self.beta, self.r_th, self.temperature,
+                self.r_series)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
         """Return the widest gap."""

@@ -39,6 +39,8 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
         ε, -1 to 1: passive in that range.
     critical_current : float or (…) array, A
         I_c.
+    phase : float or (…) array, rad
+        At rest.
 
     References
     ----------
@@ -49,6 +51,7 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
     conductance: FloatArray | float
     epsilon: FloatArray | float
     critical_current: FloatArray | float = 0.0
+    phase: FloatArray | float = 0.0
 
     components: ClassVar[tuple[str, ...]] = ("phase",)
     unit: ClassVar[str] = "rad"
@@ -57,7 +60,7 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
     def __post_init__(self) -> None:
         self._check("> 0", conductance="S")
         self._check(">= 0", critical_current="A")
-        self._check("finite", epsilon="")
+        self._check("finite", epsilon="", phase="rad")
         for value in np.ravel(self.epsilon):
             in_range("epsilon", float(value), -1.0, 1.0)
 
@@ -66,5 +69,5 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
         return self.conductance, self.epsilon, self.critical_current
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return phase zero."""
-        return np.zeros(shape)
+        """Return the phase at rest."""
+        return np.broadcast_to(np.asarray(self.phase, np.float64), shape).copy()

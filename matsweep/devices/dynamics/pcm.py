@@ -27,9 +27,10 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     front = ambient + (hot - ambient) * (1 - u / size)  # at the amorphous region's edge
     molten = size * (1 - (melting - ambient) / (hot - ambient)) if hot > melting else 0.0
     up[0] = down[0] = up[1] = down[1] = 0.0
+    if molten > 0:
+        up[1] = (1 - glass) / quench * min(molten / max(u, 1e-12), 1.0)
     if molten > u:
         up[0] = (molten - u) / quench
-        up[1] = (1 - glass) / quench
     elif front < melting and u > 0:
         driving = -np.expm1(-heat * (melting - front) / (melting * K_EV * front))
         down[0] = growth * np.exp(-e_growth / (K_EV * front)) * driving
@@ -45,11 +46,11 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     u is the thickness of the amorphous region over the heater, Σ the distance of its glass from
     equilibrium (1 after a melt-quench). The temperature falls in a straight line from
     T_hot = T0 + R_th V I at the heater to T0 at the far end. Where it exceeds T_m the material
-    melts, within a quench time, and becomes glass when the pulse ends; elsewhere the amorphous
-    region shrinks by the growth velocity at its edge, v exp(-E_g / kT) (1 - exp(-ΔH (T_m - T) /
-    (T_m kT))). The glass conducts with activation E* - α Σ at T0, so that at rest its resistance
-    grows as t^ν with ν = α / E_s (drift); above a threshold field it switches on, smoothly over
-    `threshold_width`.
+    melts, within a quench time, and becomes glass when the pulse ends, as fresh as its molten
+    share; elsewhere the amorphous region shrinks by the growth velocity at its edge,
+    v exp(-E_g / kT) (1 - exp(-ΔH (T_m - T) / (T_m kT))). The glass conducts with activation
+    E* - α Σ at T0, so that at rest its resistance grows as t^ν with ν = α / E_s (drift); above a
+    threshold field it switches on, smoothly over `threshold_width`.
 
     Left out: nucleation inside the glass (as in growth-dominated materials and small volumes),
     the fragility of the growth's activation, and the heating's time constant (ns).
@@ -131,9 +132,8 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         )  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return a wholly amorphous cell, its glass fresh."""
-        size = np.broadcast_to(np.asarray(self.size, np.float64), shape)
-        return np.stack([size, np.ones(shape)])
+        """Return a crystalline cell."""
+        return np.stack([np.zeros(shape), np.ones(shape)])
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
         """Return crystal and equilibrium, and all amorphous and fresh."""
