@@ -420,7 +420,9 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
         for j in range(columns):
             push[i, j] = g[i, j] * bit[i, j] - extra[i, j]
     _along(push, near, far, word, passed, w)
-    return count, np.sqrt(left / scale) if scale > 0 else g.dtype.type(0)
+    if scale > 0 or np.isnan(scale):
+        return count, np.sqrt(left / scale)
+    return count, g.dtype.type(0)
 
 
 @_compiled

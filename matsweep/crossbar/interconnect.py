@@ -32,6 +32,10 @@ class Interconnect(ABC):
             F, of the study's technology.
         """
 
+    def pitch(self, cell_size: float, node: float) -> float:
+        """Return the side of a cell, taken as square, m; parameters as of `wires`."""
+        return node * math.sqrt(cell_size)
+
     @abstractmethod
     def segment_capacitance(self, cell_size: float, node: float) -> float:
         """Return the capacitance of one segment of a line, F; parameters as of `wires`."""
@@ -113,6 +117,7 @@ LAYERS: dict[float, Layer] = {
     5e-9: Layer(15e-9, 2.0, 7.47e-8),
 }
 
+NARROWEST = 5e-9  # m
 _CAPACITANCE = 2e-10  # F/m: 0.2 fF/µm at all nodes, DNN+NeuroSim V1.4 (seen)
 
 
@@ -121,8 +126,9 @@ class Metal(Interconnect, kind="metal"):
     """Copper wires of a technology node, one cell's pitch a segment.
 
     R = resistivity · pitch / (width · thickness): the resistivity of narrow wires, barrier
-    included, by node as NeuroSim has it, or of a stated width by `resistivity`. The pitch is
-    that of a square cell, node · sqrt(cell_size), and at least a wire and a space as wide.
+    included, by node as NeuroSim has it, times the change by `resistivity` where a width is stated.
+    The pitch is that of a square cell, node · sqrt(cell_size), and at least a wire and a space as
+    wide; the area of the cells follows from it.
     C = 0.2 fF/µm.
 
     Parameters
@@ -148,8 +154,11 @@ class Metal(Interconnect, kind="metal"):
     method: str = "exact"
 
     def __post_init__(self) -> None:
-        if self.width is not None:
-            positive("width", self.width, "m")
+        if self.width is not None and positive("width", self.width, "m") < NARROWEST:
+            raise UserError(
+                f"width [m] must be >= {NARROWEST:g}, narrower than any wire that is made and than "
+                f"the law of its resistivity holds for, got {self.width!r}"
+            )
         self.wires(1.0, 22e-9 if self.node is None else self.node)
 
     def wires(self, cell_size: float, node: float) -> Wires | None:
@@ -162,26 +171,35 @@ class Metal(Interconnect, kind="metal"):
         """Return the resistance of one segment, Ω; parameters as of `wires`."""
         layer = self._layer(node)
         section = layer.width**2 * layer.aspect_ratio
-        return layer.resistivity * self._pitch(cell_size, node) / section
+        return layer.resistivity * self.pitch(cell_size, node) / section
 
     def segment_capacitance(self, cell_size: float, node: float) -> float:
         """Return the capacitance of one segment, F."""
-        return _CAPACITANCE * self._pitch(cell_size, node)
+        return _CAPACITANCE * self.pitch(cell_size, node)
 
-    def _pitch(self, cell_size: float, node: float) -> float:
+    def pitch(self, cell_size: float, node: float) -> float:
+        """Return the side of a cell, m: square, and as wide as a wire and a space at least."""
         feature = node if self.node is None else self.node
-        return max(feature * math.sqrt(cell_size), 2 * self._layer(node).width)
+        side = feature * math.sqrt(positive("cell_size", cell_size, "F^2"))
+        return max(side, 2 * self._layer(node).width)
 
     def _layer(self, node: float) -> Layer:
-        wanted = node if self.node is None else self.node
+        wanted = positive("node", node if self.node is None else self.node, "m")
         known = next((each for each in LAYERS if math.isclose(each, wanted)), None)
         if known is None:
             nodes = ", ".join(f"{each:g}" for each in sorted(LAYERS))
-            raise UserError(f"node [m] must be one of {nodes} for metal wires, got {wanted!r}")
+            hint = " (in metres: 22 nm is 2.2e-8)" if wanted >= 1e-3 else ""
+            raise UserError(
+                f"node [m] must be one of {nodes} for metal wires, got {wanted!r}{hint}"
+            )
+        layer = LAYERS[known]
         if self.width is None:
-            return LAYERS[known]
-        ratio = LAYERS[known].aspect_ratio
-        return Layer(self.width, ratio, resistivity(self.width, ratio * self.width))
+            return layer
+        ratio = layer.aspect_ratio
+        # The law leaves barriers out: it only says how the node's own value changes with width.
+        change = resistivity(self.width, ratio * self.width)
+        change /= resistivity(layer.width, ratio * layer.width)
+        return Layer(self.width, ratio, layer.resistivity * change)
 
 
 def resistivity(

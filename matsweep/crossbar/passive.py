@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import UserError, one_of, positive
+from matsweep.checks import UserError, finite, one_of, positive
 from matsweep.crossbar.wires import Wires, node_voltages
 from matsweep.devices import CurrentLaw
 from matsweep.streams import FloatArray
@@ -70,6 +70,7 @@ def read_cell(
         For an unknown scheme, or a cell outside the array.
     """
     one_of("scheme", scheme, READ_SCHEMES)
+    finite("voltage", voltage, "V")
     conductance = _array(conductance, row, column)
     rows, columns = conductance.shape
     segments = wires.segments(rows, columns)
@@ -99,13 +100,17 @@ class CellWrite(NamedTuple):
         Across each cell: the selected one, the half-selected ones that share its row or its
         column, and all others.
     power : float, W
-        That all drivers give.
+        That the supplies give which give any.
+    absorbed : float, W
+        That flows back into supplies which sink current: at a half-selected voltage they may. Few
+        circuits use it again; what wires and cells dissipate is power - absorbed.
     cell : float, W
         In the selected cell itself: the rest is lost in other cells and in wires.
     """
 
     voltage: FloatArray
     power: float
+    absorbed: float
     cell: float
 
 
@@ -150,6 +155,7 @@ def write_cell(
     Y.-C. Chen et al., IEDM 2003, doi:10.1109/IEDM.2003.1269425 (biasing schemes; recalled).
     """
     one_of("scheme", scheme, WRITE_SCHEMES)
+    finite("voltage", voltage, "V")
     conductance = _array(conductance, row, column)
     rows, columns = conductance.shape
     idle_row, idle_column = WRITE_SCHEMES[scheme]
@@ -159,8 +165,13 @@ def write_cell(
     ground[column] = 0
     nodes = node_voltages(conductance, applied, wires, iv, ground=ground)
     current, across = nodes.current[0], nodes.word[0] - nodes.bit[0]
-    given = applied[0] @ current.sum(axis=1) - ground @ current.sum(axis=0)
-    return CellWrite(across, float(given), float(across[row, column] * current[row, column]))
+    given = np.concatenate([applied[0] * current.sum(axis=1), -ground * current.sum(axis=0)])
+    return CellWrite(
+        voltage=across,
+        power=float(np.maximum(given, 0).sum()),
+        absorbed=float(-np.minimum(given, 0).sum()),
+        cell=float(across[row, column] * current[row, column]),
+    )
 
 
 def equivalent_pulses(across: FloatArray, voltage: float, decade: float) -> FloatArray:
@@ -193,6 +204,9 @@ def _array(conductance: FloatArray, row: int, column: int) -> FloatArray:
     if conductance.ndim != 2:
         raise UserError(f"conductance must be a (row, column) array, got {conductance.shape}")
     rows, columns = conductance.shape
+    for name, value in (("row", row), ("column", column)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise UserError(f"{name} must be a whole number, got {value!r}")
     if not (0 <= row < rows and 0 <= column < columns):
         raise UserError(f"the cell must lie in the {rows} × {columns} array, got ({row}, {column})")
     return conductance

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,11 +20,11 @@ _FEW = 16  # inputs, below which conjugate gradients cost less than the whole ma
 _RESIDUAL = 1e-13  # of the linear solve, over the device currents
 _MOST_ITERATIONS = 10_000
 _NEWTON_RESIDUAL = 1e-10  # of the device law, over the largest device current
-_MOST_STEPS = 60
+_MOST_STEPS = 200
 _CELLS_AT_ONCE = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wires:
     """Resistances of an array's wires.
 
@@ -38,7 +40,8 @@ class Wires:
         Likewise, of the segment after (below) each cell.
     driver_resistance, sense_resistance : float, Ω
     driven : "left" or "both"
-        Both: the same driver at the right end too, through one more segment.
+        Both: the same driver at the right end too, through one more segment, like the first of
+        its line (or, where that is broken, like the line's least).
     method : "exact" or "lines"
         What `effective_conductance` computes: see there.
 
@@ -58,15 +61,39 @@ class Wires:
     def __post_init__(self) -> None:
         for name in ("word_resistance", "bit_resistance"):
             value = getattr(self, name)
+            if isinstance(value, (np.ndarray, np.generic)) and np.ndim(value) == 0:
+                value = value.item()
+                object.__setattr__(self, name, value)
             if isinstance(value, np.ndarray):
-                if value.ndim != 2 or not (value >= 0).all():
-                    raise UserError(f"{name} [Ω] must be >= 0, a number or a (row, column) array")
+                if value.ndim != 2:
+                    raise UserError(
+                        f"{name} [Ω] must be a number or a (row, column) array, got shape "
+                        f"{value.shape}"
+                    )
+                _refuse_first(f"{name} [Ω]", value, ~(value >= 0), "must be >= 0")
             elif value != np.inf:
                 non_negative(name, value, "Ω")
         non_negative("driver_resistance", self.driver_resistance, "Ω")
         non_negative("sense_resistance", self.sense_resistance, "Ω")
         one_of("driven", self.driven, ("left", "both"))
         one_of("method", self.method, ("exact", "lines"))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all resistances are the same, element by element."""
+        return isinstance(other, Wires) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        """Return a hash of the values."""
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        parts = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(
+            (part.shape, np.asarray(part, np.float64).tobytes())
+            if isinstance(part, np.ndarray)
+            else part
+            for part in parts
+        )
 
     def segments(self, rows: int, columns: int) -> Segments:
         """Return the resistances around each cell of an array, ends included."""
@@ -79,7 +106,9 @@ class Wires:
                 )
             found.append(np.minimum(np.broadcast_to(value, (rows, columns)), _BROKEN))
         word, bit = found[0].copy(), found[1].copy()
-        right = word[:, 0] + self.driver_resistance
+        # The segment on the right has no element of its own: a sound one is like the first.
+        sound = word[:, 0] < _BROKEN
+        right = np.where(sound, word[:, 0], np.min(word, axis=1)) + self.driver_resistance
         word[:, 0] += self.driver_resistance
         bit[-1] += self.sense_resistance
         return Segments(word, bit, right if self.driven == "both" else None)
@@ -125,7 +154,8 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     Notes
     -----
     method "exact": joining blocks (`matsweep.crossbar.ports`), O(n³) for n × n cells, whatever
-    the resistances; to a few 1e-14 of the largest element in double precision, 1e-6 in single.
+    the resistances; to a few 1e-14 of the largest element in double precision, to 1e-5 in single
+    (3e-6 at 128 × 128, 8e-6 at 512 × 512).
 
     method "lines": G_ij t_ij s_ij, t_ij being the voltage of word line i at column j with all
     bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
@@ -151,7 +181,8 @@ def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray,
     (…, row, row) array, S
         Currents that the drivers give = voltages @ it; the power that enters an array is
         the sum of voltages times these. With method "lines" diagonal: the rows' sums of the
-        effective conductance, which leaves out what drivers of different voltage exchange.
+        effective conductance, which leaves out what drivers of different voltage exchange, so
+        that the power comes out too low by up to 0.6 of the share of the current that is lost.
     """
     found = _maps(conductance, wires, inputs=True)
     assert found[1] is not None
@@ -162,12 +193,19 @@ def _maps(
     conductance: FloatArray, wires: Wires, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
     conductance = _checked(conductance)
+    _needed(wires)
     *lead, rows, columns = conductance.shape
     segments = wires.segments(rows, columns)
+    if conductance.size == 0:
+        return conductance, np.zeros((*lead, rows, rows), conductance.dtype)
     if np.isinf(conductance).any() and ((segments.word + segments.bit) == 0).any():
         raise UserError("conductance must be finite where no wire has any resistance")
     flat = conductance.reshape(-1, rows, columns)
     if wires.method == "lines":
+        if np.isinf(flat).any():
+            raise UserError(
+                'conductance must be finite for method "lines", got inf; "exact" takes shorts'
+            )
         found = _lines(flat, segments)
         power: FloatArray | None = None
         if inputs:
@@ -180,16 +218,40 @@ def _maps(
     )
 
 
+def _refuse_first(name: str, values: FloatArray, wrong: npt.NDArray[np.bool_], rule: str) -> None:
+    """Refuse an array for its first wrong element, with its value and place."""
+    if wrong.any():
+        place = [int(index) for index in np.argwhere(wrong)[0]]
+        raise UserError(f"{name} {rule}, got {values[tuple(place)]!s} at {place}")
+
+
+def _numbers(name: str, values: FloatArray) -> FloatArray:
+    """Return real numbers as float32 or float64."""
+    found = np.asarray(values)
+    if found.dtype.kind not in "fiub":
+        raise UserError(f"{name} must be an array of real numbers, got {found.dtype} values")
+    return found if found.dtype in (np.float32, np.float64) else found.astype(np.float64)
+
+
+def _voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArray:
+    """Return voltages, all finite."""
+    found = _numbers(name, voltage)
+    _refuse_first(name, found, ~np.isfinite(found), "must be finite")
+    return found
+
+
+def _needed(wires: object) -> None:
+    if not isinstance(wires, Wires):
+        raise UserError(f"wires must be a matsweep.crossbar.Wires, got {wires!r}")
+
+
 def _checked(conductance: FloatArray) -> FloatArray:
-    conductance = np.asarray(conductance)
-    if not np.issubdtype(conductance.dtype, np.floating):
-        conductance = conductance.astype(np.float64)
+    conductance = _numbers("conductance [S]", conductance)
     if conductance.ndim < 2 or 0 in conductance.shape[-2:]:
         raise UserError(
             f"conductance must be a (…, row, column) array, got shape {conductance.shape}"
         )
-    if not (conductance >= 0).all():
-        raise UserError("conductance [S] must be >= 0 everywhere")
+    _refuse_first("conductance [S]", conductance, ~(conductance >= 0), "must be >= 0")
     return conductance
 
 
@@ -292,26 +354,50 @@ def read_currents(
 
     Notes
     -----
-    Ohmic devices: with 16 inputs or more by the effective conductance, with fewer by conjugate
-    gradients (`node_voltages`). Other devices: Newton's method, see `node_voltages`.
+    Ohmic devices: with 16 inputs or more, and with method "lines", by the effective conductance;
+    with fewer by conjugate gradients (`node_voltages`), to the same to 1e-12. Other devices:
+    Newton's method, see `node_voltages`.
     """
-    conductance, voltage = _checked(conductance), np.asarray(voltage)
-    _check_rows(conductance, voltage)
+    conductance, voltage = _checked(conductance), _voltages(voltage)
+    _check_shapes(conductance, voltage)
+    if iv is not None and not isinstance(iv, CurrentLaw):
+        raise UserError(f"iv must be a device's I-V law, such as SinhIV(v0=0.3), got {iv!r}")
+    if wires is None and iv is None:
+        _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
+        return np.asarray(np.matmul(voltage, conductance))
     if wires is None:
-        if iv is None:
-            return np.asarray(np.matmul(voltage, conductance))
+        assert iv is not None
         return np.asarray(iv.current(conductance[..., None, :, :], voltage[..., None]).sum(axis=-2))
-    if iv is None and (voltage.shape[-2] >= _FEW or np.isinf(conductance).any()):
+    _needed(wires)
+    whole = wires.method != "exact" or voltage.shape[-2] >= _FEW or np.isinf(conductance).any()
+    if iv is None and not whole:
+        try:
+            found = node_voltages(conductance, voltage, wires).current.sum(axis=-2)
+            return np.asarray(found, np.result_type(conductance, voltage))
+        except SolveError:
+            pass  # resistances too far apart for iterations: the map is exact there
+    if iv is None:
         return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
     return np.asarray(node_voltages(conductance, voltage, wires, iv).current.sum(axis=-2))
 
 
-def _check_rows(conductance: FloatArray, voltage: FloatArray) -> None:
+class SolveError(UserError):
+    """The nodes of an array could not be found by iterations."""
+
+
+def _check_shapes(conductance: FloatArray, voltage: FloatArray) -> None:
     if voltage.ndim < 2 or voltage.shape[-1] != conductance.shape[-2]:
         raise UserError(
             f"voltage must be (…, sample, row) with {conductance.shape[-2]} rows, "
             f"got shape {voltage.shape}"
         )
+    try:
+        np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
+    except ValueError:
+        raise UserError(
+            "leading axes of voltage must broadcast with those of conductance, got "
+            f"{voltage.shape[:-2]} and {conductance.shape[:-2]}"
+        ) from None
 
 
 def node_voltages(
@@ -350,16 +436,26 @@ def node_voltages(
     UserError
         If shapes do not fit, or if a solve does not converge.
     """
-    conductance, voltage = _checked(conductance), np.asarray(voltage, np.float64)
-    _check_rows(conductance, voltage)
+    conductance, voltage = _checked(conductance), _voltages(voltage)
+    _needed(wires)
+    _check_shapes(conductance, voltage)
+    _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
     lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
     cells = conductance.shape[-2:]
-    g = np.broadcast_to(conductance, (*lead, *cells)).reshape(-1, *cells).astype(np.float64)
-    v = np.broadcast_to(voltage, (*lead, *voltage.shape[-2:])).reshape(-1, *voltage.shape[-2:])
+    inputs, count = voltage.shape[-2:], math.prod(lead)
+    g = np.broadcast_to(conductance, (*lead, *cells)).reshape(count, *cells).astype(np.float64)
+    v = np.broadcast_to(voltage, (*lead, *inputs)).reshape(count, *inputs).astype(np.float64)
     samples = v.shape[-2]
     out = Nodes(*(np.empty((len(g), samples, *cells)) for _ in range(3)))
     segments = wires.segments(*cells)
-    ends = np.broadcast_to(np.asarray(ground, np.float64), cells[1:])
+    if np.shape(ground) not in ((), cells[1:]):
+        raise UserError(
+            f"ground must be a number or a (column,) array of {cells[1]}, got shape "
+            f"{np.shape(ground)}"
+        )
+    ends = np.broadcast_to(
+        _voltages(np.asarray(ground), "ground [V]").astype(np.float64), cells[1:]
+    )
     at_once = max(1, _CELLS_AT_ONCE // (cells[0] * cells[1]))
     for array in range(len(g)):
         for start in range(0, samples, at_once):
@@ -385,30 +481,68 @@ def _solve(
     _linear(slope, extra, voltage, ground, segments, out, everything)
     if iv is None:
         return
-    active = everything
-    drop = out.word - out.bit
     error = np.full(len(voltage), np.inf)
-    for _ in range(_MOST_STEPS):
-        true = iv.current(conductance, drop)
-        bent = np.abs(true - out.current).max(axis=(-1, -2))
-        error = bent / np.maximum(np.abs(true).max(axis=(-1, -2)), np.finfo(float).tiny)
-        active = ~(error <= _NEWTON_RESIDUAL)
-        if not active.any():
-            return
-        slope = np.maximum(iv.slope(conductance, drop), 0)
-        extra = true - slope * drop
-        before = drop
-        _linear(slope, extra, voltage, ground, segments, out, active)
-        drop = out.word - out.bit
-        # A step must not carry a device further than the applied voltages reach.
-        limit = 2 * (np.abs(voltage).max() + np.abs(ground).max())
-        drop = np.clip(drop, before - limit, before + limit)
-    worst = int(np.nanargmax(np.where(active, error, 0)))
-    raise UserError(
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        point = _start(conductance, voltage, ground, segments, iv, out)
+        active = everything
+        for _ in range(_MOST_STEPS):
+            law, slope = iv.current(conductance, point), np.maximum(iv.slope(conductance, point), 0)
+            try:
+                _linear(slope, law - slope * point, voltage, ground, segments, out, active)
+            except SolveError:
+                break  # too steep even for the linear solve
+            drop = out.word - out.bit
+            true = iv.current(conductance, drop)
+            bent = np.abs(true - out.current).max(axis=(-1, -2))
+            error = bent / np.maximum(np.abs(out.current).max(axis=(-1, -2)), np.finfo(float).tiny)
+            active = ~(error <= _NEWTON_RESIDUAL)
+            if not active.any():
+                return
+            point = np.where(active[:, None, None], _next(point, law, slope, drop), point)
+    worst = int(np.argmax(np.where(active, np.nan_to_num(error, nan=np.inf), 0)))
+    raise SolveError(
         f"the array's nodes did not converge in {_MOST_STEPS} Newton steps (sample {worst}: "
-        f"residual {error[worst]:.2g} of the largest current); lower the read voltage, or check "
-        "the device's I-V law"
+        f"residual {error[worst]:.2g} of the largest current); the device's I-V law is too steep "
+        "for this voltage: lower the voltage, or check the law"
     )
+
+
+def _start(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    ground: FloatArray,
+    segments: Segments,
+    iv: CurrentLaw,
+    out: Nodes,
+) -> FloatArray:
+    """Return device voltages to begin from: no device carries more than its wires let through."""
+    point = out.word - out.bit
+    along = np.cumsum(segments.word, axis=1)
+    if segments.right is not None:
+        back = segments.right[:, None] + (along[:, -1:] - along)
+        along = np.minimum(along, back)
+    path = along + np.cumsum(segments.bit[::-1], axis=0)[::-1]
+    reach = np.abs(voltage).max() + np.abs(ground).max()
+    most = np.where(path > 0, 2 * reach / path, 1e100)
+    for _ in range(400):
+        beyond = ~(np.abs(iv.current(conductance, point)) <= most)
+        if not beyond.any():
+            break
+        point = np.where(beyond, 0.9 * point, point)
+    return point
+
+
+def _next(point: FloatArray, law: FloatArray, slope: FloatArray, drop: FloatArray) -> FloatArray:
+    """Return where to linearise next: at the tangent's voltage, or, far away, at its current.
+
+    A law that rises by e within `fold` is followed by its current there, as an exponential.
+    """
+    fold = np.abs(law) / np.maximum(slope, np.finfo(float).tiny)
+    ratio = 1 + slope * (drop - point) / np.where(law == 0, 1, law)
+    by_current = point + np.sign(point) * fold * np.log(np.maximum(ratio, 1e-300))
+    far = np.where(ratio > 0, by_current, np.clip(drop, -fold, fold))
+    near = (np.abs(drop - point) <= fold) | (law == 0)
+    return np.asarray(np.where(near, drop, far))
 
 
 def _linear(
@@ -441,7 +575,7 @@ def _linear(
         )
         out.bit[sample] = above + ground
         if not left <= 1e3 * _RESIDUAL:
-            raise UserError(
+            raise SolveError(
                 f"the array's nodes did not converge (residual {left:.2g} of the currents): "
                 "resistances and conductances differ by too many orders of magnitude; "
                 "effective_conductance is exact there"

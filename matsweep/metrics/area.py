@@ -10,12 +10,12 @@ from matsweep.metrics.periphery import circuits
 def area(run: Run) -> float:
     """Return the area, m².
 
-    Whole tiles, used or not: their cells (cell_size F²), a DAC each row, their ADCs with a
-    shift-and-add each, and a register for each output of a layer. Left out: wiring between
-    tiles, control, and buffers.
+    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger
+    pitch), a DAC each row, their ADCs with a shift-and-add each, and a register for each output
+    of a layer. Left out: wiring between tiles, control, and buffers.
     """
     scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
-    cell = scenario.device.cell_size * scenario.periphery.node**2
+    cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
     for layout in run.layouts:
         count = census(layout, scenario.tile, scenario.adc)
         total += count.tiles * scenario.tile.rows * scenario.tile.columns * cell

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matsweep.checks import UserError
-from matsweep.crossbar import Ideal, Metal, Resistances
+from matsweep.crossbar import Ideal, Metal, Resistances, Wires
 from matsweep.crossbar.interconnect import LAYERS, resistivity
 
 # Ω per cell of two wire widths, derived from DNN+NeuroSim V1.4's Param.cpp.
@@ -41,7 +41,8 @@ def test_resistivity_has_its_limits():
     assert surfaces == pytest.approx(1.68e-8 * (1 + 3 / 8 * 39 * 0.75 * (1 / 50 + 1 / 100)))
     assert resistivity(20e-9, 40e-9) > resistivity(40e-9, 80e-9)
     own = Metal(width=30e-9).segment_resistance(16.0, 22e-9)
-    assert own == pytest.approx(resistivity(30e-9, 57e-9) * 88e-9 / (30e-9 * 57e-9))
+    change = resistivity(30e-9, 57e-9) / resistivity(40e-9, 76e-9)
+    assert own == pytest.approx(3.527e-8 * change * 88e-9 / (30e-9 * 57e-9))
 
 
 def test_a_node_of_its_own_comes_before_the_studys():
@@ -69,3 +70,33 @@ def test_what_cannot_be_is_refused(make, message):
 
 def test_pitch_is_never_below_a_wire_and_its_space():
     assert np.isclose(Metal().segment_capacitance(1.0, 22e-9), 2e-10 * 80e-9)
+
+
+@pytest.mark.parametrize("node", sorted(LAYERS))
+def test_a_width_equal_to_the_nodes_changes_nothing(node):
+    same = Metal(node=node, width=LAYERS[node].width)
+    bare = Metal(node=node)
+    assert same.segment_resistance(4.0, node) == pytest.approx(bare.segment_resistance(4.0, node))
+    wider = Metal(node=node, width=2 * LAYERS[node].width)
+    assert wider.segment_resistance(400.0, node) < 0.25 * bare.segment_resistance(400.0, node)
+
+
+def test_stated_resistances_keep_all_they_say():
+    stated = Resistances(word_resistance=1.0, bit_resistance=2.0, driver_resistance=3.0,
+                         sense_resistance=4.0, driven="both", method="lines")  # fmt: skip
+    made = stated.wires(4.0, 22e-9)
+    assert made == Wires(1.0, 2.0, 3.0, 4.0, "both", "lines")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Metal(node="22nm"), r"node \[m\] must be a finite number"),
+        (lambda: Metal(node=22.0), "in metres: 22 nm is 2.2e-8"),
+        (lambda: Metal(width=1e-12), r"width \[m\] must be >= 5e-09"),
+        (lambda: Metal().wires(-4.0, 22e-9), "cell_size"),
+    ],
+)
+def test_what_no_metal_is_is_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()

@@ -191,3 +191,15 @@ def test_every_metric_says_what_it_is():
         assert metric.long_name
         assert metric.better in ("higher", "lower")
         assert set(metric.dims) <= {"realisation", "time"}
+
+
+def test_wide_wires_cost_area():
+    """A pitch of twice the wire's width, where that is more than the cell's side."""
+    from matsweep.crossbar import Metal
+
+    base, wired = scenario(), scenario(wires=Metal(width=200e-9))
+    cells = value("area", wired) - value("area", base)
+    expected = (400e-9) ** 2 - base.device.cell_size * base.periphery.node**2
+    devices = cells / expected
+    assert devices == pytest.approx(round(devices))
+    assert devices >= 1

@@ -31,9 +31,12 @@ def test_every_choice_of_every_group_makes_valid_candidates(group, option):
 def test_every_number_of_a_material_names_where_it_comes_from(name):
     loaded = matsweep.load_material(name)
     assert loaded.material.name == name
-    conditions = {"temperature", "cycles", "write_verify"}
+    conditions = {"temperature", "cycles", "write_verify", "source", "measurements"}
     fields = {field.name for field in dataclasses.fields(AnalogDevice)}
-    assert set(loaded.sources) == fields - conditions
+    of_physics = set()
+    if loaded.physics is not None:
+        of_physics = {f"physics.{f.name}" for f in dataclasses.fields(loaded.physics)}
+    assert set(loaded.sources) == (fields - conditions) | of_physics
     for origin in loaded.sources.values():
         assert origin.status in STATUSES
         assert origin.source is None or origin.source in loaded.material.references
