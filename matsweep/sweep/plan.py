@@ -170,7 +170,8 @@ class Plan:
     def _sections(self, plain: Mapping[str, Any], changes: Mapping[str, object]) -> list[str]:
         """Return the sections that a candidate is made of; refuse an axis that changes nothing."""
         if changes.get("device.source", plain["device"]["source"]) == "derived":
-            return [name for name in SECTIONS if plain[name] is not None]
+            none = plain["physics"] is None
+            return [name for name in SECTIONS if not (none and name in DERIVING)]
         for axis in self.axes:
             section = axis.name.partition(".")[0]
             if section in DERIVING and "device.source" not in self.names:

@@ -40,6 +40,13 @@ from matsweep.streams import FloatArray
 
 _VERSION = 1  # raised whenever a change of the code moves a derived number
 _LEAST_WINDOW = 1.05  # g_max over g_min
+HOTTEST = 4500.0
+"""K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
+
+The models' thermal resistances describe filaments of some nanometres, whose modelled peaks exceed
+the melting points of the bulk (HfO2 3031 K, CRC Handbook) without harm in experiments; nothing
+survives this.
+"""
 _BAKE = 358.15  # K, at which retention is stated
 _TARGETS = np.linspace(0, 1, 9)
 _VERIFIED = 200  # devices for each target
@@ -55,7 +62,8 @@ class Derived:
     device : AnalogDevice
     traces : Dataset
         `up` and `down` (cycle, pulse, device) S, `energy_up` and `energy_down` (cycle, pulse,
-        device) J, `mixed` (step, device) S with `polarity` (step,).
+        device) J, `mixed` (step, device) S with `polarity` (pulse_mixed,); `hottest` K, of any
+        device before and after its pulses, where the model knows its heat.
     labels : Fit or None
         NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where it
         cannot be fitted.
@@ -109,6 +117,7 @@ def derive(
     rng = np.random.default_rng(protocol.seed)
     population = _population(physics, protocol, rng)
     traces = _pulse(population, protocol, base.read_voltage, rng)
+    _refuse_heat(population, traces)
     g_min = float(np.median(traces.down.values[:, -1]))
     g_max = float(np.median(traces.up.values[:, -1]))
     if not g_max >= _LEAST_WINDOW * g_min > 0:
@@ -278,6 +287,8 @@ def _pulse(
     """Give the population its pulses; return what was read after each."""
     jumps = protocol.stochastic and population.quantum() is not None
     state = population.initial_state((protocol.devices,))
+    hot = getattr(population, "device_temperature", None)
+    hottest: list[float] = []
 
     def pulses(up: bool, count: int) -> xr.Dataset:
         nonlocal state
@@ -291,6 +302,10 @@ def _pulse(
             state=state,
             rng=rng if jumps else None,
         )
+        if hot is not None:
+            states = found.state.values
+            ordered = np.moveaxis(states, 1, 0) if len(population.components) > 1 else states
+            hottest.append(float(np.max(hot(ordered, voltage))))
         state = found.state.values[-1]
         return found
 
@@ -320,8 +335,19 @@ def _pulse(
             ),
             "mixed": (("step", "device"), np.array(mixed), {"units": "S"}),
             "polarity": (("pulse_mixed",), polarity),
+            **({"hottest": ((), max(hottest), {"units": "K"})} if hottest else {}),
         }
     )
+
+
+def _refuse_heat(population: CompiledModel, traces: xr.Dataset) -> None:
+    """Refuse pulses under which a device would have melted, where the model knows its heat."""
+    if "hottest" in traces and float(traces.hottest) > HOTTEST:
+        raise UserError(
+            f"protocol heats a device of {type(population).__name__} to "
+            f"{float(traces.hottest):.0f} K, above {HOTTEST:.0f} K where no oxide holds: lower "
+            "voltage_up or voltage_down, or give the device a series resistance"
+        )
 
 
 def _changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
