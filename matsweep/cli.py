@@ -28,8 +28,10 @@ from matsweep.sweep.config import conf_folder, explain
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from matsweep.devices import AnalogDevice, PulseModel
+    from matsweep.materials import Material
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -111,9 +113,8 @@ def _materials(config: DictConfig) -> None:
 
 
 def _characterize(config: DictConfig) -> None:
-    from matsweep.analysis.figure import save
     from matsweep.build import build
-    from matsweep.characterization import array_figure, bench_figure, characterize
+    from matsweep.characterization import array_figure, bench_figure, characterize, physics_figure
     from matsweep.devices import AnalogDevice
     from matsweep.sweep.config import material_of, plain_config
 
@@ -130,13 +131,42 @@ def _characterize(config: DictConfig) -> None:
         draw = bench_figure
     else:
         found, draw = _array(device, config), array_figure
+    written = _keep(found, draw, material, folder / name)
+    if name == "bench" and config.physics is not None:
+        measured = _physics(device, config)
+        written += _keep(measured, physics_figure, material, folder / "physics")
+    for path in written:
+        Console().print(str(path), markup=False, soft_wrap=True)
+
+
+def _keep(
+    found: xr.Dataset, draw: Callable[[xr.Dataset, str], Figure], material: Material, path: Path
+) -> list[Path]:
+    """Write data and pictures beside each other; return their paths."""
+    from matsweep.analysis.figure import save
+
     found.attrs.update(material=material.name, label=material.label)
-    written = save(draw(found, material.label), folder / name)
+    pictures = save(draw(found, material.label), path)
+    data = path.with_suffix(".zarr")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
         found.to_zarr(data, mode="w", consolidated=True)
-    for path in (data, *written):
-        Console().print(str(path), markup=False, soft_wrap=True)
+    return [data, *pictures]
+
+
+def _physics(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+    from matsweep.build import build
+    from matsweep.characterization import characterize_physics
+    from matsweep.derivation import Protocol
+    from matsweep.devices.dynamics import DynamicalModel
+    from matsweep.sweep.config import plain_config
+
+    return characterize_physics(
+        build(DynamicalModel, plain_config(config.physics), "physics"),  # type: ignore[type-abstract]
+        build(Protocol, plain_config(config.protocol), "protocol"),
+        read_voltage=device.read_voltage,
+        seed=int(config.bench.seed),
+    )
 
 
 def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:

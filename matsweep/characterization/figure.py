@@ -61,6 +61,120 @@ def bench_figure(found: xr.Dataset, title: str = "") -> Figure:
     return figure
 
 
+def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
+    """Draw what a material's physics does.
+
+    Parameters
+    ----------
+    found : Dataset
+        From `characterize_physics`.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.62 * WIDTH * _MILLIMETRE)
+        panels = figure.subplots(2, 3).ravel()
+        draw: tuple[tuple[str, Callable[[Axes, xr.Dataset], None]], ...] = (
+            ("Loops under a sine", _hysteresis),
+            ("The same, over I max", _scaled_hysteresis),
+            ("Area of a lobe", _lobes),
+            ("Time to switch", _switching),
+            ("Set and reset in sweeps", _thresholds),
+            ("Retention", _retention),
+        )
+        for letter, axes, (heading, function) in zip("abcdef", panels, draw, strict=True):
+            function(axes, found)
+            axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
+        if title:
+            figure.suptitle(title, fontsize=FONT + 1)
+    return figure
+
+
+def _hysteresis(axes: Axes, found: xr.Dataset, scaled: bool = False) -> None:
+    for index, colour in zip(range(found.sizes["frequency"]), _CYCLE, strict=False):
+        v, i = (found[name].isel(frequency=index) for name in ("loop_voltage", "loop_current"))
+        largest = float(np.abs(i).max()) if scaled else 1.0
+        label = engineering(float(found["frequency"][index]), "Hz")
+        axes.plot(v, i / largest, color=colour, linewidth=0.8, label=label)
+    tidy(axes, "voltage", "current over its largest" if scaled else "current")
+    quantity_axis(axes.xaxis, "V", 0.0, 1.0)
+    if not scaled:
+        quantity_axis(axes.yaxis, "A", 0.0, float(np.nanmax(np.abs(found["loop_current"]))))
+        axes.legend(fontsize=FONT - 1.5, frameon=False, handlelength=1)
+
+
+def _scaled_hysteresis(axes: Axes, found: xr.Dataset) -> None:
+    _hysteresis(axes, found, scaled=True)
+
+
+def _lobes(axes: Axes, found: xr.Dataset) -> None:
+    axes.loglog(found["frequency"], np.maximum(found["lobe_area"], 1e-12), "o-", color=_BLUE,
+                markersize=3, linewidth=0.8)  # fmt: skip
+    tidy(axes, "frequency [Hz]", "area / (V max I max)")
+
+
+def _switching(axes: Axes, found: xr.Dataset) -> None:
+    for way, colour in (("up", _BLUE), ("down", _RED)):
+        chosen = found.sel(polarity=way)
+        axes.semilogy(np.abs(chosen["switching_voltage"]), chosen["switching_time"], "o-",
+                      color=colour, markersize=2.5, linewidth=0.8,
+                      label={"up": "potentiation", "down": "depression"}[way])  # fmt: skip
+    tidy(axes, "held voltage [V]", "time to half of the window [s]")
+    if np.isnan(found["switching_time"]).all():
+        _absent(axes, "no switching that stays")
+    else:
+        axes.legend(fontsize=FONT - 1.5, frameon=False)
+
+
+def _thresholds(axes: Axes, found: xr.Dataset) -> None:
+    tidy(axes, "voltage [V]", "share of sweeps")
+    if "set_voltage" not in found:
+        _absent(axes, "set and reset have one polarity")
+        return
+    drawn = False
+    for name, colour, label in (("set_voltage", _BLUE, "set"), ("reset_voltage", _RED, "reset")):
+        values = np.sort(found[name].values.ravel())
+        values = values[np.isfinite(values)]
+        if values.size:
+            share = (np.arange(values.size) + 0.5) / values.size
+            axes.plot(values, share, ".", color=colour, markersize=3, label=label)
+            drawn = True
+    if drawn:
+        axes.set_ylim(0, 1)
+        axes.legend(fontsize=FONT - 1.5, frameon=False)
+    else:
+        _absent(axes, "no sweep switches")
+
+
+def _retention(axes: Axes, found: xr.Dataset) -> None:
+    tidy(axes, "1 / kT [1/eV]", "time [s]")
+    if "retention_time" not in found:
+        _absent(axes, "not known from the physics")
+        return
+    axes.semilogy(1 / (8.617333262e-5 * found["bake"]), found["retention_time"], color=_BLUE)
+    for years, text in ((3.15576e8, "10 years"), (86_400.0, "1 day")):
+        axes.axhline(years, **BASELINE)
+        axes.annotate(text, (0.02, years), xycoords=("axes fraction", "data"), fontsize=FONT - 2,
+                      va="bottom", color="0.4")  # fmt: skip
+    axes.axvline(1 / (8.617333262e-5 * 358.15), **BASELINE)
+    axes.annotate("85 °C", (1 / (8.617333262e-5 * 358.15), 0.03),
+                  xycoords=("data", "axes fraction"), fontsize=FONT - 2, color="0.4")  # fmt: skip
+
+
+def _absent(axes: Axes, text: str) -> None:
+    """Say why a panel is empty."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="0.4",
+              fontsize=FONT - 1)  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
 def array_figure(found: xr.Dataset, title: str = "") -> Figure:
     """Draw what happens inside one wired array.
 

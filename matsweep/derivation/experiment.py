@@ -115,9 +115,9 @@ def derive(
     if not isinstance(physics, CompiledModel) or physics.drive != "voltage":
         raise UserError(f"{type(physics).__name__} cannot be derived from: it takes no voltage")
     rng = np.random.default_rng(protocol.seed)
-    population = _population(physics, protocol, rng)
-    traces = _pulse(population, protocol, base.read_voltage, rng)
-    _refuse_heat(population, traces)
+    devices = population(physics, protocol, rng)
+    traces = _pulse(devices, protocol, base.read_voltage, rng)
+    _refuse_heat(devices, traces)
     g_min = float(np.median(traces.down.values[:, -1]))
     g_max = float(np.median(traces.up.values[:, -1]))
     if not g_max >= _LEAST_WINDOW * g_min > 0:
@@ -262,10 +262,16 @@ def _bare(base: AnalogDevice, g_min: float, g_max: float, model: PulseModel) -> 
     )
 
 
-def _population(
+def population(
     physics: CompiledModel, protocol: Protocol, rng: np.random.Generator
 ) -> CompiledModel:
-    """Return the devices: one model whose parameters are arrays."""
+    """Return the protocol's devices, spread around the mean one: a model with arrays (device,).
+
+    Raises
+    ------
+    UserError
+        If a spread names no parameter.
+    """
     known = [f.name for f in dataclasses.fields(physics)]  # type: ignore[arg-type]
     drawn: dict[str, Any] = {}
     for name in known:  # in their order, whatever the mapping's
@@ -282,19 +288,19 @@ def _population(
 
 
 def _pulse(
-    population: CompiledModel, protocol: Protocol, read_voltage: float, rng: np.random.Generator
+    devices: CompiledModel, protocol: Protocol, read_voltage: float, rng: np.random.Generator
 ) -> xr.Dataset:
     """Give the population its pulses; return what was read after each."""
-    jumps = protocol.stochastic and population.quantum() is not None
-    state = population.initial_state((protocol.devices,))
-    hot = getattr(population, "device_temperature", None)
+    jumps = protocol.stochastic and devices.quantum() is not None
+    state = devices.initial_state((protocol.devices,))
+    hot = getattr(devices, "device_temperature", None)
     hottest: list[float] = []
 
     def pulses(up: bool, count: int) -> xr.Dataset:
         nonlocal state
         voltage, width = protocol.pulse(up)
         found = respond(
-            population,
+            devices,
             voltage,
             width,
             count,
@@ -304,7 +310,7 @@ def _pulse(
         )
         if hot is not None:
             states = found.state.values
-            ordered = np.moveaxis(states, 1, 0) if len(population.components) > 1 else states
+            ordered = np.moveaxis(states, 1, 0) if len(devices.components) > 1 else states
             hottest.append(float(np.max(hot(ordered, voltage))))
         state = found.state.values[-1]
         return found
@@ -340,11 +346,11 @@ def _pulse(
     )
 
 
-def _refuse_heat(population: CompiledModel, traces: xr.Dataset) -> None:
+def _refuse_heat(devices: CompiledModel, traces: xr.Dataset) -> None:
     """Refuse pulses under which a device would have melted, where the model knows its heat."""
     if "hottest" in traces and float(traces.hottest) > HOTTEST:
         raise UserError(
-            f"protocol heats a device of {type(population).__name__} to "
+            f"protocol heats a device of {type(devices).__name__} to "
             f"{float(traces.hottest):.0f} K, above {HOTTEST:.0f} K where no oxide holds: lower "
             "voltage_up or voltage_down, or give the device a series resistance"
         )

@@ -1,0 +1,219 @@
+"""Measure a material's physics: loops, switching times, set and reset voltages, retention."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from matsweep.checks import UserError
+from matsweep.derivation import Protocol
+from matsweep.derivation.experiment import population
+from matsweep.devices.dynamics import respond, sine, transient, triangle
+from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
+from matsweep.streams import FloatArray
+
+_DECADES = 4  # of frequency above the base one
+_VOLTAGES = np.linspace(0.5, 1.5, 21)  # of the protocol's, at which switching is timed
+_TIMES = np.concatenate([[0.0], np.logspace(-6, 5, 331)])  # of the pulse's width
+_SWEEPS = 3  # cycles of a quasi-static sweep
+_SWEEP_POINTS = 600
+_LOOP_POINTS = 400  # of a period
+_REACH = 1.3  # of the protocol's voltages, in a sweep
+_BAKES = np.linspace(300.0, 500.0, 9)  # K
+
+
+def characterize_physics(
+    physics: DynamicalModel, protocol: Protocol, *, read_voltage: float, seed: int = 0
+) -> xr.Dataset:
+    """Put a material's physics on the test bench.
+
+    The mean device, without jumps, for loops and switching times; a population with the
+    protocol's spread and, where the physics has quanta, jumps for set and reset voltages.
+
+    Parameters
+    ----------
+    physics : DynamicalModel
+    protocol : Protocol
+        Its pulses set the scales: loops are sines of the larger pulse voltage, the slowest one
+        100 pulses long, the others 10 to 10,000 times as fast; switching is timed at 0.5 to 1.5
+        times each pulse voltage; set and reset are read from triangular sweeps to 1.3 times the
+        pulse voltages, each as long as all pulses of a cycle.
+    read_voltage : float, V
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        `loop_voltage`, `loop_current` (frequency, phase) V and A, of the third period;
+        `lobe_area` (frequency,), ∮ i dv of the mean lobe over amplitude times largest current;
+        `switching_time` (polarity, drive) s, from the protocol's own end state to half of the
+        window, at `switching_voltage` (polarity, drive) V, NaN where it takes longer than
+        1e5 pulses; `set_voltage`, `reset_voltage` (cycle, device) V, NaN where a sweep does not
+        switch; `retention_time` (bake,) s where the physics knows it. What a model does not
+        have is absent.
+
+    Raises
+    ------
+    UserError
+        If the physics is driven by a current.
+    """
+    if not isinstance(physics, CompiledModel) or physics.drive != "voltage":
+        raise UserError(
+            f"{type(physics).__name__} takes no voltage: use matsweep.devices.transient"
+        )
+    found = xr.Dataset(attrs={"physics": type(physics).__name__, "seed": seed})
+    _loops(found, physics, protocol)
+    _times(found, physics, protocol, read_voltage)
+    _sweeps(found, physics, protocol, read_voltage, seed)
+    kept = [physics.retention(float(bake)) for bake in _BAKES]
+    if kept[0] is not None:
+        found["retention_time"] = ("bake", [pair[0] for pair in kept if pair is not None])
+        found["bake"] = _BAKES
+    for name, (unit, text) in _ATTRIBUTES.items():
+        if name in found.variables:
+            found[name].attrs.update(units=unit, long_name=text)
+    return found
+
+
+def _loops(found: xr.Dataset, physics: CompiledModel, protocol: Protocol) -> None:
+    amplitude = max(abs(protocol.pulse(up)[0]) for up in (True, False))
+    frequencies = 10.0 ** np.arange(_DECADES + 1) / (100 * protocol.width_up)
+    voltage, current = np.full((2, frequencies.size, _LOOP_POINTS + 1), np.nan)
+    for index, frequency in enumerate(frequencies):
+        drive = sine(amplitude, frequency, periods=3, points=_LOOP_POINTS)
+        traced = transient(physics, drive.time, drive.voltage, on_failure="flag")
+        last = slice(2 * _LOOP_POINTS, None)
+        voltage[index], current[index] = traced.voltage.values[last], traced.current.values[last]
+    found["loop_voltage"] = (("frequency", "phase"), voltage)
+    found["loop_current"] = (("frequency", "phase"), current)
+    found["frequency"] = frequencies
+    found["phase"] = 2 * np.pi * np.arange(_LOOP_POINTS + 1) / _LOOP_POINTS
+    found["lobe_area"] = ("frequency", lobe_area(voltage, current))
+
+
+def lobe_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
+    """Return the area of a pinched loop's mean lobe over amplitude times largest current.
+
+    Parameters
+    ----------
+    voltage, current : (…, phase) array
+        One period of a sine, both ends included.
+
+    Returns
+    -------
+    (…) array
+    """
+    middle = voltage.shape[-1] // 2
+    lobes = [
+        np.abs(np.trapezoid(current[..., part], voltage[..., part], axis=-1))
+        for part in (slice(0, middle + 1), slice(middle, None))
+    ]
+    largest = np.abs(voltage).max(axis=-1) * np.abs(current).max(axis=-1)
+    return np.asarray(0.5 * (lobes[0] + lobes[1]) / largest)
+
+
+def _conductance(physics: CompiledModel, states: FloatArray, read_voltage: float) -> FloatArray:
+    """Return what a read sees at states (time[, component], …)."""
+    ordered = np.moveaxis(states, 1, 0) if len(physics.components) > 1 else states
+    return physics.read_conductance(ordered, read_voltage)
+
+
+def _ends(
+    physics: CompiledModel, protocol: Protocol, read_voltage: float
+) -> dict[bool, tuple[FloatArray, float]]:
+    """Return the state and the conductance after each half of a second cycle, by polarity."""
+    state, ends = physics.initial_state(), {}
+    for _ in range(2):
+        for up, count in ((True, protocol.pulses_up), (False, protocol.pulses_down)):
+            voltage, width = protocol.pulse(up)
+            traced = respond(physics, voltage, width, count, read_voltage=read_voltage, state=state)
+            state = traced.state.values[-1]
+            ends[up] = state, float(traced.conductance[-1])
+    return ends
+
+
+def _times(
+    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
+) -> None:
+    ends = _ends(physics, protocol, read_voltage)
+    half = 0.5 * (ends[True][1] + ends[False][1])
+    times, voltages = np.full((2, 2, _VOLTAGES.size), np.nan)
+    for index, up in enumerate((True, False)):
+        pulse, width = protocol.pulse(up)
+        voltages[index] = pulse * _VOLTAGES
+        time = width * _TIMES
+        drive = np.broadcast_to(voltages[index], (time.size, _VOLTAGES.size))
+        start = np.broadcast_to(
+            ends[not up][0][..., None], (*ends[not up][0].shape, _VOLTAGES.size)
+        )
+        traced = transient(physics, time, drive, state=start, on_failure="flag")
+        seen = _conductance(physics, traced.state.values, read_voltage)
+        beyond = (seen >= half) if up else (seen <= half)
+        for column in range(_VOLTAGES.size):
+            times[index, column] = _crossing(time, seen[:, column], beyond[:, column], half)
+    found["switching_time"] = (("polarity", "drive"), times)
+    found["switching_voltage"] = (("polarity", "drive"), voltages)
+    found["polarity"] = ["up", "down"]
+
+
+def _crossing(x: FloatArray, y: FloatArray, beyond: npt.NDArray[np.bool_], level: float) -> float:
+    """Return where y (n,) first comes to a level, on a straight line between points; NaN: never."""
+    if not beyond.any() or beyond[0]:
+        return float("nan")
+    index = int(np.argmax(beyond))
+    share = (level - y[index - 1]) / (y[index] - y[index - 1])
+    return float(x[index - 1] + share * (x[index] - x[index - 1]))
+
+
+def _sweeps(
+    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float, seed: int
+) -> None:
+    """Sweep a population; a device sets where it first passes half of its own window, and back."""
+    ups = protocol.pulse(True)[0]
+    high = _REACH * max(ups, protocol.pulse(False)[0], 0.0)
+    low = _REACH * min(ups, protocol.pulse(False)[0], 0.0)
+    if high == 0 or low == 0:
+        return  # one polarity: amplitudes tell set from reset, a sweep meets both at once
+    rng = np.random.default_rng(seed)
+    devices = population(physics, protocol, rng)
+    period = protocol.width_up * (protocol.pulses_up + protocol.pulses_down)
+    drive = triangle(high, low, period, periods=_SWEEPS + 1, points=_SWEEP_POINTS)
+    jumps = protocol.stochastic and physics.quantum() is not None
+    state = physics.initial_state((protocol.devices,))
+    traced = transient(devices, drive.time, drive.voltage, state=state, on_failure="flag",
+                       rng=rng if jumps else None)  # fmt: skip
+    seen = _conductance(devices, traced.state.values, read_voltage)
+    points = drive.time.size // (_SWEEPS + 1)
+    voltages: dict[bool, FloatArray] = {
+        up: np.full((_SWEEPS, protocol.devices), np.nan) for up in (True, False)
+    }
+    for cycle in range(_SWEEPS):
+        part = slice((cycle + 1) * points, (cycle + 2) * points)
+        v, g = drive.voltage[part], seen[part]
+        half = 0.5 * (g.max(axis=0) + g.min(axis=0))
+        clear = g.max(axis=0) > 1.05 * g.min(axis=0)
+        for up in (True, False):
+            # Each polarity has its own half of the sweep.
+            chosen = np.flatnonzero(v * ups > 0 if up else v * ups < 0)
+            for device in np.flatnonzero(clear):
+                trace = g[chosen, device]
+                beyond = trace >= half[device] if up else trace <= half[device]
+                voltages[up][cycle, device] = _crossing(v[chosen], trace, beyond, half[device])
+    found["set_voltage"] = (("cycle", "device"), voltages[True])
+    found["reset_voltage"] = (("cycle", "device"), voltages[False])
+
+
+_ATTRIBUTES = {
+    "loop_voltage": ("V", "voltage"),
+    "loop_current": ("A", "current"),
+    "lobe_area": ("1", "area of a lobe over amplitude times largest current"),
+    "frequency": ("Hz", "frequency"),
+    "phase": ("rad", "phase of the sine"),
+    "switching_time": ("s", "time to half of the window"),
+    "switching_voltage": ("V", "held voltage"),
+    "set_voltage": ("V", "voltage of the set in a sweep"),
+    "reset_voltage": ("V", "voltage of the reset in a sweep"),
+    "retention_time": ("s", "retention"),
+    "bake": ("K", "temperature"),
+}
