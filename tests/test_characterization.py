@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,8 +14,11 @@ from matsweep.characterization import (
     bench_figure,
     characterize,
     characterize_array,
+    characterize_physics,
+    physics_figure,
 )
 from matsweep.characterization.figure import tick_labels
+from matsweep.characterization.physics import lobe_area
 from matsweep.checks import UserError
 from matsweep.cli import main
 from matsweep.crossbar import Tile, Wires
@@ -107,7 +112,10 @@ def test_the_command_writes_data_and_pictures_and_never_over_them(workplace, cap
     command = ["characterize", "material=pcm_gst", "bench.devices=5"]
     assert main(command) == 0
     folder = workplace / "results" / "characterize" / "pcm_gst"
-    assert {path.name for path in folder.iterdir()} == {"bench.zarr", "bench.png", "bench.pdf"}
+    names = {
+        f"{stem}.{suffix}" for stem in ("bench", "physics") for suffix in ("zarr", "png", "pdf")
+    }
+    assert {path.name for path in folder.iterdir()} == names
     stored = xr.open_zarr(folder / "bench.zarr")
     assert stored.attrs["material"] == "pcm_gst"
     assert stored.sizes["device"] == 5
@@ -220,3 +228,91 @@ def test_the_command_draws_an_array_and_refuses_what_cannot_be(tmp_path, capsys)
     assert "array.node [m] must be one of 5e-09" in capsys.readouterr().err
     assert main([*call, "overwrite=true", "array.fill=2"]) == 2
     assert "array.fill must be in [0, 1], got 2" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------------- physics
+
+
+def bench_of(name, **changes):
+    loaded = matsweep.load_material(name)
+    protocol = dataclasses.replace(loaded.protocol, **{"devices": 10, **changes})
+    return characterize_physics(
+        loaded.physics, protocol, read_voltage=loaded.device.read_voltage, seed=1
+    )
+
+
+@pytest.fixture(scope="module")
+def filament():
+    return bench_of("hfox_vcm")
+
+
+def test_lobes_vanish_as_the_frequency_grows(filament):
+    area = filament.lobe_area.values
+    assert area[0] > 0.1
+    assert area[-1] < 0.01 * area[0]
+    assert (np.diff(area[2:]) < 0).all()
+
+
+def test_the_area_of_a_lobe_is_an_integral():
+    phase = np.linspace(0, 2 * np.pi, 4001)
+    v = np.sin(phase)
+    i = v * (1 + 0.5 * np.cos(phase))
+    # ∮ i dv of half a period: 0.5 ∫ sin φ cos² φ dφ = 1/3.
+    expected = (1 / 3) / np.abs(i).max()
+    assert float(lobe_area(v, i)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_junction_switches_in_its_closed_form_time():
+    """The chance to be parallel comes to half of its way after τ ln 2 of both rates."""
+    loaded = matsweep.load_material("stt_mram")
+    found = bench_of("stt_mram")
+    physics = loaded.physics
+    v = found.switching_voltage.sel(polarity="down").values
+    times = found.switching_time.sel(polarity="down").values
+    ahead, back = (np.exp(-physics.delta * np.maximum(1 + s * np.abs(v) / physics.v_c, 0)) /
+                   physics.tau0 for s in (-1, 1))  # fmt: skip
+    expected = np.log(2) / (ahead + back)
+    known = np.isfinite(times)
+    assert known.sum() >= 10
+    np.testing.assert_allclose(times[known], expected[known], rtol=0.05)
+
+
+def test_switching_is_exponential_in_the_voltage(filament):
+    up = filament.switching_time.sel(polarity="up").values
+    known = up[np.isfinite(up)]
+    assert known.size > 15
+    assert (np.diff(known) < 0).all()
+    assert known[0] > 1e4 * known[-1]
+
+
+def test_set_voltages_spread_as_the_devices_do(filament):
+    narrow = bench_of("hfox_vcm", spread={"activation_ev": 1e-5}, stochastic=False)
+    wide = bench_of("hfox_vcm", spread={"activation_ev": 0.02}, stochastic=False)
+    assert float(narrow.set_voltage.std()) < 0.05 * float(wide.set_voltage.std())
+    assert float(filament.set_voltage.mean()) > 0 > float(filament.reset_voltage.mean())
+
+
+def test_retention_is_read_from_the_physics(filament):
+    physics = matsweep.load_material("hfox_vcm").physics
+    at = float(filament.retention_time.sel(bake=400.0))
+    assert at == pytest.approx(physics.retention(400.0)[0])
+    assert all(filament[name].attrs["units"] for name in filament.data_vars)
+
+
+@pytest.mark.parametrize("name", ["pcm_gst", "mott_nbo2_vo2", "fefet_hzo", "ecram_li"])
+def test_devices_of_other_kinds_are_drawn_too(name):
+    found = bench_of(name)
+    figure = physics_figure(found, name)
+    assert len(figure.axes) == 6
+    if name == "pcm_gst":
+        assert "set_voltage" not in found
+    if name == "mott_nbo2_vo2":
+        assert np.isnan(found.switching_time).all()
+
+
+def test_the_command_measures_physics_where_there_is_any(workplace):
+    assert main(["characterize", "material=tio2_hp", "bench.devices=3"]) == 0
+    folder = workplace / "results" / "characterize" / "tio2_hp"
+    assert {"physics.zarr", "physics.png", "physics.pdf"} <= {p.name for p in folder.iterdir()}
+    assert main(["characterize", "material=sonos", "bench.devices=3"]) == 0
+    assert not (workplace / "results" / "characterize" / "sonos" / "physics.zarr").exists()

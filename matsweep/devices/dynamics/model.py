@@ -141,7 +141,10 @@ class CompiledModel(DynamicalModel):
         several = len(self.components) > 1
         states = states if several else states[None]
         shape = np.broadcast_shapes(states.shape[1:], np.shape(voltage), self.shape())
-        low, high = (per_device(bound, shape, len(states)) for bound in self.bounds())
+        # What belongs to the devices is not repeated along axes before theirs.
+        own = self.shape()
+        own = own if shape[len(shape) - len(own) :] == own else shape
+        low, high = (per_device(bound, own, len(states)) for bound in self.bounds())
         flat = np.stack([np.broadcast_to(each, shape).ravel() for each in states], axis=-1)
         drive = np.broadcast_to(np.asarray(voltage, np.float64), shape).ravel()
         current, rate = np.empty(drive.shape), np.empty(flat.shape)
@@ -149,7 +152,7 @@ class CompiledModel(DynamicalModel):
             compiled(type(self).kernel),
             np.require(flat, np.float64, ("C", "W")),
             np.require(drive, np.float64, ("C", "W")),
-            self._flat(shape),
+            self._flat(own),
             low,
             high,
             current,

@@ -111,11 +111,12 @@ def _slope(kernel, x, v, p, low, high, up, down, rate):  # type: ignore[no-untyp
 
 @njit(_EVALUATE, cache=True, error_model="numpy")
 def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):  # type: ignore[no-untyped-def]
-    """Fill currents (device,) and rates (device, component)."""
+    """Fill currents (point,) and rates (point, component); the devices' own arrays repeat."""
     up, down = np.empty(states.shape[1]), np.empty(states.shape[1])
-    for d in range(states.shape[0]):
-        currents[d] = _slope(
-            kernel, states[d], voltages[d], parameters[d], low[d], high[d], up, down, rates[d]
+    for i in range(states.shape[0]):
+        d = i % parameters.shape[0]
+        currents[i] = _slope(
+            kernel, states[i], voltages[i], parameters[d], low[d], high[d], up, down, rates[i]
         )
 
 
