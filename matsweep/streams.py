@@ -52,6 +52,11 @@ class Streams:
         """Return the number of realisations."""
         return len(self._keys)
 
+    @property
+    def keys(self) -> npt.NDArray[np.uint64]:
+        """Key, and upper half of the counter, of each stream, (realisation, 2)."""
+        return self._keys.copy()
+
     def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
         """Return standard normal numbers of shape (realisation, …)."""
         from matsweep.kernels import fill_normal

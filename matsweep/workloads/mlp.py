@@ -26,6 +26,7 @@ from matsweep.cache import cache_folder, keep
 from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.streams import FloatArray
 from matsweep.workloads.network import IntArray, Network, network
+from matsweep.workloads.workload import Workload
 
 _CALIBRATION_SAMPLES = 512
 _VERSION = 1  # of what is cached; raise it when training changes
@@ -47,7 +48,7 @@ DATASETS: dict[str, Callable[[], tuple[FloatArray, IntArray]]] = {"digits": digi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MLP:
+class MLP(Workload):
     """A multilayer perceptron trained in floating point and then put on devices.
 
     Training is scikit-learn's `MLPClassifier` (Adam, cross-entropy) on one thread.

@@ -1,0 +1,205 @@
+"""What all candidates that learn the same share: data, and the network in floating point."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from matsweep.cache import cache_folder, keep
+from matsweep.streams import FloatArray
+from matsweep.workloads.learning.data import Samples
+
+if TYPE_CHECKING:
+    from matsweep.workloads.learning.workload import InSitu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """Data to learn from, and what floating point makes of it.
+
+    Parameters
+    ----------
+    samples : Samples
+    shapes : tuple of (int, int)
+        Rows (with a bias) and columns of each layer.
+    signed : tuple of bool
+        Whether each layer's inputs have both signs.
+    weights : tuple of (row, column) float32 arrays
+        Trained in floating point by plain gradient descent, as the devices are to learn.
+    float_accuracy : float
+        Of these weights, on the held-out samples.
+    digest : str
+        Hash of all of the above.
+    """
+
+    samples: Samples
+    shapes: tuple[tuple[int, int], ...]
+    signed: tuple[bool, ...]
+    weights: tuple[FloatArray, ...]
+    float_accuracy: float
+    digest: str
+
+
+def lesson(workload: InSitu, key: str) -> Lesson:
+    """Return the lesson of a workload; its floating-point weights from the cache if they are."""
+    samples = workload.data.load()
+    shapes = layer_shapes(workload, samples)
+    path = cache_folder() / f"lesson-{key}.npz"
+    weights = _load(path, len(shapes))
+    if weights is None:
+        with threadpool_limits(1):
+            weights = trained(workload, samples, np.random.default_rng(0))
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **{f"w{i}": w for i, w in enumerate(weights)})
+        keep(path.name, buffer.getvalue())
+    hashed = hashlib.blake2b(digest_size=16)
+    for array in (*samples, *weights):
+        hashed.update(str(array.shape).encode())
+        hashed.update(np.ascontiguousarray(array).tobytes())
+    signed = (False, *(workload.activation == "tanh" for _ in workload.hidden))
+    return Lesson(
+        samples=samples,
+        shapes=shapes,
+        signed=signed,
+        weights=weights,
+        float_accuracy=accuracy(workload, weights, samples.test_inputs, samples.test_labels),
+        digest=hashed.hexdigest(),
+    )
+
+
+def _load(path: Path, layers: int) -> tuple[FloatArray, ...] | None:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return tuple(kept[f"w{index}"] for index in range(layers))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def layer_shapes(workload: InSitu, samples: Samples) -> tuple[tuple[int, int], ...]:
+    """Return rows (with a bias) and columns of each layer."""
+    classes = int(max(samples.train_labels.max(), samples.test_labels.max())) + 1
+    units = (samples.train_inputs.shape[1], *workload.hidden, classes)
+    extra = int(workload.bias)
+    return tuple((units[i] + extra, units[i + 1]) for i in range(len(units) - 1))
+
+
+def initial_weights(workload: InSitu, layer: int, uniform: FloatArray, limit: float) -> FloatArray:
+    """Return initial weights (…, row, column) from uniform numbers in [0, 1) of that shape."""
+    rows = uniform.shape[-2]
+    largest = min(1 / rows**0.5 if workload.initial is None else workload.initial, limit)
+    low = 0.0 if workload.positive else -largest
+    if workload.initial_levels is not None:
+        steps = workload.initial_levels - 1
+        uniform = np.minimum(np.floor(uniform * (steps + 1)), steps) / steps
+    return np.asarray(low + (largest - low) * uniform, np.float32)
+
+
+def trained(workload: InSitu, samples: Samples, rng: np.random.Generator) -> tuple[FloatArray, ...]:
+    """Train in floating point: plain gradient descent with the workload's rates and batches.
+
+    Weights are not bounded. NumPy only, the simplest form: the baseline that devices and the
+    compiled core are measured against.
+    """
+    weights = [
+        initial_weights(workload, layer, rng.random(shape, np.float32), np.inf)
+        for layer, shape in enumerate(layer_shapes(workload, samples))
+    ]
+    rates = workload.per_layer(workload.learning_rate)
+    for epoch in range(workload.epochs):
+        descend(workload, weights, samples, rates, workload.schedule.at(epoch), rng)
+    return tuple(weights)
+
+
+def descend(
+    workload: InSitu,
+    weights: list[FloatArray],
+    samples: Samples,
+    rates: tuple[float, ...],
+    factor: float,
+    rng: np.random.Generator,
+) -> None:
+    """Train for one epoch, changing the weights in place."""
+    number = len(samples.train_labels)
+    if workload.samples is None:
+        order = rng.permutation(number)
+    else:
+        order = rng.integers(number, size=workload.samples)
+    for first in range(0, len(order), workload.batch):
+        chosen = order[first : first + workload.batch]
+        grads = gradients(
+            workload, tuple(weights), samples.train_inputs[chosen], samples.train_labels[chosen]
+        )
+        for weight, grad, rate in zip(weights, grads, rates, strict=True):
+            weight -= np.float32(rate * factor / len(chosen)) * grad
+
+
+def activations(
+    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray
+) -> tuple[list[FloatArray], FloatArray]:
+    """Return each layer's inputs (sample, row), bias and all, and the last layer's sums."""
+    values, found = inputs, []
+    for index, weight in enumerate(weights):
+        if workload.bias:
+            values = np.concatenate([values, np.ones((len(values), 1), values.dtype)], axis=1)
+        found.append(values)
+        sums = values @ weight
+        if index < len(weights) - 1:
+            values = _activated(workload.activation, sums)
+    return found, sums
+
+
+def _activated(name: str, sums: FloatArray) -> FloatArray:
+    if name == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-sums)))
+    return np.asarray(np.tanh(sums) if name == "tanh" else np.maximum(sums, 0))
+
+
+def output_error(workload: InSitu, sums: FloatArray, labels: FloatArray) -> FloatArray:
+    """Return the derivative of the loss by the last layer's sums (sample, class)."""
+    wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
+    if workload.loss == "squared":
+        y = 1 / (1 + np.exp(-sums))
+        return np.asarray(2 * (y - wanted) * y * (1 - y))
+    y = np.exp(sums - sums.max(axis=1, keepdims=True))
+    return np.asarray(y / y.sum(axis=1, keepdims=True) - wanted)
+
+
+def errors(
+    workload: InSitu,
+    weights: tuple[FloatArray, ...],
+    inputs: list[FloatArray],
+    last: FloatArray,
+) -> list[FloatArray]:
+    """Return the derivatives of the loss by each layer's sums (sample, column)."""
+    found = [last]
+    for index in range(len(weights) - 1, 0, -1):
+        back = found[0] @ weights[index].T
+        a = inputs[index]
+        slope = {"sigmoid": a * (1 - a), "tanh": 1 - a * a, "relu": (a > 0).astype(a.dtype)}
+        below = back * slope[workload.activation]
+        found.insert(0, below[:, : below.shape[1] - int(workload.bias)])
+    return found
+
+
+def gradients(
+    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: FloatArray
+) -> list[FloatArray]:
+    """Return the gradient of the summed loss by each weight (row, column)."""
+    values, sums = activations(workload, weights, inputs)
+    found = errors(workload, weights, values, output_error(workload, sums, labels))
+    return [value.T @ error for value, error in zip(values, found, strict=True)]
+
+
+def accuracy(
+    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: FloatArray
+) -> float:
+    """Return the share of samples that floating point classifies correctly."""
+    _, sums = activations(workload, weights, inputs)
+    return float(np.mean(sums.argmax(axis=1) == labels))
