@@ -44,7 +44,8 @@ class Net(NamedTuple):
     synapse, `first_row` and `first_column` each layer's first row and column in arrays over all
     layers. Edges are where tiles begin, with the end behind the last. `gain` is the weight of a
     whole range. `step` is an ADC's least current over (read voltage · range), 0: it is exact.
-    `managed`: a read that saturates is repeated at half the voltages. `common` is what a device at weight zero adds to an unsigned current (-1: signed currents).
+    `managed`: a
+    read that saturates is repeated at half the voltages. `common` is what a device at weight zero adds to an unsigned current (-1: signed currents).
     """
 
     rows: IntArray
@@ -151,7 +152,7 @@ class Work(NamedTuple):
     output: FloatArray
     sums: FloatArray
     place: IntArray
-    count: npt.NDArray[np.int32]
+    number: npt.NDArray[np.int32]
     normal: FloatArray
     row_bits: npt.NDArray[np.uint32]
     column_bits: npt.NDArray[np.uint32]
@@ -261,37 +262,46 @@ def _step(devices, at, x, up, counter):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _see(net, devices, state, synapse):  # type: ignore[no-untyped-def]
-    """Mend what products see of a synapse."""
-    other = synapse + devices.synapses
-    value = devices.seen[synapse] * state.x[synapse] - devices.reference[synapse]
-    if devices.arms == 2:
-        value -= devices.seen[other] * state.x[other]
-    state.signal[synapse] = value
-    if net.noisy:
-        variance = _interpolated(devices.variance, state.x[synapse])
-        if devices.arms == 2:
-            variance += _interpolated(devices.variance, state.x[other])
-        state.variance[synapse] = variance
+def _seen(x, seen, reference, synapse, other):  # type: ignore[no-untyped-def]
+    """Return what products see of a synapse; other is its second device, or itself if it has none.
+
+    Few arguments, so that it is compiled into the loops that call it.
+    """
+    value = seen[synapse] * x[synapse] - reference[synapse]
+    if other != synapse:
+        value -= seen[other] * x[other]
+    return value
+
+
+@_compiled
+def _spread(x, table, synapse, other):  # type: ignore[no-untyped-def]
+    """Return the variance of one read of a synapse."""
+    variance = _interpolated(table, x[synapse])
+    if other != synapse:
+        variance += _interpolated(table, x[other])
+    return variance
 
 
 @_compiled
 def _interpolated(table, x):  # type: ignore[no-untyped-def]
     place = x * float32(table.shape[0] - 1)
-    index = min(int(place), table.shape[0] - 2)
+    index = max(min(int(place), table.shape[0] - 2), 0)
     return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
 
 
 @_compiled
 def see_all(net, devices, state):  # type: ignore[no-untyped-def]
     """Compute anew what products see of every synapse."""
-    for synapse in range(devices.synapses):
-        _see(net, devices, state, synapse)
+    shift = devices.synapses if devices.arms == 2 else 0
+    for k in range(devices.synapses):
+        state.signal[k] = _seen(state.x, devices.seen, devices.reference, k, k + shift)
+        if net.noisy:
+            state.variance[k] = _spread(state.x, devices.variance, k, k + shift)
 
 
 @_compiled
 def _pulse(net, devices, state, work, events):  # type: ignore[no-untyped-def]
-    """Give the pulses that are listed: count[e] of them, signed, to the device place[e].
+    """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
 
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
     noise; after all N of them sqrt(N) `of_range` is added, as published; cut to the bounds.
@@ -299,7 +309,7 @@ def _pulse(net, devices, state, work, events):  # type: ignore[no-untyped-def]
     needed = 0
     if devices.of_step > 0:
         for e in range(events):
-            needed += abs(work.count[e])
+            needed += abs(work.number[e])
     first = needed
     if devices.of_range > 0:
         needed += events
@@ -310,46 +320,68 @@ def _pulse(net, devices, state, work, events):  # type: ignore[no-untyped-def]
         _normals(state.counter, normal, needed)
     used = 0
     of_step, of_range = float32(devices.of_step), float32(devices.of_range)
-    weights = devices.arms * devices.synapses
+    synapses, parameters = devices.synapses, devices.parameters
+    weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
+    xs, lows, highs = state.x, devices.low, devices.high
+    affine, shared, noisy = devices.kind == AFFINE, devices.shared != 0, net.noisy != 0
+    number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
     for e in range(events):
-        i, count = work.place[e], work.count[e]
+        i, count = work.place[e], work.number[e]
         up, times = count > 0, abs(count)
-        low, high = devices.low[i], devices.high[i]
-        at = i // devices.synapses if devices.shared else i
-        old = state.x[i]
+        low, high = lows[i], highs[i]
+        at = i // synapses if shared else i
+        old = xs[i]
         x = old
-        for _ in range(times):
-            change = _step(devices, at, x, up, state.counter)
-            if of_step > 0:
-                change *= float32(1) + of_step * normal[used]
-                used += 1
-            x = min(max(x + change, low), high)
+        if affine:
+            way = 0 if up else 2
+            a, b = parameters[at, way], parameters[at, way + 1]
+            for _ in range(times):
+                change = a + b * x
+                if of_step > 0:
+                    change *= float32(1) + of_step * normal[used]
+                    used += 1
+                x = min(max(x + change, low), high)
+        else:
+            for _ in range(times):
+                change = _step(devices, at, x, up, state.counter)
+                if of_step > 0:
+                    change *= float32(1) + of_step * normal[used]
+                    used += 1
+                x = min(max(x + change, low), high)
         if of_range > 0:
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
             x = min(max(x, low), high)
-        state.x[i] = x
+        xs[i] = x
         state.pulses[i] += times
-        way = 0 if up else 2
-        state.sums[way] += times
-        state.sums[way + 1] += times * 0.5 * (old + x)
+        if up:
+            number_up += times
+            weighted_up += times * 0.5 * (old + x)
+        else:
+            number_down += times
+            weighted_down += times * 0.5 * (old + x)
         if i < weights:
-            synapse = i - devices.synapses if i >= devices.synapses else i
-            _see(net, devices, state, synapse)
+            k = i - synapses if i >= synapses else i
+            state.signal[k] = _seen(xs, devices.seen, devices.reference, k, k + shift)
+            if noisy:
+                state.variance[k] = _spread(xs, devices.variance, k, k + shift)
+    state.sums[0] += number_up
+    state.sums[1] += weighted_up
+    state.sums[2] += number_down
+    state.sums[3] += weighted_down
 
 
 @_compiled
-def _list(devices, rule, work, events, synapse, count):  # type: ignore[no-untyped-def]
-    """List pulses that change a weight: of the one device, or of a pair's."""
-    if devices.arms == 1:
-        work.place[events], work.count[events] = synapse, count
+def _list(place, number, events, synapse, partner, both, count):  # type: ignore[no-untyped-def]
+    """List pulses that change a weight: of its one device (partner < 0), or of a pair's."""
+    if partner < 0:
+        place[events], number[events] = synapse, count
         return events + 1
-    other = synapse + devices.synapses
-    if rule.both:
-        work.place[events], work.count[events] = synapse, count
-        work.place[events + 1], work.count[events + 1] = other, -count
+    if both:
+        place[events], number[events] = synapse, count
+        place[events + 1], number[events + 1] = partner, -count
         return events + 2
-    work.place[events] = synapse if count > 0 else other
-    work.count[events] = abs(count)
+    place[events] = synapse if count > 0 else partner
+    number[events] = abs(count)
     return events + 1
 
 
@@ -639,31 +671,30 @@ def backward(net, state, work, active, error):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _counted(change, devices, threshold):  # type: ignore[no-untyped-def]
+def _counted(change, pulses_up, pulses_down, threshold):  # type: ignore[no-untyped-def]
     """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on."""
     if change > 0:
-        return np.int32(change * float32(devices.pulses_up) + (float32(1) - threshold))
-    return -np.int32(-change * float32(devices.pulses_down) + (float32(1) - threshold))
+        return np.int32(change * float32(pulses_up) + (float32(1) - threshold))
+    return -np.int32(-change * float32(pulses_down) + (float32(1) - threshold))
 
 
 @_compiled
-def _passed(state, rule, devices, most_up, most_down):  # type: ignore[no-untyped-def]
+def _passed(slots, arms, both, most_up, most_down):  # type: ignore[no-untyped-def]
     """Count the times of pulses that a row takes: all its devices at once, one sign at a time."""
-    if devices.arms == 2:
-        if rule.both:
-            state.slots[0] += max(most_up, most_down)
-            state.slots[1] += max(most_up, most_down)
-        else:
-            state.slots[0] += max(most_up, most_down)
+    if arms == 1:
+        slots[0] += most_up
+        slots[1] += most_down
         return
-    state.slots[0] += most_up
-    state.slots[1] += most_down
+    slots[0] += max(most_up, most_down)
+    if both:
+        slots[1] += max(most_up, most_down)
 
 
 @_compiled
 def _direct(net, devices, rule, state, work, layer, active, error, rate):  # type: ignore[no-untyped-def]
     """Turn one sample's outer product into pulses without a gradient kept for the whole layer."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
+    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
     share = float32(0.5) if devices.arms == 2 and rule.both else float32(1)
     largest = float32(0)
     for j in range(m):
@@ -688,7 +719,7 @@ def _direct(net, devices, rule, state, work, layer, active, error, rate):  # typ
                 worth = devices.pulses_up if change > 0 else devices.pulses_down
                 if abs(change) * float32(worth) < 1:
                     continue
-                count = _counted(change, devices, float32(1))
+                count = _counted(change, devices.pulses_up, devices.pulses_down, float32(1))
                 state.digital[row + j] = change - float32(count) / float32(worth)
             elif rule.kind == SIGN:
                 if change == 0 or abs(change) * most < threshold:
@@ -697,15 +728,17 @@ def _direct(net, devices, rule, state, work, layer, active, error, rate):  # typ
             else:
                 if abs(change) * most < threshold:
                     continue
-                count = _counted(change, devices, threshold)
+                count = _counted(change, devices.pulses_up, devices.pulses_down, threshold)
                 if count == 0:
                     continue
             if count > 0:
-                up = max(up, count)
+                up = count if count > up else up
             else:
-                down = max(down, -count)
-            events = _list(devices, rule, work, events, row + j, count)
-        _passed(state, rule, devices, up, down)
+                down = -count if -count > down else down
+            events = _list(
+                work.place, work.number, events, row + j, row + j + partner, rule.both, count
+            )
+        _passed(state.slots, devices.arms, rule.both, up, down)
     _pulse(net, devices, state, work, events)
 
 
@@ -729,6 +762,7 @@ def _accumulate(net, rule, devices, work, state, layer, active, error, rate):  #
 def _settle(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-def]
     """Turn a layer's accumulated changes into pulses."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
+    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
     most = float32(max(devices.pulses_up, devices.pulses_down))
     threshold = float32(1) if rule.kind == MIXED else float32(rule.threshold)
     events = 0
@@ -745,18 +779,18 @@ def _settle(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
             if rule.kind == SIGN:
                 count = np.int32(1) if change > 0 else np.int32(-1)
             else:
-                count = _counted(change, devices, threshold)
+                count = _counted(change, devices.pulses_up, devices.pulses_down, threshold)
                 if count == 0:
                     continue
             if rule.kind == MIXED:
                 worth = devices.pulses_up if count > 0 else devices.pulses_down
                 state.digital[k] = change - float32(count) / float32(worth)
             if count > 0:
-                up = max(up, count)
+                up = count if count > up else up
             else:
-                down = max(down, -count)
-            events = _list(devices, rule, work, events, k, count)
-        _passed(state, rule, devices, up, down)
+                down = -count if -count > down else down
+            events = _list(work.place, work.number, events, k, k + partner, rule.both, count)
+        _passed(state.slots, devices.arms, rule.both, up, down)
     _pulse(net, devices, state, work, events)
 
 
@@ -768,6 +802,7 @@ def _coincide(net, devices, rule, state, work, layer, active, error, rate, fast)
     over that of one pulse; a and b make the largest of both equal (update management).
     """
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
+    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
     share = float32(0.5) if devices.arms == 2 and rule.both and not fast else float32(1)
     largest_x, largest_e = float32(0), float32(0)
     for i in range(n):
@@ -797,10 +832,18 @@ def _coincide(net, devices, rule, state, work, layer, active, error, rate, fast)
                 count = -count
             if fast:
                 work.place[events] = shift + start + i * m + j
-                work.count[events] = count
+                work.number[events] = count
                 events += 1
             else:
-                events = _list(devices, rule, work, events, start + i * m + j, count)
+                events = _list(
+                    work.place,
+                    work.number,
+                    events,
+                    start + i * m + j,
+                    start + i * m + j + partner,
+                    rule.both,
+                    count,
+                )
     state.slots[0] += rule.bits
     if not (devices.arms == 2 and rule.both == 0 and not fast):
         state.slots[1] += rule.bits
@@ -815,6 +858,7 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: 
     each; only what exceeds one pulse is passed on, and the rest kept.
     """
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
+    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
     i = state.clock[1 + layer]
     state.clock[1 + layer] = (i + 1) % n
     shift = devices.arms * devices.synapses
@@ -849,11 +893,11 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: 
         if count == 0:
             continue
         if count > 0:
-            up = max(up, count)
+            up = count if count > up else up
         else:
-            down = max(down, -count)
-        events = _list(devices, rule, work, events, k, count)
-    _passed(state, rule, devices, up, down)
+            down = -count if -count > down else down
+        events = _list(work.place, work.number, events, k, k + partner, rule.both, count)
+    _passed(state.slots, devices.arms, rule.both, up, down)
     _pulse(net, devices, state, work, events)
 
 
@@ -861,6 +905,7 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: 
 def _verify(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-def]
     """Pulse the devices until a read is near its digital target, or the budget is spent."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
+    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
     tolerance = float32(rule.tolerance)
     for _ in range(rule.most):
         events = 0
@@ -880,8 +925,8 @@ def _verify(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
                     up = 1
                 else:
                     down = 1
-                events = _list(devices, rule, work, events, k, count)
-            _passed(state, rule, devices, up, down)
+                events = _list(work.place, work.number, events, k, k + partner, rule.both, count)
+            _passed(state.slots, devices.arms, rule.both, up, down)
         if events == 0:
             return
         _pulse(net, devices, state, work, events)
@@ -905,17 +950,19 @@ def _reset(net, devices, rule, state, work):  # type: ignore[no-untyped-def]
             state.sums[2] += 1
             state.sums[3] += state.x[i]
             state.x[i] = devices.low[i]
-        _see(net, devices, state, k)
+        state.signal[k] = _seen(state.x, devices.seen, devices.reference, k, other)
+        if net.noisy:
+            state.variance[k] = _spread(state.x, devices.variance, k, other)
         count = np.int32(abs(first - second) * float32(devices.pulses_up) + float32(0.5))
         if count:
             work.place[events] = k if first > second else other
-            work.count[events] = count
+            work.number[events] = count
             events += 1
     state.slots[1] += 1
     if events:
         most = 0
         for e in range(events):
-            most = max(most, work.count[e])
+            most = max(most, work.number[e])
         state.slots[0] += most
         _pulse(net, devices, state, work, events)
 
@@ -1018,7 +1065,7 @@ def give(net, devices, state, work, counts):  # type: ignore[no-untyped-def]
     limit = work.place.shape[0]
     for i in range(counts.shape[0]):
         if counts[i] != 0:
-            work.place[events], work.count[events] = i, counts[i]
+            work.place[events], work.number[events] = i, counts[i]
             events += 1
             if events == limit:
                 _pulse(net, devices, state, work, events)
@@ -1039,7 +1086,7 @@ def symmetry_points(net, devices, state, work, pairs, out):  # type: ignore[no-u
         events = 0
         for k in range(devices.synapses):
             work.place[events] = shift + k
-            work.count[events] = 1 if turn % 2 == 0 else -1
+            work.number[events] = 1 if turn % 2 == 0 else -1
             events += 1
             if events == work.place.shape[0]:
                 _pulse(net, devices, state, work, events)

@@ -83,7 +83,7 @@ class Dataset(ABC):
             whole("test_samples", self.test_samples, low=1)
         self.check()
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 - nothing to refuse by default
         """Refuse parameters out of their range (`UserError`)."""
 
     @abstractmethod

@@ -78,8 +78,8 @@ def stepping(model: PulseModel, parameters: Parameters) -> Stepping:
         columns = [up * (1 + rise), -2 * rise * up, -down * (1 - fall), -2 * fall * down]
         return _of(AFFINE, columns, *empty)
     if isinstance(model, PowerStep):
-        names = ("step_up", "exponent_up", "step_down", "exponent_down")
-        return _of(POWER, [p[name] for name in names], *empty)
+        powers = ("step_up", "exponent_up", "step_down", "exponent_down")
+        return _of(POWER, [p[name] for name in powers], *empty)
     if isinstance(model, ExponentialStep):
         names = (
             "step_up", "amplitude_up", "rate_up", "step_down", "amplitude_down", "rate_down",

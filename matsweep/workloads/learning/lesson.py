@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from matsweep.cache import cache_folder, keep
 from matsweep.streams import FloatArray
-from matsweep.workloads.learning.data import Samples
+from matsweep.workloads.learning.data import IntArray, Samples
 
 if TYPE_CHECKING:
     from matsweep.workloads.learning.workload import InSitu
@@ -161,7 +161,7 @@ def _activated(name: str, sums: FloatArray) -> FloatArray:
     return np.asarray(np.tanh(sums) if name == "tanh" else np.maximum(sums, 0))
 
 
-def output_error(workload: InSitu, sums: FloatArray, labels: FloatArray) -> FloatArray:
+def output_error(workload: InSitu, sums: FloatArray, labels: IntArray) -> FloatArray:
     """Return the derivative of the loss by the last layer's sums (sample, class)."""
     wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
     if workload.loss == "squared":
@@ -189,7 +189,7 @@ def errors(
 
 
 def gradients(
-    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: FloatArray
+    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> list[FloatArray]:
     """Return the gradient of the summed loss by each weight (row, column)."""
     values, sums = activations(workload, weights, inputs)
@@ -198,7 +198,7 @@ def gradients(
 
 
 def accuracy(
-    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: FloatArray
+    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> float:
     """Return the share of samples that floating point classifies correctly."""
     _, sums = activations(workload, weights, inputs)

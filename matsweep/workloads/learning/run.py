@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -430,8 +431,14 @@ class Learner:
                 time += slots[way] * (np.nan if duration is None else duration)
         return energy, time
 
-    def calibrate_wires(self) -> None:
-        """Find anew what part of each device's conductance its column sees."""
+    def calibrate_wires(self, zeros: FloatArray | None = None) -> None:
+        """Find anew what part of each device's conductance its column sees.
+
+        Parameters
+        ----------
+        zeros : (row of any layer,) array or None
+            States of the references; None: as they were set.
+        """
         hardware, course = self.course.hardware, self.course
         if hardware.wires is None and not hardware.tile.access_resistance:
             return
@@ -440,15 +447,17 @@ class Learner:
         devices, device = self.devices, hardware.device
         seen = devices.seen.reshape(course.arms, -1)
         x = self.state.x[: seen.size].reshape(seen.shape)
-        for plan, start, end in zip(
-            course.layouts, course.first[:-1], course.first[1:], strict=True
-        ):
-            share, zero = attenuation(
+        if zeros is None:
+            zeros = np.full(int(course.first_row[-1]), course.zero, np.float32)
+        for layer, plan in enumerate(course.layouts):
+            start, end = course.first[layer], course.first[layer + 1]
+            zero = zeros[course.first_row[layer] : course.first_row[layer + 1], None]
+            share, left = attenuation(
                 x[:, start:end].reshape(course.arms, plan.inputs, plan.outputs), plan, hardware,
-                device, course.zero,
+                device, zero,
             )  # fmt: skip
             seen[:, start:end] = share.reshape(course.arms, -1)
-            devices.reference[start:end] = (course.zero * zero).ravel()
+            devices.reference[start:end] = (zero * left).ravel()
         core.see_all(self.net(exact=True), devices, self.state)
 
     def net(self, *, exact: bool = False) -> Any:
@@ -537,14 +546,16 @@ class Learner:
             edges = _row_edges(plan)
             forward.append(
                 np.concatenate(
-                    [volts[:, a:b] @ (signal[a:b] + common) for a, b in zip(edges, edges[1:])]
+                    [volts[:, a:b] @ (signal[a:b] + common) for a, b in itertools.pairwise(edges)]
                 )
             )
             size = np.abs(errors[layer]).max(axis=1, keepdims=True)
             volts = errors[layer] / np.maximum(size, 1e-30)
             edges = _column_edges(plan)
             back.append(
-                np.concatenate([volts[:, a:b] @ signal[:, a:b].T for a, b in zip(edges, edges[1:])])
+                np.concatenate(
+                    [volts[:, a:b] @ signal[:, a:b].T for a, b in itertools.pairwise(edges)]
+                )
             )
         return forward, back
 
@@ -554,13 +565,13 @@ class Learner:
         return tuple(
             self.state.signal[a:b].reshape(shape) * gain
             for a, b, shape, gain in zip(
-                course.first, course.first[1:], course.lesson.shapes, course.gain
+                course.first[:-1], course.first[1:], course.lesson.shapes, course.gain, strict=True
             )
         )
 
 
 def attenuation(
-    states: FloatArray, plan: Layout, hardware: Hardware, device: AnalogDevice, zero: float
+    states: FloatArray, plan: Layout, hardware: Hardware, device: AnalogDevice, zero: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return what part of devices' conductances wires and access devices leave.
 
@@ -574,8 +585,8 @@ def attenuation(
     plan : Layout
     hardware : Hardware
     device : AnalogDevice
-    zero : float
-        State of the references.
+    zero : (row, 1) array
+        States of the references.
 
     Returns
     -------
@@ -585,7 +596,7 @@ def attenuation(
     arms = len(states)
     values = states
     if plan.references:
-        extra = np.full((arms, plan.inputs, plan.references), zero, np.float32)
+        extra = np.broadcast_to(zero, (arms, plan.inputs, plan.references))
         values = np.concatenate([states, extra], axis=-1)
     conductance = np.float32(device.g_min) + values * np.float32(device.g_range)
     edges = _row_edges(plan)
@@ -593,13 +604,13 @@ def attenuation(
         (plan.row_tiles, arms, plan.tile_inputs, conductance.shape[-1]),
         device.g_min + device.g_range / 2, np.float32,
     )  # fmt: skip
-    for tile, (a, b) in enumerate(zip(edges, edges[1:])):
+    for tile, (a, b) in enumerate(itertools.pairwise(edges)):
         tiles[tile, :, plan.tile_inputs - (b - a) :] = conductance[:, a:b]
     seen = wired(
         tiles[None], plan, hardware.wires, hardware.tile.access_resistance, power=False
     ).conductance[0]
     share = np.empty_like(conductance)
-    for tile, (a, b) in enumerate(zip(edges, edges[1:])):
+    for tile, (a, b) in enumerate(itertools.pairwise(edges)):
         rows = slice(plan.tile_inputs - (b - a), None)
         share[:, a:b] = seen[tile, :, rows] / tiles[tile, :, rows]
     columns = share[..., : plan.outputs]
@@ -623,7 +634,7 @@ def _column_edges(plan: Layout) -> list[int]:
 
 
 def _edges(each: list[list[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    return np.array(sum(each, []), np.int64), _starts([len(edges) for edges in each])
+    return np.concatenate(each).astype(np.int64), _starts([len(edges) for edges in each])
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
@@ -693,10 +704,9 @@ def _aged(
     ages = course.arms == 1 and course.common < 0 and not course.workload.positive
     exact = [learner.weights() for learner in learners]
     nets = [learner.net() for learner in learners]
-    row_of = np.concatenate(
-        [np.repeat(np.arange(a, b), c) for a, b, c in zip(
-            course.first_row, course.first_row[1:], np.diff(course.first_column))]
-    )  # fmt: skip
+    row_of = np.repeat(np.arange(rows), [
+        columns for count, columns in course.lesson.shapes for _ in range(count)
+    ])  # fmt: skip
     for index, time in enumerate(times):
         now = (device.aged(conductance, time, aging) - device.g_min) / device.g_range
         zero = (device.aged(middle, time, reference_aging) - device.g_min) / device.g_range
@@ -705,7 +715,7 @@ def _aged(
             state.x[:size] = now[number]
             if ages:
                 devices.reference[:] = zero[number][row_of]
-            learner.calibrate_wires()
+            learner.calibrate_wires(zero[number] if ages else None)
             core.see_all(nets[number], devices, state)
             squares = np.zeros(rows, np.float32)
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
