@@ -27,7 +27,8 @@ def build[T](cls: type[T], config: object, path: str = "") -> T:
     """Build a frozen parameter object from a plain mapping.
 
     Nested dataclasses are built from nested mappings. A class with a method `from_number` also
-    takes one number. A class with a `registry` (kind -> class) takes a mapping with `kind`.
+    takes one number. A class with a `registry` (kind -> class) takes a mapping with `kind`, which
+    may be left out where the class has a `default` one.
 
     Parameters
     ----------
@@ -53,7 +54,9 @@ def build[T](cls: type[T], config: object, path: str = "") -> T:
     config = dict(config)
     registry = getattr(cls, "registry", None)
     if registry is not None:
-        kind = one_of(_join(path, "kind"), config.pop("kind", None), registry)
+        kind = one_of(
+            _join(path, "kind"), config.pop("kind", getattr(cls, "default", None)), registry
+        )
         cls = registry[kind]
     fields: dict[str, tuple[Any, bool]] = _fields(typing.cast(Hashable, cls))
     unknown = [str(key) for key in config if key not in fields]
@@ -92,7 +95,9 @@ def plain(part: object) -> Any:
         values = {f.name: plain(getattr(part, f.name)) for f in dataclasses.fields(part)}
         registry = getattr(type(part), "registry", None)
         if registry is not None:
-            values["kind"] = next(kind for kind, cls in registry.items() if cls is type(part))
+            kind = next(kind for kind, cls in registry.items() if cls is type(part))
+            if kind != getattr(part, "default", None):
+                values["kind"] = kind
         return values
     if isinstance(part, dict):
         return {key: plain(value) for key, value in part.items()}

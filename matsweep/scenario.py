@@ -18,7 +18,7 @@ from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.derivation import Protocol, derived_device, measured_device
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.workloads import MLP, Hardware
+from matsweep.workloads import Hardware, InSitu, Workload
 
 MODEL_VERSION = 3
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
@@ -94,9 +94,9 @@ class Scenario:
     wires : Interconnect
     dac, adc : DAC, ADC
     periphery : Periphery
-    workload : MLP
+    workload : Workload
     times : tuple of float, s
-        Since programming, at which the network is read.
+        Since programming, or the end of training, at which the network is read.
     physics : DynamicalModel or None
         Of the material; needed where the device's source is derived, and None elsewhere.
     protocol : Protocol or None
@@ -109,7 +109,7 @@ class Scenario:
     dac: DAC
     adc: ADC
     periphery: Periphery
-    workload: MLP
+    workload: Workload
     times: tuple[float, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
@@ -130,8 +130,19 @@ class Scenario:
             positive("times", time, "s")
         if len(set(self.times)) < len(self.times):
             raise UserError(f"times must differ from each other, got {list(self.times)}")
-        layout(1, 1, self.tile, self.device.levels)
+        self._check_workload()
+        layout(1, 1, self.workload.tiled(self.tile), self.device.levels)
         array_wires(self.wires, self.device.cell_size, self.periphery.node, "periphery.node")
+
+    def _check_workload(self) -> None:
+        """Refuse a network that is to learn on devices of unknown response to pulses."""
+        unknown = self.device.pulse_model is None and self.device.source == "reported"
+        if isinstance(self.workload, InSitu) and unknown:
+            raise UserError(
+                f"device.pulse_model is null: no response of {self.material} to pulses is known, "
+                "so that it cannot learn; choose a material that states one, or give "
+                "device.pulse_model"
+            )
 
     @property
     def hardware(self) -> Hardware:

@@ -4,6 +4,14 @@ from matsweep.metrics.accuracy import ACCURACY
 from matsweep.metrics.area import AREA
 from matsweep.metrics.energy import ENERGY
 from matsweep.metrics.latency import LATENCY
+from matsweep.metrics.learning import (
+    LEARNING_ACCURACY,
+    PULSES_MEAN,
+    PULSES_P999,
+    TRAINING_ENERGY,
+    TRAINING_WRITE_ENERGY,
+    TRAINING_WRITE_TIME,
+)
 from matsweep.metrics.metric import Metric, Run
 from matsweep.metrics.periphery import check_costs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
@@ -23,7 +31,19 @@ METRICS: dict[str, Metric] = {
         ADC_SATURATION,
         WRITE_ENERGY,
         RETENTION,
+        LEARNING_ACCURACY,
+        PULSES_MEAN,
+        PULSES_P999,
+        TRAINING_WRITE_ENERGY,
+        TRAINING_WRITE_TIME,
+        TRAINING_ENERGY,
     )
 }
 
-__all__ = ["METRICS", "Metric", "Run", "check_costs"]
+
+def measured(*, learning: bool) -> dict[str, Metric]:
+    """Return the metrics of a network that learns on its devices, or of one that does not."""
+    return {name: metric for name, metric in METRICS.items() if learning or not metric.learning}
+
+
+__all__ = ["METRICS", "Metric", "Run", "check_costs", "measured"]

@@ -9,7 +9,7 @@ from typing import Literal
 from matsweep.crossbar import Layout, layout
 from matsweep.scenario import Scenario
 from matsweep.streams import FloatArray
-from matsweep.workloads import Inference, Network
+from matsweep.workloads import Inference, Learning, Lesson, Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +24,43 @@ class Run:
     signed : tuple of bool
         Whether each layer's inputs have both signs.
     inference : Inference
+    learning : Learning or None
+        Of a network that learned on its devices.
     """
 
     scenario: Scenario
     layouts: tuple[Layout, ...]
     signed: tuple[bool, ...]
     inference: Inference
+    learning: Learning | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario, network: Network, inference: Inference) -> Run:
+    def of(
+        cls,
+        scenario: Scenario,
+        network: Network | Lesson,
+        inference: Inference,
+        learning: Learning | None = None,
+    ) -> Run:
         """Return the run of a network on a scenario."""
+        tile = scenario.workload.tiled(scenario.tile)
         plans = tuple(
-            layout(inputs, outputs, scenario.tile, scenario.device.levels)
+            layout(inputs, outputs, tile, scenario.device.levels)
             for inputs, outputs in network.shapes
         )
-        signed = tuple(bool((inputs < 0).any()) for inputs in network.calibration)
-        return cls(scenario=scenario, layouts=plans, signed=signed, inference=inference)
+        return cls(
+            scenario=scenario,
+            layouts=plans,
+            signed=network.signed,
+            inference=inference,
+            learning=learning,
+        )
+
+    @property
+    def trained(self) -> Learning:
+        """The learning of a run that has one."""
+        assert self.learning is not None
+        return self.learning
 
     def cycles(self, *, signed: bool) -> int:
         """Return how many reads one product of a layer takes."""
@@ -57,11 +78,13 @@ class Metric:
     units : str
     better : "higher" or "lower"
     dims : tuple of str
-        Beside `candidate`: of "realisation" and "time".
+        Beside `candidate`: of "realisation", "time" and, of one that is of `learning`, "epoch".
     compute : function of a Run
         Returns an array with these dimensions.
     partial : bool
         Whether it may be not a number, where a material does not say enough.
+    learning : bool
+        Whether it is of training in the crossbar, and there is none elsewhere.
     """
 
     name: str
@@ -71,3 +94,4 @@ class Metric:
     dims: tuple[str, ...]
     compute: Callable[[Run], FloatArray | float]
     partial: bool = False
+    learning: bool = False

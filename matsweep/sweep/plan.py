@@ -27,6 +27,7 @@ from matsweep.sweep.config import (
     set_path,
 )
 from matsweep.sweep.design import Design
+from matsweep.workloads import InSitu
 
 SECTIONS = (
     "device", "tile", "wires", "dac", "adc", "periphery", "workload", "physics", "protocol",
@@ -94,6 +95,7 @@ class Plan:
     _group_axes: tuple[int, ...]
     identities: list[str] = field(default_factory=list)
     _parts: dict[Any, Any] = field(default_factory=dict)
+    _epochs: int | None = None
 
     def __len__(self) -> int:
         """Return the number of candidates."""
@@ -108,6 +110,14 @@ class Plan:
     def materials(self) -> dict[str, Material]:
         """The material families among the candidates, by name."""
         return {base.material.name: base.material for base in self._bases.values()}
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs that a candidate learns for on its devices; 0 if none does."""
+        if self._epochs is None:
+            found = (self.scenario(point).workload for point in self.points)
+            self._epochs = max((w.epochs for w in found if isinstance(w, InSitu)), default=0)
+        return self._epochs
 
     @property
     def bases(self) -> list[Base]:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from matsweep.checks import UserError
-from matsweep.metrics import METRICS
+from matsweep.metrics import Metric, measured
 from matsweep.store import (
     Coordinate,
     Part,
@@ -25,6 +25,7 @@ from matsweep.store import (
     create,
     open_store,
 )
+from matsweep.streams import FloatArray
 from matsweep.sweep.config import composer, groups, leaves, plain_config
 from matsweep.sweep.executors import Executor, Fault, executor
 from matsweep.sweep.pace import Pace, chunks
@@ -32,7 +33,7 @@ from matsweep.sweep.plan import Candidate, Plan, plan
 from matsweep.sweep.progress import SweepProgress
 from matsweep.sweep.provenance import now, provenance, sources
 from matsweep.sweep.work import Outcome, Shared, evaluate
-from matsweep.workloads import Network
+from matsweep.workloads import Lesson, Network
 
 
 class StoppedError(UserError):
@@ -156,13 +157,13 @@ def _outcomes(chunk: tuple[Candidate, ...], result: Any) -> tuple[Outcome, ...]:
 
 def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
     """Put outcomes together as one write; a failed candidate's values are NaN."""
-    sizes = {"realisation": study.realisations, "time": len(study.times)}
+    sizes = {
+        "realisation": study.realisations, "time": len(study.times), "epoch": study.epochs,
+    }  # fmt: skip
     values = {}
-    for name, metric in METRICS.items():
+    for name, metric in _metrics(study).items():
         shape = tuple(sizes[dim] for dim in metric.dims)
-        values[name] = np.stack(
-            [np.full(shape, np.nan) if o.values is None else o.values[name] for o in outcomes]
-        )
+        values[name] = np.stack([_padded(o.values, name, shape) for o in outcomes])
     return Part(
         positions=np.array([o.position for o in outcomes], dtype=np.int64),
         status=np.array(
@@ -174,7 +175,22 @@ def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
     )
 
 
-def _networks(study: Plan) -> dict[str, Network]:
+def _metrics(study: Plan) -> dict[str, Metric]:
+    return measured(learning=study.epochs > 0)
+
+
+def _padded(
+    values: Mapping[str, FloatArray] | None, name: str, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return a metric of one candidate; NaN where it failed, or has not so many epochs."""
+    found = np.full(shape, np.nan)
+    if values is not None and name in values:
+        value = np.asarray(values[name])
+        found[tuple(slice(0, size) for size in value.shape)] = value
+    return found
+
+
+def _networks(study: Plan) -> dict[str, Network | Lesson]:
     """Return the trained network of each workload among the candidates, by its key."""
     workloads = {}
     for position in range(len(study)):
@@ -183,7 +199,7 @@ def _networks(study: Plan) -> dict[str, Network]:
     return {key: workload.prepare() for key, workload in workloads.items()}
 
 
-def _check_networks(networks: Mapping[str, Network], store: Store) -> None:
+def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> None:
     """Refuse to go on with a network that is not the one the study began with."""
     digests = {key: network.digest for key, network in networks.items()}
     begun = attributes(store.path).get("networks")
@@ -215,6 +231,12 @@ def _create(study: Plan, path: Path) -> None:
         dims=("time",),
         attrs={"long_name": "time since programming", "unit": "s"},
     )
+    if study.epochs:
+        coordinates["epoch"] = Coordinate(
+            values=np.arange(1, study.epochs + 1),
+            dims=("epoch",),
+            attrs={"long_name": "epochs of training"},
+        )
     variables = [
         Variable(
             name=metric.name,
@@ -225,7 +247,7 @@ def _create(study: Plan, path: Path) -> None:
                 "better": metric.better,
             },
         )
-        for metric in METRICS.values()
+        for metric in _metrics(study).values()
     ]
     create(path, coordinates=coordinates, variables=variables, attrs=facts)
 
@@ -253,7 +275,7 @@ def _fingerprint(study: Plan) -> str:
     hashed = hashlib.blake2b(digest_size=16)
     for identity in study.identities:
         hashed.update(bytes.fromhex(identity))
-    rest = [study.seed, study.realisations, list(METRICS)]
+    rest = [study.seed, study.realisations, list(_metrics(study))]
     hashed.update(json.dumps(rest).encode())
     return hashed.hexdigest()
 

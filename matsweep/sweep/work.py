@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from matsweep.simulate import simulate
 from matsweep.streams import FloatArray
 from matsweep.sweep.plan import Candidate
-from matsweep.workloads import Network
+from matsweep.workloads import Lesson, Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +20,13 @@ class Shared:
 
     Parameters
     ----------
-    networks : mapping of str to Network
+    networks : mapping of str to Network or Lesson
         By the key of their workload.
     seed : int
     realisations : int
     """
 
-    networks: Mapping[str, Network]
+    networks: Mapping[str, Network | Lesson]
     seed: int
     realisations: int
 

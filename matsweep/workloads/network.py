@@ -46,6 +46,11 @@ class Network:
         return tuple((w.shape[0], w.shape[1]) for w in self.weights)
 
     @property
+    def signed(self) -> tuple[bool, ...]:
+        """Whether each layer's inputs have both signs."""
+        return tuple(bool((inputs < 0).any()) for inputs in self.calibration)
+
+    @property
     def float_accuracy(self) -> float:
         """Share of the held-out samples that floating point gets right."""
         scores = activations(self.weights, self.biases, self.images)[-1]

@@ -45,7 +45,8 @@ class Net(NamedTuple):
     layers. Edges are where tiles begin, with the end behind the last. `gain` is the weight of a
     whole range. `step` is an ADC's least current over (read voltage · range), 0: it is exact.
     `managed`: a
-    read that saturates is repeated at half the voltages. `common` is what a device at weight zero adds to an unsigned current (-1: signed currents).
+    read that saturates is repeated at half the voltages. `common` is what a
+    device at weight zero adds to an unsigned current (-1: signed currents).
     """
 
     rows: IntArray
@@ -574,7 +575,8 @@ def _bounded(values, steps, volts):  # type: ignore[no-untyped-def]
 def forward(net, state, work, active):  # type: ignore[no-untyped-def]
     """Run one sample; active holds its inputs, and takes each layer's inputs.
 
-    Each layer's sums before the activation are left in work.sums. Returns how many conversions saturated.
+    Each layer's sums before the activation are left in work.sums. Returns how many conversions
+    saturated.
     """
     layers = net.rows.shape[0]
     saturated = 0
@@ -724,7 +726,7 @@ def _direct(net, devices, rule, state, work, layer, active, error, rate):  # typ
             elif rule.kind == SIGN:
                 if change == 0 or abs(change) * most < threshold:
                     continue
-                count = np.int32(1) if change > 0 else np.int32(-1)
+                count = 1 if change > 0 else -1
             else:
                 if abs(change) * most < threshold:
                     continue
@@ -777,7 +779,7 @@ def _settle(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
             if abs(change) * most < threshold:
                 continue
             if rule.kind == SIGN:
-                count = np.int32(1) if change > 0 else np.int32(-1)
+                count = 1 if change > 0 else -1
             else:
                 count = _counted(change, devices.pulses_up, devices.pulses_down, threshold)
                 if count == 0:
@@ -869,7 +871,7 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: 
         _normals(state.counter, work.normal, m)
         for j in range(m):
             work.noise[j] = work.normal[j]
-    events, up, down = 0, 0, 0
+    events, up, down = 0, np.int32(0), np.int32(0)
     for j in range(m):
         k = start + i * m + j
         x = state.x[shift + k]
@@ -920,7 +922,7 @@ def _verify(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
                     missing -= np.sqrt(state.variance[k]) * work.normal[j]
                 if abs(missing) <= tolerance:
                     continue
-                count = np.int32(1) if missing > 0 else np.int32(-1)
+                count = 1 if missing > 0 else -1
                 if count > 0:
                     up = 1
                 else:

@@ -677,7 +677,7 @@ def _work(course: Course, core: Any) -> Any:
         output=np.zeros(widest, np.float32),
         sums=np.zeros(columns, np.float32),
         place=np.zeros(events, np.int64),
-        count=np.zeros(events, np.int32),
+        number=np.zeros(events, np.int32),
         normal=np.zeros(2 * events + 2 * widest + 8, np.float32),
         row_bits=np.zeros(widest, np.uint32),
         column_bits=np.zeros(widest, np.uint32),
