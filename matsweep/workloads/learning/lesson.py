@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from matsweep.cache import cache_folder, keep
@@ -157,7 +158,7 @@ def activations(
 
 def _activated(name: str, sums: FloatArray) -> FloatArray:
     if name == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-sums)))
+        return np.asarray(expit(sums))
     return np.asarray(np.tanh(sums) if name == "tanh" else np.maximum(sums, 0))
 
 
@@ -165,7 +166,7 @@ def output_error(workload: InSitu, sums: FloatArray, labels: IntArray) -> FloatA
     """Return the derivative of the loss by the last layer's sums (sample, class)."""
     wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
     if workload.loss == "squared":
-        y = 1 / (1 + np.exp(-sums))
+        y = expit(sums)
         return np.asarray(2 * (y - wanted) * y * (1 - y))
     y = np.exp(sums - sums.max(axis=1, keepdims=True))
     return np.asarray(y / y.sum(axis=1, keepdims=True) - wanted)
