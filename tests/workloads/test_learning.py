@@ -1,0 +1,348 @@
+"""Learning in the crossbar: gradients, rules, devices, and the bits of a realisation."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.crossbar import ADC, DAC, Tile, Wires
+from matsweep.devices import AnalogDevice
+from matsweep.devices.faults import StuckAt
+from matsweep.devices.programming import WritePulse
+from matsweep.devices.pulses import (
+    CycleNoise,
+    ExponentialStep,
+    LinearStep,
+    NeuroSim,
+    PowerStep,
+    SoftBounds,
+    Tabulated,
+)
+from matsweep.streams import realisation_streams
+from matsweep.workloads import Hardware, InSitu, run_learning
+from matsweep.workloads.learning import lesson as floating
+from matsweep.workloads.learning.rules import (
+    Coincidence,
+    Manhattan,
+    MixedPrecision,
+    PulseCount,
+    Reset,
+    TikiTaka,
+    Tuning,
+)
+from matsweep.workloads.learning.run import Course, Learner
+
+FINE = LinearStep(step_up=2e-4, step_down=2e-4)
+PULSE = WritePulse(voltage_up=1.0, time_up=1e-7, voltage_down=2.0, time_down=3e-7)
+
+
+def hardware(model, mapping="reference", bits=16, rows=512, wires=None, **parameters):
+    device = AnalogDevice(
+        g_min=1e-6, g_max=1e-5, read_voltage=0.2, cell_size=16.0, pulse_model=model,
+        write_pulse=PULSE, **parameters,
+    )  # fmt: skip
+    return Hardware(
+        device=device, tile=Tile(rows=rows, columns=rows, mapping=mapping), dac=DAC(bits=bits),
+        adc=ADC(bits=bits, percentile=100.0), wires=wires,
+    )  # fmt: skip
+
+
+def streams(realisations=1, seed=0):
+    return realisation_streams("ab" * 16, seed, range(realisations))
+
+
+def learner(workload, platform, realisations=1):
+    """Return a learner that has not learned yet, its network, and the module it runs in."""
+    from matsweep.workloads.learning import compiled as core
+
+    course = Course.of(workload.prepare(), workload, platform, streams(realisations))
+    made = Learner.of(course, 0)
+    return made, made.net(), core
+
+
+def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
+    rng = streams(realisations, seed)
+    return run_learning(workload.prepare(), workload, platform, times=times, rng=rng)
+
+
+@pytest.mark.parametrize("mapping", ["reference", "differential", "offset"])
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+@pytest.mark.parametrize(("activation", "hidden"), [("sigmoid", (7,)), ("relu", (9, 6))])
+def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activation, hidden):
+    workload = InSitu(hidden=hidden, loss=loss, activation=activation, epochs=1, samples=10)
+    made, net, core = learner(workload, hardware(FINE, mapping, rows=23))
+    samples, work = workload.prepare().samples, made.work
+    weights = made.weights()
+    for number in range(5):
+        active, error = work.active[0], work.error[0]
+        core._load(net, samples.train_inputs, number, active)
+        core.forward(net, made.state, work, active)
+        last = net.first_column[-2]
+        core._output_error(net, work.sums[last:], samples.train_labels[number], error[last:])
+        core.backward(net, made.state, work, active, error)
+        one = samples.train_inputs[number : number + 1], samples.train_labels[number : number + 1]
+        wanted = floating.gradients(workload, weights, *one)
+        for layer, gradient in enumerate(wanted):
+            rows = slice(net.first_row[layer], net.first_row[layer + 1])
+            columns = slice(net.first_column[layer], net.first_column[layer + 1])
+            found = np.outer(active[rows], error[columns])
+            scale = np.abs(gradient).max()
+            np.testing.assert_allclose(found, gradient, atol=2e-3 * scale + 1e-7)
+
+
+MODELS = {
+    "neurosim": NeuroSim(
+        nonlinearity_up=2.4, nonlinearity_down=-4.88, pulses_up=97, pulses_down=100
+    ),
+    "retracing": NeuroSim(
+        nonlinearity_up=0.105, nonlinearity_down=2.4, pulses_up=100, pulses_down=50
+    ),
+    "straight": NeuroSim(nonlinearity_up=0.0, nonlinearity_down=0.0, pulses_up=64, pulses_down=64),
+    "soft_bounds": SoftBounds(step_up=0.02, step_down=0.05),
+    "linear_step": LinearStep(step_up=0.01, step_down=0.02, slope_up=0.3, slope_down=0.7),
+    "exponential": ExponentialStep(
+        step_up=0.01, step_down=0.02, amplitude_up=-1.2, amplitude_down=-0.1, rate_up=5.0,
+        rate_down=4.0, scale=-0.5, offset=-0.5,
+    ),
+    "power": PowerStep(step_up=0.02, step_down=0.03, exponent_up=1.5, exponent_down=0.5),
+    "tabulated": Tabulated(
+        states=(0.1, 0.5, 0.8), probabilities=(0.5,), up=((0.03,), (0.02,), (0.01,)),
+        down=((-0.01,), (-0.02,), (-0.03,)), scale_up=0.5,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("count", [1, 3, -1, -4])
+def test_pulses_of_the_compiled_core_are_those_of_the_device_model(name, count):
+    model = MODELS[name]
+    made, net, core = learner(InSitu(hidden=(3,), epochs=1), hardware(model))
+    before = np.linspace(0, 1, made.state.x.size).astype(np.float32)
+    made.state.x[:] = before
+    core.give(net, made.devices, made.state, made.work, np.full(before.size, count, np.int32))
+    wanted = model.apply(before.astype(float), count, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(made.state.x, wanted, atol=2e-6 * abs(count))
+    assert (made.state.pulses == abs(count)).all()
+
+
+def test_neurosim_noise_is_sigma_root_n_of_the_range_and_aihwkit_noise_that_of_each_step():
+    ranged = dataclasses.replace(MODELS["straight"], cycle_to_cycle=CycleNoise(of_range=0.004))
+    stepped = LinearStep(step_up=0.01, step_down=0.01, cycle_to_cycle=CycleNoise(of_step=0.3))
+    for model, sigma in ((ranged, 0.004 * 9**0.5), (stepped, 0.003 * 9**0.5)):
+        made, net, core = learner(InSitu(hidden=(200,), epochs=1), hardware(model))
+        made.state.x[:] = 0.4
+        core.give(net, made.devices, made.state, made.work, np.full(made.state.x.size, 9, np.int32))
+        # 15,010 devices: the standard deviation of a deviation is 0.6 %, of the mean 0.8 % of it
+        assert made.state.x.std() == pytest.approx(sigma, rel=0.03)
+        mean = float(model.apply(np.array([0.4]), 9, rng=np.random.default_rng(0))[0])
+        quiet = mean if model is ranged else 0.49
+        if model is ranged:
+            quiet = 0.4 + 9 / 64
+        assert made.state.x.mean() == pytest.approx(quiet, abs=5 * sigma / made.state.x.size**0.5)
+
+
+def test_each_device_has_parameters_of_its_own_drawn_once():
+    model = SoftBounds(step_up=0.02, step_down=0.02, device_to_device={"step_up": 0.3})
+    made, net, core = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
+    steps = []
+    for _ in range(2):
+        made.state.x[:] = 0.5
+        core.give(net, made.devices, made.state, made.work, np.ones(made.state.x.size, np.int32))
+        steps.append(made.state.x.copy() - 0.5)
+    np.testing.assert_array_equal(*steps)
+    assert steps[0].std() == pytest.approx(0.3 * 0.01, rel=0.1)  # 3,760 devices: 1.2 % each
+
+
+def test_rows_without_input_get_no_pulse_and_updates_are_rounded_to_whole_pulses():
+    workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=1, learning_rate=(3.0,))
+    model = LinearStep(step_up=1 / 50, step_down=1 / 50)
+    made, net, core = learner(workload, hardware(model))
+    samples = workload.prepare().samples
+    before = made.state.x.copy()
+    weights = made.weights()
+    one = samples.train_inputs[:1], samples.train_labels[:1]
+    core.learn(
+        net, made.devices, made.rule, made.state, made.work, *one, np.zeros(1, np.int64),
+        np.full(2, 3.0, np.float32), np.ones(2, np.int64), made.fast_reference,
+    )  # fmt: skip
+    wanted = np.concatenate(
+        [-3.0 / 2 * g.ravel() * 50 for g in floating.gradients(workload, weights, *one)]
+    )
+    whole = np.sign(wanted) * np.floor(np.abs(wanted) + 0.5)
+    clear = np.abs(np.abs(wanted) % 1 - 0.5) > 0.02  # not where converters decide
+    given = np.rint((made.state.x - before) * 50)
+    inside = (made.state.x > 0) & (made.state.x < 1)
+    assert (given == whole)[clear & inside].all()
+    assert (np.abs(whole) > 1).any()
+    silent = np.repeat(samples.train_inputs[0] == 0, 6)
+    assert silent.any()
+    assert not made.state.pulses[: silent.size][silent].any()
+
+
+def test_bits_of_a_realisation_do_not_depend_on_what_is_computed_beside_it():
+    model = SoftBounds(
+        step_up=0.01, step_down=0.01, cycle_to_cycle=CycleNoise(of_step=0.3, of_range=0.001),
+        device_to_device={"step_up": 0.2},
+    )  # fmt: skip
+    platform = hardware(model, bits=8, stuck_at=StuckAt(random=0.01))
+    platform = dataclasses.replace(
+        platform, adc=ADC(bits=8, noise=0.5, offset=0.3, gain_error=0.01)
+    )
+    workload = InSitu(hidden=(8,), epochs=2, samples=200, rule=Coincidence())
+    together, course = learned(workload, platform, realisations=3)
+    for number in range(3):
+        rng = realisation_streams("ab" * 16, 0, [number])
+        alone, own = run_learning(workload.prepare(), workload, platform, times=(1.0,), rng=rng)
+        for field in dataclasses.fields(course):
+            if field.name != "updates":
+                np.testing.assert_array_equal(
+                    getattr(own, field.name)[0], getattr(course, field.name)[number]
+                )
+        np.testing.assert_array_equal(alone.correct[0], together.correct[number])
+    assert len(np.unique(course.pulses_mean)) == 3
+
+
+SOFT = SoftBounds(step_up=1e-2, step_down=1e-2)
+COARSE = LinearStep(step_up=1e-3, step_down=1e-3)
+RULES = {
+    "pulse_count": ({"rule": PulseCount()}, FINE, "reference"),
+    "pairs": ({"rule": PulseCount()}, FINE, "differential"),
+    "potentiated": (
+        {"rule": PulseCount(), "pair": "potentiate", "reset": Reset(every=50)},
+        FINE,
+        "differential",
+    ),
+    "sign": (
+        {"rule": Manhattan(threshold=0.2), "batch": 16, "learning_rate": (2.0,), "epochs": 16},
+        COARSE,
+        "reference",
+    ),
+    "coincidence": ({"rule": Coincidence()}, LinearStep(step_up=3e-4, step_down=3e-4), "offset"),
+    "mixed": ({"rule": MixedPrecision()}, LinearStep(step_up=1e-2, step_down=1e-2), "reference"),
+    "mixed_batches": (
+        {"rule": MixedPrecision(), "batch": 8, "learning_rate": (1.6,)},
+        COARSE,
+        "differential",
+    ),
+    "write_verify": ({"rule": Tuning(tolerance=1e-3, max_pulses=100)}, COARSE, "reference"),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_ideal_device_learns_as_floating_point_does_under_every_rule(name):
+    changes, model, mapping = RULES[name]
+    base = {"hidden": (32,), "epochs": 8, "learning_rate": (0.2,), "weight_range": (4.0,)}
+    plain = InSitu(**base)
+    samples = plain.prepare().samples
+    judged = samples.test_inputs, samples.test_labels
+    runs = [
+        floating.accuracy(
+            plain, floating.trained(plain, samples, np.random.default_rng(seed)), *judged
+        )
+        for seed in range(6)
+    ]
+    _, found = learned(InSitu(**{**base, **changes}), hardware(model, mapping, bits=12))
+    # Seeds are fixed; the spread of floating point's runs is 0.006, of a mean of three 0.004.
+    assert found.correct[:, -1].mean() == pytest.approx(np.mean(runs), abs=3 * np.std(runs, ddof=1))
+    assert found.correct[:, -1].min() > 0.9
+
+
+@pytest.mark.parametrize("rule", [PulseCount(), Tuning(tolerance=1e-3, max_pulses=100)])
+def test_last_layers_only_and_fine_tuning_start_from_a_trained_network(rule):
+    workload = InSitu(
+        hidden=(32,), epochs=2, learning_rate=(0.2,), weight_range=(4.0,), start="trained",
+        learns="last", rule=rule,
+    )  # fmt: skip
+    platform = hardware(COARSE, bits=12)
+    made, _, _ = learner(workload, platform)
+    first = made.course.first[1]
+    before = made.state.x.copy()
+    accuracies = made.train()
+    np.testing.assert_array_equal(made.state.x[:first], before[:first])
+    assert (made.state.x[first:] != before[first:]).any()
+    assert accuracies[-1] > workload.prepare().float_accuracy - 0.02
+
+
+def test_stuck_devices_stay_where_they_are_while_the_others_learn():
+    workload = InSitu(hidden=(16,), epochs=2, learning_rate=(0.2,), weight_range=(2.0,))
+    platform = hardware(COARSE, bits=12, stuck_at=StuckAt(g_min=0.1, g_max=0.05))
+    made, _, _ = learner(workload, platform)
+    stuck = made.devices.low == made.devices.high
+    assert stuck.mean() == pytest.approx(0.15, abs=0.05)  # 1,210 devices: 0.01 each
+    before = made.state.x.copy()
+    made.train()
+    np.testing.assert_array_equal(made.state.x[stuck], before[stuck])
+    assert (made.state.x[~stuck] != before[~stuck]).mean() > 0.5
+
+
+def test_energy_of_pulses_is_that_of_the_device_model():
+    made, net, core = learner(InSitu(hidden=(5,), epochs=1), hardware(COARSE))
+    made.state.sums[:] = 0
+    rng = np.random.default_rng(0)
+    counts = rng.integers(-3, 4, made.state.x.size).astype(np.int32)
+    device = made.course.hardware.device
+    before = device.g_min + made.state.x.astype(float) * device.g_range
+    wanted = device.pulse(before, counts, rng=rng).energy
+    core.give(net, made.devices, made.state, made.work, counts)
+    energy, _ = made.written()
+    assert energy == pytest.approx(wanted.sum(), rel=1e-5)
+
+
+def test_a_symmetry_point_is_where_pulses_of_both_signs_cancel():
+    model = SoftBounds(step_up=0.02, step_down=0.005)
+    workload = InSitu(hidden=(5,), epochs=1, rule=TikiTaka(calibration=1000))
+    made, _, _ = learner(workload, hardware(model))
+    # step_up (1 - x) = step_down x at x = 0.8; the mean of both half-steps is within a step of it
+    np.testing.assert_allclose(made.fast_reference, 0.8, atol=0.004)
+
+
+def test_wires_take_from_the_signals_and_reads_back_see_the_same():
+    wires = Wires(word_resistance=200.0, bit_resistance=200.0)
+    workload = InSitu(hidden=(20,), epochs=1, samples=50)
+    made, _, _ = learner(workload, hardware(COARSE, wires=wires, rows=64))
+    made.calibrate_wires()
+    assert 0.2 < made.devices.seen.min() < made.devices.seen.max() < 1
+    near = made.devices.seen[: 65 * 20].reshape(65, 20)
+    assert near[64, 0] > near[0, 19]  # first column, last row: the shortest way
+
+
+def test_what_was_learned_drifts_away():
+    from matsweep.devices import Drift, Law
+
+    drift = Drift(
+        nu=Law(at_g_max=0.05, low=0.05, high=0.05), spread=Law(at_g_max=0.05, low=0.05, high=0.05)
+    )
+    workload = InSitu(hidden=(32,), epochs=6, learning_rate=(0.2,), weight_range=(4.0,))
+    found, course = learned(workload, hardware(FINE, bits=12, drift=drift), times=(1.0, 1e7))
+    np.testing.assert_allclose(found.correct[:, 0], course.correct[:, -1], atol=0.02)
+    assert (found.correct[:, 1] < found.correct[:, 0] - 0.02).all()
+    assert (found.vmm_error[:, 1] > 5 * found.vmm_error[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "mapping", "message"),
+    [
+        ({"positive": True}, "differential", "workload.positive needs one device"),
+        ({"reset": Reset()}, "reference", "workload.reset is of pairs"),
+        ({"activation": "tanh"}, "offset", "workload.activation must be sigmoid or relu"),
+    ],
+)
+def test_what_does_not_fit_the_tile_is_refused(parameters, mapping, message):
+    with pytest.raises(UserError, match=message):
+        InSitu(**parameters).tiled(Tile(mapping=mapping))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"learning_rate": (0.1, 0.2, 0.3)}, "learning_rate must hold one number, or one for each"),
+        ({"batch": 0}, "batch must be >= 1"),
+        ({"loss": "hinge"}, "loss must be one of"),
+    ],
+)
+def test_a_workload_that_cannot_be_is_refused(parameters, message):
+    with pytest.raises(UserError, match=message):
+        InSitu(**parameters)

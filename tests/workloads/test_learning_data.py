@@ -1,0 +1,106 @@
+"""Samples to learn from: files of the user, whole or damaged."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from matsweep.checks import UserError
+from matsweep.workloads.learning import data
+
+
+def idx(path, array, compress=False):
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    content = header + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(content) if compress else content)
+    return str(path)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (30, 6, 6)), np.arange(30) % 3
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, compress):
+    pixels, labels = images
+    names = {
+        name: idx(tmp_path / name, array, compress)
+        for name, array in (
+            ("train_images", pixels[:20]), ("train_labels", labels[:20]),
+            ("test_images", pixels[20:]), ("test_labels", labels[20:]),
+        )
+    }  # fmt: skip
+    grey = data.IDX(**names).load()
+    low, high = pixels.min(), pixels.max()
+    wanted = (pixels[:20].reshape(20, -1) - low) / (high - low)
+    np.testing.assert_allclose(grey.train_inputs, wanted, rtol=1e-6)
+    np.testing.assert_array_equal(grey.test_labels, labels[20:])
+    small = data.IDX(crop=4, black_white=0.5, test_samples=5, **names).load()
+    middle = wanted.reshape(20, 6, 6)[:, 1:5, 1:5].reshape(20, -1)
+    np.testing.assert_array_equal(small.train_inputs, middle > 0.5)
+    assert small.test_inputs.shape == (5, 16)
+    with pytest.raises(UserError, match="crop must be null, or at most"):
+        data.IDX(crop=7, **names).load()
+
+
+def test_a_damaged_idx_file_is_refused(tmp_path, images):
+    path = tmp_path / "images"
+    idx(path, images[0])
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match="is not whole"):
+        data.read_idx("train_images", path)
+    path.write_bytes(b"no such thing")
+    with pytest.raises(UserError, match="is no IDX file"):
+        data.read_idx("train_images", path)
+    with pytest.raises(UserError, match="cannot be read"):
+        data.read_idx("train_images", tmp_path / "nowhere")
+
+
+def test_npz_and_csv_give_the_same_samples(tmp_path):
+    rng = np.random.default_rng(1)
+    inputs, labels = np.round(rng.random((40, 5)) * 9 - 3, 3), np.array(["b", "a"] * 20)
+    np.savez(tmp_path / "set.npz", inputs=inputs, labels=labels)
+    rows = [",".join([*map(repr, map(float, row)), label]) for row, label in zip(inputs, labels)]
+    (tmp_path / "set.csv").write_text("a,b,c,d,e,class\n" + "\n".join(rows) + "\n")
+    first = data.NPZ(path=str(tmp_path / "set.npz")).load()
+    second = data.CSV(path=str(tmp_path / "set.csv")).load()
+    for a, b in zip(first, second):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert first.train_inputs.min() == 0 and first.test_labels.max() == 1
+    with pytest.raises(UserError, match="is no table of numbers"):
+        data.CSV(path=str(tmp_path / "set.csv"), header=0).load()
+    with pytest.raises(UserError, match="must hold arrays named inputs and labels"):
+        np.savez(tmp_path / "other.npz", x=inputs)
+        data.NPZ(path=str(tmp_path / "other.npz")).load()
+
+
+def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
+    asked = {}
+
+    def retrieve(url, known_hash, fname, path):
+        asked[fname] = url, known_hash
+        return str(tmp_path / fname)
+
+    found = data._downloaded("train-images-idx3-ubyte.gz", retrieve)
+    assert found == tmp_path / "train-images-idx3-ubyte.gz"
+    url, checksum = asked["train-images-idx3-ubyte.gz"]
+    assert url.startswith("https://") and checksum.startswith("sha256:440fcabf")
+
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    with pytest.raises(UserError, match=r"folder: MNIST cannot be downloaded \(no network\)"):
+        data._downloaded("train-images-idx3-ubyte.gz", refuse)
+
+
+def test_content_of_the_files_decides_the_identity_of_what_is_learned(tmp_path):
+    path = tmp_path / "set.npz"
+    np.savez(path, inputs=np.eye(6), labels=np.arange(6) % 2)
+    before = data.NPZ(path=str(path)).content
+    np.savez(path, inputs=np.eye(6) * 2, labels=np.arange(6) % 2)
+    assert data.NPZ(path=str(path)).content != before
