@@ -65,18 +65,23 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
     rng = np.random.default_rng(1)
     inputs, labels = np.round(rng.random((40, 5)) * 9 - 3, 3), np.array(["b", "a"] * 20)
     np.savez(tmp_path / "set.npz", inputs=inputs, labels=labels)
-    rows = [",".join([*map(repr, map(float, row)), label]) for row, label in zip(inputs, labels)]
+    rows = [
+        ",".join([*map(repr, map(float, row)), label])
+        for row, label in zip(inputs, labels, strict=True)
+    ]
     (tmp_path / "set.csv").write_text("a,b,c,d,e,class\n" + "\n".join(rows) + "\n")
     first = data.NPZ(path=str(tmp_path / "set.npz")).load()
     second = data.CSV(path=str(tmp_path / "set.csv")).load()
-    for a, b in zip(first, second):
+    for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert first.train_inputs.min() == 0 and first.test_labels.max() == 1
+    assert first.train_inputs.min() == 0
+    assert first.test_labels.max() == 1
     with pytest.raises(UserError, match="is no table of numbers"):
         data.CSV(path=str(tmp_path / "set.csv"), header=0).load()
+    np.savez(tmp_path / "other.npz", x=inputs)
+    other = data.NPZ(path=str(tmp_path / "other.npz"))
     with pytest.raises(UserError, match="must hold arrays named inputs and labels"):
-        np.savez(tmp_path / "other.npz", x=inputs)
-        data.NPZ(path=str(tmp_path / "other.npz")).load()
+        other.load()
 
 
 def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
@@ -89,7 +94,8 @@ def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
     found = data._downloaded("train-images-idx3-ubyte.gz", retrieve)
     assert found == tmp_path / "train-images-idx3-ubyte.gz"
     url, checksum = asked["train-images-idx3-ubyte.gz"]
-    assert url.startswith("https://") and checksum.startswith("sha256:440fcabf")
+    assert url.startswith("https://")
+    assert checksum.startswith("sha256:440fcabf")
 
     def refuse(*_, **__):
         raise OSError("no network")
