@@ -346,3 +346,18 @@ def test_what_does_not_fit_the_tile_is_refused(parameters, mapping, message):
 def test_a_workload_that_cannot_be_is_refused(parameters, message):
     with pytest.raises(UserError, match=message):
         InSitu(**parameters)
+
+
+def test_tiki_taka_beats_plain_descent_on_a_strongly_asymmetric_device():
+    model = SoftBounds(step_up=0.02, step_down=0.005)
+    base = {"hidden": (32,), "epochs": 20, "weight_range": (4.0,), "loss": "cross_entropy"}
+    plain = [
+        learned(
+            InSitu(rule=Coincidence(), learning_rate=(rate,), **base), hardware(model, bits=12), 2
+        )[1].correct[:, -3:].mean()
+        for rate in (0.02, 0.1, 0.3)
+    ]  # fmt: skip
+    tiki = InSitu(rule=TikiTaka(transfer=0.3, calibration=500), learning_rate=(0.1,), **base)
+    _, found = learned(tiki, hardware(model, bits=12), 2)
+    assert found.correct[:, -3:].mean() > max(plain) + 0.1
+    assert found.correct[:, -3:].mean() > 0.8
