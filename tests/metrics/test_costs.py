@@ -190,7 +190,7 @@ def test_every_metric_says_what_it_is():
         assert metric.units
         assert metric.long_name
         assert metric.better in ("higher", "lower")
-        assert set(metric.dims) <= {"realisation", "time"}
+        assert set(metric.dims) <= {"realisation", "time", *(["epoch"] if metric.learning else [])}
 
 
 def test_wide_wires_cost_area():
