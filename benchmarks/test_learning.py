@@ -98,7 +98,7 @@ def test_digits(batch):
     ):
         speed = 4 * rate if name == "NeuroSim, pulse count" else rate
         workload = InSitu(rule=rule, epochs=1, batch=batch, learning_rate=(speed,))
-        report(f"64-128-10, batch {batch}: {name}"[16:], workload, samples, model)
+        report(f"batch {batch}: {name}", workload, samples, model)
 
 
 def test_benchmark_network():
