@@ -67,7 +67,7 @@ def _solve_current(n, v, p):  # type: ignore[no-untyped-def]
     """
     setting = v < 0
     a = abs(v)
-    if a == 0:
+    if a < 1e-100:  # nothing, to any precision
         return 0.0, K_EV * p[14]
     low, f_low = 0.0, -np.inf
     high = 1e-7 * a
