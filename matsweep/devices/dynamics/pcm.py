@@ -21,7 +21,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     a = abs(voltage)
     share = 1 / (1 + np.exp(-min(max((a - field * u) / width, -700.0), 700.0)))
     cold = sigma0 * np.exp(-(e_star - alpha * glass) / (K_EV * ambient))
-    sigma = cold + share * (sigma_on - cold)
+    sigma = cold * (sigma_on / cold) ** share
     current = voltage / (r_series + u / (area * sigma))
     hot = ambient + r_th * voltage * current
     front = ambient + (hot - ambient) * (1 - u / size)  # at the amorphous region's edge
@@ -50,7 +50,9 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     share; elsewhere the amorphous region shrinks by the growth velocity at its edge,
     v exp(-E_g / kT) (1 - exp(-ΔH (T_m - T) / (T_m kT))). The glass conducts with activation
     E* - α Σ at T0, so that at rest its resistance grows as t^ν with ν = α / E_s (drift); above a
-    threshold field it switches on, smoothly over `threshold_width`.
+    threshold field it switches on: ln σ goes from the glass to `sigma_on` as a logistic of the
+    voltage, of width `threshold_width`. (A mean of σ itself would let the logistic's tail carry
+    the current of a read, for the two differ by five decades.)
 
     Left out: nucleation inside the glass (as in growth-dominated materials and small volumes),
     the fragility of the growth's activation, and the heating's time constant (ns).
