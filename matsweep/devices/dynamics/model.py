@@ -52,6 +52,20 @@ class DynamicalModel(ABC):
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return the time derivative of the state, of its shape, at a voltage [V]."""
 
+    def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
+        """Return the voltage, (…) array [V], at a state and a current [A], in closed form.
+
+        Compiled models need none: the solver finds it.
+
+        Raises
+        ------
+        UserError
+            If the model has none.
+        """
+        raise UserError(
+            f"{type(self).__name__} has no compiled equations: it takes a voltage [V] only"
+        )
+
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return what a read sees, (…) array [S]: current over voltage; a channel's, if any."""
         with np.errstate(divide="ignore", invalid="ignore"):
