@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.checks import UserError, non_negative, one_of
+from matsweep.crossbar.nodal import BROKEN, Network
 from matsweep.crossbar.ports import BOTTOM, LEFT, RIGHT, Block, port_response
 from matsweep.devices import CurrentLaw
 from matsweep.streams import FloatArray
 
-_BROKEN = 1e30  # Ω in the place of an infinite resistance
+_APART, _APART_SINGLE = 1e5, 300.0  # of `_apart`: beyond, joining loses too much
 _FEW = 16  # inputs, below which conjugate gradients cost less than the whole map
 _RESIDUAL = 1e-13  # of the linear solve, over the device currents
+_ERROR = 1e-9  # estimated, of the currents, that conjugate gradients may leave
 _MOST_ITERATIONS = 10_000
 _NEWTON_RESIDUAL = 1e-10  # of the device law, over the largest device current
 _MOST_STEPS = 200
@@ -104,10 +106,10 @@ class Wires:
                 raise UserError(
                     f"{name} must have the array's shape {(rows, columns)}, got {value.shape}"
                 )
-            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), _BROKEN))
+            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), BROKEN))
         word, bit = found[0].copy(), found[1].copy()
         # The segment on the right has no element of its own: a sound one is like the first.
-        sound = word[:, 0] < _BROKEN
+        sound = word[:, 0] < BROKEN
         right = np.where(sound, word[:, 0], np.min(word, axis=1)) + self.driver_resistance
         word[:, 0] += self.driver_resistance
         bit[-1] += self.sense_resistance
@@ -153,9 +155,14 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
 
     Notes
     -----
-    method "exact": joining blocks (`matsweep.crossbar.ports`), O(n³) for n × n cells, whatever
-    the resistances; to a few 1e-14 of the largest element in double precision, to 1e-5 in single
-    (3e-6 at 128 × 128, 8e-6 at 512 × 512).
+    method "exact": joining blocks (`matsweep.crossbar.ports`), O(n³) for n × n cells; to a few
+    1e-14 of the largest element in double precision, to 1e-5 in single (3e-6 at 128 × 128, 8e-6
+    at 512 × 512). Joining loses what flows around in lines that reach neither a driver nor ground
+    but through resistances far larger than those around them, on word and bit lines alike. Where
+    those are 1e5 times as large, or infinite on both, nodes are eliminated instead
+    (`matsweep.crossbar.nodal`): each element exact to its own size whatever the resistances, some
+    thirty times as slow. Below, 1e-11 of the largest element is lost at most; single precision is
+    computed in double from 300 times on.
 
     method "lines": G_ij t_ij s_ij, t_ij being the voltage of word line i at column j with all
     bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
@@ -258,6 +265,60 @@ def _checked(conductance: FloatArray) -> FloatArray:
 def _exact(
     conductance: FloatArray, segments: Segments, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
+    """Return the maps of some arrays, each by the fastest way that is exact for it."""
+    single = conductance.dtype == np.float32
+    far = _apart(conductance, segments) > (_APART_SINGLE if single else _APART)
+    if not far.any():
+        return _joined(conductance, segments, inputs=inputs)
+    slow = _exact if single else _eliminated
+    parts = [(far, slow(conductance[far].astype(np.float64), segments, inputs=inputs))]
+    if not far.all():
+        parts.append((~far, _joined(conductance[~far], segments, inputs=inputs)))
+    found = np.empty_like(conductance)
+    rows = conductance.shape[1]
+    power = np.empty((len(found), rows, rows), found.dtype) if inputs else None
+    for some, (down, taken) in parts:
+        found[some] = down
+        if power is not None:
+            power[some] = taken
+    return found, power
+
+
+def _apart(conductance: FloatArray, segments: Segments) -> FloatArray:
+    """Return how far the segments of each array are apart, (array,).
+
+    Lines that are cut off by large resistances on word and bit lines have a large resistance to
+    all others, R, which joining adds to that of the paths between them, at least r: r is lost if
+    R is 1e16 r. R is at most the largest segment of those lines whose largest is smaller; r at
+    least the smallest segment of any family, and that of all devices of a line together.
+    """
+    word, bit, right = segments
+    ends = [word.max(), 0.0 if right is None else right.max()]
+    largest = min(max(ends), bit.max())
+    largest = np.inf if largest >= BROKEN else largest
+    sums = [conductance.sum(axis=axis, dtype=np.float64).max(axis=-1) for axis in (-1, -2)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        smallest = np.maximum(1 / np.maximum(*sums), max(word.min(), bit.min()))
+        return np.asarray(np.where(smallest < largest, largest / smallest, 0.0))
+
+
+def _eliminated(
+    conductance: FloatArray, segments: Segments, *, inputs: bool
+) -> tuple[FloatArray, FloatArray | None]:
+    rows = conductance.shape[1]
+    found = np.empty(conductance.shape)
+    power = np.empty((len(found), rows, rows)) if inputs else None
+    for index, array in enumerate(conductance):
+        between = Network(array, *segments, solve=False).between
+        found[index] = between[:rows, rows:]
+        if power is not None:
+            power[index] = np.diag(between[:rows].sum(axis=1)) - between[:rows, :rows]
+    return found, power
+
+
+def _joined(
+    conductance: FloatArray, segments: Segments, *, inputs: bool
+) -> tuple[FloatArray, FloatArray | None]:
     both = segments.right is not None
     block = port_response(
         conductance, segments.word, segments.bit, right=both, inputs=inputs or both
@@ -306,7 +367,7 @@ def _ends(segments: Segments) -> FloatArray:
     """Return the conductance to the drivers at the far ends of word lines, (row,) S."""
     if segments.right is None:
         return np.zeros(len(segments.word))
-    return np.asarray(1 / np.maximum(segments.right, 1 / _BROKEN))
+    return np.asarray(1 / np.maximum(segments.right, 1 / BROKEN))
 
 
 class Nodes(NamedTuple):
@@ -369,14 +430,15 @@ def read_currents(
         assert iv is not None
         return np.asarray(iv.current(conductance[..., None, :, :], voltage[..., None]).sum(axis=-2))
     _needed(wires)
-    whole = wires.method != "exact" or voltage.shape[-2] >= _FEW or np.isinf(conductance).any()
-    if iv is None and not whole:
-        try:
-            found = node_voltages(conductance, voltage, wires).current.sum(axis=-2)
-            return np.asarray(found, np.result_type(conductance, voltage))
-        except SolveError:
-            pass  # resistances too far apart for iterations: the map is exact there
     if iv is None:
+        few = wires.method == "exact" and voltage.shape[-2] < _FEW
+        if few and not np.isinf(conductance).any():
+            try:
+                nodes = _nodes(conductance, voltage, wires, None, 0.0, direct=False)
+                found = nodes.current.sum(axis=-2)
+                return np.asarray(found, np.result_type(conductance, voltage))
+            except SolveError:
+                pass  # what iterations do not solve the map does
         return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
     return np.asarray(node_voltages(conductance, voltage, wires, iv).current.sum(axis=-2))
 
@@ -412,9 +474,13 @@ def node_voltages(
 
     Ohmic devices: conjugate gradients on the bit lines' voltages, word and bit lines solved
     exactly; 3 to 20 iterations of O(n²) each while lines drop up to all of their voltage, to a
-    relative residual of 1e-13. Other devices: Newton's method on the same solve, each device
-    replaced by its slope and an offset, until the currents of law and tangent agree to 1e-10 of
-    the largest.
+    relative residual of 1e-13. Where they do not converge, or where segments are so far apart that
+    a small residual says little (see `effective_conductance`), nodes are eliminated instead
+    (`matsweep.crossbar.nodal`), O(n³): exact voltages, currents to 1e-15 of the devices'
+    conductance times the largest voltage. Other devices: Newton's method on the same solves, each
+    device replaced by its slope and an offset, until the currents of law and tangent agree to
+    1e-10 of the largest. Nodes without a path to a driver or to ground are at 0 V. `wires.method`
+    has no say here: this is exact.
 
     Parameters
     ----------
@@ -434,12 +500,25 @@ def node_voltages(
     Raises
     ------
     UserError
-        If shapes do not fit, or if a solve does not converge.
+        If shapes do not fit, or if Newton's method does not converge.
     """
     conductance, voltage = _checked(conductance), _voltages(voltage)
     _needed(wires)
     _check_shapes(conductance, voltage)
     _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
+    return _nodes(conductance, voltage, wires, iv, ground, direct=True)
+
+
+def _nodes(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    wires: Wires,
+    iv: CurrentLaw | None,
+    ground: FloatArray | float,
+    *,
+    direct: bool,
+) -> Nodes:
+    """Do as `node_voltages`; not direct: `SolveError` where conjugate gradients do not converge."""
     lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
     cells = conductance.shape[-2:]
     inputs, count = voltage.shape[-2:], math.prod(lead)
@@ -461,16 +540,42 @@ def node_voltages(
         for start in range(0, samples, at_once):
             some = slice(start, start + at_once)
             part = Nodes(*(x[array, some] for x in out))
-            _solve(g[array], v[array, some], ends, segments, iv, part)
+            if iv is not None:
+                _newton(g[array], v[array, some], ends, segments, iv, part)
+            else:
+                _ohmic(g[array], v[array, some], ends, segments, part, direct=direct)
     return Nodes(*(x.reshape(*lead, samples, *cells) for x in out))
 
 
-def _solve(
+def _ohmic(
     conductance: FloatArray,
     voltage: FloatArray,
     ground: FloatArray,
     segments: Segments,
-    iv: CurrentLaw | None,
+    out: Nodes,
+    *,
+    direct: bool,
+) -> None:
+    """Solve one array of ohmic devices for some inputs; fills `out`."""
+    extra = np.zeros_like(out.word)
+    out.bit[...], out.current[...] = ground, 0
+    slope = np.broadcast_to(conductance, out.word.shape)
+    if _apart(conductance[None], segments)[0] <= _APART and all(
+        _iterated(slope, extra, voltage, ground, segments, out, sample)
+        for sample in range(len(voltage))
+    ):
+        return
+    if not direct:
+        raise SolveError("the array's nodes did not converge by iterations")
+    _direct(conductance, extra, voltage, ground, segments, out)
+
+
+def _newton(
+    conductance: FloatArray,
+    voltage: FloatArray,
+    ground: FloatArray,
+    segments: Segments,
+    iv: CurrentLaw,
     out: Nodes,
 ) -> None:
     """Solve one array for some inputs; fills `out`."""
@@ -479,8 +584,6 @@ def _solve(
     out.bit[...], out.current[...] = ground, 0
     everything = np.ones(len(voltage), bool)
     _linear(slope, extra, voltage, ground, segments, out, everything)
-    if iv is None:
-        return
     error = np.full(len(voltage), np.inf)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         point = _start(conductance, voltage, ground, segments, iv, out)
@@ -554,29 +657,56 @@ def _linear(
     out: Nodes,
     active: npt.NDArray[np.bool_],
 ) -> None:
+    """Solve for some inputs by conjugate gradients, or, where that fails, by elimination."""
+    for sample in map(int, np.flatnonzero(active)):
+        if not np.isfinite(slope[sample]).all():
+            raise SolveError("slopes of the device's I-V law are infinite")
+        if not _iterated(slope, extra, voltage, ground, segments, out, sample):
+            only = slice(sample, sample + 1)
+            part = Nodes(*(each[only] for each in out))
+            _direct(slope[sample], extra[only], voltage[only], ground, segments, part)
+
+
+def _iterated(
+    slope: FloatArray,
+    extra: FloatArray,
+    voltage: FloatArray,
+    ground: FloatArray,
+    segments: Segments,
+    out: Nodes,
+    sample: int,
+) -> bool:
+    """Solve for one input by conjugate gradients; False where that did not converge."""
     from matsweep.crossbar import compiled
 
-    end = _ends(segments)
-    for sample in np.flatnonzero(active):
-        # What a bit line has above the voltage in which it ends.
-        above = out.bit[sample] - ground
-        _, left = compiled.solve_array(
-            np.ascontiguousarray(slope[sample]),
-            extra[sample] - slope[sample] * ground,
-            voltage[sample],
-            end,
-            segments.word,
-            segments.bit,
-            above,
-            out.current[sample],
-            out.word[sample],
-            _RESIDUAL,
-            _MOST_ITERATIONS,
-        )
-        out.bit[sample] = above + ground
-        if not left <= 1e3 * _RESIDUAL:
-            raise SolveError(
-                f"the array's nodes did not converge (residual {left:.2g} of the currents): "
-                "resistances and conductances differ by too many orders of magnitude; "
-                "effective_conductance is exact there"
-            )
+    # What a bit line has above the voltage in which it ends.
+    above = out.bit[sample] - ground
+    _, error = compiled.solve_array(
+        np.ascontiguousarray(slope[sample]),
+        extra[sample] - slope[sample] * ground,
+        voltage[sample],
+        _ends(segments),
+        segments.word,
+        segments.bit,
+        above,
+        out.current[sample],
+        out.word[sample],
+        _RESIDUAL,
+        _MOST_ITERATIONS,
+    )
+    out.bit[sample] = above + ground
+    return bool(error <= _ERROR)
+
+
+def _direct(
+    slope: FloatArray,
+    extra: FloatArray,
+    voltage: FloatArray,
+    ground: FloatArray,
+    segments: Segments,
+    out: Nodes,
+) -> None:
+    """Solve one array for some inputs by elimination."""
+    network = Network(slope, *segments, solve=True)
+    out.word[...], out.bit[...] = network.nodes(voltage, ground, extra)
+    out.current[...] = slope * (out.word - out.bit) + extra
