@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from matsweep.derivation import Protocol
     from matsweep.devices import AnalogDevice, PulseModel
+    from matsweep.devices.dynamics import DynamicalModel
     from matsweep.materials import Material
 
 _USAGE = """matsweep: which memristor should this network be built from?
@@ -114,12 +116,19 @@ def _materials(config: DictConfig) -> None:
 
 def _characterize(config: DictConfig) -> None:
     from matsweep.build import build
-    from matsweep.characterization import array_figure, bench_figure, characterize, physics_figure
+    from matsweep.characterization import (
+        array_figure,
+        bench_figure,
+        characterize,
+        characterize_physics,
+        physics_figure,
+    )
+    from matsweep.characterization.derived import show_derived
     from matsweep.devices import AnalogDevice
     from matsweep.sweep.config import material_of, plain_config
 
     material = material_of(config)
-    device = build(AnalogDevice, plain_config(config.device), "device")
+    device = _resolved(build(AnalogDevice, plain_config(config.device), "device"), config)
     folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
     data = folder / f"{name}.zarr"
     if data.exists() and not config.overwrite:
@@ -133,8 +142,11 @@ def _characterize(config: DictConfig) -> None:
         found, draw = _array(device, config), array_figure
     written = _keep(found, draw, material, folder / name)
     if name == "bench" and config.physics is not None:
-        measured = _physics(device, config)
+        physics, protocol = _virtual(config)
+        read_voltage, seed = device.read_voltage, int(config.bench.seed)
+        measured = characterize_physics(physics, protocol, read_voltage=read_voltage, seed=seed)
         written += _keep(measured, physics_figure, material, folder / "physics")
+        show_derived(physics, protocol, device, Console())
     for path in written:
         Console().print(str(path), markup=False, soft_wrap=True)
 
@@ -154,19 +166,36 @@ def _keep(
     return [data, *pictures]
 
 
-def _physics(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
+    """Build a material's physics and the pulses of its virtual experiment."""
     from matsweep.build import build
-    from matsweep.characterization import characterize_physics
     from matsweep.derivation import Protocol
     from matsweep.devices.dynamics import DynamicalModel
     from matsweep.sweep.config import plain_config
 
-    return characterize_physics(
-        build(DynamicalModel, plain_config(config.physics), "physics"),  # type: ignore[type-abstract]
-        build(Protocol, plain_config(config.protocol), "protocol"),
-        read_voltage=device.read_voltage,
-        seed=int(config.bench.seed),
-    )
+    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")  # type: ignore[type-abstract]
+    return physics, build(Protocol, plain_config(config.protocol), "protocol")
+
+
+def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
+    """Return the device that its source gives."""
+    import dataclasses
+
+    from matsweep.derivation import derived_device, measured_device
+
+    if device.source == "measured":
+        return measured_device(device)
+    if device.source == "derived":
+        if config.physics is None:
+            raise UserError(
+                f"device.source must be reported for material={config.material.name}: "
+                f"{config.material.name} states no physics"
+            )
+        physics, protocol = _virtual(config)
+        return derived_device(
+            physics, protocol, base=dataclasses.replace(device, source="reported")
+        )
+    return device
 
 
 def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:

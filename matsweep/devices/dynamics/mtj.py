@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import elementary_charge, k
 
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
@@ -88,7 +88,11 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
         """Return the whole reversal."""
         return 1.0
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return Néel's time, and the barrier; `delta` is taken to be at 300 K."""
-        barrier = float(np.mean(self.delta)) * K_EV * 300
-        return float(np.mean(self.tau0) * np.exp(barrier / (K_EV * temperature))), barrier
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return τ0 exp(Δ T0 / T) / 2: both turns happen, and end in as many of either state.
+
+        A device jumps; the mean of many decays.
+        """
+        barrier = float(self.delta) * K_EV * 300
+        turns = 2 / float(self.tau0) * np.exp(-barrier / (K_EV * temperature))
+        return Forgetting(float(1 / turns), barrier, np.array([0.0, 1.0]))
