@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from matsweep.checks import UserError, non_negative, one_of
 from matsweep.crossbar.nodal import BROKEN, Network
@@ -162,7 +164,8 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     those are 1e5 times as large, or infinite on both, nodes are eliminated instead
     (`matsweep.crossbar.nodal`): each element exact to its own size whatever the resistances, some
     thirty times as slow. Below, 1e-11 of the largest element is lost at most; single precision is
-    computed in double from 300 times on.
+    computed in double from 300 times on. Uses one thread: run several arrays side by side in
+    processes.
 
     method "lines": G_ij t_ij s_ij, t_ij being the voltage of word line i at column j with all
     bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
@@ -218,11 +221,19 @@ def _maps(
         if inputs:
             power = np.asarray(np.eye(rows, dtype=flat.dtype) * found.sum(axis=-1)[..., None])
     else:
-        found, power = _exact(flat, segments, inputs=inputs)
+        # Of products as small as most are here, several threads make ten times as long a job.
+        with _threads().limit(limits=1, user_api="blas"):
+            found, power = _exact(flat, segments, inputs=inputs)
     return (
         found.reshape(conductance.shape),
         None if power is None else power.reshape(*lead, rows, rows),
     )
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """Return the handles of the libraries loaded, which take a millisecond to find."""
+    return ThreadpoolController()
 
 
 def _refuse_first(name: str, values: FloatArray, wrong: npt.NDArray[np.bool_], rule: str) -> None:

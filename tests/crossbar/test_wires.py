@@ -495,6 +495,25 @@ def test_few_inputs_read_as_many_do():
     np.testing.assert_allclose(read_currents(g, v, far), v @ effective_conductance(g, far))
 
 
+def test_small_products_get_one_thread_and_the_caller_keeps_theirs(monkeypatch):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from matsweep.crossbar import wires as module
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    seen, response = [], module.port_response
+    monkeypatch.setattr(
+        module, "port_response", lambda *a, **k: seen.append(threads()) or response(*a, **k)
+    )
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        effective_conductance(array(20, 20), Wires(1.0, 1.0))
+        assert threads() == before
+    assert set(seen[0]) == {1}
+
+
 def test_no_arrays_and_no_samples_give_none():
     assert effective_conductance(np.ones((0, 4, 5)), Wires(1.0, 1.0)).shape == (0, 4, 5)
     assert read_currents(np.ones((4, 5)), np.ones((0, 4)), Wires(1.0, 1.0)).shape == (0, 5)
