@@ -25,7 +25,7 @@ _ERROR = 1e-9  # estimated, of the currents, that conjugate gradients may leave
 _MOST_ITERATIONS = 10_000
 _NEWTON_RESIDUAL = 1e-10  # of the device law, over the largest device current
 _MOST_STEPS = 200
-_CELLS_AT_ONCE = 4_000_000
+_CELLS_AT_ONCE = 200_000  # times inputs: a temporary array has so many numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -439,19 +439,50 @@ def read_currents(
         return np.asarray(np.matmul(voltage, conductance))
     if wires is None:
         assert iv is not None
-        return np.asarray(iv.current(conductance[..., None, :, :], voltage[..., None]).sum(axis=-2))
+        return _summed(conductance, voltage, iv)
     _needed(wires)
     if iv is None:
         few = wires.method == "exact" and voltage.shape[-2] < _FEW
         if few and not np.isinf(conductance).any():
             try:
-                nodes = _nodes(conductance, voltage, wires, None, 0.0, direct=False)
-                found = nodes.current.sum(axis=-2)
+                found = _column_currents(conductance, voltage, wires, None)
                 return np.asarray(found, np.result_type(conductance, voltage))
             except SolveError:
                 pass  # what iterations do not solve the map does
         return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
-    return np.asarray(node_voltages(conductance, voltage, wires, iv).current.sum(axis=-2))
+    _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
+    return _column_currents(conductance, voltage, wires, iv)
+
+
+def _summed(conductance: FloatArray, voltage: FloatArray, iv: CurrentLaw) -> FloatArray:
+    """Add the currents of a law up column by column, some inputs at a time."""
+    lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
+    samples, columns = voltage.shape[-2], conductance.shape[-1]
+    out = np.empty((*lead, samples, columns), np.result_type(conductance, voltage))
+    step = max(1, _CELLS_AT_ONCE // (math.prod(lead) * math.prod(conductance.shape[-2:]) or 1))
+    for start in range(0, samples, step):
+        some = slice(start, start + step)
+        applied = voltage[..., some, :, None]
+        out[..., some, :] = iv.current(conductance[..., None, :, :], applied).sum(axis=-2)
+    return out
+
+
+def _column_currents(
+    conductance: FloatArray, voltage: FloatArray, wires: Wires, iv: CurrentLaw | None
+) -> FloatArray:
+    """Solve for some inputs at a time, and keep only the columns' currents, float64."""
+    lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
+    samples, (rows, columns) = voltage.shape[-2], conductance.shape[-2:]
+    g = np.broadcast_to(conductance, (*lead, rows, columns))
+    v = np.broadcast_to(voltage, (*lead, samples, rows))
+    out = np.empty((*lead, samples, columns))
+    step = max(1, _CELLS_AT_ONCE // (rows * columns))
+    for array in np.ndindex(lead):
+        for start in range(0, samples, step):
+            some = slice(start, start + step)
+            nodes = _nodes(g[array], v[array][some], wires, iv, 0.0, direct=iv is not None)
+            out[array][some] = nodes.current.sum(axis=-2)
+    return out
 
 
 class SolveError(UserError):
@@ -636,7 +667,7 @@ def _start(
         back = segments.right[:, None] + (along[:, -1:] - along)
         along = np.minimum(along, back)
     path = along + np.cumsum(segments.bit[::-1], axis=0)[::-1]
-    reach = np.abs(voltage).max() + np.abs(ground).max()
+    reach = np.abs(voltage).max(axis=-1)[:, None, None] + np.abs(ground).max()
     most = np.where(path > 0, 2 * reach / path, 1e100)
     for _ in range(400):
         beyond = ~(np.abs(iv.current(conductance, point)) <= most)

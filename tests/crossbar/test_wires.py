@@ -106,8 +106,8 @@ def test_arrays_agree_with_a_sparse_nodal_solve(
     v = rng.uniform(-1, 1, (3, rows))
     expected = reference(g, wires, v)
     atol = 1e-9 * np.abs(expected).max()
-    np.testing.assert_allclose(v @ effective_conductance(g, wires), expected, atol=atol)
-    np.testing.assert_allclose(read_currents(g, v, wires), expected, atol=atol)
+    np.testing.assert_allclose(v @ effective_conductance(g, wires), expected, rtol=0, atol=atol)
+    np.testing.assert_allclose(read_currents(g, v, wires), expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("driven", ["left", "both"])
@@ -134,7 +134,9 @@ def test_without_resistance_the_map_is_the_conductance_itself(method, driven):
         wires = Wires(resistance, resistance, driven=driven, method=method)
         np.testing.assert_allclose(effective_conductance(g, wires), g, rtol=1e-12)
     v = array(4, 37)
-    np.testing.assert_allclose(read_currents(g, v, Wires(0.0, 0.0, driven=driven)), v @ g)
+    np.testing.assert_allclose(
+        read_currents(g, v, Wires(0.0, 0.0, driven=driven)), v @ g, rtol=1e-12
+    )
 
 
 def test_first_order_in_the_resistance_is_the_textbook_one():
@@ -172,7 +174,7 @@ def test_what_flows_in_flows_out_and_power_is_what_the_parts_dissipate(driven):
     g, wires = array(23, 31), Wires(20.0, 30.0, 100.0, 50.0, driven)
     down, taken = port_conductance(g, wires)
     np.testing.assert_allclose(down, effective_conductance(g, wires), rtol=1e-11)
-    np.testing.assert_allclose(taken, taken.T, atol=1e-12 * taken.max())
+    np.testing.assert_allclose(taken, taken.T, rtol=0, atol=1e-12 * taken.max())
     v = np.random.default_rng(1).uniform(-1, 1, (2, 23))
     np.testing.assert_allclose((v @ taken).sum(-1), (v @ down).sum(-1), rtol=1e-9)
     nodes = node_voltages(g, v, wires)
@@ -220,7 +222,7 @@ def test_single_precision_stays_single_and_a_batch_changes_no_bit():
     double = effective_conductance(g, wires)
     single = effective_conductance(g.astype(np.float32), wires)
     assert single.dtype == np.float32
-    np.testing.assert_allclose(single, double, atol=1e-5 * double.max())
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * double.max())
     np.testing.assert_array_equal(effective_conductance(g[1, 1], wires), double[1, 1])
 
 
@@ -274,7 +276,7 @@ def test_nonlinear_arrays_satisfy_kirchhoff_at_every_node(law, driven):
     nodes = node_voltages(g, v, wires, law)
     scale = np.abs(nodes.current).max()
     own = law.current(g[:, None], nodes.word - nodes.bit)
-    np.testing.assert_allclose(nodes.current, own, atol=1e-9 * scale)
+    np.testing.assert_allclose(nodes.current, own, rtol=0, atol=1e-9 * scale)
     before = np.concatenate(
         [np.broadcast_to(v[..., None], (2, 4, 18, 1)), nodes.word[..., :-1]], -1
     )
@@ -285,16 +287,16 @@ def test_nonlinear_arrays_satisfy_kirchhoff_at_every_node(law, driven):
     after[..., :-1] = flowing[..., 1:]
     if driven == "both":
         after[..., -1] = (nodes.word[..., -1] - v) / 140
-    np.testing.assert_allclose(flowing - after, nodes.current, atol=1e-8 * scale)
+    np.testing.assert_allclose(flowing - after, nodes.current, rtol=0, atol=1e-8 * scale)
     below = np.concatenate([nodes.bit[..., 1:, :], 0 * nodes.bit[..., :1, :]], -2)
     down = np.full(18, 25.0)
     down[-1] = 85
     falling = (nodes.bit - below) / down[:, None]
     above = np.zeros_like(falling)
     above[..., 1:, :] = falling[..., :-1, :]
-    np.testing.assert_allclose(falling - above, nodes.current, atol=1e-8 * scale)
+    np.testing.assert_allclose(falling - above, nodes.current, rtol=0, atol=1e-8 * scale)
     np.testing.assert_allclose(
-        read_currents(g, v, wires, law), nodes.current.sum(-2), atol=1e-12 * scale
+        read_currents(g, v, wires, law), nodes.current.sum(-2), rtol=0, atol=1e-12 * scale
     )
 
 
@@ -321,6 +323,23 @@ def test_slopes_are_the_derivatives_of_currents(law):
     step = 1e-6
     numeric = (law.current(g, v + step) - law.current(g, v - step)) / (2 * step)
     np.testing.assert_allclose(law.slope(g, v), numeric, rtol=1e-6)
+
+
+@pytest.mark.parametrize("wires", [None, Wires(1.0, 1.0)])
+def test_many_inputs_of_a_law_need_little_memory(wires):
+    """The nodes of 300 inputs would take 3 × 39 MB; and no input changes another."""
+    import tracemalloc
+
+    g, v, law = array(128, 128), array(300, 128, low=0, high=0.3), SinhIV(0.3)
+    if wires is not None:
+        v[3:] = 0  # solved at once
+    few = read_currents(g, v[:3], wires, law)
+    tracemalloc.start()
+    found = read_currents(g, v, wires, law)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found[:3], few)
+    assert peak < 60e6
 
 
 def test_a_law_that_does_not_converge_says_so():
@@ -452,7 +471,7 @@ def test_large_arrays_of_steep_cells_converge(v0, voltage, ohms):
     v = voltage * np.random.default_rng(0).uniform(-1, 1, (2, 64))
     nodes = node_voltages(g, v, Wires(ohms, ohms), SinhIV(v0))
     law = SinhIV(v0).current(g, nodes.word - nodes.bit)
-    np.testing.assert_allclose(nodes.current, law, atol=1e-9 * np.abs(law).max())
+    np.testing.assert_allclose(nodes.current, law, rtol=0, atol=1e-9 * np.abs(law).max())
 
 
 def test_a_broken_first_segment_leaves_the_right_driver():
@@ -460,16 +479,12 @@ def test_a_broken_first_segment_leaves_the_right_driver():
     word = np.full((6, 5), 10.0)
     word[2, 0] = np.inf
     found = effective_conductance(g, Wires(word, 10.0, driven="both"))
-    mirrored = np.full((6, 5), 10.0)
-    mirrored[2, 0] = 1e12  # the oracle takes no broken segment, and the first for the right's
-    wires = Wires(mirrored, 10.0, driven="both")
     others = np.arange(6) != 2
     assert found[2].sum() > 0.5 * found[others].sum(axis=1).min()
     # Fed from the right alone it is the mirror image of a line fed from the left alone.
     alone = effective_conductance(g[2:3, ::-1], Wires(10.0, 10.0))
     single = effective_conductance(g[2:3], Wires(word[2:3], 10.0, driven="both"))
     np.testing.assert_allclose(single, alone[:, ::-1], rtol=1e-9)
-    assert wires != Wires(word, 10.0, driven="both")
 
 
 def test_wires_are_equal_by_value():
