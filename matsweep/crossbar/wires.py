@@ -47,7 +47,9 @@ class Wires:
         Both: the same driver at the right end too, through one more segment, like the first of
         its line (or, where that is broken, like the line's least).
     method : "exact" or "lines"
-        What `effective_conductance` computes: see there.
+        What `effective_conductance` computes, and what rests on it: `read_currents` of ohmic
+        devices, and studies. Node voltages, reads and writes of one cell, and devices with an I-V
+        law are exact whichever is chosen.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Wires:
                         f"{name} [Ω] must be a number or a (row, column) array, got shape "
                         f"{value.shape}"
                     )
+                value = real_numbers(f"{name} [Ω]", value)
                 _refuse_first(f"{name} [Ω]", value, ~(value >= 0), "must be >= 0")
             elif value != np.inf:
                 non_negative(name, value, "Ω")
@@ -243,7 +246,7 @@ def _refuse_first(name: str, values: FloatArray, wrong: npt.NDArray[np.bool_], r
         raise UserError(f"{name} {rule}, got {values[tuple(place)]!s} at {place}")
 
 
-def _numbers(name: str, values: FloatArray) -> FloatArray:
+def real_numbers(name: str, values: FloatArray) -> FloatArray:
     """Return real numbers as float32 or float64."""
     found = np.asarray(values)
     if found.dtype.kind not in "fiub":
@@ -253,7 +256,7 @@ def _numbers(name: str, values: FloatArray) -> FloatArray:
 
 def _voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArray:
     """Return voltages, all finite."""
-    found = _numbers(name, voltage)
+    found = real_numbers(name, voltage)
     _refuse_first(name, found, ~np.isfinite(found), "must be finite")
     return found
 
@@ -263,8 +266,13 @@ def _needed(wires: object) -> None:
         raise UserError(f"wires must be a matsweep.crossbar.Wires, got {wires!r}")
 
 
+def _law(iv: object) -> None:
+    if iv is not None and not isinstance(iv, CurrentLaw):
+        raise UserError(f"iv must be a device's I-V law, such as SinhIV(v0=0.3), got {iv!r}")
+
+
 def _checked(conductance: FloatArray) -> FloatArray:
-    conductance = _numbers("conductance [S]", conductance)
+    conductance = real_numbers("conductance [S]", conductance)
     if conductance.ndim < 2 or 0 in conductance.shape[-2:]:
         raise UserError(
             f"conductance must be a (…, row, column) array, got shape {conductance.shape}"
@@ -428,12 +436,12 @@ def read_currents(
     -----
     Ohmic devices: with 16 inputs or more, and with method "lines", by the effective conductance;
     with fewer by conjugate gradients (`node_voltages`), to the same to 1e-12. Other devices:
-    Newton's method, see `node_voltages`.
+    Newton's method, see `node_voltages`; `wires.method` has no say in it. Memory: what the result
+    takes, and 30 MB.
     """
     conductance, voltage = _checked(conductance), _voltages(voltage)
     _check_shapes(conductance, voltage)
-    if iv is not None and not isinstance(iv, CurrentLaw):
-        raise UserError(f"iv must be a device's I-V law, such as SinhIV(v0=0.3), got {iv!r}")
+    _law(iv)
     if wires is None and iv is None:
         _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
         return np.asarray(np.matmul(voltage, conductance))
@@ -547,6 +555,7 @@ def node_voltages(
     conductance, voltage = _checked(conductance), _voltages(voltage)
     _needed(wires)
     _check_shapes(conductance, voltage)
+    _law(iv)
     _refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
     return _nodes(conductance, voltage, wires, iv, ground, direct=True)
 

@@ -361,6 +361,11 @@ def test_a_law_that_does_not_converge_says_so():
         (lambda: Wires(1.0, float("nan")), r"bit_resistance \[Ω\]"),
         (lambda: Wires(1.0, 1.0, driven="right"), "driven must be one of both, left"),
         (lambda: Wires(1.0, 1.0, method="exakt"), "did you mean exact"),
+        (lambda: Wires(np.array([["a"]]), 1.0), r"word_resistance \[Ω\] must be an array of real"),
+        (
+            lambda: Wires(1.0, 1j * np.ones((4, 4))),
+            r"bit_resistance \[Ω\] must be an array of real",
+        ),
         (
             lambda: effective_conductance(-array(2, 2), Wires(1.0, 1.0)),
             r"must be >= 0, got -.* at \[0, 0\]",
@@ -559,6 +564,7 @@ def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(signed, ohms):
         (lambda v: effective_conductance(array(3, 3), None), "wires must be a"),
         (lambda v: effective_conductance(1j * array(3, 3), Wires(1.0, 1.0)), "real numbers"),
         (lambda v: read_currents(array(3, 3), np.ones((1, 3)), Wires(1.0, 1.0), "sinh"), "I-V law"),
+        (lambda v: node_voltages(array(3, 3), np.ones((1, 3)), Wires(1.0, 1.0), "sinh"), "I-V law"),
         (lambda v: read_currents(array(3, 3, lead=(3,)), np.ones((2, 1, 3)), Wires(1.0, 1.0)),
          "must broadcast"),
         (lambda v: read_currents(array(3, 3), 50 + np.ones((1, 3)), Wires(0.0, 0.0), SinhIV(0.01)),
