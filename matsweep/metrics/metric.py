@@ -41,6 +41,11 @@ class Run:
         signed = tuple(bool((inputs < 0).any()) for inputs in network.calibration)
         return cls(scenario=scenario, layouts=plans, signed=signed, inference=inference)
 
+    @property
+    def ends(self) -> int:
+        """How many ends of a word line are driven."""
+        return 2 if getattr(self.scenario.wires, "driven", "left") == "both" else 1
+
     def cycles(self, *, signed: bool) -> int:
         """Return how many reads one product of a layer takes."""
         return self.scenario.dac.cycles(signed=signed)
