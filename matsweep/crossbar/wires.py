@@ -174,7 +174,11 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
     line j with all word lines grounded. O(n²). Exact to first order in the resistances, and to
     all orders if either word or bit lines are ideal: its error grows with the product of the
-    two. See docs/wires.md for its measured size.
+    two. Where wires and ends take a share of the current of less than 0.3, the rms error over the
+    rms of the map is at most 0.35 times that share's square; where they take more, at most its
+    square (0.41 of it without ends' resistances, 0.63 with 200 Ω, 0.87 with 1 kΩ at a share of
+    0.94). Measured: 8 × 128 to 256 × 16 cells of 1 to 100 µS, 0.1 to 10 Ω a segment, ends of 0 to
+    1 kΩ, both drives.
     """
     return _maps(conductance, wires, inputs=False)[0]
 
@@ -195,7 +199,10 @@ def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray,
         Currents that the drivers give = voltages @ it; the power that enters an array is
         the sum of voltages times these. With method "lines" diagonal: the rows' sums of the
         effective conductance, which leaves out what drivers of different voltage exchange, so
-        that the power comes out too low by up to 0.6 of the share of the current that is lost.
+        that the power comes out too low: by up to 0.31 of the share of the current that is lost
+        for inputs of one sign where that is below 0.3, 0.88 above; for inputs of both signs by up
+        to all of it (square arrays without ends' resistances: 0.56 and 0.80). Measured as in
+        `effective_conductance`.
     """
     found = _maps(conductance, wires, inputs=True)
     assert found[1] is not None

@@ -40,7 +40,8 @@ def periphery_energy(run: Run) -> float:
     """Return the energy of converters and digital parts, J.
 
     Every DAC and ADC conversion (two DACs for a row that is driven at both ends), a shift and
-    addition for each converted number, a write and a read of each output's register, and the parts' leakage for as long as the inference takes.
+    addition for each converted number, a write and a read of each output's register, and the
+    parts' leakage for as long as the inference takes.
     Left out: control, routing between tiles, and buffers for images.
     """
     parts, total, leakage = circuits(run.scenario), 0.0, 0.0

@@ -241,13 +241,29 @@ def test_line_by_line_is_exact_to_first_order_and_where_one_family_is_ideal():
     assert errors[0] / errors[1] == pytest.approx(100, rel=0.1)
 
 
-@pytest.mark.parametrize(("size", "ohms"), [(32, 1), (64, 3), (128, 0.3), (128, 3), (128, 10)])
-def test_line_by_line_errs_by_less_than_half_the_squared_loss(size, ohms):
-    g = array(size, size)
-    exact = effective_conductance(g, Wires(ohms, ohms))
-    found = effective_conductance(g, Wires(ohms, ohms, method="lines"))
+LINE_BY_LINE = [  # shape, segment, ends, drive: the worst of a scan
+    ((32, 32), 10.0, 0.0, "left"),
+    ((128, 128), 0.3, 0.0, "left"),
+    ((128, 128), 10.0, 0.0, "left"),
+    ((128, 128), 3.0, 200.0, "left"),
+    ((128, 128), 3.0, 1000.0, "left"),
+    ((128, 32), 0.1, 50.0, "both"),
+    ((16, 256), 1.0, 200.0, "both"),
+    ((256, 16), 0.1, 0.0, "both"),
+    ((256, 16), 10.0, 1000.0, "left"),
+]
+
+
+@pytest.mark.parametrize(("shape", "ohms", "ends", "driven"), LINE_BY_LINE)
+def test_line_by_line_errs_by_a_part_of_the_squared_loss(shape, ohms, ends, driven):
+    g = array(*shape)
+    exact, found = (
+        effective_conductance(g, Wires(ohms, ohms, ends, ends, driven, method))
+        for method in ("exact", "lines")
+    )
     error = np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2))
-    assert error < 0.45 * (1 - exact.sum() / g.sum()) ** 2
+    loss = 1 - exact.sum() / g.sum()
+    assert error < (0.35 if loss < 0.3 else 1.0) * loss**2
 
 
 # ------------------------------------------------------------------------------ laws
@@ -540,14 +556,20 @@ def test_no_arrays_and_no_samples_give_none():
 
 
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("ohms", [0.1, 1.0])
-def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(signed, ohms):
-    g = array(128, 128)
-    v = np.random.default_rng(2).uniform(-1 if signed else 0, 1, (20, 128))
-    exact, lines = (port_conductance(g, Wires(ohms, ohms, method=m)) for m in ("exact", "lines"))
+@pytest.mark.parametrize(("shape", "ohms", "ends", "driven"), LINE_BY_LINE)
+def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(
+    shape, ohms, ends, driven, signed
+):
+    g = array(*shape)
+    v = np.random.default_rng(2).uniform(-1 if signed else 0, 1, (20, shape[0]))
+    exact, lines = (
+        port_conductance(g, Wires(ohms, ohms, ends, ends, driven, method))
+        for method in ("exact", "lines")
+    )
     powers = [np.einsum("si,ij,sj->", v, p, v) for _, p in (exact, lines)]
     loss = 1 - exact[0].sum() / g.sum()
-    assert -0.65 * loss < powers[1] / powers[0] - 1 < 0
+    most = 1.02 if signed else 0.32 if loss < 0.3 else 0.89
+    assert -most * loss < powers[1] / powers[0] - 1 < 0
 
 
 @pytest.mark.parametrize(
