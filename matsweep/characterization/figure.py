@@ -269,16 +269,28 @@ def array_figure(found: xr.Dataset, title: str = "") -> Figure:
             (
                 ("word_voltage", f"Word lines, driven {ends}", "V"),
                 ("bit_voltage", "Bit lines, sensed below", "V"),
-                ("device_current", "Devices", "A"),
+                ("device_current_share", "Devices", ""),
             ),
             strict=False,
         ):
             _map(figure, axes, found[name], unit)
             axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
         _column_currents(panels[3], found)
-        if title:
-            figure.suptitle(title, fontsize=FONT + 1)
+        figure.suptitle(f"{title}\n{_array_terms(found)}".strip(), fontsize=FONT)
     return figure
+
+
+def _array_terms(found: xr.Dataset) -> str:
+    """Say what wires, access devices and inputs an array has."""
+    told, known = [], found.attrs
+    if known.get("node") is not None:
+        told.append(f"node {engineering(float(known['node']), 'm')}")
+    word, bit = (engineering(known[f"{line}_resistance"], "Ω") for line in ("word", "bit"))
+    told.append(f"{word} a segment" if word == bit else f"{word}, {bit} a segment")
+    for name in ("driver", "sense", "access"):
+        told.append(f"{name} {engineering(known[f'{name}_resistance'], 'Ω')}")
+    told.append(f"inputs {engineering(known['inputs'] * known['read_voltage'], 'V')}")
+    return ", ".join(told)
 
 
 def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
@@ -291,7 +303,8 @@ def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
     bar = figure.colorbar(image, ax=axes)
     ticks = np.asarray([low] if alike else MaxNLocator(5).tick_values(low, high), float)
     ticks = ticks[(ticks >= low) & (ticks <= high)]
-    bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit))
+    bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit) if unit else None)
+    bar.set_label(str(values.attrs["long_name"]), fontsize=FONT - 1)  # the unit is at the ticks
     axes.set_xlabel("column")
     axes.set_ylabel("row")
     for axis in (axes.xaxis, axes.yaxis):
