@@ -94,6 +94,7 @@ def _report(config: DictConfig) -> None:
         Console(),
         folder,
         top=top,
+        objectives=None if config.objectives is None else list(config.objectives),
         time=config.time,
     )
 
