@@ -177,9 +177,8 @@ def write_physics(
         if key in fit.values:
             error = fit.error(key)
             sure = f"± {error:.2g}" if np.isfinite(error) else "not determined by them"
-            physics.append(
-                f"    {key}: {{status: derived, note: {json.dumps(f'{of}, {sure}', ensure_ascii=False)}}}"
-            )
+            note = json.dumps(f"{of}, {sure}", ensure_ascii=False)
+            physics.append(f"    {key}: {{status: derived, note: {note}}}")
         else:
             physics.append(f"    {key}: {{status: illustrative, note: held fixed in the fit}}")
     spread = {key: value for key, value in fit.spread().items() if value > 0}

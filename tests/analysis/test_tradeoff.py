@@ -26,7 +26,7 @@ def physics_study(names=("physics.activation_ev", "protocol.voltage_up"), *, und
     status = np.ones(n, np.int8)
     status[:undone] = 2
     along = ("candidate", "realisation")
-    ds = xr.Dataset(
+    return xr.Dataset(
         {
             "accuracy": (along, accuracy, {"units": "1", "better": "higher"}),
             "energy": (along, np.full((n, 4), 1e-10), {"units": "J", "better": "lower"}),
@@ -41,7 +41,6 @@ def physics_study(names=("physics.activation_ev", "protocol.voltage_up"), *, und
                 "candidate": np.arange(n)},
         attrs={"axes": json.dumps({names[0]: BARRIERS, names[1]: VOLTAGES}), "study": "barriers"},
     )  # fmt: skip
-    return ds
 
 
 def test_a_study_of_physics_is_judged_by_what_physics_decides():
