@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import elementary_charge, k
 
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
@@ -146,12 +146,14 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         """Return T at the heater, (…) array [K]."""
         return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return the time in which half of the largest amorphous region grows over, and E_g."""
-        barrier = float(np.mean(self.e_growth_ev))
-        melting, thermal = float(np.mean(self.melting)), K_EV * temperature
-        driving = -np.expm1(
-            -np.mean(self.heat_of_fusion_ev) * (1 - temperature / melting) / thermal
-        )
-        speed = np.mean(self.growth_velocity) * np.exp(-barrier / thermal) * driving
-        return float(0.5 * np.mean(self.size) / speed), barrier
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return the time in which the amorphous region grows over, which conducts better then.
+
+        The whole region of `state`, or half of the largest, at the speed of growth at T.
+        """
+        barrier = float(self.e_growth_ev)
+        melting, thermal = float(self.melting), K_EV * temperature
+        driving = -np.expm1(-float(self.heat_of_fusion_ev) * (1 - temperature / melting) / thermal)
+        speed = float(self.growth_velocity) * np.exp(-barrier / thermal) * driving
+        thickness = 0.5 * float(self.size) if state is None else float(np.asarray(state)[0])
+        return Forgetting(float(thickness / speed), barrier, np.array([[0.0], [0.0]]))
