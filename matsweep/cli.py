@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from matsweep.derivation import Protocol
     from matsweep.devices import AnalogDevice, PulseModel
+    from matsweep.devices.dynamics import DynamicalModel
     from matsweep.materials import Material
 
 _USAGE = """matsweep: which memristor should this network be built from?
@@ -42,7 +44,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   status         show how far a study is
   materials      list the material families, or show one with its sources
   characterize   put a material's device on a virtual test bench
-  calibrate      fit a device model to measured pulse responses
+  calibrate      fit a device model to measured pulses, or I-V sweeps
 
   matsweep explore experiment=quickstart
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
@@ -92,6 +94,7 @@ def _report(config: DictConfig) -> None:
         Console(),
         folder,
         top=top,
+        objectives=None if config.objectives is None else list(config.objectives),
         time=config.time,
     )
 
@@ -114,12 +117,19 @@ def _materials(config: DictConfig) -> None:
 
 def _characterize(config: DictConfig) -> None:
     from matsweep.build import build
-    from matsweep.characterization import array_figure, bench_figure, characterize, physics_figure
+    from matsweep.characterization import (
+        array_figure,
+        bench_figure,
+        characterize,
+        characterize_physics,
+        physics_figure,
+    )
+    from matsweep.characterization.derived import show_derived
     from matsweep.devices import AnalogDevice
     from matsweep.sweep.config import material_of, plain_config
 
     material = material_of(config)
-    device = build(AnalogDevice, plain_config(config.device), "device")
+    device = _resolved(build(AnalogDevice, plain_config(config.device), "device"), config)
     folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
     data = folder / f"{name}.zarr"
     if data.exists() and not config.overwrite:
@@ -133,8 +143,11 @@ def _characterize(config: DictConfig) -> None:
         found, draw = _array(device, config), array_figure
     written = _keep(found, draw, material, folder / name)
     if name == "bench" and config.physics is not None:
-        measured = _physics(device, config)
+        physics, protocol = _virtual(config)
+        read_voltage, seed = device.read_voltage, int(config.bench.seed)
+        measured = characterize_physics(physics, protocol, read_voltage=read_voltage, seed=seed)
         written += _keep(measured, physics_figure, material, folder / "physics")
+        show_derived(physics, protocol, device, Console())
     for path in written:
         Console().print(str(path), markup=False, soft_wrap=True)
 
@@ -154,19 +167,36 @@ def _keep(
     return [data, *pictures]
 
 
-def _physics(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
+    """Build a material's physics and the pulses of its virtual experiment."""
     from matsweep.build import build
-    from matsweep.characterization import characterize_physics
     from matsweep.derivation import Protocol
     from matsweep.devices.dynamics import DynamicalModel
     from matsweep.sweep.config import plain_config
 
-    return characterize_physics(
-        build(DynamicalModel, plain_config(config.physics), "physics"),  # type: ignore[type-abstract]
-        build(Protocol, plain_config(config.protocol), "protocol"),
-        read_voltage=device.read_voltage,
-        seed=int(config.bench.seed),
-    )
+    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")  # type: ignore[type-abstract]
+    return physics, build(Protocol, plain_config(config.protocol), "protocol")
+
+
+def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
+    """Return the device that its source gives."""
+    import dataclasses
+
+    from matsweep.derivation import derived_device, measured_device
+
+    if device.source == "measured":
+        return measured_device(device)
+    if device.source == "derived":
+        if config.physics is None:
+            raise UserError(
+                f"device.source must be reported for material={config.material.name}: "
+                f"{config.material.name} states no physics"
+            )
+        physics, protocol = _virtual(config)
+        return derived_device(
+            physics, protocol, base=dataclasses.replace(device, source="reported")
+        )
+    return device
 
 
 def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
@@ -192,7 +222,13 @@ def _calibrate(config: DictConfig) -> None:
 
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
-    data = calibration.read_pulses(str(config.data), unit=config.unit)
+    paths = [config.data] if isinstance(config.data, str) else list(config.data)
+    if any(calibration.is_sweep(str(path)) for path in paths):
+        _calibrate_loops([str(path) for path in paths], config)
+        return
+    if len(paths) > 1:
+        raise UserError("data must be one file of pulses; only I-V sweeps may be several")
+    data = calibration.read_pulses(str(paths[0]), unit=config.unit)
     limits = {"g_min": config.g_min, "g_max": config.g_max}
     if config.model in (None, "tabulated"):
         fits = calibration.compare(data, **limits)
@@ -225,6 +261,67 @@ def _calibrate(config: DictConfig) -> None:
         f"matsweep explore --config-dir {config.folder} material={config.name} takes it",
         markup=False,
         highlight=False,
+    )
+
+
+def _calibrate_loops(paths: list[str], config: DictConfig) -> None:
+    from matsweep import calibration
+    from matsweep.analysis.figure import save
+    from matsweep.checks import one_of
+    from matsweep.devices.dynamics import CompiledModel
+    from matsweep.sweep.config import load_material
+
+    loops = calibration.read_loops(paths)
+    calibration.new_material(
+        str(config.folder), str(config.name), config.read_voltage, config.cell_size,
+        bool(config.overwrite),
+    )  # fmt: skip
+    start: CompiledModel | None = None
+    if config.start is not None:
+        physics = load_material(str(config.start)).physics
+        if not isinstance(physics, CompiledModel):
+            raise UserError(
+                f"start must name a material that states its physics, got {config.start}"
+            )
+        start = physics
+    free = None if config.free is None else [str(name) for name in config.free]
+    if start is not None:
+        kinds = [next(k for k, cls in type(start).registry.items() if cls is type(start))]
+        if free is None:
+            free = list(getattr(calibration.KINDS.get(kinds[0]), "free", ())) or None
+    elif config.model is None:
+        kinds = list(calibration.KINDS)
+    else:
+        kinds = [one_of("model", str(config.model), calibration.KINDS)]
+    told, fits = Console(stderr=True), []
+    for kind in kinds:
+        with told.status(f"fitting {kind} to {len(loops)} sweeps"):
+            fits.append(calibration.fit_loops(loops, kind, start=start, free=free))
+    fits.sort(key=lambda fit: fit.bic)
+    console = Console()
+    calibration.show_loop_fits(loops, fits, console)
+    pictures = save(
+        calibration.loop_figure(loops, fits[0]), Path(config.pictures) / str(config.name)
+    )
+    written = calibration.write_physics(
+        loops,
+        fits[0],
+        str(config.folder),
+        str(config.name),
+        label=config.label,
+        read_voltage=config.read_voltage,
+        cell_size=config.cell_size,
+        replace=bool(config.overwrite),
+    )
+    console.print()
+    for path in (written, *pictures):
+        console.print(str(path), markup=False, soft_wrap=True, highlight=False)
+    console.print(
+        f"matsweep explore --config-dir {config.folder} material={config.name} "
+        "device.source=derived takes it",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -276,7 +373,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"matsweep: no command {command!r}{near(command, _COMMANDS)}", file=sys.stderr)
         print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
         return 2
-    if command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+    words = [word for word in rest if "=" not in word and not word.startswith("-")]
+    if command == "calibrate" and len(words) > 1 and rest[: len(words)] == words:
+        rest[: len(words)] = [f"data=[{','.join(map(_quoted, words))}]"]
+    elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
     return _run(command, rest)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -159,9 +160,10 @@ def test_an_arrays_own_law_acts():
     tile = Tile(rows=4, columns=3, access_resistance=2e4)
     found = characterize_array(steep, tile, Wires(0.0, 0.0), fill=1.0)
     law = SeriesIV(resistance=2e4, law=SinhIV(0.05))
-    np.testing.assert_allclose(found.device_current, law.current(11e-6, 0.2), rtol=1e-9)
+    slope = 11e-6 * 0.2 / (0.05 * np.sinh(0.2 / 0.05))  # 11 µS at the read voltage
+    np.testing.assert_allclose(found.device_current, law.current(slope, 0.2), rtol=1e-9)
     inner = 0.2 - 2e4 * found.device_current
-    np.testing.assert_allclose(found.device_current, 11e-6 * 0.05 * np.sinh(inner / 0.05))
+    np.testing.assert_allclose(found.device_current, slope * 0.05 * np.sinh(inner / 0.05))
 
 
 @pytest.mark.parametrize(
@@ -297,6 +299,77 @@ def test_retention_is_read_from_the_physics(filament):
     at = float(filament.retention_time.sel(bake=400.0))
     assert at == pytest.approx(physics.retention(400.0)[0])
     assert all(filament[name].attrs["units"] for name in filament.data_vars)
+
+
+def test_each_polarity_has_its_own_amplitude():
+    found = bench_of("hfox_gong")
+    assert float(found.loop_voltage.max()) == pytest.approx(1.4, rel=1e-3)
+    assert float(found.loop_voltage.min()) == pytest.approx(-0.8, rel=1e-3)
+    assert float(found.loop_hottest.max()) < found.attrs["hottest"]
+    assert np.isfinite(found.loop_current).all()
+
+
+def test_what_heat_destroys_is_flagged():
+    """Loops, times and sweeps of a device hotter than the protocol allows are not numbers."""
+    found = bench_of("hfox_gong", hottest=700.0)
+    destroyed = found.loop_hottest > 700
+    assert 0 < int(destroyed.sum()) < destroyed.size
+    assert np.isnan(found.loop_current[destroyed]).all()
+    assert np.isnan(found.lobe_area[destroyed]).all()
+    assert np.isfinite(found.loop_current[~destroyed]).all()
+    assert np.isnan(found.switching_time.values[found.switching_hottest.values > 700]).all()
+    assert np.isfinite(found.switching_time).any()
+    melted = found.sweep_hottest > 700
+    assert melted.any()
+    assert np.isnan(found.set_voltage.values[:, melted]).all()
+    assert np.isnan(found.reset_voltage.values[:, melted]).all()
+    figure = physics_figure(found)
+    figure.canvas.draw()
+    assert any("hotter than 700 K" in text.get_text() for text in figure.axes[4].texts)
+
+
+@pytest.mark.parametrize("name", ["ecram_li", "fefet_hzo"])
+def test_a_channel_shows_its_own_loop(name):
+    loaded = matsweep.load_material(name)
+    found = bench_of(name)
+    low, high = loaded.physics.g_min, loaded.physics.g_max
+    read = loaded.device.read_voltage
+    assert "channel" in found.loop_current.attrs["long_name"]
+    assert float(found.loop_current.min()) >= low * read * (1 - 1e-9)
+    assert float(found.loop_current.max()) <= high * read * (1 + 1e-9)
+    area = found.lobe_area.values
+    assert area[-1] < 0.11 * area.max()
+
+
+def test_lobes_of_phase_change_fall_in_the_end():
+    area = bench_of("pcm_gst").lobe_area.values
+    assert area.size > 5
+    assert area[-1] <= 0.1 * area.max()
+
+
+def test_a_picture_of_physics_is_legible():
+    """No tick label over another, no legend over a curve."""
+    figure = physics_figure(bench_of("hfox_vcm"), "HfOx")
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    for axes in figure.axes:
+        boxes = [t.get_window_extent(renderer) for t in axes.get_xticklabels() if t.get_text()]
+        low, high = axes.get_window_extent(renderer).intervalx
+        boxes = sorted((b for b in boxes if low - 1 <= (b.x0 + b.x1) / 2 <= high + 1),
+                       key=lambda b: b.x0)  # fmt: skip
+        assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+        if axes.get_legend() is None:
+            continue
+        box = axes.get_legend().get_window_extent(renderer)
+        for line in axes.lines:
+            points = axes.transData.transform(np.column_stack(line.get_data()))
+            assert not any(box.contains(*point) for point in points[np.isfinite(points).all(1)])
+
+
+def test_identical_sweeps_are_told_in_words():
+    figure = physics_figure(bench_of("mott_nbo2_vo2"))
+    (text,) = figure.axes[4].texts
+    assert text.get_text().startswith("every set at 1.9")
 
 
 @pytest.mark.parametrize("name", ["pcm_gst", "mott_nbo2_vo2", "fefet_hzo", "ecram_li"])

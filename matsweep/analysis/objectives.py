@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.attributes import resolve, states
+from matsweep.analysis.attributes import parameters, resolve, states
 from matsweep.analysis.pareto import Mask, pareto_mask
 from matsweep.checks import UserError, one_of
 
 MAIN = ("accuracy", "energy", "latency", "area")
+PHYSICAL = ("accuracy", "retention", "write_energy")
+"""What a study of physics decides between: its axes hardly move what a read costs."""
 
 type Objectives = str | Iterable[str] | Mapping[str, str]
 
@@ -24,8 +26,8 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
     summary : Dataset
         Scalars along `candidate`.
     objectives : str, names, or mapping of names to "higher" or "lower", optional
-        Names take the direction from the attribute `better`. Default: those of accuracy,
-        energy, latency and area that are known for at least one done candidate.
+        Names take the direction from the attribute `better`. Default: those of `usual` that are
+        known for at least one done candidate.
 
     Raises
     ------
@@ -33,7 +35,11 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
         If a name is unknown, no number, or has no good direction.
     """
     if objectives is None:
-        return {name: str(summary[name].attrs["better"]) for name in MAIN if _known(summary, name)}
+        return {
+            name: str(summary[name].attrs["better"])
+            for name in usual(summary)
+            if _known(summary, name)
+        }
     if isinstance(objectives, str):
         objectives = [objectives]
     given = objectives if isinstance(objectives, Mapping) else dict.fromkeys(objectives)
@@ -52,6 +58,12 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
     if not result:
         raise UserError("objectives must name at least one metric")
     return result
+
+
+def usual(summary: xr.Dataset) -> tuple[str, ...]:
+    """Return what a study is judged by: of one that sweeps physics or its pulses `PHYSICAL`."""
+    physical = ("physics.", "protocol.")
+    return PHYSICAL if any(n.startswith(physical) for n in parameters(summary)) else MAIN
 
 
 def front(summary: xr.Dataset, objectives: Objectives | None = None) -> Mask:

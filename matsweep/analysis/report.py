@@ -17,9 +17,10 @@ from matsweep.analysis.attributes import material_label, numbered, states
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.figure import pareto_figure, save
-from matsweep.analysis.objectives import Objectives, front
+from matsweep.analysis.objectives import Objectives, front, usual
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
+from matsweep.analysis.tradeoff import tradeoff_figure
 from matsweep.checks import UserError
 
 _MOST_NUMBERS = 6
@@ -45,7 +46,8 @@ def report(
     console : rich.console.Console
         Where to print.
     folder : str or Path
-        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``; it is made.
+        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, of a study of physics
+        also ``tradeoff.png`` and ``.pdf``; it is made.
     by, top, objectives, time
         As in `ranking_table`.
 
@@ -65,6 +67,11 @@ def report(
     references = cited(ds, _present(summary, states(summary) == "done"))
     # Written before anything is printed: whoever reads the first lines only has them all the same.
     pictures, problem = _picture(ds, Path(folder), time)
+    if "retention" in usual(summary):
+        try:
+            pictures += save(tradeoff_figure(ds, time=time), Path(folder) / "tradeoff")
+        except UserError as error:
+            problem = problem or str(error)
     written = [*pictures, *_bibtex(references, Path(folder))]
     if study := ds.attrs.get("study"):
         _line(console, f"Study {study}", style="bold")

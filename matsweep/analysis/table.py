@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matsweep.analysis.attributes import float_accuracy, parameters, short_names, states
-from matsweep.analysis.objectives import MAIN, Objectives, directions, front, order
+from matsweep.analysis.objectives import Objectives, directions, front, order, usual
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.units import duration, engineering, normal_unit
 from matsweep.checks import whole
@@ -70,7 +70,8 @@ def ranking_table(
     top : int
         How many of the best are listed; the Pareto set always is.
     objectives : names or mapping, optional
-        What the Pareto set is of. Default: accuracy, energy, latency, area.
+        What the Pareto set is of. Default: accuracy, energy, latency, area; of a study that
+        sweeps physics or its pulses accuracy, retention and write energy.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
 
@@ -93,7 +94,7 @@ def ranking_table(
     shown = summary.isel(candidate=best[listed])
     names = _varying(summary)
     short = short_names(names, taken=map(str, summary.data_vars))
-    columns = _columns(shown, summary, names, short, by)
+    columns = _columns(shown, summary, names, short, by, objectives)
     columns = {"": [str(rank + 1) for rank in listed], "P": _marks(marked[best[listed]]), **columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     footer = _footer(summary, len(best) - len(listed), int(marked.sum()), objectives)
@@ -106,14 +107,16 @@ def _columns(
     names: list[str],
     short: dict[str, str],
     by: Objectives | None,
+    objectives: Objectives | None,
 ) -> dict[str, list[str]]:
     """Return the text of every cell, column by column."""
     columns = {}
     if "material" in shown.coords:
         columns["material"] = [str(value) for value in shown["material"].values]
     columns |= {short[name]: _values(shown[name]) for name in names}
-    extra = [name for name in (directions(summary, by) if by else ()) if name not in MAIN]
-    for name in (*MAIN, *extra):
+    main = [*usual(summary), *(directions(summary, objectives) if objectives else ())]
+    main += list(directions(summary, by)) if by else []
+    for name in dict.fromkeys(main):
         if name not in shown or name in names:
             continue
         columns |= _accuracy(shown) if name == "accuracy" else {name: _values(shown[name])}
@@ -142,7 +145,11 @@ def _values(variable: xr.DataArray) -> list[str]:
     unit = str(variable.attrs.get("units", "1"))
     if variable.dtype.kind in "iu" and normal_unit(unit) == "1":
         return [str(value) for value in variable.values]
-    return [engineering(float(value), unit) for value in variable.values]
+    long = unit == "s" and bool((variable >= 60).any())
+    return [
+        duration(float(value)) if long and np.isfinite(value) else engineering(float(value), unit)
+        for value in variable.values
+    ]
 
 
 def _percent(fraction: float) -> str:

@@ -1,26 +1,43 @@
-"""From measured pulse responses to a device model, and a material that `explore` takes."""
+"""From measured pulses or I-V sweeps to a device model, and a material that `explore` takes."""
 
 from matsweep.calibration.figure import fit_figure
-from matsweep.calibration.output import show_fits, write_material
+from matsweep.calibration.loops import loop_figure, show_loop_fits, write_physics
+from matsweep.calibration.output import new_material, show_fits, write_material
 from matsweep.fitting import (
+    KINDS,
     Fit,
+    Loop,
+    LoopFit,
     PulseData,
     compare,
+    fit_loops,
     fit_model,
+    is_sweep,
+    read_loops,
     read_pulses,
     recommend,
     tabulate,
 )
 
 __all__ = [
+    "KINDS",
     "Fit",
+    "Loop",
+    "LoopFit",
     "PulseData",
     "compare",
     "fit_figure",
+    "fit_loops",
     "fit_model",
+    "is_sweep",
+    "loop_figure",
+    "new_material",
+    "read_loops",
     "read_pulses",
     "recommend",
     "show_fits",
+    "show_loop_fits",
     "tabulate",
     "write_material",
+    "write_physics",
 ]

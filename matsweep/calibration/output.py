@@ -107,17 +107,7 @@ def write_material(
     UserError
         For a name that cannot be, or a file that is there already.
     """
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
-        )
-    positive("read_voltage", read_voltage, "V")
-    positive("cell_size", cell_size, "F^2")
-    path = Path(folder) / "material" / f"{name}.yaml"
-    if path.exists() and not replace:
-        raise UserError(
-            f"{path} is there already: choose another name, or overwrite=true to replace it"
-        )
+    path = new_material(folder, name, read_voltage, cell_size, replace)
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
     if isinstance(model, Tabulated):
@@ -139,10 +129,10 @@ def write_material(
             "    read_voltage: {status: illustrative, note: not in the data}",
             "    cell_size: {status: illustrative, note: not in the data}",
             "device:",
-            f"  g_min: {_number(g_min)}",
-            f"  g_max: {_number(g_max)}",
-            f"  read_voltage: {_number(read_voltage)}",
-            f"  cell_size: {_number(cell_size)}",
+            f"  g_min: {number(g_min)}",
+            f"  g_max: {number(g_max)}",
+            f"  read_voltage: {number(read_voltage)}",
+            f"  cell_size: {number(cell_size)}",
             "  pulse_model:",
             *(f"    {key}: {_written(value)}" for key, value in kept.items()),
             "",
@@ -152,15 +142,33 @@ def write_material(
     return path
 
 
+def new_material(
+    folder: str | Path, name: str, read_voltage: float, cell_size: float, replace: bool
+) -> Path:
+    """Return where a material's file goes, or refuse what `write_material` refuses."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
+        )
+    positive("read_voltage", read_voltage, "V")
+    positive("cell_size", cell_size, "F^2")
+    path = Path(folder) / "material" / f"{name}.yaml"
+    if path.exists() and not replace:
+        raise UserError(
+            f"{path} is there already: choose another name, or overwrite=true to replace it"
+        )
+    return path
+
+
 def _written(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_written(item) for item in value) + "]"
-    return _number(value) if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Write a number so that YAML reads a float: with a point and a sign in its exponent."""
     text = f"{value:.6g}"
     mantissa, mark, exponent = text.partition("e")

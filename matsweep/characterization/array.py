@@ -39,6 +39,7 @@ def characterize_array(
     -------
     Dataset
         `word_voltage`, `bit_voltage` (row, column) V, `device_current` (row, column) A,
+        `device_current_share` (row, column), of the current without wires, nan where that is zero,
         `conductance` (row, column) S, `column_current`, `column_current_ideal` (column,) A
         with and without wires.
     """
@@ -54,12 +55,26 @@ def characterize_array(
     law, conductance = cell_law(device, tile, made)
     nodes = node_voltages(conductance, voltage, wires, law)
     ideal = read_currents(conductance, voltage, None, law)[0]
+    alone = conductance * voltage[0, :, None]
+    if law is not None:
+        alone = law.current(conductance, np.broadcast_to(voltage[0, :, None], shape))
+    nothing = np.full(shape, np.nan if alone.any() else 1.0)
+    left = np.divide(nodes.current[0], alone, out=nothing, where=alone != 0)
     dims = ("row", "column")
     found = xr.Dataset(
         {
-            "word_voltage": (dims, nodes.word[0], {"units": "V", "long_name": "word line"}),
-            "bit_voltage": (dims, nodes.bit[0], {"units": "V", "long_name": "bit line"}),
-            "device_current": (dims, nodes.current[0], {"units": "A", "long_name": "device"}),
+            "word_voltage": (dims, nodes.word[0], {"units": "V", "long_name": "word line voltage"}),
+            "bit_voltage": (dims, nodes.bit[0], {"units": "V", "long_name": "bit line voltage"}),
+            "device_current": (
+                dims,
+                nodes.current[0],
+                {"units": "A", "long_name": "device current"},
+            ),
+            "device_current_share": (
+                dims,
+                left,
+                {"units": "1", "long_name": "current over that without wires"},
+            ),
             "conductance": (dims, made, {"units": "S", "long_name": "as programmed"}),
             "column_current": (
                 "column",
@@ -99,6 +114,7 @@ def cell_law(
     access = tile.access_resistance
     if device.iv is None:
         return None, conductance / (1 + access * conductance)
+    slope = conductance * device.small_signal
     if access == 0:
-        return device.iv, conductance
-    return SeriesIV(resistance=access, law=device.iv), conductance
+        return device.iv, slope
+    return SeriesIV(resistance=access, law=device.iv), slope

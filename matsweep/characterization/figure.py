@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from matsweep.analysis.style import BASELINE, FONT, WIDTH, quantity_axis, tidy, time_axis
-from matsweep.analysis.units import engineering
+from matsweep.analysis.units import duration, engineering
 from matsweep.streams import FloatArray
 
 _MILLIMETRE = 1 / 25.4
@@ -21,6 +22,8 @@ _BLUE, _RED, _GREEN, _PINK, _ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 _CYCLE = (_BLUE, _RED, _GREEN, _PINK, _ORANGE)
 _MONTH = 2_592_000.0  # s; its tick has no room beside the year's
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
+_TEN_YEARS = 315_360_000.0  # s
+_SPANS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, _TEN_YEARS)  # s
 _TRACES = 5  # single devices drawn beside the mean
 
 
@@ -97,16 +100,56 @@ def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
 
 
 def _hysteresis(axes: Axes, found: xr.Dataset, scaled: bool = False) -> None:
-    for index, colour in zip(range(found.sizes["frequency"]), _CYCLE, strict=False):
-        v, i = (found[name].isel(frequency=index) for name in ("loop_voltage", "loop_current"))
-        largest = float(np.abs(i).max()) if scaled else 1.0
-        label = engineering(float(found["frequency"][index]), "Hz")
-        axes.plot(v, i / largest, color=colour, linewidth=0.8, label=label)
-    tidy(axes, "voltage", "current over its largest" if scaled else "current")
-    quantity_axis(axes.xaxis, "V", 0.0, 1.0)
-    if not scaled:
-        quantity_axis(axes.yaxis, "A", 0.0, float(np.nanmax(np.abs(found["loop_current"]))))
-        axes.legend(fontsize=FONT - 1.5, frameon=False, handlelength=1)
+    """Draw the loops, the slower ones thicker: where they coincide all are seen."""
+    current, count = found["loop_current"], found.sizes["frequency"]
+    colours = colormaps["viridis"](np.linspace(0, 0.9, count))
+    for index in range(count):
+        i = current.isel(frequency=index)
+        if np.isnan(i).all():
+            continue
+        largest = float(np.abs(i).max()) or 1.0
+        axes.plot(found["loop_voltage"].isel(frequency=index), i / largest if scaled else i,
+                  color=colours[index], linewidth=0.6 + 2.2 * (1 - index / (count - 1)) ** 2,
+                  label=engineering(float(found["frequency"][index]), "Hz"))  # fmt: skip
+    seen = "channel current" if "channel" in current.attrs["long_name"] else "current"
+    tidy(axes, "voltage", f"{seen} over its largest" if scaled else seen)
+    _prefixed(axes.xaxis, "V", float(np.abs(found["loop_voltage"]).max()))
+    if np.isnan(current).all():
+        _absent(axes, _too_hot(found))
+    elif scaled:
+        axes.yaxis.set_major_locator(FixedLocator([t for t in axes.get_yticks() if t <= 1.0]))
+        _legend(axes, count)
+    else:
+        _prefixed(axes.yaxis, "A", float(np.nanmax(np.abs(current))))
+    destroyed = int(current.isnull().all("phase").sum())
+    if 0 < destroyed < count and not scaled:
+        axes.annotate(f"{destroyed} left out: {_too_hot(found)}", (0.02, 0.98), va="top",
+                      xycoords="axes fraction", fontsize=FONT - 2, color="0.4")  # fmt: skip
+
+
+def _legend(axes: Axes, entries: int = 2) -> None:
+    """Set a legend above the data, in a frame made higher for it."""
+    share = 0.03 + 0.075 * -(-entries // 2)
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        axes.set_ylim(low, low + (high - low) / (1 - share))
+    axes.legend(fontsize=FONT - 2, frameon=False, loc="upper center", ncols=2,
+                handlelength=1.0, columnspacing=0.9, labelspacing=0.2,
+                borderaxespad=0.1)  # fmt: skip
+
+
+def _prefixed(axis: Axis, unit: str, largest: float) -> None:
+    """Count an axis in a unit with the prefix that suits, told in its label."""
+    power = max((p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9)), default=-15)
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.5g}"))
+    axis.set_label_text(f"{axis.get_label_text()} [{_PREFIXES[power]}{unit}]")
+
+
+def _too_hot(found: xr.Dataset) -> str:
+    return f"hotter than {found.attrs['hottest']:.0f} K"
 
 
 def _scaled_hysteresis(axes: Axes, found: xr.Dataset) -> None:
@@ -114,61 +157,86 @@ def _scaled_hysteresis(axes: Axes, found: xr.Dataset) -> None:
 
 
 def _lobes(axes: Axes, found: xr.Dataset) -> None:
-    axes.loglog(found["frequency"], np.maximum(found["lobe_area"], 1e-12), "o-", color=_BLUE,
-                markersize=3, linewidth=0.8)  # fmt: skip
+    area = found["lobe_area"].where(found["lobe_area"] > 1e-12)
     tidy(axes, "frequency [Hz]", "area / (V max I max)")
+    if np.isnan(area).all():
+        _absent(axes, "no loop opens")
+        return
+    axes.loglog(found["frequency"], area, "o-", color=_BLUE, markersize=3, linewidth=0.8)
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
 
 
 def _switching(axes: Axes, found: xr.Dataset) -> None:
-    for way, colour in (("up", _BLUE), ("down", _RED)):
-        chosen = found.sel(polarity=way)
-        axes.semilogy(np.abs(chosen["switching_voltage"]), chosen["switching_time"], "o-",
-                      color=colour, markersize=2.5, linewidth=0.8,
+    time, voltage = found["switching_time"], abs(found["switching_voltage"])
+    tidy(axes, "held voltage", "time to half of the window [s]")
+    if np.isnan(time).all():
+        hot = "switching_hottest" in found and bool(
+            (found["switching_hottest"] > found.attrs["hottest"]).any()
+        )
+        _absent(axes, _too_hot(found) if hot else "no switching that stays")
+        return
+    for way, colour, marker, size in (("up", _BLUE, "o", 4.0), ("down", _RED, "s", 2.0)):
+        axes.semilogy(voltage.sel(polarity=way), time.sel(polarity=way), marker=marker,
+                      color=colour, markersize=size, linewidth=0.8,
                       label={"up": "potentiation", "down": "depression"}[way])  # fmt: skip
-    tidy(axes, "held voltage [V]", "time to half of the window [s]")
-    if np.isnan(found["switching_time"]).all():
-        _absent(axes, "no switching that stays")
-    else:
-        axes.legend(fontsize=FONT - 1.5, frameon=False)
+    _prefixed(axes.xaxis, "V", float(voltage.max()))
+    axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    _legend(axes)
 
 
 def _thresholds(axes: Axes, found: xr.Dataset) -> None:
-    tidy(axes, "voltage [V]", "share of sweeps")
+    tidy(axes, "voltage", "share of sweeps")
     if "set_voltage" not in found:
-        _absent(axes, "set and reset have one polarity")
+        _absent(axes, "set and reset\nhave one polarity")
         return
-    drawn = False
+    told, drawn = [], False
     for name, colour, label in (("set_voltage", _BLUE, "set"), ("reset_voltage", _RED, "reset")):
         values = np.sort(found[name].values.ravel())
         values = values[np.isfinite(values)]
-        if values.size:
+        if values.size and np.ptp(values) <= 1e-6 * np.abs(values).max():
+            told.append(f"every {label} at {values[0]:.3g} V")
+        elif values.size:
             share = (np.arange(values.size) + 0.5) / values.size
             axes.plot(values, share, ".", color=colour, markersize=3, label=label)
             drawn = True
-    if drawn:
-        axes.set_ylim(0, 1)
-        axes.legend(fontsize=FONT - 1.5, frameon=False)
-    else:
-        _absent(axes, "no sweep switches")
+        else:
+            told.append(f"no {label} in a sweep")
+    if "sweep_hottest" in found and bool((found["sweep_hottest"] > found.attrs["hottest"]).any()):
+        told.append(_too_hot(found))
+    if not drawn:
+        _absent(axes, "\n".join(told))
+        return
+    _prefixed(axes.xaxis, "V", max(map(abs, axes.get_xlim())))
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    for index, text in enumerate(told):
+        axes.annotate(text, (0.5, 0.1 + 0.1 * index), xycoords="axes fraction", ha="center",
+                      fontsize=FONT - 2, color="0.4")  # fmt: skip
+    _legend(axes)
 
 
 def _retention(axes: Axes, found: xr.Dataset) -> None:
-    tidy(axes, "1 / kT [1/eV]", "time [s]")
+    tidy(axes, "temperature, even in 1/T [K]", "retention")
     if "retention_time" not in found:
         _absent(axes, "not known from the physics")
         return
-    axes.semilogy(1 / (8.617333262e-5 * found["bake"]), found["retention_time"], color=_BLUE)
-    for years, text in ((3.15576e8, "10 years"), (86_400.0, "1 day")):
-        axes.axhline(years, **BASELINE)
-        axes.annotate(text, (0.02, years), xycoords=("axes fraction", "data"), fontsize=FONT - 2,
-                      va="bottom", color="0.4")  # fmt: skip
-    axes.axvline(1 / (8.617333262e-5 * 358.15), **BASELINE)
-    axes.annotate("85 °C", (1 / (8.617333262e-5 * 358.15), 0.03),
-                  xycoords=("data", "axes fraction"), fontsize=FONT - 2, color="0.4")  # fmt: skip
+    time = found["retention_time"]
+    axes.semilogy(-1 / found["bake"], time, color=_BLUE)
+    shown = [300.0, 350.0, 400.0, 450.0, 500.0]
+    axes.set_xticks([-1 / kelvin for kelvin in shown], [f"{kelvin:.0f}" for kelvin in shown])
+    low, high = (float(np.clip(end, 1e-12, 1e12)) for end in (time.min(), time.max()))
+    axes.set_ylim(low / 3, max(3 * high, 30 * low))
+    low, high = axes.get_ylim()
+    ticks = [t for t in _SPANS if low <= t <= high]
+    axes.set_yticks(ticks, [duration(t) for t in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    if low < _TEN_YEARS < high:
+        axes.axhline(_TEN_YEARS, **BASELINE)
 
 
 def _absent(axes: Axes, text: str) -> None:
     """Say why a panel is empty."""
+    axes.grid(visible=False)
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="0.4",
               fontsize=FONT - 1)  # fmt: skip
     axes.set_xticks([])
@@ -201,16 +269,28 @@ def array_figure(found: xr.Dataset, title: str = "") -> Figure:
             (
                 ("word_voltage", f"Word lines, driven {ends}", "V"),
                 ("bit_voltage", "Bit lines, sensed below", "V"),
-                ("device_current", "Devices", "A"),
+                ("device_current_share", "Devices", ""),
             ),
             strict=False,
         ):
             _map(figure, axes, found[name], unit)
             axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
         _column_currents(panels[3], found)
-        if title:
-            figure.suptitle(title, fontsize=FONT + 1)
+        figure.suptitle(f"{title}\n{_array_terms(found)}".strip(), fontsize=FONT)
     return figure
+
+
+def _array_terms(found: xr.Dataset) -> str:
+    """Say what wires, access devices and inputs an array has."""
+    told, known = [], found.attrs
+    if known.get("node") is not None:
+        told.append(f"node {engineering(float(known['node']), 'm')}")
+    word, bit = (engineering(known[f"{line}_resistance"], "Ω") for line in ("word", "bit"))
+    told.append(f"{word} a segment" if word == bit else f"{word}, {bit} a segment")
+    for name in ("driver", "sense", "access"):
+        told.append(f"{name} {engineering(known[f'{name}_resistance'], 'Ω')}")
+    told.append(f"inputs {engineering(known['inputs'] * known['read_voltage'], 'V')}")
+    return ", ".join(told)
 
 
 def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
@@ -223,7 +303,8 @@ def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
     bar = figure.colorbar(image, ax=axes)
     ticks = np.asarray([low] if alike else MaxNLocator(5).tick_values(low, high), float)
     ticks = ticks[(ticks >= low) & (ticks <= high)]
-    bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit))
+    bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit) if unit else None)
+    bar.set_label(str(values.attrs["long_name"]), fontsize=FONT - 1)  # the unit is at the ticks
     axes.set_xlabel("column")
     axes.set_ylabel("row")
     for axis in (axes.xaxis, axes.yaxis):
@@ -271,9 +352,10 @@ def _column_currents(axes: Axes, found: xr.Dataset) -> None:
     axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
 
 
-def _band(axes: Axes, x: xr.DataArray, y: xr.DataArray, over: str, colour: str, label: str) -> None:
+def _band(axes: Axes, x: xr.DataArray, y: xr.DataArray, over: str, colour: str, label: str,
+          width: float = 1.2) -> None:  # fmt: skip
     mean, spread = y.mean(over), y.std(over)
-    axes.plot(x, mean, color=colour, linewidth=1.2, label=label)
+    axes.plot(x, mean, color=colour, linewidth=width, label=label)
     axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -324,7 +406,9 @@ def _baked(axes: Axes, found: xr.Dataset) -> None:
     aged = found["conductance_aged"].isel(level=-2)
     for index, colour in zip(range(aged.sizes["temperature"]), _CYCLE, strict=False):
         one = aged.isel(temperature=index)
-        _band(axes, one["time"], one, "device", colour, f"{float(one['temperature']):.0f} K")
+        # Thinner and thinner: equal curves are all seen.
+        _band(axes, one["time"], one, "device", colour, f"{float(one['temperature']):.0f} K",
+              width=0.8 + 2.4 / (1 + index) ** 1.5)  # fmt: skip
     axes.legend(fontsize=FONT - 1.5, frameon=False)
     _conductance_axis(axes, found, "time")
     axes.set_ylim(bottom=0)
@@ -348,7 +432,8 @@ def _read(axes: Axes, found: xr.Dataset) -> None:
               label="stated law")  # fmt: skip
     axes.legend(fontsize=FONT - 1.5, frameon=False)
     axes.set_ylim(bottom=0)
-    tidy(axes, "conductance", "relative noise of a read (%)")
+    tidy(axes, "conductance", "relative noise of a read")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     quantity_axis(axes.xaxis, "S", 0.0, found.attrs["g_max"])
 
 
@@ -356,5 +441,6 @@ def _current(axes: Axes, found: xr.Dataset) -> None:
     current = found["current"]
     for index, colour in zip(range(current.sizes["level"]), _CYCLE, strict=False):
         axes.plot(current["voltage"], current.isel(level=index), color=colour, linewidth=1)
-    tidy(axes, "voltage (V)", "current")
+    tidy(axes, "voltage", "current")
+    quantity_axis(axes.xaxis, "V", 0.0, 1.0)
     quantity_axis(axes.yaxis, "A", 0.0, 1.0)

@@ -13,13 +13,15 @@ from matsweep.devices.dynamics import respond, sine, transient, triangle
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.streams import FloatArray
 
-_DECADES = 4  # of frequency above the base one
+_DECADES = 4  # of frequency above the base one, at least
+_MOST_DECADES = 9
+_FALLEN = 0.1  # of its largest: what the area of a lobe is followed down to
 _VOLTAGES = np.linspace(0.5, 1.5, 21)  # of the protocol's, at which switching is timed
 _TIMES = np.concatenate([[0.0], np.logspace(-6, 5, 331)])  # of the pulse's width
 _SWEEPS = 3  # cycles of a quasi-static sweep
 _SWEEP_POINTS = 600
 _LOOP_POINTS = 400  # of a period
-_REACH = 1.3  # of the protocol's voltages, in a sweep
+_REACHES = (1.3, 1.15, 1.0)  # of the protocol's voltages, in a sweep: the first that melts nobody
 _BAKES = np.linspace(300.0, 500.0, 9)  # K
 
 
@@ -35,23 +37,31 @@ def characterize_physics(
     ----------
     physics : DynamicalModel
     protocol : Protocol
-        Its pulses set the scales: loops are sines of the larger pulse voltage, the slowest one
-        100 pulses long, the others 10 to 10,000 times as fast; switching is timed at 0.5 to 1.5
-        times each pulse voltage; set and reset are read from triangular sweeps to 1.3 times the
-        pulse voltages, each as long as all pulses of a cycle.
+        Its pulses set the scales: loops are sines whose half waves have the amplitude of their own
+        polarity's pulse (of one polarity, both have the larger), the slowest one 100 pulses long,
+        the others each 10 times as fast: five, or up to ten until the area of a lobe has fallen
+        to a tenth of its largest. (Phase change switches within nanoseconds under pulses that are
+        given for much longer, so its lobes grow with the frequency first.) Switching is timed at
+        0.5 to 1.5 times each pulse voltage; set and reset are read from triangular sweeps to 1.3
+        times the pulse voltages, or 1.15 or 1 where that is too hot, each as long as all pulses
+        of a cycle.
     read_voltage : float, V
     seed : int
 
     Returns
     -------
     Dataset
-        `loop_voltage`, `loop_current` (frequency, phase) V and A, of the third period;
-        `lobe_area` (frequency,), ∮ i dv of the mean lobe over amplitude times largest current;
-        `switching_time` (polarity, drive) s, from the protocol's own end state to half of the
-        window, at `switching_voltage` (polarity, drive) V, NaN where it takes longer than
-        1e5 pulses; `set_voltage`, `reset_voltage` (cycle, device) V, NaN where a sweep does not
-        switch; `retention_time` (bake,) s where the physics knows it. What a model does not
-        have is absent.
+        `loop_voltage`, `loop_current` (frequency, phase) V and A, of the third period: the current
+        through the device, or that of its channel at the read voltage where it is read there;
+        `lobe_area` (frequency,), ∮ i dv of the mean lobe over amplitude times largest current, or
+        of a channel's loop over range of voltage times largest current; `switching_time`
+        (polarity, drive) s, from the protocol's own end state to half of the window, at
+        `switching_voltage` (polarity, drive) V, NaN where it takes longer than 1e5 pulses;
+        `set_voltage`, `reset_voltage` (cycle, device) V, NaN where a sweep does not switch;
+        `retention_time` (bake,) s where the physics knows it. Where the physics knows its heat,
+        `loop_hottest` (frequency,), `switching_hottest` (polarity, drive), until it has switched,
+        and `sweep_hottest` (device,) K: what exceeds the attribute `hottest`, the protocol's, is
+        destroyed, and its values are NaN. What a model does not have is absent.
 
     Raises
     ------
@@ -62,8 +72,9 @@ def characterize_physics(
         raise UserError(
             f"{type(physics).__name__} takes no voltage: use matsweep.devices.transient"
         )
-    found = xr.Dataset(attrs={"physics": type(physics).__name__, "seed": seed})
-    _loops(found, physics, protocol)
+    found = xr.Dataset(attrs={"physics": type(physics).__name__, "seed": seed,
+                              "hottest": protocol.hottest})  # fmt: skip
+    _loops(found, physics, protocol, read_voltage)
     _times(found, physics, protocol, read_voltage)
     _sweeps(found, physics, protocol, read_voltage, seed)
     kept = [physics.retention(float(bake)) for bake in _BAKES]
@@ -72,24 +83,71 @@ def characterize_physics(
         found["bake"] = _BAKES
     for name, (unit, text) in _ATTRIBUTES.items():
         if name in found.variables:
-            found[name].attrs.update(units=unit, long_name=text)
+            found[name].attrs.update({"units": unit, "long_name": text} | found[name].attrs)
     return found
 
 
-def _loops(found: xr.Dataset, physics: CompiledModel, protocol: Protocol) -> None:
-    amplitude = max(abs(protocol.pulse(up)[0]) for up in (True, False))
-    frequencies = 10.0 ** np.arange(_DECADES + 1) / (100 * protocol.width_up)
-    voltage, current = np.full((2, frequencies.size, _LOOP_POINTS + 1), np.nan)
-    for index, frequency in enumerate(frequencies):
-        drive = sine(amplitude, frequency, periods=3, points=_LOOP_POINTS)
-        traced = transient(physics, drive.time, drive.voltage, on_failure="flag")
+def _amplitudes(protocol: Protocol) -> tuple[float, float]:
+    """Return the largest and the least voltage of pulses; of one polarity only, both mirrored."""
+    pulses = [protocol.pulse(up)[0] for up in (True, False)]
+    high, low = max(*pulses, 0.0), min(*pulses, 0.0)
+    return high or -low, low or -high
+
+
+def _hottest(physics: CompiledModel, traced: xr.Dataset) -> FloatArray | None:
+    """Return the highest temperature so far, (time, …) array [K]; None where it is not known."""
+    hot = getattr(physics, "device_temperature", None)
+    if hot is None:
+        return None
+    heat = hot(_ordered(physics, traced.state.values), traced.voltage.values)
+    return np.asarray(np.fmax.accumulate(heat, axis=0))
+
+
+def _loops(
+    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
+) -> None:
+    high, low = _amplitudes(protocol)
+    channel = type(physics).read_conductance is not DynamicalModel.read_conductance
+    base = 1 / (100 * protocol.width_up)
+    voltages, currents, areas, heat = [], [], [], []
+    for decade in range(_MOST_DECADES + 1):
+        drive = sine(1.0, base * 10.0**decade, periods=3, points=_LOOP_POINTS)
+        voltage = drive.voltage * np.where(drive.voltage > 0, high, -low)
+        traced = transient(physics, drive.time, voltage, on_failure="flag")
         last = slice(2 * _LOOP_POINTS, None)
-        voltage[index], current[index] = traced.voltage.values[last], traced.current.values[last]
-    found["loop_voltage"] = (("frequency", "phase"), voltage)
-    found["loop_current"] = (("frequency", "phase"), current)
-    found["frequency"] = frequencies
+        current = traced.current.values[last].copy()
+        if channel:
+            current = read_voltage * _conductance(physics, traced.state.values[last], read_voltage)
+        hottest = _hottest(physics, traced)
+        if hottest is not None:
+            heat.append(float(hottest[-1]))
+            if heat[-1] > protocol.hottest:
+                current[:] = np.nan
+        voltages.append(voltage[last])
+        currents.append(current)
+        areas.append(float((_channel_area if channel else lobe_area)(voltage[last], current)))
+        fallen = areas[-1] <= _FALLEN * np.nanmax([0.0, *areas])
+        if decade >= _DECADES and (fallen or not np.isfinite(areas).any()):
+            break
+    seen = f"current of the channel at {read_voltage:g} V"
+    loop = "area of the loop over range of voltage times largest current"
+    named = ({"long_name": seen}, {"long_name": loop}) if channel else ({}, {})
+    found["loop_voltage"] = (("frequency", "phase"), np.array(voltages))
+    found["loop_current"] = (("frequency", "phase"), np.array(currents), named[0])
+    found["frequency"] = base * 10.0 ** np.arange(len(areas))
     found["phase"] = 2 * np.pi * np.arange(_LOOP_POINTS + 1) / _LOOP_POINTS
-    found["lobe_area"] = ("frequency", lobe_area(voltage, current))
+    found["lobe_area"] = ("frequency", np.array(areas), named[1])
+    if heat:
+        found["loop_hottest"] = ("frequency", heat)
+
+
+def _channel_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
+    """Return the area of a loop that is not pinched, over range of voltage times largest current.
+
+    A channel that keeps still has none.
+    """
+    largest = np.ptp(voltage, axis=-1) * np.abs(current).max(axis=-1)
+    return np.asarray(np.abs(np.trapezoid(current, voltage, axis=-1)) / largest)
 
 
 def lobe_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
@@ -113,10 +171,14 @@ def lobe_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
     return np.asarray(0.5 * (lobes[0] + lobes[1]) / largest)
 
 
+def _ordered(physics: CompiledModel, states: FloatArray) -> FloatArray:
+    """Return states (time[, component], …) with their components first."""
+    return np.moveaxis(states, 1, 0) if len(physics.components) > 1 else states
+
+
 def _conductance(physics: CompiledModel, states: FloatArray, read_voltage: float) -> FloatArray:
     """Return what a read sees at states (time[, component], …)."""
-    ordered = np.moveaxis(states, 1, 0) if len(physics.components) > 1 else states
-    return physics.read_conductance(ordered, read_voltage)
+    return physics.read_conductance(_ordered(physics, states), read_voltage)
 
 
 def _ends(
@@ -138,7 +200,7 @@ def _times(
 ) -> None:
     ends = _ends(physics, protocol, read_voltage)
     half = 0.5 * (ends[True][1] + ends[False][1])
-    times, voltages = np.full((2, 2, _VOLTAGES.size), np.nan)
+    times, voltages, heat = np.full((3, 2, _VOLTAGES.size), np.nan)
     for index, up in enumerate((True, False)):
         pulse, width = protocol.pulse(up)
         voltages[index] = pulse * _VOLTAGES
@@ -150,8 +212,15 @@ def _times(
         traced = transient(physics, time, drive, state=start, on_failure="flag")
         seen = _conductance(physics, traced.state.values, read_voltage)
         beyond = (seen >= half) if up else (seen <= half)
+        hottest = _hottest(physics, traced)
         for column in range(_VOLTAGES.size):
             times[index, column] = _crossing(time, seen[:, column], beyond[:, column], half)
+            if hottest is not None:
+                until = int(np.argmax(beyond[:, column])) if beyond[:, column].any() else -1
+                heat[index, column] = hottest[until, column]
+    if np.isfinite(heat).any():
+        found["switching_hottest"] = (("polarity", "drive"), heat)
+        times[heat > protocol.hottest] = np.nan
     found["switching_time"] = (("polarity", "drive"), times)
     found["switching_voltage"] = (("polarity", "drive"), voltages)
     found["polarity"] = ["up", "down"]
@@ -171,18 +240,22 @@ def _sweeps(
 ) -> None:
     """Sweep a population; a device sets where it first passes half of its own window, and back."""
     ups = protocol.pulse(True)[0]
-    high = _REACH * max(ups, protocol.pulse(False)[0], 0.0)
-    low = _REACH * min(ups, protocol.pulse(False)[0], 0.0)
-    if high == 0 or low == 0:
+    high, low = _amplitudes(protocol)
+    if ups * protocol.pulse(False)[0] > 0:
         return  # one polarity: amplitudes tell set from reset, a sweep meets both at once
     rng = np.random.default_rng(seed)
     devices = population(physics, protocol, rng)
     period = protocol.width_up * (protocol.pulses_up + protocol.pulses_down)
-    drive = triangle(high, low, period, periods=_SWEEPS + 1, points=_SWEEP_POINTS)
     jumps = protocol.stochastic and physics.quantum() is not None
-    state = physics.initial_state((protocol.devices,))
-    traced = transient(devices, drive.time, drive.voltage, state=state, on_failure="flag",
-                       rng=rng if jumps else None)  # fmt: skip
+    for reach in _REACHES:
+        drive = triangle(reach * high, reach * low, period, periods=_SWEEPS + 1,
+                         points=_SWEEP_POINTS)  # fmt: skip
+        state = devices.initial_state((protocol.devices,))
+        traced = transient(devices, drive.time, drive.voltage, state=state, on_failure="flag",
+                           rng=np.random.default_rng([seed, 1]) if jumps else None)  # fmt: skip
+        hottest = _hottest(devices, traced)
+        if hottest is None or not (hottest[-1] > protocol.hottest).any():
+            break
     seen = _conductance(devices, traced.state.values, read_voltage)
     points = drive.time.size // (_SWEEPS + 1)
     voltages: dict[bool, FloatArray] = {
@@ -200,6 +273,11 @@ def _sweeps(
                 trace = g[chosen, device]
                 beyond = trace >= half[device] if up else trace <= half[device]
                 voltages[up][cycle, device] = _crossing(v[chosen], trace, beyond, half[device])
+    if hottest is not None:
+        found["sweep_hottest"] = ("device", hottest[-1])
+        for up in (True, False):
+            voltages[up][:, hottest[-1] > protocol.hottest] = np.nan
+    found.attrs["sweep_reach"] = reach
     found["set_voltage"] = (("cycle", "device"), voltages[True])
     found["reset_voltage"] = (("cycle", "device"), voltages[False])
 
@@ -208,6 +286,9 @@ _ATTRIBUTES = {
     "loop_voltage": ("V", "voltage"),
     "loop_current": ("A", "current"),
     "lobe_area": ("1", "area of a lobe over amplitude times largest current"),
+    "loop_hottest": ("K", "highest temperature in the loop"),
+    "switching_hottest": ("K", "highest temperature until it has switched"),
+    "sweep_hottest": ("K", "highest temperature in all sweeps"),
     "frequency": ("Hz", "frequency"),
     "phase": ("rad", "phase of the sine"),
     "switching_time": ("s", "time to half of the window"),

@@ -11,6 +11,7 @@ from numba import njit
 _compiled = njit(cache=True, error_model="numpy")
 
 LANES = 64  # blocks that are computed side by side, in vector registers
+_PATIENCE = 200  # iterations without halving the residual's square, after which it is given up
 
 
 @_compiled
@@ -260,19 +261,18 @@ def add_gathered(source, rows, columns, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _fractions(g, before, out, seen, end):  # type: ignore[no-untyped-def]
+def _fractions(g, before, out, end):  # type: ignore[no-untyped-def]
     """Look along lines, from their far ends to their near ones.
 
-    seen[i, j] is the conductance that cell j of line i and all beyond it show, out = 1 / (1 + r
-    seen) the share of a voltage that passes the segment before it. `end` (line,) is the
-    conductance at the far end.
+    out = 1 / (1 + r G) is the share of a voltage that passes the segment before a cell, G being
+    the conductance that the cell and all beyond it show. `end` (line,) is the conductance at the
+    far end.
     """
     lines, cells = g.shape
     for i in range(lines):
         beyond = end[i]
         for j in range(cells - 1, -1, -1):
             beyond += g[i, j]
-            seen[i, j] = beyond
             out[i, j] = 1 / (1 + before[i, j] * beyond)
             beyond *= out[i, j]
 
@@ -342,6 +342,27 @@ def _down(push, below, passed, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _lowered(flow, below):  # type: ignore[no-untyped-def]
+    """Move what flows into a bit line above segments without resistance to below them."""
+    rows, columns = flow.shape
+    for i in range(rows):
+        for j in range(columns):
+            if below[i, j] == 0:
+                if i < rows - 1:
+                    flow[i + 1, j] += flow[i, j]
+                flow[i, j] = 0
+
+
+@_compiled
+def _squared(values):  # type: ignore[no-untyped-def]
+    total = values.dtype.type(0)
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            total += values[i, j] * values[i, j]
+    return total
+
+
+@_compiled
 def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tolerance, most):  # type: ignore[no-untyped-def]
     """Solve one array by conjugate gradients on its bit lines' voltages.
 
@@ -355,11 +376,17 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
     (row,) of drivers at the far ends, or 0; word and below (row, column) resistances; bit and
     flow (row, column), first guess and result: voltages of the bit lines and currents flowing
     into them; w (row, column), result, voltages of the word lines.
-    Returns the number of iterations, and the residual over the largest right side.
+    A segment without resistance makes one node of the two bit line nodes at its ends, and what
+    flows into the upper flows into the lower: `_lowered`, or the share of the residual that no
+    voltage answers to would grow from step to step.
+
+    Returns the number of iterations, and an estimate of the error: the residual over the currents,
+    times the longest step that was taken, the inverse of the least stiffness that was met. Infinite
+    if rounding errors broke the iteration off.
     """
     rows, columns = g.shape
-    passed, seen = np.empty_like(g), np.empty_like(g)
-    _fractions(g, word, passed, seen, far_conductance)
+    passed = np.empty_like(g)
+    _fractions(g, word, passed, far_conductance)
     falling = np.empty_like(g)
     _fractions_down(g, below, falling)
     still = np.zeros(rows, g.dtype)
@@ -383,10 +410,12 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
         np.zeros_like(g),
         np.empty_like(g),
     )
-    last, count, left = g.dtype.type(1), 0, g.dtype.type(0)
-    for i in range(rows):
-        for j in range(columns):
-            left += residual[i, j] * residual[i, j]
+    last, count = g.dtype.type(1), 0
+    ideal = (below == 0).any()
+    if ideal:
+        _lowered(residual, below)
+    left = _squared(residual)
+    longest, least, best = g.dtype.type(1), left, 0
     while left > tolerance * tolerance * scale and count < most:
         _down(residual, below, falling, z)
         now = g.dtype.type(0)
@@ -405,23 +434,33 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
             for j in range(columns):
                 image[i, j] = carried[i, j] + push[i, j] - g[i, j] * image[i, j]
                 bent += direction[i, j] * image[i, j]
-        # Bit lines without resistance have no voltage: one step of full length ends it.
-        step = now / bent if bent > 0 else g.dtype.type(1)
-        left = g.dtype.type(0)
+        if not (bent > 0 and now > 0) or count - best > _PATIENCE:
+            longest = np.inf
+            break
+        step = now / bent
+        longest = max(longest, step)
         for i in range(rows):
             for j in range(columns):
                 bit[i, j] += step * direction[i, j]
                 flow[i, j] += step * carried[i, j]
                 residual[i, j] -= step * image[i, j]
-                left += residual[i, j] * residual[i, j]
+        if ideal:
+            _lowered(residual, below)
+        left = _squared(residual)
         last = now
         count += 1
+        if left < 0.5 * least:
+            least, best = left, count
     for i in range(rows):
         for j in range(columns):
             push[i, j] = g[i, j] * bit[i, j] - extra[i, j]
     _along(push, near, far, word, passed, w)
+    if ideal:
+        for i in range(rows):
+            for j in range(columns):
+                flow[i, j] = g[i, j] * (w[i, j] - bit[i, j]) + extra[i, j]
     if scale > 0 or np.isnan(scale):
-        return count, np.sqrt(left / scale)
+        return count, np.sqrt(left / scale) * longest
     return count, g.dtype.type(0)
 
 
@@ -435,8 +474,60 @@ def arriving(g, before, end, out):  # type: ignore[no-untyped-def]
     passed, seen = np.empty(g.shape[1:]), np.empty(g.shape[1:])
     still, near = np.zeros(g.shape[1:]), np.ones(lines)
     for batch in range(g.shape[0]):
-        _fractions(g[batch], before, passed, seen, end)
+        _fractions(g[batch], before, passed, end)
         _along(still, near, end, before, passed, seen)
         for i in range(lines):
             for j in range(g.shape[2]):
                 out[batch, i, j] = seen[i, j]
+
+
+@_compiled
+def star_mesh(between, total):  # type: ignore[no-untyped-def]
+    """Eliminate the first nodes of a network, as far as these see each other.
+
+    Parameters: between (node, node) conductances, of which those right of the diagonal count;
+    total (eliminated,), result: what each saw when it went. Its row then holds what it saw of
+    those behind it; what that adds between the nodes that stay is one product, left to the caller.
+    """
+    size = between.shape[0]
+    count = total.size
+    for node in range(count):
+        whole = 0.0
+        for other in range(node + 1, size):
+            whole += between[node, other]
+        total[node] = whole
+        for other in range(node + 1, count):
+            if between[node, other] > 0:
+                share = between[node, other] / whole
+                for third in range(other + 1, size):
+                    between[other, third] += share * between[node, third]
+
+
+@_compiled
+def push_currents(ids, star, total, flowing):  # type: ignore[no-untyped-def]
+    """Hand on the currents (id, sample) that flow into eliminated nodes to those that they saw."""
+    for node in range(total.size):
+        if total[node] > 0:
+            source = flowing[ids[node]]
+            for other in range(node + 1, ids.size):
+                share = star[node, other] / total[node]
+                if share > 0:
+                    target = flowing[ids[other]]
+                    for sample in range(source.size):
+                        target[sample] += share * source[sample]
+
+
+@_compiled
+def pull_voltages(ids, star, total, flowing, voltage):  # type: ignore[no-untyped-def]
+    """Compute the voltages (id, sample) of eliminated nodes from those that they saw."""
+    for node in range(total.size - 1, -1, -1):
+        if total[node] > 0:
+            target, source = voltage[ids[node]], flowing[ids[node]]
+            for sample in range(source.size):
+                target[sample] = source[sample] / total[node]
+            for other in range(node + 1, ids.size):
+                share = star[node, other] / total[node]
+                if share > 0:
+                    seen = voltage[ids[other]]
+                    for sample in range(source.size):
+                        target[sample] += share * seen[sample]

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import UserError, finite, one_of, positive
-from matsweep.crossbar.wires import Wires, node_voltages
+from matsweep.checks import UserError, finite, non_negative, one_of, positive
+from matsweep.crossbar.wires import Wires, node_voltages, real_numbers
 from matsweep.devices import CurrentLaw
 from matsweep.streams import FloatArray
 
+_IDEAL = Wires(0.0, 0.0)
 READ_SCHEMES = ("floating", "grounded")
 WRITE_SCHEMES: dict[str, tuple[float, float]] = {"half": (1 / 2, 1 / 2), "third": (1 / 3, 2 / 3)}
 """Unselected rows and columns, over the write voltage: V/2 and V/3."""
@@ -39,7 +40,7 @@ def read_cell(
     row: int,
     column: int,
     voltage: float,
-    wires: Wires,
+    wires: Wires | None,
     iv: CurrentLaw | None = None,
     *,
     scheme: str = "floating",
@@ -52,7 +53,8 @@ def read_cell(
     row, column : int
         Of the cell.
     voltage : float, V
-    wires : Wires
+    wires : Wires or None
+        None: ideal.
     iv : CurrentLaw or None
         Of cell and selector together.
     scheme : "floating" or "grounded"
@@ -63,6 +65,7 @@ def read_cell(
     Returns
     -------
     CellRead
+        Exact, whatever `wires.method`.
 
     Raises
     ------
@@ -72,6 +75,9 @@ def read_cell(
     one_of("scheme", scheme, READ_SCHEMES)
     finite("voltage", voltage, "V")
     conductance = _array(conductance, row, column)
+    wires = _IDEAL if wires is None else wires
+    if not isinstance(wires, Wires):
+        raise UserError(f"wires must be a matsweep.crossbar.Wires or None, got {wires!r}")
     rows, columns = conductance.shape
     segments = wires.segments(rows, columns)
     if wires.driven != "left":
@@ -106,12 +112,20 @@ class CellWrite(NamedTuple):
         circuits use it again; what wires and cells dissipate is power - absorbed.
     cell : float, W
         In the selected cell itself: the rest is lost in other cells and in wires.
+    selected_energy, half_selected_energy, others_energy, wires_energy : float, J
+        Of one pulse, in which cells keep their conductance: dissipated in the selected cell, in
+        those that share its row or column, in all others, and in wires and their ends. Together
+        (power - absorbed) times the pulse's width; 0 unless a width is given.
     """
 
     voltage: FloatArray
     power: float
     absorbed: float
     cell: float
+    selected_energy: float = 0.0
+    half_selected_energy: float = 0.0
+    others_energy: float = 0.0
+    wires_energy: float = 0.0
 
 
 def write_cell(
@@ -119,10 +133,11 @@ def write_cell(
     row: int,
     column: int,
     voltage: float,
-    wires: Wires,
+    wires: Wires | None,
     iv: CurrentLaw | None = None,
     *,
     scheme: str = "half",
+    width: float = 0.0,
 ) -> CellWrite:
     """Apply a write voltage to one cell of a passive array.
 
@@ -136,14 +151,18 @@ def write_cell(
     row, column : int
         Of the cell.
     voltage : float, V
-    wires : Wires
+    wires : Wires or None
+        None: ideal.
     iv : CurrentLaw or None
         Of cell and selector together.
     scheme : "half" or "third"
+    width : float, s
+        Of the pulse, for its energies.
 
     Returns
     -------
     CellWrite
+        Exact, whatever `wires.method`.
 
     Raises
     ------
@@ -156,7 +175,11 @@ def write_cell(
     """
     one_of("scheme", scheme, WRITE_SCHEMES)
     finite("voltage", voltage, "V")
+    non_negative("width", width, "s")
     conductance = _array(conductance, row, column)
+    wires = _IDEAL if wires is None else wires
+    if not isinstance(wires, Wires):
+        raise UserError(f"wires must be a matsweep.crossbar.Wires or None, got {wires!r}")
     rows, columns = conductance.shape
     idle_row, idle_column = WRITE_SCHEMES[scheme]
     applied = np.full((1, rows), idle_row * voltage)
@@ -165,12 +188,18 @@ def write_cell(
     ground[column] = 0
     nodes = node_voltages(conductance, applied, wires, iv, ground=ground)
     current, across = nodes.current[0], nodes.word[0] - nodes.bit[0]
+    dissipated = across * current
+    line_cells = dissipated[row].sum() + dissipated[:, column].sum() - 2 * dissipated[row, column]
     given = np.concatenate([applied[0] * current.sum(axis=1), -ground * current.sum(axis=0)])
     return CellWrite(
         voltage=across,
         power=float(np.maximum(given, 0).sum()),
         absorbed=float(-np.minimum(given, 0).sum()),
-        cell=float(across[row, column] * current[row, column]),
+        cell=float(dissipated[row, column]),
+        selected_energy=float(width * dissipated[row, column]),
+        half_selected_energy=float(width * line_cells),
+        others_energy=float(width * (dissipated.sum() - line_cells - dissipated[row, column])),
+        wires_energy=float(width * max(given.sum() - dissipated.sum(), 0.0)),
     )
 
 
@@ -196,11 +225,13 @@ def equivalent_pulses(across: FloatArray, voltage: float, decade: float) -> Floa
     (…) array
     """
     positive("decade", decade, "V")
+    finite("voltage", voltage, "V")
+    across = real_numbers("across [V]", across)
     return np.asarray(10.0 ** ((np.abs(across) - abs(voltage)) / decade))
 
 
 def _array(conductance: FloatArray, row: int, column: int) -> FloatArray:
-    conductance = np.asarray(conductance, np.float64)
+    conductance = real_numbers("conductance [S]", conductance).astype(np.float64)
     if conductance.ndim != 2:
         raise UserError(f"conductance must be a (row, column) array, got {conductance.shape}")
     rows, columns = conductance.shape

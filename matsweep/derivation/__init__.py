@@ -1,6 +1,15 @@
 """From the physics of a material to the behaviour of its device."""
 
-from matsweep.derivation.experiment import Derived, derive, derived_device, measured_device
-from matsweep.derivation.protocol import Protocol
+from matsweep.derivation.experiment import Derived, derive, population
+from matsweep.derivation.protocol import HOTTEST, Protocol
+from matsweep.derivation.source import derived_device, measured_device
 
-__all__ = ["Derived", "Protocol", "derive", "derived_device", "measured_device"]
+__all__ = [
+    "HOTTEST",
+    "Derived",
+    "Protocol",
+    "derive",
+    "derived_device",
+    "measured_device",
+    "population",
+]

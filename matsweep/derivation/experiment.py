@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from matsweep.build import build, plain
-from matsweep.cache import cache_folder, keep
 from matsweep.checks import UserError, near
 from matsweep.derivation.protocol import Protocol
-from matsweep.devices import (
-    AnalogDevice,
-    ProgrammingError,
-    PulseModel,
-    Retention,
-    SinhIV,
-    WritePulse,
-    WriteVerify,
-)
+from matsweep.derivation.rest import forgets
+from matsweep.derivation.verify import Verified, verify
+from matsweep.devices import AnalogDevice, ProgrammingError, Retention, SinhIV, WritePulse
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.devices.dynamics.protocols import respond
-from matsweep.fitting import (
-    Fit,
-    PulseData,
-    compare,
-    fit_model,
-    read_pulses,
-    recommend,
-    tabulate,
-)
+from matsweep.fitting import Fit, PulseData, fit_model, tabulate
 from matsweep.streams import FloatArray
 
-_VERSION = 1  # raised whenever a change of the code moves a derived number
 _LEAST_WINDOW = 1.05  # g_max over g_min
-HOTTEST = 4500.0
-"""K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
-
-The models' thermal resistances describe filaments of some nanometres, whose modelled peaks exceed
-the melting points of the bulk (HfO2 3031 K, CRC Handbook) without harm in experiments; nothing
-survives this.
-"""
 _BAKE = 358.15  # K, at which retention is stated
 _TARGETS = np.linspace(0, 1, 9)
-_VERIFIED = 200  # devices for each target
-_DEGREE = 2  # of the programming error's polynomial
+_MOST_BIAS = 0.2  # of the range: what programming may miss its targets by, root mean square
+_MOST_ERROR = 0.5  # of a label's scale of -9 to 9: what is less certain says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +87,58 @@ def derive(
     """
     if not isinstance(physics, CompiledModel) or physics.drive != "voltage":
         raise UserError(f"{type(physics).__name__} cannot be derived from: it takes no voltage")
+    _refuse_field(physics, protocol)
     rng = np.random.default_rng(protocol.seed)
     devices = population(physics, protocol, rng)
     traces = _pulse(devices, protocol, base.read_voltage, rng)
-    _refuse_heat(devices, traces)
-    g_min = float(np.median(traces.down.values[:, -1]))
-    g_max = float(np.median(traces.up.values[:, -1]))
+    _refuse_heat(devices, protocol, traces)
+    g_min, g_max = _window(traces, protocol)
+    data = _changes(traces, g_min, g_max)
+    table = tabulate(data, g_min=g_min, g_max=g_max, bins=16, own=True)
+    targets = np.array([0.0, 1.0]) if base.levels == 2 else _TARGETS
+    programmed = verify(
+        devices, protocol, g_min + targets * (g_max - g_min), traces.state_down.values,
+        span=g_max - g_min, read_voltage=base.read_voltage,
+        binary=base.levels == 2, rng=rng,
+    )  # fmt: skip
+    _refuse_bias(programmed, g_max - g_min)
+    energy_up, energy_down = (float(np.nanmean(traces[f"energy_{way}"])) for way in ("up", "down"))
+    pulses, spent = float(programmed.pulses.mean()), float(programmed.energy.mean())
+    device = dataclasses.replace(
+        base,
+        g_min=g_min,
+        g_max=g_max,
+        levels=2 if base.levels == 2 else None,
+        pulse_model=table,
+        programming_error=ProgrammingError(
+            at=tuple(map(float, (g_min + targets * (g_max - g_min)) / g_max)),
+            sigmas=tuple(map(float, programmed.error)),
+            g_reference=g_max,
+        ),
+        device_to_device=0.0,  # in the error of programming, and in the table
+        cycle_to_cycle=0.0,
+        iv=_law(physics, traces, 0.5 * (g_min + g_max), base.read_voltage),
+        write_pulse=WritePulse(
+            voltage_up=protocol.pulse(True)[0],
+            time_up=protocol.pulse(True)[1],
+            voltage_down=protocol.pulse(False)[0],
+            time_down=protocol.pulse(False)[1],
+            energy=spent / pulses if pulses > 0 else 0.5 * (energy_up + energy_down),
+            count=pulses,
+        ),
+        retention=_retention(devices, traces, base, g_min, g_max),
+    )
+    return Derived(
+        device=device,
+        traces=traces,
+        labels=_labels(data, g_min, g_max) if labels else None,
+        figures=_figures(device, traces, programmed, energy_up, energy_down),
+    )
+
+
+def _window(traces: xr.Dataset, protocol: Protocol) -> tuple[float, float]:
+    """Return the range [S] that the median device goes through; refuse one that stays."""
+    g_min, g_max = (float(np.median(traces[way].values[:, -1])) for way in ("down", "up"))
     if not g_max >= _LEAST_WINDOW * g_min > 0:
         (up, up_width), (down, down_width) = protocol.pulse(True), protocol.pulse(False)
         raise UserError(
@@ -127,43 +146,24 @@ def derive(
             f"pulses of {down:g} V, {down_width:g} s, {g_max:.3g} S after {protocol.pulses_up} of "
             f"{up:g} V, {up_width:g} s; raise a voltage, or a width"
         )
-    data = _changes(traces, g_min, g_max)
-    table = tabulate(data, g_min=g_min, g_max=g_max, bins=16)
-    energy_up, energy_down = (float(np.nanmean(traces[f"energy_{way}"])) for way in ("up", "down"))
-    verified = dataclasses.replace(
-        _bare(base, g_min, g_max, table),
-        write_verify=WriteVerify(tolerance=protocol.tolerance, max_pulses=protocol.max_pulses),
-    )
-    error, pulses = _program(verified, rng)
-    energy = 0.5 * (energy_up + energy_down)
-    kept = physics.retention(_BAKE)
-    device = dataclasses.replace(
-        verified,
-        write_verify=None,
-        programming_error=error,
-        iv=_law(physics, base.read_voltage),
-        write_pulse=WritePulse(
-            voltage_up=protocol.pulse(True)[0],
-            time_up=protocol.pulse(True)[1],
-            voltage_down=protocol.pulse(False)[0],
-            time_down=protocol.pulse(False)[1],
-            energy=energy,
-            count=pulses,
-        ),
-        retention=base.retention
-        if kept is None
-        else Retention(time=kept[0], activation_ev=kept[1], temperature=_BAKE),
-    )
-    span = g_max - g_min
-    sigma = error.sigma(g_min + _TARGETS * span, g_max)
+    return g_min, g_max
+
+
+def _figures(
+    device: AnalogDevice, traces: xr.Dataset, programmed: Verified, up: float, down: float
+) -> dict[str, float]:
+    """Return what a data sheet would say."""
+    span = device.g_range
+    apart = span / (6 * max(float(programmed.error.mean()), 1e-6 * span)) + 1
     figures = {
-        "g_min": g_min,
-        "g_max": g_max,
-        "write_energy": energy * pulses,
-        "energy_up": energy_up,
-        "energy_down": energy_down,
-        "pulses": pulses,
-        "levels": float(span / (6 * max(float(np.mean(sigma)), 1e-6 * span)) + 1),
+        "g_min": device.g_min,
+        "g_max": device.g_max,
+        "write_energy": float(programmed.energy.mean()),
+        "energy_up": up,
+        "energy_down": down,
+        "pulses": float(programmed.pulses.mean()),
+        "missed": float(programmed.missed.mean()),
+        "levels": 2.0 if device.levels == 2 else float(apart),
     }
     for way in ("up", "down"):
         ends = traces[way].values[:, -1]
@@ -171,95 +171,7 @@ def derive(
         figures[f"cycle_to_cycle_{way}"] = (
             float(np.sqrt(ends.var(axis=0, ddof=1).mean()) / span) if len(ends) > 1 else 0.0
         )
-    return Derived(
-        device=device,
-        traces=traces,
-        labels=_labels(data, g_min, g_max) if labels else None,
-        figures=figures,
-    )
-
-
-def derived_device(
-    physics: DynamicalModel, protocol: Protocol, *, base: AnalogDevice
-) -> AnalogDevice:
-    """Return the derived device, from the cache if these contents were derived before.
-
-    Parameters and errors as of `derive`; the cache is a folder of JSON texts, named by a hash of
-    all that decides them.
-    """
-    facts = {"version": _VERSION, "numpy": np.__version__, "physics": plain(physics),
-             "protocol": plain(protocol), "base": plain(base)}  # fmt: skip
-    text = json.dumps(facts, sort_keys=True)
-    return _kept(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
-
-
-@functools.lru_cache(maxsize=256)
-def _kept(key: str, text: str) -> AnalogDevice:
-    name = f"derived-{key}.json"
-    try:
-        found = json.loads((cache_folder() / name).read_text(encoding="utf-8"))
-        return build(AnalogDevice, found)
-    except (OSError, ValueError):
-        pass  # not there, or damaged: derive it
-    facts = json.loads(text)
-    device = derive(
-        build(DynamicalModel, facts["physics"], "physics"),  # type: ignore[type-abstract]
-        build(Protocol, facts["protocol"], "protocol"),
-        base=build(AnalogDevice, facts["base"], "device"),
-        labels=False,
-    ).device
-    keep(name, json.dumps(plain(device), sort_keys=True).encode())
-    return device
-
-
-def measured_device(base: AnalogDevice) -> AnalogDevice:
-    """Return a device that does what pulses measured on real ones did.
-
-    The pulse response is the fitted model with the least BIC, or the table where no formula fits
-    (`matsweep.fitting`); the range is that of the measurement, programming is simulated write and
-    verify with that response, to 2 % of the range in at most 100 pulses.
-
-    Parameters
-    ----------
-    base : AnalogDevice
-        Its `measurements` name the file; for all that the pulses say nothing of.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read or fitted.
-    """
-    assert base.measurements is not None
-    data = read_pulses(base.measurements)
-    best = recommend(compare(data))
-    model = tabulate(data) if best is None else best.model
-    verified = dataclasses.replace(
-        _bare(base, data.lowest, data.highest, model),
-        write_verify=WriteVerify(tolerance=0.02, max_pulses=100),
-        source="reported",
-        measurements=None,
-    )
-    error, pulses = _program(verified, np.random.default_rng(0))
-    return dataclasses.replace(
-        verified,
-        write_verify=None,
-        programming_error=error,
-        write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
-    )
-
-
-def _bare(base: AnalogDevice, g_min: float, g_max: float, model: PulseModel) -> AnalogDevice:
-    """Return a device without the base's own errors of programming; a binary one stays binary."""
-    return dataclasses.replace(
-        base,
-        g_min=g_min,
-        g_max=g_max,
-        levels=2 if base.levels == 2 else None,
-        pulse_model=model,
-        programming_error=ProgrammingError(),
-        device_to_device=0.0,
-        cycle_to_cycle=0.0,
-    )
+    return figures
 
 
 def population(
@@ -321,10 +233,13 @@ def _pulse(
     for cycle in range(protocol.cycles + 1):
         for way, count in (("up", protocol.pulses_up), ("down", protocol.pulses_down)):
             found = pulses(way == "up", count)
+            if way == "up":
+                risen = found.state
             if cycle:
                 halves[way].append(found.conductance.values)
                 halves[f"energy_{way}"].append(found.energy.values)
     polarity = rng.random(protocol.mixed) < 0.5
+    lowest = state
     mixed = [halves["down"][-1][-1]]
     for up in polarity:
         mixed.append(pulses(bool(up), 1).conductance.values[-1])
@@ -341,18 +256,47 @@ def _pulse(
             ),
             "mixed": (("step", "device"), np.array(mixed), {"units": "S"}),
             "polarity": (("pulse_mixed",), polarity),
+            "state_up": (("pulse", *risen.dims[1:]), risen.values),
+            "state_down": (risen.dims[1:], lowest),
             **({"hottest": ((), max(hottest), {"units": "K"})} if hottest else {}),
         }
     )
 
 
-def _refuse_heat(devices: CompiledModel, traces: xr.Dataset) -> None:
+def _refuse_heat(devices: CompiledModel, protocol: Protocol, traces: xr.Dataset) -> None:
     """Refuse pulses under which a device would have melted, where the model knows its heat."""
-    if "hottest" in traces and float(traces.hottest) > HOTTEST:
+    if "hottest" in traces and float(traces.hottest) > protocol.hottest:
         raise UserError(
             f"protocol heats a device of {type(devices).__name__} to "
-            f"{float(traces.hottest):.0f} K, above {HOTTEST:.0f} K where no oxide holds: lower "
-            "voltage_up or voltage_down, or give the device a series resistance"
+            f"{float(traces.hottest):.0f} K, above protocol.hottest = {protocol.hottest:g} K where "
+            "it is destroyed: lower voltage_up or voltage_down, or give it a series resistance"
+        )
+
+
+def _refuse_field(physics: CompiledModel, protocol: Protocol) -> None:
+    """Refuse pulses that break the insulator down, where the model knows its thickness."""
+    if physics.insulator is None:
+        return
+    thinnest = float(np.min(getattr(physics, physics.insulator)))
+    for up in (True, False):
+        voltage, _ = protocol.pulse(up)
+        if abs(voltage) > protocol.breakdown_field * thinnest:
+            raise UserError(
+                f"protocol breaks the device down: {voltage:g} V on {thinnest:g} m exceed "
+                f"protocol.breakdown_field = {protocol.breakdown_field:g} V/m; lower "
+                f"voltage_{'up' if up else 'down'}, or raise physics.{physics.insulator}"
+            )
+
+
+def _refuse_bias(programmed: Verified, span: float) -> None:
+    """Refuse a device that write and verify does not bring to its targets."""
+    bias = float(np.sqrt(np.mean(np.square(programmed.bias)))) / span
+    if bias > _MOST_BIAS:
+        raise UserError(
+            f"protocol does not program the device: write and verify stays {bias:.0%} of the range "
+            "off its targets on average, as single pulses jump too far or too little; change a "
+            "voltage or a width, raise max_pulses, or set device.levels=2 for a device that only "
+            "switches"
         )
 
 
@@ -389,37 +333,47 @@ def _changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
     )
 
 
-def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
-    """Write and verify on a grid of targets; return the error that is left, and the mean pulses."""
-    span = device.g_max - device.g_min
-    target = np.repeat(device.g_min + _TARGETS[:, None] * span, _VERIFIED, axis=1)
-    found = device.program(target, rng=rng)
-    level = device.nearest_level(target)
-    off = np.sqrt(np.mean(np.square(found.conductance - level), axis=1))
-    scaled = level[:, 0] / device.g_max
-    coefficients = np.polynomial.polynomial.polyfit(
-        scaled, off, min(_DEGREE, np.unique(scaled).size - 1)
-    )
-    error = ProgrammingError(
-        coefficients=tuple(float(c) for c in coefficients), g_reference=device.g_max
-    )
-    return error, float(np.mean(found.pulses))
+def _law(
+    physics: CompiledModel, traces: xr.Dataset, middle: float, read_voltage: float
+) -> SinhIV | None:
+    """Return the sinh through the currents at the read voltage and half of it; None if ohmic.
 
-
-def _law(physics: CompiledModel, read_voltage: float) -> SinhIV | None:
-    """Return the sinh through the currents at the read voltage and half of it; None if ohmic."""
-    low, high = (np.asarray(bound, np.float64) for bound in physics.bounds())
-    if len(physics.components) > 1 or not np.isfinite([low, high]).all():
+    In the state met whose conductance is nearest to the middle of the range. A device that is
+    read at a channel of its own is ohmic there.
+    """
+    if type(physics).read_conductance is not DynamicalModel.read_conductance:
         return None
-    middle = 0.5 * (low + high)
-    whole, half = (abs(float(physics.current(middle, v))) for v in (read_voltage, read_voltage / 2))
+    seen = traces.up.values[-1]
+    pulse, device = np.unravel_index(np.argmin(np.abs(seen - middle)), seen.shape)
+    state = traces.state_up.values[pulse, ..., device]
+    whole, half = (abs(float(physics.current(state, v))) for v in (read_voltage, read_voltage / 2))
     if not half > 0 or whole / half < 2 * (1 + 1e-3):
         return None
     return SinhIV(v0=float(read_voltage / (2 * np.arccosh(whole / half / 2))))
 
 
+def _retention(
+    devices: CompiledModel, traces: xr.Dataset, base: AnalogDevice, g_min: float, g_max: float
+) -> Retention:
+    """Return how the population forgets, in the terms of the behavioural model."""
+    ends = traces.state_up.values[-1], traces.state_down.values
+    found = forgets(devices, ends, _BAKE, read_voltage=base.read_voltage)
+    if found is None:
+        return base.retention
+    return Retention(
+        time=found.time,
+        activation_ev=found.activation_ev,
+        temperature=_BAKE,
+        stable=float(np.clip((found.conductance - g_min) / (g_max - g_min), 0, 1)),
+        stretch=found.stretch,
+    )
+
+
 def _labels(data: PulseData, g_min: float, g_max: float) -> Fit | None:
+    """Return NeuroSim's curve; None where these pulses do not determine its labels."""
     try:
-        return fit_model(data, "neurosim", g_min=g_min, g_max=g_max)
+        fit = fit_model(data, "neurosim", g_min=g_min, g_max=g_max)
     except (UserError, np.linalg.LinAlgError):
         return None
+    errors = [fit.errors[f"nonlinearity_{way}"] for way in ("up", "down")]
+    return fit if max(errors) < _MOST_ERROR else None

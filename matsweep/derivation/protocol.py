@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 
 from matsweep.checks import UserError, finite, in_range, non_negative, positive, whole
 
+HOTTEST = 4500.0
+"""K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
+
+The models' thermal resistances describe filaments of some nanometres, whose modelled peaks exceed
+the melting points of the bulk (HfO2 3031 K, CRC Handbook) without harm in experiments; nothing
+survives this.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
@@ -36,6 +44,17 @@ class Protocol:
         Of the write-verify that programs the derived device.
     max_pulses : int
         Its budget.
+    ramp : int
+        Over how many pulses of one polarity in a row its voltage rises to that of the protocol;
+        0: not at all. Abrupt devices reach states in between only so (incremental step pulses).
+    ramp_from : float
+        Fraction of the voltage that a ramp begins at.
+    hottest : float, K
+        A device that gets hotter is destroyed; acts on models that know their heat.
+    breakdown_field : float, V/m
+        An insulator under more breaks down; acts on models that know its thickness. The strongest
+        oxides hold 0.7 (HfO2) to 1.5 GV/m (SiO2): J. McPherson et al., Appl. Phys. Lett. 82:2121,
+        2003, doi:10.1063/1.1565180.
     seed : int
     """
 
@@ -52,6 +71,10 @@ class Protocol:
     stochastic: bool = True
     tolerance: float = 0.02
     max_pulses: int = 100
+    hottest: float = HOTTEST
+    breakdown_field: float = 1e9
+    ramp: int = 0
+    ramp_from: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +98,10 @@ class Protocol:
         for name, value in self.spread.items():
             non_negative(f"spread.{name}", value)
         in_range("tolerance", self.tolerance, 1e-4, 1.0)
+        whole("ramp", self.ramp, low=0)
+        in_range("ramp_from", self.ramp_from, 0.0, 1.0)
+        positive("hottest", self.hottest, "K")
+        positive("breakdown_field", self.breakdown_field, "V/m")
 
     def pulse(self, up: bool) -> tuple[float, float]:
         """Return the voltage [V] and the width [s] of a pulse."""

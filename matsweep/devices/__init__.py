@@ -70,7 +70,7 @@ _DYNAMICS = (
     "ElectrochemicalMetallization", "FeFET", "FerroelectricTunnelJunction", "FilamentGap",
     "FluxControlled", "LinearIonDrift", "MagneticTunnelJunction", "Membrane", "MottSwitch",
     "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor", "Yakopcic",
-    "pulse_train", "respond", "sine", "transient", "triangle",
+    "pulse_train", "respond", "retain", "sine", "transient", "triangle",
 )  # fmt: skip
 __all__ += list(_DYNAMICS)
 

@@ -50,6 +50,9 @@ class ProgrammingError:
         and `saturation` are multiplied by g_max / g_reference.
     saturating, saturation : float, S
         Of the part that levels off, as charge-trap cells show.
+    at : tuple of float, increasing
+        G / g_reference, at which `sigmas` (S) stand in the place of the polynomial: straight
+        lines between them, constant beyond.
 
     Raises
     ------
@@ -64,8 +67,17 @@ class ProgrammingError:
     rescale: bool = False
     saturating: float = 0.0
     saturation: float = 1.0
+    at: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.at) != len(self.sigmas) or np.any(np.diff(self.at) <= 0):
+            raise UserError(
+                f"at must increase and have a number for each of sigmas, got {list(self.at)} and "
+                f"{list(self.sigmas)}"
+            )
+        for sigma in self.sigmas:
+            non_negative("sigmas", sigma, "S")
         if not self.coefficients:
             raise UserError("coefficients must hold at least one number, got an empty list")
         for coefficient in self.coefficients:
@@ -78,7 +90,9 @@ class ProgrammingError:
     @property
     def absent(self) -> bool:
         """Whether there is no error at all."""
-        return self.scale == 0 or not (any(self.coefficients) or self.saturating)
+        return self.scale == 0 or not (
+            any(self.coefficients) or any(self.sigmas) or self.saturating
+        )
 
     def check_range(self, g_max: float) -> None:
         """Refuse a device whose range goes beyond the one the law was fitted for."""
@@ -106,7 +120,10 @@ class ProgrammingError:
         stretch = reference / self.g_reference
         factor = self.scale * stretch
         out = np.full_like(conductance, factor * self.coefficients[-1])
-        if len(self.coefficients) > 1:
+        if self.at:
+            table = np.interp(conductance / reference, self.at, np.multiply(factor, self.sigmas))
+            out[...] = table
+        elif len(self.coefficients) > 1:
             scaled = conductance * conductance.dtype.type(1 / reference)
             for coefficient in reversed(self.coefficients[:-1]):
                 out *= scaled

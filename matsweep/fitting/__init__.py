@@ -2,6 +2,32 @@
 
 from matsweep.fitting.data import PulseData, read_pulses
 from matsweep.fitting.fit import Fit, compare, fit_model, recommend
+from matsweep.fitting.loops import (
+    KINDS,
+    Loop,
+    LoopFit,
+    fit_loops,
+    is_sweep,
+    read_loops,
+    simulated,
+    turned,
+)
 from matsweep.fitting.table import tabulate
 
-__all__ = ["Fit", "PulseData", "compare", "fit_model", "read_pulses", "recommend", "tabulate"]
+__all__ = [
+    "KINDS",
+    "Fit",
+    "Loop",
+    "LoopFit",
+    "PulseData",
+    "compare",
+    "fit_loops",
+    "fit_model",
+    "is_sweep",
+    "read_loops",
+    "read_pulses",
+    "recommend",
+    "simulated",
+    "tabulate",
+    "turned",
+]

@@ -87,14 +87,7 @@ def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
         For a file that cannot be read so; the message names the line and the column.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
-        raise UserError(f"{path} cannot be read: {reason}") from None
-    rows = list(_rows(text))
-    if not rows:
-        raise UserError(f"{path} has no lines: give it a heading and a line for each pulse")
+    rows = rows_of(path)
     line, heading = rows[0]
     columns = _columns(path, line, heading)
     factor = _factor(path, line, heading[columns["conductance"]], unit)
@@ -106,7 +99,7 @@ def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
         device = values["device"]
         pulse = _whole(path, line, values["pulse"])
         up = _polarity(path, line, values["polarity"])
-        conductance = factor * _number(path, line, "conductance", values["conductance"])
+        conductance = factor * numeric(path, line, "conductance", values["conductance"])
         if conductance <= 0:
             raise UserError(
                 f"{path}, line {line}: conductance must be > 0, got {values['conductance']}"
@@ -148,6 +141,30 @@ def _checked(path: Path, found: list[tuple[str, float, float, bool]], lines: int
             f"{path}: conductance is constant ({data.lowest:g} S); there is no response to fit"
         )
     return data
+
+
+def rows_of(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the lines of a CSV file with their numbers, comments left out; at least one.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    rows = list(_rows(text))
+    if not rows:
+        raise UserError(f"{path} has no lines: give it a heading and lines of numbers")
+    return rows
+
+
+def heading_of(path: Path) -> tuple[int, list[str]]:
+    """Return the first line that is no comment, with its number."""
+    return rows_of(path)[0]
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -206,7 +223,8 @@ def _cells(path: Path, line: int, cells: list[str], columns: Mapping[str, int]) 
     return found
 
 
-def _number(path: Path, line: int, column: str, text: str) -> float:
+def numeric(path: Path, line: int, column: str, text: str) -> float:
+    """Return a cell's finite number, or refuse it by file, line and column."""
     try:
         number = float(text)
     except ValueError:
@@ -217,7 +235,7 @@ def _number(path: Path, line: int, column: str, text: str) -> float:
 
 
 def _whole(path: Path, line: int, text: str) -> int:
-    number = _number(path, line, "pulse", text)
+    number = numeric(path, line, "pulse", text)
     if number < 0 or number != int(number):
         raise UserError(
             f"{path}, line {line}: column pulse must be a whole number from 0 on, got {text!r}"

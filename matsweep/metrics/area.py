@@ -11,13 +11,13 @@ def area(run: Run) -> float:
     """Return the area, m².
 
     Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger
-    pitch), a DAC each row, their ADCs with a shift-and-add each, and a register for each output
-    of a layer. Left out: wiring between tiles, control, and buffers.
+    pitch), a DAC each row and end that is driven, their ADCs with a shift-and-add each, and a
+    register for each output of a layer. Left out: wiring between tiles, control, and buffers.
     """
     scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
     cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
     for layout in run.layouts:
-        count = census(layout, scenario.tile, scenario.adc)
+        count = census(layout, scenario.tile, scenario.adc, ends=run.ends)
         total += count.tiles * scenario.tile.rows * scenario.tile.columns * cell
         total += count.dacs * parts.dac.area
         total += count.adcs * (parts.adc.area + parts.shift_add.area)

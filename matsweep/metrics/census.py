@@ -17,10 +17,12 @@ class Census:
     tiles : int
         Arrays, each with its own converters.
     dacs, adcs : int
-        Converters in all tiles: one DAC for each input, one ADC for `sharing` signed columns.
+        Converters in all tiles: one DAC for each input and end at which its word lines are driven,
+        one ADC for `sharing` signed columns.
     dac_conversions, adc_conversions : int
-        In one inference: in each cycle every used row of every tile once; every used signed
-        column of every tile once, its current already the difference of a pair or to a reference.
+        In one inference: in each cycle every used row of every tile once at each driven end;
+        every used signed column of every tile once, its current already the difference of a pair
+        or to a reference.
     turns : int
         Columns that the busiest converter takes one after the other.
     additions : int
@@ -39,7 +41,7 @@ class Census:
     outputs: int
 
 
-def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1) -> Census:
+def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1) -> Census:
     """Count a layer's parts and their use.
 
     Parameters
@@ -49,6 +51,10 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1) -> Census:
     adc : ADC
     cycles : int
         Reads that one product takes: the bits of a serial DAC.
+    ends : int
+        Of a word line at which it is driven, each by a DAC of its own: the library's DACs drive
+        their lines, and a wire from one side of an array to the other would lose what the second
+        driver is there to save.
 
     Returns
     -------
@@ -58,9 +64,9 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1) -> Census:
     conversions = layout.columns * layout.row_tiles * cycles
     return Census(
         tiles=layout.tiles,
-        dacs=layout.tiles * (tile.rows // tile.cells),
+        dacs=layout.tiles * (tile.rows // tile.cells) * ends,
         adcs=layout.tiles * math.ceil(capacity / adc.sharing),
-        dac_conversions=layout.inputs * layout.column_tiles * cycles,
+        dac_conversions=layout.inputs * layout.column_tiles * cycles * ends,
         adc_conversions=conversions,
         turns=min(adc.sharing, layout.tile_outputs * layout.slices),
         additions=conversions,

@@ -39,13 +39,15 @@ def line_energy(run: Run) -> float:
 def periphery_energy(run: Run) -> float:
     """Return the energy of converters and digital parts, J.
 
-    Every DAC and ADC conversion, a shift and addition for each converted number, a write and a
-    read of each output's register, and the parts' leakage for as long as the inference takes.
+    Every DAC and ADC conversion (two DACs for a row that is driven at both ends), a shift and
+    addition for each converted number, a write and a read of each output's register, and the
+    parts' leakage for as long as the inference takes.
     Left out: control, routing between tiles, and buffers for images.
     """
     parts, total, leakage = circuits(run.scenario), 0.0, 0.0
     for layout, signed in zip(run.layouts, run.signed, strict=True):
-        count = census(layout, run.scenario.tile, run.scenario.adc, run.cycles(signed=signed))
+        cycles = run.cycles(signed=signed)
+        count = census(layout, run.scenario.tile, run.scenario.adc, cycles, run.ends)
         total += count.dac_conversions * parts.dac.energy
         total += count.adc_conversions * parts.adc.energy
         total += count.additions * parts.shift_add.energy

@@ -62,6 +62,11 @@ class Run:
         assert self.learning is not None
         return self.learning
 
+    @property
+    def ends(self) -> int:
+        """How many ends of a word line are driven."""
+        return 2 if getattr(self.scenario.wires, "driven", "left") == "both" else 1
+
     def cycles(self, *, signed: bool) -> int:
         """Return how many reads one product of a layer takes."""
         return self.scenario.dac.cycles(signed=signed)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from matsweep.build import plain
+from matsweep.build import build, plain
+from matsweep.devices.dynamics import DynamicalModel
 from matsweep.sweep.plan import Plan
 
 _PACKAGES = (
@@ -49,7 +50,9 @@ def sources(plan: Plan) -> str:
         plain_base = bases[name].plain
         device = plain_base["device"]
         derived = device["source"] == "derived"
-        parts = [("device", device, material.origins, _unused(device, derived and not swept))]
+        forgets = derived and _forgets(plain_base["physics"])
+        unused = _unused(device, derived and not swept, forgets)
+        parts = [("device", device, material.origins, unused)]
         if (derived or swept) and plain_base["physics"] is not None:
             parts.append(("physics", plain_base["physics"], material.physics_origins, set()))
         materials[name] = {
@@ -65,7 +68,13 @@ def sources(plan: Plan) -> str:
     return json.dumps({"materials": materials, "references": references})
 
 
-def _unused(device: dict[str, Any], derived: bool) -> set[str]:
+def _forgets(physics: dict[str, Any]) -> bool:
+    """Whether a physics says by itself how long it keeps its state."""
+    model: DynamicalModel = build(DynamicalModel, physics, "physics")  # type: ignore[type-abstract]
+    return type(model).retention is not DynamicalModel.retention
+
+
+def _unused(device: dict[str, Any], derived: bool, forgets: bool) -> set[str]:
     """Return the parameters of a device that no inference with it depends on."""
     unused = {"iv"}  # tiles are ohmic
     if device["write_verify"] is None:
@@ -75,6 +84,8 @@ def _unused(device: dict[str, Any], derived: bool) -> set[str]:
     if derived:  # the physics takes their place
         unused |= {"g_min", "g_max", "levels", "programming_error", "device_to_device"}
         unused |= {"cycle_to_cycle", "pulse_model", "write_pulse"}
+        if forgets:
+            unused.add("retention")
     return unused
 
 

@@ -215,8 +215,11 @@ class ProgrammedLayer:
         found = made._product(layer.calibration, now, made._seen(now, power=False), time, rng)
         values = found.converted
         if tile.compensate_wires:
-            wanted = layer.wanted if found.subtracted is None else layer.wanted + found.subtracted
-            made = dataclasses.replace(made, gain=_gain(values, wanted))
+            if found.subtracted is None:
+                gain = _gain(_apart(values), _apart(layer.wanted))
+            else:  # the common part of the currents must come to what is subtracted from it
+                gain = _gain(values, layer.wanted + found.subtracted)
+            made = dataclasses.replace(made, gain=gain)
         if tile.compensate_drift:
             made = dataclasses.replace(made, first=np.abs(values).mean(axis=(-1, -2)))
         return made
@@ -268,6 +271,18 @@ def _gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
     along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
     size = np.sum(values * values, axis=(-1, -2), keepdims=True)
     return np.divide(along, size, out=np.ones_like(along), where=size > 0)
+
+
+def _apart(values: FloatArray) -> FloatArray:
+    """Return what tells values (…, sample, output) apart: without each output's and sample's mean.
+
+    A reference column that loses more or less than others adds the same to all outputs of a
+    sample; that is no attenuation, and outweighs it where conductances have much in common.
+    """
+    found = values - values.mean(axis=-2, keepdims=True)
+    if values.shape[-1] > 1:
+        found -= found.mean(axis=-1, keepdims=True)
+    return np.asarray(found)
 
 
 def mapped(network: Network, hardware: Hardware) -> tuple[tuple[Mapped, ...], FloatArray]:

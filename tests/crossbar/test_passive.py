@@ -94,56 +94,133 @@ def test_what_cannot_be_is_refused(call, message):
         call(np.full((3, 3), 1e-5))
 
 
-def every_node(g, ohms, rows, columns):
+def every_node(g, ohms, rows, columns, ends=(0.0, 0.0), v0=None):
     """Solve a passive array as one dense nodal system: rows and columns (voltage or None).
 
-    Lines end in their supply behind one segment; None floats.
+    Lines end in their supply behind one segment and a driver or sense amplifier; None floats. Of
+    sinh devices by Newton's method. Returns the nodes of word and bit lines, and cells' currents.
     """
     m, n = g.shape
     up = np.arange(m * n).reshape(m, n)
     down = up + m * n
-    matrix, right = np.zeros((2 * m * n, 2 * m * n)), np.zeros(2 * m * n)
+    fixed, source = np.zeros((2 * m * n, 2 * m * n)), np.zeros(2 * m * n)
 
-    def between(a, b, siemens):
+    def between(matrix, a, b, siemens):
         matrix[[a, b], [a, b]] += siemens
         matrix[[a, b], [b, a]] -= siemens
 
-    def source(a, volts):
-        matrix[a, a] += 1 / ohms
-        right[a] += volts / ohms
+    def supply(a, volts, resistance):
+        fixed[a, a] += 1 / resistance
+        source[a] += volts / resistance
 
     for i in range(m):
         for j in range(n):
-            between(up[i, j], down[i, j], g[i, j])
             if j:
-                between(up[i, j - 1], up[i, j], 1 / ohms)
+                between(fixed, up[i, j - 1], up[i, j], 1 / ohms)
             elif rows[i] is not None:
-                source(up[i, 0], rows[i])
+                supply(up[i, 0], rows[i], ohms + ends[0])
             if i < m - 1:
-                between(down[i, j], down[i + 1, j], 1 / ohms)
+                between(fixed, down[i, j], down[i + 1, j], 1 / ohms)
             elif columns[j] is not None:
-                source(down[i, j], columns[j])
-    solved = np.linalg.solve(matrix, right)
-    return solved[up] - solved[down]
+                supply(down[i, j], columns[j], ohms + ends[1])
+    drop = np.zeros((m, n))
+    for _ in range(1 if v0 is None else 60):
+        slope = g if v0 is None else g * np.cosh(drop / v0)
+        offset = 0 * g if v0 is None else g * v0 * np.sinh(drop / v0) - slope * drop
+        matrix, right = fixed.copy(), source.copy()
+        for i in range(m):
+            for j in range(n):
+                between(matrix, up[i, j], down[i, j], slope[i, j])
+                right[up[i, j]] -= offset[i, j]
+                right[down[i, j]] += offset[i, j]
+        solved = np.linalg.solve(matrix, right)
+        drop = solved[up] - solved[down]
+    return solved[up], solved[down], g * drop if v0 is None else g * v0 * np.sinh(drop / v0)
 
 
-def test_wired_passive_arrays_agree_with_a_dense_nodal_solve():
+@pytest.mark.parametrize("v0", [None, 0.3])
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (300.0, 150.0)])
+@pytest.mark.parametrize("scheme", ["floating", "grounded"])
+def test_reads_agree_with_a_dense_nodal_solve(scheme, ends, v0):
+    g, ohms, law = np.random.default_rng(4).uniform(1e-6, 1e-3, (7, 6)), 20.0, v0 and SinhIV(v0)
+    other = None if scheme == "floating" else 0.0
+    word, bit, current = every_node(
+        g, ohms, [0.3 if i == 2 else other for i in range(7)],
+        [0.0 if j == 4 else other for j in range(6)], ends, v0,
+    )  # fmt: skip
+    read = read_cell(g, 2, 4, 0.3, Wires(ohms, ohms, *ends), law, scheme=scheme)
+    assert read.cell == pytest.approx(current[2, 4], rel=1e-8)
+    assert read.current == pytest.approx(bit[-1, 4] / (ohms + ends[1]), rel=1e-8)
+    assert read.power == pytest.approx(0.3 * (0.3 - word[2, 0]) / (ohms + ends[0]), rel=1e-8)
+
+
+@pytest.mark.parametrize("v0", [None, 0.6])
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (300.0, 150.0)])
+@pytest.mark.parametrize(("scheme", "idle"), [("half", (1.0, 1.0)), ("third", (2 / 3, 4 / 3))])
+def test_writes_agree_with_a_dense_nodal_solve(scheme, idle, ends, v0):
+    """Voltages, powers, and energies: of a pulse of 50 ns, summed part by part."""
+    g, ohms, law = np.random.default_rng(4).uniform(1e-6, 1e-3, (7, 6)), 20.0, v0 and SinhIV(v0)
+    rows, columns = np.full(7, idle[0]), np.full(6, idle[1])
+    rows[2], columns[4] = 2.0, 0.0
+    word, bit, current = every_node(g, ohms, rows, columns, ends, v0)
+    drop = word - bit
+    found = write_cell(g, 2, 4, 2.0, Wires(ohms, ohms, *ends), law, scheme=scheme, width=50e-9)
+    np.testing.assert_allclose(found.voltage, drop, rtol=1e-8, atol=1e-11)
+    given = np.r_[rows * (rows - word[:, 0]) / (ohms + ends[0]),
+                  columns * (columns - bit[-1]) / (ohms + ends[1])]  # fmt: skip
+    assert found.power == pytest.approx(given[given > 0].sum(), rel=1e-8)
+    assert found.absorbed == pytest.approx(-given[given < 0].sum(), rel=1e-8)
+    dissipated = drop * current
+    assert found.cell == pytest.approx(dissipated[2, 4], rel=1e-8)
+    line = np.zeros(g.shape, bool)
+    line[2], line[:, 4] = True, True
+    line[2, 4] = False
+    wires = sum(
+        (np.diff(nodes, axis=axis) ** 2).sum() / ohms for nodes, axis in ((word, 1), (bit, 0))
+    )
+    wires += ((rows - word[:, 0]) ** 2).sum() / (ohms + ends[0])
+    wires += ((columns - bit[-1]) ** 2).sum() / (ohms + ends[1])
+    others = ~line
+    others[2, 4] = False
+    for energy, power in (
+        (found.selected_energy, dissipated[2, 4]),
+        (found.half_selected_energy, dissipated[line].sum()),
+        (found.others_energy, dissipated[others].sum()),
+        (found.wires_energy, wires),
+    ):
+        assert energy == pytest.approx(50e-9 * power, rel=1e-7)
+
+
+def test_no_wires_are_ideal_ones():
     g = np.random.default_rng(4).uniform(1e-6, 1e-3, (7, 6))
-    ohms = 20.0
-    floating = every_node(g, ohms, [0.3 if i == 2 else None for i in range(7)],
-                          [0.0 if j == 4 else None for j in range(6)])  # fmt: skip
-    read = read_cell(g, 2, 4, 0.3, Wires(ohms, ohms))
-    assert read.cell == pytest.approx(g[2, 4] * floating[2, 4], rel=1e-9)
-    assert read.current == pytest.approx((g * floating)[:, 4].sum(), rel=1e-9)
-    half = every_node(g, ohms, [2.0 if i == 2 else 1.0 for i in range(7)],
-                      [0.0 if j == 4 else 1.0 for j in range(6)])  # fmt: skip
-    written = write_cell(g, 2, 4, 2.0, Wires(ohms, ohms))
-    np.testing.assert_allclose(written.voltage, half, rtol=1e-9, atol=1e-12)
-    rows, columns = (g * half).sum(axis=1), (g * half).sum(axis=0)
-    given = np.r_[np.where(np.arange(7) == 2, 2.0, 1.0) * rows,
-                  -np.where(np.arange(6) == 4, 0.0, 1.0) * columns]  # fmt: skip
-    assert written.power == pytest.approx(given[given > 0].sum(), rel=1e-9)
-    assert written.absorbed == pytest.approx(-given[given < 0].sum(), rel=1e-9)
+    for scheme in ("floating", "grounded"):
+        ideal, thin = (read_cell(g, 2, 4, 0.3, w, scheme=scheme) for w in (None, THIN))
+        assert ideal.current == pytest.approx(thin.current, rel=1e-5)
+    np.testing.assert_allclose(write_cell(g, 2, 4, 2.0, None).voltage[2], [1, 1, 1, 1, 2, 1])
+
+
+def test_the_approximate_method_has_no_say_in_single_cells():
+    g = np.random.default_rng(4).uniform(1e-6, 1e-3, (7, 6))
+    exact, lines = (Wires(20.0, 20.0, method=m) for m in ("exact", "lines"))
+    assert read_cell(g, 2, 4, 0.3, exact) == read_cell(g, 2, 4, 0.3, lines)
+    assert write_cell(g, 2, 4, 0.3, exact).power == write_cell(g, 2, 4, 0.3, lines).power
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda g: read_cell(g, 0, 0, 0.2, 1.0), "wires must be a"),
+        (lambda g: write_cell(g, 0, 0, 0.2, THIN, "sinh"), "iv must be a device's I-V law"),
+        (lambda g: read_cell(g, 0, 0, 0.2, THIN, "sinh"), "iv must be a device's I-V law"),
+        (lambda g: write_cell(g.astype(str), 0, 0, 0.2, THIN), r"conductance \[S\] must be an arr"),
+        (lambda g: write_cell(g, 0, 0, 0.2, THIN, width=-1.0), r"width \[s\] must be >= 0"),
+        (lambda g: equivalent_pulses(g, float("nan"), 0.1), r"voltage \[V\] must be a finite"),
+        (lambda g: equivalent_pulses(g.astype(str), 1.0, 0.1), r"across \[V\] must be an array"),
+    ],
+)
+def test_wrong_inputs_are_named(call, message):
+    with pytest.raises(UserError, match=message):
+        call(np.full((3, 3), 1e-5))
 
 
 def test_steep_selectors_are_written():

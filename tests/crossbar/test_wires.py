@@ -106,8 +106,8 @@ def test_arrays_agree_with_a_sparse_nodal_solve(
     v = rng.uniform(-1, 1, (3, rows))
     expected = reference(g, wires, v)
     atol = 1e-9 * np.abs(expected).max()
-    np.testing.assert_allclose(v @ effective_conductance(g, wires), expected, atol=atol)
-    np.testing.assert_allclose(read_currents(g, v, wires), expected, atol=atol)
+    np.testing.assert_allclose(v @ effective_conductance(g, wires), expected, rtol=0, atol=atol)
+    np.testing.assert_allclose(read_currents(g, v, wires), expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("driven", ["left", "both"])
@@ -134,7 +134,9 @@ def test_without_resistance_the_map_is_the_conductance_itself(method, driven):
         wires = Wires(resistance, resistance, driven=driven, method=method)
         np.testing.assert_allclose(effective_conductance(g, wires), g, rtol=1e-12)
     v = array(4, 37)
-    np.testing.assert_allclose(read_currents(g, v, Wires(0.0, 0.0, driven=driven)), v @ g)
+    np.testing.assert_allclose(
+        read_currents(g, v, Wires(0.0, 0.0, driven=driven)), v @ g, rtol=1e-12
+    )
 
 
 def test_first_order_in_the_resistance_is_the_textbook_one():
@@ -172,7 +174,7 @@ def test_what_flows_in_flows_out_and_power_is_what_the_parts_dissipate(driven):
     g, wires = array(23, 31), Wires(20.0, 30.0, 100.0, 50.0, driven)
     down, taken = port_conductance(g, wires)
     np.testing.assert_allclose(down, effective_conductance(g, wires), rtol=1e-11)
-    np.testing.assert_allclose(taken, taken.T, atol=1e-12 * taken.max())
+    np.testing.assert_allclose(taken, taken.T, rtol=0, atol=1e-12 * taken.max())
     v = np.random.default_rng(1).uniform(-1, 1, (2, 23))
     np.testing.assert_allclose((v @ taken).sum(-1), (v @ down).sum(-1), rtol=1e-9)
     nodes = node_voltages(g, v, wires)
@@ -220,7 +222,7 @@ def test_single_precision_stays_single_and_a_batch_changes_no_bit():
     double = effective_conductance(g, wires)
     single = effective_conductance(g.astype(np.float32), wires)
     assert single.dtype == np.float32
-    np.testing.assert_allclose(single, double, atol=1e-5 * double.max())
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * double.max())
     np.testing.assert_array_equal(effective_conductance(g[1, 1], wires), double[1, 1])
 
 
@@ -239,13 +241,29 @@ def test_line_by_line_is_exact_to_first_order_and_where_one_family_is_ideal():
     assert errors[0] / errors[1] == pytest.approx(100, rel=0.1)
 
 
-@pytest.mark.parametrize(("size", "ohms"), [(32, 1), (64, 3), (128, 0.3), (128, 3), (128, 10)])
-def test_line_by_line_errs_by_less_than_half_the_squared_loss(size, ohms):
-    g = array(size, size)
-    exact = effective_conductance(g, Wires(ohms, ohms))
-    found = effective_conductance(g, Wires(ohms, ohms, method="lines"))
+LINE_BY_LINE = [  # shape, segment, ends, drive: the worst of a scan
+    ((32, 32), 10.0, 0.0, "left"),
+    ((128, 128), 0.3, 0.0, "left"),
+    ((128, 128), 10.0, 0.0, "left"),
+    ((128, 128), 3.0, 200.0, "left"),
+    ((128, 128), 3.0, 1000.0, "left"),
+    ((128, 32), 0.1, 50.0, "both"),
+    ((16, 256), 1.0, 200.0, "both"),
+    ((256, 16), 0.1, 0.0, "both"),
+    ((256, 16), 10.0, 1000.0, "left"),
+]
+
+
+@pytest.mark.parametrize(("shape", "ohms", "ends", "driven"), LINE_BY_LINE)
+def test_line_by_line_errs_by_a_part_of_the_squared_loss(shape, ohms, ends, driven):
+    g = array(*shape)
+    exact, found = (
+        effective_conductance(g, Wires(ohms, ohms, ends, ends, driven, method))
+        for method in ("exact", "lines")
+    )
     error = np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2))
-    assert error < 0.45 * (1 - exact.sum() / g.sum()) ** 2
+    loss = 1 - exact.sum() / g.sum()
+    assert error < (0.35 if loss < 0.3 else 1.0) * loss**2
 
 
 # ------------------------------------------------------------------------------ laws
@@ -274,7 +292,7 @@ def test_nonlinear_arrays_satisfy_kirchhoff_at_every_node(law, driven):
     nodes = node_voltages(g, v, wires, law)
     scale = np.abs(nodes.current).max()
     own = law.current(g[:, None], nodes.word - nodes.bit)
-    np.testing.assert_allclose(nodes.current, own, atol=1e-9 * scale)
+    np.testing.assert_allclose(nodes.current, own, rtol=0, atol=1e-9 * scale)
     before = np.concatenate(
         [np.broadcast_to(v[..., None], (2, 4, 18, 1)), nodes.word[..., :-1]], -1
     )
@@ -285,16 +303,16 @@ def test_nonlinear_arrays_satisfy_kirchhoff_at_every_node(law, driven):
     after[..., :-1] = flowing[..., 1:]
     if driven == "both":
         after[..., -1] = (nodes.word[..., -1] - v) / 140
-    np.testing.assert_allclose(flowing - after, nodes.current, atol=1e-8 * scale)
+    np.testing.assert_allclose(flowing - after, nodes.current, rtol=0, atol=1e-8 * scale)
     below = np.concatenate([nodes.bit[..., 1:, :], 0 * nodes.bit[..., :1, :]], -2)
     down = np.full(18, 25.0)
     down[-1] = 85
     falling = (nodes.bit - below) / down[:, None]
     above = np.zeros_like(falling)
     above[..., 1:, :] = falling[..., :-1, :]
-    np.testing.assert_allclose(falling - above, nodes.current, atol=1e-8 * scale)
+    np.testing.assert_allclose(falling - above, nodes.current, rtol=0, atol=1e-8 * scale)
     np.testing.assert_allclose(
-        read_currents(g, v, wires, law), nodes.current.sum(-2), atol=1e-12 * scale
+        read_currents(g, v, wires, law), nodes.current.sum(-2), rtol=0, atol=1e-12 * scale
     )
 
 
@@ -323,6 +341,23 @@ def test_slopes_are_the_derivatives_of_currents(law):
     np.testing.assert_allclose(law.slope(g, v), numeric, rtol=1e-6)
 
 
+@pytest.mark.parametrize("wires", [None, Wires(1.0, 1.0)])
+def test_many_inputs_of_a_law_need_little_memory(wires):
+    """The nodes of 300 inputs would take 3 × 39 MB; and no input changes another."""
+    import tracemalloc
+
+    g, v, law = array(128, 128), array(300, 128, low=0, high=0.3), SinhIV(0.3)
+    if wires is not None:
+        v[3:] = 0  # solved at once
+    few = read_currents(g, v[:3], wires, law)
+    tracemalloc.start()
+    found = read_currents(g, v, wires, law)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found[:3], few)
+    assert peak < 60e6
+
+
 def test_a_law_that_does_not_converge_says_so():
     class Falling(SinhIV, kind="test_falling"):
         def current(self, conductance, voltage):
@@ -342,6 +377,11 @@ def test_a_law_that_does_not_converge_says_so():
         (lambda: Wires(1.0, float("nan")), r"bit_resistance \[Ω\]"),
         (lambda: Wires(1.0, 1.0, driven="right"), "driven must be one of both, left"),
         (lambda: Wires(1.0, 1.0, method="exakt"), "did you mean exact"),
+        (lambda: Wires(np.array([["a"]]), 1.0), r"word_resistance \[Ω\] must be an array of real"),
+        (
+            lambda: Wires(1.0, 1j * np.ones((4, 4))),
+            r"bit_resistance \[Ω\] must be an array of real",
+        ),
         (
             lambda: effective_conductance(-array(2, 2), Wires(1.0, 1.0)),
             r"must be >= 0, got -.* at \[0, 0\]",
@@ -452,7 +492,7 @@ def test_large_arrays_of_steep_cells_converge(v0, voltage, ohms):
     v = voltage * np.random.default_rng(0).uniform(-1, 1, (2, 64))
     nodes = node_voltages(g, v, Wires(ohms, ohms), SinhIV(v0))
     law = SinhIV(v0).current(g, nodes.word - nodes.bit)
-    np.testing.assert_allclose(nodes.current, law, atol=1e-9 * np.abs(law).max())
+    np.testing.assert_allclose(nodes.current, law, rtol=0, atol=1e-9 * np.abs(law).max())
 
 
 def test_a_broken_first_segment_leaves_the_right_driver():
@@ -460,16 +500,12 @@ def test_a_broken_first_segment_leaves_the_right_driver():
     word = np.full((6, 5), 10.0)
     word[2, 0] = np.inf
     found = effective_conductance(g, Wires(word, 10.0, driven="both"))
-    mirrored = np.full((6, 5), 10.0)
-    mirrored[2, 0] = 1e12  # the oracle takes no broken segment, and the first for the right's
-    wires = Wires(mirrored, 10.0, driven="both")
     others = np.arange(6) != 2
     assert found[2].sum() > 0.5 * found[others].sum(axis=1).min()
     # Fed from the right alone it is the mirror image of a line fed from the left alone.
     alone = effective_conductance(g[2:3, ::-1], Wires(10.0, 10.0))
     single = effective_conductance(g[2:3], Wires(word[2:3], 10.0, driven="both"))
     np.testing.assert_allclose(single, alone[:, ::-1], rtol=1e-9)
-    assert wires != Wires(word, 10.0, driven="both")
 
 
 def test_wires_are_equal_by_value():
@@ -495,20 +531,45 @@ def test_few_inputs_read_as_many_do():
     np.testing.assert_allclose(read_currents(g, v, far), v @ effective_conductance(g, far))
 
 
+def test_small_products_get_one_thread_and_the_caller_keeps_theirs(monkeypatch):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from matsweep.crossbar import wires as module
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    seen, response = [], module.port_response
+    monkeypatch.setattr(
+        module, "port_response", lambda *a, **k: seen.append(threads()) or response(*a, **k)
+    )
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        effective_conductance(array(20, 20), Wires(1.0, 1.0))
+        assert threads() == before
+    assert set(seen[0]) == {1}
+
+
 def test_no_arrays_and_no_samples_give_none():
     assert effective_conductance(np.ones((0, 4, 5)), Wires(1.0, 1.0)).shape == (0, 4, 5)
     assert read_currents(np.ones((4, 5)), np.ones((0, 4)), Wires(1.0, 1.0)).shape == (0, 5)
 
 
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("ohms", [0.1, 1.0])
-def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(signed, ohms):
-    g = array(128, 128)
-    v = np.random.default_rng(2).uniform(-1 if signed else 0, 1, (20, 128))
-    exact, lines = (port_conductance(g, Wires(ohms, ohms, method=m)) for m in ("exact", "lines"))
+@pytest.mark.parametrize(("shape", "ohms", "ends", "driven"), LINE_BY_LINE)
+def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(
+    shape, ohms, ends, driven, signed
+):
+    g = array(*shape)
+    v = np.random.default_rng(2).uniform(-1 if signed else 0, 1, (20, shape[0]))
+    exact, lines = (
+        port_conductance(g, Wires(ohms, ohms, ends, ends, driven, method))
+        for method in ("exact", "lines")
+    )
     powers = [np.einsum("si,ij,sj->", v, p, v) for _, p in (exact, lines)]
     loss = 1 - exact[0].sum() / g.sum()
-    assert -0.65 * loss < powers[1] / powers[0] - 1 < 0
+    most = 1.02 if signed else 0.32 if loss < 0.3 else 0.89
+    assert -most * loss < powers[1] / powers[0] - 1 < 0
 
 
 @pytest.mark.parametrize(
@@ -525,6 +586,7 @@ def test_the_power_line_by_line_is_too_low_by_a_share_of_the_loss(signed, ohms):
         (lambda v: effective_conductance(array(3, 3), None), "wires must be a"),
         (lambda v: effective_conductance(1j * array(3, 3), Wires(1.0, 1.0)), "real numbers"),
         (lambda v: read_currents(array(3, 3), np.ones((1, 3)), Wires(1.0, 1.0), "sinh"), "I-V law"),
+        (lambda v: node_voltages(array(3, 3), np.ones((1, 3)), Wires(1.0, 1.0), "sinh"), "I-V law"),
         (lambda v: read_currents(array(3, 3, lead=(3,)), np.ones((2, 1, 3)), Wires(1.0, 1.0)),
          "must broadcast"),
         (lambda v: read_currents(array(3, 3), 50 + np.ones((1, 3)), Wires(0.0, 0.0), SinhIV(0.01)),

@@ -12,7 +12,8 @@ import matsweep
 from matsweep.build import plain
 from matsweep.cache import cache_folder
 from matsweep.checks import UserError
-from matsweep.derivation import Protocol, derive, derived_device
+from matsweep.derivation import Protocol, derive, derived_device, population
+from matsweep.derivation.verify import verify
 from matsweep.devices import FilamentGap, MagneticTunnelJunction, Membrane, StuckAt, curvature
 from matsweep.scenario import Scenario
 from matsweep.sweep.config import composer
@@ -115,13 +116,83 @@ def test_jumps_are_the_cycle_to_cycle_noise():
     assert 4 < coarse / fine < 25
 
 
-def test_a_device_programmed_by_its_table_lands_where_the_law_says(derived):
-    device = derived.device
-    target = np.full((40, 100), device.g_min + 0.5 * (device.g_max - device.g_min))
-    device = dataclasses.replace(device, stuck_at=StuckAt())
+def test_a_programmed_device_lands_where_write_and_verify_left_the_simulated_ones(derived, hfox):
+    device = dataclasses.replace(derived.device, stuck_at=StuckAt())
+    at, span = device.g_min + 0.5 * device.g_range, device.g_range
+    protocol = dataclasses.replace(hfox.protocol, **(SMALL | {"devices": 200, "seed": 5}))
+    rng = np.random.default_rng(5)
+    many = population(hfox.physics, protocol, rng)
+    alone = verify(many, protocol, np.array([at]), many.initial_state((200,)), span=span,
+                   read_voltage=device.read_voltage, rng=rng)  # fmt: skip
+    assert alone.missed[0] < 0.02
+    assert alone.error[0] < protocol.tolerance * span  # a uniform rest has 0.58 of it
+    target = np.full((40, 100), at)
     programmed = device.program(target, rng=np.random.default_rng(1)).conductance
-    spread = float(device.programming_error.sigma(target, device.g_max)[0, 0])
-    assert programmed.std() == pytest.approx(spread, rel=0.1)
+    assert programmed.std() == pytest.approx(float(alone.error[0]), rel=0.35)
+    assert device.write_pulse.energy * device.write_pulse.count == pytest.approx(
+        derived.figures["write_energy"]
+    )
+
+
+def test_write_and_verify_counts_the_pulses_that_an_even_gap_needs():
+    """50 pulses move the gap by 1 nm, from 1.7 to 0.7 nm: G grows e-fold in 12.5 of them."""
+    physics = straight()
+    protocol = Protocol(
+        voltage_up=1.5, width_up=even_width(), stochastic=False, devices=2, tolerance=0.05
+    )
+    many = physics.replace(i0=np.full(2, 1e-5))
+    reads = [float(physics.read_conductance(np.array(g), 0.2)) for g in (1.2e-9, 0.95e-9)]
+    found = verify(many, protocol, np.array(reads), many.initial_state((2,)), span=reads[1],
+                   read_voltage=0.2, rng=np.random.default_rng(0))  # fmt: skip
+    assert found.missed.max() == 0
+    np.testing.assert_allclose(found.pulses[:, 0], [25, 37.5], atol=1.5)
+    assert (found.energy > 0).all()
+
+
+def test_a_ramp_programs_what_single_pulses_cannot():
+    loaded = matsweep.load_material("pcm_gst")
+    protocol = dataclasses.replace(loaded.protocol, devices=8, cycles=1)
+    found = derive(loaded.physics, protocol, base=loaded.device, labels=False)
+    assert found.figures["missed"] < 0.1
+    with pytest.raises(UserError, match="does not program the device"):
+        derive(loaded.physics, dataclasses.replace(protocol, ramp=0), base=loaded.device,
+               labels=False)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "stable"), [("pcm_gst", 1.0), ("stt_mram", 0.5)])
+def test_a_derived_device_forgets_towards_where_its_physics_goes(name, stable):
+    loaded = matsweep.load_material(name)
+    protocol = dataclasses.replace(loaded.protocol, devices=8, cycles=1)
+    device = derive(loaded.physics, protocol, base=loaded.device, labels=False).device
+    assert device.retention.stable == pytest.approx(stable, abs=0.1)
+
+
+def test_a_channel_is_read_as_ohmic_and_a_gap_by_its_sinh():
+    found = {}
+    for name in ("ecram_li", "hfox_vcm"):
+        loaded = matsweep.load_material(name)
+        protocol = dataclasses.replace(loaded.protocol, devices=8, cycles=1)
+        found[name] = derive(loaded.physics, protocol, base=loaded.device, labels=False).device
+    assert found["ecram_li"].iv is None
+    device = found["hfox_vcm"]
+    # A conductance is that at the read voltage: the law changes nothing there.
+    g = np.array([[device.g_max]])
+    np.testing.assert_allclose(device.current(g, device.read_voltage), g * device.read_voltage)
+    assert device.current(g, 2 * device.read_voltage) > 2.05 * g * device.read_voltage
+
+
+def test_devices_keep_their_own_step_in_the_table():
+    """The spread of a device's response after many pulses is that of its speed."""
+    base = matsweep.load_material("hfox_vcm").device
+    spread = 0.15
+    protocol = Protocol(voltage_up=1.5, width_up=even_width(), stochastic=False, devices=60,
+                        cycles=1, mixed=0, spread={"velocity": spread})  # fmt: skip
+    table = derive(straight(), protocol, base=base, labels=False).device.pulse_model
+    for way in ("scale_up", "scale_down"):
+        assert 0.3 * spread < table.device_to_device[way] < 3 * spread
+    same = derive(straight(), dataclasses.replace(protocol, spread={}), base=base,
+                  labels=False).device.pulse_model  # fmt: skip
+    assert max(same.device_to_device.values(), default=0) < 1e-6
 
 
 def test_retention_is_the_physics_own(hfox, derived):
@@ -129,9 +200,9 @@ def test_retention_is_the_physics_own(hfox, derived):
     law = derived.device.retention
     times = [law.half_life(t) for t in (300.0, 400.0)]
     slope = np.log(times[0] / times[1]) / (1 / (K_EV * 300) - 1 / (K_EV * 400))
-    assert slope == pytest.approx(hfox.physics.activation_ev, rel=1e-4)
-    walk = 10.0 * 0.25e-9 / 40 * np.exp(-1.1 / (K_EV * 358.15))
-    assert law.time == pytest.approx(0.25e-9**2 / (2 * walk), rel=1e-4)
+    assert slope == pytest.approx(hfox.physics.activation_ev, rel=2e-3)  # of 12 devices
+    assert 0 < law.stable < 0.5  # where gaps are evenly spread
+    assert law.stretch < 0.7
 
 
 def test_the_walk_of_the_tip_is_the_hops_variance():
@@ -147,6 +218,25 @@ def test_the_walk_of_the_tip_is_the_hops_variance():
     assert step < float(found.state[1].std())
 
 
+def test_a_diffusing_gap_forgets_as_its_law_says():
+    """The mean conductance of many simulated gaps, beside the stretched exponential of two points.
+
+    A mean of 3000 devices: its own error is below 0.01, of which six are allowed, and 0.04 for the
+    form, which is exact at 0.8 and 0.3 only.
+    """
+    physics = straight(activation_ev=0.6, hops_per_gap=20.0)
+    law = physics.retention(300.0, np.array(0.2e-9))
+    time = law.time * np.array([0.0, 0.05, 0.3, 1.0, 3.0])
+    found = matsweep.devices.transient(physics, time, np.zeros((5, 3000)), state=0.2e-9,
+                                       rng=np.random.default_rng(0))  # fmt: skip
+    g = physics.read_conductance(found.state.values, 0.2)
+    goes = float(physics.read_conductance(law.states, 0.2).mean())
+    left = (g.mean(axis=1) - goes) / (g[0].mean() - goes)
+    np.testing.assert_allclose(left, np.exp(-((time / law.time) ** law.stretch)), atol=0.1)
+    np.testing.assert_allclose(left[2:4], np.exp(-((time / law.time) ** law.stretch))[2:4],
+                               atol=0.06)  # fmt: skip
+
+
 def test_a_junction_stays_binary():
     loaded = matsweep.load_material("stt_mram")
     found = derive(loaded.physics, dataclasses.replace(loaded.protocol, devices=8),
@@ -157,7 +247,7 @@ def test_a_junction_stays_binary():
 
 
 def test_derived_devices_are_kept_by_content(hfox, monkeypatch):
-    import matsweep.derivation.experiment as module
+    import matsweep.derivation.source as module
 
     protocol = dataclasses.replace(hfox.protocol, seed=11, **SMALL)
     first = derived_device(hfox.physics, protocol, base=hfox.device)
@@ -238,9 +328,46 @@ def test_a_membrane_is_no_device(hfox):
 
 def test_a_voltage_that_destroys_the_device_is_refused():
     loaded = matsweep.load_material("hfox_gong")
-    protocol = dataclasses.replace(loaded.protocol, voltage_up=-4.0, stochastic=False, **SMALL)
+    protocol = dataclasses.replace(loaded.protocol, voltage_up=-4.0, breakdown_field=1e10, **SMALL)
     with pytest.raises(UserError, match="K, above"):
         derive(loaded.physics, protocol, base=loaded.device)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("hfox_vcm", {"voltage_up": 8.0}), ("ftj", {"voltage_up": 50.0}),
+     ("tio2_hp", {"voltage_up": 1e6}), ("cbram", {"voltage_down": -20.0})],
+)  # fmt: skip
+def test_a_field_that_breaks_the_insulator_down_is_refused(name, change):
+    loaded = matsweep.load_material(name)
+    protocol = dataclasses.replace(loaded.protocol, **change)
+    with pytest.raises(UserError, match=r"exceed protocol.breakdown_field = 1e\+09 V/m; lower"):
+        derive(loaded.physics, protocol, base=loaded.device)
+
+
+def test_what_cannot_be_derived_is_kept_too(hfox, monkeypatch):
+    import matsweep.derivation.source as module
+
+    protocol = dataclasses.replace(hfox.protocol, seed=21, voltage_up=0.1, **SMALL)
+    plainly, calls = module.derive, []
+    monkeypatch.setattr(module, "derive", lambda *a, **k: calls.append(1) or plainly(*a, **k))
+    for _ in range(2):
+        module._kept.cache_clear()
+        with pytest.raises(UserError, match="does not switch"):
+            derived_device(hfox.physics, protocol, base=hfox.device)
+    assert len(calls) == 1
+
+
+def test_conditions_of_a_study_derive_nothing_anew(hfox, monkeypatch):
+    import matsweep.derivation.source as module
+
+    protocol = dataclasses.replace(hfox.protocol, seed=22, **SMALL)
+    first = derived_device(hfox.physics, protocol, base=hfox.device)
+    monkeypatch.setattr(module, "derive", None)
+    warm = dataclasses.replace(hfox.device, temperature=358.15, cycles=10.0)
+    found = derived_device(hfox.physics, protocol, base=warm)
+    assert found.temperature == 358.15
+    assert found.pulse_model == first.pulse_model
 
 
 def test_measured_pulses_become_the_device(tmp_path):

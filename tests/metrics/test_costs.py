@@ -127,6 +127,36 @@ def test_word_lines_are_charged_to_the_read_voltage():
     assert metal == pytest.approx(118 * 128 * 2e-10 * 4 * 22e-9 * 0.2**2)
 
 
+def test_word_lines_are_charged_in_every_cycle_of_a_serial_dac():
+    """Seven bits for 64 lines, eight for 54."""
+    serial = DAC(bits=8, serial=True)
+    wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
+    charged, plain = (
+        value("energy", scenario(dac=serial, wires=w), signed=(True, False))
+        for w in (wires, Ideal())
+    )
+    expected = (7 * 64 + 8 * 54) * 128 * 2e-17 * 0.2**2
+    assert charged - plain == pytest.approx(expected, rel=1e-6)
+
+
+def test_word_lines_driven_at_both_ends_have_two_dacs():
+    """118 more conversions; 256 more DACs of area, and of leakage throughout."""
+    dac, _, add, _ = PARTS
+    one, both = (
+        scenario(wires=Resistances(word_resistance=1.0, bit_resistance=1.0, driven=driven))
+        for driven in ("left", "both")
+    )
+    assert value("area", both) - value("area", one) == pytest.approx(2 * 128 * dac.area)
+    latency = 2 * (dac.latency + 1e-8 + 8e-9 + add.latency)
+    more = 118 * dac.energy + latency * 256 * dac.leakage
+    assert value("energy", both) - value("energy", one) == pytest.approx(more, rel=1e-6)
+    assert value("latency", both) == value("latency", one)
+    metal = scenario(wires=Metal(driven="both"))
+    assert value("area", metal) - value("area", scenario(wires=Metal())) == pytest.approx(
+        2 * 128 * dac.area
+    )
+
+
 def test_spread_and_low_percentile_by_hand():
     correct = np.array([[0.9], [0.8], [1.0], [0.7]])
     many = Run(

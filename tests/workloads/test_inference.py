@@ -14,7 +14,7 @@ from matsweep.sweep.config import composer
 from matsweep.sweep.plan import plan
 from matsweep.sweep.work import Shared, evaluate
 from matsweep.workloads import MLP, Hardware, run_inference
-from matsweep.workloads.inference import ProgrammedLayer, mapped, program
+from matsweep.workloads.inference import ProgrammedLayer, _apart, _gain, mapped, program
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
 
@@ -160,6 +160,30 @@ def test_wires_cost_accuracy_and_a_global_scale_wins_error_back(network):
     assert plain.array_power.mean() < ideal.array_power.mean()
     few = infer(network, device(), wires=wires, realisations=1)
     np.testing.assert_array_equal(few.correct, plain.correct[:1])
+
+
+def test_what_is_added_to_outputs_is_no_attenuation():
+    rng = np.random.default_rng(0)
+    wanted = rng.normal(0.3, 1.0, (2, 50, 4))
+    lost = np.array([0.8, 0.5])[:, None, None]
+    values = lost * wanted - 5 * rng.random(4) + 9 * rng.random((50, 1))
+    np.testing.assert_allclose(_gain(_apart(values), _apart(wanted)), 1 / lost, rtol=1e-9)
+    np.testing.assert_array_equal(_gain(_apart(0 * values), wanted), np.ones((2, 1, 1)))
+    alone = _apart(values[..., :1]), _apart(wanted[..., :1])
+    assert all(np.ptp(each) > 1 for each in alone)
+
+
+def test_wires_before_a_reference_column_are_compensated_upwards(network):
+    """What the reference loses less than others shifts outputs; they are no larger for it."""
+    hardware = Hardware(
+        device=AnalogDevice(g_min=10e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0),
+        tile=Tile(mapping="reference", compensate_wires=True),
+        dac=FINE[0], adc=FINE[1], wires=Wires(10.0, 10.0),
+    )  # fmt: skip
+    layers, _ = mapped(network, hardware)
+    rng = realisation_streams("cd" * 16, 0, range(2))
+    gains = [ProgrammedLayer.of(layer, hardware, rng).gain for layer in layers]
+    assert 1.1 < np.min(gains) < np.max(gains) < 1.4
 
 
 @pytest.mark.parametrize("mapping", ["reference", "offset"])

@@ -18,6 +18,7 @@ from matsweep.devices.dynamics.protocols import (
     Pulses,
     pulse_train,
     respond,
+    retain,
     sine,
     triangle,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Yakopcic",
     "pulse_train",
     "respond",
+    "retain",
     "sine",
     "transient",
     "triangle",

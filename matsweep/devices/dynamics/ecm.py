@@ -82,6 +82,7 @@ class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
     charge: FloatArray | float = 1.0
     temperature: FloatArray | float = 298.0
 
+    insulator: ClassVar[str | None] = "length"
     components: ClassVar[tuple[str, ...]] = ("gap",)
     unit: ClassVar[str] = "m"
     kernel: ClassVar[Any] = staticmethod(_kernel)

@@ -70,6 +70,7 @@ class _NucleationLimited(CompiledModel):
     sigma: FloatArray | float
     domains: FloatArray | float
 
+    insulator: ClassVar[str | None] = "thickness"
     components: ClassVar[tuple[str, ...]] = tuple(f"group {k}" for k in range(GROUPS))
 
     def _switching(self) -> tuple[FloatArray | float, ...]:

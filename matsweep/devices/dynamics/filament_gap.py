@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.constants import elementary_charge, k
+from scipy.optimize import brentq
 
 from matsweep.checks import UserError
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
@@ -102,6 +103,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     gap_max: FloatArray | float = 1.7e-9
     hops_per_gap: FloatArray | float = 1.0
 
+    insulator: ClassVar[str | None] = "thickness"
     components: ClassVar[tuple[str, ...]] = ("gap",)
     unit: ClassVar[str] = "m"
     kernel: ClassVar[Any] = staticmethod(_kernel)
@@ -135,17 +137,35 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         """Return by how much one hop moves the tip."""
         return np.asarray(self.hop / np.asarray(self.hops_per_gap))
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return the time in which the tip diffuses by g0, and Ea.
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return how the current of a gap that diffuses between its bounds forgets.
 
-        g0² / 2D with D = v0 a0 exp(-Ea / kT) / hops_per_gap: the variance of the hops ahead and
-        back, which balance on the mean. The Ea of a fit to switching is an effective one, often
-        too low for retention.
+        Hops ahead and back balance on the mean gap, but spread it: ∂p/∂t = D ∂²p/∂g² with
+        2D = v0 a0 exp(-Ea / kT) / hops_per_gap, reflected at both bounds, so that in the end all
+        gaps are equally likely. The mean of exp(-g / g0) has a series in cosines; the stretched
+        exponential that goes through 0.8 and 0.3 of it is returned. The Ea of a fit to switching
+        is an effective one, often too low for retention.
         """
-        barrier = float(np.mean(self.activation_ev))
-        walk = np.mean(self.velocity * np.asarray(self.hop) / self.hops_per_gap)
-        time = np.mean(self.g0) ** 2 / (2 * walk) * np.exp(barrier / (K_EV * temperature))
-        return float(time), barrier
+        barrier, g0 = float(self.activation_ev), float(self.g0)
+        low, span = float(self.gap_min), float(np.subtract(self.gap_max, self.gap_min))
+        start = 0.0 if state is None else float(state) - low
+        thermal = K_EV * temperature
+        walk = float(self.velocity) * float(self.hop) / float(self.hops_per_gap)
+        orders = np.pi * np.arange(1, 400) / span
+        sign = np.where(np.arange(1, 400) % 2, 1.0, -1.0)
+        terms = (1 + sign * np.exp(-span / g0)) / (1 / g0**2 + orders**2) * np.cos(orders * start)
+        speed = 0.5 * walk * np.exp(-barrier / thermal)
+
+        def left(logarithm: float) -> float:
+            faded = terms @ np.exp(-(orders**2) * speed * np.exp(logarithm))
+            return float(faded / terms.sum())
+
+        ends = np.log(span**2 / speed) + np.array([-30.0, 3.0])
+        early, late = (brentq(lambda x, y=y: left(x) - y, *ends) for y in (0.8, 0.3))
+        stretch = np.log(np.log(0.3) / np.log(0.8)) / (late - early)
+        time = np.exp(early) / (-np.log(0.8)) ** (1 / stretch)
+        states = low + span * (np.arange(100) + 0.5) / 100
+        return Forgetting(float(time), barrier, states, float(stretch))
 
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return T, (…) array [K]."""

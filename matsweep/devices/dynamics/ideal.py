@@ -16,6 +16,8 @@ from matsweep.streams import FloatArray
 class ChargeControlled(DynamicalModel):
     """v = M(q) i, dq/dt = i.
 
+    Under a current that is a straight line between the times given, q is exact.
+
     Parameters
     ----------
     memristance : function of the charge (…) [C], giving (…) [Ω]
@@ -52,6 +54,10 @@ class ChargeControlled(DynamicalModel):
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return dq/dt, A."""
         return self.current(state, voltage)
+
+    def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
+        """Return the voltage, V."""
+        return np.asarray(self.memristance(state) * current)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +100,7 @@ class FluxControlled(DynamicalModel):
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return dφ/dt, V."""
         return np.asarray(voltage + np.zeros_like(state))
+
+    def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
+        """Return the voltage, V."""
+        return np.asarray(current / self.memductance(state))

@@ -72,6 +72,7 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
     p: FloatArray | float = 1.0
     j: FloatArray | float = 1.0
 
+    insulator: ClassVar[str | None] = "thickness"
     kernel: ClassVar[Any] = staticmethod(_kernel)
 
     def __post_init__(self) -> None:

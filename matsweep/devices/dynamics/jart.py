@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
 
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 _inlined = njit(inline="always", error_model="numpy")
@@ -67,7 +67,7 @@ def _solve_current(n, v, p):  # type: ignore[no-untyped-def]
     """
     setting = v < 0
     a = abs(v)
-    if a == 0:
+    if a < 1e-100:  # nothing, to any precision
         return 0.0, K_EV * p[14]
     low, f_low = 0.0, -np.inf
     high = 1e-7 * a
@@ -211,6 +211,7 @@ class JART(CompiledModel, kind="jart"):
     charge: FloatArray | float = 2.0
     temperature: FloatArray | float = 293.0
 
+    insulator: ClassVar[str | None] = "l_cell"
     components: ClassVar[tuple[str, ...]] = ("N_disc",)
     unit: ClassVar[str] = "1e26/m^3"
     kernel: ClassVar[Any] = staticmethod(_kernel)
@@ -251,16 +252,16 @@ class JART(CompiledModel, kind="jart"):
         """Return the concentration of one vacancy in the disc."""
         return 1 / (np.pi * np.square(self.radius) * self.l_disc * UNIT)
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return the time in which a vacancy diffuses out of the disc, and ΔW_A.
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return how long vacancies stay in the disc.
 
         l_disc² / 2D with D = a² ν0 exp(-ΔW_A / kT): at rest the state equations balance, and
         only the vacancies' random walk, which they leave out, empties the disc.
         """
-        walk = np.mean(self.hop) ** 2 * np.mean(self.attempt_frequency)
-        barrier = float(np.mean(self.activation_ev))
-        time = np.mean(self.l_disc) ** 2 / (2 * walk) * np.exp(barrier / (K_EV * temperature))
-        return float(time), barrier
+        walk = float(self.hop) ** 2 * float(self.attempt_frequency)
+        barrier = float(self.activation_ev)
+        time = float(self.l_disc) ** 2 / (2 * walk) * np.exp(barrier / (K_EV * temperature))
+        return Forgetting(float(time), barrier, np.array([float(self.n_min)]))
 
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return T of the filament, (…) array [K]."""

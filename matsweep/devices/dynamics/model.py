@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -21,6 +21,25 @@ RULES: dict[str, Callable[[FloatArray], Any]] = {
 }
 
 
+class Forgetting(NamedTuple):
+    """How a population of devices at rest forgets: exp(-(t / time)^stretch) of it is left.
+
+    Parameters
+    ----------
+    time : float, s
+    activation_ev : float, eV
+        Of the time.
+    states : (n,) or (component, n) array
+        That devices end in, each as likely as the others.
+    stretch : float
+    """
+
+    time: float
+    activation_ev: float
+    states: FloatArray
+    stretch: float = 1.0
+
+
 class DynamicalModel(ABC):
     """A memristive system of one or more state variables (Chua, Kang, Proc. IEEE 64:209, 1976).
 
@@ -33,6 +52,7 @@ class DynamicalModel(ABC):
     registry: ClassVar[dict[str, type[DynamicalModel]]] = {}
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"
+    insulator: ClassVar[str | None] = None  # which parameter is the thickness a voltage falls over
     drive: ClassVar[str] = "voltage"  # or "current": then `current` takes one and gives a voltage
 
     def __init_subclass__(cls, kind: str | None = None, **options: Any) -> None:
@@ -52,6 +72,20 @@ class DynamicalModel(ABC):
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return the time derivative of the state, of its shape, at a voltage [V]."""
 
+    def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
+        """Return the voltage, (…) array [V], at a state and a current [A], in closed form.
+
+        Compiled models need none: the solver finds it.
+
+        Raises
+        ------
+        UserError
+            If the model has none.
+        """
+        raise UserError(
+            f"{type(self).__name__} has no compiled equations: it takes a voltage [V] only"
+        )
+
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return what a read sees, (…) array [S]: current over voltage; a channel's, if any."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -69,10 +103,11 @@ class DynamicalModel(ABC):
             span = np.subtract(high, low)
         return np.where(np.isfinite(span), span, 1.0)
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return how long a state is kept at rest [s] at T [K], and its activation energy [eV].
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return how devices of one parameter set at rest forget a state at T [K].
 
         None where the model says nothing of it: a rate that vanishes at 0 V never forgets.
+        `state` () or (component,); None: the one that conducts best.
         """
         return None
 

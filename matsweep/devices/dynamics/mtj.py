@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import elementary_charge, k
 
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
@@ -38,7 +38,7 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     tau0 : float or (…) array, s
         Attempt time.
     delta : float or (…) array
-        Δ = E_b / kT.
+        Δ = E_b / kT at 300 K; as 1/T at others.
     v_c : float or (…) array, V
         V_c0, critical voltage.
     g_p : float or (…) array, S
@@ -47,6 +47,7 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
         TMR0, (R_AP - R_P) / R_P at 0 V.
     v_half : float or (…) array, V
         V_h, at which the TMR is halved.
+    temperature : float or (…) array, K
 
     References
     ----------
@@ -61,17 +62,19 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     g_p: FloatArray | float
     tmr: FloatArray | float
     v_half: FloatArray | float
+    temperature: FloatArray | float = 300.0
 
     components: ClassVar[tuple[str, ...]] = ("parallel",)
     kernel: ClassVar[Any] = staticmethod(_kernel)
 
     def __post_init__(self) -> None:
-        self._check("> 0", tau0="s", delta="", v_c="V", g_p="S", v_half="V")
+        self._check("> 0", tau0="s", delta="", v_c="V", g_p="S", v_half="V", temperature="K")
         self._check(">= 0", tmr="")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
-        return self.tau0, self.delta, self.v_c, self.g_p, self.tmr, self.v_half
+        """Return what the equations need."""
+        delta = np.asarray(self.delta) * 300 / self.temperature
+        return self.tau0, delta, self.v_c, self.g_p, self.tmr, self.v_half
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
         """Return antiparallel."""
@@ -85,7 +88,11 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
         """Return the whole reversal."""
         return 1.0
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return Néel's time, and the barrier; `delta` is taken to be at 300 K."""
-        barrier = float(np.mean(self.delta)) * K_EV * 300
-        return float(np.mean(self.tau0) * np.exp(barrier / (K_EV * temperature))), barrier
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return τ0 exp(Δ T0 / T) / 2: both turns happen, and end in as many of either state.
+
+        A device jumps; the mean of many decays.
+        """
+        barrier = float(self.delta) * K_EV * 300
+        turns = 2 / float(self.tau0) * np.exp(-barrier / (K_EV * temperature))
+        return Forgetting(float(1 / turns), barrier, np.array([0.0, 1.0]))

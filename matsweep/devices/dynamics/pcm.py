@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import elementary_charge, k
 
-from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
@@ -21,7 +21,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     a = abs(voltage)
     share = 1 / (1 + np.exp(-min(max((a - field * u) / width, -700.0), 700.0)))
     cold = sigma0 * np.exp(-(e_star - alpha * glass) / (K_EV * ambient))
-    sigma = cold + share * (sigma_on - cold)
+    sigma = cold * (sigma_on / cold) ** share
     current = voltage / (r_series + u / (area * sigma))
     hot = ambient + r_th * voltage * current
     front = ambient + (hot - ambient) * (1 - u / size)  # at the amorphous region's edge
@@ -50,7 +50,9 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     share; elsewhere the amorphous region shrinks by the growth velocity at its edge,
     v exp(-E_g / kT) (1 - exp(-ΔH (T_m - T) / (T_m kT))). The glass conducts with activation
     E* - α Σ at T0, so that at rest its resistance grows as t^ν with ν = α / E_s (drift); above a
-    threshold field it switches on, smoothly over `threshold_width`.
+    threshold field it switches on: ln σ goes from the glass to `sigma_on` as a logistic of the
+    voltage, of width `threshold_width`. (A mean of σ itself would let the logistic's tail carry
+    the current of a read, for the two differ by five decades.)
 
     Left out: nucleation inside the glass (as in growth-dominated materials and small volumes),
     the fragility of the growth's activation, and the heating's time constant (ns).
@@ -144,12 +146,14 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         """Return T at the heater, (…) array [K]."""
         return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))
 
-    def retention(self, temperature: float) -> tuple[float, float] | None:
-        """Return the time in which half of the largest amorphous region grows over, and E_g."""
-        barrier = float(np.mean(self.e_growth_ev))
-        melting, thermal = float(np.mean(self.melting)), K_EV * temperature
-        driving = -np.expm1(
-            -np.mean(self.heat_of_fusion_ev) * (1 - temperature / melting) / thermal
-        )
-        speed = np.mean(self.growth_velocity) * np.exp(-barrier / thermal) * driving
-        return float(0.5 * np.mean(self.size) / speed), barrier
+    def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
+        """Return the time in which the amorphous region grows over, which conducts better then.
+
+        The whole region of `state`, or half of the largest, at the speed of growth at T.
+        """
+        barrier = float(self.e_growth_ev)
+        melting, thermal = float(self.melting), K_EV * temperature
+        driving = -np.expm1(-float(self.heat_of_fusion_ev) * (1 - temperature / melting) / thermal)
+        speed = float(self.growth_velocity) * np.exp(-barrier / thermal) * driving
+        thickness = 0.5 * float(self.size) if state is None else float(np.asarray(state)[0])
+        return Forgetting(float(thickness / speed), barrier, np.array([[0.0], [0.0]]))

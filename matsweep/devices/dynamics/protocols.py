@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 
 from matsweep.checks import UserError, positive, whole
 from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.devices.dynamics.transient import transient
+from matsweep.devices.dynamics.transient import starting, transient
 from matsweep.streams import FloatArray, Rng
 
 
@@ -107,7 +108,7 @@ def pulse_train(
 
 def respond(
     model: DynamicalModel,
-    voltage: float,
+    voltage: FloatArray | float,
     width: float,
     pulses: int,
     *,
@@ -128,7 +129,8 @@ def respond(
     ----------
     model : DynamicalModel
         One device or a batch.
-    voltage : float, V
+    voltage : float or (…) array, V
+        The same for all devices, or one of its own for each.
     width, rest : float, s
         Of a pulse, and of the time at 0 V after it (None: as long as a pulse).
     pulses : int
@@ -145,11 +147,11 @@ def respond(
         `pulse` (0: before the first) and `device`; `solved` (device).
     """
     whole("pulses", pulses, low=1)
-    first = model.initial_state(model.shape()) if state is None else np.asarray(state)
+    first, _ = starting(model, state)
     still = rng is None and not np.any(model.rate(first, 0.0))
     if still:
         time = positive("width", width, "s") * np.arange(pulses + 1)
-        found = transient(model, time, np.full(pulses + 1, voltage), state=first,
+        found = transient(model, time, np.multiply.outer(np.ones(pulses + 1), voltage), state=first,
                           tolerance=tolerance, on_failure=on_failure)  # fmt: skip
         # What keeps still before the train might not after it.
         last = found.state.values[-1]
@@ -157,14 +159,14 @@ def respond(
     if still:
         at = np.arange(pulses + 1)
     else:
-        train = pulse_train(np.full(pulses, voltage), width, rest=rest)
-        found = transient(model, train.time, train.voltage, state=first, tolerance=tolerance,
+        train = pulse_train(np.ones(pulses), width, rest=rest)
+        drive = np.multiply.outer(train.voltage, voltage)
+        found = transient(model, train.time, drive, state=first, tolerance=tolerance,
                           rng=rng, on_failure=on_failure)  # fmt: skip
         at = np.concatenate([[0], train.after])
     chosen = found.isel(time=at)
     states = chosen.state.values
-    ordered = np.moveaxis(states, 1, 0) if len(model.components) > 1 else states
-    conductance = model.read_conductance(ordered, read_voltage)
+    conductance = _read(model, states, read_voltage)
     energy = np.full(conductance.shape, np.nan)
     energy[1:] = np.diff(chosen.energy.values, axis=0)
     over = ("pulse", *chosen.energy.dims[1:])
@@ -180,3 +182,77 @@ def respond(
         coords={"pulse": np.arange(pulses + 1)},
         attrs={"model": type(model).__name__, "steps": found.attrs["steps"]},
     )  # fmt: skip
+
+
+def retain(
+    model: DynamicalModel,
+    time: FloatArray,
+    temperature: FloatArray | float,
+    *,
+    read_voltage: float,
+    state: FloatArray | float | None = None,
+    tolerance: float = 1e-7,
+    rng: Rng | None = None,
+    on_failure: str = "raise",
+) -> xr.Dataset:
+    """Let devices rest at 0 V at a temperature, and read them there.
+
+    Each read is an instant at `read_voltage` and disturbs nothing. What keeps still on the mean
+    may still forget by its fluctuations: give `rng` then (filaments diffuse hop by hop).
+
+    Parameters
+    ----------
+    model : DynamicalModel
+        One device or a batch, with a parameter `temperature`.
+    time : (time,) array, s
+        Since the rest began: 0 first, then rising, over decades.
+    temperature : float or (…) array, K
+        Of the surroundings.
+    read_voltage : float, V
+    state : (…) or (component, …) array or None
+        When the rest begins; None: `model.initial_state`.
+    tolerance, rng, on_failure
+        As of `transient`.
+
+    Returns
+    -------
+    Dataset
+        `conductance` [S] and `state` over `time` [s] and `device`; `solved` (device). Attribute
+        `read_voltage` [V].
+
+    Raises
+    ------
+    UserError
+        If the model has no temperature or takes a current, or times do not begin with 0 and rise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matsweep.devices import MagneticTunnelJunction, retain
+    >>> cell = MagneticTunnelJunction(tau0=1e-9, delta=40.0, v_c=0.5, g_p=3e-4, tmr=1.0, v_half=0.4)
+    >>> found = retain(cell, np.array([0.0, 1e9]), 300.0, read_voltage=0.1, state=1.0)
+    >>> round(float(found.state[-1]), 2)
+    0.5
+    """
+    name = type(model).__name__
+    if "temperature" not in [field.name for field in dataclasses.fields(model)]:  # type: ignore[arg-type]
+        raise UserError(f"{name} has no temperature [K]: it says nothing of retention")
+    if model.drive != "voltage":
+        raise UserError(f"{name} is driven by a current [A]: it is not held at 0 V")
+    times = np.asarray(time, np.float64)
+    if times.ndim != 1 or times.size < 2 or times[0] != 0 or not (np.diff(times) > 0).all():
+        raise UserError("time [s] must be a (time,) array that begins with 0 and rises")
+    rested = model.replace(temperature=temperature)
+    found = transient(rested, times, np.zeros(times.size), state=state, tolerance=tolerance,
+                      rng=rng, on_failure=on_failure)  # fmt: skip
+    read = _read(rested, found.state.values, read_voltage)
+    over = ("time", *found.energy.dims[1:])
+    kept = found[["state", "solved"]]
+    kept["conductance"] = (over, read, {"units": "S", "long_name": "conductance"})
+    return kept.assign_attrs(model=name, steps=found.attrs["steps"], read_voltage=read_voltage)
+
+
+def _read(model: DynamicalModel, states: FloatArray, voltage: float) -> FloatArray:
+    """Return what a read sees, (time, …) array [S], at states (time[, component], …)."""
+    ordered = np.moveaxis(states, 1, 0) if len(model.components) > 1 else states
+    return model.read_conductance(ordered, voltage)

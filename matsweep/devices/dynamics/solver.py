@@ -5,8 +5,9 @@ IEEE arithmetic. Import this module where it is called: numba takes half a secon
 
 Each device has steps of its own: Dormand and Prince's method of order 5, or, for a device that
 needs more than 300 steps in one span, Rodas4, an L-stable Rosenbrock method of order 4, whose
-steps are not bound by the fastest time constant. Energy is ∫ v i dt by Simpson's rule on the
-steps.
+steps are not bound by the fastest time constant. Energy is ∫ v i dt: one more variable to Dormand
+and Prince's method, whose error does not bind the steps; where it is too large, or the step was one
+of Rodas4, Simpson's rule on ever more panels of the step, the state interpolated.
 
 J. R. Dormand, P. J. Prince, J. Comput. Appl. Math. 6:19, 1980, doi:10.1016/0771-050X(80)90013-3,
 with L. F. Shampine's interpolation; Rodas4 and both interpolations: E. Hairer, G. Wanner, Solving
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from numba import njit, types, uint32, uint64
 
-from matsweep.devices.dynamics.tableau import ERROR, NODES, STAGES
+from matsweep.devices.dynamics.tableau import BETWEEN, ERROR, NODES, STAGES
 from matsweep.kernels import _philox
 
 _VECTOR = types.Array(types.float64, 1, "C")
@@ -44,18 +45,8 @@ _compiled = njit(cache=True, error_model="numpy")
 
 DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
 _PATIENCE, _MOST_STEPS, _MOST_EVENTS = 300, 200_000, 10_000_000
-
-_BETWEEN = np.array(
-    [
-        -12715105075 / 11282082432,
-        0.0,
-        87487479700 / 32700410799,
-        -10690763975 / 1880347072,
-        701980252875 / 199316789632,
-        -1453857185 / 822651844,
-        69997945 / 29380423,
-    ]
-)
+_ENERGY_ERROR = 1e-7  # of a step, over what was put in so far; 10 tolerances where that is more
+_FINEST = 1024  # parts of a step, two to a panel
 
 _GAMMA = 0.25
 _RODAS_NODES = np.array([0.0, 0.386, 0.21, 0.63, 1.0, 1.0])
@@ -183,10 +174,11 @@ def _inside(x, low, high):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new):  # type: ignore[no-untyped-def]
+def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):  # type: ignore[no-untyped-def]
     """Take one step of Dormand and Prince's method; return the error over the state's range.
 
-    f: rates (7, component), the first known. mid: the interpolation (5, component).
+    f: rates (7, component), the first known. mid: the interpolation (5, component). power: of the
+    stages (7,), the first known.
     """
     n = x.size
     answer = 0.0
@@ -197,15 +189,15 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
                 total += STAGES[stage, j] * f[j, k]
             new[k] = x[k] + h * total
         _inside(new, low, high)
-        answer, _ = _driven(
-            kernel, inverse, new, u + du * h * NODES[stage], p, low, high, work, f[stage]
-        )
+        drive = u + du * h * NODES[stage]
+        answer, _ = _driven(kernel, inverse, new, drive, p, low, high, work, f[stage])
+        power[stage] = answer * drive
     worst = 0.0
     for k in range(n):
         wrong, between = 0.0, 0.0
         for j in range(7):
             wrong += ERROR[j] * f[j, k]
-            between += _BETWEEN[j] * f[j, k]
+            between += BETWEEN[j] * f[j, k]
         size = abs(h * wrong) / scale[k]
         worst = size if not size <= worst else worst
         moved = new[k] - x[k]
@@ -218,8 +210,8 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
 
 
 @_compiled
-def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new):  # type: ignore[no-untyped-def]
-    """Take one step of Rodas4; return the error over the state's range."""
+def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):  # type: ignore[no-untyped-def]
+    """Take one step of Rodas4; return the error over the state's range. Of power, only the last."""
     n = x.size
     shifted, moved_rate = np.empty(n), np.empty(n)
     matrix, in_time = np.empty((n, n)), np.empty(n)
@@ -271,6 +263,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
         worst = size if not size <= worst else worst
     _inside(new, low, high)
     answer, _ = _driven(kernel, inverse, new, u + du * h, p, low, high, work, f[6])
+    power[6] = answer * (u + du * h)
     for k in range(n):
         second, third = 0.0, 0.0
         for j in range(5):
@@ -298,6 +291,80 @@ def _between(mid, stiff, share, low, high, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _spend(power, step, total, accuracy, spent):  # type: ignore[no-untyped-def]
+    """Integrate the power of an explicit step; return whether that is good enough.
+
+    Written to spent (4,): the interpolation, as of a state.
+    """
+    added, wrong, between = 0.0, 0.0, 0.0
+    for j in range(7):
+        wrong += ERROR[j] * power[j]
+        between += BETWEEN[j] * power[j]
+        if j < 6:
+            added += STAGES[6, j] * power[j]
+    spent[0] = step * added
+    spent[1] = step * power[0] - spent[0]
+    spent[2] = spent[0] - step * power[6] - spent[1]
+    spent[3] = step * between
+    # A passive device must not give energy back by an error, small as it is beside the total.
+    falls = added < 0 and power[0] >= 0 and power[6] >= 0
+    return abs(step * wrong) <= accuracy * (abs(total) + abs(spent[0])) and not falls
+
+
+@_compiled
+def _spend_finely(  # type: ignore[no-untyped-def]
+    kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
+    accuracy, state, rate, fine,
+):  # fmt: skip
+    """Integrate the power of a step by Simpson's rule; return (energy, parts of the step).
+
+    Panels are halved until that changes little. fine (_FINEST + 1,): powers, evenly spaced.
+    """
+    fine[0], fine[_FINEST] = power[0], power[6]
+    parts, even, odd, before, energy = 1, 0.0, 0.0, 0.0, 0.0
+    while parts < _FINEST:
+        parts *= 2
+        even += odd
+        odd = 0.0
+        for j in range(1, parts, 2):
+            share = j / parts
+            _between(mid, stiff, share, low, high, state)
+            drive = u + du * step * share
+            answer, _ = _driven(kernel, inverse, state, drive, p, low, high, work, rate)
+            fine[j * (_FINEST // parts)] = answer * drive
+            odd += answer * drive
+        before = energy
+        energy = step / parts / 3 * (power[0] + power[6] + 4 * odd + 2 * even)
+        if parts > 2 and abs(energy - before) <= accuracy * (abs(total) + abs(energy)):
+            break
+    return energy, parts
+
+
+@_compiled
+def _spent_until(share, step, spent, fine, parts):  # type: ignore[no-untyped-def]
+    """Return the energy of a share of a step: interpolated, or up to a point within a panel."""
+    if parts == 0:
+        rest = 1 - share
+        inner = spent[0] + rest * (spent[1] + share * (spent[2] + rest * spent[3]))
+        return share * inner
+    width, jump = 2 * step / parts, _FINEST // parts
+    panel = min(int(share * parts / 2), parts // 2 - 1)
+    energy = 0.0
+    for j in range(panel):
+        at = 2 * j * jump
+        energy += width / 6 * (fine[at] + 4 * fine[at + jump] + fine[at + 2 * jump])
+    first, centre, final = (
+        fine[2 * panel * jump], fine[(2 * panel + 1) * jump], fine[(2 * panel + 2) * jump]
+    )  # fmt: skip
+    s = share * parts / 2 - panel
+    return energy + width * s * (
+        first
+        + s * (-1.5 * first + 2 * centre - 0.5 * final)
+        + s**2 * (2 * first - 4 * centre + 2 * final) / 3
+    )
+
+
+@_compiled
 def _trace(  # type: ignore[no-untyped-def]
     kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
 ):  # fmt: skip
@@ -305,11 +372,14 @@ def _trace(  # type: ignore[no-untyped-def]
     n = start.size
     x, new, half = start.copy(), np.empty(n), np.empty(n)
     work, f, mid = np.zeros((3, n)), np.empty((7, n)), np.zeros((5, n))
+    power, spent, fine = np.empty(7), np.empty(4), np.empty(_FINEST + 1)
     _inside(x, low, high)
     states[0] = x
     answers[0], _ = _driven(kernel, inverse, x, drive[0], p, low, high, work, f[0])
     energy[0] = 0.0
     steps, index, total = 0, 1, 0.0
+    # The power errs by about as much as the state: no use in a finer integral.
+    accuracy = max(_ENERGY_ERROR, 10 * tolerance)
     h = np.inf
     while index < times.size:
         last = index
@@ -338,11 +408,10 @@ def _trace(  # type: ignore[no-untyped-def]
         if not np.isfinite(fastest) or not np.isfinite(answer):
             return steps, NOT_FINITE
         if fastest == 0 and du == 0:  # nothing moves
-            power = answer * u
             while index <= last:
                 states[index] = x
                 answers[index] = answer
-                energy[index] = total + power * (times[index] - begin)
+                energy[index] = total + answer * u * (times[index] - begin)
                 index += 1
             total = energy[last]
             continue
@@ -358,13 +427,14 @@ def _trace(  # type: ignore[no-untyped-def]
             steps += 1
             whole = h >= (end - t) * (1 - 1e-12)
             step = end - t if whole else h
+            power[0] = answer * u
             if stiff:
                 error, after = _implicit(
-                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new
+                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new, power
                 )
             else:
                 error, after = _explicit(
-                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new
+                    kernel, inverse, x, u, du, step, p, low, high, scale, work, f, mid, new, power
                 )
             error /= tolerance
             if not error <= 1:
@@ -375,9 +445,14 @@ def _trace(  # type: ignore[no-untyped-def]
                 continue
             if not np.isfinite(after):
                 return steps, NOT_FINITE
-            _between(mid, stiff, 0.5, low, high, half)
-            middle, _ = _driven(kernel, inverse, half, u + du * step / 2, p, low, high, work, f[1])
-            first, centre, final = answer * u, middle * (u + du * step / 2), after * (u + du * step)
+            parts = 0
+            if not stiff and _spend(power, step, total, accuracy, spent):
+                added = spent[0]
+            else:
+                added, parts = _spend_finely(
+                    kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
+                    accuracy, half, f[1], fine,
+                )  # fmt: skip
             till = end if whole else t + step
             while index <= last and times[index] <= till:
                 share = (times[index] - t) / step if times[index] < till else 1.0
@@ -394,13 +469,11 @@ def _trace(  # type: ignore[no-untyped-def]
                         kernel, inverse, states[index], u + du * step * share, p, low, high, work,
                         f[1],
                     )  # fmt: skip
-                energy[index] = total + step * share * (
-                    first
-                    + share * (-1.5 * first + 2 * centre - 0.5 * final)
-                    + share**2 * (2 * first - 4 * centre + 2 * final) / 3
+                energy[index] = total + (
+                    added if share == 1.0 else _spent_until(share, step, spent, fine, parts)
                 )
                 index += 1
-            total += step * (first + 4 * centre + final) / 6
+            total += added
             grown = step * min(5.0, 0.9 * max(error, 1e-4) ** (-0.25 if stiff else -0.2))
             h = max(h, grown) if whole and step < h else grown
             t, u, answer = till, u + du * step, after

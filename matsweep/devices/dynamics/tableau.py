@@ -1,4 +1,7 @@
-"""Dormand and Prince's coefficients (J. Comput. Appl. Math. 6:19, 1980, table 2)."""
+"""Dormand and Prince's coefficients (J. Comput. Appl. Math. 6:19, 1980, table 2).
+
+BETWEEN is of L. F. Shampine's interpolation (Hairer, Wanner, Solving ODEs II, section II.6).
+"""
 
 from __future__ import annotations
 
@@ -17,3 +20,14 @@ STAGES = np.array(
     ]
 )
 ERROR = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+BETWEEN = np.array(
+    [
+        -12715105075 / 11282082432,
+        0.0,
+        87487479700 / 32700410799,
+        -10690763975 / 1880347072,
+        701980252875 / 199316789632,
+        -1453857185 / 822651844,
+        69997945 / 29380423,
+    ]
+)

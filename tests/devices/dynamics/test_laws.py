@@ -11,15 +11,19 @@ from matsweep.checks import UserError
 from matsweep.devices.dynamics import (
     ECRAM,
     JART,
+    ChargeControlled,
     FeFET,
     FerroelectricTunnelJunction,
     FilamentGap,
+    FluxControlled,
     LinearIonDrift,
     MagneticTunnelJunction,
     Membrane,
     MottSwitch,
     PhaseChange,
     PotassiumChannel,
+    SodiumChannel,
+    retain,
     transient,
 )
 from tests.devices.dynamics.test_dynamics import GAP, HP, MOTT, MTJ, PCM, VCM
@@ -293,6 +297,118 @@ def test_energy_is_the_integral_of_power():
     assert float(few.energy[-1]) == pytest.approx(float(dense.energy[-1]), rel=1e-5)
 
 
+def test_energy_is_right_where_the_state_stands_still():
+    """Only the state's error sets the steps: a frozen filament crosses its ramp in one."""
+    model = FilamentGap(**(GAP | {"activation_ev": 6.0, "r_th": 0.0}))
+    end, gap, v0 = 2.0, 1.7e-9, GAP["v0"]
+    found = transient(model, np.array([0.0, 1e-9]), np.array([0.0, end]), state=gap)
+    front = GAP["i0"] * np.exp(-gap / GAP["g0"])
+    # ∫ v sinh(v / v0) dv = v0 v cosh - v0² sinh
+    area = v0 * end * np.cosh(end / v0) - v0**2 * np.sinh(end / v0)
+    assert found.attrs["steps"] < 20
+    assert float(found.energy[-1]) == pytest.approx(front * area * 1e-9 / end, rel=1e-7)
+    # And at times within that step.
+    time = np.linspace(0, 1e-9, 101)
+    part = np.linspace(0, end, 101)
+    within = transient(model, time, part, state=gap).energy
+    area = v0 * part * np.cosh(part / v0) - v0**2 * np.sinh(part / v0)
+    np.testing.assert_allclose(within, front * area * 1e-9 / end, rtol=1e-6)
+
+
+def test_energy_is_right_where_no_compiled_model_is():
+    ideal = FluxControlled(memductance=lambda f: 1e-3 * (1 + np.tanh(20 * f)))
+    found = transient(ideal, np.array([0.0, 1.0]), np.array([-2.0, 2.0]))
+    time = np.linspace(0, 1, 200_001)
+    v = -2 + 4 * time
+    power = 1e-3 * (1 + np.tanh(20 * (-2 * time + 2 * time**2))) * v**2
+    expected = np.sum((power[1:] + power[:-1]) / 2) * time[1]
+    assert float(found.energy[-1]) == pytest.approx(expected, rel=1e-6)
+    law = ChargeControlled(memristance=lambda q: 1e3 * np.exp(q / 1e-4), charge_scale=1e-4)
+    # v = M i: ∫ M i² dt under a constant current is i (Φ(q) - Φ(0)).
+    found = transient(law, np.array([0.0, 1.0]), current=np.full(2, 1e-3))
+    assert float(found.energy[-1]) == pytest.approx(1e-3 * 0.1 * np.expm1(10.0), rel=1e-7)
+
+
+def test_energy_under_rodas_is_right_too():
+    """A gate far faster than its ramp is always in equilibrium."""
+    model = MagneticTunnelJunction(**(MTJ | {"delta": 1.0}))
+    found = transient(model, np.array([0.0, 1.0]), np.array([0.0, 0.45]), tolerance=1e-9)
+    v = np.linspace(0, 0.45, 100_001)
+    ahead, back = np.exp(-1 * (1 - v / 0.5)), np.exp(-1 * (1 + v / 0.5))
+    power = model.current(ahead / (ahead + back), v) * v
+    expected = np.sum((power[1:] + power[:-1]) / 2) / 100_000
+    assert float(found.energy[-1]) == pytest.approx(expected, rel=1e-6)
+
+
+DECADES = np.concatenate([[0.0], np.logspace(-6, 6, 25)])
+
+
+@pytest.mark.parametrize("temperature", [300.0, 400.0])
+def test_magnetizations_are_forgotten_as_neel_and_brown_say(temperature):
+    """x - 1/2 falls as exp(-2 t / τ), τ = τ0 exp(Δ 300 K / T)."""
+    model = MagneticTunnelJunction(**(MTJ | {"delta": 20.0}))
+    found = retain(model, DECADES, temperature, read_voltage=0.1, state=1.0)
+    tau = MTJ["tau0"] * np.exp(20.0 * 300 / temperature)
+    np.testing.assert_allclose(found.state, 0.5 + 0.5 * np.exp(-2 * DECADES / tau), atol=1e-6)
+    read = found.conductance.values
+    assert read[0] == pytest.approx(MTJ["g_p"])
+    assert read[-1] < 0.9 * read[0]
+    assert found.conductance.attrs["units"] == "S"
+
+
+def test_a_glass_at_rest_drifts():
+    """G ~ t^-ν, ν = α / E_s at the temperature at which it rests (from T0 on: read there)."""
+    model = PhaseChange(**(PCM | {"r_series": 1.0}))
+    start = np.array([[30e-9, 20e-9], [1.0, 1.0]])
+    found = retain(model, DECADES, 300.0, read_voltage=0.01, state=start)
+    assert found.conductance.dims == ("time", "device")
+    late = DECADES > 1e-1
+    for device in range(2):
+        slope = np.polyfit(np.log(DECADES[late]), np.log(found.conductance[late, device]), 1)[0]
+        assert slope == pytest.approx(-0.1 / 3.0, rel=0.01)
+
+
+def test_filaments_at_rest_diffuse():
+    """The variance of the gap grows as v0 a0 exp(-Ea / kT) t; 2000 devices: 3.2 % of it."""
+    model = FilamentGap(**GAP, hops_per_gap=20.0)
+    walk = GAP["velocity"] * GAP["hop"] / 20 * np.exp(-0.6 / (K_EV * 400))
+    time = np.array([0.0, 1e-4, 1e-2, 1.0]) * (0.1e-9) ** 2 / walk
+    found = retain(model, time, 400.0, read_voltage=0.1, state=np.full(2000, 0.95e-9),
+                   rng=np.random.default_rng(4))  # fmt: skip
+    assert float(found.state[-1].var()) == pytest.approx(0.1e-9**2, rel=0.16)
+    still = retain(model, time, 400.0, read_voltage=0.1, state=0.95e-9)
+    np.testing.assert_allclose(still.state, 0.95e-9, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: retain(LinearIonDrift(**HP), DECADES, 300.0, read_voltage=0.1),
+         r"LinearIonDrift has no temperature \[K\]"),
+        (lambda: retain(Membrane(), DECADES, 300.0, read_voltage=0.1), "driven by a current"),
+        (lambda: retain(FilamentGap(**GAP), DECADES[1:], 300.0, read_voltage=0.1), "begins with 0"),
+        (lambda: retain(FilamentGap(**GAP), DECADES, -3.0, read_voltage=0.1),
+         r"temperature \[K\] must be > 0"),
+        (lambda: retain(SodiumChannel(), DECADES, 280.0, read_voltage=0.1, state=np.full(3, 0.1)),
+         "2 components"),
+    ],
+)  # fmt: skip
+def test_a_rest_that_cannot_be_is_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+def test_a_glass_is_ohmic_below_its_threshold():
+    """In ln σ the logistic's tail at half of the threshold is nothing beside the glass."""
+    model = PhaseChange(**PCM)
+    state = np.array([20e-9, 1.0])  # threshold at 0.4 V
+    low, read = (float(model.current(state, v)) / v for v in (0.05, 0.2))
+    assert read == pytest.approx(low, rel=0.03)
+    on = float(model.current(state, 0.6)) / 0.6
+    assert on > 100 * low
+    assert on == pytest.approx(1 / (2e3 + 20e-9 / (np.pi * 20e-9**2 * 1e5)), rel=0.05)
+
+
 def test_points_between_steps_are_as_good_as_steps():
     """Under a held voltage times do not bind the steps; the interpolation is of order 4."""
     model = FilamentGap(**GAP)
@@ -327,10 +443,10 @@ def test_both_methods_have_their_order(stiff):
     errors = []
     for h in (0.2, 0.1):
         x, new = np.array([0.3]), np.empty(1)
-        work, f, mid = np.zeros((3, 1)), np.empty((7, 1)), np.zeros((5, 1))
+        work, f, mid, power = np.zeros((3, 1)), np.empty((7, 1)), np.zeros((5, 1)), np.zeros(7)
         low, high, scale = np.array([0.0]), np.array([1.0]), np.array([1.0])
         solver._driven(kernel, False, x, 1.0, p, low, high, work, f[0])
-        step(kernel, False, x, 1.0, 0.0, h, p, low, high, scale, work, f, mid, new)
+        step(kernel, False, x, 1.0, 0.0, h, p, low, high, scale, work, f, mid, new, power)
         odds = 0.3 / 0.7 * np.exp(4 * h)
         errors.append(abs(new[0] - odds / (1 + odds)))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(5 if stiff else 6, abs=0.6)

@@ -1,0 +1,256 @@
+"""What a calibration on I-V sweeps leaves: tables, a picture, and a material with physics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
+from matsweep.build import plain
+from matsweep.calibration.output import new_material, number
+from matsweep.checks import UserError
+from matsweep.devices.dynamics import transient
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.fitting import Loop, LoopFit, simulated, turned
+from matsweep.streams import FloatArray
+
+_MILLIMETRE = 1 / 25.4
+_MODEL, _MEASURED = "#D55E00", "#0072B2"
+_MOST = 4  # devices drawn
+_POOR = 0.25  # misfit beyond which a model does not describe the sweeps
+_PULSES = 10  # of the written protocol, to half of the window
+
+
+def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console) -> None:
+    """Print the comparison of models, and every parameter of the best with its error.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+    fits : sequence of LoopFit
+        The best first.
+    console : rich.console.Console
+    """
+    points = sum(loop.time.size for loop in loops)
+    console.print(f"{len(loops)} devices, {points} points of I-V sweeps", highlight=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("model")
+    for heading in ("misfit", "AIC", "BIC", "BIC - best"):
+        table.add_column(heading, justify="right")
+    for fit in fits:
+        table.add_row(
+            fit.kind,
+            f"{np.sqrt(np.mean(fit.misfit**2)):.3g}",
+            f"{fit.aic:.1f}",
+            f"{fit.bic:.1f}",
+            f"{fit.bic - fits[0].bic:.1f}",
+        )
+    console.print(table)
+    best, spread = fits[0], fits[0].spread()
+    parameters = Table(box=None, header_style="bold", pad_edge=False)
+    parameters.add_column(best.kind)
+    for heading in ("value", "standard error", "between devices"):
+        parameters.add_column(heading, justify="right")
+    mean = best.mean()
+    for name in best.values:
+        error = best.error(name)
+        parameters.add_row(
+            name,
+            f"{getattr(mean, name):.4g}",
+            f"{error:.2g}" if np.isfinite(error) else "not determined",
+            f"{spread[name]:.1%}" if name in spread else "-",
+        )
+    console.print()
+    console.print(parameters)
+    if best.flipped:
+        console.print("\nVoltages are turned round: the model sets under the other polarity.")
+    if np.sqrt(np.mean(best.misfit**2)) > _POOR:
+        console.print(
+            "\nNo model describes these sweeps well: look at the picture, or begin from a material "
+            "near to them with start=NAME free=[...]."
+        )
+
+
+def loop_figure(loops: Sequence[Loop], fit: LoopFit) -> Figure:
+    """Draw measured against modelled loops, of up to four devices, linear and logarithmic.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+    fit : LoopFit
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    drawn = list(loops)[:_MOST]
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        columns = len(drawn)
+        wide = WIDTH * _MILLIMETRE * min(1.0, 0.28 + 0.24 * columns)
+        figure.set_size_inches(wide, 0.62 * WIDTH * _MILLIMETRE)
+        panels = figure.subplots(2, columns, squeeze=False)
+        for index, loop in enumerate(drawn):
+            seen = turned(loop) if fit.flipped else loop
+            current = simulated(fit.models[index], fit.states[index], seen)
+            current = -current if fit.flipped else current
+            _loop(panels[0, index], loop, current, logarithmic=False)
+            _loop(panels[1, index], loop, current, logarithmic=True)
+            panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
+        panels[0, 0].legend(fontsize=FONT - 1, frameon=False, loc="best")
+        figure.suptitle(f"{fit.kind}: measured and modelled sweeps", fontsize=FONT)
+    return figure
+
+
+def _loop(axes: Axes, loop: Loop, current: FloatArray, *, logarithmic: bool) -> None:
+    shown = np.abs if logarithmic else np.asarray
+    axes.plot(loop.voltage, shown(loop.current), "o", color=_MEASURED, markersize=3.5,
+              markerfacecolor="none", markeredgewidth=0.5, label="measured",
+              rasterized=True)  # fmt: skip
+    axes.plot(loop.voltage, shown(current), color=_MODEL, linewidth=1.0, label="model")
+    top = float(np.abs(loop.current).max())
+    tidy(axes, "voltage (V)", "|current|" if logarithmic else "current")
+    if logarithmic:
+        clear = np.abs(loop.voltage) > 0.02 * np.abs(loop.voltage).max()
+        low = max(float(np.abs(loop.current[clear]).min()), 1e-6 * top)
+        axes.set_yscale("log")
+        axes.set_ylim(0.5 * low, 2 * top)
+        quantity_axis(axes.yaxis, "A", low, top)
+    else:
+        quantity_axis(axes.yaxis, "A", -top, top)
+
+
+def write_physics(
+    loops: Sequence[Loop],
+    fit: LoopFit,
+    folder: str | Path,
+    name: str,
+    *,
+    label: str | None = None,
+    read_voltage: float = 0.2,
+    cell_size: float = 48.0,
+    replace: bool = False,
+) -> Path:
+    """Write a material whose physics is the mean device's, for ``device.source=derived``.
+
+    Its range is what the sweeps reach at the read voltage. Pulses have the sweeps' largest
+    voltages of either polarity, and a width of which ten come half way.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+    fit : LoopFit
+    folder, name, label, read_voltage, cell_size, replace
+        As of `write_material`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    UserError
+        For a name that cannot be, a file that is there already, or sweeps in which the model's
+        conductance does not change.
+    """
+    path = new_material(folder, name, read_voltage, cell_size, replace)
+    model, loop = fit.mean(), turned(loops[0]) if fit.flipped else loops[0]
+    g_min, g_max, protocol = _pulses(model, fit.states[0], loop, read_voltage)
+    of = f"fitted to I-V sweeps of {len(loops)} devices"
+    told = {key: f"{{status: derived, note: {json.dumps(of)}}}" for key in ("g_min", "g_max")}
+    values = {key: value for key, value in plain(model).items() if key != "kind"}
+    physics: list[str] = []
+    for key in values:
+        if key in fit.values:
+            error = fit.error(key)
+            sure = f"± {error:.2g}" if np.isfinite(error) else "not determined by them"
+            note = json.dumps(f"{of}, {sure}", ensure_ascii=False)
+            physics.append(f"    {key}: {{status: derived, note: {note}}}")
+        else:
+            physics.append(f"    {key}: {{status: illustrative, note: held fixed in the fit}}")
+    spread = {key: value for key, value in fit.spread().items() if value > 0}
+    lines = [
+        "# @package _global_",
+        f"# {fit.kind}, {of}.",
+        "material:",
+        f"  name: {name}",
+        f"  label: {json.dumps(label or name, ensure_ascii=False)}",
+        "  mechanism: not stated",
+        "  role: synapse",
+        "  origins:",
+        *(f"    {key}: {note}" for key, note in told.items()),
+        "    read_voltage: {status: illustrative, note: not in the data}",
+        "    cell_size: {status: illustrative, note: not in the data}",
+        "  physics_origins:",
+        *physics,
+        "device:",
+        f"  g_min: {number(g_min)}",
+        f"  g_max: {number(g_max)}",
+        f"  read_voltage: {number(read_voltage)}",
+        f"  cell_size: {number(cell_size)}",
+        "physics:",
+        f"  kind: {fit.kind}",
+        *(f"  {key}: {_written(value)}" for key, value in values.items()),
+        "protocol:",
+        *(f"  {key}: {number(value)}" for key, value in protocol.items()),
+        "  spread: {" + ", ".join(f"{k}: {number(v)}" for k, v in spread.items()) + "}",
+        "",
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _written(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _pulses(
+    model: CompiledModel, state: float, loop: Loop, read_voltage: float
+) -> tuple[float, float, dict[str, float]]:
+    """Return the range [S] that a sweep reaches, and pulses that go through it."""
+    swept = transient(model, loop.time, loop.voltage, state=state).state.values
+    seen = np.asarray(model.read_conductance(swept, read_voltage))
+    if not seen.max() > 1.01 * seen.min() > 0:
+        raise UserError("the fitted model does not switch in these sweeps: no material is written")
+    high, low = float(loop.voltage.max()), float(loop.voltage.min())
+    if high <= 0 or low >= 0:
+        raise UserError(
+            "data must have sweeps of both polarities: pulses of either are needed for a material"
+        )
+    rising = model.read_conductance(swept[int(np.argmax(loop.voltage))], read_voltage)
+    falling = model.read_conductance(swept[int(np.argmin(loop.voltage))], read_voltage)
+    up, down = (high, low) if rising >= falling else (low, high)
+    half = 0.5 * float(seen.max() + seen.min())
+    widths = [
+        _width(model, float(swept[int(np.argmin(seen if going else -seen))]), voltage, half,
+               loop.time[-1], read_voltage)
+        for voltage, going in ((up, True), (down, False))
+    ]  # fmt: skip
+    protocol = {"voltage_up": up, "width_up": widths[0], "voltage_down": down,
+                "width_down": widths[1]}  # fmt: skip
+    return float(seen.min()), float(seen.max()), protocol
+
+
+def _width(
+    model: CompiledModel, state: float, voltage: float, half: float, period: float, read: float
+) -> float:
+    """Return a tenth of the time [s] that a held voltage takes to half of the window."""
+    time = np.concatenate([[0.0], period * np.logspace(-9, 1, 201)])
+    held = transient(model, time, np.full(time.size, voltage), state=state).state.values
+    seen = np.asarray(model.read_conductance(held, read))
+    crossed = (seen >= half) if seen[0] < half else (seen <= half)
+    return float(time[int(np.argmax(crossed))] if crossed.any() else period) / _PULSES

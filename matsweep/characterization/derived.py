@@ -1,0 +1,65 @@
+"""What the derived device of a material would say on its data sheet, as a table."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from matsweep.checks import UserError
+from matsweep.derivation import Protocol, derive
+from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics import DynamicalModel
+
+_ROWS = (
+    ("g_min", "S", "range, from the median device after depression"),
+    ("g_max", "S", "… to that after potentiation"),
+    ("levels", "", "that verified programming tells apart by six standard deviations"),
+    ("missed", "", "share of programmings beyond the tolerance in the end"),
+    ("pulses", "", "to program a device"),
+    ("write_energy", "J", "to program a device"),
+    ("energy_up", "J", "of a potentiating pulse"),
+    ("energy_down", "J", "of a depressing pulse"),
+    ("cycle_to_cycle_up", "", "deviation of the upper end, of the range"),
+    ("cycle_to_cycle_down", "", "… of the lower end"),
+    ("device_to_device_up", "", "deviation of the upper end, of the range"),
+    ("device_to_device_down", "", "… of the lower end"),
+)
+
+
+def show_derived(
+    physics: DynamicalModel, protocol: Protocol, device: AnalogDevice, console: Console
+) -> None:
+    """Print what the material's pulses make of a population of its devices.
+
+    Parameters
+    ----------
+    physics : DynamicalModel
+    protocol : Protocol
+    device : AnalogDevice
+        For its read voltage, and whether it is binary.
+    console : rich.console.Console
+    """
+    try:
+        found = derive(physics, protocol, base=device)
+    except UserError as error:
+        console.print(f"no device can be derived: {error}", markup=False, highlight=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False, title=None)
+    table.add_column("derived device")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("what it is")
+    for name, unit, text in _ROWS:
+        table.add_row(name, f"{found.figures[name]:.3g}", unit, text)
+    for way in ("up", "down"):
+        name = f"nonlinearity_{way}"
+        told = "not determined by these pulses"
+        if found.labels is not None:
+            told = f"{found.labels.values[name]:.2f} ± {found.labels.errors[name]:.2g}"
+        table.add_row(name, told, "", "NeuroSim's label of the pulse response")
+    kept = found.device.retention
+    told = "not known" if kept.time is None else f"{kept.half_life(358.15):.3g}"
+    table.add_row("retention", told, "s", "at 85 °C, until half of what was written is lost")
+    console.print()
+    console.print(table)
+    console.print()
