@@ -1,11 +1,15 @@
 """Wired arrays beside badcrossbar, where it is installed, and beside a sparse LU solve.
 
-Peers run in the same session on one core; ratios are in the benchmarks' extra_info. badcrossbar
-(`pip install badcrossbar`) needs the cairo library's headers, so the lock does not hold it.
+Peers run in the same session on one core; ratios of CPU times are in the benchmarks' extra_info.
+badcrossbar (`pip install badcrossbar`) needs the cairo library's headers, so the lock does not hold
+it. Its map of 512 × 512 takes minutes and gigabytes, once each: `-k "not 512"` leaves it out.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -82,12 +86,72 @@ def test_effective_conductance(benchmark, size, resistance):
             info["badcrossbar"] = "not installed"
         else:
             kept = {"node_voltages": False, "all_currents": False}
-            if size < 300:
+            if size < 300 or resistance == 1:  # minutes at 512: once
                 whole = cpu(lambda: badcrossbar.compute(np.eye(size), 1 / g, resistance, **kept), 1)
                 info["badcrossbar_map"] = whole / ours
             some = cpu(lambda: badcrossbar.compute(v.T, 1 / g, resistance, **kept), 1)
             info["badcrossbar_100_inputs"] = some / many
     benchmark.extra_info.update(info)
+
+
+ALONE = """
+import json, sys, time
+begun = time.perf_counter()
+cpu = time.process_time()
+def peak():  # ru_maxrss would begin with the parent's
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1024
+import numpy as np
+what, size = sys.argv[1], int(sys.argv[2])
+g = np.random.default_rng(0).uniform(1e-6, 1e-4, (size, size))
+if what == "matsweep":
+    from matsweep.crossbar import Wires, effective_conductance
+    if len(sys.argv) > 3:
+        effective_conductance(g[:4, :4], Wires(1.0, 1.0))  # what imports and compiled code take
+    before = peak()
+    effective_conductance(g, Wires(1.0, 1.0))
+else:
+    import badcrossbar
+    kept = dict(node_voltages=False, all_currents=False)
+    badcrossbar.compute(np.eye(4), 1 / g[:4, :4], 1.0, **kept)
+    before = peak()
+    badcrossbar.compute(np.eye(size), 1 / g, 1.0, **kept)
+after = peak()
+print(json.dumps({
+    "MB": after - before, "whole_MB": after,
+    "cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - begun,
+}))
+"""
+
+
+def alone(what, size, *warm):
+    """Return what one map takes in a process of its own: peak memory, and time from its start."""
+    command = [sys.executable, "-c", ALONE, what, str(size), *warm]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("size", [64, 128, 256, 512])
+def test_memory(benchmark, size):
+    """Peak resident memory of one map, beyond that of imports, in processes of their own."""
+    with threadpool_limits(1):
+        ours = benchmark.pedantic(lambda: alone("matsweep", size, "warm"), rounds=1)
+    benchmark.extra_info.update(ours)
+    try:
+        theirs = alone("badcrossbar", size)
+    except subprocess.CalledProcessError:
+        benchmark.extra_info["badcrossbar"] = "not installed, or out of memory"
+    else:
+        benchmark.extra_info["badcrossbar_MB"] = theirs["MB"]
+        benchmark.extra_info["badcrossbar_memory"] = theirs["MB"] / max(ours["MB"], 0.1)
+
+
+def test_first_call(benchmark):
+    """Imports and the first map of a fresh process, compiled code being on disk."""
+    alone("matsweep", 128)
+    found = [alone("matsweep", 128) for _ in range(3)]
+    benchmark.pedantic(lambda: alone("matsweep", 128), rounds=1)
+    for name in ("cpu_s", "wall_s"):
+        benchmark.extra_info[name] = min(each[name] for each in found)
 
 
 def test_replicas(benchmark):

@@ -26,7 +26,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sparse
 
 from matsweep.checks import UserError
 from matsweep.streams import FloatArray
@@ -137,6 +136,8 @@ class Network:
         count = self.terminals + 2 * self._word.size
         if not same.any():
             return np.arange(count)
+        from scipy import sparse  # a fifth of a second, for a few arrays
+
         pairs = np.ones(int(same.sum()), bool), (first[same], second[same])
         graph = sparse.coo_array(pairs, (count, count))
         _, part = sparse.csgraph.connected_components(graph, directed=False)
