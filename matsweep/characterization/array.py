@@ -114,7 +114,6 @@ def cell_law(
     access = tile.access_resistance
     if device.iv is None:
         return None, conductance / (1 + access * conductance)
-    slope = conductance * device.small_signal
     if access == 0:
-        return device.iv, slope
-    return SeriesIV(resistance=access, law=device.iv), slope
+        return device.iv, conductance
+    return SeriesIV(resistance=access, law=device.iv), conductance

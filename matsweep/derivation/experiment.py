@@ -338,6 +338,8 @@ def _law(
 ) -> SinhIV | None:
     """Return the sinh through the currents at the read voltage and half of it; None if ohmic.
 
+    Its conductance is the one read there.
+
     In the state met whose conductance is nearest to the middle of the range. A device that is
     read at a channel of its own is ohmic there.
     """
@@ -349,7 +351,8 @@ def _law(
     whole, half = (abs(float(physics.current(state, v))) for v in (read_voltage, read_voltage / 2))
     if not half > 0 or whole / half < 2 * (1 + 1e-3):
         return None
-    return SinhIV(v0=float(read_voltage / (2 * np.arccosh(whole / half / 2))))
+    v0 = float(read_voltage / (2 * np.arccosh(whole / half / 2)))
+    return SinhIV(v0=v0, reference=read_voltage)
 
 
 def _retention(

@@ -152,15 +152,6 @@ class AnalogDevice:
         return self.g_max - self.g_min
 
     @property
-    def small_signal(self) -> float:
-        """Factor from a conductance at the read voltage to the one that the I–V law takes."""
-        if self.iv is None:
-            return 1.0
-        return float(
-            self.read_voltage / self.iv.current(np.array(1.0), np.array(self.read_voltage))
-        )
-
-    @property
     def exact(self) -> bool:
         """Whether programming reaches its levels without any error."""
         return self.programming_error.absent and not (self.cycle_to_cycle or self.device_to_device)
@@ -371,14 +362,10 @@ class AnalogDevice:
         return np.asarray(self.current(noise, applied) / np.asarray(applied, noise.dtype))
 
     def current(self, conductance: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the current (…, row, column) [A] of devices at a voltage [V], without noise.
-
-        A conductance is that at `read_voltage`, where every law carries the same.
-        """
+        """Return the current (…, row, column) [A] of devices at a voltage [V], without noise."""
         if self.iv is None:
             return np.asarray(conductance * np.asarray(voltage, conductance.dtype))
-        slope = conductance * conductance.dtype.type(self.small_signal)
-        current = self.iv.current(slope, np.asarray(voltage, conductance.dtype))
+        current = self.iv.current(conductance, np.asarray(voltage, conductance.dtype))
         return np.asarray(current, conductance.dtype)
 
     def read_sigma(self, conductance: FloatArray, time: float = 1.0) -> FloatArray:

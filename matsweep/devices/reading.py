@@ -201,20 +201,35 @@ class SinhIV(CurrentLaw, kind="sinh"):
     Parameters
     ----------
     v0 : float, V
+    reference : float or None, V
+        Of a G that was measured there: I = G Vr sinh(V / v0) / sinh(Vr / v0); None: at small
+        voltages.
     """
 
     v0: float
+    reference: float | None = None
 
     def __post_init__(self) -> None:
         positive("v0", self.v0, "V")
+        if self.reference is not None:
+            positive("reference", self.reference, "V")
+
+    @property
+    def _share(self) -> float:
+        """The conductance at small voltages over G."""
+        if self.reference is None:
+            return 1.0
+        y = self.reference / self.v0
+        return float(y / np.sinh(y))
 
     def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
         """Return the current."""
-        return np.asarray(conductance * (self.v0 * np.sinh(np.asarray(voltage) / self.v0)))
+        share = self._share * self.v0
+        return np.asarray(conductance * (share * np.sinh(np.asarray(voltage) / self.v0)))
 
     def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
         """Return the slope."""
-        return np.asarray(conductance * np.cosh(np.asarray(voltage) / self.v0))
+        return np.asarray(conductance * (self._share * np.cosh(np.asarray(voltage) / self.v0)))
 
 
 @dataclass(frozen=True, kw_only=True)

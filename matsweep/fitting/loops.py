@@ -102,12 +102,13 @@ class LoopFit:
 
 
 def is_sweep(path: str | Path) -> bool:
-    """Whether a file's heading names a current: then it holds I-V sweeps, not pulses."""
+    """Whether a file's heading names a current and no polarity: then it holds I-V sweeps."""
     try:
         _, heading = heading_of(Path(path))
     except UserError:
         return False
-    return any(_UNIT.sub("", cell).strip().lower() == "current" for cell in heading)
+    names = {_UNIT.sub("", cell).strip().lower() for cell in heading}
+    return "current" in names and "polarity" not in names
 
 
 def read_loops(paths: Sequence[str | Path]) -> list[Loop]:

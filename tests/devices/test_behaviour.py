@@ -239,12 +239,23 @@ def test_current_laws_are_their_closed_forms():
     assert (steep.current(g, np.array(0.0)) == 0).all()
 
 
-def test_a_conductance_is_that_at_the_read_voltage_whatever_the_law():
-    bent = device(iv=SinhIV(v0=0.2))  # read at 0.2 V
+def test_reads_show_the_current_law_and_small_voltages_are_ohmic():
+    bent = device(iv=SinhIV(v0=0.2))
+    g = at(1e-5, (1, 1))
+    assert bent.read(g, 0.4, rng=rng()) == pytest.approx(1e-5 * np.sinh(2) / 2, rel=1e-9)
+    assert bent.read(g, 1e-4, rng=rng()) == pytest.approx(1e-5, rel=1e-6)
+    assert bent.read(g, rng=rng()) == pytest.approx(1e-5 * np.sinh(1), rel=1e-9)  # read_voltage
+
+
+def test_a_conductance_measured_at_a_voltage_is_found_there():
+    bent = device(iv=SinhIV(v0=0.2, reference=0.2))
     g, slope = at(1e-5, (1, 1)), 1e-5 / np.sinh(1)
     assert bent.read(g, rng=rng()) == pytest.approx(1e-5, rel=1e-9)
     assert bent.read(g, 0.4, rng=rng()) == pytest.approx(slope * np.sinh(2) / 2, rel=1e-9)
     assert bent.read(g, 1e-4, rng=rng()) == pytest.approx(slope, rel=1e-6)
+    v = 0.31
+    rise = (bent.iv.current(g, v + 1e-6) - bent.iv.current(g, v - 1e-6)) / 2e-6
+    np.testing.assert_allclose(bent.iv.slope(g, v), rise, rtol=1e-6)
 
 
 # ------------------------------------------------------------------------- faults and wear
