@@ -174,7 +174,7 @@ def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
     from matsweep.devices.dynamics import DynamicalModel
     from matsweep.sweep.config import plain_config
 
-    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")  # type: ignore[type-abstract]
+    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")
     return physics, build(Protocol, plain_config(config.protocol), "protocol")
 
 
@@ -207,7 +207,7 @@ def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
     from matsweep.sweep.config import plain_config
 
     tile = build(Tile, plain_config(config.tile), "tile")
-    interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")  # type: ignore[type-abstract]
+    interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
     bench = plain_config(config.array)
     node = positive("array.node", bench.pop("node"), "m")
     wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)

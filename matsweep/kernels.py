@@ -15,7 +15,7 @@ _inlined = njit(inline="always", error_model="numpy")
 
 
 @_inlined
-def _philox(counter, high, key):  # type: ignore[no-untyped-def]
+def _philox(counter, high, key):
     c0, c1 = uint32(counter), uint32(counter >> uint64(32))
     c2, c3 = uint32(high), uint32(high >> uint64(32))
     k0, k1 = uint32(key), uint32(key >> uint64(32))
@@ -31,7 +31,7 @@ def _philox(counter, high, key):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _radius(bits):  # type: ignore[no-untyped-def]
+def _radius(bits):
     """Return sqrt(-2 ln u) of u = (bits // 2 + 1/2) / 2^31, the logarithm as in Cephes."""
     uniform = float32(float32(int32(bits >> uint32(1))) + float32(0.5))
     pattern = uniform.view(np.int32)
@@ -54,7 +54,7 @@ def _radius(bits):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _cosine_sine(bits):  # type: ignore[no-untyped-def]
+def _cosine_sine(bits):
     """Return cos and sin of 2 pi bits / 2^32: the quadrant exactly, the rest as in Cephes."""
     quadrant = uint32(uint32(bits + uint32(0x20000000)) >> uint32(30))
     rest = uint32(bits - uint32(quadrant << uint32(30))).view(np.int32)
@@ -74,7 +74,7 @@ def _cosine_sine(bits):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def fill_bits(counter, high, key, out):  # type: ignore[no-untyped-def]
+def fill_bits(counter, high, key, out):
     """Fill (4, n) uint32 with Philox 4x32-10 of the counters from (high, counter) on."""
     for i in range(out.shape[1]):
         count = uint64(counter) + uint64(i)
@@ -82,7 +82,7 @@ def fill_bits(counter, high, key, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def fill_normal(counter, high, key, out):  # type: ignore[no-untyped-def]
+def fill_normal(counter, high, key, out):
     """Fill (4, n) float32 with standard normal numbers: Box and Muller on `fill_bits`."""
     for i in range(out.shape[1]):
         count = uint64(counter) + uint64(i)
@@ -96,7 +96,7 @@ def fill_normal(counter, high, key, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def add_codes(total, currents, low, high, worth, saturated):  # type: ignore[no-untyped-def]
+def add_codes(total, currents, low, high, worth, saturated):
     """Add to totals the currents [codes], rounded and cut to low … high; count what was cut."""
     for r in range(total.shape[0]):
         count = 0
@@ -109,7 +109,7 @@ def add_codes(total, currents, low, high, worth, saturated):  # type: ignore[no-
 
 
 @_compiled
-def add_noisy_codes(total, currents, noise, low, high, worth, saturated):  # type: ignore[no-untyped-def]
+def add_noisy_codes(total, currents, noise, low, high, worth, saturated):
     """Do as `add_codes` after adding noise [codes] to the currents."""
     for r in range(total.shape[0]):
         count = 0

@@ -66,7 +66,7 @@ def make(path: Path, **changes: object) -> Path:
         "attrs": ATTRS,
         "chunk": CHUNK,
     }
-    return m.create(path, **(arguments | changes))  # type: ignore[arg-type]
+    return m.create(path, **(arguments | changes))
 
 
 def outcome(name: str) -> np.ndarray:
@@ -616,10 +616,10 @@ def test_damaged_part_is_set_aside_and_pending_again(
         elif kind == "other":
             other = {**part([2]).values, "accuracy": np.zeros((1, 9))}
             changed = m.Part(
-                positions=[2],  # type: ignore[arg-type]
-                status=[1],  # type: ignore[arg-type]
+                positions=[2],
+                status=[1],
                 error=[""],
-                seconds=[1.0],  # type: ignore[arg-type]
+                seconds=[1.0],
                 values=other,
             )
             victim.write_bytes(staging.encode(changed))
@@ -734,7 +734,7 @@ def test_full_disk_at_any_write_loses_nothing(
             left[0] -= 1
             if left[0] < 0:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return real_open(*arguments, **options)  # type: ignore[call-overload]
+            return real_open(*arguments, **options)
 
         safe: list[int] = []
         with monkeypatch.context() as patch:
@@ -841,7 +841,7 @@ def test_read_only_place_shows_what_is_folded(
     def read_only(file: object, flags: int, *rest: int, **options: int) -> int:
         if flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(errno.EROFS, "Read-only file system")
-        return real(file, flags, *rest, **options)  # type: ignore[arg-type]
+        return real(file, flags, *rest, **options)
 
     monkeypatch.setattr(os, "open", read_only)
     with caplog.at_level(logging.WARNING):
@@ -925,7 +925,7 @@ def test_bad_paths_are_told_in_one_line(tmp_path: Path, kind: str, read: object)
         return  # it reads no array
     before = sorted(path.rglob("*")) if path.is_dir() else []
     with pytest.raises(m.StoreError) as refused:
-        read(path)  # type: ignore[operator]
+        read(path)
     one_line(refused.value, says)
     assert (sorted(path.rglob("*")) if path.is_dir() else []) == before
 
@@ -965,7 +965,7 @@ def test_create_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def along(values: object, dim: str = "candidate") -> m.Coordinate:
-    return m.Coordinate(values=values, dims=(dim,))  # type: ignore[arg-type]
+    return m.Coordinate(values=values, dims=(dim,))
 
 
 @pytest.mark.parametrize(
@@ -1011,7 +1011,7 @@ def test_create_refuses_what_does_not_fit(
 )
 def test_objects_refuse_what_cannot_be(build: object, says: str) -> None:
     with pytest.raises(m.StoreError) as refused:
-        build()  # type: ignore[operator]
+        build()
     one_line(refused.value, says)
 
 
@@ -1044,7 +1044,7 @@ def test_parts_that_do_not_fit_are_refused(
     }
     with m.open_store(path) as store:
         with pytest.raises(m.StoreError) as refused:
-            store.write(m.Part(**(good | changes)))  # type: ignore[arg-type]
+            store.write(m.Part(**(good | changes)))
         one_line(refused.value, says)
         assert store.pending().size == N
     check(m.open_results(path), reference([]))

@@ -15,7 +15,7 @@ from matsweep.analysis.selection import Constraint, parse, selected
 from matsweep.analysis.summary import summarise
 
 
-@xr.register_dataset_accessor("matsweep")  # type: ignore[no-untyped-call]
+@xr.register_dataset_accessor("matsweep")
 class Results:
     """Analysis of a results Dataset (dims candidate[, realisation][, time]).
 

@@ -15,7 +15,7 @@ _PATIENCE = 200  # iterations without halving the residual's square, after which
 
 
 @_compiled
-def _cell(out, g, word, bit):  # type: ignore[no-untyped-def]
+def _cell(out, g, word, bit):
     """Write a cell's response (4, 4, lane), lower triangle; ports left, right, top, bottom.
 
     With i = g (v_left - r j_right - v_bottom + s j_top) / (1 + g (r + s)), written without
@@ -42,13 +42,13 @@ def _cell(out, g, word, bit):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _lower(i, j):  # type: ignore[no-untyped-def]
+def _lower(i, j):
     """Return a place in the lower triangle of a symmetric matrix: only that is kept."""
     return max(i, j), min(i, j)
 
 
 @_compiled
-def _ports(rows, columns, port):  # type: ignore[no-untyped-def]
+def _ports(rows, columns, port):
     """Return where a port begins among a block's, and how many lines it has."""
     if port < 2:
         return port * rows, rows
@@ -56,7 +56,7 @@ def _ports(rows, columns, port):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _multiply(a, b, first, last, lines, out):  # type: ignore[no-untyped-def]
+def _multiply(a, b, first, last, lines, out):
     """Write, lane by lane, the product of a (line, line, lane) and columns of b."""
     for i in range(lines):
         for j in range(first, last):
@@ -68,7 +68,7 @@ def _multiply(a, b, first, last, lines, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _eliminate(matrix, right, lines, ports):  # type: ignore[no-untyped-def]
+def _eliminate(matrix, right, lines, ports):
     """Solve in place, lane by lane: right (line, port, lane) becomes matrix^-1 right."""
     for c in range(lines):
         for w in range(LANES):
@@ -92,7 +92,7 @@ def _eliminate(matrix, right, lines, ports):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _open_ports(shape1, shape2, far, near, place, source):  # type: ignore[no-untyped-def]
+def _open_ports(shape1, shape2, far, near, place, source):
     """Find the ports that stay open: their places in the result, and in the block they are of.
 
     Returns how many the first block has, and how many there are.
@@ -123,7 +123,7 @@ def _open_ports(shape1, shape2, far, near, place, source):  # type: ignore[no-un
 
 
 @_compiled
-def _join(first, second, result, shape1, shape2, kind, scratch):  # type: ignore[no-untyped-def]
+def _join(first, second, result, shape1, shape2, kind, scratch):
     """Join two blocks (port, port, lane): side by side (kind 0), or one upon the other (1).
 
     Solves (1 + R G) x = C1 u1 - R C2 u2 and y = C2 u2 + G x, see `matsweep.crossbar.ports`.
@@ -176,13 +176,13 @@ def _join(first, second, result, shape1, shape2, kind, scratch):  # type: ignore
 
 
 @_compiled
-def _view(pool, offset, ports):  # type: ignore[no-untyped-def]
+def _view(pool, offset, ports):
     size = ports * ports * LANES
     return pool[offset * LANES : offset * LANES + size].reshape(ports, ports, LANES)
 
 
 @_compiled
-def leaves(conductance, word, bit, offset, plan, size, out):  # type: ignore[no-untyped-def]
+def leaves(conductance, word, bit, offset, plan, size, out):
     """Compute the responses of small blocks of cells.
 
     Parameters: conductance (block, row, column), word and bit (position, row, column), where
@@ -237,7 +237,7 @@ def leaves(conductance, word, bit, offset, plan, size, out):  # type: ignore[no-
 
 
 @_compiled
-def gather(source, rows, columns, out):  # type: ignore[no-untyped-def]
+def gather(source, rows, columns, out):
     """Copy source[…, rows, columns] to out; both have three leading axes."""
     for a in range(source.shape[0]):
         for b in range(source.shape[1]):
@@ -249,7 +249,7 @@ def gather(source, rows, columns, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def add_gathered(source, rows, columns, out):  # type: ignore[no-untyped-def]
+def add_gathered(source, rows, columns, out):
     """Add source[…, rows, columns] to out; both have three leading axes."""
     for a in range(source.shape[0]):
         for b in range(source.shape[1]):
@@ -261,7 +261,7 @@ def add_gathered(source, rows, columns, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _fractions(g, before, out, end):  # type: ignore[no-untyped-def]
+def _fractions(g, before, out, end):
     """Look along lines, from their far ends to their near ones.
 
     out = 1 / (1 + r G) is the share of a voltage that passes the segment before a cell, G being
@@ -278,7 +278,7 @@ def _fractions(g, before, out, end):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _along(push, near, far, before, passed, out):  # type: ignore[no-untyped-def]
+def _along(push, near, far, before, passed, out):
     """Compute voltages of lines, four at a time: each is a chain of its own.
 
     Currents `push` (line, cell) flow in at the cells, near (line,) is the voltage at the near
@@ -314,7 +314,7 @@ def _along(push, near, far, before, passed, out):  # type: ignore[no-untyped-def
 
 
 @_compiled
-def _fractions_down(g, below, out):  # type: ignore[no-untyped-def]
+def _fractions_down(g, below, out):
     """Do as `_fractions` for bit lines, seen from below: out (row, column)."""
     rows, columns = g.shape
     seen = np.zeros(columns, g.dtype)
@@ -326,7 +326,7 @@ def _fractions_down(g, below, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _down(push, below, passed, out):  # type: ignore[no-untyped-def]
+def _down(push, below, passed, out):
     """Compute voltages of bit lines, grounded below, into which currents (row, column) flow."""
     rows, columns = push.shape
     for j in range(columns):
@@ -342,7 +342,7 @@ def _down(push, below, passed, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _lowered(flow, below):  # type: ignore[no-untyped-def]
+def _lowered(flow, below):
     """Move what flows into a bit line above segments without resistance to below them."""
     rows, columns = flow.shape
     for i in range(rows):
@@ -354,7 +354,7 @@ def _lowered(flow, below):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _squared(values):  # type: ignore[no-untyped-def]
+def _squared(values):
     total = values.dtype.type(0)
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
@@ -363,7 +363,7 @@ def _squared(values):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tolerance, most):  # type: ignore[no-untyped-def]
+def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tolerance, most):
     """Solve one array by conjugate gradients on its bit lines' voltages.
 
     Device currents are g (w - b) + extra. Eliminating the word lines exactly leaves
@@ -465,7 +465,7 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
 
 
 @_compiled
-def arriving(g, before, end, out):  # type: ignore[no-untyped-def]
+def arriving(g, before, end, out):
     """Compute voltages along lines with 1 V at their near ends, and at their far ones behind `end`.
 
     Parameters: g, out (batch, line, cell); before (line, cell); end (line,), a conductance.
@@ -482,7 +482,7 @@ def arriving(g, before, end, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def star_mesh(between, total):  # type: ignore[no-untyped-def]
+def star_mesh(between, total):
     """Eliminate the first nodes of a network, as far as these see each other.
 
     Parameters: between (node, node) conductances, of which those right of the diagonal count;
@@ -504,7 +504,7 @@ def star_mesh(between, total):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def push_currents(ids, star, total, flowing):  # type: ignore[no-untyped-def]
+def push_currents(ids, star, total, flowing):
     """Hand on the currents (id, sample) that flow into eliminated nodes to those that they saw."""
     for node in range(total.size):
         if total[node] > 0:
@@ -518,7 +518,7 @@ def push_currents(ids, star, total, flowing):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def pull_voltages(ids, star, total, flowing, voltage):  # type: ignore[no-untyped-def]
+def pull_voltages(ids, star, total, flowing, voltage):
     """Compute the voltages (id, sample) of eliminated nodes from those that they saw."""
     for node in range(total.size - 1, -1, -1):
         if total[node] > 0:

@@ -184,7 +184,7 @@ def population(
     UserError
         If a spread names no parameter.
     """
-    known = [f.name for f in dataclasses.fields(physics)]  # type: ignore[arg-type]
+    known = [f.name for f in dataclasses.fields(physics)]
     drawn: dict[str, Any] = {}
     for name in known:  # in their order, whatever the mapping's
         if name in protocol.spread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ def forgets(
     laws: list[Forgetting] = []
     settled: list[float] = []
     for index in range(ends[0].shape[-1]):
-        device = one(devices, index)
+        device = devices.select(index)
         law = device.retention(temperature)
         if law is None:
             return None
@@ -78,16 +77,4 @@ def forgets(
         activation_ev=float(np.mean([law.activation_ev for law in laws])),
         conductance=float(np.mean(settled)),
         stretch=float(stretch),
-    )
-
-
-def one(devices: CompiledModel, index: int) -> CompiledModel:
-    """Return one device of a population."""
-    values = {f.name: getattr(devices, f.name) for f in dataclasses.fields(devices)}  # type: ignore[arg-type]
-    return devices.replace(
-        **{
-            name: float(np.asarray(value)[index])
-            for name, value in values.items()
-            if np.ndim(value) > 0
-        }
     )

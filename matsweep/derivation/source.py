@@ -57,7 +57,7 @@ def _kept(key: str, text: str) -> AnalogDevice | str:
     except (OSError, ValueError):
         pass  # not there, or damaged: derive it
     facts = json.loads(text)
-    physics: DynamicalModel = build(DynamicalModel, facts["physics"], "physics")  # type: ignore[type-abstract]
+    physics: DynamicalModel = build(DynamicalModel, facts["physics"], "physics")
     try:
         device = derive(
             physics,

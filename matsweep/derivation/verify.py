@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from matsweep.derivation.protocol import Protocol
 from matsweep.devices.dynamics.model import CompiledModel
@@ -107,7 +105,7 @@ def verify(
                 share = protocol.ramp_from + (1 - protocol.ramp_from) * share
             ahead = 1 if protocol.ramp else _LATER if turn else _AHEAD
             found = respond(
-                _part(devices, shape, chosen), voltage * share, width, ahead,
+                devices.select(chosen, shape), voltage * share, width, ahead,
                 read_voltage=read_voltage, state=states[..., chosen], rng=rng if jumps else None,
             )  # fmt: skip
             after = found.conductance.values[1:]
@@ -131,18 +129,4 @@ def verify(
         missed=np.mean(beyond > tolerance, axis=1),
         pulses=pulses,
         energy=energy,
-    )
-
-
-def _part(
-    devices: CompiledModel, shape: tuple[int, ...], chosen: npt.NDArray[np.bool_]
-) -> CompiledModel:
-    """Return the model of the devices chosen (target, device), one after another."""
-    values = {f.name: getattr(devices, f.name) for f in dataclasses.fields(devices)}  # type: ignore[arg-type]
-    return devices.replace(
-        **{
-            name: np.broadcast_to(value, shape)[chosen]
-            for name, value in values.items()
-            if np.ndim(value) > 0
-        }
     )

@@ -194,7 +194,7 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     physics = protocol = None
     if config.physics is not None:
         physics = build(
-            DynamicalModel,  # type: ignore[type-abstract]
+            DynamicalModel,
             plain_config(config.physics),
             "physics",
         )

@@ -70,7 +70,7 @@ def sources(plan: Plan) -> str:
 
 def _forgets(physics: dict[str, Any]) -> bool:
     """Whether a physics says by itself how long it keeps its state."""
-    model: DynamicalModel = build(DynamicalModel, physics, "physics")  # type: ignore[type-abstract]
+    model: DynamicalModel = build(DynamicalModel, physics, "physics")
     return type(model).retention is not DynamicalModel.retention
 
 

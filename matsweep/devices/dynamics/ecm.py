@@ -14,7 +14,9 @@ from matsweep.streams import FloatArray
 K_EV = k / elementary_charge  # eV/K
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     j0, transfer, z, temperature, per_charge, tunnel, decay, area, r_series, rho, length = p
     gap = state[0]
     thermal = K_EV * temperature
@@ -24,7 +26,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     ahead = j0 * np.exp(min(transfer * z * inner / thermal, 600.0))
     back = j0 * np.exp(min(-(1 - transfer) * z * inner / thermal, 600.0))
     down[0], up[0] = per_charge * ahead, per_charge * back
-    return inner * g_tunnel + area * (ahead - back)
+    return float(inner * g_tunnel + area * (ahead - back))
 
 
 @dataclass(frozen=True, kw_only=True)

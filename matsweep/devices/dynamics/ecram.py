@@ -14,7 +14,9 @@ from matsweep.streams import FloatArray
 K_EV = k / elementary_charge  # eV/K
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     exchange, transfer, capacity, temperature, interaction, leak = p
     x = state[0]
     thermal = K_EV * temperature
@@ -23,7 +25,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     ahead = exchange * np.exp(min(transfer * over / thermal, 600.0))
     back = exchange * np.exp(min(-(1 - transfer) * over / thermal, 600.0))
     up[0], down[0] = ahead / capacity, back / capacity
-    return ahead - back + leak * voltage
+    return float(ahead - back + leak * voltage)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,9 @@ _inlined = njit(inline="always", error_model="numpy")
 
 
 @_inlined
-def _nucleate(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _nucleate(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> tuple[float, float]:
     """Write the rates at which the domains of each group turn up and down; return their mean."""
     tau0, exponent, thickness = p[0], p[1], p[2]
     field = abs(voltage) / thickness
@@ -35,25 +37,29 @@ def _nucleate(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _tunnel(voltage, first, second, k_d, front):  # type: ignore[no-untyped-def]
+def _tunnel(voltage: float, first: float, second: float, k_d: float, front: float) -> float:
     """Return the current density [A/m²] through a trapezoid of heights [eV]."""
     a, b = max(first + voltage / 2, 1e-3), max(second - voltage / 2, 1e-3)
     roots = np.sqrt(a) + np.sqrt(b)
     through = np.exp(-k_d * (a + np.sqrt(a * b) + b) / roots)
-    return front * (roots / k_d) ** 2 * through * np.sinh(0.75 * voltage * k_d / roots)
+    return float(front * (roots / k_d) ** 2 * through * np.sinh(0.75 * voltage * k_d / roots))
 
 
-def _junction_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _junction_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     mean, _ = _nucleate(state, voltage, p, up, down)
     area, first, second, shift, k_d, front = p[3 + GROUPS :]
     on = _tunnel(voltage, first - shift, second - shift, k_d, front)
     off = _tunnel(voltage, first + shift, second + shift, k_d, front)
-    return area * (mean * on + (1 - mean) * off)
+    return float(area * (mean * on + (1 - mean) * off))
 
 
-def _transistor_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _transistor_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     _, turning = _nucleate(state, voltage, p, up, down)
-    return p[3 + GROUPS] * turning
+    return float(p[3 + GROUPS] * turning)
 
 
 class _NucleationLimited(CompiledModel):

@@ -16,7 +16,9 @@ from matsweep.streams import FloatArray
 K_EV = k / elementary_charge  # eV/K
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient, r_series = p
     gap = state[0]
     front = i0 * np.exp(-gap / g0)
@@ -40,7 +42,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     tries = 0.5 * velocity * np.exp(-activation / thermal)
     favoured = np.exp(lowered)
     down[0], up[0] = tries * favoured, tries / favoured
-    return current
+    return float(current)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,19 +15,19 @@ _inlined = njit(inline="always", error_model="numpy")
 
 
 @_inlined
-def _ratio(x):  # type: ignore[no-untyped-def]
+def _ratio(x: float) -> float:
     """Return x / (1 - exp(-x)), 1 at 0."""
     return 1 + x / 2 if abs(x) < 1e-6 else x / -np.expm1(-x)
 
 
 @_inlined
-def _potassium(mv):  # type: ignore[no-untyped-def]
+def _potassium(mv: float) -> tuple[float, float]:
     """Return α_n and β_n [1/s] at a potential [mV]."""
     return 100 * _ratio((mv + 55) / 10), 125 * np.exp(-(mv + 65) / 80)
 
 
 @_inlined
-def _sodium(mv):  # type: ignore[no-untyped-def]
+def _sodium(mv: float) -> tuple[float, float, float, float]:
     """Return α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
     return (
         1000 * _ratio((mv + 40) / 10),
@@ -37,24 +37,30 @@ def _sodium(mv):  # type: ignore[no-untyped-def]
     )
 
 
-def _potassium_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _potassium_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     conductance, reversal, faster = p
     n = state[0]
     a, b = _potassium(1e3 * (voltage + reversal))
     up[0], down[0] = faster * a * (1 - n), faster * b * n
-    return conductance * n * n * n * n * voltage
+    return float(conductance * n * n * n * n * voltage)
 
 
-def _sodium_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _sodium_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     conductance, reversal, faster = p
     m, h = state[0], state[1]
     a, b, c, d = _sodium(1e3 * (voltage + reversal))
     up[0], down[0] = faster * a * (1 - m), faster * b * m
     up[1], down[1] = faster * c * (1 - h), faster * d * h
-    return conductance * m * m * m * h * voltage
+    return float(conductance * m * m * m * h * voltage)
 
 
-def _membrane_kernel(state, current, p, up, down):  # type: ignore[no-untyped-def]
+def _membrane_kernel(
+    state: FloatArray, current: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     capacitance, g_k, g_na, g_leak, e_k, e_na, e_leak, faster = p
     v, m, h, n = state[0], state[1], state[2], state[3]
     out = (
@@ -67,14 +73,14 @@ def _membrane_kernel(state, current, p, up, down):  # type: ignore[no-untyped-de
     up[2], down[2] = faster * c * (1 - h), faster * d * h
     a, b = _potassium(1e3 * v)
     up[3], down[3] = faster * a * (1 - n), faster * b * n
-    return v
+    return float(v)
 
 
 def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
     """Return m, h and n in equilibrium at a membrane potential [V]."""
     mv = 1e3 * potential
-    a, b, c, d = _sodium.py_func(mv)  # type: ignore[no-untyped-call]
-    e, f = _potassium.py_func(mv)  # type: ignore[no-untyped-call]
+    a, b, c, d = _sodium.py_func(mv)
+    e, f = _potassium.py_func(mv)
     return a / (a + b), c / (c + d), e / (e + f)
 
 

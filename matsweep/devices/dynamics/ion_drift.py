@@ -14,7 +14,9 @@ from matsweep.streams import FloatArray
 WINDOWS = {"none": 0, "joglekar": 1, "biolek": 2, "prodromakis": 3}
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     r_on, r_off, factor, window, power, height = p[0], p[1], p[2], p[3], p[4], p[5]
     x = state[0]
     current = voltage / (r_on * x + r_off * (1 - x))
@@ -27,7 +29,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     elif window == 3:
         speed *= height * (1 - ((x - 0.5) * (x - 0.5) + 0.75) ** power)
     up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
-    return current
+    return float(current)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ UNIT = 1e26  # 1/m³, of the concentrations
 
 
 @_inlined
-def _barrier_current(u, thermal, setting, n, p):  # type: ignore[no-untyped-def]
+def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: FloatArray) -> float:
     """Return the current [A] through the Schottky barrier at u >= 0 [V], in a SET or a RESET."""
     area, barrier, fermi, richardson, eps, eps_image, mass, z = p[:8]
     temperature = thermal / K_EV
@@ -31,18 +31,21 @@ def _barrier_current(u, thermal, setting, n, p):  # type: ignore[no-untyped-def]
     height = max(height, 0.0)
     if not setting:
         emitted = area * richardson * temperature**2 * np.exp(-height / thermal)
-        return emitted * np.expm1(min(u / thermal, 700.0))
+        return float(emitted * np.expm1(min(u / thermal, 700.0)))
     e00 = 0.5 * hbar * np.sqrt(z * n * UNIT / (mass * electron_mass * eps * epsilon_0))  # eV
     ratio = e00 / thermal
     e0 = e00 / np.tanh(ratio)
     slope = e00 / (ratio - np.tanh(ratio))
     inner = np.pi * e00 * (u + height / np.cosh(ratio) ** 2)
     front = area * richardson * temperature / K_EV * np.sqrt(inner)
-    return front * np.exp(-height / e0) * np.expm1(min(u / slope, 700.0))
+    return float(front * np.exp(-height / e0) * np.expm1(min(u / slope, 700.0)))
+
+
+type _Balance = tuple[float, float, float, float]
 
 
 @_inlined
-def _balance(u, a, setting, n, p):  # type: ignore[no-untyped-def]
+def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Balance:
     """Return ln(barrier's current / the rest's) at u [V] of a [V], both, and kT [eV]."""
     inner = p[8] / n + p[9]
     constant, cubic = inner + p[10] + p[11], p[11] * p[12]
@@ -54,12 +57,12 @@ def _balance(u, a, setting, n, p):  # type: ignore[no-untyped-def]
     thermal = K_EV * (p[14] + p[13] * (1.0 if setting else p[15]) * current * drop)
     through = _barrier_current(u, thermal, setting, n, p)
     if through > 0 and current > 0:
-        return np.log(through / current), through, current, thermal
+        return float(np.log(through / current)), through, current, thermal
     return (np.inf if through > 0 else -np.inf), through, current, thermal
 
 
 @_inlined
-def _solve_current(n, v, p):  # type: ignore[no-untyped-def]
+def _solve_current(n: float, v: float, p: FloatArray) -> tuple[float, float]:
     """Return the current [A] at |v|, and kT [eV], where barrier, resistances and heat agree.
 
     The unknown is the barrier's voltage u. Under the image force a RESET may have several
@@ -103,7 +106,9 @@ def _solve_current(n, v, p):  # type: ignore[no-untyped-def]
     return (through if u > 0.5 * a else current), thermal
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     n = state[0]
     current, thermal = _solve_current(n, voltage, p)
     z = p[7]
@@ -125,9 +130,9 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     back = tries * np.exp(-activation * (even + odd) / thermal)
     if voltage < 0:
         up[0], down[0] = ahead, back
-        return -current
+        return float(-current)
     up[0], down[0] = back, ahead
-    return current
+    return float(current)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,14 @@ from matsweep.streams import FloatArray
 FLUX_QUANTUM = float(physical_constants["mag. flux quantum"][0])  # Wb
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     conductance, epsilon, critical = p
     speed = 2 * np.pi / FLUX_QUANTUM * voltage
     up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
     dissipative = conductance * (1 + epsilon * np.cos(state[0])) * voltage
-    return critical * np.sin(state[0]) + dissipative
+    return float(critical * np.sin(state[0]) + dissipative)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ class DynamicalModel(ABC):
     """
 
     registry: ClassVar[dict[str, type[DynamicalModel]]] = {}
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every model is one
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"
     insulator: ClassVar[str | None] = None  # which parameter is the thickness a voltage falls over
@@ -113,13 +114,31 @@ class DynamicalModel(ABC):
 
     def shape(self) -> tuple[int, ...]:
         """Return the batch that the parameters span."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        fields = dataclasses.fields(self)
         return np.broadcast_shapes(*(np.shape(getattr(self, field.name)) for field in fields))
 
     def replace(self, **parameters: Any) -> Self:
         """Return the same model with other parameters, checked anew."""
-        changed: Self = dataclasses.replace(self, **parameters)  # type: ignore[type-var]
+        changed: Self = dataclasses.replace(self, **parameters)
         return changed
+
+    def select(self, chosen: Any, shape: tuple[int, ...] | None = None) -> Self:
+        """Return some devices of a batch.
+
+        Parameters
+        ----------
+        chosen : index or mask, of an array of the shape
+        shape : tuple of int or None
+            That the devices are repeated to first; None: their own.
+        """
+        whole = self.shape() if shape is None else shape
+        return self.replace(
+            **{
+                field.name: np.broadcast_to(value, whole)[chosen]
+                for field in dataclasses.fields(self)
+                if np.ndim(value := getattr(self, field.name)) > 0
+            }
+        )
 
     def _check(self, rule: str, **units: str) -> None:
         """Refuse parameters, numbers or arrays, that break a rule of `RULES`."""

@@ -13,7 +13,9 @@ from matsweep.streams import FloatArray
 EDGE = 1e-3  # how near to 0 and 1 the channel's radius comes
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     r_off, ratio, cooling, rise, heat, latent, r_series = p
     u = state[0]
     resistance = r_off / (1 + (ratio - 1) * u * u)
@@ -22,7 +24,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     inside = heat * rise * (1 - u * u + 2 * u * u * log) / (2 * u * log * log) + 2 * latent * u
     up[0] = current * current * resistance / inside
     down[0] = -cooling * rise / log / inside
-    return current
+    return float(current)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,14 +14,16 @@ from matsweep.streams import FloatArray
 K_EV = k / elementary_charge  # eV/K
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     tau0, delta, v_c, g_p, tmr, v_half = p
     x = state[0]
     ahead = np.exp(-delta * max(1 - voltage / v_c, 0.0)) / tau0
     back = np.exp(-delta * max(1 + voltage / v_c, 0.0)) / tau0
     up[0], down[0] = ahead * (1 - x), back * x
     ratio = tmr / (1 + (voltage / v_half) ** 2)
-    return voltage * g_p * (x + (1 - x) / (1 + ratio))
+    return float(voltage * g_p * (x + (1 - x) / (1 + ratio)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ from matsweep.streams import FloatArray
 K_EV = k / elementary_charge  # eV/K
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     (size, area, r_series, sigma0, e_star, alpha, sigma_on, field, width, r_th, ambient, melting,
      growth, e_growth, heat, quench, nu, e_glass) = p  # fmt: skip
     u, glass = state[0], state[1]
@@ -36,7 +38,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
         down[0] = growth * np.exp(-e_growth / (K_EV * front)) * driving
     if hot < melting:
         down[1] = nu * np.exp(-e_glass * (1 - glass) / (K_EV * hot)) if glass > 0 else 0.0
-    return current
+    return float(current)
 
 
 @dataclass(frozen=True, kw_only=True)

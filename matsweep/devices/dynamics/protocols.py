@@ -235,7 +235,7 @@ def retain(
     0.5
     """
     name = type(model).__name__
-    if "temperature" not in [field.name for field in dataclasses.fields(model)]:  # type: ignore[arg-type]
+    if "temperature" not in [field.name for field in dataclasses.fields(model)]:
         raise UserError(f"{name} has no temperature [K]: it says nothing of retention")
     if model.drive != "voltage":
         raise UserError(f"{name} is driven by a current [A]: it is not held at 0 V")

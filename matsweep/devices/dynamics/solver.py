@@ -89,7 +89,7 @@ def compiled(kernel: Callable[..., float]) -> Any:
 
 
 @_compiled
-def _slope(kernel, x, v, p, low, high, up, down, rate):  # type: ignore[no-untyped-def]
+def _slope(kernel, x, v, p, low, high, up, down, rate):
     """Write dx/dt, zero where a state would leave its bounds, and return the current."""
     current = kernel(x, v, p, up, down)
     for k in range(x.size):
@@ -101,7 +101,7 @@ def _slope(kernel, x, v, p, low, high, up, down, rate):  # type: ignore[no-untyp
 
 
 @njit(_EVALUATE, cache=True, error_model="numpy")
-def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):  # type: ignore[no-untyped-def]
+def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):
     """Fill currents (point,) and rates (point, component); the devices' own arrays repeat."""
     up, down = np.empty(states.shape[1]), np.empty(states.shape[1])
     for i in range(states.shape[0]):
@@ -112,7 +112,7 @@ def evaluate(kernel, states, voltages, parameters, low, high, currents, rates): 
 
 
 @_compiled
-def voltage_at(kernel, x, current, p, up, down, guess):  # type: ignore[no-untyped-def]
+def voltage_at(kernel, x, current, p, up, down, guess):
     """Return the voltage [V] at which a device carries a current; not a number if there is none.
 
     The current rises with the voltage at a state held fast: a bracket, then the Illinois form of
@@ -156,7 +156,7 @@ def voltage_at(kernel, x, current, p, up, down, guess):  # type: ignore[no-untyp
 
 
 @_compiled
-def _driven(kernel, inverse, x, u, p, low, high, work, rate):  # type: ignore[no-untyped-def]
+def _driven(kernel, inverse, x, u, p, low, high, work, rate):
     """Write dx/dt under a drive and return (what answers it, the voltage)."""
     up, down = work[0], work[1]
     if not inverse:
@@ -168,13 +168,13 @@ def _driven(kernel, inverse, x, u, p, low, high, work, rate):  # type: ignore[no
 
 
 @_compiled
-def _inside(x, low, high):  # type: ignore[no-untyped-def]
+def _inside(x, low, high):
     for k in range(x.size):
         x[k] = min(max(x[k], low[k]), high[k])
 
 
 @_compiled
-def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):  # type: ignore[no-untyped-def]
+def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Dormand and Prince's method; return the error over the state's range.
 
     f: rates (7, component), the first known. mid: the interpolation (5, component). power: of the
@@ -210,7 +210,7 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
 
 
 @_compiled
-def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):  # type: ignore[no-untyped-def]
+def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Rodas4; return the error over the state's range. Of power, only the last."""
     n = x.size
     shifted, moved_rate = np.empty(n), np.empty(n)
@@ -278,7 +278,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
 
 
 @_compiled
-def _between(mid, stiff, share, low, high, out):  # type: ignore[no-untyped-def]
+def _between(mid, stiff, share, low, high, out):
     """Write the state at a share of the last step."""
     rest = 1 - share
     for k in range(out.size):
@@ -291,7 +291,7 @@ def _between(mid, stiff, share, low, high, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _spend(power, step, total, accuracy, spent):  # type: ignore[no-untyped-def]
+def _spend(power, step, total, accuracy, spent):
     """Integrate the power of an explicit step; return whether that is good enough.
 
     Written to spent (4,): the interpolation, as of a state.
@@ -312,7 +312,7 @@ def _spend(power, step, total, accuracy, spent):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _spend_finely(  # type: ignore[no-untyped-def]
+def _spend_finely(
     kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
     accuracy, state, rate, fine,
 ):  # fmt: skip
@@ -341,7 +341,7 @@ def _spend_finely(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _spent_until(share, step, spent, fine, parts):  # type: ignore[no-untyped-def]
+def _spent_until(share, step, spent, fine, parts):
     """Return the energy of a share of a step: interpolated, or up to a point within a panel."""
     if parts == 0:
         rest = 1 - share
@@ -365,7 +365,7 @@ def _spent_until(share, step, spent, fine, parts):  # type: ignore[no-untyped-de
 
 
 @_compiled
-def _trace(  # type: ignore[no-untyped-def]
+def _trace(
     kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
 ):  # fmt: skip
     """Integrate one device; return (steps, how it ended)."""
@@ -484,7 +484,7 @@ def _trace(  # type: ignore[no-untyped-def]
 
 
 @njit(_INTEGRATE, cache=True, error_model="numpy")
-def integrate(  # type: ignore[no-untyped-def]
+def integrate(
     kernel, inverse, times, drive, start, parameters, low, high, scale, tolerance, states, answers,
     energy, steps, ended,
 ):  # fmt: skip
@@ -502,7 +502,7 @@ def integrate(  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _uniform(count, key):  # type: ignore[no-untyped-def]
+def _uniform(count, key):
     """Return two numbers of (0, 1) that belong to a count and a key."""
     a, b, c, d = _philox(uint64(count), uint64(0), uint64(key))
     first = (np.float64(a >> uint32(5)) * 67108864.0 + np.float64(b >> uint32(6)) + 0.5) / 2.0**53
@@ -511,7 +511,7 @@ def _uniform(count, key):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):  # type: ignore[no-untyped-def]
+def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):
     """Let one device's state jump by its quanta, event by event; return (events, how it ended)."""
     n = start.size
     x, up, down = start.copy(), np.empty(n), np.empty(n)
@@ -566,7 +566,7 @@ def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answe
 
 
 @njit(_JUMP, cache=True, error_model="numpy")
-def jump(  # type: ignore[no-untyped-def]
+def jump(
     kernel, times, drive, start, parameters, low, high, quantum, keys, states, answers, energy,
     steps, ended,
 ):  # fmt: skip

@@ -11,21 +11,25 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.streams import FloatArray
 
 
-def _voltage_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _voltage_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     v_on, v_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off = p
     share = (state[0] - w_on) / (w_off - w_on)
     up[0] = k_off * (voltage / v_off - 1) ** a_off if voltage > v_off else 0.0
     down[0] = -k_on * (voltage / v_on - 1) ** a_on if voltage < v_on else 0.0
-    return voltage / (r_on + (r_off - r_on) * share)
+    return float(voltage / (r_on + (r_off - r_on) * share))
 
 
-def _current_kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _current_kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     i_on, i_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off = p
     share = (state[0] - w_on) / (w_off - w_on)
     current = voltage / (r_on + (r_off - r_on) * share)
     up[0] = k_off * (current / i_off - 1) ** a_off if current > i_off else 0.0
     down[0] = -k_on * (current / i_on - 1) ** a_on if current < i_on else 0.0
-    return current
+    return float(current)
 
 
 class _Threshold(CompiledModel):

@@ -12,7 +12,9 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.streams import FloatArray
 
 
-def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
+def _kernel(
+    state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
+) -> float:
     a1, a2, b, v_p, v_n, big_p, big_n, alpha_p, alpha_n, x_p, x_n, eta = p
     x = state[0]
     speed = 0.0
@@ -26,7 +28,7 @@ def _kernel(state, voltage, p, up, down):  # type: ignore[no-untyped-def]
     elif speed < 0 and x <= 1 - x_n:
         speed *= np.exp(alpha_n * (x + x_n - 1)) * x / (1 - x_n)
     up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
-    return (a1 if voltage >= 0 else a2) * x * np.sinh(b * voltage)
+    return float((a1 if voltage >= 0 else a2) * x * np.sinh(b * voltage))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class RayExecutor(Executor):
     def slots(self) -> int:
         """Cores of the cluster; before it is started, those asked for."""
         if ray.is_initialized():
-            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            resources: dict[str, float] = ray.cluster_resources()
             return max(1, int(resources.get("CPU", 1)))
         return self.workers or os.cpu_count() or 1
 
@@ -74,7 +74,7 @@ class RayExecutor(Executor):
         """Nodes alive."""
         if not ray.is_initialized():
             return 1
-        nodes: list[dict[str, bool]] = ray.nodes()  # type: ignore[no-untyped-call]
+        nodes: list[dict[str, bool]] = ray.nodes()
         return sum(node["Alive"] for node in nodes)
 
     def run(

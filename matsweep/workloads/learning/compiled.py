@@ -160,7 +160,7 @@ class Work(NamedTuple):
 
 
 @_compiled
-def _normals(counter, out, number):  # type: ignore[no-untyped-def]
+def _normals(counter, out, number):
     """Fill out[:number] with standard normal numbers."""
     blocks = (number + 3) // 4
     high, key, start = counter[1], counter[2], counter[0]
@@ -176,7 +176,7 @@ def _normals(counter, out, number):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _uniform(counter):  # type: ignore[no-untyped-def]
+def _uniform(counter):
     """Return one uniform number in [0, 1)."""
     a, _, _, _ = _philox(counter[0], counter[1], counter[2])
     counter[0] += uint64(1)
@@ -184,7 +184,7 @@ def _uniform(counter):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _bit_words(counter, values, scale, bits, words):  # type: ignore[no-untyped-def]
+def _bit_words(counter, values, scale, bits, words):
     """Write for each value a word whose bits are 1 with probability |value| scale."""
     for i in range(values.shape[0]):
         words[i] = uint32(0)
@@ -208,7 +208,7 @@ def _bit_words(counter, values, scale, bits, words):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _ones(word):  # type: ignore[no-untyped-def]
+def _ones(word):
     """Return how many bits of a word are 1."""
     word = uint32(word - ((word >> uint32(1)) & uint32(0x55555555)))
     word = uint32((word & uint32(0x33333333)) + ((word >> uint32(2)) & uint32(0x33333333)))
@@ -217,7 +217,7 @@ def _ones(word):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _looked_up(grid, values, x):  # type: ignore[no-untyped-def]
+def _looked_up(grid, values, x):
     """Return an index, and how far x is from there to the next, in a rising grid."""
     last = grid.shape[0] - 1
     if last == 0 or x <= grid[0]:
@@ -235,7 +235,7 @@ def _looked_up(grid, values, x):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _step(devices, at, x, up, counter):  # type: ignore[no-untyped-def]
+def _step(devices, at, x, up, counter):
     """Return the change of x by one pulse without `of_step` and `of_range`.
 
     Models that are affine in x (NeuroSim's, soft bounds, linear steps) come as dx = a + b x.
@@ -263,7 +263,7 @@ def _step(devices, at, x, up, counter):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _seen(x, seen, reference, synapse, other):  # type: ignore[no-untyped-def]
+def _seen(x, seen, reference, synapse, other):
     """Return what products see of a synapse; other is its second device, or itself if it has none.
 
     Few arguments, so that it is compiled into the loops that call it.
@@ -275,7 +275,7 @@ def _seen(x, seen, reference, synapse, other):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _spread(x, table, synapse, other):  # type: ignore[no-untyped-def]
+def _spread(x, table, synapse, other):
     """Return the variance of one read of a synapse."""
     variance = _interpolated(table, x[synapse])
     if other != synapse:
@@ -284,14 +284,14 @@ def _spread(x, table, synapse, other):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _interpolated(table, x):  # type: ignore[no-untyped-def]
+def _interpolated(table, x):
     place = x * float32(table.shape[0] - 1)
     index = max(min(int(place), table.shape[0] - 2), 0)
     return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
 
 
 @_compiled
-def see_all(net, devices, state):  # type: ignore[no-untyped-def]
+def see_all(net, devices, state):
     """Compute anew what products see of every synapse."""
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
@@ -301,7 +301,7 @@ def see_all(net, devices, state):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _pulse(net, devices, state, work, events):  # type: ignore[no-untyped-def]
+def _pulse(net, devices, state, work, events):
     """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
 
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
@@ -372,7 +372,7 @@ def _pulse(net, devices, state, work, events):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _list(place, number, events, synapse, partner, both, count):  # type: ignore[no-untyped-def]
+def _list(place, number, events, synapse, partner, both, count):
     """List pulses that change a weight: of its one device (partner < 0), or of a pair's."""
     if partner < 0:
         place[events], number[events] = synapse, count
@@ -387,7 +387,7 @@ def _list(place, number, events, synapse, partner, both, count):  # type: ignore
 
 
 @_compiled
-def _product(net, state, work, layer, volts, out):  # type: ignore[no-untyped-def]
+def _product(net, state, work, layer, volts, out):
     """Multiply a layer's word lines' voltages, in units of the largest, by its signals.
 
     Returns how many conversions saturated; out (column) is in ranges.
@@ -448,7 +448,7 @@ def _product(net, state, work, layer, volts, out):  # type: ignore[no-untyped-de
 
 
 @_compiled
-def _beyond(current, noise, step, low, top, number):  # type: ignore[no-untyped-def]
+def _beyond(current, noise, step, low, top, number):
     """Return how many of some currents a converter of this step cannot hold."""
     over = 0
     for j in range(number):
@@ -458,7 +458,7 @@ def _beyond(current, noise, step, low, top, number):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _errors_at(net, layer):  # type: ignore[no-untyped-def]
+def _errors_at(net, layer):
     """Return where a layer's errors of conversion begin."""
     place = 0
     for before in range(layer):
@@ -468,7 +468,7 @@ def _errors_at(net, layer):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _add_read_noise(net, state, work, layer, tile, volts, power):  # type: ignore[no-untyped-def]
+def _add_read_noise(net, state, work, layer, tile, volts, power):
     """Add to a tile's currents the noise of reading its devices and its reference column."""
     m, start, at = net.columns[layer], net.first[layer], net.row_edge_at[layer]
     noise = work.noise
@@ -488,7 +488,7 @@ def _add_read_noise(net, state, work, layer, tile, volts, power):  # type: ignor
 
 
 @_compiled
-def _transposed(net, state, work, layer, volts, out):  # type: ignore[no-untyped-def]
+def _transposed(net, state, work, layer, volts, out):
     """Multiply a layer's bit lines' voltages by its signals, read on the word lines."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
     step, at = net.step_back[layer], net.column_edge_at[layer]
@@ -528,7 +528,7 @@ def _transposed(net, state, work, layer, volts, out):  # type: ignore[no-untyped
 
 
 @_compiled
-def _dot(a, b, left, right, lanes):  # type: ignore[no-untyped-def]
+def _dot(a, b, left, right, lanes):
     """Return the dot product of a[left:right] and b[left:right], in sums side by side."""
     for k in range(LANES):
         lanes[k] = 0
@@ -545,7 +545,7 @@ def _dot(a, b, left, right, lanes):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _applied(values, steps, volts):  # type: ignore[no-untyped-def]
+def _applied(values, steps, volts):
     """Write the voltages of values, in units of the largest; return what the largest is worth."""
     largest = float32(0)
     for i in range(values.shape[0]):
@@ -563,7 +563,7 @@ def _applied(values, steps, volts):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _bounded(values, steps, volts):  # type: ignore[no-untyped-def]
+def _bounded(values, steps, volts):
     """Write the voltages of values whose largest is 1 by nature."""
     for i in range(values.shape[0]):
         volts[i] = values[i]
@@ -572,7 +572,7 @@ def _bounded(values, steps, volts):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def forward(net, state, work, active):  # type: ignore[no-untyped-def]
+def forward(net, state, work, active):
     """Run one sample; active holds its inputs, and takes each layer's inputs.
 
     Each layer's sums before the activation are left in work.sums. Returns how many conversions
@@ -614,7 +614,7 @@ def forward(net, state, work, active):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _load(net, images, sample, active):  # type: ignore[no-untyped-def]
+def _load(net, images, sample, active):
     inputs = images.shape[1]
     for i in range(inputs):
         active[i] = images[sample, i]
@@ -623,7 +623,7 @@ def _load(net, images, sample, active):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _output_error(net, z, label, error):  # type: ignore[no-untyped-def]
+def _output_error(net, z, label, error):
     """Write the derivative of the loss by the last layer's sums.
 
     Squared: (y - t)² summed over sigmoid outputs y; else the cross-entropy of softmax.
@@ -646,7 +646,7 @@ def _output_error(net, z, label, error):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def backward(net, state, work, active, error):  # type: ignore[no-untyped-def]
+def backward(net, state, work, active, error):
     """Carry the last layer's errors down to the first layer's sums."""
     for layer in range(net.rows.shape[0] - 1, 0, -1):
         n, m = net.rows[layer], net.columns[layer]
@@ -673,7 +673,7 @@ def backward(net, state, work, active, error):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _counted(change, pulses_up, pulses_down, threshold):  # type: ignore[no-untyped-def]
+def _counted(change, pulses_up, pulses_down, threshold):
     """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on."""
     if change > 0:
         return np.int32(change * float32(pulses_up) + (float32(1) - threshold))
@@ -681,7 +681,7 @@ def _counted(change, pulses_up, pulses_down, threshold):  # type: ignore[no-unty
 
 
 @_compiled
-def _passed(slots, arms, both, most_up, most_down):  # type: ignore[no-untyped-def]
+def _passed(slots, arms, both, most_up, most_down):
     """Count the times of pulses that a row takes: all its devices at once, one sign at a time."""
     if arms == 1:
         slots[0] += most_up
@@ -693,7 +693,7 @@ def _passed(slots, arms, both, most_up, most_down):  # type: ignore[no-untyped-d
 
 
 @_compiled
-def _direct(net, devices, rule, state, work, layer, active, error, rate):  # type: ignore[no-untyped-def]
+def _direct(net, devices, rule, state, work, layer, active, error, rate):
     """Turn one sample's outer product into pulses without a gradient kept for the whole layer."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
     partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
@@ -745,7 +745,7 @@ def _direct(net, devices, rule, state, work, layer, active, error, rate):  # typ
 
 
 @_compiled
-def _accumulate(net, rule, devices, work, state, layer, active, error, rate):  # type: ignore[no-untyped-def]
+def _accumulate(net, rule, devices, work, state, layer, active, error, rate):
     """Add one sample's wanted changes to the layer's digital numbers."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
     share = float32(1)
@@ -761,7 +761,7 @@ def _accumulate(net, rule, devices, work, state, layer, active, error, rate):  #
 
 
 @_compiled
-def _settle(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-def]
+def _settle(net, devices, rule, state, work, layer):
     """Turn a layer's accumulated changes into pulses."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
     partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
@@ -797,7 +797,7 @@ def _settle(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _coincide(net, devices, rule, state, work, layer, active, error, rate, fast):  # type: ignore[no-untyped-def]
+def _coincide(net, devices, rule, state, work, layer, active, error, rate, fast):
     """Pulse where random bits of a row and of a column meet.
 
     With bits of probability |x| a and |e| b the mean number of coincidences is the wanted change
@@ -853,7 +853,7 @@ def _coincide(net, devices, rule, state, work, layer, active, error, rate, fast)
 
 
 @_compiled
-def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: ignore[no-untyped-def]
+def _transfer(net, devices, rule, state, work, layer, fast_reference):
     """Read one row of the fast array and pass it on to the weights.
 
     Version 1: by pulses whose mean number it gives, at once. Version 2: through a digital number
@@ -904,7 +904,7 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):  # type: 
 
 
 @_compiled
-def _verify(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-def]
+def _verify(net, devices, rule, state, work, layer):
     """Pulse the devices until a read is near its digital target, or the budget is spent."""
     n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
     partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
@@ -935,7 +935,7 @@ def _verify(net, devices, rule, state, work, layer):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _reset(net, devices, rule, state, work):  # type: ignore[no-untyped-def]
+def _reset(net, devices, rule, state, work):
     """Erase pairs of which a device is saturated, and write their difference anew.
 
     An erasing pulse takes each device to the lower end; then as many potentiating ones as the
@@ -970,7 +970,7 @@ def _reset(net, devices, rule, state, work):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _update(net, devices, rule, state, work, layer, samples, rate, fast_reference):  # type: ignore[no-untyped-def]
+def _update(net, devices, rule, state, work, layer, samples, rate, fast_reference):
     """Change a layer after a batch."""
     n, m = net.rows[layer], net.columns[layer]
     at, to = net.first_row[layer], net.first_column[layer]
@@ -1006,7 +1006,7 @@ def _update(net, devices, rule, state, work, layer, samples, rate, fast_referenc
 
 
 @_compiled
-def learn(net, devices, rule, state, work, images, labels, order, rates, learns, fast_reference):  # type: ignore[no-untyped-def]
+def learn(net, devices, rule, state, work, images, labels, order, rates, learns, fast_reference):
     """Learn from images in an order: one epoch, or any part of one made of whole batches.
 
     Parameters are those above; rates (layer,) and learns (layer,), 0 where a layer stays.
@@ -1033,7 +1033,7 @@ def learn(net, devices, rule, state, work, images, labels, order, rates, learns,
 
 
 @_compiled
-def judge(net, state, work, images, labels, squares, inputs, products):  # type: ignore[no-untyped-def]
+def judge(net, state, work, images, labels, squares, inputs, products):
     """Classify images; return how many are right and how many conversions saturated.
 
     squares (row of any layer) takes the sum of squared voltages; inputs (sample, row of any layer)
@@ -1061,7 +1061,7 @@ def judge(net, state, work, images, labels, squares, inputs, products):  # type:
 
 
 @_compiled
-def give(net, devices, state, work, counts):  # type: ignore[no-untyped-def]
+def give(net, devices, state, work, counts):
     """Give each device its number of pulses, signed: counts (arm · synapse)."""
     events = 0
     limit = work.place.shape[0]
@@ -1076,7 +1076,7 @@ def give(net, devices, state, work, counts):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def symmetry_points(net, devices, state, work, pairs, out):  # type: ignore[no-untyped-def]
+def symmetry_points(net, devices, state, work, pairs, out):
     """Find the states of the fast array that a potentiating and a depressing pulse leave as is.
 
     Each device gets pulses of both signs in turn; its mean over the second half of them is taken.
