@@ -15,7 +15,7 @@ import numpy as np
 from matsweep.build import build, plain
 from matsweep.checks import UserError, positive, whole
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
-from matsweep.derivation import Protocol, derived_device, measured_device
+from matsweep.derivation import Protocol, resolve
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.workloads import Hardware, InSitu, Workload
@@ -176,15 +176,9 @@ class Scenario:
         UserError
             If the physics cannot be simulated or does not switch, or measurements be read.
         """
-        base = dataclasses.replace(self.device, source="reported", measurements=None)
-        if self.device.source == "derived":
-            assert self.physics is not None
-            assert self.protocol is not None
-            device = derived_device(self.physics, self.protocol, base=base)
-        elif self.device.source == "measured":
-            device = measured_device(self.device)
-        else:
+        if self.device.source == "reported":
             return self
+        device = resolve(self.device, self.physics, self.protocol)
         return dataclasses.replace(self, device=device, physics=None, protocol=None)
 
     @property

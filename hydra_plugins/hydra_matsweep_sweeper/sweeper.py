@@ -37,6 +37,6 @@ class MatsweepSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study of these overrides."""
-        from matsweep.cli import explore
+        from matsweep.cli.explore import run_study
 
-        return explore(arguments)
+        return run_study(arguments)

@@ -2,7 +2,8 @@
 
 from matsweep.calibration.figure import fit_figure
 from matsweep.calibration.loops import loop_figure, show_loop_fits, write_physics
-from matsweep.calibration.output import new_material, show_fits, write_material
+from matsweep.calibration.material import Destination
+from matsweep.calibration.output import show_fits, write_material
 from matsweep.fitting import (
     KINDS,
     Fit,
@@ -21,6 +22,7 @@ from matsweep.fitting import (
 
 __all__ = [
     "KINDS",
+    "Destination",
     "Fit",
     "Loop",
     "LoopFit",
@@ -31,7 +33,6 @@ __all__ = [
     "fit_model",
     "is_sweep",
     "loop_figure",
-    "new_material",
     "read_loops",
     "read_pulses",
     "recommend",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -17,7 +15,7 @@ from rich.table import Table
 
 from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
 from matsweep.build import plain
-from matsweep.calibration.output import new_material, number
+from matsweep.calibration.material import Destination
 from matsweep.checks import UserError
 from matsweep.devices.dynamics import transient
 from matsweep.devices.dynamics.model import CompiledModel
@@ -132,17 +130,7 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray, *, logarithmic: bool) -> 
         quantity_axis(axes.yaxis, "A", -top, top)
 
 
-def write_physics(
-    loops: Sequence[Loop],
-    fit: LoopFit,
-    folder: str | Path,
-    name: str,
-    *,
-    label: str | None = None,
-    read_voltage: float = 0.2,
-    cell_size: float = 48.0,
-    replace: bool = False,
-) -> Path:
+def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
     """Write a material whose physics is the mean device's, for ``device.source=derived``.
 
     Its range is what the sweeps reach at the read voltage. Pulses have the sweeps' largest
@@ -152,8 +140,7 @@ def write_physics(
     ----------
     loops : sequence of Loop
     fit : LoopFit
-    folder, name, label, read_voltage, cell_size, replace
-        As of `write_material`.
+    to : Destination
 
     Returns
     -------
@@ -163,59 +150,32 @@ def write_physics(
     Raises
     ------
     UserError
-        For a name that cannot be, a file that is there already, or sweeps in which the model's
-        conductance does not change.
+        For sweeps in which the model's conductance does not change, or of one polarity.
     """
-    path = new_material(folder, name, read_voltage, cell_size, replace)
     model, loop = fit.mean(), turned(loops[0]) if fit.flipped else loops[0]
-    g_min, g_max, protocol = _pulses(model, fit.states[0], loop, read_voltage)
+    g_min, g_max, protocol = _pulses(model, fit.states[0], loop, to.read_voltage)
     of = f"fitted to I-V sweeps of {len(loops)} devices"
-    told = {key: f"{{status: derived, note: {json.dumps(of)}}}" for key in ("g_min", "g_max")}
-    values = {key: value for key, value in plain(model).items() if key != "kind"}
-    physics: list[str] = []
-    for key in values:
-        if key in fit.values:
-            error = fit.error(key)
-            sure = f"± {error:.2g}" if np.isfinite(error) else "not determined by them"
-            note = json.dumps(f"{of}, {sure}", ensure_ascii=False)
-            physics.append(f"    {key}: {{status: derived, note: {note}}}")
-        else:
-            physics.append(f"    {key}: {{status: illustrative, note: held fixed in the fit}}")
-    spread = {key: value for key, value in fit.spread().items() if value > 0}
-    lines = [
-        "# @package _global_",
-        f"# {fit.kind}, {of}.",
-        "material:",
-        f"  name: {name}",
-        f"  label: {json.dumps(label or name, ensure_ascii=False)}",
-        "  mechanism: not stated",
-        "  role: synapse",
-        "  origins:",
-        *(f"    {key}: {note}" for key, note in told.items()),
-        "    read_voltage: {status: illustrative, note: not in the data}",
-        "    cell_size: {status: illustrative, note: not in the data}",
-        "  physics_origins:",
-        *physics,
-        "device:",
-        f"  g_min: {number(g_min)}",
-        f"  g_max: {number(g_max)}",
-        f"  read_voltage: {number(read_voltage)}",
-        f"  cell_size: {number(cell_size)}",
-        "physics:",
-        f"  kind: {fit.kind}",
-        *(f"  {key}: {_written(value)}" for key, value in values.items()),
-        "protocol:",
-        *(f"  {key}: {number(value)}" for key, value in protocol.items()),
-        "  spread: {" + ", ".join(f"{k}: {number(v)}" for k, v in spread.items()) + "}",
-        "",
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+    origin = {"status": "derived", "note": of}
+    physics = plain(model)
+    return to.write(
+        f"{fit.kind}, {of}.",
+        {"g_min": origin, "g_max": origin},
+        {"g_min": g_min, "g_max": g_max},
+        physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
+        physics=physics,
+        protocol={
+            **protocol,
+            "spread": {key: value for key, value in fit.spread().items() if value > 0},
+        },
+    )
 
 
-def _written(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
+def _origin(fit: LoopFit, key: str, of: str) -> dict[str, str]:
+    if key not in fit.values:
+        return {"status": "illustrative", "note": "held fixed in the fit"}
+    error = fit.error(key)
+    sure = f"± {error:.2g}" if np.isfinite(error) else "not determined by them"
+    return {"status": "derived", "note": f"{of}, {sure}"}
 
 
 def _pulses(

@@ -1,23 +1,18 @@
-"""What a calibration leaves: tables for people, and a material for `explore`."""
+"""What a calibration on pulses leaves: tables for people, and a material for `explore`."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from matsweep.build import plain
-from matsweep.checks import UserError, positive
+from matsweep.calibration.material import Destination
 from matsweep.devices import PulseModel, Tabulated
 from matsweep.fitting.data import PulseData
 from matsweep.fitting.fit import Fit, recommend
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
@@ -67,111 +62,29 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
 
 
 def write_material(
-    data: PulseData,
-    model: PulseModel,
-    folder: str | Path,
-    name: str,
-    *,
-    g_min: float,
-    g_max: float,
-    label: str | None = None,
-    read_voltage: float = 0.2,
-    cell_size: float = 48.0,
-    replace: bool = False,
+    data: PulseData, model: PulseModel, to: Destination, *, g_min: float, g_max: float
 ) -> Path:
-    """Write a material that ``matsweep explore --config-dir FOLDER material=NAME`` takes.
+    """Write a material that responds to pulses as measured.
 
     Parameters
     ----------
     data : PulseData
     model : PulseModel
-    folder : path
-        The user's own folder of configurations; the file is ``material/NAME.yaml`` in it.
-    name : str
-        Small letters, digits and underscores, a letter first.
+    to : Destination
     g_min, g_max : float, S
-    label : str, optional
-        For people.
-    read_voltage : float, V
-    cell_size : float, F²
-    replace : bool
-        Write over a file that is there.
 
     Returns
     -------
     Path
         Of the file.
-
-    Raises
-    ------
-    UserError
-        For a name that cannot be, or a file that is there already.
     """
-    path = new_material(folder, name, read_voltage, cell_size, replace)
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
     if isinstance(model, Tabulated):
         kept.pop("cycle_to_cycle")
     of = f"from {data.name}, {len(data.devices)} devices"
-    text = "\n".join(
-        [
-            "# @package _global_",
-            f"# Calibrated {of}, {data.up.size} pulses.",
-            "material:",
-            f"  name: {name}",
-            f"  label: {json.dumps(label or name, ensure_ascii=False)}",
-            "  mechanism: not stated",
-            "  role: synapse",
-            "  origins:",
-            f"    g_min: {{status: derived, note: {json.dumps(of)}}}",
-            f"    g_max: {{status: derived, note: {json.dumps(of)}}}",
-            f"    pulse_model: {{status: derived, note: {json.dumps(of)}}}",
-            "    read_voltage: {status: illustrative, note: not in the data}",
-            "    cell_size: {status: illustrative, note: not in the data}",
-            "device:",
-            f"  g_min: {number(g_min)}",
-            f"  g_max: {number(g_max)}",
-            f"  read_voltage: {number(read_voltage)}",
-            f"  cell_size: {number(cell_size)}",
-            "  pulse_model:",
-            *(f"    {key}: {_written(value)}" for key, value in kept.items()),
-            "",
-        ]
+    origin = {"status": "derived", "note": of}
+    return to.write(
+        f"Calibrated {of}, {data.up.size} pulses.",
+        {"g_min": origin, "g_max": origin, "pulse_model": origin},
+        {"g_min": g_min, "g_max": g_max, "pulse_model": kept},
     )
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def new_material(
-    folder: str | Path, name: str, read_voltage: float, cell_size: float, replace: bool
-) -> Path:
-    """Return where a material's file goes, or refuse what `write_material` refuses."""
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
-        )
-    positive("read_voltage", read_voltage, "V")
-    positive("cell_size", cell_size, "F^2")
-    path = Path(folder) / "material" / f"{name}.yaml"
-    if path.exists() and not replace:
-        raise UserError(
-            f"{path} is there already: choose another name, or overwrite=true to replace it"
-        )
-    return path
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_written(item) for item in value) + "]"
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def number(value: float) -> str:
-    """Write a number so that YAML reads a float: with a point and a sign in its exponent."""
-    text = f"{value:.6g}"
-    mantissa, mark, exponent = text.partition("e")
-    if "." not in mantissa:
-        mantissa += ".0"
-    return f"{mantissa}{mark}{exponent}"

@@ -2,7 +2,7 @@
 
 from matsweep.derivation.experiment import Derived, derive, population
 from matsweep.derivation.protocol import HOTTEST, Protocol
-from matsweep.derivation.source import derived_device, measured_device
+from matsweep.derivation.source import derived_device, measured_device, resolve
 
 __all__ = [
     "HOTTEST",
@@ -12,4 +12,5 @@ __all__ = [
     "derived_device",
     "measured_device",
     "population",
+    "resolve",
 ]

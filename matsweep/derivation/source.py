@@ -72,6 +72,34 @@ def _kept(key: str, text: str) -> AnalogDevice | str:
     return device
 
 
+def resolve(
+    device: AnalogDevice, physics: DynamicalModel | None, protocol: Protocol | None
+) -> AnalogDevice:
+    """Return the device that its source gives: itself, what its physics makes, or measurements.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+    physics : DynamicalModel or None
+    protocol : Protocol or None
+        Both are needed if the source is "derived".
+
+    Raises
+    ------
+    UserError
+        As of `derive` and of `measured_device`.
+    """
+    if device.source == "measured":
+        return measured_device(device)
+    if device.source == "derived":
+        assert physics is not None
+        assert protocol is not None
+        return derived_device(
+            physics, protocol, base=dataclasses.replace(device, source="reported")
+        )
+    return device
+
+
 def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that does what pulses measured on real ones did.
 

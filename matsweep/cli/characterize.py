@@ -1,0 +1,101 @@
+"""`matsweep characterize`: put a material's device, or an array of it, on a virtual test bench."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from rich.console import Console
+
+from matsweep.analysis.figure import save
+from matsweep.build import build
+from matsweep.characterization import (
+    array_figure,
+    bench_figure,
+    characterize_array,
+    characterize_physics,
+    physics_figure,
+)
+from matsweep.characterization import characterize as bench
+from matsweep.characterization.derived import show_derived
+from matsweep.checks import UserError, positive
+from matsweep.crossbar import Interconnect, Tile, Wires
+from matsweep.derivation import Protocol, resolve
+from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics import DynamicalModel
+from matsweep.materials import Material
+from matsweep.scenario import array_wires
+from matsweep.sweep.config import material_of, plain_config
+
+
+def characterize(config: DictConfig) -> None:
+    """Run the command."""
+    material = material_of(config)
+    device = _resolved(build(AnalogDevice, plain_config(config.device), "device"), config)
+    folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
+    data = folder / f"{name}.zarr"
+    if data.exists() and not config.overwrite:
+        raise UserError(
+            f"{data} is there already: give another folder=…, or overwrite=true to replace it"
+        )
+    if name == "bench":
+        found = bench(device, **plain_config(config.bench))
+        draw = bench_figure
+    else:
+        found, draw = _array(device, config), array_figure
+    written = _keep(found, draw, material, folder / name)
+    if name == "bench" and config.physics is not None:
+        physics, protocol = _virtual(config)
+        read_voltage, seed = device.read_voltage, int(config.bench.seed)
+        measured = characterize_physics(physics, protocol, read_voltage=read_voltage, seed=seed)
+        written += _keep(measured, physics_figure, material, folder / "physics")
+        show_derived(physics, protocol, device, Console())
+    for path in written:
+        Console().print(str(path), markup=False, soft_wrap=True)
+
+
+def _keep(
+    found: xr.Dataset, draw: Callable[[xr.Dataset, str], Figure], material: Material, path: Path
+) -> list[Path]:
+    """Write data and pictures beside each other; return their paths."""
+    found.attrs.update(material=material.name, label=material.label)
+    pictures = save(draw(found, material.label), path)
+    data = path.with_suffix(".zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
+        found.to_zarr(data, mode="w", consolidated=True)
+    return [data, *pictures]
+
+
+def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
+    """Build a material's physics and the pulses of its virtual experiment."""
+    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")
+    return physics, build(Protocol, plain_config(config.protocol), "protocol")
+
+
+def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
+    """Return the device that its source gives."""
+    if device.source != "derived":
+        return resolve(device, None, None)
+    if config.physics is None:
+        raise UserError(
+            f"device.source must be reported for material={config.material.name}: "
+            f"{config.material.name} states no physics"
+        )
+    return resolve(device, *_virtual(config))
+
+
+def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+
+    tile = build(Tile, plain_config(config.tile), "tile")
+    interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
+    bench = plain_config(config.array)
+    node = positive("array.node", bench.pop("node"), "m")
+    wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)
+    found = characterize_array(device, tile, wires, **bench)
+    own = getattr(interconnect, "node", None)
+    return found.assign_attrs(node=node if own is None else own)

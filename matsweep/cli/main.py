@@ -1,0 +1,178 @@
+"""The command line: `matsweep COMMAND [hydra overrides]`.
+
+Every command is a Hydra application of its own, so that what a Hydra user knows works: `--cfg
+job`, `--info`, `--help`, `-m`, `--config-dir`, experiments and tab completion. A user's mistake
+is told in one line and ends with exit code 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from matsweep.checks import UserError, near
+from matsweep.sweep.config import conf_folder, explain
+
+_USAGE = """matsweep: which memristor should this network be built from?
+
+Usage: matsweep COMMAND [Hydra overrides]
+
+  explore        simulate every candidate of a design, or resume a stopped one
+  report         rank the candidates of a stored study and draw it
+  status         show how far a study is
+  materials      list the material families, or show one with its sources
+  characterize   put a material's device on a virtual test bench
+  calibrate      fit a device model to measured pulses, or I-V sweeps
+
+  matsweep explore experiment=quickstart
+  matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
+  matsweep report results/quickstart.zarr
+  matsweep materials pcm_gst
+  matsweep characterize material=pcm_gst
+
+`matsweep COMMAND --help` tells what can be set. For completion with the tab key:
+  eval "$(matsweep -sc install=bash)"
+"""
+
+
+_COMMANDS = ("explore", "report", "status", "materials", "characterize", "calibrate")
+"""Each is the function of its name in the module of its name beside this one."""
+
+_POSITIONAL = {"report": "store", "status": "store", "materials": "name", "calibrate": "data"}
+"""What a command's first word means if it is no override."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        After the program's name; None: the process's own.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for a user's mistake, 130 if stopped by Ctrl-C.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] in ([], ["-h"], ["--help"], ["help"]):
+        print(_USAGE, end="")
+        return 0
+    if given == ["--version"]:
+        print(f"matsweep {version('matsweep')}")
+        return 0
+    if given[0].startswith(("-sc", "--shell-completion", "--shell_completion")):
+        return _complete(given)
+    command, *rest = given
+    if command not in _COMMANDS:
+        print(f"matsweep: no command {command!r}{near(command, _COMMANDS)}", file=sys.stderr)
+        print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
+        return 2
+    words = [word for word in rest if "=" not in word and not word.startswith("-")]
+    if command == "calibrate" and len(words) > 1 and rest[: len(words)] == words:
+        rest[: len(words)] = [f"data=[{','.join(map(_quoted, words))}]"]
+    elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+        rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
+    return _run(command, rest)
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    """Run one command's Hydra application and turn what goes wrong into one line."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
+    mistakes: list[UserError] = []
+
+    def task(config: DictConfig) -> None:
+        try:
+            _command(command)(config)
+        except UserError as error:  # kept from Hydra, which would print lines of its own
+            mistakes.append(error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f" {error.filename}" if error.filename else ""
+            mistakes.append(UserError(f"cannot use{place}: {error.strerror or error}"))
+
+    application = hydra.main(
+        version_base="1.3", config_path=str(conf_folder()), config_name=command
+    )(task)
+    before = sys.argv
+    sys.argv = [f"matsweep {command}", *arguments]
+    try:
+        application()
+        if mistakes:
+            raise mistakes[0]
+    except UserError as error:
+        from matsweep.sweep.study import StoppedError
+
+        print(f"matsweep: {error}", file=sys.stderr)
+        return 130 if isinstance(error, StoppedError) else 2
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"matsweep: {_explained(error, command, arguments)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("matsweep: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except YAMLError as error:
+        told = " ".join(str(error).split())
+        print(f"matsweep: a configuration is no valid YAML: {told}", file=sys.stderr)
+        return 2
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 2
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _command(name: str) -> Callable[[DictConfig], None]:
+    """Return a command's function; its module is imported only now, as many are slow to."""
+    module = importlib.import_module(f"matsweep.cli.{name}")
+    found: Callable[[DictConfig], None] = getattr(module, name)
+    return found
+
+
+def _explained(error: Exception, command: str, arguments: list[str]) -> str:
+    from matsweep.sweep.config import composer
+
+    with composer():
+        return explain(error, arguments, command)
+
+
+def _quoted(path: str) -> str:
+    """Write a path in Hydra's grammar."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _complete(given: list[str]) -> int:
+    """Complete the command's name here, and leave its overrides to Hydra."""
+    action = given[0].partition("=")[2] or (given[1] if len(given) > 1 else "")
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    if not action.startswith("query") and "query" not in " ".join(given):
+        return _run("explore", given)
+    typed = words[1] if len(words) > 1 else ""
+    if typed not in _COMMANDS or (len(words) == 2 and not line.endswith(" ")):
+        print(" ".join(name for name in _COMMANDS if name.startswith(typed)))
+        return 0
+    shorter = " ".join([words[0], *words[2:]]) + (" " if line.endswith(" ") else "")
+    os.environ["COMP_LINE"] = shorter
+    os.environ["COMP_POINT"] = str(len(shorter))
+    return _run(typed, given)
+
+
+def run() -> None:
+    """Run the process's own command line and leave with its exit code."""
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""The store that is meant where none is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from matsweep.checks import UserError
+
+
+def store_of(config: DictConfig) -> Path:
+    """Return the store named, or that of the folder `results` which was changed last."""
+    if config.store:
+        return Path(config.store)
+    folder = Path(config.results)
+    stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
+    if not stores:
+        raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
+    return max(stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
