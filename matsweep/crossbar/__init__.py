@@ -2,6 +2,7 @@
 
 from matsweep.crossbar.converters import ADC, DAC
 from matsweep.crossbar.interconnect import Ideal, Interconnect, Metal, Resistances
+from matsweep.crossbar.linear import effective_conductance, port_conductance
 from matsweep.crossbar.mapping import (
     MAPPINGS,
     DifferentialPair,
@@ -9,6 +10,7 @@ from matsweep.crossbar.mapping import (
     ReferenceColumn,
     Slicing,
 )
+from matsweep.crossbar.nodes import node_voltages
 from matsweep.crossbar.passive import (
     CellRead,
     CellWrite,
@@ -16,15 +18,10 @@ from matsweep.crossbar.passive import (
     read_cell,
     write_cell,
 )
+from matsweep.crossbar.reads import read_currents
+from matsweep.crossbar.solve import Nodes
 from matsweep.crossbar.tile import Layout, Tile, layout
-from matsweep.crossbar.wires import (
-    Nodes,
-    Wires,
-    effective_conductance,
-    node_voltages,
-    port_conductance,
-    read_currents,
-)
+from matsweep.crossbar.wires import Wires
 from matsweep.devices import SinhIV
 
 __all__ = [

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.crossbar.converters import ADC, DAC, NO_ERRORS, ColumnErrors, percentile
+from matsweep.crossbar.linear import effective_conductance, port_conductance
 from matsweep.crossbar.tile import Layout
-from matsweep.crossbar.wires import Wires, effective_conductance, port_conductance
+from matsweep.crossbar.wires import Wires
 from matsweep.devices import AnalogDevice
 from matsweep.streams import FloatArray, Rng
 

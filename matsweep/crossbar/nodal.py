@@ -44,14 +44,14 @@ class Step(NamedTuple):
     ----------
     ids : (node,) array
         The eliminated ones first.
-    star : (eliminated, node) array, S
-        Conductances of each to those behind it.
+    share : (eliminated, node) array
+        Of the conductances of each to those behind it, over their sum.
     total : (eliminated,) array, S
         Their sums; 0: no path leads anywhere.
     """
 
     ids: Index
-    star: FloatArray
+    share: FloatArray
     total: FloatArray
 
 
@@ -175,7 +175,7 @@ class Network:
         return _Front(ids, np.bincount(place, minlength=count), between + between.T)
 
     def _eliminate(self, front: _Front) -> _Front:
-        from matsweep.crossbar import compiled
+        from matsweep.crossbar.compiled.mesh import star_mesh
 
         inner = (front.edges == self._degree[front.ids]) & (front.ids >= self.terminals)
         count = int(inner.sum())
@@ -184,12 +184,12 @@ class Network:
         order = np.concatenate([np.flatnonzero(inner), np.flatnonzero(~inner)])
         ids, between = front.ids[order], front.between[np.ix_(order, order)]
         total = np.empty(count)
-        compiled.star_mesh(between, total)
+        star_mesh(between, total)
         star = between[:count]
+        share = star / np.where(total > 0, total, 1)[:, None]
         if self.steps is not None:
-            self.steps.append(Step(ids, star, total))
-        seen = star[:, count:]
-        left = between[count:, count:] + (seen / np.where(total > 0, total, 1)[:, None]).T @ seen
+            self.steps.append(Step(ids, share, total))
+        left = between[count:, count:] + share[:, count:].T @ star[:, count:]
         return _Front(ids[count:], front.edges[order][count:], left)
 
     def nodes(
@@ -209,7 +209,7 @@ class Network:
         two (sample, row, column) arrays, V
             Nodes without a path to any driver or ground: 0.
         """
-        from matsweep.crossbar import compiled
+        from matsweep.crossbar.compiled.mesh import pull_voltages, push_currents
 
         assert self.steps is not None
         samples, rows = voltage.shape
@@ -219,11 +219,11 @@ class Network:
             np.subtract.at(flowing, self.label[self._word.ravel()], taken)
             np.add.at(flowing, self.label[self._bit.ravel()], taken)
         for step in self.steps:
-            compiled.push_currents(step.ids, step.star, step.total, flowing)
+            push_currents(step.ids, step.share, flowing)
         found = np.zeros_like(flowing)
         found[:rows], found[rows : self.terminals] = voltage.T, ground[:, None]
         for step in reversed(self.steps):
-            compiled.pull_voltages(step.ids, step.star, step.total, flowing, found)
+            pull_voltages(step.ids, step.share, step.total, flowing, found)
         word, bit = (found[self.label[x]] for x in (self._word, self._bit))
         return np.moveaxis(word, -1, 0), np.moveaxis(bit, -1, 0)
 

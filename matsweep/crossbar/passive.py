@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.checks import UserError, finite, non_negative, one_of, positive
-from matsweep.crossbar.wires import Wires, node_voltages, real_numbers
+from matsweep.crossbar.arguments import real_numbers
+from matsweep.crossbar.nodes import node_voltages
+from matsweep.crossbar.wires import Wires
 from matsweep.devices import CurrentLaw
 from matsweep.streams import FloatArray
 

@@ -142,13 +142,13 @@ def _cut(lines: int) -> tuple[int, int]:
 
 
 def _leaves(conductance: FloatArray, edges: list[FloatArray], start: int) -> FloatArray:
-    from matsweep.crossbar import compiled
+    from matsweep.crossbar.compiled.leaves import leaves
 
     plan, size = leaf_plan(*conductance.shape[1:])
     ports = 2 * sum(conductance.shape[1:])
     out = np.empty((len(conductance), ports, ports), conductance.dtype)
     word, bit = edges
-    compiled.leaves(conductance, word, bit, start, plan, size, out)
+    leaves(conductance, word, bit, start, plan, size, out)
     return out
 
 
@@ -397,15 +397,15 @@ def _inverse(matrix: FloatArray) -> FloatArray:
 
 
 def _take(source: FloatArray, rows: Index, columns: Index) -> FloatArray:
-    from matsweep.crossbar import compiled
+    from matsweep.crossbar.compiled.gathered import gather
 
     size = rows.size, columns.size
     out = np.empty((*source.shape[:-2], *size), source.dtype)
-    compiled.gather(source, rows, columns, out)
+    gather(source, rows, columns, out)
     return out
 
 
 def _add(source: FloatArray, rows: Index, columns: Index, out: FloatArray) -> None:
-    from matsweep.crossbar import compiled
+    from matsweep.crossbar.compiled.gathered import add_gathered
 
-    compiled.add_gathered(source, rows, columns, out)
+    add_gathered(source, rows, columns, out)

@@ -363,7 +363,7 @@ def test_a_law_that_does_not_converge_says_so():
         def current(self, conductance, voltage):
             return -np.sign(voltage) * 1e-3 * np.ones_like(conductance)
 
-    with pytest.raises(UserError, match="did not converge in 200 Newton steps"):
+    with pytest.raises(UserError, match="did not converge within 200 Newton steps"):
         read_currents(array(3, 3), array(1, 3, low=0.1, high=1), Wires(1e3, 1e3), Falling(0.1))
 
 
@@ -534,7 +534,7 @@ def test_few_inputs_read_as_many_do():
 def test_small_products_get_one_thread_and_the_caller_keeps_theirs(monkeypatch):
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    from matsweep.crossbar import wires as module
+    from matsweep.crossbar import linear as module
 
     def threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -1,0 +1,4 @@
+"""Loops over cells, lines and nodes of a wired array, compiled by numba on first use and kept.
+
+Strict IEEE arithmetic. Import these modules where they are called: numba takes half a second.
+"""
