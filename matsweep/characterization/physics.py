@@ -7,8 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from matsweep.checks import UserError
-from matsweep.derivation import Protocol
-from matsweep.derivation.experiment import population
+from matsweep.derivation import Protocol, population
 from matsweep.devices.dynamics import respond, sine, transient, triangle
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.streams import FloatArray

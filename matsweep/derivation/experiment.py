@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from matsweep.checks import UserError, near
+from matsweep.checks import UserError
+from matsweep.derivation.limits import refuse_bias, refuse_field, refuse_heat, window
 from matsweep.derivation.protocol import Protocol
+from matsweep.derivation.pulses import changes, population, pulsed
 from matsweep.derivation.rest import forgets
 from matsweep.derivation.verify import Verified, verify
 from matsweep.devices import AnalogDevice, ProgrammingError, Retention, SinhIV, WritePulse
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
-from matsweep.devices.dynamics.protocols import respond
 from matsweep.fitting import Fit, PulseData, fit_model, tabulate
-from matsweep.streams import FloatArray
 
-_LEAST_WINDOW = 1.05  # g_max over g_min
 _BAKE = 358.15  # K, at which retention is stated
 _TARGETS = np.linspace(0, 1, 9)
-_MOST_BIAS = 0.2  # of the range: what programming may miss its targets by, root mean square
 _MOST_ERROR = 0.5  # of a label's scale of -9 to 9: what is less certain says nothing
 
 
@@ -36,14 +33,16 @@ class Derived:
     traces : Dataset
         `up` and `down` (cycle, pulse, device) S, `energy_up` and `energy_down` (cycle, pulse,
         device) J, `mixed` (step, device) S with `polarity` (pulse_mixed,); `hottest` K, of any
-        device before and after its pulses, where the model knows its heat.
+        device before and after its pulses, where the model knows its heat; `state_up` (pulse, …,
+        device) of the last potentiation, `state_down` (…, device) after the last depression.
     labels : Fit or None
-        NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where it
-        cannot be fitted.
+        NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where these
+        do not determine them.
     figures : dict of str to float
         What a data sheet would say: `g_min`, `g_max` [S], `cycle_to_cycle` and
         `device_to_device` of either end (of the range), `levels` that verified programming tells
-        apart by six standard deviations, `pulses` to program, `write_energy` [J].
+        apart by six standard deviations, `pulses` to program, `write_energy` [J], and the share
+        `missed` of programmings that end beyond the tolerance.
     """
 
     device: AnalogDevice
@@ -59,11 +58,11 @@ def derive(
 
     The range is from the median conductance after depression to that after potentiation. The
     response to a pulse is the table of the changes met in it (`matsweep.fitting.tabulate`: an
-    abrupt SET is no exponential), all devices together, so that the spread between devices
-    counts as noise of a pulse. Programming is write and verify with that table, simulated on a
-    grid of targets; what error it leaves becomes the programming error, a polynomial of the
-    conductance. The I–V law is a sinh through the currents at the read voltage and half of it;
-    retention is the physics' own where it has one; energies are ∫ v i dt.
+    abrupt SET is no exponential), with a scale of its own for each device. Programming is write
+    and verify on the simulated devices (`verify`): what is left at each target, root mean square
+    and so with any bias, becomes the programming error, zero-mean; a bias of more than a fifth of
+    the range is refused. The I–V law is a sinh through the currents at the read voltage and half
+    of it, in a state met; retention is the physics' own where it has one; energies are ∫ v i dt.
 
     Parameters
     ----------
@@ -82,18 +81,18 @@ def derive(
     Raises
     ------
     UserError
-        If a spread names no parameter, the pulses do not switch the device, or it cannot be
-        solved; the message says which pulse to change.
+        If a spread names no parameter, or the pulses destroy the device, do not switch or do not
+        program it, or it cannot be solved; the message says which pulse to change.
     """
     if not isinstance(physics, CompiledModel) or physics.drive != "voltage":
         raise UserError(f"{type(physics).__name__} cannot be derived from: it takes no voltage")
-    _refuse_field(physics, protocol)
+    refuse_field(physics, protocol)
     rng = np.random.default_rng(protocol.seed)
     devices = population(physics, protocol, rng)
-    traces = _pulse(devices, protocol, base.read_voltage, rng)
-    _refuse_heat(devices, protocol, traces)
-    g_min, g_max = _window(traces, protocol)
-    data = _changes(traces, g_min, g_max)
+    traces = pulsed(devices, protocol, base.read_voltage, rng)
+    refuse_heat(devices, protocol, traces)
+    g_min, g_max = window(traces, protocol)
+    data = changes(traces, g_min, g_max)
     table = tabulate(data, g_min=g_min, g_max=g_max, bins=16, own=True)
     targets = np.array([0.0, 1.0]) if base.levels == 2 else _TARGETS
     programmed = verify(
@@ -101,7 +100,7 @@ def derive(
         span=g_max - g_min, read_voltage=base.read_voltage,
         binary=base.levels == 2, rng=rng,
     )  # fmt: skip
-    _refuse_bias(programmed, g_max - g_min)
+    refuse_bias(programmed, g_max - g_min)
     energy_up, energy_down = (float(np.nanmean(traces[f"energy_{way}"])) for way in ("up", "down"))
     pulses, spent = float(programmed.pulses.mean()), float(programmed.energy.mean())
     device = dataclasses.replace(
@@ -136,19 +135,6 @@ def derive(
     )
 
 
-def _window(traces: xr.Dataset, protocol: Protocol) -> tuple[float, float]:
-    """Return the range [S] that the median device goes through; refuse one that stays."""
-    g_min, g_max = (float(np.median(traces[way].values[:, -1])) for way in ("down", "up"))
-    if not g_max >= _LEAST_WINDOW * g_min > 0:
-        (up, up_width), (down, down_width) = protocol.pulse(True), protocol.pulse(False)
-        raise UserError(
-            f"protocol does not switch the device: {g_min:.3g} S after {protocol.pulses_down} "
-            f"pulses of {down:g} V, {down_width:g} s, {g_max:.3g} S after {protocol.pulses_up} of "
-            f"{up:g} V, {up_width:g} s; raise a voltage, or a width"
-        )
-    return g_min, g_max
-
-
 def _figures(
     device: AnalogDevice, traces: xr.Dataset, programmed: Verified, up: float, down: float
 ) -> dict[str, float]:
@@ -172,165 +158,6 @@ def _figures(
             float(np.sqrt(ends.var(axis=0, ddof=1).mean()) / span) if len(ends) > 1 else 0.0
         )
     return figures
-
-
-def population(
-    physics: CompiledModel, protocol: Protocol, rng: np.random.Generator
-) -> CompiledModel:
-    """Return the protocol's devices, spread around the mean one: a model with arrays (device,).
-
-    Raises
-    ------
-    UserError
-        If a spread names no parameter.
-    """
-    known = [f.name for f in dataclasses.fields(physics)]
-    drawn: dict[str, Any] = {}
-    for name in known:  # in their order, whatever the mapping's
-        if name in protocol.spread:
-            factor = 1 + protocol.spread[name] * rng.standard_normal(protocol.devices)
-            drawn[name] = getattr(physics, name) * np.maximum(factor, 0.1)
-    for name in protocol.spread:
-        if name not in known:
-            raise UserError(
-                f"protocol.spread.{name} is not a parameter of {type(physics).__name__}"
-                f"{near(name, known)} (there are {', '.join(known)})"
-            )
-    return physics.replace(**drawn)
-
-
-def _pulse(
-    devices: CompiledModel, protocol: Protocol, read_voltage: float, rng: np.random.Generator
-) -> xr.Dataset:
-    """Give the population its pulses; return what was read after each."""
-    jumps = protocol.stochastic and devices.quantum() is not None
-    state = devices.initial_state((protocol.devices,))
-    hot = getattr(devices, "device_temperature", None)
-    hottest: list[float] = []
-
-    def pulses(up: bool, count: int) -> xr.Dataset:
-        nonlocal state
-        voltage, width = protocol.pulse(up)
-        found = respond(
-            devices,
-            voltage,
-            width,
-            count,
-            read_voltage=read_voltage,
-            state=state,
-            rng=rng if jumps else None,
-        )
-        if hot is not None:
-            states = found.state.values
-            ordered = np.moveaxis(states, 1, 0) if len(devices.components) > 1 else states
-            hottest.append(float(np.max(hot(ordered, voltage))))
-        state = found.state.values[-1]
-        return found
-
-    halves: dict[str, list[FloatArray]] = {
-        n: [] for n in ("up", "down", "energy_up", "energy_down")
-    }
-    for cycle in range(protocol.cycles + 1):
-        for way, count in (("up", protocol.pulses_up), ("down", protocol.pulses_down)):
-            found = pulses(way == "up", count)
-            if way == "up":
-                risen = found.state
-            if cycle:
-                halves[way].append(found.conductance.values)
-                halves[f"energy_{way}"].append(found.energy.values)
-    polarity = rng.random(protocol.mixed) < 0.5
-    lowest = state
-    mixed = [halves["down"][-1][-1]]
-    for up in polarity:
-        mixed.append(pulses(bool(up), 1).conductance.values[-1])
-    over = ("cycle", "pulse", "device")
-    return xr.Dataset(
-        {
-            "up": (over, np.array(halves["up"]), {"units": "S"}),
-            "down": (("cycle", "pulse_down", "device"), np.array(halves["down"]), {"units": "S"}),
-            "energy_up": (over, np.array(halves["energy_up"]), {"units": "J"}),
-            "energy_down": (
-                ("cycle", "pulse_down", "device"),
-                np.array(halves["energy_down"]),
-                {"units": "J"},
-            ),
-            "mixed": (("step", "device"), np.array(mixed), {"units": "S"}),
-            "polarity": (("pulse_mixed",), polarity),
-            "state_up": (("pulse", *risen.dims[1:]), risen.values),
-            "state_down": (risen.dims[1:], lowest),
-            **({"hottest": ((), max(hottest), {"units": "K"})} if hottest else {}),
-        }
-    )
-
-
-def _refuse_heat(devices: CompiledModel, protocol: Protocol, traces: xr.Dataset) -> None:
-    """Refuse pulses under which a device would have melted, where the model knows its heat."""
-    if "hottest" in traces and float(traces.hottest) > protocol.hottest:
-        raise UserError(
-            f"protocol heats a device of {type(devices).__name__} to "
-            f"{float(traces.hottest):.0f} K, above protocol.hottest = {protocol.hottest:g} K where "
-            "it is destroyed: lower voltage_up or voltage_down, or give it a series resistance"
-        )
-
-
-def _refuse_field(physics: CompiledModel, protocol: Protocol) -> None:
-    """Refuse pulses that break the insulator down, where the model knows its thickness."""
-    if physics.insulator is None:
-        return
-    thinnest = float(np.min(getattr(physics, physics.insulator)))
-    for up in (True, False):
-        voltage, _ = protocol.pulse(up)
-        if abs(voltage) > protocol.breakdown_field * thinnest:
-            raise UserError(
-                f"protocol breaks the device down: {voltage:g} V on {thinnest:g} m exceed "
-                f"protocol.breakdown_field = {protocol.breakdown_field:g} V/m; lower "
-                f"voltage_{'up' if up else 'down'}, or raise physics.{physics.insulator}"
-            )
-
-
-def _refuse_bias(programmed: Verified, span: float) -> None:
-    """Refuse a device that write and verify does not bring to its targets."""
-    bias = float(np.sqrt(np.mean(np.square(programmed.bias)))) / span
-    if bias > _MOST_BIAS:
-        raise UserError(
-            f"protocol does not program the device: write and verify stays {bias:.0%} of the range "
-            "off its targets on average, as single pulses jump too far or too little; change a "
-            "voltage or a width, raise max_pulses, or set device.levels=2 for a device that only "
-            "switches"
-        )
-
-
-def _changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
-    """Return every change met, inside the range; those that start at the end they go to, left out.
-
-    A state beyond an end is at that end: the derived device reaches no further.
-    """
-    befores, afters, ups, devices = [], [], [], []
-
-    def add(conductance: FloatArray, up: FloatArray) -> None:
-        inside = np.clip(conductance, g_min, g_max)
-        before, after = inside[:-1], inside[1:]
-        going = np.broadcast_to(up[:, None], before.shape)
-        slack = 1e-6 * (g_max - g_min)
-        useful = np.where(going, before < g_max - slack, before > g_min + slack)
-        befores.append(before[useful])
-        afters.append(after[useful])
-        ups.append(going[useful])
-        devices.append(np.broadcast_to(np.arange(before.shape[1]), before.shape)[useful])
-
-    for cycle in range(traces.sizes["cycle"]):
-        up, down = traces.up.values[cycle], traces.down.values[cycle]
-        add(up, np.ones(len(up) - 1, bool))
-        add(down, np.zeros(len(down) - 1, bool))
-    add(traces.mixed.values, traces.polarity.values)
-    return PulseData(
-        name="derived",
-        devices=tuple(str(d) for d in range(traces.sizes["device"])),
-        device=np.concatenate(devices),
-        before=np.concatenate(befores),
-        after=np.concatenate(afters),
-        up=np.concatenate(ups),
-    )
 
 
 def _law(

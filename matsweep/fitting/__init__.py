@@ -2,16 +2,8 @@
 
 from matsweep.fitting.data import PulseData, read_pulses
 from matsweep.fitting.fit import Fit, compare, fit_model, recommend
-from matsweep.fitting.loops import (
-    KINDS,
-    Loop,
-    LoopFit,
-    fit_loops,
-    is_sweep,
-    read_loops,
-    simulated,
-    turned,
-)
+from matsweep.fitting.loops import KINDS, LoopFit, fit_loops, simulated
+from matsweep.fitting.sweeps import Loop, is_sweep, read_loops, turned
 from matsweep.fitting.table import tabulate
 
 __all__ = [

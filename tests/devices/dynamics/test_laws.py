@@ -462,3 +462,16 @@ def test_a_failing_device_is_named_or_flagged():
     np.testing.assert_array_equal(found.solved, [True, False, True])
     assert np.isfinite(found.state.values[:, [0, 2]]).all()
     assert np.isnan(found.energy.values[-1, 1])
+
+
+def test_a_gap_as_good_as_the_mean_of_all_gaps_has_a_retention_too():
+    """Between the ends the current of a diffusing gap hardly changes: its law is the closed gap's."""
+    model = FilamentGap(i0=1e-3, g0=0.25e-9, v0=0.25, velocity=10.0, activation_ev=1.1,
+                        hop=0.25e-9, thickness=6e-9, gamma0=16.0, beta=0.8, r_th=0.0)  # fmt: skip
+    gaps = np.linspace(0.2e-9, 1.7e-9, 301)
+    laws = [model.retention(358.15, np.array(gap)) for gap in gaps]
+    assert np.isfinite([law.time for law in laws]).all()
+    assert all(0.2 < law.stretch <= 20 for law in laws)
+    hotter = model.retention(398.15, np.array(0.2e-9))
+    slope = np.log(laws[0].time / hotter.time) / (1 / 358.15 - 1 / 398.15) * 8.617333262e-5
+    assert slope == pytest.approx(1.1, rel=1e-6)
