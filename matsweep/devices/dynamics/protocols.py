@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import xarray as xr
 
 from matsweep.checks import UserError, positive, whole
 from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.devices.dynamics.transient import starting, transient
+from matsweep.devices.dynamics.transient import integrated, starting, transient
 from matsweep.streams import FloatArray, Rng
 
 
@@ -151,36 +151,38 @@ def respond(
     still = rng is None and not np.any(model.rate(first, 0.0))
     if still:
         time = positive("width", width, "s") * np.arange(pulses + 1)
-        found = transient(model, time, np.multiply.outer(np.ones(pulses + 1), voltage), state=first,
-                          tolerance=tolerance, on_failure=on_failure)  # fmt: skip
+        drive = np.multiply.outer(np.ones(pulses + 1), voltage)
+        found = integrated(model, time, drive, state=first, tolerance=tolerance, rng=None,
+                           on_failure=on_failure, answers=False)  # fmt: skip
         # What keeps still before the train might not after it.
-        last = found.state.values[-1]
-        still = not np.any(np.nan_to_num(model.rate(last, 0.0)))
-    if still:
-        at = np.arange(pulses + 1)
-    else:
+        still = not np.any(np.nan_to_num(model.rate(found.states[-1], 0.0)))
+    at: Any = slice(None)
+    if not still:
         train = pulse_train(np.ones(pulses), width, rest=rest)
         drive = np.multiply.outer(train.voltage, voltage)
-        found = transient(model, train.time, drive, state=first, tolerance=tolerance,
-                          rng=rng, on_failure=on_failure)  # fmt: skip
+        found = integrated(model, train.time, drive, state=first, tolerance=tolerance, rng=rng,
+                           on_failure=on_failure, answers=False)  # fmt: skip
         at = np.concatenate([[0], train.after])
-    chosen = found.isel(time=at)
-    states = chosen.state.values
+    states = found.states[at]
     conductance = _read(model, states, read_voltage)
     energy = np.full(conductance.shape, np.nan)
-    energy[1:] = np.diff(chosen.energy.values, axis=0)
-    over = ("pulse", *chosen.energy.dims[1:])
+    energy[1:] = np.diff(found.energy[at], axis=0)
+    over = ("pulse", *found.devices)
+    several = len(model.components) > 1
+    along = ("pulse", "component", *found.devices) if several else over
+    told = {"units": model.unit, "long_name": ", ".join(model.components)}
     return xr.Dataset(
         {
             "conductance": (over, conductance, {"units": "S", "long_name": "conductance"}),
             "energy": (over, energy, {"units": "J", "long_name": "energy of the pulse"}),
-            "state": (
-                ("pulse", *chosen.state.dims[1:]), states, dict(chosen.state.attrs),
-            ),
-            "solved": found.solved,
+            "state": (along, states, told),
+            "solved": (found.devices, found.ended == 0, {"long_name": "the solver got to the end"}),
         },
-        coords={"pulse": np.arange(pulses + 1)},
-        attrs={"model": type(model).__name__, "steps": found.attrs["steps"]},
+        coords={
+            "pulse": np.arange(pulses + 1),
+            **({"component": list(model.components)} if several else {}),
+        },
+        attrs={"model": type(model).__name__, "steps": found.steps},
     )  # fmt: skip
 
 

@@ -375,7 +375,9 @@ def _trace(
     power, spent, fine = np.empty(7), np.empty(4), np.empty(_FINEST + 1)
     _inside(x, low, high)
     states[0] = x
-    answers[0], _ = _driven(kernel, inverse, x, drive[0], p, low, high, work, f[0])
+    wanted = answers.size > 0
+    if wanted:
+        answers[0], _ = _driven(kernel, inverse, x, drive[0], p, low, high, work, f[0])
     energy[0] = 0.0
     steps, index, total = 0, 1, 0.0
     # The power errs by about as much as the state: no use in a finer integral.
@@ -384,7 +386,10 @@ def _trace(
     while index < times.size:
         last = index
         if times[index] == times[index - 1]:  # a jump
-            answers[index], _ = _driven(kernel, inverse, x, drive[index], p, low, high, work, f[0])
+            if wanted:
+                answers[index], _ = _driven(
+                    kernel, inverse, x, drive[index], p, low, high, work, f[0]
+                )
             states[index] = x
             energy[index] = total
             h = np.inf
@@ -410,7 +415,8 @@ def _trace(
         if fastest == 0 and du == 0:  # nothing moves
             while index <= last:
                 states[index] = x
-                answers[index] = answer
+                if wanted:
+                    answers[index] = answer
                 energy[index] = total + answer * u * (times[index] - begin)
                 index += 1
             total = energy[last]
@@ -458,17 +464,19 @@ def _trace(
                 share = (times[index] - t) / step if times[index] < till else 1.0
                 if share == 1.0:
                     states[index] = new
-                    answers[index] = after
-                    if du != 0:  # at the voltage given, not at one off by a rounding
+                    if wanted:
+                        answers[index] = after
+                    if wanted and du != 0:  # at the voltage given, not at one off by a rounding
                         answers[index], _ = _driven(
                             kernel, inverse, new, drive[index], p, low, high, work, f[1]
                         )
                 else:
                     _between(mid, stiff, share, low, high, states[index])
-                    answers[index], _ = _driven(
-                        kernel, inverse, states[index], u + du * step * share, p, low, high, work,
-                        f[1],
-                    )  # fmt: skip
+                    if wanted:
+                        answers[index], _ = _driven(
+                            kernel, inverse, states[index], u + du * step * share, p, low, high,
+                            work, f[1],
+                        )  # fmt: skip
                 energy[index] = total + (
                     added if share == 1.0 else _spent_until(share, step, spent, fine, parts)
                 )
@@ -492,7 +500,7 @@ def integrate(
 
     times (time,); drive (device or 1, time); start, low, high, scale (device, component);
     parameters (device, p). Filled: states (device, time, component); answers, energy
-    (device, time); steps, ended (device,).
+    (device, time); steps, ended (device,). Answers without any times are not asked for.
     """
     for d in range(start.shape[0]):
         steps[d], ended[d] = _trace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -79,6 +81,27 @@ def transient(
     Equations II, Springer 1996, section IV.7; D. T. Gillespie, J. Phys. Chem. 81:2340, 1977,
     doi:10.1021/j100540a008.
     """
+    found = integrated(model, time, voltage, current=current, state=state, tolerance=tolerance,
+                       rng=rng, on_failure=on_failure)  # fmt: skip
+    return _dataset(model, np.asarray(time, np.float64), found, current is not None)
+
+
+def integrated(
+    model: DynamicalModel,
+    time: FloatArray,
+    voltage: FloatArray | None = None,
+    *,
+    current: FloatArray | None = None,
+    state: FloatArray | float | None = None,
+    tolerance: float,
+    rng: Rng | None,
+    on_failure: str,
+    answers: bool = True,
+) -> Solution:
+    """Return what `transient` puts into a Dataset; without `answers` what answers the drive is NaN.
+
+    Who wants states and energies only is spared a look at every device at every time.
+    """
     time = np.require(time, np.float64, ("C", "W"))
     positive("tolerance", tolerance)
     if time.ndim != 1 or not (np.diff(time) >= 0).all() or not np.isfinite(time).all():
@@ -98,14 +121,14 @@ def transient(
     drive = drive.reshape(time.size, *(1,) * (len(batch) - drive.ndim + 1), *drive.shape[1:])
     inverse = current is not None and model.drive == "voltage"
     if isinstance(model, CompiledModel):
-        found = _solve(model, time, drive, start, batch, tolerance, inverse, rng)
+        found = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers)
     else:
         if rng is not None:
             raise UserError(f"{type(model).__name__} has no stochastic version: leave rng out")
         found = _step(model, time, drive, start, batch, tolerance, inverse)
     if on_failure != "flag":
         _refuse(model, found)
-    return _dataset(model, time, drive, batch, found, current is not None)
+    return found
 
 
 def starting(
@@ -165,13 +188,32 @@ def _refuse_outside(model: DynamicalModel, start: FloatArray, batch: tuple[int, 
         )
 
 
-class _Solution:
-    """What integration gives: states (time[, component], …), answers (time, …), energy."""
+class Solution(NamedTuple):
+    """What integration gives of a batch.
 
-    def __init__(self, states: FloatArray, answers: FloatArray, energy: FloatArray, steps: int,
-                 ended: npt.NDArray[np.int64]) -> None:  # fmt: skip
-        self.states, self.answers, self.energy = states, answers, energy
-        self.steps, self.ended = steps, ended
+    Parameters
+    ----------
+    drive, answers : (time, …) array
+        Voltage and current, V and A; or current and voltage.
+    states : (time[, component], …) array
+    energy : (time, …) array, J
+    steps : int
+    ended : (…) array of int
+        0 where the solver reached the end.
+    """
+
+    drive: FloatArray
+    answers: FloatArray
+    states: FloatArray
+    energy: FloatArray
+    steps: int
+    ended: npt.NDArray[np.int64]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of the batch's axes."""
+        axes = self.ended.ndim
+        return ("device",) if axes == 1 else tuple(f"device_{axis}" for axis in range(axes))
 
 
 def _solve(
@@ -183,7 +225,8 @@ def _solve(
     tolerance: float,
     inverse: bool,
     rng: Rng | None,
-) -> _Solution:
+    wanted: bool,
+) -> Solution:
     """Integrate with compiled equations."""
     from matsweep.devices.dynamics import solver
 
@@ -194,7 +237,8 @@ def _solve(
     shared = drive.size == time.size
     drives = drive.reshape(time.size, 1) if shared else np.broadcast_to(drive, (time.size, *batch))
     states = np.full((devices, time.size, components), np.nan)
-    answers, energy = np.full((2, devices, time.size), np.nan)
+    energy = np.full((devices, time.size), np.nan)
+    answers = np.full((devices, time.size if wanted or rng is not None else 0), np.nan)
     steps, ended = np.zeros((2, devices), np.int64)
     kernel = solver.compiled(type(model).kernel)
     ordered = np.require(drives.reshape(time.size, -1).T, np.float64, ("C", "W"))
@@ -215,9 +259,11 @@ def _solve(
     for values in (states, answers, energy):
         values[ended != solver.DONE] = np.nan
     moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)
-    return _Solution(
+    seen = answers.T if answers.size else np.broadcast_to(np.nan, energy.T.shape)
+    return Solution(
+        np.broadcast_to(drive, (time.size, *batch)),
+        seen.reshape(time.size, *batch),
         moved if components > 1 else moved[:, 0],
-        answers.T.reshape(time.size, *batch),
         energy.T.reshape(time.size, *batch),
         int(steps.sum()),
         ended.reshape(batch),
@@ -231,7 +277,7 @@ def _keys(rng: Rng, devices: int) -> npt.NDArray[np.uint64]:
     return keys | words[:, 2] << np.uint64(48)
 
 
-def _refuse(model: DynamicalModel, found: _Solution) -> None:
+def _refuse(model: DynamicalModel, found: Solution) -> None:
     """Say which device could not be solved."""
     if not found.ended.any():
         return
@@ -254,7 +300,7 @@ def _step(
     batch: tuple[int, ...],
     tolerance: float,
     inverse: bool,
-) -> _Solution:
+) -> Solution:
     """Integrate with equations in plain Python, all devices side by side."""
     plant = _Plant(model, inverse)
     several = len(model.components) > 1
@@ -283,7 +329,7 @@ def _step(
             states[index] = now
             answers[index] = plant.answer(now, applied[index])
             energy[index] = total
-    return _Solution(states, answers, energy, steps, np.zeros(batch, np.int64))
+    return Solution(applied, answers, states, energy, steps, np.zeros(batch, np.int64))
 
 
 class _Plant:
@@ -399,20 +445,13 @@ def _spend(
 
 
 def _dataset(
-    model: DynamicalModel,
-    time: FloatArray,
-    drive: FloatArray,
-    batch: tuple[int, ...],
-    found: _Solution,
-    by_current: bool,
+    model: DynamicalModel, time: FloatArray, found: Solution, by_current: bool
 ) -> xr.Dataset:
     several = len(model.components) > 1
-    devices = (
-        ("device",) if len(batch) == 1 else tuple(f"device_{axis}" for axis in range(len(batch)))
-    )
+    devices = found.devices
     along = ("time", "component", *devices) if several else ("time", *devices)
-    applied = np.broadcast_to(drive, (time.size, *batch))
-    voltage, current = (found.answers, applied) if by_current else (applied, found.answers)
+    pair = found.drive, found.answers
+    voltage, current = pair[::-1] if by_current else pair
     if type(model).read_conductance is DynamicalModel.read_conductance:
         with np.errstate(divide="ignore", invalid="ignore"):
             conductance = np.where(voltage == 0, np.nan, current / voltage)
