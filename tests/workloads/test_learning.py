@@ -144,6 +144,47 @@ def test_neurosim_noise_is_sigma_root_n_of_the_range_and_aihwkit_noise_that_of_e
         assert made.state.x.mean() == pytest.approx(quiet, abs=5 * sigma / made.state.x.size**0.5)
 
 
+def test_neurosim_noise_is_added_before_the_state_is_cut_to_its_bounds():
+    """As published: G + N pulses + sigma sqrt(N), then cut; 4 of 64 pulses beyond, sigma 0.002."""
+    model = dataclasses.replace(MODELS["straight"], cycle_to_cycle=CycleNoise(of_range=0.001))
+    made, net, core = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
+    made.state.x[:] = 1.0
+    core.give(net, made.devices, made.state, made.work, np.full(made.state.x.size, 4, np.int32))
+    assert (made.state.x == 1.0).all()  # 31 standard deviations
+
+
+def test_a_hidden_unit_in_the_middle_is_on_for_a_converter_of_one_bit():
+    """As published, a unit fires from 0.5 on, at which coarse sums often leave it exactly."""
+    platform = dataclasses.replace(hardware(FINE), dac=DAC(bits=1))
+    made, net, core = learner(InSitu(hidden=(6,), bias=False, epochs=1), platform)
+    made.state.signal[:] = 0
+    active = made.work.active[0]
+    core._load(net, made.course.lesson.samples.train_inputs, 0, active)
+    core.forward(net, made.state, made.work, active)
+    assert (active[-6:] == 0.5).all()
+    assert (made.work.volts[-6:] == 1).all()
+    below = np.array([0.49, -0.49, 0.5, -0.5, 0.51], np.float32)
+    np.testing.assert_array_equal(
+        [core._stepped(v, np.float32(1)) for v in below], [0, 0, 1, -1, 1]
+    )
+
+
+def test_no_update_gives_a_device_more_pulses_than_span_its_range():
+    workload = InSitu(hidden=(6,), epochs=1, samples=1, learning_rate=(1e12,))
+    made, _, _ = learner(workload, hardware(LinearStep(step_up=0.02, step_down=0.01)))
+    made.train()
+    assert 0 < made.state.pulses.max() <= 100
+    assert np.isfinite(made.state.x).all()
+
+
+def test_devices_do_not_begin_with_weights_that_diverged(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path))
+    wild = {"hidden": (8,), "activation": "relu", "epochs": 2, "learning_rate": (1e30,)}
+    assert 0 <= InSitu(**wild, loss="cross_entropy").prepare().float_accuracy < 0.3
+    with pytest.raises(UserError, match="learning_rate is too large for start=trained"):
+        InSitu(**wild, loss="cross_entropy", start="trained").prepare()
+
+
 def test_each_device_has_parameters_of_its_own_drawn_once():
     model = SoftBounds(step_up=0.02, step_down=0.02, device_to_device={"step_up": 0.3})
     made, net, core = learner(InSitu(hidden=(50,), epochs=1), hardware(model))

@@ -110,3 +110,18 @@ def test_content_of_the_files_decides_the_identity_of_what_is_learned(tmp_path):
     before = data.NPZ(path=str(path)).content
     np.savez(path, inputs=np.eye(6) * 2, labels=np.arange(6) % 2)
     assert data.NPZ(path=str(path)).content != before
+
+
+def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
+    np.save(tmp_path / "bare.npy", np.eye(6))
+    with pytest.raises(UserError, match="cannot be read as NPZ"):
+        data.NPZ(path=str(tmp_path / "bare.npy")).load()
+    labels = np.arange(6) % 2
+    np.savez(tmp_path / "text.npz", inputs=np.full((6, 2), "x"), labels=labels)
+    with pytest.raises(UserError, match="must hold inputs that are numbers"):
+        data.NPZ(path=str(tmp_path / "text.npz")).load()
+    np.savez(tmp_path / "gap.npz", inputs=np.eye(6), labels=np.where(labels, 1.0, np.nan))
+    with pytest.raises(UserError, match="finite labels only"):
+        data.NPZ(path=str(tmp_path / "gap.npz")).load()
+    with pytest.raises(UserError, match="label_column must be a whole number"):
+        data.CSV(path="nowhere.csv", label_column=0.5)

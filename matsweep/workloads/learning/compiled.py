@@ -83,12 +83,14 @@ class Devices(NamedTuple):
 
     `parameters` is (arm · synapse or arm, k), `table` that of a tabulated model (way, state,
     probability). `pulses_up` and `pulses_down` span the range. `variance` is tabulated over x.
+    `late`: pulses of one update go on along the curve beyond the bounds, and are cut after them.
     """
 
     kind: int
     arms: int
     synapses: int
     shared: int
+    late: int
     parameters: FloatArray
     of_step: float
     of_range: float
@@ -305,7 +307,8 @@ def _pulse(net, devices, state, work, events):
     """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
 
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
-    noise; after all N of them sqrt(N) `of_range` is added, as published; cut to the bounds.
+    noise, cut to the bounds (of NeuroSim's form, not yet: `late`); after all N of them sqrt(N)
+    `of_range` is added, as published, and cut again.
     """
     needed = 0
     if devices.of_step > 0:
@@ -325,6 +328,7 @@ def _pulse(net, devices, state, work, events):
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
     xs, lows, highs = state.x, devices.low, devices.high
     affine, shared, noisy = devices.kind == AFFINE, devices.shared != 0, net.noisy != 0
+    late = devices.late != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
     for e in range(events):
         i, count = work.place[e], work.number[e]
@@ -341,7 +345,7 @@ def _pulse(net, devices, state, work, events):
                 if of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
-                x = min(max(x + change, low), high)
+                x = x + change if late else min(max(x + change, low), high)
         else:
             for _ in range(times):
                 change = _step(devices, at, x, up, state.counter)
@@ -351,7 +355,7 @@ def _pulse(net, devices, state, work, events):
                 x = min(max(x + change, low), high)
         if of_range > 0:
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
-            x = min(max(x, low), high)
+        x = min(max(x, low), high)
         xs[i] = x
         state.pulses[i] += times
         if up:
@@ -545,6 +549,15 @@ def _dot(a, b, left, right, lanes):
 
 
 @_compiled
+def _stepped(value, steps):
+    """Round a voltage to a converter's steps, the middle of two away from zero.
+
+    As published for one bit: a hidden unit at 0.5, which coarse sums often leave it at, is on.
+    """
+    return np.copysign(np.floor(abs(value) * steps + float32(0.5)), value) / steps
+
+
+@_compiled
 def _applied(values, steps, volts):
     """Write the voltages of values, in units of the largest; return what the largest is worth."""
     largest = float32(0)
@@ -556,7 +569,7 @@ def _applied(values, steps, volts):
         return largest
     for i in range(values.shape[0]):
         if steps > 0:
-            volts[i] = np.rint(values[i] / largest * float32(steps)) / float32(steps)
+            volts[i] = _stepped(values[i] / largest, float32(steps))
         else:
             volts[i] = values[i] / largest
     return largest
@@ -568,7 +581,7 @@ def _bounded(values, steps, volts):
     for i in range(values.shape[0]):
         volts[i] = values[i]
         if steps > 0:
-            volts[i] = np.rint(values[i] * float32(steps)) / float32(steps)
+            volts[i] = _stepped(values[i], float32(steps))
 
 
 @_compiled
@@ -674,7 +687,11 @@ def backward(net, state, work, active, error):
 
 @_compiled
 def _counted(change, pulses_up, pulses_down, threshold):
-    """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on."""
+    """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on.
+
+    At most as many as the range is worth: what exceeds it would only be lost at a bound.
+    """
+    change = min(max(change, float32(-1)), float32(1))
     if change > 0:
         return np.int32(change * float32(pulses_up) + (float32(1) - threshold))
     return -np.int32(-change * float32(pulses_down) + (float32(1) - threshold))
@@ -883,6 +900,7 @@ def _transfer(net, devices, rule, state, work, layer, fast_reference):
             least = float32(1) / top
             value = np.rint(value / least) * least
         change = value * float32(rule.transfer) * share
+        change = min(max(change, float32(-1)), float32(1))
         worth = float32(devices.pulses_up if change > 0 else devices.pulses_down)
         pulses = change * worth
         if rule.kind == TIKI_1:
@@ -950,7 +968,7 @@ def _reset(net, devices, rule, state, work):
         for i in (k, other):
             state.pulses[i] += 1
             state.sums[2] += 1
-            state.sums[3] += state.x[i]
+            state.sums[3] += 0.5 * (state.x[i] + devices.low[i])
             state.x[i] = devices.low[i]
         state.signal[k] = _seen(state.x, devices.seen, devices.reference, k, other)
         if net.noisy:

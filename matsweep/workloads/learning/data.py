@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from matsweep.cache import cache_folder
-from matsweep.checks import UserError, finite, in_range, positive, whole
+from matsweep.checks import UserError, in_range, positive, whole
 from matsweep.streams import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -248,8 +248,8 @@ class NPZ(_Split, kind="npz"):
             raise UserError(
                 f"path: {self.path} must hold arrays named inputs and labels: {problem}"
             ) from None
-        except (OSError, ValueError, zipfile.BadZipFile) as problem:
-            raise UserError(f"path: {self.path} cannot be read: {problem}") from None
+        except (OSError, ValueError, TypeError, zipfile.BadZipFile) as problem:
+            raise UserError(f"path: {self.path} cannot be read as NPZ: {problem}") from None
         return self.split(_table("path", inputs, labels), labels)
 
 
@@ -273,7 +273,7 @@ class CSV(_Split, kind="csv"):
     def check(self) -> None:
         """Refuse what is no column."""
         super().check()
-        finite("label_column", self.label_column)
+        whole("label_column", self.label_column, low=-(2**31), high=2**31 - 1)
         whole("header", self.header, low=0)
 
     def files(self) -> dict[str, Path]:
@@ -362,7 +362,12 @@ def _table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Flo
         raise UserError(
             f"{name} must hold one label a sample, got {labels.shape} for {len(inputs)} samples"
         )
-    values = np.asarray(inputs, float).reshape(len(inputs), -1)
+    try:
+        values = np.asarray(inputs, float).reshape(len(inputs), -1)
+    except (ValueError, TypeError):
+        raise UserError(f"{name} must hold inputs that are numbers, got {inputs.dtype}") from None
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise UserError(f"{name} must hold finite labels only")
     if not np.isfinite(values).all():
         raise UserError(f"{name} must hold finite inputs only")
     return values

@@ -14,6 +14,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from matsweep.cache import cache_folder, keep
+from matsweep.checks import UserError
 from matsweep.streams import FloatArray
 from matsweep.workloads.learning.data import IntArray, Samples
 
@@ -49,17 +50,28 @@ class Lesson:
 
 
 def lesson(workload: InSitu, key: str) -> Lesson:
-    """Return the lesson of a workload; its floating-point weights from the cache if they are."""
+    """Return the lesson of a workload; its floating-point weights from the cache if they are.
+
+    Raises
+    ------
+    UserError
+        If devices are to begin with weights that diverged.
+    """
     samples = workload.data.load()
     shapes = layer_shapes(workload, samples)
     path = cache_folder() / f"lesson-{key}.npz"
     weights = _load(path, len(shapes))
     if weights is None:
-        with threadpool_limits(1):
+        with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
             weights = trained(workload, samples, np.random.default_rng(0))
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **{f"w{i}": w for i, w in enumerate(weights)})
         keep(path.name, buffer.getvalue())
+    if workload.start == "trained" and not all(np.isfinite(w).all() for w in weights):
+        raise UserError(
+            "workload.learning_rate is too large for start=trained: the network diverged in "
+            f"floating point, got {list(workload.learning_rate)}"
+        )
     hashed = hashlib.blake2b(digest_size=16)
     for array in (*samples, *weights):
         hashed.update(str(array.shape).encode())
@@ -202,5 +214,6 @@ def accuracy(
     workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> float:
     """Return the share of samples that floating point classifies correctly."""
-    _, sums = activations(workload, weights, inputs)
+    with np.errstate(over="ignore", invalid="ignore"):  # weights may have diverged
+        _, sums = activations(workload, weights, inputs)
     return float(np.mean(sums.argmax(axis=1) == labels))

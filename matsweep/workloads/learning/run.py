@@ -15,6 +15,7 @@ from matsweep.crossbar import Layout, layout
 from matsweep.crossbar.layer import wired
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
+from matsweep.devices.pulses import NeuroSim
 from matsweep.streams import FloatArray, Streams
 from matsweep.workloads.inference import Hardware, Inference
 from matsweep.workloads.learning import lesson as floating
@@ -327,6 +328,7 @@ class Learner:
         seen = np.ones(course.arms * synapses, np.float32)
         devices = core.Devices(
             kind=course.stepping.kind, arms=course.arms, synapses=synapses, shared=int(shared),
+            late=int(isinstance(device.pulse_model, NeuroSim)),
             parameters=np.ascontiguousarray(parameters.reshape(-1, parameters.shape[-1])),
             of_step=float(device.pulse_model.cycle_to_cycle.of_step),
             of_range=float(device.pulse_model.cycle_to_cycle.of_range),
