@@ -48,7 +48,7 @@ def untrained(workload, samples):
 
 def report(name, workload, samples, model, epochs=3):
     """Time epochs of the core and of NumPy; print both, and device-updates per second."""
-    from matsweep.workloads.learning import compiled as core
+    from matsweep.workloads.learning import core
 
     course = Course.of(
         untrained(workload, samples), workload, platform(model),

@@ -24,6 +24,7 @@ from matsweep.devices.pulses import (
 from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, InSitu, run_learning
 from matsweep.workloads.learning import lesson as floating
+from matsweep.workloads.learning.core import converters, network
 from matsweep.workloads.learning.rules import (
     Coincidence,
     Manhattan,
@@ -56,7 +57,7 @@ def streams(realisations=1, seed=0):
 
 def learner(workload, platform, realisations=1):
     """Return a learner that has not learned yet, its network, and the module it runs in."""
-    from matsweep.workloads.learning import compiled as core
+    from matsweep.workloads.learning import core
 
     course = Course.of(workload.prepare(), workload, platform, streams(realisations))
     made = Learner.of(course, 0)
@@ -73,16 +74,16 @@ def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
 @pytest.mark.parametrize(("activation", "hidden"), [("sigmoid", (7,)), ("relu", (9, 6))])
 def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activation, hidden):
     workload = InSitu(hidden=hidden, loss=loss, activation=activation, epochs=1, samples=10)
-    made, net, core = learner(workload, hardware(FINE, mapping, rows=23))
+    made, net, _ = learner(workload, hardware(FINE, mapping, rows=23))
     samples, work = workload.prepare().samples, made.work
     weights = made.weights()
     for number in range(5):
         active, error = work.active[0], work.error[0]
-        core._load(net, samples.train_inputs, number, active)
-        core.forward(net, made.state, work, active)
+        network.load(net, samples.train_inputs, number, active)
+        network.forward(net, made.state, work, active)
         last = net.first_column[-2]
-        core._output_error(net, work.sums[last:], samples.train_labels[number], error[last:])
-        core.backward(net, made.state, work, active, error)
+        network.output_error(net, work.sums[last:], samples.train_labels[number], error[last:])
+        network.backward(net, made.state, work, active, error)
         one = samples.train_inputs[number : number + 1], samples.train_labels[number : number + 1]
         wanted = floating.gradients(workload, weights, *one)
         for layer, gradient in enumerate(wanted):
@@ -156,16 +157,16 @@ def test_neurosim_noise_is_added_before_the_state_is_cut_to_its_bounds():
 def test_a_hidden_unit_in_the_middle_is_on_for_a_converter_of_one_bit():
     """As published, a unit fires from 0.5 on, at which coarse sums often leave it exactly."""
     platform = dataclasses.replace(hardware(FINE), dac=DAC(bits=1))
-    made, net, core = learner(InSitu(hidden=(6,), bias=False, epochs=1), platform)
+    made, net, _ = learner(InSitu(hidden=(6,), bias=False, epochs=1), platform)
     made.state.signal[:] = 0
     active = made.work.active[0]
-    core._load(net, made.course.lesson.samples.train_inputs, 0, active)
-    core.forward(net, made.state, made.work, active)
+    network.load(net, made.course.lesson.samples.train_inputs, 0, active)
+    network.forward(net, made.state, made.work, active)
     assert (active[-6:] == 0.5).all()
     assert (made.work.volts[-6:] == 1).all()
     below = np.array([0.49, -0.49, 0.5, -0.5, 0.51], np.float32)
     np.testing.assert_array_equal(
-        [core._stepped(v, np.float32(1)) for v in below], [0, 0, 1, -1, 1]
+        [converters.stepped(v, np.float32(1)) for v in below], [0, 0, 1, -1, 1]
     )
 
 

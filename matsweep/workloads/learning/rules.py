@@ -1,7 +1,7 @@
 """Learning rules: how the gradient of a sample or a batch becomes pulses on devices.
 
 With inputs x of a layer and errors e of its sums, gradient descent wants each weight to change by
--rate x e. A rule is a frozen object; `matsweep.workloads.learning.compiled` carries it out.
+-rate x e. A rule is a frozen object; `matsweep.workloads.learning.core` carries it out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Rule:
 
     @property
     def settings(self) -> dict[str, float | int]:
-        """What the compiled rule needs besides its code; see `compiled.Rule`."""
+        """What the compiled rule needs besides its code; see `core.Rule`."""
         return {}
 
 

@@ -301,7 +301,7 @@ class Learner:
     course : Course
     number : int
         Which realisation.
-    devices, rule, state, work : tuples of `compiled`
+    devices, rule, state, work : tuples of `core`
     fast_reference : (synapse,) array
         Zero of the fast array.
     """
@@ -317,7 +317,7 @@ class Learner:
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
         """Set a realisation up: write its first weights, and find the fast array's zeros."""
-        from matsweep.workloads.learning import compiled as core
+        from matsweep.workloads.learning import core
 
         workload, device = course.workload, course.hardware.device
         assert device.pulse_model is not None
@@ -387,7 +387,7 @@ class Learner:
 
     def train(self) -> list[float]:
         """Learn, and return the accuracy after each epoch."""
-        from matsweep.workloads.learning import compiled as core
+        from matsweep.workloads.learning import core
 
         workload, samples = self.course.workload, self.course.lesson.samples
         rates = np.array(workload.per_layer(workload.learning_rate), np.float32)
@@ -444,7 +444,7 @@ class Learner:
         hardware, course = self.course.hardware, self.course
         if hardware.wires is None and not hardware.tile.access_resistance:
             return
-        from matsweep.workloads.learning import compiled as core
+        from matsweep.workloads.learning import core
 
         devices, device = self.devices, hardware.device
         seen = devices.seen.reshape(course.arms, -1)
@@ -470,7 +470,7 @@ class Learner:
         exact : bool
             Without converters' errors.
         """
-        from matsweep.workloads.learning import compiled as core
+        from matsweep.workloads.learning import core
 
         course, workload, hardware = self.course, self.course.workload, self.course.hardware
         layers = len(course.layouts)
@@ -690,7 +690,7 @@ def _aged(
     course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
 ) -> Inference:
     """Let trained devices age, and run the network at each time."""
-    from matsweep.workloads.learning import compiled as core
+    from matsweep.workloads.learning import core
 
     device, samples = course.hardware.device, course.lesson.samples
     synapses = int(course.first[-1])

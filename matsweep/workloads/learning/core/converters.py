@@ -1,0 +1,62 @@
+"""Voltages on the lines, and what converters make of currents."""
+
+import numpy as np
+from numpy import float32
+
+from matsweep.workloads.learning.core.jit import compiled
+
+
+@compiled
+def stepped(value, steps):
+    """Round a voltage to a converter's steps, the middle of two away from zero.
+
+    As published for one bit: a hidden unit at 0.5, which coarse sums often leave it at, is on.
+    """
+    return np.copysign(np.floor(abs(value) * steps + float32(0.5)), value) / steps
+
+
+@compiled
+def applied(values, steps, volts):
+    """Write the voltages of values, in units of the largest; return what the largest is worth."""
+    largest = float32(0)
+    for i in range(values.shape[0]):
+        largest = max(largest, abs(values[i]))
+    if largest == 0:
+        for i in range(values.shape[0]):
+            volts[i] = 0
+        return largest
+    for i in range(values.shape[0]):
+        if steps > 0:
+            volts[i] = stepped(values[i] / largest, float32(steps))
+        else:
+            volts[i] = values[i] / largest
+    return largest
+
+
+@compiled
+def bounded(values, steps, volts):
+    """Write the voltages of values whose largest is 1 by nature."""
+    for i in range(values.shape[0]):
+        volts[i] = values[i]
+        if steps > 0:
+            volts[i] = stepped(values[i], float32(steps))
+
+
+@compiled
+def beyond(current, noise, step, low, top, number):
+    """Return how many of some currents a converter of this step cannot hold."""
+    over = 0
+    for j in range(number):
+        code = np.rint(current[j] / step + noise[j])
+        over += code > top or code < low
+    return over
+
+
+@compiled
+def errors_at(net, layer):
+    """Return where a layer's errors of conversion begin."""
+    place = 0
+    for before in range(layer):
+        tiles = net.row_edge_at[before + 1] - net.row_edge_at[before] - 1
+        place += tiles * net.columns[before]
+    return place

@@ -1,0 +1,51 @@
+"""How wanted changes become lists of pulses."""
+
+import numpy as np
+from numpy import float32
+
+from matsweep.workloads.learning.core.jit import compiled
+
+
+@compiled
+def listed(place, number, events, synapse, partner, both, count):
+    """List pulses that change a weight: of its one device (partner < 0), or of a pair's."""
+    if partner < 0:
+        place[events], number[events] = synapse, count
+        return events + 1
+    if both:
+        place[events], number[events] = synapse, count
+        place[events + 1], number[events + 1] = partner, -count
+        return events + 2
+    place[events] = synapse if count > 0 else partner
+    number[events] = abs(count)
+    return events + 1
+
+
+@compiled
+def counted(change, pulses_up, pulses_down, threshold):
+    """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on.
+
+    At most as many as the range is worth: what exceeds it would only be lost at a bound.
+    """
+    change = min(max(change, float32(-1)), float32(1))
+    if change > 0:
+        return np.int32(change * float32(pulses_up) + (float32(1) - threshold))
+    return -np.int32(-change * float32(pulses_down) + (float32(1) - threshold))
+
+
+@compiled
+def larger(up, down, count):
+    """Return the most potentiating and depressing pulses of a row so far."""
+    return max(up, count), max(down, -count)
+
+
+@compiled
+def passed(slots, arms, both, most_up, most_down):
+    """Count the times of pulses that a row takes: all its devices at once, one sign at a time."""
+    if arms == 1:
+        slots[0] += most_up
+        slots[1] += most_down
+        return
+    slots[0] += max(most_up, most_down)
+    if both:
+        slots[1] += max(most_up, most_down)
