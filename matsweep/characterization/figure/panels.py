@@ -1,0 +1,99 @@
+"""What the pictures share: panels with letters, empty ones, legends and axes with prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import xarray as xr
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from matsweep.analysis.style import FONT, WIDTH
+from matsweep.analysis.units import engineering
+from matsweep.streams import FloatArray
+
+BLUE, RED = "#0072B2", "#D55E00"
+CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")
+_MILLIMETRE = 1 / 25.4
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
+
+
+@contextmanager
+def drawing(height: float) -> Iterator[Figure]:
+    """Give a figure as wide as a page, its height over its width, and the style to draw in."""
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(WIDTH * _MILLIMETRE, height * WIDTH * _MILLIMETRE)
+        yield figure
+
+
+def panels(
+    found: xr.Dataset, title: str, *draw: tuple[str, Callable[[Axes, xr.Dataset], None]]
+) -> Figure:
+    """Draw six panels of a Dataset, each with its heading."""
+    with drawing(0.62) as figure:
+        places = figure.subplots(2, 3).ravel()
+        for letter, axes, (heading, function) in zip("abcdef", places, draw, strict=True):
+            function(axes, found)
+            axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
+        if title:
+            figure.suptitle(title, fontsize=FONT + 1)
+    return figure
+
+
+def absent(axes: Axes, text: str) -> None:
+    """Say why a panel is empty."""
+    axes.grid(visible=False)
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="0.4",
+              fontsize=FONT - 1)  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def legend(axes: Axes, entries: int = 2) -> None:
+    """Set a legend above the data, in a frame made higher for it."""
+    share = 0.03 + 0.075 * -(-entries // 2)
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        axes.set_ylim(low, low + (high - low) / (1 - share))
+    axes.legend(fontsize=FONT - 2, frameon=False, loc="upper center", ncols=2,
+                handlelength=1.0, columnspacing=0.9, labelspacing=0.2,
+                borderaxespad=0.1)  # fmt: skip
+
+
+def prefixed(axis: Axis, unit: str, largest: float) -> None:
+    """Count an axis in a unit with the prefix that suits, told in its label."""
+    power = max((p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9)), default=-15)
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.5g}"))
+    axis.set_label_text(f"{axis.get_label_text()} [{_PREFIXES[power]}{unit}]")
+
+
+def tick_labels(ticks: FloatArray, unit: str) -> list[str]:
+    """Return labels with one SI prefix, and as many digits as tell the ticks apart.
+
+    Parameters
+    ----------
+    ticks : (tick,) array
+        Evenly spaced, ascending.
+    unit : str
+    """
+    largest = float(np.abs(ticks).max(initial=0.0))
+    if ticks.size < 2 or not 1e-15 <= largest < 1e6:
+        return [f"{tick:.3g} {unit}" if 0 < tick < 1e-15 else engineering(tick, unit)
+                for tick in ticks]  # fmt: skip
+    power = max(p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9))
+    scaled, step = ticks / 10.0**power, float(np.diff(ticks).min()) / 10.0**power
+    digits = next(
+        (d for d in range(7) if np.abs(np.round(scaled, d) - scaled).max() < 1e-3 * step), 7
+    )
+    return [f"{value + 0.0:.{digits}f} {_PREFIXES[power]}{unit}" for value in scaled]

@@ -1,0 +1,157 @@
+"""The picture of what a material's physics does."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+
+from matsweep.analysis.style import BASELINE, FONT, tidy
+from matsweep.analysis.units import duration, engineering
+from matsweep.characterization.figure.panels import BLUE, RED, absent, legend, panels, prefixed
+
+_TEN_YEARS = 315_360_000.0  # s
+_SPANS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, _TEN_YEARS)  # s
+
+
+def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
+    """Draw what a material's physics does.
+
+    Parameters
+    ----------
+    found : Dataset
+        From `characterize_physics`.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    return panels(
+        found,
+        title,
+        ("Loops under a sine", _hysteresis),
+        ("The same, over I max", _scaled_hysteresis),
+        ("Area of a lobe", _lobes),
+        ("Time to switch", _switching),
+        ("Set and reset in sweeps", _thresholds),
+        ("Retention", _retention),
+    )
+
+
+def _hysteresis(axes: Axes, found: xr.Dataset, scaled: bool = False) -> None:
+    """Draw the loops, the slower ones thicker: where they coincide all are seen."""
+    current, count = found["loop_current"], found.sizes["frequency"]
+    colours = colormaps["viridis"](np.linspace(0, 0.9, count))
+    for index in range(count):
+        i = current.isel(frequency=index)
+        if np.isnan(i).all():
+            continue
+        largest = float(np.abs(i).max()) or 1.0
+        axes.plot(found["loop_voltage"].isel(frequency=index), i / largest if scaled else i,
+                  color=colours[index], linewidth=0.6 + 2.2 * (1 - index / (count - 1)) ** 2,
+                  label=engineering(float(found["frequency"][index]), "Hz"))  # fmt: skip
+    seen = "channel current" if "channel" in current.attrs["long_name"] else "current"
+    tidy(axes, "voltage", f"{seen} over its largest" if scaled else seen)
+    prefixed(axes.xaxis, "V", float(np.abs(found["loop_voltage"]).max()))
+    if np.isnan(current).all():
+        absent(axes, _too_hot(found))
+    elif scaled:
+        axes.yaxis.set_major_locator(FixedLocator([t for t in axes.get_yticks() if t <= 1.0]))
+        legend(axes, count)
+    else:
+        prefixed(axes.yaxis, "A", float(np.nanmax(np.abs(current))))
+    destroyed = int(current.isnull().all("phase").sum())
+    if 0 < destroyed < count and not scaled:
+        axes.annotate(f"{destroyed} left out: {_too_hot(found)}", (0.02, 0.98), va="top",
+                      xycoords="axes fraction", fontsize=FONT - 2, color="0.4")  # fmt: skip
+
+
+def _scaled_hysteresis(axes: Axes, found: xr.Dataset) -> None:
+    _hysteresis(axes, found, scaled=True)
+
+
+def _lobes(axes: Axes, found: xr.Dataset) -> None:
+    area = found["lobe_area"].where(found["lobe_area"] > 1e-12)
+    tidy(axes, "frequency [Hz]", "area / (V max I max)")
+    if np.isnan(area).all():
+        absent(axes, "no loop opens")
+        return
+    axes.loglog(found["frequency"], area, "o-", color=BLUE, markersize=3, linewidth=0.8)
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+
+
+def _switching(axes: Axes, found: xr.Dataset) -> None:
+    time, voltage = found["switching_time"], abs(found["switching_voltage"])
+    tidy(axes, "held voltage", "time to half of the window [s]")
+    if np.isnan(time).all():
+        hot = "switching_hottest" in found and bool(
+            (found["switching_hottest"] > found.attrs["hottest"]).any()
+        )
+        absent(axes, _too_hot(found) if hot else "no switching that stays")
+        return
+    for way, colour, marker, size in (("up", BLUE, "o", 4.0), ("down", RED, "s", 2.0)):
+        axes.semilogy(voltage.sel(polarity=way), time.sel(polarity=way), marker=marker,
+                      color=colour, markersize=size, linewidth=0.8,
+                      label={"up": "potentiation", "down": "depression"}[way])  # fmt: skip
+    prefixed(axes.xaxis, "V", float(voltage.max()))
+    axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    legend(axes)
+
+
+def _thresholds(axes: Axes, found: xr.Dataset) -> None:
+    tidy(axes, "voltage", "share of sweeps")
+    if "set_voltage" not in found:
+        absent(axes, "set and reset\nhave one polarity")
+        return
+    told, drawn = [], False
+    for name, colour, label in (("set_voltage", BLUE, "set"), ("reset_voltage", RED, "reset")):
+        values = np.sort(found[name].values.ravel())
+        values = values[np.isfinite(values)]
+        if values.size and np.ptp(values) <= 1e-6 * np.abs(values).max():
+            told.append(f"every {label} at {values[0]:.3g} V")
+        elif values.size:
+            share = (np.arange(values.size) + 0.5) / values.size
+            axes.plot(values, share, ".", color=colour, markersize=3, label=label)
+            drawn = True
+        else:
+            told.append(f"no {label} in a sweep")
+    if "sweep_hottest" in found and bool((found["sweep_hottest"] > found.attrs["hottest"]).any()):
+        told.append(_too_hot(found))
+    if not drawn:
+        absent(axes, "\n".join(told))
+        return
+    prefixed(axes.xaxis, "V", max(map(abs, axes.get_xlim())))
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    for index, text in enumerate(told):
+        axes.annotate(text, (0.5, 0.1 + 0.1 * index), xycoords="axes fraction", ha="center",
+                      fontsize=FONT - 2, color="0.4")  # fmt: skip
+    legend(axes)
+
+
+def _retention(axes: Axes, found: xr.Dataset) -> None:
+    tidy(axes, "temperature, even in 1/T [K]", "retention")
+    if "retention_time" not in found:
+        absent(axes, "not known from the physics")
+        return
+    time = found["retention_time"]
+    axes.semilogy(-1 / found["bake"], time, color=BLUE)
+    shown = [300.0, 350.0, 400.0, 450.0, 500.0]
+    axes.set_xticks([-1 / kelvin for kelvin in shown], [f"{kelvin:.0f}" for kelvin in shown])
+    low, high = (float(np.clip(end, 1e-12, 1e12)) for end in (time.min(), time.max()))
+    axes.set_ylim(low / 3, max(3 * high, 30 * low))
+    low, high = axes.get_ylim()
+    ticks = [t for t in _SPANS if low <= t <= high]
+    axes.set_yticks(ticks, [duration(t) for t in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    if low < _TEN_YEARS < high:
+        axes.axhline(_TEN_YEARS, **BASELINE)
+
+
+def _too_hot(found: xr.Dataset) -> str:
+    return f"hotter than {found.attrs['hottest']:.0f} K"
