@@ -16,10 +16,11 @@ from matsweep.devices.pulses import CycleNoise, NeuroSim, SoftBounds
 from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, InSitu
 from matsweep.workloads.learning import lesson as floating
+from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.data import Samples
+from matsweep.workloads.learning.learner import Learner
 from matsweep.workloads.learning.lesson import Lesson, layer_shapes
 from matsweep.workloads.learning.rules import Coincidence, MixedPrecision, PulseCount, TikiTaka
-from matsweep.workloads.learning.run import Course, Learner
 
 SOFT = SoftBounds(step_up=1 / 600, step_down=1 / 600, cycle_to_cycle=CycleNoise(of_step=0.3))
 NEUROSIM = NeuroSim(

@@ -25,6 +25,8 @@ from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, InSitu, run_learning
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.core import converters, network
+from matsweep.workloads.learning.course import Course
+from matsweep.workloads.learning.learner import Learner
 from matsweep.workloads.learning.rules import (
     Coincidence,
     Manhattan,
@@ -34,7 +36,6 @@ from matsweep.workloads.learning.rules import (
     TikiTaka,
     Tuning,
 )
-from matsweep.workloads.learning.run import Course, Learner
 
 FINE = LinearStep(step_up=2e-4, step_down=2e-4)
 PULSE = WritePulse(voltage_up=1.0, time_up=1e-7, voltage_down=2.0, time_down=3e-7)

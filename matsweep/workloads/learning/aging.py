@@ -1,0 +1,98 @@
+"""What trained devices still do after some time."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from matsweep.streams import FloatArray, Streams
+from matsweep.workloads.inference import Inference
+from matsweep.workloads.learning.course import Course
+from matsweep.workloads.learning.learner import Learner
+
+_JUDGED = 100  # samples on which the error of a product is measured
+
+
+def aged(
+    course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
+) -> Inference:
+    """Let trained devices age, and run the network at each time."""
+    from matsweep.workloads.learning import core
+
+    device, samples = course.hardware.device, course.lesson.samples
+    synapses = int(course.first[-1])
+    size = course.arms * synapses
+    shape = len(learners), len(times)
+    found = Inference(**{f.name: np.zeros(shape) for f in dataclasses.fields(Inference)})
+    trained = np.array([learner.state.x[:size] for learner in learners])
+    conductance = np.asarray(device.g_min + trained * device.g_range, np.float32)
+    aging = device.aging(conductance, rng=rng)
+    rows = int(course.first_row[-1])
+    middle = np.full((len(rng), rows), device.g_min + course.zero * device.g_range, np.float32)
+    reference_aging = device.aging(middle, rng=rng)
+    ages = course.arms == 1 and course.common < 0 and not course.workload.positive
+    exact = [learner.weights() for learner in learners]
+    nets = [learner.net() for learner in learners]
+    row_of = np.repeat(np.arange(rows), [
+        columns for count, columns in course.lesson.shapes for _ in range(count)
+    ])  # fmt: skip
+    for index, time in enumerate(times):
+        now = (device.aged(conductance, time, aging) - device.g_min) / device.g_range
+        zero = (device.aged(middle, time, reference_aging) - device.g_min) / device.g_range
+        for number, learner in enumerate(learners):
+            state, devices = learner.state, learner.devices
+            state.x[:size] = now[number]
+            if ages:
+                devices.reference[:] = zero[number][row_of]
+            learner.calibrate_wires(zero[number] if ages else None)
+            core.see_all(nets[number], devices, state)
+            squares = np.zeros(rows, np.float32)
+            inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
+            products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
+            right, saturated = core.judge(
+                nets[number], state, learner.work, samples.test_inputs, samples.test_labels,
+                squares, inputs, products,
+            )  # fmt: skip
+            held_out = len(samples.test_labels)
+            found.correct[number, index] = right / held_out
+            found.saturated[number, index] = saturated / (held_out * _conversions(course))
+            found.vmm_error[number, index] = _error(course, exact[number], inputs, products)
+            found.array_power[number, index] = _power(course, learner, squares / held_out)
+    return found
+
+
+def _conversions(course: Course) -> int:
+    return sum(plan.row_tiles * plan.outputs for plan in course.layouts)
+
+
+def _error(
+    course: Course, weights: tuple[FloatArray, ...], inputs: FloatArray, products: FloatArray
+) -> float:
+    """Return the root mean square, over layers, of the products' relative error."""
+    total = 0.0
+    for layer, weight in enumerate(weights):
+        rows = slice(course.first_row[layer], course.first_row[layer + 1])
+        columns = slice(course.first_column[layer], course.first_column[layer + 1])
+        ideal = inputs[:, rows] @ weight
+        size = np.maximum(np.mean(np.square(ideal)), np.finfo(np.float32).tiny)
+        total += float(np.mean(np.square(products[:, columns] - ideal)) / size)
+    return float(np.sqrt(total / len(weights)))
+
+
+def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
+    """Return the mean power that the word lines' drivers give in one inference, W."""
+    device, devices = course.hardware.device, learner.devices
+    size = course.arms * devices.synapses
+    conductance = device.g_min + learner.state.x[:size].astype(float) * device.g_range
+    seen = (conductance * devices.seen).reshape(course.arms, -1).sum(axis=0)
+    total = 0.0
+    for layer, plan in enumerate(course.layouts):
+        part = slice(course.first[layer], course.first[layer + 1])
+        rows = seen[part].reshape(plan.inputs, plan.outputs).sum(axis=1)
+        if plan.references:
+            middle = device.g_min + course.zero * device.g_range
+            rows = rows + plan.references * middle
+        line = slice(course.first_row[layer], course.first_row[layer + 1])
+        total += float((squares[line] * rows).sum())
+    return float(device.read_voltage**2 * total)

@@ -1,0 +1,122 @@
+"""The network, its tiles and their converters as the compiled core takes them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matsweep.streams import FloatArray
+from matsweep.workloads.learning import lesson as floating
+from matsweep.workloads.learning.dynamics import quiet
+from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
+
+if TYPE_CHECKING:
+    from matsweep.workloads.learning.learner import Learner
+
+_CALIBRATION = 64  # training samples that converters are calibrated on
+
+
+def compiled_net(learner: Learner, *, exact: bool = False) -> Any:
+    """Return the network and its tiles as the compiled core takes them.
+
+    Parameters
+    ----------
+    learner : Learner
+    exact : bool
+        Without converters' errors.
+    """
+    from matsweep.workloads.learning import core
+
+    course, workload, hardware = learner.course, learner.course.workload, learner.course.hardware
+    layers = len(course.layouts)
+    step, back = np.zeros(layers, np.float32), np.zeros(layers, np.float32)
+    if not exact:
+        step, back = _steps(learner)
+    signs = course.common < 0
+    rows, row_at = joined_edges([row_edges(plan) for plan in course.layouts])
+    across, column_at = joined_edges([column_edges(plan) for plan in course.layouts])
+    dac = hardware.dac
+    variance = learner.devices.variance
+    zero_variance = 0.0
+    if course.arms == 1 and signs and course.zero:
+        zero_variance = float(np.interp(course.zero, np.linspace(0, 1, len(variance)), variance))
+    return core.Net(
+        rows=np.diff(course.first_row), columns=np.diff(course.first_column),
+        first=course.first, first_row=course.first_row, first_column=course.first_column,
+        row_edges=rows, row_edge_at=row_at, column_edges=across,
+        column_edge_at=column_at, gain=course.gain, step=step, step_back=back,
+        column_gain=course.column_gain[learner.number],
+        column_offset=course.column_offset[learner.number], bias=int(workload.bias),
+        hidden=("sigmoid", "tanh", "relu").index(workload.activation),
+        output=("squared", "cross_entropy").index(workload.loss),
+        dac_steps=float(2**dac.bits - 1),
+        dac_steps_signed=float(max(2 ** (dac.bits - 1) - 1, 1)),
+        top=float(hardware.adc.codes(signed=False)[1]),
+        top_signed=float(hardware.adc.codes(signed=True)[1]), common=course.common,
+        adc_noise=float(hardware.adc.noise), reference_variance=zero_variance,
+        analog_backward=int(workload.backward == "analog"),
+        noisy=int(not quiet(hardware.device)), managed=int(workload.bound_management),
+    )  # fmt: skip
+
+
+def _steps(learner: Learner) -> tuple[FloatArray, FloatArray]:
+    """Return the least currents of each layer's converters, forward and back, in ranges."""
+    course, adc = learner.course, learner.course.hardware.adc
+    device, workload = course.hardware.device, course.workload
+    signs = course.common < 0
+    tops = adc.codes(signed=signs)[1], adc.codes(signed=True)[1]
+    forward, back = _currents(learner)
+    unit = device.read_voltage * device.g_range
+    found = np.zeros((2, len(course.layouts)), np.float32)
+    for layer, plan in enumerate(course.layouts):
+        for way, currents in enumerate((forward[layer], back[layer])):
+            if adc.full_scale is not None:
+                scale = adc.full_scale / unit
+            elif workload.adc_range == "full":
+                scale = float(plan.tile_inputs if way == 0 else plan.tile_outputs)
+            else:
+                scale = _percentile(currents, adc.percentile)
+            if adc.least_full_scale is not None:
+                scale = max(scale, adc.least_full_scale / unit)
+            found[way, layer] = scale / tops[way]
+    if workload.backward == "digital":
+        found[1] = 0
+    return found[0], found[1]
+
+
+def _currents(learner: Learner) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return each layer's currents, in ranges, of some training samples: forward and back."""
+    course, workload = learner.course, learner.course.workload
+    samples = course.lesson.samples
+    images = samples.train_inputs[:_CALIBRATION]
+    weights = learner.weights()
+    inputs, sums = floating.activations(workload, weights, images)
+    last = floating.output_error(workload, sums, samples.train_labels[:_CALIBRATION])
+    errors = floating.errors(workload, weights, inputs, last)
+    forward, back = [], []
+    common = max(course.common, 0.0)
+    for layer, plan in enumerate(course.layouts):
+        signal = weights[layer] / course.gain[layer]
+        largest = np.abs(inputs[layer]).max(axis=1, keepdims=True)
+        relu = workload.activation == "relu" and layer > 0
+        volts = inputs[layer] / np.maximum(largest, 1e-30) if relu else inputs[layer]
+        edges = row_edges(plan)
+        forward.append(
+            np.concatenate(
+                [volts[:, a:b] @ (signal[a:b] + common) for a, b in itertools.pairwise(edges)]
+            )
+        )
+        size = np.abs(errors[layer]).max(axis=1, keepdims=True)
+        volts = errors[layer] / np.maximum(size, 1e-30)
+        edges = column_edges(plan)
+        back.append(
+            np.concatenate([volts[:, a:b] @ signal[:, a:b].T for a, b in itertools.pairwise(edges)])
+        )
+    return forward, back
+
+
+def _percentile(values: FloatArray, percent: float) -> float:
+    found = float(np.percentile(np.abs(values), percent))
+    return found if found > 0 else 1.0

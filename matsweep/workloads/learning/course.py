@@ -1,0 +1,210 @@
+"""What the realisations of a candidate share, and the draws of their devices."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.checks import UserError
+from matsweep.crossbar import Layout, layout
+from matsweep.devices import AnalogDevice
+from matsweep.devices.faults import StuckAt
+from matsweep.devices.pulses import PulseModel
+from matsweep.streams import FloatArray, Streams
+from matsweep.workloads.inference import Hardware
+from matsweep.workloads.learning.dynamics import Stepping, stepping
+from matsweep.workloads.learning.lesson import Lesson, initial_weights
+from matsweep.workloads.learning.tiles import starts
+
+if TYPE_CHECKING:
+    from matsweep.workloads.learning.workload import InSitu
+
+_KEY = np.uint64(0x9E3779B97F4A7C15)  # tells the numbers of training from those of devices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """What the realisations of a candidate share, and each one's draws.
+
+    Parameters
+    ----------
+    layouts : tuple of Layout
+    first, first_row, first_column : (layer + 1,) arrays
+        Where each layer begins among all synapses, rows and columns.
+    arms : int
+        Devices of a synapse.
+    fast : bool
+        Whether the rule has a second array.
+    states : (realisation, arm, synapse) array
+        The devices' first ones; of the fast array behind the others.
+    low, high : arrays alike
+        Bounds of the states: what is left of the range, or where a device is stuck.
+    parameters : (realisation, arm, synapse, k) or (arm, k) array
+        Of the pulse model.
+    column_gain, column_offset : (realisation, column of all row tiles) arrays
+    keys : (realisation, 2) array
+        Of the random numbers of training.
+    """
+
+    lesson: Lesson
+    workload: InSitu
+    hardware: Hardware
+    layouts: tuple[Layout, ...]
+    first: npt.NDArray[np.int64]
+    first_row: npt.NDArray[np.int64]
+    first_column: npt.NDArray[np.int64]
+    arms: int
+    fast: bool
+    states: FloatArray
+    low: FloatArray
+    high: FloatArray
+    parameters: FloatArray
+    stepping: Stepping
+    column_gain: FloatArray
+    column_offset: FloatArray
+    keys: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, lesson: Lesson, workload: InSitu, hardware: Hardware, rng: Streams) -> Course:
+        """Draw the devices of some realisations.
+
+        Raises
+        ------
+        UserError
+            If no pulse response of the material is known.
+        """
+        device, tile = hardware.device, workload.tiled(hardware.tile)
+        if device.pulse_model is None:
+            raise UserError(
+                "pulse_model must be given: no response of this material to pulses is known, so "
+                "that it cannot learn (set device.pulse_model, or calibrate one)"
+            )
+        if hardware.adc.per_column:
+            raise UserError("adc.per_column must be false for a network that learns, got true")
+        plans = tuple(layout(rows, columns, tile, device.levels) for rows, columns in lesson.shapes)
+        arms = plans[0].mapping.arms
+        total = arms + int(workload.rule.fast)
+        sizes = [rows * columns for rows, columns in lesson.shapes]
+        first = starts(sizes)
+        shape = (len(rng), total, int(first[-1]))
+        steps, parameters = _responses(device.pulse_model, shape, rng)
+        low, high = _bounds(device, lesson, shape, first, rng)
+        states = _start(workload, lesson, device, arms, shape, first, rng)
+        gain, offset = _column_errors(hardware, plans, rng)
+        return cls(
+            lesson=lesson, workload=workload, hardware=hardware, layouts=plans, first=first,
+            first_row=starts([rows for rows, _ in lesson.shapes]),
+            first_column=starts([columns for _, columns in lesson.shapes]),
+            arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
+            high=high, parameters=parameters, stepping=steps, column_gain=gain,
+            column_offset=offset, keys=rng.keys ^ _KEY,
+        )  # fmt: skip
+
+    @property
+    def gain(self) -> FloatArray:
+        """Weight that a whole range stands for, (layer,)."""
+        ranges = np.array(self.workload.per_layer(self.workload.weight_range), np.float32)
+        two_sided = self.arms == 1 and not self.workload.positive
+        return np.asarray(ranges * np.float32(2 if two_sided else 1))
+
+    @property
+    def zero(self) -> float:
+        """State that stands for weight zero, of one device; 0 where a pair's partner does."""
+        return 0.0 if self.arms == 2 or self.workload.positive else 0.5
+
+    @property
+    def common(self) -> float:
+        """What weight zero adds to an unsigned current, in ranges; -1: currents are signed."""
+        if self.layouts[0].mapping.signed:
+            return -1.0
+        device = self.hardware.device
+        return self.zero + device.g_min / device.g_range
+
+
+def _responses(
+    model: PulseModel, shape: tuple[int, ...], rng: Streams
+) -> tuple[Stepping, FloatArray]:
+    """Draw the devices' responses to pulses; parameters (realisation, arm, synapse, k) or (arm, k).
+
+    The latter where all devices are alike.
+    """
+    spread = any(model.device_to_device.values())
+    steps = stepping(model, model.draw(shape, rng=rng) if spread else model.nominal)
+    alike = shape if spread else shape[1:2]
+    return steps, np.broadcast_to(steps.parameters, (*alike, steps.parameters.shape[-1]))
+
+
+def _column_errors(
+    hardware: Hardware, plans: tuple[Layout, ...], rng: Streams
+) -> tuple[FloatArray, FloatArray]:
+    """Draw gains and offsets of the converters, (realisation, column of all row tiles)."""
+    ends = [plan.row_tiles * plan.outputs for plan in plans]
+    gain = np.ones((len(rng), sum(ends)), np.float32)
+    offset = np.zeros_like(gain)
+    for plan, end, size in zip(plans, np.cumsum(ends), ends, strict=True):
+        pair = hardware.adc.errors((len(rng), plan.row_tiles, plan.outputs), rng=rng)
+        if pair.gain is not None:
+            gain[:, end - size : end] = pair.gain.reshape(len(rng), -1)
+        if pair.offset is not None:
+            offset[:, end - size : end] = pair.offset.reshape(len(rng), -1)
+    return gain, offset
+
+
+def _bounds(
+    device: AnalogDevice,
+    lesson: Lesson,
+    shape: tuple[int, ...],
+    first: npt.NDArray[np.int64],
+    rng: Streams,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the least and largest state of each device, (realisation, arm, synapse)."""
+    least, most = device.endurance.window(device.cycles)
+    low = np.full(shape, least, np.float32)
+    high = np.full(shape, most, np.float32)
+    if device.stuck_at.total == 0:
+        return low, high
+    for (rows, columns), start in zip(lesson.shapes, first[:-1], strict=True):
+        part = slice(start, start + rows * columns)
+        free = np.full((*shape[:2], rows, columns), -1, np.float32)
+        stuck = device.stuck_at.apply(free, 0.0, 1.0, rng=rng).reshape(*shape[:2], -1)
+        low[..., part] = np.where(stuck >= 0, stuck, low[..., part])
+        high[..., part] = np.where(stuck >= 0, stuck, high[..., part])
+    return low, high
+
+
+def _start(
+    workload: InSitu,
+    lesson: Lesson,
+    device: AnalogDevice,
+    arms: int,
+    shape: tuple[int, ...],
+    first: npt.NDArray[np.int64],
+    rng: Streams,
+) -> FloatArray:
+    """Return the states that the devices are programmed to, (realisation, arm, synapse)."""
+    states = np.zeros(shape, np.float32)
+    ranges = workload.per_layer(workload.weight_range)
+    for layer, ((rows, columns), start) in enumerate(zip(lesson.shapes, first[:-1], strict=True)):
+        if workload.start == "trained":
+            weight = np.broadcast_to(lesson.weights[layer], (shape[0], rows, columns))
+        else:
+            uniform = rng.random((shape[0], rows, columns), np.float32)
+            weight = initial_weights(workload, layer, uniform, ranges[layer])
+        part = np.asarray(weight / np.float32(ranges[layer])).reshape(shape[0], -1)
+        place = slice(start, start + rows * columns)
+        if arms == 2:
+            states[:, 0, place], states[:, 1, place] = np.maximum(part, 0), np.maximum(-part, 0)
+        else:
+            states[:, 0, place] = part if workload.positive else (part + 1) / 2
+    states = np.clip(states, 0, 1)
+    if workload.pulsed_start:
+        return states
+    sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
+    target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
+    made = sound.program(target, rng=rng).conductance
+    states[:, :arms] = (made - device.g_min) / device.g_range
+    return states
