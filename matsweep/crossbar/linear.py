@@ -9,12 +9,14 @@ from threadpoolctl import ThreadpoolController
 
 from matsweep.checks import UserError
 from matsweep.crossbar.arguments import checked_conductance
+from matsweep.crossbar.join import BOTTOM, LEFT, RIGHT, Block
 from matsweep.crossbar.lines import line_by_line
 from matsweep.crossbar.nodal import Network
-from matsweep.crossbar.ports import BOTTOM, LEFT, RIGHT, Block, port_response
+from matsweep.crossbar.ports import port_response
 from matsweep.crossbar.wires import APART, Segments, Wires, required_wires
 from matsweep.streams import FloatArray
 
+_KEPT = 31 << 20  # bytes, below the most that glibc follows
 _APART_SINGLE = 300.0  # of `Segments.apart`: beyond, joining in single precision loses too much
 
 
@@ -110,6 +112,7 @@ def _maps(
         if inputs:
             power = np.asarray(np.eye(rows, dtype=flat.dtype) * found.sum(axis=-1)[..., None])
     else:
+        _keep_memory()
         # Of products as small as most are here, several threads make ten times as long a job.
         with _threads().limit(limits=1, user_api="blas"):
             found, power = _exact(flat, segments, inputs=inputs)
@@ -117,6 +120,17 @@ def _maps(
         found.reshape(conductance.shape),
         None if power is None else power.reshape(*lead, rows, rows),
     )
+
+
+@functools.cache
+def _keep_memory() -> None:
+    """Let glibc keep freed memory.
+
+    Its thresholds, from which it gives memory back to the system only to fetch it again page by
+    page (a quarter of the time at 128 × 128), follow the largest block that was freed: this one
+    costs nothing, as nothing is written to it.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 @functools.cache

@@ -1,26 +1,11 @@
 """The exact response of a wired array, by joining blocks that are seen from their ports alone.
 
-A block of m × n cells is cut out of the array by cutting wires: m word lines on its left and on its
-right, n bit lines above and below. What it does is the linear map (u: inputs, o: outputs)
-
-    u = (voltage at the left, current leaving at the right,
-         current leaving at the top, voltage at the bottom)
-    o = (current entering at the left, voltage at the right,
-         voltage at the top, current entering at the bottom),    o = H u,   H = Hᵀ,
-
-each cell owning the segments on its left and below it. To join the far end of one block (x:
-voltage, y: current) to the near end of the next,
-
-    x = C₁ u₁ - R y,   y = C₂ u₂ + G x   ⇒   (1 + R G) x = C₁ u₁ - R C₂ u₂,
-
-where R, a matrix of resistances, and G, of conductances, are positive semidefinite: the
-eigenvalues of 1 + R G are 1 or more, whatever the wires and the devices. Nothing is divided by a
-resistance or a conductance, so that ideal wires and open devices are exact.
-
-Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them: O(n³) in all,
-half of it in the last two levels, in dense products. Ports at the array's edges are dropped where
-they are born: no current leaves at the top or, unless it is driven there, at the right; the bottom
-is at ground and its currents are only wanted as outputs, the left's voltages only as inputs.
+Small blocks come from `matsweep.crossbar.leaf`; `matsweep.crossbar.join` says what a block is and
+joins two. Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them:
+O(n³) in all, half of it in the last two levels, in dense products. Ports at the array's edges are
+dropped where they are born: no current leaves at the top or, unless it is driven there, at the
+right; the bottom is at ground and its currents are only wanted as outputs, the left's voltages only
+as inputs.
 """
 
 from __future__ import annotations
@@ -28,43 +13,17 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from matsweep.crossbar.join import BOTTOM, LEFT, RIGHT, TOP, Block, Index, Ports, join
+from matsweep.crossbar.leaf import leaf_ports, leaf_responses
 from matsweep.streams import FloatArray
 
-Index = npt.NDArray[np.int64]
-LEFT, RIGHT, TOP, BOTTOM = range(4)
-
 _LARGEST_LEAF = 8
-_SMALL = 32  # lines: smaller matrices are inverted by LAPACK
 _TRIMMED = 4  # blocks along a side, at which the edges' ports are dropped
 _CACHED = 8  # leaves along a side, joined while they are in the cache …
-_CACHE_BYTES = 3e6  # … as many at a time as have so many bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ports:
-    """Where, among a block's outputs and inputs, the lines of its four ports are."""
-
-    outputs: tuple[Index, ...]
-    inputs: tuple[Index, ...]
-
-
-class Block(NamedTuple):
-    """The responses of some blocks of the same kind.
-
-    Parameters
-    ----------
-    response : (batch, block row, block column, output, input) array
-    ports : Ports
-    """
-
-    response: FloatArray
-    ports: Ports
+_CACHE_BYTES = 1.2e6  # … as many at a time as have so many bytes
 
 
 def port_response(
@@ -127,9 +86,9 @@ def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, .
     step = each * max(1, int(_CACHE_BYTES / (each * 16 * math.prod(leaf) * cells.itemsize)))
     found = []
     for start in range(0, len(cells), step):
-        part = _leaves(cells[start : start + step], edges, start)
+        part = leaf_responses(cells[start : start + step], edges, start)
         grid = part.reshape(-1, *inner, *part.shape[1:])
-        found.append(_reduce(Block(grid, _leaf_ports(*leaf))))
+        found.append(_reduce(Block(grid, leaf_ports(*leaf))))
     return Block(np.concatenate([block.response for block in found]), found[0].ports)
 
 
@@ -139,56 +98,6 @@ def _cut(lines: int) -> tuple[int, int]:
     while math.ceil(lines / count) > _LARGEST_LEAF:
         count *= 2
     return count, math.ceil(lines / count)
-
-
-def _leaves(conductance: FloatArray, edges: list[FloatArray], start: int) -> FloatArray:
-    from matsweep.crossbar.compiled.leaves import leaves
-
-    plan, size = leaf_plan(*conductance.shape[1:])
-    ports = 2 * sum(conductance.shape[1:])
-    out = np.empty((len(conductance), ports, ports), conductance.dtype)
-    word, bit = edges
-    leaves(conductance, word, bit, start, plan, size, out)
-    return out
-
-
-@functools.cache
-def leaf_plan(rows: int, columns: int) -> tuple[Index, int]:
-    """Plan how a small block is built from its cells, by halves.
-
-    Returns
-    -------
-    (step, 9) array of int
-        (-1, target, row, column) places a cell; (0 or 1, target, first, second, rows and columns
-        of the first, of the second, ports of the result) joins two blocks side by side or one
-        upon another. Targets, first and second are places in memory.
-    int
-        Memory needed, in numbers.
-    """
-    steps: list[tuple[int, ...]] = []
-    used = 0
-
-    def place(row: int, column: int, height: int, width: int) -> int:
-        nonlocal used
-        ports = 2 * (height + width)
-        if height == width == 1:
-            step: tuple[int, ...] = (-1, used, row, column, 1, 1, 0, 0, ports)
-        elif width >= height:
-            half = width // 2
-            first = place(row, column, height, half)
-            second = place(row, column + half, height, width - half)
-            step = (0, used, first, second, height, half, height, width - half, ports)
-        else:
-            half = height // 2
-            first = place(row + height - half, column, half, width)
-            second = place(row, column, height - half, width)
-            step = (1, used, first, second, half, width, height - half, width, ports)
-        steps.append(step)
-        used += ports * ports
-        return step[1]
-
-    place(0, 0, rows, columns)
-    return np.array(steps, np.int64), used
 
 
 def _reduce(block: Block) -> Block:
@@ -242,13 +151,6 @@ def _trim(block: Block, *, right: bool, inputs: bool) -> list[list[Block]]:
 
 
 @functools.lru_cache(maxsize=256)
-def _leaf_ports(height: int, width: int) -> Ports:
-    bounds = np.cumsum([0, height, height, width, width])
-    lines = tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4))
-    return Ports(lines, lines)
-
-
-@functools.lru_cache(maxsize=256)
 def _edge_ports(ports: Ports, *, left: bool, right: bool, top: bool, bottom: bool) -> Ports:
     """Drop outputs at the left, both at the right or top, and inputs at the bottom."""
 
@@ -286,126 +188,3 @@ def _pairs(groups: list[Block], axis: int) -> list[tuple[Block, Block]]:
         odd, even = slice(1, count - 1, 2), slice(2, count - 1, 2)
         found.append((part(between, odd), part(between, even)))
     return [*found, (part(between, slice(count - 1, count)), last)]
-
-
-class Joint(NamedTuple):
-    """Which lines of two blocks are joined, which stay open, and where these come to lie."""
-
-    first_far: tuple[Index, Index]
-    second_near: tuple[Index, Index]
-    first_open: tuple[Index, Index]
-    second_open: tuple[Index, Index]
-    symmetric: bool
-    ports: Ports
-
-
-@functools.lru_cache(maxsize=1024)
-def _joint(first: Ports, second: Ports, far: int) -> Joint:
-    near = LEFT if far == RIGHT else BOTTOM
-    order = (0, 1) if far == RIGHT else (1, 0)  # lines run left to right and top to bottom
-    opened, ports = [], []
-    for lines1, lines2 in ((first.outputs, second.outputs), (first.inputs, second.inputs)):
-        sides = [
-            [lines[port][: 0 if port == joint else None] for port in range(4)]
-            for lines, joint in ((lines1, far), (lines2, near))
-        ]
-        kept = [np.concatenate(side) for side in sides]
-        bounds = [np.cumsum([0, *(part.size for part in side)]) for side in sides]
-        bounds[1] += kept[0].size
-        opened.append(kept)
-        ports.append(
-            tuple(
-                np.concatenate([np.arange(*bounds[which][port : port + 2]) for which in order])
-                for port in range(4)
-            )
-        )
-    (outputs1, outputs2), (inputs1, inputs2) = opened
-    symmetric = first.outputs is first.inputs and second.outputs is second.inputs
-    return Joint(
-        (first.outputs[far], first.inputs[far]),
-        (second.outputs[near], second.inputs[near]),
-        (outputs1, inputs1),
-        (outputs2, inputs2),
-        symmetric,
-        Ports(ports[0], ports[0] if symmetric else ports[1]),
-    )
-
-
-def join(first: Block, second: Block, far: int) -> Block:
-    """Join the first's right to the second's left, or the first's top to the second's bottom.
-
-    Parameters
-    ----------
-    first, second : Block
-    far : RIGHT or TOP
-
-    Returns
-    -------
-    Block
-    """
-    joint = _joint(first.ports, second.ports, far)
-    (far_outputs, far_inputs), (near_outputs, near_inputs) = joint.first_far, joint.second_near
-    (outputs1, inputs1), (outputs2, inputs2) = joint.first_open, joint.second_open
-    middle, across = outputs1.size, inputs1.size
-    negative = _take(first.response, far_outputs, far_inputs)  # -R
-    conductance = _take(second.response, near_outputs, near_inputs)
-    loop = np.matmul(negative, conductance)
-    np.subtract(np.eye(loop.shape[-1], dtype=loop.dtype), loop, out=loop)
-    inverse = _inverse(loop)
-    shape = (*loop.shape[:-1], across + inputs2.size)
-    voltage, current = np.empty(shape, loop.dtype), np.empty(shape, loop.dtype)
-    ahead1 = _take(first.response, far_outputs, inputs1)
-    np.matmul(inverse, ahead1, out=voltage[..., :across])
-    np.matmul(conductance, voltage[..., :across], out=current[..., :across])
-    ahead2 = _take(second.response, near_outputs, inputs2)
-    np.matmul(inverse.swapaxes(-1, -2), ahead2, out=current[..., across:])
-    np.matmul(negative, current[..., across:], out=voltage[..., across:])
-    if joint.symmetric:
-        back1, back2 = ahead1.swapaxes(-1, -2), ahead2.swapaxes(-1, -2)
-    else:
-        back1 = _take(first.response, outputs1, far_inputs)
-        back2 = _take(second.response, outputs2, near_inputs)
-    response = np.empty((*shape[:-2], middle + outputs2.size, shape[-1]), loop.dtype)
-    np.matmul(back1, current, out=response[..., :middle, :])
-    np.matmul(back2, voltage, out=response[..., middle:, :])
-    _add(first.response, outputs1, inputs1, response[..., :middle, :across])
-    _add(second.response, outputs2, inputs2, response[..., middle:, across:])
-    return Block(response, joint.ports)
-
-
-def _inverse(matrix: FloatArray) -> FloatArray:
-    """Invert (…, line, line) matrices by halves, most of it in products.
-
-    Halves are not exchanged: the eigenvalues of 1 + R G are 1 or more, those of its parts too.
-    """
-    size = matrix.shape[-1]
-    if size <= _SMALL:
-        return np.asarray(np.linalg.inv(matrix))
-    half = size // 2
-    near, far = slice(None, half), slice(half, None)
-    first = _inverse(matrix[..., near, near])
-    after = first @ matrix[..., near, far]
-    before = matrix[..., far, near] @ first
-    second = _inverse(matrix[..., far, far] - matrix[..., far, near] @ after)
-    out = np.empty_like(matrix)
-    out[..., far, far] = second
-    np.matmul(-after, second, out=out[..., near, far])
-    np.matmul(-second, before, out=out[..., far, near])
-    np.matmul(after, -out[..., far, near], out=out[..., near, near])
-    out[..., near, near] += first
-    return out
-
-
-def _take(source: FloatArray, rows: Index, columns: Index) -> FloatArray:
-    from matsweep.crossbar.compiled.gathered import gather
-
-    size = rows.size, columns.size
-    out = np.empty((*source.shape[:-2], *size), source.dtype)
-    gather(source, rows, columns, out)
-    return out
-
-
-def _add(source: FloatArray, rows: Index, columns: Index, out: FloatArray) -> None:
-    from matsweep.crossbar.compiled.gathered import add_gathered
-
-    add_gathered(source, rows, columns, out)

@@ -100,14 +100,16 @@ class Wires:
                 raise UserError(
                     f"{name} must have the array's shape {(rows, columns)}, got {value.shape}"
                 )
-            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), BROKEN))
-        word, bit = found[0].copy(), found[1].copy()
-        # The segment on the right has no element of its own: a sound one is like the first.
-        sound = word[:, 0] < BROKEN
-        right = np.where(sound, word[:, 0], np.min(word, axis=1)) + self.driver_resistance
+            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), BROKEN, order="C"))
+        word, bit = found
+        right = None
+        if self.driven == "both":
+            # It has no element of its own: a sound one is like the first.
+            first = word[:, 0]
+            right = np.where(first < BROKEN, first, np.min(word, axis=1)) + self.driver_resistance
         word[:, 0] += self.driver_resistance
         bit[-1] += self.sense_resistance
-        return Segments(word, bit, right if self.driven == "both" else None)
+        return Segments(word, bit, right)
 
 
 class Segments(NamedTuple):

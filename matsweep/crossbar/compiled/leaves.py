@@ -122,7 +122,7 @@ def _open_ports(shape1, shape2, far, near, place, source):
 def _join(first, second, result, shape1, shape2, kind, scratch):
     """Join two blocks (port, port, lane): side by side (kind 0), or one upon the other (1).
 
-    Solves (1 + R G) x = C1 u1 - R C2 u2 and y = C2 u2 + G x, see `matsweep.crossbar.ports`.
+    Solves (1 + R G) x = C1 u1 - R C2 u2 and y = C2 u2 + G x, see `matsweep.crossbar.join`.
     """
     resistance, conductance, loop, ahead, voltage, current, place, source = scratch
     far, near = (1, 0) if kind == 0 else (2, 3)
@@ -183,7 +183,7 @@ def leaves(conductance, word, bit, offset, plan, size, out):
 
     Parameters: conductance (block, row, column), word and bit (position, row, column), where
     (offset + block) % position says where in the array a block lies; plan (step, 9) and size of
-    the memory it needs, see `leaf_plan`; out (block, port, port).
+    the memory it needs, see `_leaf_plan`; out (block, port, port).
     """
     blocks, rows, columns = conductance.shape
     positions = word.shape[0]
