@@ -76,7 +76,7 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 def near(value: object, known: Iterable[str]) -> str:
     """Return "; did you mean …?" with the known names closest to ``value``, or an empty text."""
-    close = difflib.get_close_matches(str(value), list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -26,6 +26,7 @@ _MILLIMETRE = 1 / 25.4
 _MODEL, _MEASURED = "#D55E00", "#0072B2"
 _MOST = 4  # devices drawn
 _POOR = 0.25  # misfit beyond which a model does not describe the sweeps
+TURNED = ": voltages are turned round, as the model sets under the other polarity"
 _PULSES = 10  # of the written protocol, to half of the window
 
 
@@ -66,12 +67,12 @@ def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Cons
             name,
             f"{getattr(mean, name):.4g}",
             f"{error:.2g}" if np.isfinite(error) else "not determined",
-            f"{spread[name]:.1%}" if name in spread else "-",
+            f"{spread[name]:.1%}" if name in spread else "not seen",
         )
     console.print()
     console.print(parameters)
     if best.flipped:
-        console.print("\nVoltages are turned round: the model sets under the other polarity.")
+        console.print(f"\n{fit.kind}{TURNED}.")
     if np.sqrt(np.mean(best.misfit**2)) > _POOR:
         console.print(
             "\nNo model describes these sweeps well: look at the picture, or begin from a material "
@@ -131,7 +132,7 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray, *, logarithmic: bool) -> 
 
 
 def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
-    """Write a material whose physics is the mean device's, for ``device.source=derived``.
+    """Write a material whose physics is the mean device's, and whose device is derived from it.
 
     Its range is what the sweeps reach at the read voltage. Pulses have the sweeps' largest
     voltages of either polarity, and a width of which ten come half way.
@@ -150,7 +151,7 @@ def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
     Raises
     ------
     UserError
-        For sweeps in which the model's conductance does not change, or of one polarity.
+        For sweeps in which the model's conductance does not change.
     """
     model, loop = fit.mean(), turned(loops[0]) if fit.flipped else loops[0]
     g_min, g_max, protocol = _pulses(model, fit.states[0], loop, to.read_voltage)
@@ -158,14 +159,14 @@ def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
     origin = {"status": "derived", "note": of}
     physics = plain(model)
     return to.write(
-        f"{fit.kind}, {of}.",
+        f"{fit.kind}, {of}{TURNED if fit.flipped else ''}.",
         {"g_min": origin, "g_max": origin},
-        {"g_min": g_min, "g_max": g_max},
+        {"g_min": g_min, "g_max": g_max, "source": "derived"},
         physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
         physics=physics,
         protocol={
             **protocol,
-            "spread": {key: value for key, value in fit.spread().items() if value > 0},
+            "spread": fit.spread(),
         },
     )
 
@@ -187,10 +188,6 @@ def _pulses(
     if not seen.max() > 1.01 * seen.min() > 0:
         raise UserError("the fitted model does not switch in these sweeps: no material is written")
     high, low = float(loop.voltage.max()), float(loop.voltage.min())
-    if high <= 0 or low >= 0:
-        raise UserError(
-            "data must have sweeps of both polarities: pulses of either are needed for a material"
-        )
     rising = model.read_conductance(swept[int(np.argmax(loop.voltage))], read_voltage)
     falling = model.read_conductance(swept[int(np.argmin(loop.voltage))], read_voltage)
     up, down = (high, low) if rising >= falling else (low, high)

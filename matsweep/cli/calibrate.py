@@ -29,7 +29,14 @@ def calibrate(config: DictConfig) -> None:
         cell_size=config.cell_size,
         replace=bool(config.overwrite),
     )
-    if any(calibration.is_sweep(path) for path in paths):
+    sweeps = [path for path in paths if calibration.is_sweep(path)]
+    if sweeps and len(sweeps) < len(paths):
+        other = next(path for path in paths if path not in sweeps)
+        raise UserError(
+            f"data must be of one kind: {sweeps[0]} holds I-V sweeps (time, voltage, current), "
+            f"{other} does not"
+        )
+    if sweeps:
         _sweeps(paths, to, config)
     elif len(paths) > 1:
         raise UserError("data must be one file of pulses; only I-V sweeps may be several")
@@ -52,10 +59,13 @@ def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     table = chosen is None or config.model == "tabulated"
     model = calibration.tabulate(data, **limits) if table else best.model
     written = calibration.write_material(data, model, to, g_min=best.g_min, g_max=best.g_max)
-    _tell(written, calibration.fit_figure(data, best), "", config)
+    _tell(written, calibration.fit_figure(data, best), config)
 
 
 def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
+    for name in ("unit", "g_min", "g_max"):
+        if config[name] is not None:
+            raise UserError(f"{name} must be left out: it belongs to pulses, not to I-V sweeps")
     loops = calibration.read_loops(paths)
     start = _start(config)
     free = None if config.free is None else [str(name) for name in config.free]
@@ -66,7 +76,7 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
     fits.sort(key=lambda fit: fit.bic)
     calibration.show_loop_fits(loops, fits, Console())
     written = calibration.write_physics(loops, fits[0], to)
-    _tell(written, calibration.loop_figure(loops, fits[0]), " device.source=derived", config)
+    _tell(written, calibration.loop_figure(loops, fits[0]), config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:
@@ -87,12 +97,10 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
     return [one_of("model", str(config.model), calibration.KINDS)]
 
 
-def _tell(written: Path, picture: Figure, source: str, config: DictConfig) -> None:
+def _tell(written: Path, picture: Figure, config: DictConfig) -> None:
     """Save the picture, and say what was written and how it is used."""
     pictures = save(picture, Path(config.pictures) / str(config.name))
     lines = ["", *map(str, (written, *pictures))]
-    lines.append(
-        f"matsweep explore --config-dir {config.folder} material={config.name}{source} takes it"
-    )
+    lines.append(f"matsweep explore --config-dir {config.folder} material={config.name} takes it")
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -168,11 +168,8 @@ def heading_of(path: Path) -> tuple[int, list[str]]:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    kept = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    bare = ((number, line.partition("#")[0]) for number, line in enumerate(text.splitlines(), 1))
+    kept = [(number, line) for number, line in bare if line.strip()]
     if not kept:
         return
     separator = max(",;\t", key=kept[0][1].count)
@@ -230,7 +227,10 @@ def numeric(path: Path, line: int, column: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UserError(f"{path}, line {line}: column {column} must be a number, got {text!r}")
+        comma = "; write decimals with a point" if re.fullmatch(r"[-+]?\d*,\d+", text) else ""
+        raise UserError(
+            f"{path}, line {line}: column {column} must be a number, got {text!r}{comma}"
+        )
     return number
 
 

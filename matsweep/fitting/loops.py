@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -70,18 +71,31 @@ class LoopFit:
         return self.models[0].replace(**middle)
 
     def error(self, name: str) -> float:
-        """Return the standard error of the mean device's parameter, from those of the fits."""
-        of = self.errors[name]
-        return float(np.sqrt(np.mean(of**2) / of.size)) if np.isfinite(of).all() else float("inf")
+        """Return the standard error of the mean device's parameter.
+
+        Of the fits and of having so few devices, which differ; infinite where it is larger than
+        the parameter: then the sweeps do not determine it.
+        """
+        of, values = self.errors[name], self.values[name]
+        if not np.isfinite(of).all():
+            return float("inf")
+        within = np.mean(of**2)
+        seen = values.var(ddof=1) if values.size > 1 else 0.0
+        found = float(np.sqrt(max(within, seen) / values.size))
+        return found if found < abs(values.mean()) else float("inf")
 
     def spread(self) -> dict[str, float]:
-        """Return the relative standard deviation between devices, less that of the fits."""
+        """Return the relative standard deviation between devices, less that of the fits.
+
+        Of those parameters in which devices differ by more than the fits' errors.
+        """
         found = {}
         for name, v in self.values.items():
             if v.size > 1 and np.isfinite(self.errors[name]).all():
                 relative = (v.std(ddof=1) / v.mean()) ** 2
                 noise = np.mean((self.errors[name] / v) ** 2)
-                found[name] = float(np.sqrt(max(relative - noise, 0.0)))
+                if relative > noise:
+                    found[name] = float(np.sqrt(relative - noise))
         return found
 
 
@@ -191,6 +205,10 @@ def fit_loops(
     names = tuple(free) if free is not None else () if chosen is None else chosen.free
     if not names:
         raise UserError(f"free must name the parameters of {kind} to fit")
+    if start is not None:
+        known = [field.name for field in dataclasses.fields(start)]
+        for name in names:
+            one_of("free", name, known)
     flip = chosen is not None and start is None and sets(loops[0]) != chosen.sets
     seen = [turned(loop) if flip else loop for loop in loops]
     fits: list[_Fitted] = []

@@ -125,4 +125,8 @@ def _checked(path: Path, label: str, points: FloatArray) -> Loop:
         raise UserError(f"{path}: time of {label} falls; give the points in their order")
     if np.ptp(voltage) == 0 or np.ptp(current) == 0:
         raise UserError(f"{path}: voltage and current of {label} must change")
+    if voltage.max() <= 0 or voltage.min() >= 0:
+        raise UserError(
+            f"{path}: voltage of {label} must have both polarities: one sets, the other resets"
+        )
     return Loop(device=label, time=time - time[0], voltage=voltage, current=current)

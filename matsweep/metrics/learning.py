@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 from matsweep.metrics.energy import array_energy, periphery_energy
 from matsweep.metrics.metric import Metric, Run
 from matsweep.streams import FloatArray
@@ -24,60 +27,42 @@ def training_energy(run: Run) -> FloatArray:
     return learning.write_energy + learning.updates * forward * (1 + share * analog)
 
 
-LEARNING_ACCURACY = Metric(
-    name="learning_accuracy",
-    long_name="share of held-out samples classified correctly while learning",
-    units="1",
-    better="higher",
-    dims=("realisation", "epoch"),
-    compute=lambda run: run.trained.correct,
-    learning=True,
-)
-PULSES_MEAN = Metric(
-    name="pulses_mean",
-    long_name="pulses that a device got in the training, mean",
-    units="1",
-    better="lower",
-    dims=("realisation",),
-    compute=lambda run: run.trained.pulses_mean,
-    learning=True,
-)
-PULSES_P999 = Metric(
-    name="pulses_p999",
-    long_name="pulses that a device got in the training, 99.9th percentile of devices",
-    units="1",
-    better="lower",
-    dims=("realisation",),
-    compute=lambda run: run.trained.pulses_high,
-    learning=True,
-)
-TRAINING_WRITE_ENERGY = Metric(
-    name="training_write_energy",
-    long_name="energy of all write pulses of the training",
-    units="J",
-    better="lower",
-    dims=("realisation",),
-    compute=lambda run: run.trained.write_energy,
-    partial=True,
-    learning=True,
-)
-TRAINING_WRITE_TIME = Metric(
-    name="training_write_time",
-    long_name="time of all write pulses of the training",
-    units="s",
-    better="lower",
-    dims=("realisation",),
-    compute=lambda run: run.trained.write_time,
-    partial=True,
-    learning=True,
-)
-TRAINING_ENERGY = Metric(
-    name="training_energy",
-    long_name="energy of the whole training",
-    units="J",
-    better="lower",
-    dims=("realisation",),
-    compute=training_energy,
-    partial=True,
-    learning=True,
+def _of_realisations(
+    name: str,
+    long_name: str,
+    units: str,
+    compute: Callable[[Run], FloatArray],
+    *,
+    better: Literal["higher", "lower"] = "lower",
+    more: tuple[str, ...] = (),
+) -> Metric:
+    """Return a metric of training; in SI units it is unknown where the pulse is."""
+    return Metric(
+        name=name, long_name=long_name, units=units, better=better, dims=("realisation", *more),
+        compute=compute, partial=units != "1", learning=True,
+    )  # fmt: skip
+
+
+LEARNING_ACCURACY = _of_realisations(
+    "learning_accuracy", "share of held-out samples classified correctly while learning", "1",
+    lambda run: run.trained.correct, better="higher", more=("epoch",),
+)  # fmt: skip
+PULSES_MEAN = _of_realisations(
+    "pulses_mean", "pulses that a device got in the training, mean", "1",
+    lambda run: run.trained.pulses_mean,
+)  # fmt: skip
+PULSES_P999 = _of_realisations(
+    "pulses_p999", "pulses that a device got in the training, 99.9th percentile of devices", "1",
+    lambda run: run.trained.pulses_high,
+)  # fmt: skip
+TRAINING_WRITE_ENERGY = _of_realisations(
+    "training_write_energy", "energy of all write pulses of the training", "J",
+    lambda run: run.trained.write_energy,
+)  # fmt: skip
+TRAINING_WRITE_TIME = _of_realisations(
+    "training_write_time", "time of all write pulses of the training", "s",
+    lambda run: run.trained.write_time,
+)  # fmt: skip
+TRAINING_ENERGY = _of_realisations(
+    "training_energy", "energy of the whole training", "J", training_energy
 )

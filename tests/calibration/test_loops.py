@@ -90,7 +90,8 @@ def test_differences_between_devices_are_told_from_the_noise():
     ]
     fit = calibration.fit_loops(loops, "vteam")
     assert fit.spread()["r_on"] == pytest.approx(0.2, rel=0.05)
-    assert fit.spread()["r_off"] < 0.02
+    assert fit.spread().get("r_off", 0) < 0.02
+    assert fit.error("r_on") == pytest.approx(200 / np.sqrt(3), rel=0.05)  # three devices only
     assert fit.mean().r_on == pytest.approx(1e3 * 0.96 ** (1 / 3), rel=0.02)
     figure = calibration.loop_figure(loops, fit)
     assert len(figure.axes) == 6
@@ -110,6 +111,7 @@ def test_any_kind_is_fitted_from_a_start():
 
 
 def write(loop, path, heading="time [s],voltage [V],current [uA]", factor=1e6):
+    heading += "  # with units"
     rows = [",".join(map(repr, map(float, row)))
             for row in np.c_[loop.time, loop.voltage, factor * loop.current]]  # fmt: skip
     path.write_text("\n".join(["# a sweep", heading, *rows]) + "\n")
@@ -142,6 +144,8 @@ LINES = "".join(f"{k},{0.1 * (k % 7)},{1e-6 * (k % 5)}\n" for k in range(30))
         (HEAD + LINES + "3,1,1\n", "time of bad falls"),
         (HEAD + "".join(f"{k},1,{k}\n" for k in range(30)), "must change"),
         (HEAD, "has no sweeps"),
+        (HEAD + LINES, "must have both polarities"),
+        ("time [s];voltage [V];current [A]\n0,0;1;2\n", "'0,0'; write decimals with a point"),
     ],
 )  # fmt: skip
 def test_bad_sweeps_are_explained_with_line_and_column(workplace, capsys, text, message):
@@ -158,11 +162,15 @@ def test_bad_sweeps_are_explained_with_line_and_column(workplace, capsys, text, 
         (["a.csv", "a.csv"], "there are sweeps of device a already"),
         (["a.csv", "model=neurosim"], "model must be one of"),
         (["a.csv", "start=sonos", "free=[r_on]"], "start must name a material that states"),
+        (["a.csv", "start=tio2_hp", "free=[r_om]"], "did you mean r_on"),
+        (["a.csv", "unit=uS"], "unit must be left out"),
+        (["a.csv", "pulses.csv"], "a.csv holds I-V sweeps (time, voltage, current), pulses.csv"),
         (["a.csv", "name=My-oxide", "model=vteam"], "name must be small letters"),
     ],
 )  # fmt: skip
 def test_a_mistake_on_the_command_line_is_explained(workplace, capsys, arguments, message):
     write(sweep(VTEAM(**SWITCH), 1e-9, points=40), workplace / "a.csv")
+    (workplace / "pulses.csv").write_text("device,pulse,polarity,conductance [uS]\na,1,1,2\n")
     assert main(["calibrate", *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (workplace / "conf").exists()
@@ -186,7 +194,8 @@ def test_from_sweeps_to_a_study(workplace, capsys):
     assert config.protocol.voltage_up < 0 < config.protocol.voltage_down
     assert main(["calibrate", "d0.csv", "name=mine", "model=vteam"]) == 2
     assert "is there already" in capsys.readouterr().err
-    study = ["explore", "--config-dir", "conf", "material=mine", "device.source=derived",
+    assert config.device.source == "derived"
+    study = ["explore", "--config-dir", "conf", "material=mine",
              "executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2",
              "protocol.devices=8"]  # fmt: skip
     assert main(study) == 0

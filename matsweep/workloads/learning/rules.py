@@ -6,6 +6,7 @@ With inputs x of a layer and errors e of its sums, gradient descent wants each w
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,8 +28,8 @@ class Rule:
 
     @property
     def settings(self) -> dict[str, float | int]:
-        """What the compiled rule needs besides its code; see `core.Rule`."""
-        return {}
+        """What the compiled rule needs besides its code (see `core.Rule`): all parameters."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,6 @@ class PulseCount(Rule, kind="pulse_count"):
     def __post_init__(self) -> None:
         in_range("threshold", self.threshold, 1e-6, 1.0)
 
-    @property
-    def settings(self) -> dict[str, float | int]:
-        """Threshold."""
-        return {"threshold": self.threshold}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Manhattan(Rule, kind="sign"):
@@ -79,11 +75,6 @@ class Manhattan(Rule, kind="sign"):
 
     def __post_init__(self) -> None:
         non_negative("threshold", self.threshold, "pulses")
-
-    @property
-    def settings(self) -> dict[str, float | int]:
-        """Threshold."""
-        return {"threshold": self.threshold}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +99,6 @@ class Coincidence(Rule, kind="coincidence"):
 
     def __post_init__(self) -> None:
         whole("bits", self.bits, low=1, high=32)
-
-    @property
-    def settings(self) -> dict[str, float | int]:
-        """Length."""
-        return {"bits": self.bits}
 
 
 @dataclass(frozen=True, kw_only=True)

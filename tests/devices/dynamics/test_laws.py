@@ -465,7 +465,7 @@ def test_a_failing_device_is_named_or_flagged():
 
 
 def test_a_gap_as_good_as_the_mean_of_all_gaps_has_a_retention_too():
-    """Between the ends the current of a diffusing gap hardly changes: its law is the closed gap's."""
+    """Between the ends its current hardly changes: its law is the closed gap's."""
     model = FilamentGap(i0=1e-3, g0=0.25e-9, v0=0.25, velocity=10.0, activation_ev=1.1,
                         hop=0.25e-9, thickness=6e-9, gamma0=16.0, beta=0.8, r_th=0.0)  # fmt: skip
     gaps = np.linspace(0.2e-9, 1.7e-9, 301)
