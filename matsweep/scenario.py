@@ -20,7 +20,7 @@ from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.workloads import Hardware, InSitu, Workload
 
-MODEL_VERSION = 5
+MODEL_VERSION = 6
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
 
 
@@ -71,14 +71,28 @@ class Periphery:
         Feature size F of the technology.
     accumulator_bits : int
         Word width of the digital adders and output registers.
+    adc_source, dac_source : str
+        Where the costs of converters come from; `matsweep.metrics.periphery` has the names.
+    pipelined : bool
+        Whether reads, conversions and layers overlap, each working on a sample of its own: a new
+        one every time that the slowest takes, rather than when the one before is through.
+    replication : int
+        Copies of the whole network, which take samples in turn.
     """
 
     node: float = 22e-9
     accumulator_bits: int = 16
+    adc_source: str = "regression"
+    dac_source: str = "capacitive"
+    pipelined: bool = False
+    replication: int = 1
 
     def __post_init__(self) -> None:
         positive("node", self.node, "m")
         whole("accumulator_bits", self.accumulator_bits, low=1, high=64)
+        if not isinstance(self.pipelined, bool):
+            raise UserError(f"pipelined must be true or false, got {self.pipelined!r}")
+        whole("replication", self.replication, low=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

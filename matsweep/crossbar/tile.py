@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
 from matsweep.streams import FloatArray
 
@@ -32,6 +32,10 @@ class Tile:
         How long the read voltage is applied in one product (in each cycle of a serial DAC).
     access_resistance : float, Ω
         In series with each device: its selecting transistor (1T1R), taken as ohmic.
+    half_selected : float
+        What a cell conducts at half of the write voltage, over its conductance: 0 behind a
+        transistor that is off, 1 in a bare passive array, between them behind a selector. It
+        only costs energy while others are written.
     compensate_wires : bool
         Multiply each layer's output by one number, found from calibration reads after
         programming, that brings it closest to the wanted product: it undoes the mean voltage
@@ -49,6 +53,7 @@ class Tile:
     cells: int = 1
     read_time: float = 1e-8
     access_resistance: float = 0.0
+    half_selected: float = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False
 
@@ -66,6 +71,7 @@ class Tile:
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
         non_negative("access_resistance", self.access_resistance, "Ω")
+        in_range("half_selected", self.half_selected, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

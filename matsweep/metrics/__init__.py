@@ -1,22 +1,32 @@
 """What candidates are judged by; a metric is a module and a line here."""
 
 from matsweep.metrics.accuracy import ACCURACY
-from matsweep.metrics.area import AREA
-from matsweep.metrics.energy import ENERGY
-from matsweep.metrics.latency import LATENCY
+from matsweep.metrics.area import AREA, AREA_BREAKDOWN, UTILISATION
+from matsweep.metrics.baselines import (
+    BASELINE_ENERGY,
+    BASELINES,
+    ENERGY_ADVANTAGE,
+    TRAINING_BASELINE_ENERGY,
+    TRAINING_ENERGY_ADVANTAGE,
+)
+from matsweep.metrics.bill import COMPONENTS
+from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN
+from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.learning import (
     LEARNING_ACCURACY,
     PULSES_MEAN,
     PULSES_P999,
     TRAINING_ENERGY,
+    TRAINING_ENERGY_BREAKDOWN,
     TRAINING_WRITE_ENERGY,
     TRAINING_WRITE_TIME,
 )
 from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.periphery import check_costs
+from matsweep.metrics.periphery import check_costs, converter_costs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
+from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
-from matsweep.metrics.writing import RETENTION, WRITE_ENERGY
+from matsweep.metrics.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -27,9 +37,20 @@ METRICS: dict[str, Metric] = {
         ENERGY,
         LATENCY,
         AREA,
+        ENERGY_BREAKDOWN,
+        LATENCY_BREAKDOWN,
+        AREA_BREAKDOWN,
+        UTILISATION,
+        THROUGHPUT,
+        TOPS_PER_WATT,
+        TOPS_PER_MM2,
+        STATIC_POWER,
+        BASELINE_ENERGY,
+        ENERGY_ADVANTAGE,
         VMM_ERROR,
         ADC_SATURATION,
         WRITE_ENERGY,
+        PROGRAMMING_ENERGY,
         RETENTION,
         LEARNING_ACCURACY,
         PULSES_MEAN,
@@ -37,8 +58,15 @@ METRICS: dict[str, Metric] = {
         TRAINING_WRITE_ENERGY,
         TRAINING_WRITE_TIME,
         TRAINING_ENERGY,
+        TRAINING_ENERGY_BREAKDOWN,
+        TRAINING_BASELINE_ENERGY,
+        TRAINING_ENERGY_ADVANTAGE,
     )
 }
+
+
+COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}
+"""Of the dimensions that metrics have beside those of a study."""
 
 
 def measured(*, learning: bool) -> dict[str, Metric]:
@@ -46,4 +74,4 @@ def measured(*, learning: bool) -> dict[str, Metric]:
     return {name: metric for name, metric in METRICS.items() if learning or not metric.learning}
 
 
-__all__ = ["METRICS", "Metric", "Run", "check_costs", "measured"]
+__all__ = ["COORDINATES", "METRICS", "Metric", "Run", "check_costs", "converter_costs", "measured"]

@@ -1,28 +1,21 @@
-"""Area of the arrays, their converters and digital parts."""
+"""Area of the arrays, their converters and digital parts, and how much of it is used."""
 
 from __future__ import annotations
 
-from matsweep.metrics.census import census
+from matsweep.metrics.bill import exact
 from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.periphery import circuits
+from matsweep.streams import FloatArray
 
 
-def area(run: Run) -> float:
-    """Return the area, m².
+def area_breakdown(run: Run) -> FloatArray:
+    """Return the area by component, (component,) m²; see `matsweep.metrics.bill`."""
+    return exact(run.bill.area)
 
-    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger
-    pitch), a DAC each row and end that is driven, their ADCs with a shift-and-add each, and a
-    register for each output of a layer. Left out: wiring between tiles, control, and buffers.
-    """
-    scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
-    cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
-    for layout in run.layouts:
-        count = census(layout, scenario.tile, scenario.adc, ends=run.ends)
-        total += count.tiles * scenario.tile.rows * scenario.tile.columns * cell
-        total += count.dacs * parts.dac.area
-        total += count.adcs * (parts.adc.area + parts.shift_add.area)
-        total += count.outputs * parts.register.area
-    return total
+
+def utilisation(run: Run) -> float:
+    """Return the share of the places of all arrays where a device holds a weight."""
+    counts = run.bill.census
+    return sum(count.devices for count in counts) / sum(count.places for count in counts)
 
 
 AREA = Metric(
@@ -31,5 +24,21 @@ AREA = Metric(
     units="m2",
     better="lower",
     dims=(),
-    compute=area,
+    compute=lambda run: float(area_breakdown(run).sum()),
+)
+AREA_BREAKDOWN = Metric(
+    name="area_breakdown",
+    long_name="area by component",
+    units="m2",
+    better="lower",
+    dims=("component",),
+    compute=area_breakdown,
+)
+UTILISATION = Metric(
+    name="utilisation",
+    long_name="share of the arrays' places that are used",
+    units="1",
+    better="higher",
+    dims=(),
+    compute=utilisation,
 )

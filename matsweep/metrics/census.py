@@ -26,9 +26,17 @@ class Census:
     turns : int
         Columns that the busiest converter takes one after the other.
     additions : int
-        One for each converted number: it is shifted by the significance of its slice and added
-        to the partial sum of its output, which starts at the bias.
+        One for each converted number: it is shifted by the significance of its slice and cycle
+        and added to its tile's partial sum, which starts at the bias in the first tile.
+    merges : int
+        Additions of the partial sums of all tiles that share an output, in pairs.
+    depth : int
+        Of these additions, those that wait for one another.
     outputs : int
+    devices : int
+        Programmed, references included.
+    places : int
+        Where a device could stand in all tiles.
     """
 
     tiles: int
@@ -38,7 +46,11 @@ class Census:
     adc_conversions: int
     turns: int
     additions: int
+    merges: int
+    depth: int
     outputs: int
+    devices: int
+    places: int
 
 
 def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1) -> Census:
@@ -70,5 +82,11 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1)
         adc_conversions=conversions,
         turns=min(adc.sharing, layout.tile_outputs * layout.slices),
         additions=conversions,
+        merges=layout.outputs * (layout.row_tiles - 1),
+        depth=(layout.row_tiles - 1).bit_length(),
         outputs=layout.outputs,
+        devices=layout.inputs
+        * layout.cells
+        * (layout.columns * layout.mapping.arms + layout.references),
+        places=layout.tiles * tile.rows * tile.columns,
     )

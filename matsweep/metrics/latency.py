@@ -1,27 +1,24 @@
-"""Latency of one inference: the layers one after the other."""
+"""Latency of one inference, the layers one after the other, and how many are done in a second."""
 
 from __future__ import annotations
 
-from matsweep.metrics.census import census
+from matsweep.metrics.bill import exact
 from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.periphery import circuits
+from matsweep.streams import FloatArray
 
 
-def latency(run: Run) -> float:
-    """Return the time of one inference, s.
+def latency_breakdown(run: Run) -> FloatArray:
+    """Return the time of one inference by component, (component,) s: one after the other."""
+    return exact(run.bill.latency)
 
-    For each layer the conversion of its inputs (all rows at once), the read, the conversions of
-    the columns that share an ADC one after the other, and one shift and addition after the last;
-    earlier ones overlap the conversions. A serial DAC does all of this once for each bit. All
-    tiles of a layer work at once.
+
+def throughput(run: Run) -> float:
+    """Return the inferences per second of all copies, 1/s.
+
+    Of one copy the next begins when the one before is through or, where it is a pipeline, when
+    the slowest stage of the slowest layer is free.
     """
-    scenario, parts, total = run.scenario, circuits(run.scenario), 0.0
-    for layout, signed in zip(run.layouts, run.signed, strict=True):
-        cycles = run.cycles(signed=signed)
-        count = census(layout, scenario.tile, scenario.adc, cycles)
-        once = parts.dac.latency + scenario.tile.read_time
-        total += cycles * (once + count.turns / scenario.adc.sample_rate + parts.shift_add.latency)
-    return total
+    return run.scenario.periphery.replication / run.bill.interval
 
 
 LATENCY = Metric(
@@ -30,5 +27,21 @@ LATENCY = Metric(
     units="s",
     better="lower",
     dims=(),
-    compute=latency,
+    compute=lambda run: float(latency_breakdown(run).sum()),
+)
+LATENCY_BREAKDOWN = Metric(
+    name="latency_breakdown",
+    long_name="time of one inference by component",
+    units="s",
+    better="lower",
+    dims=("component",),
+    compute=latency_breakdown,
+)
+THROUGHPUT = Metric(
+    name="throughput",
+    long_name="inferences per second",
+    units="1/s",
+    better="higher",
+    dims=(),
+    compute=throughput,
 )

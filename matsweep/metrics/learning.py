@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from matsweep.metrics.energy import array_energy, periphery_energy
+import numpy as np
+
+from matsweep.metrics.bill import COMPONENTS, exact
+from matsweep.metrics.energy import energy_breakdown
 from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.writing import half_select_energy
 from matsweep.streams import FloatArray
 
 
-def training_energy(run: Run) -> FloatArray:
-    """Return the energy of the whole training, (realisation,) J.
+def training_breakdown(run: Run) -> FloatArray:
+    """Return the energy of the whole training by component, (realisation, component) J.
 
-    All write pulses; and for each sample learned from, one read forward and, layer by layer but
-    for the first, one back, taken to cost what an inference by the same layers does: arrays as
-    they are at the end of the training (the first of the times), and converters. Left out: the
-    repeated reads of bound management, the reads that a rule makes of its own (transfers,
-    verification), judging, and digital memory.
+    Writing: all pulses, with what half-selected cells take of each. The rest: for each sample
+    learned from, one read forward and, layer by layer but for the first, one back, taken to cost
+    what an inference by the same layers does: arrays as they are at the end of the training (the
+    first of the times), and circuits. Left out: the repeated reads of bound management, the reads
+    that a rule makes of its own (transfers, verification), judging, and digital memory.
     """
     learning, workload = run.trained, run.scenario.workload
-    forward = array_energy(run)[:, 0] + periphery_energy(run)
     analog = getattr(workload, "backward", "digital") == "analog"
     upper = sum(plan.inputs * plan.outputs for plan in run.layouts[1:])
     share = upper / sum(plan.inputs * plan.outputs for plan in run.layouts)
-    return learning.write_energy + learning.updates * forward * (1 + share * analog)
+    terms = learning.updates * energy_breakdown(run)[:, 0] * (1 + share * analog)
+    pulses = learning.pulses_mean * sum(count.devices for count in run.bill.census)
+    writing = learning.write_energy + pulses * half_select_energy(run)
+    terms[:, COMPONENTS.index("writing")] = writing
+    return exact(terms)
+
+
+def training_energy(run: Run) -> FloatArray:
+    """Return the energy of the whole training, (realisation,) J: the sum of its components."""
+    return np.asarray(training_breakdown(run).sum(axis=-1))
 
 
 def _of_realisations(
@@ -66,3 +78,7 @@ TRAINING_WRITE_TIME = _of_realisations(
 TRAINING_ENERGY = _of_realisations(
     "training_energy", "energy of the whole training", "J", training_energy
 )
+TRAINING_ENERGY_BREAKDOWN = _of_realisations(
+    "training_energy_breakdown", "energy of the whole training by component", "J",
+    training_breakdown, more=("component",),
+)  # fmt: skip

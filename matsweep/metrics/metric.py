@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from matsweep.crossbar import Layout, layout
+from matsweep.metrics.bill import Bill, bill
 from matsweep.scenario import Scenario
 from matsweep.streams import FloatArray
 from matsweep.workloads import Inference, Learning, Lesson, Network
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """A scenario that was simulated.
 
@@ -67,9 +69,15 @@ class Run:
         """How many ends of a word line are driven."""
         return 2 if getattr(self.scenario.wires, "driven", "left") == "both" else 1
 
-    def cycles(self, *, signed: bool) -> int:
-        """Return how many reads one product of a layer takes."""
-        return self.scenario.dac.cycles(signed=signed)
+    @functools.cached_property
+    def bill(self) -> Bill:
+        """What all parts take; computed once for all metrics."""
+        return bill(self.scenario, self.layouts, self.signed, self.ends)
+
+    @property
+    def operations(self) -> int:
+        """Of one inference: one multiplication and one addition for each weight."""
+        return 2 * sum(plan.inputs * plan.outputs for plan in self.layouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +91,8 @@ class Metric:
     units : str
     better : "higher" or "lower"
     dims : tuple of str
-        Beside `candidate`: of "realisation", "time" and, of one that is of `learning`, "epoch".
+        Beside `candidate`: of "realisation", "time", "component" (`COMPONENTS`), "baseline"
+        (`BASELINES`) and, of one that is of `learning`, "epoch".
     compute : function of a Run
         Returns an array with these dimensions.
     partial : bool

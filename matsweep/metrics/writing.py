@@ -20,6 +20,41 @@ def write_energy(run: Run) -> float:
     return pulse.energy * pulse.count
 
 
+def half_select_energy(run: Run) -> float:
+    """Return what the half-selected cells of one write pulse take, J.
+
+    (V/2)² G t of each of the rows + columns - 2 cells that share a line with the one written, at
+    the middle of the range, times what the tile says they conduct (`half_selected`); V² t is the
+    mean of both polarities. Wires are left out: `matsweep.crossbar.write_cell` has them for one
+    cell. Not a number where the material does not state a voltage and a time.
+    """
+    tile, device = run.scenario.tile, run.scenario.device
+    if tile.half_selected == 0:
+        return 0.0
+    pulse = device.write_pulse
+    sides = ((pulse.voltage_up, pulse.time_up), (pulse.voltage_down, pulse.time_down))
+    known = [volts**2 * time for volts, time in sides if volts is not None and time is not None]
+    if not known:
+        return math.nan
+    middle = (device.g_min + device.g_max) / 2
+    cells = (tile.rows + tile.columns - 2) * tile.half_selected
+    return cells * middle * sum(known) / len(known) / 4
+
+
+def programming_energy(run: Run) -> float:
+    """Return the energy that programming the whole network once takes, J.
+
+    For every device of every copy its pulses (`write_energy`), and what half-selected cells take.
+    Not a number where a pulse's energy or their count is unknown.
+    """
+    count = run.scenario.device.write_pulse.count
+    if count is None:
+        return math.nan
+    devices = sum(layer.devices for layer in run.bill.census)
+    each = write_energy(run) + count * half_select_energy(run)
+    return devices * run.scenario.periphery.replication * each
+
+
 def retention(run: Run) -> float:
     """Return after how long at 85 °C a device has lost half of what was written, s.
 
@@ -38,6 +73,15 @@ WRITE_ENERGY = Metric(
     better="lower",
     dims=(),
     compute=write_energy,
+    partial=True,
+)
+PROGRAMMING_ENERGY = Metric(
+    name="programming_energy",
+    long_name="energy to program the whole network once",
+    units="J",
+    better="lower",
+    dims=(),
+    compute=programming_energy,
     partial=True,
 )
 RETENTION = Metric(

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from matsweep.checks import UserError
-from matsweep.metrics import Metric, measured
+from matsweep.metrics import COORDINATES, Metric, converter_costs, measured
 from matsweep.store import (
     Coordinate,
     Part,
@@ -159,6 +159,7 @@ def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
     """Put outcomes together as one write; a failed candidate's values are NaN."""
     sizes = {
         "realisation": study.realisations, "time": len(study.times), "epoch": study.epochs,
+        **{name: len(values) for name, values in COORDINATES.items()},
     }  # fmt: skip
     values = {}
     for name, metric in _metrics(study).items():
@@ -237,6 +238,8 @@ def _create(study: Plan, path: Path) -> None:
             dims=("epoch",),
             attrs={"long_name": "epochs of training"},
         )
+    for name, values in COORDINATES.items():
+        coordinates[name] = Coordinate(values=np.array(values), dims=(name,))
     variables = [
         Variable(
             name=metric.name,
@@ -266,6 +269,7 @@ def _facts(study: Plan) -> dict[str, Any]:
         "axes": json.dumps(axes),
         "fingerprint": _fingerprint(study),
         "sources": sources(study),
+        "converter_costs": json.dumps(converter_costs(study.scenario(study.points[0]))),
         "provenance": json.dumps(provenance()),
     }
 

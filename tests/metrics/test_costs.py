@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from matsweep.checks import UserError
 from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
-from matsweep.devices import AnalogDevice
-from matsweep.metrics import METRICS, Run, components
+from matsweep.devices import AnalogDevice, WritePulse
+from matsweep.metrics import COORDINATES, METRICS, Run, check_costs, cited, components
+from matsweep.metrics.baselines import BASELINES, baseline_energy, engine_energy
+from matsweep.metrics.bill import COMPONENTS, exact
 from matsweep.metrics.census import census
+from matsweep.metrics.periphery import converter_costs
 from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import MLP, Inference
 
@@ -52,25 +57,117 @@ def value(name, case, **given):
     return float(np.asarray(METRICS[name].compute(run(case, **given))).squeeze())
 
 
+def part(name, component, case, **given):
+    """Return one component of a breakdown."""
+    terms = np.asarray(METRICS[f"{name}_breakdown"].compute(run(case, **given))).squeeze()
+    return float(terms[COMPONENTS.index(component)])
+
+
 PARTS = (components.dac(8, 22e-9), components.adc(8, 22e-9, 1e9),
          components.shift_add(16, 22e-9), components.register(16, 22e-9))  # fmt: skip
+ADDER, COMPARATOR = components.adder(16, 22e-9), components.comparator(16, 22e-9)
 
 
 def test_energy_of_an_analog_perceptron_by_hand():
-    """Two tiles: 64 + 54 input and 54 + 10 output conversions; 8 ADCs a tile leak throughout."""
+    """Two tiles: 64 + 54 input and 54 + 10 output conversions."""
     dac, adc, add, register = PARTS
-    latency = 2 * (dac.latency + 1e-8 + 8e-9 + add.latency)
-    dynamic = 118 * dac.energy + 64 * adc.energy + 64 * add.energy + 2 * 64 * register.energy
-    leakage = latency * (2 * 8 * adc.leakage + 256 * dac.leakage)
-    assert value("energy", scenario()) == pytest.approx(1e-3 * 1e-8 + dynamic + leakage)
-    assert value("latency", scenario()) == pytest.approx(latency)
+    case = scenario()
+    buffers = [cited.sram(64 * 8, 22e-9), cited.sram(54 * 8, 22e-9)]
+    expected = {
+        "cells": 1e-3 * 1e-8,
+        "word_lines": 0.0,
+        "dac": 118 * dac.energy,
+        "adc": 64 * adc.energy,
+        "shift_add": 64 * add.energy,
+        "accumulation": 0.0,
+        "activation": 64 * COMPARATOR.energy,
+        "registers": 2 * 64 * register.energy,
+        "buffers": 2 * 8 * (64 * buffers[0].energy + 54 * buffers[1].energy),
+        "writing": 0.0,
+    }
+    for name, wanted in expected.items():
+        assert part("energy", name, case) == pytest.approx(wanted), name
+
+
+def test_leakage_by_hand():
+    """Of 16 ADCs, 64 comparators and two buffers, for as long as the inference takes."""
+    _, adc, _, _ = PARTS
+    buffers = sum(cited.sram(8 * units, 22e-9).leakage for units in (64, 54))
+    power = 16 * adc.leakage + 64 * COMPARATOR.leakage + buffers
+    assert value("static_power", scenario()) == pytest.approx(power)
+    wanted = power * value("latency", scenario())
+    assert part("energy", "leakage", scenario()) == pytest.approx(wanted)
+
+
+def test_inputs_and_partial_sums_travel_along_tiles():
+    """300 inputs of 8 bits pass 1 + 3/2 tiles; 2 × 10 sums of 16 bits one; a quarter rises."""
+    case, shapes = scenario(), ((300, 10),)
+    area = value("area", case, shapes=shapes, signed=(False,))
+    moved = 300 * 8 * (1 + 1.5) + 20 * 16
+    wanted = 0.25 * 2e-10 * 0.7**2 * np.sqrt(area / 3) * moved
+    found = part("energy", "network", case, shapes=shapes, signed=(False,))
+    assert found == pytest.approx(wanted)
+
+
+def test_partial_sums_of_tiles_are_added_in_pairs():
+    """Of five tiles of rows: four additions for each output, three after one another."""
+    case = scenario()
+    given = {"shapes": ((600, 10),), "signed": (False,)}
+    assert part("energy", "accumulation", case, **given) == pytest.approx(40 * ADDER.energy)
+    assert part("latency", "accumulation", case, **given) == pytest.approx(3 * ADDER.latency)
+    assert part("area", "accumulation", case, **given) == pytest.approx(10 * ADDER.area)
+
+
+def test_latency_of_an_analog_perceptron_by_hand():
+    """Inputs of 512 and 432 bits go through a port of 256 twice: written, read."""
+    dac, _, add, _ = PARTS
+    cycle = cited.sram(512, 22e-9).latency
+    expected = {
+        "dac": 2 * dac.latency,
+        "cells": 2 * 1e-8,
+        "adc": 2 * 8e-9,
+        "shift_add": 2 * add.latency,
+        "activation": 2 * COMPARATOR.latency,
+        "buffers": (2 + 2) * 2 * cycle,
+    }
+    for name, wanted in expected.items():
+        assert part("latency", name, scenario()) == pytest.approx(wanted), name
+    assert value("latency", scenario()) == pytest.approx(sum(expected.values()))
 
 
 def test_area_of_an_analog_perceptron_by_hand():
     dac, adc, add, register = PARTS
-    cells = 2 * 128 * 128 * 16 * 22e-9**2
-    expected = cells + 2 * (128 * dac.area + 8 * (adc.area + add.area)) + 64 * register.area
-    assert value("area", scenario()) == pytest.approx(expected)
+    expected = {
+        "cells": 2 * 128 * 128 * 16 * 22e-9**2,
+        "dac": 2 * 128 * dac.area,
+        "adc": 2 * 8 * adc.area,
+        "shift_add": 2 * 8 * add.area,
+        "activation": 64 * COMPARATOR.area,
+        "registers": 64 * register.area,
+        "buffers": (512 + 432) * 280 * 22e-9**2,
+    }
+    for name, wanted in expected.items():
+        assert part("area", name, scenario()) == pytest.approx(wanted), name
+    assert value("area", scenario()) == pytest.approx(sum(expected.values()))
+
+
+@pytest.mark.parametrize("name", ["energy", "latency", "area"])
+@pytest.mark.parametrize("rows", [16, 100, 128])
+def test_components_add_up_exactly_in_any_order(name, rows):
+    case = scenario(tile=Tile(rows=rows, columns=96), wires=Metal())
+    terms = np.asarray(METRICS[f"{name}_breakdown"].compute(run(case, power=1.234567e-3)))
+    total = np.asarray(METRICS[name].compute(run(case, power=1.234567e-3)))
+    for order in range(len(COMPONENTS)):
+        rolled = np.roll(terms, order, axis=-1).reshape(-1, len(COMPONENTS))
+        assert all(sum(row) == found for row, found in zip(rolled, total.ravel(), strict=True))
+        np.testing.assert_array_equal(rolled.sum(axis=-1), total.ravel())
+
+
+def test_rounding_for_exact_sums_is_far_below_any_model():
+    terms = np.random.default_rng(0).lognormal(-20, 5, (100, 12))
+    assert np.abs(exact(terms) - terms).max(axis=-1) == pytest.approx(0, abs=terms.max() * 1e-14)
+    assert not exact(np.zeros((1, 12))).any()
+    assert np.isnan(exact(np.array([[1.0, np.nan]]))).any()
 
 
 def test_bit_slicing_and_row_tiles_are_counted():
@@ -99,7 +196,7 @@ def test_conductance_moves_neither_latency_nor_area(name, factor):
 def test_array_energy_grows_with_read_time_and_cells_with_their_size():
     short, long = (scenario(tile=Tile(read_time=t)) for t in (1e-8, 3e-8))
     more = value("energy", long) - value("energy", short)
-    leak = 2 * 2e-8 * 2 * 8 * PARTS[1].leakage
+    leak = 2 * 2e-8 * value("static_power", long)
     assert more == pytest.approx(1e-3 * 2e-8 + leak)
     grown = value("area", scenario(cell_size=32.0)) - value("area", scenario())
     assert grown == pytest.approx(2 * 128 * 128 * 16 * 22e-9**2)
@@ -107,23 +204,25 @@ def test_array_energy_grows_with_read_time_and_cells_with_their_size():
 
 def test_a_serial_dac_pays_for_each_bit():
     """Seven bits of a signed input, eight of another: reads, conversions and additions alike."""
-    _, adc, add, register = PARTS
+    _, adc, add, _ = PARTS
     one = components.dac(1, 22e-9)
     serial = scenario(dac=DAC(bits=8, serial=True))
-    latency = (7 + 8) * (one.latency + 1e-8 + 8e-9 + add.latency)
-    assert value("latency", serial, signed=(True, False)) == pytest.approx(latency)
-    dynamic = (7 * 64 + 8 * 54) * one.energy + (7 * 54 + 8 * 10) * (adc.energy + add.energy)
-    leakage = latency * (2 * 8 * adc.leakage + 256 * one.leakage)
-    found = value("energy", serial, signed=(True, False))
-    assert found == pytest.approx(1e-3 * 1e-8 + dynamic + 2 * 64 * register.energy + leakage)
+    both = {"signed": (True, False)}
+    assert part("latency", "cells", serial, **both) == pytest.approx(15 * 1e-8)
+    assert part("latency", "adc", serial, **both) == pytest.approx(15 * 8e-9)
+    assert part("latency", "shift_add", serial, **both) == pytest.approx(15 * add.latency)
+    inputs, outputs = 7 * 64 + 8 * 54, 7 * 54 + 8 * 10
+    assert part("energy", "dac", serial, **both) == pytest.approx(inputs * one.energy)
+    assert part("energy", "adc", serial, **both) == pytest.approx(outputs * adc.energy)
+    assert part("energy", "shift_add", serial, **both) == pytest.approx(outputs * add.energy)
 
 
 def test_word_lines_are_charged_to_the_read_voltage():
     """118 lines of 128 segments, 0.2 V; 0.2 fF/µm of metal over cells of 4 F."""
     wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
-    charged = value("energy", scenario(wires=wires)) - value("energy", scenario())
+    charged = part("energy", "word_lines", scenario(wires=wires))
     assert charged == pytest.approx(118 * 128 * 2e-17 * 0.2**2)
-    metal = value("energy", scenario(wires=Metal())) - value("energy", scenario())
+    metal = part("energy", "word_lines", scenario(wires=Metal()))
     assert metal == pytest.approx(118 * 128 * 2e-10 * 4 * 22e-9 * 0.2**2)
 
 
@@ -131,30 +230,109 @@ def test_word_lines_are_charged_in_every_cycle_of_a_serial_dac():
     """Seven bits for 64 lines, eight for 54."""
     serial = DAC(bits=8, serial=True)
     wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
-    charged, plain = (
-        value("energy", scenario(dac=serial, wires=w), signed=(True, False))
-        for w in (wires, Ideal())
-    )
-    expected = (7 * 64 + 8 * 54) * 128 * 2e-17 * 0.2**2
-    assert charged - plain == pytest.approx(expected, rel=1e-6)
+    case = scenario(dac=serial, wires=wires)
+    charged = part("energy", "word_lines", case, signed=(True, False))
+    assert charged == pytest.approx((7 * 64 + 8 * 54) * 128 * 2e-17 * 0.2**2)
 
 
 def test_word_lines_driven_at_both_ends_have_two_dacs():
-    """118 more conversions; 256 more DACs of area, and of leakage throughout."""
-    dac, _, add, _ = PARTS
+    """118 more conversions; 256 more DACs of area."""
+    dac = PARTS[0]
     one, both = (
         scenario(wires=Resistances(word_resistance=1.0, bit_resistance=1.0, driven=driven))
         for driven in ("left", "both")
     )
     assert value("area", both) - value("area", one) == pytest.approx(2 * 128 * dac.area)
-    latency = 2 * (dac.latency + 1e-8 + 8e-9 + add.latency)
-    more = 118 * dac.energy + latency * 256 * dac.leakage
-    assert value("energy", both) - value("energy", one) == pytest.approx(more, rel=1e-6)
+    more = part("energy", "dac", both) - part("energy", "dac", one)
+    assert more == pytest.approx(118 * dac.energy)
     assert value("latency", both) == value("latency", one)
-    metal = scenario(wires=Metal(driven="both"))
-    assert value("area", metal) - value("area", scenario(wires=Metal())) == pytest.approx(
-        2 * 128 * dac.area
+
+
+def test_a_read_lasts_until_its_lines_have_settled():
+    """Elmore: 128 segments of 10 Ω and 1 fF behind 1 kΩ, twice; nine halvings to half an LSB."""
+    wires = Resistances(
+        word_resistance=10.0, bit_resistance=10.0, driver_resistance=1e3, sense_resistance=1e3,
+        capacitance=1e-15,
+    )  # fmt: skip
+    delay = 128 * 1e-15 * 1e3 + 10 * 1e-15 * 128 * 129 / 2
+    wanted = np.log(2) * 9 * 2 * delay
+    slow = scenario(wires=wires, tile=Tile(rows=128, columns=128, read_time=1e-10))
+    assert part("latency", "cells", slow) == pytest.approx(2 * wanted)
+    assert part("energy", "cells", slow) == pytest.approx(1e-3 * wanted)
+    patient = scenario(wires=wires, tile=Tile(rows=128, columns=128, read_time=1e-8))
+    assert part("latency", "cells", patient) == pytest.approx(2 * 1e-8)
+
+
+def test_driving_both_ends_halves_the_segments_that_settle():
+    def reading(driven):
+        wires = Resistances(
+            word_resistance=10.0, bit_resistance=0.0, capacitance=1e-14, driven=driven
+        )
+        return part("latency", "cells", scenario(wires=wires, tile=Tile(read_time=1e-12)))
+
+    assert reading("left") / reading("both") == pytest.approx(128 * 129 / (64 * 65))
+
+
+def test_a_pipeline_takes_a_sample_each_time_its_slowest_stage_is_free():
+    """Reads of 100 ns in both layers, or 54 conversions at 100 MHz; the latency stays."""
+
+    def case(pipelined, **adc):
+        return dataclasses.replace(
+            scenario(tile=Tile(read_time=1e-7), adc=ADC(bits=8, sample_rate=1e9, **adc)),
+            periphery=Periphery(pipelined=pipelined),
+        )
+
+    dac = PARTS[0]
+    assert value("throughput", case(True, sharing=8)) == pytest.approx(1 / (1e-7 + dac.latency))
+    slow = ADC(bits=8, sample_rate=1e8, sharing=54)
+    converting = dataclasses.replace(case(True), adc=slow)
+    assert value("throughput", converting) == pytest.approx(1 / (54 * 1e-8))
+    assert value("throughput", case(False)) == pytest.approx(1 / value("latency", case(False)))
+    assert value("latency", case(True)) == value("latency", case(False))
+    leak = value("static_power", case(True)) / value("throughput", case(True))
+    assert part("energy", "leakage", case(True)) == pytest.approx(leak)
+
+
+def test_copies_multiply_area_power_and_throughput_but_not_energy_or_latency():
+    one = scenario()
+    four = dataclasses.replace(one, periphery=Periphery(replication=4))
+    for name, factor in {
+        "area": 4, "static_power": 4, "throughput": 4, "energy": 1, "latency": 1,
+        "tops_per_watt": 1, "tops_per_mm2": 1, "utilisation": 1,
+    }.items():  # fmt: skip
+        assert value(name, four) == pytest.approx(factor * value(name, one)), name
+
+
+def test_operations_count_a_multiplication_and_an_addition_a_weight():
+    operations = 2 * (64 * 54 + 54 * 10)
+    case = scenario()
+    assert value("tops_per_watt", case) == pytest.approx(operations / value("energy", case) / 1e12)
+    density = operations / value("latency", case) / 1e12 / (value("area", case) * 1e6)
+    assert value("tops_per_mm2", case) == pytest.approx(density)
+
+
+def test_utilisation_counts_both_devices_of_a_weight():
+    wanted = 2 * (64 * 54 + 54 * 10) / (2 * 128 * 128)
+    assert value("utilisation", scenario()) == pytest.approx(wanted)
+    reference = scenario(tile=Tile(mapping="reference"))
+    wanted = (64 * 55 + 54 * 11) / (2 * 128 * 128)
+    assert value("utilisation", reference) == pytest.approx(wanted)
+
+
+def test_programming_by_hand():
+    """2 × 3,996 devices, 20 pulses of 1 pJ; 254 cells at half of 2 V for 100 ns, 13 µS."""
+    pulse = WritePulse(
+        voltage_up=2.0, time_up=1e-7, voltage_down=2.0, time_down=1e-7, energy=1e-12, count=20
     )
+    behind_transistors = scenario(write_pulse=pulse)
+    assert value("programming_energy", behind_transistors) == pytest.approx(7992 * 20e-12)
+    passive = scenario(write_pulse=pulse, tile=Tile(half_selected=1.0))
+    more = 254 * 1.0**2 * 13e-6 * 1e-7
+    found = value("programming_energy", passive)
+    assert found == pytest.approx(7992 * 20 * (1e-12 + more))
+    assert np.isnan(value("programming_energy", scenario()))
+    unknown = scenario(write_pulse=WritePulse(energy=1e-12, count=1), tile=Tile(half_selected=0.1))
+    assert np.isnan(value("programming_energy", unknown))
 
 
 def test_spread_and_low_percentile_by_hand():
@@ -181,6 +359,8 @@ def test_spread_and_low_percentile_by_hand():
     [
         # ISAAC's 8-bit converter: 16 mW / (8 × 1.2 GS/s); the model's leakage is a fifth.
         (components.adc(8, 32e-9, 1.2e9).energy / 0.8, 1.667e-12, 0.25),
+        (components.isaac_adc(8, 32e-9, 1.28e9).energy, 1.667e-12, 0.01),
+        (components.isaac_adc(8, 32e-9, 1.28e9).area, 1200e-12, 0.01),
         # The converter inside a 40 nm SAR ADC: 0.32 mW / 1.1 GS/s.
         (components.dac(8, 40e-9).energy, 2.91e-13, 0.01),
         (components.dac(8, 40e-9).area, 438e-12, 0.01),
@@ -188,6 +368,24 @@ def test_spread_and_low_percentile_by_hand():
         (components.shift_add(16, 32e-9).energy, 2.1e-14, 0.01),
         # Aladdin's register bit at 40 nm.
         (components.register(1, 40e-9).energy, 9.0e-15, 0.01),
+        # Aladdin's adder and comparator of 32 bits at 40 nm.
+        (components.adder(32, 40e-9).energy, 2.1e-13, 0.01),
+        (components.comparator(32, 40e-9).energy, 2.947e-14, 0.01),
+        # ISAAC's row driver: 4 mW over 8 × 128 rows at 10 MHz × 1.2, 100 of 128 in use.
+        (components.driver(1, 32e-9).energy, 4.1667e-13, 0.01),
+        # Digital wires: 0.2 fF/µm at 0.7 V.
+        (components.wire(22e-9), 2e-10 * 0.7**2, 1e-9),
+        (components.dram("lpddr4"), 8e-12, 1e-9),
+        (components.dram("hbm2"), 6.25e-12, 1e-9),
+        # PUMA's data memory of 2 kB, Horowitz's SRAM of 8 kB: 16 and 64 bits.
+        (16 * cited.sram(2048 * 8, 32e-9).energy, 5.7e-13, 1e-9),
+        (2048 * 8 * cited.sram(1, 32e-9).leakage, 3.3e-4, 1e-9),
+        (64 * cited.sram(8192 * 8, 45e-9).energy, 1e-11, 1e-9),
+        # Horowitz at 45 nm.
+        (cited.mac("int8", 45e-9), 2.3e-13, 1e-9),
+        (cited.mac("fp32", 45e-9), 4.6e-12, 1e-9),
+        # 20 W over 86e9 × 1e4 synapses at 1 Hz.
+        (cited.brain_event(), 2.33e-14, 0.01),
     ],
 )
 def test_component_costs_agree_with_published_figures(cost, published, tolerance):
@@ -196,7 +394,8 @@ def test_component_costs_agree_with_published_figures(cost, published, tolerance
 
 @pytest.mark.parametrize("make", [
     lambda bits, node: components.adc(bits, node, 1e9), components.dac,
-    components.shift_add, components.register,
+    components.shift_add, components.register, components.adder, components.comparator,
+    components.driver,
 ])  # fmt: skip
 def test_costs_grow_with_bits_and_node(make):
     small, wide, coarse = make(6, 22e-9), make(12, 22e-9), make(6, 65e-9)
@@ -214,13 +413,118 @@ def test_what_no_model_supports_is_refused_with_what_is():
             components.dac(8, node)
 
 
+def test_sources_of_converters_can_be_chosen_and_differ_by_an_order_of_magnitude():
+    case = scenario()
+    found = {
+        source: part(
+            "energy", "adc", dataclasses.replace(case, periphery=Periphery(adc_source=source))
+        )
+        for source in ("regression", "survey_sar", "survey")
+    }
+    assert found["survey"] == pytest.approx(64 * 3.75e-11)
+    assert found["survey_sar"] == pytest.approx(64 * 1.33e-11)
+    assert found["survey_sar"] > 10 * found["regression"]
+    driven = dataclasses.replace(
+        case, dac=DAC(bits=8, serial=True), periphery=Periphery(dac_source="driver")
+    )
+    one = components.driver(1, 22e-9)
+    assert part("energy", "dac", driven) == pytest.approx(8 * 118 * one.energy)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (
+            {"adc_source": "guess"},
+            "periphery.adc_source must be one of isaac, regression, survey, surv",
+        ),
+        ({"dac_source": "guess"}, "periphery.dac_source must be one of capacitive, driver"),
+        (
+            {"adc_source": "survey", "node": 5e-9},
+            r"periphery.node \[m\] must be in \[7e-09, 1.3e-07",
+        ),
+    ],
+)
+def test_unknown_sources_and_nodes_are_refused_with_what_is_known(case, message):
+    with pytest.raises(UserError, match=message):
+        check_costs(dataclasses.replace(scenario(), periphery=Periphery(**case)))
+
+
+def test_what_a_conversion_takes_by_each_source_is_told():
+    case = scenario()
+    told = converter_costs(case)
+    adc = PARTS[1]
+    assert told["joules"]["regression"] == pytest.approx(adc.energy + adc.leakage * 1e-9)
+    assert told["joules"]["survey"] == 3.75e-11
+    assert (told["used"], told["bits"], told["node"]) == ("regression", 8, 22e-9)
+    few = converter_costs(scenario(adc=ADC(bits=4)))
+    assert set(few["joules"]) == {"regression", "isaac"}
+
+
+def test_bits_that_the_survey_does_not_have_are_refused_with_those_it_has():
+    case = dataclasses.replace(scenario(adc=ADC(bits=14)), periphery=Periphery(adc_source="survey"))
+    with pytest.raises(UserError, match=r"adc.bits must be one of 5, 6, 7, 8, 9, 10, 11, 12 for"):
+        check_costs(case)
+
+
+def test_an_engine_fetches_and_multiplies_every_weight_once():
+    """3,996 weights and 182 values of 8 bits; training: 3 passes but for the first layer 2."""
+    shapes, node = ((64, 54), (54, 10)), 22e-9
+    weights, values = 3996, 182
+    multiply = cited.mac("int8", node)
+    near = cited.sram(8 * weights, node).energy
+    local = 8 * values * cited.sram(8 * values, node).energy
+    found = engine_energy(shapes, "int8", "sram", node)
+    assert found == pytest.approx(weights * (multiply + 8 * near) + local)
+    far = engine_energy(shapes, "int8", "lpddr4", node)
+    assert far == pytest.approx(weights * (multiply + 8 * 8e-12) + local)
+    products = 2 * 64 * 54 + 3 * 54 * 10
+    wide = cited.sram(32 * weights, node).energy
+    learned = products * cited.mac("fp32", node) + 32 * wide * (products + weights)
+    learned += 3 * 32 * values * cited.sram(32 * values, node).energy
+    found = engine_energy(shapes, "fp32", "sram", node, training=True)
+    assert found == pytest.approx(learned)
+
+
+def test_published_machines_and_the_brain_go_by_operations():
+    found = dict(zip(BASELINES, baseline_energy(((64, 54), (54, 10)), 22e-9), strict=True))
+    assert found["gpu"] == pytest.approx(2 * 3996 / 0.32e12)
+    assert found["cpu"] == pytest.approx(2 * 3996 * 145 / 1.3e12)
+    assert found["brain"] == pytest.approx(3996 * 20 / (86e9 * 1e4))
+    assert found["int8_sram"] < found["int8_hbm2"] < found["int8_lpddr4"] < found["fp32_lpddr4"]
+
+
+def test_the_advantage_is_the_engines_energy_over_that_here():
+    engine = engine_energy(((64, 54), (54, 10)), "int8", "sram", 22e-9)
+    found = value("energy_advantage", scenario())
+    assert found == pytest.approx(engine / value("energy", scenario()))
+
+
+def test_energy_scales_with_rows_columns_and_bits_as_counted():
+    """Twice the inputs, twice the DACs; twice the outputs, twice the ADCs; ADC as its model."""
+    wide, tall = ((64, 100),), ((64, 50),)
+    one = {"signed": (False,)}
+    case = scenario(tile=Tile(rows=256, columns=256))
+    ratio = part("energy", "adc", case, shapes=wide, **one)
+    ratio /= part("energy", "adc", case, shapes=tall, **one)
+    assert ratio == pytest.approx(2)
+    ratio = part("energy", "dac", case, shapes=((128, 50),), **one)
+    ratio /= part("energy", "dac", case, shapes=tall, **one)
+    assert ratio == pytest.approx(2)
+    ratio = part("energy", "adc", scenario(adc=ADC(bits=10)))
+    ratio /= part("energy", "adc", scenario(adc=ADC(bits=6)))
+    model = components.adc(10, 22e-9, 1e9).energy / components.adc(6, 22e-9, 1e9).energy
+    assert ratio == pytest.approx(model)
+
+
 def test_every_metric_says_what_it_is():
     for name, metric in METRICS.items():
         assert metric.name == name
         assert metric.units
         assert metric.long_name
         assert metric.better in ("higher", "lower")
-        assert set(metric.dims) <= {"realisation", "time", *(["epoch"] if metric.learning else [])}
+        known = {"realisation", "time", *COORDINATES, *(["epoch"] if metric.learning else [])}
+        assert set(metric.dims) <= known
 
 
 def test_wide_wires_cost_area():
@@ -228,7 +532,7 @@ def test_wide_wires_cost_area():
     from matsweep.crossbar import Metal
 
     base, wired = scenario(), scenario(wires=Metal(width=200e-9))
-    cells = value("area", wired) - value("area", base)
+    cells = part("area", "cells", wired) - part("area", "cells", base)
     expected = (400e-9) ** 2 - base.device.cell_size * base.periphery.node**2
     devices = cells / expected
     assert devices == pytest.approx(round(devices))

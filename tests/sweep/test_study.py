@@ -72,7 +72,8 @@ def test_the_seed_changes_the_numbers_and_more_realisations_keep_the_first(undis
 def test_the_dataset_keeps_the_contract(undisturbed, tmp_path):
     ds = run(tmp_path / "e.zarr", "executor=serial")
     assert ds.accuracy.dims == ("candidate", "realisation", "time")
-    assert ds.sizes == {"candidate": 6, "realisation": 3, "time": 2}
+    sizes = {"candidate": 6, "realisation": 3, "time": 2, "component": 12, "baseline": 9}
+    assert ds.sizes == sizes
     assert set(ds.status.values) == {1}
     assert ds.status.attrs["flag_meanings"] == "pending done failed"
     assert {"material", "device.device_to_device"} <= set(ds.coords)
@@ -81,6 +82,9 @@ def test_the_dataset_keeps_the_contract(undisturbed, tmp_path):
         assert ds[name].attrs["units"]
         assert ds[name].attrs["long_name"]
         assert np.isfinite(ds[name]).all()
+    for name in ("energy", "latency", "area"):
+        total = ds[f"{name}_breakdown"].sum("component")
+        np.testing.assert_array_equal(total.transpose(*ds[name].dims), ds[name])
     facts = json.loads(ds.attrs["provenance"])
     assert facts["versions"]["numpy"] == np.__version__
     assert {"started", "finished", "hosts", "git", "python"} <= set(facts)

@@ -1,0 +1,249 @@
+"""What every part of a network on tiles takes, component by component.
+
+All but the energy of the cells, which needs the simulated currents, follows from the scenario and
+the layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
+links between chips, and the buffers of images before the first layer's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.crossbar import Layout
+from matsweep.metrics.census import Census, census
+from matsweep.metrics.cited import PORT, sram
+from matsweep.metrics.components import Cost
+from matsweep.metrics.periphery import Circuits, circuits
+from matsweep.metrics.settling import read_time
+from matsweep.scenario import Scenario
+from matsweep.streams import FloatArray
+
+COMPONENTS = (
+    "cells",  # devices, with access devices, wires and drivers, while they are read
+    "word_lines",  # charging them
+    "dac",
+    "adc",
+    "shift_add",
+    "accumulation",  # of the partial sums of several tiles
+    "activation",
+    "registers",  # of outputs
+    "buffers",  # SRAM of each layer's inputs
+    "network",  # wires between buffers and tiles, and between tiles
+    "leakage",
+    "writing",  # pulses, of training only
+)
+"""The coordinate `component`, in this order."""
+
+_RISING = 0.25  # share of random bits that rise from one word to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one inference takes, and the circuits that it needs.
+
+    Parameters
+    ----------
+    energy : (component,) array, J
+        Without that of the cells, and without leakage.
+    latency : (component,) array, s
+    area : (component,) array, m²
+        Of all copies.
+    leakage : float, W
+        Of one copy.
+    read_time : float, s
+        Of one read.
+    interval : float, s
+        From one sample that a copy takes to the next.
+    census : tuple of Census
+        Of each layer.
+    """
+
+    energy: FloatArray
+    latency: FloatArray
+    area: FloatArray
+    leakage: float
+    read_time: float
+    interval: float
+    census: tuple[Census, ...]
+
+    @property
+    def static_energy(self) -> float:
+        """Return what leaks in the time that one inference keeps its copy busy, J."""
+        return self.leakage * self.interval
+
+
+def bill(scenario: Scenario, layouts: Sequence[Layout], signed: Sequence[bool], ends: int) -> Bill:
+    """Return what a network on tiles takes.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    layouts : sequence of Layout
+        Of each layer.
+    signed : sequence of bool
+        Whether each layer's inputs have both signs.
+    ends : int
+        Of word lines that are driven.
+    """
+    parts, reading = circuits(scenario), read_time(scenario)
+    energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
+    leakage, slowest, counts = 0.0, 0.0, []
+    for layout, sign in zip(layouts, signed, strict=True):
+        cycles = scenario.dac.cycles(signed=sign)
+        count = census(layout, scenario.tile, scenario.adc, cycles, ends)
+        buffer = _buffer(scenario, layout)
+        taken = _area(scenario, count, parts, buffer)
+        energy += _energy(scenario, layout, count, cycles, parts, buffer, float(taken.sum()))
+        passed = _latency(scenario, layout, count, cycles, parts, buffer, reading)
+        latency, area = latency + passed, area + taken
+        leakage += _leakage(count, parts, buffer)
+        slowest = max(slowest, _slowest(passed))
+        counts.append(count)
+    return Bill(
+        energy=energy,
+        latency=latency,
+        area=area * scenario.periphery.replication,
+        leakage=leakage,
+        read_time=reading,
+        interval=slowest if scenario.periphery.pipelined else float(latency.sum()),
+        census=tuple(counts),
+    )
+
+
+def _by_component(**terms: float) -> FloatArray:
+    """Return terms in the order of `COMPONENTS`, 0 where there is none."""
+    found = np.zeros(len(COMPONENTS))
+    for name, value in terms.items():
+        found[COMPONENTS.index(name)] = value
+    return found
+
+
+def _buffer(scenario: Scenario, layout: Layout) -> Cost:
+    """Return the SRAM that holds a layer's inputs, twice where the next ones arrive meanwhile."""
+    copies = 2 if scenario.periphery.pipelined else 1
+    return sram(layout.inputs * scenario.dac.bits * copies, scenario.periphery.node)
+
+
+def _energy(
+    scenario: Scenario,
+    layout: Layout,
+    count: Census,
+    cycles: int,
+    parts: Circuits,
+    buffer: Cost,
+    area: float,
+) -> FloatArray:
+    """Return the dynamic energy of a layer in one inference, but for its cells', J.
+
+    Word lines: C V² for each that is used, over the whole width of its array, in every cycle: an
+    upper bound, as an input below the largest charges to less; bit lines stay at their virtual
+    ground. Converters, additions and comparisons as counted; each output's register and each
+    input's place in the buffer are written and read once. Network: each input goes along all
+    tiles of its row, and to it past half of the rows; each partial sum to the next tile. Tiles
+    are taken as squares side by side.
+    """
+    voltage, words = scenario.device.read_voltage, layout.inputs * scenario.dac.bits
+    segment = scenario.wires.segment_capacitance(scenario.device.cell_size, scenario.periphery.node)
+    lines = cycles * layout.inputs * layout.cells * layout.column_tiles
+    tiles = layout.column_tiles + layout.row_tiles / 2
+    moved = words * tiles + count.merges * scenario.periphery.accumulator_bits
+    pitch = math.sqrt(area / layout.tiles)
+    return _by_component(
+        word_lines=lines * scenario.tile.columns * segment * voltage**2,
+        dac=count.dac_conversions * parts.dac.energy,
+        adc=count.adc_conversions * parts.adc.energy,
+        shift_add=count.additions * parts.shift_add.energy,
+        accumulation=count.merges * parts.adder.energy,
+        activation=count.outputs * parts.comparator.energy,
+        registers=2 * count.outputs * parts.register.energy,
+        buffers=2 * words * buffer.energy,
+        network=_RISING * parts.wire * pitch * moved,
+    )
+
+
+def _latency(
+    scenario: Scenario,
+    layout: Layout,
+    count: Census,
+    cycles: int,
+    parts: Circuits,
+    buffer: Cost,
+    reading: float,
+) -> FloatArray:
+    """Return the time of a layer, s.
+
+    All tiles work at once. In each cycle the conversion of the inputs (all rows at once), the
+    read, the conversions of the columns that share an ADC one after the other, and one shift and
+    addition after the last; earlier ones overlap the conversions. Then the partial sums of tiles
+    are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
+    through a port of its own.
+    """
+    words = math.ceil(layout.tile_inputs * scenario.dac.bits / PORT)
+    return _by_component(
+        cells=cycles * reading,
+        dac=cycles * parts.dac.latency,
+        adc=cycles * count.turns / scenario.adc.sample_rate,
+        shift_add=cycles * parts.shift_add.latency,
+        accumulation=count.depth * parts.adder.latency,
+        activation=parts.comparator.latency,
+        buffers=2 * words * buffer.latency,
+    )
+
+
+def _slowest(latency: FloatArray) -> float:
+    """Return the time after which a layer that works as a pipeline takes its next sample, s.
+
+    Its stages: reads with the conversion of their inputs, conversions, additions within and
+    between tiles, and the buffer.
+    """
+    by_name = dict(zip(COMPONENTS, latency.tolist(), strict=True))
+    read = by_name["dac"] + by_name["cells"]
+    merged = by_name["accumulation"] + by_name["activation"]
+    return float(max(read, by_name["adc"], by_name["shift_add"], merged, by_name["buffers"]))
+
+
+def _area(scenario: Scenario, count: Census, parts: Circuits, buffer: Cost) -> FloatArray:
+    """Return the area of a layer, m².
+
+    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch),
+    a DAC each row and end that is driven, their ADCs with a shift-and-add each; an adder, a
+    comparator and a register for each output; the buffer's cells. Wires lie above.
+    """
+    cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
+    return _by_component(
+        cells=count.places * cell,
+        dac=count.dacs * parts.dac.area,
+        adc=count.adcs * parts.adc.area,
+        shift_add=count.adcs * parts.shift_add.area,
+        accumulation=min(count.merges, count.outputs) * parts.adder.area,
+        activation=count.outputs * parts.comparator.area,
+        registers=count.outputs * parts.register.area,
+        buffers=buffer.area,
+    )
+
+
+def _leakage(count: Census, parts: Circuits, buffer: Cost) -> float:
+    """Return what a layer's circuits draw all the time, W."""
+    total = buffer.leakage + count.dacs * parts.dac.leakage
+    total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
+    total += min(count.merges, count.outputs) * parts.adder.leakage
+    total += count.outputs * (parts.comparator.leakage + parts.register.leakage)
+    return total
+
+
+def exact(terms: FloatArray) -> FloatArray:
+    """Round terms so that they add up to the same number in whatever order, bit for bit.
+
+    To multiples of 2^-48 of the sum's next power of two: by less than 1e-14 of the sum.
+
+    Parameters
+    ----------
+    terms : (…, component) array
+        Not negative; not a number where unknown.
+    """
+    _, exponent = np.frexp(terms.sum(axis=-1, keepdims=True))
+    return np.asarray(np.ldexp(np.rint(np.ldexp(terms, 48 - exponent)), exponent - 48))

@@ -1,0 +1,54 @@
+"""How long a wired array takes to settle: the floor of its read time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from matsweep.scenario import Scenario
+
+
+def elmore(segments: int, resistance: float, capacitance: float, end: float = 0.0) -> float:
+    """Return the Elmore delay of a line that is driven at one end, s.
+
+    τ = N C R_end + R C N (N + 1) / 2: each of the N segments' capacitances is charged through
+    the resistance between it and the end.
+
+    Parameters
+    ----------
+    segments : int
+    resistance, capacitance : float, Ω and F
+        Of one segment.
+    end : float, Ω
+        Of the driver, or of the sense amplifier of a line that is held there.
+
+    References
+    ----------
+    W. C. Elmore, J. Appl. Phys. 19:55, 1948, doi:10.1063/1.1697872.
+    """
+    return segments * capacitance * end + resistance * capacitance * segments * (segments + 1) / 2
+
+
+def settling_time(scenario: Scenario) -> float:
+    """Return how long word and bit lines take to within half an LSB of the ADC, s.
+
+    ln 2 (bits + 1) times the sum of their Elmore delays; half as many segments a driver where
+    word lines are driven at both ends. Left out: what the devices conduct, which only makes it
+    faster, and the amplifiers' own time. Zero without wires.
+    """
+    tile, node = scenario.tile, scenario.periphery.node
+    wires = scenario.wires.wires(scenario.device.cell_size, node)
+    if wires is None:
+        return 0.0
+    charge = scenario.wires.segment_capacitance(scenario.device.cell_size, node)
+    word, bit = (float(np.max(r)) for r in (wires.word_resistance, wires.bit_resistance))
+    columns = math.ceil(tile.columns / 2) if wires.driven == "both" else tile.columns
+    total = elmore(columns, word, charge, wires.driver_resistance)
+    total += elmore(tile.rows, bit, charge, wires.sense_resistance)
+    return math.log(2) * (scenario.adc.bits + 1) * total
+
+
+def read_time(scenario: Scenario) -> float:
+    """Return how long a read takes, s: the tile's read time, or until it has settled."""
+    return max(scenario.tile.read_time, settling_time(scenario))
