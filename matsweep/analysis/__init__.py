@@ -4,6 +4,7 @@ Importing this package registers the accessor ``ds.matsweep``.
 """
 
 from matsweep.analysis.accessor import Results
+from matsweep.analysis.cheapest import cheapest, cheapest_figure
 from matsweep.analysis.figure import pareto_figure, save
 from matsweep.analysis.grid import grid
 from matsweep.analysis.pareto import pareto_mask
@@ -14,6 +15,8 @@ from matsweep.analysis.table import RankingTable, ranking_table
 __all__ = [
     "RankingTable",
     "Results",
+    "cheapest",
+    "cheapest_figure",
     "grid",
     "pareto_figure",
     "pareto_mask",

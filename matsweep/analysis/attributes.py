@@ -55,6 +55,12 @@ def float_accuracy(ds: xr.Dataset) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
+def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:
+    """Return what a conversion takes by each source, if it is stored."""
+    stored = _json(ds, "converter_costs")
+    return stored if isinstance(stored, dict) else None
+
+
 def parameters(ds: xr.Dataset) -> list[str]:
     """Return the swept parameters, without the material, that are coordinates."""
     names = list(axes(ds)) or [str(name) for name in ds.coords if name not in _NO_PARAMETER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,14 +14,16 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from matsweep.analysis.attributes import material_label, numbered, states
+from matsweep.analysis.attributes import converter_costs, material_label, numbered, states
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.bibtex import bibtex
+from matsweep.analysis.cheapest import cheapest_figure
 from matsweep.analysis.figure import pareto_figure, save
 from matsweep.analysis.objectives import Objectives, front, usual
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
 from matsweep.analysis.tradeoff import tradeoff_figure
+from matsweep.analysis.units import engineering
 from matsweep.checks import UserError
 
 _MOST_NUMBERS = 6
@@ -46,8 +49,9 @@ def report(
     console : rich.console.Console
         Where to print.
     folder : str or Path
-        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, of a study of physics
-        also ``tradeoff.png`` and ``.pdf``; it is made.
+        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, with a breakdown of
+        the energy also ``energy.png`` and ``.pdf``, of a study of physics ``tradeoff.png`` and
+        ``.pdf``; it is made.
     by, top, objectives, time
         As in `ranking_table`.
 
@@ -67,6 +71,9 @@ def report(
     references = cited(ds, _present(summary, states(summary) == "done"))
     # Written before anything is printed: whoever reads the first lines only has them all the same.
     pictures, problem = _picture(ds, Path(folder), time)
+    if "energy_breakdown" in ds:
+        with contextlib.suppress(UserError):  # where no candidate keeps the accuracy
+            pictures += save(cheapest_figure(ds, time=time), Path(folder) / "energy")
     if "retention" in usual(summary):
         try:
             pictures += save(tradeoff_figure(ds, time=time), Path(folder) / "tradeoff")
@@ -81,6 +88,7 @@ def report(
     on_front = _present(summary, front(summary, objectives))
     _basis(console, ds, on_front)
     _unknown(console, ds, _present(summary, states(summary) == "done"))
+    _converters(console, ds)
     _references(console, bibliography(references))
     if problem:
         _line(console, f"\nNo picture: {problem}.")
@@ -136,6 +144,24 @@ def _told(numbers: list[Number] | None) -> str:
     if missing:
         told.append(f"not known, so left out: {', '.join(missing)}")
     return "; ".join(told)
+
+
+def _converters(console: Console, ds: xr.Dataset) -> None:
+    """Print how far the sources of the ADCs' costs lie apart."""
+    told = converter_costs(ds)
+    if told is None:
+        return
+    used = str(told["used"]) if "periphery.adc_source" not in ds.coords else "swept"
+    costs = ", ".join(
+        f"{name} {engineering(joules, 'J')}" for name, joules in told["joules"].items()
+    )
+    _head(console, "ADC costs")
+    _item(
+        console,
+        f"one conversion of {told['bits']} bits at {engineering(told['node'], 'm')}: {costs} "
+        f"(periphery.adc_source, here {used}; the regression follows the best published "
+        "converters, the survey is their median)",
+    )
 
 
 def _references(console: Console, lines: list[str]) -> None:

@@ -1,0 +1,214 @@
+"""What the least energy is that keeps the accuracy, and where it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter
+
+from matsweep.analysis.attributes import float_accuracy, numbered, parameters, short_names, states
+from matsweep.analysis.style import FONT, WIDTH, tidy
+from matsweep.analysis.summary import at_time, summarise
+from matsweep.analysis.units import engineering
+from matsweep.checks import UserError, in_range
+
+_MILLIMETRE = 1 / 25.4
+_LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
+
+
+def cheapest(ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = None) -> xr.Dataset:
+    """Return each material's candidate of least energy that keeps the accuracy.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    loss : float
+        How much of the accuracy in floating point (of the best candidate, where that is not
+        stored) the mean over realisations may lack.
+    time : float [s] or str, optional
+        One of the stored times since programming. Default: the last.
+
+    Returns
+    -------
+    Dataset
+        The scalars of `ds.matsweep.summary()` of one candidate a material, by energy; materials
+        of which none keeps the accuracy are not in it.
+
+    Raises
+    ------
+    UserError
+        If accuracy or energy are not in the results.
+    """
+    summary = summarise(ds, time)
+    good = keeps(summary, in_range("loss", loss, 0.0, 1.0))
+    energy = np.where(good, np.asarray(summary["energy"].values, np.float64), np.inf)
+    names = _materials(summary)
+    chosen = [
+        min(np.flatnonzero(names == name), key=lambda row: energy[row]) for name in set(names)
+    ]
+    kept = sorted((row for row in chosen if np.isfinite(energy[row])), key=lambda row: energy[row])
+    return summary.isel(candidate=kept)
+
+
+def keeps(summary: xr.Dataset, loss: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which candidates lack no more than `loss` of the accuracy, (candidate,) array."""
+    for name in ("accuracy", "energy"):
+        if name not in summary:
+            raise UserError(f"the results hold no {name}")
+    accuracy = np.asarray(summary["accuracy"].values, np.float64)
+    done = states(summary) == "done"
+    if not done.any():
+        raise UserError("no candidate is done, so there is nothing to draw")
+    best = float_accuracy(summary)
+    reference = float(np.nanmax(accuracy[done])) if best is None else best
+    return np.asarray(done & (accuracy >= reference - loss))
+
+
+def cheapest_figure(
+    ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = None
+) -> Figure:
+    """Draw where the energy of each material's cheapest candidate goes, component by component.
+
+    Where two numbers were swept, such as the size of the array and the bits of the ADC, beside it
+    for each material (four at most) a map of the least energy over them: crossed where the
+    accuracy is not kept, framed where it costs least.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`, with `energy_breakdown`.
+    loss, time
+        As in `cheapest`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+
+    Raises
+    ------
+    UserError
+        If no candidate keeps the accuracy, or the results hold no breakdown.
+    """
+    if "energy_breakdown" not in ds:
+        raise UserError("the results hold no energy_breakdown")
+    ds = numbered(ds)
+    best, summary = cheapest(ds, loss=loss, time=time), summarise(ds, time)
+    if not best.sizes["candidate"]:
+        raise UserError(f"no candidate keeps the accuracy to {loss:.3g}")
+    axes = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
+    axes = [name for name in axes if len(set(summary[name].values.tolist())) > 1]
+    maps = list(dict.fromkeys(_materials(best).tolist()))[:4] if len(axes) == 2 else []
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        height = 62 if not maps else 118
+        figure.set_size_inches(WIDTH * _MILLIMETRE, height * _MILLIMETRE)
+        rows = figure.subfigures(2 if maps else 1, 1, squeeze=False)[:, 0]
+        if maps:
+            _maps(rows[0], summary, maps, axes, loss)
+        _bars(rows[-1].subplots(), ds, best, time)
+    return figure
+
+
+def _materials(summary: xr.Dataset) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    if "material" not in summary.coords:
+        return np.full(summary.sizes["candidate"], "candidates")
+    return np.asarray(summary["material"].values).astype(str)
+
+
+def _maps(
+    figure: SubFigure, summary: xr.Dataset, names: list[str], axes: list[str], loss: float
+) -> None:
+    """Draw a map of the energy for each material, on one scale."""
+    energy = np.asarray(summary["energy"].values, np.float64)
+    good, across, up = keeps(summary, loss), *(summary[name].values for name in reversed(axes))
+    here = np.isin(_materials(summary), names) & np.isfinite(energy)
+    norm = LogNorm(float(energy[here].min()), float(energy[here].max()))
+    panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    columns, lines = np.unique(across[here]), np.unique(up[here])
+    labels = short_names(axes)
+    for letter, name, panel in zip("abcd", names, panels, strict=False):
+        mine = here & (_materials(summary) == name)
+        table = np.full((lines.size, columns.size), np.nan)
+        table[np.searchsorted(lines, up[mine]), np.searchsorted(columns, across[mine])] = energy[
+            mine
+        ]
+        image = panel.pcolormesh(table, cmap="viridis_r", norm=norm, edgecolors="white")
+        for row in np.flatnonzero(mine):
+            spot = (
+                np.searchsorted(columns, across[row]) + 0.5,
+                np.searchsorted(lines, up[row]) + 0.5,
+            )
+            if not good[row]:
+                panel.plot(*spot, marker="x", color="white", markersize=5, markeredgewidth=1.0)
+        winner = min(np.flatnonzero(mine & good), key=lambda row: energy[row])
+        corner = np.searchsorted(columns, across[winner]), np.searchsorted(lines, up[winner])
+        panel.add_patch(
+            Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.8, zorder=4)
+        )
+        panel.set_xticks(np.arange(columns.size) + 0.5, [f"{value:g}" for value in columns])
+        panel.set_yticks(np.arange(lines.size) + 0.5, [f"{value:g}" for value in lines])
+        panel.set_xlabel(labels[axes[1]], fontsize=FONT)
+        panel.set_title(f"({letter}) {name}: {engineering(energy[winner], 'J')}", loc="left",
+                        fontsize=FONT)  # fmt: skip
+    panels[0].set_ylabel(labels[axes[0]], fontsize=FONT)
+    bar = figure.colorbar(image, ax=list(panels), label="energy of an inference", pad=0.01)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: engineering(value, "J", 1)))
+    bar.ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
+def _bars(panel: Axes, ds: xr.Dataset, best: xr.Dataset, time: float | str | None) -> None:
+    """Draw a bar for each of the best candidates, and lines where other machines are."""
+    terms = at_time(ds[["energy_breakdown"]], time)[0]["energy_breakdown"]
+    terms = terms.sel(candidate=best["candidate"].values).mean("realisation")
+    terms = terms.transpose("candidate", "component")
+    values, names = terms.values, [str(name) for name in terms["component"].values]
+    large = (values > _LEAST_SHARE * values.sum(axis=1).max()).any(axis=0)
+    shown = [
+        (name, column) for name, column, keep in zip(names, values.T, large, strict=True) if keep
+    ]
+    rest = values[:, ~large].sum(axis=1)
+    if rest.any():
+        shown.append(("others", rest))
+    labels, left = _told(best), np.zeros(len(values))
+    colours = colormaps["tab20"](np.arange(len(shown)))
+    for (name, column), colour in zip(shown, colours, strict=True):
+        panel.barh(labels, column, left=left, height=0.6, color=colour, label=name)
+        left += column
+    panel.invert_yaxis()
+    tidy(panel, "energy of an inference, least that keeps the accuracy", "")
+    _others(panel, ds, best)
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: engineering(value, "J")))
+    panel.legend(fontsize=FONT, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _told(best: xr.Dataset) -> list[str]:
+    """Return what each of the best candidates is, for the axis."""
+    axes = [name for name in parameters(best) if best[name].dtype.kind in "fiu"]
+    short = short_names(axes)
+    return [
+        "\n".join([str(name), ", ".join(f"{short[a]} {best[a].values[row]:g}" for a in axes)])
+        for row, name in enumerate(_materials(best))
+    ]
+
+
+def _others(panel: Axes, ds: xr.Dataset, best: xr.Dataset) -> None:
+    """Draw what other machines take, where it is near the bars."""
+    if "baseline_energy" not in ds:
+        return
+    first = ds["baseline_energy"].sel(candidate=best["candidate"].values[0])
+    limit = 1.5 * float(best["energy"].max())
+    for name in ("int8_sram", "brain"):
+        value = float(first.sel(baseline=name))
+        if 0.02 * limit < value < limit:
+            panel.axvline(value, color="0.3", linestyle=(0, (4, 2)), linewidth=0.9)
+            panel.annotate(name, (value, 0.99), xycoords=("data", "axes fraction"), rotation=90,
+                           ha="right", va="top", fontsize=FONT - 1, color="0.3")  # fmt: skip
