@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from matsweep.metrics.bill import exact
 from matsweep.metrics.metric import Metric, Run
-from matsweep.streams import FloatArray
-
-
-def area_breakdown(run: Run) -> FloatArray:
-    """Return the area by component, (component,) m²; see `matsweep.metrics.bill`."""
-    return exact(run.bill.area)
 
 
 def utilisation(run: Run) -> float:
@@ -24,7 +17,7 @@ AREA = Metric(
     units="m2",
     better="lower",
     dims=(),
-    compute=lambda run: float(area_breakdown(run).sum()),
+    compute=lambda run: float(run.bill.area.sum()),
 )
 AREA_BREAKDOWN = Metric(
     name="area_breakdown",
@@ -32,7 +25,7 @@ AREA_BREAKDOWN = Metric(
     units="m2",
     better="lower",
     dims=("component",),
-    compute=area_breakdown,
+    compute=lambda run: run.bill.area,
 )
 UTILISATION = Metric(
     name="utilisation",

@@ -8,12 +8,11 @@ out, to the engine's advantage: control, registers, leakage, and what its memory
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import numpy as np
 
 from matsweep.metrics import cited, components
-from matsweep.metrics.energy import energy
 from matsweep.metrics.learning import training_energy
 from matsweep.metrics.metric import Metric, Run
 from matsweep.streams import FloatArray
@@ -24,9 +23,10 @@ _ENGINES = tuple(
 BASELINES = (*(f"{number}_{memory}" for number, memory in _ENGINES), "cpu", "gpu", "brain")
 """The coordinate `baseline`, in this order."""
 
-Shapes = Sequence[tuple[int, int]]
+Shapes = tuple[tuple[int, int], ...]
 
 
+@functools.cache
 def engine_energy(
     shapes: Shapes, number: str, memory: str, node: float, *, training: bool = False
 ) -> float:
@@ -38,7 +38,7 @@ def engine_energy(
 
     Parameters
     ----------
-    shapes : sequence of (inputs, outputs)
+    shapes : tuple of (inputs, outputs)
         Of the layers.
     number : "int8" or "fp32"
     memory : "sram", "lpddr4" or "hbm2"
@@ -65,7 +65,7 @@ def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> F
 
     Parameters
     ----------
-    shapes : sequence of (inputs, outputs)
+    shapes : tuple of (inputs, outputs)
     node : float, m
     training : bool
         As in `engine_energy`.
@@ -80,14 +80,16 @@ def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> F
     return np.array([*engines, *rest, products * cited.brain_event()])
 
 
+def _shapes(run: Run) -> Shapes:
+    return tuple((plan.inputs, plan.outputs) for plan in run.layouts)
+
+
 def _inference(run: Run) -> FloatArray:
-    shapes = [(plan.inputs, plan.outputs) for plan in run.layouts]
-    return baseline_energy(shapes, run.scenario.periphery.node)
+    return baseline_energy(_shapes(run), run.scenario.periphery.node)
 
 
 def _training(run: Run) -> FloatArray:
-    shapes = [(plan.inputs, plan.outputs) for plan in run.layouts]
-    once = baseline_energy(shapes, run.scenario.periphery.node, training=True)
+    once = baseline_energy(_shapes(run), run.scenario.periphery.node, training=True)
     return run.trained.updates * once
 
 
@@ -105,7 +107,7 @@ ENERGY_ADVANTAGE = Metric(
     units="1",
     better="higher",
     dims=("realisation", "time"),
-    compute=lambda run: _inference(run)[BASELINES.index("int8_sram")] / energy(run),
+    compute=lambda run: _inference(run)[BASELINES.index("int8_sram")] / run.energy,
 )
 TRAINING_BASELINE_ENERGY = Metric(
     name="training_baseline_energy",

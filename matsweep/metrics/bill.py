@@ -8,7 +8,7 @@ links between chips, and the buffers of images before the first layer's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,9 @@ COMPONENTS = (
 )
 """The coordinate `component`, in this order."""
 
+_PLACES = {name: place for place, name in enumerate(COMPONENTS)}
+_KEPT: dict[Hashable, Bill] = {}
+_MOST_KEPT = 1000
 _RISING = 0.25  # share of random bits that rise from one word to the next
 
 
@@ -50,8 +53,9 @@ class Bill:
     energy : (component,) array, J
         Without that of the cells, and without leakage.
     latency : (component,) array, s
+        It adds up exactly, in any order.
     area : (component,) array, m²
-        Of all copies.
+        Of all copies; it adds up exactly, in any order.
     leakage : float, W
         Of one copy.
     read_time : float, s
@@ -76,19 +80,36 @@ class Bill:
         return self.leakage * self.interval
 
 
-def bill(scenario: Scenario, layouts: Sequence[Layout], signed: Sequence[bool], ends: int) -> Bill:
-    """Return what a network on tiles takes.
+def bill(
+    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+) -> Bill:
+    """Return what a network on tiles takes; candidates that differ in devices only share it.
 
     Parameters
     ----------
     scenario : Scenario
-    layouts : sequence of Layout
+    layouts : tuple of Layout
         Of each layer.
-    signed : sequence of bool
+    signed : tuple of bool
         Whether each layer's inputs have both signs.
     ends : int
         Of word lines that are driven.
     """
+    device = scenario.device
+    key = (
+        scenario.tile, scenario.dac, scenario.adc, scenario.periphery, scenario.wires,
+        device.cell_size, device.read_voltage, layouts, signed, ends,
+    )  # fmt: skip
+    if key not in _KEPT:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = _bill(scenario, layouts, signed, ends)
+    return _KEPT[key]
+
+
+def _bill(
+    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+) -> Bill:
     parts, reading = circuits(scenario), read_time(scenario)
     energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
     leakage, slowest, counts = 0.0, 0.0, []
@@ -103,13 +124,14 @@ def bill(scenario: Scenario, layouts: Sequence[Layout], signed: Sequence[bool], 
         leakage += _leakage(count, parts, buffer)
         slowest = max(slowest, _slowest(passed))
         counts.append(count)
+    passing = exact(latency)
     return Bill(
         energy=energy,
-        latency=latency,
-        area=area * scenario.periphery.replication,
+        latency=passing,
+        area=exact(area * scenario.periphery.replication),
         leakage=leakage,
         read_time=reading,
-        interval=slowest if scenario.periphery.pipelined else float(latency.sum()),
+        interval=slowest if scenario.periphery.pipelined else float(passing.sum()),
         census=tuple(counts),
     )
 
@@ -118,7 +140,7 @@ def _by_component(**terms: float) -> FloatArray:
     """Return terms in the order of `COMPONENTS`, 0 where there is none."""
     found = np.zeros(len(COMPONENTS))
     for name, value in terms.items():
-        found[COMPONENTS.index(name)] = value
+        found[_PLACES[name]] = value
     return found
 
 
@@ -233,6 +255,27 @@ def _leakage(count: Census, parts: Circuits, buffer: Cost) -> float:
     total += min(count.merges, count.outputs) * parts.adder.leakage
     total += count.outputs * (parts.comparator.leakage + parts.register.leakage)
     return total
+
+
+def itemised(bill: Bill, power: FloatArray) -> FloatArray:
+    """Return the energy of one inference by component, (…, component) J.
+
+    Cells: the power that devices, access devices, wires, drivers and sense amplifiers' inputs
+    dissipate together (sum V² G of the devices without wires), averaged over the samples' real
+    inputs, times the read time. Columns that share an ADC are sampled together and held, so that
+    the array is read once in each cycle.
+
+    Parameters
+    ----------
+    bill : Bill
+    power : (…) array, W
+        Of the arrays while they are read, all layers and cycles together.
+    """
+    terms = np.empty((*power.shape, len(COMPONENTS)))
+    terms[:] = bill.energy
+    terms[..., _PLACES["cells"]] = power * bill.read_time
+    terms[..., _PLACES["leakage"]] = bill.static_energy
+    return exact(terms)
 
 
 def exact(terms: FloatArray) -> FloatArray:

@@ -2,32 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from matsweep.metrics.bill import COMPONENTS, exact
-from matsweep.metrics.metric import Metric, Run
-from matsweep.streams import FloatArray
-
-
-def energy_breakdown(run: Run) -> FloatArray:
-    """Return the energy of one inference by component, (realisation, time, component) J.
-
-    Cells: the power that devices, access devices, wires, drivers and sense amplifiers' inputs
-    dissipate together (sum V² G of the devices without wires), averaged over the samples' real
-    inputs, times the read time. Columns that share an ADC are sampled together and held, so that
-    the array is read once in each cycle. The rest as in `matsweep.metrics.bill`.
-    """
-    power, bill = run.inference.array_power, run.bill
-    terms = np.broadcast_to(bill.energy, (*power.shape, len(COMPONENTS))).copy()
-    terms[..., COMPONENTS.index("cells")] = power * bill.read_time
-    terms[..., COMPONENTS.index("leakage")] = bill.static_energy
-    return exact(terms)
-
-
-def energy(run: Run) -> FloatArray:
-    """Return the energy of one inference, (realisation, time) J: the sum of its components."""
-    return np.asarray(energy_breakdown(run).sum(axis=-1))
-
+from matsweep.metrics.metric import Metric
 
 ENERGY = Metric(
     name="energy",
@@ -35,7 +10,7 @@ ENERGY = Metric(
     units="J",
     better="lower",
     dims=("realisation", "time"),
-    compute=energy,
+    compute=lambda run: run.energy,
 )
 ENERGY_BREAKDOWN = Metric(
     name="energy_breakdown",
@@ -43,5 +18,5 @@ ENERGY_BREAKDOWN = Metric(
     units="J",
     better="lower",
     dims=("realisation", "time", "component"),
-    compute=energy_breakdown,
+    compute=lambda run: run.energy_terms,
 )

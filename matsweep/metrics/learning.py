@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from matsweep.metrics.bill import COMPONENTS, exact
-from matsweep.metrics.energy import energy_breakdown
 from matsweep.metrics.metric import Metric, Run
 from matsweep.metrics.writing import half_select_energy
 from matsweep.streams import FloatArray
@@ -27,7 +26,7 @@ def training_breakdown(run: Run) -> FloatArray:
     analog = getattr(workload, "backward", "digital") == "analog"
     upper = sum(plan.inputs * plan.outputs for plan in run.layouts[1:])
     share = upper / sum(plan.inputs * plan.outputs for plan in run.layouts)
-    terms = learning.updates * energy_breakdown(run)[:, 0] * (1 + share * analog)
+    terms = learning.updates * run.energy_terms[:, 0] * (1 + share * analog)
     pulses = learning.pulses_mean * sum(count.devices for count in run.bill.census)
     writing = learning.write_energy + pulses * half_select_energy(run)
     terms[:, COMPONENTS.index("writing")] = writing

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from matsweep.crossbar import Layout, layout
-from matsweep.metrics.bill import Bill, bill
+from matsweep.metrics.bill import Bill, bill, itemised
 from matsweep.scenario import Scenario
 from matsweep.streams import FloatArray
 from matsweep.workloads import Inference, Learning, Lesson, Network
@@ -73,6 +75,16 @@ class Run:
     def bill(self) -> Bill:
         """What all parts take; computed once for all metrics."""
         return bill(self.scenario, self.layouts, self.signed, self.ends)
+
+    @functools.cached_property
+    def energy_terms(self) -> FloatArray:
+        """Energy of one inference, (realisation, time, component) J; computed once."""
+        return itemised(self.bill, self.inference.array_power)
+
+    @functools.cached_property
+    def energy(self) -> FloatArray:
+        """Energy of one inference, (realisation, time) J: the exact sum of its terms."""
+        return np.asarray(self.energy_terms.sum(axis=-1))
 
     @property
     def operations(self) -> int:

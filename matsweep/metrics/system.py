@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from matsweep.metrics.area import area_breakdown
-from matsweep.metrics.energy import energy
 from matsweep.metrics.latency import throughput
 from matsweep.metrics.metric import Metric, Run
 from matsweep.streams import FloatArray
@@ -13,12 +11,12 @@ from matsweep.streams import FloatArray
 
 def tops_per_watt(run: Run) -> FloatArray:
     """Return operations over energy, (realisation, time) TOPS/W: of weights, not of cells."""
-    return np.asarray(run.operations / energy(run) / 1e12)
+    return np.asarray(run.operations / run.energy / 1e12)
 
 
 def tops_per_mm2(run: Run) -> float:
     """Return operations per second over area, TOPS/mm²."""
-    return run.operations * throughput(run) / 1e12 / (float(area_breakdown(run).sum()) / 1e-6)
+    return run.operations * throughput(run) / 1e12 / (float(run.bill.area.sum()) / 1e-6)
 
 
 def static_power(run: Run) -> float:
