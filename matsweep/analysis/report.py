@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -17,7 +18,8 @@ from matsweep.analysis.attributes import material_label, numbered, states
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.figure import pareto_figure, save
-from matsweep.analysis.objectives import Objectives, front, usual
+from matsweep.analysis.learning import learning_figure
+from matsweep.analysis.objectives import MAIN, Objectives, front, usual
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
 from matsweep.analysis.tradeoff import tradeoff_figure
@@ -47,7 +49,7 @@ def report(
         Where to print.
     folder : str or Path
         Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, of a study of physics
-        also ``tradeoff.png`` and ``.pdf``; it is made.
+        or of learning also ``tradeoff`` and of learning ``learning``; it is made.
     by, top, objectives, time
         As in `ranking_table`.
 
@@ -66,12 +68,7 @@ def report(
     table = ranking_table(summary, by=by, top=top, objectives=objectives)
     references = cited(ds, _present(summary, states(summary) == "done"))
     # Written before anything is printed: whoever reads the first lines only has them all the same.
-    pictures, problem = _picture(ds, Path(folder), time)
-    if "retention" in usual(summary):
-        try:
-            pictures += save(tradeoff_figure(ds, time=time), Path(folder) / "tradeoff")
-        except UserError as error:
-            problem = problem or str(error)
+    pictures, problems = _pictures(ds, summary, Path(folder), time)
     written = [*pictures, *_bibtex(references, Path(folder))]
     if study := ds.attrs.get("study"):
         _line(console, f"Study {study}", style="bold")
@@ -82,8 +79,8 @@ def report(
     _basis(console, ds, on_front)
     _unknown(console, ds, _present(summary, states(summary) == "done"))
     _references(console, bibliography(references))
-    if problem:
-        _line(console, f"\nNo picture: {problem}.")
+    for problem in problems:
+        _line(console, f"\nNot drawn: {problem}.")
     if written:
         _head(console, "Written")
         for path in written:
@@ -153,14 +150,23 @@ def _bibtex(references: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterat
         yield path
 
 
-def _picture(
-    ds: xr.Dataset, folder: Path, time: float | str | None
-) -> tuple[tuple[Path, ...], str]:
-    """Return what was written, or why nothing was."""
-    try:
-        return save(pareto_figure(ds, time=time), folder / "pareto"), ""
-    except UserError as error:
-        return (), str(error)
+def _pictures(
+    ds: xr.Dataset, summary: xr.Dataset, folder: Path, time: float | str | None
+) -> tuple[list[Path], list[str]]:
+    """Return what was written, and why others were not."""
+    drawn: dict[str, Callable[[], Figure]] = {"pareto": lambda: pareto_figure(ds, time=time)}
+    if usual(summary) != MAIN:
+        drawn["tradeoff"] = lambda: tradeoff_figure(ds, time=time)
+    if "learning_accuracy" in ds:
+        drawn["learning"] = lambda: learning_figure(ds)
+    written: list[Path] = []
+    problems = []
+    for name, draw in drawn.items():
+        try:
+            written += save(draw(), folder / name)
+        except UserError as error:
+            problems.append(f"{name}, {error}")
+    return written, list(dict.fromkeys(problems))
 
 
 def _unknown(console: Console, ds: xr.Dataset, materials: Iterable[str]) -> None:
