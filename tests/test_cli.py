@@ -15,6 +15,7 @@ import pytest
 import matsweep
 from matsweep.cli import main
 from matsweep.store import summary
+from matsweep.sweep import work
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -48,6 +49,24 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     assert "10.1109/ICECS46596.2019.8964852" in text
     assert (workplace / "results" / "small" / "pareto.png").stat().st_size > 10_000
     assert (workplace / "results" / "small" / "pareto.pdf").is_file()
+
+
+@pytest.mark.parametrize(("failing", "code"), [(1, 0), (2, 2)])
+def test_what_failed_is_said_at_the_end(workplace, capsys, monkeypatch, failing, code):
+    """The exit status tells scripts when nothing at all came out."""
+    plain, started = work.simulate, []
+
+    def simulate(*given, **named):
+        started.append(1)
+        if len(started) <= failing:
+            raise ValueError("the device melts")
+        return plain(*given, **named)
+
+    monkeypatch.setattr(work, "simulate", simulate)
+    assert main(["explore", "-m", "adc.bits=6,8", *SERIAL]) == code
+    text = " ".join(capsys.readouterr().err.split())
+    assert f"{failing} of 2 candidates failed, {failing} with: ValueError: the device melts" in text
+    assert ("ranks them" in text) == (code == 0)
 
 
 def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys):

@@ -88,7 +88,7 @@ make_environment() {
     [ -n "$found" ] || die "found no Python >= 3.12 (with venv and ensurepip):" \
         "install one, e.g. 'apt install python3.12-venv', 'pyenv install 3.12' or" \
         "'uv python install 3.12', or set MATSWEEP_PYTHON=/path/to/python"
-    say "setting up .venv with Python ${found%% *}, about a minute"
+    say "setting up .venv with Python ${found%% *}, one to four minutes"
     trap 'say "interrupted: the next set-up starts again" >&2; exit 130' INT TERM
     rm -rf .venv
     "${found#* }" -I -m venv .venv

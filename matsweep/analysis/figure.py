@@ -78,7 +78,7 @@ def pareto_figure(
         if over_time:
             draw_time(panels[1], ds, summary, names, styles)
         _title(panels, summary, over_time)
-        _legend(figure, ds, styles, names, width, with_front=cost is not None and len(names) > 1)
+        _legend(figure, ds, styles, names, width, front_of=cost if len(names) > 1 else None)
     return figure
 
 
@@ -147,7 +147,7 @@ def _legend(
     names: NDArray[np.str_],
     width: float,
     *,
-    with_front: bool,
+    front_of: str | None,
 ) -> None:
     """Put the legend below the panels and size the figure so that both have room."""
     handles = [
@@ -156,8 +156,10 @@ def _legend(
         for name, style in styles.items()
         if name in set(names.tolist())
     ]  # fmt: skip
-    if with_front:
-        handles.append(Line2D([], [], label="Pareto front", **FRONT_LINE))
+    if front_of:
+        handles.append(
+            Line2D([], [], label=f"Pareto front of accuracy and {front_of}", **FRONT_LINE)
+        )
     if (baseline := float_accuracy(ds)) is not None:
         handles.append(Line2D([], [], label=f"float, {100 * baseline:.1f} %", **BASELINE))
     longest = max(len(str(handle.get_label())) for handle in handles)

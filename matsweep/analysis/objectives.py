@@ -14,6 +14,8 @@ from matsweep.checks import UserError, one_of
 MAIN = ("accuracy", "energy", "latency", "area")
 PHYSICAL = ("accuracy", "retention", "write_energy")
 """What a study of physics decides between: its axes hardly move what a read costs."""
+LEARNING = ("accuracy", "training_energy", "pulses_p999")
+"""What a study of learning decides between: training costs energy and endurance."""
 
 type Objectives = str | Iterable[str] | Mapping[str, str]
 
@@ -61,7 +63,13 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
 
 
 def usual(summary: xr.Dataset) -> tuple[str, ...]:
-    """Return what a study is judged by: of one that sweeps physics or its pulses `PHYSICAL`."""
+    """Return what a study is judged by.
+
+    One of networks that learn on the devices by `LEARNING`, one that sweeps physics or its pulses
+    by `PHYSICAL`.
+    """
+    if "learning_accuracy" in summary:
+        return LEARNING
     physical = ("physics.", "protocol.")
     return PHYSICAL if any(n.startswith(physical) for n in parameters(summary)) else MAIN
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -19,7 +19,8 @@ from matsweep.analysis.basis import Number, bibliography, cited, failures, unsur
 from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.cheapest import cheapest_figure
 from matsweep.analysis.figure import pareto_figure, save
-from matsweep.analysis.objectives import Objectives, front, usual
+from matsweep.analysis.learning import learning_figure
+from matsweep.analysis.objectives import MAIN, Objectives, front, usual
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
 from matsweep.analysis.tradeoff import tradeoff_figure
@@ -50,8 +51,8 @@ def report(
         Where to print.
     folder : str or Path
         Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, with a breakdown of
-        the energy also ``energy.png`` and ``.pdf``, of a study of physics ``tradeoff.png`` and
-        ``.pdf``; it is made.
+        the energy also ``energy``, of a study of physics or of learning also ``tradeoff`` and of
+        learning ``learning``; it is made.
     by, top, objectives, time
         As in `ranking_table`.
 
@@ -70,15 +71,7 @@ def report(
     table = ranking_table(summary, by=by, top=top, objectives=objectives)
     references = cited(ds, _present(summary, states(summary) == "done"))
     # Written before anything is printed: whoever reads the first lines only has them all the same.
-    pictures, problem = _picture(ds, Path(folder), time)
-    if "energy_breakdown" in ds:
-        with contextlib.suppress(UserError):  # where no candidate keeps the accuracy
-            pictures += save(cheapest_figure(ds, time=time), Path(folder) / "energy")
-    if "retention" in usual(summary):
-        try:
-            pictures += save(tradeoff_figure(ds, time=time), Path(folder) / "tradeoff")
-        except UserError as error:
-            problem = problem or str(error)
+    pictures, problems = _pictures(ds, summary, Path(folder), time)
     written = [*pictures, *_bibtex(references, Path(folder))]
     if study := ds.attrs.get("study"):
         _line(console, f"Study {study}", style="bold")
@@ -90,8 +83,8 @@ def report(
     _unknown(console, ds, _present(summary, states(summary) == "done"))
     _converters(console, ds)
     _references(console, bibliography(references))
-    if problem:
-        _line(console, f"\nNo picture: {problem}.")
+    for problem in problems:
+        _line(console, f"\nNot drawn: {problem}.")
     if written:
         _head(console, "Written")
         for path in written:
@@ -179,14 +172,25 @@ def _bibtex(references: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterat
         yield path
 
 
-def _picture(
-    ds: xr.Dataset, folder: Path, time: float | str | None
-) -> tuple[tuple[Path, ...], str]:
-    """Return what was written, or why nothing was."""
-    try:
-        return save(pareto_figure(ds, time=time), folder / "pareto"), ""
-    except UserError as error:
-        return (), str(error)
+def _pictures(
+    ds: xr.Dataset, summary: xr.Dataset, folder: Path, time: float | str | None
+) -> tuple[list[Path], list[str]]:
+    """Return what was written, and why others were not."""
+    drawn: dict[str, Callable[[], Figure]] = {"pareto": lambda: pareto_figure(ds, time=time)}
+    if usual(summary) != MAIN:
+        drawn["tradeoff"] = lambda: tradeoff_figure(ds, time=time)
+    if "energy_breakdown" in ds and usual(summary) == MAIN:
+        drawn["energy"] = lambda: cheapest_figure(ds, time=time)
+    if "learning_accuracy" in ds:
+        drawn["learning"] = lambda: learning_figure(ds)
+    written: list[Path] = []
+    problems = []
+    for name, draw in drawn.items():
+        try:
+            written += save(draw(), folder / name)
+        except UserError as error:
+            problems.append(f"{name}, {error}")
+    return written, list(dict.fromkeys(problems))
 
 
 def _unknown(console: Console, ds: xr.Dataset, materials: Iterable[str]) -> None:

@@ -66,7 +66,7 @@ def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
     if low <= 0:
         return
     decades = np.log10(high / low)
-    subs = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1.0, 2.0, 3.0, 5.0)
+    subs = (1.0,) if decades > 2.0 else (1.0, 3.0) if decades > 0.8 else (1.0, 2.0, 3.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(LogLocator(subs=[float(digit) for digit in range(1, 10)], numticks=12))
     axis.set_minor_formatter(FuncFormatter(lambda *_: ""))

@@ -12,17 +12,17 @@ from matsweep.analysis.attributes import numbered
 from matsweep.analysis.units import duration, read_quantity
 from matsweep.checks import UserError
 
-_REDUCED = {"candidate", "realisation", "time"}
+_REDUCED = {"candidate", "realisation", "time", "epoch"}
 _STATISTICS = ("_std", "_p05")
 
 
 def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     """Reduce results to scalars per candidate.
 
-    Every number is averaged over `realisation` at one time; a candidate of which one
-    realisation is NaN is NaN. Beside each metric stands its standard deviation over the
-    realisations, ``<metric>_std`` (n - 1; as stored, where the results hold it). Pending and
-    failed candidates stay, as NaN. A summary of a summary is itself.
+    Every number is averaged over `realisation` at one time; of epochs the last counts that a
+    candidate has. A candidate of which one realisation is NaN is NaN. Beside each metric stands
+    its standard deviation over the realisations, ``<metric>_std`` (n - 1; as stored, where the
+    results hold it). Pending and failed candidates stay, as NaN. A summary of a summary is itself.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     for name, variable in ds.data_vars.items():
         if "candidate" not in variable.dims or set(variable.dims) - _REDUCED:
             continue
+        if "epoch" in variable.dims:
+            variable = _last_epoch(variable)
         if "realisation" not in variable.dims:
             result[name] = variable
         elif variable.dtype.kind in "fiub":
@@ -91,6 +93,13 @@ def _time_index(stored: NDArray[np.float64], time: float | str | None) -> int:
         known = ", ".join(f"{value:g}" for value in stored)
         raise UserError(f"time [s] must be one of the stored times {known}; got {time!r}")
     return int(found[0])
+
+
+def _last_epoch(variable: xr.DataArray) -> xr.DataArray:
+    """Return a variable at each candidate's last epoch; later ones are NaN."""
+    others = [dim for dim in variable.dims if dim not in ("candidate", "epoch")]
+    number = variable.notnull().any(others).sum("epoch")
+    return variable.isel(epoch=np.maximum(number - 1, 0)).drop_vars("epoch", errors="ignore")
 
 
 def _like(variable: xr.DataArray, values: NDArray[np.float64]) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""The picture of a study of physics: what the network, the memory and the writing want of it."""
+"""The picture of a study of physics or of learning: all that decides it, against what was swept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from matsweep.analysis.attributes import parameters, states
-from matsweep.analysis.objectives import PHYSICAL
+from matsweep.analysis.attributes import parameters, short_names, states
+from matsweep.analysis.objectives import usual
 from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.units import duration, engineering
@@ -25,11 +25,16 @@ _TITLES = {
     "accuracy": "accuracy (%)",
     "retention": "half lost at 85 °C after",
     "write_energy": "energy to program a device",
+    "training_energy": "energy of the training",
+    "pulses_p999": "pulses, 99.9th percentile",
 }
 
 
 def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figure:
-    """Draw accuracy, retention and write energy against the physics that was swept.
+    """Draw what the study is judged by (`objectives.usual`) against what was swept.
+
+    Of physics that is accuracy, retention and write energy; of learning accuracy, the energy of
+    the training and the pulses that it gave.
 
     The horizontal axis is the last numeric axis that was swept, colours are the values of the
     other, if there is one; bars are one standard deviation over the realisations.
@@ -60,25 +65,26 @@ def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figur
         raise UserError(
             f"the picture of a trade-off needs one or two swept numbers, got {', '.join(varied)}"
         )
-    shown = [name for name in PHYSICAL if name in summary]
+    shown = [name for name in usual(summary) if name in summary]
     with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         figure.set_size_inches(WIDTH * _MILLIMETRE, 0.4 * WIDTH * _MILLIMETRE)
         panels = figure.subplots(1, len(shown), squeeze=False)[0]
-        for letter, name, panel in zip("abc", shown, panels, strict=False):
+        for letter, name, panel in zip("abcd", shown, panels, strict=False):
             _panel(panel, summary, name, varied)
             panel.set_title(f"({letter}) {_title(name, summary)}", fontsize=FONT, loc="left")
         if len(varied) == 2:
             handles, labels = panels[0].get_legend_handles_labels()
-            figure.legend(handles, labels, title=varied[0], loc="outside lower center",
+            title = short_names(varied)[varied[0]]
+            figure.legend(handles, labels, title=title, loc="outside lower center",
                           ncols=len(labels), fontsize=FONT, frameon=False)  # fmt: skip
     return figure
 
 
 def _title(name: str, summary: xr.Dataset) -> str:
     if name != "accuracy" or "time" not in summary.coords:
-        return _TITLES[name]
+        return _TITLES.get(name, name)
     return f"accuracy after {duration(float(summary['time']))} (%)"
 
 
@@ -94,12 +100,12 @@ def _panel(panel: Axes, summary: xr.Dataset, name: str, varied: list[str]) -> No
         panel.errorbar(across[chosen], values[chosen], yerr=np.nan_to_num(spread[chosen]),
                        color=colour, marker="o", markersize=3, linewidth=1.0, elinewidth=0.6,
                        capsize=1.2, label=f"{level:g}")  # fmt: skip
-    tidy(panel, varied[-1], "")
+    tidy(panel, short_names(varied)[varied[-1]], "")
     unit = str(summary[name].attrs.get("units", "1"))
     finite = values[np.isfinite(values) & (values > 0)]
     if name == "accuracy":
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
-    elif finite.size:
+    elif finite.size and unit != "1":
         panel.set_yscale("log")
         low, high = float(finite.min()), float(finite.max())
         panel.set_ylim(low / 2, high * 2)

@@ -32,6 +32,7 @@ from matsweep.streams import FloatArray
 Index = npt.NDArray[np.int64]
 LEFT, RIGHT, TOP, BOTTOM = range(4)
 
+_TILE = 64  # bytes that are computed at once
 _SMALL = 16  # lines: smaller matrices are inverted at once
 
 
@@ -63,7 +64,6 @@ class Joint(NamedTuple):
     second_near: tuple[Index, Index]
     first_open: tuple[Index, Index]
     second_open: tuple[Index, Index]
-    symmetric: bool
     ports: Ports
 
 
@@ -77,25 +77,22 @@ def _joint(first: Ports, second: Ports, far: int) -> Joint:
             [lines[port][: 0 if port == joint else None] for port in range(4)]
             for lines, joint in ((lines1, far), (lines2, near))
         ]
-        kept = [np.concatenate(side) for side in sides]
-        bounds = [np.cumsum([0, *(part.size for part in side)]) for side in sides]
-        bounds[1] += kept[0].size
+        kept = [np.sort(np.concatenate(side)) for side in sides]
         opened.append(kept)
+        moved = [
+            [offset + np.searchsorted(lines, part) for part in side]
+            for offset, lines, side in zip((0, kept[0].size), kept, sides, strict=True)
+        ]
         ports.append(
-            tuple(
-                np.concatenate([np.arange(*bounds[which][port : port + 2]) for which in order])
-                for port in range(4)
-            )
+            tuple(np.concatenate([moved[which][port] for which in order]) for port in range(4))
         )
     (outputs1, outputs2), (inputs1, inputs2) = opened
-    symmetric = first.outputs is first.inputs and second.outputs is second.inputs
     return Joint(
         (first.outputs[far], first.inputs[far]),
         (second.outputs[near], second.inputs[near]),
         (outputs1, inputs1),
         (outputs2, inputs2),
-        symmetric,
-        Ports(ports[0], ports[0] if symmetric else ports[1]),
+        Ports(ports[0], ports[1]),
     )
 
 
@@ -128,17 +125,50 @@ def join(first: Block, second: Block, far: int) -> Block:
     ahead2 = _take(second.response, near_outputs, inputs2)
     np.matmul(inverse.swapaxes(-1, -2), ahead2, out=current[..., across:])
     np.matmul(negative, current[..., across:], out=voltage[..., across:])
-    if joint.symmetric:
-        back1, back2 = ahead1.swapaxes(-1, -2), ahead2.swapaxes(-1, -2)
-    else:
-        back1 = _take(first.response, outputs1, far_inputs)
-        back2 = _take(second.response, outputs2, near_inputs)
+    back1 = _take(first.response, outputs1, far_inputs)
+    back2 = _take(second.response, outputs2, near_inputs)
     response = np.empty((*shape[:-2], middle + outputs2.size, shape[-1]), loop.dtype)
     np.matmul(back1, current, out=response[..., :middle, :])
     np.matmul(back2, voltage, out=response[..., middle:, :])
     _add(first.response, outputs1, inputs1, response[..., :middle, :across])
     _add(second.response, outputs2, inputs2, response[..., middle:, across:])
     return Block(response, joint.ports)
+
+
+def join_neighbours(block: Block, far: int) -> Block:
+    """Join neighbours in a grid of blocks that have all their ports, each two as `join` does.
+
+    Of these symmetric responses only what is on the diagonal and right of it is read and written.
+    """
+    from matsweep.crossbar.compiled.joints import join_pairs
+
+    response = block.response
+    (far1, near2, open1, open2), lines, joined = _neighbours(block.ports, far)
+    batch, rows, columns = response.shape[:3]
+    grid = (rows, columns // 2) if far == RIGHT else (rows // 2, columns)
+    tile = _TILE // response.itemsize
+    across = (lines + 2 * tile - 1) // tile * tile  # whole tiles, wherever they begin
+    out = np.empty((batch, *grid, lines, across), response.dtype)
+    join_pairs(response, far == RIGHT, far1, near2, open1, open2, out)
+    return Block(out, joined)
+
+
+@functools.lru_cache(maxsize=1024)
+def _neighbours(ports: Ports, far: int) -> tuple[tuple[Index, ...], int, Ports]:
+    """Return runs of the lines that are joined and stay open, how many stay, the joint's ports."""
+    joint = _joint(ports, ports, far)
+    far1, near2 = joint.first_far[0], joint.second_near[0]
+    open1, open2 = joint.first_open[0], joint.second_open[0]
+    runs = tuple(_runs(lines) for lines in (far1, near2, open1, open2))
+    return runs, open1.size + open2.size, joint.ports
+
+
+def _runs(lines: Index) -> Index:
+    """Return (run, 3): where runs of consecutive lines begin and end, and where in the array."""
+    marks = np.flatnonzero(np.diff(lines) != 1) + 1
+    begins = np.concatenate([[0], marks])
+    ends = np.concatenate([marks, [lines.size]])
+    return np.stack([lines[begins], lines[ends - 1] + 1, begins], axis=1)
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:

@@ -2,10 +2,10 @@
 
 Small blocks come from `matsweep.crossbar.leaf`; `matsweep.crossbar.join` says what a block is and
 joins two. Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them:
-O(n³) in all, half of it in the last two levels, in dense products. Ports at the array's edges are
-dropped where they are born: no current leaves at the top or, unless it is driven there, at the
-right; the bottom is at ground and its currents are only wanted as outputs, the left's voltages only
-as inputs.
+O(n³) in all, half of it in the last two levels, in dense products. Responses are symmetric: of
+blocks that have all their ports one half is computed. Ports at the array's edges are dropped in
+the last levels: no current leaves at the top or, unless it is driven there, at the right; the
+bottom is at ground and its currents are only wanted as outputs, the left's voltages only as inputs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ import math
 
 import numpy as np
 
-from matsweep.crossbar.join import BOTTOM, LEFT, RIGHT, TOP, Block, Index, Ports, join
+from matsweep.crossbar.join import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Block,
+    Index,
+    Ports,
+    join,
+    join_neighbours,
+)
 from matsweep.crossbar.leaf import leaf_ports, leaf_responses
 from matsweep.streams import FloatArray
 
@@ -103,18 +113,29 @@ def _cut(lines: int) -> tuple[int, int]:
 def _reduce(block: Block) -> Block:
     """Join all blocks of a grid, every port kept."""
     while max(block.response.shape[1:3]) > 1:
-        block = _halve([[block]])[0][0]
+        block = _halved(block)
     return block
 
 
 def _trimmed(block: Block, *, right: bool, inputs: bool) -> Block:
     """Join all blocks of a grid, without the ports at its edges."""
+    from matsweep.crossbar.compiled.joints import mirror
+
     while max(block.response.shape[1:3]) > _TRIMMED:
-        block = _halve([[block]])[0][0]
+        block = _halved(block)
+    mirror(block.response.reshape(-1, *block.response.shape[-2:]))
     groups = _trim(block, right=right, inputs=inputs)
     while len(groups) > 1 or len(groups[0]) > 1:
         groups = _halve(groups)
     return groups[0][0]
+
+
+def _halved(block: Block) -> Block:
+    """Join neighbours among blocks that have all their ports."""
+    rows, columns = block.response.shape[1:3]
+    height, width = block.ports.inputs[LEFT].size, block.ports.outputs[BOTTOM].size
+    sideways = columns > 1 and (width <= height or rows == 1)
+    return join_neighbours(block, RIGHT if sideways else TOP)
 
 
 def _halve(groups: list[list[Block]]) -> list[list[Block]]:

@@ -227,6 +227,5 @@ def leaves(conductance, word, bit, offset, plan, size, out):
         result = _view(pool, plan[last, 1], ports)
         for w in range(min(LANES, blocks - start)):
             for i in range(ports):
-                for j in range(ports):
-                    k, h = _lower(i, j)
-                    out[start + w, i, j] = result[k, h, w]
+                for j in range(i, ports):
+                    out[start + w, i, j] = result[j, i, w]

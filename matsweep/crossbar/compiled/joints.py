@@ -1,0 +1,155 @@
+"""Joints of blocks that have all their ports.
+
+Of their symmetric matrices only what is on the diagonal and right of it counts. Lines are given
+as runs: (run, 3) arrays of where a run begins and ends in the block, and where it begins here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from matsweep.crossbar.compiled.dense import invert_one
+from matsweep.crossbar.compiled.tiles import add_product, wide
+
+_compiled = njit(cache=True, error_model="numpy")
+
+_STEP = 8  # lines that are eliminated at once
+
+
+@_compiled
+def _pick(source, rows, columns, out):
+    """Copy some rows and columns of a symmetric matrix."""
+    for r in range(rows.shape[0]):
+        first, end, at = rows[r]
+        for c in range(columns.shape[0]):
+            first2, end2, at2 = columns[c]
+            if first < first2:
+                for i in range(end - first):
+                    line, target = source[first + i], out[at + i]
+                    for j in range(end2 - first2):
+                        target[at2 + j] = line[first2 + j]
+            elif first > first2:
+                for j in range(end2 - first2):
+                    line = source[first2 + j]
+                    for i in range(end - first):
+                        out[at + i, at2 + j] = line[first + i]
+            else:
+                for i in range(end - first):
+                    line = source[first + i]
+                    for j in range(i, end - first):
+                        out[at + i, at2 + j] = line[first + j]
+                        out[at + j, at2 + i] = line[first + j]
+
+
+@_compiled
+def _copy_half(source, runs, out, offset):
+    """Copy what is between some lines, in ascending order, to out[offset:, offset:]."""
+    for r in range(runs.shape[0]):
+        first, end, at = runs[r]
+        for i in range(end - first):
+            line, target = source[first + i], out[offset + at + i]
+            for j in range(i, end - first):
+                target[offset + at + j] = line[first + j]
+            for c in range(r + 1, runs.shape[0]):
+                first2, end2, at2 = runs[c]
+                for j in range(end2 - first2):
+                    target[offset + at2 + j] = line[first2 + j]
+
+
+@_compiled
+def _invert(matrix, scratch):
+    """Invert (line, wide column) in place by Gauss and Jordan's elimination of some at a time."""
+    pivot, factor, row, new = scratch
+    lines = matrix.shape[0]
+    for start in range(0, lines, _STEP):
+        count = min(_STEP, lines - start)
+        for m in range(count):
+            for i in range(lines):
+                factor[m, i] = -matrix[i, start + m]
+                matrix[i, start + m] = 0
+        for m in range(count):
+            for n in range(count):
+                pivot[m, n] = -factor[m, start + n]
+                factor[m, start + n] = 1 if m == n else 0
+            row[m] = matrix[start + m]
+            row[m, start + m] = 1
+            matrix[start + m] = 0
+            new[m] = 0
+        invert_one(pivot, count)
+        add_product(pivot[:count], count, row, lines, new, 0, False)
+        add_product(factor[:count], lines, new, lines, matrix, 0, False)
+
+
+@_compiled
+def join_pairs(blocks, sideways, far, near, open1, open2, out):
+    """Join neighbours, see `matsweep.crossbar.join`.
+
+    Parameters: blocks and out (batch, row, column, line, wide column); sideways: each block of an
+    even column to the next, else each of an odd row to the one above; runs of lines of the first
+    and second that are joined, and of those that stay open.
+    """
+    lines = (far[:, 1] - far[:, 0]).sum()
+    ports1 = (open1[:, 1] - open1[:, 0]).sum()
+    ports2 = (open2[:, 1] - open2[:, 0]).sum()
+    across, across1, across2 = wide(lines, out), wide(ports1, out), wide(ports2, out)
+    negative = np.zeros((lines, across), out.dtype)
+    conductance, loop = np.zeros_like(negative), np.zeros_like(negative)
+    admittance = np.zeros_like(negative)
+    ahead1 = np.zeros((lines, across1), out.dtype)
+    ahead2 = np.zeros((lines, across2), out.dtype)
+    current1, current2 = np.zeros_like(ahead1), np.zeros_like(ahead2)
+    voltage = np.zeros_like(ahead2)
+    current = np.zeros((lines, wide(ports1 + ports2, out)), out.dtype)
+    scratch = (
+        np.zeros((_STEP, _STEP), out.dtype),
+        np.zeros((_STEP, across), out.dtype),
+        np.zeros((_STEP, across), out.dtype),
+        np.zeros((_STEP, across), out.dtype),
+    )
+    for a in range(out.shape[0]):
+        for b in range(out.shape[1]):
+            for c in range(out.shape[2]):
+                if sideways:
+                    first, second = blocks[a, b, 2 * c], blocks[a, b, 2 * c + 1]
+                else:
+                    first, second = blocks[a, 2 * b + 1, c], blocks[a, 2 * b, c]
+                result = out[a, b, c]
+                _pick(first, far, far, negative)  # -R
+                _pick(second, near, near, conductance)
+                _pick(first, far, open1, ahead1)
+                _pick(second, near, open2, ahead2)
+                loop[:] = 0
+                add_product(negative, lines, conductance, lines, loop, 0, False)
+                for i in range(lines):
+                    for j in range(lines):
+                        loop[i, j] = -loop[i, j]
+                    loop[i, i] += 1
+                _invert(loop, scratch)
+                admittance[:] = 0
+                add_product(conductance, lines, loop, lines, admittance, 0, False)
+                current1[:] = 0
+                add_product(admittance, lines, ahead1, ports1, current1, 0, False)
+                current2[:] = 0
+                add_product(loop, lines, ahead2, ports2, current2, 0, False)
+                voltage[:] = 0
+                add_product(negative, lines, current2, ports2, voltage, 0, False)
+                current[:, :ports1] = current1[:, :ports1]
+                current[:, ports1 : ports1 + ports2] = current2[:, :ports2]
+                _copy_half(first, open1, result, 0)
+                result[:ports1, ports1:] = 0
+                add_product(ahead1, ports1, current, ports1 + ports2, result, 0, True)
+                _copy_half(second, open2, result, ports1)
+                add_product(ahead2, ports2, voltage, ports2, result, ports1, True)
+
+
+@_compiled
+def mirror(matrices):
+    """Fill what is left of the diagonals of (matrix, line, wide column)."""
+    tile, lines = 16, matrices.shape[1]
+    for matrix in matrices:
+        for top in range(0, lines, tile):
+            for first in range(0, top + 1, tile):
+                for i in range(top, min(top + tile, lines)):
+                    for j in range(first, min(first + tile, i)):
+                        matrix[i, j] = matrix[j, i]
