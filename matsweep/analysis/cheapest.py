@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from matsweep.analysis.attributes import float_accuracy, numbered, parameters, short_names, states
-from matsweep.analysis.style import FONT, WIDTH, tidy
+from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
 from matsweep.analysis.summary import at_time, summarise
 from matsweep.analysis.units import engineering
 from matsweep.checks import UserError, in_range
@@ -134,7 +134,6 @@ def _maps(
     norm = LogNorm(float(energy[here].min()), float(energy[here].max()))
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
     columns, lines = np.unique(across[here]), np.unique(up[here])
-    labels = short_names(axes)
     for letter, name, panel in zip("abcd", names, panels, strict=False):
         mine = here & (_materials(summary) == name)
         table = np.full((lines.size, columns.size), np.nan)
@@ -156,13 +155,13 @@ def _maps(
         )
         panel.set_xticks(np.arange(columns.size) + 0.5, [f"{value:g}" for value in columns])
         panel.set_yticks(np.arange(lines.size) + 0.5, [f"{value:g}" for value in lines])
-        panel.set_xlabel(labels[axes[1]], fontsize=FONT)
+        panel.set_xlabel(axes[1], fontsize=FONT)
         panel.set_title(f"({letter}) {name}: {engineering(energy[winner], 'J')}", loc="left",
                         fontsize=FONT)  # fmt: skip
-    panels[0].set_ylabel(labels[axes[0]], fontsize=FONT)
+    panels[0].set_ylabel(axes[0], fontsize=FONT)
+    figure.suptitle(f"crossed: more than {100 * loss:g} % of accuracy lost", fontsize=FONT)
     bar = figure.colorbar(image, ax=list(panels), label="energy of an inference", pad=0.01)
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: engineering(value, "J", 1)))
-    bar.ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    quantity_axis(bar.ax.yaxis, "J", norm.vmin or 1.0, norm.vmax or 1.0)
 
 
 def _bars(panel: Axes, ds: xr.Dataset, best: xr.Dataset, time: float | str | None) -> None:

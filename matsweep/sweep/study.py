@@ -269,7 +269,7 @@ def _facts(study: Plan) -> dict[str, Any]:
         "axes": json.dumps(axes),
         "fingerprint": _fingerprint(study),
         "sources": sources(study),
-        "converter_costs": json.dumps(converter_costs(study.scenario(study.points[0]))),
+        "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
         "provenance": json.dumps(provenance()),
     }
 
