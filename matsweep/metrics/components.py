@@ -122,7 +122,7 @@ def driver(bits: int, node: float) -> Cost:
     """Return the cost of ISAAC's row driver and of one voltage that it applies.
 
     `IsaacDAC`: 0.417 pJ for one bit at 32 nm, energy and area doubling with each more (Shafiee
-    et al., ISCA 2016, doi:10.1109/ISCA.2016.12: 4 mW for 8 × 128 rows). Some hundred times what
+    et al., ISCA 2016, doi:10.1109/ISCA.2016.12: 4 mW for 8 × 128 rows). Some 200 times what
     `dac` gives for one bit: that scales a capacitive converter down to nothing but a switch.
 
     Parameters
