@@ -33,7 +33,8 @@ def test_two_panels(ds):
     assert time.get_xlabel() == "Time since programming"
     assert cost.get_title("left") == "(a) 30 days after programming"
     assert set(legend(figure)) == {
-        *(label for label, *_ in MATERIALS.values()), "Pareto front of accuracy and energy", "float, 97.6 %",
+        *(label for label, *_ in MATERIALS.values()), "Pareto front of accuracy and energy",
+        "float, 97.6 %",
     }  # fmt: skip
     assert drawn(cost) == 120
     assert len(time.containers) == 5
