@@ -7,9 +7,10 @@ Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002).
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
-from hwcomponents.scaling import tech_node_energy, tech_node_latency, tech_node_leak
+from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency, tech_node_leak
 
 from matsweep.checks import UserError
 from matsweep.metrics import components
@@ -22,6 +23,15 @@ SURVEY_ALL = {5: 8.83e-12, 6: 6.9e-12, 7: 1.45e-11, 8: 3.75e-11, 9: 1.75e-10, 10
               11: 2.53e-10, 12: 9.0e-10}  # fmt: skip
 SURVEY_SAR = {5: 2.51e-12, 6: 3.61e-12, 7: 3.64e-12, 8: 1.33e-11, 9: 1.4e-11, 10: 1.1e-11,
               11: 1.79e-11, 12: 2.58e-11}  # fmt: skip
+
+# J and m² by bits, at 32 nm: ISAAC's converter of 8 bits (L. Kull et al., ISSCC 2013,
+# doi:10.1109/ISSCC.2013.6487818: 16 mW for 8 at 1.2 GS/s, 1,200 µm²; seen) and what its parts
+# scale to (M. Saberi et al., 2011), as tabulated in accelergy-library-plug-in (seen).
+ISAAC = {
+    4: (7.9e-13, 361.04e-12), 5: (9.9e-13, 476.91e-12), 6: (1.2e-12, 626.91e-12),
+    7: (1.42e-12, 845.18e-12), 8: (1.667e-12, 1200e-12), 9: (1.969e-12, 1827.9e-12),
+    10: (2.379e-12, 3002.0e-12),
+}  # fmt: skip
 
 # Bytes and J of one bit read or written, at a node [m]. 256 and 2,048 B: PUMA's data memory, 0.16
 # and 0.57 mW at 1 GHz (constants of its simulator, seen), taken as a word of 16 bits a cycle. 8 kB,
@@ -65,11 +75,46 @@ def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
         If the node or the bits are not supported; it lists what is.
     """
     table = SURVEY_SAR if sar else SURVEY_ALL
-    if bits not in table:
-        known = ", ".join(map(str, table))
-        raise UserError(f"adc.bits must be one of {known} for costs from the survey, got {bits!r}")
+    _known(bits, table, "survey_sar" if sar else "survey")
     area = components.adc(bits, node, sample_rate).area
     return Cost(energy=table[bits], latency=1 / sample_rate, area=area, leakage=0.0)
+
+
+@functools.cache
+def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
+    """Return the cost of one ADC as ISAAC and PUMA were designed with.
+
+    Leakage is contained, and the rate changes nothing but the latency.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    sample_rate : float, Hz
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; it lists what is.
+    """
+    _known(bits, ISAAC, "isaac")
+    energy, area = ISAAC[bits]
+    node = components.supported(node)
+    return Cost(
+        energy=energy * float(tech_node_energy(node, 32e-9)),
+        latency=1 / sample_rate,
+        area=area * float(tech_node_area(node, 32e-9)),
+        leakage=0.0,
+    )
+
+
+def _known(bits: int, table: Mapping[int, object], source: str) -> None:
+    """Refuse bits that a table of converters does not have."""
+    if bits not in table:
+        known = ", ".join(map(str, table))
+        raise UserError(
+            f"adc.bits must be one of {known} with periphery.adc_source={source}, got {bits!r}"
+        )
 
 
 @functools.cache

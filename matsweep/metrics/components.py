@@ -12,7 +12,6 @@ between nodes).
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from hwcomponents_library.library.aladdin import (
     AladdinRegister,
 )
 from hwcomponents_library.library.brahms import BrahmsDAC
-from hwcomponents_library.library.isaac import IsaacADC, IsaacDAC, IsaacShiftAdd
+from hwcomponents_library.library.isaac import IsaacDAC, IsaacShiftAdd
 from hwcomponents_library.library.misc import Wire
 
 from matsweep.checks import UserError, whole
@@ -80,25 +79,9 @@ def adc(bits: int, node: float, sample_rate: float) -> Cost:
         If the node or the bits are not supported; it lists what is.
     """
     whole("adc.bits", bits, *ADC_BITS)
-    return _cost(SurveyADC(n_bits=bits, tech_node=_node(node), throughput=sample_rate), "convert")
-
-
-@functools.cache
-def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
-    """Return the cost of one ADC as ISAAC has it, and of one conversion.
-
-    `IsaacADC`: 1.67 pJ and 1,200 µm² for 8 bits at 32 nm (L. Kull et al., ISSCC 2013,
-    doi:10.1109/ISSCC.2013.6487818), doubling with each bit; leakage is contained. It is what
-    ISAAC and PUMA were designed with; the rate changes nothing but the latency.
-
-    Parameters
-    ----------
-    bits : int
-    node : float, m
-    sample_rate : float, Hz
-    """
-    found = _cost(IsaacADC(tech_node=_node(node), resolution=bits), "convert")
-    return dataclasses.replace(found, latency=1 / sample_rate)
+    return _cost(
+        SurveyADC(n_bits=bits, tech_node=supported(node), throughput=sample_rate), "convert"
+    )
 
 
 @functools.cache
@@ -114,7 +97,7 @@ def dac(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(BrahmsDAC(tech_node=_node(node), resolution=bits), "convert")
+    return _cost(BrahmsDAC(tech_node=supported(node), resolution=bits), "convert")
 
 
 @functools.cache
@@ -130,7 +113,7 @@ def driver(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(IsaacDAC(tech_node=_node(node), resolution=bits), "convert")
+    return _cost(IsaacDAC(tech_node=supported(node), resolution=bits), "convert")
 
 
 @functools.cache
@@ -145,7 +128,7 @@ def adder(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(AladdinAdder(tech_node=_node(node), width=bits), "add")
+    return _cost(AladdinAdder(tech_node=supported(node), width=bits), "add")
 
 
 @functools.cache
@@ -159,7 +142,7 @@ def comparator(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(AladdinComparator(tech_node=_node(node), width=bits), "compare")
+    return _cost(AladdinComparator(tech_node=supported(node), width=bits), "compare")
 
 
 @functools.cache
@@ -172,7 +155,7 @@ def wire(node: float) -> float:
     ----------
     node : float, m
     """
-    return float(Wire(length=1.0, tech_node=_node(node)).read().energy)
+    return float(Wire(length=1.0, tech_node=supported(node)).read().energy)
 
 
 @functools.cache
@@ -201,7 +184,7 @@ def shift_add(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(IsaacShiftAdd(tech_node=_node(node), width=bits), "shift_add")
+    return _cost(IsaacShiftAdd(tech_node=supported(node), width=bits), "shift_add")
 
 
 @functools.cache
@@ -216,11 +199,11 @@ def register(bits: int, node: float) -> Cost:
     bits : int
     node : float, m
     """
-    return _cost(AladdinRegister(tech_node=_node(node), width=bits), "write")
+    return _cost(AladdinRegister(tech_node=supported(node), width=bits), "write")
 
 
-def _node(node: float) -> float:
-    """Refuse a node that the library would only extrapolate to."""
+def supported(node: float) -> float:
+    """Return a node [m]; refuse one that the library would only extrapolate to (`UserError`)."""
     low, high = NODES
     if not low * (1 - 1e-9) <= node <= high * (1 + 1e-9):
         raise UserError(

@@ -14,7 +14,7 @@ from matsweep.scenario import Scenario
 
 ADC_SOURCES: dict[str, Callable[[int, float, float], Cost]] = {
     "regression": components.adc,
-    "isaac": components.isaac_adc,
+    "isaac": cited.isaac_adc,
     "survey": functools.partial(cited.survey, sar=False),
     "survey_sar": functools.partial(cited.survey, sar=True),
 }

@@ -16,7 +16,7 @@ from matsweep.metrics.bill import COMPONENTS, exact
 from matsweep.metrics.census import census
 from matsweep.metrics.periphery import converter_costs
 from matsweep.scenario import Periphery, Scenario
-from matsweep.workloads import MLP, Inference
+from matsweep.workloads import MLP, Inference, Learning
 
 
 def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
@@ -359,8 +359,8 @@ def test_spread_and_low_percentile_by_hand():
     [
         # ISAAC's 8-bit converter: 16 mW / (8 × 1.2 GS/s); the model's leakage is a fifth.
         (components.adc(8, 32e-9, 1.2e9).energy / 0.8, 1.667e-12, 0.25),
-        (components.isaac_adc(8, 32e-9, 1.28e9).energy, 1.667e-12, 0.01),
-        (components.isaac_adc(8, 32e-9, 1.28e9).area, 1200e-12, 0.01),
+        (cited.isaac_adc(8, 32e-9, 1.28e9).energy, 1.667e-12, 0.01),
+        (cited.isaac_adc(8, 32e-9, 1.28e9).area, 1200e-12, 0.01),
         # The converter inside a 40 nm SAR ADC: 0.32 mW / 1.1 GS/s.
         (components.dac(8, 40e-9).energy, 2.91e-13, 0.01),
         (components.dac(8, 40e-9).area, 438e-12, 0.01),
@@ -450,6 +450,12 @@ def test_unknown_sources_and_nodes_are_refused_with_what_is_known(case, message)
         check_costs(dataclasses.replace(scenario(), periphery=Periphery(**case)))
 
 
+def test_each_source_of_adc_costs_lists_its_bits():
+    few = dataclasses.replace(scenario(adc=ADC(bits=3)), periphery=Periphery(adc_source="isaac"))
+    with pytest.raises(UserError, match=r"one of 4, 5, 6, 7, 8, 9, 10 with periphery.adc_source=i"):
+        check_costs(few)
+
+
 def test_what_a_conversion_takes_by_each_source_is_told():
     case = scenario()
     told = converter_costs(case)
@@ -463,8 +469,42 @@ def test_what_a_conversion_takes_by_each_source_is_told():
 
 def test_bits_that_the_survey_does_not_have_are_refused_with_those_it_has():
     case = dataclasses.replace(scenario(adc=ADC(bits=14)), periphery=Periphery(adc_source="survey"))
-    with pytest.raises(UserError, match=r"adc.bits must be one of 5, 6, 7, 8, 9, 10, 11, 12 for"):
+    with pytest.raises(UserError, match=r"adc.bits must be one of 5, 6, 7, 8, 9, 10, 11, 12 with"):
         check_costs(case)
+
+
+def test_training_by_hand():
+    """1,000 samples: 0.1 mJ of pulses, a read forward and a digital way back for each."""
+    case = run(scenario())
+    learned = Learning(
+        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
+        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1000.0,
+    )  # fmt: skip
+    case = dataclasses.replace(case, learning=learned)
+    terms = METRICS["training_energy_breakdown"].compute(case)[0]
+    assert terms[COMPONENTS.index("writing")] == pytest.approx(1e-4)
+    once = METRICS["energy_breakdown"].compute(case)[0, 0]
+    assert terms[:-1] == pytest.approx(1000 * once[:-1])
+    total = METRICS["training_energy"].compute(case)
+    assert total[0] == sum(terms)
+    engine = engine_energy(((64, 54), (54, 10)), "fp32", "sram", 22e-9, training=True)
+    found = METRICS["training_energy_advantage"].compute(case)
+    assert found == pytest.approx(1000 * engine / total)
+
+
+def test_training_half_selects_the_cells_of_passive_arrays():
+    """7,992 devices of five pulses; 254 cells at half of 2 V for 100 ns, 13 µS."""
+    pulse = WritePulse(voltage_up=2.0, time_up=1e-7, energy=1e-12)
+    case = run(scenario(write_pulse=pulse, tile=Tile(half_selected=1.0)))
+    learned = Learning(
+        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
+        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1.0,
+    )  # fmt: skip
+    terms = METRICS["training_energy_breakdown"].compute(
+        dataclasses.replace(case, learning=learned)
+    )
+    more = 7992 * 5 * 254 * 1.0**2 * 13e-6 * 1e-7
+    assert terms[0, COMPONENTS.index("writing")] == pytest.approx(1e-4 + more)
 
 
 def test_an_engine_fetches_and_multiplies_every_weight_once():
