@@ -51,7 +51,8 @@ def cheapest(ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = N
     energy = np.where(good, np.asarray(summary["energy"].values, np.float64), np.inf)
     names = _materials(summary)
     chosen = [
-        min(np.flatnonzero(names == name), key=lambda row: energy[row]) for name in set(names)
+        min(np.flatnonzero(names == name), key=lambda row: energy[row])
+        for name in sorted(set(names))
     ]
     kept = sorted((row for row in chosen if np.isfinite(energy[row])), key=lambda row: energy[row])
     return summary.isel(candidate=kept)
@@ -102,7 +103,7 @@ def cheapest_figure(
     ds = numbered(ds)
     best, summary = cheapest(ds, loss=loss, time=time), summarise(ds, time)
     if not best.sizes["candidate"]:
-        raise UserError(f"no candidate keeps the accuracy to {loss:.3g}")
+        raise UserError(f"no candidate is within {loss:.3g} of the accuracy of floating point")
     axes = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
     axes = [name for name in axes if len(set(summary[name].values.tolist())) > 1]
     maps = list(dict.fromkeys(_materials(best).tolist()))[:4] if len(axes) == 2 else []

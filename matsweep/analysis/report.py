@@ -189,7 +189,7 @@ def _pictures(
         try:
             written += save(draw(), folder / name)
         except UserError as error:
-            problems.append(f"{name}, {error}")
+            problems.append(f"{name}.png, as {error}")
     return written, list(dict.fromkeys(problems))
 
 

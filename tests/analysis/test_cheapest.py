@@ -80,7 +80,7 @@ def test_with_one_axis_there_are_bars_only():
 
 
 def test_a_loss_that_nothing_keeps_is_an_error():
-    with pytest.raises(UserError, match=r"no candidate keeps the accuracy to 0\.001"):
+    with pytest.raises(UserError, match=r"no candidate is within 0\.001"):
         cheapest_figure(array_study(), loss=0.001)
     with pytest.raises(UserError, match="hold no energy_breakdown"):
         cheapest_figure(array_study().drop_vars("energy_breakdown"))

@@ -119,7 +119,7 @@ def test_all_failed(ds, tmp_path):
     assert paths == ()
     assert "No candidate is done" in text
     assert "120 × ValueError: boom (first no. 0)" in text
-    assert "Not drawn: pareto, no candidate is done, so there is nothing to draw." in text
+    assert "Not drawn: pareto.png, as no candidate is done, so there is nothing to draw." in text
 
 
 def test_one_candidate(tmp_path):
@@ -139,7 +139,7 @@ def test_a_missing_metric(ds, tmp_path, name):
 def test_no_accuracy(ds, tmp_path):
     text, paths = told(ds.drop_vars("accuracy"), tmp_path)
     assert "Pareto set: " in text
-    assert "Not drawn: pareto, the results hold no accuracy" in text
+    assert "Not drawn: pareto.png, as the results hold no accuracy" in text
     assert [path.name for path in paths] == ["references.bib"]
 
 
