@@ -10,7 +10,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
 
 from matsweep.analysis.attributes import float_accuracy, numbered, parameters, short_names, states
 from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
@@ -186,7 +185,7 @@ def _bars(panel: Axes, ds: xr.Dataset, best: xr.Dataset, time: float | str | Non
     panel.invert_yaxis()
     tidy(panel, "energy of an inference, least that keeps the accuracy", "")
     _others(panel, ds, best)
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: engineering(value, "J")))
+    quantity_axis(panel.xaxis, "J", 0.0, 1.0)
     panel.legend(fontsize=FONT, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
