@@ -16,6 +16,11 @@ voltage, y: current) to the near end of the next,
 where R, a matrix of resistances, and G, of conductances, are positive semidefinite: the
 eigenvalues of 1 + R G are 1 or more, whatever the wires and the devices. Nothing is divided by a
 resistance or a conductance, so that ideal wires and open devices are exact.
+
+As H is symmetric, one half of it is computed: with A = G (1 + R G)⁻¹ and B = R (1 + G R)⁻¹, what
+the two blocks add to each other's response is
+
+    C₁ᵀ A C₁ to the first's,   C₁ᵀ (1 + G R)⁻¹ C₂ between them,   -C₂ᵀ B C₂ to the second's.
 """
 
 from __future__ import annotations
@@ -33,67 +38,91 @@ Index = npt.NDArray[np.int64]
 LEFT, RIGHT, TOP, BOTTOM = range(4)
 
 _TILE = 64  # bytes that are computed at once
-_SMALL = 16  # lines: smaller matrices are inverted at once
+_LARGE = 96  # lines: from here on blocks are joined by BLAS
+_CHUNK = 128  # rows of half a product that are computed at once
+_SMALL = 64  # lines: smaller matrices are inverted at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ports:
-    """Where, among a block's outputs and inputs, the lines of its four ports are."""
+    """Where, among a block's lines, those of its four ports are."""
 
-    outputs: tuple[Index, ...]
-    inputs: tuple[Index, ...]
+    lines: tuple[Index, ...]
 
 
 class Block(NamedTuple):
-    """The responses of some blocks of the same kind.
+    """The responses of some blocks of the same kind, at places in a grid.
 
     Parameters
     ----------
-    response : (batch, block row, block column, output, input) array
+    responses : (block, line, wide column) array
+        Symmetric: what is on the diagonal and right of it counts. Columns beyond the lines are
+        there for whole tiles to be written to.
+    places : (batch, block row, block column) array of int
+        Which of the responses is where.
     ports : Ports
     """
 
-    response: FloatArray
+    responses: FloatArray
+    places: Index
     ports: Ports
 
 
 class Joint(NamedTuple):
-    """Which lines of two blocks are joined, which stay open, and where these come to lie."""
+    """Which lines of two blocks are joined, which stay open, and where these come to lie.
 
-    first_far: tuple[Index, Index]
-    second_near: tuple[Index, Index]
-    first_open: tuple[Index, Index]
-    second_open: tuple[Index, Index]
+    Parameters
+    ----------
+    far1, near2, open1, open2 : (run, 3) arrays
+        Of the first's and the second's lines, see `_runs`; open ones in ascending order.
+    ports : Ports
+        Of the joint.
+    joined, lines : int
+        How many are joined, and how many the joint has.
+    """
+
+    far1: Index
+    near2: Index
+    open1: Index
+    open2: Index
     ports: Ports
+    joined: int
+    lines: int
 
 
 @functools.lru_cache(maxsize=1024)
 def _joint(first: Ports, second: Ports, far: int) -> Joint:
     near = LEFT if far == RIGHT else BOTTOM
     order = (0, 1) if far == RIGHT else (1, 0)  # lines run left to right and top to bottom
-    opened, ports = [], []
-    for lines1, lines2 in ((first.outputs, second.outputs), (first.inputs, second.inputs)):
-        sides = [
-            [lines[port][: 0 if port == joint else None] for port in range(4)]
-            for lines, joint in ((lines1, far), (lines2, near))
-        ]
-        kept = [np.sort(np.concatenate(side)) for side in sides]
-        opened.append(kept)
-        moved = [
-            [offset + np.searchsorted(lines, part) for part in side]
-            for offset, lines, side in zip((0, kept[0].size), kept, sides, strict=True)
-        ]
-        ports.append(
-            tuple(np.concatenate([moved[which][port] for which in order]) for port in range(4))
-        )
-    (outputs1, outputs2), (inputs1, inputs2) = opened
+    sides = [
+        [lines[: 0 if port == joint else None] for port, lines in enumerate(ports.lines)]
+        for ports, joint in ((first, far), (second, near))
+    ]
+    kept = [np.sort(np.concatenate(side)) for side in sides]
+    moved = [
+        [offset + np.searchsorted(lines, part) for part in side]
+        for offset, lines, side in zip((0, kept[0].size), kept, sides, strict=True)
+    ]
+    ports = tuple(np.concatenate([moved[which][port] for which in order]) for port in range(4))
     return Joint(
-        (first.outputs[far], first.inputs[far]),
-        (second.outputs[near], second.inputs[near]),
-        (outputs1, inputs1),
-        (outputs2, inputs2),
-        Ports(ports[0], ports[1]),
+        _runs(first.lines[far]),
+        _runs(second.lines[near]),
+        _runs(kept[0]),
+        _runs(kept[1]),
+        Ports(ports),
+        first.lines[far].size,
+        kept[0].size + kept[1].size,
     )
+
+
+def _runs(lines: Index) -> Index:
+    """Return (run, 3): where runs of consecutive lines begin and end, and where in the array."""
+    if not lines.size:
+        return np.empty((0, 3), lines.dtype)
+    marks = np.flatnonzero(np.diff(lines) != 1) + 1
+    begins = np.concatenate([[0], marks])
+    ends = np.concatenate([marks, [lines.size]])
+    return np.stack([lines[begins], lines[ends - 1] + 1, begins], axis=1)
 
 
 def join(first: Block, second: Block, far: int) -> Block:
@@ -108,67 +137,96 @@ def join(first: Block, second: Block, far: int) -> Block:
     -------
     Block
     """
+    from matsweep.crossbar.compiled.joints import join_small
+
     joint = _joint(first.ports, second.ports, far)
-    (far_outputs, far_inputs), (near_outputs, near_inputs) = joint.first_far, joint.second_near
-    (outputs1, inputs1), (outputs2, inputs2) = joint.first_open, joint.second_open
-    middle, across = outputs1.size, inputs1.size
-    negative = _take(first.response, far_outputs, far_inputs)  # -R
-    conductance = _take(second.response, near_outputs, near_inputs)
+    places1, places2 = first.places.ravel(), second.places.ravel()
+    tile = _TILE // first.responses.itemsize
+    across = (joint.lines + 2 * tile - 1) // tile * tile  # whole tiles, wherever they begin
+    out = np.empty((places1.size, joint.lines, across), first.responses.dtype)
+    if joint.joined < _LARGE:
+        join_small(first.responses, second.responses, places1, places2, *joint[:4], out)
+    else:
+        for result, place1, place2 in zip(out, places1, places2, strict=True):
+            one, two = first.responses[place1, None], second.responses[place2, None]
+            _join_large(one, two, joint, result[:, : joint.lines])
+    return Block(out, np.arange(places1.size).reshape(first.places.shape), joint.ports)
+
+
+def _join_large(first: FloatArray, second: FloatArray, joint: Joint, out: FloatArray) -> None:
+    """Join two blocks (1, line, wide column) by large products."""
+    from matsweep.crossbar.compiled.joints import add_half
+
+    negative = _picked(first, joint.far1, joint.far1)[0]  # -R
+    conductance = _picked(second, joint.near2, joint.near2)[0]
+    ahead1, ahead2 = (
+        _picked(first, joint.far1, joint.open1)[0],
+        _picked(second, joint.near2, joint.open2)[0],
+    )
+    across = ahead1.shape[1]
+    inverse = _loop_inverse(negative, conductance)
+    current = np.empty((joint.joined, joint.lines), out.dtype)
+    np.matmul(conductance @ inverse, ahead1, out=current[:, :across])
+    np.matmul(inverse.T, ahead2, out=current[:, across:])
+    _half_product(ahead1, current, out[:across])
+    _half_product(ahead2, negative @ current[:, across:], out[across:, across:])
+    add_half(first[0], joint.open1, out, 0)
+    add_half(second[0], joint.open2, out, across)
+
+
+def _half_product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
+    """Write leftᵀ right, as far as it is on the diagonal or right of it."""
+    for start in range(0, len(out), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        np.matmul(left[:, rows].T, right[:, start:], out=out[rows, start:])
+
+
+def join_down(first: Block, second: Block, far: int) -> FloatArray:
+    """Return what flows to the bottom (batch, output, input at the left) of two blocks joined."""
+    joint = _joint(first.ports, second.ports, far)
+    one, two = (block.responses[block.places.ravel()] for block in (first, second))
+    left, bottom = (
+        tuple(_runs(block.ports.lines[port]) for block in (first, second))
+        for port in (LEFT, BOTTOM)
+    )
+    negative = _picked(one, joint.far1, joint.far1)
+    conductance = _picked(two, joint.near2, joint.near2)
+    inverse = _loop_inverse(negative, conductance)
+    ahead1, below1 = (_picked(one, joint.far1, lines[0]) for lines in (left, bottom))
+    down = below1.swapaxes(-1, -2) @ ((conductance @ inverse) @ ahead1)
+    down += _picked(one, bottom[0], left[0])
+    if far == TOP:
+        ahead2 = _picked(two, joint.near2, left[1])
+        above = below1.swapaxes(-1, -2) @ (inverse.swapaxes(-1, -2) @ ahead2)
+        return np.concatenate([above, down], axis=-1)
+    below2 = _picked(two, joint.near2, bottom[1])
+    beside = below2.swapaxes(-1, -2) @ (inverse @ ahead1)
+    return np.concatenate([down, beside], axis=-2)
+
+
+def response_between(block: Block, output: int, source: int) -> FloatArray:
+    """Return (batch, output, input) of blocks that are alone in their grids."""
+    lines = block.ports.lines
+    return _picked(
+        block.responses[block.places.ravel()], _runs(lines[output]), _runs(lines[source])
+    )
+
+
+def _picked(responses: FloatArray, rows: Index, columns: Index) -> FloatArray:
+    """Return the responses between the lines of some runs."""
+    from matsweep.crossbar.compiled.joints import pick
+
+    size = (int((runs[:, 1] - runs[:, 0]).sum()) for runs in (rows, columns))
+    out = np.empty((len(responses), *size), responses.dtype)
+    pick(responses, rows, columns, out)
+    return out
+
+
+def _loop_inverse(negative: FloatArray, conductance: FloatArray) -> FloatArray:
+    """Return (1 + R G)^-1."""
     loop = np.matmul(negative, conductance)
     np.subtract(np.eye(loop.shape[-1], dtype=loop.dtype), loop, out=loop)
-    inverse = _inverse(loop)
-    shape = (*loop.shape[:-1], across + inputs2.size)
-    voltage, current = np.empty(shape, loop.dtype), np.empty(shape, loop.dtype)
-    ahead1 = _take(first.response, far_outputs, inputs1)
-    np.matmul(inverse, ahead1, out=voltage[..., :across])
-    np.matmul(conductance, voltage[..., :across], out=current[..., :across])
-    ahead2 = _take(second.response, near_outputs, inputs2)
-    np.matmul(inverse.swapaxes(-1, -2), ahead2, out=current[..., across:])
-    np.matmul(negative, current[..., across:], out=voltage[..., across:])
-    back1 = _take(first.response, outputs1, far_inputs)
-    back2 = _take(second.response, outputs2, near_inputs)
-    response = np.empty((*shape[:-2], middle + outputs2.size, shape[-1]), loop.dtype)
-    np.matmul(back1, current, out=response[..., :middle, :])
-    np.matmul(back2, voltage, out=response[..., middle:, :])
-    _add(first.response, outputs1, inputs1, response[..., :middle, :across])
-    _add(second.response, outputs2, inputs2, response[..., middle:, across:])
-    return Block(response, joint.ports)
-
-
-def join_neighbours(block: Block, far: int) -> Block:
-    """Join neighbours in a grid of blocks that have all their ports, each two as `join` does.
-
-    Of these symmetric responses only what is on the diagonal and right of it is read and written.
-    """
-    from matsweep.crossbar.compiled.joints import join_pairs
-
-    response = block.response
-    (far1, near2, open1, open2), lines, joined = _neighbours(block.ports, far)
-    batch, rows, columns = response.shape[:3]
-    grid = (rows, columns // 2) if far == RIGHT else (rows // 2, columns)
-    tile = _TILE // response.itemsize
-    across = (lines + 2 * tile - 1) // tile * tile  # whole tiles, wherever they begin
-    out = np.empty((batch, *grid, lines, across), response.dtype)
-    join_pairs(response, far == RIGHT, far1, near2, open1, open2, out)
-    return Block(out, joined)
-
-
-@functools.lru_cache(maxsize=1024)
-def _neighbours(ports: Ports, far: int) -> tuple[tuple[Index, ...], int, Ports]:
-    """Return runs of the lines that are joined and stay open, how many stay, the joint's ports."""
-    joint = _joint(ports, ports, far)
-    far1, near2 = joint.first_far[0], joint.second_near[0]
-    open1, open2 = joint.first_open[0], joint.second_open[0]
-    runs = tuple(_runs(lines) for lines in (far1, near2, open1, open2))
-    return runs, open1.size + open2.size, joint.ports
-
-
-def _runs(lines: Index) -> Index:
-    """Return (run, 3): where runs of consecutive lines begin and end, and where in the array."""
-    marks = np.flatnonzero(np.diff(lines) != 1) + 1
-    begins = np.concatenate([[0], marks])
-    ends = np.concatenate([marks, [lines.size]])
-    return np.stack([lines[begins], lines[ends - 1] + 1, begins], axis=1)
+    return _inverse(loop)
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:
@@ -178,11 +236,11 @@ def _inverse(matrix: FloatArray) -> FloatArray:
     """
     size = matrix.shape[-1]
     if size <= _SMALL:
-        from matsweep.crossbar.compiled.dense import invert
+        from matsweep.crossbar.compiled.joints import inverted
 
-        small = np.array(matrix, order="C")
-        invert(small.reshape(-1, size, size))
-        return small
+        out = np.empty_like(matrix)
+        inverted(matrix.reshape(-1, size, size), out.reshape(-1, size, size))
+        return out
     half = size // 2
     near, far = slice(None, half), slice(half, None)
     first = _inverse(matrix[..., near, near])
@@ -196,18 +254,3 @@ def _inverse(matrix: FloatArray) -> FloatArray:
     np.matmul(after, -out[..., far, near], out=out[..., near, near])
     out[..., near, near] += first
     return out
-
-
-def _take(source: FloatArray, rows: Index, columns: Index) -> FloatArray:
-    from matsweep.crossbar.compiled.gathered import gather
-
-    size = rows.size, columns.size
-    out = np.empty((*source.shape[:-2], *size), source.dtype)
-    gather(source, rows, columns, out)
-    return out
-
-
-def _add(source: FloatArray, rows: Index, columns: Index, out: FloatArray) -> None:
-    from matsweep.crossbar.compiled.gathered import add_gathered
-
-    add_gathered(source, rows, columns, out)

@@ -14,8 +14,7 @@ from matsweep.streams import FloatArray
 def leaf_ports(height: int, width: int) -> Ports:
     """Return where the ports of a block are that has all of them."""
     bounds = np.cumsum([0, height, height, width, width])
-    lines = tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4))
-    return Ports(lines, lines)
+    return Ports(tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4)))
 
 
 def leaf_responses(conductance: FloatArray, edges: list[FloatArray], start: int) -> FloatArray:
@@ -32,6 +31,7 @@ def leaf_responses(conductance: FloatArray, edges: list[FloatArray], start: int)
     Returns
     -------
     (block, port, port) array
+        What is on the diagonal and right of it.
     """
     from matsweep.crossbar.compiled.leaves import leaves
 

@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from matsweep.checks import UserError
 from matsweep.crossbar.arguments import checked_conductance
-from matsweep.crossbar.join import BOTTOM, LEFT, RIGHT, Block
+from matsweep.crossbar.join import BOTTOM, LEFT, RIGHT
 from matsweep.crossbar.lines import line_by_line
 from matsweep.crossbar.nodal import Network
 from matsweep.crossbar.ports import port_response
@@ -178,33 +178,22 @@ def _eliminated(
 def _joined(
     conductance: FloatArray, segments: Segments, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
-    both = segments.right is not None
-    block = port_response(
-        conductance, segments.word, segments.bit, right=both, inputs=inputs or both
-    )
-    response = block.response[:, 0, 0]
-    if segments.right is None:
-        down = -_part(response, block, BOTTOM, LEFT)
-        taken = _part(response, block, LEFT, LEFT) if inputs else None
-    else:
+    driven = (LEFT,) if segments.right is None else (LEFT, RIGHT)
+    seen = (BOTTOM, *driven) if inputs or segments.right is not None else (BOTTOM,)
+    between = tuple((output, source) for output in seen for source in driven)
+    found = port_response(conductance, segments.word, segments.bit, between)
+    part = dict(zip(between, found, strict=True))
+    down, taken = -part[BOTTOM, LEFT], part.get((LEFT, LEFT)) if inputs else None
+    if segments.right is not None:
         # The driver on the right holds V = v_right - R i_right; solved for the current leaving.
-        seen = _part(response, block, RIGHT, LEFT) - np.eye(len(segments.right))
-        loop = -_part(response, block, RIGHT, RIGHT) + np.diag(segments.right)
+        above = part[RIGHT, LEFT] - np.eye(len(segments.right))
+        loop = -part[RIGHT, RIGHT] + np.diag(segments.right)
         # Without any resistance on its whole line a driver on the right changes nothing.
         idle = np.flatnonzero(segments.right + segments.word.sum(axis=-1) == 0)
         loop[:, idle, idle] += 1
-        leaving = np.linalg.solve(loop, seen).astype(conductance.dtype)
+        leaving = np.linalg.solve(loop, above).astype(conductance.dtype)
         leaving[:, idle] = 0
-        down = -_part(response, block, BOTTOM, LEFT)
-        down -= _part(response, block, BOTTOM, RIGHT) @ leaving
-        taken = None
-        if inputs:
-            taken = _part(response, block, LEFT, LEFT) - leaving
-            taken += _part(response, block, LEFT, RIGHT) @ leaving
-    turned = np.ascontiguousarray(down.swapaxes(-1, -2))
-    return turned, taken
-
-
-def _part(response: FloatArray, block: Block, output: int, source: int) -> FloatArray:
-    rows, columns = block.ports.outputs[output], block.ports.inputs[source]
-    return np.asarray(response[:, rows[:, None], columns])
+        down -= part[BOTTOM, RIGHT] @ leaving
+        if taken is not None:
+            taken = taken - leaving + part[LEFT, RIGHT] @ leaving
+    return np.ascontiguousarray(down.swapaxes(-1, -2)), taken

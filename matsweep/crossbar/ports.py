@@ -2,10 +2,9 @@
 
 Small blocks come from `matsweep.crossbar.leaf`; `matsweep.crossbar.join` says what a block is and
 joins two. Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them:
-O(n³) in all, half of it in the last two levels, in dense products. Responses are symmetric: of
-blocks that have all their ports one half is computed. Ports at the array's edges are dropped in
-the last levels: no current leaves at the top or, unless it is driven there, at the right; the
-bottom is at ground and its currents are only wanted as outputs, the left's voltages only as inputs.
+O(n³) in all, half of it in the last two levels, in dense products. Ports at which nothing is
+connected to the array are dropped before the last levels: no current leaves at the top or, unless
+it is driven there, at the right. The last joint computes no more than what is asked for.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from matsweep.crossbar.join import (
     RIGHT,
     TOP,
     Block,
-    Index,
     Ports,
     join,
-    join_neighbours,
+    join_down,
+    response_between,
 )
 from matsweep.crossbar.leaf import leaf_ports, leaf_responses
 from matsweep.streams import FloatArray
@@ -37,8 +36,8 @@ _CACHE_BYTES = 1.2e6  # … as many at a time as have so many bytes
 
 
 def port_response(
-    conductance: FloatArray, word: FloatArray, bit: FloatArray, *, right: bool, inputs: bool
-) -> Block:
+    conductance: FloatArray, word: FloatArray, bit: FloatArray, between: tuple[tuple[int, int], ...]
+) -> list[FloatArray]:
     """Reduce whole arrays to their ports.
 
     Parameters
@@ -46,15 +45,14 @@ def port_response(
     conductance : (batch, row, column) array, S
     word, bit : (row, column) arrays, Ω
         Segment on the left of, and below, each cell; drivers and sense amplifiers included.
-    right : bool
-        Whether the right end has ports.
-    inputs : bool
-        Whether the currents entering at the left are outputs.
+    between : (output, input) pairs
+        Of which ports (not the top) the responses are wanted. Where the right is not among them
+        nothing is connected to it; outputs at the bottom alone, inputs at the left alone are fast.
 
     Returns
     -------
-    Block
-        (batch, 1, 1, output, input).
+    list of (batch, output, input) arrays
+        The responses, in the order of `between`.
     """
     rows, columns = conductance.shape[1:]
     count_rows, leaf_rows = _cut(rows)
@@ -68,8 +66,9 @@ def port_response(
 
     def blocks(array: FloatArray) -> FloatArray:
         # Rows beyond the array lie above it, columns on its right: open devices, ideal wires.
-        padded = np.pad(array, ((0, 0), *pad)).reshape(-1, *shape)
-        return padded.transpose(0, 1, 4, 2, 5, 3, 6).reshape(-1, *leaf)
+        if pad != ((0, 0), (0, 0)):
+            array = np.pad(array, ((0, 0), *pad))
+        return array.reshape(-1, *shape).transpose(0, 1, 4, 2, 5, 3, 6).reshape(-1, *leaf)
 
     edges = [blocks(wire[None].astype(conductance.dtype)) for wire in (word, bit)]
     each = 16 * rows * columns * conductance.itemsize
@@ -78,15 +77,16 @@ def port_response(
     for start in range(0, len(conductance), step):
         cells = blocks(conductance[start : start + step])
         whole = _superblocks(cells, edges, inner)
-        grid = whole.response.reshape(-1, *outer, *whole.response.shape[-2:])
-        found.append(_trimmed(Block(grid, whole.ports), right=right, inputs=inputs))
-    response = np.concatenate([block.response for block in found])
-    kept = slice(pad[0][0], None), slice(pad[0][0], None), slice(0, 0), slice(columns)
-    outputs, wanted = (
-        tuple(lines[where] for lines, where in zip(ports, kept, strict=True))
-        for ports in (found[0].ports.outputs, found[0].ports.inputs)
-    )
-    return Block(response, Ports(outputs, wanted))
+        found.append(_trimmed(whole._replace(places=whole.places.reshape(-1, *outer)), between))
+    kept = {
+        LEFT: slice(pad[0][0], None),
+        RIGHT: slice(pad[0][0], None),
+        BOTTOM: slice(columns),
+    }
+    return [
+        np.concatenate(parts)[:, kept[output], kept[source]]
+        for (output, source), *parts in zip(between, *found, strict=True)
+    ]
 
 
 def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, ...]) -> Block:
@@ -94,12 +94,15 @@ def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, .
     leaf = cells.shape[1], cells.shape[2]
     each = math.prod(inner)
     step = each * max(1, int(_CACHE_BYTES / (each * 16 * math.prod(leaf) * cells.itemsize)))
-    found = []
+    ports, found = leaf_ports(*leaf), []
     for start in range(0, len(cells), step):
         part = leaf_responses(cells[start : start + step], edges, start)
-        grid = part.reshape(-1, *inner, *part.shape[1:])
-        found.append(_reduce(Block(grid, leaf_ports(*leaf))))
-    return Block(np.concatenate([block.response for block in found]), found[0].ports)
+        block = Block(part, np.arange(len(part)).reshape(-1, *inner), ports)
+        while block.places[0].size > 1:
+            block = _halve([[block]])[0][0]
+        found.append(block)
+    responses = np.concatenate([block.responses for block in found])
+    return Block(responses, np.arange(len(responses)), block.ports)
 
 
 def _cut(lines: int) -> tuple[int, int]:
@@ -110,102 +113,83 @@ def _cut(lines: int) -> tuple[int, int]:
     return count, math.ceil(lines / count)
 
 
-def _reduce(block: Block) -> Block:
-    """Join all blocks of a grid, every port kept."""
-    while max(block.response.shape[1:3]) > 1:
-        block = _halved(block)
-    return block
-
-
-def _trimmed(block: Block, *, right: bool, inputs: bool) -> Block:
-    """Join all blocks of a grid, without the ports at its edges."""
-    from matsweep.crossbar.compiled.joints import mirror
-
-    while max(block.response.shape[1:3]) > _TRIMMED:
-        block = _halved(block)
-    mirror(block.response.reshape(-1, *block.response.shape[-2:]))
-    groups = _trim(block, right=right, inputs=inputs)
-    while len(groups) > 1 or len(groups[0]) > 1:
+def _trimmed(block: Block, between: tuple[tuple[int, int], ...]) -> list[FloatArray]:
+    """Join all blocks of a grid, without what nothing is connected to at its edges."""
+    while max(block.places.shape[1:]) > _TRIMMED:
+        block = _halve([[block]])[0][0]
+    groups = _trim(block, right=any(RIGHT in pair for pair in between))
+    while (left := sum(part.places[0].size for row in groups for part in row)) > 2:
         groups = _halve(groups)
-    return groups[0][0]
-
-
-def _halved(block: Block) -> Block:
-    """Join neighbours among blocks that have all their ports."""
-    rows, columns = block.response.shape[1:3]
-    height, width = block.ports.inputs[LEFT].size, block.ports.outputs[BOTTOM].size
-    sideways = columns > 1 and (width <= height or rows == 1)
-    return join_neighbours(block, RIGHT if sideways else TOP)
+    if left == 2 and between == ((BOTTOM, LEFT),):
+        far, [[last]] = _couples(groups)
+        return [join_down(*last, far)]
+    if left == 2:
+        groups = _halve(groups)
+    return [response_between(groups[0][0], *pair) for pair in between]
 
 
 def _halve(groups: list[list[Block]]) -> list[list[Block]]:
-    """Join neighbours along the side on which blocks are shorter, while there are any."""
-    several_rows = len(groups) > 1 or groups[0][0].response.shape[1] > 1
-    several_columns = len(groups[0]) > 1 or groups[0][0].response.shape[2] > 1
-    height, width = groups[0][0].ports.inputs[LEFT].size, groups[-1][0].ports.outputs[BOTTOM].size
-    if several_columns and (width <= height or not several_rows):
-        return [[join(*pair, RIGHT) for pair in _pairs(row, 2)] for row in groups]
-    columns = [
-        [join(low, high, TOP) for high, low in _pairs(list(column), 1)]
-        for column in zip(*groups, strict=True)
-    ]
-    return [list(row) for row in zip(*columns, strict=True)]
+    far, couples = _couples(groups)
+    return [[join(*pair, far) for pair in row] for row in couples]
 
 
-def _trim(block: Block, *, right: bool, inputs: bool) -> list[list[Block]]:
-    """Split a grid of blocks into its edges and its middle, and drop the ports at the edges."""
-    count_rows, count_columns = block.response.shape[1:3]
+def _couples(groups: list[list[Block]]) -> tuple[int, list[list[tuple[Block, Block]]]]:
+    """Pair neighbours along the side on which blocks are shorter, while there are any.
+
+    Returns the side of the first of each two at which they are joined, and pairs of blocks.
+    """
+    several_rows = len(groups) > 1 or groups[0][0].places.shape[1] > 1
+    several_columns = len(groups[0]) > 1 or groups[0][0].places.shape[2] > 1
+    lines = groups[-1][0].ports.lines
+    if several_columns and (lines[BOTTOM].size <= lines[LEFT].size or not several_rows):
+        return RIGHT, [_pairs(row, 2) for row in groups]
+    columns = [_pairs(list(column), 1) for column in zip(*groups, strict=True)]
+    return TOP, [[(low, high) for high, low in row] for row in zip(*columns, strict=True)]
+
+
+def _trim(block: Block, *, right: bool) -> list[list[Block]]:
+    """Part a grid's first row and last column from the rest, and drop the ports at their edges."""
+    rows, columns = block.places.shape[1:]
 
     def group(top: int, end: int, first: int, last: int) -> Block:
-        ports = _edge_ports(
-            block.ports,
-            left=first > 0 or inputs,
-            right=right or last < count_columns,
-            top=top > 0,
-            bottom=end < count_rows,
-        )
-        return Block(block.response[:, top:end, first:last], ports)
+        ports = _edge_ports(block.ports, right=right or last < columns, top=top > 0)
+        return Block(block.responses, block.places[:, top:end, first:last], ports)
 
     return [
-        [group(*rows, *columns) for columns in _edges(count_columns)] for rows in _edges(count_rows)
+        [
+            group(top, end, first, last)
+            for first, last in itertools.pairwise(sorted({0, columns - 1, columns}))
+        ]
+        for top, end in itertools.pairwise(sorted({0, 1, rows}))
     ]
 
 
 @functools.lru_cache(maxsize=256)
-def _edge_ports(ports: Ports, *, left: bool, right: bool, top: bool, bottom: bool) -> Ports:
-    """Drop outputs at the left, both at the right or top, and inputs at the bottom."""
-
-    def kept(lines: Index, wanted: bool) -> Index:
-        return lines if wanted else lines[:0]
-
-    ends = kept(ports.outputs[RIGHT], right), kept(ports.outputs[TOP], top)
+def _edge_ports(ports: Ports, *, right: bool, top: bool) -> Ports:
+    """Drop ports at the right or top."""
+    wanted = True, right, top, True
     return Ports(
-        (kept(ports.outputs[LEFT], left), *ends, ports.outputs[BOTTOM]),
-        (ports.inputs[LEFT], *ends, kept(ports.inputs[BOTTOM], bottom)),
+        tuple(lines[: None if keep else 0] for lines, keep in zip(ports.lines, wanted, strict=True))
     )
 
 
-def _edges(count: int) -> list[tuple[int, int]]:
-    """Split a line of blocks into its first, those between, and its last."""
-    marks = sorted({0, 1, max(count - 1, 0), count})
-    return [pair for pair in itertools.pairwise(marks) if pair[0] < pair[1]]
-
-
 def _pairs(groups: list[Block], axis: int) -> list[tuple[Block, Block]]:
-    """Pair neighbours along an axis, the first with the second, and so on."""
+    """Pair neighbours along an axis, the first with the second, and so on.
 
-    def part(block: Block, where: slice) -> Block:
-        index = (slice(None),) * axis + (where,)
-        return block._replace(response=block.response[index])
+    Of two groups, one has a single block along the axis.
+    """
 
-    if len(groups) == 1 and groups[0].response.shape[axis] > 1:
-        return [(part(groups[0], slice(0, None, 2)), part(groups[0], slice(1, None, 2)))]
-    if len(groups) == 2:
-        return [(groups[0], groups[1])]
-    first, between, last = groups
-    count = between.response.shape[axis]
-    found = [(first, part(between, slice(0, 1)))]
-    if count > 2:
-        odd, even = slice(1, count - 1, 2), slice(2, count - 1, 2)
-        found.append((part(between, odd), part(between, even)))
-    return [*found, (part(between, slice(count - 1, count)), last)]
+    def part(block: Block, *where: int | None) -> Block:
+        index = (slice(None),) * axis + (slice(*where),)
+        return block._replace(places=block.places[index])
+
+    if len(groups) == 1:
+        return [(part(groups[0], 0, None, 2), part(groups[0], 1, None, 2))]
+    first, second = groups
+    counts = first.places.shape[axis], second.places.shape[axis]
+    if counts == (1, 1):
+        return [(first, second)]
+    if counts[0] == 1:
+        return [(first, part(second, 1)), (part(second, 1, None, 2), part(second, 2, None, 2))]
+    last = counts[0] - 1
+    return [(part(first, 0, last, 2), part(first, 1, last, 2)), (part(first, last, None), second)]

@@ -1,6 +1,6 @@
-"""Joints of blocks that have all their ports.
+"""Joints of blocks, and what is done to their responses besides.
 
-Of their symmetric matrices only what is on the diagonal and right of it counts. Lines are given
+Of the symmetric matrices only what is on the diagonal and right of it counts. Lines are given
 as runs: (run, 3) arrays of where a run begins and ends in the block, and where it begins here.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from matsweep.crossbar.compiled.dense import invert_one
 from matsweep.crossbar.compiled.tiles import add_product, wide
 
 _compiled = njit(cache=True, error_model="numpy")
@@ -58,10 +57,53 @@ def _copy_half(source, runs, out, offset):
 
 
 @_compiled
+def pick(blocks, rows, columns, out):
+    """Copy some rows and columns of symmetric matrices (block, line, wide column)."""
+    for block in range(out.shape[0]):
+        _pick(blocks[block], rows, columns, out[block])
+
+
+@_compiled
+def add_half(source, runs, out, offset):
+    """Add what is between some lines, in ascending order, to out[offset:, offset:]."""
+    for r in range(runs.shape[0]):
+        first, end, at = runs[r]
+        for i in range(end - first):
+            line, target = source[first + i], out[offset + at + i]
+            for j in range(i, end - first):
+                target[offset + at + j] += line[first + j]
+            for c in range(r + 1, runs.shape[0]):
+                first2, end2, at2 = runs[c]
+                for j in range(end2 - first2):
+                    target[offset + at2 + j] += line[first2 + j]
+
+
+@_compiled
+def _invert_few(matrix, lines):
+    """Invert (line, line) in place by Gauss and Jordan's elimination, without pivoting."""
+    for c in range(lines):
+        row = matrix[c]
+        pivot = 1 / row[c]
+        row[c] = 1
+        for j in range(lines):
+            row[j] *= pivot
+        for i in range(lines):
+            if i != c:
+                other = matrix[i]
+                factor = other[c]
+                other[c] = 0
+                for j in range(lines):
+                    other[j] -= factor * row[j]
+
+
+@_compiled
 def _invert(matrix, scratch):
     """Invert (line, wide column) in place by Gauss and Jordan's elimination of some at a time."""
     pivot, factor, row, new = scratch
     lines = matrix.shape[0]
+    if lines <= _STEP:
+        _invert_few(matrix, lines)
+        return
     for start in range(0, lines, _STEP):
         count = min(_STEP, lines - start)
         for m in range(count):
@@ -76,18 +118,42 @@ def _invert(matrix, scratch):
             row[m, start + m] = 1
             matrix[start + m] = 0
             new[m] = 0
-        invert_one(pivot, count)
+        _invert_few(pivot, count)
         add_product(pivot[:count], count, row, lines, new, 0, False)
         add_product(factor[:count], lines, new, lines, matrix, 0, False)
 
 
 @_compiled
-def join_pairs(blocks, sideways, far, near, open1, open2, out):
-    """Join neighbours, see `matsweep.crossbar.join`.
+def inverted(matrices, out):
+    """Invert (matrix, line, line)."""
+    lines = out.shape[1]
+    matrix = np.zeros((lines, wide(lines, out)), out.dtype)
+    scratch = _scratch(lines, out)
+    for which in range(out.shape[0]):
+        for i in range(lines):
+            for j in range(lines):
+                matrix[i, j] = matrices[which, i, j]
+        _invert(matrix, scratch)
+        out[which] = matrix[:, :lines]
 
-    Parameters: blocks and out (batch, row, column, line, wide column); sideways: each block of an
-    even column to the next, else each of an odd row to the one above; runs of lines of the first
-    and second that are joined, and of those that stay open.
+
+@_compiled
+def _scratch(lines, like):
+    across = wide(lines, like)
+    return (
+        np.zeros((_STEP, _STEP), like.dtype),
+        np.zeros((_STEP, across), like.dtype),
+        np.zeros((_STEP, across), like.dtype),
+        np.zeros((_STEP, across), like.dtype),
+    )
+
+
+@_compiled
+def join_small(blocks1, blocks2, places1, places2, far, near, open1, open2, out):
+    """Join blocks (block, line, wide column), see `matsweep.crossbar.join`.
+
+    Parameters: blocks; which of them are joined, each two to a block of out; runs of lines of the
+    first and the second that are joined, and of those that stay open.
     """
     lines = (far[:, 1] - far[:, 0]).sum()
     ports1 = (open1[:, 1] - open1[:, 0]).sum()
@@ -101,55 +167,32 @@ def join_pairs(blocks, sideways, far, near, open1, open2, out):
     current1, current2 = np.zeros_like(ahead1), np.zeros_like(ahead2)
     voltage = np.zeros_like(ahead2)
     current = np.zeros((lines, wide(ports1 + ports2, out)), out.dtype)
-    scratch = (
-        np.zeros((_STEP, _STEP), out.dtype),
-        np.zeros((_STEP, across), out.dtype),
-        np.zeros((_STEP, across), out.dtype),
-        np.zeros((_STEP, across), out.dtype),
-    )
-    for a in range(out.shape[0]):
-        for b in range(out.shape[1]):
-            for c in range(out.shape[2]):
-                if sideways:
-                    first, second = blocks[a, b, 2 * c], blocks[a, b, 2 * c + 1]
-                else:
-                    first, second = blocks[a, 2 * b + 1, c], blocks[a, 2 * b, c]
-                result = out[a, b, c]
-                _pick(first, far, far, negative)  # -R
-                _pick(second, near, near, conductance)
-                _pick(first, far, open1, ahead1)
-                _pick(second, near, open2, ahead2)
-                loop[:] = 0
-                add_product(negative, lines, conductance, lines, loop, 0, False)
-                for i in range(lines):
-                    for j in range(lines):
-                        loop[i, j] = -loop[i, j]
-                    loop[i, i] += 1
-                _invert(loop, scratch)
-                admittance[:] = 0
-                add_product(conductance, lines, loop, lines, admittance, 0, False)
-                current1[:] = 0
-                add_product(admittance, lines, ahead1, ports1, current1, 0, False)
-                current2[:] = 0
-                add_product(loop, lines, ahead2, ports2, current2, 0, False)
-                voltage[:] = 0
-                add_product(negative, lines, current2, ports2, voltage, 0, False)
-                current[:, :ports1] = current1[:, :ports1]
-                current[:, ports1 : ports1 + ports2] = current2[:, :ports2]
-                _copy_half(first, open1, result, 0)
-                result[:ports1, ports1:] = 0
-                add_product(ahead1, ports1, current, ports1 + ports2, result, 0, True)
-                _copy_half(second, open2, result, ports1)
-                add_product(ahead2, ports2, voltage, ports2, result, ports1, True)
-
-
-@_compiled
-def mirror(matrices):
-    """Fill what is left of the diagonals of (matrix, line, wide column)."""
-    tile, lines = 16, matrices.shape[1]
-    for matrix in matrices:
-        for top in range(0, lines, tile):
-            for first in range(0, top + 1, tile):
-                for i in range(top, min(top + tile, lines)):
-                    for j in range(first, min(first + tile, i)):
-                        matrix[i, j] = matrix[j, i]
+    scratch = _scratch(lines, out)
+    for block in range(out.shape[0]):
+        first, second, result = blocks1[places1[block]], blocks2[places2[block]], out[block]
+        _pick(first, far, far, negative)  # -R
+        _pick(second, near, near, conductance)
+        _pick(first, far, open1, ahead1)
+        _pick(second, near, open2, ahead2)
+        loop[:] = 0
+        add_product(negative, lines, conductance, lines, loop, 0, False)
+        for i in range(lines):
+            for j in range(lines):
+                loop[i, j] = -loop[i, j]
+            loop[i, i] += 1
+        _invert(loop, scratch)
+        admittance[:] = 0
+        add_product(conductance, lines, loop, lines, admittance, 0, False)
+        current1[:] = 0
+        add_product(admittance, lines, ahead1, ports1, current1, 0, False)
+        current2[:] = 0
+        add_product(loop, lines, ahead2, ports2, current2, 0, False)
+        voltage[:] = 0
+        add_product(negative, lines, current2, ports2, voltage, 0, False)
+        current[:, :ports1] = current1[:, :ports1]
+        current[:, ports1 : ports1 + ports2] = current2[:, :ports2]
+        _copy_half(first, open1, result, 0)
+        result[:ports1, ports1:] = 0
+        add_product(ahead1, ports1, current, ports1 + ports2, result, 0, True)
+        _copy_half(second, open2, result, ports1)
+        add_product(ahead2, ports2, voltage, ports2, result, ports1, True)
