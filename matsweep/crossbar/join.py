@@ -147,14 +147,15 @@ def join(first: Block, second: Block, far: int) -> Block:
     if joint.joined < _LARGE:
         join_small(first.responses, second.responses, places1, places2, *joint[:4], out)
     else:
-        for result, place1, place2 in zip(out, places1, places2, strict=True):
-            one, two = first.responses[place1, None], second.responses[place2, None]
+        for index, result in enumerate(out):
+            at = slice(index, index + 1)
+            one, two = first._replace(places=places1[at]), second._replace(places=places2[at])
             _join_large(one, two, joint, result[:, : joint.lines])
     return Block(out, np.arange(places1.size).reshape(first.places.shape), joint.ports)
 
 
-def _join_large(first: FloatArray, second: FloatArray, joint: Joint, out: FloatArray) -> None:
-    """Join two blocks (1, line, wide column) by large products."""
+def _join_large(first: Block, second: Block, joint: Joint, out: FloatArray) -> None:
+    """Join two blocks, at one place each, by large products."""
     from matsweep.crossbar.compiled.joints import add_half
 
     negative = _picked(first, joint.far1, joint.far1)[0]  # -R
@@ -170,8 +171,8 @@ def _join_large(first: FloatArray, second: FloatArray, joint: Joint, out: FloatA
     np.matmul(inverse.T, ahead2, out=current[:, across:])
     _half_product(ahead1, current, out[:across])
     _half_product(ahead2, negative @ current[:, across:], out[across:, across:])
-    add_half(first[0], joint.open1, out, 0)
-    add_half(second[0], joint.open2, out, across)
+    add_half(first.responses[first.places[0]], joint.open1, out, 0)
+    add_half(second.responses[second.places[0]], joint.open2, out, across)
 
 
 def _half_product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
@@ -184,41 +185,39 @@ def _half_product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
 def join_down(first: Block, second: Block, far: int) -> FloatArray:
     """Return what flows to the bottom (batch, output, input at the left) of two blocks joined."""
     joint = _joint(first.ports, second.ports, far)
-    one, two = (block.responses[block.places.ravel()] for block in (first, second))
-    left, bottom = (
-        tuple(_runs(block.ports.lines[port]) for block in (first, second))
-        for port in (LEFT, BOTTOM)
-    )
-    negative = _picked(one, joint.far1, joint.far1)
-    conductance = _picked(two, joint.near2, joint.near2)
-    inverse = _loop_inverse(negative, conductance)
-    ahead1, below1 = (_picked(one, joint.far1, lines[0]) for lines in (left, bottom))
-    down = below1.swapaxes(-1, -2) @ ((conductance @ inverse) @ ahead1)
-    down += _picked(one, bottom[0], left[0])
+    left, below = _side(first.ports, LEFT), _side(first.ports, BOTTOM)
+    conductance = _picked(second, joint.near2, joint.near2)
+    inverse = _loop_inverse(_picked(first, joint.far1, joint.far1), conductance)
+    ahead1 = _picked(first, joint.far1, left)
+    below1 = _picked(first, joint.far1, below).swapaxes(-1, -2)
+    down = below1 @ ((conductance @ inverse) @ ahead1)
+    down += _picked(first, below, left)
     if far == TOP:
-        ahead2 = _picked(two, joint.near2, left[1])
-        above = below1.swapaxes(-1, -2) @ (inverse.swapaxes(-1, -2) @ ahead2)
+        ahead2 = _picked(second, joint.near2, _side(second.ports, LEFT))
+        above = below1 @ (inverse.swapaxes(-1, -2) @ ahead2)
         return np.concatenate([above, down], axis=-1)
-    below2 = _picked(two, joint.near2, bottom[1])
-    beside = below2.swapaxes(-1, -2) @ (inverse @ ahead1)
-    return np.concatenate([down, beside], axis=-2)
+    below2 = _picked(second, joint.near2, _side(second.ports, BOTTOM)).swapaxes(-1, -2)
+    return np.concatenate([down, below2 @ (inverse @ ahead1)], axis=-2)
 
 
 def response_between(block: Block, output: int, source: int) -> FloatArray:
     """Return (batch, output, input) of blocks that are alone in their grids."""
-    lines = block.ports.lines
-    return _picked(
-        block.responses[block.places.ravel()], _runs(lines[output]), _runs(lines[source])
-    )
+    return _picked(block, _side(block.ports, output), _side(block.ports, source))
 
 
-def _picked(responses: FloatArray, rows: Index, columns: Index) -> FloatArray:
-    """Return the responses between the lines of some runs."""
+@functools.lru_cache(maxsize=1024)
+def _side(ports: Ports, port: int) -> Index:
+    return _runs(ports.lines[port])
+
+
+def _picked(block: Block, rows: Index, columns: Index) -> FloatArray:
+    """Return (place, row, column), the responses between the lines of some runs."""
     from matsweep.crossbar.compiled.joints import pick
 
+    places = block.places.ravel()
     size = (int((runs[:, 1] - runs[:, 0]).sum()) for runs in (rows, columns))
-    out = np.empty((len(responses), *size), responses.dtype)
-    pick(responses, rows, columns, out)
+    out = np.empty((places.size, *size), block.responses.dtype)
+    pick(block.responses, places, rows, columns, out)
     return out
 
 

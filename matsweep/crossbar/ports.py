@@ -101,6 +101,8 @@ def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, .
         while block.places[0].size > 1:
             block = _halve([[block]])[0][0]
         found.append(block)
+    if len(found) == 1:
+        return block
     responses = np.concatenate([block.responses for block in found])
     return Block(responses, np.arange(len(responses)), block.ports)
 

@@ -57,10 +57,10 @@ def _copy_half(source, runs, out, offset):
 
 
 @_compiled
-def pick(blocks, rows, columns, out):
-    """Copy some rows and columns of symmetric matrices (block, line, wide column)."""
-    for block in range(out.shape[0]):
-        _pick(blocks[block], rows, columns, out[block])
+def pick(blocks, places, rows, columns, out):
+    """Copy some rows and columns of some symmetric matrices (block, line, wide column)."""
+    for block in range(places.size):
+        _pick(blocks[places[block]], rows, columns, out[block])
 
 
 @_compiled
