@@ -17,12 +17,34 @@ _STEP = 8  # lines that are eliminated at once
 
 
 @_compiled
+def _lines(runs):
+    lines = 0
+    for r in range(runs.shape[0]):
+        lines += runs[r, 1] - runs[r, 0]
+    return lines
+
+
+@_compiled
+def _clear(matrix):
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] = 0
+
+
+@_compiled
+def _copy(source, columns, out, at):
+    for i in range(source.shape[0]):
+        for j in range(columns):
+            out[i, at + j] = source[i, j]
+
+
+@_compiled
 def _pick(source, rows, columns, out):
     """Copy some rows and columns of a symmetric matrix."""
     for r in range(rows.shape[0]):
-        first, end, at = rows[r]
+        first, end, at = rows[r, 0], rows[r, 1], rows[r, 2]
         for c in range(columns.shape[0]):
-            first2, end2, at2 = columns[c]
+            first2, end2, at2 = columns[c, 0], columns[c, 1], columns[c, 2]
             if first < first2:
                 for i in range(end - first):
                     line, target = source[first + i], out[at + i]
@@ -45,13 +67,13 @@ def _pick(source, rows, columns, out):
 def _copy_half(source, runs, out, offset):
     """Copy what is between some lines, in ascending order, to out[offset:, offset:]."""
     for r in range(runs.shape[0]):
-        first, end, at = runs[r]
+        first, end, at = runs[r, 0], runs[r, 1], runs[r, 2]
         for i in range(end - first):
             line, target = source[first + i], out[offset + at + i]
             for j in range(i, end - first):
                 target[offset + at + j] = line[first + j]
             for c in range(r + 1, runs.shape[0]):
-                first2, end2, at2 = runs[c]
+                first2, end2, at2 = runs[c, 0], runs[c, 1], runs[c, 2]
                 for j in range(end2 - first2):
                     target[offset + at2 + j] = line[first2 + j]
 
@@ -67,13 +89,13 @@ def pick(blocks, places, rows, columns, out):
 def add_half(source, runs, out, offset):
     """Add what is between some lines, in ascending order, to out[offset:, offset:]."""
     for r in range(runs.shape[0]):
-        first, end, at = runs[r]
+        first, end, at = runs[r, 0], runs[r, 1], runs[r, 2]
         for i in range(end - first):
             line, target = source[first + i], out[offset + at + i]
             for j in range(i, end - first):
                 target[offset + at + j] += line[first + j]
             for c in range(r + 1, runs.shape[0]):
-                first2, end2, at2 = runs[c]
+                first2, end2, at2 = runs[c, 0], runs[c, 1], runs[c, 2]
                 for j in range(end2 - first2):
                     target[offset + at2 + j] += line[first2 + j]
 
@@ -114,10 +136,11 @@ def _invert(matrix, scratch):
             for n in range(count):
                 pivot[m, n] = -factor[m, start + n]
                 factor[m, start + n] = 1 if m == n else 0
-            row[m] = matrix[start + m]
+            for j in range(lines):
+                row[m, j] = matrix[start + m, j]
+                matrix[start + m, j] = 0
             row[m, start + m] = 1
-            matrix[start + m] = 0
-            new[m] = 0
+        _clear(new)
         _invert_few(pivot, count)
         add_product(pivot[:count], count, row, lines, new, 0, False)
         add_product(factor[:count], lines, new, lines, matrix, 0, False)
@@ -134,7 +157,7 @@ def inverted(matrices, out):
             for j in range(lines):
                 matrix[i, j] = matrices[which, i, j]
         _invert(matrix, scratch)
-        out[which] = matrix[:, :lines]
+        _copy(matrix, lines, out[which], 0)
 
 
 @_compiled
@@ -155,9 +178,7 @@ def join_small(blocks1, blocks2, places1, places2, far, near, open1, open2, out)
     Parameters: blocks; which of them are joined, each two to a block of out; runs of lines of the
     first and the second that are joined, and of those that stay open.
     """
-    lines = (far[:, 1] - far[:, 0]).sum()
-    ports1 = (open1[:, 1] - open1[:, 0]).sum()
-    ports2 = (open2[:, 1] - open2[:, 0]).sum()
+    lines, ports1, ports2 = _lines(far), _lines(open1), _lines(open2)
     across, across1, across2 = wide(lines, out), wide(ports1, out), wide(ports2, out)
     negative = np.zeros((lines, across), out.dtype)
     conductance, loop = np.zeros_like(negative), np.zeros_like(negative)
@@ -174,25 +195,27 @@ def join_small(blocks1, blocks2, places1, places2, far, near, open1, open2, out)
         _pick(second, near, near, conductance)
         _pick(first, far, open1, ahead1)
         _pick(second, near, open2, ahead2)
-        loop[:] = 0
+        _clear(loop)
         add_product(negative, lines, conductance, lines, loop, 0, False)
         for i in range(lines):
             for j in range(lines):
                 loop[i, j] = -loop[i, j]
             loop[i, i] += 1
         _invert(loop, scratch)
-        admittance[:] = 0
+        _clear(admittance)
         add_product(conductance, lines, loop, lines, admittance, 0, False)
-        current1[:] = 0
+        _clear(current1)
         add_product(admittance, lines, ahead1, ports1, current1, 0, False)
-        current2[:] = 0
+        _clear(current2)
         add_product(loop, lines, ahead2, ports2, current2, 0, False)
-        voltage[:] = 0
+        _clear(voltage)
         add_product(negative, lines, current2, ports2, voltage, 0, False)
-        current[:, :ports1] = current1[:, :ports1]
-        current[:, ports1 : ports1 + ports2] = current2[:, :ports2]
+        _copy(current1, ports1, current, 0)
+        _copy(current2, ports2, current, ports1)
         _copy_half(first, open1, result, 0)
-        result[:ports1, ports1:] = 0
+        for i in range(ports1):
+            for j in range(ports1, ports1 + ports2):
+                result[i, j] = 0
         add_product(ahead1, ports1, current, ports1 + ports2, result, 0, True)
         _copy_half(second, open2, result, ports1)
         add_product(ahead2, ports2, voltage, ports2, result, ports1, True)
