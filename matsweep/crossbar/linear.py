@@ -42,7 +42,7 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     Notes
     -----
     method "exact": joining blocks (`matsweep.crossbar.ports`), O(n³) for n × n cells; to a few
-    1e-14 of the largest element in double precision, to 1e-5 in single (3e-6 at 128 × 128, 8e-6
+    1e-14 of the largest element in double precision, to 1e-5 in single (5e-6 at 128 × 128, 7e-6
     at 512 × 512). Joining loses what flows around in lines that reach neither a driver nor ground
     but through resistances far larger than those around them, on word and bit lines alike. Where
     those are 1e5 times as large, or infinite on both, nodes are eliminated instead
