@@ -50,7 +50,8 @@ def learning_figure(ds: xr.Dataset) -> Figure:
     ranked = order(summarise(ds), "learning_accuracy")
     shown = ranked[np.unique(np.linspace(0, ranked.size - 1, min(_MOST, ranked.size)).round())
                    .astype(int)]  # fmt: skip
-    varied = [n for n in parameters(ds) if len(set(ds[n].values[ranked].tolist())) > 1]
+    known = [*(["material"] if "material" in ds.coords else []), *parameters(ds)]
+    varied = [n for n in known if len(set(ds[n].values[ranked].tolist())) > 1]
     short = short_names(varied)
     values = ds["learning_accuracy"].transpose("candidate", "realisation", "epoch").values * 100
     epoch = ds["epoch"].values

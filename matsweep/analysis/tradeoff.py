@@ -62,9 +62,8 @@ def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figur
         raise UserError("no candidate is done, so there is nothing to draw")
     varied = [n for n in parameters(summary) if len(set(summary[n].values.tolist())) > 1]
     if not 1 <= len(varied) <= 2 or any(summary[n].dtype.kind not in "fiu" for n in varied):
-        raise UserError(
-            f"the picture of a trade-off needs one or two swept numbers, got {', '.join(varied)}"
-        )
+        got = ", ".join(varied) or "none"
+        raise UserError(f"the picture of a trade-off needs one or two swept numbers, got {got}")
     shown = [name for name in usual(summary) if name in summary]
     with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
         figure = Figure(layout="constrained")

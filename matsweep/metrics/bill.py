@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -134,6 +134,40 @@ def _bill(
         interval=slowest if scenario.periphery.pipelined else float(passing.sum()),
         census=tuple(counts),
     )
+
+
+def read_back(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[FloatArray, float]:
+    """Return what carrying one sample's errors back through the tiles takes, without the cells.
+
+    All layers but the first are read with columns driven and rows converted. Errors have both
+    signs, and of a pair both columns are driven. Counted as a layer of the swapped shape on
+    swapped tiles would be; its converters are taken to be the forward ones, switched over.
+
+    Returns
+    -------
+    (component,) array, J
+        Dynamic energy.
+    float, s
+        Time.
+    """
+    tile = scenario.tile
+    turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
+    parts, reading = circuits(turned), read_time(turned)
+    energy, time = np.zeros(len(COMPONENTS)), 0.0
+    cycles = scenario.dac.cycles(signed=True)
+    for layout in layouts[1:]:
+        back = replace(
+            layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
+            column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
+            tile_outputs=layout.tile_inputs,
+        )  # fmt: skip
+        count = census(back, turned.tile, scenario.adc, cycles)
+        count = replace(count, dac_conversions=count.dac_conversions * layout.mapping.arms)
+        buffer = _buffer(turned, back)
+        area = float(_area(turned, count, parts, buffer).sum())
+        energy += _energy(turned, back, count, cycles, parts, buffer, area)
+        time += float(_latency(turned, back, count, cycles, parts, buffer, reading).sum())
+    return energy, time
 
 
 def _by_component(**terms: float) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from matsweep.metrics.bill import COMPONENTS, exact
+from matsweep.metrics.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.metric import Metric, Run
 from matsweep.metrics.writing import half_select_energy
 from matsweep.streams import FloatArray
@@ -17,16 +17,24 @@ def training_breakdown(run: Run) -> FloatArray:
     """Return the energy of the whole training by component, (realisation, component) J.
 
     Writing: all pulses, with what half-selected cells take of each. The rest: for each sample
-    learned from, one read forward and, layer by layer but for the first, one back, taken to cost
-    what an inference by the same layers does: arrays as they are at the end of the training (the
-    first of the times), and circuits. Left out: the repeated reads of bound management, the reads
-    that a rule makes of its own (transfers, verification), judging, and digital memory.
+    learned from one read forward, arrays being as at the end of the training (the first of the
+    times), and, where errors go back through the tiles, one back (`read_back`; its cells are
+    taken to draw the upper layers' share of the weights of what they draw forward). Leakage: for
+    as long as these reads and all pulses last, one after the other, nothing being switched off.
+    Left out: the repeated reads of bound management, the reads that a rule makes of its own
+    (transfers, verification), judging, and the digital memory of rules that add up or keep a copy.
     """
     learning, workload = run.trained, run.scenario.workload
-    analog = getattr(workload, "backward", "digital") == "analog"
-    upper = sum(plan.inputs * plan.outputs for plan in run.layouts[1:])
-    share = upper / sum(plan.inputs * plan.outputs for plan in run.layouts)
-    terms = learning.updates * run.energy_terms[:, 0] * (1 + share * analog)
+    terms = learning.updates * run.energy_terms[:, 0]
+    passing = float(run.bill.latency.sum())
+    if getattr(workload, "backward", "digital") == "analog":
+        upper = sum(plan.inputs * plan.outputs for plan in run.layouts[1:])
+        share = upper / sum(plan.inputs * plan.outputs for plan in run.layouts)
+        terms[:, COMPONENTS.index("cells")] *= 1 + share
+        energy, time = read_back(run.scenario, run.layouts)
+        terms, passing = terms + learning.updates * energy, passing + time
+    busy = learning.updates * passing + learning.write_time
+    terms[:, COMPONENTS.index("leakage")] = run.bill.leakage * busy
     pulses = learning.pulses_mean * sum(count.devices for count in run.bill.census)
     writing = learning.write_energy + pulses * half_select_energy(run)
     terms[:, COMPONENTS.index("writing")] = writing

@@ -79,6 +79,14 @@ def test_lines_hold_the_epochs_and_the_worst_is_shown_too():
     assert ends["floating point"] == 95
 
 
+def test_materials_are_told_apart():
+    ds = learning_study().drop_vars("device.pulse_model.a")
+    ds = ds.assign_coords(material=("candidate", list("abcd")))
+    ds.attrs["axes"] = json.dumps({"material": list("abcd")})
+    labels = {line.get_label() for line in learning_figure(ds).axes[0].lines}
+    assert labels == {"a", "b", "c", "floating point"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

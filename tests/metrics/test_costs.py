@@ -12,9 +12,9 @@ from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice, WritePulse
 from matsweep.metrics import COORDINATES, METRICS, Run, check_costs, cited, components
 from matsweep.metrics.baselines import BASELINES, baseline_energy, engine_energy
-from matsweep.metrics.bill import COMPONENTS, exact
+from matsweep.metrics.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.census import census
-from matsweep.metrics.periphery import converter_costs
+from matsweep.metrics.periphery import circuits, converter_costs
 from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import MLP, Inference, Learning
 
@@ -484,12 +484,31 @@ def test_training_by_hand():
     terms = METRICS["training_energy_breakdown"].compute(case)[0]
     assert terms[COMPONENTS.index("writing")] == pytest.approx(1e-4)
     once = METRICS["energy_breakdown"].compute(case)[0, 0]
-    assert terms[:-1] == pytest.approx(1000 * once[:-1])
+    leakage = COMPONENTS.index("leakage")
+    assert terms[:leakage] == pytest.approx(1000 * once[:leakage])
+    busy = 1000 * METRICS["latency"].compute(case) + 1.0  # and a second of pulses
+    assert terms[leakage] == pytest.approx(METRICS["static_power"].compute(case) * busy)
     total = METRICS["training_energy"].compute(case)
     assert total[0] == sum(terms)
     engine = engine_energy(((64, 54), (54, 10)), "fp32", "sram", 22e-9, training=True)
     found = METRICS["training_energy_advantage"].compute(case)
     assert found == pytest.approx(1000 * engine / total)
+
+
+def test_errors_go_back_through_the_upper_layer():
+    """54 rows of one tile are converted and ten columns driven (both of a pair), in both signs."""
+    case = run(scenario())
+    parts, cycles = circuits(case.scenario), case.scenario.dac.cycles(signed=True)
+    energy, time = read_back(case.scenario, case.layouts)
+    found = dict(zip(COMPONENTS, energy, strict=True))
+    arms = case.layouts[1].mapping.arms
+    assert arms == 2
+    assert found["adc"] == pytest.approx(54 * cycles * parts.adc.energy)
+    assert found["dac"] == pytest.approx(10 * arms * cycles * parts.dac.energy)
+    assert found["registers"] == pytest.approx(2 * 54 * parts.register.energy)
+    assert found["cells"] == found["writing"] == found["leakage"] == 0
+    turns = min(case.scenario.adc.sharing, 54)
+    assert time > cycles * turns / case.scenario.adc.sample_rate
 
 
 def test_training_half_selects_the_cells_of_passive_arrays():

@@ -76,7 +76,7 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     assert first.train_inputs.min() == 0
     assert first.test_labels.max() == 1
-    with pytest.raises(UserError, match="is no table of numbers"):
+    with pytest.raises(UserError, match="line 1: column 0 must be a finite number, got 'a'"):
         data.CSV(path=str(tmp_path / "set.csv"), header=0).load()
     np.savez(tmp_path / "other.npz", x=inputs)
     other = data.NPZ(path=str(tmp_path / "other.npz"))
@@ -125,3 +125,21 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
         data.NPZ(path=str(tmp_path / "gap.npz")).load()
     with pytest.raises(UserError, match="label_column must be a whole number"):
         data.CSV(path="nowhere.csv", label_column=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "message"),
+    [
+        ("1,2,0\n3,4,1\n1,2,0\n3,4,1\n", {}, "header: line 1 of .* give header=0"),
+        ("a,b,y\n1,oops,0\n", {}, "line 2: column 1 must be a finite number, got 'oops'"),
+        ("a,b,y\n1,nan,0\n", {}, "line 2: column 1 must be a finite number"),
+        ("a,b,y\n1,2,0\n\n1,2\n", {}, "line 4: 3 columns are wanted, got 2"),
+        ("a,b,y\n1,2,0\n", {"label_column": 9}, "label_column must be"),
+        ("a,b,y\n", {}, "holds no samples"),
+        ("a,b,y\n1,2,0\n3,4,1.5\n1,3,0\n", {}, "two samples of each class, got one of 1.5"),
+    ],
+)
+def test_bad_rows_of_a_table_are_named(tmp_path, text, given, message):
+    (tmp_path / "set.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        data.CSV(path=str(tmp_path / "set.csv"), **given).load()

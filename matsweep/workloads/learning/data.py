@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import gzip
 import hashlib
+import math
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -152,6 +154,12 @@ class _Split(Dataset, kind=""):
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise UserError(f"labels must tell at least 2 classes, got {len(classes)}")
+        least = int(np.argmin(np.bincount(numbers)))
+        if np.bincount(numbers)[least] < 2:
+            raise UserError(
+                "labels must have at least two samples of each class, got one of "
+                f"{classes[least]!s} ({len(classes)} classes in all)"
+            )
         try:
             a, b, c, d = train_test_split(
                 _unit(inputs), numbers, test_size=self.test_fraction, random_state=self.seed,
@@ -263,7 +271,7 @@ class CSV(_Split, kind="csv"):
     label_column : int
         Where the class stands; -1: last.
     header : int
-        Lines to leave out at the top.
+        Lines to leave out at the top, by default one; they must not be samples.
     """
 
     path: str
@@ -283,14 +291,43 @@ class CSV(_Split, kind="csv"):
     def read(self) -> Samples:
         """Return the samples, split."""
         try:
-            rows = np.loadtxt(self.path, delimiter=",", skiprows=self.header, dtype=str, ndmin=2)
-            labels = rows[:, self.label_column]
-            inputs = np.delete(rows, self.label_column, axis=1).astype(float)
+            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
+                lines = [(at, row) for at, row in enumerate(csv.reader(file), 1) if any(row)]
         except OSError as problem:
             raise UserError(f"path: {self.path} cannot be read: {problem.strerror}") from None
-        except (ValueError, IndexError) as problem:
-            raise UserError(f"path: {self.path} is no table of numbers: {problem}") from None
-        return self.split(_table("path", inputs, labels), labels)
+        except (ValueError, csv.Error) as problem:
+            raise UserError(f"path: {self.path} is no table: {problem}") from None
+        for at, row in lines[: self.header]:
+            if all(_number(cell) is not None for cell in row):
+                raise UserError(
+                    f"header: line {at} of {self.path} holds numbers only, so that a sample would "
+                    f"be left out; give header={self.header - 1} if it is one"
+                )
+        return self._samples(lines[self.header :])
+
+    def _samples(self, lines: list[tuple[int, list[str]]]) -> Samples:
+        """Return samples of the rows, each with the number of its line."""
+        if not lines:
+            raise UserError(f"path: {self.path} holds no samples")
+        width = len(lines[0][1])
+        column = whole("label_column", self.label_column, low=-width, high=width - 1) % width
+        inputs, labels = np.empty((len(lines), width - 1)), []
+        for place, (at, row) in enumerate(lines):
+            if len(row) != width:
+                raise UserError(
+                    f"path: {self.path}, line {at}: {width} columns are wanted, got {len(row)}"
+                )
+            labels.append(row[column].strip())
+            others = [(n, cell) for n, cell in enumerate(row) if n != column]
+            for to, (n, cell) in enumerate(others):
+                value = _number(cell)
+                if value is None:
+                    raise UserError(
+                        f"path: {self.path}, line {at}: column {n} must be a finite number, "
+                        f"got {cell!r}"
+                    )
+                inputs[place, to] = value
+        return self.split(inputs, np.array(labels))
 
 
 del Dataset.registry[""]
@@ -371,6 +408,15 @@ def _table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Flo
     if not np.isfinite(values).all():
         raise UserError(f"{name} must hold finite inputs only")
     return values
+
+
+def _number(text: str) -> float | None:
+    """Return a finite number, or None where the text is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _unit(inputs: npt.NDArray[Any]) -> FloatArray:
