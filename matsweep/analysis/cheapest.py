@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from matsweep.analysis.attributes import float_accuracy, numbered, parameters, short_names, states
-from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
+from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.analysis.summary import at_time, summarise
 from matsweep.analysis.units import engineering
 from matsweep.checks import UserError, in_range
 
-_MILLIMETRE = 1 / 25.4
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 
 
@@ -106,11 +104,7 @@ def cheapest_figure(
     axes = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
     axes = [name for name in axes if len(set(summary[name].values.tolist())) > 1]
     maps = list(dict.fromkeys(_materials(best).tolist()))[:4] if len(axes) == 2 else []
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        height = 62 if not maps else 118
-        figure.set_size_inches(WIDTH * _MILLIMETRE, height * _MILLIMETRE)
+    with drawing(0.655 if maps else 0.345) as figure:
         rows = figure.subfigures(2 if maps else 1, 1, squeeze=False)[:, 0]
         if maps:
             _maps(rows[0], summary, maps, axes, loss)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -16,13 +15,21 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import axes as swept
 from matsweep.analysis.attributes import float_accuracy, material_label, sources, states
 from matsweep.analysis.panels import draw_cost, draw_materials, draw_time
-from matsweep.analysis.style import BASELINE, FONT, FRONT_LINE, WIDTH, Style, material_styles
+from matsweep.analysis.style import (
+    BASELINE,
+    FONT,
+    FRONT_LINE,
+    MILLIMETRE,
+    WIDTH,
+    Style,
+    drawing,
+    material_styles,
+)
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.units import duration
 from matsweep.checks import UserError, one_of
 
 _COSTS = ("energy", "latency", "area")
-_MILLIMETRE = 1 / 25.4
 
 
 def pareto_figure(
@@ -67,9 +74,7 @@ def pareto_figure(
     names = np.asarray(_materials(summary))
     styles = material_styles({*names.tolist(), *(materials or ()), *_study_materials(ds)})
     over_time = "time" in ds.dims and ds.sizes["time"] > 1 and "time" in ds["accuracy"].dims
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
+    with drawing(0.4, width) as figure:  # the legend decides how high it gets
         panels = figure.subplots(1, 2 if over_time else 1, squeeze=False, sharey=False)[0]
         if cost is None:
             draw_materials(panels[0], summary, names, styles)
@@ -166,7 +171,7 @@ def _legend(
     # At 8 pt a character takes about 1.45 mm and a handle with its gaps about 11 mm.
     columns = max(1, min(len(handles), int(width / (1.45 * longest + 11))))
     rows = -(-len(handles) // columns)
-    figure.set_size_inches(width * _MILLIMETRE, (68 + 4.2 * rows) * _MILLIMETRE)
+    figure.set_size_inches(width * MILLIMETRE, (68 + 4.2 * rows) * MILLIMETRE)
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps, rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from matsweep.analysis.attributes import float_accuracy, parameters, short_names, states
 from matsweep.analysis.objectives import order
-from matsweep.analysis.style import BASELINE, FONT, WIDTH, tidy
+from matsweep.analysis.style import BASELINE, FONT, drawing, tidy
 from matsweep.analysis.summary import summarise
 from matsweep.checks import UserError
 
-_MILLIMETRE = 1 / 25.4
 _MOST = 8
 
 
@@ -55,10 +53,7 @@ def learning_figure(ds: xr.Dataset) -> Figure:
     short = short_names(varied)
     values = ds["learning_accuracy"].transpose("candidate", "realisation", "epoch").values * 100
     epoch = ds["epoch"].values
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.45 * WIDTH * _MILLIMETRE)
+    with drawing(0.45) as figure:
         panel = figure.subplots()
         colours = colormaps["viridis"](np.linspace(0, 0.9, shown.size))
         for at, colour in zip(shown, colours, strict=True):

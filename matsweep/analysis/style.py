@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from matsweep.analysis.units import duration, engineering
 
+MILLIMETRE = 1 / 25.4  # inches, in which matplotlib measures
 WIDTH = 180.0  # mm, both columns of a paper
 FONT = 8.0  # pt
 BASELINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (4, 2)), "linewidth": 0.9}
@@ -22,6 +27,23 @@ FRONT_LINE: dict[str, Any] = {"color": "0.35", "linewidth": 0.9}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0, 315_360_000.0)
+
+
+@contextmanager
+def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """Give a figure that is independent of pyplot, and the style to draw in.
+
+    Parameters
+    ----------
+    height : float
+        Over the width of a page.
+    width : float, mm
+    """
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(width * MILLIMETRE, height * WIDTH * MILLIMETRE)
+        yield figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

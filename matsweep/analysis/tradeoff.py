@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from matsweep.analysis.attributes import parameters, short_names, states
 from matsweep.analysis.objectives import usual
-from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
+from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.units import duration, engineering
 from matsweep.checks import UserError
 
-_MILLIMETRE = 1 / 25.4
 _YEAR = 31_557_600.0
 _TICKS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 864_000.0,
           *(_YEAR * 10.0**power for power in range(7)))  # fmt: skip
@@ -65,10 +63,7 @@ def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figur
         got = ", ".join(varied) or "none"
         raise UserError(f"the picture of a trade-off needs one or two swept numbers, got {got}")
     shown = [name for name in usual(summary) if name in summary]
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.4 * WIDTH * _MILLIMETRE)
+    with drawing(0.4) as figure:
         panels = figure.subplots(1, len(shown), squeeze=False)[0]
         for letter, name, panel in zip("abcd", shown, panels, strict=False):
             _panel(panel, summary, name, varied)

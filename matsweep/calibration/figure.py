@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from scipy import stats
 
-from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
+from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.fitting.data import PulseData
 from matsweep.fitting.fit import Fit
 
-_MILLIMETRE = 1 / 25.4
 _UP, _DOWN = "#0072B2", "#D55E00"
 _MOST = 4000  # points drawn
 
@@ -34,10 +31,7 @@ def fit_figure(data: PulseData, fit: Fit) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.set_size_inches(WIDTH * _MILLIMETRE, 0.36 * WIDTH * _MILLIMETRE)
+    with drawing(0.36) as figure:
         steps, residuals, quantiles = figure.subplots(1, 3)
         _steps(steps, data, fit)
         _residuals(residuals, data, fit)

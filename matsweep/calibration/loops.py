@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from matsweep.analysis.style import FONT, WIDTH, quantity_axis, tidy
+from matsweep.analysis.style import FONT, WIDTH, drawing, quantity_axis, tidy
 from matsweep.build import plain
 from matsweep.calibration.material import Destination
 from matsweep.checks import UserError
@@ -22,7 +20,6 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.fitting import Loop, LoopFit, simulated, turned
 from matsweep.streams import FloatArray
 
-_MILLIMETRE = 1 / 25.4
 _MODEL, _MEASURED = "#D55E00", "#0072B2"
 _MOST = 4  # devices drawn
 _POOR = 0.25  # misfit beyond which a model does not describe the sweeps
@@ -94,13 +91,8 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit) -> Figure:
         Independent of pyplot.
     """
     drawn = list(loops)[:_MOST]
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        columns = len(drawn)
-        wide = WIDTH * _MILLIMETRE * min(1.0, 0.28 + 0.24 * columns)
-        figure.set_size_inches(wide, 0.62 * WIDTH * _MILLIMETRE)
-        panels = figure.subplots(2, columns, squeeze=False)
+    with drawing(0.62, WIDTH * min(1.0, 0.28 + 0.24 * len(drawn))) as figure:
+        panels = figure.subplots(2, len(drawn), squeeze=False)
         for index, loop in enumerate(drawn):
             seen = turned(loop) if fit.flipped else loop
             current = simulated(fit.models[index], fit.states[index], seen)

@@ -107,23 +107,50 @@ def bill(
     return _KEPT[key]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One layer: how it lies on tiles, how often its parts are used, and what each costs."""
+
+    scenario: Scenario
+    layout: Layout
+    cycles: int
+    count: Census
+    parts: Circuits
+    buffer: Cost
+
+    @property
+    def words(self) -> int:
+        """Bits of its inputs."""
+        return self.layout.inputs * self.scenario.dac.bits
+
+
+def _layer(scenario: Scenario, layout: Layout, *, signed: bool, ends: int) -> _Layer:
+    cycles = scenario.dac.cycles(signed=signed)
+    # SRAM that holds the inputs, twice where the next ones arrive meanwhile.
+    held = layout.inputs * scenario.dac.bits * (2 if scenario.periphery.pipelined else 1)
+    return _Layer(
+        scenario=scenario,
+        layout=layout,
+        cycles=cycles,
+        count=census(layout, scenario.tile, scenario.adc, cycles, ends),
+        parts=circuits(scenario),
+        buffer=sram(held, scenario.periphery.node),
+    )
+
+
 def _bill(
     scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
 ) -> Bill:
-    parts, reading = circuits(scenario), read_time(scenario)
+    reading = read_time(scenario)
     energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
     leakage, slowest, counts = 0.0, 0.0, []
     for layout, sign in zip(layouts, signed, strict=True):
-        cycles = scenario.dac.cycles(signed=sign)
-        count = census(layout, scenario.tile, scenario.adc, cycles, ends)
-        buffer = _buffer(scenario, layout)
-        taken = _area(scenario, count, parts, buffer)
-        energy += _energy(scenario, layout, count, cycles, parts, buffer, float(taken.sum()))
-        passed = _latency(scenario, layout, count, cycles, parts, buffer, reading)
-        latency, area = latency + passed, area + taken
-        leakage += _leakage(count, parts, buffer)
+        layer = _layer(scenario, layout, signed=sign, ends=ends)
+        passed = _latency(layer, reading)
+        energy, latency, area = energy + _energy(layer), latency + passed, area + _area(layer)
+        leakage += _leakage(layer)
         slowest = max(slowest, _slowest(passed))
-        counts.append(count)
+        counts.append(layer.count)
     passing = exact(latency)
     return Bill(
         energy=energy,
@@ -152,21 +179,18 @@ def read_back(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[FloatArr
     """
     tile = scenario.tile
     turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
-    parts, reading = circuits(turned), read_time(turned)
     energy, time = np.zeros(len(COMPONENTS)), 0.0
-    cycles = scenario.dac.cycles(signed=True)
     for layout in layouts[1:]:
         back = replace(
             layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
             column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
             tile_outputs=layout.tile_inputs,
         )  # fmt: skip
-        count = census(back, turned.tile, scenario.adc, cycles)
-        count = replace(count, dac_conversions=count.dac_conversions * layout.mapping.arms)
-        buffer = _buffer(turned, back)
-        area = float(_area(turned, count, parts, buffer).sum())
-        energy += _energy(turned, back, count, cycles, parts, buffer, area)
-        time += float(_latency(turned, back, count, cycles, parts, buffer, reading).sum())
+        layer = _layer(turned, back, signed=True, ends=1)
+        driven = layer.count.dac_conversions * layout.mapping.arms
+        layer = replace(layer, count=replace(layer.count, dac_conversions=driven))
+        energy += _energy(layer)
+        time += float(_latency(layer, read_time(turned)).sum())
     return energy, time
 
 
@@ -178,21 +202,7 @@ def _by_component(**terms: float) -> FloatArray:
     return found
 
 
-def _buffer(scenario: Scenario, layout: Layout) -> Cost:
-    """Return the SRAM that holds a layer's inputs, twice where the next ones arrive meanwhile."""
-    copies = 2 if scenario.periphery.pipelined else 1
-    return sram(layout.inputs * scenario.dac.bits * copies, scenario.periphery.node)
-
-
-def _energy(
-    scenario: Scenario,
-    layout: Layout,
-    count: Census,
-    cycles: int,
-    parts: Circuits,
-    buffer: Cost,
-    area: float,
-) -> FloatArray:
+def _energy(layer: _Layer) -> FloatArray:
     """Return the dynamic energy of a layer in one inference, but for its cells', J.
 
     Word lines: C V² for each that is used, over the whole width of its array, in every cycle: an
@@ -202,12 +212,13 @@ def _energy(
     tiles of its row, and to it past half of the rows; each partial sum to the next tile. Tiles
     are taken as squares side by side.
     """
-    voltage, words = scenario.device.read_voltage, layout.inputs * scenario.dac.bits
+    scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
+    voltage = scenario.device.read_voltage
     segment = scenario.wires.segment_capacitance(scenario.device.cell_size, scenario.periphery.node)
-    lines = cycles * layout.inputs * layout.cells * layout.column_tiles
+    lines = layer.cycles * layout.inputs * layout.cells * layout.column_tiles
     tiles = layout.column_tiles + layout.row_tiles / 2
-    moved = words * tiles + count.merges * scenario.periphery.accumulator_bits
-    pitch = math.sqrt(area / layout.tiles)
+    moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
+    pitch = math.sqrt(float(_area(layer).sum()) / layout.tiles)
     return _by_component(
         word_lines=lines * scenario.tile.columns * segment * voltage**2,
         dac=count.dac_conversions * parts.dac.energy,
@@ -216,20 +227,12 @@ def _energy(
         accumulation=count.merges * parts.adder.energy,
         activation=count.outputs * parts.comparator.energy,
         registers=2 * count.outputs * parts.register.energy,
-        buffers=2 * words * buffer.energy,
+        buffers=2 * layer.words * layer.buffer.energy,
         network=_RISING * parts.wire * pitch * moved,
     )
 
 
-def _latency(
-    scenario: Scenario,
-    layout: Layout,
-    count: Census,
-    cycles: int,
-    parts: Circuits,
-    buffer: Cost,
-    reading: float,
-) -> FloatArray:
+def _latency(layer: _Layer, reading: float) -> FloatArray:
     """Return the time of a layer, s.
 
     All tiles work at once. In each cycle the conversion of the inputs (all rows at once), the
@@ -238,7 +241,8 @@ def _latency(
     are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
     through a port of its own.
     """
-    words = math.ceil(layout.tile_inputs * scenario.dac.bits / PORT)
+    scenario, cycles, count, parts = layer.scenario, layer.cycles, layer.count, layer.parts
+    words = math.ceil(layer.layout.tile_inputs * scenario.dac.bits / PORT)
     return _by_component(
         cells=cycles * reading,
         dac=cycles * parts.dac.latency,
@@ -246,7 +250,7 @@ def _latency(
         shift_add=cycles * parts.shift_add.latency,
         accumulation=count.depth * parts.adder.latency,
         activation=parts.comparator.latency,
-        buffers=2 * words * buffer.latency,
+        buffers=2 * words * layer.buffer.latency,
     )
 
 
@@ -262,13 +266,14 @@ def _slowest(latency: FloatArray) -> float:
     return float(max(read, by_name["adc"], by_name["shift_add"], merged, by_name["buffers"]))
 
 
-def _area(scenario: Scenario, count: Census, parts: Circuits, buffer: Cost) -> FloatArray:
+def _area(layer: _Layer) -> FloatArray:
     """Return the area of a layer, m².
 
     Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch),
     a DAC each row and end that is driven, their ADCs with a shift-and-add each; an adder, a
     comparator and a register for each output; the buffer's cells. Wires lie above.
     """
+    scenario, count, parts = layer.scenario, layer.count, layer.parts
     cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
     return _by_component(
         cells=count.places * cell,
@@ -278,13 +283,14 @@ def _area(scenario: Scenario, count: Census, parts: Circuits, buffer: Cost) -> F
         accumulation=min(count.merges, count.outputs) * parts.adder.area,
         activation=count.outputs * parts.comparator.area,
         registers=count.outputs * parts.register.area,
-        buffers=buffer.area,
+        buffers=layer.buffer.area,
     )
 
 
-def _leakage(count: Census, parts: Circuits, buffer: Cost) -> float:
+def _leakage(layer: _Layer) -> float:
     """Return what a layer's circuits draw all the time, W."""
-    total = buffer.leakage + count.dacs * parts.dac.leakage
+    count, parts = layer.count, layer.parts
+    total = layer.buffer.leakage + count.dacs * parts.dac.leakage
     total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
     total += min(count.merges, count.outputs) * parts.adder.leakage
     total += count.outputs * (parts.comparator.leakage + parts.register.leakage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,19 +14,19 @@ from matsweep.checks import whole
 from matsweep.sweep.axes import Axis
 
 
-class Design:
+class Design(ABC):
     """What every design can do: say how many points it has, and list them."""
 
     __slots__ = ()
     registry: ClassVar[dict[str, type[Design]]] = {}
 
+    @abstractmethod
     def size(self, axes: Sequence[Axis]) -> int:
         """Return the number of points."""
-        raise NotImplementedError
 
+    @abstractmethod
     def points(self, axes: Sequence[Axis]) -> Iterator[tuple[object, ...]]:
         """Yield the points: one value for each axis."""
-        raise NotImplementedError
 
     def factorial(self, axes: Sequence[Axis]) -> list[tuple[object, ...]] | None:
         """Return each axis's values if the design is all their combinations, else None."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from matsweep.crossbar import Tile
 
 
-class Workload:
+class Workload(ABC):
     """A network, the data it is judged on, and how it comes to its weights.
 
     A configuration without `kind` is of the `default` one.
@@ -24,13 +25,13 @@ class Workload:
         Workload.registry[cls.kind] = cls
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """Hash of all that decides what `prepare` gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self) -> Any:
         """Return what every candidate with this workload shares."""
-        raise NotImplementedError
 
     def tiled(self, tile: Tile) -> Tile:
         """Return the tile as the workload uses it."""

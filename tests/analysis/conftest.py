@@ -1,10 +1,12 @@
 import pytest
 
-import matsweep.analysis  # noqa: F401  registers ds.matsweep
+from matsweep.analysis import Results
 
 from .synthetic import study
 
 
 @pytest.fixture
 def ds():
-    return study()
+    ds = study()
+    assert isinstance(ds.matsweep, Results)  # the accessor is there
+    return ds

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from matsweep.analysis.style import FONT, WIDTH
+from matsweep.analysis.style import FONT, drawing
 from matsweep.analysis.units import engineering
 from matsweep.streams import FloatArray
 
 BLUE, RED = "#0072B2", "#D55E00"
 CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")
-_MILLIMETRE = 1 / 25.4
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
-
-
-@contextmanager
-def drawing(height: float) -> Iterator[Figure]:
-    """Give a figure as wide as a page, its height over its width, and the style to draw in."""
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.set_size_inches(WIDTH * _MILLIMETRE, height * WIDTH * _MILLIMETRE)
-        yield figure
 
 
 def panels(

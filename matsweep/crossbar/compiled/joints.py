@@ -65,7 +65,10 @@ def _pick(source, rows, columns, out):
 
 @_compiled
 def _copy_half(source, runs, out, offset):
-    """Copy what is between some lines, in ascending order, to out[offset:, offset:]."""
+    """Copy what is between some lines, in ascending order, to out[offset:, offset:].
+
+    As `add_half`, for a block that holds nothing yet: clearing it and adding takes a fifth longer.
+    """
     for r in range(runs.shape[0]):
         first, end, at = runs[r, 0], runs[r, 1], runs[r, 2]
         for i in range(end - first):

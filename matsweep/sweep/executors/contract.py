@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ class Fault:
     reason: str
 
 
-class Executor:
+class Executor(ABC):
     """Run a task on chunks of items.
 
     Every executor yields exactly one result for every item of every chunk, in any order: a pair
@@ -31,18 +32,20 @@ class Executor:
     chunk_size: int | None
 
     @property
+    @abstractmethod
     def slots(self) -> int:
         """Tasks that run at once."""
-        raise NotImplementedError
 
     @property
     def hosts(self) -> int:
         """Machines that tasks run on, once started."""
         return 1
 
+    @abstractmethod
     def check(self) -> None:
         """Refuse, within seconds and before anything is written, what cannot be started."""
 
+    @abstractmethod
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -55,4 +58,3 @@ class Executor:
             Sent to every process once.
         chunks : iterable of tuples
         """
-        raise NotImplementedError

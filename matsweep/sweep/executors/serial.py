@@ -31,6 +31,9 @@ class SerialExecutor(Executor):
         """One."""
         return 1
 
+    def check(self) -> None:
+        """Refuse nothing: it runs where it is."""
+
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -77,16 +77,16 @@ class Dataset(ABC):
         Dataset.registry[kind] = cls
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Refuse parameters out of their range (`UserError`)."""
         if self.crop is not None:
             whole("crop", self.crop, low=1)
         if self.black_white is not None:
             in_range("black_white", self.black_white, 0.0, 1.0)
         if self.test_samples is not None:
             whole("test_samples", self.test_samples, low=1)
-        self.check()
-
-    def check(self) -> None:  # noqa: B027 - nothing to refuse by default
-        """Refuse parameters out of their range (`UserError`)."""
 
     @abstractmethod
     def files(self) -> dict[str, Path]:
@@ -146,6 +146,7 @@ class _Split(Dataset, kind=""):
 
     def check(self) -> None:
         """Refuse an empty part."""
+        super().check()
         in_range("test_fraction", self.test_fraction, 0.01, 0.99)
         whole("seed", self.seed, low=0, high=2**32 - 1)
 
