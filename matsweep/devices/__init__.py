@@ -7,6 +7,7 @@ asked for: numba takes half a second.
 from typing import Any
 
 from matsweep.devices.analog import Aging, AnalogDevice
+from matsweep.devices.currents import CubicIV, CurrentLaw, NeuroSimIV, SeriesIV, SinhIV
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.laws import Law
 from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
@@ -21,15 +22,7 @@ from matsweep.devices.pulses import (
     Tabulated,
     curvature,
 )
-from matsweep.devices.reading import (
-    CubicIV,
-    CurrentLaw,
-    NeuroSimIV,
-    ReadNoise,
-    SeriesIV,
-    SinhIV,
-    TelegraphNoise,
-)
+from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, arrhenius, drift
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,28 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep.checks import UserError
-from matsweep.metrics import COORDINATES, Metric, converter_costs, measured
+from matsweep.metrics import COORDINATES
 from matsweep.store import (
-    Coordinate,
     Part,
     Status,
     Store,
-    Variable,
     attributes,
-    create,
     open_store,
 )
 from matsweep.streams import FloatArray
-from matsweep.sweep.config import composer, groups, leaves, plain_config
+from matsweep.sweep.config import composer, plain_config
 from matsweep.sweep.executors import Executor, Fault, executor
+from matsweep.sweep.overrides import as_overrides
 from matsweep.sweep.pace import Pace, chunks
 from matsweep.sweep.plan import Candidate, Plan, plan
 from matsweep.sweep.progress import SweepProgress
-from matsweep.sweep.provenance import now, provenance, sources
+from matsweep.sweep.provenance import now
+from matsweep.sweep.record import check_same, create_store, metrics_of
 from matsweep.sweep.work import Outcome, Shared, evaluate
 from matsweep.workloads import Lesson, Network
 
@@ -76,7 +74,7 @@ def explore(
     """
     with composer(config_dir):
         if isinstance(overrides, (Mapping, DictConfig)):
-            listed = _as_overrides(overrides)
+            listed = as_overrides(overrides)
         else:
             listed = [overrides] if isinstance(overrides, str) else list(overrides)
         return run_overrides(listed, console or Console(quiet=True))
@@ -90,10 +88,10 @@ def run_overrides(overrides: Sequence[str], console: Console | None = None) -> P
     path = _place(settings)
     runner = executor(settings["executor"])
     if path.exists():
-        _check_same(study, path)
+        check_same(study, path)
     runner.check()
     if not path.exists():
-        _create(study, path)
+        create_store(study, path)
     with open_store(path) as store:
         run(study, store, runner, console)
     return path
@@ -162,7 +160,7 @@ def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
         **{name: len(values) for name, values in COORDINATES.items()},
     }  # fmt: skip
     values = {}
-    for name, metric in _metrics(study).items():
+    for name, metric in metrics_of(study).items():
         shape = tuple(sizes[dim] for dim in metric.dims)
         values[name] = np.stack([_padded(o.values, name, shape) for o in outcomes])
     return Part(
@@ -174,10 +172,6 @@ def _part(study: Plan, outcomes: Sequence[Outcome]) -> Part:
         seconds=np.array([o.seconds for o in outcomes], dtype=np.float32),
         values=values,
     )
-
-
-def _metrics(study: Plan) -> dict[str, Metric]:
-    return measured(learning=study.epochs > 0)
 
 
 def _padded(
@@ -218,139 +212,3 @@ def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> N
             "versions or another kind of machine); resume it where it began, or copy that "
             "machine's cache of networks and name it in MATSWEEP_CACHE"
         )
-
-
-def _create(study: Plan, path: Path) -> None:
-    facts = _facts(study)
-    coordinates = {name: Coordinate(values=values) for name, values in study.coordinates().items()}
-    coordinates["candidate_id"] = Coordinate(values=np.array(study.identities))
-    coordinates["realisation"] = Coordinate(
-        values=np.arange(study.realisations), dims=("realisation",)
-    )
-    coordinates["time"] = Coordinate(
-        values=np.array(study.times),
-        dims=("time",),
-        attrs={"long_name": "time since programming", "unit": "s"},
-    )
-    if study.epochs:
-        coordinates["epoch"] = Coordinate(
-            values=np.arange(1, study.epochs + 1),
-            dims=("epoch",),
-            attrs={"long_name": "epochs of training"},
-        )
-    for name, values in COORDINATES.items():
-        coordinates[name] = Coordinate(values=np.array(values), dims=(name,))
-    variables = [
-        Variable(
-            name=metric.name,
-            dims=("candidate", *metric.dims),
-            attrs={
-                "long_name": metric.long_name,
-                "units": metric.units,
-                "better": metric.better,
-            },
-        )
-        for metric in _metrics(study).values()
-    ]
-    create(path, coordinates=coordinates, variables=variables, attrs=facts)
-
-
-def _facts(study: Plan) -> dict[str, Any]:
-    """Return what a store says of its study."""
-    factorial = study.design.factorial(study.axes)
-    axes = [
-        {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
-        for index, axis in enumerate(study.axes)
-    ]
-    return {
-        "study": str(study.config.study),
-        "config": OmegaConf.to_yaml(study.config, resolve=True),
-        "seed": study.seed,
-        "axes": json.dumps(axes),
-        "fingerprint": _fingerprint(study),
-        "sources": sources(study),
-        "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
-        "provenance": json.dumps(provenance()),
-    }
-
-
-def _fingerprint(study: Plan) -> str:
-    """Return a hash of all that decides the numbers of a study."""
-    hashed = hashlib.blake2b(digest_size=16)
-    for identity in study.identities:
-        hashed.update(bytes.fromhex(identity))
-    rest = [study.seed, study.realisations, list(_metrics(study))]
-    hashed.update(json.dumps(rest).encode())
-    return hashed.hexdigest()
-
-
-def _check_same(study: Plan, path: Path) -> None:
-    """Refuse a store that belongs to another study, and say in what it differs."""
-    facts = attributes(path)
-    if facts.get("fingerprint") == _fingerprint(study):
-        return
-    was = OmegaConf.to_container(OmegaConf.create(str(facts.get("config", "{}"))))
-    is_now = plain_config(study.config)
-    assert isinstance(was, dict)
-    ignored = ("store", "executor", "study")
-    names = dict.fromkeys([*leaves(was), *leaves(is_now)])
-    different = [
-        name
-        for name in names
-        if name.split(".")[0] not in ignored
-        and _value(was, name) != _value(is_now, name)
-        and not isinstance(_value(is_now, name), dict)
-    ]
-    if json.loads(str(facts.get("axes", "[]"))) != json.loads(str(_facts(study)["axes"])):
-        different.insert(0, "axes")
-    what = f" (different: {', '.join(different[:5])})" if different else ""
-    raise UserError(
-        f"{path} holds another study{what}; give this one a place of its own with "
-        "study=NAME or store=PATH, or move that one away"
-    )
-
-
-def _value(node: Any, path: str) -> Any:
-    for key in path.split("."):
-        node = node.get(key) if isinstance(node, dict) else None
-    return node
-
-
-def _as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
-    """Write a nested mapping as overrides; `axes` become sweeps."""
-    nested: dict[str, Any] = (
-        plain_config(config) if isinstance(config, DictConfig) else dict(config)
-    )
-    axes = dict(nested.pop("axes", {}))
-    written = []
-    known = groups()
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            flat = {path: _value({key: value}, path) for path in leaves({key: value})}
-            written += [
-                f"{path}={_written(leaf)}"
-                for path, leaf in flat.items()
-                if not isinstance(leaf, Mapping)
-            ]
-        else:
-            written.append(f"{key}={_written(value, bare=key in known)}")
-    for name, value in axes.items():
-        if isinstance(value, (list, tuple)):
-            choices = ",".join(_written(item, bare=name in known) for item in value)
-            written.append(f"{name}=choice({choices})")
-        else:
-            written.append(f"{name}={value if isinstance(value, str) else _written(value)}")
-    return written
-
-
-def _written(value: object, bare: bool = False) -> str:
-    """Write a value in Hydra's grammar."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value if bare else json.dumps(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(_written(item) for item in value)}]"
-    return repr(value)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, Wires, layout
+from matsweep.crossbar.calibration import Target, calibrate
 from matsweep.crossbar.converters import ColumnErrors
 from matsweep.crossbar.layer import (
     Product,
     Scale,
-    Target,
     Wired,
-    calibrate,
     fractions,
     multiply,
     power,

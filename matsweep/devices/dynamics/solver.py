@@ -21,30 +21,27 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types, uint32, uint64
+from numba import njit, types
 
 from matsweep.devices.dynamics.tableau import BETWEEN, ERROR, NODES, STAGES
-from matsweep.kernels import _philox
 
-_VECTOR = types.Array(types.float64, 1, "C")
-KERNEL = types.float64(_VECTOR, types.float64, _VECTOR, _VECTOR, _VECTOR)
+VECTOR = types.Array(types.float64, 1, "C")
+KERNEL = types.float64(VECTOR, types.float64, VECTOR, VECTOR, VECTOR)
 
 # With its type stated, one compiled solver takes every model's equations by their address.
-_FUNCTION = types.FunctionType(KERNEL)
-_GRID, _BLOCK = types.Array(types.float64, 2, "C"), types.Array(types.float64, 3, "C")
-_COUNTS = types.Array(types.int64, 1, "C")
-_KEYS = types.Array(types.uint64, 1, "C")
-_EVALUATE = types.void(_FUNCTION, _GRID, _VECTOR, _GRID, _GRID, _GRID, _VECTOR, _GRID)
+FUNCTION = types.FunctionType(KERNEL)
+GRID, BLOCK = types.Array(types.float64, 2, "C"), types.Array(types.float64, 3, "C")
+COUNTS = types.Array(types.int64, 1, "C")
+_EVALUATE = types.void(FUNCTION, GRID, VECTOR, GRID, GRID, GRID, VECTOR, GRID)
 _INTEGRATE = types.void(
-    _FUNCTION, types.boolean, _VECTOR, *(_GRID,) * 6, types.float64, _BLOCK, _GRID, _GRID, _COUNTS,
-    _COUNTS,
+    FUNCTION, types.boolean, VECTOR, *(GRID,) * 6, types.float64, BLOCK, GRID, GRID, COUNTS,
+    COUNTS,
 )  # fmt: skip
-_JUMP = types.void(_FUNCTION, _VECTOR, *(_GRID,) * 6, _KEYS, _BLOCK, _GRID, _GRID, _COUNTS, _COUNTS)
 
-_compiled = njit(cache=True, error_model="numpy")
+strict = njit(cache=True, error_model="numpy")
 
 DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
-_PATIENCE, _MOST_STEPS, _MOST_EVENTS = 300, 200_000, 10_000_000
+_PATIENCE, _MOST_STEPS = 300, 200_000
 _ENERGY_ERROR = 1e-7  # of a step, over what was put in so far; 10 tolerances where that is more
 _FINEST = 1024  # parts of a step, two to a panel
 
@@ -88,7 +85,7 @@ def compiled(kernel: Callable[..., float]) -> Any:
     return njit(KERNEL, cache=True, error_model="numpy")(kernel)
 
 
-@_compiled
+@strict
 def _slope(kernel, x, v, p, low, high, up, down, rate):
     """Write dx/dt, zero where a state would leave its bounds, and return the current."""
     current = kernel(x, v, p, up, down)
@@ -111,7 +108,7 @@ def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):
         )
 
 
-@_compiled
+@strict
 def voltage_at(kernel, x, current, p, up, down, guess):
     """Return the voltage [V] at which a device carries a current; not a number if there is none.
 
@@ -155,7 +152,7 @@ def voltage_at(kernel, x, current, p, up, down, guess):
     return 0.5 * (a + b)
 
 
-@_compiled
+@strict
 def _driven(kernel, inverse, x, u, p, low, high, work, rate):
     """Write dx/dt under a drive and return (what answers it, the voltage)."""
     up, down = work[0], work[1]
@@ -167,13 +164,14 @@ def _driven(kernel, inverse, x, u, p, low, high, work, rate):
     return v, v
 
 
-@_compiled
-def _inside(x, low, high):
+@strict
+def inside(x, low, high):
+    """Bring states back to their bounds."""
     for k in range(x.size):
         x[k] = min(max(x[k], low[k]), high[k])
 
 
-@_compiled
+@strict
 def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Dormand and Prince's method; return the error over the state's range.
 
@@ -188,7 +186,7 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
             for j in range(stage):
                 total += STAGES[stage, j] * f[j, k]
             new[k] = x[k] + h * total
-        _inside(new, low, high)
+        inside(new, low, high)
         drive = u + du * h * NODES[stage]
         answer, _ = _driven(kernel, inverse, new, drive, p, low, high, work, f[stage])
         power[stage] = answer * drive
@@ -209,7 +207,7 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
     return worst, answer
 
 
-@_compiled
+@strict
 def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Rodas4; return the error over the state's range. Of power, only the last."""
     n = x.size
@@ -239,7 +237,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
             for j in range(stage):
                 total += _RODAS_A[stage, j] * stages[j, k]
             new[k] = x[k] + total
-        _inside(new, low, high)
+        inside(new, low, high)
         if stage == 0:
             moved_rate[:] = f[0]
         else:
@@ -261,7 +259,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
         new[k] += stages[5, k]
         size = abs(stages[5, k]) / scale[k]
         worst = size if not size <= worst else worst
-    _inside(new, low, high)
+    inside(new, low, high)
     answer, _ = _driven(kernel, inverse, new, u + du * h, p, low, high, work, f[6])
     power[6] = answer * (u + du * h)
     for k in range(n):
@@ -277,7 +275,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
     return worst, answer
 
 
-@_compiled
+@strict
 def _between(mid, stiff, share, low, high, out):
     """Write the state at a share of the last step."""
     rest = 1 - share
@@ -287,10 +285,10 @@ def _between(mid, stiff, share, low, high, out):
         else:
             inner = mid[1, k] + rest * (mid[2, k] + share * (mid[3, k] + rest * mid[4, k]))
         out[k] = mid[0, k] + share * inner
-    _inside(out, low, high)
+    inside(out, low, high)
 
 
-@_compiled
+@strict
 def _spend(power, step, total, accuracy, spent):
     """Integrate the power of an explicit step; return whether that is good enough.
 
@@ -311,7 +309,7 @@ def _spend(power, step, total, accuracy, spent):
     return abs(step * wrong) <= accuracy * (abs(total) + abs(spent[0])) and not falls
 
 
-@_compiled
+@strict
 def _spend_finely(
     kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
     accuracy, state, rate, fine,
@@ -340,7 +338,7 @@ def _spend_finely(
     return energy, parts
 
 
-@_compiled
+@strict
 def _spent_until(share, step, spent, fine, parts):
     """Return the energy of a share of a step: interpolated, or up to a point within a panel."""
     if parts == 0:
@@ -364,7 +362,7 @@ def _spent_until(share, step, spent, fine, parts):
     )
 
 
-@_compiled
+@strict
 def _trace(
     kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
 ):  # fmt: skip
@@ -373,7 +371,7 @@ def _trace(
     x, new, half = start.copy(), np.empty(n), np.empty(n)
     work, f, mid = np.zeros((3, n)), np.empty((7, n)), np.zeros((5, n))
     power, spent, fine = np.empty(7), np.empty(4), np.empty(_FINEST + 1)
-    _inside(x, low, high)
+    inside(x, low, high)
     states[0] = x
     wanted = answers.size > 0
     if wanted:
@@ -506,81 +504,4 @@ def integrate(
         steps[d], ended[d] = _trace(
             kernel, inverse, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d],
             low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
-        )  # fmt: skip
-
-
-@_compiled
-def _uniform(count, key):
-    """Return two numbers of (0, 1) that belong to a count and a key."""
-    a, b, c, d = _philox(uint64(count), uint64(0), uint64(key))
-    first = (np.float64(a >> uint32(5)) * 67108864.0 + np.float64(b >> uint32(6)) + 0.5) / 2.0**53
-    second = (np.float64(c >> uint32(5)) * 67108864.0 + np.float64(d >> uint32(6)) + 0.5) / 2.0**53
-    return first, second
-
-
-@_compiled
-def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):
-    """Let one device's state jump by its quanta, event by event; return (events, how it ended)."""
-    n = start.size
-    x, up, down = start.copy(), np.empty(n), np.empty(n)
-    _inside(x, low, high)
-    states[0] = x
-    answers[0] = kernel(x, drive[0], p, up, down)
-    energy[0] = 0.0
-    count, total = 0, 0.0
-    for index in range(1, times.size):
-        t, end = times[index - 1], times[index]
-        u = 0.5 * (drive[index - 1] + drive[index])
-        while t < end:
-            answer = kernel(x, u, p, up, down)
-            hazard = 0.0
-            for k in range(n):
-                if quantum[k] > 0:
-                    if x[k] + 0.5 * quantum[k] > high[k]:
-                        up[k] = 0.0
-                    if x[k] - 0.5 * quantum[k] < low[k]:
-                        down[k] = 0.0
-                    hazard += (up[k] + down[k]) / quantum[k]
-            if not np.isfinite(hazard) or not np.isfinite(answer):
-                return count, NOT_FINITE
-            if count > _MOST_EVENTS:
-                return count, TOO_MANY_STEPS
-            first, second = _uniform(count, key)
-            wait = -np.log(first) / hazard if hazard > 0 else np.inf
-            stay = min(wait, end - t)
-            total += answer * u * stay
-            if t + wait >= end:
-                # The wait has no memory: what is left of it is drawn anew in the next span.
-                count += 1
-                break
-            t += wait
-            count += 1
-            pick = second * hazard
-            for k in range(n):
-                if quantum[k] <= 0:
-                    continue
-                pick -= up[k] / quantum[k]
-                if pick < 0:
-                    x[k] = min(x[k] + quantum[k], high[k])
-                    break
-                pick -= down[k] / quantum[k]
-                if pick < 0:
-                    x[k] = max(x[k] - quantum[k], low[k])
-                    break
-        states[index] = x
-        answers[index] = kernel(x, drive[index], p, up, down)
-        energy[index] = total
-    return count, DONE
-
-
-@njit(_JUMP, cache=True, error_model="numpy")
-def jump(
-    kernel, times, drive, start, parameters, low, high, quantum, keys, states, answers, energy,
-    steps, ended,
-):  # fmt: skip
-    """Let devices jump one by one: arguments as of `integrate`, keys (device,) uint64."""
-    for d in range(start.shape[0]):
-        steps[d], ended[d] = _jump(
-            kernel, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d], low[d],
-            high[d], quantum[d], keys[d], states[d], answers[d], energy[d],
         )  # fmt: skip

@@ -1,0 +1,224 @@
+"""Currents that are not ohmic: laws i(G, v)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from matsweep.checks import non_negative, positive
+from matsweep.streams import FloatArray
+
+
+class CurrentLaw(ABC):
+    """How the current depends on the read voltage; `kind` in a configuration."""
+
+    registry: ClassVar[dict[str, type[CurrentLaw]]] = {}
+
+    def __init_subclass__(cls, kind: str, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        CurrentLaw.registry[kind] = cls
+
+    @abstractmethod
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current, A.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+            As stated for small voltages or for a reference voltage, see the law.
+        voltage : (…) array, V
+            Broadcast with the conductance.
+
+        Returns
+        -------
+        (…) array, A
+        """
+
+    @abstractmethod
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the derivative of the current with respect to the voltage, S.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+        voltage : (…) array, V
+
+        Returns
+        -------
+        (…) array, S
+        """
+
+
+@dataclass(frozen=True)
+class SinhIV(CurrentLaw, kind="sinh"):
+    """I = G v0 sinh(V / v0): hopping and tunnelling; ohmic with G for V much below v0.
+
+    Parameters
+    ----------
+    v0 : float, V
+    reference : float or None, V
+        Of a G that was measured there: I = G Vr sinh(V / v0) / sinh(Vr / v0); None: at small
+        voltages.
+    """
+
+    v0: float
+    reference: float | None = None
+
+    def __post_init__(self) -> None:
+        positive("v0", self.v0, "V")
+        if self.reference is not None:
+            positive("reference", self.reference, "V")
+
+    @property
+    def _share(self) -> float:
+        """The conductance at small voltages over G."""
+        if self.reference is None:
+            return 1.0
+        y = self.reference / self.v0
+        return float(y / np.sinh(y))
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        share = self._share * self.v0
+        return np.asarray(conductance * (share * np.sinh(np.asarray(voltage) / self.v0)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        return np.asarray(conductance * (self._share * np.cosh(np.asarray(voltage) / self.v0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CubicIV(CurrentLaw, kind="cubic"):
+    """I = G V + a2(G) V² + a3(G) V³, each coefficient a polynomial in log10(G / 1 S).
+
+    Parameters
+    ----------
+    second : tuple of float, A/V²
+        Coefficients from the highest power of log10 G down.
+    third : tuple of float, A/V³
+        Likewise.
+    """
+
+    second: tuple[float, ...]
+    third: tuple[float, ...]
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        second, third = self._coefficients(conductance)
+        return np.asarray(voltage * (conductance + voltage * (second + voltage * third)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        second, third = self._coefficients(conductance)
+        return np.asarray(conductance + voltage * (2 * second + 3 * voltage * third))
+
+    def _coefficients(self, conductance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        magnitude = np.log10(np.maximum(conductance, 1e-15))
+        return np.polyval(self.second, magnitude), np.polyval(self.third, magnitude)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuroSimIV(CurrentLaw, kind="neurosim"):
+    """G(V) = G (Vr / V) ratio^((V - Vr) / (Vw / 2)): NeuroSim's form, in the magnitude of V.
+
+    Parameters
+    ----------
+    ratio : float
+        I(Vw) / I(Vw / 2).
+    read_voltage : float, V
+        Vr, at which the conductance is stated.
+    write_voltage : float, V
+        Vw.
+
+    Notes
+    -----
+    An exponential through I(Vr): at 0 V its current does not vanish; meant for voltages of the
+    order of Vr and above. Below a tenth of Vr the current is taken as ohmic.
+
+    References
+    ----------
+    MLP+NeuroSim V3.0, `Cell.cpp` (form only).
+    """
+
+    ratio: float
+    read_voltage: float
+    write_voltage: float
+
+    def __post_init__(self) -> None:
+        positive("ratio", self.ratio)
+        positive("read_voltage", self.read_voltage, "V")
+        positive("write_voltage", self.write_voltage, "V")
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        magnitude = np.abs(voltage)
+        low = 0.1 * self.read_voltage
+        power = (np.maximum(magnitude, low) - self.read_voltage) / (self.write_voltage / 2)
+        current = self.read_voltage * self.ratio**power * np.minimum(magnitude / low, 1)
+        return np.asarray(conductance * np.copysign(current, voltage))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        magnitude = np.abs(voltage)
+        low = 0.1 * self.read_voltage
+        power = (np.maximum(magnitude, low) - self.read_voltage) / (self.write_voltage / 2)
+        rate = np.where(magnitude < low, 1 / low, np.log(self.ratio) / (self.write_voltage / 2))
+        return np.asarray(conductance * (self.read_voltage * self.ratio**power * rate))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesIV(CurrentLaw, kind="series"):
+    """A device behind an ohmic resistance: I = f(G, V - R I).
+
+    The resistance of an access transistor (1T1R) or of the electrodes, in series with a device of
+    any law; solved by Newton's method, which converges from V = R I on for currents that grow
+    with the voltage.
+
+    Parameters
+    ----------
+    resistance : float, Ω
+        R.
+    law : CurrentLaw or None
+        f; None: ohmic.
+    """
+
+    resistance: float
+    law: CurrentLaw | None = None
+
+    def __post_init__(self) -> None:
+        non_negative("resistance", self.resistance, "Ω")
+
+    def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the current."""
+        conductance, voltage = np.broadcast_arrays(conductance, voltage)
+        if self.law is None:
+            return np.asarray(conductance * voltage / (1 + self.resistance * conductance))
+        return np.asarray(self.law.current(conductance, self._inner(conductance, voltage)))
+
+    def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the slope."""
+        conductance, voltage = np.broadcast_arrays(conductance, voltage)
+        steep = conductance
+        if self.law is not None:
+            steep = self.law.slope(conductance, self._inner(conductance, voltage))
+        return np.asarray(steep / (1 + self.resistance * steep))
+
+    def _inner(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
+        """Return the device's own voltage: u + R f(G, u) = V, between 0 and V."""
+        assert self.law is not None
+        low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
+        inner = np.asarray(voltage / (1 + self.resistance * conductance), np.float64)
+        for _ in range(100):
+            wrong = inner + self.resistance * self.law.current(conductance, inner) - voltage
+            high, low = np.where(wrong > 0, inner, high), np.where(wrong < 0, inner, low)
+            step = wrong / (1 + self.resistance * self.law.slope(conductance, inner))
+            following = inner - step
+            outside = (following < low) | (following > high)
+            following = np.where(outside, (low + high) / 2, following)
+            if np.all(np.abs(following - inner) <= 1e-14 * np.abs(voltage)):
+                return following
+            inner = following
+        return inner

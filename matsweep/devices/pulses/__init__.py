@@ -1,0 +1,24 @@
+"""What identical pulses do: potentiation and depression (LTP, LTD).
+
+A pulse model works on the state x, the conductance as a fraction of the device's range: 0 at
+g_min, 1 at g_max. Potentiating pulses move it up, depressing ones down; after every pulse it is
+cut to [0, 1].
+"""
+
+from matsweep.devices.pulses.formulas import ExponentialStep, LinearStep, PowerStep, SoftBounds
+from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
+from matsweep.devices.pulses.neurosim import NeuroSim, curvature
+from matsweep.devices.pulses.tabulated import Tabulated
+
+__all__ = [
+    "CycleNoise",
+    "ExponentialStep",
+    "LinearStep",
+    "NeuroSim",
+    "Parameters",
+    "PowerStep",
+    "PulseModel",
+    "SoftBounds",
+    "Tabulated",
+    "curvature",
+]

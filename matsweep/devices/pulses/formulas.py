@@ -1,0 +1,179 @@
+"""Steps by a formula of the state: soft bounds, linear, exponential, and powers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.checks import UserError, finite, in_range, non_negative
+from matsweep.devices.pulses.model import Parameters, PulseModel
+from matsweep.streams import FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftBounds(PulseModel, kind="soft_bounds"):
+    """Steps proportional to the distance from the bound.
+
+    dx = step_up (1 - x) and dx = -step_down x.
+
+    Parameters
+    ----------
+    step_up, step_down : float, fraction of the range
+        Of the first pulse from the other end.
+
+    References
+    ----------
+    S. Fusi, L. Abbott, Nat. Neurosci. 10:485, 2007, doi:10.1038/nn1859; as in IBM's aihwkit.
+    """
+
+    step_up: float
+    step_down: float
+
+    def check(self) -> None:
+        """Refuse steps beyond (0, 1]."""
+        in_range("step_up", self.step_up, 1e-12, 1.0)
+        in_range("step_down", self.step_down, 1e-12, 1.0)
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        if up:
+            return np.asarray(parameters["step_up"] * (1 - state)).astype(state.dtype)
+        return np.asarray(-parameters["step_down"] * state).astype(state.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearStep(PulseModel, kind="linear_step"):
+    """Steps that shrink linearly along the range, to a rest at the bound.
+
+    dx = step_up (1 - slope_up (2 x - 1)) and dx = -step_down (1 + slope_down (2 x - 1)). Slope 0
+    is the ideal constant step; slope 1 vanishes at the bound (soft bounds).
+
+    Parameters
+    ----------
+    step_up, step_down : float, fraction of the range
+        In the middle of the range.
+    slope_up, slope_down : float
+        In [0, 1]; aihwkit's gamma.
+
+    References
+    ----------
+    M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494.
+    """
+
+    step_up: float
+    step_down: float
+    slope_up: float = 0.0
+    slope_down: float = 0.0
+
+    def check(self) -> None:
+        """Refuse steps beyond (0, 1] and slopes beyond [0, 1]."""
+        in_range("step_up", self.step_up, 1e-12, 1.0)
+        in_range("step_down", self.step_down, 1e-12, 1.0)
+        in_range("slope_up", self.slope_up, 0.0, 1.0)
+        in_range("slope_down", self.slope_down, 0.0, 1.0)
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        centred = 2 * state - 1
+        if up:
+            slope = np.minimum(parameters["slope_up"], 1)
+            change = parameters["step_up"] * (1 - slope * centred)
+        else:
+            slope = np.minimum(parameters["slope_down"], 1)
+            change = -parameters["step_down"] * (1 + slope * centred)
+        return np.asarray(change).astype(state.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialStep(PulseModel, kind="exponential_step"):
+    """Steps with an exponential part that fades along the range.
+
+    dx = ± step max(1 - amplitude exp(± rate z), 0), z = scale (2 x - 1) + offset: the upper sign
+    for potentiation, with parameters of its own for each polarity.
+
+    Parameters
+    ----------
+    step_up, step_down : float, fraction of the range
+    amplitude_up, amplitude_down : float
+        Negative: steps larger than `step` where the exponential is large.
+    rate_up, rate_down : float
+    scale, offset : float
+
+    References
+    ----------
+    M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494; fitted to ReRAM in
+    N. Gong et al., Nat. Commun. 9:2102, 2018, doi:10.1038/s41467-018-04485-1.
+    """
+
+    step_up: float
+    step_down: float
+    amplitude_up: float
+    amplitude_down: float
+    rate_up: float
+    rate_down: float
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def check(self) -> None:
+        """Refuse steps beyond (0, 1], negative rates and a polarity that never moves."""
+        in_range("step_up", self.step_up, 1e-12, 1.0)
+        in_range("step_down", self.step_down, 1e-12, 1.0)
+        for name in ("amplitude_up", "amplitude_down", "scale", "offset"):
+            finite(name, getattr(self, name))
+        non_negative("rate_up", self.rate_up)
+        non_negative("rate_down", self.rate_down)
+        for up, way in ((True, "up"), (False, "down")):
+            if not np.any(self.step(np.linspace(0, 1, 101), up, self.nominal)):
+                raise UserError(
+                    f"amplitude_{way} must leave a step somewhere in the range (1 - amplitude "
+                    f"exp(…) is <= 0 everywhere), got {getattr(self, f'amplitude_{way}'):g}"
+                )
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        way, sign = ("up", 1.0) if up else ("down", -1.0)
+        z = parameters["scale"] * (2 * state - 1) + parameters["offset"]
+        growth = np.exp(sign * parameters[f"rate_{way}"] * z)
+        share = np.maximum(1 - parameters[f"amplitude_{way}"] * growth, 0)
+        return np.asarray(sign * parameters[f"step_{way}"] * share).astype(state.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerStep(PulseModel, kind="power_step"):
+    """Steps that are a power of the distance from the bound.
+
+    dx = step_up (1 - x)^exponent_up and dx = -step_down x^exponent_down. Exponent 0 is the
+    constant step, 1 soft bounds.
+
+    Parameters
+    ----------
+    step_up, step_down : float, fraction of the range
+        Of the first pulse from the other end.
+    exponent_up, exponent_down : float
+
+    References
+    ----------
+    As `PowStep` in IBM's aihwkit, M. Rasch et al., AICAS 2021,
+    doi:10.1109/AICAS51828.2021.9458494.
+    """
+
+    step_up: float
+    step_down: float
+    exponent_up: float
+    exponent_down: float
+
+    def check(self) -> None:
+        """Refuse steps beyond (0, 1] and negative exponents."""
+        in_range("step_up", self.step_up, 1e-12, 1.0)
+        in_range("step_down", self.step_down, 1e-12, 1.0)
+        non_negative("exponent_up", self.exponent_up)
+        non_negative("exponent_down", self.exponent_down)
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        if up:
+            change = parameters["step_up"] * np.power(1 - state, parameters["exponent_up"])
+        else:
+            change = -parameters["step_down"] * np.power(state, parameters["exponent_down"])
+        return np.asarray(change).astype(state.dtype)

@@ -1,0 +1,169 @@
+"""What every pulse model has: its parameters, their spread, and how pulses are applied."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.checks import UserError, near, non_negative
+from matsweep.streams import FloatArray, Rng
+
+type Parameters = Mapping[str, Any]
+"""By name: a number, the same for all devices, or an array with each device's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleNoise:
+    """Cycle-to-cycle noise of a pulse, in the two meanings in use.
+
+    Parameters
+    ----------
+    of_step : float, fraction of the step that the pulse makes
+        Standard deviation; as in IBM's aihwkit.
+    of_range : float, fraction of the range g_max - g_min
+        Standard deviation, whatever the step; as in NeuroSim. After N pulses sqrt(N) of it.
+    """
+
+    of_step: float = 0.0
+    of_range: float = 0.0
+
+    def __post_init__(self) -> None:
+        non_negative("of_step", self.of_step)
+        non_negative("of_range", self.of_range)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseModel(ABC):
+    """What pulses do to the state, on average and with noise.
+
+    Parameters
+    ----------
+    cycle_to_cycle : CycleNoise
+    device_to_device : dict of str to float
+        Standard deviation between devices of any parameter, by its name: relative to its value,
+        but for those in `absolute`, whose spread is a difference. Gaussian.
+    """
+
+    registry: ClassVar[dict[str, type[PulseModel]]] = {}
+    absolute: ClassVar[frozenset[str]] = frozenset()
+
+    cycle_to_cycle: CycleNoise = CycleNoise()
+    device_to_device: dict[str, float] = field(default_factory=dict, hash=False)
+
+    def __init_subclass__(cls, kind: str, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        PulseModel.registry[kind] = cls
+
+    def __post_init__(self) -> None:
+        for name, spread in self.device_to_device.items():
+            if name not in self.names():
+                raise UserError(
+                    f"device_to_device.{name} is not a parameter{near(name, self.names())} "
+                    f"(there are {', '.join(self.names())})"
+                )
+            non_negative(f"device_to_device.{name}", spread)
+        self.check()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of the parameters that can differ between devices."""
+        shared = {"cycle_to_cycle", "device_to_device"}
+        return tuple(f.name for f in dataclasses.fields(cls) if f.name not in shared)
+
+    @property
+    def nominal(self) -> Parameters:
+        """The parameters of the mean device."""
+        return self.prepared({name: getattr(self, name) for name in self.names()})
+
+    @staticmethod
+    def prepared(parameters: Parameters) -> Parameters:
+        """Return the parameters with what `step` needs to be computed from them only once."""
+        return parameters
+
+    def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters:
+        """Draw the parameters of devices: arrays of a shape where they differ.
+
+        A parameter that has a sign keeps it: a draw beyond zero is cut to zero.
+        """
+        found = dict(self.nominal)
+        for name in self.names():  # in their order, not in that of the mapping
+            spread = self.device_to_device.get(name, 0.0)
+            if spread == 0:
+                continue
+            value = float(found[name])
+            draw = rng.standard_normal(shape, np.float64)
+            if name in self.absolute:
+                found[name] = self.cut(name, value + spread * draw)
+            else:
+                found[name] = value * np.maximum(1 + spread * draw, 0)
+        return self.prepared(found)
+
+    def cut(self, name: str, values: FloatArray) -> FloatArray:
+        """Return drawn values (…) of a parameter of `absolute`, cut to where it is defined."""
+        return values
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse parameters out of their range, naming them (`UserError`)."""
+
+    @abstractmethod
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state (…) by one pulse; negative for depression."""
+
+    def noisy_step(
+        self, state: FloatArray, up: bool, parameters: Parameters, rng: Rng
+    ) -> FloatArray:
+        """Return the change of the state (…) by one pulse: mean (1 + of_step xi) + of_range xi'."""
+        change = self.step(state, up, parameters)
+        if self.cycle_to_cycle.of_step:
+            change += self.cycle_to_cycle.of_step * change * _normal(state, rng)
+        if self.cycle_to_cycle.of_range:
+            change += self.cycle_to_cycle.of_range * _normal(state, rng)
+        return change
+
+    def apply(
+        self,
+        state: FloatArray,
+        count: int | npt.NDArray[np.integer],
+        *,
+        rng: Rng,
+        parameters: Parameters | None = None,
+    ) -> FloatArray:
+        """Apply pulses.
+
+        Parameters
+        ----------
+        state : (…, row, column) array, in [0, 1]
+        count : int or (…, row, column) array of int
+            Pulses: potentiating if > 0, depressing if < 0.
+        rng : Rng
+        parameters : mapping, optional
+            From `draw`; by default all devices are the mean one.
+
+        Returns
+        -------
+        (…, row, column) array, in [0, 1]
+        """
+        parameters = self.nominal if parameters is None else parameters
+        state = np.array(state)
+        counts = np.asarray(count)
+        for up, pulses in ((True, counts), (False, -counts)):
+            most = int(pulses.max(initial=0))
+            least = int(pulses.min(initial=most))
+            for number in range(most):
+                change = self.noisy_step(state, up, parameters, rng)
+                if number >= least:
+                    change *= pulses > number
+                state += change
+                np.clip(state, 0, 1, out=state)
+        return state
+
+
+def _normal(state: FloatArray, rng: Rng) -> FloatArray:
+    return rng.standard_normal(state.shape, state.dtype)

@@ -1,0 +1,110 @@
+"""NeuroSim's curves of potentiation and depression, and their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from matsweep.checks import in_range, positive
+from matsweep.devices.pulses.model import Parameters, PulseModel
+from matsweep.streams import FloatArray
+
+LABEL_SCALE = 10.1015
+"""NeuroSim's label over the largest distance of the normalised curve from a straight line."""
+_FLATTEST = 1e-9  # 1 / A of a straight line
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuroSim(PulseModel, kind="neurosim"):
+    """Exponential saturation with the number of pulses, as NeuroSim describes it.
+
+    x(p) = (1 - exp(-p / A)) / (1 - exp(-1 / A)) at the fraction p of all pulses, with a signed A
+    for each polarity from its nonlinearity label. Potentiation goes up its curve by 1 / pulses_up
+    a pulse, depression down its own. A negative label of depression is the usual saturating one
+    (large steps first, from the top); a positive one retraces a curve of potentiation.
+
+    Parameters
+    ----------
+    nonlinearity_up, nonlinearity_down : float
+        Labels in [-9, 9]; 0 is a straight line.
+    pulses_up, pulses_down : float
+        From end to end of the range.
+
+    References
+    ----------
+    P.-Y. Chen, X. Peng, Y. Luo, S. Yu, MLP+NeuroSim V3.0 user manual, eqs. (1)-(3).
+    """
+
+    absolute: ClassVar[frozenset[str]] = frozenset({"nonlinearity_up", "nonlinearity_down"})
+
+    nonlinearity_up: float
+    nonlinearity_down: float
+    pulses_up: float
+    pulses_down: float
+
+    def check(self) -> None:
+        """Refuse labels beyond 9 and counts of pulses that are not positive."""
+        in_range("nonlinearity_up", self.nonlinearity_up, -9.0, 9.0)
+        in_range("nonlinearity_down", self.nonlinearity_down, -9.0, 9.0)
+        positive("pulses_up", self.pulses_up)
+        positive("pulses_down", self.pulses_down)
+
+    def cut(self, name: str, values: FloatArray) -> FloatArray:
+        """Cut labels to those that the form is defined for."""
+        return np.clip(values, -9.0, 9.0)
+
+    @staticmethod
+    def prepared(parameters: Parameters) -> Parameters:
+        """Return the parameters with the curve of each label."""
+        curves = {
+            f"curve_{way}": curvature(parameters[f"nonlinearity_{way}"]) for way in ("up", "down")
+        }
+        return {**parameters, **curves}
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        way = "up" if up else "down"
+        curve = np.asarray(parameters[f"curve_{way}"]).astype(state.dtype)
+        whole = np.expm1(-curve)
+        with np.errstate(divide="ignore"):
+            position = np.clip(np.log1p(state * whole) / -curve, 0, 1)
+        part = np.asarray(1 / np.asarray(parameters[f"pulses_{way}"])).astype(state.dtype)
+        position += part if up else -part
+        np.clip(position, 0, 1, out=position)
+        return np.asarray(np.expm1(-curve * position) / whole - state)
+
+
+def curvature(label: FloatArray | float) -> FloatArray:
+    """Return 1 / A of a NeuroSim nonlinearity label.
+
+    label = 10.1015 max_p |x(p) - p| with x(p) = (1 - exp(-p / A)) / (1 - exp(-1 / A)), where the
+    largest distance is at p = -A ln(A (1 - exp(-1 / A))). The sign of the label is A's. Computed
+    to machine precision, where NeuroSim interpolates in a table of steps of 0.01.
+
+    Parameters
+    ----------
+    label : (…) array or float, in [-9, 9]
+
+    Returns
+    -------
+    (…) array, dimensionless
+        At least 1e-9 in magnitude: a straight line.
+    """
+    label = np.asarray(label, dtype=float)
+    distance = np.abs(label) / LABEL_SCALE
+
+    def excess(curve: FloatArray, wanted: FloatArray) -> FloatArray:
+        whole = -np.expm1(-curve)
+        at = -np.log(whole / curve) / curve
+        return np.asarray(-np.expm1(-curve * at) / whole - at - wanted)
+
+    bent = distance > 1e-4  # below, the distance is curve / 8 to a relative 1e-7
+    found = elementwise.find_root(
+        excess, (np.full(distance.shape, 1e-4), np.full(distance.shape, 1e3)),
+        args=(np.where(bent, distance, 0.1),),
+    ).x  # fmt: skip
+    curve = np.where(bent, found, 8 * distance)
+    return np.asarray(np.copysign(np.maximum(curve, _FLATTEST), label))

@@ -1,0 +1,102 @@
+"""Steps as they were measured, without a formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.checks import UserError, positive
+from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
+from matsweep.streams import FloatArray, Rng
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tabulated(PulseModel, kind="tabulated"):
+    """Steps as measured or simulated: quantiles of the change against the state.
+
+    A pulse draws a probability and looks its change up, linearly between states and between
+    probabilities, constant beyond the outermost of either. Its spread is the table's: there is
+    no `cycle_to_cycle` besides.
+
+    Parameters
+    ----------
+    states : tuple of float, in [0, 1], increasing
+    probabilities : tuple of float, in [0, 1], increasing
+    up, down : tuple of tuples of float, fraction of the range
+        For each state, the change at each probability, never decreasing.
+    scale_up, scale_down : float
+        Factors on the tables, which may differ between devices.
+    """
+
+    states: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    up: tuple[tuple[float, ...], ...]
+    down: tuple[tuple[float, ...], ...]
+    scale_up: float = 1.0
+    scale_down: float = 1.0
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the factors: a table as a whole does not differ between devices."""
+        return ("scale_up", "scale_down")
+
+    def check(self) -> None:
+        """Refuse tables of the wrong shape or order."""
+        for name in ("states", "probabilities"):
+            values = np.array(getattr(self, name), dtype=float)
+            if values.size < 1 or np.any((values < 0) | (values > 1) | ~np.isfinite(values)):
+                raise UserError(f"{name} must be in [0, 1], got {list(getattr(self, name))}")
+            if np.any(np.diff(values) <= 0):
+                raise UserError(f"{name} must increase, got {list(getattr(self, name))}")
+        shape = (len(self.states), len(self.probabilities))
+        for name in ("up", "down"):
+            rows = getattr(self, name)
+            if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
+                raise UserError(
+                    f"{name} must have a row for each of the {shape[0]} states, with a number for "
+                    f"each of the {shape[1]} probabilities"
+                )
+            if not np.all(np.isfinite(rows)) or np.any(np.diff(rows, axis=1) < 0):
+                raise UserError(f"{name} must be finite and not decrease along a row")
+        positive("scale_up", self.scale_up)
+        positive("scale_down", self.scale_down)
+        if self.cycle_to_cycle != CycleNoise():
+            raise UserError(
+                "cycle_to_cycle must be left out of a tabulated model: the table has the spread"
+            )
+
+    def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
+        """Return the mean change of the state by one pulse."""
+        table = np.array(self.up if up else self.down)
+        edges = np.concatenate([[0.0], self.probabilities, [1.0]])
+        padded = np.concatenate([table[:, :1], table, table[:, -1:]], axis=1)
+        means = np.trapezoid(padded, edges, axis=1)
+        scale = parameters["scale_up" if up else "scale_down"]
+        return np.asarray(scale * np.interp(state, self.states, means)).astype(state.dtype)
+
+    def noisy_step(
+        self, state: FloatArray, up: bool, parameters: Parameters, rng: Rng
+    ) -> FloatArray:
+        """Return the change of the state by one pulse, drawn from the table."""
+        table = np.array(self.up if up else self.down).astype(state.dtype)
+        uniform = rng.random(state.shape, state.dtype)
+        row, along = _cell(state, self.states)
+        column, across = _cell(uniform, self.probabilities)
+        last_row, last_column = table.shape[0] - 1, table.shape[1] - 1
+        next_row, next_column = np.minimum(row + 1, last_row), np.minimum(column + 1, last_column)
+        low = table[row, column] * (1 - across) + table[row, next_column] * across
+        high = table[next_row, column] * (1 - across) + table[next_row, next_column] * across
+        scale = parameters["scale_up" if up else "scale_down"]
+        return np.asarray(scale * (low * (1 - along) + high * along)).astype(state.dtype)
+
+
+def _cell(values: FloatArray, edges: tuple[float, ...]) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return the index of the edge below each value, and how far it is to the next one."""
+    grid = np.array(edges)
+    if grid.size == 1:
+        return np.zeros(values.shape, np.int64), np.zeros(values.shape, values.dtype)
+    place = np.interp(values, grid, np.arange(grid.size))
+    index = np.minimum(place.astype(np.int64), grid.size - 2)
+    return index, (place - index).astype(values.dtype)
