@@ -69,6 +69,14 @@ def test_what_failed_is_said_at_the_end(workplace, capsys, monkeypatch, failing,
     assert ("ranks them" in text) == (code == 0)
 
 
+def test_data_that_are_refused_leave_no_store_behind(workplace, capsys):
+    (workplace / "set.csv").write_text("1,2,0\n3,4,1\n1,2,0\n3,5,1\n")
+    data = ["workload.data.kind=csv", "+workload.data.path=set.csv"]
+    assert main(["explore", "workload=digits_online", "material=epiram", *data]) == 2
+    assert "give header=0" in told(capsys)
+    assert not (workplace / "results").exists()
+
+
 def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys):
     assert main(["explore", "material=pcm_gst", *SERIAL]) == 0
     assert summary("results/study.zarr").total == 1

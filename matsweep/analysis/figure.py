@@ -29,7 +29,7 @@ from matsweep.analysis.summary import summarise
 from matsweep.analysis.units import duration
 from matsweep.checks import UserError, one_of
 
-_COSTS = ("energy", "latency", "area")
+_COSTS = ("training_energy", "energy", "latency", "area")
 
 
 def pareto_figure(
@@ -50,7 +50,7 @@ def pareto_figure(
     ----------
     ds : Dataset
         Results along `candidate`.
-    cost : "energy", "latency" or "area", optional
+    cost : "training_energy", "energy", "latency" or "area", optional
         Default: the first of these that is known.
     time : float [s] or str, optional
         One of the stored times since programming. Default: the last.

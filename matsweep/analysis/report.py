@@ -14,7 +14,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from matsweep.analysis.attributes import converter_costs, material_label, numbered, states
+from matsweep.analysis.attributes import (
+    converter_costs,
+    material_label,
+    numbered,
+    parameters,
+    states,
+)
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.cheapest import cheapest_figure
@@ -177,7 +183,7 @@ def _pictures(
 ) -> tuple[list[Path], list[str]]:
     """Return what was written, and why others were not."""
     drawn: dict[str, Callable[[], Figure]] = {"pareto": lambda: pareto_figure(ds, time=time)}
-    if usual(summary) != MAIN:
+    if usual(summary) != MAIN and _numbers_swept(summary):
         drawn["tradeoff"] = lambda: tradeoff_figure(ds, time=time)
     if "energy_breakdown" in ds and usual(summary) == MAIN:
         drawn["energy"] = lambda: cheapest_figure(ds, time=time)
@@ -191,6 +197,12 @@ def _pictures(
         except UserError as error:
             problems.append(f"{name}.png, as {error}")
     return written, list(dict.fromkeys(problems))
+
+
+def _numbers_swept(summary: xr.Dataset) -> bool:
+    """Return whether any number has several values."""
+    numbers = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
+    return any(np.unique(summary[name].values).size > 1 for name in numbers)
 
 
 def _unknown(console: Console, ds: xr.Dataset, materials: Iterable[str]) -> None:

@@ -90,10 +90,12 @@ def run_overrides(overrides: Sequence[str], console: Console | None = None) -> P
     if path.exists():
         check_same(study, path)
     runner.check()
+    networks = None
     if not path.exists():
+        networks = _networks(study)  # what refuses its data leaves no store behind
         create_store(study, path)
     with open_store(path) as store:
-        run(study, store, runner, console)
+        run(study, store, runner, console, networks)
     return path
 
 
@@ -107,8 +109,24 @@ def _place(settings: Mapping[str, Any]) -> Path:
     return Path(place)
 
 
-def run(study: Plan, store: Store, runner: Executor, console: Console) -> None:
+def run(
+    study: Plan,
+    store: Store,
+    runner: Executor,
+    console: Console,
+    networks: Mapping[str, Network | Lesson] | None = None,
+) -> None:
     """Compute what a store lacks, on an executor.
+
+    Parameters
+    ----------
+    study : Plan
+    store : Store
+    runner : Executor
+    console : rich.console.Console
+        Where progress is shown.
+    networks : mapping or None
+        As trained already, by the key of their workload; None: they are trained if any is needed.
 
     Raises
     ------
@@ -122,7 +140,7 @@ def run(study: Plan, store: Store, runner: Executor, console: Console) -> None:
     if not len(pending):
         return
     pace = Pace(fixed=runner.chunk_size, slots=runner.slots)
-    networks = _networks(study)
+    networks = networks or _networks(study)
     _check_networks(networks, store)
     shared = Shared(networks=networks, seed=study.seed, realisations=study.realisations)
     try:

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from matsweep.analysis import report, summarise
+from matsweep.analysis import pareto_figure, report, summarise
 from matsweep.analysis.learning import learning_figure
 from matsweep.analysis.objectives import LEARNING, usual
 from matsweep.checks import UserError
@@ -35,7 +35,8 @@ def learning_study(candidates=4, failed=1):
             "learning_accuracy": (ALONG, accuracy, {"units": "1", "better": "higher"}),
             "accuracy": (each, accuracy[..., 2], {"units": "1", "better": "higher"}),
             "energy": (each, 1e-9 * cost, {"units": "J", "better": "lower"}),
-            "training_energy": (each, 1e-6 * cost, {"units": "J", "better": "lower"}),
+            "training_energy": (each, 1e-6 * cost, {"units": "J", "better": "lower",
+                                                    "long_name": "energy of the whole training"}),
             "pulses_p999": (each, 500 * cost, {"units": "1", "better": "lower"}),
             "status": ("candidate", status,
                        {"flag_values": [0, 1, 2], "flag_meanings": "pending done failed"}),
@@ -85,6 +86,20 @@ def test_materials_are_told_apart():
     ds.attrs["axes"] = json.dumps({"material": list("abcd")})
     labels = {line.get_label() for line in learning_figure(ds).axes[0].lines}
     assert labels == {"a", "b", "c", "floating point"}
+
+
+def test_without_swept_numbers_no_trade_off_is_drawn_nor_missed(tmp_path):
+    ds = learning_study().drop_vars("device.pulse_model.a")
+    ds = ds.assign_coords(material=("candidate", list("abcd")))
+    ds.attrs["axes"] = json.dumps({"material": list("abcd")})
+    console = Console(width=120, record=True)
+    names = {path.name for path in report(ds, console, tmp_path)}
+    assert "tradeoff.png" not in names
+    assert "Not drawn" not in console.export_text()
+
+
+def test_training_is_the_cost_of_a_study_of_learning():
+    assert pareto_figure(learning_study()).axes[0].get_xlabel() == "Energy of the whole training"
 
 
 @pytest.mark.parametrize(
