@@ -1,6 +1,6 @@
 # Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types layers hooks bench lock clean
+.PHONY: help setup demo studies test cluster check lint types layers hooks bench docs lock clean
 
 # An environment that happens to be active must not reach into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
@@ -21,8 +21,16 @@ demo: setup ## Run the quickstart study and report on it
 	@$(VENV)/matsweep explore experiment=quickstart
 	@$(VENV)/matsweep report
 
+studies: setup ## Compute the studies that the notebooks open (4 minutes on two cores)
+	@$(VENV)/matsweep explore experiment=quickstart
+	@$(VENV)/matsweep explore experiment=activation
+	@$(VENV)/matsweep explore experiment=wires
+
 test: setup ## Run the tests (WORKERS=2, PYTEST_ARGS="tests/store -x")
 	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+cluster: setup ## Start the files of cluster/ on this machine (several real nodes, minutes)
+	@$(VENV)/python -m pytest cluster $(PYTEST_ARGS)
 
 check: lint types layers hooks ## All that needs no running (make -k check: to the end)
 
@@ -41,6 +49,10 @@ hooks: setup ## Check that the pre-commit configuration is valid
 
 bench: setup ## Run the benchmarks, serially
 	@$(VENV)/python -m pytest benchmarks/ --benchmark-only $(PYTEST_ARGS)
+
+docs: setup ## Build the documentation into build/site
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 lock: setup ## Write constraints/ again from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 	$(UV_COMPILE) pyproject.toml --extra dev --output-file constraints/dev.txt

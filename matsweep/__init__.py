@@ -10,8 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matsweep.exporting import export
+    from matsweep.merging import merge
     from matsweep.results import open_results
-    from matsweep.sweep.config import load_material
+    from matsweep.sweep.loading import load_material
     from matsweep.sweep.study import explore
 
 try:
@@ -20,12 +22,14 @@ except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0"
 
 _HOMES = {
+    "export": "matsweep.exporting",
     "explore": "matsweep.sweep.study",
-    "load_material": "matsweep.sweep.config",
+    "load_material": "matsweep.sweep.loading",
+    "merge": "matsweep.merging",
     "open_results": "matsweep.results",
 }
 
-__all__ = ["explore", "load_material", "open_results"]
+__all__ = ["explore", "export", "load_material", "merge", "open_results"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,12 @@ import contextlib
 import os
 from pathlib import Path
 
-import pooch
+import platformdirs
 
 
 def cache_folder() -> Path:
     """Return the folder of kept results: $MATSWEEP_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("MATSWEEP_CACHE") or pooch.os_cache("matsweep"))
+    return Path(os.environ.get("MATSWEEP_CACHE") or platformdirs.user_cache_dir("matsweep"))
 
 
 def keep(name: str, content: bytes) -> None:

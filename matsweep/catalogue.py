@@ -10,10 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from matsweep.analysis.units import engineering
 from matsweep.build import plain
 from matsweep.materials import STATUSES
-from matsweep.sweep.config import LoadedMaterial, load_material, options
+from matsweep.sweep.config import options
+from matsweep.sweep.loading import LoadedMaterial, load_material
+from matsweep.units import engineering
 
 
 def list_materials(console: Console) -> None:

@@ -64,6 +64,13 @@ def whole(name: str, value: object, low: int = 0, high: int | None = None) -> in
     return int(number)
 
 
+def truth(name: str, value: object) -> bool:
+    """Return ``value`` if it is true or false (else `UserError`)."""
+    if not isinstance(value, bool):
+        raise UserError(f"{name} must be true or false, got {value!r}")
+    return value
+
+
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return ``value`` if it is one of ``choices``; else a `UserError` with the near misses."""
     known = sorted(choices)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from matsweep.build import build, plain
+from matsweep.build import Memory, build, canonical
 from matsweep.checks import UserError, positive, whole
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.derivation import Protocol, resolve
@@ -198,12 +197,27 @@ class Scenario:
     @property
     def identity(self) -> str:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
-        facts = {"model_version": MODEL_VERSION, **plain(self)}
+        return self.identify(None)
+
+    def identify(self, memory: Memory | None) -> str:
+        """Return the identity.
+
+        Parameters
+        ----------
+        memory : Memory or None
+            As of `matsweep.build.canonical`.
+        """
+        pieces = [f"{key}{canonical(getattr(self, name), memory)}" for key, name in _WRITTEN]
         if self.device.measurements is not None:
             content = read_bytes(self.device.measurements)
-            facts["measured"] = hashlib.blake2b(content, digest_size=16).hexdigest()
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+            digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+            pieces.append(f'"measured":"{digest}"')
+        pieces.append(f'"model_version":{MODEL_VERSION}')
+        text = ",".join(sorted(pieces))
+        return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=16).hexdigest()
+
+
+_WRITTEN = [(f'"{f.name}":', f.name) for f in dataclasses.fields(Scenario)]
 
 
 def read_bytes(path: str) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
-from matsweep.metrics import METRICS, Run, measured
+from matsweep.metrics import METRICS, Metric, Run, measured
 from matsweep.scenario import Scenario
 from matsweep.streams import FloatArray, Streams, realisation_streams
 from matsweep.workloads import (
@@ -21,7 +23,14 @@ _BLOCK_BYTES = 16e6  # of conductances at a time: they stay near the caches
 
 
 def simulate(
-    scenario: Scenario, network: Network | Lesson, *, seed: int, realisations: int
+    scenario: Scenario,
+    network: Network | Lesson,
+    *,
+    seed: int,
+    realisations: int,
+    first: int = 0,
+    known: Mapping[str, FloatArray] | None = None,
+    metrics: Iterable[str] | None = None,
 ) -> dict[str, FloatArray]:
     """Simulate one candidate.
 
@@ -34,11 +43,17 @@ def simulate(
         The study's.
     realisations : int
         Independent draws of all device randomness.
+    first : int
+        Realisations that were simulated before.
+    known : mapping of str to array, or None
+        What those gave, for each metric with the dimension `realisation`.
+    metrics : names, or None
+        Those wanted; None: all.
 
     Returns
     -------
     dict of str to array
-        For each metric, with its dimensions.
+        For each metric, with its dimensions, of all realisations.
 
     Raises
     ------
@@ -48,7 +63,8 @@ def simulate(
     Notes
     -----
     Realisations are computed some at a time, to bound memory; each has random numbers of its own
-    that depend on the scenario, the seed and its number alone, so that the split changes no bit.
+    that depend on the scenario, the seed and its number alone, so that neither the split nor an
+    instalment changes a bit.
     """
     identity = scenario.identity
     scenario = scenario.resolved
@@ -60,14 +76,17 @@ def simulate(
             network,
             realisation_streams(identity, seed, range(start, min(start + block, realisations))),
         )
-        for start in range(0, realisations, block)
+        for start in range(first, realisations, block)
     ]
     inference = Inference.joined([part for part, _ in parts])
     learned = [part for _, part in parts if part is not None]
     learning = Learning.joined(learned) if learned else None
     run = Run.of(scenario, network, inference, learning)
     chosen = measured(learning=learning is not None)
-    values = {name: np.asarray(metric.compute(run)) for name, metric in chosen.items()}
+    if metrics is not None:
+        wanted = set(metrics)
+        chosen = {name: metric for name, metric in chosen.items() if name in wanted}
+    values = _values(run, chosen, known or {})
     for name, value in values.items():
         unknown = np.isnan(value) if METRICS[name].partial else False
         if not np.all(np.isfinite(value) | unknown):
@@ -76,6 +95,23 @@ def simulate(
                 "orders of magnitude"
             )
     return values
+
+
+def _values(
+    run: Run, metrics: Mapping[str, Metric], known: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """Compute metrics of a run, put after what is known of earlier realisations."""
+
+    def value(metric: Metric) -> FloatArray:
+        if metric.of:
+            return np.asarray(metric.compute(value(METRICS[metric.of])))
+        found = np.asarray(metric.compute(run))
+        if known and "realisation" in metric.dims:
+            same = (slice(None), *(slice(0, size) for size in found.shape[1:]))  # of its own epochs
+            return np.concatenate([known[metric.name][same], found])
+        return found
+
+    return {name: value(metric) for name, metric in metrics.items()}
 
 
 def _run(

@@ -6,7 +6,15 @@ import os
 import signal
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+# As in a study, parallel work is on processes: threads of BLAS that wait for each other on a busy
+# machine take several times the processor time that they save. The variable is for libraries that
+# are not loaded yet and for other processes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+threadpool_limits(1, "blas")
 
 # The first call of a compiled kernel takes seconds.
 settings.register_profile("matsweep", deadline=None)
@@ -16,10 +24,25 @@ settings.load_profile("matsweep")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep each group of tests in one process of pytest-xdist.
+
+    Its release 3.8 adds the group to a name of the test that pytest 9.2 does not read any more.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        if group is not None and "@" not in item.nodeid:
+            item._id = coerce_node_id(f"{item.nodeid}@{group.args[0]}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep trained networks of the tests away from the user's."""
-    os.environ["MATSWEEP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Keep what the tests train and derive away from the user's; all of pytest-xdist share it."""
+    base = tmp_path_factory.getbasetemp()
+    session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["MATSWEEP_CACHE"] = str(session / "matsweep-cache")
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +50,7 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory):
     """Return after starting Ray once, small, on the loopback address; stop it at the end."""
     import ray
 
-    from matsweep.sweep.executors.ray import start_local
+    from matsweep.sweep.executors.cluster import start_local
 
     start_local(workers=2, object_store_memory=80_000_000)
     yield

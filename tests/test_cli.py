@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -42,6 +43,23 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     capsys.readouterr()
     assert main(["status", "results/small.zarr"]) == 0
     assert "4 done, 0 failed, 0 pending of 4" in capsys.readouterr().out
+    for asked in (["--watch", "results/small.zarr"], ["results/small.zarr", "--watch=0.5"]):
+        assert main(["status", *asked]) == 0
+        assert "4 done, 0 failed, 0 pending of 4" in capsys.readouterr().out
+    command = matsweep.open_results("results/small.zarr").attrs["command"]
+    assert command == shlex.join(["matsweep", "explore", "-m", *sweep, *SERIAL])
+    assert main(["export", "results/small.zarr", "to=out/small.csv"]) == 0
+    assert capsys.readouterr().out == "out/small.csv\n"
+    assert len((workplace / "out" / "small.csv").read_text().splitlines()) == 5
+    given = ["accuracy >= 1 %", "P(energy <= 1 uJ) >= 50 %", "device.read_noise == 0.01"]
+    assert main(["select", "results/small.zarr", *given, "how=mean - 1 std", "why=1"]) == 0
+    text = capsys.readouterr().out
+    assert "2 of 4 done candidates meet accuracy >= 1 % and" in text
+    assert "candidate 1 (pcm_gst) does not meet device.read_noise == 0.01" in text
+    assert main(["select", "accuracy>2", "weights={accuracy: 2, energy: 1}"]) == 0
+    assert "None of 4 done candidates meet accuracy > 2" in capsys.readouterr().out
+    assert main(["select", "acuracy > 2"]) == 2
+    assert "did you mean accuracy" in capsys.readouterr().err
     assert main(["report"]) == 0
     text = capsys.readouterr().out
     assert "pcm_gst" in text
@@ -85,7 +103,7 @@ def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys)
     assert "study: quickstart" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["explore", "report", "status"])
+@pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
 def test_hydras_own_flags_work(workplace, command):
     """Each in a process of its own: --info leaves Hydra's logging set up."""
     for arguments in (["--help"], ["--info", "defaults"], ["--cfg", "hydra"], ["--cfg", "job"]):
@@ -151,6 +169,17 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["report"], "no store in results"),
         (["status", "."], "."),
         (["report", "top=many"], "top"),
+        (["explore", "retry_failed=1"], "retry_failed must be true or false, got 1"),
+        (["explore", "log=3"], "log must be auto, a path, or null for none, got 3"),
+        (["explore", "-m", "log=a,b"], "log belongs to the study and cannot be swept"),
+        (["export", "a.zarr"], "to must name a file"),
+        (["export", "a.zarr", "to=a.xls"], "to must end in .parquet, .csv, .nc"),
+        (["export", "a.zarr", "to=a.csv"], "no results at a.zarr"),
+        (["export", "a.zarr", "to=a.csv", "failed=1"], "failed must be true or false"),
+        (["merge", "a.zarr", "into=m.zarr"], "name two stores and a new one"),
+        (["merge", "a.zarr", "b.zarr"], "name two stores and a new one"),
+        (["merge", "a.zarr", "b.zarr", "into=m.zarr"], "no results at a.zarr"),
+        (["status", "--watch=soon"], "watch [s] must be a finite number"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(workplace, capsys, arguments, message):
@@ -159,6 +188,11 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(workplace, capsys, argument
     assert message in told(capsys)
     assert time.monotonic() - started < 30
     assert [path for path in workplace.rglob("*.zarr")] == []
+
+
+def test_export_tells_what_can_be_set(capsys):
+    assert main(["export", "--help"]) == 0
+    assert "rows of the candidates that are done" in capsys.readouterr().out
 
 
 def test_an_unknown_command_names_its_neighbours(capsys):
@@ -194,7 +228,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(workplace, kind):
                *SMALL, f"executor={kind}", "executor.chunk_size=1", "realisations=24"]  # fmt: skip
     process = run_process(*command)
     store = workplace / "results" / "study.zarr"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if store.exists() and summary(store).done >= 3:
             break
@@ -220,7 +254,8 @@ def test_completion_knows_commands_and_overrides(workplace):
         out, _ = process.communicate(timeout=60)
         return out.split()
 
-    assert complete("matsweep ex") == ["explore"]
+    assert complete("matsweep ex") == ["explore", "export"]
+    assert complete("matsweep expl") == ["explore"]
     assert "material=pcm_gst" in complete("matsweep explore material=pcm")
     assert "device.read_noise." in " ".join(complete("matsweep explore device.read"))
 

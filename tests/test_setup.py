@@ -1,9 +1,10 @@
-"""What a set-up rests on: the lock, the declared Python, and the script that looks for one."""
+"""What a set-up rests on: the lock, the declared Python, and the scripts that install."""
 
 from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -54,18 +55,27 @@ def test_every_locked_requirement_has_sha256_hashes(name):
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), package
 
 
-def declared(name: str) -> list[str]:
-    """What pyproject.toml asks for that this lock must answer."""
+def declared(name: str) -> list[Requirement]:
+    """What pyproject.toml asks for that this lock must answer, extras of extras too."""
     project = pyproject()
     if name == "build.txt":
-        return project["build-system"]["requires"] + project["dependency-groups"]["build"]
-    return project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"]
+        asked = project["build-system"]["requires"] + project["dependency-groups"]["build"]
+        return [*map(Requirement, asked)]
+    extras = project["project"]["optional-dependencies"]
+    asked, found = [*map(Requirement, project["project"]["dependencies"] + extras["dev"])], []
+    while asked:
+        requirement = asked.pop()
+        if requirement.name == project["project"]["name"]:
+            asked += [Requirement(each) for extra in requirement.extras for each in extras[extra]]
+        else:
+            found.append(requirement)
+    return found
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_lock_satisfies_pyproject(name):
     locked = pins(name)
-    for requirement in map(Requirement, declared(name)):
+    for requirement in declared(name):
         package = canonicalize_name(requirement.name)
         assert package in locked, f"{package} is not in constraints/{name}: run `make lock`"
         assert locked[package][0] in requirement.specifier, f"{package}: run `make lock`"
@@ -165,3 +175,48 @@ def test_a_chosen_interpreter_must_serve(checkout, bare_path):
 
 def test_setup_script_is_executable():
     assert os.access(ROOT / "tools" / "setup.sh", os.X_OK)
+
+
+@pytest.fixture(scope="module")
+def installer() -> dict:
+    return runpy.run_path(str(ROOT / "tools" / "install.py"))
+
+
+def test_uv_is_told_where_pip_finds_packages(installer, tmp_path, monkeypatch):
+    """A file's [install] goes over its [global], and a variable over both, as in pip."""
+    file = tmp_path / "pip.conf"
+    file.write_text(
+        "[global]\nindex-url = https://a.example/simple\ntrusted-host = a.example\nno-index = 0\n"
+        "extra-index-url = https://b.example/simple\n  https://c.example/simple\n"
+        "[install]\nfind-links = /one /two\nextra-index-url = https://d.example/simple\n",
+        encoding="utf-8",
+    )
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://e.example/simple")
+    monkeypatch.setenv("PIP_CERT", str(file))
+    settings = installer["pip_settings"]()
+    told = installer["for_uv"](settings)
+    assert told["UV_DEFAULT_INDEX"] == "https://e.example/simple"
+    assert told["UV_INDEX"].split()[-1] == "https://d.example/simple"
+    assert told["UV_FIND_LINKS"] == "/one,/two"
+    assert told["UV_INSECURE_HOST"] == "a.example"
+    assert told["SSL_CERT_FILE"] == str(file)
+    assert installer["flags_for_uv"](settings) == []
+    assert installer["flags_for_uv"](settings | {"no-index": "true"}) == ["--no-index"]
+
+
+def test_settings_that_are_not_made_tell_uv_nothing(installer):
+    assert set(installer["for_uv"]({})) == {"UV_NO_CONFIG", "UV_INDEX_STRATEGY"}
+
+
+def test_uv_is_installed_as_the_lock_pins_it(installer):
+    version, hashes = pins("dev.txt")["uv"]
+    lines = installer["entry"](lock_text("dev.txt"), "uv")
+    assert lines.startswith(f"uv=={version} ")
+    assert re.findall(r"--hash=(\S+)", lines) == hashes
+    assert all(
+        "--hash=" in line or line.lstrip().startswith("#") for line in lines.splitlines()[1:]
+    )

@@ -63,9 +63,9 @@ find_python() {
     done
 }
 
-# What .venv is made of: the lock, this script, this folder, and the interpreter that it runs.
+# What .venv is made of: the lock, these scripts, this folder, and the interpreter that it runs.
 environment() {
-    cat constraints/build.txt constraints/dev.txt tools/setup.sh | cksum
+    cat constraints/build.txt constraints/dev.txt tools/setup.sh tools/install.py | cksum
     pwd -P
     identity .venv/bin/python
 }
@@ -88,14 +88,11 @@ make_environment() {
     [ -n "$found" ] || die "found no Python >= 3.12 (with venv and ensurepip):" \
         "install one, e.g. 'apt install python3.12-venv', 'pyenv install 3.12' or" \
         "'uv python install 3.12', or set MATSWEEP_PYTHON=/path/to/python"
-    say "setting up .venv with Python ${found%% *}, one to four minutes"
+    say "setting up .venv with Python ${found%% *}, half a minute to four minutes"
     trap 'say "interrupted: the next set-up starts again" >&2; exit 130' INT TERM
     rm -rf .venv
     "${found#* }" -I -m venv .venv
-    # Two steps, so that what comes as source is built with tools that the lock pins too.
-    pip install --require-hashes --no-deps --only-binary :all: -r constraints/build.txt
-    pip install --require-hashes --no-deps --no-build-isolation --use-pep517 \
-        -r constraints/dev.txt
+    .venv/bin/python -I tools/install.py
 }
 
 install_project() {

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 @dataclass
 class SweeperConfig:
-    """What Hydra needs to find the sweeper; it has no parameters of its own."""
+    """What Hydra needs to find the sweeper.
+
+    `params` are overrides to sweep where the command line does not say otherwise, as of Hydra's
+    own sweeper: ``hydra.sweeper.params: {device.read_noise: "0.01,0.02"}``. In an experiment,
+    `axes` do the same, with and without `-m`.
+    """
 
     _target_: str = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"
+    params: dict[str, Any] | None = field(default_factory=dict)
 
 
 ConfigStore.instance().store(
@@ -27,16 +33,27 @@ class MatsweepSweeper(Sweeper):
     """Turn the overrides after `-m`, with the axes of the config, into one design.
 
     Unlike Hydra's own sweepers it starts no job and makes no folder for a point.
+
+    Parameters
+    ----------
+    params : mapping or None
+        As of `SweeperConfig`.
     """
+
+    def __init__(self, params: DictConfig | None = None) -> None:
+        plain: Any = {} if params is None else OmegaConf.to_container(params)
+        self.params: dict[str, Any] = plain
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra gives; nothing of it is needed beyond the overrides."""
+        """Take what Hydra gives; of a launcher there is no need."""
         self.config = config
+        self.hydra = config.hydra
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study of these overrides."""
         from matsweep.cli.explore import run_study
 
-        return run_study(arguments)
+        defaults = [f"{name}={value}" for name, value in self.params.items()]
+        return run_study([*defaults, *arguments], self.hydra)

@@ -38,6 +38,37 @@ def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
     return result
 
 
+def design(ds: xr.Dataset) -> dict[str, Any] | None:
+    """Return what is stored of the design: its kind and parameters, rows, dropped, constraints.
+
+    Of a Saltelli design also `problem`, as SALib takes it.
+    """
+    stored = _json(ds, "design")
+    return stored if isinstance(stored, dict) else None
+
+
+def design_rows(ds: xr.Dataset) -> NDArray[np.int64]:
+    """Return the candidate of each row of the design, in the design's order: (row,) array.
+
+    Rows that are the same point are one candidate. Analysis of a Saltelli design needs one result
+    a row: ``ds.accuracy.sel(candidate=design_rows(ds))``.
+
+    Raises
+    ------
+    UserError
+        If the rows are not stored: of a design other than Saltelli's where some repeat others.
+    """
+    facts = design(ds)
+    if facts is None or ("repeated" not in facts and facts["rows"] != facts["candidates"]):
+        raise UserError("the rows of the design are not stored: they are for design=saltelli")
+    repeated = np.array(facts.get("repeated", []), dtype=np.int64).reshape(-1, 2)
+    fresh = np.ones(facts["rows"], dtype=bool)
+    fresh[repeated[:, 0]] = False
+    rows = np.cumsum(fresh) - 1
+    rows[repeated[:, 0]] = repeated[:, 1]
+    return rows
+
+
 def sources(ds: xr.Dataset) -> dict[str, Any]:
     """Return the stored sources: ``{"materials": {...}, "references": {...}}``."""
     stored = _json(ds, "sources") or {}

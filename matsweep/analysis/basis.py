@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.attributes import axes, sources, states
+from matsweep.causes import Failure, by_cause
 
 _UNSURE = ("illustrative", "recalled", "missing")
-_DIGITS = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +23,6 @@ class Number:
     value: Any
     status: str
     note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Candidates that failed in the same way: the message of the first, and how many."""
-
-    message: str
-    first: int
-    count: int
 
 
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
@@ -84,32 +74,13 @@ def bibliography(references: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def failures(ds: xr.Dataset) -> list[Failure]:
-    """Group the failed candidates by cause: equal messages but for numbers; the most first."""
+    """Group the failed candidates by cause: messages that differ in numbers only; most first."""
     failed = np.flatnonzero(states(ds) == "failed")
     if not failed.size:
         return []
     numbers = ds["candidate"].values[failed] if "candidate" in ds.coords else failed
     errors = ds["error"].values[failed] if "error" in ds else np.full(len(failed), "")
-    found: dict[str, Failure] = {}
-    for number, error in zip(numbers, errors, strict=True):
-        message = cause(str(error))
-        key = _DIGITS.sub("#", message)
-        old = found.get(key, Failure(message=message, first=int(number), count=0))
-        found[key] = Failure(message=old.message, first=old.first, count=old.count + 1)
-    return sorted(found.values(), key=lambda failure: -failure.count)
-
-
-def cause(error: str) -> str:
-    """Return the line of an error text or traceback that says what happened.
-
-    Of a traceback this is the first line after the last call; lines below it are notes.
-    """
-    lines = [line for line in error.splitlines() if line.strip()]
-    if not lines:
-        return "no error text stored"
-    calls = [k for k, line in enumerate(lines) if line.startswith((" ", "Traceback"))]
-    after = lines[calls[-1] + 1 :] if calls and lines[0].startswith("Traceback") else lines
-    return (after or lines[-1:])[0].strip()
+    return by_cause(zip(map(int, numbers), map(str, errors), strict=True))
 
 
 def _keys(source: Any) -> Iterator[str]:

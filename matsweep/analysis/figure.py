@@ -26,8 +26,8 @@ from matsweep.analysis.style import (
     material_styles,
 )
 from matsweep.analysis.summary import summarise
-from matsweep.analysis.units import duration
 from matsweep.checks import UserError, one_of
+from matsweep.units import duration
 
 _COSTS = ("training_energy", "energy", "latency", "area")
 

@@ -113,15 +113,15 @@ def _front(rows: Costs, index: Index) -> Index:
     """
     if len(index) <= _SMALL_SET:
         here = rows[index]
-        covered = _pairs(here, here)
-        return np.asarray(index[covered.sum(axis=1) == 1])  # covered by itself alone
+        by = _pairs(here, here)
+        return np.asarray(index[by.sum(axis=1) == 1])  # covered by itself alone
     middle = len(index) // 2
     early, late = _front(rows, index[:middle]), _front(rows, index[middle:])
     # No early row costs more than a late one in the first column: compare the others only.
-    return np.concatenate([early, late[~_covered(rows[late, 1:], rows[early, 1:])]])
+    return np.concatenate([early, late[~covered(rows[late, 1:], rows[early, 1:])]])
 
 
-def _covered(points: Costs, by: Costs) -> Mask:
+def covered(points: Costs, by: Costs) -> Mask:
     """Mark the points that some row of `by` equals or undercuts in every column."""
     if len(points) == 0 or len(by) == 0:
         return np.zeros(len(points), dtype=bool)
@@ -146,7 +146,7 @@ def _pairs(points: Costs, by: Costs) -> Mask:
 
 
 def _covered_in_plane(points: Costs, by: Costs) -> Mask:
-    """`_covered` for two columns: the lowest second cost at or below each first cost."""
+    """`covered` for two columns: the lowest second cost at or below each first cost."""
     order = np.argsort(by[:, 0], kind="stable")
     lowest = np.minimum.accumulate(by[order, 1])
     below = np.searchsorted(by[order, 0], points[:, 0], side="right")
@@ -154,14 +154,14 @@ def _covered_in_plane(points: Costs, by: Costs) -> Mask:
 
 
 def _covered_by_halves(points: Costs, by: Costs) -> Mask:
-    """`_covered` by splitting both sets at the median of their first column."""
+    """`covered` by splitting both sets at the median of their first column."""
     both = np.concatenate([points[:, 0], by[:, 0]])
     pivot = np.partition(both, len(both) // 2)[len(both) // 2]
     low, high = points[:, 0] < pivot, points[:, 0] > pivot
     result = np.zeros(len(points), dtype=bool)
     # Here the first column is decided (by <= pivot <= point): one column less.
-    result[~low] = _covered(points[~low, 1:], by[by[:, 0] <= pivot, 1:])
-    result[low] = _covered(points[low], by[by[:, 0] < pivot])
+    result[~low] = covered(points[~low, 1:], by[by[:, 0] <= pivot, 1:])
+    result[low] = covered(points[low], by[by[:, 0] < pivot])
     high &= ~result
-    result[high] = _covered(points[high], by[by[:, 0] > pivot])
+    result[high] = covered(points[high], by[by[:, 0] > pivot])
     return result

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
-from matsweep.analysis.units import read_quantity
+from matsweep.analysis.summary import realised
 from matsweep.checks import UserError, near
+from matsweep.units import read_quantity
 
 _OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}
@@ -68,6 +69,59 @@ def selected(summary: xr.Dataset, constraints: Iterable[Constraint]) -> Mask:
     for constraint in constraints:
         mask &= _met(summary, constraint)
     return mask
+
+
+def violation(summary: xr.Dataset, constraint: Constraint) -> NDArray[np.float64]:
+    """Return by how much each candidate misses a constraint, relative to its bound.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Scalars along `candidate`.
+    constraint : Constraint
+        A bound on a number.
+
+    Returns
+    -------
+    (candidate,) array, dimensionless
+        0 or negative where it is met.
+
+    Raises
+    ------
+    UserError
+        If it is no bound, or its metric or unit is unknown.
+    """
+    if constraint.operator[0] not in "<>":
+        raise UserError(f"{constraint}: only a bound (<, <=, >, >=) can be approached")
+    name = resolve(summary, constraint.name)
+    bound = _number(name, constraint.value, summary[name].attrs.get("units"))
+    over = np.asarray(summary[name].values, dtype=np.float64) - bound
+    return np.asarray((over if constraint.operator[0] == "<" else -over) / (abs(bound) or 1.0))
+
+
+def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None = None) -> Mask:
+    """Mark the realisations that meet a constraint.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    constraint : Constraint
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+
+    Returns
+    -------
+    (candidate, realisation) bool array
+        Of a constraint on text one column, the same for all.
+    """
+    name = resolve(ds, constraint.name)
+    if np.asarray(ds[name].values[:1]).dtype.kind not in "fiu":
+        return _met(ds, constraint)[:, None]
+    values = realised(ds, name, time)
+    threshold = _number(name, constraint.value, ds[name].attrs.get("units"))
+    rounding = _ROUNDING.get(ds[name].dtype.itemsize, 1e-9)
+    return _compare_numbers(values, constraint.operator, threshold, rounding)
 
 
 def _met(summary: xr.Dataset, constraint: Constraint) -> Mask:

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from matsweep.analysis.units import duration, engineering
+from matsweep.units import duration, engineering
 
 MILLIMETRE = 1 / 25.4  # inches, in which matplotlib measures
 WIDTH = 180.0  # mm, both columns of a paper

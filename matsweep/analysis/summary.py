@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import numbered
-from matsweep.analysis.units import duration, read_quantity
 from matsweep.checks import UserError
+from matsweep.units import duration, read_quantity
 
 _REDUCED = {"candidate", "realisation", "time", "epoch"}
 _STATISTICS = ("_std", "_p05")
@@ -20,7 +21,8 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     """Reduce results to scalars per candidate.
 
     Every number is averaged over `realisation` at one time; of epochs the last counts that a
-    candidate has. A candidate of which one realisation is NaN is NaN. Beside each metric stands
+    candidate has. Realisations that a candidate was not given (`realisations` says how many it
+    was) do not count; one of which another is NaN is NaN. Beside each metric stands
     its standard deviation over the realisations, ``<metric>_std`` (n - 1; as stored, where the
     results hold it). Pending and failed candidates stay, as NaN. A summary of a summary is itself.
 
@@ -43,6 +45,8 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
         If the time is not among the stored ones.
     """
     ds, used = at_time(numbered(ds), time)
+    stored = "realisations" in ds and "realisation" in ds.dims
+    counts = given(ds) if stored else None
     result = {}
     for name, variable in ds.data_vars.items():
         if "candidate" not in variable.dims or set(variable.dims) - _REDUCED:
@@ -53,16 +57,56 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
             result[name] = variable
         elif variable.dtype.kind in "fiub":
             values = np.asarray(variable.transpose("candidate", "realisation").values)
-            result[name] = _like(variable, _mean(values))
+            result[name] = _like(variable, _by_number(_mean, values, counts))
             if f"{name}_std" not in ds and not str(name).endswith(_STATISTICS):
-                spread = _like(variable, _deviation(values))
+                spread = _like(variable, _by_number(_deviation, values, counts))
                 long_name = f"standard deviation of {name} over the realisations"
                 spread.attrs = {"units": variable.attrs.get("units", "1"), "long_name": long_name}
                 result[f"{name}_std"] = spread
-    told = f"mean over {ds.sizes.get('realisation', 1)} realisations{used}"
+    fewer = counts is not None and bool(np.any((counts > 0) & (counts < ds.sizes["realisation"])))
+    told = (
+        f"mean over {'up to ' if fewer else ''}{ds.sizes.get('realisation', 1)} realisations{used}"
+    )
     attrs = ds.attrs if "realisation" not in ds.dims and not used else ds.attrs | {"summary": told}
     coords = {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())}
     return xr.Dataset(result, coords, attrs)
+
+
+def given(ds: xr.Dataset) -> NDArray[np.int64]:
+    """Return how many realisations each candidate was given: (candidate,) array."""
+    room = ds.sizes.get("realisation", 1)
+    if "realisations" in ds and "realisation" in ds.dims:
+        return np.abs(np.asarray(ds["realisations"].values)).astype(np.int64)
+    return np.full(ds.sizes["candidate"], room, dtype=np.int64)
+
+
+def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDArray[np.float64]:
+    """Return one number for each realisation of each candidate.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    name : str
+        A metric, or a numeric coordinate.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last. Of epochs the last counts.
+
+    Returns
+    -------
+    (candidate, realisation) array
+        In the metric's units; what does not differ between realisations is repeated, and what a
+        candidate was not given is NaN.
+    """
+    variable = at_time(numbered(ds), time)[0][name]
+    if "epoch" in variable.dims:
+        variable = _last_epoch(variable)
+    count = ds.sizes.get("realisation", 1)
+    if "realisation" not in variable.dims:
+        variable = variable.expand_dims(realisation=count)
+    values = np.array(variable.transpose("candidate", "realisation").values, dtype=np.float64)
+    values[np.arange(count) >= given(ds)[:, None]] = np.nan
+    return values
 
 
 def at_time(ds: xr.Dataset, time: float | str | None = None) -> tuple[xr.Dataset, str]:
@@ -106,6 +150,21 @@ def _like(variable: xr.DataArray, values: NDArray[np.float64]) -> xr.DataArray:
     """Return values along `candidate` with the attributes and precision of `variable`."""
     kept = values.astype(variable.dtype) if variable.dtype.kind == "f" else values
     return xr.DataArray(kept, dims="candidate", attrs=dict(variable.attrs))
+
+
+def _by_number(
+    statistic: Callable[[NDArray[Any]], NDArray[np.float64]],
+    values: NDArray[Any],
+    given: NDArray[Any] | None,
+) -> NDArray[np.float64]:
+    """Return a statistic over each candidate's own number of realisations."""
+    if given is None:
+        return statistic(values)
+    result = np.full(len(values), np.nan)
+    for number in np.unique(given[given > 0]):
+        chosen = given == number
+        result[chosen] = statistic(values[chosen, :number])
+    return result
 
 
 def _mean(values: NDArray[Any]) -> NDArray[np.float64]:

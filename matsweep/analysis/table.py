@@ -18,9 +18,10 @@ from rich.text import Text
 from matsweep.analysis.attributes import float_accuracy, parameters, short_names, states
 from matsweep.analysis.objectives import Objectives, directions, front, order, usual
 from matsweep.analysis.summary import summarise
-from matsweep.analysis.units import duration, engineering, normal_unit
 from matsweep.checks import whole
+from matsweep.units import duration, engineering, normal_unit
 
+_FIRST_TO_GO = ("area", "latency", "p05 %")
 _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-", "Ω": "Ohm", "…": ".."})
 
 
@@ -41,14 +42,25 @@ class RankingTable:
         ascii_only = options.ascii_only
         if self.rows:
             wide = _layout(self.rows, self.parameters, shared=False, ascii_only=ascii_only)
-            if Measurement.get(console, options.update(width=10_000), wide).maximum <= (
-                options.max_width
-            ):
+            unbound = options.update(width=10_000)
+            if Measurement.get(console, unbound, wide).maximum <= options.max_width:
                 yield wide
             else:
-                yield _layout(self.rows, self.parameters, shared=True, ascii_only=ascii_only)
+                yield self._narrow(console, options)
         for line in self.footer:
             yield Text(_plain(line, ascii_only))
+
+    def _narrow(self, console: Console, options: ConsoleOptions) -> Table:
+        """Lay out with shared parameters, and without the columns that there is no room for."""
+        rows = self.rows
+        for name in ("", *_FIRST_TO_GO):
+            rows = [{key: cell for key, cell in row.items() if key != name} if name else row
+                    for row in rows]  # fmt: skip
+            table = _layout(rows, self.parameters, shared=True, ascii_only=options.ascii_only)
+            unbound = options.update(width=10_000)
+            if Measurement.get(console, unbound, table).minimum <= options.max_width:
+                break
+        return table
 
 
 def ranking_table(

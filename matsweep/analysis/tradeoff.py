@@ -13,8 +13,8 @@ from matsweep.analysis.attributes import parameters, short_names, states
 from matsweep.analysis.objectives import usual
 from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.analysis.summary import summarise
-from matsweep.analysis.units import duration, engineering
 from matsweep.checks import UserError
+from matsweep.units import duration, engineering
 
 _YEAR = 31_557_600.0
 _TICKS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 864_000.0,

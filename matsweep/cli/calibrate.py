@@ -13,7 +13,7 @@ from matsweep.analysis.figure import save
 from matsweep.calibration import Destination, LoopFit
 from matsweep.checks import UserError, one_of
 from matsweep.devices.dynamics import CompiledModel
-from matsweep.sweep.config import load_material
+from matsweep.sweep.loading import load_material
 
 
 def calibrate(config: DictConfig) -> None:

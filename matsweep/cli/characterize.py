@@ -29,7 +29,8 @@ from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import DynamicalModel
 from matsweep.materials import Material
 from matsweep.scenario import array_wires
-from matsweep.sweep.config import material_of, plain_config
+from matsweep.sweep.config import plain_config
+from matsweep.sweep.loading import material_of
 
 
 def characterize(config: DictConfig) -> None:

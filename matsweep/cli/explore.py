@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep.checks import UserError
-from matsweep.store import summary
+from matsweep.store import Place, summary
 from matsweep.sweep.study import run_overrides
 
 
-def run_study(overrides: Sequence[str]) -> Path:
+def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
     """Run a study, or resume it, and tell where its results are.
 
     Parameters
     ----------
     overrides : sequence of str
         As on the command line, without or with values to sweep.
+    hydra : DictConfig
+        Hydra's own node: it has the name of the primary configuration.
 
     Returns
     -------
-    Path
+    Place
         Of the store.
 
     Raises
     ------
     UserError
-        If no candidate could be computed.
+        If no candidate could be computed, or Hydra is asked to start jobs.
     """
+    _check_jobs(hydra)
     console = Console(stderr=True)
-    path = run_overrides(overrides, console)
+    command = shlex.join(["matsweep", "explore", *sys.argv[1:]])
+    name = str(hydra.job.config_name).removesuffix(".yaml")
+    path = run_overrides(overrides, console, command, config_name=name)
     found = summary(path)
     if found.failed:
-        cause, number = found.failures[0]
-        told = f"{found.failed} of {found.total} candidates failed, {number} with: {cause}"
+        worst = found.failures[0]
+        told = (
+            f"{found.failed} of {found.total} candidates failed, {worst.count} with: "
+            f"{worst.message}"
+        )
         if not found.done:
             raise UserError(f"{told}; matsweep status {path} lists the causes")
         console.print(f"{told}; matsweep status {path} lists all", soft_wrap=True, markup=False)
@@ -47,4 +58,21 @@ def run_study(overrides: Sequence[str]) -> Path:
 
 def explore(config: DictConfig) -> None:
     """Run the command."""
-    run_study(HydraConfig.get().overrides.task)
+    hydra: Any = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:  # here only if another sweeper started a job
+        sweeper = hydra.runtime.choices["hydra/sweeper"]
+        raise UserError(
+            f"hydra/sweeper={sweeper} would make a study of each point: leave it out, as the "
+            "default (hydra/sweeper=matsweep) makes one study of all"
+        )
+    run_study(hydra.overrides.task, hydra)
+
+
+def _check_jobs(hydra: DictConfig) -> None:
+    """Refuse a launcher: it would be left without anything to do."""
+    launcher = hydra.runtime.choices["hydra/launcher"]
+    if launcher != "basic":
+        raise UserError(
+            f"hydra/launcher={launcher} has nothing to launch, as a sweep is one study and not a "
+            "job for each point: leave it out, and choose executor=ray or executor=serial"
+        )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
 import hydra
@@ -20,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from matsweep.checks import UserError, near
+from matsweep.cli.guard import guarded
 from matsweep.sweep.config import conf_folder, explain
 
 _USAGE = """matsweep: which memristor should this network be built from?
@@ -27,15 +29,20 @@ _USAGE = """matsweep: which memristor should this network be built from?
 Usage: matsweep COMMAND [Hydra overrides]
 
   explore        simulate every candidate of a design, or resume a stopped one
-  report         rank the candidates of a stored study and draw it
-  status         show how far a study is
+  report         rank the candidates of a stored study, draw it, and write it as a document
+  view           serve the report of a study to this machine's browser, live while it runs
+  select         the candidates that meet a specification, and how sure that is
+  status         show how far a study is, once or until it ends, and what failed
+  merge          unite stores of one study, computed in several places
+  export         write results as Parquet, CSV or NetCDF
   materials      list the material families, or show one with its sources
   characterize   put a material's device on a virtual test bench
   calibrate      fit a device model to measured pulses, or I-V sweeps
 
   matsweep explore experiment=quickstart
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
-  matsweep report results/quickstart.zarr
+  matsweep report results/quickstart.zarr --pdf
+  matsweep view results/quickstart.zarr
   matsweep materials pcm_gst
   matsweep characterize material=pcm_gst
 
@@ -44,11 +51,36 @@ Usage: matsweep COMMAND [Hydra overrides]
 """
 
 
-_COMMANDS = ("explore", "report", "status", "materials", "characterize", "calibrate")
+_COMMANDS = (
+    "explore", "report", "view", "select", "status", "merge", "export", "materials",
+    "characterize", "calibrate",
+)  # fmt: skip
 """Each is the function of its name in the module of its name beside this one."""
 
-_POSITIONAL = {"report": "store", "status": "store", "materials": "name", "calibrate": "data"}
+_POSITIONAL = {
+    "report": "store",
+    "view": "store",
+    "select": "store",
+    "status": "store",
+    "export": "store",
+    "materials": "name",
+    "calibrate": "data",
+}
 """What a command's first word means if it is no override."""
+
+
+_CONSTRAINT = re.compile(r"\s*(?:P\s*\(|[A-Za-z_][\w.]*\s*(?:[<>!=]=|[<>≤≥≠]))")
+"""How a constraint of `matsweep select` begins: a name and a comparison, or a chance."""
+
+_LISTS = {"calibrate": "data", "merge": "stores"}
+"""What several words mean."""
+
+
+_FLAGS = {
+    "status": {"--watch": "2"},
+    "report": {"--markdown": "true", "--pdf": "true"},
+}
+"""Flags of a command, with what they mean where no value is given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,12 +110,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"matsweep: no command {command!r}{near(command, _COMMANDS)}", file=sys.stderr)
         print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
         return 2
+    if command in _FLAGS:
+        rest = _flags(rest, _FLAGS[command])
+    if command == "select":
+        rest = _specified(rest)
+    if command == "report":
+        rest = _targeted(rest)
     words = [word for word in rest if "=" not in word and not word.startswith("-")]
-    if command == "calibrate" and len(words) > 1 and rest[: len(words)] == words:
-        rest[: len(words)] = [f"data=[{','.join(map(_quoted, words))}]"]
+    several = len(words) > 1 or command not in _POSITIONAL
+    if command in _LISTS and words and several and rest[: len(words)] == words:
+        rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(_quoted, words))}]"]
     elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
     return _run(command, rest)
+
+
+def _flags(arguments: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Write `--watch` and `--watch=5`, which Hydra does not know, as an override at the end."""
+    asked = [word for word in arguments if word.partition("=")[0] in known]
+    rest = [word for word in arguments if word not in asked]
+    named = ((name, value) for name, _, value in (word.partition("=") for word in asked))
+    return [*rest, *(f"{name.removeprefix('--')}={value or known[name]}" for name, value in named)]
+
+
+def _targeted(arguments: Sequence[str]) -> list[str]:
+    """Quote the target of a report, `target=accuracy >= 95 %`, which Hydra's grammar has not."""
+    return [
+        f"target={_quoted(word[7:])}"
+        if word.startswith("target=") and word[7:8] not in "'\""
+        else word
+        for word in arguments
+    ]
+
+
+def _specified(arguments: Sequence[str]) -> list[str]:
+    """Write words such as `accuracy >= 95 %`, which are no overrides, as one at the end."""
+    asked = [word for word in arguments if _CONSTRAINT.match(word)]
+    rest = [word for word in arguments if word not in asked]
+    listed = ",".join(map(_quoted, asked))
+    return [*rest, f"constraints=[{listed}]"] if asked else rest
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -108,7 +173,8 @@ def _run(command: str, arguments: list[str]) -> int:
     before = sys.argv
     sys.argv = [f"matsweep {command}", *arguments]
     try:
-        application()
+        with guarded():
+            application()
         if mistakes:
             raise mistakes[0]
     except UserError as error:
@@ -128,6 +194,11 @@ def _run(command: str, arguments: list[str]) -> int:
     except YAMLError as error:
         told = " ".join(str(error).split())
         print(f"matsweep: a configuration is no valid YAML: {told}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        if "can be specified" not in str(error):
+            raise
+        print(f"matsweep: {error} (Hydra's flags; --cfg shows axes without -m)", file=sys.stderr)
         return 2
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 2

@@ -7,12 +7,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.checks import UserError
+from matsweep.store import Place, place_of
 
 
-def store_of(config: DictConfig) -> Path:
+def store_of(config: DictConfig) -> Place:
     """Return the store named, or that of the folder `results` which was changed last."""
     if config.store:
-        return Path(config.store)
+        return place_of(str(config.store))
     folder = Path(config.results)
     stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
     if not stores:

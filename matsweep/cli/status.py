@@ -5,12 +5,17 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.checks import whole
+from matsweep.checks import positive, whole
 from matsweep.cli.newest import store_of
-from matsweep.status import show
+from matsweep.status import show, watch
 
 
 def status(config: DictConfig) -> None:
     """Run the command."""
     slowest = whole("slowest", config.slowest, low=0)
-    show(store_of(config), Console(), slowest=slowest)
+    every = None if config.watch is None else positive("watch", config.watch, "s")
+    store = store_of(config)
+    if every is None:
+        show(store, Console(), slowest=slowest)
+    else:
+        watch(store, Console(), every=every, slowest=slowest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -179,6 +180,7 @@ class Layout:
         return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in found])
 
 
+@functools.lru_cache(maxsize=4096)
 def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:
     """Lay a layer of weights on tiles.
 

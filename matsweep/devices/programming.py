@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,9 @@ class ProgrammingError:
     sigmas: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.at) != len(self.sigmas) or np.any(np.diff(self.at) <= 0):
+        for place in self.at:
+            finite("at", place)
+        if len(self.at) != len(self.sigmas) or any(b <= a for a, b in pairwise(self.at)):
             raise UserError(
                 f"at must increase and have a number for each of sigmas, got {list(self.at)} and "
                 f"{list(self.sigmas)}"

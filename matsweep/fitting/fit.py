@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+import scipy
+from scipy import optimize
 
 from matsweep.checks import UserError, one_of, positive
 from matsweep.devices import CycleNoise, PulseModel
@@ -237,9 +238,29 @@ class _Problem:
 
     def mean(self, theta: Array) -> Array:
         """Return f (change,) for parameters (device, parameter)."""
-        parameters = self.shell.prepared(
-            {**self.spec.fixed, **{name: theta[:, i] for i, name in enumerate(self.names)}}
+        return self._changes(self._prepared(theta))
+
+    def slopes(self, theta: Array, at: Array) -> Array:
+        """Return df/dtheta (change, parameter), each device by its own."""
+        size = 1e-6 * np.maximum(np.abs(theta), 1e-2)
+        step = np.where(theta + size > self.high, -size, size)
+        # Device's parameters with each of them moved in turn, prepared all at once.
+        moved = theta + step.T[:, :, None] * np.eye(len(self.names))[:, None, :]
+        parameters = self._prepared(moved)
+        found = np.empty((self.x.size, len(self.names)))
+        for i in range(len(self.names)):
+            own = {k: value[i] if np.ndim(value) else value for k, value in parameters.items()}
+            found[:, i] = (self._changes(own) - at) / (moved[i] - theta)[self.device, i]
+        return found
+
+    def _prepared(self, theta: Array) -> Mapping[str, Any]:
+        """Return the model's parameters (…, device) of theta (…, device, parameter)."""
+        return self.shell.prepared(
+            {**self.spec.fixed, **{name: theta[..., i] for i, name in enumerate(self.names)}}
         )
+
+    def _changes(self, parameters: Mapping[str, Any]) -> Array:
+        """Return f (change,) for prepared parameters (device,)."""
         out = np.empty(self.x.shape)
         for way in (True, False):
             mask = self.up == way
@@ -249,16 +270,6 @@ class _Problem:
             }
             out[mask] = self.shell.step(self.x[mask], way, own)
         return out
-
-    def slopes(self, theta: Array, at: Array) -> Array:
-        """Return df/dtheta (change, parameter), each device by its own."""
-        found = np.empty((self.x.size, len(self.names)))
-        for i in range(len(self.names)):
-            size = 1e-6 * np.maximum(np.abs(theta[:, i]), 1e-2)
-            moved = theta.copy()
-            moved[:, i] += np.where(theta[:, i] + size > self.high[i], -size, size)
-            found[:, i] = (self.mean(moved) - at) / (moved - theta)[self.device, i]
-        return found
 
     def per_device(self, values: Array) -> Array:
         """Sum (change, …) over each device's used changes: (device, …)."""
@@ -399,7 +410,7 @@ class _Problem:
             log_likelihood=likelihood,
             aic=2 * free - 2 * likelihood,
             bic=free * float(np.log(len(residual))) - 2 * likelihood,
-            distance=float(stats.kstest(scaled, "norm").statistic),
+            distance=float(scipy.stats.kstest(scaled, "norm").statistic),
             used=self.used,
             residuals=residuals,
             g_min=self.range[0],

@@ -107,6 +107,9 @@ class Metric:
         (`BASELINES`) and, of one that is of `learning`, "epoch".
     compute : function of a Run
         Returns an array with these dimensions.
+    of : str
+        The metric that this one is a statistic of, over all realisations; `compute` is then a
+        function of its values, (realisation, …), so that realisations may come in instalments.
     partial : bool
         Whether it may be not a number, where a material does not say enough.
     learning : bool
@@ -118,6 +121,7 @@ class Metric:
     units: str
     better: Literal["higher", "lower"]
     dims: tuple[str, ...]
-    compute: Callable[[Run], FloatArray | float]
+    compute: Callable[..., FloatArray | float]
+    of: str = ""
     partial: bool = False
     learning: bool = False

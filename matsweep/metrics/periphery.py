@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsweep.checks import UserError, one_of
+from matsweep.crossbar import ADC, DAC
 from matsweep.metrics import cited, components
 from matsweep.metrics.components import Cost
-from matsweep.scenario import Scenario
+from matsweep.scenario import Periphery, Scenario
 
 ADC_SOURCES: dict[str, Callable[[int, float, float], Cost]] = {
     "regression": components.adc,
@@ -48,13 +49,17 @@ def circuits(scenario: Scenario) -> Circuits:
     UserError
         If there is no model for its node, its bits or the source of its converters' costs.
     """
-    periphery = scenario.periphery
+    return _circuits(scenario.periphery, scenario.dac, scenario.adc)
+
+
+@functools.lru_cache(maxsize=1024)
+def _circuits(periphery: Periphery, dac: DAC, adc: ADC) -> Circuits:
     node, bits = periphery.node, periphery.accumulator_bits
-    adc = one_of("periphery.adc_source", periphery.adc_source, ADC_SOURCES)
-    dac = one_of("periphery.dac_source", periphery.dac_source, DAC_SOURCES)
+    of_adc = one_of("periphery.adc_source", periphery.adc_source, ADC_SOURCES)
+    of_dac = one_of("periphery.dac_source", periphery.dac_source, DAC_SOURCES)
     return Circuits(
-        dac=DAC_SOURCES[dac](1 if scenario.dac.serial else scenario.dac.bits, node),
-        adc=ADC_SOURCES[adc](scenario.adc.bits, node, scenario.adc.sample_rate),
+        dac=DAC_SOURCES[of_dac](1 if dac.serial else dac.bits, node),
+        adc=ADC_SOURCES[of_adc](adc.bits, node, adc.sample_rate),
         shift_add=components.shift_add(bits, node),
         adder=components.adder(bits, node),
         comparator=components.comparator(bits, node),

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Metric
 from matsweep.streams import FloatArray
 
 
-def spread(run: Run) -> FloatArray:
-    """Return the sample standard deviation of accuracy over realisations, (time,).
+def spread(accuracy: FloatArray) -> FloatArray:
+    """Return the sample standard deviation of (realisation, time) accuracies, (time,).
 
     Zero for a single realisation, which says nothing of the spread.
     """
-    correct = run.inference.correct
-    if len(correct) == 1:
-        return np.zeros(correct.shape[1])
-    return np.asarray(correct.std(axis=0, ddof=1))
+    if len(accuracy) == 1:
+        return np.zeros(accuracy.shape[1])
+    return np.asarray(accuracy.std(axis=0, ddof=1))
 
 
-def low_percentile(run: Run) -> FloatArray:
-    """Return the 5th percentile of accuracy over realisations, (time,).
+def low_percentile(accuracy: FloatArray) -> FloatArray:
+    """Return the 5th percentile of (realisation, time) accuracies, (time,).
 
     Linear between order statistics; below 20 realisations it lies between the two worst.
     """
-    return np.asarray(np.percentile(run.inference.correct, 5, axis=0))
+    return np.asarray(np.percentile(accuracy, 5, axis=0))
 
 
 ACCURACY_STD = Metric(
@@ -34,6 +33,7 @@ ACCURACY_STD = Metric(
     better="lower",
     dims=("time",),
     compute=spread,
+    of="accuracy",
 )
 ACCURACY_P05 = Metric(
     name="accuracy_p05",
@@ -42,4 +42,5 @@ ACCURACY_P05 = Metric(
     better="higher",
     dims=("time",),
     compute=low_percentile,
+    of="accuracy",
 )

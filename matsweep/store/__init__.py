@@ -3,20 +3,27 @@
 One driver writes, workers only compute. A finished chunk of candidates is first one *staged*
 file (temporary, fsync, rename: durable when `Store.write` returns), and is later *folded*, with
 the others, into the arrays: data first, ``status`` last. A kill between any two steps loses
-nothing and never shows a candidate as done before its data are there.
+nothing and never shows a candidate as done before its data are there. More candidates, longer
+inner dims and more variables come all or nothing (`matsweep.store.growth`).
 
 ``NAME.zarr/``
     ``zarr.json``       root attrs (the caller's and the format version), consolidated metadata
     ``candidate/`` …    coordinates, one array per variable, ``status``, ``error``, ``seconds``
     ``.staged/``        parts not folded yet
+    ``.growing``        there while the arrays' own metadata may lag behind the root's
     ``.lock``           held (flock) by the one process that writes; names its pid and host
+
+A store may also be in object storage, at ``s3://BUCKET/PREFIX/NAME.zarr``
+(`matsweep.store.objects`): the same names below a prefix, and a lock that expires
+(`matsweep.store.lease`).
 """
 
 from matsweep.store.create import create
-from matsweep.store.disk import StoreBusy, StoreError
+from matsweep.store.disk import Place, place_of
+from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.lock import Holder
 from matsweep.store.parts import Part, Status
-from matsweep.store.reader import Summary, attributes, open_results, summary
+from matsweep.store.reader import Summary, attributes, open_results, parameters, summary
 from matsweep.store.schema import Coordinate, Variable
 from matsweep.store.writer import Store, open_store
 
@@ -24,6 +31,7 @@ __all__ = [
     "Coordinate",
     "Holder",
     "Part",
+    "Place",
     "Status",
     "Store",
     "StoreBusy",
@@ -34,5 +42,7 @@ __all__ = [
     "create",
     "open_results",
     "open_store",
+    "parameters",
+    "place_of",
     "summary",
 ]

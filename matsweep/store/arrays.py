@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import StorePath
 
-from matsweep.store.disk import DurableStore, sync_directory
-from matsweep.store.layout import damaged
+from matsweep.store.disk import Place, sync_directory, zarr_store
+from matsweep.store.layout import DamagedError, Layout, damaged
+
+Ledger = tuple[NDArray[np.int8], NDArray[np.int32]]
+"""Status and number of realisations of every candidate."""
 
 
-def open_group(path: Path, mode: str) -> zarr.Group:
-    """Open the zarr group of a store by its consolidated metadata.
+def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Group:
+    """Return the zarr group that a root document describes, be it on the disk yet or not.
 
     Raises
     ------
     StoreError
         If its metadata cannot be understood.
     """
-    store = DurableStore(path, read_only=mode == "r")
+    store = zarr_store(path, read_only=mode == "r")
     try:
-        return zarr.open_group(store, mode="r" if mode == "r" else "r+", use_consolidated=True)
+        return zarr.Group(zarr.AsyncGroup.from_dict(StorePath(store), dict(document)))
     except Exception as problem:
         raise damaged(path, "zarr.json cannot be understood") from problem
 
@@ -36,8 +40,10 @@ def get_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return array.with_config({"write_empty_chunks": True})  # so that a missing file is a loss
 
 
-def read_status(path: Path, group: zarr.Group) -> NDArray[np.int8]:
-    """Return the status of every candidate as folded.
+def read_array(
+    path: Place, group: zarr.Group, name: str, rows: slice = slice(None)
+) -> NDArray[Any]:
+    """Return a whole array, or some rows of it.
 
     Raises
     ------
@@ -45,32 +51,40 @@ def read_status(path: Path, group: zarr.Group) -> NDArray[np.int8]:
         If it cannot be read.
     """
     try:
-        return np.array(get_array(group, "status")[:], dtype=np.int8)
+        return np.array(get_array(group, name)[rows])
     except Exception as problem:
-        raise damaged(path, "array 'status' cannot be read") from problem
+        raise damaged(path, f"array {name!r} cannot be read") from problem
 
 
-def write_all(array: zarr.Array[Any], values: NDArray[Any]) -> None:
-    """Write a whole array, a chunk at a time."""
-    step = int(array.chunks[0])
-    for start in range(0, array.shape[0], step):
-        array[start : start + step] = values[start : start + step]
+def read_ledger(
+    path: Place, group: zarr.Group, realisations: int, rows: slice = slice(None)
+) -> Ledger:
+    """Return status and number of realisations of every candidate as folded.
+
+    Parameters
+    ----------
+    path : Place
+    group : zarr.Group
+    realisations : int
+        Of what is done, in a store that has no ledger of them yet (format 1).
+    rows : slice
+        Of which candidates.
+
+    Raises
+    ------
+    StoreError
+        If they cannot be read.
+    """
+    status = read_array(path, group, "status", rows).astype(np.int8)
+    if "realisations" in group:
+        return status, read_array(path, group, "realisations", rows).astype(np.int32)
+    return status, np.where(status == 1, realisations, 0).astype(np.int32)
 
 
-def replace_rows(
-    path: Path,
-    group: zarr.Group,
-    name: str,
-    positions: NDArray[np.int64],
-    values: NDArray[Any],
-) -> None:
-    """Write some candidates of one array, each chunk read and replaced whole and once.
-
-    One chunk a call of zarr, as in `write_all`: of several, zarr would leave the others being
-    written in its own threads after the first fails, past the release of the lock.
-
-    ``positions`` are in order. The names are made durable before the next array is begun, so
-    that after a power cut too no ``status`` is newer than the data it vouches for.
+def read_rows(
+    path: Place, group: zarr.Group, name: str, positions: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Return some rows of an array, each chunk read once.
 
     Raises
     ------
@@ -78,14 +92,64 @@ def replace_rows(
         If a chunk is damaged.
     """
     array = get_array(group, name)
-    chunk = int(array.chunks[0])
-    for number in np.unique(positions // chunk):
-        start, stop = number * chunk, min((number + 1) * chunk, array.shape[0])
-        inside = slice(*np.searchsorted(positions, (start, stop)))
+    found = np.empty((positions.size, *array.shape[1:]), array.dtype)
+    order = np.argsort(positions, kind="stable")
+    for start, stop, inside in _blocks(array, positions[order]):
+        chosen = order[inside]
+        try:
+            found[chosen] = np.array(array[start:stop])[positions[chosen] - start]
+        except Exception as problem:
+            raise damaged(path, f"array {name!r} cannot be read") from problem
+    return found
+
+
+def replace_rows(
+    layout: Layout,
+    group: zarr.Group,
+    name: str,
+    positions: NDArray[np.int64],
+    values: NDArray[Any],
+) -> None:
+    """Write some candidates of one array, each chunk read and replaced whole and once.
+
+    One chunk a call of zarr: of several, zarr would leave the others being
+    written in its own threads after the first fails, past the release of the lock.
+
+    ``positions`` are in order. The names are made durable before the next array is begun, so
+    that after a power cut too no ``status`` is newer than the data it vouches for.
+
+    Raises
+    ------
+    DamagedError
+        If a chunk is damaged.
+    """
+    array = get_array(group, name)
+    for start, stop, inside in _blocks(array, positions):
         try:
             block = np.array(array[start:stop])
         except Exception as problem:
-            raise damaged(path, f"array {name!r} cannot be read") from problem
+            chunk = layout.chunk(name, start // int(array.chunks[0]))
+            raise DamagedError(layout.path, chunk) from problem
         block[positions[inside] - start] = values[inside]
         array[start:stop] = block
-    sync_directory(path / name)
+    sync_directory(layout.path / name)
+
+
+def write_all(array: zarr.Array[Any], values: NDArray[Any] | None) -> None:
+    """Write a whole array, a chunk at a time; None: what stands for nothing in it."""
+    step = int(array.chunks[0])
+    for start in range(0, array.shape[0], step):
+        stop = min(start + step, array.shape[0])
+        nothing = np.full((stop - start, *array.shape[1:]), array.fill_value, array.dtype)
+        array[start:stop] = nothing if values is None else values[start:stop]
+
+
+def _blocks(array: zarr.Array[Any], positions: NDArray[np.int64]) -> list[tuple[int, int, slice]]:
+    """Return the chunks that hold some rows: first and last row, and which of the positions."""
+    chunk = int(array.chunks[0])
+    found = []
+    for number in np.unique(positions // chunk):
+        start, stop = int(number) * chunk, min((int(number) + 1) * chunk, array.shape[0])
+        first, last = np.searchsorted(positions, (start, stop))
+        found.append((start, stop, slice(int(first), int(last))))
+    return found

@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
-from matsweep.store.arrays import write_all
-from matsweep.store.disk import DurableStore, StoreError, replace_file, sync_directory, telling
-from matsweep.store.layout import FORMAT, FORMAT_KEY, check_root_attrs
-from matsweep.store.lock import LOCK, me
+from matsweep.store.arrays import get_array, open_group, write_all
+from matsweep.store.disk import (
+    AnyPlace,
+    Place,
+    place_of,
+    replace_file,
+    sync_directory,
+    telling,
+)
+from matsweep.store.errors import StoreError
+from matsweep.store.layout import (
+    FORMAT,
+    FORMAT_KEY,
+    GROWING,
+    announce,
+    check_root_attrs,
+    publish,
+)
+from matsweep.store.lock import LOCK, acquire, me
+from matsweep.store.metadata import describe, group_document
+from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import STAGED
-from matsweep.store.schema import Coordinate, Variable, dimension_sizes
-
-# Storage chunks of 1 MiB: of the sizes tried (0.1 to 2 MB) the smallest whose files are few
-# (240 for 100,000 candidates x 8 x 3 x 12 variables) and whose rewriting is not yet slower.
-_CHUNK_BYTES = 2**20
-_CHUNK_MOST = 100_000
+from matsweep.store.schema import LEDGER_ARRAYS, Coordinate, Variable, dimension_sizes
 
 
 def create(
-    path: str | os.PathLike[str],
+    path: AnyPlace,
     *,
     coordinates: Mapping[str, Coordinate],
     variables: Sequence[Variable],
     attrs: Mapping[str, Any],
     chunk: int | None = None,
-) -> Path:
+) -> Place:
     """Make the store of a study, whole or not at all, with every candidate pending.
 
     Parameters
     ----------
-    path : path
-        Of the new store; its parents are made. An empty directory there is replaced.
+    path : path or URL
+        Of the new store; its parents are made. An empty directory there is replaced. Or
+        ``s3://BUCKET/PREFIX/NAME.zarr`` (`matsweep.store.objects`).
     coordinates : mapping of name to Coordinate
         One or more along ``candidate`` (they set the number of candidates), and one for every
         other dim, named like it. ``candidate`` itself is 0 … N-1 and comes by itself.
@@ -55,7 +65,7 @@ def create(
 
     Returns
     -------
-    Path
+    Path or ObjectPath
         Of the store.
 
     Raises
@@ -64,9 +74,14 @@ def create(
         If something is there already, names clash, a dim has no coordinate, attrs are not JSON,
         or the place cannot be written.
     """
-    path = Path(path)
+    path = place_of(path)
     check_root_attrs(attrs)
     sizes = dimension_sizes(coordinates, variables)
+    if isinstance(path, ObjectPath):
+        with _to_oneself(path):
+            announce(path, [])
+            _fill(path, coordinates, variables, attrs, sizes, chunk)
+        return path
     _check_free(path)
     name = f".{path.name[:100]}.{secrets.token_hex(4)}.partial"
     temporary = Path(os.path.abspath(path)).with_name(name)
@@ -78,14 +93,42 @@ def create(
             raise StoreError(f"{path.parent} is not a directory; choose another place") from problem
         try:
             _fill(temporary, coordinates, variables, attrs, sizes, chunk)
+            (temporary / STAGED).mkdir()
+            replace_file(temporary / LOCK, me())
+            for directory in [*temporary.iterdir(), temporary]:
+                if directory.is_dir():
+                    sync_directory(directory)
             _move(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 
+@contextlib.contextmanager
+def _to_oneself(path: ObjectPath) -> Iterator[None]:
+    """Hold a prefix in object storage that is free, or has what a killed creation left.
+
+    The store is born with its root document; until then `announce` says what the rest is.
+    """
+    taken = StoreError(f"{path} already holds a store; choose another path, or move it away")
+    if (path / "zarr.json").is_file():
+        raise taken
+    held = acquire(path)
+    try:
+        there = set(path.sizes()) - {LOCK}
+        if "zarr.json" in there:
+            raise taken
+        if there and GROWING not in there:
+            raise StoreError(f"{path} is a prefix that is not empty; choose another path")
+        for name in sorted(there - {GROWING}):
+            (path / name).unlink()
+        yield
+    finally:
+        held.release()
+
+
 def _fill(
-    path: Path,
+    path: Place,
     coordinates: Mapping[str, Coordinate],
     variables: Sequence[Variable],
     attrs: Mapping[str, Any],
@@ -93,57 +136,22 @@ def _fill(
     chunk: int | None,
 ) -> None:
     along = " ".join(name for name, item in coordinates.items() if item.dims != (name,))
-    group = zarr.create_group(
-        DurableStore(path),
-        zarr_format=3,
-        attributes={**attrs, "coordinates": along, FORMAT_KEY: FORMAT},
-    )
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        for name, item in _all_coordinates(coordinates, sizes):
-            values: NDArray[Any] = np.asarray(item.values)
-            write_all(_add(group, name, item.dims, sizes, values.dtype, item.attrs, None), values)
-        for name, dtype, text in _ledger():
-            array = _add(group, name, ("candidate",), sizes, dtype, text, chunk)
-            write_all(array, np.full(array.shape, array.fill_value, dtype=array.dtype))
-        for variable in variables:
-            dtype = np.dtype(variable.dtype)
-            _add(group, variable.name, variable.dims, sizes, dtype, variable.attrs, chunk)
-    with warnings.catch_warnings():
-        # "Not part of the specification yet": without it xarray warns and lists the directory.
-        warnings.simplefilter("ignore")
-        zarr.consolidate_metadata(group.store)
-    (path / STAGED).mkdir()
-    replace_file(path / LOCK, me())
-    for directory in [*path.iterdir(), path]:
-        if directory.is_dir():
-            sync_directory(directory)
-
-
-def _add(
-    group: zarr.Group,
-    name: str,
-    dims: tuple[str, ...],
-    sizes: Mapping[str, int],
-    dtype: np.dtype[Any] | type[str],
-    attrs: Mapping[str, Any],
-    chunk: int | None,
-) -> zarr.Array[Any]:
-    shape = tuple(sizes[dim] for dim in dims)
-    width = 16 if dtype is str else np.dtype(dtype).itemsize
-    by_bytes = _CHUNK_BYTES // (width * int(np.prod(shape[1:])))
-    first = max(1, min(chunk or by_bytes, _CHUNK_MOST, shape[0]))
-    floating = dtype is not str and np.dtype(dtype).kind == "f"
-    return group.create_array(
-        name,
-        shape=shape,
-        dtype=dtype,
-        chunks=(first, *shape[1:]),
-        fill_value=np.nan if floating else None,
-        compressors=[ZstdCodec(level=0, checksum=True)],  # damage is noticed when read
-        chunk_key_encoding={"name": "default", "separator": "."},  # files, no directories
-        dimension_names=dims,
-        attributes=dict(attrs),
-    )
+    held = {name: np.asarray(item.values) for name, item in _all_coordinates(coordinates, sizes)}
+    arrays = {
+        name: describe(item.dims, held[name].shape, held[name].dtype, item.attrs)
+        for name, item in _all_coordinates(coordinates, sizes)
+    }
+    for name, (kind, text) in LEDGER_ARRAYS.items():
+        arrays[name] = describe(("candidate",), (sizes["candidate"],), kind, text, chunk=chunk)
+    for variable in variables:
+        shape: tuple[int, ...] = tuple(sizes[dim] for dim in variable.dims)
+        dtype = np.dtype(variable.dtype)
+        arrays[variable.name] = describe(variable.dims, shape, dtype, variable.attrs, chunk=chunk)
+    document = group_document({**attrs, "coordinates": along, FORMAT_KEY: FORMAT}, arrays)
+    group = open_group(path, document, "r+")
+    for name in [*held, *LEDGER_ARRAYS]:
+        write_all(get_array(group, name), held.get(name))
+    publish(path, document)
 
 
 def _all_coordinates(
@@ -156,13 +164,6 @@ def _all_coordinates(
             item = replace(item, attrs={"units": "s", **item.attrs})
         if name != "candidate":
             yield name, item
-
-
-def _ledger() -> Iterator[tuple[str, np.dtype[Any] | type[str], dict[str, Any]]]:
-    flags = {"flag_values": [0, 1, 2], "flag_meanings": "pending done failed"}
-    yield "status", np.dtype("int8"), {"long_name": "status", **flags}
-    yield "error", str, {"long_name": "error of a failed candidate"}
-    yield "seconds", np.dtype("float32"), {"long_name": "computing time", "units": "s"}
 
 
 def _check_free(path: Path) -> None:

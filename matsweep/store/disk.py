@@ -6,32 +6,92 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import zarr.abc.store
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
-from matsweep.checks import UserError
+from matsweep.store.errors import StoreError
+from matsweep.store.objects import ObjectPath, object_path, reason
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
-class StoreError(UserError):
-    """A results store that cannot be made, opened or written, and how to mend it."""
+Place = Path | ObjectPath
+"""Where a store is: a directory, or a prefix in object storage."""
+
+AnyPlace = str | os.PathLike[str] | ObjectPath
+"""How a caller may name one."""
 
 
-class StoreBusy(StoreError):
-    """The store is being written by another process (or by another `Store` of this one)."""
+def place_of(path: AnyPlace) -> Place:
+    """Return the place that a path or a URL (``s3://…``) names.
+
+    Raises
+    ------
+    StoreError
+        If the URL cannot be.
+    """
+    if isinstance(path, ObjectPath):
+        return path
+    if isinstance(path, str) and "://" in path:
+        return object_path(path)
+    return Path(path)
 
 
-def sync_directory(path: Path) -> None:
+def names_in(directory: Place) -> list[str]:
+    """Return the names directly in a directory; none if it is not there."""
+    if isinstance(directory, ObjectPath):
+        return [each.name for each in directory.iterdir()]
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+
+
+def size_of(file: Place) -> int:
+    """Return the size of a file, in bytes."""
+    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
+
+
+def remove_tree(directory: Place) -> None:
+    """Delete a directory with all that is in it, as far as that can be."""
+    if isinstance(directory, ObjectPath):
+        directory.remove()
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def set_aside(file: Place, name: str) -> Place:
+    """Give a file another name in its directory, and return its place there."""
+    if isinstance(file, ObjectPath):
+        replace_file(file.parent / name, file.read_bytes())
+        file.unlink()
+    else:
+        os.replace(file, file.with_name(name))
+    return file.parent / name
+
+
+def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
+    """Return zarr's view of a place."""
+    if isinstance(place, ObjectPath):
+        return place.zarr_store(read_only=read_only)
+    return DurableStore(place, read_only=read_only)
+
+
+def sync_directory(path: Place) -> None:
     """Make the names in a directory (renames, deletions) durable.
 
     Some network file systems cannot fsync a directory; there the rename itself is all we get.
+    In object storage a put lasts by itself.
     """
+    if isinstance(path, ObjectPath):
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -42,7 +102,7 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes | memoryview) -> None:
+def replace_file(path: Place, data: bytes | memoryview) -> None:
     """Write ``data`` as ``path``, whole or not at all, with the bytes on the disk at return.
 
     The bytes are fsync'ed before the rename: else a power cut could leave the new name with no
@@ -53,6 +113,9 @@ def replace_file(path: Path, data: bytes | memoryview) -> None:
     OSError
         If it cannot be written; then ``path`` is as before and nothing is left behind.
     """
+    if isinstance(path, ObjectPath):
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f"{path.name}.partial")
     try:
         with open(temporary, "wb") as file:
@@ -87,12 +150,12 @@ class DurableStore(LocalStore):
 
 
 @contextlib.contextmanager
-def telling(path: Path, action: str, safe: int) -> Iterator[None]:
+def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     """Turn a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
 
     Parameters
     ----------
-    path : Path
+    path : Place
         The store.
     action : str
         What was being done, for the message: "write to".
@@ -114,6 +177,11 @@ def telling(path: Path, action: str, safe: int) -> Iterator[None]:
             raise StoreError(
                 f"cannot {action} {path}: {os.strerror(code)}; change its permissions or choose "
                 "another place"
+            ) from problem
+        if (said := reason(problem)) is not None:
+            raise StoreError(
+                f"cannot {action} {path}: {said}; {safe} candidates are safe; run the same command "
+                "again when it can be reached"
             ) from problem
         raise
 

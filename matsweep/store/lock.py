@@ -1,4 +1,7 @@
-"""One writer per store: an flock, which the kernel releases however the writer ends."""
+"""One writer per store: an flock, which the kernel releases however the writer ends.
+
+In object storage it is a `matsweep.store.lease`.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,20 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from matsweep.store.disk import StoreBusy, StoreError, telling
+from matsweep.store import lease
+from matsweep.store.disk import Place, telling
+from matsweep.store.errors import StoreBusy, StoreError
+from matsweep.store.objects import ObjectPath
 
 LOCK = ".lock"
 _WIDTH = 256  # bytes; one size for all holders, so that a full disk cannot refuse the text
+_ODD = {errno.ELOOP, errno.EISDIR, errno.ENXIO}  # a link, a folder, a socket
 _PATIENCE = 0.5  # s; outlasts the instant in which `holder` of another process tries the lock
 
 
@@ -45,23 +54,53 @@ def me() -> bytes:
     return text.ljust(_WIDTH - 1).encode() + b"\n"
 
 
-def acquire(store: Path) -> int:
-    """Take the lock of a store and write pid and host into it.
+class Lock(Protocol):
+    """A lock, held."""
 
-    Returns
-    -------
-    int
-        The open file that holds the lock; give it to `release`.
+    def check(self) -> None:
+        """Raise `StoreError` if it is not held any more."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLock:
+    """The flock of a store on a file system.
+
+    Parameters
+    ----------
+    descriptor : int
+        The open file that holds it.
+    """
+
+    descriptor: int
+
+    def check(self) -> None:
+        """Do nothing: the kernel takes it from nobody."""
+
+    def release(self) -> None:
+        """Give it back."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        os.close(self.descriptor)
+
+
+def acquire(store: Place) -> Lock:
+    """Take the lock of a store and write pid and host into it.
 
     Raises
     ------
     StoreBusy
         If another opener holds it.
     StoreError
-        If the place cannot be written or its file system has no locks.
+        If the place cannot be written or its file system has no locks, or if it holds symbolic
+        links, through which other files would be written.
     """
+    if isinstance(store, ObjectPath):
+        return lease.acquire(store / LOCK)
     with telling(store, "write to", 0):
-        descriptor = os.open(store / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        _refuse_links(store)
+        descriptor = _open(store / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         _wait_for(descriptor, store)
         with contextlib.suppress(OSError):  # who holds it is good to know, not needed
@@ -69,20 +108,20 @@ def acquire(store: Path) -> int:
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
+    return FileLock(descriptor)
 
 
-def release(descriptor: int) -> None:
-    """Give the lock back."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
-
-
-def holder(store: Path) -> Holder | None:
+def holder(store: Place) -> Holder | None:
     """Return who writes the store now, or None. Needs no right to write."""
+    if isinstance(store, ObjectPath):
+        try:
+            data, _, written = (store / LOCK).read_tagged()
+        except FileNotFoundError:
+            return None
+        return _holder(data) if lease.alive(written) else None
     try:
-        descriptor = os.open(store / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        descriptor = _open(store / LOCK, os.O_RDONLY)
+    except (OSError, StoreError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -93,6 +132,43 @@ def holder(store: Path) -> Holder | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def _open(file: Path, flags: int) -> int:
+    """Open a lock file itself: no link's target, no pipe (which would wait for its other end)."""
+    odd = StoreError(f"{file} is not a plain file; remove it, and run the same command again")
+    try:
+        descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as problem:
+        if problem.errno in _ODD:
+            raise odd from problem
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise odd
+    return descriptor
+
+
+def _refuse_links(store: Path) -> None:
+    """Refuse a store with symbolic links, in it or in the folders of its arrays.
+
+    A store from elsewhere could have one wherever a file is written, under its temporary name too.
+    None that matsweep wrote has any.
+    """
+    top = _entries(store)
+    folders = [entry.path for entry in top if entry.is_dir(follow_symlinks=False)]
+    for entry in (*top, *(each for folder in folders for each in _entries(folder))):
+        if entry.is_symlink():
+            raise StoreError(
+                f"{store} holds a symbolic link, {os.path.relpath(entry.path, store)}, and would "
+                "be written through it; make a copy without links (cp -rL) if you trust where it "
+                "leads"
+            )
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
 
 
 def _wait_for(descriptor: int, store: Path) -> None:
@@ -117,7 +193,15 @@ def _wait_for(descriptor: int, store: Path) -> None:
 
 def _read(descriptor: int) -> Holder:
     try:
-        content = json.loads(os.pread(descriptor, _WIDTH, 0))
-        return Holder(pid=int(content["pid"]), host=str(content["host"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return _holder(os.pread(descriptor, _WIDTH, 0))
+    except OSError:
+        return _holder(b"")
+
+
+def _holder(data: bytes) -> Holder:
+    try:
+        content = json.loads(data)
+        host = "".join(filter(str.isprintable, str(content["host"])))  # it is shown on terminals
+        return Holder(pid=int(content["pid"]), host=host)
+    except (ValueError, KeyError, TypeError):
         return Holder(pid=0, host="an unknown host")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matsweep.store.disk import StoreError, replace_file, sync_directory
+from matsweep.store.disk import Place, names_in, replace_file, sync_directory
+from matsweep.store.errors import StoreError
 
 STAGED = ".staged"
 LONGEST_ERROR = 4000  # characters; a longer text keeps its two ends
@@ -46,7 +45,11 @@ class Part:
         Computing time.
     values : mapping of name to (n, …) array
         Every variable of the store; rows of failed candidates are not kept (they read NaN).
-        May be empty if all failed.
+        May be empty if all failed. Along ``realisation`` they may be shorter than the store.
+    realisations : (n,) array of int, or None
+        How many realisations each outcome has, from the first on: what lies behind them is not
+        kept. None: all that the store has (1 where it has no such dim). Of those that failed
+        it is 0, whatever is given.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Part:
     error: Sequence[str]
     seconds: NDArray[np.float32]
     values: Mapping[str, NDArray[Any]]
+    realisations: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         """Normalise types and check."""
@@ -70,6 +74,8 @@ class Part:
             "seconds": _numbers("seconds", self.seconds).astype(np.float32),
             "values": {name: _numbers(name, value) for name, value in self.values.items()},
         }
+        if self.realisations is not None:
+            normal["realisations"] = _whole("realisations", self.realisations, np.int32)
         for name, value in normal.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -83,6 +89,8 @@ class Part:
             "seconds": self.seconds.shape,
             **{name: value.shape[:1] for name, value in self.values.items()},
         }
+        if self.realisations is not None:
+            lengths["realisations"] = self.realisations.shape
         for name, shape in lengths.items():
             if shape != (count,):
                 raise StoreError(f"{name} of a part must hold {count} candidates, got {shape}")
@@ -90,6 +98,37 @@ class Part:
             raise StoreError("positions of a part must be >= 0 and each come once")
         if not np.isin(self.status, (Status.DONE, Status.FAILED)).all():
             raise StoreError("status of a part must be 1 (done) or 2 (failed)")
+        if self.realisations is not None:
+            if (self.realisations[self.done] < 1).any():
+                raise StoreError("realisations of a part must be >= 1 where it is done")
+            object.__setattr__(self, "realisations", np.where(self.done, self.realisations, 0))
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Which candidates are done: (n,)."""
+        return np.asarray(self.status == Status.DONE)
+
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """How many realisations each has: (n,); as given, or 1 where done."""
+        return self.done.astype(np.int32) if self.realisations is None else self.realisations
+
+    def beats(self, status: NDArray[np.int8], counts: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which outcomes take the place of what the store has: (n,).
+
+        Done takes the place of pending and failed, and more realisations that of fewer; failed
+        takes that of pending and failed only. So the order in which outcomes come decides
+        nothing but which of several errors, or of several equals, is kept.
+
+        Parameters
+        ----------
+        status, counts : (candidate,) arrays
+            The ledger.
+        """
+        there = counts[self.positions]
+        # Of one that was reopened the count is negative: what it has is not to be lost for less.
+        better = self.done & (self.counts > there) & (self.counts >= np.abs(there))
+        return np.asarray((status[self.positions] != Status.DONE) | better)
 
 
 def tidy(text: str) -> str:
@@ -110,6 +149,8 @@ def encode(part: Part) -> bytes:
         "error": np.frombuffer(json.dumps(list(part.error)).encode(), np.uint8),
         **{_VALUE + name: value for name, value in part.values.items()},
     }
+    if part.realisations is not None:
+        arrays["realisations"] = part.realisations
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
@@ -141,6 +182,7 @@ def decode(data: bytes, *, values: bool = True) -> Part:
                 error=json.loads(arrays["error"].tobytes()),
                 seconds=arrays["seconds"],
                 values={name.removeprefix(_VALUE): arrays[name] for name in wanted},
+                realisations=arrays["realisations"] if "realisations" in arrays.files else None,
             )
     except MemoryError:
         raise
@@ -148,7 +190,7 @@ def decode(data: bytes, *, values: bool = True) -> Part:
         raise ValueError(f"not a whole part: {problem}") from problem
 
 
-def stage(part: Part, store: Path, number: int) -> int:
+def stage(part: Part, store: Place, number: int) -> int:
     """Write a part into its staged file, durably, and return its size in bytes."""
     data = encode(part)
     directory = store / STAGED
@@ -157,26 +199,24 @@ def stage(part: Part, store: Path, number: int) -> int:
     return len(data)
 
 
-def staged(store: Path) -> list[Path]:
+def staged(store: Place) -> list[Place]:
     """Return the staged files in the order in which they were written."""
-    try:
-        names = os.listdir(store / STAGED)
-    except FileNotFoundError:
-        return []
-    return [store / STAGED / name for name in sorted(names) if name.endswith(".npz")]
+    names = sorted(names_in(store / STAGED))
+    return [store / STAGED / name for name in names if name.endswith(".npz")]
 
 
 def merge(parts: Sequence[Part]) -> Part:
     """Return one part of several, in order of position.
 
-    A candidate that comes more than once (a retry, a fold that was killed) counts once: the
-    first time it was done, or else its last failure.
+    A candidate that comes more than once (a retry, a fold that was killed) counts once: with
+    the most realisations, of these the first, or else with its last failure.
     """
     positions = np.concatenate([part.positions for part in parts])
     status = np.concatenate([part.status for part in parts])
+    counts = np.concatenate([part.counts for part in parts])
     index = np.arange(positions.size)
-    rank = np.where(status == Status.DONE, 2 * positions.size - index, index)
-    order = np.lexsort((rank, positions))
+    later = np.where(status == Status.DONE, -index, index)
+    order = np.lexsort((later, counts, status == Status.DONE, positions))
     ordered = positions[order]
     keep = order[np.append(ordered[1:] != ordered[:-1], ordered.size > 0)]
     errors = [text for part in parts for text in part.error]
@@ -189,6 +229,7 @@ def merge(parts: Sequence[Part]) -> Part:
             name: np.concatenate([part.values[name] for part in parts])[keep]
             for name in parts[0].values
         },
+        realisations=counts[keep],
     )
 
 
@@ -200,6 +241,7 @@ def take(part: Part, chosen: NDArray[np.bool_]) -> Part:
         error=[text for text, keep in zip(part.error, chosen, strict=True) if keep],
         seconds=part.seconds[chosen],
         values={name: value[chosen] for name, value in part.values.items()},
+        realisations=None if part.realisations is None else part.realisations[chosen],
     )
 
 

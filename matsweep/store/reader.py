@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from matsweep.causes import Failure, by_cause
 from matsweep.store import lock
-from matsweep.store.arrays import get_array, open_group, read_status
-from matsweep.store.disk import StoreBusy, StoreError
-from matsweep.store.layout import Layout, damaged, read_layout
+from matsweep.store.arrays import open_group, read_array, read_rows
+from matsweep.store.damage import gone, lost, salvaged_ledger
+from matsweep.store.disk import AnyPlace, Place, place_of, zarr_store
+from matsweep.store.errors import StoreBusy, StoreError
+from matsweep.store.layout import DamagedError, Layout, damaged, read_layout
 from matsweep.store.lock import Holder
 from matsweep.store.parts import Part, Status, decode, staged
+from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
 from matsweep.store.writer import open_store
 
+_TRIES = 10  # of opening a store that grows meanwhile
 _log = logging.getLogger(__name__)
 
 
@@ -34,10 +36,12 @@ class Summary:
         Candidates; staged ones are counted.
     slowest : tuple of (int, float)
         Position and computing time in s of the slowest candidates, slowest first.
-    failures : tuple of (str, int)
-        Error text and number of candidates that failed with it, most frequent first.
+    failures : tuple of Failure
+        Those that failed, grouped by cause, most frequent first.
     holder : Holder or None
         The process that writes the store now.
+    damaged : tuple of str
+        Files that are missing or truncated; the study run again computes them anew.
     """
 
     total: int
@@ -45,11 +49,12 @@ class Summary:
     failed: int
     pending: int
     slowest: tuple[tuple[int, float], ...]
-    failures: tuple[tuple[str, int], ...]
+    failures: tuple[Failure, ...]
     holder: Holder | None
+    damaged: tuple[str, ...] = ()
 
 
-def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
+def attributes(path: AnyPlace) -> dict[str, Any]:
     """Return the root attrs as the caller gave them, without opening an array (< 1 ms).
 
     Raises
@@ -57,15 +62,20 @@ def attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     StoreError
         If there is no whole store of matsweep.
     """
-    return dict(read_layout(Path(path)).attrs)
+    return dict(read_layout(place_of(path)).attrs)
 
 
-def open_results(path: str | os.PathLike[str]) -> xr.Dataset:
+def open_results(path: AnyPlace) -> xr.Dataset:
     """Open the results of a study, lazily.
 
     Parts that a killed run left staged are folded first. Where that cannot be (a read-only
     place, a full disk), and while a run is active, the Dataset shows what is folded; in the
     first case a warning is logged. `summary` counts staged parts always.
+
+    While a fold replaces outcomes by such with more realisations, some variables may show the
+    new one already and others the old one still; ``realisations`` never counts what is not there.
+    A Dataset opened before the store grew shows what was there then, until the store is next
+    opened for writing.
 
     ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
     candidate that reads done can have data from before it was.
@@ -82,22 +92,53 @@ def open_results(path: str | os.PathLike[str]) -> xr.Dataset:
         format, metadata or a chunk missing. (A chunk with wrong content is noticed, by its
         checksum, when it is read.)
     """
-    path = Path(path)
-    layout = read_layout(path)
+    path = place_of(path)
+    read_layout(path)
     _fold_leftovers(path)
-    try:
-        dataset: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=True)
-        status = dataset["status"].load().values
-        error = dataset["error"]
-        # xarray cannot join numpy's StringDType with NaN, as ``where`` and ``reindex`` do.
-        dataset["error"] = error.copy(data=error.values.astype(object))
-    except Exception as problem:
-        raise damaged(path, "xarray cannot open it") from problem
-    _check_chunks(layout, status)
+    for _ in range(_TRIES):
+        layout = read_layout(path)
+        dataset = _open(layout)
+        if read_layout(path).document == layout.document:  # else it grew meanwhile
+            break
+    # zarr would show files that are gone as NaN, 0 or "" in silence.
+    for chunk in lost(layout, dataset["status"].values):
+        raise DamagedError(path, chunk)
     return dataset
 
 
-def summary(path: str | os.PathLike[str], *, slowest: int = 10) -> Summary:
+def _errors(layout: Layout, status: NDArray[np.int8]) -> NDArray[Any]:
+    """Return the errors as str objects; only chunks in which a candidate failed are read.
+
+    As objects because xarray cannot join numpy's StringDType with NaN, as ``where`` and
+    ``reindex`` do.
+    """
+    failed = np.flatnonzero(status == Status.FAILED).astype(np.int64)
+    found = np.full(status.size, "", dtype=object)
+    group = open_group(layout.path, layout.document, "r")
+    found[failed] = read_rows(layout.path, group, "error", failed).astype(object)
+    return found
+
+
+def _open(layout: Layout) -> xr.Dataset:
+    try:
+        dataset: xr.Dataset = xr.open_zarr(
+            zarr_store(layout.path, read_only=True), chunks=None, consolidated=True
+        )
+        status = dataset["status"].load()
+        dataset["error"] = dataset["error"].copy(data=_errors(layout, status.values))
+        if "realisations" not in dataset:  # format 1: all or none
+            counts = np.where(status == Status.DONE, layout.realisations, 0).astype(np.int32)
+            attrs = LEDGER_ARRAYS["realisations"][1]
+            dataset["realisations"] = (("candidate",), counts, attrs)
+    except Exception as problem:
+        group = open_group(layout.path, layout.document, "r")
+        for chunk in lost(layout, salvaged_ledger(layout, group)[0]):
+            raise DamagedError(layout.path, chunk) from problem
+        raise damaged(layout.path, "xarray cannot open it") from problem
+    return dataset
+
+
+def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     """Return how far a study is, also while it runs.
 
     Parameters
@@ -111,31 +152,86 @@ def summary(path: str | os.PathLike[str], *, slowest: int = 10) -> Summary:
     StoreError
         If there is no whole store of matsweep.
     """
-    path = Path(path)
-    layout = read_layout(path)
+    path = place_of(path)
+    read_layout(path)
     parts = _read_staged(path)  # before the arrays: what is folded meanwhile is seen there
-    status, seconds, error = _read_ledger(path)
+    layout = read_layout(path)
+    group = open_group(path, layout.document, "r")
+    status, counts = salvaged_ledger(layout, group)
+    harmed = lost(layout, status)
+    if harmed and read_layout(path).document != layout.document:
+        harmed = []  # it grew meanwhile, and what was there has other names now
+    again = gone(layout, [c for c in harmed if c.array in {*layout.variables, *LEDGER}], status)
+    status[again] = counts[again] = 0
+    seconds = np.full(layout.total, np.nan, np.float32)
+    if not any(chunk.array == "seconds" for chunk in harmed):
+        seconds = read_array(path, group, "seconds")
+    errors: dict[int, str] = {}
     for part in parts:
-        open_ones = status[part.positions] != Status.DONE
-        at = part.positions[open_ones]
-        status[at] = part.status[open_ones]
-        seconds[at] = part.seconds[open_ones]
-        error[at] = np.array(part.error, dtype=np.dtypes.StringDType())[open_ones]
-    seconds[status == Status.PENDING] = np.nan
-    order = np.argsort(-seconds, kind="stable")[:slowest]
-    texts = Counter(map(str, error[status == Status.FAILED]))
+        better = part.beats(status, counts)
+        at = part.positions[better]
+        status[at] = part.status[better]
+        counts[at] = part.counts[better]
+        seconds[at] = part.seconds[better]
+        errors.update(
+            (int(part.positions[i]), part.error[i]) for i in np.flatnonzero(better).tolist()
+        )
+    failed = np.flatnonzero(status == Status.FAILED)
+    folded = np.array([at for at in failed.tolist() if at not in errors], dtype=np.int64)
+    texts = read_rows(path, group, "error", folded)
+    errors.update(zip(folded.tolist(), map(str, texts), strict=True))
     return Summary(
         total=layout.total,
         done=int(np.count_nonzero(status == Status.DONE)),
-        failed=int(np.count_nonzero(status == Status.FAILED)),
+        failed=failed.size,
         pending=int(np.count_nonzero(status == Status.PENDING)),
-        slowest=tuple((int(i), float(seconds[i])) for i in order if np.isfinite(seconds[i])),
-        failures=tuple(texts.most_common()),
+        slowest=_slowest(np.where(status == Status.PENDING, np.nan, seconds), slowest),
+        failures=tuple(by_cause((at, errors[at]) for at in failed.tolist())),
         holder=lock.holder(path),
+        damaged=tuple(chunk.file for chunk in harmed),
     )
 
 
-def _fold_leftovers(path: Path) -> None:
+def parameters(path: AnyPlace, positions: ArrayLike) -> list[dict[str, Any]]:
+    """Return what the swept parameters of some candidates are, without opening the results.
+
+    Parameters
+    ----------
+    path : path
+    positions : (n,) array of int
+
+    Returns
+    -------
+    list of n dict
+        Values by name, in the order in which they are stored.
+
+    Raises
+    ------
+    StoreError
+        If there is no whole store of matsweep.
+    """
+    path = place_of(path)
+    layout = read_layout(path)
+    group = open_group(path, layout.document, "r")
+    at = np.asarray(positions, dtype=np.int64)
+    names = [name for name in layout.parameters if name != "candidate_id"]
+    columns = [read_rows(path, group, name, at).tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _slowest(seconds: NDArray[np.floating[Any]], count: int) -> tuple[tuple[int, float], ...]:
+    """Return position and time of the slowest; of equal ones the first."""
+    known = np.flatnonzero(np.isfinite(seconds))
+    count = min(count, known.size)
+    if not count:
+        return ()
+    least = np.partition(seconds[known], known.size - count)[known.size - count]
+    at = known[seconds[known] >= least]
+    order = at[np.argsort(-seconds[at], kind="stable")][:count]
+    return tuple((int(i), float(seconds[i])) for i in order)
+
+
+def _fold_leftovers(path: Place) -> None:
     if not staged(path) or lock.holder(path) is not None:
         return
     try:
@@ -146,7 +242,7 @@ def _fold_leftovers(path: Path) -> None:
         _log.warning("%d staged parts are not shown: %s", len(staged(path)), problem)
 
 
-def _read_staged(path: Path) -> list[Part]:
+def _read_staged(path: Place) -> list[Part]:
     parts = []
     for file in staged(path):
         try:
@@ -154,30 +250,3 @@ def _read_staged(path: Path) -> list[Part]:
         except (FileNotFoundError, ValueError):  # folded meanwhile; damaged: counted pending
             continue
     return parts
-
-
-def _read_ledger(path: Path) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[Any]]:
-    group = open_group(path, "r")
-    status = read_status(path, group)
-    try:
-        seconds = np.array(get_array(group, "seconds")[:])
-        error = np.array(get_array(group, "error")[:], dtype=np.dtypes.StringDType())
-    except Exception as problem:
-        raise damaged(path, "array 'seconds' or 'error' cannot be read") from problem
-    return status, seconds, error
-
-
-def _check_chunks(layout: Layout, status: NDArray[np.int8]) -> None:
-    """Notice files that are gone or empty: zarr would show them as NaN, 0 or "" in silence."""
-    for name, chunk in layout.chunks.items():
-        expected = layout.chunk_names(name)
-        if name in layout.variables:
-            used = np.add.reduceat(status != Status.PENDING, np.arange(0, status.size, chunk))
-            expected = [file for file, count in zip(expected, used, strict=True) if count]
-        try:
-            with os.scandir(layout.path / name) as entries:
-                there = {entry.name for entry in entries if entry.stat().st_size}
-        except OSError:
-            there = set()
-        if lost := [file for file in expected if file not in there]:
-            raise damaged(layout.path, f"file {name}/{lost[0]} is missing or empty")

@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from matsweep.store.disk import StoreError
+from matsweep.store.errors import StoreError
 
-LEDGER = ("error", "seconds", "status")  # in the order in which a fold writes them
+_FLAGS = {"flag_values": [0, 1, 2], "flag_meanings": "pending done failed"}
+LEDGER_ARRAYS: dict[str, tuple[np.dtype[Any] | type[str], dict[str, Any]]] = {
+    "error": (str, {"long_name": "error of a failed candidate"}),
+    "seconds": (np.dtype("float32"), {"long_name": "computing time", "units": "s"}),
+    "realisations": (np.dtype("int32"), {"long_name": "realisations computed"}),
+    "status": (np.dtype("int8"), {"long_name": "status", **_FLAGS}),
+}
+"""Type and attrs of what the store notes of every candidate, as a fold writes them: in order."""
+
+LEDGER = tuple(LEDGER_ARRAYS)
 _NAME = re.compile(r"(?!zarr\.json$)[^\W\d][\w.\-]*")
 # xarray would turn numbers with these units into durations or dates, …
 _TIME_UNITS = re.compile(r"(day|hour|minute|(milli|micro|nano)?second)s?( since .*)?")

@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from matsweep.store import lock
-from matsweep.store.arrays import open_group, read_status, replace_rows
-from matsweep.store.disk import StoreError, sync_directory, telling
-from matsweep.store.layout import Layout, read_layout, write_attrs
+from matsweep.store.arrays import Ledger, open_group, read_ledger, read_rows, replace_rows
+from matsweep.store.damage import (
+    gone,
+    lost,
+    replace_chunk,
+    salvaged_ledger,
+    size,
+    unreadable,
+)
+from matsweep.store.disk import (
+    AnyPlace,
+    Place,
+    names_in,
+    place_of,
+    set_aside,
+    size_of,
+    sync_directory,
+    telling,
+)
+from matsweep.store.errors import StoreError
+from matsweep.store.growth import (
+    Change,
+    added,
+    appended,
+    carry_out,
+    lengthened,
+    settle,
+    upgraded,
+)
+from matsweep.store.layout import (
+    FORMAT,
+    Chunk,
+    DamagedError,
+    Layout,
+    read_layout,
+    write_attrs,
+)
+from matsweep.store.lock import Lock, acquire
 from matsweep.store.parts import STAGED, Part, Status, decode, merge, stage, staged, take
+from matsweep.store.schema import Variable
 
 _MOST_PARTS = 1000
-_MOST_BYTES = 2**27  # of staged parts before a fold: bounds the memory that it needs
+_VERIFIED_BYTES = 2**26  # of a store that is read whole when opened for writing: about 0.2 s
+_MOST_BYTES = 2**26  # of staged parts before a fold: bounds the memory that it needs
 _log = logging.getLogger(__name__)
 
 
@@ -30,25 +65,36 @@ class Store:
     Parameters
     ----------
     layout : Layout
-    descriptor : int
-        The lock, taken.
+    lock : Lock
+        Taken.
     fold_every : float, s
         Between two folds; longer (up to six times) where folding takes over a tenth of it.
+
+    Attributes
+    ----------
+    on_fold : function (int, float) -> None, or None
+        Is told after each fold of how many parts it was, and of its seconds.
     """
 
-    def __init__(self, layout: Layout, descriptor: int, fold_every: float) -> None:
+    def __init__(self, layout: Layout, lock: Lock, fold_every: float) -> None:
         self.path = layout.path
         self._layout = layout
-        self._lock: int | None = descriptor
+        self._lock: Lock | None = lock
         self._fold_every = fold_every
         self._fold_seconds = 0.0
         self._folded_at = time.monotonic()
         self._waiting = [0, 0]  # parts, bytes
         self._next = 0
-        self._group = open_group(layout.path, "r+")
-        self._status = read_status(layout.path, self._group)
+        self.on_fold: Callable[[int, float], None] | None = None
+        self._group = open_group(layout.path, layout.document, "r+")
+        self._status, self._counts = salvaged_ledger(self._layout, self._group)
         with telling(self.path, "write to", self._safe()):
             self._tidy_up()
+            if layout.format < FORMAT:
+                self._change(upgraded(layout, self._counts), {})
+        self._mend(lost(self._layout, self._status))
+        if size(self._layout, self._status) <= _VERIFIED_BYTES:
+            self._mend(self._unread())
         self.fold()
 
     def __enter__(self) -> Self:
@@ -83,18 +129,24 @@ class Store:
         try:
             self.fold()
         finally:
-            descriptor, self._lock = self._lock, None
-            lock.release(descriptor)
+            held, self._lock = self._lock, None
+            held.release()
 
-    def pending(self, retry_failed: bool = False) -> NDArray[np.int64]:
+    def pending(
+        self, target: int | NDArray[np.integer[Any]] | None = None, retry_failed: bool = False
+    ) -> NDArray[np.int64]:
         """Return the positions still to compute, in order.
 
         Parameters
         ----------
+        target : int or (candidate,) array of int, optional
+            Count those too that are done with fewer realisations than this.
         retry_failed : bool
             Count those that failed too.
         """
         wanted = self._status == Status.PENDING
+        if target is not None:
+            wanted |= (self._status == Status.DONE) & (self._counts < np.asarray(target))
         if retry_failed:
             wanted |= self._status == Status.FAILED
         return np.flatnonzero(wanted).astype(np.int64)
@@ -102,8 +154,8 @@ class Store:
     def write(self, part: Part) -> None:
         """Keep a part: when this returns, no kill and no power cut can lose it.
 
-        A candidate that is done stays as it is: a second outcome for it is dropped. One that
-        failed takes the new outcome.
+        A candidate that is done stays as it is, unless the new outcome has more realisations:
+        else it is dropped. One that failed takes the new outcome.
 
         Raises
         ------
@@ -136,21 +188,174 @@ class Store:
         """
         self._require_lock()
         started = time.monotonic()
-        lost = False
+        aside, count = False, 0
         for batch in _batches(staged(self.path)):
             parts = [part for file in batch if (part := self._load(file)) is not None]
-            lost |= len(parts) < len(batch)
+            aside |= len(parts) < len(batch)
+            count += len(parts)
             for part in parts:
                 self._note(part)
             with telling(self.path, "write to", self._safe()):
                 if parts:
-                    self._write_arrays(merge(parts))
+                    self._write_arrays(parts)
                 self._delete(batch)
-        if lost:
-            self._status = read_status(self.path, self._group)
+        if aside:
+            self._status, self._counts = self._folded()
         self._waiting = [0, 0]
         self._folded_at = time.monotonic()
         self._fold_seconds = self._folded_at - started
+        if count and self.on_fold:
+            self.on_fold(count, self._fold_seconds)
+
+    def read(
+        self, names: Sequence[str], positions: NDArray[np.integer[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        """Return some candidates' rows of some arrays, with all that was written so far.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Variables, coordinates along ``candidate``, or parts of the ledger (``status``,
+            ``realisations``, ``seconds``, ``error``).
+        positions : (n,) array of int
+            In any order.
+
+        Returns
+        -------
+        dict of str to (n, …) array
+            ``error`` as str objects.
+
+        Raises
+        ------
+        StoreError
+            If a name or a position is none of the store's, or an array is damaged.
+        """
+        at = np.asarray(positions, dtype=np.int64)
+        along = [name for name, dims in self._layout.dims.items() if dims[0] == "candidate"]
+        if unknown := sorted(set(names) - set(along)):
+            raise StoreError(f"{self.path} has no {unknown} along candidate; it has {along}")
+        if at.size and not 0 <= at.min() <= at.max() < self._layout.total:
+            raise StoreError(
+                f"positions to read must be from 0 to {self._layout.total - 1}, got {at.min()} "
+                f"to {at.max()}"
+            )
+        self.fold()
+        found = {name: read_rows(self.path, self._group, name, at) for name in names}
+        return {
+            name: value.astype(object) if value.dtype.kind == "T" else value
+            for name, value in found.items()
+        }
+
+    def verify(self) -> tuple[str, ...]:
+        """Read all there is, and make the candidates of damaged chunks pending again.
+
+        Missing and truncated chunks are noticed whenever the store is opened for writing, and in
+        a store of up to 64 MiB wrong content too. This finds it in a store of any size, at the
+        price of reading it: about 1 s for 1 GB.
+
+        Returns
+        -------
+        tuple of str
+            The damaged files, below the store.
+
+        Raises
+        ------
+        StoreError
+            If a coordinate is damaged, which no run brings back, or the disk is full.
+        """
+        self.fold()
+        found = self._unread()
+        self._mend(found)
+        return tuple(chunk.file for chunk in found)
+
+    def append(
+        self, coordinates: Mapping[str, ArrayLike], *, attrs: Mapping[str, Any] | None = None
+    ) -> NDArray[np.int64]:
+        """Add candidates behind the others, pending; all or none of them.
+
+        A column takes the type that holds old and new values: longer texts, int64 and float64
+        as float64, and booleans or numbers with texts as text.
+
+        Parameters
+        ----------
+        coordinates : mapping of name to (n,) array
+            A value for every coordinate along ``candidate`` (but ``candidate`` itself).
+        attrs : mapping, optional
+            Merged into the root attrs in the same moment.
+
+        Returns
+        -------
+        (n,) array of int64
+            Their positions.
+
+        Raises
+        ------
+        StoreError
+            If a coordinate is missing or unknown, lengths differ, or the disk is full: then the
+            store is as it was.
+        """
+        total = self._layout.total
+        count, changes = appended(self._layout, self._group, coordinates)
+        if count or attrs:
+            self._grow(changes, attrs)
+        return np.arange(total, total + count, dtype=np.int64)
+
+    def lengthen(
+        self, dim: str, values: ArrayLike, *, attrs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make an inner dim longer, as ``realisation`` or ``epoch``; all or nothing.
+
+        Every array along it is written anew (about a second for 200 MB). What is done stays done,
+        with NaN at the new places.
+
+        Parameters
+        ----------
+        dim : str
+        values : (n,) array
+            All of its coordinate: the old values first, and more behind them.
+        attrs : mapping, optional
+            Merged into the root attrs in the same moment.
+
+        Raises
+        ------
+        StoreError
+            If there is no such dim, the old values are not the first, or the disk is full: then
+            the store is as it was.
+        """
+        self._grow(lengthened(self._layout, self._group, dim, values), attrs)
+
+    def add(self, variables: Sequence[Variable], *, attrs: Mapping[str, Any] | None = None) -> None:
+        """Add variables, NaN everywhere; all or none of them.
+
+        Parameters
+        ----------
+        variables : sequence of Variable
+        attrs : mapping, optional
+            Merged into the root attrs in the same moment.
+
+        Raises
+        ------
+        StoreError
+            If a name is taken, a dim is not there, or the disk is full: then the store is as it
+            was.
+        """
+        self._grow(added(self._layout, variables), attrs)
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every array, by its name."""
+        return self._layout.shapes
+
+    def reopen(self) -> None:
+        """Count every done candidate as short of what was added, until it is written again.
+
+        What is there stays, and stays to be seen: only `realisations` turns negative.
+        """
+        self.fold()
+        self._counts = -np.abs(self._counts)
+        with telling(self.path, "write to", self._safe()):
+            every = np.arange(self._layout.total, dtype=np.int64)
+            replace_rows(self._layout, self._group, "realisations", every, self._counts)
 
     def update_attrs(self, attrs: Mapping[str, Any]) -> None:
         """Merge attrs (JSON) into the root attrs, whole or not at all.
@@ -163,28 +368,95 @@ class Store:
         self._require_lock()
         with telling(self.path, "write to", self._safe()):
             write_attrs(self.path, attrs)
+        self._take(read_layout(self.path))
 
-    def _write_arrays(self, part: Part) -> None:
-        status = read_status(self.path, self._group)
-        part = take(part, status[part.positions] != Status.DONE)
+    def _grow(self, changes: Mapping[str, Change], attrs: Mapping[str, Any] | None) -> None:
+        self.fold()  # so that no staged part has the shapes of before
+        with telling(self.path, "write to", self._safe()):
+            self._change(changes, attrs or {})
+        more = self._layout.total - self._status.size
+        self._status = np.append(self._status, np.zeros(more, np.int8))
+        self._counts = np.append(self._counts, np.zeros(more, np.int32))
+
+    def _change(self, changes: Mapping[str, Change], attrs: Mapping[str, Any]) -> None:
+        try:
+            carry_out(self._layout, self._group, changes, self._status, attrs)
+        finally:
+            self._take(read_layout(self.path))  # an error may have come after the new one's birth
+
+    def _take(self, layout: Layout) -> None:
+        self._layout = layout
+        self._group = open_group(self.path, layout.document, "r+")
+
+    def _write_arrays(self, parts: Sequence[Part]) -> None:
+        """Write parts into the arrays; a damaged chunk on the way is mended first."""
+        while True:
+            try:
+                self._write_merged(merge(parts))
+                return
+            except DamagedError as problem:
+                self._mend([problem.chunk])
+                for part in parts:
+                    self._note(part)
+
+    def _write_merged(self, part: Part) -> None:
+        part = take(part, part.beats(*self._folded()))
         if not part.positions.size:
             return
-        errors = np.array(part.error, dtype=np.dtypes.StringDType())
-        ledger = {"error": errors, "seconds": part.seconds, "status": part.status}
+        ledger = {
+            "error": np.array(part.error, dtype=np.dtypes.StringDType()),
+            "seconds": part.seconds,
+            "realisations": part.counts,
+            "status": part.status,
+        }
         for name, values in {**part.values, **ledger}.items():
-            replace_rows(self.path, self._group, name, part.positions, values)
+            replace_rows(self._layout, self._group, name, part.positions, values)
+
+    def _mend(self, chunks: Sequence[Chunk]) -> None:
+        """Make what damaged chunks held pending, then write them anew: ``status`` comes first."""
+        if not chunks:
+            return
+        layout, group = self._layout, self._group
+        status, counts = salvaged_ledger(layout, group)
+        again = gone(layout, chunks, status)
+        told = ", ".join(chunk.file for chunk in chunks[:5])
+        _log.warning(
+            "%s: %s %s missing, truncated or changed; %d candidates are pending again",
+            layout.path,
+            told if len(chunks) <= 5 else f"{told} and {len(chunks) - 5} more",
+            "was" if len(chunks) == 1 else "were",
+            np.count_nonzero(again),
+        )
+        status[again] = counts[again] = 0
+        self._status[again] = self._counts[again] = 0
+        with telling(self.path, "write to", self._safe()):
+            for name, values in (("status", status), ("realisations", counts)):
+                for number in range(len(layout.chunk_names(name))):
+                    chunk = layout.chunk(name, number)
+                    if chunk in chunks or again[layout.rows(chunk)].any():
+                        replace_chunk(layout, group, chunk, values[layout.rows(chunk)])
+            for chunk in chunks:
+                if chunk.array not in ("status", "realisations"):
+                    replace_chunk(layout, group, chunk, None)
+
+    def _unread(self) -> list[Chunk]:
+        return unreadable(self._layout, self._group, self._status)
+
+    def _folded(self) -> Ledger:
+        return read_ledger(self.path, self._group, self._layout.realisations)
 
     def _note(self, part: Part) -> None:
         """Count a part that is on the disk."""
-        open_ones = self._status[part.positions] != Status.DONE
-        self._status[part.positions[open_ones]] = part.status[open_ones]
+        better = part.beats(self._status, self._counts)
+        at = part.positions[better]
+        self._status[at] = part.status[better]
+        self._counts[at] = part.counts[better]
 
-    def _load(self, file: Path) -> Part | None:
+    def _load(self, file: Place) -> Part | None:
         try:
             return self._fitted(decode(file.read_bytes()))
         except ValueError as problem:
-            aside = file.with_suffix(".damaged")
-            os.replace(file, aside)
+            aside = set_aside(file, f"{file.stem}.damaged")
             _log.warning(
                 "a staged part is damaged (%s); set aside as %s, its candidates are pending again",
                 problem,
@@ -192,39 +464,48 @@ class Store:
             )
             return None
 
-    def _delete(self, files: list[Path]) -> None:
+    def _delete(self, files: list[Place]) -> None:
         for file in files:
             file.unlink(missing_ok=True)  # oldest first; a damaged one has another name now
         sync_directory(self.path / STAGED)
 
     def _fitted(self, part: Part) -> Part:
-        """Return the part with every variable in shape, and NaN where a candidate failed."""
+        """Return the part with every variable in shape, and NaN where there is no outcome."""
         if part.positions.size and part.positions.max() >= self._layout.total:
             raise StoreError(
                 f"position {part.positions.max()} of a part must be < {self._layout.total}, the "
                 f"number of candidates in {self.path}"
             )
-        failed = part.status == Status.FAILED
-        values: dict[str, NDArray[Any]] = {}
-        for name, dtype in self._layout.variables.items():
-            shape = (part.positions.size, *self._layout.shapes[name][1:])
-            if name not in part.values and failed.all():
-                values[name] = np.full(shape, np.nan, dtype)
-                continue
-            if name not in part.values or part.values[name].shape != shape:
-                came = part.values[name].shape if name in part.values else "nothing"
-                raise StoreError(f"{name} of a part must have shape {shape}, got {came}")
-            values[name] = part.values[name].astype(dtype)
-            values[name][failed] = np.nan
-        if unknown := sorted(set(part.values) - set(values)):
+        if unknown := sorted(set(part.values) - set(self._layout.variables)):
             raise StoreError(f"a part holds {unknown}, which {self.path} has no variables for")
-        return Part(
-            positions=part.positions,
-            status=part.status,
-            error=part.error,
-            seconds=part.seconds,
-            values=values,
-        )
+        room = self._layout.realisations
+        counts = part.counts if part.realisations is not None else part.done * room
+        if counts.size and counts.max() > room:
+            raise StoreError(f"realisations of a part must be <= {room}, got {counts.max()}")
+        values = {name: self._fitted_values(name, part, counts) for name in self._layout.variables}
+        return replace(part, values=values, realisations=counts)
+
+    def _fitted_values(
+        self, name: str, part: Part, counts: NDArray[np.integer[Any]]
+    ) -> NDArray[Any]:
+        shape = (part.positions.size, *self._layout.shapes[name][1:])
+        fitted = np.full(shape, np.nan, self._layout.variables[name])
+        if name not in part.values and not part.done.any():
+            return fitted
+        dims = self._layout.dims[name]
+        axis = dims.index("realisation") if "realisation" in dims else None
+        came = part.values[name].shape if name in part.values else None
+        least = list(shape)
+        if axis is not None and came is not None and len(came) == len(shape):
+            least[axis] = max(min(came[axis], shape[axis]), int(counts.max(initial=0)))
+        if came != tuple(least):
+            raise StoreError(f"{name} of a part must have shape {shape}, got {came or 'nothing'}")
+        fitted[tuple(slice(size) for size in came)] = part.values[name]
+        fitted[~part.done] = np.nan
+        if axis is not None:
+            behind = np.arange(shape[axis]) >= counts[:, None]
+            np.moveaxis(fitted, axis, 1)[behind] = np.nan
+        return fitted
 
     def _fold_is_due(self) -> bool:
         wait = max(self._fold_every, min(10 * self._fold_seconds, 6 * self._fold_every))
@@ -237,18 +518,22 @@ class Store:
     def _require_lock(self) -> None:
         if self._lock is None:
             raise StoreError(f"{self.path} is closed; open it again with open_store")
+        self._lock.check()
 
     def _tidy_up(self) -> None:
         """Remove what a kill left half written, and number on after what is there."""
         directory = self.path / STAGED
         directory.mkdir(exist_ok=True)
-        for file in directory.glob("*.partial"):
-            file.unlink()
-        numbers = [int(file.stem) for file in directory.iterdir() if file.stem.isdigit()]
+        names = names_in(directory)
+        for name in names:
+            if name.endswith(".partial"):
+                (directory / name).unlink()
+        numbers = [int(stem) for name in names if (stem := name.split(".")[0]).isdigit()]
         self._next = max(numbers, default=-1) + 1
+        settle(self._layout)
 
 
-def open_store(path: str | os.PathLike[str], *, fold_every: float = 10.0) -> Store:
+def open_store(path: AnyPlace, *, fold_every: float = 10.0) -> Store:
     """Open a store for writing, alone: take its lock and fold what a killed run left.
 
     Parameters
@@ -264,23 +549,23 @@ def open_store(path: str | os.PathLike[str], *, fold_every: float = 10.0) -> Sto
     StoreError
         If there is no whole store of matsweep that can be written.
     """
-    path = Path(path)
+    path = place_of(path)
     read_layout(path)  # a wrong path is told as such, and gets no lock file
-    descriptor = lock.acquire(path)
+    held = acquire(path)
     try:
-        return Store(read_layout(path), descriptor, fold_every)
+        return Store(read_layout(path), held, fold_every)
     except BaseException:
-        lock.release(descriptor)
+        held.release()
         raise
 
 
-def _batches(files: list[Path]) -> Iterator[list[Path]]:
+def _batches(files: list[Place]) -> Iterator[list[Place]]:
     """Yield the files in order, in lots of bounded memory."""
-    batch: list[Path] = []
+    batch: list[Place] = []
     size = 0
     for file in files:
         batch.append(file)
-        size += file.stat().st_size
+        size += size_of(file)
         if size >= 2 * _MOST_BYTES:
             yield batch
             batch, size = [], 0

@@ -142,6 +142,20 @@ def _configured(name: str, written: object) -> Axis:
     return Values(name=name, values=(_plain(parsed.value()),))
 
 
+def written_value(text: str) -> object:
+    """Return the one value that a text stands for in Hydra's grammar, as behind a `=`.
+
+    Raises
+    ------
+    UserError
+        If it is not in the grammar, or several values to sweep.
+    """
+    [parsed] = _parse([f"value={text}"])
+    if parsed.is_sweep_override():
+        raise UserError(f"must be one value, got {text!r}: put a text with commas in quotes")
+    return _plain(parsed.value())
+
+
 def _parse(overrides: list[str]) -> list[Override]:
     try:
         return OverridesParser.create().parse_overrides(overrides)
@@ -157,7 +171,8 @@ def _name(parsed: Override) -> str:
 def _axis(parsed: Override) -> Axis:
     name, value = _name(parsed), parsed.value()
     if parsed.is_add() or parsed.is_force_add() or parsed.is_delete():
-        raise UserError(f"axis {name} must be a parameter that exists, without + or ~")
+        way = "" if parsed.is_delete() else f": add it first (+{name}=VALUE {name}=VALUE,VALUE)"
+        raise UserError(f"axis {name} must be a parameter that exists, without + or ~{way}")
     if isinstance(value, IntervalSweep):
         start, end = value.start, value.end
         assert start is not None

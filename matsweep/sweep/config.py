@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,10 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from matsweep.build import build
 from matsweep.checks import UserError, near
-from matsweep.derivation import Protocol
-from matsweep.devices import AnalogDevice
-from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.materials import Material, Origin
 
 
 def conf_folder() -> Path:
@@ -84,6 +77,20 @@ def compose(overrides: Sequence[str], config_name: str = "explore") -> DictConfi
         raise UserError(explain(error, overrides, config_name)) from None
 
 
+def compose_with_choices(
+    overrides: Sequence[str], config_name: str = "explore"
+) -> tuple[DictConfig, dict[str, str]]:
+    """Compose a configuration, and tell the choice of each group; else as `compose`."""
+    try:
+        config = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides, config_name)) from None
+    choices = {str(group): str(choice) for group, choice in config.hydra.runtime.choices.items()}
+    with open_dict(config):
+        del config["hydra"]
+    return config, choices
+
+
 def groups() -> list[str]:
     """Return the names of the configuration groups; call it inside `composer`."""
     names = GlobalHydra.instance().config_loader().list_groups("")
@@ -108,19 +115,38 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
         key = found.group(1)
         if exact := re.search(r"full_key: (\S+)", str(error.__cause__)):
             key = exact.group(1)
-        return f"{key} is not a parameter{_near_key(key, config_name)}"
+        return _absent(key, overrides, config_name)
     first = " ".join(text.split("\nSee https")[0].split())
     if "use quotes or --multirun" in text or "Ambiguous value" in text:
         return f"{first}: put -m before the values to sweep them"
     return first
 
 
-def _near_key(key: str, config_name: str) -> str:
-    try:
-        known = leaves(OmegaConf.to_container(hydra_compose(config_name)))
-    except (HydraException, OmegaConfBaseException):
-        return ""
-    return near(key, known)
+def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
+    """Say of a name that is not there what is near it, or how it is added."""
+    others = [
+        each for each in overrides if "=" in each and each.lstrip("+").partition("=")[0] != key
+    ]
+    config: Any = {}
+    for tried in (others, []):  # the choices of groups decide what is there
+        try:
+            config = OmegaConf.to_container(hydra_compose(config_name, tried))
+            break
+        except (HydraException, OmegaConfBaseException):
+            continue
+    parent, _, last = key.rpartition(".")
+    siblings = config
+    for step in parent.split(".") if parent else []:
+        siblings = siblings.get(step) if isinstance(siblings, dict) else None
+    if not parent or not isinstance(siblings, dict):
+        return f"{key} is not a parameter{near(key, leaves(config))}"
+    close = near(last, siblings).replace(" or ", f" or {parent}.")
+    if close:
+        return f"{key} is not a parameter{close.replace('mean ', f'mean {parent}.', 1)}"
+    return (
+        f"{key} is not a parameter here, {parent} has {', '.join(map(str, siblings)) or 'none'}: "
+        f"choose another {key.partition('.')[0]}=…, or add it: +{key}=…"
+    )
 
 
 def leaves(config: Any, path: str = "") -> list[str]:
@@ -132,102 +158,6 @@ def leaves(config: Any, path: str = "") -> list[str]:
         here = f"{path}.{key}" if path else str(key)
         found += [here, *leaves(value, here)]
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedMaterial:
-    """A material family, ready to use.
-
-    Parameters
-    ----------
-    material : Material
-        What it is and what is known of it.
-    physics : DynamicalModel or None
-        Its state equations, for `matsweep.devices.transient`; None where it states none.
-    protocol : Protocol or None
-        The virtual experiment that its device is derived by, with `physics`.
-    device : AnalogDevice
-        Its behavioural model.
-    sources : dict of str to Origin
-        Where each of the device's numbers comes from; of the physics' with `physics.` before.
-    """
-
-    material: Material
-    physics: DynamicalModel | None
-    protocol: Protocol | None
-    device: AnalogDevice
-    sources: dict[str, Origin]
-
-
-def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
-    """Load a material family by name.
-
-    Parameters
-    ----------
-    name : str
-        As in conf/material, e.g. "pcm_gst".
-    **overrides
-        Values of the device's parameters: ``load_material("pcm_gst", g_max=2e-5)``; a nested
-        one with two underscores for the dot, ``drift__nu=0.05``.
-
-    Returns
-    -------
-    LoadedMaterial
-
-    Raises
-    ------
-    UserError
-        For an unknown name or parameter, or a value out of its range.
-
-    Examples
-    --------
-    >>> import matsweep
-    >>> matsweep.load_material("pcm_gst").device.g_max
-    2.5e-05
-    """
-    with composer():
-        config = compose([f"material={name}"])
-    device = plain_config(config.device)
-    for key, value in overrides.items():
-        set_path(device, key.replace("__", "."), value, "device")
-    material = material_of(config)
-    physics = protocol = None
-    if config.physics is not None:
-        physics = build(
-            DynamicalModel,
-            plain_config(config.physics),
-            "physics",
-        )
-        protocol = build(Protocol, plain_config(config.protocol), "protocol")
-    of_physics = {f"physics.{path}": origin for path, origin in material.physics_origins.items()}
-    return LoadedMaterial(
-        material=material,
-        physics=physics,
-        protocol=protocol,
-        device=build(AnalogDevice, device, "device"),
-        sources={**material.origins, **of_physics},
-    )
-
-
-_CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements")
-"""What a study asks of a device, not what its material is."""
-
-_STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)
-
-
-def material_of(config: DictConfig) -> Material:
-    """Return the material of a composed configuration, with the references that it uses.
-
-    Parameters of the device that it says nothing of are missing.
-    """
-    facts = plain_config(config.material)
-    unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
-    facts["origins"] = {**facts["origins"], **unstated}
-    told = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
-    used = {origin.get("source") for origin in told}
-    known = plain_config(config.references)
-    facts["references"] = {key: known[key] for key in known if key in used}
-    return build(Material, facts, "material")
 
 
 def plain_config(config: Any, *, resolve: bool = True) -> dict[str, Any]:

@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from matsweep.build import build
-from matsweep.checks import UserError, finite, near, whole
+from matsweep.checks import UserError, finite, whole
 from matsweep.materials import Material
 from matsweep.metrics import check_costs
 from matsweep.scenario import Scenario
+from matsweep.streams import FloatArray
+from matsweep.sweep.assembly import Assembly
 from matsweep.sweep.axes import Axis, parse_axes
-from matsweep.sweep.config import (
-    compose,
-    groups,
-    leaves,
-    material_of,
-    options,
-    plain_config,
-    set_path,
-)
-from matsweep.sweep.design import Design
-from matsweep.workloads import InSitu
+from matsweep.sweep.bases import SECTIONS, Base, Bases, at_point
+from matsweep.sweep.config import compose_with_choices, groups, plain_config
+from matsweep.sweep.constraints import Constraint, parse_constraint
+from matsweep.sweep.designs import Design, Drawn, Point
+from matsweep.sweep.feasible import Feasibility
+from matsweep.sweep.swept import ChoiceError, check_axis
+from matsweep.workloads import InSitu, Workload
 
-SECTIONS = (
-    "device", "tile", "wires", "dac", "adc", "periphery", "workload", "physics", "protocol",
+_PARTS = (
+    *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
+    "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
 )  # fmt: skip
-"""The parts of a configuration that make a candidate, besides its material and the times."""
-
-DERIVING = ("physics", "protocol")
-"""Those that count only where the device's source is derived."""
-
-STUDY = ("study", "store", "seed", "realisations", "times", "design", "executor", "axes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """The configuration of one combination of group choices, before numbers are replaced."""
-
-    config: DictConfig
-    plain: dict[str, Any]
-    material: Material
-    interpolated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +39,21 @@ class Candidate:
     Parameters
     ----------
     position : int
-        In the design.
+        In the store.
     identity : str
         32 hexadecimal digits.
     scenario : Scenario
+    first : int
+        Realisations that were simulated before.
+    known : mapping of str to array, or None
+        What those gave.
     """
 
     position: int
     identity: str
     scenario: Scenario
+    first: int = 0
+    known: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,22 +68,28 @@ class Plan:
     design : Design
     points : list of tuple
         One value for each axis, for each candidate.
+    times : tuple of float, s
+    realisations, seed : int
     identities : list of str
         One for each candidate.
+    facts : dict
+        What a store says of the design, JSON.
+    notes : list of str
+        What the user should know before it is run, a line each.
     """
 
     config: DictConfig
     axes: tuple[Axis, ...]
     design: Design
-    points: list[tuple[object, ...]]
+    points: list[Point]
     times: tuple[float, ...]
     realisations: int
     seed: int
-    _bases: dict[tuple[object, ...], Base]
-    _group_axes: tuple[int, ...]
     identities: list[str] = field(default_factory=list)
-    _parts: dict[Any, Any] = field(default_factory=dict)
-    _epochs: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _assembly: Assembly
+    _feasibility: Feasibility
 
     def __len__(self) -> int:
         """Return the number of candidates."""
@@ -109,20 +103,33 @@ class Plan:
     @property
     def materials(self) -> dict[str, Material]:
         """The material families among the candidates, by name."""
-        return {base.material.name: base.material for base in self._bases.values()}
+        return {base.material.name: base.material for base in self.bases}
+
+    @property
+    def workloads(self) -> list[Workload]:
+        """The different workloads among the candidates."""
+        found = {}
+        for point in self._distinct("workload"):
+            workload = self.scenario(point).workload
+            found[workload.key] = workload
+        return list(found.values())
 
     @property
     def epochs(self) -> int:
         """Most epochs that a candidate learns for on its devices; 0 if none does."""
-        if self._epochs is None:
-            found = (self.scenario(point).workload for point in self.points)
-            self._epochs = max((w.epochs for w in found if isinstance(w, InSitu)), default=0)
-        return self._epochs
+        learning = (each for each in self.workloads if isinstance(each, InSitu))
+        return max((each.epochs for each in learning), default=0)
 
     @property
     def bases(self) -> list[Base]:
         """The composed configurations, one for each combination of group choices."""
-        return list(self._bases.values())
+        return self._assembly.bases.known()
+
+    @property
+    def factorial(self) -> list[tuple[object, ...]] | None:
+        """Each axis's values if the candidates are all their combinations, else None."""
+        found = self.design.factorial(self.axes)
+        return None if self.facts.get("dropped") else found
 
     def candidate(self, position: int) -> Candidate:
         """Return the candidate at a position of the design."""
@@ -132,73 +139,60 @@ class Plan:
             scenario=self.scenario(self.points[position]),
         )
 
-    def base(self, point: tuple[object, ...]) -> Base:
-        """Return the composed configuration that a point starts from."""
-        return self._bases[tuple(point[index] for index in self._group_axes)]
+    def add(self, points: Iterable[Point], where: Callable[[int], str] | None = None) -> None:
+        """Take more points in; call it inside `composer`.
 
-    def scenario(self, point: tuple[object, ...]) -> Scenario:
-        """Return the frozen objects of a point.
+        Parameters
+        ----------
+        points : iterable of tuple
+        where : callable or None
+            Takes a point's place among them, and says where the user wrote it.
+
+        Raises
+        ------
+        UserError
+            For the first that cannot be; then none is taken.
+        """
+        fresh, identities = list(points), []
+        for position, point in enumerate(fresh):
+            try:
+                identities.append(self.identity(point))
+            except UserError as error:
+                place = where(position) if where is not None else ""
+                raise UserError(f"{place}: {error}" if place else str(error)) from None
+        self.points.extend(fresh)
+        self.identities.extend(identities)
+
+    def base(self, point: Point) -> Base:
+        """Return the composed configuration that a point starts from."""
+        return self._assembly.bases.of(point)
+
+    def violated(self, point: Point) -> str | None:
+        """Return the first constraint that a point violates, as written; None: it meets all."""
+        return self._feasibility.violated(point)
+
+    def feasible(self, point: Point) -> bool:
+        """Return whether a point meets all constraints of the study."""
+        return self._feasibility.violated(point) is None
+
+    def scenario(self, point: Point) -> Scenario:
+        """Return the frozen objects of a point, checked, whatever the constraints say of it.
 
         Raises
         ------
         UserError
             If a value is out of its range; the message names the point.
         """
-        base = self.base(point)
-        changes = {
-            axis.name: value
-            for index, (axis, value) in enumerate(zip(self.axes, point, strict=True))
-            if index not in self._group_axes
-        }
         try:
-            make = self._from_scratch if base.interpolated else self._from_parts
-            made = make(base, changes)
+            made = self._assembly.scenario(point)
             check_costs(made)
             return made
         except UserError as error:
-            swept = ", ".join(
-                f"{axis.name}={value}" for axis, value in zip(self.axes, point, strict=True)
-            )
-            raise UserError(f"{error}{f' ({swept})' if swept else ''}") from None
+            raise at_point(error, self.axes, point) from None
 
-    def _from_parts(self, base: Base, changes: Mapping[str, object]) -> Scenario:
-        """Rebuild only the parts that an axis touches; those seen before are kept."""
-        parts: dict[str, Any] = {}
-        for section in self._sections(base.plain, changes):
-            own = tuple((k, v) for k, v in changes.items() if k.split(".")[0] == section)
-            key = (id(base), section, repr(own))
-            if key not in self._parts:
-                if len(self._parts) > 10_000:
-                    self._parts.clear()
-                plain = _copy(base.plain[section]) if own else base.plain[section]
-                for path, value in own:
-                    _set(plain, path, value, section)
-                self._parts[key] = build(_hint(section), plain, section)
-            parts[section] = self._parts[key]
-        return Scenario(material=base.material.name, times=self.times, **parts)
-
-    def _sections(self, plain: Mapping[str, Any], changes: Mapping[str, object]) -> list[str]:
-        """Return the sections that a candidate is made of; refuse an axis that changes nothing."""
-        if changes.get("device.source", plain["device"]["source"]) == "derived":
-            none = plain["physics"] is None
-            return [name for name in SECTIONS if not (none and name in DERIVING)]
-        for axis in self.axes:
-            section = axis.name.partition(".")[0]
-            if section in DERIVING and "device.source" not in self.names:
-                raise UserError(
-                    f"{axis.name} changes nothing while device.source is "
-                    f"{plain['device']['source']}: give device.source=derived"
-                )
-        return [name for name in SECTIONS if name not in DERIVING]
-
-    def _from_scratch(self, base: Base, changes: Mapping[str, object]) -> Scenario:
-        """Resolve the whole configuration anew: values in it refer to each other."""
-        config = OmegaConf.merge(base.config)
-        for path, value in changes.items():
-            OmegaConf.update(config, path, value, merge=False)
-        plain = plain_config(config)
-        chosen = {section: plain[section] for section in self._sections(plain, {})}
-        return Scenario.from_config({"material": base.material.name, "times": self.times, **chosen})
+    def identity(self, point: Point) -> str:
+        """Return the identity of a point, checked as by `scenario`."""
+        return self._assembly.identity(self.scenario(point))
 
     def coordinates(self) -> dict[str, npt.NDArray[Any]]:
         """Return each axis's value for each candidate, and the material's name: (candidate,)."""
@@ -210,9 +204,19 @@ class Plan:
             found["material"] = column([self.base(p).material.name for p in self.points])
         return found
 
+    def _distinct(self, section: str) -> list[Point]:
+        """Return a point for each combination of the values that decide a section."""
+        deciding = {
+            index for index, axis in enumerate(self.axes) if axis.name.split(".")[0] == section
+        }
+        deciding.update(self._assembly.bases.groups)
+        deciding.update(index for base in self.bases for index in base.linked)
+        chosen = sorted(deciding)
+        return list({repr([point[i] for i in chosen]): point for point in self.points}.values())
 
-def plan(overrides: Sequence[str]) -> Plan:
-    """Plan a study: compose, read the axes, check every candidate.
+
+def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
+    """Plan a study: compose, read the axes, draw the design, check every candidate.
 
     Call it inside `composer`.
 
@@ -220,6 +224,8 @@ def plan(overrides: Sequence[str]) -> Plan:
     ----------
     overrides : sequence of str
         As on Hydra's command line; sweeps become axes.
+    config_name : str
+        Of the primary configuration: one of the user's own has `explore` among its defaults.
 
     Raises
     ------
@@ -227,95 +233,112 @@ def plan(overrides: Sequence[str]) -> Plan:
         For the first thing that cannot be; nothing has been computed then.
     """
     _, fixed = parse_axes({}, overrides)
-    config = compose(fixed)
+    start = compose_with_choices(fixed, config_name)
+    config, _ = start
+    _check_whole(config)
     configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
     axes, _ = parse_axes(configured, overrides)
-    known = groups()
     plain = plain_config(config)
-    swept = [axis.name for axis in axes if axis.name in known]
-    for axis in axes:
-        _check_axis(axis, known, plain, swept)
-    design = build(Design, plain["design"], "design")
-    size = design.size(axes)
-    if size < 1:
-        raise UserError("the design is empty: give its axes values")
+    design: Design = build(Design, plain["design"], "design")
+    axes = design.axes(axes)
+    known = groups()
     group_axes = tuple(index for index, axis in enumerate(axes) if axis.name in known)
+    swept = [axes[index].name for index in group_axes]
+    for index, axis in enumerate(axes):
+        try:
+            check_axis(axis, known, plain, swept)
+            _check_column(axis, fixed, design)
+        except UserError as error:
+            raise _placed(error, design, axes, index) from None
+    if design.size(axes) < 1:
+        raise UserError("the design is empty: give its axes values")
+    times = _times(plain["times"])
+    bases = Bases(axes=axes, groups=group_axes, fixed=fixed, name=config_name, start=start)
+    assembly = Assembly(bases=bases, times=times)
+    feasibility = Feasibility(constraints=_constraints(plain["constraints"]), assembly=assembly)
+    limits = feasibility.constraints
+    drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)
+    if drawn.dropped and not drawn.points:
+        raise UserError(
+            f"constraints: none of the {drawn.dropped:,} points of the design meet them"
+        )
     study = Plan(
         config=config,
         axes=axes,
         design=design,
-        points=list(design.points(axes)),
-        times=_times(plain["times"]),
+        points=[],
+        times=times,
         realisations=whole("realisations", plain["realisations"], low=1),
         seed=whole("seed", plain["seed"], low=0),
-        _bases={},
-        _group_axes=group_axes,
+        facts=_facts(design, axes, drawn, limits),
+        notes=_notes(design, drawn),
+        _assembly=assembly,
+        _feasibility=feasibility,
     )
-    for point in study.points:
-        choices = tuple(point[index] for index in group_axes)
-        if choices not in study._bases:
-            chosen = [
-                f"{axes[i].name}={choice}" for i, choice in zip(group_axes, choices, strict=True)
-            ]
-            study._bases[choices] = _base(compose([*fixed, *chosen]) if chosen else config)
-    study.identities.extend(study.scenario(point).identity for point in study.points)
+    study.add(drawn.points, lambda position: design.where(drawn.first[position]))
+    if study.points:
+        feasibility.check_names()
     return study
 
 
-def _base(config: DictConfig) -> Base:
-    parts = OmegaConf.masked_copy(config, list(SECTIONS))
-    raw = OmegaConf.to_yaml(parts, resolve=False)
-    return Base(
-        config=config,
-        plain=plain_config(OmegaConf.create(plain_config(config))),
-        material=material_of(config),
-        interpolated="${" in raw,
-    )
+def _check_whole(config: DictConfig) -> None:
+    """Refuse a configuration that lacks a part, as after `~adc` or with another's name."""
+    for name in _PARTS:
+        if name not in config:
+            raise UserError(
+                f"{name} is missing from the configuration: a study needs it (no ~{name})"
+            )
 
 
-def _set(plain: dict[str, Any], path: str, value: object, section: str) -> None:
-    """Set a value of a section; where what it has depends on its kind, say so."""
-    name = path.partition(".")[2]
-    kind = plain.get("kind")
-    if kind is not None and name.split(".")[0] not in plain:
-        there = [key for key in plain if key != "kind"]
-        raise UserError(
-            f"{path} is not a parameter of {section}={kind}, which has "
-            f"{', '.join(there) or 'none'}{near(name, there)}: choose another {section}=…, and "
-            f"leave {section}={kind} for a study of its own"
+def _check_column(axis: Axis, fixed: Sequence[str], design: Design) -> None:
+    """Refuse a parameter that is a column of a table and set beside it."""
+    for override in fixed:
+        if design.source and override.lstrip("+").partition("=")[0] == axis.name:
+            raise UserError(f"{axis.name} is a column, and set to {override}: leave one out")
+
+
+def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) -> UserError:
+    """Return an error of an axis with the place in a table that it is of."""
+    if not design.source:
+        return error
+    if not isinstance(error, ChoiceError):
+        return UserError(f"{design.source}: {error}")
+    points = enumerate(design.points(axes))
+    row = next(row for row, point in points if point[index] == error.value)
+    return UserError(f"{design.where(row)}: {error}")
+
+
+def _constraints(written: object) -> list[Constraint]:
+    if written is None:
+        return []
+    return [
+        parse_constraint(text) for text in (written if isinstance(written, list) else [written])
+    ]
+
+
+def _facts(
+    design: Design, axes: Sequence[Axis], drawn: Drawn, limits: Sequence[Constraint]
+) -> dict[str, Any]:
+    facts = design.facts(axes, drawn)
+    if "constraints" in facts:  # on metrics, of a search: another thing
+        facts["metric_constraints"] = facts["constraints"]
+    return {**facts, "constraints": [each.text for each in limits]}
+
+
+def _notes(design: Design, drawn: Drawn) -> list[str]:
+    """Return what the design made of its rows, where that is not just candidates."""
+    found = []
+    if drawn.dropped:
+        found.append(
+            f"{drawn.dropped:,} of {drawn.rows + drawn.dropped:,} points violate a constraint and "
+            f"are left out: {len(drawn.points):,} candidates"
         )
-    set_path(plain, name, value, section)
-
-
-def _check_axis(
-    axis: Axis, known_groups: Sequence[str], plain: dict[str, Any], swept: Sequence[str]
-) -> None:
-    section = axis.name.split(".")[0]
-    if axis.name in known_groups:
-        if axis.name in ("design", "executor", "experiment", "references"):
-            raise UserError(f"{axis.name} belongs to the study and cannot be swept")
-        listed = options(axis.name)
-        for value in axis.listed(2):
-            if value not in listed:
-                raise UserError(
-                    f"{axis.name}={value}: no such {axis.name}{near(value, listed)} "
-                    f"(there are {', '.join(listed)})"
-                )
-        return
-    if section in STUDY:
-        raise UserError(f"{axis.name} belongs to the study and cannot be swept")
-    candidates = {name: plain[name] for name in SECTIONS}
-    if section not in SECTIONS or "." not in axis.name:
-        known = [*leaves(candidates), *known_groups]
-        raise UserError(f"axis {axis.name} names no parameter{near(axis.name, known)}")
-    if section in swept or (section in DERIVING and "material" in swept):
-        return  # what there is depends on the choice: checked for each
-    if candidates[section] is None:
-        raise UserError(
-            f"axis {axis.name}: {section} is null, this material states none; choose one that does "
-            "(matsweep materials lists them)"
+    if drawn.repeated:
+        found.append(
+            f"{len(drawn.repeated):,} of {drawn.rows:,} points repeat others: "
+            f"{len(drawn.points):,} candidates"
         )
-    _set(_copy(candidates[section]), axis.name, None, section)
+    return [*found, *filter(None, [design.advice()])]
 
 
 def _times(value: object) -> tuple[float, ...]:
@@ -323,24 +346,13 @@ def _times(value: object) -> tuple[float, ...]:
     return tuple(finite("times", time, "s") for time in times)
 
 
-@functools.cache
-def _hint(section: str) -> type:
-    found = get_type_hints(Scenario)[section]
-    found = next(iter(get_args(found)), found)  # of `X | None`
-    assert isinstance(found, type)
-    return found
-
-
-def _copy(node: Any) -> Any:
-    return {key: _copy(value) for key, value in node.items()} if isinstance(node, dict) else node
-
-
 def column(values: Sequence[object]) -> npt.NDArray[Any]:
     """Return the values of one axis as an array of one type: numbers if all are, else texts."""
-    if all(isinstance(v, bool) for v in values):
+    kinds = set(map(type, values))
+    if kinds == {bool}:
         return np.array(values, dtype=bool)
-    if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+    if all(issubclass(kind, int) and kind is not bool for kind in kinds):
         return np.array(values, dtype=np.int64)
-    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+    if all(issubclass(kind, (int, float)) and kind is not bool for kind in kinds):
         return np.array(values, dtype=np.float64)
     return np.array(["null" if v is None else str(v) for v in values])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shlex
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from matsweep.build import build, plain
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.store import Store, attributes
 from matsweep.sweep.plan import Plan
 
 _PACKAGES = (
@@ -38,6 +41,20 @@ def provenance() -> dict[str, Any]:
         "git": revision(Path(__file__).resolve().parents[2]),
         "started": now(),
     }
+
+
+def typed(overrides: Sequence[str], config_dir: object = None) -> str:
+    """Return the command line that some overrides are, to be typed in a shell."""
+    folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    return shlex.join(["matsweep", "explore", *folder, "-m", *overrides])
+
+
+def remember_command(store: Store, command: str) -> None:
+    """Keep in a store how its study is run, as it was typed last, but for `retry_failed`."""
+    words = [word for word in shlex.split(command) if not word.startswith("retry_failed=")]
+    command = shlex.join(words)
+    if command and attributes(store.path).get("command") != command:
+        store.update_attrs({"command": command})
 
 
 def sources(plan: Plan) -> str:

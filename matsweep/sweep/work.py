@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
 
 from matsweep.simulate import simulate
 from matsweep.streams import FloatArray
+from matsweep.sweep.limits import Limits, MemoryLimitError
 from matsweep.sweep.plan import Candidate
 from matsweep.workloads import Lesson, Network
 
@@ -24,11 +25,17 @@ class Shared:
         By the key of their workload.
     seed : int
     realisations : int
+        Of each candidate, with those that were simulated before.
+    metrics : tuple of str
+    limits : Limits
+        Of each candidate.
     """
 
     networks: Mapping[str, Network | Lesson]
     seed: int
     realisations: int
+    metrics: tuple[str, ...]
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +68,9 @@ def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
     start = time.perf_counter()
     values, error = None, ""
     try:
-        network = shared.networks[candidate.scenario.workload.key]
-        values = simulate(
-            candidate.scenario, network, seed=shared.seed, realisations=shared.realisations
-        )
+        values = shared.limits.hold(lambda: _simulate(shared, candidate))
+    except MemoryLimitError as problem:
+        error = str(problem)
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
     return Outcome(
@@ -72,4 +78,17 @@ def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
         values=values,
         error=error,
         seconds=time.perf_counter() - start,
+    )
+
+
+def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
+    network = shared.networks[candidate.scenario.workload.key]
+    return simulate(
+        candidate.scenario,
+        network,
+        seed=shared.seed,
+        realisations=shared.realisations,
+        first=candidate.first,
+        known=candidate.known,
+        metrics=shared.metrics,
     )

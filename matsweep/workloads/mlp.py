@@ -11,15 +11,11 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import sklearn
-from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from matsweep.cache import cache_folder, keep
@@ -40,6 +36,8 @@ def digits() -> tuple[FloatArray, IntArray]:
     ----------
     E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998, doi:10.24432/C50P49.
     """
+    from sklearn.datasets import load_digits  # half a second, and of no use to a worker
+
     images, labels = load_digits(return_X_y=True)
     return images / 16.0, labels
 
@@ -106,7 +104,7 @@ class MLP(Workload):
             **asdict(self),
             "version": _VERSION,
             "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "scikit-learn": version("scikit-learn"),
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -123,6 +121,10 @@ class MLP(Workload):
 
     def train(self) -> Network:
         """Train the network; the same on every call on one machine."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.model_selection import train_test_split
+        from sklearn.neural_network import MLPClassifier
+
         inputs, labels = DATASETS[self.dataset]()
         train_x, test_x, train_y, test_y = train_test_split(
             inputs,

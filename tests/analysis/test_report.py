@@ -2,11 +2,12 @@ import io
 import json
 import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from matsweep.analysis import report
-from matsweep.analysis.basis import cause
+from matsweep.causes import cause
 from matsweep.checks import UserError
 
 from .synthetic import study, with_status
@@ -20,21 +21,24 @@ material=pcm_gst
 
 
 def told(ds, folder, width=120, **options):
+    """Return what is printed, and what was written: the page only where it is asked for."""
     console = Console(file=io.StringIO(), width=width)
-    paths = report(ds, console, folder, **options)
+    paths = report(ds, console, folder, **{"html": False, **options})
     return console.file.getvalue(), paths
 
 
 def text_of(ds, folder, **options):
     """Return what is printed; the picture is drawn but, to save time, not written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["matsweep.analysis.report"], "save", lambda *_: ())
+        patch.setattr(sys.modules["matsweep.analysis.report.pictures"], "save", lambda *_: ())
         return told(ds, folder, **options)[0]
 
 
 def test_the_whole_report(ds, tmp_path):
-    text, paths = told(ds, tmp_path / "out")
-    assert [path.name for path in paths] == ["pareto.png", "pareto.pdf", "references.bib"]
+    text, paths = told(ds, tmp_path / "out", html=True, markdown=True, pdf=True)
+    assert [path.name for path in paths] == [
+        "pareto.png", "pareto.pdf", "report.html", "report.md", "report.pdf", "references.bib",
+    ]  # fmt: skip
     assert all(path.is_file() for path in paths)
     assert "Study synthetic" in text
     assert "Pareto set: " in text
@@ -44,6 +48,29 @@ def test_the_whole_report(ds, tmp_path):
     assert str(paths[0]) in text
     assert "Failures" not in text
     assert "pending:" not in text
+
+
+@pytest.mark.parametrize(
+    ("module", "refused", "needed"),
+    [("plotly.offline", "report.html", "plotly and jinja2"), ("fpdf", "report.pdf", "fpdf2")],
+)
+def test_without_the_extra_the_rest_is_written(ds, tmp_path, monkeypatch, module, refused, needed):
+    monkeypatch.setitem(sys.modules, module, None)
+    text, paths = told(ds, tmp_path, html=True, markdown=True, pdf=True)
+    advice = f"Not written: {refused}, as it needs {needed}: pip install 'matsweep[report]'."
+    assert advice in " ".join(text.split())
+    names = {path.name for path in paths}
+    assert names == {
+        "pareto.png", "pareto.pdf", "references.bib", "report.html", "report.md", "report.pdf",
+    } - {refused}  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_what_failed_is_computed_again_by(ds, tmp_path):
+    failing = with_status(ds, failed=[3])
+    text = text_of(failing.assign_attrs(command="matsweep explore -m adc.bits=4,5"), tmp_path)
+    assert "matsweep explore -m adc.bits=4,5 retry_failed=true" in text
+    assert "  matsweep elsewhere" in text_of(failing, tmp_path, rerun="matsweep elsewhere")
 
 
 def test_swept_numbers_are_no_longer_the_sources_own(ds, tmp_path):
@@ -148,6 +175,12 @@ def test_bare_results(ds, tmp_path):
     text, paths = told(with_status(bare, pending=[3]), tmp_path)
     assert "119 done, 0 failed, 1 pending" in text
     assert [path.suffix for path in paths][:2] == [".png", ".pdf"]
+
+
+def test_dollars_in_names_are_no_mathematics(ds, tmp_path):
+    names = np.where(ds["material"].values == "sonos", "a $x_{$ b", ds["material"].values)
+    _, paths = told(ds.assign_coords(material=("candidate", names.astype(object))), tmp_path)
+    assert "pareto.png" in {path.name for path in paths}
 
 
 def test_no_candidates(ds, tmp_path):

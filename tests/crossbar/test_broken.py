@@ -19,6 +19,8 @@ from matsweep.crossbar import (
     read_currents,
 )
 
+pytestmark = pytest.mark.xdist_group("crossbar")  # they compile the same kernels
+
 
 def edges(g, word, bit, driver, sense, driven):
     """List (node, node, resistance) of an array; nodes are ("w", i, j), ("in", i), ("out", j)."""

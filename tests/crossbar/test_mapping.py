@@ -26,6 +26,9 @@ from matsweep.streams import realisation_streams
 FINE_DAC, FINE_ADC = DAC(bits=16), ADC(bits=16)
 
 
+pytestmark = pytest.mark.xdist_group("crossbar")  # they compile the same kernels
+
+
 def device(levels=None, **parameters):
     return AnalogDevice(
         g_min=1e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0, levels=levels, **parameters

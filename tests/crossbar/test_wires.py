@@ -23,6 +23,8 @@ from matsweep.crossbar import (
 )
 from matsweep.devices import CubicIV, NeuroSimIV, SeriesIV, SinhIV
 
+pytestmark = pytest.mark.xdist_group("crossbar")  # they compile the same kernels
+
 
 def column_currents(g, voltage, word, bit, driver=0.0, sense=0.0, driven="left"):
     """Solve Kirchhoff's current law at every node, as one sparse matrix.

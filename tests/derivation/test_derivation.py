@@ -246,9 +246,10 @@ def test_a_junction_stays_binary():
     assert found.device.g_max / found.device.g_min == pytest.approx(2.3, rel=0.1)
 
 
-def test_derived_devices_are_kept_by_content(hfox, monkeypatch):
+def test_derived_devices_are_kept_by_content(hfox, monkeypatch, tmp_path):
     import matsweep.derivation.source as module
 
+    monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path))
     protocol = dataclasses.replace(hfox.protocol, seed=11, **SMALL)
     first = derived_device(hfox.physics, protocol, base=hfox.device)
     module._kept.cache_clear()

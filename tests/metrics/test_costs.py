@@ -336,22 +336,10 @@ def test_programming_by_hand():
 
 
 def test_spread_and_low_percentile_by_hand():
-    correct = np.array([[0.9], [0.8], [1.0], [0.7]])
-    many = Run(
-        scenario=scenario(),
-        layouts=(),
-        signed=(),
-        inference=inferred(correct, correct),
-    )
-    assert METRICS["accuracy_std"].compute(many) == pytest.approx(np.sqrt(0.05 / 3))
-    assert METRICS["accuracy_p05"].compute(many) == pytest.approx(0.7 + 0.15 * 0.1)
-    one = Run(
-        scenario=scenario(),
-        layouts=(),
-        signed=(),
-        inference=inferred(correct[:1], correct[:1]),
-    )
-    assert METRICS["accuracy_std"].compute(one) == 0
+    accuracy = np.array([[0.9], [0.8], [1.0], [0.7]])
+    assert METRICS["accuracy_std"].compute(accuracy) == pytest.approx(np.sqrt(0.05 / 3))
+    assert METRICS["accuracy_p05"].compute(accuracy) == pytest.approx(0.7 + 0.15 * 0.1)
+    assert METRICS["accuracy_std"].compute(accuracy[:1]) == 0
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
+import yaml
 
 import matsweep
 from matsweep.devices import CycleNoise, ProgrammingError, StuckAt, Tabulated
-from matsweep.sweep.config import composer, options
+from matsweep.sweep.config import composer, conf_folder, options
 
 with composer():
     FAMILIES = options("material")
-DEVICES = {name: matsweep.load_material(name).device for name in FAMILIES}
-PULSED = [name for name, device in DEVICES.items() if device.pulse_model is not None]
+FILES = {name: conf_folder() / "material" / f"{name}.yaml" for name in FAMILIES}
+PULSED = [
+    name for name, file in FILES.items()
+    if yaml.safe_load(file.read_text(encoding="utf-8"))["device"].get("pulse_model")
+]  # fmt: skip
 MONTH = 2.592e6
+pytestmark = pytest.mark.xdist_group("catalogue")  # one process loads the families, once
+
+
+@functools.cache
+def load(name):
+    return matsweep.load_material(name)
+
+
+def device_of(name):
+    return load(name).device
 
 
 def rng(seed=0):
@@ -43,14 +58,15 @@ def test_the_catalogue_has_the_families_that_were_asked_for():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_says_what_it_is_and_is_for(name):
-    physics = matsweep.load_material(name).material
+    physics = load(name).material
     assert all(len(text) > 3 for text in (physics.label, physics.mechanism, physics.role))
+    assert (device_of(name).pulse_model is not None) is (name in PULSED)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_programming_stays_on_levels_in_range_but_for_its_stated_errors(name):
     """Errors: 2,000 devices give a standard deviation to 1.6 %; bound 6 times that."""
-    device = dataclasses.replace(DEVICES[name], stuck_at=StuckAt())
+    device = dataclasses.replace(device_of(name), stuck_at=StuckAt())
     target = states(device, 9)
     level = device.nearest_level(target[:, :1])
     assert ((level >= device.g_min * (1 - 1e-9)) & (level <= device.g_max * (1 + 1e-9))).all()
@@ -76,7 +92,7 @@ def test_programming_stays_on_levels_in_range_but_for_its_stated_errors(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_read_noise_is_as_stated(name):
-    device = DEVICES[name]
+    device = device_of(name)
     level = states(device, 5)[1:]
     read = device.read(level, rng=rng(2), time=60.0)
     base, sigma = level[:, :1], device.read_sigma(level[:, :1], 60.0)
@@ -91,7 +107,7 @@ def test_read_noise_is_as_stated(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_time_moves_conductance_the_way_of_its_law(name):
-    device = DEVICES[name]
+    device = device_of(name)
     start = states(device, 5)
     aging = device.aging(start, rng=rng(3))
     means = []
@@ -111,7 +127,7 @@ def test_time_moves_conductance_the_way_of_its_law(name):
 @pytest.mark.parametrize("name", PULSED)
 def test_no_pulse_moves_the_wrong_way_on_average_or_out_of_range(name):
     """4,000 drawn devices at each state: the mean change beyond 6 of its own deviations."""
-    device = DEVICES[name]
+    device = device_of(name)
     model = device.pulse_model
     grid = np.linspace(0, 1, 101)
     assert (model.step(grid, True, model.nominal) >= -1e-9).all()
@@ -133,7 +149,7 @@ def test_no_pulse_moves_the_wrong_way_on_average_or_out_of_range(name):
 @pytest.mark.parametrize("name", PULSED)
 def test_potentiation_then_depression_closes_as_the_model_says(name):
     """The noiseless device, against a plain loop over the mean step in double precision."""
-    device = DEVICES[name]
+    device = device_of(name)
     model = dataclasses.replace(device.pulse_model, cycle_to_cycle=CycleNoise())
     assert not isinstance(model, Tabulated)
     quiet = dataclasses.replace(device, pulse_model=model)
@@ -149,7 +165,7 @@ def test_potentiation_then_depression_closes_as_the_model_says(name):
 
 @pytest.mark.parametrize("name", PULSED)
 def test_pulses_cost_energy_where_the_pulse_is_known(name):
-    device = DEVICES[name]
+    device = device_of(name)
     made = device.pulse(states(device, 3, 2), np.array([[[1], [-1]]] * 3), rng=rng())
     pulse = device.write_pulse
     known = pulse.energy or (
@@ -159,7 +175,7 @@ def test_pulses_cost_energy_where_the_pulse_is_known(name):
 
 
 def test_the_volatile_switch_forgets():
-    device = DEVICES["mott_nbo2_vo2"]
+    device = device_of("mott_nbo2_vo2")
     kept = device.relax(np.full((1, 1), device.g_max), 1e-6, rng=rng())
     assert kept[0, 0] == pytest.approx(device.g_min)
 
@@ -201,7 +217,7 @@ def test_the_volatile_switch_forgets():
 )
 def test_numbers_are_those_of_their_source(name, path, value):
     """Typed anew from the papers and tables that the files name."""
-    found = DEVICES[name]
+    found = device_of(name)
     for part in path.split("."):
         found = getattr(found, part)
     assert found == pytest.approx(value, rel=5e-4)
@@ -212,7 +228,7 @@ def test_joshi_and_milo_errors_are_their_published_polynomials():
         ("pcm_joshi", lambda g: 0.28638599 + 0.07585724 * g - 0.00178767 * g**2),
         ("hfox_milo", lambda g: 4.782321 - 0.009107 * g),
     ):
-        device = DEVICES[name]
+        device = device_of(name)
         g = np.linspace(device.g_min, device.g_max, 7)
         np.testing.assert_allclose(
             device.programming_error.sigma(g, device.g_max), law(g * 1e6) * 1e-6, rtol=1e-6
@@ -229,7 +245,7 @@ def test_joshi_and_milo_errors_are_their_published_polynomials():
 )
 def test_linear_steps_are_those_published_in_weights(name, step, up, down, w_max, w_min):
     """dw+ = dw_min (1 - gamma_up w / w_max), dw- = -dw_min (1 - gamma_down w / w_min)."""
-    model, w = DEVICES[name].pulse_model, np.linspace(w_min, w_max, 9)
+    model, w = device_of(name).pulse_model, np.linspace(w_min, w_max, 9)
     x = (w - w_min) / (w_max - w_min)
     for is_up, expected in (
         (True, step * (1 - up * w / w_max)),
@@ -241,7 +257,7 @@ def test_linear_steps_are_those_published_in_weights(name, step, up, down, w_max
 
 def test_gongs_steps_are_those_published_in_weights():
     """dw = ± dw_d max(1 - A_d exp(± gamma_d z), 0), z = a w + b for w in [-1, 1]."""
-    model, w = DEVICES["hfox_gong"].pulse_model, np.linspace(-1, 1, 9)
+    model, w = device_of("hfox_gong").pulse_model, np.linspace(-1, 1, 9)
     z = -0.5 * w - 0.5
     up = 0.00135 * (1 + 1.18445 * np.exp(5 * z))
     down = -0.00135 * (1 - 0.259359) * (1 + 0.081404 * np.exp(-5 * z))
@@ -253,7 +269,7 @@ def test_gongs_steps_are_those_published_in_weights():
 @pytest.mark.parametrize(("name", "step"), [("hfox_14nm", 0.4622), ("hfox_14nm_optimized", 0.0949)])
 def test_soft_bounds_are_those_published_in_weights(name, step):
     """dw+ = a (1 - w / w_max), dw- = -a (1 - w / w_min) for w in [-1, 1] (Gong 2022)."""
-    model, w = DEVICES[name].pulse_model, np.linspace(-1, 1, 9)
+    model, w = device_of(name).pulse_model, np.linspace(-1, 1, 9)
     x = (w + 1) / 2
     np.testing.assert_allclose(2 * model.step(x, True, model.nominal), step * (1 - w), atol=1e-12)
     np.testing.assert_allclose(2 * model.step(x, False, model.nominal), -step * (1 + w), atol=1e-12)
@@ -261,7 +277,7 @@ def test_soft_bounds_are_those_published_in_weights(name, step):
 
 def test_the_errors_of_neurram_are_its_published_polynomial():
     """Wan 2022, 1 s after programming, in microsiemens and parts of 40 uS."""
-    device = DEVICES["hfox_vcm"]
+    device = device_of("hfox_vcm")
     x = np.linspace(0, 1, 9)
     law = 0.348 + 16.03 * x - 43.853 * x**2 + 45.393 * x**3 - 16.815 * x**4
     found = device.programming_error.sigma(x * 40e-6, device.g_max)
@@ -272,17 +288,17 @@ def test_read_noise_of_cmo_and_sonos_is_as_published():
     """Falcone 2025: K log10(G / uS) and 1/f; Agrawal 2022: A (1 - exp(-I / B)) at 0.1 V."""
     g = np.linspace(9e-6, 89e-6, 7)
     growth = np.sqrt(np.log((3600.0 + 1e-6) / 2e-6))
-    found = DEVICES["cmo_hfox"].read_sigma(g, 3600.0)
+    found = device_of("cmo_hfox").read_sigma(g, 3600.0)
     np.testing.assert_allclose(found, 0.0277316483e-6 * np.log10(g * 1e6) * growth, rtol=1e-5)
     g = np.linspace(1e-7, 16e-6, 7)
     law = 12.58037e-9 * (1 - np.exp(-g * 0.1 / 215.36557e-9)) / 0.1
-    np.testing.assert_allclose(DEVICES["sonos"].read_sigma(g), law, rtol=1e-5)
+    np.testing.assert_allclose(device_of("sonos").read_sigma(g), law, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "g_max"), [("pcm_hermes_1", 10.35e-6), ("pcm_hermes_2", 20.7e-6)])
 def test_hermes_laws_have_both_published_branches(name, g_max):
     """Le Gallo 2023 as fitted in aihwkit, at x = G / g_max on both sides of the branch."""
-    device, x = DEVICES[name], np.array([0.01, 0.05, 0.12, 0.2, 0.4, 0.7, 1.0])
+    device, x = device_of(name), np.array([0.01, 0.05, 0.12, 0.2, 0.4, 0.7, 1.0])
     log = np.log(x)
     nu = np.where(
         x < 0.0945, np.clip(-0.0387 * log - 0.0182, 0.072, 0.13),
@@ -305,7 +321,7 @@ def test_hermes_laws_have_both_published_branches(name, g_max):
 
 def test_milos_current_is_its_published_cubic():
     """I = G V + NL2 V² + NL3 V³, NL polynomials in log10 G, as in CrossSim."""
-    device = DEVICES["hfox_milo"]
+    device = device_of("hfox_milo")
     g, voltage = np.array([50e-6, 120e-6, 225e-6]), 0.3
     lg = np.log10(g)
     second = 0.0001388 * lg**3 + 0.001541 * lg**2 + 0.005711 * lg + 0.007063

@@ -6,6 +6,7 @@ that need it.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import time
@@ -32,6 +33,29 @@ def dies_at_seven(shared, chunk):
     if 7 in chunk:
         os.kill(os.getpid(), 9)
     return chunk
+
+
+def keeps_to(limits, chunk):
+    """Do what each item says, under limits; a worker's task in small."""
+    return tuple(limits.hold(lambda item=item: DEEDS[item]()) for item in chunk)
+
+
+def catches(limits, chunk):
+    found = []
+    for item in chunk:
+        try:
+            found += keeps_to(limits, (item,))
+        except MemoryError as error:
+            found.append(str(error))
+    return tuple(found)
+
+
+DEEDS = {
+    "hang": lambda: time.sleep(1000),
+    "hang in C": lambda: sum(range(10**14)),  # never comes back to the interpreter
+    "eat": lambda: len(bytearray(400_000_000)),
+    "nibble": lambda: len(bytearray(1_000_000)),
+}
 
 
 @pytest.fixture(params=["serial", "ray"])
@@ -75,6 +99,42 @@ def test_a_process_that_dies_costs_only_its_item(local_ray):
     assert [chunk for chunk, _ in faults] == [(7,)]
     assert "the worker process died" in faults[0][1]
     assert sorted(found) == [item for item in range(10) if item != 7]
+
+
+def test_what_takes_too_long_is_ended_even_in_compiled_code(local_ray):
+    runner = executor({"kind": "ray", "time_limit": 0.5})
+    chunk = ("nibble", "hang", "nibble", "hang in C", "nibble")
+    found, faults = [], []
+    for part, result in runner.run(keeps_to, runner.limits, [chunk]):
+        if isinstance(result, Fault):
+            faults += [(*part, result.reason)]
+        else:
+            found += result
+    told = "took longer than time_limit = 0.5 s: its process was ended"
+    assert sorted(faults) == [("hang", told), ("hang in C", told)]
+    assert found == [1_000_000] * 3
+
+
+def test_what_eats_memory_fails_alone(runner):
+    limited = dataclasses.replace(runner, memory_limit=100_000_000)
+    chunk = ("nibble", "eat", "nibble")
+    [(_, result)] = limited.run(catches, limited.limits, [chunk])
+    assert result[::2] == (1_000_000, 1_000_000)
+    assert result[1].startswith("needed more than memory_limit = 100000000 bytes")
+    [(_, unlimited)] = runner.run(catches, runner.limits, [chunk])
+    assert unlimited[1] == 400_000_000  # in the same processes
+
+
+def test_tasks_take_as_many_cores_and_as_much_memory_as_they_are_given(local_ray):
+    assert executor({"kind": "ray"}).slots == 2
+    assert executor({"kind": "ray", "num_cpus": 2}).slots == 1
+    assert executor({"kind": "ray", "num_cpus": 0.5}).slots == 4
+    assert executor({"kind": "ray", "memory": 10**15}).slots == 1
+    for wrong in ({"num_cpus": 3}, {"memory": 10**15}):
+        with pytest.raises(UserError, match=r"executor.num_cpus=.* must fit on a node"):
+            next(executor({"kind": "ray", **wrong}).run(squares, 1, [(1,)]))
+    runner = executor({"kind": "ray", "num_cpus": 2, "memory": 10**6})
+    assert sorted(runner.run(squares, 1, [(1,), (2,)])) == [((1,), (1,)), ((2,), (4,))]
 
 
 def test_chunks_are_taken_only_when_there_is_room(local_ray):
@@ -131,18 +191,26 @@ def test_an_unknown_executor_or_parameter_is_refused():
         executor({"kind": "ray", "worker": 2})
     with pytest.raises(UserError, match="object_store_memory"):
         executor({"kind": "ray", "object_store_memory": 10})
+    with pytest.raises(UserError, match=r"executor\.time_limit needs executor=ray"):
+        executor({"kind": "serial", "time_limit": 5})
+    with pytest.raises(UserError, match=r"executor\.time_limit \[s\] must be > 0"):
+        executor({"kind": "ray", "time_limit": 0})
+    with pytest.raises(UserError, match=r"executor\.memory_limit must be >= 1"):
+        executor({"kind": "serial", "memory_limit": 0})
+    with pytest.raises(UserError, match=r"executor\.num_cpus must be whole or < 1"):
+        executor({"kind": "ray", "num_cpus": 1.5})
 
 
 @pytest.mark.parametrize("prefix", ["", "ray://"])
 def test_an_address_where_no_one_answers_fails_within_seconds(prefix):
-    from matsweep.sweep.executors.ray import _check_reachable
+    from matsweep.sweep.executors.cluster import check_reachable
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     started = time.monotonic()
     with pytest.raises(UserError, match="no Ray cluster answers there"):
-        _check_reachable(f"{prefix}127.0.0.1:{port}")
+        check_reachable(f"{prefix}127.0.0.1:{port}")
     assert time.monotonic() - started < 10
     with pytest.raises(UserError, match="HOST:PORT"):
-        _check_reachable("somewhere")
+        check_reachable("somewhere")

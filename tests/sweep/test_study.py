@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 
 import matsweep
+import matsweep.sweep.job
 import matsweep.sweep.study
 from matsweep.checks import UserError
 from matsweep.store import summary
@@ -97,7 +98,7 @@ def test_the_dataset_keeps_the_contract(undisturbed, tmp_path):
 
 def test_a_finished_study_is_not_computed_again(tmp_path, monkeypatch):
     run(tmp_path / "f.zarr", "executor=serial")
-    monkeypatch.setattr(matsweep.sweep.study, "evaluate", None)
+    monkeypatch.setattr(matsweep.sweep.job, "evaluate", None)
     run(tmp_path / "f.zarr", "executor=serial")
 
 
@@ -124,7 +125,7 @@ def test_killed_and_resumed_equals_uninterrupted(undisturbed, tmp_path, after):
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(undisturbed, tmp_path, monkeypatch):
-    plain, calls = matsweep.sweep.study.evaluate, []
+    plain, calls = matsweep.sweep.job.evaluate, []
 
     def evaluate(shared, chunk):
         calls.append(chunk)
@@ -132,7 +133,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(undisturbed, tmp_path, 
             os.kill(os.getpid(), signal.SIGINT)
         return plain(shared, chunk)
 
-    monkeypatch.setattr(matsweep.sweep.study, "evaluate", evaluate)
+    monkeypatch.setattr(matsweep.sweep.job, "evaluate", evaluate)
     with pytest.raises(StoppedError, match=r"stopped: 2 of 6 .* the same command resumes"):
         run(tmp_path / "h.zarr", "executor=serial", "executor.chunk_size=1")
     monkeypatch.undo()
@@ -158,6 +159,44 @@ def test_a_candidate_that_fails_is_stored_with_its_error(undisturbed, tmp_path, 
     np.testing.assert_array_equal(ds.energy.values[kept], undisturbed.energy.values[kept])
 
 
+def test_what_failed_is_computed_again_when_asked_and_nothing_else(
+    undisturbed, tmp_path, monkeypatch
+):
+    import matsweep.sweep.work as work
+
+    plain, message, computed = work.simulate, "it burnt", []
+
+    def simulate(scenario, network, **given):
+        computed.append(scenario.device.device_to_device)
+        if scenario.device.device_to_device == 0.1 and scenario.material == "pcm_gst" and message:
+            raise FloatingPointError(message)
+        return plain(scenario, network, **given)
+
+    monkeypatch.setattr(work, "simulate", simulate)
+    path = tmp_path / "o.zarr"
+    run(path, "executor=serial")
+    computed.clear()
+    run(path, "executor=serial")
+    assert computed == []
+    message = "it burnt again"
+    ds = run(path, "executor=serial", "retry_failed=true")
+    assert (list(ds.status.values), computed) == ([1, 2, 1, 1, 1, 1], [0.1])
+    assert str(ds.error.values[1]) == "FloatingPointError: it burnt again"
+    message = ""
+    ds = run(path, "executor=serial", "retry_failed=true")
+    assert computed == [0.1, 0.1]
+    xr.testing.assert_identical(numbers(ds), undisturbed)
+    events = [json.loads(text) for text in (path / ".log.jsonl").read_text().splitlines()]
+    assert [event["candidate"] for event in events if event["event"] == "failed"] == [1, 1]
+    assert ds.attrs["command"].startswith("matsweep explore -m material=pcm_gst,stt_mram ")
+    assert "retry_failed" not in ds.attrs["command"]
+
+
+def test_without_a_log_there_is_none(tmp_path):
+    run(tmp_path / "p.zarr", "executor=serial", "log=null")
+    assert not (tmp_path / "p.zarr" / ".log.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -178,7 +217,7 @@ def test_another_studys_store_is_refused_and_left_alone(undisturbed, tmp_path, c
 def test_a_network_that_trains_differently_is_refused(tmp_path, monkeypatch):
     """A study begun with another network is not finished with this one."""
     script = "executor=serial", "executor.chunk_size=1"
-    plain, calls = matsweep.sweep.study.evaluate, []
+    plain, calls = matsweep.sweep.job.evaluate, []
 
     def evaluate(shared, chunk):
         calls.append(chunk)
@@ -186,7 +225,7 @@ def test_a_network_that_trains_differently_is_refused(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return plain(shared, chunk)
 
-    monkeypatch.setattr(matsweep.sweep.study, "evaluate", evaluate)
+    monkeypatch.setattr(matsweep.sweep.job, "evaluate", evaluate)
     with pytest.raises(StoppedError):
         run(tmp_path / "k.zarr", *script)
     monkeypatch.undo()

@@ -219,7 +219,12 @@ def test_a_metric_that_is_not_finite_is_an_error_and_no_result(network, monkeypa
     with composer():
         study = plan(["material=hfox_milo"])
     candidate = study.candidate(0)
-    shared = Shared(networks={candidate.scenario.workload.key: network}, seed=0, realisations=1)
+    shared = Shared(
+        networks={candidate.scenario.workload.key: network},
+        seed=0,
+        realisations=1,
+        metrics=("vmm_error",),
+    )
     (outcome,) = evaluate(shared, (candidate,))
     assert outcome.values is None
     assert "vmm_error is not a finite number" in outcome.error

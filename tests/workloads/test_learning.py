@@ -37,6 +37,8 @@ from matsweep.workloads.learning.rules import (
     Tuning,
 )
 
+pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernels
+
 FINE = LinearStep(step_up=2e-4, step_down=2e-4)
 PULSE = WritePulse(voltage_up=1.0, time_up=1e-7, voltage_down=2.0, time_down=3e-7)
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
-from matsweep.analysis.units import engineering
 from matsweep.characterization.figure.panels import BLUE, tick_labels
+from matsweep.units import engineering
 
 
 def array_figure(found: xr.Dataset, title: str = "") -> Figure:
@@ -93,6 +93,7 @@ def _column_currents(axes: Axes, found: xr.Dataset) -> None:
     tidy(axes, "column", "column current")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     quantity_axis(axes.yaxis, "A", 0.0, 1.0)
-    lost = f"{100 * (1 - left / ideal):.3g} % lost" if ideal > 0 else "none"
+    share = round(100 * (1 - left / ideal), 6) + 0.0 if ideal > 0 else 0.0  # no rounding's dust
+    lost = f"{share:.3g} % lost" if ideal > 0 else "none"
     axes.set_title(f"(d) Column currents: {lost}", fontsize=FONT, loc="left")
     axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from matsweep.analysis.style import FONT, drawing
-from matsweep.analysis.units import engineering
 from matsweep.streams import FloatArray
+from matsweep.units import engineering
 
 BLUE, RED = "#0072B2", "#D55E00"
 CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")

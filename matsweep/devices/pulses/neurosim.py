@@ -59,10 +59,9 @@ class NeuroSim(PulseModel, kind="neurosim"):
     @staticmethod
     def prepared(parameters: Parameters) -> Parameters:
         """Return the parameters with the curve of each label."""
-        curves = {
-            f"curve_{way}": curvature(parameters[f"nonlinearity_{way}"]) for way in ("up", "down")
-        }
-        return {**parameters, **curves}
+        labels = np.broadcast_arrays(parameters["nonlinearity_up"], parameters["nonlinearity_down"])
+        up, down = curvature(np.stack(labels))  # one search for both: its steps are what costs
+        return {**parameters, "curve_up": up, "curve_down": down}
 
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
         """Return the mean change of the state by one pulse."""

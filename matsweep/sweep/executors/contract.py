@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+from matsweep.sweep.limits import Limits
 
 Task = Callable[[Any, tuple[Any, ...]], Any]
 """A function of what all tasks share and a chunk of items; it must be importable by name."""
@@ -38,12 +41,21 @@ class Executor(ABC):
 
     @property
     def hosts(self) -> int:
-        """Machines that tasks run on, once started."""
+        """Machines that tasks ran on."""
         return 1
+
+    @property
+    def limits(self) -> Limits:
+        """What one candidate may take; the task holds it."""
+        return Limits()
 
     @abstractmethod
     def check(self) -> None:
         """Refuse, within seconds and before anything is written, what cannot be started."""
+
+    def session(self) -> AbstractContextManager[None]:
+        """Keep what tasks run on started, over several calls of `run`."""
+        return nullcontext()
 
     @abstractmethod
     def run(

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
-import traceback
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from matsweep.checks import UserError, whole
-from matsweep.sweep.executors.contract import Executor, Fault, Task
-
-# Before Ray is imported: no usage statistics, and no change of the process's signal for memory.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
 import ray
-from ray._private import ray_constants
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayError,
+    RaySystemError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+)
 
-_TRIES = 2  # of a chunk of one, before it is given up
-_PATIENCE = 5.0  # s, for a cluster to answer
+from matsweep.checks import UserError, positive, whole
+from matsweep.sweep.executors.cluster import Nodes, check_reachable, join, start_local
+from matsweep.sweep.executors.contract import Executor, Task
+from matsweep.sweep.executors.ledger import Cause, Job, Ledger
+from matsweep.sweep.limits import Limits
+
+_LOOK = 1.0  # s, after which nodes that joined are noticed, and what is late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayExecutor(Executor):
     """Run tasks on Ray.
 
-    A chunk whose process dies is tried again in halves, down to the one item that kills it; that
-    one becomes a `Fault`, and takes no other with it.
+    What becomes of a chunk whose process or node dies, or which is late, is `Ledger`'s; Ray
+    itself tries nothing again. Results come back through the driver, so that nodes need share no
+    file system.
 
     Parameters
     ----------
@@ -42,15 +46,28 @@ class RayExecutor(Executor):
     workers : int or None
         Processes of a local Ray; None: one a core.
     chunk_size : int or None
-        Candidates a task; None: as many as take about a second.
+        Candidates a task; None: as many as take a second, or up to a minute on many cores.
     object_store_memory : int, bytes
         Of a local Ray.
+    num_cpus : float
+        Cores that a task is given; it computes on one thread.
+    memory : int or None, bytes
+        That a task is given: as many run on a node as have room; None: as many as it has cores.
+    time_limit : float or None, s
+        That one candidate may take.
+    memory_limit : int or None, bytes
+        That one candidate may allocate.
     """
 
     address: str = "local"
     workers: int | None = None
     chunk_size: int | None = None
     object_store_memory: int = 100_000_000
+    num_cpus: float = 1.0
+    memory: int | None = None
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    _nodes: Nodes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.address:
@@ -60,132 +77,96 @@ class RayExecutor(Executor):
         if self.chunk_size is not None:
             whole("chunk_size", self.chunk_size, low=1)
         whole("object_store_memory", self.object_store_memory, low=80_000_000)
+        positive("num_cpus", self.num_cpus)
+        if self.num_cpus > 1 and self.num_cpus != int(self.num_cpus):
+            raise UserError(f"num_cpus must be whole or < 1, got {self.num_cpus!r}")
+        if self.memory is not None:
+            whole("memory", self.memory, low=1)
+        _ = self.limits
+        object.__setattr__(self, "_nodes", Nodes(num_cpus=self.num_cpus, memory=self.memory))
+
+    @property
+    def limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(time=self.time_limit, memory=self.memory_limit)
 
     @property
     def slots(self) -> int:
-        """Cores of the cluster; before it is started, those asked for."""
+        """Tasks that run at once on the nodes alive; before it is started, on those asked for."""
         if ray.is_initialized():
-            resources: dict[str, float] = ray.cluster_resources()
-            return max(1, int(resources.get("CPU", 1)))
-        return self.workers or os.cpu_count() or 1
+            return self._nodes.slots
+        return max(1, int((self.workers or os.cpu_count() or 1) / self.num_cpus))
 
     @property
     def hosts(self) -> int:
-        """Nodes alive."""
-        if not ray.is_initialized():
-            return 1
-        nodes: list[dict[str, bool]] = ray.nodes()
-        return sum(node["Alive"] for node in nodes)
+        """Nodes, the most that were alive at once."""
+        return self._nodes.hosts
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield (chunk, result) as they come; at most 2 tasks a core are in flight."""
+        """Yield (chunk, result) as they come; at most 2 tasks a slot are in flight."""
+        with self.session():
+            yield from self._run(task, shared, chunks)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Start or join Ray, and leave it at the end; one that is started already stays."""
         if ray.is_initialized():
-            yield from _run(task, shared, chunks, window=2 * self.slots)
+            yield
             return
         try:
             if self.address == "local":
                 start_local(self.workers, self.object_store_memory)
             else:
-                _join(self.address)
-            yield from _run(task, shared, chunks, window=2 * self.slots)
+                join(self.address)
+            yield
         finally:
             ray.shutdown()
 
     def check(self) -> None:
-        """Refuse a cluster's address that no one answers at, within seconds.
-
-        Ray itself waits for minutes.
-        """
+        """Refuse a cluster's address that no one answers at, within seconds."""
         if self.address not in ("local", "auto"):
-            _check_reachable(self.address)
+            check_reachable(self.address)
 
+    def _run(
+        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield (chunk, result); stopped early, it leaves what is in flight to end with the driver.
 
-def start_local(workers: int | None, object_store_memory: int) -> None:
-    """Start Ray on this machine, all its services bound to the loopback address.
+        Cancelling is no use here: Ray aborts this process if a task ends at the same moment.
+        """
+        self._nodes.check()
+        handle, remote = ray.put((task, shared)), ray.remote(_call)
+        ledger: Ledger[Any] = Ledger(chunks, time_limit=self.time_limit)
+        while True:
+            while (job := ledger.next(self.slots)) is not None:
+                ledger.started(self._start(remote, handle, job), job)
+            if not (flying := ledger.flying):
+                return
+            ray.wait(flying, num_returns=1, timeout=_LOOK)
+            ready, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
+            for reference in ready:
+                try:
+                    result = ray.get(reference)
+                except RayError as error:
+                    given_up = ledger.crashed(reference, _cause(error), _reason(error))
+                    if given_up is not None:
+                        yield given_up
+                else:
+                    chunk = ledger.landed(reference)
+                    if chunk is not None:
+                        yield chunk, result
 
-    Parameters
-    ----------
-    workers : int or None
-        Processes; None: one a core.
-    object_store_memory : int, bytes
-    """
-    # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
-    # and by the processes it starts.
-    switch, before = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    os.environ[switch] = "0"
-    try:
-        ray.init(
-            address="local",
-            num_cpus=workers or os.cpu_count(),
-            object_store_memory=object_store_memory,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
+    def _start(self, remote: Any, handle: Any, job: Job) -> Any:
+        """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
+        placed = remote.options(
+            max_retries=0,  # also for lack of memory, where Ray would try for ever
+            num_cpus=max(self.num_cpus, self._nodes.cores) if job.alone else self.num_cpus,
+            memory=self.memory,
+            scheduling_strategy="SPREAD" if job.doubled else "DEFAULT",
         )
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-        del os.environ[switch]
-
-
-def _join(address: str) -> None:
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, TimeoutError, RayError) as error:
-        if "AuthToken" in "".join(traceback.format_exception(error)):
-            raise UserError(
-                f"executor.address={address}: the cluster asks for Ray's token; set "
-                "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
-                "~/.ray/auth_token)"
-            ) from None
-        raise _unreachable(address, str(error).partition(". ")[0]) from None
-
-
-def _run(
-    task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]], window: int
-) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield (chunk, result); stopped early, it leaves what is in flight to end with the driver.
-
-    Cancelling is no use here: Ray aborts this process if a task ends at the same moment.
-    """
-    remote = ray.remote(_call).options(max_retries=0, num_cpus=1)
-    handle = ray.put((task, shared))
-    waiting: deque[tuple[tuple[Any, ...], int]] = deque()
-    flying: dict[Any, tuple[tuple[Any, ...], int]] = {}
-    source = iter(chunks)
-    while True:
-        while len(flying) < window:
-            if not waiting:
-                fresh = next(source, None)
-                if fresh is None:
-                    break
-                waiting.append((fresh, 1))
-            chunk, tries = waiting.popleft()
-            flying[remote.remote(handle, chunk)] = (chunk, tries)
-        if not flying:
-            return
-        ready, _ = ray.wait(list(flying), num_returns=1)
-        for reference in ready:
-            chunk, tries = flying.pop(reference)
-            try:
-                result = ray.get(reference)
-            except RayError as error:
-                if len(chunk) == 1 and tries >= _TRIES:
-                    yield chunk, Fault(_reason(error))
-                    continue
-                waiting.extend(_again(chunk, tries))
-            else:
-                yield chunk, result
-
-
-def _again(chunk: tuple[Any, ...], tries: int) -> list[tuple[tuple[Any, ...], int]]:
-    """Return what to try after a chunk's process died: its halves, or it once more."""
-    if len(chunk) == 1:
-        return [(chunk, tries + 1)]
-    half = len(chunk) // 2
-    return [(chunk[:half], 1), (chunk[half:], 1)]
+        return placed.remote(handle, job.chunk)
 
 
 def _call(handle: tuple[Task, Any], chunk: tuple[Any, ...]) -> Any:
@@ -193,29 +174,34 @@ def _call(handle: tuple[Task, Any], chunk: tuple[Any, ...]) -> Any:
     return task(shared, chunk)
 
 
+def _cause(error: RayError) -> Cause:
+    """Return whose fault it was.
+
+    Raises
+    ------
+    UserError
+        If nodes cannot run our tasks at all: no candidate is at fault then.
+    """
+    inner = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(inner, (RaySystemError, RuntimeEnvSetupError)):
+        told = " ".join(str(inner).split())
+        raise UserError(
+            "a node of the cluster cannot load the study; give all nodes the same Python, "
+            f"packages and Ray as here (pip install 'matsweep[cluster]'): … {told[-300:]}"
+        ) from None
+    if isinstance(error, RayTaskError):
+        return Cause.RAISED
+    if isinstance(error, OutOfMemoryError):
+        return Cause.STARVED
+    if isinstance(error, (NodeDiedError, LocalRayletDiedError, ObjectLostError)):
+        return Cause.LOST
+    return Cause.DIED
+
+
 def _reason(error: RayError) -> str:
     if isinstance(error, RayTaskError):
         return f"{type(error.cause).__name__}: {error.cause}"
+    if isinstance(error, OutOfMemoryError):
+        return "the worker process was ended: its node ran out of memory, though it ran alone there"
     first = str(error).splitlines()[0] if str(error) else ""
     return f"the worker process died ({type(error).__name__}): {first}"
-
-
-def _check_reachable(address: str) -> None:
-    """Refuse an address that no one answers at."""
-    place = address.removeprefix("ray://")
-    host, _, port = place.rpartition(":")
-    if not host or not port.isdigit():
-        raise UserError(
-            f"executor.address must be local, auto, HOST:PORT or ray://HOST:PORT, got {address!r}"
-        )
-    try:
-        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-    except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from None
-
-
-def _unreachable(address: str, reason: str) -> UserError:
-    return UserError(
-        f"executor.address={address}: no Ray cluster answers there ({reason}); start one "
-        "(ray start --head), or use executor.address=local"
-    )

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from matsweep.checks import whole
+from matsweep.checks import UserError, whole
 from matsweep.sweep.executors.contract import Executor, Fault, Task
+from matsweep.sweep.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +19,31 @@ class SerialExecutor(Executor):
     ----------
     chunk_size : int or None
         Candidates a task; None: as many as take about a second.
+    time_limit : None
+        Refused otherwise: what takes too long can only be ended with its process, and that is
+        this one.
+    memory_limit : int or None, bytes
+        What a candidate may allocate.
     """
 
     chunk_size: int | None = None
+    time_limit: float | None = None
+    memory_limit: int | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size is not None:
             whole("chunk_size", self.chunk_size, low=1)
+        if self.time_limit is not None:
+            raise UserError(
+                "time_limit needs executor=ray, whose processes can be ended (executor=serial "
+                f"computes in your own), got {self.time_limit!r}"
+            )
+        _ = self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(memory=self.memory_limit)
 
     @property
     def slots(self) -> int:

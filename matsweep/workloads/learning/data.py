@@ -16,8 +16,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from matsweep.cache import cache_folder
 from matsweep.checks import UserError, in_range, positive, whole
@@ -152,6 +150,8 @@ class _Split(Dataset, kind=""):
 
     def split(self, inputs: FloatArray, labels: npt.NDArray[Any]) -> Samples:
         """Split samples, and number their classes."""
+        from sklearn.model_selection import train_test_split
+
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise UserError(f"labels must tell at least 2 classes, got {len(classes)}")
@@ -186,6 +186,8 @@ class Digits(_Split, kind="digits"):
 
     def read(self) -> Samples:
         """Return the digits, split."""
+        from sklearn.datasets import load_digits
+
         inputs, labels = load_digits(return_X_y=True)
         return self.split(inputs / 16.0, labels)
 

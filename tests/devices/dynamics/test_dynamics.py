@@ -36,6 +36,8 @@ from matsweep.devices.dynamics.josephson import FLUX_QUANTUM
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.devices.dynamics.solver import compiled
 
+pytestmark = pytest.mark.xdist_group("dynamics")  # they compile the same kernels
+
 HP = {"r_on": 100.0, "r_off": 16e3, "thickness": 10e-9, "mobility": 1e-14}
 SWITCH = {"v_on": -0.2, "v_off": 0.1, "k_on": -10e-9, "k_off": 5e-9, "alpha_on": 3.0,
           "alpha_off": 1.0, "r_on": 1e3, "r_off": 1e5}  # fmt: skip

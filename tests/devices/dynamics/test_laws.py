@@ -28,6 +28,8 @@ from matsweep.devices.dynamics import (
 )
 from tests.devices.dynamics.test_dynamics import GAP, HP, MOTT, MTJ, PCM, VCM
 
+pytestmark = pytest.mark.xdist_group("dynamics")  # they compile the same kernels
+
 K_EV = k / elementary_charge
 CELL = {"exchange_current": 1e-12, "transfer": 0.5, "capacity": 1e-12, "g_min": 1e-7,
         "g_max": 1e-6}  # fmt: skip

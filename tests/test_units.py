@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from matsweep.analysis.units import duration, engineering, read_quantity
 from matsweep.checks import UserError
+from matsweep.units import duration, engineering, read_quantity
 
 
 @pytest.mark.parametrize(

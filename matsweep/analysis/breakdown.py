@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 from matsweep.analysis.attributes import float_accuracy, numbered, parameters, short_names, states
 from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.analysis.summary import at_time, summarise
-from matsweep.analysis.units import engineering
 from matsweep.checks import UserError, in_range
+from matsweep.units import engineering
 
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 

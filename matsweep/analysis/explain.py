@@ -1,0 +1,219 @@
+"""Why not this one: who beats a candidate, in what, and what it would need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import numbered, parameters, short_names, states
+from matsweep.analysis.objectives import Objectives, directions
+from matsweep.analysis.selection import parse, selected
+from matsweep.analysis.summary import summarise
+from matsweep.checks import UserError
+from matsweep.units import duration, engineering
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a candidate is, or is not, among the best.
+
+    Parameters
+    ----------
+    candidate : int
+    dominated_by : tuple of int
+        The candidates that beat it, those that differ in the fewest parameters first.
+    missed : tuple of str
+        The constraints that it does not meet.
+    needed : dict of str to float
+        For each objective the value that it alone would have to pass for no candidate to beat it;
+        empty on the front.
+    lines : tuple of str
+        All that in words.
+    """
+
+    candidate: int
+    dominated_by: tuple[int, ...]
+    missed: tuple[str, ...]
+    needed: dict[str, float]
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def why_not(
+    ds: xr.Dataset,
+    candidate: int,
+    *constraints: str,
+    objectives: Objectives | None = None,
+    time: float | str | None = None,
+) -> Explanation:
+    """Explain why a candidate is not on the Pareto front, or why it is.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    candidate : int
+        Its number, as in the coordinate `candidate`.
+    *constraints : str
+        As of ``ds.matsweep.select``; told where they are not met.
+    objectives : names, or mapping of names to "higher" or "lower", optional
+        As of ``ds.matsweep.pareto``.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+
+    Raises
+    ------
+    UserError
+        If there is no such candidate, or an objective or constraint is unknown.
+    """
+    summary = summarise(numbered(ds), time)
+    found = np.flatnonzero(np.asarray(summary["candidate"].values) == candidate)
+    if not found.size:
+        raise UserError(
+            f"there is no candidate {candidate!r} here; there are {summary.sizes['candidate']}, "
+            "numbered as in the coordinate candidate"
+        )
+    at = int(found[0])
+    state = states(summary)[at]
+    if state != "done":
+        why = (
+            str(ds["error"].values[at])
+            if state == "failed" and "error" in ds
+            else "not computed yet"
+        )
+        line = f"candidate {candidate} is {state}: {why}"
+        return Explanation(
+            candidate=candidate, dominated_by=(), missed=(), needed={}, lines=(line,)
+        )
+    parsed = [parse(each) for each in constraints]
+    missed = tuple(str(each) for each in parsed if not selected(summary, [each])[at])
+    chosen = directions(summary, objectives)
+    costs = np.stack(
+        [
+            np.asarray(summary[name].values, dtype=np.float64) * (-1 if better == "higher" else 1)
+            for name, better in chosen.items()
+        ],
+        axis=1,
+    )
+    unknown = [name for name, cost in zip(chosen, costs[at], strict=True) if np.isnan(cost)]
+    if unknown:
+        line = f"candidate {candidate} cannot be judged: its {' and '.join(unknown)} is not known"
+        return Explanation(
+            candidate=candidate, dominated_by=(), missed=missed, needed={}, lines=(line,)
+        )
+    beaters = _beaters(costs, at, states(summary) == "done")
+    beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(summary, at, beaters)))]
+    needed = {}
+    if beaters.size:
+        best = costs[beaters].min(axis=0)
+        needed = {
+            name: float(-value if better == "higher" else value)
+            for (name, better), value in zip(chosen.items(), best, strict=True)
+        }
+    return Explanation(
+        candidate=candidate,
+        dominated_by=tuple(summary["candidate"].values[beaters].tolist()),
+        missed=missed,
+        needed=needed,
+        lines=tuple(_lines(summary, at, beaters, missed, needed, chosen)),
+    )
+
+
+def _beaters(costs: NDArray[np.float64], at: int, done: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the done rows that cost no more in anything, and less in something."""
+    mine = costs[at]
+    return np.flatnonzero(done & (costs <= mine).all(axis=1) & (costs < mine).any(axis=1))
+
+
+def _differences(summary: xr.Dataset, at: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return in how many parameters each row differs from one."""
+    names = [*parameters(summary), *(["material"] if "material" in summary.coords else [])]
+    count = np.zeros(len(rows), dtype=np.int64)
+    for name in names:
+        values = summary[name].values
+        count += np.asarray(values[rows] != values[at], dtype=np.int64)
+    return count
+
+
+def _gain(costs: NDArray[np.float64], at: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return a key by which the rows that save the most, in relation, come first."""
+    scale = np.maximum(np.abs(costs[at]), np.finfo(float).tiny)
+    return np.asarray(((costs[rows] - costs[at]) / scale).sum(axis=1))
+
+
+def _lines(
+    summary: xr.Dataset,
+    at: int,
+    beaters: NDArray[np.intp],
+    missed: Sequence[str],
+    needed: dict[str, float],
+    chosen: dict[str, str],
+) -> list[str]:
+    me = _named(summary, at)
+    lines = []
+    if missed:
+        lines.append(f"{me} does not meet {' and '.join(missed)}.")
+    if not beaters.size:
+        told = ", ".join(f"{name} {_value(summary, name, at)}" for name in chosen)
+        lines.append(f"{me} is on the Pareto front ({told}): no done candidate is as good in all "
+                     "of these and better in one.")  # fmt: skip
+        return lines
+    some = f", {_SHOWN} of them" if len(beaters) > _SHOWN else ""
+    plural = "s beat" if len(beaters) > 1 else " beats"
+    lines.append(f"{len(beaters)} candidate{plural} {me}{some}:")
+    for row in beaters[:_SHOWN].tolist():
+        told = ", ".join(
+            f"{name} {_value(summary, name, row)} (not {_value(summary, name, at)})"
+            if summary[name].values[row] != summary[name].values[at]
+            else f"{name} the same"
+            for name in chosen
+        )
+        lines.append(f"  {_named(summary, row)}, {_changes(summary, at, row)}: {told}")
+    ways = " or ".join(
+        f"{name} {'above' if chosen[name] == 'higher' else 'below'} "
+        f"{_quantity(summary, name, value)}"
+        for name, value in needed.items()
+    )
+    lines.append(f"With all else as it is, it would be on the front with {ways}.")
+    return lines
+
+
+def _named(summary: xr.Dataset, row: int) -> str:
+    number = int(summary["candidate"].values[row])
+    if "material" not in summary.coords:
+        return f"candidate {number}"
+    return f"candidate {number} ({summary['material'].values[row]})"
+
+
+def _changes(summary: xr.Dataset, at: int, row: int) -> str:
+    """Tell the parameters of a row that are not those of the candidate."""
+    names = parameters(summary)
+    short = short_names(names, taken=map(str, summary.data_vars))
+    told = [
+        f"{short[name]} {_value(summary, name, row)} (not {_value(summary, name, at)})"
+        for name in names
+        if summary[name].values[row] != summary[name].values[at]
+    ]
+    return f"with {', '.join(told)}" if told else "with the same parameters"
+
+
+def _value(summary: xr.Dataset, name: str, row: int) -> str:
+    value = summary[name].values[row]
+    if summary[name].dtype.kind not in "fiu":
+        return str(value)
+    return _quantity(summary, name, float(value))
+
+
+def _quantity(summary: xr.Dataset, name: str, value: float) -> str:
+    unit = str(summary[name].attrs.get("units", "1"))
+    if name == "accuracy":
+        return f"{100 * value:.2f} %"
+    return duration(value) if unit == "s" and value >= 60 else engineering(value, unit)

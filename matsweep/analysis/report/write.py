@@ -1,0 +1,67 @@
+"""Writing a report: pictures, documents, and what is said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import xarray as xr
+from rich.console import Console
+
+from matsweep.analysis.basis import cited
+from matsweep.analysis.objectives import Objectives
+from matsweep.analysis.report import console as terminal
+from matsweep.analysis.report import contents, pictures
+from matsweep.analysis.report.document import Document
+from matsweep.analysis.report.html import write as write_html
+from matsweep.analysis.report.markdown import write as write_markdown
+from matsweep.analysis.report.pdf import write as write_pdf
+from matsweep.analysis.report.study import studied
+from matsweep.analysis.selection import parse
+from matsweep.checks import UserError
+
+_WRITERS: Mapping[str, Callable[[Document, Path], Path]] = {
+    "html": write_html,
+    "markdown": write_markdown,
+    "pdf": write_pdf,
+}
+
+
+def write(
+    ds: xr.Dataset,
+    console: Console,
+    folder: Path,
+    *,
+    by: Objectives | None,
+    top: int,
+    objectives: Objectives | None,
+    time: float | str | None,
+    wanted: Mapping[str, bool],
+    rerun: str | None,
+    target: str,
+    sensitivity: bool,
+) -> tuple[Path, ...]:
+    """Write and print a report; `matsweep.analysis.report` has the parameters."""
+    if target:
+        parse(target)  # what cannot be read is told before anything is written
+    study = studied(ds, by=by, top=top, objectives=objectives, time=time)
+    # Written before anything is printed: whoever reads the first lines only has them all the same.
+    written, problems = pictures.draw(study, folder)
+    references = cited(study.ds, study.present(study.state == "done"))
+    shown = {path.stem: path for path in written if path.suffix == ".png"}
+    study = dataclasses.replace(study, pictures=shown, rerun=rerun or study.rerun,
+                                target=target, sensitivity=sensitivity)  # fmt: skip
+    document = contents.document(study)
+    refused = []
+    for kind, writer in _WRITERS.items():
+        if wanted[kind]:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                written.append(writer(document, folder))
+            except UserError as error:
+                refused.append(str(error))
+    written += pictures.references(references, folder)
+    terminal.tell(document, console)
+    terminal.tell_files(console, written, problems, refused)
+    return tuple(written)

@@ -1,0 +1,156 @@
+"""One number per candidate that counts how much its realisations differ, or its times."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import numbered, states
+from matsweep.analysis.objectives import directions
+from matsweep.analysis.summary import realised, summarise
+from matsweep.checks import UserError, in_range
+
+type Values = NDArray[np.float64]
+
+_FORMS = "mean, mean - 2 std, p05 (a percentile), worst, or regret"
+_SPREAD = re.compile(r"mean\s*-\s*(?P<count>\d*\.?\d+)\s*\*?\s*(?:std|sigma|σ)")
+_PERCENTILE = re.compile(r"p(?P<percent>\d{1,2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """How a candidate is judged by realisations that differ.
+
+    Parameters
+    ----------
+    kind : "mean", "percentile" or "regret"
+    deviations : float
+        Of the mean: how many standard deviations are taken off on the bad side.
+    percent : float
+        Of the percentile, from the bad side; 0: the worst realisation.
+    """
+
+    kind: str
+    deviations: float = 0.0
+    percent: float = 0.0
+
+    @classmethod
+    def read(cls, text: str) -> Caution:
+        """Read ``mean``, ``mean - 2 std``, ``p05``, ``worst`` or ``regret``.
+
+        Raises
+        ------
+        UserError
+            If it is none of these.
+        """
+        written = str(text).strip().lower()
+        if written in ("mean", "regret"):
+            return cls(kind=written)
+        if written == "worst":
+            return cls(kind="percentile")
+        if match := _SPREAD.fullmatch(written):
+            return cls(kind="mean", deviations=float(match["count"]))
+        if match := _PERCENTILE.fullmatch(written):
+            percent = in_range("the percentile", float(match["percent"]), 0.0, 50.0)
+            return cls(kind="percentile", percent=percent)
+        raise UserError(f"robust must be {_FORMS}, got {text!r}")
+
+    def of(self, values: Values, better: str) -> Values:
+        """Judge values along their last axis; NaN among them are realisations not given."""
+        sign = 1.0 if better == "higher" else -1.0
+        if self.kind == "percentile":
+            percent = self.percent if better == "higher" else 100 - self.percent
+            return _percentile(values, percent)
+        mean = _quietly(lambda: np.nanmean(values, axis=-1))
+        if not self.deviations:
+            return mean
+        spread = _quietly(lambda: np.nanstd(values, axis=-1, ddof=1))  # NaN of a single one
+        return np.asarray(mean - sign * self.deviations * spread)
+
+
+def robust(
+    ds: xr.Dataset, metric: str, how: str = "mean - 2 std", time: float | str | None = None
+) -> xr.DataArray:
+    """Judge each candidate by one number that a lucky realisation does not raise.
+
+    The bad side follows from the metric's good direction: of an energy, ``mean - 2 std`` is the
+    mean plus two standard deviations, ``p05`` its 95th percentile and ``worst`` the largest.
+    ``regret`` is what a candidate loses on the best one at the stored time at which it loses most
+    (Savage's minimax regret; its states of the world are the times, since realisations are drawn
+    for each candidate apart and cannot be compared one by one).
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    metric : str
+    how : str
+        ``mean``, ``mean - K std``, ``pNN``, ``worst`` or ``regret``.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last. ``regret`` takes all.
+
+    Returns
+    -------
+    (candidate,) DataArray
+        In the metric's units; NaN where a candidate is not done, or a spread is of one realisation.
+
+    Raises
+    ------
+    UserError
+        If the metric or `how` is unknown, or regret is of one time only.
+
+    References
+    ----------
+    L. J. Savage, J. Am. Stat. Assoc. 46:55, 1951, doi:10.1080/01621459.1951.10500768.
+    """
+    ds = numbered(ds)
+    caution = Caution.read(how)
+    ((name, better),) = directions(summarise(ds, time), [metric]).items()
+    if caution.kind == "regret":
+        values, better = _regret(ds, name, better), "lower"
+    else:
+        values = caution.of(realised(ds, name, time), better)
+    values = np.where(states(ds) == "done", values, np.nan)
+    attrs = {"units": ds[name].attrs.get("units", "1"), "better": better,
+             "long_name": f"{how} of {name}"}  # fmt: skip
+    return xr.DataArray(values, dims="candidate", attrs=attrs, name=name)
+
+
+def _regret(ds: xr.Dataset, name: str, better: str) -> Values:
+    if "time" not in ds[name].dims or ds.sizes["time"] < 2:
+        raise UserError(f"regret compares times, and {name} is stored at one only")
+    done = states(ds) == "done"
+    losses = []
+    for time in np.asarray(ds["time"].values, dtype=np.float64):
+        mean = np.asarray(summarise(ds, float(time))[name].values, dtype=np.float64)
+        mean = np.where(done, mean if better == "higher" else -mean, np.nan)
+        losses.append((np.nanmax(mean) if np.isfinite(mean).any() else np.nan) - mean)
+    return np.asarray(np.max(losses, axis=0))
+
+
+def _percentile(values: Values, percent: float) -> Values:
+    """Return a percentile along the last axis, linear between order statistics, without NaN.
+
+    What `numpy.nanpercentile` does, a hundred times faster where rows are many and short.
+    """
+    ordered = np.sort(values, axis=-1)  # NaN last
+    last = np.isfinite(values).sum(axis=-1) - 1
+    place = np.maximum(last, 0) * (percent / 100)
+    low = np.floor(place).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(last, 0))
+    below = np.take_along_axis(ordered, low[..., None], axis=-1)[..., 0]
+    above = np.take_along_axis(ordered, high[..., None], axis=-1)[..., 0]
+    return np.asarray(below + (above - below) * (place - low))
+
+
+def _quietly(statistic: Callable[[], Any]) -> Values:
+    with warnings.catch_warnings():  # of candidates without any value, which stay NaN
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(statistic(), dtype=np.float64)

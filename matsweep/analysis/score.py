@@ -1,0 +1,71 @@
+"""One number for several objectives, where a user weighs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import states
+from matsweep.analysis.objectives import directions
+from matsweep.analysis.summary import summarise
+from matsweep.checks import UserError, positive
+
+_LOGARITHMIC = 10.0  # largest over smallest, from which ratios count and not differences
+
+
+def score(
+    ds: xr.Dataset, weights: Mapping[str, float], time: float | str | None = None
+) -> xr.DataArray:
+    """Return the weighted mean of the objectives, each from 0 (the worst) to 1 (the best).
+
+    The worst and the best are those of the done candidates of `ds`, so scores of different
+    selections do not compare. An objective that is positive everywhere and spans more than a
+    factor of ten is taken by its logarithm, so that half the energy counts the same at 1 nJ and at
+    1 pJ. A sum never chooses a candidate off the convex part of a front: look at the front too.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    weights : mapping of str to float
+        Of metrics; positive. Only their ratios matter.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+
+    Returns
+    -------
+    (candidate,) DataArray, dimensionless
+        NaN where a candidate is not done.
+
+    Raises
+    ------
+    UserError
+        If a metric is unknown or a weight is not positive.
+    """
+    if not weights:
+        raise UserError("weights must name at least one metric, as in {accuracy: 2, energy: 1}")
+    summary = summarise(ds, time)
+    given = {name: positive(f"the weight of {name}", weight) for name, weight in weights.items()}
+    chosen = directions(summary, list(given))
+    done = states(summary) == "done"
+    total = np.zeros(len(done))
+    for (name, better), weight in zip(chosen.items(), given.values(), strict=True):
+        values = np.where(done, np.asarray(summary[name].values, dtype=np.float64), np.nan)
+        share = _share(values)
+        total += weight * (share if better == "higher" else 1 - share)
+    told = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
+    attrs = {"units": "1", "better": "higher", "long_name": f"score of {told}"}
+    return xr.DataArray(total / sum(given.values()), dims="candidate", attrs=attrs, name="score")
+
+
+def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where between the smallest, 0, and the largest, 1; a half where all are equal."""
+    known = values[np.isfinite(values)]
+    if not known.size or known.max() == known.min():
+        return np.where(np.isfinite(values), 0.5, np.nan)
+    if known.min() > 0 and known.max() > _LOGARITHMIC * known.min():
+        values, known = np.log(values), np.log(known)
+    return np.asarray((values - known.min()) / (known.max() - known.min()))

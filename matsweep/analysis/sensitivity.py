@@ -1,0 +1,400 @@
+"""Which swept parameter moves a metric, and how much: indices of sensitivity."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import design, design_rows, numbered, resolve, states
+from matsweep.analysis.summary import summarise
+from matsweep.analysis.surrogate import (
+    FOLDS,
+    Numbers,
+    StudyTable,
+    Surrogate,
+    fit_surrogate,
+    study_table,
+)
+from matsweep.checks import UserError, in_range, one_of, whole
+
+METHODS = ("auto", "sobol", "surrogate", "pawn", "delta")
+GOOD_R2 = 0.8
+"""Least cross-validated r2 of a surrogate whose indices are believed without asking."""
+_RESAMPLES = 200
+_ROWS = 40_000  # about so many evaluations of a surrogate
+_SLICES = 10
+_REFERENCES = {
+    "sobol": "I. M. Sobol', Math. Comput. Simul. 55:271, 2001, "
+    "doi:10.1016/S0378-4754(00)00270-6; A. Saltelli et al., Comput. Phys. Commun. 181:259, 2010, "
+    "doi:10.1016/j.cpc.2009.09.018; J. Herman, W. Usher, J. Open Source Softw. 2:97, 2017, "
+    "doi:10.21105/joss.00097 (SALib)",
+    "pawn": "F. Pianosi, T. Wagener, Environ. Model. Softw. 67:1, 2015, "
+    "doi:10.1016/j.envsoft.2015.01.004; F. Pianosi, T. Wagener, Environ. Model. Softw. 108:197, "
+    "2018, doi:10.1016/j.envsoft.2018.07.019",
+    "delta": "E. Borgonovo, Reliab. Eng. Syst. Saf. 92:771, 2007, doi:10.1016/j.ress.2006.04.015; "
+    "E. Plischke, E. Borgonovo, C. L. Smith, Eur. J. Oper. Res. 226:536, 2013, "
+    "doi:10.1016/j.ejor.2012.11.047",
+}
+
+type _Statistic = Callable[[Numbers, list[NDArray[np.intp]]], Numbers]
+
+
+def sensitivity(
+    ds: xr.Dataset,
+    metric: str = "accuracy",
+    *,
+    method: str = "auto",
+    time: float | str | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return how much each swept parameter moves a metric.
+
+    - "sobol": Sobol' indices of a Saltelli design: `S1` is the share of the metric's variance that
+      a parameter causes alone, `ST` with all its interactions, `S2` that of a pair beyond both
+      alone. Intervals by resampling the design's rows.
+    - "surrogate": the same of a fit to whatever candidates there are, parameters varying
+      independently, each as it does in the study. Intervals hold the spread of the `FOLDS` refits
+      without one part of the candidates each (grouped jackknife) and that of the points used.
+    - "pawn": of any design: the Kolmogorov-Smirnov distance between the metric's distribution with
+      the parameter within one of its slices and without condition; `median`, `mean` and `maximum`
+      over slices. A parameter with few values has a slice for each.
+    - "delta": of any design: half the area between the densities of the same (Borgonovo).
+    - "auto": "sobol" of a complete Saltelli design; else "surrogate" if its cross-validated r2 is
+      at least 0.8, else "pawn".
+
+    "pawn" and "delta" are above 0 for every finite sample: `threshold` is what a parameter without
+    influence stays below with probability `confidence` (by permutations), and `significant` says
+    whether the index is above. Their intervals are by resampling candidates.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    metric : str
+        Its mean over realisations is judged.
+    method : str
+        One of the above.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    confidence : float
+        Of the intervals: ``S1 ± S1_conf``.
+    seed : int
+        Of everything drawn.
+
+    Returns
+    -------
+    Dataset
+        Along `parameter` (of pairs also `other`), dimensionless.
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown or constant, nothing was swept, candidates are too few, the method
+        does not suit the study, or SALib is missing.
+
+    References
+    ----------
+    I. M. Sobol', Math. Comput. Simul. 55:271, 2001, doi:10.1016/S0378-4754(00)00270-6;
+    A. Saltelli et al., Comput. Phys. Commun. 181:259, 2010, doi:10.1016/j.cpc.2009.09.018;
+    F. Pianosi, T. Wagener, Environ. Model. Softw. 67:1, 2015, doi:10.1016/j.envsoft.2015.01.004;
+    E. Borgonovo, Reliab. Eng. Syst. Saf. 92:771, 2007, doi:10.1016/j.ress.2006.04.015;
+    E. Plischke, E. Borgonovo, C. L. Smith, Eur. J. Oper. Res. 226:536, 2013,
+    doi:10.1016/j.ejor.2012.11.047.
+    """
+    one_of("method", method, METHODS)
+    in_range("confidence", confidence, 0.5, 0.9999)
+    whole("seed", seed)
+    ds = numbered(ds)
+    table = study_table(ds, metric, time=time)
+    fitted = None
+    if method == "auto":
+        method, fitted = _suited(ds, table, time, seed)
+    if method == "sobol":
+        found = _sobol(ds, table.metric, time, confidence, seed)
+    elif method == "surrogate":
+        if fitted is None:
+            fitted = fit_surrogate(ds, metric, time=time, seed=seed)
+        found = _of_surrogate(fitted, confidence, seed)
+    else:
+        found = _given_data(table, method, confidence, seed)
+    unit_and_all = {
+        "metric": table.metric,
+        "unit": table.unit,
+        "confidence": confidence,
+        "candidates": len(table.rows),
+        "left_out": table.left_out,
+        "references": _REFERENCES.get(method, _REFERENCES["sobol"]),
+    }
+    return found.assign_attrs(method=method, **unit_and_all)
+
+
+def _suited(
+    ds: xr.Dataset, table: StudyTable, time: float | str | None, seed: int
+) -> tuple[str, Surrogate | None]:
+    """Return the method that suits a study, and the fit that says so if there is one."""
+    facts = design(ds)
+    if (
+        facts is not None
+        and facts.get("kind") == "saltelli"
+        and not _missing(ds, table.metric, time)
+    ):
+        return "sobol", None
+    try:
+        fitted = fit_surrogate(ds, table.metric, time=time, seed=seed)
+    except UserError:  # too few candidates for a fit, or only text was swept
+        return "pawn", None
+    return ("surrogate", fitted) if fitted.r2 >= GOOD_R2 else ("pawn", fitted)
+
+
+def _missing(ds: xr.Dataset, metric: str, time: float | str | None) -> str:
+    """Say what a Saltelli design lacks; nothing if it is complete."""
+    facts = design(ds) or {}
+    count = ds.sizes["candidate"]
+    if count != facts.get("candidates"):
+        return f"{count} of the {facts.get('candidates')} candidates of the design are here"
+    found = states(ds)
+    told = [
+        f"{number} {'failed' if state == 'failed' else 'are pending'}"
+        for state in ("failed", "pending")
+        if (number := int(np.count_nonzero(found == state)))
+    ]
+    if told:
+        return f"of {count} candidates {' and '.join(told)}"
+    values = summarise(ds, time)[metric].values
+    empty = int(np.count_nonzero(~np.isfinite(values)))
+    return f"{metric} is not a number for {empty} of {count} candidates" if empty else ""
+
+
+def _sobol(
+    ds: xr.Dataset, metric: str, time: float | str | None, confidence: float, seed: int
+) -> xr.Dataset:
+    facts = design(ds)
+    if facts is None or facts.get("kind") != "saltelli":
+        kind = "unknown" if facts is None else facts.get("kind")
+        raise UserError(
+            f"method=sobol needs a study with design=saltelli, this one's design is {kind}: take "
+            "method='surrogate', 'pawn' or 'delta'"
+        )
+    if lacks := _missing(ds, metric, time):
+        raise UserError(
+            f"method=sobol needs every row of the design, but {lacks}: run the study to its end "
+            "(retry_failed=true), or take method='surrogate', 'pawn' or 'delta'"
+        )
+    summary = summarise(ds, time)
+    results = np.asarray(summary[resolve(summary, metric)].values, dtype=np.float64)
+    rows = design_rows(ds)
+    second = bool(facts.get("second_order", True))
+    found = _analyse(facts["problem"], results[rows], second, confidence, seed)
+    names = [str(name) for name in facts["problem"]["names"]]
+    interval = f"{confidence:.4g}: {_RESAMPLES} resamples of the design's rows"
+    return _indices(names, found).assign_attrs(interval=interval, rows=len(rows))
+
+
+def _of_surrogate(fitted: Surrogate, confidence: float, seed: int) -> xr.Dataset:
+    from scipy.stats import t as student
+
+    sample = _salib("sample.sobol").sample
+    scales = fitted.table.scales
+    names = list(fitted.names)
+    second = len(names) > 1
+    blocks = (2 * len(names) + 2) if second else len(names) + 2
+    power = min(max(int(math.log2(_ROWS / blocks)), 8), 12)
+    problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fractions = sample(problem, 2**power, calc_second_order=second,
+                           seed=np.random.default_rng(seed))  # fmt: skip
+    points = np.stack(
+        [_as_swept(fitted.table.points[:, index], fractions[:, index])
+         for index in range(len(scales))], axis=1)  # fmt: skip
+    found = _analyse(problem, fitted.mean(points), second, confidence, seed)
+    others = [
+        _analyse(problem, fitted.mean(points, number), second, confidence, seed, intervals=False)
+        for number in range(FOLDS)
+    ]
+    quantile = float(student.ppf(0.5 + confidence / 2, FOLDS - 1))
+    for name in [name for name in found if not name.endswith("_conf")]:
+        each = np.stack([other[name] for other in others])
+        jackknife = np.sqrt((FOLDS - 1) / FOLDS * np.sum((each - each.mean(axis=0)) ** 2, axis=0))
+        found[f"{name}_conf"] = np.hypot(found[f"{name}_conf"], quantile * jackknife)
+    interval = (
+        f"{confidence:.4g}: jackknife over {FOLDS} refits without one part of the candidates each, "
+        f"and {_RESAMPLES} resamples of the points, added in squares"
+    )
+    return _indices(names, found).assign_attrs(
+        interval=interval,
+        rows=len(points),
+        r2=fitted.r2,
+        rmse=fitted.rmse,
+        surrogate=fitted.kind,
+    )
+
+
+def _as_swept(values: Numbers, fractions: Numbers) -> Numbers:
+    """Return what fractions stand for, so that the parameter is distributed as in the study."""
+    inside = np.clip(fractions, 0.0, 1.0)
+    if len(np.unique(values)) * 2 <= len(values):  # listed values
+        return np.asarray(np.quantile(values, inside, method="inverted_cdf"), dtype=np.float64)
+    return np.asarray(np.quantile(values, inside), dtype=np.float64)
+
+
+def _salib(module: str) -> Any:
+    import importlib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(f"SALib.{module}")
+    except ImportError:
+        raise UserError(
+            "Sobol' indices need SALib: pip install 'matsweep[sensitivity]', or take method='pawn' "
+            "or 'delta'"
+        ) from None
+
+
+def _analyse(
+    problem: dict[str, Any],
+    results: Numbers,
+    second: bool,
+    confidence: float,
+    seed: int,
+    intervals: bool = True,
+) -> dict[str, Numbers]:
+    """Return Sobol' indices of a Saltelli sample, pairs both ways round."""
+    analyse = _salib("analyze.sobol").analyze
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = analyse(
+            problem,
+            results,
+            calc_second_order=second,
+            num_resamples=_RESAMPLES if intervals else 2,
+            conf_level=confidence,
+            seed=seed + 1,  # SALib takes 0 for none
+        )
+    kept = {name: np.asarray(found[name], dtype=np.float64) for name in found}
+    for name in ("S2", "S2_conf"):
+        if name in kept:
+            upper = np.triu(np.nan_to_num(kept[name]), 1)
+            kept[name] = upper + upper.T + np.diag(np.full(len(upper), np.nan))
+    return kept
+
+
+_LONG_NAMES = {
+    "S1": "share of the variance by the parameter alone",
+    "ST": "share of the variance by the parameter with all its interactions",
+    "S2": "share of the variance by a pair beyond both alone",
+    "median": "PAWN index, median over slices",
+    "mean": "PAWN index, mean over slices",
+    "maximum": "PAWN index, largest over slices",
+    "delta": "moment-independent importance",
+}
+
+
+def _indices(names: list[str], found: dict[str, Numbers]) -> xr.Dataset:
+    variables = {}
+    for name, values in found.items():
+        index = name.removesuffix("_conf")
+        told = _LONG_NAMES[index]
+        long_name = f"half-width of the interval of: {told}" if index != name else told
+        dims = ("parameter", "other")[: values.ndim]
+        variables[name] = (dims, values, {"long_name": long_name, "units": "1"})
+    coords = {"parameter": names, "other": names}
+    used = {dim for dims, _, _ in variables.values() for dim in dims}
+    return xr.Dataset(variables, {dim: coords[dim] for dim in sorted(used, reverse=True)})
+
+
+def _given_data(table: StudyTable, method: str, confidence: float, seed: int) -> xr.Dataset:
+    """Return distances between conditional and unconditional distributions, of any design.
+
+    SALib's functions for the same give no slice to the largest value of a parameter with few
+    values (PAWN) and cut through equal values (delta), so that they suit drawn designs only.
+    """
+    if len(table.values) < 2 * _SLICES:
+        raise UserError(
+            f"method={method} compares distributions and needs at least {2 * _SLICES} done "
+            f"candidates, got {len(table.values)}: sweep more points"
+        )
+    from scipy.special import ndtri
+
+    statistic, names = (
+        (_pawn, ("median", "mean", "maximum")) if method == "pawn" else (_delta, ("delta",))
+    )
+    repeats = _RESAMPLES if method == "pawn" else 60
+    rng = np.random.default_rng(seed)
+    count = len(table.values)
+    index, half, threshold = [], [], []
+    for column in table.points.T:
+        groups = _slices(column)
+        index.append(statistic(table.values, groups))
+        drawn = [rng.integers(count, size=count) for _ in range(repeats)]
+        again = [statistic(table.values[rows], _slices(column[rows])) for rows in drawn]
+        half.append(ndtri(0.5 + confidence / 2) * np.std(again, axis=0, ddof=1))
+        shuffled = [statistic(rng.permutation(table.values), groups) for _ in range(repeats)]
+        threshold.append(np.quantile(np.array(shuffled)[:, 0], confidence))
+    found = {name: np.array(index)[:, k] for k, name in enumerate(names)}
+    found |= {f"{name}_conf": np.array(half)[:, k] for k, name in enumerate(names)}
+    result = _indices([scale.name for scale in table.scales], found)
+    told = f"what a parameter without influence stays below with probability {confidence:.4g}"
+    result["threshold"] = (
+        "parameter",
+        np.array(threshold),
+        {"long_name": f"{names[0]}: {told}", "units": "1"},
+    )
+    result["significant"] = result[names[0]] > result["threshold"]
+    result["significant"].attrs = {"long_name": f"whether {names[0]} is above its threshold"}
+    return result.assign_attrs(
+        interval=f"{confidence:.4g}: {repeats} resamples of the candidates; thresholds by as many "
+        "permutations"
+    )
+
+
+def _slices(column: Numbers) -> list[NDArray[np.intp]]:
+    """Return the rows within each slice of a parameter: a value each, or about equal numbers."""
+    wanted = min(_SLICES, max(2, len(column) // 10))
+    levels, inverse = np.unique(column, return_inverse=True)
+    if len(levels) > wanted:
+        edges = np.quantile(column, np.linspace(0, 1, wanted + 1)[1:-1])
+        inverse = np.searchsorted(edges, column, side="right")
+    return [np.flatnonzero(inverse == number) for number in np.unique(inverse)]
+
+
+def _pawn(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
+    """Return median, mean and maximum over slices of the Kolmogorov-Smirnov distance."""
+    everything = np.sort(values)
+    steps = np.searchsorted(everything, everything, side="right") / len(values)
+    found = [
+        np.abs(np.searchsorted(np.sort(values[rows]), everything, side="right") / len(rows) - steps)
+        for rows in groups
+    ]
+    distances = np.array([each.max() for each in found])
+    return np.array([np.median(distances), distances.mean(), distances.max()])
+
+
+def _delta(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
+    """Return Borgonovo's delta: eq. 26 of Plischke et al. 2013, with Silverman's bandwidth."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.1 * (high - low)  # kernels reach beyond the outermost values
+    grid = np.linspace(low - margin, high + margin, 120)
+    least = 1e-2 * (high - low)  # of slices without spread; the grid's own step
+    whole_density = _density(values, grid, least)
+    areas = [
+        len(rows) * np.trapezoid(np.abs(_density(values[rows], grid, least) - whole_density), grid)
+        for rows in groups
+    ]
+    return np.array([sum(areas) / (2 * len(values))])
+
+
+def _density(values: Numbers, grid: Numbers, least: float) -> Numbers:
+    count = len(values)
+    spread = float(values.std(ddof=1)) if count > 1 else 0.0
+    width = max(spread * (0.75 * count) ** -0.2, least)
+    z = (grid[:, None] - values) / width
+    return np.asarray(np.exp(-0.5 * z * z).sum(axis=1) / (count * width * math.sqrt(2 * math.pi)))

@@ -1,0 +1,160 @@
+"""How sure a ranking is, given that each mean is of a few realisations."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import numbered, states
+from matsweep.analysis.objectives import directions
+from matsweep.analysis.robust import Caution, Values, robust
+from matsweep.analysis.summary import given, realised, summarise
+from matsweep.checks import UserError, in_range, whole
+
+type Index = NDArray[np.intp]
+
+_BLOCK = 2_000_000  # numbers drawn at a time
+
+
+def stability(
+    ds: xr.Dataset,
+    by: str = "accuracy",
+    *,
+    among: str = "material",
+    how: str = "mean",
+    time: float | str | None = None,
+    top: int = 10,
+    samples: int = 4000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return how probably each option is the best, by a bootstrap over the realisations.
+
+    The options are the best candidates of each material, or the `top` best candidates. The
+    realisations of each are drawn again, with replacement, and ranked anew. Deviations of the mean
+    are enlarged by the root of n / (n - 1), without which a bootstrap of n realisations
+    understates the spread. What is not counted: that other candidates of a material might overtake
+    its best one, and whatever the model itself does not know.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate` and `realisation`.
+    by : str
+        A metric with a good direction.
+    among : str
+        A text coordinate along `candidate` (the best of each is compared), or "candidate".
+    how : str
+        What a candidate is judged by, as of `robust`; not regret.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    top : int
+        Options compared, the best ones.
+    samples : int
+        Bootstrap samples; a probability is exact to about 0.5 / sqrt(samples).
+    confidence : float
+        Of the interval of ranks.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        Along `option`, best first: `best` (probability of being the best; ties are shared),
+        `value`, `rank_low` and `rank_high` (interval of its rank) and `candidate`.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two options, or one has fewer than two realisations.
+
+    References
+    ----------
+    B. Efron, Ann. Statist. 7:1, 1979, doi:10.1214/aos/1176344552; A. C. Davison, D. V. Hinkley,
+    Bootstrap Methods and their Application, 1997, doi:10.1017/CBO9780511802843, section 2.6.2.
+    """
+    whole("top", top, low=2)
+    whole("samples", samples, low=100)
+    in_range("confidence", confidence, 0.5, 0.9999)
+    ds = numbered(ds)
+    caution = Caution.read(how)
+    if caution.kind == "regret":
+        raise UserError("how=regret compares times, of which a bootstrap cannot draw; take another")
+    ((name, better),) = directions(summarise(ds, time), [by]).items()
+    values = robust(ds, name, how, time).values * (1.0 if better == "higher" else -1.0)
+    options = _options(ds, values, among)[:top]
+    if len(options) < 2:
+        raise UserError(f"only {len(options)} {among} to compare: a ranking needs two")
+    count = given(ds)[options]
+    if count.min() < 2:
+        raise UserError("a candidate with fewer than two realisations cannot be drawn from: run "
+                        "the study with more (realisations=8)")  # fmt: skip
+    rows = realised(ds.isel(candidate=options), name, time)
+    drawn = _drawn(rows, count, caution, better, samples, np.random.default_rng(seed))
+    ranks = _ranks(drawn)
+    tail = 50 * (1 - confidence)
+    labels = ds["candidate" if among == "candidate" else among].values[options]
+    unit = {"units": ds[name].attrs.get("units", "1"), "long_name": f"{how} of {name}"}
+    return xr.Dataset(
+        {
+            "best": (
+                "option",
+                _shares(drawn),
+                {"units": "1", "long_name": "probability to be best"},
+            ),
+            "value": ("option", values[options] * (1.0 if better == "higher" else -1.0), unit),
+            "rank_low": ("option", np.percentile(ranks, tail, axis=0, method="lower")),
+            "rank_high": ("option", np.percentile(ranks, 100 - tail, axis=0, method="higher")),
+            "candidate": ("option", ds["candidate"].values[options]),
+        },
+        {"option": labels.astype(str)},
+        {"by": name, "how": how, "among": among, "samples": samples, "confidence": confidence},
+    )
+
+
+def _options(ds: xr.Dataset, values: Values, among: str) -> Index:
+    """Return the candidates that are compared, best first: the best of each group."""
+    known = np.flatnonzero((states(ds) == "done") & np.isfinite(values))
+    known = known[np.argsort(-values[known], kind="stable")]
+    if among == "candidate":
+        return known
+    if among not in ds.coords or ds[among].dims != ("candidate",):
+        raise UserError(f"among must be candidate or a coordinate along it, got {among!r}")
+    _, first = np.unique(ds[among].values[known].astype(str), return_index=True)
+    return known[np.sort(first)]
+
+
+def _drawn(
+    rows: Values,
+    count: NDArray[np.int64],
+    caution: Caution,
+    better: str,
+    samples: int,
+    rng: np.random.Generator,
+) -> Values:
+    """Return what each option is worth in each sample, the more the better: (sample, option)."""
+    sign = 1.0 if better == "higher" else -1.0
+    result = np.empty((samples, len(rows)))
+    for option, number in enumerate(count.tolist()):
+        own = rows[option, :number]
+        step = max(1, _BLOCK // number)
+        for start in range(0, samples, step):
+            end = min(start + step, samples)
+            picked = own[rng.integers(0, number, (end - start, number))]
+            if caution.kind == "mean":
+                centre = own.mean()
+                picked = centre + (picked - centre) * np.sqrt(number / (number - 1))
+            result[start:end, option] = sign * caution.of(picked, better)
+    return result
+
+
+def _shares(drawn: Values) -> Values:
+    """Return how often each option is the best; equal ones share."""
+    best = drawn == drawn.max(axis=1, keepdims=True)
+    return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def _ranks(drawn: Values) -> NDArray[np.int64]:
+    """Return the rank of each option in each sample, 1 the best; equal ones have the better."""
+    beaten = (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
+    return np.asarray(beaten + 1, dtype=np.int64)

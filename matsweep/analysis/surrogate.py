@@ -1,0 +1,587 @@
+"""A regression of one metric over what a study swept, with its own error.
+
+Two kinds, by the number of candidates: a Gaussian process, which says at each point how sure it is,
+and boosted trees, of which only the mean error is known.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from matsweep.analysis.attributes import axes, numbered, parameters, resolve, states
+from matsweep.analysis.summary import given, summarise
+from matsweep.checks import UserError, one_of
+
+type Numbers = NDArray[np.float64]
+
+MOST = 1000
+"""Points up to which a Gaussian process is fitted: its cost grows with their cube."""
+FOLDS = 5
+_TUNED = 300  # points that length scales are sought with: all of them count for predictions
+_FEWEST = 8
+_DECADES = 30.0  # a range wider than this factor is one of orders of magnitude
+_LEVELS = 50
+_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How one swept parameter becomes a coordinate in [0, 1].
+
+    Parameters
+    ----------
+    name : str
+    low, high : float
+        Swept range, in the parameter's units.
+    logarithmic : bool
+    whole : bool
+        Whether all swept values are whole numbers.
+    levels : tuple of str
+        Of a parameter that is text, or true and false: its values; the number of a level, from 0,
+        stands for it. Empty: it is numeric.
+    unit : str
+        "1" where it is not stored.
+    """
+
+    name: str
+    low: float
+    high: float
+    logarithmic: bool = False
+    whole: bool = False
+    levels: tuple[str, ...] = ()
+    unit: str = "1"
+
+    def to_unit(self, values: ArrayLike) -> Numbers:
+        """Return values as fractions of the range; what lies beyond it, below 0 or above 1."""
+        x = np.asarray(values, dtype=np.float64)
+        if not self.logarithmic:
+            return np.asarray((x - self.low) / (self.high - self.low))
+        positive = np.maximum(x, self.low * 1e-6)
+        return np.asarray(np.log(positive / self.low) / np.log(self.high / self.low))
+
+    def from_unit(self, fractions: ArrayLike) -> Numbers:
+        """Return the values at fractions of the range."""
+        u = np.asarray(fractions, dtype=np.float64)
+        if not self.logarithmic:
+            return np.asarray(self.low + u * (self.high - self.low))
+        return np.asarray(self.low * (self.high / self.low) ** u)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudyTable:
+    """The done candidates of a study as a table of numbers.
+
+    Parameters
+    ----------
+    metric, unit : str
+    scales : tuple of Scale
+        Of the parameters that differ between done candidates.
+    points : (row, parameter) array
+        In the parameters' units, or the number of a level.
+    values : (row,) array
+        The metric, mean over the realisations.
+    errors : (row,) array
+        Standard error of that mean; NaN of fewer than two realisations.
+    rows : (row,) array of int
+        Positions of the candidates.
+    left_out : int
+        Candidates that failed, are pending, or have no number.
+    """
+
+    metric: str
+    unit: str
+    scales: tuple[Scale, ...]
+    points: Numbers
+    values: Numbers
+    errors: Numbers
+    rows: NDArray[np.intp]
+    left_out: int
+
+
+class _Model(Protocol):
+    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surrogate:
+    """A fitted metric.
+
+    Parameters
+    ----------
+    table : StudyTable
+        What it was fitted to.
+    kind : {"gp", "boosting"}
+    logarithmic : bool
+        Whether the logarithm (base 10) of the metric was fitted.
+    r2, rmse : float
+        Of candidates that a fit has not seen (cross-validation over `FOLDS` parts); of the
+        logarithm if that was fitted. `r2` is 1 - residual / total sum of squares.
+    inflation : float, >= 1
+        By how much deviations were widened, so that unseen candidates lie as far out as said.
+    model : callable
+        Columns -> mean and deviation, in the fitted scale.
+    refits : tuple of callable
+        The fits of the cross-validation, each without one part of the candidates.
+    """
+
+    table: StudyTable
+    kind: str
+    logarithmic: bool
+    r2: float
+    rmse: float
+    inflation: float
+    model: _Model
+    refits: tuple[_Model, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters, in the order of the columns of points."""
+        return tuple(scale.name for scale in self.table.scales)
+
+    def mean(self, points: ArrayLike, refit: int | None = None) -> Numbers:
+        """Return the metric at points, (n,), without its deviation: faster than `predict`.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+            In the parameters' own units; of a level its number.
+        refit : int or None
+            That one of the refits instead of the fit.
+        """
+        model = self.model if refit is None else self.refits[refit]
+        found = _batched(model, columns_of(self.table.scales, points), deviation=False)[0]
+        return np.asarray(10.0**found) if self.logarithmic else found
+
+    def latent(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
+        """Return mean and deviation, (n,) each, in the fitted scale (see `logarithmic`)."""
+        mean, deviation = _batched(self.model, columns_of(self.table.scales, points))
+        return mean, deviation * self.inflation
+
+    def predict(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
+        """Return the metric and its standard deviation at points.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+            In the parameters' own units; of a level its number.
+
+        Returns
+        -------
+        mean, deviation : (n,) array
+            In the metric's unit. The deviation is of the metric's mean over realisations, not of
+            one realisation. Of a logarithm they are median and deviation to first order.
+        """
+        mean, deviation = self.latent(points)
+        if not self.logarithmic:
+            return mean, deviation
+        value = np.asarray(10.0**mean)
+        return value, np.asarray(value * np.log(10.0) * deviation)
+
+    def margin(self, points: ArrayLike, operator: str, bound: float) -> tuple[Numbers, Numbers]:
+        """Return by how much the mean meets a bound, and its deviation, in the fitted scale."""
+        mean, deviation = self.latent(points)
+        return self._beyond(mean, operator, bound), deviation
+
+    def margin_mean(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
+        """Return by how much the mean meets a bound, in the fitted scale, without deviation."""
+        found = _batched(self.model, columns_of(self.table.scales, points), deviation=False)[0]
+        return self._beyond(found, operator, bound)
+
+    def probability(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
+        """Return with which probability the metric's mean is on the right side of a bound, (n,).
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+        operator : {"<", "<=", ">", ">="}
+        bound : float
+            In the metric's unit.
+        """
+        from scipy.special import ndtr
+
+        margin, deviation = self.margin(points, operator, bound)
+        return np.asarray(ndtr(margin / np.maximum(deviation, np.finfo(float).tiny)))
+
+    def _beyond(self, mean: Numbers, operator: str, bound: float) -> Numbers:
+        if self.logarithmic:
+            bound = float(np.log10(bound)) if bound > 0 else -np.inf
+        return np.asarray(mean - bound if operator[0] == ">" else bound - mean)
+
+
+def study_table(
+    ds: xr.Dataset,
+    metric: str,
+    *,
+    time: float | str | None = None,
+    categorical: Literal["encode", "refuse"] = "encode",
+) -> StudyTable:
+    """Return a metric and the parameters that were swept, of the done candidates.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    metric : str
+        Or the end of its dotted name.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    categorical : {"encode", "refuse"}
+        What becomes of a swept parameter that is text, or true and false.
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown, no number or constant, nothing was swept, or what was swept is
+        refused.
+    """
+    one_of("categorical", categorical, ("encode", "refuse"))
+    ds = numbered(ds)
+    summary = summarise(ds, time)
+    name = resolve(summary, metric)
+    if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
+        raise UserError(f"metric must be a number that the study measured, got {metric!r}")
+    values = np.asarray(summary[name].values, dtype=np.float64)
+    usable = (states(summary) == "done") & np.isfinite(values)
+    if not usable.any():
+        raise UserError(f"no done candidate has a number for {name}: there is nothing to fit")
+    names = _swept(summary, usable)
+    if not names:
+        raise UserError(
+            f"nothing differs between the {int(usable.sum())} done candidates: a study of how "
+            f"{name} depends on a parameter must sweep one"
+        )
+    read = [_parameter(summary, each, usable) for each in names]
+    texts = [scale.name for scale, _ in read if scale.levels]
+    if texts and categorical == "refuse":
+        raise UserError(
+            f"{', '.join(texts)} was swept and is no number: choose one value of it first, "
+            f"ds.matsweep.select({texts[0].rsplit('.', 1)[-1]}=...)"
+        )
+    points = np.stack([numbers for _, numbers in read], axis=1)[usable]
+    if np.ptp(values[usable]) <= 1e-12 * np.abs(values[usable]).max():
+        raise UserError(
+            f"{name} is the same, {values[usable][0]:.6g}, for all {int(usable.sum())} done "
+            "candidates: no parameter moves it"
+        )
+    return StudyTable(
+        metric=name,
+        unit=str(summary[name].attrs.get("units", "1")),
+        scales=tuple(scale for scale, _ in read),
+        points=points,
+        values=values[usable],
+        errors=_errors(ds, summary, name)[usable],
+        rows=np.flatnonzero(usable),
+        left_out=int(np.count_nonzero(~usable)),
+    )
+
+
+def fit_surrogate(
+    ds: xr.Dataset,
+    metric: str,
+    *,
+    time: float | str | None = None,
+    kind: Literal["auto", "gp", "boosting"] = "auto",
+    categorical: Literal["encode", "refuse"] = "encode",
+    logarithmic: bool | None = False,
+    seed: int = 0,
+) -> Surrogate:
+    """Fit a metric over the parameters of a study.
+
+    A parameter that is positive, spans more than a factor of 30 and lies more evenly over orders
+    of magnitude than over its range counts by its logarithm; all are scaled to [0, 1], and levels
+    are one column each. The Gaussian process has a Matérn kernel (5/2) with a length for each
+    column, the squared standard error of each candidate's mean as noise, and noise of its own for
+    what remains; of more than 300 candidates a random 300 decide the lengths, and all of them the
+    predictions. All runs on one BLAS thread and fixed seeds, so
+    that bits repeat.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    metric : str
+        Or the end of its dotted name.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    kind : {"auto", "gp", "boosting"}
+        "auto": a Gaussian process up to `MOST` points, else boosted trees.
+    categorical : {"encode", "refuse"}
+        What becomes of a swept parameter that is text, or true and false.
+    logarithmic : bool or None
+        Whether to fit the metric's logarithm; None: if it is positive and spans more than a
+        factor of 30.
+    seed : int
+        Of folds, restarts and trees.
+
+    Returns
+    -------
+    Surrogate
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown or constant, no number was swept, or candidates are too few.
+
+    References
+    ----------
+    C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning, MIT Press 2006,
+    ch. 2, 4, 5; T. Hastie, R. Tibshirani, J. Friedman, The Elements of Statistical Learning,
+    Springer 2009, ch. 7, 10, doi:10.1007/978-0-387-84858-7.
+    """
+    from threadpoolctl import threadpool_limits
+
+    one_of("kind", kind, ("auto", "gp", "boosting"))
+    table = study_table(ds, metric, time=time, categorical=categorical)
+    _check_enough(table)
+    values, errors = table.values, np.nan_to_num(table.errors)
+    if logarithmic is None:
+        logarithmic = bool(values.min() > 0 and values.max() > _DECADES * values.min())
+    if logarithmic:
+        if values.min() <= 0:
+            raise UserError(f"logarithmic: {table.metric} is not positive everywhere: fit it as is")
+        values, errors = np.log10(values), errors / (values * np.log(10.0))
+    chosen = kind if kind != "auto" else "gp" if len(values) <= MOST else "boosting"
+    columns = columns_of(table.scales, table.points)
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # scikit-learn warns where a length scale ends at its bound: a column without influence
+        # ends there by right.
+        warnings.simplefilter("ignore")
+        if chosen == "gp":
+            model = _process(columns, values, errors, seed)
+        else:
+            model = _trees(columns, values, seed)
+        refits, residual, said = _cross_validated(columns, values, errors, model, seed)
+    rmse = float(np.sqrt(np.mean(residual**2)))
+    inflation = float(max(1.0, np.sqrt(np.mean((residual / said) ** 2)))) if chosen == "gp" else 1.0
+    return Surrogate(
+        table=table,
+        kind=chosen,
+        logarithmic=logarithmic,
+        r2=float(1 - np.sum(residual**2) / np.sum((values - values.mean()) ** 2)),
+        rmse=rmse,
+        inflation=inflation,
+        model=model if chosen == "gp" else _constant_deviation(model, rmse),
+        refits=refits,
+    )
+
+
+def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
+    """Return the columns that are fitted: numbers in [0, 1], one column for each level.
+
+    Parameters
+    ----------
+    scales : tuple of Scale
+    points : (n, parameter) array
+
+    Returns
+    -------
+    (n, column) array
+
+    Raises
+    ------
+    ValueError
+        If points have not one column for each parameter.
+    """
+    x = np.atleast_2d(np.asarray(points, dtype=np.float64))
+    if x.ndim != 2 or x.shape[1] != len(scales):
+        raise ValueError(f"points must be (n, {len(scales)}), got {np.shape(points)}")
+    found = [
+        x[:, index, None] == np.arange(len(scale.levels))
+        if scale.levels
+        else scale.to_unit(x[:, index])[:, None]
+        for index, scale in enumerate(scales)
+    ]
+    return np.concatenate(found, axis=1).astype(np.float64)
+
+
+def _swept(summary: xr.Dataset, usable: NDArray[np.bool_]) -> list[str]:
+    """Return the parameters, material included, that differ between usable candidates."""
+    names = parameters(summary)
+    if "material" in summary.coords and summary["material"].dims == ("candidate",):
+        order = list(axes(summary))
+        names.insert(min(order.index("material") if "material" in order else 0, len(names)),
+                     "material")  # fmt: skip
+    return [n for n in names if len(set(map(str, summary[n].values[usable].tolist()))) > 1]
+
+
+def _parameter(
+    summary: xr.Dataset, name: str, usable: NDArray[np.bool_]
+) -> tuple[Scale, NDArray[np.float64]]:
+    values = np.asarray(summary[name].values)
+    unit = str(summary[name].attrs.get("units", "1"))
+    if values.dtype.kind in "fiu":
+        numbers = values.astype(np.float64)
+        kept = numbers[usable]
+        if not np.isfinite(kept).all():
+            raise UserError(f"{name} is not a finite number for every done candidate: select those "
+                            f"that have one first")  # fmt: skip
+        low, high = float(kept.min()), float(kept.max())
+        whole = bool(np.all(kept == np.round(kept))) and values.dtype.kind in "iu"
+        wide = low > 0 and high > _DECADES * low and _even_in_logarithm(kept)
+        return Scale(name=name, low=low, high=high, logarithmic=wide, whole=whole, unit=unit), (
+            numbers
+        )
+    texts = np.array([str(value) for value in values.tolist()])
+    levels = tuple(dict.fromkeys(texts[usable].tolist()))
+    if len(levels) > _LEVELS:
+        raise UserError(
+            f"{name} is text with {len(levels)} different values, more than {_LEVELS}: select some"
+        )
+    places = {level: index for index, level in enumerate(levels)}
+    codes = np.array([places.get(text, -1) for text in texts.tolist()], dtype=np.float64)
+    return Scale(name=name, low=0.0, high=float(len(levels) - 1), levels=levels), codes
+
+
+def _even_in_logarithm(values: Numbers) -> bool:
+    """Whether values lie more evenly over orders of magnitude than over their range.
+
+    An evenly drawn interval from 0 has positive values of every size too, most of them large.
+    """
+    ratio = [abs((np.median(x) - x.min()) / np.ptp(x) - 0.5) for x in (np.log(values), values)]
+    return bool(ratio[0] < ratio[1])
+
+
+def _errors(ds: xr.Dataset, summary: xr.Dataset, name: str) -> Numbers:
+    """Return the standard error of each candidate's mean; NaN where it is not known."""
+    count = given(ds).astype(np.float64)
+    if f"{name}_std" not in summary or "realisation" not in ds.dims:
+        return np.full(len(count), np.nan)
+    spread = np.asarray(summary[f"{name}_std"].values, dtype=np.float64)
+    return np.where(count >= 2, spread / np.sqrt(np.maximum(count, 1.0)), np.nan)
+
+
+def _check_enough(table: StudyTable) -> None:
+    if all(scale.levels for scale in table.scales):
+        names = ", ".join(scale.name for scale in table.scales)
+        raise UserError(f"only {names} was swept, which is no number: a fit needs a swept number")
+    distinct = len(np.unique(table.points, axis=0))
+    needed = max(_FEWEST, 4 * len(table.scales))
+    if distinct < needed:
+        raise UserError(
+            f"a fit of {table.metric} over {len(table.scales)} parameters needs at least {needed} "
+            f"different done candidates, got {distinct}: sweep more points"
+        )
+
+
+def _process(
+    columns: Numbers, values: Numbers, errors: Numbers, seed: int, start: Any = None
+) -> _Model:
+    """Fit a Gaussian process; `start` is one fitted to more data, whose lengths to begin with."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    centre, spread = float(values.mean()), float(values.std())
+    y = (values - centre) / spread
+    alpha = (errors / spread) ** 2 + 1e-10
+    kernel = start
+    if kernel is None:
+        lengths = Matern(np.full(columns.shape[1], 0.7), (0.03, 30.0), nu=2.5)
+        kernel = ConstantKernel(1.0, (1e-2, 1e3)) * lengths + WhiteKernel(1e-3, (1e-7, 1.0))
+    some = np.arange(len(y))
+    if len(y) > _TUNED:
+        some = np.sort(np.random.default_rng(seed).choice(len(y), _TUNED, replace=False))
+    regressor = GaussianProcessRegressor(
+        kernel, alpha=alpha[some], n_restarts_optimizer=1 if start is None else 0, random_state=seed
+    ).fit(columns[some], y[some])
+    if len(some) < len(y):
+        regressor = GaussianProcessRegressor(regressor.kernel_, alpha=alpha, optimizer=None)
+        regressor.fit(columns, y)
+    return _Process(regressor=regressor, centre=centre, spread=spread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Process:
+    """A fitted Gaussian process; its deviation is of the mean, without the candidates' noise."""
+
+    regressor: Any
+    centre: float
+    spread: float
+
+    @property
+    def noise(self) -> float:
+        """Variance that the process itself ascribes to noise, in units of the spread."""
+        return float(self.regressor.kernel_.k2.noise_level)
+
+    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
+        if not deviation:
+            mean = self.regressor.predict(columns)
+            return self.centre + self.spread * mean, np.zeros(len(mean))
+        mean, total = self.regressor.predict(columns, return_std=True)
+        own = np.sqrt(np.maximum(total**2 - self.noise, 0.0))
+        return self.centre + self.spread * mean, self.spread * own
+
+
+def _trees(columns: Numbers, values: Numbers, seed: int) -> _Model:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(
+        max_iter=300,
+        learning_rate=0.06,
+        min_samples_leaf=5,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(columns, values)
+
+    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
+        mean = np.asarray(model.predict(columns), dtype=np.float64)
+        return mean, np.zeros(len(mean))
+
+    return predict
+
+
+def _constant_deviation(model: _Model, rmse: float) -> _Model:
+    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
+        mean, _ = model(columns, False)
+        return mean, np.full(len(mean), rmse)
+
+    return predict
+
+
+def _cross_validated(
+    columns: Numbers, values: Numbers, errors: Numbers, model: _Model, seed: int
+) -> tuple[tuple[_Model, ...], Numbers, Numbers]:
+    """Return fits without a part each, and of that part the residuals and what was said of them."""
+    fit: Callable[[NDArray[np.bool_]], _Model]
+    if isinstance(model, _Process):
+        kernel, noise = model.regressor.kernel_, model.noise * model.spread**2
+
+        def fit(kept: NDArray[np.bool_]) -> _Model:
+            return _process(columns[kept], values[kept], errors[kept], seed, kernel)
+    else:
+        noise = 0.0
+
+        def fit(kept: NDArray[np.bool_]) -> _Model:
+            return _trees(columns[kept], values[kept], seed)
+
+    part = np.random.default_rng(seed).permutation(len(values)) % FOLDS
+    residual, said = np.empty(len(values)), np.empty(len(values))
+    refits = []
+    for number in range(FOLDS):
+        held = part == number
+        refits.append(fit(~held))
+        mean, deviation = refits[-1](columns[held], True)
+        residual[held] = values[held] - mean
+        said[held] = np.sqrt(deviation**2 + noise + errors[held] ** 2)
+    return tuple(refits), residual, np.maximum(said, np.finfo(float).tiny)
+
+
+def _batched(
+    model: _Model, columns: Numbers, deviation: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # variances of 0 that rounding makes negative
+        parts = [
+            model(columns[start : start + _BATCH], deviation)
+            for start in range(0, len(columns), _BATCH)
+        ]
+    mean, spread = zip(*parts, strict=True)
+    return np.concatenate(mean), np.concatenate(spread)

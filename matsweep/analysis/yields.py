@@ -1,0 +1,176 @@
+"""Yield: which share of the devices that are made meets a specification."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from matsweep.analysis.attributes import numbered, states
+from matsweep.analysis.pareto import Mask
+from matsweep.analysis.selection import Constraint, met_by_each, parse
+from matsweep.analysis.summary import given
+from matsweep.checks import UserError, in_range
+from matsweep.units import read_quantity
+
+_CHANCE = re.compile(r"\s*P\s*\((?P<inner>.*)\)\s*(?P<operator>>=|>|≥)\s*(?P<share>[^<>=]+)")
+_AND = re.compile(r"\s+and\s+|\s*,\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """``P(constraint and constraint) >= share``: enough of the realisations meet all of them."""
+
+    constraints: tuple[Constraint, ...]
+    operator: str
+    share: float
+
+    def __str__(self) -> str:
+        inner = " and ".join(map(str, self.constraints))
+        return f"P({inner}) {self.operator} {100 * self.share:g} %"
+
+
+def parse_chance(text: str) -> Chance | None:
+    """Read a chance constraint such as ``P(accuracy >= 95 % and energy <= 1 nJ) >= 90 %``.
+
+    Returns
+    -------
+    Chance or None
+        None if it does not begin as one.
+
+    Raises
+    ------
+    UserError
+        If it begins as one and cannot be read.
+    """
+    if not isinstance(text, str) or not re.match(r"\s*P\s*\(", text):
+        return None
+    match = _CHANCE.fullmatch(text)
+    if match is None:
+        raise UserError(
+            f"a chance constraint reads P(CONSTRAINT) >= SHARE, such as "
+            f"'P(accuracy >= 95 %) >= 90 %'; got {text!r}"
+        )
+    share = read_quantity(match["share"], "1", "the share of the realisations")
+    in_range("the share of the realisations", share, 0.0, 1.0)
+    inner = tuple(parse(each) for each in _AND.split(match["inner"]))
+    return Chance(constraints=inner, operator=match["operator"].replace("≥", ">="), share=share)
+
+
+def yields(
+    ds: xr.Dataset,
+    *constraints: str | Constraint,
+    time: float | str | None = None,
+    confidence: float = 0.95,
+) -> xr.Dataset:
+    """Return the share of each candidate's realisations that meet all constraints.
+
+    A realisation is one set of devices as they would be made, so that the share is the yield. The
+    interval is Clopper and Pearson's: it covers the true yield at least as often as `confidence`
+    says, whatever that is.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate` and `realisation`.
+    *constraints : str or Constraint
+        As of ``ds.matsweep.select``; all must be met by the same realisation.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    confidence : float
+        Of the two-sided interval.
+
+    Returns
+    -------
+    Dataset
+        Along `candidate`: `yield`, `yield_low`, `yield_high` (fractions; NaN where a candidate is
+        not done), `met` and `realisations` (counts).
+
+    Raises
+    ------
+    UserError
+        If a constraint cannot be read, or there is none.
+
+    References
+    ----------
+    C. J. Clopper, E. S. Pearson, Biometrika 26:404, 1934, doi:10.1093/biomet/26.4.404.
+    """
+    in_range("confidence", confidence, 0.5, 0.9999)
+    if not constraints:
+        raise UserError("the yield is of a specification: give at least one constraint")
+    ds = numbered(ds)
+    parsed = [parse(each) if isinstance(each, str) else each for each in constraints]
+    count = given(ds)
+    good = np.arange(ds.sizes.get("realisation", 1)) < count[:, None]
+    for constraint in parsed:
+        good = good & met_by_each(ds, constraint, time)
+    done = states(ds) == "done"
+    met, made = np.where(done, good.sum(axis=1), 0), np.where(done, count, 0)
+    low, high = binomial_interval(met, made, confidence)
+    share = np.divide(met, made, out=np.full(len(met), np.nan), where=made > 0)
+    told = " and ".join(map(str, parsed))
+
+    def along(values: NDArray[np.generic], name: str, **more: str) -> xr.DataArray:
+        attrs = {"units": "1", "long_name": name, **more}
+        return xr.DataArray(values, dims="candidate", attrs=attrs)
+
+    return xr.Dataset(
+        {
+            "yield": along(share, f"yield of {told}", better="higher"),
+            "yield_low": along(low, f"lower end of its {confidence:.4g} interval"),
+            "yield_high": along(high, f"upper end of its {confidence:.4g} interval"),
+            "met": along(met, "realisations that meet it"),
+            "realisations": along(made, "realisations"),
+        },
+        {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())},
+        {"specification": told, "confidence": confidence},
+    )
+
+
+def binomial_interval(
+    successes: ArrayLike, trials: ArrayLike, confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Clopper and Pearson's interval of a share; 0 to 1 of no trial.
+
+    Parameters
+    ----------
+    successes, trials : (...) array of int
+    confidence : float
+        Two-sided.
+    """
+    from scipy.special import betaincinv
+
+    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    tail = (1 - confidence) / 2
+    low = np.where(k > 0, betaincinv(np.maximum(k, 1), n - k + 1, tail), 0.0)
+    high = np.where(k < n, betaincinv(k + 1, np.maximum(n - k, 1), 1 - tail), 1.0)
+    return low, high
+
+
+def enough(
+    ds: xr.Dataset,
+    chances: Sequence[Chance],
+    time: float | str | None = None,
+    confidence: float | None = None,
+) -> Mask:
+    """Mark the done candidates that meet all chance constraints.
+
+    Parameters
+    ----------
+    ds : Dataset
+    chances : sequence of Chance
+    time : float [s] or str, optional
+    confidence : float or None
+        With it the lower end of the yield's two-sided interval must be enough; None: the yield.
+    """
+    mask: Mask = states(ds) == "done"
+    for chance in chances:
+        found = yields(ds, *chance.constraints, time=time, confidence=confidence or 0.95)
+        share = found["yield" if confidence is None else "yield_low"].values
+        close = np.isclose(share, chance.share, rtol=1e-12, atol=0.0)
+        mask &= (share > chance.share) & ~close | close & (chance.operator == ">=")
+    return mask

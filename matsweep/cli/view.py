@@ -1,0 +1,27 @@
+"""`matsweep view`: the report of a study in a browser, live."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from matsweep.checks import whole
+from matsweep.cli.newest import store_of
+from matsweep.status.once import rerun
+from matsweep.store import attributes
+from matsweep.viewing import Pages, serve
+
+
+def view(config: DictConfig) -> None:
+    """Run the command."""
+    port = whole("port", config.port, low=0, high=65_535)
+    top = whole("top", config.top, low=1)
+    store = store_of(config)
+    pages = Pages(
+        store,
+        top=top,
+        objectives=None if config.objectives is None else list(config.objectives),
+        time=config.time,
+        rerun=rerun(attributes(store), store),
+    )
+    serve(pages, Console(), port=port)

@@ -1,0 +1,85 @@
+"""Stored results as one file that other programs read: Parquet, CSV or NetCDF."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from matsweep.checks import UserError
+from matsweep.exporting.netcdf import write_netcdf
+from matsweep.exporting.tables import Rows, write_csv, write_parquet
+from matsweep.store import Place, open_results
+
+SUFFIXES = (".parquet", ".csv", ".nc")
+
+__all__ = ["SUFFIXES", "export"]
+
+
+def export(
+    store: str | Place,
+    to: str | Path,
+    *,
+    realisations: bool = False,
+    failed: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write the results of a study into one file, a block of candidates at a time.
+
+    Parquet and CSV have a row for each candidate that is done: its parameters, and of every
+    result a column for each time (and component, …), or two where there are realisations, their
+    mean and their sample standard deviation. NetCDF has the whole Dataset.
+
+    Parameters
+    ----------
+    store : path
+    to : path
+        ``.parquet``, ``.csv`` or ``.nc``.
+    realisations : bool
+        A row for each realisation and time of each candidate instead.
+    failed : bool
+        Rows of failed candidates too, with their error and no values.
+    overwrite : bool
+        Replace a file that is there.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    UserError
+        If the suffix is none of these, a package is missing, the file is there already, or no
+        candidate is done.
+    """
+    to = Path(to)
+    _check(to, realisations or failed, overwrite)
+    ds = open_results(store)
+    temporary = to.with_name(f".{to.name[:100]}.{secrets.token_hex(4)}.partial")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if to.suffix == ".nc":
+            write_netcdf(ds, temporary)
+        else:
+            rows = Rows(ds, long=realisations, failed=failed)
+            if not rows.count:
+                raise UserError(f"{store} has no candidate to export yet; matsweep status {store}")
+            (write_csv if to.suffix == ".csv" else write_parquet)(rows, temporary)
+        os.replace(temporary, to)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return to
+
+
+def _check(to: Path, rows: bool, overwrite: bool) -> None:
+    """Refuse before anything is read what cannot be written."""
+    if to.suffix not in SUFFIXES:
+        raise UserError(f"to must end in {', '.join(SUFFIXES)}, got {str(to)!r}")
+    if to.suffix == ".nc" and rows:
+        raise UserError(
+            "realisations and failed must be false for .nc, which always has the whole Dataset"
+        )
+    if os.path.lexists(to) and not (overwrite and to.is_file()):
+        way = "is no file" if to.is_dir() else "is there already; give overwrite=true to replace it"
+        raise UserError(f"{to} {way}")

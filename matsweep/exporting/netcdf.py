@@ -1,0 +1,83 @@
+"""The whole Dataset as one NetCDF file, written a block of candidates at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from matsweep.checks import UserError
+
+_BLOCK = 2**26  # bytes of results that are held at a time
+_CHUNK = 2**20  # bytes of a chunk in the file
+_MOST = 50_000  # candidates in a block
+
+
+def write_netcdf(ds: xr.Dataset, path: Path) -> None:
+    """Write a Dataset that does not fit in memory.
+
+    xarray writes the first candidate, and with it all names, types and attributes; the others
+    are then added along the unlimited dimension ``candidate``.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Lazy, with the dim ``candidate``.
+    path : Path
+
+    Raises
+    ------
+    UserError
+        If h5netcdf is missing.
+    """
+    try:
+        import h5netcdf
+    except ImportError:
+        raise UserError("NetCDF needs h5netcdf: pip install 'matsweep[export]'") from None
+
+    ds = ds.assign_attrs(_plain(ds.attrs))
+    along = [name for name, item in ds.variables.items() if "candidate" in item.dims]
+    first = _texts(ds.isel(candidate=slice(0, 1)).load())
+    first.to_netcdf(
+        path,
+        engine="h5netcdf",
+        unlimited_dims=["candidate"],
+        encoding={name: {"chunksizes": _chunk(ds[name])} for name in along},
+    )
+    total = ds.sizes["candidate"]
+    each = sum(ds[name].nbytes for name in along) / total
+    step = max(1, min(int(_BLOCK / each), _MOST))
+    with h5netcdf.File(path, "a") as file:
+        file.resize_dimension("candidate", total)
+        for start in range(0, total, step):
+            block = _texts(ds.isel(candidate=slice(start, start + step)).load())
+            for name in along:
+                encoded = xr.conventions.encode_cf_variable(block[name].variable, name=name)
+                file.variables[str(name)][start : start + step] = encoded.values
+
+
+def _chunk(item: xr.DataArray) -> tuple[int, ...]:
+    rest = [size for dim, size in item.sizes.items() if dim != "candidate"]
+    width = 16 if item.dtype.kind in "OU" else item.dtype.itemsize
+    first = _CHUNK // max(1, width * int(np.prod(rest)))
+    return (max(1, min(first, item.sizes["candidate"])), *rest)
+
+
+def _texts(ds: xr.Dataset) -> xr.Dataset:
+    """Return texts as objects, which are strings of any length in the file."""
+    return ds.assign(
+        {name: item.astype(object) for name, item in ds.variables.items() if item.dtype.kind == "U"}
+    )
+
+
+def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes as NetCDF has them: texts and numbers; others as JSON."""
+    return {
+        str(key): value if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        else json.dumps(value)
+        for key, value in attrs.items()
+    }  # fmt: skip

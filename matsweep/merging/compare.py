@@ -1,0 +1,148 @@
+"""Whether stores fit together, and agree where they have the same candidate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from matsweep.checks import UserError
+from matsweep.merging.sources import Source, Union
+from matsweep.merging.write import blocks
+from matsweep.store import Status, open_results
+
+_GROWING = ("realisation", "epoch")
+"""Dims of which a store may have fewer than another."""
+
+_SETTINGS = ("workload", "tile", "wires", "periphery", "adc", "dac")
+"""Nodes of the configuration that no material sets."""
+
+
+def check_alike(sources: Sequence[Source]) -> None:
+    """Refuse stores whose numbers would not belong together.
+
+    Raises
+    ------
+    UserError
+        Naming in what the first two differ.
+    """
+    first = sources[0]
+    for other in sources[1:]:
+        what = _unlike(first, other)
+        if what:
+            raise UserError(
+                f"{first.path} and {other.path} do not fit together: they differ in {what}"
+            )
+
+
+def _unlike(first: Source, other: Source) -> str:
+    """Return in what two stores differ that must not; "" if in nothing."""
+    seeds = first.attrs.get("seed"), other.attrs.get("seed")
+    if seeds[0] != seeds[1]:
+        return f"seed ({seeds[0]} and {seeds[1]})"
+    names = sorted(set(first.results) ^ set(other.results))
+    if names:
+        return f"metrics ({', '.join(names[:5])} only in one)"
+    for name in first.results:
+        mine, theirs = first.ds[name], other.ds[name]
+        if (mine.dims, mine.dtype, mine.attrs.get("units")) != (
+            theirs.dims, theirs.dtype, theirs.attrs.get("units"),
+        ):  # fmt: skip
+            return f"what {name} is (dims, type or units)"
+    for dim in first.ds.dims:
+        if dim != "candidate" and not _dims_fit(first, other, str(dim)):
+            return "times" if dim == "time" else str(dim)
+    return _networks_unlike(first, other) or _settings_unlike(first, other)
+
+
+def _dims_fit(first: Source, other: Source, dim: str) -> bool:
+    if dim not in other.ds.dims:
+        return False
+    mine, theirs = first.ds[dim].values, other.ds[dim].values
+    shared = min(mine.size, theirs.size)
+    same = bool(np.array_equal(mine[:shared], theirs[:shared]))
+    return same and (dim in _GROWING or mine.size == theirs.size)
+
+
+def _networks_unlike(first: Source, other: Source) -> str:
+    mine, theirs = (
+        json.loads(str(source.attrs.get("networks", "{}"))) for source in (first, other)
+    )
+    return "networks" if any(mine[key] != theirs[key] for key in set(mine) & set(theirs)) else ""
+
+
+def _settings_unlike(first: Source, other: Source) -> str:
+    """Return a setting, not of the material, that differs and that no coordinate would tell."""
+    mine, theirs = (
+        yaml.safe_load(str(source.attrs.get("config", "{}"))) or {} for source in (first, other)
+    )
+    told = {str(name) for source in (first, other) for name in source.ds.coords}
+    for node in _SETTINGS:
+        if any(name == node or name.startswith(f"{node}.") for name in told):
+            continue
+        if mine.get(node) != theirs.get(node) and None not in (mine.get(node), theirs.get(node)):
+            return f"{node}, which neither sweeps: their candidates could not be told apart"
+    return ""
+
+
+def check_equal(union: Union, path: Path) -> None:
+    """Refuse stores that have other numbers for a candidate than what was written of it.
+
+    Raises
+    ------
+    UserError
+        Naming the candidate and the variable.
+    """
+    written, given = open_results(path), union.given()
+    for number, source in enumerate(union.sources):
+        place = union.places[number]
+        rows = np.arange(source.ids.size)
+        mine = (union.winner[place] == number) & (union.row[place] == rows)
+        both = ~mine & (source.status == Status.DONE)
+        for at, block in blocks(source, np.flatnonzero(both)):
+            there = written.isel(candidate=place[at]).load()
+            for name in source.results:
+                shared = np.minimum(source.given[at], given[place[at]])
+                same = source.given[at] == given[place[at]]
+                wrong = _differ(
+                    block[name].values, there[name].values, block[name].dims, shared, same
+                )
+                if wrong.size:
+                    worst = int(at[wrong[0]])
+                    other = union.sources[union.winner[place[worst]]]
+                    raise UserError(
+                        f"{source.path} and {other.path} disagree on candidate "
+                        f"{source.ids[worst].decode()} ({worst} of the first) in {name}: the same "
+                        "candidate and seed must give the same numbers; compute one of them again "
+                        "with the same versions"
+                    )
+
+
+def _differ(
+    mine: NDArray[Any],
+    theirs: NDArray[Any],
+    dims: Sequence[Any],
+    shared: NDArray[np.int32],
+    same: NDArray[np.bool_],
+) -> NDArray[np.intp]:
+    """Return where two have other numbers, of the realisations that both have.
+
+    A statistic of another number of realisations may be another: it is not compared.
+    """
+    overlap = (slice(None), *(slice(0, size) for size in mine.shape[1:]))
+    theirs = theirs[overlap]
+    unlike = ~((mine == theirs) | (np.isnan(mine) & np.isnan(theirs)))
+    if "realisation" in dims:
+        axis = list(dims).index("realisation")
+        shape = [1] * mine.ndim
+        shape[axis] = -1
+        index = np.arange(mine.shape[axis]).reshape(shape)
+        unlike &= index < shared.reshape(-1, *[1] * (mine.ndim - 1))
+    else:
+        unlike &= same.reshape(-1, *[1] * (mine.ndim - 1))
+    return np.flatnonzero(unlike.reshape(len(mine), -1).any(axis=1))

@@ -1,0 +1,73 @@
+"""What a merged store says of itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from matsweep.merging.sources import Source, Union
+
+_OF_ORDER = ("fingerprint", "design")
+"""Attributes that are true of a store with all its candidates only."""
+
+
+def merged_attrs(union: Union) -> dict[str, Any]:
+    """Return the first store's attributes, joined with those of the others.
+
+    What belongs to its design only is left out if it has not all candidates.
+    """
+    first = union.sources[0]
+    facts = dict(first.attrs)
+    if not union.covered:
+        for name in _OF_ORDER:
+            facts.pop(name, None)
+        facts["axes"] = json.dumps(_axes(union))
+    for name in ("sources", "networks"):
+        if any(name in source.attrs for source in union.sources):
+            facts[name] = json.dumps(_joined(union, name))
+    best = [s.attrs["float_accuracy"] for s in union.sources if "float_accuracy" in s.attrs]
+    if best:
+        facts["float_accuracy"] = max(best)
+    facts["merged"] = json.dumps([_told(source) for source in union.sources])
+    return facts
+
+
+def _told(source: Source) -> dict[str, Any]:
+    """Return what a store says of itself."""
+    attrs = source.attrs
+    names = ("study", "command", "config", "provenance", "merged")
+    return {
+        "store": source.path.name,
+        "candidates": int(source.ids.size),
+        **{name: attrs[name] for name in names if name in attrs},
+    }
+
+
+def _joined(union: Union, name: str) -> dict[str, Any]:
+    """Return mappings of mappings, or of values, of all stores; the first counts."""
+    found: dict[str, Any] = {}
+    for source in reversed(union.sources):
+        for key, value in json.loads(str(source.attrs.get(name, "{}"))).items():
+            both = isinstance(value, dict) and isinstance(found.get(key), dict)
+            found[key] = {**found[key], **value} if both else value
+    return found
+
+
+def _axes(union: Union) -> list[dict[str, Any]]:
+    """Return the axes of all stores, with their values if every combination of them is there."""
+    stored = [json.loads(str(source.attrs.get("axes", "[]"))) for source in union.sources]
+    found: dict[str, list[Any] | None] = {}
+    for axes in stored:
+        for axis in axes:
+            name, values = axis["name"], axis["values"]
+            old = found.get(name, [])
+            found[name] = (
+                None if values is None or old is None else list(dict.fromkeys([*old, *values]))
+            )
+    names = [{axis["name"] for axis in axes} for axes in stored]
+    known = [values for values in found.values() if values is not None]
+    whole = len(known) == len(found) and all(each == names[0] for each in names)
+    if not whole or math.prod(map(len, known)) != union.total:
+        return [{"name": name, "values": None} for name in found]
+    return [{"name": name, "values": values} for name, values in found.items()]

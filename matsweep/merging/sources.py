@@ -1,0 +1,159 @@
+"""The stores that are merged, and which of them counts for each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.checks import UserError
+from matsweep.store import Status, attributes, open_results, summary
+
+LEDGER = ("status", "error", "seconds", "realisations")
+"""Variables that tell of candidates, and are no results."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A store that is merged.
+
+    Parameters
+    ----------
+    path : Path
+    ds : xarray.Dataset
+        Lazy.
+    attrs : mapping
+        What it says of its study.
+    ids : (candidate,) array of bytes
+    status : (candidate,) array of int
+    given : (candidate,) array of int
+        Realisations of those that are done.
+    """
+
+    path: Path
+    ds: xr.Dataset
+    attrs: Mapping[str, Any]
+    ids: NDArray[np.bytes_]
+    status: NDArray[np.int8]
+    given: NDArray[np.int32]
+
+    @property
+    def results(self) -> list[str]:
+        """Names of the results."""
+        return [str(name) for name in self.ds.data_vars if name not in LEDGER]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Union:
+    """The candidates of all stores together.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        The one whose order comes first.
+    places : tuple of (candidate,) array of int
+        Where each store's candidates are in the new one.
+    winner : (total,) array of int
+        Which store counts for each candidate.
+    row : (total,) array of int
+        Where the candidate is in that one.
+    """
+
+    sources: tuple[Source, ...]
+    places: tuple[Rows, ...]
+    winner: NDArray[np.intp]
+    row: Rows
+
+    @property
+    def total(self) -> int:
+        """Number of candidates."""
+        return self.winner.size
+
+    @property
+    def covered(self) -> bool:
+        """Whether the first store has all candidates."""
+        return self.sources[0].ids.size == self.total
+
+    def chosen(self, number: int) -> Rows:
+        """Return the rows of a store that count and have an outcome."""
+        rows = self.row[self.winner == number]
+        return np.sort(rows[self.sources[number].status[rows] != Status.PENDING])
+
+    def given(self) -> NDArray[np.int32]:
+        """Return the realisations of each candidate."""
+        found = np.zeros(self.total, dtype=np.int32)
+        for number, source in enumerate(self.sources):
+            mine = self.winner == number
+            found[mine] = source.given[self.row[mine]]
+        return found
+
+
+def read_source(path: str | Path) -> Source:
+    """Open a store that is to be merged.
+
+    Raises
+    ------
+    UserError
+        If it is being written, or has results that cannot be read yet.
+    """
+    ds, told = open_results(path), summary(path, slowest=0)
+    if told.holder is not None:
+        raise UserError(f"{path} is being written by {told.holder}; wait until it ends, or stop it")
+    status = ds["status"].values
+    if (told.done, told.failed) != tuple(np.bincount(status, minlength=3)[1:].tolist()):
+        raise UserError(
+            f"{path} has results that are not folded into it, and it cannot be written; merge a "
+            "copy that can"
+        )
+    given = ds["realisations"].values
+    if given.min(initial=0) < 0:
+        raise UserError(f"{path} lacks metrics that were added to it; finish that study first")
+    return Source(
+        path=Path(path),
+        ds=ds,
+        attrs=attributes(path),
+        ids=ds["candidate_id"].values.astype("S32"),
+        status=status,
+        given=given.astype(np.int32),
+    )
+
+
+def unite(sources: Sequence[Source]) -> Union:
+    """Return the candidates of all stores, and which store counts for each."""
+    _, inverse = np.unique(np.concatenate([s.ids for s in sources]), return_inverse=True)
+    total = int(inverse.max()) + 1
+    cuts = np.cumsum([source.ids.size for source in sources])[:-1]
+    numbered = list(zip(sources, np.split(inverse, cuts), strict=True))
+    # The first that has all, of those with the most realisations, else the first.
+    numbered.sort(
+        key=lambda each: (-each[0].ids.size if each[0].ids.size == total else 0,
+                          -each[0].ds.sizes.get("realisation", 0))
+    )  # fmt: skip
+    ordered = np.concatenate([numbers for _, numbers in numbered])
+    _, first = np.unique(ordered, return_index=True)
+    place = np.empty(total, dtype=np.int64)
+    place[np.argsort(first)] = np.arange(total)
+    chosen = tuple(source for source, _ in numbered)
+    places = tuple(place[numbers] for _, numbers in numbered)
+    winner, row = _winners(chosen, places)
+    return Union(sources=chosen, places=places, winner=winner, row=row)
+
+
+def _winners(sources: Sequence[Source], places: Sequence[Rows]) -> tuple[NDArray[np.intp], Rows]:
+    """Return store and row that count for each candidate."""
+    number = np.concatenate([np.full(s.ids.size, i) for i, s in enumerate(sources)])
+    row = np.concatenate([np.arange(s.ids.size) for s in sources])
+    rank = np.array([0, 2, 1])[np.concatenate([s.status for s in sources])]
+    given = np.concatenate([s.given for s in sources])
+    place = np.concatenate(places)
+    order = np.lexsort((number, -given, -rank, place))
+    ordered = place[order]
+    best = order[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    return number[best].astype(np.intp), row[best].astype(np.int64)

@@ -1,0 +1,242 @@
+"""A place in object storage: ``s3://BUCKET/PREFIX/NAME.zarr``, through obstore.
+
+Credentials, region and endpoint come from the usual variables (``AWS_ACCESS_KEY_ID``,
+``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``), never from
+a config. Plain http is refused but for an endpoint on this machine, unless ``AWS_ALLOW_HTTP=true``.
+
+A put is whole or not at all, and lasts when it returns, so there are no temporary names here and
+nothing to synchronise. There is no rename and no lock of an operating system either: a store is
+born with its root document, and `matsweep.store.lock` holds it with conditional puts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from zarr.abc.store import Store
+from zarr.storage import ObjectStore
+
+from matsweep.store.errors import StoreError
+
+_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.*[^/])/?")
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPath:
+    """An object, or what lies below a prefix; answers like `pathlib.Path` as far as a store asks.
+
+    Parameters
+    ----------
+    bucket : str
+    key : str
+        Without a slash at either end.
+    """
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        """Return the URL."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    def __truediv__(self, name: str) -> ObjectPath:
+        """Return what is called so below this one."""
+        return ObjectPath(self.bucket, f"{self.key}/{name}")
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return self.name.rpartition(".")[0] or self.name
+
+    def resolve(self) -> ObjectPath:
+        """Return this: there are no links and no relative places."""
+        return self
+
+    @property
+    def parent(self) -> ObjectPath:
+        """What this lies below."""
+        return ObjectPath(self.bucket, self.key.rpartition("/")[0])
+
+    def is_file(self) -> bool:
+        """Return whether there is such an object."""
+        try:
+            self._head()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def size(self) -> int:
+        """Return the size of the object, in bytes."""
+        return int(self._head()["size"])
+
+    def is_dir(self) -> bool:
+        """Return whether there is anything below."""
+        with _told(self):
+            return any(self._listed(1))
+
+    def exists(self) -> bool:
+        """Return whether there is such an object, or anything below."""
+        return self.is_dir() or self.is_file()
+
+    def read_bytes(self) -> bytes:
+        """Return the content (`FileNotFoundError` if there is none)."""
+        return self.read_tagged()[0]
+
+    def read_tagged(self) -> tuple[bytes, str, datetime]:
+        """Return the content, its tag, and when it was written by the storage's clock."""
+        with _told(self):
+            found = _obstore().get(_client(self.bucket), self.key)
+            return bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"]
+
+    def write_bytes(self, data: bytes | memoryview) -> None:
+        """Replace the content, whole or not at all."""
+        with _told(self):
+            _obstore().put(_client(self.bucket), self.key, bytes(data))
+
+    def write_if(self, data: bytes, tag: str | None) -> str | None:
+        """Write if the content still has a tag, or (None) if there is none.
+
+        Returns
+        -------
+        str or None
+            The new tag; None if the condition did not hold.
+        """
+        errors = _obstore().exceptions
+        mode: Any = "create" if tag is None else {"e_tag": tag}
+        with _told(self):
+            try:
+                found = _obstore().put(_client(self.bucket), self.key, data, mode=mode)
+            except (errors.AlreadyExistsError, errors.PreconditionError, FileNotFoundError):
+                return None
+            return str(found["e_tag"])
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Delete the object; one that is not there is no error."""
+        with _told(self):
+            _obstore().delete(_client(self.bucket), self.key)
+
+    def remove(self) -> None:
+        """Delete all that lies below."""
+        with _told(self):
+            keys = [key for key, _ in self._listed()]
+            if keys:
+                _obstore().delete(_client(self.bucket), keys)
+
+    def iterdir(self) -> Iterator[ObjectPath]:
+        """Yield the objects directly below."""
+        yield from (self / name for name in self.sizes() if "/" not in name)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size in bytes of every object below, by its name from here: one listing."""
+        with _told(self):
+            return {key[len(self.key) + 1 :]: size for key, size in self._listed()}
+
+    def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
+        """Do nothing: prefixes need not be made."""
+
+    def zarr_store(self, *, read_only: bool) -> Store:
+        """Return zarr's view of what lies below."""
+        return ObjectStore(_client(self.bucket, self.key), read_only=read_only)
+
+    def _head(self) -> Any:
+        with _told(self):
+            return _obstore().head(_client(self.bucket), self.key)
+
+    def _listed(self, most: int = 1000) -> Iterator[tuple[str, int]]:
+        for batch in _obstore().list(_client(self.bucket), self.key + "/", chunk_size=most):
+            yield from ((str(item["path"]), int(item["size"])) for item in batch)
+
+
+def object_path(url: str) -> ObjectPath:
+    """Return the place of a URL.
+
+    Raises
+    ------
+    StoreError
+        If it is none, obstore is missing, or its endpoint is not safe.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or not all(part.strip(".") for part in found[2].split("/")):
+        raise StoreError(f"store must be like s3://BUCKET/PREFIX/NAME.zarr, got {url!r}")
+    _obstore()
+    _plain_http()
+    return ObjectPath(found[1], found[2])
+
+
+def _obstore() -> ModuleType:
+    try:
+        import obstore
+        import obstore.exceptions
+    except ImportError as problem:
+        raise StoreError(
+            "stores at s3:// need obstore: pip install 'matsweep[objects]'"
+        ) from problem
+    return obstore
+
+
+def _client(bucket: str, prefix: str | None = None) -> Any:
+    surroundings = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_")))
+    return _made(bucket, prefix, surroundings)
+
+
+@functools.lru_cache(maxsize=64)
+def _made(bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]) -> Any:
+    """Return a client, which lives as long as the variables that it was made from."""
+    from obstore.store import S3Store
+
+    if _plain_http():
+        return S3Store(bucket, prefix=prefix, client_options={"allow_http": True})
+    return S3Store(bucket, prefix=prefix)
+
+
+def _plain_http() -> bool:
+    """Return whether the endpoint is plain http on this machine; refuse it elsewhere."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    endpoints = [urlsplit(os.environ[name]) for name in names if os.environ.get(name)]
+    plain = [url for url in endpoints if url.scheme == "http"]
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes", "on")
+    if any(url.hostname not in _LOOPBACK for url in plain) and not allowed:
+        raise StoreError(
+            f"endpoint {plain[0].geturl()} would send credentials and results unprotected: give "
+            "https://, or AWS_ALLOW_HTTP=true where the network is safe"
+        )
+    return bool(plain) and all(url.hostname in _LOOPBACK for url in plain)
+
+
+@contextlib.contextmanager
+def _told(place: ObjectPath) -> Iterator[None]:
+    """Turn what the storage refuses into one line."""
+    try:
+        yield
+    except Exception as problem:
+        if (said := reason(problem)) is None:
+            raise
+        raise StoreError(
+            f"cannot reach {place}: {said}; check AWS_ENDPOINT_URL, the bucket's name and the "
+            "credentials"
+        ) from problem
+
+
+def reason(problem: BaseException | None) -> str | None:
+    """Return what object storage complained of, in one line; None if it was not that."""
+    while problem is not None:
+        if type(problem).__module__.startswith("obstore"):
+            lines = (line.strip() for line in str(problem).splitlines())
+            return next((line for line in lines if line), type(problem).__name__)[:300]
+        problem = problem.__cause__ or problem.__context__
+    return None

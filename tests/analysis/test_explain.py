@@ -1,0 +1,138 @@
+"""Why a candidate is not among the best, and the choice in words."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from matsweep.analysis import pareto_mask
+from matsweep.analysis.choice import choose
+from matsweep.checks import UserError
+
+from .synthetic import study, with_status
+
+OBJECTIVES = ["accuracy", "energy"]
+
+
+def table(ds):
+    summary = ds.matsweep.summary()
+    return np.stack([summary["accuracy"].values, summary["energy"].values], axis=1)
+
+
+def test_those_that_beat_a_candidate_are_found():
+    ds = study()
+    values = table(ds)
+    for at in (0, 17, 40, 77, 119):
+        told = ds.matsweep.why_not(at, objectives=OBJECTIVES)
+        beats = (values[:, 0] >= values[at, 0]) & (values[:, 1] <= values[at, 1])
+        beats &= (values[:, 0] > values[at, 0]) | (values[:, 1] < values[at, 1])
+        assert set(told.dominated_by) == set(np.flatnonzero(beats).tolist())
+        assert bool(told.needed) == beats.any()
+        assert ("is on the Pareto front" in str(told)) == (not beats.any())
+
+
+def test_what_is_needed_is_just_enough():
+    """With a little more than it in one objective the candidate is on the front; with less, not."""
+    ds = study()
+    values = table(ds)
+    at = int(np.flatnonzero(~pareto_mask(values, ["higher", "lower"]))[5])
+    needed = ds.matsweep.why_not(at, objectives=OBJECTIVES).needed
+    for column, (name, sign) in enumerate((("accuracy", 1), ("energy", -1))):
+        for share, enough in ((1e-9, True), (-1e-9, False)):
+            changed = values.copy()
+            changed[at, column] = needed[name] * (1 + sign * share)
+            assert pareto_mask(changed, ["higher", "lower"])[at] == enough
+
+
+def test_the_most_alike_come_first():
+    ds = study(materials=("pcm_gst", "sonos"))
+    told = ds.matsweep.why_not(0, objectives=["accuracy"])
+    bits = ds["tile.adc.bits"].values
+    scale = ds["device.programming_error.scale"].values
+    material = ds["material"].values
+    differ = [
+        (bits[i] != bits[0]) + (scale[i] != scale[0]) + (material[i] != material[0])
+        for i in told.dominated_by
+    ]
+    assert differ == sorted(differ)
+    assert differ[0] == 1
+
+
+def test_missed_constraints_and_states_are_told():
+    ds = with_status(study(), pending=[0], failed=[1])
+    told = ds.matsweep.why_not(5, "accuracy >= 99.9 %", "energy <= 1 J")
+    assert told.missed == ("accuracy >= 99.9 %",)
+    assert "does not meet accuracy >= 99.9 %" in str(told)
+    assert "pending: not computed yet" in str(ds.matsweep.why_not(0))
+    assert "failed: ValueError: boom" in str(ds.matsweep.why_not(1))
+    ds["energy"][7] = np.nan
+    told = ds.matsweep.why_not(7, objectives=OBJECTIVES)
+    assert str(told) == "candidate 7 cannot be judged: its energy is not known"
+    with pytest.raises(UserError, match="there is no candidate 500"):
+        ds.matsweep.why_not(500)
+
+
+# -------------------------------------------------------------------------------- choice
+
+
+def chosen(ds, *constraints, width=100, **options):
+    console = Console(width=width, record=True, file=io.StringIO())
+    kept = choose(ds, console, constraints, **options)
+    return kept, console.export_text()
+
+
+def test_the_choice_is_the_selection():
+    ds = study()
+    wanted = ("accuracy >= 90 %", "P(energy <= 10 nJ) >= 50 %")
+    kept, told = chosen(ds, *wanted)
+    assert kept["candidate"].values.tolist() == (
+        ds.matsweep.select(*wanted)["candidate"].values.tolist()
+    )
+    assert f"{kept.sizes['candidate']} of {ds.sizes['candidate']} done candidates meet" in told
+    assert "yield" in told
+    assert "Best by accuracy, with probability:" in told
+
+
+def test_nothing_that_meets_it_has_the_nearest_named():
+    ds = study()
+    kept, told = chosen(ds, "accuracy >= 99 %", "energy <= 1 J")
+    assert kept.sizes["candidate"] == 0
+    best = int(ds.matsweep.rank("accuracy")["candidate"][0])
+    assert told.index("None of 120") < told.index("The nearest:") < told.index(f"candidate {best} ")
+    _, told = chosen(ds, "P(accuracy >= 50 %) >= 99 %", confidence=0.95)
+    assert "misses P(accuracy >= 50 %) >= 99 % by" in told
+    _, told = chosen(ds, "accuracy >= 99 %", "tile.adc.bits == 99")
+    assert "No candidate comes near" in told
+
+
+def test_a_study_half_done_or_of_one_candidate_has_an_answer():
+    _, told = chosen(with_status(study(), pending=range(120)), "accuracy >= 90 %")
+    assert "nothing to choose from" in told
+    one = study(materials=("pcm_gst",), scales=(0.0,), bits=(8,), realisations=1)
+    kept, told = chosen(one, "accuracy >= 10 %", why=0)
+    assert kept.sizes["candidate"] == 1
+    assert "is not known" in told
+    assert "is on the Pareto front" in told
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_keeps_to_the_width(width):
+    _, told = chosen(study(), "P(accuracy >= 50 %) >= 50 %", how="mean - 2 std", width=width)
+    rows = [line for line in told.splitlines() if "±" in line]
+    assert rows
+    assert all(len(line) <= width for line in told.splitlines() if "Best by" not in line)
+    assert any("ecram_metal" in line for line in rows)
+
+
+def test_it_ranks_by_what_is_asked():
+    ds = study()
+    _, told = chosen(ds, weights={"accuracy": 1, "energy": 5}, top=1)
+    first = ds.matsweep.rank(weights={"accuracy": 1, "energy": 5})
+    row = next(line for line in told.splitlines() if line.strip().startswith("1 "))
+    assert str(first["material"].values[0]) in row
+    assert "score" in told
+    with pytest.raises(UserError, match="no metric or parameter"):
+        chosen(ds, "acuracy >= 3")

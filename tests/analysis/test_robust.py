@@ -1,0 +1,185 @@
+"""Cautious judgements, weighed objectives, and how sure a ranking is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from matsweep.checks import UserError
+
+from .synthetic import TIMES, attrs, study, with_status
+
+
+def plain(values, name="accuracy", better="higher", unit="1"):
+    values = np.asarray(values, dtype=float)
+    return xr.Dataset(
+        {
+            name: (("candidate", "realisation"), values, attrs(unit, better, name)),
+            "status": ("candidate", np.ones(len(values), dtype=np.int8)),
+        }
+    )
+
+
+def test_by_hand():
+    ds = plain([[0.8, 1.0], [0.85, 0.87]])
+    deviation = np.std([0.8, 1.0], ddof=1)
+    assert ds.matsweep.robust("accuracy", "mean - 2 std")[0] == pytest.approx(0.9 - 2 * deviation)
+    np.testing.assert_allclose(ds.matsweep.robust("accuracy", "worst"), [0.8, 0.85])
+    np.testing.assert_allclose(ds.matsweep.robust("accuracy", "p50"), [0.9, 0.86])
+    np.testing.assert_allclose(ds.matsweep.robust("accuracy", "mean"), [0.9, 0.86])
+    assert ds.matsweep.rank("accuracy")["candidate"].values.tolist() == [0, 1]
+    assert ds.matsweep.rank("accuracy", how="worst")["candidate"].values.tolist() == [1, 0]
+    assert ds.matsweep.rank(how="mean-2*std")["candidate"].values.tolist() == [1, 0]
+
+
+def test_percentiles_are_those_of_numpy():
+    values = np.random.default_rng(1).normal(size=(200, 9))
+    values[np.random.default_rng(2).random(values.shape) < 0.3] = np.nan
+    values[:, 0] = 0.0  # never all NaN
+    ds = plain(values)
+    for percent in (0, 5, 33.3, 50):
+        found = ds.matsweep.robust("accuracy", f"p{percent:g}" if percent else "worst")
+        np.testing.assert_allclose(found, np.nanpercentile(values, percent, axis=1), atol=1e-14)
+
+
+def test_the_bad_side_follows_the_metric():
+    """Turned round, values and directions give the same judgement turned round."""
+    values = np.random.default_rng(0).normal(size=(5, 40))
+    up, down = plain(values), plain(-values, better="lower")
+    for how in ("mean - 1.5 std", "p10", "worst", "mean"):
+        np.testing.assert_allclose(
+            up.matsweep.robust("accuracy", how), -down.matsweep.robust("accuracy", how), rtol=1e-12
+        )
+
+
+def test_regret_is_the_most_that_is_lost_at_any_time():
+    accuracy = np.array([[[0.9, 0.5]], [[0.8, 0.7]], [[0.6, 0.8]]])
+    ds = xr.Dataset(
+        {
+            "accuracy": (("candidate", "realisation", "time"), accuracy,
+                         attrs("1", "higher", "accuracy")),
+            "status": ("candidate", np.ones(3, dtype=np.int8)),
+        },
+        {"time": ("time", [1.0, 10.0], {"units": "s"})},
+    )  # fmt: skip
+    np.testing.assert_allclose(ds.matsweep.robust("accuracy", "regret"), [0.3, 0.1, 0.3])
+    ranked = ds.matsweep.rank("accuracy", how="regret")
+    assert ranked["candidate"].values.tolist() == [1, 0, 2]
+    with pytest.raises(UserError, match="stored at one only"):
+        ds.isel(time=0).matsweep.robust("accuracy", "regret")
+
+
+def test_what_cannot_be_judged_is_nan_or_told():
+    ds = with_status(study(realisations=2), pending=[0])
+    assert np.isnan(ds.matsweep.robust("accuracy")[0])
+    assert np.isnan(study(realisations=1).matsweep.robust("accuracy", "mean - 1 std")).all()
+    for how in ("median", "mean + 2 std", "p60", ""):
+        with pytest.raises(UserError):
+            ds.matsweep.robust("accuracy", how)
+    with pytest.raises(UserError, match="by or weights, not both"):
+        ds.matsweep.rank("accuracy", weights={"accuracy": 1})
+
+
+# --------------------------------------------------------------------------------- score
+
+
+def test_a_score_runs_from_worst_to_best():
+    ds = plain([[0.5, 0.5], [0.6, 0.6], [0.7, 0.7]])
+    ds["energy"] = ("candidate", [1e-12, 1e-9, 1e-10], attrs("J", "lower", "energy"))
+    np.testing.assert_allclose(ds.matsweep.score({"accuracy": 5}), [0, 0.5, 1])
+    # Over three decades it is decades that count.
+    np.testing.assert_allclose(ds.matsweep.score({"energy": 1}), [1, 0, 1 / 3])
+    np.testing.assert_allclose(
+        ds.matsweep.score({"accuracy": 1, "energy": 3}), [3 / 4, 0.5 / 4, (1 + 1) / 4]
+    )
+    best = ds.matsweep.rank(weights={"accuracy": 1, "energy": 3})
+    assert best["candidate"].values.tolist() == [0, 2, 1]
+
+
+def test_weights_are_checked():
+    ds = study()
+    for weights in ({}, {"accuracy": 0}, {"accuracy": -1}, {"nothing": 1}):
+        with pytest.raises(UserError):
+            ds.matsweep.score(weights)
+
+
+def test_equal_candidates_score_a_half():
+    assert (plain([[0.5, 0.5]] * 3).matsweep.score({"accuracy": 1}) == 0.5).all()
+
+
+# ----------------------------------------------------------------------------- stability
+
+
+def test_stated_probabilities_are_kept():
+    """Of all rankings told to be right with probability p, about p are right.
+
+    Two devices whose true means differ by a normal random number, 1,500 studies of 8 realisations.
+    With 4,000 bootstrap samples a group of n rankings misses by chance by 5 standard errors
+    with probability 6e-7 each.
+    """
+    rng = np.random.default_rng(11)
+    told, right = [], []
+    for _ in range(1500):
+        truth = rng.normal(0, 1.0, 2)  # beside an error of each mean of 1 / sqrt(8)
+        ds = plain(rng.normal(truth[:, None], 1.0, (2, 8)))
+        found = ds.matsweep.stability("accuracy", among="candidate", samples=400)
+        told.append(float(found["best"][0]))
+        right.append(int(found["candidate"][0]) == int(truth.argmax()))
+    told, right = np.array(told), np.array(right)
+    for low, high in ((0.5, 0.8), (0.8, 0.95), (0.95, 0.999)):
+        group = (told > low) & (told <= high)
+        error = np.sqrt(told[group].mean() * (1 - told[group].mean()) / group.sum())
+        # A bootstrap of 8 knows no Student's tails, and is a little too sure.
+        assert abs(right[group].mean() - told[group].mean()) < 5 * error + 0.02
+
+
+def test_a_planted_best_material_is_found():
+    ds = study()
+    found = ds.matsweep.stability("accuracy", seed=3)
+    assert found["option"].values[0] == "ecram_metal_oxide"
+    assert found["best"][0] > 0.95
+    assert float(found["best"].sum()) == pytest.approx(1)
+    assert (found["rank_low"] <= np.arange(1, 6)).all()
+    assert (found["rank_high"] >= np.arange(1, 6)).all()
+    assert found.identical(ds.matsweep.stability("accuracy", seed=3))
+
+
+def test_equal_options_share():
+    ds = plain([[0.5, 0.6, 0.7]] * 4)
+    found = ds.matsweep.stability("accuracy", among="candidate", samples=20_000)
+    np.testing.assert_allclose(found["best"], 0.25, atol=5 * 0.43 / np.sqrt(20_000))
+
+
+def test_the_mean_of_the_bootstrap_spreads_as_the_mean_does():
+    """How often one option beats a sure one is Gauss's, for many realisations."""
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(5)
+    values = rng.normal(0, 1, 400)
+    values = (values - values.mean()) / values.std(ddof=1)
+    gap = 0.05
+    ds = plain([values, np.full(400, gap)])
+    found = ds.matsweep.stability("accuracy", among="candidate", samples=40_000)
+    expected = norm.sf(gap * np.sqrt(400))  # that the mean, 0, is drawn above the gap
+    assert float(found["best"].values[found["candidate"].values == 0][0]) == pytest.approx(
+        expected, abs=0.012
+    )
+
+
+def test_what_cannot_be_compared_is_told():
+    with pytest.raises(UserError, match="fewer than two realisations"):
+        study(realisations=1).matsweep.stability("accuracy")
+    with pytest.raises(UserError, match="a ranking needs two"):
+        study(materials=("pcm_gst",)).matsweep.stability("accuracy")
+    with pytest.raises(UserError, match="regret"):
+        study().matsweep.stability("accuracy", how="regret")
+    with pytest.raises(UserError, match="among must be"):
+        study().matsweep.stability("accuracy", among="energy")
+
+
+def test_stability_at_an_earlier_time():
+    ds = study()
+    early = ds.matsweep.stability("accuracy", time=TIMES[0])
+    late = ds.matsweep.stability("accuracy")
+    assert not np.allclose(early["value"], late["value"])

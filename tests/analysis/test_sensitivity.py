@@ -1,0 +1,231 @@
+"""Indices of sensitivity against closed forms, and against what has no influence."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from matsweep.analysis.pictures_sensitivity import sensitivity_figure
+from matsweep.analysis.sensitivity import sensitivity
+from matsweep.checks import UserError
+from matsweep.sweep.axes import Interval, Values
+from matsweep.sweep.designs.saltelli import Saltelli
+
+from .synthetic import study, with_status
+from .test_surrogate import cube, made
+
+# Ishigami's function with a = 7, b = 0.1: T. Homma, A. Saltelli, Reliab. Eng. Syst. Saf. 52:1,
+# 1996, doi:10.1016/0951-8320(96)00002-6.
+S1 = np.array([0.3139, 0.4424, 0.0])
+ST = np.array([0.5576, 0.4424, 0.2437])
+S2_13 = 0.2437
+
+
+def ishigami(x, y, z):
+    return np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)
+
+
+def saltelli_study(function, axes, samples, second_order=True):
+    """Return a study as a store holds it that was run with design=saltelli."""
+    design = Saltelli(samples=samples, second_order=second_order)
+    drawn = design.draw(axes)
+    columns = dict(zip([axis.name for axis in axes], zip(*drawn.points, strict=True), strict=True))
+    facts = design.facts(axes, drawn) | {"kind": "saltelli"}
+    columns = {name: np.array(values) for name, values in columns.items()}
+    return made(function, columns, realisations=1, design=json.loads(json.dumps(facts)))
+
+
+@pytest.fixture(scope="module")
+def ishigami_design():
+    names = ("device.x", "device.y", "tile.z")
+    axes = [Interval(name=name, low=-np.pi, high=np.pi) for name in names]
+    return saltelli_study(ishigami, axes, 1024)
+
+
+@pytest.fixture(scope="module")
+def ishigami_sample():
+    x, y, z = -np.pi + 2 * np.pi * cube(256, 3, seed=2)
+    return made(ishigami, {"p.x": x, "p.y": y, "p.z": z}, realisations=1)
+
+
+@pytest.fixture(scope="module")
+def with_dummy():
+    u = cube(512, 4, seed=5)
+    x, y, z = -np.pi + 2 * np.pi * u[:3]
+    columns = {"p.dummy": u[3], "p.x": x, "p.y": y, "p.z": z}
+    return made(lambda _, x, y, z: ishigami(x, y, z), columns, realisations=1)
+
+
+def test_sobol_indices_of_a_saltelli_design_are_ishigamis(ishigami_design):
+    found = sensitivity(ishigami_design)
+    assert found.attrs["method"] == "sobol"
+    assert found["parameter"].values.tolist() == ["device.x", "device.y", "tile.z"]
+    for name, truth in (("S1", S1), ("ST", ST)):
+        error = np.abs(found[name].values - truth)
+        assert np.all(error < found[f"{name}_conf"].values), (name, error)
+        assert np.all(found[f"{name}_conf"].values < 0.12)
+    pair = found.sel(parameter="tile.z", other="device.x")
+    assert abs(float(pair["S2"]) - S2_13) < float(pair["S2_conf"])
+    np.testing.assert_array_equal(found["S2"].values, found["S2"].values.T)
+    assert "10.1016/j.cpc.2009.09.018" in found.attrs["references"]
+    assert found["ST"].attrs["long_name"]
+    assert found.attrs["rows"] == 1024 * 8
+
+
+def test_repeated_rows_and_designs_without_pairs_lead_back_to_rows():
+    """f = x1 + 2 x2 of two and three listed values: variances 1/4 and 4 · 2/3, no interaction."""
+    axes = [Values(name="p.a", values=(0, 1)), Values(name="p.b", values=(0, 1, 2))]
+    ds = saltelli_study(lambda a, b: a + 2.0 * b, axes, 512, second_order=False)
+    assert ds.sizes["candidate"] == 6
+    found = sensitivity(ds, method="sobol")
+    total = 1 / 4 + 4 * 2 / 3
+    np.testing.assert_allclose(found["S1"], [0.25 / total, 8 / 3 / total], atol=0.03)
+    np.testing.assert_allclose(found["ST"], [0.25 / total, 8 / 3 / total], atol=0.03)
+    assert "S2" not in found
+
+
+def test_the_fit_of_any_sample_has_ishigamis_indices(ishigami_sample):
+    found = sensitivity(ishigami_sample)
+    assert found.attrs["method"] == "surrogate"
+    assert found.attrs["r2"] > 0.8
+    np.testing.assert_allclose(found["S1"], S1, atol=0.05)
+    np.testing.assert_allclose(found["ST"], ST, atol=0.05)
+    assert np.all(np.abs(found["ST"].values - ST) < found["ST_conf"].values)
+    assert "jackknife" in found.attrs["interval"]
+    assert abs(float(found["S2"].sel(parameter="p.x", other="p.z")) - S2_13) < 0.05
+
+
+def test_a_parameter_is_distributed_as_it_was_swept():
+    """Of a + b the shares are the variances of the listed values, not of a range."""
+    a, b = (m.ravel() for m in np.meshgrid([0.0, 0.1, 0.2, 1.0], np.linspace(0, 1, 9)))
+    found = sensitivity(made(lambda a, b: a + b, {"p.a": a, "p.b": b}), method="surrogate")
+    variances = np.array([np.var([0, 0.1, 0.2, 1.0]), np.var(np.linspace(0, 1, 9))])
+    np.testing.assert_allclose(found["S1"], variances / variances.sum(), atol=0.02)
+
+
+def test_a_material_is_a_parameter_like_others():
+    found = sensitivity(study(), method="surrogate")
+    assert found["parameter"].values.tolist()[0] == "material"
+    assert np.all(found["ST"].values > 0.01)
+    assert float(found["ST"].sel(parameter="tile.adc.bits")) < float(
+        found["ST"].sel(parameter="device.programming_error.scale")
+    )
+
+
+@pytest.mark.parametrize(("method", "index"), [("pawn", "median"), ("delta", "delta")])
+def test_a_dummy_is_insignificant_and_the_rest_ranked(with_dummy, method, index):
+    found = sensitivity(with_dummy, method=method, confidence=0.99)
+    order = found["parameter"].values[np.argsort(-found[index].values)]
+    assert order[:2].tolist() == ["p.y", "p.x"]
+    significant = dict(zip(found["parameter"].values, found["significant"].values, strict=True))
+    assert significant["p.x"]
+    assert significant["p.y"]
+    assert not significant["p.dummy"]
+    assert np.all(found[index].values >= 0)
+    assert np.all(found[index].values <= 1)
+
+
+def test_given_data_indices_are_salibs_where_those_hold(with_dummy):
+    """On a drawn sample; SALib cuts slices through equal values, so that lists differ."""
+    from SALib.analyze import pawn
+
+    names = ["p.dummy", "p.x", "p.y", "p.z"]
+    points = np.stack([with_dummy[name].values for name in names], axis=1)
+    values = with_dummy["accuracy"].values[:, 0]
+    problem = {"num_vars": 4, "names": names, "bounds": [[0, 1]] * 4}
+    theirs = pawn.analyze(problem, points, values, S=10)
+    ours = sensitivity(with_dummy, method="pawn")
+    for name, index in (("median", "median"), ("mean", "mean"), ("maximum", "maximum")):
+        np.testing.assert_allclose(ours[index], theirs[name], atol=0.02)
+    from SALib.analyze.delta import calc_delta
+
+    grid, bins = np.linspace(values.min(), values.max(), 100), np.linspace(0, len(values), 11)
+    theirs_delta = [calc_delta(values, grid, column, bins) for column in points.T]
+    np.testing.assert_allclose(
+        sensitivity(with_dummy, method="delta")["delta"], theirs_delta, atol=0.02
+    )
+
+
+def test_a_listed_parameter_that_decides_all_has_the_largest_distance():
+    """Of two equally frequent values that part the outcomes the distance is exactly 1/2."""
+    a, b = np.repeat([0, 1], 40), np.tile(np.arange(40), 2)
+    rest = np.random.default_rng(0).random(80)
+    ds = made(lambda a, b: a + 1e-3 * rest, {"p.a": a, "p.b": b})
+    found = sensitivity(ds, method="pawn", confidence=0.999)
+    assert float(found["median"].sel(parameter="p.a")) == 0.5
+    assert bool(found["significant"].sel(parameter="p.a"))
+    assert not bool(found["significant"].sel(parameter="p.b"))
+
+
+def test_where_no_fit_is_good_the_distances_are_taken():
+    rng = np.random.default_rng(0)
+    ds = made(lambda x, y: rng.standard_normal(x.size), dict(zip("xy", cube(64, 2), strict=True)))
+    found = sensitivity(ds)
+    assert found.attrs["method"] == "pawn"
+    assert "10.1016/j.envsoft.2015.01.004" in found.attrs["references"]
+
+
+def test_numbers_repeat_with_the_seed(with_dummy):
+    first, second, other = (sensitivity(with_dummy, method="pawn", seed=s) for s in (0, 0, 1))
+    assert first.identical(second)
+    assert not first.identical(other)
+
+
+def test_failures_of_a_saltelli_design_are_counted_and_another_method_named():
+    axes = [Interval(name=name, low=0.0, high=1.0) for name in ("p.a", "p.b")]
+    ds = saltelli_study(lambda a, b: a + b, axes, 16)
+    broken = with_status(ds, failed=(3, 4), pending=(9,))
+    with pytest.raises(UserError, match=r"of 64 candidates 2 failed and 1 are pending.*'pawn'"):
+        sensitivity(broken, method="sobol")
+    assert sensitivity(broken).attrs["method"] == "surrogate"
+    with pytest.raises(UserError, match="63 of the 64 candidates of the design are here"):
+        sensitivity(ds.isel(candidate=slice(63)), method="sobol")
+    ds["accuracy"][5] = np.nan
+    with pytest.raises(UserError, match="not a number for 1 of 64"):
+        sensitivity(ds, method="sobol")
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda ds: ds, {"method": "sobol"}, "needs a study with design=saltelli"),
+        (lambda ds: ds, {"method": "sobl"}, "did you mean sobol"),
+        (lambda ds: ds, {"metric": "latency"}, "no metric or parameter 'latency'"),
+        (lambda ds: ds, {"confidence": 1.0}, r"confidence must be in \[0.5, 0.9999\]"),
+        (lambda ds: ds.isel(candidate=[0]), {}, "nothing differs between the 1 done"),
+        (lambda ds: ds.isel(candidate=slice(10)), {"method": "pawn"}, "at least 20 done"),
+    ],
+)
+def test_what_cannot_be_analysed_is_told(change, options, message):
+    ds = made(lambda x: x, {"p.x": np.linspace(0, 1, 30)})
+    with pytest.raises(UserError, match=message):
+        sensitivity(change(ds), **options)
+
+
+def test_without_salib_the_extra_and_another_method_are_named(monkeypatch, with_dummy):
+    for name in ("SALib.sample.sobol", "SALib.analyze.sobol"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ds = made(lambda x: x, {"p.x": np.linspace(0, 1, 30)})
+    with pytest.raises(UserError, match=r"pip install 'matsweep\[sensitivity\]'"):
+        sensitivity(ds, method="surrogate")
+    assert sensitivity(with_dummy, method="pawn").sizes["parameter"] == 4
+
+
+def test_bars_stand_for_the_indices_strongest_first(ishigami_design, with_dummy):
+    found = sensitivity(ishigami_design)
+    figure = sensitivity_figure(found)
+    bars, pairs, _ = figure.axes
+    assert [tick.get_text() for tick in bars.get_yticklabels()] == ["x", "y", "z"]
+    widths = [patch.get_width() for patch in bars.patches]
+    np.testing.assert_allclose(widths, [*found["S1"].values, *found["ST"].values])
+    shown = {text.get_text() for text in pairs.texts}
+    assert f"{float(found['S2'][0, 2]):.2f}" in shown
+    assert len(pairs.texts) == 3
+    distances = sensitivity_figure(sensitivity(with_dummy, method="delta"))
+    (panel,) = distances.axes
+    assert [tick.get_text() for tick in panel.get_yticklabels()][:2] == ["y", "x"]
+    with pytest.raises(UserError, match=r"what sensitivity\(\) returns"):
+        sensitivity_figure(with_dummy)
