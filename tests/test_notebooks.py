@@ -17,7 +17,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 STUDIES = {
     "quickstart": [],
     "activation": [
-        "physics.activation_ev=1.0,1.1,1.2", "protocol.voltage_up=2.0", "workload.hidden=[16]",
+        "physics.activation_ev=1.1,1.2", "protocol.voltage_up=1.8,2.0", "workload.hidden=[16]",
     ],
     "wires": ["tile.rows=16,64", "periphery.node=2.2e-8,7e-9", "workload.hidden=[32]"],
 }  # fmt: skip
