@@ -12,15 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import design, design_rows, numbered, resolve, states
+from matsweep.analysis.distances import SLICES, delta, pawn, slices
+from matsweep.analysis.studytable import Numbers, StudyTable, study_table
 from matsweep.analysis.summary import summarise
-from matsweep.analysis.surrogate import (
-    FOLDS,
-    Numbers,
-    StudyTable,
-    Surrogate,
-    fit_surrogate,
-    study_table,
-)
+from matsweep.analysis.surrogate import FOLDS, Surrogate, fit_surrogate
 from matsweep.checks import UserError, in_range, one_of, whole
 
 METHODS = ("auto", "sobol", "surrogate", "pawn", "delta")
@@ -28,7 +23,6 @@ GOOD_R2 = 0.8
 """Least cross-validated r2 of a surrogate whose indices are believed without asking."""
 _RESAMPLES = 200
 _ROWS = 40_000  # about so many evaluations of a surrogate
-_SLICES = 10
 _REFERENCES = {
     "sobol": "I. M. Sobol', Math. Comput. Simul. 55:271, 2001, "
     "doi:10.1016/S0378-4754(00)00270-6; A. Saltelli et al., Comput. Phys. Commun. 181:259, 2010, "
@@ -312,30 +306,26 @@ def _indices(names: list[str], found: dict[str, Numbers]) -> xr.Dataset:
 
 
 def _given_data(table: StudyTable, method: str, confidence: float, seed: int) -> xr.Dataset:
-    """Return distances between conditional and unconditional distributions, of any design.
-
-    SALib's functions for the same give no slice to the largest value of a parameter with few
-    values (PAWN) and cut through equal values (delta), so that they suit drawn designs only.
-    """
-    if len(table.values) < 2 * _SLICES:
+    """Return distances between conditional and unconditional distributions, of any design."""
+    if len(table.values) < 2 * SLICES:
         raise UserError(
-            f"method={method} compares distributions and needs at least {2 * _SLICES} done "
+            f"method={method} compares distributions and needs at least {2 * SLICES} done "
             f"candidates, got {len(table.values)}: sweep more points"
         )
     from scipy.special import ndtri
 
     statistic, names = (
-        (_pawn, ("median", "mean", "maximum")) if method == "pawn" else (_delta, ("delta",))
+        (pawn, ("median", "mean", "maximum")) if method == "pawn" else (delta, ("delta",))
     )
     repeats = _RESAMPLES if method == "pawn" else 60
     rng = np.random.default_rng(seed)
     count = len(table.values)
     index, half, threshold = [], [], []
     for column in table.points.T:
-        groups = _slices(column)
+        groups = slices(column)
         index.append(statistic(table.values, groups))
         drawn = [rng.integers(count, size=count) for _ in range(repeats)]
-        again = [statistic(table.values[rows], _slices(column[rows])) for rows in drawn]
+        again = [statistic(table.values[rows], slices(column[rows])) for rows in drawn]
         half.append(ndtri(0.5 + confidence / 2) * np.std(again, axis=0, ddof=1))
         shuffled = [statistic(rng.permutation(table.values), groups) for _ in range(repeats)]
         threshold.append(np.quantile(np.array(shuffled)[:, 0], confidence))
@@ -354,47 +344,3 @@ def _given_data(table: StudyTable, method: str, confidence: float, seed: int) ->
         interval=f"{confidence:.4g}: {repeats} resamples of the candidates; thresholds by as many "
         "permutations"
     )
-
-
-def _slices(column: Numbers) -> list[NDArray[np.intp]]:
-    """Return the rows within each slice of a parameter: a value each, or about equal numbers."""
-    wanted = min(_SLICES, max(2, len(column) // 10))
-    levels, inverse = np.unique(column, return_inverse=True)
-    if len(levels) > wanted:
-        edges = np.quantile(column, np.linspace(0, 1, wanted + 1)[1:-1])
-        inverse = np.searchsorted(edges, column, side="right")
-    return [np.flatnonzero(inverse == number) for number in np.unique(inverse)]
-
-
-def _pawn(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
-    """Return median, mean and maximum over slices of the Kolmogorov-Smirnov distance."""
-    everything = np.sort(values)
-    steps = np.searchsorted(everything, everything, side="right") / len(values)
-    found = [
-        np.abs(np.searchsorted(np.sort(values[rows]), everything, side="right") / len(rows) - steps)
-        for rows in groups
-    ]
-    distances = np.array([each.max() for each in found])
-    return np.array([np.median(distances), distances.mean(), distances.max()])
-
-
-def _delta(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
-    """Return Borgonovo's delta: eq. 26 of Plischke et al. 2013, with Silverman's bandwidth."""
-    low, high = float(values.min()), float(values.max())
-    margin = 0.1 * (high - low)  # kernels reach beyond the outermost values
-    grid = np.linspace(low - margin, high + margin, 120)
-    least = 1e-2 * (high - low)  # of slices without spread; the grid's own step
-    whole_density = _density(values, grid, least)
-    areas = [
-        len(rows) * np.trapezoid(np.abs(_density(values[rows], grid, least) - whole_density), grid)
-        for rows in groups
-    ]
-    return np.array([sum(areas) / (2 * len(values))])
-
-
-def _density(values: Numbers, grid: Numbers, least: float) -> Numbers:
-    count = len(values)
-    spread = float(values.std(ddof=1)) if count > 1 else 0.0
-    width = max(spread * (0.75 * count) ** -0.2, least)
-    z = (grid[:, None] - values) / width
-    return np.asarray(np.exp(-0.5 * z * z).sum(axis=1) / (count * width * math.sqrt(2 * math.pi)))

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from matsweep.analysis.pictures_sensitivity import requirement_figure
+from matsweep.analysis.requirement_map import requirement_figure
 from matsweep.analysis.requirements import requirements
 from matsweep.checks import UserError
 

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from matsweep.analysis.pictures_sensitivity import sensitivity_figure
 from matsweep.analysis.sensitivity import sensitivity
+from matsweep.analysis.sensitivity_bars import sensitivity_figure
 from matsweep.checks import UserError
 from matsweep.sweep.axes import Interval, Values
 from matsweep.sweep.designs.saltelli import Saltelli

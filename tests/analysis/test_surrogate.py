@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 from scipy.stats import qmc
 
-from matsweep.analysis.surrogate import MOST, Scale, fit_surrogate, study_table
+from matsweep.analysis.studytable import Scale, study_table
+from matsweep.analysis.surrogate import MOST, fit_surrogate
 from matsweep.checks import UserError
 
 from .synthetic import study, with_status
@@ -222,7 +223,7 @@ def test_points_have_a_column_for_each_parameter():
 
 def test_heavy_libraries_are_loaded_when_needed_only():
     code = (
-        "import sys, matsweep.analysis.sensitivity, matsweep.analysis.pictures_sensitivity; "
+        "import sys, matsweep.analysis.sensitivity, matsweep.analysis.sensitivity_bars; "
         "print([n for n in ('sklearn', 'SALib') "
         "if n in sys.modules])"
     )

@@ -1,0 +1,138 @@
+"""Where materials stand beside what is required, and what each would have to mend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from matsweep.analysis.attributes import material_label, sources
+from matsweep.analysis.levelset import Search
+from matsweep.analysis.studytable import Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The one parameter that brings a family to the target, its new value, relative change."""
+
+    parameter: str
+    value: float
+    relative: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Where a material stands.
+
+    Parameters
+    ----------
+    material, label : str
+    position : dict of str to float or None
+        Its own value of each parameter; None: not known.
+    beyond : tuple of str
+        Parameters whose value lies outside the swept range: judged at the end of the range.
+    metric, deviation : float
+        As predicted there, what is not known at its best.
+    inside : bool
+        Whether the predicted mean meets the target.
+    probability : float
+        With which it does.
+    change : Change or None
+        What moves it inside with the least relative change of one known parameter; None if it is
+        inside, or no parameter alone does.
+    """
+
+    material: str
+    label: str
+    position: dict[str, float | None]
+    beyond: tuple[str, ...]
+    metric: float
+    deviation: float
+    inside: bool
+    probability: float
+    change: Change | None
+
+
+def families(
+    ds: xr.Dataset, search: Search, best: Numbers, material: str | None
+) -> tuple[Family, ...]:
+    """Return where a study's materials stand, unknown parameters at `best` (in the unit cube)."""
+    known = sources(ds)["materials"]
+    swept = "material" in ds.coords and ds["material"].dims == ("candidate",)
+    if material is not None:
+        wanted = [material]
+    elif swept:  # of one value, else it had to be given
+        wanted = sorted(set(np.asarray(ds["material"].values).astype(str).tolist()))
+    else:
+        wanted = list(known)
+    return tuple(
+        _family(name, material_label(ds, name), known[name].get("numbers") or {}, search, best)
+        for name in wanted
+        if name in known
+    )
+
+
+def _family(
+    name: str, label: str, numbers: Mapping[str, Any], search: Search, best: Numbers
+) -> Family:
+    scales = search.surrogate.table.scales
+    position = {scale.name: _own(numbers, scale.name) for scale in scales}
+    u, beyond = best.copy(), []
+    for index, scale in enumerate(scales):
+        value = position[scale.name]
+        if value is not None:
+            u[index] = float(scale.to_unit(min(max(value, scale.low), scale.high)))
+            if not scale.low <= value <= scale.high:
+                beyond.append(scale.name)
+    point = search.point(u)[None]
+    mean, deviation = search.surrogate.predict(point)
+    inside = bool(search.margins(u[None])[0] >= 0)
+    return Family(
+        material=name,
+        label=label,
+        position=position,
+        beyond=tuple(beyond),
+        metric=float(mean[0]),
+        deviation=float(deviation[0]),
+        inside=inside,
+        probability=float(search.probabilities(u[None])[0]),
+        change=None if inside else _change(position, search, u),
+    )
+
+
+def _change(position: dict[str, float | None], search: Search, u: Numbers) -> Change | None:
+    """Return the one parameter whose least relative change meets the target."""
+    found = []
+    for index, (name, value) in enumerate(position.items()):
+        if value is None:
+            continue
+        new = search.nearest(u, index, value)
+        if not math.isnan(new):
+            relative = abs(new - value) / abs(value) if value else math.inf
+            found.append((relative, abs(new - value), Change(parameter=name, value=new,
+                                                             relative=relative)))  # fmt: skip
+    return min(found, key=lambda each: each[:2])[2] if found else None
+
+
+def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:
+    """Return a material's own value of a parameter; None if it is missing or no number.
+
+    A number may stand within an object: ``device.drift.nu`` in that of ``device.drift``.
+    """
+    parts = parameter.split(".")
+    for count in range(len(parts), 0, -1):
+        entry = numbers.get(".".join(parts[:count]))
+        if entry is None:
+            continue
+        if entry.get("status") == "missing":
+            return None
+        value = entry.get("value")
+        for part in parts[count:]:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(value) if number and math.isfinite(value) else None
+    return None

@@ -1,0 +1,277 @@
+"""Where a fitted metric meets a bound: limits of single parameters, and boxes for all of them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.analysis.studytable import Numbers, Scale
+from matsweep.analysis.surrogate import Surrogate
+
+_LINE = 241  # points of a line along one parameter
+_POINTS = 512  # points that fill a box
+_CORNERS = 8  # parameters up to which all corners of a box are looked at
+_HALVINGS = 12
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A bound of one parameter, with all others at their reference values.
+
+    Parameters
+    ----------
+    parameter : str
+    direction : {"<=", ">=", "everywhere", "nowhere"}
+        The last two: the target is met, or missed, in the whole swept range; no value then.
+    value : float
+        Where the fitted mean crosses the target, in the parameter's units.
+    low, high : float
+        Where the target is met with probability `confidence` and with 1 - `confidence`, lesser
+        first; NaN: not within the swept range.
+    """
+
+    parameter: str
+    direction: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """Ranges that all parameters may have at once.
+
+    Parameters
+    ----------
+    low, high : dict of str to float
+        In the parameters' units.
+    relaxed : float
+        How far from the best point to the parameters' own limits all could go, 0 to 1.
+    probability : float
+        With which the target is met at every point that was looked at.
+    """
+
+    low: dict[str, float]
+    high: dict[str, float]
+    relaxed: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Search:
+    """The fitted margin over the unit cube of the parameters: where it is, and crosses, zero."""
+
+    surrogate: Surrogate
+    operator: str
+    bound: float
+    confidence: float
+
+    def point(self, u: Numbers) -> Numbers:
+        """Return points of the unit cube, (..., parameter), in the parameters' units."""
+        scales = self.surrogate.table.scales
+        return np.stack([s.from_unit(u[..., i]) for i, s in enumerate(scales)], axis=-1)
+
+    def margins(self, u: Numbers) -> Numbers:
+        """Return by how much the mean meets the target at points of the unit cube."""
+        return self.surrogate.margin_mean(self.point(u), self.operator, self.bound)
+
+    def probabilities(self, u: Numbers) -> Numbers:
+        """Return with which probability the target is met at points of the unit cube."""
+        return self.surrogate.probability(self.point(u), self.operator, self.bound)
+
+    def best(self, fixed: dict[int, float]) -> Numbers:
+        """Return the best point, some coordinates being given.
+
+        That is the one whose margin is largest even when it is as small as the fit's deviation
+        allows: where no candidate is near, the mean alone promises too much.
+        """
+        from scipy.special import ndtri
+
+        u = self._highest(fixed, float(ndtri(self.confidence)))
+        return u if self.margins(u[None])[0] >= 0 else self._highest(fixed, 0.0)
+
+    def _highest(self, fixed: dict[int, float], caution: float) -> Numbers:
+        """Return the point of the largest margin less so many deviations."""
+        table = self.surrogate.table
+        scales = table.scales
+        seen = np.stack([s.to_unit(table.points[:, i]) for i, s in enumerate(scales)], axis=1)
+        tried = np.concatenate([_filling(len(scales)), seen])
+        for index, value in fixed.items():
+            tried[:, index] = value
+        u: Numbers = tried[int(np.argmax(self._cautious(tried, caution)))].copy()
+        free = [index for index in range(len(scales)) if index not in fixed]
+        for _, index in itertools.product(range(_ROUNDS), free):
+            line = self._line(u, index)
+            u = line[int(np.argmax(self._cautious(line, caution)))].copy()
+        for index in free:
+            if scales[index].whole:
+                u[index] = scales[index].to_unit(np.round(scales[index].from_unit(u[index])))
+        return u
+
+    def _cautious(self, u: Numbers, caution: float) -> Numbers:
+        margin, deviation = self.surrogate.margin(self.point(u), self.operator, self.bound)
+        return np.asarray(margin - caution * deviation)
+
+    def limits(self, best: Numbers) -> tuple[Limit, ...]:
+        """Return the limits of all parameters, the others at `best`."""
+        return tuple(limit for index in range(len(best)) for limit in self._limits_of(best, index))
+
+    def _limits_of(self, best: Numbers, index: int) -> list[Limit]:
+        scale = self.surrogate.table.scales[index]
+        line = self._line(best, index)
+        margins, chance = self.margins(line), self.probabilities(line)
+        # From the surest point on; probabilities of 1 leave the largest margin.
+        start = int(np.lexsort((margins, np.round(chance, 3)))[-1])
+        if margins[start] < 0:
+            return [Limit(parameter=scale.name, direction="nowhere")]
+        found = []
+        for step, direction in ((-1, ">="), (1, "<=")):
+            side = np.arange(start, len(line) if step > 0 else -1, step)
+            across = line[side, index]
+            value = _crossing(across, margins[side])
+            if math.isnan(value):
+                continue
+            ends = [
+                _crossing(across, chance[side] - level)
+                for level in (self.confidence, 1 - self.confidence)
+            ]
+            low, high = ends if step > 0 else ends[::-1]
+            numbers = scale.from_unit([value, low, high]).tolist()
+            found.append(Limit(parameter=scale.name, direction=direction,
+                               value=numbers[0], low=numbers[1], high=numbers[2]))  # fmt: skip
+        return found or [Limit(parameter=scale.name, direction="everywhere")]
+
+    def box(self, best: Numbers, low: Numbers, high: Numbers, level: float) -> Box | None:
+        """Return the largest box between `best` and the limits that meets the target throughout.
+
+        Sides on which a parameter has no limit of its own reach to the end of the swept range; if
+        that is too far for all parameters at once, they are relaxed like the others. Parameters of
+        whole numbers are drawn in to such, and the others then relaxed further.
+        """
+        free = np.where(low == 0, low, best), np.where(high == 1, high, best)
+        for start in (free, (best, best)):
+            relaxed = self._relaxed(start, (low, high), level)
+            if relaxed is None:
+                continue
+            grown = [a + relaxed * (b - a) for a, b in zip(start, (low, high), strict=True)]
+            names = self.surrogate.names
+            bottom, top = (
+                dict(zip(names, self.point(end).tolist(), strict=True))
+                for end in self._whole(grown[0], grown[1], low, high, level)
+            )
+            return Box(low=bottom, high=top, relaxed=relaxed, probability=level)
+        return None
+
+    def _whole(
+        self, bottom: Numbers, top: Numbers, low: Numbers, high: Numbers, level: float
+    ) -> tuple[Numbers, Numbers]:
+        """Return a box with whole numbers where only such make sense, and the rest grown again."""
+        scales = self.surrogate.table.scales
+        places = [index for index, scale in enumerate(scales) if scale.whole]
+        if not places:
+            return bottom, top
+        low, high, bottom, top = low.copy(), high.copy(), bottom.copy(), top.copy()
+        for index in places:
+            scale = scales[index]
+            for end, limit, down in ((bottom, low, False), (top, high, True)):
+                value = scale.rounded(float(scale.from_unit(end[index])), down=down)
+                end[index] = limit[index] = float(scale.to_unit(value))
+        more = self._relaxed((bottom, top), (low, high), level) or 0.0
+        return bottom + more * (low - bottom), top + more * (high - top)
+
+    def _relaxed(
+        self, start: tuple[Numbers, Numbers], end: tuple[Numbers, Numbers], level: float
+    ) -> float | None:
+        """Return how far a box may grow from one to another; None if not even the first will do."""
+        filling = _filling(len(start[0]))
+
+        def meets(relaxed: float) -> bool:
+            low, high = (a + relaxed * (b - a) for a, b in zip(start, end, strict=True))
+            u = low + filling * (high - low)
+            if level <= 0.5:
+                return bool(np.all(self.margins(u) >= 0))
+            return bool(np.all(self.probabilities(u) >= level))
+
+        if not meets(0.0):
+            return None
+        if meets(1.0):
+            return 1.0
+        inside, outside = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if meets(middle) else (inside, middle)
+        return inside
+
+    def nearest(self, u: Numbers, index: int, value: float) -> float:
+        """Return the nearest value of one parameter that meets the target; NaN if none does."""
+        scale = self.surrogate.table.scales[index]
+        if scale.whole:
+            numbers = np.arange(scale.low, scale.high + 1)
+            line = np.tile(u, (len(numbers), 1))
+            line[:, index] = scale.to_unit(numbers)
+        else:
+            line = self._line(u, index)
+            numbers = scale.from_unit(line[:, index])
+        margins = self.margins(line)
+        good = np.flatnonzero(margins >= 0)
+        if not good.size:
+            return math.nan
+        nearest = int(good[np.argmin(np.abs(numbers[good] - value))])
+        if scale.whole:
+            return float(numbers[nearest])
+        outside = nearest + (1 if numbers[nearest] < value else -1)
+        if not 0 <= outside < len(line) or margins[outside] >= 0:
+            return float(numbers[nearest])
+        pair = np.array([nearest, outside])
+        return float(scale.from_unit(_crossing(line[pair, index], margins[pair])))
+
+    @staticmethod
+    def _line(u: Numbers, index: int) -> Numbers:
+        line = np.tile(u, (_LINE, 1))
+        line[:, index] = np.linspace(0, 1, _LINE)
+        return line
+
+
+def _crossing(across: Numbers, values: Numbers) -> float:
+    """Return where values first fall below 0, between points; NaN if never, or from the start."""
+    below = np.flatnonzero(values < 0)
+    if not below.size or below[0] == 0:
+        return math.nan
+    after = int(below[0])
+    here, there = values[after - 1], values[after]
+    return float(across[after - 1] + (across[after] - across[after - 1]) * here / (here - there))
+
+
+def _filling(count: int) -> Numbers:
+    """Return points that fill the unit cube, with its corners."""
+    points = sobol_points(count, _POINTS)
+    ends = np.array([np.zeros(count), np.ones(count)])
+    if count <= _CORNERS:
+        ends = np.array(list(itertools.product((0.0, 1.0), repeat=count)))
+    return np.concatenate([ends, points])
+
+
+def sobol_points(count: int, number: int) -> Numbers:
+    """Return points of Sobol's sequence that fill the unit cube, (number, count)."""
+    from scipy.stats import qmc
+
+    engine = qmc.Sobol(d=count, scramble=True, rng=np.random.default_rng(0))
+    return np.asarray(engine.random(number), dtype=np.float64)
+
+
+def reach(
+    scales: tuple[Scale, ...], best: Numbers, limits: tuple[Limit, ...]
+) -> tuple[Numbers, Numbers]:
+    """Return how far each parameter may go down and up by its own limits, in the unit cube."""
+    low, high = np.zeros(len(best)), np.ones(len(best))
+    places = {scale.name: index for index, scale in enumerate(scales)}
+    for limit in limits:
+        index = places[limit.parameter]
+        if limit.direction in ("<=", ">="):
+            end = float(scales[index].to_unit(limit.value))
+            (high if limit.direction == "<=" else low)[index] = end
+    return np.minimum(low, best), np.maximum(high, best)

@@ -1,0 +1,257 @@
+"""The done candidates of a study as a table of numbers, for what is fitted to them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from matsweep.analysis.attributes import axes, numbered, parameters, resolve, states
+from matsweep.analysis.summary import given, summarise
+from matsweep.checks import UserError, one_of
+
+type Numbers = NDArray[np.float64]
+
+DECADES = 30.0
+"""A range wider than this factor is one of orders of magnitude."""
+_LEVELS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How one swept parameter becomes a coordinate in [0, 1].
+
+    Parameters
+    ----------
+    name : str
+    low, high : float
+        Swept range, in the parameter's units.
+    logarithmic : bool
+    whole : bool
+        Whether all swept values are whole numbers.
+    levels : tuple of str
+        Of a parameter that is text, or true and false: its values; the number of a level, from 0,
+        stands for it. Empty: it is numeric.
+    unit : str
+        "1" where it is not stored.
+    """
+
+    name: str
+    low: float
+    high: float
+    logarithmic: bool = False
+    whole: bool = False
+    levels: tuple[str, ...] = ()
+    unit: str = "1"
+
+    def to_unit(self, values: ArrayLike) -> Numbers:
+        """Return values as fractions of the range; what lies beyond it, below 0 or above 1."""
+        x = np.asarray(values, dtype=np.float64)
+        if not self.logarithmic:
+            return np.asarray((x - self.low) / (self.high - self.low))
+        positive = np.maximum(x, self.low * 1e-6)
+        return np.asarray(np.log(positive / self.low) / np.log(self.high / self.low))
+
+    def from_unit(self, fractions: ArrayLike) -> Numbers:
+        """Return the values at fractions of the range."""
+        u = np.asarray(fractions, dtype=np.float64)
+        if not self.logarithmic:
+            return np.asarray(self.low + u * (self.high - self.low))
+        return np.asarray(self.low * (self.high / self.low) ** u)
+
+    def rounded(self, value: float, *, down: bool) -> float:
+        """Return a whole number below or above, of a parameter that has only such.
+
+        What rounding alone keeps from being whole is whole.
+        """
+        if not self.whole:
+            return value
+        near_by = round(value, 6)
+        return float(math.floor(near_by) if down else math.ceil(near_by))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudyTable:
+    """The done candidates of a study as a table of numbers.
+
+    Parameters
+    ----------
+    metric, unit : str
+    scales : tuple of Scale
+        Of the parameters that differ between done candidates.
+    points : (row, parameter) array
+        In the parameters' units, or the number of a level.
+    values : (row,) array
+        The metric, mean over the realisations.
+    errors : (row,) array
+        Standard error of that mean; NaN of fewer than two realisations.
+    rows : (row,) array of int
+        Positions of the candidates.
+    left_out : int
+        Candidates that failed, are pending, or have no number.
+    """
+
+    metric: str
+    unit: str
+    scales: tuple[Scale, ...]
+    points: Numbers
+    values: Numbers
+    errors: Numbers
+    rows: NDArray[np.intp]
+    left_out: int
+
+
+def study_table(
+    ds: xr.Dataset,
+    metric: str,
+    *,
+    time: float | str | None = None,
+    categorical: Literal["encode", "refuse"] = "encode",
+) -> StudyTable:
+    """Return a metric and the parameters that were swept, of the done candidates.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    metric : str
+        Or the end of its dotted name.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    categorical : {"encode", "refuse"}
+        What becomes of a swept parameter that is text, or true and false.
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown, no number or constant, nothing was swept, or what was swept is
+        refused.
+    """
+    one_of("categorical", categorical, ("encode", "refuse"))
+    ds = numbered(ds)
+    summary = summarise(ds, time)
+    name = resolve(summary, metric)
+    if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
+        raise UserError(f"metric must be a number that the study measured, got {metric!r}")
+    values = np.asarray(summary[name].values, dtype=np.float64)
+    usable = (states(summary) == "done") & np.isfinite(values)
+    if not usable.any():
+        raise UserError(f"no done candidate has a number for {name}: there is nothing to fit")
+    names = _swept(summary, usable)
+    if not names:
+        raise UserError(
+            f"nothing differs between the {int(usable.sum())} done candidates: a study of how "
+            f"{name} depends on a parameter must sweep one"
+        )
+    read = [_parameter(summary, each, usable) for each in names]
+    texts = [scale.name for scale, _ in read if scale.levels]
+    if texts and categorical == "refuse":
+        raise UserError(
+            f"{', '.join(texts)} was swept and is no number: choose one value of it first, "
+            f"ds.matsweep.select({texts[0].rsplit('.', 1)[-1]}=...)"
+        )
+    points = np.stack([numbers for _, numbers in read], axis=1)[usable]
+    if np.ptp(values[usable]) <= 1e-12 * np.abs(values[usable]).max():
+        raise UserError(
+            f"{name} is the same, {values[usable][0]:.6g}, for all {int(usable.sum())} done "
+            "candidates: no parameter moves it"
+        )
+    return StudyTable(
+        metric=name,
+        unit=str(summary[name].attrs.get("units", "1")),
+        scales=tuple(scale for scale, _ in read),
+        points=points,
+        values=values[usable],
+        errors=_errors(ds, summary, name)[usable],
+        rows=np.flatnonzero(usable),
+        left_out=int(np.count_nonzero(~usable)),
+    )
+
+
+def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
+    """Return the columns that are fitted: numbers in [0, 1], one column for each level.
+
+    Parameters
+    ----------
+    scales : tuple of Scale
+    points : (n, parameter) array
+
+    Returns
+    -------
+    (n, column) array
+
+    Raises
+    ------
+    ValueError
+        If points have not one column for each parameter.
+    """
+    x = np.atleast_2d(np.asarray(points, dtype=np.float64))
+    if x.ndim != 2 or x.shape[1] != len(scales):
+        raise ValueError(f"points must be (n, {len(scales)}), got {np.shape(points)}")
+    found = [
+        x[:, index, None] == np.arange(len(scale.levels))
+        if scale.levels
+        else scale.to_unit(x[:, index])[:, None]
+        for index, scale in enumerate(scales)
+    ]
+    return np.concatenate(found, axis=1).astype(np.float64)
+
+
+def _swept(summary: xr.Dataset, usable: NDArray[np.bool_]) -> list[str]:
+    """Return the parameters, material included, that differ between usable candidates."""
+    names = parameters(summary)
+    if "material" in summary.coords and summary["material"].dims == ("candidate",):
+        order = list(axes(summary))
+        names.insert(min(order.index("material") if "material" in order else 0, len(names)),
+                     "material")  # fmt: skip
+    return [n for n in names if len(set(map(str, summary[n].values[usable].tolist()))) > 1]
+
+
+def _parameter(
+    summary: xr.Dataset, name: str, usable: NDArray[np.bool_]
+) -> tuple[Scale, NDArray[np.float64]]:
+    values = np.asarray(summary[name].values)
+    unit = str(summary[name].attrs.get("units", "1"))
+    if values.dtype.kind in "fiu":
+        numbers = values.astype(np.float64)
+        kept = numbers[usable]
+        if not np.isfinite(kept).all():
+            raise UserError(f"{name} is not a finite number for every done candidate: select those "
+                            f"that have one first")  # fmt: skip
+        low, high = float(kept.min()), float(kept.max())
+        whole = bool(np.all(kept == np.round(kept))) and values.dtype.kind in "iu"
+        wide = low > 0 and high > DECADES * low and _even_in_logarithm(kept)
+        return Scale(name=name, low=low, high=high, logarithmic=wide, whole=whole, unit=unit), (
+            numbers
+        )
+    texts = np.array([str(value) for value in values.tolist()])
+    levels = tuple(dict.fromkeys(texts[usable].tolist()))
+    if len(levels) > _LEVELS:
+        raise UserError(
+            f"{name} is text with {len(levels)} different values, more than {_LEVELS}: select some"
+        )
+    places = {level: index for index, level in enumerate(levels)}
+    codes = np.array([places.get(text, -1) for text in texts.tolist()], dtype=np.float64)
+    return Scale(name=name, low=0.0, high=float(len(levels) - 1), levels=levels), codes
+
+
+def _even_in_logarithm(values: Numbers) -> bool:
+    """Whether values lie more evenly over orders of magnitude than over their range.
+
+    An evenly drawn interval from 0 has positive values of every size too, most of them large.
+    """
+    ratio = [abs((np.median(x) - x.min()) / np.ptp(x) - 0.5) for x in (np.log(values), values)]
+    return bool(ratio[0] < ratio[1])
+
+
+def _errors(ds: xr.Dataset, summary: xr.Dataset, name: str) -> Numbers:
+    """Return the standard error of each candidate's mean; NaN where it is not known."""
+    count = given(ds).astype(np.float64)
+    if f"{name}_std" not in summary or "realisation" not in ds.dims:
+        return np.full(len(count), np.nan)
+    spread = np.asarray(summary[f"{name}_std"].values, dtype=np.float64)
+    return np.where(count >= 2, spread / np.sqrt(np.maximum(count, 1.0)), np.nan)
