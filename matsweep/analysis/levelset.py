@@ -150,7 +150,8 @@ class Search:
 
         Sides on which a parameter has no limit of its own reach to the end of the swept range; if
         that is too far for all parameters at once, they are relaxed like the others. Parameters of
-        whole numbers are drawn in to such, and the others then relaxed further.
+        whole numbers are drawn in to such, and the others then relaxed further. At last each side
+        that can go on to the end of the swept range without cost to the others does.
         """
         free = np.where(low == 0, low, best), np.where(high == 1, high, best)
         for start in (free, (best, best)):
@@ -158,10 +159,10 @@ class Search:
             if relaxed is None:
                 continue
             grown = [a + relaxed * (b - a) for a, b in zip(start, (low, high), strict=True)]
-            names = self.surrogate.names
+            ends = self._whole(grown[0], grown[1], low, high, level)
             bottom, top = (
-                dict(zip(names, self.point(end).tolist(), strict=True))
-                for end in self._whole(grown[0], grown[1], low, high, level)
+                dict(zip(self.surrogate.names, self.point(end).tolist(), strict=True))
+                for end in self._freed(*ends, level)
             )
             return Box(low=bottom, high=top, relaxed=relaxed, probability=level)
         return None
@@ -183,18 +184,32 @@ class Search:
         more = self._relaxed((bottom, top), (low, high), level) or 0.0
         return bottom + more * (low - bottom), top + more * (high - top)
 
+    def _freed(self, bottom: Numbers, top: Numbers, level: float) -> tuple[Numbers, Numbers]:
+        """Return a box with every side at the end of the swept range that may be there too."""
+        sides = [(at, index) for at in (0, 1) for index in range(len(bottom))]
+        box = [bottom, top]
+        for at, index in sides:
+            trial = [end.copy() for end in box]
+            trial[at][index] = float(at)
+            if box[at][index] != at and self._meets(trial[0], trial[1], level):
+                box = trial
+        return box[0], box[1]
+
+    def _meets(self, low: Numbers, high: Numbers, level: float) -> bool:
+        """Whether every point of a box that is looked at meets the target."""
+        u = low + _filling(len(low)) * (high - low)
+        if level <= 0.5:
+            return bool(np.all(self.margins(u) >= 0))
+        return bool(np.all(self.probabilities(u) >= level))
+
     def _relaxed(
         self, start: tuple[Numbers, Numbers], end: tuple[Numbers, Numbers], level: float
     ) -> float | None:
         """Return how far a box may grow from one to another; None if not even the first will do."""
-        filling = _filling(len(start[0]))
 
         def meets(relaxed: float) -> bool:
             low, high = (a + relaxed * (b - a) for a, b in zip(start, end, strict=True))
-            u = low + filling * (high - low)
-            if level <= 0.5:
-                return bool(np.all(self.margins(u) >= 0))
-            return bool(np.all(self.probabilities(u) >= level))
+            return self._meets(low, high, level)
 
         if not meets(0.0):
             return None

@@ -54,20 +54,13 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
             panel = figure.add_subplot()
             shown, drawn = _line(panel, found), names
         else:
-            limited = [n.parameter for n in found.limits if n.direction in ("<=", ">=")]
-            chosen = list(dict.fromkeys([*limited, *names]))
-            first = x or next(name for name in chosen if name != y)
-            second = y or next(name for name in chosen if not _same(name, first))
-            grid = found.map(first, second, _MAPPED)
+            across, up = found.shown(x, y)
+            grid = found.map(across, up, _MAPPED)
             panel, key = figure.subplots(2, 1, height_ratios=(22, 1))
             shown, drawn = _map(figure, panel, key, found, grid), [str(dim) for dim in grid.dims]
         panel.set_title(_heading(found, *drawn), fontsize=FONT, loc="left")
         figure.legend(handles=shown, loc="outside right upper", fontsize=FONT, frameon=False)
     return figure
-
-
-def _same(name: str, asked: str) -> bool:
-    return name == asked or name.endswith(f".{asked}")
 
 
 def _heading(found: Requirements, *drawn: str) -> str:
@@ -174,8 +167,8 @@ def _family_marks(
     shown = []
     for family in found.families:
         style = styles[family.material]
-        here = _place(family, across, found)
-        there = family.metric if up is None else _place(family, up, found)
+        here = place(family, across, found)
+        there = family.metric if up is None else place(family, up, found)
         drawn = [across.name] if up is None else [across.name, up.name]
         exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
         look: dict[str, Any] = {
@@ -187,17 +180,19 @@ def _family_marks(
         panel.plot([here], [there], clip_on=False, zorder=5, **look)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
         note = note or ("" if exact else ", not all known")
-        shown.append(Line2D([], [], label=f"{family.label}: {_percent(family)}{note}", **look))
+        shown.append(Line2D([], [], label=f"{family.label}: {percent(family)}{note}", **look))
     return shown
 
 
-def _percent(family: Family) -> str:
+def percent(family: Family) -> str:
+    """Return with which probability a material meets the target, in percent."""
     if 0.001 <= family.probability <= 0.999:
         return f"{100 * family.probability:.3g} %"
     return "> 99.9 %" if family.inside else "< 0.1 %"
 
 
-def _place(family: Family, scale: Scale, found: Requirements) -> float:
+def place(family: Family, scale: Scale, found: Requirements) -> float:
+    """Return where a material is drawn: at its own value, the end of the sweep, or the best."""
     value = family.position[scale.name]
     value = found.best[scale.name] if value is None else value
     return min(max(value, scale.low), scale.high)

@@ -89,6 +89,21 @@ class Requirements:
         """
         return self.surrogate.probability(points, self.operator, self.bound)
 
+    def shown(self, x: str | None = None, y: str | None = None) -> tuple[str, ...]:
+        """Return which parameters to draw: those asked for, else the first with a limit.
+
+        Two, across and up; one where only one was swept.
+        """
+        limited = [limit.parameter for limit in self.limits if limit.direction in ("<=", ">=")]
+        names = list(self.surrogate.names)
+        if len(names) == 1:
+            return tuple(names)
+        chosen = list(dict.fromkeys([*limited, *names]))
+        across = _named(names, x) if x else None
+        up = _named(names, y) if y else None
+        across = across or next(name for name in chosen if name != up)
+        return across, up or next(name for name in chosen if name != across)
+
     def map(self, x: str, y: str, count: int = 61) -> xr.DataArray:
         """Return the probability over two parameters, all others at `best`.
 

@@ -45,9 +45,14 @@ def specification(found: Requirements) -> list[str]:
     return lines
 
 
+def is_fraction(scale: Scale) -> bool:
+    """Whether a parameter is a fraction, which people read in percent."""
+    return scale.unit == "1" and scale.name.rsplit(".", 1)[-1] in _FRACTIONS
+
+
 def quantity(scale: Scale, value: float) -> str:
     """Print a value of a parameter with its unit; fractions in percent."""
-    if scale.unit == "1" and scale.name.rsplit(".", 1)[-1] in _FRACTIONS:
+    if is_fraction(scale):
         return f"{100 * value:.3g} %"
     if scale.whole and value == round(value):
         return f"{value:.0f}"
@@ -65,11 +70,17 @@ def _limit_line(limit: Limit, scale: Scale, short: dict[str, str]) -> str:
     value = scale.rounded(limit.value, down=upper)
     sure, possible = (limit.low, limit.high) if upper else (limit.high, limit.low)
     ends = [
-        "nowhere sure" if math.isnan(sure) else quantity(scale, sure),
-        "beyond the swept range" if math.isnan(possible) else quantity(scale, possible),
+        _end(scale, sure, "nowhere sure", down=upper),
+        _end(scale, possible, "beyond the swept range", down=upper),
     ]
+    told = quantity(scale, value)
     low, high = ends if upper else ends[::-1]
-    return f"{name} {limit.direction} {quantity(scale, value)} ({low} to {high})"
+    between = "" if low == high == told else f" ({low} to {high})"
+    return f"{name} {limit.direction} {told}{between}"
+
+
+def _end(scale: Scale, value: float, unknown: str, *, down: bool) -> str:
+    return unknown if math.isnan(value) else quantity(scale, scale.rounded(value, down=down))
 
 
 def _range(scale: Scale, box: Box) -> str:

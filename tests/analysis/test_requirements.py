@@ -227,7 +227,7 @@ def test_what_is_required_reads_as_a_specification(linear, curved):
     assert first.startswith("accuracy >= 95 %: 97.9")
     assert scale.startswith("scale <= 2.4")
     assert scale.endswith("%)")
-    assert bits.startswith("bits >= 5 (4.")  # whole, and on the side that meets the target
+    assert bits == "bits >= 5"  # whole, as both ends of its interval, on the side that meets it
     assert jointly.startswith("jointly (P >= 0.5): scale <= 2.")
     assert jointly.endswith(f"bits >= {linear.jointly.low[BITS]:.0f}")
     assert surely.startswith("jointly and surely (P >= 0.95): ")
@@ -346,3 +346,16 @@ def test_the_picture_of_one_parameter_is_a_line():
     across, mean = panel.lines[0].get_data()
     np.testing.assert_allclose(mean, 0.98 - 1.2 * across, atol=0.002)
     assert panel.lines[1].get_ydata()[0] == 0.95
+
+
+def test_only_sides_that_cost_something_are_drawn_in():
+    """Each parameter may be anything alone, and both at their worst not: none has a floor."""
+    steps = np.linspace(0, 0.02, 7)
+    s, nu = (m.ravel() for m in np.meshgrid(steps, steps))
+    ds = made(lambda s, nu: 0.98 - 2 * s - 2 * nu, {SCALE: s, NU: nu}, noise=NOISE)
+    found = requirements(ds, "accuracy >= 92 %", reference={"scale": 0.003, "nu": 0.003})
+    assert {limit.direction for limit in found.limits} == {"everywhere"}
+    for box in (found.jointly, found.surely):
+        assert box.low == {SCALE: 0.0, NU: 0.0}
+        assert 0.01 < max(box.high.values()) < 0.02
+    assert sum(found.jointly.high.values()) == pytest.approx(0.03, rel=0.05)

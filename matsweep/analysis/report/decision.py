@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.report.document import Block, Item, Items, Paragraph, Section, Table
+from matsweep.analysis.report.pictures import required_name
+from matsweep.analysis.report.regions import requirement_map, sensitivity_bars
 from matsweep.analysis.report.study import Study
-from matsweep.analysis.requirements import requirements
-from matsweep.analysis.sensitivity import sensitivity
 from matsweep.analysis.stability import stability
 from matsweep.checks import UserError
 
@@ -50,29 +50,29 @@ def required(study: Study) -> Section | None:
 
 
 def _required(study: Study) -> Iterator[Block]:
-    materials = study.present(study.state == "done")
-    for material in materials if len(materials) > 1 else [None]:
-        if material is not None:
+    for number, (material, found) in enumerate(study.required.items()):
+        if material:
             yield Paragraph(text=f"{material}:")
-        try:
-            found = requirements(study.ds, study.target, time=study.time, material=material)
-        except UserError as error:
-            yield Paragraph(text=f"Not to be said: {error}.")
+        if isinstance(found, UserError):
+            yield Paragraph(text=f"Not to be said: {found}.")
         else:
             yield Items(items=tuple(Item(text=line) for line in found.specification()))
+            picture = study.pictures.get(required_name(material))
+            yield requirement_map(found, f"required_{number}", picture)
 
 
 def matters(study: Study) -> Section | None:
     """Say which parameters decide, if that was asked for."""
-    if not study.sensitivity:
+    found = study.influence
+    if found is None:
         return None
-    name = next(iter(study.by), "accuracy")
-    try:
-        found = sensitivity(study.ds, name, time=study.time)
-    except UserError as error:
-        blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {error}."),)
+    if isinstance(found, UserError):
+        name = next(iter(study.by), "accuracy")
+        blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {found}."),)
     else:
-        blocks = (_indices(found), Paragraph(text=_method(found)))
+        name = str(found.attrs["metric"])
+        bars = sensitivity_bars(found, study.pictures.get("sensitivity"))
+        blocks = (_indices(found), Paragraph(text=_method(found)), bars)
     return Section(title=f"What decides {name}", blocks=blocks, terminal=True)
 
 

@@ -60,7 +60,7 @@ def parallel(study: Study, styles: Mapping[str, Style]) -> Figure | None:
     layout = _layout(scales, len(styles))
     return Figure(
         name="parallel", title="Parameters and what comes of them", caption=caption,
-        plot={"data": data, "layout": layout},
+        plot={"data": data, "layout": layout}, picture=study.pictures.get("parallel"),
     )  # fmt: skip
 
 

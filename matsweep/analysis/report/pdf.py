@@ -149,6 +149,9 @@ def _widths(
 def _figure(pages: FPDF, block: Figure) -> None:
     if block.picture is None:
         return
+    if pages.will_page_break(95):
+        pages.add_page()
+    _write(pages, block.title, _TEXT, style="B")
     pages.image(str(block.picture), w=pages.epw, alt_text=printable(block.title))
     pages.ln(2)
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from matsweep.analysis.bibtex import bibtex
 from matsweep.analysis.breakdown import cheapest_figure
+from matsweep.analysis.distribution import distribution_figure
 from matsweep.analysis.figure import pareto_figure, save
 from matsweep.analysis.learning import learning_figure
 from matsweep.analysis.objectives import MAIN, usual
+from matsweep.analysis.parallel import parallel_figure
 from matsweep.analysis.report.study import Study
+from matsweep.analysis.requirement_map import requirement_figure
+from matsweep.analysis.requirements import Requirements
+from matsweep.analysis.sensitivity_bars import sensitivity_figure
 from matsweep.analysis.tradeoff import tradeoff_figure
 from matsweep.checks import UserError
 
@@ -35,6 +43,15 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["energy"] = lambda: cheapest_figure(ds, time=time)
     if "learning_accuracy" in ds:
         drawn["learning"] = lambda: learning_figure(ds)
+    if "accuracy" in ds and ds["accuracy"].sizes.get("realisation", 1) > 1:
+        drawn["distribution"] = lambda: distribution_figure(ds, time=time)
+    if len(study.varied()) + len(study.objectives) > 2 and study.ranked.size > 1:
+        drawn["parallel"] = lambda: parallel_figure(ds, objectives=study.objectives, time=time)
+    for material, found in study.required.items():
+        if isinstance(found, Requirements):
+            drawn[required_name(material)] = partial(requirement_figure, found)
+    if isinstance(influence := study.influence, xr.Dataset):
+        drawn["sensitivity"] = lambda: sensitivity_figure(influence)
     written: list[Path] = []
     problems = []
     for name, picture in drawn.items():
@@ -45,6 +62,12 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         except UserError as error:
             problems.append(f"{name}.png, as {error}")
     return written, list(dict.fromkeys(problems))
+
+
+def required_name(material: str) -> str:
+    """Return the file name, without its ending, of the map of what is required of a material."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", material)
+    return f"required_{plain}" if plain else "required"
 
 
 def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator[Path]:

@@ -197,7 +197,7 @@ def distribution(study: Study) -> Figure:
     caption = "Every realisation of the best candidate of each material, with quartiles and median."
     return Figure(
         name="distribution", title="How realisations differ", caption=caption, wide=False,
-        plot={"data": data, "layout": layout},
+        plot={"data": data, "layout": layout}, picture=study.pictures.get("distribution"),
     )  # fmt: skip
 
 

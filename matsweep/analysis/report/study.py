@@ -22,7 +22,11 @@ from matsweep.analysis.objectives import (
     order,
 )
 from matsweep.analysis.pareto import Mask
+from matsweep.analysis.requirements import Requirements, requirements
+from matsweep.analysis.selection import parse
+from matsweep.analysis.sensitivity import sensitivity as sensitivity_of
 from matsweep.analysis.summary import summarise
+from matsweep.checks import UserError
 
 type Index = NDArray[np.intp]
 
@@ -65,9 +69,12 @@ class Study:
     rerun : str
         Command that computes again what failed.
     target : str
-        A constraint on a metric: what devices must be like for it is said; empty: none.
-    sensitivity : bool
-        Whether to say which parameters decide, which takes half a minute.
+        A constraint on a metric that devices were asked to meet; empty: none.
+    required : mapping of str to Requirements or UserError
+        What they must be like for it, by material ("" where no material was swept), or why that
+        cannot be said.
+    influence : Dataset, UserError or None
+        Which parameters decide, if that was asked for, or why it cannot be said.
     """
 
     ds: xr.Dataset
@@ -82,8 +89,9 @@ class Study:
     time: float | str | None
     pictures: Mapping[str, Path]
     rerun: str
-    target: str = ""
-    sensitivity: bool = False
+    target: str
+    required: Mapping[str, Requirements | UserError]
+    influence: xr.Dataset | UserError | None
 
     def count(self, state: str) -> int:
         """Return how many candidates are "pending", "done" or "failed"."""
@@ -123,14 +131,18 @@ def studied(
     top: int = 20,
     objectives: Objectives | None = None,
     time: float | str | None = None,
+    target: str = "",
+    sensitivity: bool = False,
 ) -> Study:
     """Work out of results what a report needs; `report` has the parameters.
 
     Raises
     ------
     UserError
-        If a metric or the time is unknown.
+        If a metric or the time is unknown, or the target cannot be read.
     """
+    if target:
+        parse(target)
     ds = lean(numbered(ds), [*_names(by), *_names(objectives)])
     summary = summarise(ds, time)
     known = directions(summary)
@@ -140,6 +152,7 @@ def studied(
     materials = np.full(summary.sizes["candidate"], NO_MATERIAL, dtype=object)
     if "material" in summary.coords:
         materials = np.asarray(summary["material"].values).astype(str).astype(object)
+    done = states(summary) == "done"
     command = str(ds.attrs.get("command") or "the study's own command, with")
     return Study(
         ds=ds,
@@ -154,7 +167,31 @@ def studied(
         time=time,
         pictures={},
         rerun=f"{command} retry_failed=true",
+        target=target,
+        required=_required(ds, target, time, materials[done]) if target else {},
+        influence=_influence(ds, next(iter(ranked_by), "accuracy"), time) if sensitivity else None,
     )
+
+
+def _required(
+    ds: xr.Dataset, target: str, time: float | str | None, materials: NDArray[Any]
+) -> dict[str, Requirements | UserError]:
+    """Return for each material what is required, or why that cannot be said."""
+    names = sorted(set(materials.tolist()) - {NO_MATERIAL})
+    found: dict[str, Requirements | UserError] = {}
+    for name in names if len(names) > 1 else [""]:
+        try:
+            found[name] = requirements(ds, target, time=time, material=name or None)
+        except UserError as error:
+            found[name] = error
+    return found
+
+
+def _influence(ds: xr.Dataset, metric: str, time: float | str | None) -> xr.Dataset | UserError:
+    try:
+        return sensitivity_of(ds, metric, time=time)
+    except UserError as error:
+        return error
 
 
 def lean(ds: xr.Dataset, asked: Iterable[str]) -> xr.Dataset:

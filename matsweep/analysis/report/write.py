@@ -18,7 +18,6 @@ from matsweep.analysis.report.html import write as write_html
 from matsweep.analysis.report.markdown import write as write_markdown
 from matsweep.analysis.report.pdf import write as write_pdf
 from matsweep.analysis.report.study import studied
-from matsweep.analysis.selection import parse
 from matsweep.checks import UserError
 
 _WRITERS: Mapping[str, Callable[[Document, Path], Path]] = {
@@ -43,15 +42,13 @@ def write(
     sensitivity: bool,
 ) -> tuple[Path, ...]:
     """Write and print a report; `matsweep.analysis.report` has the parameters."""
-    if target:
-        parse(target)  # what cannot be read is told before anything is written
-    study = studied(ds, by=by, top=top, objectives=objectives, time=time)
+    study = studied(ds, by=by, top=top, objectives=objectives, time=time, target=target,
+                    sensitivity=sensitivity)  # fmt: skip
     # Written before anything is printed: whoever reads the first lines only has them all the same.
     written, problems = pictures.draw(study, folder)
     references = cited(study.ds, study.present(study.state == "done"))
     shown = {path.stem: path for path in written if path.suffix == ".png"}
-    study = dataclasses.replace(study, pictures=shown, rerun=rerun or study.rerun,
-                                target=target, sensitivity=sensitivity)  # fmt: skip
+    study = dataclasses.replace(study, pictures=shown, rerun=rerun or study.rerun)
     document = contents.document(study)
     refused = []
     for kind, writer in _WRITERS.items():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
+from html import escape
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from matsweep.analysis import report
 from matsweep.analysis.report.contents import document
+from matsweep.analysis.report.document import Figure, Items, Paragraph
+from matsweep.analysis.report.pictures import required_name
 from matsweep.analysis.report.study import studied
 from matsweep.checks import UserError
 
@@ -17,7 +20,7 @@ from ..synthetic import study
 
 
 def section(title, ds, **given):
-    made = document(dataclasses.replace(studied(ds), **given))
+    made = document(studied(ds, **given))
     return next((each for each in made.sections if each.title.startswith(title)), None)
 
 
@@ -32,14 +35,58 @@ def test_the_order_comes_with_its_probability():
     assert "is not known" in section("How sure", study(realisations=1)).blocks[0].text
 
 
-def test_requirements_are_told_for_each_material():
+def test_requirements_are_told_and_drawn_for_each_material():
     ds = study(materials=("pcm_gst", "sonos"))
     assert section("What is required", ds) is None
     found = section("What is required", ds, target="accuracy >= 85 %")
-    texts = [block.text for block in found.blocks if hasattr(block, "text")]
-    assert texts == ["pcm_gst:", "sonos:"]
-    wanted = ds.matsweep.requirements("accuracy >= 85 %", material="sonos").specification()
-    assert [item.text for item in found.blocks[-1].items] == list(wanted)
+    names, lists, maps = (
+        [block for block in found.blocks if isinstance(block, kind)]
+        for kind in (Paragraph, Items, Figure)
+    )
+    assert [block.text for block in names] == ["pcm_gst:", "sonos:"]
+    wanted = ds.matsweep.requirements("accuracy >= 85 %", material="sonos")
+    assert [item.text for item in lists[1].items] == list(wanted.specification())
+    assert [block.name for block in maps] == ["required_0", "required_1"]
+    shades, *others = maps[1].plot["data"]
+    across, up = wanted.shown()
+    grid = wanted.map(across, up, 41)
+    np.testing.assert_allclose(shades["z"], 100 * grid.values, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(shades["x"], 100 * grid[across].values, rtol=1e-5)  # a fraction
+    np.testing.assert_allclose(shades["y"], grid[up].values, rtol=1e-5)
+    dots = {trace["name"]: len(trace["x"]) for trace in others if "candidate" in str(trace["name"])}
+    met = int(wanted.met.sum())
+    assert dots == {"candidate, met": met, "candidate, not met": wanted.met.size - met}
+    (family,) = wanted.families
+    own = others[-1]
+    assert own["name"].startswith(escape(family.label))
+    assert own["x"] == [pytest.approx(100 * family.position[across])]
+
+
+def test_what_one_parameter_must_be_is_a_line():
+    ds = study(materials=("pcm_gst",), bits=(8,), scales=tuple(np.linspace(0, 0.06, 12)))
+    found = section("What is required", ds, target="accuracy >= 85 %").blocks[-1]
+    traces = {trace.get("name"): trace for trace in found.plot["data"]}
+    wanted = ds.matsweep.requirements("accuracy >= 85 %")
+    at = traces["fit"]["x"][60] / 100
+    assert traces["fit"]["y"][60] == pytest.approx(100 * wanted.surrogate.mean([[at]])[0], rel=1e-4)
+    assert traces["target"]["y"] == [85.0, 85.0]
+    assert found.plot["layout"]["yaxis"]["title"]["text"] == "accuracy (%)"
+
+
+def test_pictures_of_what_is_required_and_decides_are_saved(tmp_path):
+    ds = study(materials=("pcm_gst", "sonos"), realisations=4)
+    written = report(
+        ds, Console(file=io.StringIO()), tmp_path, target="accuracy >= 85 %", sensitivity=True,
+        markdown=True, html=False,
+    )  # fmt: skip
+    names = {path.name for path in written if path.suffix == ".png"}
+    assert names == {
+        "pareto.png", "distribution.png", "parallel.png", "sensitivity.png",
+        "required_pcm_gst.png", "required_sonos.png",
+    }  # fmt: skip
+    page = (tmp_path / "report.md").read_text()
+    assert all(f"({name})" in page for name in names)
+    assert required_name("../etc/x y") == "required_-etc-x-y"
 
 
 def test_what_cannot_be_required_is_told(tmp_path):
@@ -62,3 +109,11 @@ def test_what_decides_is_told_where_it_was_asked_for():
         "device.programming_error.scale", "tile.adc.bits",
     ]  # fmt: skip
     assert "Method:" in found.blocks[1].text
+    alone, together = found.blocks[2].plot["data"]
+    wanted = ds.matsweep.sensitivity("accuracy")
+    largest = int(np.argmax(wanted["ST"].values))
+    assert together["x"][0] == pytest.approx(float(wanted["ST"][largest]), rel=1e-4)
+    assert alone["error_x"]["array"][0] == pytest.approx(
+        float(wanted["S1_conf"][largest]), rel=1e-4
+    )
+    assert together["y"][0] == ("scale", "bits")[largest]
