@@ -444,8 +444,8 @@ def command(mode: str, root: Path, step: int = 1) -> list[str]:
     return [sys.executable, "-c", HARNESS, *arguments]
 
 
-# Killed before every third change of the disk, or as often as is asked for: 1 is every one.
-STRIDE = int(os.environ.get("MATSWEEP_TEST_STRIDE", "3"))
+# Killed before every seventh change of the disk, or as often as is asked for: 1 is every one.
+STRIDE = int(os.environ.get("MATSWEEP_TEST_STRIDE", "7"))
 
 
 def finish(path: Path) -> None:
