@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import matsweep
+from matsweep.checks import UserError
 from matsweep.cli import main
 from matsweep.store import summary
 from matsweep.sweep import work
@@ -169,6 +170,8 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["report"], "no store in results"),
         (["status", "."], "."),
         (["report", "top=many"], "top"),
+        (["report", "objectives=3"], "objectives must be a list, as in objectives=[accuracy"),
+        (["select", "time=[1,2]"], "time [s] must be a number, or a text such as '1 day'"),
         (["explore", "retry_failed=1"], "retry_failed must be true or false, got 1"),
         (["explore", "log=3"], "log must be auto, a path, or null for none, got 3"),
         (["explore", "-m", "log=a,b"], "log belongs to the study and cannot be swept"),
@@ -288,6 +291,19 @@ def test_a_broken_file_of_the_users_is_one_line(workplace, capsys):
     (mine / "mine.yaml").write_text("# @package _global_\nmaterial:\n  name: [x\n")
     assert main(["explore", "--config-dir", "conf", "material=mine", *SERIAL]) == 2
     assert "mine.yaml" in told(capsys)
+
+
+def test_a_report_lies_beside_its_store_never_in_one(workplace):
+    from matsweep.cli.report import _folder
+
+    (workplace / "r").mkdir()
+    for name, folder in (("a.zarr", "r/a"), ("a.v2", "r/a.v2-report"), ("a", "r/a-report")):
+        assert _folder(None, workplace / "r" / name) == workplace / folder
+    assert _folder("paper", workplace / "r" / "a.zarr") == Path("paper")
+    (workplace / "r" / "zarr.json").touch()
+    for given, store in ((None, workplace / "r" / "b.zarr"), ("r", workplace / "a.zarr")):
+        with pytest.raises(UserError, match="folder must not be a store or lie in one"):
+            _folder(given, store)
 
 
 def test_a_report_that_cannot_be_written_is_one_line(workplace, capsys):

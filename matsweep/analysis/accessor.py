@@ -155,9 +155,11 @@ class Results:
         *constraints: str,
         objectives: Objectives | None = None,
         time: float | str | None = None,
+        confidence: float | None = None,
     ) -> Explanation:
         """Explain why a candidate is not among the best; see `matsweep.analysis.why_not`."""
-        return why_not(self._ds, candidate, *constraints, objectives=objectives, time=time)
+        return why_not(self._ds, candidate, *constraints, objectives=objectives, time=time,
+                       confidence=confidence)  # fmt: skip
 
     def rank(
         self,
@@ -189,17 +191,19 @@ class Results:
         """
         if by is not None and weights is not None:
             raise UserError("rank takes by or weights, not both")
+        if weights is not None and how != "mean":
+            raise UserError(f"weights are of means: how={how!r} cannot be had with them")
         summary = summarise(self._ds, time)
         if weights is not None:
             found = score(self._ds, weights, time)
             summary, by = summary.assign(score=found), "score"
         chosen = directions(summary, "accuracy" if by is None else by)
-        if how != "mean" and weights is None:
+        if how != "mean":
             first = next(iter(chosen))
             found = robust(self._ds, first, how, time)
             summary, chosen[first] = summary.assign({first: found}), str(found.attrs["better"])
         best = order(summary, chosen)
-        judged = "" if how == "mean" or weights is not None else f" ({how})"
+        judged = "" if how == "mean" else f" ({how})"
         told = ", ".join(f"{name} {better}" for name, better in chosen.items()) + judged
         result = self._rows(best, f"ranked by {told}")
         return result.assign_coords(rank=("candidate", np.arange(1, len(best) + 1)))

@@ -22,7 +22,7 @@ def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
 
     The attribute may be a mapping, a list of pairs, or a list of ``{"name":, "values":}``.
     """
-    stored = _json(ds, "axes")
+    stored = decoded(ds, "axes")
     if not stored:
         return {}
     if isinstance(stored, Mapping):
@@ -43,7 +43,7 @@ def design(ds: xr.Dataset) -> dict[str, Any] | None:
 
     Of a Saltelli design also `problem`, as SALib takes it.
     """
-    stored = _json(ds, "design")
+    stored = decoded(ds, "design")
     return stored if isinstance(stored, dict) else None
 
 
@@ -71,7 +71,7 @@ def design_rows(ds: xr.Dataset) -> NDArray[np.int64]:
 
 def sources(ds: xr.Dataset) -> dict[str, Any]:
     """Return the stored sources: ``{"materials": {...}, "references": {...}}``."""
-    stored = _json(ds, "sources") or {}
+    stored = decoded(ds, "sources") or {}
     return {name: stored.get(name) or {} for name in ("materials", "references")}
 
 
@@ -83,12 +83,18 @@ def material_label(ds: xr.Dataset, material: str) -> str:
 def float_accuracy(ds: xr.Dataset) -> float | None:
     """Return the accuracy of the network in floating point, fraction, if it is stored."""
     value = ds.attrs.get("float_accuracy")
-    return None if value is None or not math.isfinite(float(value)) else float(value)
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise _unreadable("float_accuracy", "a number", value) from None
+    return number if math.isfinite(number) else None
 
 
 def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:
     """Return what a conversion takes by each source, if it is stored."""
-    stored = _json(ds, "converter_costs")
+    stored = decoded(ds, "converter_costs")
     return stored if isinstance(stored, dict) else None
 
 
@@ -178,6 +184,23 @@ def numbered(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign_coords(candidate=np.arange(ds.sizes["candidate"]))
 
 
-def _json(ds: xr.Dataset, name: str) -> Any:
+def decoded(ds: xr.Dataset, name: str) -> Any:
+    """Return an attribute that holds JSON, decoded; None if it is missing.
+
+    Raises
+    ------
+    UserError
+        If it is no JSON.
+    """
     stored = ds.attrs.get(name)
-    return json.loads(stored) if isinstance(stored, str) and stored.strip() else stored
+    if not isinstance(stored, str) or not stored.strip():
+        return stored
+    try:
+        return json.loads(stored)
+    except ValueError:
+        raise _unreadable(name, "JSON", stored) from None
+
+
+def _unreadable(name: str, rule: str, value: Any) -> UserError:
+    return UserError(f"the attribute {name!r} of these results must be {rule}, got {value!r:.60}: "
+                     "the store was written by something else, or is damaged")  # fmt: skip

@@ -15,12 +15,14 @@ from matsweep.analysis.explain import why_not
 from matsweep.analysis.objectives import Objectives, directions
 from matsweep.analysis.robust import robust
 from matsweep.analysis.score import score
-from matsweep.analysis.selection import Constraint, parse, selected, violation
+from matsweep.analysis.selection import Constraint, is_percent, parse, selected, violation
 from matsweep.analysis.stability import stability
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
 from matsweep.analysis.yields import Chance, enough, parse_chance, yields
+from matsweep.analysis.yields import met as meets
 from matsweep.checks import UserError
+from matsweep.printing import printable
 
 _NEAREST = 3
 
@@ -70,8 +72,12 @@ def choose(
     """
     ds = numbered(ds)
     parsed = [parse_chance(text) or parse(text) for text in constraints]
+    if confidence is not None and not any(isinstance(each, Chance) for each in parsed):
+        enough(ds, [], time, confidence)  # which says why it cannot be
+    if weights and how != "mean":
+        raise UserError(f"weights are of means: how={how} cannot be had with them; leave one out")
     summary = summarise(ds, time)
-    masks = [_mask(ds, summary, each, time, confidence) for each in parsed]
+    masks = [meets(ds, summary, each, time, confidence) for each in parsed]
     done = states(summary) == "done"
     met = np.logical_and.reduce([done, *masks])
     for line in _counted(ds, summary, parsed, masks, met, time, confidence):
@@ -84,21 +90,11 @@ def choose(
             _line(console, certainty)
     if why is not None:
         _line(console, "")
-        texts = [text for text in constraints if parse_chance(text) is None]
-        _line(console, str(why_not(ds, why, *texts, objectives=objectives, time=time)))
+        chance = any(isinstance(each, Chance) for each in parsed)
+        told = why_not(ds, why, *constraints, objectives=objectives, time=time,
+                       confidence=confidence if chance else None)  # fmt: skip
+        _line(console, str(told))
     return kept
-
-
-def _mask(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    constraint: Constraint | Chance,
-    time: float | str | None,
-    confidence: float | None,
-) -> NDArray[np.bool_]:
-    if isinstance(constraint, Chance):
-        return enough(ds, [constraint], time, confidence)
-    return selected(summary, [constraint])
 
 
 def _counted(
@@ -123,13 +119,14 @@ def _counted(
         for constraint, mask in zip(parsed, masks, strict=True):
             yield f"  {int(mask.sum())} meet {constraint}"
     if not count:
-        yield from _nearest(ds, summary, parsed, time, confidence)
+        yield from _nearest(ds, summary, parsed, masks, time, confidence)
 
 
 def _nearest(
     ds: xr.Dataset,
     summary: xr.Dataset,
     parsed: Sequence[Constraint | Chance],
+    masks: Sequence[NDArray[np.bool_]],
     time: float | str | None,
     confidence: float | None,
 ) -> Iterator[str]:
@@ -138,6 +135,9 @@ def _nearest(
     worst = np.where(states(summary) == "done", misses.max(axis=0), np.inf)
     order = np.lexsort((np.maximum(misses, 0.0).sum(axis=0), worst))
     near = [row for row in order[:_NEAREST] if np.isfinite(worst[row])]
+    for constraint in parsed:
+        if isinstance(constraint, Constraint) and is_percent(summary, constraint):
+            yield f"{constraint.name} is a fraction: did you mean {constraint} %?"
     if not near:
         yield "No candidate comes near: what is asked for is never the case."
         return
@@ -145,9 +145,9 @@ def _nearest(
     for row in near:
         name = f" ({summary['material'].values[row]})" if "material" in summary.coords else ""
         told = ", ".join(
-            f"{constraint} by {100 * miss:.3g} %"
-            for constraint, miss in zip(parsed, misses[:, row], strict=True)
-            if miss > 0
+            f"{constraint} by {100 * max(miss, 0.0):.3g} % of the bound"
+            for constraint, miss, mask in zip(parsed, misses[:, row], masks, strict=True)
+            if not mask[row]
         )
         yield f"  candidate {int(summary['candidate'].values[row])}{name} misses {told}"
 
@@ -161,7 +161,8 @@ def _miss(
 ) -> NDArray[np.float64]:
     """Return by how much each candidate misses a constraint, in relation to its bound."""
     if isinstance(constraint, Chance):
-        made = yields(ds, *constraint.constraints, time=time, confidence=confidence or 0.95)
+        level = 0.95 if confidence is None else confidence
+        made = yields(ds, *constraint.constraints, time=time, confidence=level)
         found = made["yield" if confidence is None else "yield_low"].values
         over = (constraint.share - found) / (constraint.share or 1.0)
     elif constraint.operator[0] in "<>":
@@ -210,17 +211,16 @@ def _certainty(
         found = stability(kept, by, how=how, time=time)
     except UserError as error:
         return f"How sure the order is, is not known: {error}."
-    first, *others = [
+    told = ", ".join(
         f"{name} {share:.2f}"
         for name, share in zip(found["option"].values, found["best"].values, strict=True)
         if share >= 0.005
-    ]
-    rest = "".join(f", {other}" for other in others)
+    )
     return (
-        f"Best by {found.attrs['by']}, with probability: {first}{rest}, from "
+        f"Best by {found.attrs['by']}, with probability: {told}, from "
         f"{found.attrs['samples']} bootstrap samples of the realisations of each material's best."
     )
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(Text(text), soft_wrap=True)
+    console.print(Text(printable(text)), soft_wrap=True)

@@ -48,8 +48,9 @@ def distribution_figure(
     if "realisation" not in ds[name].dims:
         raise UserError(f"{name} does not differ between realisations")
     best = order(summary, name)
+    best = best[np.isfinite(np.asarray(summary[name].values, dtype=np.float64)[best])]
     if not best.size:
-        raise UserError("no candidate is done, so there is nothing to draw")
+        raise UserError(f"no done candidate has a number for {name}, so there is nothing to draw")
     labels = [f"no. {number}" for number in summary["candidate"].values[best]]
     groups = labels
     if "material" in summary.coords:

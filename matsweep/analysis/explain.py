@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import numbered, parameters, short_names, states
-from matsweep.analysis.objectives import Objectives, directions
-from matsweep.analysis.selection import parse, selected
+from matsweep.analysis.objectives import Objectives, column, directions
+from matsweep.analysis.selection import parse
 from matsweep.analysis.summary import summarise
+from matsweep.analysis.yields import met, parse_chance
 from matsweep.checks import UserError
 from matsweep.units import duration, engineering
 
@@ -53,6 +54,7 @@ def why_not(
     *constraints: str,
     objectives: Objectives | None = None,
     time: float | str | None = None,
+    confidence: float | None = None,
 ) -> Explanation:
     """Explain why a candidate is not on the Pareto front, or why it is.
 
@@ -68,13 +70,16 @@ def why_not(
         As of ``ds.matsweep.pareto``.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
+    confidence : float or None
+        Of chance constraints, as of ``ds.matsweep.select``.
 
     Raises
     ------
     UserError
         If there is no such candidate, or an objective or constraint is unknown.
     """
-    summary = summarise(numbered(ds), time)
+    ds = numbered(ds)
+    summary = summarise(ds, time)
     found = np.flatnonzero(np.asarray(summary["candidate"].values) == candidate)
     if not found.size:
         raise UserError(
@@ -93,12 +98,14 @@ def why_not(
         return Explanation(
             candidate=candidate, dominated_by=(), missed=(), needed={}, lines=(line,)
         )
-    parsed = [parse(each) for each in constraints]
-    missed = tuple(str(each) for each in parsed if not selected(summary, [each])[at])
+    missed = tuple(
+        str(each) for text in constraints
+        if not (met(ds, summary, each := parse_chance(text) or parse(text), time, confidence)[at])
+    )  # fmt: skip
     chosen = directions(summary, objectives)
     costs = np.stack(
         [
-            np.asarray(summary[name].values, dtype=np.float64) * (-1 if better == "higher" else 1)
+            column(summary, name) * (-1 if better == "higher" else 1)
             for name, better in chosen.items()
         ],
         axis=1,

@@ -113,7 +113,8 @@ def _drawable(summary: xr.Dataset) -> xr.Dataset:
     done = states(summary) == "done"
     known = done & np.isfinite(np.asarray(summary["accuracy"].values, dtype=np.float64))
     if not known.any():
-        raise UserError("no candidate is done, so there is nothing to draw")
+        why = "no done candidate has an accuracy" if done.any() else "no candidate is done"
+        raise UserError(f"{why}, so there is nothing to draw")
     return summary.isel(candidate=np.flatnonzero(known))
 
 

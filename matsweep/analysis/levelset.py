@@ -15,6 +15,7 @@ _LINE = 241  # points of a line along one parameter
 _POINTS = 512  # points that fill a box
 _CORNERS = 8  # parameters up to which all corners of a box are looked at
 _HALVINGS = 12
+_WHOLE = 4001  # whole numbers that are tried; of a wider range some
 _ROUNDS = 3
 
 
@@ -30,8 +31,8 @@ class Limit:
     value : float
         Where the fitted mean crosses the target, in the parameter's units.
     low, high : float
-        Where the target is met with probability `confidence` and with 1 - `confidence`, lesser
-        first; NaN: not within the swept range.
+        The interval of the crossing, lesser end first; NaN: not within the swept range. At its
+        ends the target is met with a probability of (1 ± confidence) / 2.
     """
 
     parameter: str
@@ -137,7 +138,7 @@ class Search:
                 continue
             ends = [
                 _crossing(across, chance[side] - level)
-                for level in (self.confidence, 1 - self.confidence)
+                for level in (0.5 + self.confidence / 2, 0.5 - self.confidence / 2)
             ]
             low, high = ends if step > 0 else ends[::-1]
             numbers = scale.from_unit([value, low, high]).tolist()
@@ -225,7 +226,11 @@ class Search:
         """Return the nearest value of one parameter that meets the target; NaN if none does."""
         scale = self.surrogate.table.scales[index]
         if scale.whole:
-            numbers = np.arange(scale.low, scale.high + 1)
+            numbers = (
+                np.arange(scale.low, scale.high + 1)
+                if scale.high - scale.low < _WHOLE
+                else (np.unique(np.round(scale.from_unit(np.linspace(0, 1, _WHOLE)))))
+            )
             line = np.tile(u, (len(numbers), 1))
             line[:, index] = scale.to_unit(numbers)
         else:

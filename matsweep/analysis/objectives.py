@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import parameters, resolve, states
 from matsweep.analysis.pareto import Mask, pareto_mask
@@ -80,7 +81,7 @@ def front(summary: xr.Dataset, objectives: Objectives | None = None) -> Mask:
     done = states(summary) == "done"
     mask = np.zeros(done.shape, dtype=bool)
     if chosen and done.any():
-        table = np.stack([_column(summary, name)[done] for name in chosen], axis=1)
+        table = np.stack([column(summary, name)[done] for name in chosen], axis=1)
         mask[done] = pareto_mask(table, list(chosen.values()))
     return mask
 
@@ -93,10 +94,26 @@ def order(summary: xr.Dataset, by: Objectives) -> np.ndarray[tuple[int], np.dtyp
     chosen = directions(summary, by)
     done = np.flatnonzero(states(summary) == "done")
     keys = [
-        _column(summary, name)[done] * (-1.0 if better == "higher" else 1.0)
+        column(summary, name)[done] * (-1.0 if better == "higher" else 1.0)
         for name, better in chosen.items()
     ]
     return done[np.lexsort(keys[::-1])]
+
+
+def levelled(values: ArrayLike, precision: int = 8) -> NDArray[np.float64]:
+    """Return numbers without their last digits, so that what only rounding parts is equal.
+
+    The means of 4 and of 5 equal realisations may differ by 1e-16.
+
+    Parameters
+    ----------
+    values : (...) array
+    precision : int
+        Bytes of a number as it is stored: 4 keeps 6 digits, 8 keeps 12.
+    """
+    kept = 2.0**40 if precision >= 8 else 2.0**20
+    mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
+    return np.asarray(np.ldexp(np.round(mantissa * kept) / kept, exponent))
 
 
 def _known(summary: xr.Dataset, name: str) -> bool:
@@ -104,8 +121,10 @@ def _known(summary: xr.Dataset, name: str) -> bool:
         return False
     if summary[name].dims != ("candidate",) or summary[name].dtype.kind not in "fiub":
         return False
-    return not bool(np.isnan(_column(summary, name)[states(summary) == "done"]).all())
+    return not bool(np.isnan(column(summary, name)[states(summary) == "done"]).all())
 
 
-def _column(summary: xr.Dataset, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.asarray(summary[name].values, dtype=np.float64)
+def column(summary: xr.Dataset, name: str) -> NDArray[np.float64]:
+    """Return a metric of each candidate to be compared: without the digits that are rounding."""
+    values = np.asarray(summary[name].values)
+    return levelled(values, values.dtype.itemsize if values.dtype.kind == "f" else 8)

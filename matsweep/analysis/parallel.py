@@ -161,7 +161,7 @@ def _lines(
         rest = rest[np.linspace(0, len(rest) - 1, most).astype(np.intp)] if most else rest[:0]
     axes.plot(across, heights[rest].T, color="0.6", linewidth=0.4, alpha=0.5, zorder=1)
     materials = summary["material"].values.astype(str) if "material" in summary else None
-    for row in np.flatnonzero(best)[: most or None].tolist():
+    for row in np.flatnonzero(best).tolist():
         colour = "black" if materials is None else styles[str(materials[row])].colour
         axes.plot(across, heights[row], color=colour, linewidth=1.2, zorder=2)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.objectives import directions
-from matsweep.analysis.summary import realised, summarise
+from matsweep.analysis.summary import given, realised, summarise
 from matsweep.checks import UserError, in_range
 
 type Values = NDArray[np.float64]
@@ -99,7 +99,8 @@ def robust(
     Returns
     -------
     (candidate,) DataArray
-        In the metric's units; NaN where a candidate is not done, or a spread is of one realisation.
+        In the metric's units; NaN where a candidate is not done, one of its realisations has no
+        number, or a spread is of one realisation.
 
     Raises
     ------
@@ -116,7 +117,10 @@ def robust(
     if caution.kind == "regret":
         values, better = _regret(ds, name, better), "lower"
     else:
-        values = caution.of(realised(ds, name, time), better)
+        each = realised(ds, name, time)
+        # One that a candidate was given and that has no number leaves it without one.
+        broken = np.isnan(each) & (np.arange(each.shape[1]) < given(ds)[:, None])
+        values = np.where(broken.any(axis=1), np.nan, caution.of(each, better))
     values = np.where(states(ds) == "done", values, np.nan)
     attrs = {"units": ds[name].attrs.get("units", "1"), "better": better,
              "long_name": f"{how} of {name}"}  # fmt: skip
@@ -141,13 +145,15 @@ def _percentile(values: Values, percent: float) -> Values:
     What `numpy.nanpercentile` does, a hundred times faster where rows are many and short.
     """
     ordered = np.sort(values, axis=-1)  # NaN last
-    last = np.isfinite(values).sum(axis=-1) - 1
+    last = (~np.isnan(values)).sum(axis=-1) - 1
     place = np.maximum(last, 0) * (percent / 100)
     low = np.floor(place).astype(np.intp)
     high = np.minimum(low + 1, np.maximum(last, 0))
     below = np.take_along_axis(ordered, low[..., None], axis=-1)[..., 0]
     above = np.take_along_axis(ordered, high[..., None], axis=-1)[..., 0]
-    return np.asarray(below + (above - below) * (place - low))
+    with np.errstate(invalid="ignore"):  # of infinities
+        between = below + (above - below) * (place - low)
+    return np.where((place == low) | (below == above), below, between)
 
 
 def _quietly(statistic: Callable[[], Any]) -> Values:

@@ -99,6 +99,19 @@ def violation(summary: xr.Dataset, constraint: Constraint) -> NDArray[np.float64
     return np.asarray((over if constraint.operator[0] == "<" else -over) / (abs(bound) or 1.0))
 
 
+def is_percent(summary: xr.Dataset, constraint: Constraint) -> bool:
+    """Whether a bound looks like percent of a metric that is a fraction: ``accuracy >= 95``."""
+    name = resolve(summary, constraint.name)
+    values = np.asarray(summary[name].values)
+    if constraint.operator[0] not in "<>" or values.dtype.kind not in "fiu":
+        return False
+    unit = summary[name].attrs.get("units")
+    bound = _number(name, constraint.value, unit)
+    known = values[np.isfinite(values)]
+    fraction = bool(known.size and known.min() >= 0 and known.max() <= 1)
+    return unit == "1" and fraction and 1 < bound <= 100
+
+
 def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None = None) -> Mask:
     """Mark the realisations that meet a constraint.
 

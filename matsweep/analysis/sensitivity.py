@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ GOOD_R2 = 0.8
 """Least cross-validated r2 of a surrogate whose indices are believed without asking."""
 _RESAMPLES = 200
 _ROWS = 40_000  # about so many evaluations of a surrogate
+_MOST = 10_000  # candidates that distributions are compared of; drawn from more
 _REFERENCES = {
     "sobol": "I. M. Sobol', Math. Comput. Simul. 55:271, 2001, "
     "doi:10.1016/S0378-4754(00)00270-6; A. Saltelli et al., Comput. Phys. Commun. 181:259, 2010, "
@@ -61,11 +63,12 @@ def sensitivity(
       over slices. A parameter with few values has a slice for each.
     - "delta": of any design: half the area between the densities of the same (Borgonovo).
     - "auto": "sobol" of a complete Saltelli design; else "surrogate" if its cross-validated r2 is
-      at least 0.8, else "pawn".
+      at least 0.8, else "pawn", which needs no SALib.
 
     "pawn" and "delta" are above 0 for every finite sample: `threshold` is what a parameter without
     influence stays below with probability `confidence` (by permutations), and `significant` says
-    whether the index is above. Their intervals are by resampling candidates.
+    whether the index is above. Their intervals are by resampling candidates. Of more than 10,000
+    candidates so many are drawn (the attribute `rows` says how many were used).
 
     Parameters
     ----------
@@ -133,6 +136,8 @@ def _suited(
     ds: xr.Dataset, table: StudyTable, time: float | str | None, seed: int
 ) -> tuple[str, Surrogate | None]:
     """Return the method that suits a study, and the fit that says so if there is one."""
+    if find_spec("SALib") is None:
+        return "pawn", None
     facts = design(ds)
     if (
         facts is not None
@@ -151,8 +156,9 @@ def _missing(ds: xr.Dataset, metric: str, time: float | str | None) -> str:
     """Say what a Saltelli design lacks; nothing if it is complete."""
     facts = design(ds) or {}
     count = ds.sizes["candidate"]
-    if count != facts.get("candidates"):
-        return f"{count} of the {facts.get('candidates')} candidates of the design are here"
+    here = np.isin(np.arange(int(facts.get("candidates", 0))), ds["candidate"].values)
+    if count != len(here) or not here.all():
+        return f"{int(here.sum())} of the {len(here)} candidates of the design are here"
     found = states(ds)
     told = [
         f"{number} {'failed' if state == 'failed' else 'are pending'}"
@@ -183,6 +189,7 @@ def _sobol(
         )
     summary = summarise(ds, time)
     results = np.asarray(summary[resolve(summary, metric)].values, dtype=np.float64)
+    results = results[np.argsort(ds["candidate"].values)]  # they may be ranked
     rows = design_rows(ds)
     second = bool(facts.get("second_order", True))
     found = _analyse(facts["problem"], results[rows], second, confidence, seed)
@@ -314,20 +321,24 @@ def _given_data(table: StudyTable, method: str, confidence: float, seed: int) ->
         )
     from scipy.special import ndtri
 
+    rng = np.random.default_rng(seed)
+    values, points = table.values, table.points
+    if len(values) > _MOST:
+        some = np.sort(rng.choice(len(values), _MOST, replace=False))
+        values, points = values[some], points[some]
     statistic, names = (
         (pawn, ("median", "mean", "maximum")) if method == "pawn" else (delta, ("delta",))
     )
     repeats = _RESAMPLES if method == "pawn" else 60
-    rng = np.random.default_rng(seed)
-    count = len(table.values)
+    count = len(values)
     index, half, threshold = [], [], []
-    for column in table.points.T:
+    for column in points.T:
         groups = slices(column)
-        index.append(statistic(table.values, groups))
+        index.append(statistic(values, groups))
         drawn = [rng.integers(count, size=count) for _ in range(repeats)]
-        again = [statistic(table.values[rows], slices(column[rows])) for rows in drawn]
+        again = [statistic(values[rows], slices(column[rows])) for rows in drawn]
         half.append(ndtri(0.5 + confidence / 2) * np.std(again, axis=0, ddof=1))
-        shuffled = [statistic(rng.permutation(table.values), groups) for _ in range(repeats)]
+        shuffled = [statistic(rng.permutation(values), groups) for _ in range(repeats)]
         threshold.append(np.quantile(np.array(shuffled)[:, 0], confidence))
     found = {name: np.array(index)[:, k] for k, name in enumerate(names)}
     found |= {f"{name}_conf": np.array(half)[:, k] for k, name in enumerate(names)}
@@ -341,6 +352,7 @@ def _given_data(table: StudyTable, method: str, confidence: float, seed: int) ->
     result["significant"] = result[names[0]] > result["threshold"]
     result["significant"].attrs = {"long_name": f"whether {names[0]} is above its threshold"}
     return result.assign_attrs(
+        rows=count,
         interval=f"{confidence:.4g}: {repeats} resamples of the candidates; thresholds by as many "
-        "permutations"
+        "permutations",
     )

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import numbered, states
-from matsweep.analysis.objectives import directions
+from matsweep.analysis.objectives import directions, levelled
 from matsweep.analysis.robust import Caution, Values, robust
 from matsweep.analysis.summary import given, realised, summarise
 from matsweep.checks import UserError, in_range, whole
@@ -81,7 +81,11 @@ def stability(
     if caution.kind == "regret":
         raise UserError("how=regret compares times, of which a bootstrap cannot draw; take another")
     ((name, better),) = directions(summarise(ds, time), [by]).items()
-    values = robust(ds, name, how, time).values * (1.0 if better == "higher" else -1.0)
+    judged = robust(ds, name, how, time).values
+    if np.isinf(judged).any():
+        raise UserError(f"{name} is infinite for some candidates, of which no sample can be drawn: "
+                        f"select the others first ('{name} < 1e300')")  # fmt: skip
+    values = levelled(judged, _precision(ds[name])) * (1.0 if better == "higher" else -1.0)
     options = _options(ds, values, among)[:top]
     if len(options) < 2:
         raise UserError(f"only {len(options)} {among} to compare: a ranking needs two")
@@ -91,6 +95,7 @@ def stability(
                         "the study with more (realisations=8)")  # fmt: skip
     rows = realised(ds.isel(candidate=options), name, time)
     drawn = _drawn(rows, count, caution, better, samples, np.random.default_rng(seed))
+    drawn = levelled(drawn, _precision(ds[name]))
     ranks = _ranks(drawn)
     tail = 50 * (1 - confidence)
     labels = ds["candidate" if among == "candidate" else among].values[options]
@@ -102,7 +107,7 @@ def stability(
                 _shares(drawn),
                 {"units": "1", "long_name": "probability to be best"},
             ),
-            "value": ("option", values[options] * (1.0 if better == "higher" else -1.0), unit),
+            "value": ("option", judged[options], unit),
             "rank_low": ("option", np.percentile(ranks, tail, axis=0, method="lower")),
             "rank_high": ("option", np.percentile(ranks, 100 - tail, axis=0, method="higher")),
             "candidate": ("option", ds["candidate"].values[options]),
@@ -110,6 +115,10 @@ def stability(
         {"option": labels.astype(str)},
         {"by": name, "how": how, "among": among, "samples": samples, "confidence": confidence},
     )
+
+
+def _precision(variable: xr.DataArray) -> int:
+    return variable.dtype.itemsize if variable.dtype.kind == "f" else 8
 
 
 def _options(ds: xr.Dataset, values: Values, among: str) -> Index:

@@ -177,4 +177,5 @@ def _deviation(values: NDArray[Any]) -> NDArray[np.float64]:
     """Sample standard deviation over the last axis; NaN for fewer than two realisations."""
     if values.shape[1] < 2:
         return np.full(len(values), np.nan)
-    return np.asarray(values.std(axis=1, ddof=1, dtype=np.float64))
+    with np.errstate(invalid="ignore"):  # of infinities
+        return np.asarray(values.std(axis=1, ddof=1, dtype=np.float64))

@@ -329,7 +329,9 @@ def _cross_validated(
         def fit(kept: NDArray[np.bool_]) -> _Model:
             return _trees(columns[kept], values[kept], seed)
 
-    part = np.random.default_rng(seed).permutation(len(values)) % FOLDS
+    # Candidates at the same point are left out together: else one would tell the other.
+    _, place = np.unique(columns, axis=0, return_inverse=True)
+    part = (np.random.default_rng(seed).permutation(place.max() + 1) % FOLDS)[place.ravel()]
     residual, said = np.empty(len(values)), np.empty(len(values))
     refits = []
     for number in range(FOLDS):

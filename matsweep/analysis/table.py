@@ -19,6 +19,7 @@ from matsweep.analysis.attributes import float_accuracy, parameters, short_names
 from matsweep.analysis.objectives import Objectives, directions, front, order, usual
 from matsweep.analysis.summary import summarise
 from matsweep.checks import whole
+from matsweep.printing import one_line
 from matsweep.units import duration, engineering, normal_unit
 
 _FIRST_TO_GO = ("area", "latency", "p05 %")
@@ -246,5 +247,6 @@ def _footer(
 
 
 def _plain(text: str, ascii_only: bool) -> str:
+    text = one_line(text)
     text = text.replace("↑", "higher").replace("↓", "lower") if ascii_only else text
     return text.translate(_ASCII).encode("ascii", "replace").decode() if ascii_only else text

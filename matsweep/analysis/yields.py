@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.pareto import Mask
-from matsweep.analysis.selection import Constraint, met_by_each, parse
+from matsweep.analysis.selection import Constraint, met_by_each, parse, selected
 from matsweep.analysis.summary import given
 from matsweep.checks import UserError, in_range
 from matsweep.units import read_quantity
@@ -151,6 +151,30 @@ def binomial_interval(
     return low, high
 
 
+def met(
+    ds: xr.Dataset,
+    summary: xr.Dataset,
+    constraint: Constraint | Chance,
+    time: float | str | None = None,
+    confidence: float | None = None,
+) -> Mask:
+    """Mark the done candidates that meet a constraint, of a chance or of the means.
+
+    Parameters
+    ----------
+    ds : Dataset
+    summary : Dataset
+        Of it at the time.
+    constraint : Constraint or Chance
+    time : float [s] or str, optional
+    confidence : float or None
+        Of a chance, as of `enough`.
+    """
+    if isinstance(constraint, Chance):
+        return enough(ds, [constraint], time, confidence)
+    return selected(summary, [constraint])
+
+
 def enough(
     ds: xr.Dataset,
     chances: Sequence[Chance],
@@ -167,9 +191,13 @@ def enough(
     confidence : float or None
         With it the lower end of the yield's two-sided interval must be enough; None: the yield.
     """
+    if confidence is not None and not chances:
+        raise UserError(f"confidence is that of P(...) >= SHARE, and none is asked for, got "
+                        f"{confidence!r}: leave it out, or ask for a share")  # fmt: skip
     mask: Mask = states(ds) == "done"
     for chance in chances:
-        found = yields(ds, *chance.constraints, time=time, confidence=confidence or 0.95)
+        found = yields(ds, *chance.constraints, time=time,
+                       confidence=0.95 if confidence is None else confidence)  # fmt: skip
         share = found["yield" if confidence is None else "yield_low"].values
         close = np.isclose(share, chance.share, rtol=1e-12, atol=0.0)
         mask &= (share > chance.share) & ~close | close & (chance.operator == ">=")

@@ -22,6 +22,7 @@ from yaml import YAMLError
 
 from matsweep.checks import UserError, near
 from matsweep.cli.guard import guarded
+from matsweep.printing import printable
 from matsweep.sweep.config import conf_folder, explain
 
 _USAGE = """matsweep: which memristor should this network be built from?
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complete(given)
     command, *rest = given
     if command not in _COMMANDS:
-        print(f"matsweep: no command {command!r}{near(command, _COMMANDS)}", file=sys.stderr)
+        _complain(f"no command {command!r}{near(command, _COMMANDS)}")
         print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
         return 2
     if command in _FLAGS:
@@ -151,6 +152,11 @@ def _specified(arguments: Sequence[str]) -> list[str]:
     return [*rest, f"constraints=[{listed}]"] if asked else rest
 
 
+def _complain(text: object) -> None:
+    """Print what is wrong, without what a terminal would obey: a store's texts may be in it."""
+    print(f"matsweep: {printable(text)}", file=sys.stderr)
+
+
 def _run(command: str, arguments: list[str]) -> int:
     """Run one command's Hydra application and turn what goes wrong into one line."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
@@ -180,10 +186,10 @@ def _run(command: str, arguments: list[str]) -> int:
     except UserError as error:
         from matsweep.sweep.study import StoppedError
 
-        print(f"matsweep: {error}", file=sys.stderr)
+        _complain(error)
         return 130 if isinstance(error, StoppedError) else 2
     except (HydraException, OmegaConfBaseException) as error:
-        print(f"matsweep: {_explained(error, command, arguments)}", file=sys.stderr)
+        _complain(_explained(error, command, arguments))
         return 2
     except KeyboardInterrupt:
         print("matsweep: stopped", file=sys.stderr)
@@ -193,12 +199,12 @@ def _run(command: str, arguments: list[str]) -> int:
         return 141
     except YAMLError as error:
         told = " ".join(str(error).split())
-        print(f"matsweep: a configuration is no valid YAML: {told}", file=sys.stderr)
+        _complain(f"a configuration is no valid YAML: {told}")
         return 2
     except ValueError as error:
         if "can be specified" not in str(error):
             raise
-        print(f"matsweep: {error} (Hydra's flags; --cfg shows axes without -m)", file=sys.stderr)
+        _complain(f"{error} (Hydra's flags; --cfg shows axes without -m)")
         return 2
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 2

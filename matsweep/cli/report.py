@@ -8,24 +8,45 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep import analysis
-from matsweep.checks import truth, whole
+from matsweep.checks import UserError, truth, whole
+from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
 from matsweep.status.once import rerun
-from matsweep.store import attributes, open_results
+from matsweep.store import Place, attributes, open_results
+
+
+def _folder(given: str | None, store: Place) -> Path:
+    """Return where to write: beside the store, without its ending, unless a folder is given."""
+    if given:
+        folder = Path(given)
+    elif not isinstance(store, Path):
+        folder = Path(store.stem)
+    elif store.suffix == ".zarr":
+        folder = store.with_suffix("")
+    else:
+        folder = store.with_name(f"{store.name}-report")
+    for each in (folder, *folder.absolute().parents):
+        if (each / "zarr.json").exists():
+            raise UserError(
+                f"folder must not be a store or lie in one, as {folder} does in {each}: give "
+                "another one, folder=PATH"
+            )
+    return folder
 
 
 def report(config: DictConfig) -> None:
     """Run the command."""
     top = whole("top", config.top, low=1)
     html, markdown, pdf = (truth(name, config[name]) for name in ("html", "markdown", "pdf"))
+    objectives, time = names_of("objectives", config.objectives), time_of(config)
     store = store_of(config)
     analysis.report(
         open_results(store),
         Console(),
-        Path(config.folder or (store.with_suffix("") if isinstance(store, Path) else store.stem)),
+        _folder(config.folder, store),
         top=top,
-        objectives=None if config.objectives is None else list(config.objectives),
-        time=config.time,
+        objectives=objectives,
+        time=time,
         html=html,
         markdown=markdown,
         pdf=pdf,

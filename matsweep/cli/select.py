@@ -7,6 +7,7 @@ from rich.console import Console
 
 from matsweep.analysis.choice import choose
 from matsweep.checks import UserError, whole
+from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
 from matsweep.store import open_results
 
@@ -16,15 +17,16 @@ def select(config: DictConfig) -> None:
     weights = config.weights
     if weights is not None and not isinstance(weights, DictConfig):
         raise UserError(f"weights must be as in {{accuracy: 2, energy: 1}}, got {weights!r}")
+    objectives, time = names_of("objectives", config.objectives), time_of(config)
     choose(
         open_results(store_of(config)),
         Console(),
-        [str(each) for each in config.constraints],
+        names_of("constraints", config.constraints) or [],
         by=str(config.by),
         how=str(config.how),
         weights=None if weights is None else {str(name): w for name, w in weights.items()},
-        objectives=None if config.objectives is None else list(config.objectives),
-        time=config.time,
+        objectives=objectives,
+        time=time,
         confidence=config.confidence,
         top=whole("top", config.top, low=1),
         why=None if config.why is None else whole("why", config.why, low=0),

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep.checks import whole
+from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
 from matsweep.status.once import rerun
 from matsweep.store import attributes
@@ -16,12 +17,13 @@ def view(config: DictConfig) -> None:
     """Run the command."""
     port = whole("port", config.port, low=0, high=65_535)
     top = whole("top", config.top, low=1)
+    objectives, time = names_of("objectives", config.objectives), time_of(config)
     store = store_of(config)
     pages = Pages(
         store,
         top=top,
-        objectives=None if config.objectives is None else list(config.objectives),
-        time=config.time,
+        objectives=objectives,
+        time=time,
         rerun=rerun(attributes(store), store),
     )
     serve(pages, Console(), port=port)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matsweep.causes import Failure
+from matsweep.printing import one_line
 from matsweep.store import Place, Summary, attributes, parameters, place_of, summary
 
 _MOST_CAUSES = 10
@@ -116,9 +117,9 @@ def _slowest(path: Place, console: Console, slowest: Sequence[tuple[int, float]]
     rows = parameters(path, [position for position, _ in slowest])
     table = Table(title="slowest", title_justify="left", box=None)
     for heading in ("candidate", "seconds", *rows[0]):
-        table.add_column(Text(printable(heading)), justify="right")
+        table.add_column(Text(one_line(heading)), justify="right")
     for (position, seconds), row in zip(slowest, rows, strict=True):
-        cells = (Text(printable(_text(value))) for value in row.values())
+        cells = (Text(one_line(_text(value))) for value in row.values())
         table.add_row(str(position), f"{seconds:.3g}", *cells)
     console.print(table)
 
@@ -128,13 +129,4 @@ def _text(value: object) -> str:
 
 
 def _tell(console: Console, text: str) -> None:
-    console.print(printable(text), soft_wrap=True, markup=False, highlight=False)
-
-
-def printable(text: str) -> str:
-    """Return a text without what a terminal would obey, or show in another order than it is.
-
-    Control characters and marks of direction are left out, line breaks and tabs become blanks.
-    """
-    kept = (char if char.isprintable() else " " * char.isspace() for char in text)
-    return "".join(kept)
+    console.print(one_line(text), soft_wrap=True, markup=False, highlight=False)

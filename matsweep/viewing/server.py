@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from rich.console import Console
 
@@ -64,13 +66,22 @@ def server_of(pages: Pages, port: int) -> ThreadingHTTPServer:
         shown = pages
 
     try:
-        return ThreadingHTTPServer((HOST, port), Handler)
+        return _Server((HOST, port), Handler)
     except OSError as problem:
         reasons = {errno.EADDRINUSE: "in use", errno.EACCES: "not open to this user"}
         why = reasons.get(problem.errno or 0, str(problem.strerror or problem))
         raise UserError(
             f"port must be a free one, got {port}, which is {why}: give another, or port=0 for any"
         ) from None
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of browsers that go away in the middle of a request."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what went wrong, but for broken connections."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,6 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.NOT_FOUND, _TEXT, "there is / and /state\n")
         except UserError as problem:  # the store is gone or damaged; it may come back
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"{problem}\n")
+        except Exception as problem:
+            told = f"the page cannot be built: {type(problem).__name__}: {problem}\n"
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, told)
 
     def _meant(self) -> bool:
         """Return whether a request names this machine as its host."""

@@ -75,6 +75,18 @@ def test_missed_constraints_and_states_are_told():
         ds.matsweep.why_not(500)
 
 
+def test_a_missed_chance_is_told_like_any_other_constraint():
+    ds, wanted = study(), "P(accuracy >= 99.9 %) >= 50 %"
+    told = ds.matsweep.why_not(5, wanted, "energy <= 1 J")
+    assert told.missed == (wanted,)
+    # Eight of eight realisations do not show a yield of 70 % with 95 % confidence.
+    assert ds.matsweep.why_not(5, "P(energy <= 1 J) >= 70 %").missed == ()
+    sure = ds.matsweep.why_not(5, "P(energy <= 1 J) >= 70 %", confidence=0.95)
+    assert sure.missed == ("P(energy <= 1 J) >= 70 %",)
+    _, told = chosen(ds, wanted, why=5)
+    assert f"candidate 5 ({ds['material'].values[5]}) does not meet {wanted}" in told
+
+
 # -------------------------------------------------------------------------------- choice
 
 
@@ -104,6 +116,11 @@ def test_nothing_that_meets_it_has_the_nearest_named():
     assert told.index("None of 120") < told.index("The nearest:") < told.index(f"candidate {best} ")
     _, told = chosen(ds, "P(accuracy >= 50 %) >= 99 %", confidence=0.95)
     assert "misses P(accuracy >= 50 %) >= 99 % by" in told
+    _, told = chosen(ds, "accuracy >= 95")
+    assert "accuracy is a fraction: did you mean accuracy >= 95 %?" in told
+    least = float(ds.matsweep.summary()["energy"].min())
+    _, told = chosen(ds, f"energy < {least!r}")
+    assert f"misses energy < {least!r} by 0 % of the bound" in told
     _, told = chosen(ds, "accuracy >= 99 %", "tile.adc.bits == 99")
     assert "No candidate comes near" in told
 
@@ -125,6 +142,25 @@ def test_the_table_keeps_to_the_width(width):
     assert rows
     assert all(len(line) <= width for line in told.splitlines() if "Best by" not in line)
     assert any("ecram_metal" in line for line in rows)
+
+
+def test_weights_are_of_means():
+    for choice in (study().matsweep.rank, lambda **given: chosen(study(), **given)):
+        with pytest.raises(UserError, match="weights are of means"):
+            choice(weights={"accuracy": 1}, how="worst")
+
+
+def test_texts_of_a_store_do_not_reach_the_terminal_as_they_are():
+    ds = study()
+    names = ds["material"].values.astype(object)
+    names[names == "sonos"] = "evil\x1b]0;owned\x07"
+    ds = ds.assign_coords(material=("candidate", names))
+    _, told = chosen(ds, "accuracy >= 99.99 %", top=200)
+    assert "evil" not in told
+    stream = io.StringIO()
+    choose(ds, Console(file=stream, width=200), ("accuracy >= 10 %",), top=200)
+    assert "evil]0;owned" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
 
 
 def test_it_ranks_by_what_is_asked():

@@ -58,9 +58,10 @@ def test_each_realisation_of_the_best_of_each_material_is_a_point():
 
 def test_what_cannot_be_drawn_is_told():
     nothing = with_status(study(), pending=range(120))
-    for draw in (parallel_figure, distribution_figure):
-        with pytest.raises(UserError, match="no candidate is done"):
-            draw(nothing)
+    with pytest.raises(UserError, match="no candidate is done"):
+        parallel_figure(nothing)
+    with pytest.raises(UserError, match="no done candidate has a number for accuracy"):
+        distribution_figure(nothing)
     with pytest.raises(UserError, match="does not differ between realisations"):
         distribution_figure(study(), "area")
     one = study(materials=("pcm_gst",), scales=(0.0,), bits=(8,))
@@ -74,3 +75,21 @@ def test_of_many_candidates_an_even_sample_is_drawn():
     ds = study(bits=tuple(range(4, 200)))
     figure = parallel_figure(ds, objectives=["accuracy"], most=10)
     assert len(figure.axes[0].lines) < 60
+
+
+def test_the_whole_front_is_drawn_however_few_others_are():
+    ds = study()
+    front = ds.matsweep.pareto().sizes["candidate"]
+    for most in (0, 1):
+        (axes,) = parallel_figure(ds, most=most).axes
+        strong = [line for line in axes.lines if line.get_linewidth() == 1.2]
+        assert len(strong) == front > 1
+
+
+def test_a_material_without_numbers_is_left_out_of_the_distribution():
+    ds = study()
+    ds["accuracy"] = ds["accuracy"].where(ds["material"] != "pcm_gst")
+    (axes,) = distribution_figure(ds).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert len(labels) == 4
+    assert not any("PCM" in label for label in labels)

@@ -37,7 +37,8 @@ def text_of(ds, folder, **options):
 def test_the_whole_report(ds, tmp_path):
     text, paths = told(ds, tmp_path / "out", html=True, markdown=True, pdf=True)
     assert [path.name for path in paths] == [
-        "pareto.png", "pareto.pdf", "report.html", "report.md", "report.pdf", "references.bib",
+        "pareto.png", "pareto.pdf", "distribution.png", "distribution.pdf", "parallel.png",
+        "parallel.pdf", "report.html", "report.md", "report.pdf", "references.bib",
     ]  # fmt: skip
     assert all(path.is_file() for path in paths)
     assert "Study synthetic" in text
@@ -61,7 +62,8 @@ def test_without_the_extra_the_rest_is_written(ds, tmp_path, monkeypatch, module
     assert advice in " ".join(text.split())
     names = {path.name for path in paths}
     assert names == {
-        "pareto.png", "pareto.pdf", "references.bib", "report.html", "report.md", "report.pdf",
+        "pareto.png", "pareto.pdf", "distribution.png", "distribution.pdf", "parallel.png",
+        "parallel.pdf", "references.bib", "report.html", "report.md", "report.pdf",
     } - {refused}  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == names
 
@@ -167,7 +169,19 @@ def test_no_accuracy(ds, tmp_path):
     text, paths = told(ds.drop_vars("accuracy"), tmp_path)
     assert "Pareto set: " in text
     assert "Not drawn: pareto.png, as the results hold no accuracy" in text
-    assert [path.name for path in paths] == ["references.bib"]
+    assert [path.name for path in paths] == ["parallel.png", "parallel.pdf", "references.bib"]
+
+
+def test_a_bibliography_that_no_report_wrote_stays(ds, tmp_path):
+    _, paths = told(ds, tmp_path)
+    assert "references.bib" in {path.name for path in paths}
+    _, again = told(ds, tmp_path)  # a report's own is written anew
+    assert [path.name for path in again] == [path.name for path in paths]
+    (tmp_path / "references.bib").write_text("@article{mine}")
+    text, paths = told(ds, tmp_path)
+    assert "references.bib" not in {path.name for path in paths}
+    assert "as one is there that no report wrote: give another folder=" in " ".join(text.split())
+    assert (tmp_path / "references.bib").read_text() == "@article{mine}"
 
 
 def test_bare_results(ds, tmp_path):

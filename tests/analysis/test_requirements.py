@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_intervals_cover_the_truth():
         ds = made(lambda s: 0.98 - 1.2 * s, {SCALE: across})
         draws = np.random.default_rng(seed).standard_normal(ds["accuracy"].shape)
         ds["accuracy"] = ds["accuracy"] + 0.004 * draws
-        (limit,) = requirements(ds, "accuracy >= 0.94", confidence=0.99).limits
+        (limit,) = requirements(ds, "accuracy >= 0.94", confidence=0.98).limits
         covered += limit.low <= truth <= limit.high
         assert 5e-4 < limit.high - limit.low < 6e-3
     assert covered >= 14
@@ -256,6 +257,18 @@ def test_everything_meets_an_easy_target():
     assert found.jointly.low == pytest.approx({SCALE: 0.0, BITS: 3.0})
     assert found.jointly.high == pytest.approx({SCALE: 0.06, BITS: 10.0})
     assert found.jointly.relaxed == 1
+
+
+def test_a_range_of_many_whole_numbers_is_not_gone_through_one_by_one():
+    """Cycles up to 1e9: at 10 MB a million of points, all of them would be 10 GB."""
+    cycles = np.unique(np.round(np.logspace(0, 9, 40))).astype(np.int64)
+    ds = made(lambda c: 0.98 - 0.005 * np.log10(c), {"device.cycles": cycles}, noise=1e-4)
+    numbers = {"device.cycles": {"value": 10**9, "status": "checked"}}
+    ds.attrs["sources"] = json.dumps({"materials": {"own": {"numbers": numbers}}})
+    (family,) = requirements(ds, "accuracy >= 95 %").families
+    assert not family.inside
+    assert np.log10(family.change.value) == pytest.approx(6, abs=0.1)
+    assert family.change.value == round(family.change.value)
 
 
 def test_failures_are_left_out_and_told():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from matsweep.analysis.robust import Caution
 from matsweep.checks import UserError
 
 from .synthetic import TIMES, attrs, study, with_status
@@ -37,10 +38,41 @@ def test_percentiles_are_those_of_numpy():
     values = np.random.default_rng(1).normal(size=(200, 9))
     values[np.random.default_rng(2).random(values.shape) < 0.3] = np.nan
     values[:, 0] = 0.0  # never all NaN
-    ds = plain(values)
     for percent in (0, 5, 33.3, 50):
-        found = ds.matsweep.robust("accuracy", f"p{percent:g}" if percent else "worst")
+        caution = Caution.read(f"p{percent:g}" if percent else "worst")
+        found = caution.of(values, "higher")
         np.testing.assert_allclose(found, np.nanpercentile(values, percent, axis=1), atol=1e-14)
+
+
+def test_a_realisation_without_a_number_leaves_its_candidate_without_one():
+    ds = plain([[0.99, np.nan], [0.9, 0.9], [0.8, 0.8]])
+    for how in ("mean", "mean - 1 std", "p05", "worst"):
+        np.testing.assert_allclose(ds.matsweep.robust("accuracy", how), [np.nan, *ds[
+            "accuracy"].values[1:, 0]])  # fmt: skip
+        assert ds.matsweep.rank("accuracy", how=how)["candidate"].values.tolist() == [1, 2, 0]
+    assert ds.matsweep.stability(among="candidate")["candidate"].values.tolist() == [1, 2]
+
+
+def test_the_worst_may_be_infinite():
+    ds = plain([[1.0, 2.0, np.inf], [5.0, 6.0, 7.0]], better="lower")
+    np.testing.assert_array_equal(ds.matsweep.robust("accuracy", "worst"), [np.inf, 7.0])
+    np.testing.assert_array_equal(ds.matsweep.robust("accuracy", "p50"), [2.0, 6.0])
+    with pytest.raises(UserError, match="accuracy is infinite for some candidates"):
+        ds.matsweep.stability("accuracy", among="candidate")
+
+
+def test_what_only_rounding_parts_is_equal():
+    """The mean of 354/360 differs in its last digit between 4 and 5 realisations."""
+    each = 354 / 360
+    values = np.full((2, 5), each)
+    assert values[0, :4].mean() != values[1].mean()
+    ds = plain(values).assign(realisations=("candidate", [4, 5]))
+    ds["energy"] = ("candidate", [2.0, 1.0], {"units": "J", "better": "lower"})
+    np.testing.assert_allclose(ds.matsweep.stability(among="candidate")["best"], 0.5)
+    front = ds.matsweep.pareto(["accuracy", "energy"])
+    assert front["candidate"].values.tolist() == [1]
+    assert ds.matsweep.rank(["accuracy", "energy"])["candidate"].values.tolist() == [1, 0]
+    assert ds.matsweep.why_not(0, objectives=["accuracy", "energy"]).dominated_by == (1,)
 
 
 def test_the_bad_side_follows_the_metric():

@@ -75,6 +75,26 @@ def test_sobol_indices_of_a_saltelli_design_are_ishigamis(ishigami_design):
     assert found.attrs["rows"] == 1024 * 8
 
 
+def test_the_order_of_the_candidates_does_not_matter(ishigami_design):
+    ranked = ishigami_design.matsweep.rank("accuracy")
+    assert ranked["candidate"].values.tolist() != ishigami_design["candidate"].values.tolist()
+    found = sensitivity(ranked)
+    assert found.attrs["method"] == "sobol"
+    np.testing.assert_array_equal(found["S1"], sensitivity(ishigami_design)["S1"])
+    other = ranked.assign_coords(candidate=ranked["candidate"] + 1)
+    with pytest.raises(UserError, match="of the 8192 candidates of the design are here"):
+        sensitivity(other, method="sobol")
+
+
+def test_of_many_candidates_some_are_compared(monkeypatch):
+    monkeypatch.setattr("matsweep.analysis.sensitivity._MOST", 400)
+    x, y = cube(2048, 2)
+    ds = made(lambda x, y: x + 0.1 * y, {"p.x": x, "p.y": y})
+    found = sensitivity(ds, method="pawn")
+    assert (found.attrs["rows"], found.attrs["candidates"]) == (400, 2048)
+    assert float(found["median"][0]) > 3 * float(found["median"][1])
+
+
 def test_repeated_rows_and_designs_without_pairs_lead_back_to_rows():
     """f = x1 + 2 x2 of two and three listed values: variances 1/4 and 4 · 2/3, no interaction."""
     axes = [Values(name="p.a", values=(0, 1)), Values(name="p.b", values=(0, 1, 2))]
@@ -212,6 +232,8 @@ def test_without_salib_the_extra_and_another_method_are_named(monkeypatch, with_
     with pytest.raises(UserError, match=r"pip install 'matsweep\[sensitivity\]'"):
         sensitivity(ds, method="surrogate")
     assert sensitivity(with_dummy, method="pawn").sizes["parameter"] == 4
+    monkeypatch.setattr("matsweep.analysis.sensitivity.find_spec", lambda name: None)
+    assert sensitivity(with_dummy).attrs["method"] == "pawn"
 
 
 def test_bars_stand_for_the_indices_strongest_first(ishigami_design, with_dummy):

@@ -164,6 +164,15 @@ def test_trees_take_over_where_candidates_are_many():
     np.testing.assert_array_equal(deviation, fitted.rmse)
 
 
+@pytest.mark.parametrize("kind", ["gp", "boosting"])
+def test_the_same_point_twice_does_not_tell_itself(kind):
+    """What no parameter explains is unexplained however often each point is there."""
+    noise = np.random.default_rng(3).random(64)
+    x, y = (np.repeat(column, 4) for column in cube(64, 2))
+    ds = made(lambda x, y: np.repeat(noise, 4), {"p.x": x, "p.y": y})
+    assert fit_surrogate(ds, "accuracy", kind=kind).r2 < 0.3
+
+
 def test_bits_repeat():
     ds = study(materials=("pcm_gst",))
     first, second = (fit_surrogate(ds, "accuracy", seed=3) for _ in range(2))

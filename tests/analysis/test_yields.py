@@ -99,6 +99,13 @@ def test_a_chance_constraint_selects_by_the_yield():
     assert ds.matsweep.select("P(energy <= 10 nJ) >= 41 %", confidence=0.95).sizes["candidate"] == 0
 
 
+def test_a_confidence_is_that_of_a_chance():
+    with pytest.raises(UserError, match=r"confidence must be in \[0.5, 0.9999\], got 0"):
+        four().matsweep.select("P(accuracy >= 95 %) >= 75 %", confidence=0)
+    with pytest.raises(UserError, match=r"confidence is that of P\(...\) >= SHARE, and none is"):
+        four().matsweep.select("accuracy >= 95 %", confidence=0.95)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -9,6 +9,7 @@ import json
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -146,6 +147,31 @@ def test_only_looking_is_possible(path):
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert ask(port, method="POST")[0] == ask(port, method="PUT")[0] == 501
+
+
+def test_what_cannot_be_built_is_told_in_a_line(path):
+    with m.open_store(path) as store:
+        store.update_attrs({"sources": "{broken"})
+    write(path, [0])
+    with serving(Pages(path)) as port:
+        status, _, text = ask(port)
+        assert status == 503
+        assert "attribute 'sources' of these results must be JSON" in text
+    pages = Pages(path)
+    pages._build = lambda *given: 1 / 0
+    with serving(pages) as port:
+        assert ask(port)[::2] == (500, "the page cannot be built: ZeroDivisionError: division by "
+                                  "zero\n")  # fmt: skip
+
+
+def test_a_browser_that_goes_away_is_no_news(path, capfd):
+    with serving(Pages(path)) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HT")
+            # Closing with an answer to come, and none awaited, resets the connection.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert ask(port)[0] == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_it_listens_to_this_machine_only(path):

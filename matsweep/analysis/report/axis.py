@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matsweep.analysis.report.document import printable
 from matsweep.analysis.report.look import safe
 from matsweep.analysis.report.study import Index, Study
 from matsweep.analysis.report.values import scaled
+from matsweep.printing import printable
 
 
 class Axis:
@@ -18,11 +18,12 @@ class Axis:
         variable = study.summary[name]
         self._values = study.column(name)
         self._spread = study.column(f"{name}_std")
-        self.factor, self.unit = scaled(self._values, name, str(variable.attrs.get("units", "1")))
+        self.factor, unit = scaled(self._values, name, str(variable.attrs.get("units", "1")))
         about = str(variable.attrs.get("long_name") or name)
         self.about = "accuracy" if name == "accuracy" else printable(about)
         title = self.about[:1].upper() + self.about[1:]
-        self.title = safe(title + (f" ({self.unit})" if self.unit else ""))
+        self.title = safe(title + (f" ({unit})" if unit else ""))
+        self.unit = safe(unit).replace("%{", "% {")  # it goes into plotly's templates
 
     def of(self, rows: Index) -> NDArray[np.float64]:
         """Return the values of some candidates."""

@@ -18,8 +18,8 @@ from matsweep.analysis.report.document import (
     Items,
     Paragraph,
     Table,
-    printable,
 )
+from matsweep.printing import printable
 
 
 def tell(document: Document, console: Console) -> None:

@@ -6,7 +6,6 @@ say. `SECTIONS` at the end has them in their order: a new one is a function and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ import numpy as np
 from matsweep.analysis.attributes import (
     axes,
     converter_costs,
+    decoded,
     design,
     float_accuracy,
     material_label,
@@ -196,9 +196,7 @@ def literature(study: Study) -> Section | None:
 
 def origin(study: Study) -> Section | None:
     """Tell what the results were made with, where and when."""
-    stored = study.ds.attrs.get("provenance")
-    facts: dict[str, Any] = json.loads(stored) if isinstance(stored, str) and stored else {}
-    facts = dict(facts)
+    facts: dict[str, Any] = dict(decoded(study.ds, "provenance") or {})
     versions = facts.pop("versions", None)
     extended = facts.pop("extended", None)
     items = [(str(name), str(value)) for name, value in facts.items() if value not in ("", None)]

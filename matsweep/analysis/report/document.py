@@ -192,14 +192,3 @@ class Document:
     def title(self) -> str:
         """The heading of the whole."""
         return f"Study {self.study}" if self.study else "Results of a study"
-
-
-def printable(text: object) -> str:
-    """Return a text without what no page can show: control characters and halves of pairs.
-
-    Tabs and ends of lines stay.
-    """
-    if (whole := str(text)).isprintable():  # nearly all are, and a page has many
-        return whole
-    whole = whole.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in whole if c in "\t\n" or (c >= " " and not "\x7f" <= c <= "\x9f"))

@@ -23,10 +23,10 @@ from matsweep.analysis.report.document import (
     Document,
     Figure,
     Section,
-    printable,
 )
 from matsweep.analysis.report.values import spellings
 from matsweep.checks import UserError
+from matsweep.printing import printable
 
 NAME = "report.html"
 _FIRST = 25  # rows that are there without scripts

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matsweep.analysis.report.document import printable
 from matsweep.analysis.style import Style
+from matsweep.printing import printable
 
 INK = "#1a1a1a"
 GREY = "#595959"

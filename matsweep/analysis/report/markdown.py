@@ -18,9 +18,9 @@ from matsweep.analysis.report.document import (
     Items,
     Paragraph,
     Table,
-    printable,
 )
 from matsweep.analysis.table import RankingTable
+from matsweep.printing import printable
 
 NAME = "report.md"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!$])")

@@ -17,9 +17,9 @@ from matsweep.analysis.report.document import (
     Items,
     Paragraph,
     Table,
-    printable,
 )
 from matsweep.checks import UserError
+from matsweep.printing import printable
 
 if TYPE_CHECKING:
     from fpdf import FPDF

@@ -26,6 +26,8 @@ from matsweep.analysis.sensitivity_bars import sensitivity_figure
 from matsweep.analysis.tradeoff import tradeoff_figure
 from matsweep.checks import UserError
 
+_MARK = "% Written by matsweep report, and anew by each."
+
 
 def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     """Write the pictures of a study as PNG and PDF.
@@ -45,7 +47,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["learning"] = lambda: learning_figure(ds)
     if "accuracy" in ds and ds["accuracy"].sizes.get("realisation", 1) > 1:
         drawn["distribution"] = lambda: distribution_figure(ds, time=time)
-    if len(study.varied()) + len(study.objectives) > 2 and study.ranked.size > 1:
+    if study.ranked.size > 1:
         drawn["parallel"] = lambda: parallel_figure(ds, objectives=study.objectives, time=time)
     for material, found in study.required.items():
         if isinstance(found, Requirements):
@@ -60,7 +62,8 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
             with rc_context({"text.parse_math": False}):
                 written += save(picture(), folder / name)
         except UserError as error:
-            problems.append(f"{name}.png, as {error}")
+            if name != "parallel":  # which says nothing where all but one axis are constant
+                problems.append(f"{name}.png, as {error}")
     return written, list(dict.fromkeys(problems))
 
 
@@ -71,11 +74,19 @@ def required_name(material: str) -> str:
 
 
 def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator[Path]:
-    """Write ``references.bib``, if anything is cited."""
+    """Write ``references.bib``, if anything is cited.
+
+    Raises
+    ------
+    UserError
+        If there is one that no report wrote: it may be a collection of the user's.
+    """
     if cited:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "references.bib"
-        path.write_text(bibtex(cited), encoding="utf-8")
+        if path.exists() and not path.read_text("utf-8", "replace").startswith(_MARK):
+            raise UserError(f"{path}, as one is there that no report wrote: give another folder=")
+        path.write_text(f"{_MARK}\n\n{bibtex(cited)}", encoding="utf-8")
         yield path
 
 

@@ -143,6 +143,7 @@ def breakdown(study: Study) -> Figure:
     terms = terms.mean([dim for dim in terms.dims if dim not in ("candidate", "component")])
     values = np.nan_to_num(terms.transpose("candidate", "component").values)
     factor, unit = scaled(values.sum(axis=1), "energy", str(terms.attrs.get("units") or "J"))
+    unit = safe(unit).replace("%{", "% {")
     large = (values > _LEAST_SHARE * values.sum(axis=1).max(initial=0.0)).any(axis=0)
     names = [str(name) for name in terms["component"].values]
     shown = [(n, c) for n, c, keep in zip(names, values.T, large, strict=True) if keep]

@@ -215,7 +215,8 @@ def _note(family: Family, drawn: list[str]) -> str:
 
 
 def _metric(found: Requirements) -> tuple[float, str]:
-    return scaled(found.surrogate.table.values, found.metric, found.unit)
+    factor, unit = scaled(found.surrogate.table.values, found.metric, found.unit)
+    return factor, safe(unit).replace("%{", "% {")
 
 
 def _factor(scale: Scale) -> float:

@@ -141,9 +141,8 @@ def studied(
     UserError
         If a metric or the time is unknown, or the target cannot be read.
     """
-    if target:
-        parse(target)
-    ds = lean(numbered(ds), [*_names(by), *_names(objectives)])
+    asked = [*_names(by), *_names(objectives), *([parse(target).name] if target else ())]
+    ds = lean(numbered(ds), asked)
     summary = summarise(ds, time)
     known = directions(summary)
     first = dict(list(known.items())[:1])

@@ -58,7 +58,10 @@ def write(
                 written.append(writer(document, folder))
             except UserError as error:
                 refused.append(str(error))
-    written += pictures.references(references, folder)
+    try:
+        written += pictures.references(references, folder)
+    except UserError as error:
+        refused.append(str(error))
     terminal.tell(document, console)
     terminal.tell_files(console, written, problems, refused)
     return tuple(written)

@@ -34,7 +34,7 @@ def hostile():
     ds = ds.assign_coords(
         material=("candidate", names.astype(object)), component=np.array([TEXT, "adc"])
     )
-    ds["energy"].attrs["long_name"] = TEXT
+    ds["energy"].attrs |= {"long_name": TEXT, "units": TEXT}
     ds.attrs |= {
         "study": TEXT,
         "config": f"seed: 1\n# {TEXT}\n```\n",

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from matsweep.analysis.report import contents
 from matsweep.analysis.report import study as studies
 from matsweep.analysis.report.contents import SECTIONS, document
-from matsweep.analysis.report.document import Candidates, Facts, Figure, Items, printable
+from matsweep.analysis.report.document import Candidates, Facts, Figure, Items
 from matsweep.analysis.report.html import render
 from matsweep.analysis.report.markdown import render as markdown
 from matsweep.analysis.report.pdf import write as pdf
 from matsweep.analysis.report.study import studied
 from matsweep.analysis.report.values import scaled, spellings
+from matsweep.printing import printable
 from matsweep.units import read_quantity
 
 from ..synthetic import attrs, study, with_status
@@ -192,6 +193,7 @@ def test_of_many_candidates_only_what_decides_is_read(monkeypatch):
     kept = studied(ds, objectives={"accuracy": "higher", "seconds": "lower"})
     assert "seconds" in kept.ds
     assert "seconds" not in studied(ds).ds
+    assert "seconds" in studied(ds, target="seconds <= 1 h").ds
     assert document(studied(ds)).state == "120 done, 0 failed, 0 pending"
 
 

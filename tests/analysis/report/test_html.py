@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 import pytest
 
 from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.document import printable
 from matsweep.analysis.report.html import Live, render
 from matsweep.analysis.report.study import studied
+from matsweep.printing import printable
 
 from ..synthetic import study, with_status
 from .hostile import TEXT, hostile

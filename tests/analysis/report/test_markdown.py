@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.document import Code, Document, Section, Table, printable
+from matsweep.analysis.report.document import Code, Document, Section, Table
 from matsweep.analysis.report.markdown import escaped, render
 from matsweep.analysis.report.study import studied
+from matsweep.printing import printable
 
 from ..synthetic import study
 from .hostile import TEXT, hostile
