@@ -78,9 +78,10 @@ def _pulses(device: AnalogDevice, pulses: int | None) -> int:
         return whole("pulses", pulses, low=1, high=100_000)
     model = device.pulse_model
     assert model is not None
+    nominal = model.nominal  # which takes a search
     state, path = np.zeros(1), [0.0]
     for _ in range(_MOST_PULSES):
-        state = np.clip(state + model.step(state, True, model.nominal), 0, 1)
+        state = np.clip(state + model.step(state, True, nominal), 0, 1)
         path.append(float(state[0]))
     return max(20, int(np.argmax(np.array(path) >= 0.99 * path[-1])))
 
