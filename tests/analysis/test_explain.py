@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
 from matsweep.analysis import pareto_mask
 from matsweep.analysis.choice import choose
 from matsweep.checks import UserError
 
-from .synthetic import study, with_status
+from .synthetic import attrs, study, with_status
 
 OBJECTIVES = ["accuracy", "energy"]
 
@@ -172,3 +174,70 @@ def test_it_ranks_by_what_is_asked():
     assert "score" in told
     with pytest.raises(UserError, match="no metric or parameter"):
         chosen(ds, "acuracy >= 3")
+
+
+def aged():
+    """Two materials of four realisations at 1 s and 100 s."""
+    early = [[0.96, 0.96, 0.96, 0.50], [0.80, 0.80, 0.80, 0.96]]
+    late = [[0.96, 0.60, 0.60, 0.60], [0.99, 0.99, 0.60, 0.60]]
+    return xr.Dataset(
+        {
+            "accuracy": (("time", "candidate", "realisation"), [early, late],
+                         attrs("1", "higher", "accuracy")),
+            "status": ("candidate", np.ones(2, dtype=np.int8)),
+        },
+        {
+            "material": ("candidate", np.array(["pcm", "vcm"], dtype=object)),
+            "time": ("time", [1.0, 100.0], {"units": "s"}),
+        },
+    )  # fmt: skip
+
+
+WANTED = "P(accuracy >= 95 %) >= 50 %"  # of 3/4 and 1/4 early, of 1/4 and 2/4 late
+
+
+@pytest.mark.parametrize(("time", "meets", "not_met", "share"), [
+    (1.0, 0, 1, "0.75"), (100.0, 1, 0, "0.5"), (None, 1, 0, "0.5"),
+])  # fmt: skip
+def test_a_chance_is_that_at_the_time_asked_for(time, meets, not_met, share):
+    ds = aged()
+    assert ds.matsweep.why_not(meets, WANTED, time=time).missed == ()
+    assert ds.matsweep.why_not(not_met, WANTED, time=time).missed == (WANTED,)
+    kept, told = chosen(ds, WANTED, time=time, why=not_met)
+    assert kept["candidate"].values.tolist() == [meets]
+    assert f"does not meet {WANTED}" in told
+    head, _, first = told[told.index(" material ") :].splitlines()[:3]
+    assert first.split()[head.split().index("yield") - len(head.split())] == share
+
+
+def test_a_miss_is_in_relation_to_its_bound():
+    """Means of 0.845 and 0.84 and yields of 3/4 and 1/4 early, of 1/4 and 2/4 late."""
+    _, told = chosen(aged(), "accuracy >= 90 %", time=1.0)
+    assert "candidate 0 (pcm) misses accuracy >= 90 % by 6.11 % of the bound\n" in told
+    assert "candidate 1 (vcm) misses accuracy >= 90 % by 6.67 % of the bound\n" in told
+    wanted = "P(accuracy >= 95 %) >= 80 %"
+    for time, misses in ((1.0, ("6.25", "68.8")), (100.0, ("68.8", "37.5"))):
+        _, told = chosen(aged(), wanted, time=time)
+        for number, (material, miss) in enumerate(zip(("pcm", "vcm"), misses, strict=True)):
+            line = f"candidate {number} ({material}) misses {wanted} by {miss} % of the bound\n"
+            assert line in told
+
+
+@pytest.mark.parametrize(("how", "time", "chance"), [
+    ("mean", 1.0, 189 / 256), ("worst", 1.0, 81 / 256), ("mean", 100.0, 5 / 16),
+    ("worst", 100.0, 1 / 16), ("mean", None, 5 / 16),
+])  # fmt: skip
+def test_the_told_certainty_is_of_what_is_asked(how, time, chance):
+    """Four realisations of two values against a sure 0.8: which draws beat it is counted.
+
+    Early one of four is bad: at most one bad draw leaves the mean above, any bad one is the worst.
+    Late two are: three good draws are needed for the mean. 4,000 samples miss by 5 standard
+    errors, beside the rounding to 0.01, with a probability of 6e-7.
+    """
+    ds = aged()
+    ds["accuracy"][:, 1] = 0.8
+    ds["accuracy"][1, 0] = [0.96, 0.96, 0.6, 0.6]
+    _, told = chosen(ds, how=how, time=time)
+    (share,) = re.findall(r"with probability: .*pcm (\d\.\d\d)", told)
+    error = np.sqrt(chance * (1 - chance) / 4000)
+    assert float(share) == pytest.approx(chance, abs=5 * error + 0.005)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -215,3 +217,76 @@ def test_stability_at_an_earlier_time():
     early = ds.matsweep.stability("accuracy", time=TIMES[0])
     late = ds.matsweep.stability("accuracy")
     assert not np.allclose(early["value"], late["value"])
+
+
+def test_regret_is_of_all_times():
+    """Each loses most on the best at a time of its own: 0.1, 0.2 and 0.3 at 1, 10 and 100 s."""
+    accuracy = np.array([[0.8, 0.85, 0.95], [0.9, 0.7, 0.9], [0.9, 0.9, 0.65]])
+    ds = xr.Dataset(
+        {
+            "accuracy": (("candidate", "time"), accuracy, attrs("1", "higher", "accuracy")),
+            "status": ("candidate", np.ones(3, dtype=np.int8)),
+        },
+        {"time": ("time", [1.0, 10.0, 100.0], {"units": "s"})},
+    )
+    np.testing.assert_allclose(ds.matsweep.robust("accuracy", "regret"), [0.1, 0.2, 0.3])
+
+
+def of_the_first(found, name="best"):
+    return float(found[name].values[found["candidate"].values == 0][0])
+
+
+@pytest.mark.parametrize(("sure", "chance"), [(-0.1, 3 / 4), (1.1, 1 / 4), (1.3, 0.0)])
+def test_means_of_two_realisations_are_enlarged_by_the_root_of_two(sure, chance):
+    """Drawn means of 0 and 1 are 1/2 and 1/2 ± 1/sqrt(2), those with a probability of 1/4 each.
+
+    4,000 samples miss by 5 standard errors with a probability of 6e-7.
+    """
+    ds = plain([[0.0, 1.0], [sure, sure]])
+    found = ds.matsweep.stability("accuracy", among="candidate")
+    error = np.sqrt(chance * (1 - chance) / 4000)
+    assert of_the_first(found) == pytest.approx(chance, abs=5 * error)
+
+
+@pytest.mark.parametrize(
+    ("sure", "confidence", "ranks"),
+    [(1.0, 0.95, (2, 2)), (1.0, 0.9999, (1, 2)), (0.8, 0.95, (1, 2)), (0.8, 0.85, (2, 2))],
+)
+def test_the_interval_of_ranks_has_tails_of_half_the_rest(sure, confidence, ranks):
+    """Of 0, 0, 0 and 1 the drawn mean is above 1 in 1 of 256 samples, above 0.8 in 13 of 256.
+
+    So often has it rank 1, which is in the interval if the tail, (1 - confidence) / 2, is smaller.
+    Of 4,000 samples none is above 1 with a probability of 2e-7; other luck is 7 deviations away.
+    """
+    ds = plain([[0.0, 0.0, 0.0, 1.0], [sure] * 4])
+    found = ds.matsweep.stability("accuracy", among="candidate", confidence=confidence)
+    assert (of_the_first(found, "rank_low"), of_the_first(found, "rank_high")) == ranks
+    other = found.isel(option=int(np.argmax(found["candidate"].values == 1)))
+    assert (int(other["rank_low"]), int(other["rank_high"])) == (3 - ranks[1], 3 - ranks[0])
+
+
+def enlarged(values):
+    return np.mean(DRAWN) + (values - np.mean(DRAWN)) * np.sqrt(3 / 2)
+
+
+DRAWN = (0.2, 0.8, 0.9)
+JUDGED = {
+    "worst": np.min,
+    "p50": np.median,
+    "mean - 1 std": lambda drawn: np.mean(enlarged(drawn)) - np.std(enlarged(drawn), ddof=1),
+}
+
+
+@pytest.mark.parametrize("how", JUDGED)
+def test_the_bootstrap_judges_as_asked(how):
+    """All 27 samples of three realisations against a sure option; 5 standard errors, 6e-7."""
+    worth = [JUDGED[how](np.array(drawn)) for drawn in itertools.product(DRAWN, repeat=3)]
+    chance = np.mean(np.array(worth) > 0.5)
+    assert 0.1 < chance < 0.95
+    ds = plain([DRAWN, [0.5] * 3])
+    found = ds.matsweep.stability("accuracy", among="candidate", how=how)
+    error = np.sqrt(chance * (1 - chance) / 4000)
+    assert of_the_first(found) == pytest.approx(chance, abs=5 * error)
+    assert of_the_first(found, "value") == pytest.approx(
+        float(ds.matsweep.robust("accuracy", how)[0])
+    )

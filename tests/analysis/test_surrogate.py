@@ -238,3 +238,66 @@ def test_heavy_libraries_are_loaded_when_needed_only():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["gp", "boosting"])
+def test_noise_cannot_be_foretold(kind):
+    """Either fit can pass near all 32 points, and is judged by those that it has not seen.
+
+    In three dimensions a Gaussian process may as well interpolate noise as call it noise: r2 of
+    points that it was fitted to is 1, of others about 0. That of 0.7 takes a correlation of 0.84,
+    which 32 have by luck with a probability of 2e-9.
+    """
+    for seed in range(2):
+        draws = np.random.default_rng(seed).standard_normal(32)
+        columns = dict(zip(("a.x", "a.y", "a.z"), cube(32, 3, seed), strict=True))
+        ds = made(lambda *_, draws=draws: draws, columns, realisations=1)
+        assert fit_surrogate(ds, "accuracy", kind=kind).r2 < 0.7
+
+
+def test_deviations_are_widened_to_what_unseen_candidates_show():
+    """A lone point far out, of exp(6 x), is missed by more than the fit without it says.
+
+    Each fit passes through the points that it has seen, so that the one that has not seen a
+    candidate is the one that misses it most.
+    """
+    x = np.concatenate([np.linspace(0, 0.5, 15), [1.0]])
+    fitted = fit_surrogate(made(lambda x: np.exp(6 * x), {"a.x": x}, realisations=1), "accuracy")
+    told = np.array([refit(x[:, None], True) for refit in fitted.refits])
+    missed = np.abs(fitted.table.values - told[:, 0])
+    unseen = np.argmax(missed, axis=0), np.arange(len(x))
+    expected = np.sqrt(np.mean((missed[unseen] / told[:, 1][unseen]) ** 2))
+    assert expected > 2
+    assert fitted.inflation == pytest.approx(expected, rel=0.05)
+    between = np.linspace(0.5, 1, 9)[1:-1, None]
+    _, own = fitted.model(between, True)
+    np.testing.assert_allclose(fitted.predict(between)[1], fitted.inflation * own)
+
+
+def pairs(mean, error):
+    """Return two realisations each with the mean and standard error that are given."""
+    return np.stack([mean - error, mean + error], axis=1)
+
+
+def test_uncertain_candidates_count_less():
+    """Every other candidate is wrong by as much as it says, the rest lie on the line."""
+    x = np.linspace(0, 1, 24)
+    wrong = np.where(np.arange(24) % 2, 0.3, 0.0)
+    ds = made(lambda x: x, {"a.x": x}, realisations=2)
+    ds["accuracy"].values[:] = pairs(x + wrong, wrong + 1e-3)
+    mean, _ = fit_surrogate(ds, "accuracy").predict(x[:, None])
+    np.testing.assert_allclose(mean, x, atol=0.01)
+
+
+def test_errors_of_a_logarithm_are_relative_ones():
+    """log10 v ± e / (v ln 10), fitted as it is, is the fit of the logarithm of v ± e."""
+    x = np.linspace(0, 1, 20)
+    value = 10 ** (3 * x + 0.05 * np.random.default_rng(4).standard_normal(20))
+    error = value * np.linspace(0.02, 0.3, 20)
+    plain, ready = (made(lambda x: x, {"a.x": x}, realisations=2) for _ in range(2))
+    plain["accuracy"].values[:] = pairs(value, error)
+    ready["accuracy"].values[:] = pairs(np.log10(value), error / (value * np.log(10)))
+    between = np.linspace(0, 1, 31)[:, None]
+    found = fit_surrogate(plain, "accuracy", logarithmic=True).latent(between)
+    expected = fit_surrogate(ready, "accuracy").latent(between)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)

@@ -130,3 +130,17 @@ def test_other_constraints_are_none_of_chance():
 def test_a_yield_wants_a_specification():
     with pytest.raises(UserError, match="at least one constraint"):
         study().matsweep.yields()
+
+
+def test_a_yield_is_of_one_time():
+    ds = four()
+    late = ds["accuracy"] - [[0.1, 0.0, 0.0, 0.0], [0.0, -0.2, -0.2, 0.0]]
+    both = xr.concat([ds["accuracy"], late], "time").assign_coords(time=("time", [1.0, 100.0]))
+    ds["accuracy"] = both.assign_attrs(attrs("1", "higher", "accuracy"))
+    for time, met in ((1.0, [3, 1]), ("100 s", [2, 3]), (None, [2, 3])):
+        found = ds.matsweep.yields("accuracy >= 95 %", time=time)
+        np.testing.assert_array_equal(found["met"], met)
+        np.testing.assert_array_equal(found["yield"], np.array(met) / 4)
+    wanted = "P(accuracy >= 95 %) >= 75 %"
+    for time, kept in ((1.0, [0]), (100.0, [1])):
+        assert ds.matsweep.select(wanted, time=time)["candidate"].values.tolist() == kept

@@ -22,6 +22,7 @@ from matsweep import store as m
 from matsweep.checks import UserError
 from matsweep.cli import main
 from matsweep.viewing import Pages, serve, server_of
+from matsweep.viewing.pages import revision
 
 N = 6
 
@@ -244,3 +245,33 @@ def test_serving_stops_by_an_interrupt(path, monkeypatch):
     told = console.file.getvalue()
     assert told.startswith("http://127.0.0.1:")
     assert told.endswith("stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("at", "host", "status"),
+    [("/", None, 200), ("/state", None, 200), ("/x", None, 404), ("/", "evil.example", 403)],
+)
+def test_every_answer_has_these_headers(path, at, host, status):
+    with serving(Pages(path)) as port:
+        found, headers, _ = ask(port, at, host)
+    assert found == status
+    for name in ("Content-Type", "Content-Length", "Date", "Server"):
+        headers.pop(name)
+    assert headers == {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def test_a_revision_is_of_states_realisations_and_facts(path):
+    write(path, [0, 1])
+    ds = m.open_results(path)
+    more = ds.assign(realisations=ds["realisations"] + 1)
+    ended = ds.assign(status=ds["status"] * 2)
+    renamed = ds.assign_attrs(study="large")
+    revisions = {revision(each) for each in (ds, more, ended, renamed)}
+    assert len(revisions) == 4
+    assert revision(m.open_results(path)) == revision(ds)
+    assert revision(renamed.assign_attrs(study="small <b>")) == revision(ds)
