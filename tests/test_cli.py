@@ -170,6 +170,9 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["report"], "no store in results"),
         (["status", "."], "."),
         (["report", "top=many"], "top"),
+        (["report", "a.zarr", "b.zarr"], "report takes one store, got a.zarr and b.zarr"),
+        (["report", "--pfd"], "report has no --pfd; did you mean --pdf?"),
+        (["select", "a.zarr", "accuracy"], "no results at a.zarr"),
         (["report", "objectives=3"], "objectives must be a list, as in objectives=[accuracy"),
         (["select", "time=[1,2]"], "time [s] must be a number, or a text such as '1 day'"),
         (["explore", "retry_failed=1"], "retry_failed must be true or false, got 1"),
@@ -191,6 +194,30 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(workplace, capsys, argument
     assert message in told(capsys)
     assert time.monotonic() - started < 30
     assert [path for path in workplace.rglob("*.zarr")] == []
+
+
+def test_what_is_no_constraint_is_told_as_one_that_cannot_be_read(workplace, capsys):
+    from matsweep.cli.main import _specified, _words
+
+    given = ["a.zarr", "accuracy", "energy = 1 nJ", "by=energy", "--config-dir", "mine"]
+    assert _words(given) == ["a.zarr", "accuracy"]
+    assert _specified(given, ["accuracy"]) == [
+        "a.zarr", "by=energy", "--config-dir", "mine", 'constraints=["accuracy","energy = 1 nJ"]',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["report", "select", "view", "status", "export", "merge"])
+def test_help_explains_each_setting(capsys, command):
+    """Each stands there as in its file, with what is said of it, and nothing of Hydra's does."""
+    assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    file = (Path(matsweep.__file__).parents[1] / "conf" / f"{command}.yaml").read_text()
+    lines = file.partition("hydra_logging: none\n\n")[2].partition("\n\nhydra:")[0].splitlines()
+    assert len(lines) > 3
+    assert "\n".join(lines) in said
+    assert said.startswith(f"matsweep {command} ")
+    assert "${" not in said
+    assert "defaults:" not in said
 
 
 def test_export_tells_what_can_be_set(capsys):

@@ -174,8 +174,9 @@ class Results:
         Parameters
         ----------
         by : name, names, or mapping of names to "higher" or "lower", optional
-            Default: accuracy. Later names break the ties of earlier ones; what then is equal keeps
-            its order, and a NaN comes last.
+            Default: accuracy, and then what else the study is judged by, as of `pareto`. Later
+            names break the ties of earlier ones; what then is equal keeps its order, and a NaN
+            comes last.
         time : float [s] or str, optional
             One of the stored times. Default: the last.
         how : str
@@ -198,6 +199,8 @@ class Results:
             found = score(self._ds, weights, time)
             summary, by = summary.assign(score=found), "score"
         chosen = directions(summary, "accuracy" if by is None else by)
+        if by is None:
+            chosen |= {name: b for name, b in directions(summary).items() if name not in chosen}
         if how != "mean":
             first = next(iter(chosen))
             found = robust(self._ds, first, how, time)

@@ -15,7 +15,7 @@ from matsweep.analysis.explain import why_not
 from matsweep.analysis.objectives import Objectives, directions
 from matsweep.analysis.robust import robust
 from matsweep.analysis.score import score
-from matsweep.analysis.selection import Constraint, is_percent, parse, selected, violation
+from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
 from matsweep.analysis.stability import stability
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.table import ranking_table
@@ -25,6 +25,7 @@ from matsweep.checks import UserError
 from matsweep.printing import printable
 
 _NEAREST = 3
+_STATES = {"pending": "are still pending: the answer may change", "failed": "failed"}
 
 
 def choose(
@@ -77,6 +78,8 @@ def choose(
     if weights and how != "mean":
         raise UserError(f"weights are of means: how={how} cannot be had with them; leave one out")
     summary = summarise(ds, time)
+    if why is not None:
+        why_not(ds, why, objectives=objectives, time=time)  # whether there is such a candidate
     masks = [meets(ds, summary, each, time, confidence) for each in parsed]
     done = states(summary) == "done"
     met = np.logical_and.reduce([done, *masks])
@@ -85,7 +88,7 @@ def choose(
     kept = ds.isel(candidate=np.flatnonzero(met))
     if met.any():
         ranked, keys = _judged(kept, parsed, by, how, weights, time)
-        console.print(ranking_table(ranked, by=keys, top=top, objectives=objectives))
+        console.print(ranking_table(ranked, by=keys, top=top, objectives=objectives, counted=False))
         if certainty := _certainty(kept, by, how, weights, time):
             _line(console, certainty)
     if why is not None:
@@ -107,17 +110,34 @@ def _counted(
     confidence: float | None,
 ) -> Iterator[str]:
     """Tell how many meet all; where several are asked for, or none meets all, how many each."""
-    total, count = int((states(summary) == "done").sum()), int(met.sum())
-    if not total:
+    if not (states(summary) == "done").any():
         yield "No candidate is done, so there is nothing to choose from."
         return
-    if not parsed:
-        return
+    if parsed:
+        yield from _met(ds, summary, parsed, masks, met, time, confidence)
+    for state in ("pending", "failed"):
+        if other := int((states(summary) == state).sum()):
+            yield f"{other} of {len(met)} candidates {_STATES[state]}"
+
+
+def _met(
+    ds: xr.Dataset,
+    summary: xr.Dataset,
+    parsed: Sequence[Constraint | Chance],
+    masks: Sequence[NDArray[np.bool_]],
+    met: NDArray[np.bool_],
+    time: float | str | None,
+    confidence: float | None,
+) -> Iterator[str]:
+    total, count = int((states(summary) == "done").sum()), int(met.sum())
     told = " and ".join(map(str, parsed))
     yield f"{count or 'None'} of {total} done candidates meet{'s' * (count == 1)} {told}."
     if len(parsed) > 1:
         for constraint, mask in zip(parsed, masks, strict=True):
             yield f"  {int(mask.sum())} meet {constraint}"
+    for constraint, mask in zip(parsed, masks, strict=True):
+        if isinstance(constraint, Constraint) and int(mask.sum()) in (0, total):
+            yield from doubts(summary, constraint)
     if not count:
         yield from _nearest(ds, summary, parsed, masks, time, confidence)
 
@@ -135,9 +155,6 @@ def _nearest(
     worst = np.where(states(summary) == "done", misses.max(axis=0), np.inf)
     order = np.lexsort((np.maximum(misses, 0.0).sum(axis=0), worst))
     near = [row for row in order[:_NEAREST] if np.isfinite(worst[row])]
-    for constraint in parsed:
-        if isinstance(constraint, Constraint) and is_percent(summary, constraint):
-            yield f"{constraint.name} is a fraction: did you mean {constraint} %?"
     if not near:
         yield "No candidate comes near: what is asked for is never the case."
         return

@@ -178,7 +178,7 @@ def _lines(
     lines.append(f"{len(beaters)} candidate{plural} {me}{some}:")
     for row in beaters[:_SHOWN].tolist():
         told = ", ".join(
-            f"{name} {_value(summary, name, row)} (not {_value(summary, name, at)})"
+            "{} {} (not {})".format(name, *_apart(summary, name, row, at))
             if summary[name].values[row] != summary[name].values[at]
             else f"{name} the same"
             for name in chosen
@@ -186,7 +186,7 @@ def _lines(
         lines.append(f"  {_named(summary, row)}, {_changes(summary, at, row)}: {told}")
     ways = " or ".join(
         f"{name} {'above' if chosen[name] == 'higher' else 'below'} "
-        f"{_quantity(summary, name, value)}"
+        f"{_limit(summary, name, value, at)}"
         for name, value in needed.items()
     )
     lines.append(f"With all else as it is, it would be on the front with {ways}.")
@@ -212,6 +212,26 @@ def _changes(summary: xr.Dataset, at: int, row: int) -> str:
     return f"with {', '.join(told)}" if told else "with the same parameters"
 
 
+def _apart(summary: xr.Dataset, name: str, first: int, second: int) -> tuple[str, str]:
+    """Print a metric of two rows with as many digits as tell them apart."""
+    values = [float(summary[name].values[row]) for row in (first, second)]
+    for digits in (3, 5, 7):
+        told = [_quantity(summary, name, value, digits) for value in values]
+        if told[0] != told[1]:
+            break
+    return told[0], told[1]
+
+
+def _limit(summary: xr.Dataset, name: str, value: float, at: int) -> str:
+    """Print a value with as many digits as tell it from that of a row."""
+    own = float(summary[name].values[at])
+    told = [_quantity(summary, name, value, digits) for digits in (3, 5, 7)]
+    return next(
+        (text for text, digits in zip(told, (3, 5, 7), strict=True)
+         if text != _quantity(summary, name, own, digits)), told[0],
+    )  # fmt: skip
+
+
 def _value(summary: xr.Dataset, name: str, row: int) -> str:
     value = summary[name].values[row]
     if summary[name].dtype.kind not in "fiu":
@@ -219,8 +239,8 @@ def _value(summary: xr.Dataset, name: str, row: int) -> str:
     return _quantity(summary, name, float(value))
 
 
-def _quantity(summary: xr.Dataset, name: str, value: float) -> str:
+def _quantity(summary: xr.Dataset, name: str, value: float, digits: int = 3) -> str:
     unit = str(summary[name].attrs.get("units", "1"))
     if name == "accuracy":
-        return f"{100 * value:.2f} %"
-    return duration(value) if unit == "s" and value >= 60 else engineering(value, unit)
+        return f"{100 * value:.{digits - 1}f} %"
+    return duration(value) if unit == "s" and value >= 60 else engineering(value, unit, digits)

@@ -180,7 +180,9 @@ def _family_marks(
         panel.plot([here], [there], clip_on=False, zorder=5, **look)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
         note = note or ("" if exact else ", not all known")
-        shown.append(Line2D([], [], label=f"{family.label}: {percent(family)}{note}", **look))
+        shown.append(
+            Line2D([], [], label=f"{family.label}: met with {percent(family)}{note}", **look)
+        )
     return shown
 
 

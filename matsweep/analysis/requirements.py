@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from matsweep.analysis.attributes import numbered, resolve, sources, states
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
-from matsweep.analysis.selection import parse
+from matsweep.analysis.selection import doubts, parse
 from matsweep.analysis.specification import specification
 from matsweep.analysis.studytable import Numbers
 from matsweep.analysis.summary import summarise
@@ -207,7 +207,7 @@ def requirements(
     """
     in_range("confidence", confidence, 0.5, 0.9999)
     ds = _of_material(numbered(ds), material)
-    metric, operator, bound = _read(ds, target, time)
+    metric, operator, bound = read_target(ds, target, time)
     fitted = fit_surrogate(ds, metric, time=time, categorical="refuse", logarithmic=None, seed=seed)
     search = Search(surrogate=fitted, operator=operator, bound=bound, confidence=confidence)
     best = search.best(_reference(fitted, reference))
@@ -258,8 +258,14 @@ def _of_material(ds: xr.Dataset, material: str | None) -> xr.Dataset:
     return ds if material is None else ds.isel(candidate=np.flatnonzero(names == material))
 
 
-def _read(ds: xr.Dataset, target: str, time: float | str | None) -> tuple[str, str, float]:
-    """Return metric, operator and bound of a target."""
+def read_target(ds: xr.Dataset, target: str, time: float | str | None) -> tuple[str, str, float]:
+    """Return metric, operator and bound of a target.
+
+    Raises
+    ------
+    UserError
+        If it is no bound on a metric that these results hold, or can never be met.
+    """
     example = "such as 'accuracy >= 95 %'"
     if parse_chance(target) is not None:
         raise UserError(
@@ -274,6 +280,8 @@ def _read(ds: xr.Dataset, target: str, time: float | str | None) -> tuple[str, s
     if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
         raise UserError(f"a target is a bound on a metric, {example}; {name} is none")
     unit = summary[name].attrs.get("units")
+    if told := next((each for each in doubts(summary, constraint) if "did you mean" in each), ""):
+        raise UserError(f"target {target!r}: {told}")
     return name, constraint.operator, read_quantity(str(constraint.value), unit, name)
 
 

@@ -60,7 +60,7 @@ class Caution:
         if match := _PERCENTILE.fullmatch(written):
             percent = in_range("the percentile", float(match["percent"]), 0.0, 50.0)
             return cls(kind="percentile", percent=percent)
-        raise UserError(f"robust must be {_FORMS}, got {text!r}")
+        raise UserError(f"how must be {_FORMS}, got {text!r}")
 
     def of(self, values: Values, better: str) -> Values:
         """Judge values along their last axis; NaN among them are realisations not given."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,17 +99,23 @@ def violation(summary: xr.Dataset, constraint: Constraint) -> NDArray[np.float64
     return np.asarray((over if constraint.operator[0] == "<" else -over) / (abs(bound) or 1.0))
 
 
-def is_percent(summary: xr.Dataset, constraint: Constraint) -> bool:
-    """Whether a bound looks like percent of a metric that is a fraction: ``accuracy >= 95``."""
+def doubts(summary: xr.Dataset, constraint: Constraint) -> Iterator[str]:
+    """Say where a bound without a unit may have been meant otherwise.
+
+    That is one beyond 1 on a fraction (``accuracy >= 95``), and a number on what has a unit.
+    """
     name = resolve(summary, constraint.name)
     values = np.asarray(summary[name].values)
+    written = str(constraint.value).strip()
     if constraint.operator[0] not in "<>" or values.dtype.kind not in "fiu":
-        return False
-    unit = summary[name].attrs.get("units")
-    bound = _number(name, constraint.value, unit)
-    known = values[np.isfinite(values)]
-    fraction = bool(known.size and known.min() >= 0 and known.max() <= 1)
-    return unit == "1" and fraction and 1 < bound <= 100
+        return
+    if not re.fullmatch(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?", written):
+        return
+    unit, known = str(summary[name].attrs.get("units") or "1"), values[np.isfinite(values)]
+    if unit != "1":
+        yield f"{constraint} is in {unit}, as no unit is given"
+    elif 1 < float(written) <= 100 and known.size and known.min() >= 0 and known.max() <= 1:
+        yield f"{name} is a fraction: did you mean {constraint} %?"
 
 
 def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None = None) -> Mask:

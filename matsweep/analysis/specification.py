@@ -29,17 +29,17 @@ def specification(found: Requirements) -> list[str]:
     short = short_names(scales)
     told = ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items())
     reached = metric_text(found.best_metric, found.unit)
-    lines = [f"{found.target}: {reached} with {told}"]
+    lines = [f"{found.target}: the fit reaches {reached} with {told}"]
     if found.jointly is None:
-        lines[0] = f"{found.target} is met nowhere: at best {reached}, with {told}"
+        lines[0] = f"{found.target} is met nowhere: the fit reaches {reached} at best, with {told}"
+    if found.surrogate.r2 < POOR_R2:
+        lines.append(f"the fit explains unseen candidates poorly (r2 {found.surrogate.r2:.2f}): "
+                     "sweep more points before relying on what follows")  # fmt: skip
     lines += [_limit_line(limit, scales[limit.parameter], short) for limit in found.limits]
     for box, how in ((found.jointly, "jointly"), (found.surely, "jointly and surely")):
         if box is not None:
             told = "; ".join(f"{short[n]} {_range(scales[n], box)}" for n in scales)
             lines.append(f"{how} (P >= {box.probability:.4g}): {told}")
-    if found.surrogate.r2 < POOR_R2:
-        lines.append(f"the fit explains unseen candidates poorly (r2 {found.surrogate.r2:.2f}): "
-                     "sweep more points before relying on this")  # fmt: skip
     if found.failed:
         lines.append(f"{found.failed} candidates failed and were left out of the fit")
     return lines

@@ -71,6 +71,7 @@ def ranking_table(
     top: int = 20,
     objectives: Objectives | None = None,
     time: float | str | None = None,
+    counted: bool = True,
 ) -> RankingTable:
     """Rank the done candidates and mark the Pareto set.
 
@@ -79,7 +80,8 @@ def ranking_table(
     ds : Dataset
         Results along `candidate`.
     by : name, names or mapping, optional
-        What to rank by. Default: accuracy, or the first metric that is known.
+        What to rank by, later ones where earlier ones are equal. Default: accuracy, energy,
+        latency and area, or what else a study is judged by.
     top : int
         How many of the best are listed; the Pareto set always is.
     objectives : names or mapping, optional
@@ -87,6 +89,8 @@ def ranking_table(
         sweeps physics or its pulses accuracy, retention and write energy.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
+    counted : bool
+        Whether to tell how many are done, failed and pending; a selection has only done ones.
 
     Returns
     -------
@@ -100,8 +104,8 @@ def ranking_table(
     """
     top = whole("top", top, low=0)
     summary = summarise(ds, time)
-    by = by if by is not None else next(iter(directions(summary)), None)
-    best = order(summary, by) if by is not None else np.empty(0, dtype=np.intp)
+    by = by if by is not None else directions(summary)
+    best = order(summary, by) if by else np.empty(0, dtype=np.intp)
     marked = front(summary, objectives)
     listed = np.flatnonzero((np.arange(len(best)) < top) | marked[best])
     shown = summary.isel(candidate=best[listed])
@@ -110,7 +114,8 @@ def ranking_table(
     columns = _columns(shown, summary, names, short, by, objectives)
     columns = {"": [str(rank + 1) for rank in listed], "P": _marks(marked[best[listed]]), **columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    footer = _footer(summary, len(best) - len(listed), int(marked.sum()), objectives)
+    footer = _footer(summary, len(best) - len(listed), int(marked.sum()), objectives,
+                     counted=counted)  # fmt: skip
     return RankingTable(rows=rows, parameters=[short[name] for name in names], footer=footer)
 
 
@@ -223,7 +228,12 @@ def _numeric(rows: list[dict[str, str]], name: str) -> bool:
 
 
 def _footer(
-    summary: xr.Dataset, left_out: int, front_size: int, objectives: Objectives | None
+    summary: xr.Dataset,
+    left_out: int,
+    front_size: int,
+    objectives: Objectives | None,
+    *,
+    counted: bool,
 ) -> list[str]:
     """Return the lines below the table: what it shows, of what, and what it leaves out."""
     count = Counter(states(summary).tolist())
@@ -242,8 +252,10 @@ def _footer(
         facts.append(f"{duration(float(summary['time']))} after programming")
     if (baseline := float_accuracy(summary)) is not None:
         facts.append(f"float accuracy {_percent(baseline)} %")
-    facts.append(", ".join(f"{count[state]} {state}" for state in ("done", "failed", "pending")))
-    return [*lines, "; ".join(facts)]
+    if counted:
+        states_told = (f"{count[state]} {state}" for state in ("done", "failed", "pending"))
+        facts.append(", ".join(states_told))
+    return [*lines, "; ".join(facts)] if facts else lines
 
 
 def _plain(text: str, ascii_only: bool) -> str:

@@ -56,6 +56,9 @@ def parse_chance(text: str) -> Chance | None:
             f"'P(accuracy >= 95 %) >= 90 %'; got {text!r}"
         )
     share = read_quantity(match["share"], "1", "the share of the realisations")
+    if 1 < share <= 100 and "%" not in match["share"]:
+        raise UserError(f"the share of the realisations must be in [0, 1], got {share:g}: did you "
+                        f"mean {share:g} %?")  # fmt: skip
     in_range("the share of the realisations", share, 0.0, 1.0)
     inner = tuple(parse(each) for each in _AND.split(match["inner"]))
     return Chance(constraints=inner, operator=match["operator"].replace("≥", ">="), share=share)

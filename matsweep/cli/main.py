@@ -22,6 +22,7 @@ from yaml import YAMLError
 
 from matsweep.checks import UserError, near
 from matsweep.cli.guard import guarded
+from matsweep.cli.help import settings_told
 from matsweep.printing import printable
 from matsweep.sweep.config import conf_folder, explain
 
@@ -70,7 +71,7 @@ _POSITIONAL = {
 """What a command's first word means if it is no override."""
 
 
-_CONSTRAINT = re.compile(r"\s*(?:P\s*\(|[A-Za-z_][\w.]*\s*(?:[<>!=]=|[<>≤≥≠]))")
+_CONSTRAINT = re.compile(r"\s*(?:P\s*\(|[A-Za-z_][\w.]*(?:\s*(?:[<>!=]=|[<>≤≥≠])|\s+=\s))")
 """How a constraint of `matsweep select` begins: a name and a comparison, or a chance."""
 
 _LISTS = {"calibrate": "data", "merge": "stores"}
@@ -82,6 +83,18 @@ _FLAGS = {
     "report": {"--markdown": "true", "--pdf": "true"},
 }
 """Flags of a command, with what they mean where no value is given."""
+
+
+_ONE_STORE = ("report", "view", "status", "export")
+_VALUED = (
+    "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p",
+    "--info", "-i", "--cfg", "-c",
+)  # fmt: skip
+_HYDRAS = (
+    *_VALUED, "--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun",
+    "--shell-completion", "--experimental-rerun",
+)  # fmt: skip
+"""Hydra's own flags; those of `_VALUED` have a word after them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,10 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command in _FLAGS:
         rest = _flags(rest, _FLAGS[command])
     if command == "select":
-        rest = _specified(rest)
+        rest = _specified(rest, _words(rest)[1:])
     if command == "report":
         rest = _targeted(rest)
-    words = [word for word in rest if "=" not in word and not word.startswith("-")]
+    if {"--help", "-h"} & set(rest) and (told := settings_told(command)):
+        print(told, end="")
+        return 0
+    words = _words(rest)
+    if wrong := _wrong(command, rest, words):
+        _complain(wrong)
+        return 2
     several = len(words) > 1 or command not in _POSITIONAL
     if command in _LISTS and words and several and rest[: len(words)] == words:
         rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(_quoted, words))}]"]
@@ -144,9 +163,31 @@ def _targeted(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def _specified(arguments: Sequence[str]) -> list[str]:
-    """Write words such as `accuracy >= 95 %`, which are no overrides, as one at the end."""
-    asked = [word for word in arguments if _CONSTRAINT.match(word)]
+def _words(arguments: Sequence[str]) -> list[str]:
+    """Return what is neither an override nor a flag nor its value."""
+    valued = {at + 1 for at, word in enumerate(arguments) if word in _VALUED}
+    return [
+        word for at, word in enumerate(arguments)
+        if at not in valued and "=" not in word and not word.startswith("-")
+    ]  # fmt: skip
+
+
+def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
+    """Say what Hydra's parsers would tell in words of their own; nothing if all is well."""
+    if command in _ONE_STORE and len(words) > 1:
+        return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
+    for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
+        if flag not in _HYDRAS and (meant := near(flag, _FLAGS.get(command, ()))):
+            return f"{command} has no {flag}{meant}"
+    return ""
+
+
+def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Write words such as `accuracy >= 95 %`, which are no overrides, as one at the end.
+
+    So are `more`, the words behind the store, which cannot be read and will be told so.
+    """
+    asked = [word for word in arguments if _CONSTRAINT.match(word) or word in more]
     rest = [word for word in arguments if word not in asked]
     listed = ",".join(map(_quoted, asked))
     return [*rest, f"constraints=[{listed}]"] if asked else rest

@@ -146,6 +146,31 @@ def test_the_table_keeps_to_the_width(width):
     assert any("ecram_metal" in line for line in rows)
 
 
+def test_what_is_not_done_is_told_with_the_choice():
+    ds = with_status(study(), pending=range(33), failed=[40])
+    _, told = chosen(ds, "accuracy >= 10 %")
+    assert "86 of 86 done candidates meet accuracy >= 10 %" in told
+    assert "33 of 120 candidates are still pending: the answer may change" in told
+    assert "1 of 120 candidates failed" in told
+    assert "0 pending" not in told
+
+
+def test_a_number_without_a_unit_is_told_to_be_si():
+    _, told = chosen(study(), "energy <= 150")
+    assert "energy <= 150 is in J, as no unit is given" in told
+    _, told = chosen(study(), "energy <= 150 pJ")
+    assert "no unit is given" not in told
+
+
+def test_what_differs_is_printed_with_digits_that_show_it():
+    ds = study().isel(candidate=[0, 1])
+    ds["energy"] = ("candidate", [1.37535e-10, 1.37508e-10], ds["energy"].attrs)
+    ds["accuracy"][1] = ds["accuracy"][0]
+    told = ds.matsweep.why_not(0, objectives=["accuracy", "energy"]).lines
+    assert told[1].endswith("accuracy the same, energy 137.51 pJ (not 137.53 pJ)")
+    assert told[2].endswith("or energy below 137.51 pJ.")
+
+
 def test_weights_are_of_means():
     for choice in (study().matsweep.rank, lambda **given: chosen(study(), **given)):
         with pytest.raises(UserError, match="weights are of means"):

@@ -225,7 +225,7 @@ def test_families_are_placed_and_told_what_to_mend(linear):
 
 def test_what_is_required_reads_as_a_specification(linear, curved):
     first, scale, bits, jointly, surely = linear.specification()
-    assert first.startswith("accuracy >= 95 %: 97.9")
+    assert first.startswith("accuracy >= 95 %: the fit reaches 97.9")
     assert scale.startswith("scale <= 2.4")
     assert scale.endswith("%)")
     assert bits == "bits >= 5"  # whole, as both ends of its interval, on the side that meets it
@@ -246,7 +246,9 @@ def test_nothing_meets_a_target_out_of_reach():
     (family,) = found.families
     assert not family.inside
     assert family.change is None
-    assert found.specification()[0].startswith("accuracy >= 99 % is met nowhere: at best 97.9")
+    assert found.specification()[0].startswith(
+        "accuracy >= 99 % is met nowhere: the fit reaches 97.9"
+    )
 
 
 def test_everything_meets_an_easy_target():
@@ -346,8 +348,8 @@ def test_the_picture_shows_the_region_candidates_and_families(linear, curved):
     assert (0.01, 8.0) in places
     assert (0.06, 7.0) in places  # beyond the sweep: at its edge
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "GOOD: > 99.9 %" in shown
-    assert "BEYOND: < 0.1 %, beyond the sweep" in shown
+    assert "GOOD: met with > 99.9 %" in shown
+    assert "BEYOND: met with < 0.1 %, beyond the sweep" in shown
     turned = requirement_figure(curved, "nu", "scale").axes[0]
     assert (turned.get_xlabel(), turned.get_ylabel()) == ("nu", "scale")
 

@@ -22,6 +22,7 @@ from matsweep.analysis.attributes import (
     short_names,
 )
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
+from matsweep.analysis.objectives import column
 from matsweep.analysis.report.decision import certainty, matters, required
 from matsweep.analysis.report.document import (
     Block,
@@ -49,6 +50,7 @@ MOST_ROWS = 5000
 _MOST_NUMBERS = 6
 _MOST_CAUSES = 8
 _LONGEST = 500  # characters of an error
+_MOST_EQUAL = 3
 _MOST_VALUES = 12  # of an axis, that are listed
 
 
@@ -248,7 +250,23 @@ def _best(study: Study) -> Facts:
         items.append(("with", told))
     judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
     items += [(name, spread(study, name, at)) for name in judged]
+    if equal := _as_good(study):
+        items.append((f"the same {next(iter(study.by))}", equal))
     return Facts(items=tuple(items))
+
+
+def _as_good(study: Study) -> str:
+    """Name the candidates that reach the same as the best by what is ranked by first."""
+    values = column(study.summary, next(iter(study.by)))[study.ranked]
+    others = study.ranked[1:][values[1:] == values[0]]
+    told = []
+    for at in others[:_MOST_EQUAL].tolist():
+        number = f"no. {int(study.summary['candidate'].values[at])}"
+        named = "material" in study.summary.coords
+        told.append(f"{study.materials[at]} {number}" if named else number)
+    if others.size > _MOST_EQUAL:
+        told.append(f"and {others.size - _MOST_EQUAL} more")
+    return ", ".join(told)
 
 
 def _per_material(study: Study) -> list[Block]:

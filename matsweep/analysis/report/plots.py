@@ -33,6 +33,7 @@ _COSTS = ("training_energy", "energy", "latency", "area")
 _BARS = 60  # more points than this would drown in their bars: then only the front carries them
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 _HEIGHT = 460  # pixels
+_APART = 1.06  # factor of times between materials
 _GRID = "#e3e3e3"
 # Hatching tells components apart that have the same colour, or look so.
 _PATTERNS = ("", "/", ".", "x", "-", "|")
@@ -86,7 +87,8 @@ def pareto(study: Study, shown: Index, cost: str) -> Figure:
     log = not bool((across <= 0).any())
     layout = _layout(x.title, y.title, len(styles) + 2, log_x=log)
     _baseline(study, data, y, x.of(shown))
-    told = "Bars are one standard deviation over the realisations; the line is the front of these "
+    told = "Bars" if thin.size <= _BARS else "Bars, of the front only,"
+    told += " are one standard deviation over the realisations; the line is the front of these "
     told += "two metrics, large points lie on it. Point at one for all that is known of it."
     if left_out:
         told += f" {left_out:,} other points are left out to keep the page quick."
@@ -111,6 +113,8 @@ def over_time(study: Study) -> Figure:
     values = y.factor * mean.transpose("candidate", "time").values
     for at, name in enumerate(study.materials[study.best_of_each()].tolist()):
         told = [f"{_label(study, name)}<br>{duration(time)}: " for time in times]
+        if log:  # moved apart, so that equal ones do not hide each other
+            x = rounded(times * _APART ** (at - (len(values) - 1) / 2))
         trace = {
             "type": "scatter", "mode": "lines+markers", "name": _label(study, name),
             "x": x, "y": rounded(values[at]), "text": told, "line": {"width": 1.5},
@@ -129,6 +133,8 @@ def over_time(study: Study) -> Figure:
     else:
         layout["xaxis"]["type"] = "category"
     caption = "The best candidate of each material; bars are one standard deviation."
+    if log:
+        caption += " Points of the same time are moved apart."
     return Figure(
         name="time", title="How accuracy lasts", caption=caption, wide=False,
         plot={"data": data, "layout": layout},

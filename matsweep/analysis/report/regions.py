@@ -196,7 +196,7 @@ def _families(found: Requirements, across: Scale, up: Scale | None) -> list[dict
         y = _metric(found)[0] * family.metric if up is None else _factor(up) * place(
             family, up, found
         )  # fmt: skip
-        told = safe(f"{family.label}: {percent(family)}")
+        told = safe(f"{family.label}: met with {percent(family)}")
         data.append(
             {
                 "type": "scatter", "mode": "markers", "name": told, "marker": look,

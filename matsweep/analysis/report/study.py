@@ -22,7 +22,7 @@ from matsweep.analysis.objectives import (
     order,
 )
 from matsweep.analysis.pareto import Mask
-from matsweep.analysis.requirements import Requirements, requirements
+from matsweep.analysis.requirements import Requirements, read_target, requirements
 from matsweep.analysis.selection import parse
 from matsweep.analysis.sensitivity import sensitivity as sensitivity_of
 from matsweep.analysis.summary import summarise
@@ -144,9 +144,10 @@ def studied(
     asked = [*_names(by), *_names(objectives), *([parse(target).name] if target else ())]
     ds = lean(numbered(ds), asked)
     summary = summarise(ds, time)
+    if target:
+        read_target(summary, target, time)  # what cannot be read is told before anything is written
     known = directions(summary)
-    first = dict(list(known.items())[:1])
-    ranked_by = directions(summary, by) if by is not None else first
+    ranked_by = directions(summary, by) if by is not None else known
     judged = directions(summary, objectives) if objectives is not None else known
     materials = np.full(summary.sizes["candidate"], NO_MATERIAL, dtype=object)
     if "material" in summary.coords:

@@ -75,7 +75,19 @@ def spread(study: Study, name: str, at: int) -> str:
     deviation = study.column(f"{name}_std")[at]
     if not deviation > 0:  # a single realisation is stored with 0, which says nothing
         return text
-    return f"{text} ± {texts(study.summary[f'{name}_std'][[at]])[0]}"
+    number, _, unit = text.partition(" ")
+    factor = _factor(unit, str(study.summary[name].attrs.get("units", "1")), name)
+    if factor is None:
+        return f"{text} ± {texts(study.summary[f'{name}_std'][[at]])[0]}"
+    return f"{number} ± {factor * deviation:.2g} {unit}"
+
+
+def _factor(written: str, unit: str, name: str) -> float | None:
+    """Return how many of a unit as it is written one of a unit is; None if that is not known."""
+    try:
+        return 1.0 / read_quantity(f"1 {written}", unit, name) if written else None
+    except UserError:
+        return None
 
 
 def span(study: Study, name: str, rows: Index) -> str:

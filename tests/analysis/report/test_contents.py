@@ -140,7 +140,25 @@ def test_the_question_and_the_answer():
         f"ecram_metal_oxide (Metal-oxide ECRAM), no. {int(best['candidate'])}"
     )
     mean = 100 * float(best["accuracy"].isel(time=-1).mean())
-    assert told["accuracy"].startswith(f"{mean:.2f} % ± ")
+    assert told["accuracy"].startswith(f"{mean:.2f} ± ")
+
+
+def test_the_best_comes_with_those_that_are_as_good():
+    ds = study(realisations=2)
+    best = int(ds.matsweep.rank()["candidate"][0])
+    other = 5 if best != 5 else 6
+    ds["accuracy"][other] = ds["accuracy"][best]
+    energy = ds["energy"].values.copy()
+    energy[other] = 2 * energy[best]
+    ds["energy"] = (ds["energy"].dims, energy, ds["energy"].attrs)
+    told = dict(blocks(of(ds), Facts)[1].items)
+    assert told["best by accuracy"].endswith(f"no. {best}")
+    assert told["the same accuracy"] == f"{ds['material'].values[other]} no. {other}"
+    energy[other] = energy[best] / 2
+    ds["energy"] = (ds["energy"].dims, energy, ds["energy"].attrs)
+    assert dict(blocks(of(ds), Facts)[1].items)["best by accuracy"].endswith(f"no. {other}")
+    assert int(ds.matsweep.rank()["candidate"][0]) == other
+    assert int(ds.matsweep.rank("accuracy")["candidate"][0]) == min(best, other)
 
 
 def test_what_was_swept_is_told_of_results_without_axes_too():

@@ -96,8 +96,12 @@ def test_what_cannot_be_required_is_told(tmp_path):
         in section("What is required", one, target="accuracy >= 85 %").blocks[0].text
     )
     console = Console(file=io.StringIO())
-    with pytest.raises(UserError, match="NAME OPERATOR VALUE"):
-        report(study(), console, tmp_path / "r", target="accuracy")
+    for target, why in (
+        ("accuracy", "NAME OPERATOR VALUE"), ("acuracy >= 1 %", "did you mean accuracy"),
+        ("accuracy >= 96 pJ", "accuracy"), ("accuracy >= 95", "did you mean accuracy >= 95 %"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=why):
+            report(study(), console, tmp_path / "r", target=target)
     assert not (tmp_path / "r").exists()
 
 
