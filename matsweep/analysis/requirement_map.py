@@ -72,7 +72,7 @@ def _heading(found: Requirements, *drawn: str) -> str:
     told += [
         f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
     ]
-    lines = [", ".join(told[start : start + 4]) for start in range(0, len(told), 4)]
+    lines = [", ".join(told[start : start + 2]) for start in range(0, len(told), 2)]
     return ",\n".join(lines)
 
 
@@ -181,7 +181,7 @@ def _family_marks(
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
         note = note or ("" if exact else ", not all known")
         shown.append(
-            Line2D([], [], label=f"{family.label}: met with {percent(family)}{note}", **look)
+            Line2D([], [], label=f"{family.label}:\nmet with {percent(family)}{note}", **look)
         )
     return shown
 
@@ -205,5 +205,5 @@ def _ticks(axis: Axis, scale: Scale) -> None:
         axis.set_major_locator(LogLocator(numticks=8))
         axis.set_minor_formatter(NullFormatter())
     else:
-        axis.set_major_locator(MaxNLocator(nbins=7, integer=scale.whole))
+        axis.set_major_locator(MaxNLocator(nbins=6, integer=scale.whole))
     axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(scale, value)))

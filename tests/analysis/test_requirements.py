@@ -348,8 +348,8 @@ def test_the_picture_shows_the_region_candidates_and_families(linear, curved):
     assert (0.01, 8.0) in places
     assert (0.06, 7.0) in places  # beyond the sweep: at its edge
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "GOOD: met with > 99.9 %" in shown
-    assert "BEYOND: met with < 0.1 %, beyond the sweep" in shown
+    assert "GOOD:\nmet with > 99.9 %" in shown
+    assert "BEYOND:\nmet with < 0.1 %, beyond the sweep" in shown
     turned = requirement_figure(curved, "nu", "scale").axes[0]
     assert (turned.get_xlabel(), turned.get_ylabel()) == ("nu", "scale")
 
