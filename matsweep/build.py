@@ -231,7 +231,7 @@ def plain(part: object) -> Any:
     return part
 
 
-def canonical(part: object, memory: Memory | None = None) -> str:
+def canonical(part: Any, memory: Memory | None = None) -> str:
     """Return the one text of a parameter object: `plain` of it as JSON, keys sorted, no spaces.
 
     Parameters
@@ -243,7 +243,7 @@ def canonical(part: object, memory: Memory | None = None) -> str:
     kind: Any = type(part)
     if part is None:
         return "null"
-    if kind is int or (kind is float and math.isfinite(part)):  # type: ignore[arg-type]
+    if kind is int or (kind is float and math.isfinite(part)):
         return repr(part)
     if kind is not tuple and not _is_part(kind):
         return _json(plain(part))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -26,6 +27,26 @@ from matsweep.printing import printable
 
 _NEAREST = 3
 _STATES = {"pending": "are still pending: the answer may change", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """A specification, and which candidates meet each part of it."""
+
+    ds: xr.Dataset
+    summary: xr.Dataset
+    parsed: Sequence[Constraint | Chance]
+    masks: Sequence[NDArray[np.bool_]]
+    time: float | str | None
+    confidence: float | None
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        return np.asarray(states(self.summary) == "done")
+
+    @property
+    def met(self) -> NDArray[np.bool_]:
+        return np.asarray(np.logical_and.reduce([self.done, *self.masks]))
 
 
 def choose(
@@ -81,12 +102,13 @@ def choose(
     if why is not None:
         why_not(ds, why, objectives=objectives, time=time)  # whether there is such a candidate
     masks = [meets(ds, summary, each, time, confidence) for each in parsed]
-    done = states(summary) == "done"
-    met = np.logical_and.reduce([done, *masks])
-    for line in _counted(ds, summary, parsed, masks, met, time, confidence):
+    asked = _Asked(
+        ds=ds, summary=summary, parsed=parsed, masks=masks, time=time, confidence=confidence
+    )
+    for line in _counted(asked):
         _line(console, line)
-    kept = ds.isel(candidate=np.flatnonzero(met))
-    if met.any():
+    kept = ds.isel(candidate=np.flatnonzero(asked.met))
+    if asked.met.any():
         ranked, keys = _judged(kept, parsed, by, how, weights, time)
         console.print(ranking_table(ranked, by=keys, top=top, objectives=objectives, counted=False))
         if certainty := _certainty(kept, by, how, weights, time):
@@ -100,59 +122,36 @@ def choose(
     return kept
 
 
-def _counted(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    parsed: Sequence[Constraint | Chance],
-    masks: Sequence[NDArray[np.bool_]],
-    met: NDArray[np.bool_],
-    time: float | str | None,
-    confidence: float | None,
-) -> Iterator[str]:
+def _counted(asked: _Asked) -> Iterator[str]:
     """Tell how many meet all; where several are asked for, or none meets all, how many each."""
-    if not (states(summary) == "done").any():
+    if not asked.done.any():
         yield "No candidate is done, so there is nothing to choose from."
         return
-    if parsed:
-        yield from _met(ds, summary, parsed, masks, met, time, confidence)
-    for state in ("pending", "failed"):
-        if other := int((states(summary) == state).sum()):
-            yield f"{other} of {len(met)} candidates {_STATES[state]}"
+    if asked.parsed:
+        yield from _met(asked)
+    for state, told in _STATES.items():
+        if other := int((states(asked.summary) == state).sum()):
+            yield f"{other} of {len(asked.done)} candidates {told}"
 
 
-def _met(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    parsed: Sequence[Constraint | Chance],
-    masks: Sequence[NDArray[np.bool_]],
-    met: NDArray[np.bool_],
-    time: float | str | None,
-    confidence: float | None,
-) -> Iterator[str]:
-    total, count = int((states(summary) == "done").sum()), int(met.sum())
-    told = " and ".join(map(str, parsed))
+def _met(asked: _Asked) -> Iterator[str]:
+    total, count = int(asked.done.sum()), int(asked.met.sum())
+    told = " and ".join(map(str, asked.parsed))
     yield f"{count or 'None'} of {total} done candidates meet{'s' * (count == 1)} {told}."
-    if len(parsed) > 1:
-        for constraint, mask in zip(parsed, masks, strict=True):
+    for constraint, mask in zip(asked.parsed, asked.masks, strict=True):
+        if len(asked.parsed) > 1:
             yield f"  {int(mask.sum())} meet {constraint}"
-    for constraint, mask in zip(parsed, masks, strict=True):
         if isinstance(constraint, Constraint) and int(mask.sum()) in (0, total):
-            yield from doubts(summary, constraint)
+            yield from doubts(asked.summary, constraint)
     if not count:
-        yield from _nearest(ds, summary, parsed, masks, time, confidence)
+        yield from _nearest(asked)
 
 
-def _nearest(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    parsed: Sequence[Constraint | Chance],
-    masks: Sequence[NDArray[np.bool_]],
-    time: float | str | None,
-    confidence: float | None,
-) -> Iterator[str]:
+def _nearest(asked: _Asked) -> Iterator[str]:
     """Name the candidates that miss the least, by their largest miss in relation to its bound."""
-    misses = np.stack([_miss(ds, summary, each, time, confidence) for each in parsed])
-    worst = np.where(states(summary) == "done", misses.max(axis=0), np.inf)
+    summary = asked.summary
+    misses = np.stack([_miss(asked, each) for each in asked.parsed])
+    worst = np.where(asked.done, misses.max(axis=0), np.inf)
     order = np.lexsort((np.maximum(misses, 0.0).sum(axis=0), worst))
     near = [row for row in order[:_NEAREST] if np.isfinite(worst[row])]
     if not near:
@@ -163,29 +162,25 @@ def _nearest(
         name = f" ({summary['material'].values[row]})" if "material" in summary.coords else ""
         told = ", ".join(
             f"{constraint} by {100 * max(miss, 0.0):.3g} % of the bound"
-            for constraint, miss, mask in zip(parsed, misses[:, row], masks, strict=True)
+            for constraint, miss, mask in zip(
+                asked.parsed, misses[:, row], asked.masks, strict=True
+            )
             if not mask[row]
         )
         yield f"  candidate {int(summary['candidate'].values[row])}{name} misses {told}"
 
 
-def _miss(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    constraint: Constraint | Chance,
-    time: float | str | None,
-    confidence: float | None,
-) -> NDArray[np.float64]:
+def _miss(asked: _Asked, constraint: Constraint | Chance) -> NDArray[np.float64]:
     """Return by how much each candidate misses a constraint, in relation to its bound."""
     if isinstance(constraint, Chance):
-        level = 0.95 if confidence is None else confidence
-        made = yields(ds, *constraint.constraints, time=time, confidence=level)
-        found = made["yield" if confidence is None else "yield_low"].values
+        level = 0.95 if asked.confidence is None else asked.confidence
+        made = yields(asked.ds, *constraint.constraints, time=asked.time, confidence=level)
+        found = made["yield" if asked.confidence is None else "yield_low"].values
         over = (constraint.share - found) / (constraint.share or 1.0)
     elif constraint.operator[0] in "<>":
-        over = violation(summary, constraint)
+        over = violation(asked.summary, constraint)
     else:
-        over = np.where(selected(summary, [constraint]), 0.0, np.inf)
+        over = np.where(selected(asked.summary, [constraint]), 0.0, np.inf)
     return np.nan_to_num(np.asarray(over, dtype=np.float64), nan=np.inf, posinf=np.inf)
 
 

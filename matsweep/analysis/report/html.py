@@ -87,7 +87,7 @@ def render(document: Document, live: Live | None = None) -> str:
     try:
         from jinja2 import Environment
         from markupsafe import Markup
-        from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+        from plotly.offline import get_plotlyjs
     except ImportError:
         raise UserError(
             f"{NAME}, as it needs plotly and jinja2: pip install 'matsweep[report]'"

@@ -11,7 +11,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -228,7 +228,8 @@ def _ordered(axis: Axis) -> Axis:
     """Return an axis with its numbers in order, so that neighbours are alike."""
     if isinstance(axis, Interval) or not _numeric(axis.values):
         return axis
-    return type(axis)(name=axis.name, values=tuple(sorted(axis.values)))  # type: ignore[type-var]
+    numbers: tuple[Any, ...] = axis.values
+    return replace(axis, values=tuple(sorted(numbers)))
 
 
 def _numeric(values: Sequence[object]) -> bool:
