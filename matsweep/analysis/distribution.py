@@ -76,7 +76,8 @@ def distribution_figure(
         if name == "accuracy":
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
             if (baseline := ds.attrs.get("float_accuracy")) is not None:
-                axes.axvline(float(baseline), **BASELINE)
+                axes.axvline(float(baseline), label="floating point", **BASELINE)
+                axes.legend(loc="lower left", fontsize=FONT, frameon=False)
         else:
             low, high = float(np.nanmin(values)), float(np.nanmax(values))
             quantity_axis(axes.xaxis, str(ds[name].attrs.get("units", "1")), low * 0, high)

@@ -43,7 +43,8 @@ def pareto_figure(
     """Draw accuracy against a cost, and against time for the best of each material.
 
     Bars are one standard deviation over the realisations; the line is the Pareto front of
-    these two metrics (what is attained at each cost). Colours and markers go by the names of
+    these two metrics (what is attained at each cost). Over time, materials stand a little apart, so
+    that equal ones do not hide each other. Colours and markers go by the names of
     all materials of the study, so that pictures of its parts agree.
 
     Parameters

@@ -16,6 +16,7 @@ from matsweep.analysis.style import BASELINE, FRONT_LINE, Style, quantity_axis, 
 _BARS = 60
 # More points of one material than this are drawn small, and as pixels also in a PDF.
 _CROWD = 2000
+_APART = 2.0  # factor of times between the first and the last material
 
 type Numbers = NDArray[np.float64]
 type Names = NDArray[np.str_]
@@ -85,13 +86,16 @@ def draw_time(
     best = _best(_column(summary, "accuracy"), names)
     ds = numbered(ds).sortby("time")
     times = np.asarray(ds["time"].values, dtype=np.float64)
-    for name, number in zip(names[best], summary["candidate"].values[best], strict=True):
+    shown = list(zip(names[best], summary["candidate"].values[best], strict=True))
+    for at, (name, number) in enumerate(shown):
         rows = ds["accuracy"].sel(candidate=number)
         spread: xr.DataArray | None = None
         if "realisation" in rows.dims:
             spread = rows.std("realisation", ddof=1) if rows.sizes["realisation"] > 1 else None
             rows = rows.mean("realisation", skipna=False)
-        _time_line(panel, times, rows, spread, styles[str(name)])
+        # Equal ones would hide each other.
+        apart = times * _APART ** (at / max(len(shown) - 1, 1) - 0.5)
+        _time_line(panel, apart, rows, spread, styles[str(name)])
     tidy(panel, "Time since programming", "Accuracy [%]")
     time_axis(panel, float(times.min()), float(times.max()))
     _accuracy_axis(panel, ds)
