@@ -91,7 +91,7 @@ class Joint(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def _joint(first: Ports, second: Ports, far: int) -> Joint:
+def joint_of(first: Ports, second: Ports, far: int) -> Joint:
     near = LEFT if far == RIGHT else BOTTOM
     order = (0, 1) if far == RIGHT else (1, 0)  # lines run left to right and top to bottom
     sides = [
@@ -139,7 +139,7 @@ def join(first: Block, second: Block, far: int) -> Block:
     """
     from matsweep.crossbar.compiled.joints import join_small
 
-    joint = _joint(first.ports, second.ports, far)
+    joint = joint_of(first.ports, second.ports, far)
     places1, places2 = first.places.ravel(), second.places.ravel()
     tile = _TILE // first.responses.itemsize
     across = (joint.lines + 2 * tile - 1) // tile * tile  # whole tiles, wherever they begin
@@ -184,7 +184,7 @@ def _half_product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
 
 def join_down(first: Block, second: Block, far: int) -> FloatArray:
     """Return what flows to the bottom (batch, output, input at the left) of two blocks joined."""
-    joint = _joint(first.ports, second.ports, far)
+    joint = joint_of(first.ports, second.ports, far)
     left, below = _side(first.ports, LEFT), _side(first.ports, BOTTOM)
     conductance = _picked(second, joint.near2, joint.near2)
     inverse = _loop_inverse(_picked(first, joint.far1, joint.far1), conductance)

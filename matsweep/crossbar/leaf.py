@@ -6,23 +6,26 @@ import functools
 
 import numpy as np
 
-from matsweep.crossbar.join import Index, Ports
+from matsweep.crossbar.join import RIGHT, TOP, Block, Index, Ports, joint_of
 from matsweep.streams import FloatArray
+
+_QUAD = 2  # cells along the sides of the smallest block
 
 
 @functools.lru_cache(maxsize=256)
-def leaf_ports(height: int, width: int) -> Ports:
+def _ports(height: int, width: int) -> Ports:
     """Return where the ports of a block are that has all of them."""
     bounds = np.cumsum([0, height, height, width, width])
     return Ports(tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4)))
 
 
-def leaf_responses(conductance: FloatArray, edges: list[FloatArray], start: int) -> FloatArray:
+def leaf_blocks(conductance: FloatArray, edges: list[FloatArray], start: int) -> Block:
     """Compute the responses of small blocks.
 
     Parameters
     ----------
     conductance : (block, row, column) array, S
+        Of even numbers of rows and columns.
     edges : two (position, row, column) arrays, Ω
         Word and bit segments of the blocks of one array.
     start : int
@@ -30,56 +33,74 @@ def leaf_responses(conductance: FloatArray, edges: list[FloatArray], start: int)
 
     Returns
     -------
-    (block, port, port) array
-        What is on the diagonal and right of it.
+    Block
+        Its places are (block,).
     """
     from matsweep.crossbar.compiled.leaves import leaves
 
-    plan, size = _leaf_plan(*conductance.shape[1:])
-    ports = 2 * sum(conductance.shape[1:])
-    out = np.empty((len(conductance), ports, ports), conductance.dtype)
+    shape = conductance.shape[1:]
+    plan, runs, order, size = _leaf_plan(*shape)
+    out = np.empty((len(conductance), order.size, order.size), conductance.dtype)
     word, bit = edges
-    leaves(conductance, word, bit, start, plan, size, out)
-    return out
+    leaves(conductance, word, bit, start, plan, runs, order, size, out)
+    return Block(out, np.arange(len(out)), _ports(*shape))
 
 
 @functools.cache
-def _leaf_plan(rows: int, columns: int) -> tuple[Index, int]:
+def _leaf_plan(rows: int, columns: int) -> tuple[Index, Index, Index, int]:
     """Plan how a small block is built from its cells, by halves.
 
     Returns
     -------
-    (step, 9) array of int
-        (-1, target, row, column) places a cell; (0 or 1, target, first, second, rows and columns
-        of the first, of the second, ports of the result) joins two blocks side by side or one
-        upon another. Targets, first and second are places in memory.
+    (step, 15) array of int
+        (-1, target, its step, row, column) places 2 × 2 cells; (1, target, its step, first, its
+        step, second, its step, lines joined, lines of the first and of the second that stay open)
+        joins two blocks, followed by where in the runs those begin of what is joined of the first
+        and of the second and of what stays open of each, and where these end. Targets, first and
+        second are places in memory, their steps the distance of two lines there.
+    (run, 3) array of int
+        See `matsweep.crossbar.join.Joint`.
+    (port,) array of int
+        Where the ports are in the last step's target, from left to bottom.
     int
-        Memory needed, in numbers.
+        Memory needed, in vectors.
     """
+    from matsweep.crossbar.compiled.lanes import MORE
+
     steps: list[tuple[int, ...]] = []
+    runs: list[Index] = []
     used = 0
 
-    def place(at: int, row: int, column: int, height: int, width: int) -> int:
-        """Plan a part; what lies in memory behind `at` is free for it. Returns where it ends."""
+    def place(at: int, row: int, column: int, height: int, width: int) -> tuple[int, int, Ports]:
+        """Plan a part; what lies in memory behind `at` is free for it.
+
+        Returns where it ends, its step, and its ports.
+        """
         nonlocal used
-        ports = 2 * (height + width)
-        end = at + ports * ports
+        step = 2 * (height + width) + MORE
+        end = at + step * step
         used = max(used, end)
-        if height == width == 1:
-            steps.append((-1, at, row, column, 1, 1, 0, 0, ports))
-            return end
+        if height == width == _QUAD:
+            steps.append((-1, at, step, row, column, *(0,) * 10))
+            return end, step, _ports(height, width)
         if width >= height:
-            half = width // 2
-            kind, shape1, shape2 = 0, (height, half), (height, width - half)
+            half = width // (2 * _QUAD) * _QUAD
+            far, shape1, shape2 = RIGHT, (height, half), (height, width - half)
             origin1, origin2 = (row, column), (row, column + half)
         else:
-            half = height // 2
-            kind, shape1, shape2 = 1, (half, width), (height - half, width)
+            half = height // (2 * _QUAD) * _QUAD
+            far, shape1, shape2 = TOP, (half, width), (height - half, width)
             origin1, origin2 = (row + height - half, column), (row, column)
-        middle = place(end, *origin1, *shape1)
-        place(middle, *origin2, *shape2)
-        steps.append((kind, at, end, middle, *shape1, *shape2, ports))
-        return end
+        middle, step1, ports1 = place(end, *origin1, *shape1)
+        _, step2, ports2 = place(middle, *origin2, *shape2)
+        joint = joint_of(ports1, ports2, far)
+        open1 = 2 * sum(shape1) - joint.joined
+        bounds = np.cumsum([sum(map(len, runs)), *map(len, joint[:4])])
+        runs.extend(joint[:4])
+        counts = (joint.joined, open1, joint.lines - open1)
+        steps.append((1, at, step, end, step1, middle, step2, *counts, *map(int, bounds)))
+        return end, step, joint.ports
 
-    place(0, 0, 0, rows, columns)
-    return np.array(steps, np.int64), used
+    ports = place(0, 0, 0, rows, columns)[2]
+    joined = np.concatenate(runs) if runs else np.empty((0, 3), np.int64)
+    return np.array(steps, np.int64), joined, np.concatenate(ports.lines), used

@@ -26,7 +26,7 @@ from matsweep.crossbar.join import (
     join_down,
     response_between,
 )
-from matsweep.crossbar.leaf import leaf_ports, leaf_responses
+from matsweep.crossbar.leaf import leaf_blocks
 from matsweep.streams import FloatArray
 
 _LARGEST_LEAF = 8
@@ -94,10 +94,10 @@ def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, .
     leaf = cells.shape[1], cells.shape[2]
     each = math.prod(inner)
     step = each * max(1, int(_CACHE_BYTES / (each * 16 * math.prod(leaf) * cells.itemsize)))
-    ports, found = leaf_ports(*leaf), []
+    found = []
     for start in range(0, len(cells), step):
-        part = leaf_responses(cells[start : start + step], edges, start)
-        block = Block(part, np.arange(len(part)).reshape(-1, *inner), ports)
+        block = leaf_blocks(cells[start : start + step], edges, start)
+        block = block._replace(places=block.places.reshape(-1, *inner))
         while block.places[0].size > 1:
             block = _halve([[block]])[0][0]
         found.append(block)
@@ -112,7 +112,7 @@ def _cut(lines: int) -> tuple[int, int]:
     count = 1
     while math.ceil(lines / count) > _LARGEST_LEAF:
         count *= 2
-    return count, math.ceil(lines / count)
+    return count, 2 * math.ceil(lines / (2 * count))
 
 
 def _trimmed(block: Block, between: tuple[tuple[int, int], ...]) -> list[FloatArray]:

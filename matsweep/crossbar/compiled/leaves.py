@@ -1,231 +1,295 @@
-"""Responses of small blocks of cells, many side by side in vector registers."""
+"""Responses of small blocks of cells, some side by side in the lanes of vectors."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from matsweep.crossbar.compiled.lanes import (
+    MORE,
+    add_product,
+    clear,
+    complete,
+    copy,
+    invert,
+    lanes,
+    on_vectors,
+)
+
 _compiled = njit(cache=True, error_model="numpy")
 
-LANES = 64  # blocks that are computed side by side
+QUAD = 2  # cells along the sides of the smallest block
 
 
-@_compiled
-def _cell(out, g, word, bit):
-    """Write a cell's response (4, 4, lane), lower triangle; ports left, right, top, bottom.
+class _Number:
+    """A vector, for formulas of code that is being generated."""
+
+    def __init__(self, memory, value):
+        self.memory, self.value = memory, value
+
+    def _new(self, operation, other, *, turned=False):
+        if not isinstance(other, _Number):
+            other = _Number(self.memory, self.memory.constant(other))
+        pair = (other.value, self.value) if turned else (self.value, other.value)
+        return _Number(self.memory, operation(*pair, flags=("contract",)))
+
+    def __add__(self, other):
+        return self._new(self.memory.builder.fadd, other)
+
+    def __sub__(self, other):
+        return self._new(self.memory.builder.fsub, other)
+
+    def __mul__(self, other):
+        return self._new(self.memory.builder.fmul, other)
+
+    def __truediv__(self, other):
+        return self._new(self.memory.builder.fdiv, other)
+
+    def __rtruediv__(self, other):
+        return self._new(self.memory.builder.fdiv, other, turned=True)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self):
+        return _Number(self.memory, self.memory.builder.fneg(self.value))
+
+    def where_finite(self, of, other):
+        """Return it where another is finite, else a third."""
+        builder = self.memory.builder
+        infinite = self.memory.constant(float("inf"))
+        chosen = builder.fcmp_ordered("<", of.value, infinite)
+        if not isinstance(other, _Number):
+            other = _Number(self.memory, self.memory.constant(other))
+        return _Number(self.memory, builder.select(chosen, self.value, other.value))
+
+
+def _cell(g, r, s):
+    """Return a cell's response, upper triangle; ports left, right, top, bottom.
 
     With i = g (v_left - r j_right - v_bottom + s j_top) / (1 + g (r + s)), written without
     differences that would cancel where a segment is broken.
     """
-    for w in range(LANES):
-        r, s = word[w], bit[w]
-        if np.isfinite(g[w]):
-            whole = 1 + g[w] * (r + s)
-            through, without = g[w] / whole, 1 / whole
-        else:
-            through, without = 1 / (r + s), g.dtype.type(0)
-        ahead, upward = without + through * s, without + through * r
-        out[0, 0, w] = through
-        out[1, 0, w] = ahead
-        out[1, 1, w] = -r * ahead
-        out[2, 0, w] = through * s
-        out[2, 1, w] = -through * r * s
-        out[2, 2, w] = -s * upward
-        out[3, 0, w] = -through
-        out[3, 1, w] = through * r
-        out[3, 2, w] = upward
-        out[3, 3, w] = through
+    around = r + s
+    whole = 1.0 + g * around
+    through = (g / whole).where_finite(g, 1.0 / around)
+    without = (1.0 / whole).where_finite(g, 0.0)
+    ahead, upward = without + through * s, without + through * r
+    return {
+        (0, 0): through,
+        (0, 1): ahead,
+        (1, 1): -r * ahead,
+        (0, 2): through * s,
+        (1, 2): -through * r * s,
+        (2, 2): -s * upward,
+        (0, 3): -through,
+        (1, 3): through * r,
+        (2, 3): upward,
+        (3, 3): through,
+    }
 
 
-@_compiled
-def _lower(i, j):
-    """Return a place in the lower triangle of a symmetric matrix: only that is kept."""
-    return max(i, j), min(i, j)
+def _joined(first, second, far, near, order):
+    """Join two blocks, see `matsweep.crossbar.join`; upper triangles {(line, line): number}.
 
-
-@_compiled
-def _ports(rows, columns, port):
-    """Return where a port begins among a block's, and how many lines it has."""
-    if port < 2:
-        return port * rows, rows
-    return 2 * rows + (port - 2) * columns, columns
-
-
-@_compiled
-def _multiply(a, b, first, last, lines, out):
-    """Write, lane by lane, the product of a (line, line, lane) and columns of b."""
-    for i in range(lines):
-        for j in range(first, last):
-            for w in range(LANES):
-                out[i, j, w] = a[i, 0, w] * b[0, j, w]
-            for m in range(1, lines):
-                for w in range(LANES):
-                    out[i, j, w] += a[i, m, w] * b[m, j, w]
-
-
-@_compiled
-def _eliminate(matrix, right, lines, ports):
-    """Solve in place, lane by lane: right (line, port, lane) becomes matrix^-1 right."""
-    for c in range(lines):
-        for w in range(LANES):
-            matrix[c, c, w] = 1 / matrix[c, c, w]
-        for i in range(c + 1, lines):
-            for w in range(LANES):
-                matrix[i, c, w] *= matrix[c, c, w]
-            for j in range(c + 1, lines):
-                for w in range(LANES):
-                    matrix[i, j, w] -= matrix[i, c, w] * matrix[c, j, w]
-            for j in range(ports):
-                for w in range(LANES):
-                    right[i, j, w] -= matrix[i, c, w] * right[c, j, w]
-    for c in range(lines - 1, -1, -1):
-        for j in range(ports):
-            for i in range(c + 1, lines):
-                for w in range(LANES):
-                    right[c, j, w] -= matrix[c, i, w] * right[i, j, w]
-            for w in range(LANES):
-                right[c, j, w] *= matrix[c, c, w]
-
-
-@_compiled
-def _open_ports(shape1, shape2, far, near, place, source):
-    """Find the ports that stay open: their places in the result, and in the block they are of.
-
-    Returns how many the first block has, and how many there are.
+    `far` and `near` are lines that are joined, `order` lists (which block, line) of those that
+    stay open.
     """
-    sideways = far == 1
-    rows = shape1[0] if sideways else shape1[0] + shape2[0]
-    columns = shape1[1] + shape2[1] if sideways else shape1[1]
-    count = ports1 = 0
-    for which in range(2):
-        shape = shape1 if which == 0 else shape2
-        for port in range(4):
-            if port == (far if which == 0 else near):
-                continue
-            at, size = _ports(shape[0], shape[1], port)
-            target, whole = _ports(rows, columns, port)
-            # Lines run left to right and top to bottom: of two blocks side by side the second
-            # is the right one, of two above each other the upper one.
-            if whole > size and sideways and which == 1:
-                target += shape1[1]
-            if whole > size and not sideways and which == 0:
-                target += shape2[0]
-            for line in range(size):
-                place[count], source[count] = target + line, at + line
-                count += 1
-        if which == 0:
-            ports1 = count
-    return ports1, count
+
+    def between(block, i, j):
+        return block[min(i, j), max(i, j)]
+
+    def product(left, right):
+        return [
+            [sum_of([left[i][m] * right[m][j] for m in range(len(right))]) for j in columns(right)]
+            for i in range(len(left))
+        ]
+
+    def columns(matrix):
+        return range(len(matrix[0]))
+
+    def sum_of(terms):
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def turned(matrix):
+        return [[row[j] for row in matrix] for j in columns(matrix)]
+
+    lines = range(len(far))
+    negative = [[between(first, i, j) for j in far] for i in far]  # -R
+    conductance = [[between(second, i, j) for j in near] for i in near]
+    loop = [[-number for number in row] for row in product(negative, conductance)]
+    for i in lines:
+        loop[i][i] = 1.0 + loop[i][i]
+    for c in lines:  # inverted by Gauss and Jordan's elimination
+        inverse = 1.0 / loop[c][c]
+        loop[c] = [inverse if j == c else loop[c][j] * inverse for j in lines]
+        for i in lines:
+            if i != c:
+                factor = loop[i][c]
+                loop[i] = [
+                    -(factor * inverse) if j == c else loop[i][j] - factor * loop[c][j]
+                    for j in lines
+                ]
+    open1 = [line for which, line in order if which == 0]
+    open2 = [line for which, line in order if which == 1]
+    ahead1 = [[between(first, i, j) for j in open1] for i in far]
+    ahead2 = [[between(second, i, j) for j in open2] for i in near]
+    current1 = product(product(conductance, loop), ahead1)
+    current2 = product(turned(loop), ahead2)
+    parts = {
+        (0, 0): product(turned(ahead1), current1),
+        (0, 1): product(turned(ahead1), current2),
+        (1, 1): product(turned(ahead2), product(negative, current2)),
+    }
+    place = [
+        (which, (open1, open2)[which].index(line)) for which, line in order
+    ]
+    out = {}
+    for i, (which, line) in enumerate(order):
+        for j in range(i, len(order)):
+            which2, line2 = order[j]
+            (a, k), (b, h) = place[i], place[j]
+            number = parts[a, b][k][h] if a <= b else parts[b, a][h][k]
+            if which == which2:
+                number = between((first, second)[which], line, line2) + number
+            out[i, j] = number
+    return out
+
+
+def _quad(memory, cells, to, step):
+    """Write the response of 2 × 2 cells; three vectors of each (g, r, s), row by row."""
+    def cell(which):
+        return _cell(*(_Number(memory, memory.load(cells, 3 * which + k)) for k in range(3)))
+
+    pair = [(0, 0), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]  # L, R, T, T, B, B
+    upper = _joined(cell(0), cell(1), [1], [0], pair)
+    lower = _joined(cell(2), cell(3), [1], [0], pair)
+    # The second is the upper one: left and right lines from the top, then its top, the bottom.
+    order = [(1, 0), (0, 0), (1, 1), (0, 1), (1, 2), (1, 3), (0, 4), (0, 5)]
+    for (i, j), number in _joined(lower, upper, [2, 3], [4, 5], order).items():
+        memory.store(number.value, memory.line(to, i, step), j)
+
+
+_write_quad = on_vectors(_quad)
 
 
 @_compiled
-def _join(first, second, result, shape1, shape2, kind, scratch):
-    """Join two blocks (port, port, lane): side by side (kind 0), or one upon the other (1).
-
-    Solves (1 + R G) x = C1 u1 - R C2 u2 and y = C2 u2 + G x, see `matsweep.crossbar.join`.
-    """
-    resistance, conductance, loop, ahead, voltage, current, place, source = scratch
-    far, near = (1, 0) if kind == 0 else (2, 3)
-    far_at, lines = _ports(shape1[0], shape1[1], far)
-    near_at, _ = _ports(shape2[0], shape2[1], near)
-    ports1, count = _open_ports(shape1, shape2, far, near, place, source)
-    for i in range(lines):
-        for j in range(lines):
-            far1, far2 = _lower(far_at + i, far_at + j)
-            near1, near2 = _lower(near_at + i, near_at + j)
-            for w in range(LANES):
-                resistance[i, j, w] = -first[far1, far2, w]
-                conductance[i, j, w] = second[near1, near2, w]
-        for j in range(count):
-            origin, end = (first, far_at) if j < ports1 else (second, near_at)
-            k, h = _lower(end + i, source[j])
-            for w in range(LANES):
-                ahead[i, j, w] = origin[k, h, w]
-    _multiply(resistance, conductance, 0, lines, lines, loop)
-    for i in range(lines):
-        for w in range(LANES):
-            loop[i, i, w] += 1
-        for j in range(ports1):
-            for w in range(LANES):
-                voltage[i, j, w] = ahead[i, j, w]
-    _multiply(resistance, ahead, ports1, count, lines, voltage)
-    for i in range(lines):
-        for j in range(ports1, count):
-            for w in range(LANES):
-                voltage[i, j, w] = -voltage[i, j, w]
-    _eliminate(loop, voltage, lines, count)
-    _multiply(conductance, voltage, 0, ports1, lines, current)
-    for i in range(count):
-        origin, through = (first, current) if i < ports1 else (second, voltage)
-        for j in range(i + 1):
-            row, column = _lower(place[i], place[j])
-            if (i < ports1) == (j < ports1):
-                k, h = _lower(source[i], source[j])
-                for w in range(LANES):
-                    result[row, column, w] = origin[k, h, w]
+def _pick(memory, source, step, runs, rows, columns, out, step_out):
+    """Copy some lines and columns of a symmetric matrix."""
+    for r in range(rows[0], rows[1]):
+        first, count, at = runs[r, 0], runs[r, 1] - runs[r, 0], runs[r, 2]
+        for c in range(columns[0], columns[1]):
+            first2, count2, at2 = runs[c, 0], runs[c, 1] - runs[c, 0], runs[c, 2]
+            to = out + at * step_out + at2
+            if first < first2:
+                for i in range(count):
+                    line = source + (first + i) * step + first2
+                    copy(memory, (line, to + i * step_out, count2))
+            elif first > first2:
+                for j in range(count2):
+                    line = source + (first2 + j) * step + first
+                    for i in range(count):
+                        copy(memory, (line + i, to + i * step_out + j, 1))
             else:
-                for w in range(LANES):
-                    result[row, column, w] = 0
-            for m in range(lines):
-                for w in range(LANES):
-                    result[row, column, w] += ahead[m, i, w] * through[m, j, w]
+                for i in range(count):
+                    line = source + (first + i) * step + first
+                    for j in range(i, count):
+                        copy(memory, (line + j, to + i * step_out + j, 1))
+                        copy(memory, (line + j, to + j * step_out + i, 1))
 
 
 @_compiled
-def _view(pool, offset, ports):
-    size = ports * ports * LANES
-    return pool[offset * LANES : offset * LANES + size].reshape(ports, ports, LANES)
+def _copy_half(memory, source, step, runs, some, out, step_out):
+    """Copy what is between some lines, in ascending order."""
+    for r in range(some[0], some[1]):
+        first, count, at = runs[r, 0], runs[r, 1] - runs[r, 0], runs[r, 2]
+        for i in range(count):
+            line, to = source + (first + i) * step, out + (at + i) * step_out
+            copy(memory, (line + first + i, to + at + i, count - i))
+            for c in range(r + 1, some[1]):
+                first2, count2, at2 = runs[c, 0], runs[c, 1] - runs[c, 0], runs[c, 2]
+                copy(memory, (line + first2, to + at2, count2))
 
 
 @_compiled
-def leaves(conductance, word, bit, offset, plan, size, out):
+def _join(memory, step, runs, scratch, most):
+    """Join two blocks, see `joints.join_small`; for a step of the plan see `leaf._leaf_plan`."""
+    out, across, first, across1, second, across2 = step[1], step[2], step[3], step[4], step[5], step[6]
+    lines, ports1, ports2 = step[7], step[8], step[9]
+    far, near = (step[10], step[11]), (step[11], step[12])
+    open1, open2 = (step[12], step[13]), (step[13], step[14])
+    size = (lines + MORE) * most
+    negative, conductance, loop, admittance = scratch, scratch + size, scratch + 2 * size, scratch + 3 * size
+    current, voltage = scratch + 4 * size, scratch + 5 * size
+    ahead1, ahead2 = scratch + 6 * size, scratch + 7 * size
+    behind = current + ports1
+    _pick(memory, first, across1, runs, far, far, negative, most)  # -R
+    _pick(memory, second, across2, runs, near, near, conductance, most)
+    _pick(memory, first, across1, runs, far, open1, ahead1, most)
+    _pick(memory, second, across2, runs, near, open2, ahead2, most)
+    for i in range(lines):
+        clear(memory, (loop + i * most, lines))
+        clear(memory, (admittance + i * most, lines))
+        clear(memory, (current + i * most, ports1))
+        clear(memory, (voltage + i * most, ports2))
+    add_product(memory, lines, negative, most, lines, conductance, most, lines, loop, most, False)
+    for i in range(lines):
+        row = loop + i * most
+        complete(memory, (row, row + i, lines))
+    invert(memory, loop, most, lines)
+    add_product(
+        memory, lines, conductance, most, lines, loop, most, lines, admittance, most, False
+    )
+    add_product(memory, lines, admittance, most, lines, ahead1, most, ports1, current, most, False)
+    for i in range(lines):
+        clear(memory, (behind + i * most, ports2))
+    add_product(memory, lines, loop, most, lines, ahead2, most, ports2, behind, most, False)
+    add_product(memory, lines, negative, most, lines, behind, most, ports2, voltage, most, False)
+    _copy_half(memory, first, across1, runs, open1, out, across)
+    for i in range(ports1):
+        clear(memory, (out + i * across + ports1, ports2))
+    ports = ports1 + ports2
+    add_product(memory, lines, ahead1, most, ports1, current, most, ports, out, across, True)
+    low = out + ports1 * (across + 1)
+    _copy_half(memory, second, across2, runs, open2, low, across)
+    add_product(memory, lines, ahead2, most, ports2, voltage, most, ports2, low, across, True)
+
+
+@_compiled
+def leaves(conductance, word, bit, offset, plan, runs, order, size, out):
     """Compute the responses of small blocks of cells.
 
     Parameters: conductance (block, row, column), word and bit (position, row, column), where
-    (offset + block) % position says where in the array a block lies; plan (step, 9) and size of
-    the memory it needs, see `_leaf_plan`; out (block, port, port).
+    (offset + block) % position says where in the array a block lies; plan, runs, order and size
+    of memory, see `leaf._leaf_plan`; out (block, port, port).
     """
-    blocks, rows, columns = conductance.shape
+    blocks = conductance.shape[0]
     positions = word.shape[0]
-    pool = np.empty(size * LANES, conductance.dtype)
-    ports, most = 2 * (rows + columns), max(rows, columns)
-    resistance = np.empty((most, most, LANES), conductance.dtype)
-    ahead = np.empty((most, ports, LANES), conductance.dtype)
-    places = np.empty(ports, np.int64)
-    scratch = (
-        resistance,
-        np.empty_like(resistance),
-        np.empty_like(resistance),
-        ahead,
-        np.empty_like(ahead),
-        np.empty_like(ahead),
-        places,
-        np.empty_like(places),
-    )
-    g = np.empty(LANES, conductance.dtype)
-    r, s = np.empty_like(g), np.empty_like(g)
-    for start in range(0, blocks, LANES):
-        for step in range(plan.shape[0]):
-            kind, target = plan[step, 0], plan[step, 1]
-            if kind < 0:
-                i, j = plan[step, 2], plan[step, 3]
-                for w in range(LANES):
+    width = lanes(conductance)
+    most = out.shape[1] + 2 * max(conductance.shape[1], conductance.shape[2]) + MORE
+    scratch = size + 12
+    depth = max(conductance.shape[1], conductance.shape[2]) + MORE
+    memory = np.zeros((scratch + 8 * depth * most) * width, conductance.dtype)
+    cells = memory[size * width : scratch * width].reshape(12, width)
+    for start in range(0, blocks, width):
+        for step in plan:
+            if step[0] < 0:
+                for w in range(width):
                     block = min(start + w, blocks - 1)
-                    g[w] = conductance[block, i, j]
-                    r[w] = word[(offset + block) % positions, i, j]
-                    s[w] = bit[(offset + block) % positions, i, j]
-                _cell(_view(pool, target, 4), g, r, s)
-                continue
-            shape1 = (plan[step, 4], plan[step, 5])
-            shape2 = (plan[step, 6], plan[step, 7])
-            first = _view(pool, plan[step, 2], 2 * (shape1[0] + shape1[1]))
-            second = _view(pool, plan[step, 3], 2 * (shape2[0] + shape2[1]))
-            result = _view(pool, target, plan[step, 8])
-            _join(first, second, result, shape1, shape2, kind, scratch)
-        last = plan.shape[0] - 1
-        ports = plan[last, 8]
-        result = _view(pool, plan[last, 1], ports)
-        for w in range(min(LANES, blocks - start)):
-            for i in range(ports):
-                for j in range(i, ports):
-                    out[start + w, i, j] = result[j, i, w]
+                    position = (offset + block) % positions
+                    for k in range(4):
+                        i, j = step[3] + k // 2, step[4] + k % 2
+                        cells[3 * k, w] = conductance[block, i, j]
+                        cells[3 * k + 1, w] = word[position, i, j]
+                        cells[3 * k + 2, w] = bit[position, i, j]
+                _write_quad(memory, (size, step[1], step[2]))
+            else:
+                _join(memory, step, runs, scratch, most)
+        across = plan[plan.shape[0] - 1, 2]
+        for w in range(min(width, blocks - start)):
+            for i in range(out.shape[1]):
+                for j in range(i, out.shape[1]):
+                    k, h = min(order[i], order[j]), max(order[i], order[j])
+                    out[start + w, i, j] = memory[(k * across + h) * width + w]
