@@ -19,7 +19,7 @@ from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.workloads import Hardware, InSitu, Workload
 
-MODEL_VERSION = 6
+MODEL_VERSION = 7
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
 
 

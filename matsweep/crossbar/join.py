@@ -92,6 +92,7 @@ class Joint(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def joint_of(first: Ports, second: Ports, far: int) -> Joint:
+    """Plan how the first's right meets the second's left, or the first's top the other's bottom."""
     near = LEFT if far == RIGHT else BOTTOM
     order = (0, 1) if far == RIGHT else (1, 0)  # lines run left to right and top to bottom
     sides = [

@@ -29,9 +29,10 @@ from matsweep.crossbar.join import (
 from matsweep.crossbar.leaf import leaf_blocks
 from matsweep.streams import FloatArray
 
-_LARGEST_LEAF = 8
+_LARGEST_LEAF = 32
+_FEWEST_LEAVES = 4  # that are computed side by side, as far as the array has them
 _TRIMMED = 4  # blocks along a side, at which the edges' ports are dropped
-_CACHED = 8  # leaves along a side, joined while they are in the cache …
+_CACHED = 2  # leaves along a side, joined while they are in the cache …
 _CACHE_BYTES = 1.2e6  # … as many at a time as have so many bytes
 
 
@@ -55,8 +56,7 @@ def port_response(
         The responses, in the order of `between`.
     """
     rows, columns = conductance.shape[1:]
-    count_rows, leaf_rows = _cut(rows)
-    count_columns, leaf_columns = _cut(columns)
+    (count_rows, leaf_rows), (count_columns, leaf_columns) = _cut(rows, columns)
     leaf = leaf_rows, leaf_columns
     # At least the last joint is of blocks whose edges have lost their ports.
     inner = tuple(max(1, min(_CACHED, count // 2)) for count in (count_rows, count_columns))
@@ -107,12 +107,21 @@ def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, .
     return Block(responses, np.arange(len(responses)), block.ports)
 
 
-def _cut(lines: int) -> tuple[int, int]:
-    """Return a power of two of blocks, and the lines of each, that hold so many lines."""
-    count = 1
-    while math.ceil(lines / count) > _LARGEST_LEAF:
-        count *= 2
-    return count, 2 * math.ceil(lines / (2 * count))
+def _cut(*shape: int) -> list[tuple[int, int]]:
+    """Return, for rows and columns, a power of two of leaves, and an even number of lines of each.
+
+    It goes by the array's shape alone, so that a batch changes no bit of its arrays.
+    """
+    counts = [1, 1]
+
+    def leaf(side: int) -> int:
+        return 2 * math.ceil(shape[side] / (2 * counts[side]))
+
+    while max(larger := (leaf(0), leaf(1))) > _LARGEST_LEAF or (
+        math.prod(counts) < _FEWEST_LEAVES and max(larger) > 2
+    ):
+        counts[larger.index(max(larger))] *= 2
+    return [(count, leaf(side)) for side, count in enumerate(counts)]
 
 
 def _trimmed(block: Block, between: tuple[tuple[int, int], ...]) -> list[FloatArray]:

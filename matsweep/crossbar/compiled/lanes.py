@@ -17,7 +17,7 @@ MORE = 3  # lines and columns that a matrix must have beyond those that count
 _BYTES = 32  # of a vector
 _ROWS, _COLUMNS = 4, 3  # of a tile: its vectors, a row's and one more fill the registers
 _WIDTH = 24  # columns of a factor that are in the cache
-_FUSED = ("contract",)  # a product and a sum may be rounded at once
+FUSED = ("contract",)  # a product and a sum may be rounded at once
 
 
 class Memory:
@@ -32,6 +32,7 @@ class Memory:
         self._data = builder.bitcast(data, self.vector.as_pointer())
 
     def index(self, value):
+        """Return a value of the code, of itself or of a number."""
         return self.context.get_constant(types.intp, value) if isinstance(value, int) else value
 
     def line(self, start, index, step):
@@ -46,17 +47,21 @@ class Memory:
         return self.builder.gep(self._data, [total])
 
     def load(self, *place):
+        """Return a vector."""
         return self.builder.load(self.pointer(*place), align=self._size)
 
     def store(self, vector, *place):
+        """Put a vector in its place."""
         self.builder.store(vector, self.pointer(*place), align=self._size)
 
     def constant(self, number):
+        """Return a vector that holds a number in each lane."""
         return ir.Constant(self.vector, [number] * self.vector.count)
 
     def add_product(self, total, a, b):
-        product = self.builder.fmul(a, b, flags=_FUSED)
-        return self.builder.fadd(total, product, flags=_FUSED)
+        """Return total + a b, rounded at once where the processor can."""
+        product = self.builder.fmul(a, b, flags=FUSED)
+        return self.builder.fadd(total, product, flags=FUSED)
 
 
 def on_vectors(generate):
