@@ -19,17 +19,15 @@ def _ports(height: int, width: int) -> Ports:
     return Ports(tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4)))
 
 
-def leaf_blocks(conductance: FloatArray, edges: list[FloatArray], start: int) -> Block:
+def leaf_blocks(conductance: FloatArray, word: FloatArray, bit: FloatArray) -> Block:
     """Compute the responses of small blocks.
 
     Parameters
     ----------
     conductance : (block, row, column) array, S
         Of even numbers of rows and columns.
-    edges : two (position, row, column) arrays, Ω
-        Word and bit segments of the blocks of one array.
-    start : int
-        Position of the first block.
+    word, bit : (position, row, column) arrays, Ω
+        Segments of the blocks of one array, of which the conductances are several.
 
     Returns
     -------
@@ -41,8 +39,7 @@ def leaf_blocks(conductance: FloatArray, edges: list[FloatArray], start: int) ->
     shape = conductance.shape[1:]
     plan, runs, order, size = _leaf_plan(*shape)
     out = np.empty((len(conductance), order.size, order.size), conductance.dtype)
-    word, bit = edges
-    leaves(conductance, word, bit, start, plan, runs, order, size, out)
+    leaves(conductance, word, bit, plan, runs, order, size, out)
     return Block(out, np.arange(len(out)), _ports(*shape))
 
 

@@ -2,18 +2,21 @@
 
 Small blocks come from `matsweep.crossbar.leaf`; `matsweep.crossbar.join` says what a block is and
 joins two. Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them:
-O(n³) in all, half of it in the last two levels, in dense products. Ports at which nothing is
-connected to the array are dropped before the last levels: no current leaves at the top or, unless
-it is driven there, at the right. The last joint computes no more than what is asked for.
+O(n³) in all, half of it in the last two levels, in dense products. An array is halved, and each
+half is whole before the other is begun, so that what is joined is in the cache. Ports at which
+nothing is connected to the array are dropped: no current leaves at the top or, unless it is driven
+there, at the right. The last joint computes no more than what is asked for.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from matsweep.crossbar.join import (
     BOTTOM,
@@ -21,6 +24,7 @@ from matsweep.crossbar.join import (
     RIGHT,
     TOP,
     Block,
+    Index,
     Ports,
     join,
     join_down,
@@ -29,11 +33,13 @@ from matsweep.crossbar.join import (
 from matsweep.crossbar.leaf import leaf_blocks
 from matsweep.streams import FloatArray
 
+type Cells = tuple[FloatArray, FloatArray, FloatArray]
+"""Conductance, word and bit segments (batch, leaf row, leaf column, row, column)."""
+
 _LARGEST_LEAF = 32
 _FEWEST_LEAVES = 4  # that are computed side by side, as far as the array has them
-_TRIMMED = 4  # blocks along a side, at which the edges' ports are dropped
-_CACHED = 2  # leaves along a side, joined while they are in the cache …
-_CACHE_BYTES = 1.2e6  # … as many at a time as have so many bytes
+_LEAVES = 2  # along a side, computed at once
+_BATCH_BYTES = 1.2e6  # of the responses of the arrays that are computed at once
 
 
 def port_response(
@@ -57,27 +63,21 @@ def port_response(
     """
     rows, columns = conductance.shape[1:]
     (count_rows, leaf_rows), (count_columns, leaf_columns) = _cut(rows, columns)
-    leaf = leaf_rows, leaf_columns
-    # At least the last joint is of blocks whose edges have lost their ports.
-    inner = tuple(max(1, min(_CACHED, count // 2)) for count in (count_rows, count_columns))
-    outer = count_rows // inner[0], count_columns // inner[1]
     pad = (count_rows * leaf_rows - rows, 0), (0, count_columns * leaf_columns - columns)
-    shape = (outer[0], inner[0], leaf_rows, outer[1], inner[1], leaf_columns)
 
-    def blocks(array: FloatArray) -> FloatArray:
+    def leaves(array: FloatArray) -> FloatArray:
         # Rows beyond the array lie above it, columns on its right: open devices, ideal wires.
         if pad != ((0, 0), (0, 0)):
             array = np.pad(array, ((0, 0), *pad))
-        return array.reshape(-1, *shape).transpose(0, 1, 4, 2, 5, 3, 6).reshape(-1, *leaf)
+        shape = len(array), count_rows, leaf_rows, count_columns, leaf_columns
+        return array.reshape(shape).transpose(0, 1, 3, 2, 4)
 
-    edges = [blocks(wire[None].astype(conductance.dtype)) for wire in (word, bit)]
-    each = 16 * rows * columns * conductance.itemsize
-    step = max(1, int(_CACHE_BYTES / each))
-    found = []
-    for start in range(0, len(conductance), step):
-        cells = blocks(conductance[start : start + step])
-        whole = _superblocks(cells, edges, inner)
-        found.append(_trimmed(whole._replace(places=whole.places.reshape(-1, *outer)), between))
+    edge1, edge2 = (leaves(wire[None].astype(conductance.dtype)) for wire in (word, bit))
+    step = max(1, int(_BATCH_BYTES / (16 * rows * columns * conductance.itemsize)))
+    found = [
+        _responses((leaves(conductance[start : start + step]), edge1, edge2), between)
+        for start in range(0, len(conductance), step)
+    ]
     kept = {
         LEFT: slice(pad[0][0], None),
         RIGHT: slice(pad[0][0], None),
@@ -87,24 +87,6 @@ def port_response(
         np.concatenate(parts)[:, kept[output], kept[source]]
         for (output, source), *parts in zip(between, *found, strict=True)
     ]
-
-
-def _superblocks(cells: FloatArray, edges: list[FloatArray], inner: tuple[int, ...]) -> Block:
-    """Join small blocks of cells to larger ones, as many at a time as the cache holds."""
-    leaf = cells.shape[1], cells.shape[2]
-    each = math.prod(inner)
-    step = each * max(1, int(_CACHE_BYTES / (each * 16 * math.prod(leaf) * cells.itemsize)))
-    found = []
-    for start in range(0, len(cells), step):
-        block = leaf_blocks(cells[start : start + step], edges, start)
-        block = block._replace(places=block.places.reshape(-1, *inner))
-        while block.places[0].size > 1:
-            block = _halve([[block]])[0][0]
-        found.append(block)
-    if len(found) == 1:
-        return block
-    responses = np.concatenate([block.responses for block in found])
-    return Block(responses, np.arange(len(responses)), block.ports)
 
 
 def _cut(*shape: int) -> list[tuple[int, int]]:
@@ -124,83 +106,77 @@ def _cut(*shape: int) -> list[tuple[int, int]]:
     return [(count, leaf(side)) for side, count in enumerate(counts)]
 
 
-def _trimmed(block: Block, between: tuple[tuple[int, int], ...]) -> list[FloatArray]:
-    """Join all blocks of a grid, without what nothing is connected to at its edges."""
-    while max(block.places.shape[1:]) > _TRIMMED:
-        block = _halve([[block]])[0][0]
-    groups = _trim(block, right=any(RIGHT in pair for pair in between))
-    while (left := sum(part.places[0].size for row in groups for part in row)) > 2:
-        groups = _halve(groups)
-    if left == 2 and between == ((BOTTOM, LEFT),):
-        far, [[last]] = _couples(groups)
-        return [join_down(*last, far)]
-    if left == 2:
-        groups = _halve(groups)
-    return [response_between(groups[0][0], *pair) for pair in between]
+def _responses(cells: Cells, between: tuple[tuple[int, int], ...]) -> list[FloatArray]:
+    """Compute responses of whole arrays: (batch, output, input), in the order of `between`."""
+    right = any(RIGHT in pair for pair in between)
+    if between == ((BOTTOM, LEFT),) and math.prod(cells[0].shape[1:3]) > 1:
+        return [join_down(*_halves(cells, right=right, top=False))]
+    whole = _whole(cells, right=right, top=False)
+    return [response_between(whole, *pair) for pair in between]
 
 
-def _halve(groups: list[list[Block]]) -> list[list[Block]]:
-    far, couples = _couples(groups)
-    return [[join(*pair, far) for pair in row] for row in couples]
+def _whole(cells: Cells, *, right: bool, top: bool) -> Block:
+    """Build blocks, whose ports at the right or top are dropped where they are not wanted."""
+    if math.prod(cells[0].shape[1:3]) > 1:
+        return join(*_halves(cells, right=right, top=top))
+    return _open(_leaves(cells), right=right, top=top)
 
 
-def _couples(groups: list[list[Block]]) -> tuple[int, list[list[tuple[Block, Block]]]]:
-    """Pair neighbours along the side on which blocks are shorter, while there are any.
+def _halves(cells: Cells, *, right: bool, top: bool) -> tuple[Block, Block, int]:
+    """Build two halves of blocks of several leaves; as `join` takes them."""
+    shape = cells[0].shape
+    if max(shape[1:3]) > _LEAVES:
+        return _split(cells, shape[3:], _whole, right=right, top=top)
+    leaves = _leaves(cells)
 
-    Returns the side of the first of each two at which they are joined, and pairs of blocks.
-    """
-    several_rows = len(groups) > 1 or groups[0][0].places.shape[1] > 1
-    several_columns = len(groups[0]) > 1 or groups[0][0].places.shape[2] > 1
-    lines = groups[-1][0].ports.lines
-    if several_columns and (lines[BOTTOM].size <= lines[LEFT].size or not several_rows):
-        return RIGHT, [_pairs(row, 2) for row in groups]
-    columns = [_pairs(list(column), 1) for column in zip(*groups, strict=True)]
-    return TOP, [[(low, high) for high, low in row] for row in zip(*columns, strict=True)]
+    def joined(places: tuple[Index], *, right: bool, top: bool) -> Block:
+        block = leaves._replace(places=places[0])
+        if places[0][0].size == 1:
+            return _open(block, right=right, top=top)
+        return join(*_split(places, shape[3:], joined, right=right, top=top))
+
+    return _split((leaves.places,), shape[3:], joined, right=right, top=top)
 
 
-def _trim(block: Block, *, right: bool) -> list[list[Block]]:
-    """Part a grid's first row and last column from the rest, and drop the ports at their edges."""
-    rows, columns = block.places.shape[1:]
+def _split(
+    grids: tuple[npt.NDArray[Any], ...],
+    leaf: tuple[int, ...],
+    build: Callable[..., Block],
+    *,
+    right: bool,
+    top: bool,
+) -> tuple[Block, Block, int]:
+    """Build both halves of grids (batch, leaf row, leaf column, …), the longer side being split."""
+    rows, columns = grids[0].shape[1:3]
+    if rows > 1 and (columns == 1 or rows * leaf[0] >= columns * leaf[1]):
+        lower, upper = (
+            tuple(grid[:, half] for grid in grids)
+            for half in (slice(rows // 2, None), slice(rows // 2))
+        )
+        return build(lower, right=right, top=True), build(upper, right=right, top=top), TOP
+    near, far = (
+        tuple(grid[:, :, half] for grid in grids)
+        for half in (slice(columns // 2), slice(columns // 2, None))
+    )
+    return build(near, right=True, top=top), build(far, right=right, top=top), RIGHT
 
-    def group(top: int, end: int, first: int, last: int) -> Block:
-        ports = _edge_ports(block.ports, right=right or last < columns, top=top > 0)
-        return Block(block.responses, block.places[:, top:end, first:last], ports)
 
-    return [
-        [
-            group(top, end, first, last)
-            for first, last in itertools.pairwise(sorted({0, columns - 1, columns}))
-        ]
-        for top, end in itertools.pairwise(sorted({0, 1, rows}))
-    ]
+def _leaves(cells: Cells) -> Block:
+    """Compute leaves, all at once."""
+    leaf = cells[0].shape[3:]
+    conductance, word, bit = (each.reshape(-1, *leaf) for each in cells)
+    block = leaf_blocks(conductance, word, bit)
+    return block._replace(places=block.places.reshape(cells[0].shape[:3]))
+
+
+def _open(block: Block, *, right: bool, top: bool) -> Block:
+    return block._replace(ports=_open_ports(block.ports, right=right, top=top))
 
 
 @functools.lru_cache(maxsize=256)
-def _edge_ports(ports: Ports, *, right: bool, top: bool) -> Ports:
+def _open_ports(ports: Ports, *, right: bool, top: bool) -> Ports:
     """Drop ports at the right or top."""
     wanted = True, right, top, True
     return Ports(
         tuple(lines[: None if keep else 0] for lines, keep in zip(ports.lines, wanted, strict=True))
     )
-
-
-def _pairs(groups: list[Block], axis: int) -> list[tuple[Block, Block]]:
-    """Pair neighbours along an axis, the first with the second, and so on.
-
-    Of two groups, one has a single block along the axis.
-    """
-
-    def part(block: Block, *where: int | None) -> Block:
-        index = (slice(None),) * axis + (slice(*where),)
-        return block._replace(places=block.places[index])
-
-    if len(groups) == 1:
-        return [(part(groups[0], 0, None, 2), part(groups[0], 1, None, 2))]
-    first, second = groups
-    counts = first.places.shape[axis], second.places.shape[axis]
-    if counts == (1, 1):
-        return [(first, second)]
-    if counts[0] == 1:
-        return [(first, part(second, 1)), (part(second, 1, None, 2), part(second, 2, None, 2))]
-    last = counts[0] - 1
-    return [(part(first, 0, last, 2), part(first, 1, last, 2)), (part(first, last, None), second)]

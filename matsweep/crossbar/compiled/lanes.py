@@ -82,15 +82,21 @@ def on_vectors(generate):
     return function
 
 
-@intrinsic
-def lanes(typing, array):
-    """Return how many numbers of an array's type a vector holds, a constant to the compiler."""
+def _count_lanes():
+    @intrinsic
+    def count(typing, array):
+        """Return how many numbers of an array's type a vector holds, a constant in the code."""
 
-    def generate(context, builder, signature, values):
-        number = context.get_value_type(signature.args[0].dtype)
-        return context.get_constant(types.intp, _BYTES // context.get_abi_sizeof(number))
+        def generate(context, builder, signature, values):
+            number = context.get_value_type(signature.args[0].dtype)
+            return context.get_constant(types.intp, _BYTES // context.get_abi_sizeof(number))
 
-    return types.intp(array), generate
+        return types.intp(array), generate
+
+    return count
+
+
+lanes = _count_lanes()
 
 
 def _add_tile(memory, a, step_a, b, step_b, c, step_c, count):

@@ -107,12 +107,12 @@ def _multiply(memory, lines, across, a, rows, b, columns, c):
 
 
 @_compiled
-def leaves(conductance, word, bit, offset, plan, runs, order, size, out):
+def leaves(conductance, word, bit, plan, runs, order, size, out):
     """Compute the responses of small blocks of cells.
 
-    Parameters: conductance (block, row, column), word and bit (position, row, column), where
-    (offset + block) % position says where in the array a block lies; plan, runs, order and size
-    of memory, see `leaf._leaf_plan`; out (block, port, port).
+    Parameters: conductance (block, row, column); word and bit (position, row, column), in which
+    blocks lie over and over; plan, runs, order and size of memory, see `leaf._leaf_plan`; out
+    (block, port, port).
     """
     blocks, rows, columns = conductance.shape
     ports, positions, width = out.shape[1], word.shape[0], lanes(conductance)
@@ -128,7 +128,7 @@ def leaves(conductance, word, bit, offset, plan, runs, order, size, out):
                 continue
             for w in range(width):
                 block = min(start + w, blocks - 1)
-                position = (offset + block) % positions
+                position = block % positions
                 for k in range(4):
                     i, j = step[3] + k // 2, step[4] + k % 2
                     cells[3 * k, w] = conductance[block, i, j]
