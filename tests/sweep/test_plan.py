@@ -122,16 +122,16 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
 @pytest.mark.parametrize(
     ("overrides", "first", "all_of_them"),
     [
-        (["material=pcm_gst"], "f2782e8fdfe6eecd57abe6e76ec948dc", "3ca5fc0b9d523380"),
-        (["experiment=wires"], "f3b5efeb300695aa01d20a1dd81879f7", "cd3b1ea7bccca156"),
-        (["experiment=activation"], "fb54ee954e664d14e6993381e4e46b46", "f2e4cd8b42f5c086"),
-        (["experiment=nonlinearity"], "cd800b84b1ac894bd4d5ae2c661909fe", "c93e1f9268b6569b"),
+        (["material=pcm_gst"], "67728889052e96928307be3a18904136", "518191f6696b4450"),
+        (["experiment=wires"], "da1d865c46772a80c5427ca991718d03", "b58573885a74b0dc"),
+        (["experiment=activation"], "a4594508e504356ecb7d33db7d872cbd", "bc8675b6c617fe3c"),
+        (["experiment=nonlinearity"], "6548430bbb5c702b2247a6d6dbd0ea7e", "6fff4b289b93ef58"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
              "tile.rows=int(interval(16,32))", "design=random", "design.samples=50",
              "design.seed=3"],
-            "40f9489888b38d77db8c3bed2e036782",
-            "b4f9f341c78b0755",
+            "a5a4c2bf70675099ec607488076231aa",
+            "d3ab21b8c26dbea7",
         ),
     ],
 )  # fmt: skip
