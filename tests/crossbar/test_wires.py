@@ -113,7 +113,7 @@ def test_arrays_agree_with_a_sparse_nodal_solve(
 
 
 @pytest.mark.parametrize("driven", ["left", "both"])
-@pytest.mark.parametrize("shape", [(128, 128), (65, 130), (300, 10)])
+@pytest.mark.parametrize("shape", [(128, 128), (64, 64), (65, 130), (300, 10), (2, 129)])
 def test_large_arrays_agree_element_by_element(shape, driven):
     g, wires = array(*shape), Wires(1.0, 2.5, 30.0, 10.0, driven)
     expected = reference(g, wires, np.eye(shape[0]))
@@ -219,13 +219,24 @@ def test_a_short_passes_what_its_wires_let_through():
         effective_conductance(g, Wires(0.0, 0.0))
 
 
-def test_single_precision_stays_single_and_a_batch_changes_no_bit():
-    g, wires = array(70, 90, lead=(3, 2)), Wires(1.0, 1.0)
+@pytest.mark.parametrize("shape", [(70, 90), (64, 64), (5, 7), (1, 1)])
+def test_single_precision_stays_single(shape):
+    g, wires = array(*shape, lead=(3, 2)), Wires(1.0, 1.0)
     double = effective_conductance(g, wires)
     single = effective_conductance(g.astype(np.float32), wires)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * double.max())
-    np.testing.assert_array_equal(effective_conductance(g[1, 1], wires), double[1, 1])
+
+
+@pytest.mark.parametrize("number", [float, np.float32])
+@pytest.mark.parametrize("shape", [(70, 90), (64, 64), (5, 7), (1, 1)])
+def test_a_batch_changes_no_bit(shape, number):
+    """Arrays share vector registers, of four numbers or of eight, with their neighbours."""
+    g, wires = array(*shape, lead=(9,)).astype(number), Wires(1.0, 2.0)
+    g[0], g[1] = 0, 1e3  # neighbours that are out of the ordinary
+    whole = effective_conductance(g, wires)
+    for part in (slice(2, 3), slice(3, 8), slice(4, 9)):
+        np.testing.assert_array_equal(effective_conductance(g[part], wires), whole[part])
 
 
 def test_line_by_line_is_exact_to_first_order_and_where_one_family_is_ideal():
