@@ -7,11 +7,23 @@ this module where it is called, not where a module begins: numba takes half a se
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 from numpy import float32, int32, uint32, uint64
 
 _compiled = njit(cache=True, error_model="numpy")
 _inlined = njit(inline="always", error_model="numpy")
+
+
+def read_only[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Return an array as compiled code shall see it that only reads it.
+
+    Loops are compiled for each kind of array that they meet. Some can be written to, others (what
+    Ray hands out) cannot; some are contiguous, others are not: here all are alike.
+    """
+    seen = np.ascontiguousarray(array).view()
+    seen.flags.writeable = False
+    return seen
 
 
 @_inlined

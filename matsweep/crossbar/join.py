@@ -237,9 +237,10 @@ def _inverse(matrix: FloatArray) -> FloatArray:
     size = matrix.shape[-1]
     if size <= _SMALL:
         from matsweep.crossbar.compiled.joints import inverted
+        from matsweep.kernels import read_only
 
         out = np.empty_like(matrix)
-        inverted(matrix.reshape(-1, size, size), out.reshape(-1, size, size))
+        inverted(read_only(matrix.reshape(-1, size, size)), out.reshape(-1, size, size))
         return out
     half = size // 2
     near, far = slice(None, half), slice(half, None)

@@ -35,11 +35,13 @@ def leaf_blocks(conductance: FloatArray, word: FloatArray, bit: FloatArray) -> B
         Its places are (block,).
     """
     from matsweep.crossbar.compiled.leaves import leaves
+    from matsweep.kernels import read_only
 
     shape = conductance.shape[1:]
     plan, runs, order, size = _leaf_plan(*shape)
     out = np.empty((len(conductance), order.size, order.size), conductance.dtype)
-    leaves(conductance, word, bit, plan, runs, order, size, out)
+    cells, edge1, edge2 = (read_only(each) for each in (conductance, word, bit))
+    leaves(cells, edge1, edge2, plan, runs, order, size, out)
     return Block(out, np.arange(len(out)), _ports(*shape))
 
 

@@ -104,14 +104,15 @@ def _iterated(
 ) -> bool:
     """Solve for one input by conjugate gradients; False where that did not converge."""
     from matsweep.crossbar.compiled.gradients import solve_array
+    from matsweep.kernels import read_only
 
     voltage, ground, segments = supplies
     # What a bit line has above the voltage in which it ends.
     above = out.bit[sample] - ground
     error = solve_array(
-        np.ascontiguousarray(slope[sample]),
+        read_only(slope[sample]),
         extra[sample] - slope[sample] * ground,
-        voltage[sample],
+        read_only(voltage[sample]),
         segments.far_conductance(),
         segments.word,
         segments.bit,

@@ -18,9 +18,11 @@ def aged(
     course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
 ) -> Inference:
     """Let trained devices age, and run the network at each time."""
+    from matsweep.kernels import read_only
     from matsweep.workloads.learning import core
 
     device, samples = course.hardware.device, course.lesson.samples
+    test = read_only(samples.test_inputs), read_only(samples.test_labels)
     synapses = int(course.first[-1])
     size = course.arms * synapses
     shape = len(learners), len(times)
@@ -51,9 +53,8 @@ def aged(
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
             products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
             right, saturated = core.judge(
-                nets[number], state, learner.work, samples.test_inputs, samples.test_labels,
-                squares, inputs, products,
-            )  # fmt: skip
+                nets[number], state, learner.work, *test, squares, inputs, products
+            )
             held_out = len(samples.test_labels)
             found.correct[number, index] = right / held_out
             found.saturated[number, index] = saturated / (held_out * _conversions(course))

@@ -45,6 +45,7 @@ class Learner:
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
         """Set a realisation up: write its first weights, and find the fast array's zeros."""
+        from matsweep.kernels import read_only
         from matsweep.workloads.learning import core
 
         workload, device = course.workload, course.hardware.device
@@ -57,7 +58,7 @@ class Learner:
         devices = core.Devices(
             kind=course.stepping.kind, arms=course.arms, synapses=synapses, shared=int(shared),
             late=int(isinstance(device.pulse_model, NeuroSim)),
-            parameters=np.ascontiguousarray(parameters.reshape(-1, parameters.shape[-1])),
+            parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
             of_step=float(device.pulse_model.cycle_to_cycle.of_step),
             of_range=float(device.pulse_model.cycle_to_cycle.of_range),
             pulses_up=up, pulses_down=down, states=course.stepping.states,
@@ -115,9 +116,12 @@ class Learner:
 
     def train(self) -> list[float]:
         """Learn, and return the accuracy after each epoch."""
+        from matsweep.kernels import read_only
         from matsweep.workloads.learning import core
 
         workload, samples = self.course.workload, self.course.lesson.samples
+        train = read_only(samples.train_inputs), read_only(samples.train_labels)
+        test = read_only(samples.test_inputs), read_only(samples.test_labels)
         rates = np.array(workload.per_layer(workload.learning_rate), np.float32)
         learns = np.ones(len(rates), np.int64)
         if workload.learns == "last":
@@ -128,12 +132,11 @@ class Learner:
             self.calibrate_wires()
             order, now = self._order(epoch), rates * np.float32(workload.schedule.at(epoch))
             core.learn(
-                self.net(), self.devices, self.rule, self.state, self.work, samples.train_inputs,
-                samples.train_labels, order, now, learns, self.fast_reference,
+                self.net(), self.devices, self.rule, self.state, self.work, *train,
+                order, now, learns, self.fast_reference,
             )  # fmt: skip
             right, _ = core.judge(
-                self.net(), self.state, self.work, samples.test_inputs, samples.test_labels,
-                np.zeros(0, np.float32), nothing, nothing,
+                self.net(), self.state, self.work, *test, np.zeros(0, np.float32), nothing, nothing
             )  # fmt: skip
             found.append(right / len(samples.test_labels))
         return found
