@@ -50,7 +50,7 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory):
     """Return after starting Ray once, small, on the loopback address; stop it at the end."""
     import ray
 
-    from matsweep.sweep.executors.cluster import start_local
+    from matsweep.running.executors.cluster import start_local
 
     start_local(workers=2, object_store_memory=80_000_000)
     yield

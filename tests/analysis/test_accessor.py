@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 from .synthetic import TIMES, attrs, study, with_status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matsweep.analysis.bibtex import bibtex
+from matsweep.reporting.bibtex import bibtex
 
 
 def test_a_citation_of_the_usual_form_is_taken_apart():

@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from matsweep.analysis import cheapest, cheapest_figure, report
-from matsweep.checks import UserError
+from matsweep.analysis import cheapest
+from matsweep.core.checks import UserError
+from matsweep.reporting import cheapest_figure, report
 
 ROWS, BITS = (32, 64, 128), (4, 6, 8)
 PARTS = ("cells", "adc", "leakage")

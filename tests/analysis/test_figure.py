@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from matsweep.analysis import pareto_figure, save
-from matsweep.analysis.style import material_styles
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting import pareto_figure, save
+from matsweep.reporting.figures.style import material_styles
 
 from .synthetic import MATERIALS, study, with_status
 

@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 from .synthetic import study, with_status
 

@@ -9,10 +9,11 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from matsweep.analysis import pareto_figure, report, summarise
-from matsweep.analysis.learning import learning_figure
+from matsweep.analysis import summarise
 from matsweep.analysis.objectives import LEARNING, usual
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting import pareto_figure, report
+from matsweep.reporting.figures.learning import learning_figure
 
 RATES = np.array([0.02, 0.05, 0.1, 0.2])
 ALONG = ("candidate", "realisation", "epoch")

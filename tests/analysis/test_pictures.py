@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.analysis.distribution import distribution_figure
-from matsweep.analysis.parallel import objective_scale, parallel_figure, parameter_scale
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting.figures.distribution import distribution_figure
+from matsweep.reporting.figures.parallel import objective_scale, parallel_figure, parameter_scale
 
 from .synthetic import study, with_status
 

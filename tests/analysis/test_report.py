@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from matsweep.analysis import report
-from matsweep.causes import cause
-from matsweep.checks import UserError
+from matsweep.core.causes import cause
+from matsweep.core.checks import UserError
+from matsweep.reporting import report
 
 from .synthetic import study, with_status
 
@@ -30,7 +30,7 @@ def told(ds, folder, width=120, **options):
 def text_of(ds, folder, **options):
     """Return what is printed; the picture is drawn but, to save time, not written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["matsweep.analysis.report.pictures"], "save", lambda *_: ())
+        patch.setattr(sys.modules["matsweep.reporting.report.pictures"], "save", lambda *_: ())
         return told(ds, folder, **options)[0]
 
 

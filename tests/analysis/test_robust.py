@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from matsweep.analysis.robust import Caution
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 from .synthetic import TIMES, attrs, study, with_status
 

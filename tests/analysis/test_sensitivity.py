@@ -11,10 +11,10 @@ from scipy.stats import binom
 
 from matsweep.analysis.distances import delta, pawn, slices
 from matsweep.analysis.sensitivity import sensitivity
-from matsweep.analysis.sensitivity_bars import sensitivity_figure
-from matsweep.checks import UserError
-from matsweep.sweep.axes import Interval, Values
-from matsweep.sweep.designs.saltelli import Saltelli
+from matsweep.core.checks import UserError
+from matsweep.planning.axes import Interval, Values
+from matsweep.planning.designs.saltelli import Saltelli
+from matsweep.reporting.figures.sensitivity_bars import sensitivity_figure
 
 from .synthetic import study, with_status
 from .test_surrogate import cube, made

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from matsweep.analysis import ranking_table
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting import ranking_table
 
 from .synthetic import attrs, study, with_status
 

@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from matsweep.analysis import report
 from matsweep.analysis.objectives import MAIN, PHYSICAL, usual
-from matsweep.analysis.tradeoff import tradeoff_figure
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting import report
+from matsweep.reporting.figures.tradeoff import tradeoff_figure
 
 BARRIERS, VOLTAGES = (1.0, 1.1, 1.2), (1.6, 1.8, 2.0)
 

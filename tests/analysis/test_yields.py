@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.stats import binom, binomtest
 
 from matsweep.analysis.yields import binomial_interval, parse_chance
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 from .synthetic import attrs, study, with_status
 

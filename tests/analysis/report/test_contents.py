@@ -10,17 +10,17 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matsweep.analysis.report import contents
-from matsweep.analysis.report import study as studies
-from matsweep.analysis.report.contents import SECTIONS, document
-from matsweep.analysis.report.document import Candidates, Facts, Figure, Items
-from matsweep.analysis.report.html import render
-from matsweep.analysis.report.markdown import render as markdown
-from matsweep.analysis.report.pdf import write as pdf
-from matsweep.analysis.report.study import studied
-from matsweep.analysis.report.values import scaled, spellings
-from matsweep.printing import printable
-from matsweep.units import read_quantity
+from matsweep.core.printing import printable
+from matsweep.core.units import read_quantity
+from matsweep.reporting.report import contents
+from matsweep.reporting.report import study as studies
+from matsweep.reporting.report.contents import SECTIONS, document
+from matsweep.reporting.report.document import Candidates, Facts, Figure, Items
+from matsweep.reporting.report.html import render
+from matsweep.reporting.report.markdown import render as markdown
+from matsweep.reporting.report.pdf import write as pdf
+from matsweep.reporting.report.study import studied
+from matsweep.reporting.report.values import scaled, spellings
 
 from ..synthetic import attrs, study, with_status
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from matsweep.analysis import report
-from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.document import Figure, Items, Paragraph
-from matsweep.analysis.report.pictures import required_name
-from matsweep.analysis.report.study import studied
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting import report
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.document import Figure, Items, Paragraph
+from matsweep.reporting.report.pictures import required_name
+from matsweep.reporting.report.study import studied
 
 from ..synthetic import study
 

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.html import Live, render
-from matsweep.analysis.report.study import studied
-from matsweep.printing import printable
+from matsweep.core.printing import printable
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.html import Live, render
+from matsweep.reporting.report.study import studied
 
 from ..synthetic import study, with_status
 from .hostile import TEXT, hostile

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.document import Code, Document, Section, Table
-from matsweep.analysis.report.markdown import escaped, render
-from matsweep.analysis.report.study import studied
-from matsweep.printing import printable
+from matsweep.core.printing import printable
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.document import Code, Document, Section, Table
+from matsweep.reporting.report.markdown import escaped, render
+from matsweep.reporting.report.study import studied
 
 from ..synthetic import study
 from .hostile import TEXT, hostile

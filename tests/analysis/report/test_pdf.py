@@ -6,10 +6,10 @@ import logging
 import re
 import zlib
 
-from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.document import Document, Item, Items, Link, Paragraph, Section
-from matsweep.analysis.report.pdf import write
-from matsweep.analysis.report.study import studied
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.document import Document, Item, Items, Link, Paragraph, Section
+from matsweep.reporting.report.pdf import write
+from matsweep.reporting.report.study import studied
 
 from .hostile import hostile
 

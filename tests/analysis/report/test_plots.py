@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from matsweep.analysis.pareto import pareto_mask
-from matsweep.analysis.report import plots
-from matsweep.analysis.report.plots import MOST_POINTS, described, figures
-from matsweep.analysis.report.study import studied
+from matsweep.reporting.report import plots
+from matsweep.reporting.report.plots import MOST_POINTS, described, figures
+from matsweep.reporting.report.study import studied
 
 from ..synthetic import MATERIALS, study
 from .test_contents import SHAPES
@@ -78,7 +78,7 @@ def test_bars_are_the_spread_and_there_are_none_of_one_realisation():
 
 
 def test_colours_are_those_of_the_pictures():
-    from matsweep.analysis.style import material_styles
+    from matsweep.reporting.figures.style import material_styles
 
     ds = study(realisations=2)
     colours = {
