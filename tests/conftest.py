@@ -62,3 +62,14 @@ def workplace(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def ds():
+    """Return the results of a made-up study."""
+    from matsweep.analysis import Results
+    from tests.synthetic import study
+
+    made_up = study()
+    assert isinstance(made_up.matsweep, Results)  # the accessor is there
+    return made_up

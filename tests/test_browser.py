@@ -23,9 +23,9 @@ from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.html import write
 from matsweep.reporting.report.study import studied
 from matsweep.reporting.view import Pages, server_of
+from tests.synthetic import study
 
-from .analysis.report.hostile import hostile
-from .analysis.synthetic import study
+from .reporting.report.hostile import hostile
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (

@@ -78,7 +78,7 @@ class Registry[T](MutableMapping[str, T]):
         return dict(self._origins)
 
     def _load(self) -> None:
-        if self._loaded:
+        if self._loaded or self.group is None:
             return
         self._loaded = True  # loading imports modules that read the registry
         for point in sorted(entry_points(group=self.group), key=lambda each: each.name):

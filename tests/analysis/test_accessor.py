@@ -5,8 +5,7 @@ import pytest
 import xarray as xr
 
 from matsweep.core.checks import UserError
-
-from .synthetic import TIMES, attrs, study, with_status
+from tests.synthetic import TIMES, attrs, study, with_status
 
 
 def tiny(**extra):

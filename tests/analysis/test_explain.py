@@ -13,8 +13,7 @@ from rich.console import Console
 from matsweep.analysis import pareto_mask
 from matsweep.core.checks import UserError
 from matsweep.reporting.choice import choose
-
-from .synthetic import attrs, study, with_status
+from tests.synthetic import attrs, study, with_status
 
 OBJECTIVES = ["accuracy", "energy"]
 

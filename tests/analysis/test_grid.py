@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
-
-from .synthetic import study, with_status
+from tests.synthetic import study, with_status
 
 AXES = ("material", "device.programming_error.scale", "tile.adc.bits")
 

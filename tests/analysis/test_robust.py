@@ -10,8 +10,7 @@ import xarray as xr
 
 from matsweep.analysis.robust import Caution
 from matsweep.core.checks import UserError
-
-from .synthetic import TIMES, attrs, study, with_status
+from tests.synthetic import TIMES, attrs, study, with_status
 
 
 def plain(values, name="accuracy", better="higher", unit="1"):

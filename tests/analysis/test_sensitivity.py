@@ -15,8 +15,8 @@ from matsweep.core.checks import UserError
 from matsweep.planning.axes import Interval, Values
 from matsweep.planning.designs.saltelli import Saltelli
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_figure
+from tests.synthetic import study, with_status
 
-from .synthetic import study, with_status
 from .test_surrogate import cube, made
 
 # Ishigami's function with a = 7, b = 0.1: T. Homma, A. Saltelli, Reliab. Eng. Syst. Saf. 52:1,

@@ -14,8 +14,7 @@ from scipy.stats import qmc
 from matsweep.analysis.studytable import Scale, study_table
 from matsweep.analysis.surrogate import MOST, fit_surrogate
 from matsweep.core.checks import UserError
-
-from .synthetic import study, with_status
+from tests.synthetic import study, with_status
 
 
 def made(function, columns, *, noise=0.0, realisations=4, unit="1", metric="accuracy", **attrs):

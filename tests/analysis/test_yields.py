@@ -9,8 +9,7 @@ from scipy.stats import binom, binomtest
 
 from matsweep.analysis.yields import binomial_interval, parse_chance
 from matsweep.core.checks import UserError
-
-from .synthetic import attrs, study, with_status
+from tests.synthetic import attrs, study, with_status
 
 
 def four():

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from ..synthetic import study, with_status
+from tests.synthetic import study, with_status
 
 TEXT = (
     "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>`|${7}%{x}&amp;\x00\x1b[31m"

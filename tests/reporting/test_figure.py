@@ -10,8 +10,7 @@ from matplotlib.colors import to_hex
 from matsweep.core.checks import UserError
 from matsweep.reporting import pareto_figure, save
 from matsweep.reporting.figures.style import material_styles
-
-from .synthetic import MATERIALS, study, with_status
+from tests.synthetic import MATERIALS, study, with_status
 
 
 def legend(figure):

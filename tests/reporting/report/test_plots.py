@@ -12,8 +12,8 @@ from matsweep.analysis.pareto import pareto_mask
 from matsweep.reporting.report import plots
 from matsweep.reporting.report.plots import MOST_POINTS, described, figures
 from matsweep.reporting.report.study import studied
+from tests.synthetic import MATERIALS, study
 
-from ..synthetic import MATERIALS, study
 from .test_contents import SHAPES
 
 

@@ -8,8 +8,7 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures.distribution import distribution_figure
 from matsweep.reporting.figures.parallel import objective_scale, parallel_figure, parameter_scale
-
-from .synthetic import study, with_status
+from tests.synthetic import study, with_status
 
 
 def test_an_objective_stands_with_its_good_end_up():

@@ -21,8 +21,7 @@ from matsweep.reporting.report.markdown import render as markdown
 from matsweep.reporting.report.pdf import write as pdf
 from matsweep.reporting.report.study import studied
 from matsweep.reporting.report.values import scaled, spellings
-
-from ..synthetic import attrs, study, with_status
+from tests.synthetic import attrs, study, with_status
 
 
 def of(ds, **options):

@@ -14,8 +14,8 @@ from matsweep.core.printing import printable
 from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.html import Live, render
 from matsweep.reporting.report.study import studied
+from tests.synthetic import study, with_status
 
-from ..synthetic import study, with_status
 from .hostile import TEXT, hostile
 
 

@@ -7,8 +7,7 @@ from rich.console import Console
 
 from matsweep.core.checks import UserError
 from matsweep.reporting import ranking_table
-
-from .synthetic import attrs, study, with_status
+from tests.synthetic import attrs, study, with_status
 
 
 def printed(ds, width=120, **options):

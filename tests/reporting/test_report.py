@@ -9,8 +9,7 @@ from rich.console import Console
 from matsweep.core.causes import cause
 from matsweep.core.checks import UserError
 from matsweep.reporting import report
-
-from .synthetic import study, with_status
+from tests.synthetic import study, with_status
 
 TRACEBACK = """Traceback (most recent call last):
   File "simulate.py", line 3, in simulate

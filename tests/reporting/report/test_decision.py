@@ -15,8 +15,7 @@ from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Figure, Items, Paragraph
 from matsweep.reporting.report.pictures import required_name
 from matsweep.reporting.report.study import studied
-
-from ..synthetic import study
+from tests.synthetic import study
 
 
 def section(title, ds, **given):

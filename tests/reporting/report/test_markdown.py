@@ -13,8 +13,8 @@ from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Code, Document, Section, Table
 from matsweep.reporting.report.markdown import escaped, render
 from matsweep.reporting.report.study import studied
+from tests.synthetic import study
 
-from ..synthetic import study
 from .hostile import TEXT, hostile
 
 
