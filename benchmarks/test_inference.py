@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+from matsweep.workloads.network import activations, network
 from threadpoolctl import threadpool_limits
 
 import matsweep
@@ -22,7 +23,6 @@ from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import ReadNoise
 from matsweep.workloads import Hardware, run_inference
-from matsweep.workloads.network import activations, network
 
 SHAPE = (784, 256, 128, 10)
 SAMPLES = 1000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matsweep.workloads.mlp import digits
 
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError
 from matsweep.workloads import MLP
-from matsweep.workloads.mlp import digits
 
 
 def test_float_baseline_is_at_least_97_percent_on_held_out_images():

@@ -14,8 +14,9 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.metrics.costs import cited, components
-from matsweep.metrics.learning import training_energy
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.metrics.training import TRAINING, training_energy
+from matsweep.workloads import COSTS
 
 _ENGINES = tuple(
     (number, memory) for number in ("int8", "fp32") for memory in ("sram", "lpddr4", "hbm2")
@@ -23,7 +24,8 @@ _ENGINES = tuple(
 BASELINES = (*(f"{number}_{memory}" for number, memory in _ENGINES), "cpu", "gpu", "brain")
 """The coordinate `baseline`, in this order."""
 
-Shapes = tuple[tuple[int, int], ...]
+Shapes = tuple[tuple[int, int, int], ...]
+"""(inputs, outputs, uses) of each matrix."""
 
 
 @functools.cache
@@ -32,14 +34,14 @@ def engine_energy(
 ) -> float:
     """Return the energy of a von Neumann engine for one sample, J.
 
-    Every weight is fetched and multiplied once; inputs and outputs of layers are read and written
-    once in SRAM. A sample to learn from takes three passes over the weights, but for the first
-    layer two (forward, back, and the gradient), each a fetch, and writes each weight back.
+    Every weight is fetched once and multiplied at each use; inputs and outputs of products are read
+    and written once in SRAM. A sample to learn from takes three passes over the weights (forward,
+    back, and the gradient; two for the first layer), each a fetch, and writes each weight back.
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs)
-        Of the layers.
+    shapes : tuple of (inputs, outputs, uses)
+        Of the matrices.
     number : "int8" or "fp32"
     memory : "sram", "lpddr4" or "hbm2"
         Of the weights: SRAM is as large as they are.
@@ -48,14 +50,16 @@ def engine_energy(
         One step of learning rather than an inference.
     """
     bits = {"int8": 8, "fp32": 32}[number]
-    weights = [inputs * outputs for inputs, outputs in shapes]
-    values = sum(inputs + outputs for inputs, outputs in shapes)
+    weights = [inputs * outputs for inputs, outputs, _ in shapes]
+    used = [inputs * outputs * uses for inputs, outputs, uses in shapes]
+    values = sum((inputs + outputs) * uses for inputs, outputs, uses in shapes)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
-    products = sum(weight * times for weight, times in zip(weights, passes, strict=True))
+    products = sum(weight * times for weight, times in zip(used, passes, strict=True))
+    fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
     store = cited.sram(bits * sum(weights), node).energy
     fetch = store if memory == "sram" else components.dram(memory)
     local = cited.sram(bits * values, node).energy
-    fetched = products + training * sum(weights)
+    fetched = fetches + training * sum(weights)
     moved = values * (3 if training else 1)
     return products * cited.mac(number, node) + fetched * bits * fetch + moved * bits * local
 
@@ -65,7 +69,7 @@ def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> F
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs)
+    shapes : tuple of (inputs, outputs, uses)
     node : float, m
     training : bool
         As in `engine_energy`.
@@ -74,23 +78,24 @@ def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> F
         engine_energy(shapes, number, memory, node, training=training)
         for number, memory in _ENGINES
     ]
-    weights = [inputs * outputs for inputs, outputs in shapes]
-    products = sum(weights) * (1 + 2 * training) - training * weights[0]
+    used = [inputs * outputs * uses for inputs, outputs, uses in shapes]
+    products = sum(used) * (1 + 2 * training) - training * used[0]
     rest = [2 * products * cited.OPERATION[name] for name in ("cpu", "gpu")]
     return np.array([*engines, *rest, products * cited.brain_event()])
 
 
-def _shapes(run: Run) -> Shapes:
-    return tuple((plan.inputs, plan.outputs) for plan in run.layouts)
+def _inference(evaluation: Evaluation) -> FloatArray:
+    return baseline_energy(_shapes(evaluation), evaluation.scenario.periphery.node)
 
 
-def _inference(run: Run) -> FloatArray:
-    return baseline_energy(_shapes(run), run.scenario.periphery.node)
+def _training(evaluation: Evaluation) -> FloatArray:
+    node = evaluation.scenario.periphery.node
+    once = baseline_energy(_shapes(evaluation), node, training=True)
+    return np.asarray(evaluation.measures["updates"][0] * once)
 
 
-def _training(run: Run) -> FloatArray:
-    once = baseline_energy(_shapes(run), run.scenario.periphery.node, training=True)
-    return run.trained.updates * once
+def _shapes(evaluation: Evaluation) -> Shapes:
+    return tuple((usage.inputs, usage.outputs, usage.uses) for usage in evaluation.usages)
 
 
 BASELINE_ENERGY = Metric(
@@ -100,6 +105,7 @@ BASELINE_ENERGY = Metric(
     better="lower",
     dims=("baseline",),
     compute=_inference,
+    needs=(COSTS,),
 )
 ENERGY_ADVANTAGE = Metric(
     name="energy_advantage",
@@ -107,7 +113,10 @@ ENERGY_ADVANTAGE = Metric(
     units="1",
     better="higher",
     dims=("realisation", "time"),
-    compute=lambda run: _inference(run)[BASELINES.index("int8_sram")] / run.energy,
+    compute=lambda evaluation: (
+        _inference(evaluation)[BASELINES.index("int8_sram")] / evaluation.energy
+    ),
+    needs=(COSTS, "array_power"),
 )
 TRAINING_BASELINE_ENERGY = Metric(
     name="training_baseline_energy",
@@ -116,7 +125,7 @@ TRAINING_BASELINE_ENERGY = Metric(
     better="lower",
     dims=("baseline",),
     compute=_training,
-    learning=True,
+    needs=(COSTS, "updates"),
 )
 TRAINING_ENERGY_ADVANTAGE = Metric(
     name="training_energy_advantage",
@@ -124,7 +133,9 @@ TRAINING_ENERGY_ADVANTAGE = Metric(
     units="1",
     better="higher",
     dims=("realisation",),
-    compute=lambda run: _training(run)[BASELINES.index("fp32_sram")] / training_energy(run),
+    compute=lambda evaluation: (
+        _training(evaluation)[BASELINES.index("fp32_sram")] / training_energy(evaluation)
+    ),
+    needs=TRAINING,
     partial=True,
-    learning=True,
 )
