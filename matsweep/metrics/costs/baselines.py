@@ -13,6 +13,7 @@ import functools
 import numpy as np
 
 from matsweep.core.streams import FloatArray
+from matsweep.machine import Usage
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.metric import Evaluation, Metric
 from matsweep.metrics.training import TRAINING, training_energy
@@ -24,13 +25,12 @@ _ENGINES = tuple(
 BASELINES = (*(f"{number}_{memory}" for number, memory in _ENGINES), "cpu", "gpu", "brain")
 """The coordinate `baseline`, in this order."""
 
-Shapes = tuple[tuple[int, int, int], ...]
-"""(inputs, outputs, uses) of each matrix."""
+type Usages = tuple[Usage, ...]
 
 
 @functools.cache
 def engine_energy(
-    shapes: Shapes, number: str, memory: str, node: float, *, training: bool = False
+    usages: Usages, number: str, memory: str, node: float, *, training: bool = False
 ) -> float:
     """Return the energy of a von Neumann engine for one sample, J.
 
@@ -40,7 +40,7 @@ def engine_energy(
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs, uses)
+    usages : tuple of Usage
         Of the matrices.
     number : "int8" or "fp32"
     memory : "sram", "lpddr4" or "hbm2"
@@ -50,9 +50,9 @@ def engine_energy(
         One step of learning rather than an inference.
     """
     bits = {"int8": 8, "fp32": 32}[number]
-    weights = [inputs * outputs for inputs, outputs, _ in shapes]
-    used = [inputs * outputs * uses for inputs, outputs, uses in shapes]
-    values = sum((inputs + outputs) * uses for inputs, outputs, uses in shapes)
+    weights = [usage.weights for usage in usages]
+    used = [usage.weights * usage.uses for usage in usages]
+    values = sum((usage.inputs + usage.outputs) * usage.uses for usage in usages)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
     products = sum(weight * times for weight, times in zip(used, passes, strict=True))
     fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
@@ -64,38 +64,34 @@ def engine_energy(
     return products * cited.mac(number, node) + fetched * bits * fetch + moved * bits * local
 
 
-def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> FloatArray:
+def baseline_energy(usages: Usages, node: float, *, training: bool = False) -> FloatArray:
     """Return the energy of one sample on every baseline, (baseline,) J.
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs, uses)
+    usages : tuple of Usage
     node : float, m
     training : bool
         As in `engine_energy`.
     """
     engines = [
-        engine_energy(shapes, number, memory, node, training=training)
+        engine_energy(usages, number, memory, node, training=training)
         for number, memory in _ENGINES
     ]
-    used = [inputs * outputs * uses for inputs, outputs, uses in shapes]
+    used = [usage.weights * usage.uses for usage in usages]
     products = sum(used) * (1 + 2 * training) - training * used[0]
     rest = [2 * products * cited.OPERATION[name] for name in ("cpu", "gpu")]
     return np.array([*engines, *rest, products * cited.brain_event()])
 
 
 def _inference(evaluation: Evaluation) -> FloatArray:
-    return baseline_energy(_shapes(evaluation), evaluation.scenario.periphery.node)
+    return baseline_energy(evaluation.usages, evaluation.scenario.periphery.node)
 
 
 def _training(evaluation: Evaluation) -> FloatArray:
     node = evaluation.scenario.periphery.node
-    once = baseline_energy(_shapes(evaluation), node, training=True)
+    once = baseline_energy(evaluation.usages, node, training=True)
     return np.asarray(evaluation.measures["updates"][0] * once)
-
-
-def _shapes(evaluation: Evaluation) -> Shapes:
-    return tuple((usage.inputs, usage.outputs, usage.uses) for usage in evaluation.usages)
 
 
 BASELINE_ENERGY = Metric(
