@@ -198,7 +198,7 @@ class AgedMatrix:
         programmed = self.programmed
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
-            time=self.time, gain=programmed.gain, rng=rng,
+            time=self.time, gain=self._gain(rng), rng=rng,
         )  # fmt: skip
 
     def _gain(self, rng: Streams) -> FloatArray:

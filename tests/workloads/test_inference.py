@@ -240,7 +240,9 @@ def test_both_compensations_act_together(network):
         "converters": (DAC(bits=12), ADC(bits=14)),
     }  # fmt: skip
     errors = {
-        fixes: infer(network, target, Tile(**dict.fromkeys(fixes, True)), **kwargs)["vmm_error"].max()
+        fixes: infer(network, target, Tile(**dict.fromkeys(fixes, True)), **kwargs)[
+            "vmm_error"
+        ].max()
         for fixes in [("compensate_wires",), ("compensate_drift",),
                       ("compensate_wires", "compensate_drift")]
     }  # fmt: skip
