@@ -207,7 +207,7 @@ def test_rows_without_input_get_no_pulse_and_updates_are_rounded_to_whole_pulses
     workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=1, learning_rate=(3.0,))
     model = LinearStep(step_up=1 / 50, step_down=1 / 50)
     made, net, core = learner(workload, hardware(model))
-    samples = workload.prepare().samples
+    samples = workload.prepare().lesson.samples
     before = made.state.x.copy()
     weights = made.weights()
     one = samples.train_inputs[:1], samples.train_labels[:1]
