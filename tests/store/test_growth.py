@@ -274,6 +274,39 @@ def test_the_order_of_outcomes_decides_nothing(
     np.testing.assert_array_equal(dataset.accuracy, expected([0, 4, 3, 2, 4], 4))
 
 
+PENDING, DONE, FAILED = m.Status.PENDING, m.Status.DONE, m.Status.FAILED
+
+
+def replaces(status: int, count: int, new_status: int, new_count: int) -> bool:
+    """Return whether an outcome may take the place of a stored one, by what would be lost."""
+    if status != DONE:
+        return True
+    if new_status == FAILED:
+        return False
+    reopened = count < 0  # all of it is computed again, so as much as there was is enough
+    return new_count >= -count if reopened else new_count > count
+
+
+def test_no_outcome_replaces_one_of_more_realisations() -> None:
+    """Every pair of a stored and a new outcome, in an order that positions undo."""
+    stored = [(PENDING, 0), (FAILED, 0), *((DONE, count) for count in (-3, -2, -1, 1, 2, 3))]
+    came = [(FAILED, 0), *((DONE, count) for count in (1, 2, 3, 4))]
+    pairs = list(itertools.product(stored, came))
+    order = np.random.default_rng(0).permutation(len(pairs))
+    ledger = np.array([old for old, _ in pairs])
+    chosen = [pairs[i][1] for i in order]
+    outcomes = m.Part(
+        positions=order,
+        status=np.array([status for status, _ in chosen]),
+        error=[""] * len(pairs),
+        seconds=np.zeros(len(pairs)),
+        values={},
+        realisations=np.array([max(count, 1) for _, count in chosen]),
+    )
+    found = outcomes.beats(ledger[:, 0].astype(np.int8), ledger[:, 1].astype(np.int32))
+    assert found.tolist() == [replaces(*pairs[i][0], *pairs[i][1]) for i in order]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
