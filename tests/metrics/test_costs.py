@@ -184,6 +184,32 @@ def test_bit_slicing_and_row_tiles_are_counted():
     assert counted.turns == 8
 
 
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+@pytest.mark.parametrize(
+    ("levels", "cells", "columns"), [(None, 1, 128), (None, 2, 16), (2, 3, 16)]
+)
+def test_devices_are_as_many_as_have_a_place_in_an_array(mapping, levels, cells, columns):
+    """References of every slice in every tile of columns included."""
+    case = scenario(
+        levels=levels,
+        tile=Tile(rows=24, columns=columns, mapping=mapping, weight_bits=3, cells=cells),
+    )
+    plan = layout(30, 25, case.tile, levels)
+    places = plan.places()
+    assert places.shape[0] == plan.column_tiles
+    assert places.shape[1] <= columns
+    counted = census(plan, case.tile, case.adc)
+    assert counted.devices == 30 * cells * np.count_nonzero(places >= 0)
+    assert counted.tiles == plan.row_tiles * plan.column_tiles
+    assert counted.places == counted.tiles * 24 * columns
+    assert counted.dacs == counted.tiles * (24 // cells)
+    most = max(np.count_nonzero(array >= 0) for array in places)
+    arms = plan.mapping.arms
+    references = plan.slices if mapping == "reference" else 0
+    assert most == plan.tile_outputs * plan.slices * arms + references
+    assert plan.tile_outputs * plan.column_tiles >= 25 > plan.tile_outputs * (plan.column_tiles - 1)
+
+
 def test_a_narrow_layer_takes_fewer_turns():
     case = scenario(adc=ADC(sharing=32))
     assert census(layout(54, 10, case.tile, None), case.tile, case.adc).turns == 10
@@ -498,6 +524,40 @@ def test_errors_go_back_through_the_upper_layer():
     assert found["cells"] == found["writing"] == found["leakage"] == 0
     turns = min(case.scenario.adc.sharing, 54)
     assert time > cycles * turns / case.scenario.adc.sample_rate
+
+
+def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
+    """300 × 50 weights on 3 × 2 tiles of 128 × 64: 50 errors in, 300 out, 7 cycles.
+
+    Each tile is driven by 25 of its 32 pairs of columns, and its 100 of 128 rows are converted.
+    """
+    wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
+    tile = Tile(rows=128, columns=64, read_time=1e-8)
+    case = scenario(wires=wires, tile=tile, dac=DAC(bits=8, serial=True))
+    shapes = ((20, 300), (300, 50))
+    plans = tuple(layout(*shape, tile, None) for shape in shapes)
+    assert (plans[1].row_tiles, plans[1].column_tiles) == (3, 2)
+    energy, time = read_back(case, plans)
+    found = dict(zip(COMPONENTS, energy, strict=True))
+    parts, buffer = circuits(case), cited.sram(50 * 8, 22e-9)
+    expected = {
+        "dac": 7 * 50 * 3 * 2 * parts.dac.energy,
+        "adc": 7 * 300 * 2 * parts.adc.energy,
+        "shift_add": 7 * 300 * 2 * parts.shift_add.energy,
+        "accumulation": 300 * parts.adder.energy,
+        "activation": 300 * parts.comparator.energy,
+        "registers": 2 * 300 * parts.register.energy,
+        "buffers": 2 * 50 * 8 * buffer.energy,
+        "word_lines": 7 * 50 * 3 * 128 * 2e-17 * 0.2**2,
+    }
+    for name, wanted in expected.items():
+        assert found[name] == pytest.approx(wanted), name
+    cycle = 1e-8 + parts.dac.latency + 8e-9 + parts.shift_add.latency
+    wanted = 7 * cycle + parts.adder.latency + parts.comparator.latency + 2 * buffer.latency
+    assert time == pytest.approx(wanted)
+    alone = read_back(case, plans[:1])
+    assert not alone[0].any()
+    assert alone[1] == 0
 
 
 def test_training_half_selects_the_cells_of_passive_arrays():
