@@ -307,6 +307,31 @@ def test_no_outcome_replaces_one_of_more_realisations() -> None:
     assert found.tolist() == [replaces(*pairs[i][0], *pairs[i][1]) for i in order]
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_reopened_stays_until_as_much_comes(tmp_path: Path, times: int) -> None:
+    """Also where it is reopened again, as after a kill on the way."""
+    path = make(tmp_path / "s.zarr", rooms=4)
+    with m.open_store(path, fold_every=np.inf) as store:
+        store.write(failed([0]))
+        store.write(part([1, 2, 4], [4, 3, 4], rooms=4))
+        for _ in range(times):
+            store.reopen()
+        assert store.pending().tolist() == [3]
+        assert store.pending(1).tolist() == [1, 2, 3, 4]
+        store.write(part([1], 2, rooms=4))
+        store.write(failed([4]))
+        found = store.read(["realisations", "status"], np.arange(N))
+        assert found["realisations"].tolist() == [0, -4, -3, 0, -4]
+        assert found["status"].tolist() == [2, 1, 1, 0, 1]
+    with m.open_store(path) as store:
+        store.write(part([2, 4], [3, 4], rooms=4))
+        assert store.pending(1).tolist() == [1, 3]
+        assert store.pending(4).tolist() == [1, 2, 3]
+    dataset = m.open_results(path)
+    assert dataset.realisations.values.tolist() == [0, -4, 3, 0, 4]
+    np.testing.assert_array_equal(dataset.accuracy, expected([0, 4, 3, 0, 4], 4))
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
