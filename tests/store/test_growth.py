@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from matsweep import store as m
 from matsweep.core.checks import UserError
 from matsweep.store import growth, layout
+from matsweep.store.parts import merge
 
 N, R = 5, 2
 
@@ -305,6 +306,50 @@ def test_no_outcome_replaces_one_of_more_realisations() -> None:
     )
     found = outcomes.beats(ledger[:, 0].astype(np.int8), ledger[:, 1].astype(np.int32))
     assert found.tolist() == [replaces(*pairs[i][0], *pairs[i][1]) for i in order]
+
+
+@given(
+    outcomes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=12),
+    cuts=st.sets(st.integers(1, 11)),
+)
+def test_merged_parts_keep_the_most_realisations_of_each(
+    outcomes: list[tuple[int, int]], cuts: set[int]
+) -> None:
+    """Of (position, realisations; 0: failed): of equals the first done one, the last failure."""
+    parts, taken = [], []
+    edges = [0, *sorted(cut for cut in cuts if cut < len(outcomes)), len(outcomes)]
+    for start, stop in itertools.pairwise(edges):
+        chosen = {outcomes[i][0]: i for i in range(start, stop)}  # a position once in a part
+        index = np.array(list(chosen.values()))
+        taken += index.tolist()
+        counts = np.array([outcomes[i][1] for i in index])
+        parts.append(
+            m.Part(
+                positions=np.array(list(chosen)),
+                status=np.where(counts > 0, 1, 2),
+                error=[f"{i}" for i in index],
+                seconds=index * 1.0,
+                values={"area": index + 0.5},
+                realisations=counts,
+            )
+        )
+    merged = merge(parts)
+    best = {}
+    for i in taken:
+        position, count = outcomes[i]
+        if (
+            position not in best
+            or count > outcomes[best[position]][1]
+            or count == 0 == outcomes[best[position]][1]
+        ):
+            best[position] = i
+    assert merged.positions.tolist() == sorted(best)
+    winners = [best[position] for position in sorted(best)]
+    assert merged.error == tuple(map(str, winners))
+    assert merged.seconds.tolist() == winners
+    assert merged.values["area"].tolist() == [i + 0.5 for i in winners]
+    assert merged.counts.tolist() == [outcomes[i][1] for i in winners]
+    assert merged.status.tolist() == [1 if outcomes[i][1] else 2 for i in winners]
 
 
 @pytest.mark.parametrize("times", [1, 2])
