@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from matsweep import store as m
 from matsweep.core.checks import UserError
 from matsweep.store import growth, layout
+from matsweep.store.layout import read_layout
 from matsweep.store.parts import merge
 
 N, R = 5, 2
@@ -218,6 +219,24 @@ def test_lengthened_twice_shows_nothing_of_two_times_before(path: Path) -> None:
     np.testing.assert_array_equal(
         m.open_results(path).accuracy, expected([2, 0, 0, 0, 3, 0, 0, 0, 0], 4)
     )
+
+
+def test_what_was_lost_between_does_not_come_back_from_two_times_before(path: Path) -> None:
+    """A chunk that is lost has no outcome, and is not written; its name had another before."""
+    with m.open_store(path) as store:
+        store.write(part([0, 4]))
+        store.lengthen("realisation", np.arange(3))
+        name = read_layout(path).chunk_names("accuracy")[0]
+        file = path / "accuracy" / name
+        file.write_bytes(file.read_bytes()[:-1])
+        assert store.verify() == (f"accuracy/{name}",)
+        every = np.arange(N)
+        assert store.read(["realisations"], every)["realisations"].tolist() == [0, 0, 0, 0, 2]
+        store.reopen()
+        assert store.read(["realisations"], every)["realisations"].tolist() == [0, 0, 0, 0, -2]
+        store.lengthen("realisation", np.arange(4))
+        assert store.pending().tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(m.open_results(path).accuracy, expected([0, 0, 0, 0, 2], 4))
 
 
 @pytest.mark.parametrize(
