@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
@@ -96,14 +96,16 @@ def test_a_product_of_ideal_devices_is_the_plain_one(
     levels=st.integers(2, 20),
     mapping=st.sampled_from(["differential", "reference", "offset"]),
     rows=st.integers(3, 20),
+    columns=st.sampled_from([18, 64]),
 )
-def test_sliced_weights_are_the_rounded_ones(bits, levels, mapping, rows):
+@example(bits=5, levels=2, mapping="reference", rows=7, columns=18)
+def test_sliced_weights_are_the_rounded_ones(bits, levels, mapping, rows, columns):
     """With slices a product is that of the weights rounded to 2^(bits-1) - 1 steps."""
     rng = np.random.default_rng(bits * 100 + levels)
     weights = rng.uniform(-1, 1, (12, 5))
     weights[0, 0] = 1.0
     x = rng.uniform(0, 1, (4, 12))
-    tile = Tile(rows=rows, columns=64, mapping=mapping, weight_bits=bits)
+    tile = Tile(rows=rows, columns=columns, mapping=mapping, weight_bits=bits)
     plan = layout(12, 5, tile, levels)
     found = product(weights, x, tile, device(levels))
     steps = 2 ** (bits - 1) - 1
@@ -175,6 +177,20 @@ def test_rows_are_split_evenly_over_the_fewest_tiles():
     assert (single.row_tiles, single.column_tiles, single.references) == (1, 1, 1)
     sliced = layout(64, 54, Tile(rows=128, columns=128, weight_bits=5), 2)
     assert (sliced.slices, sliced.column_tiles, sliced.tile_outputs) == (4, 4, 14)
+
+
+@pytest.mark.parametrize(("levels", "columns"), [(None, 5), (2, 12), (2, 64), (3, 7)])
+def test_a_column_is_compared_with_the_weight_zero_of_its_slice_in_its_own_array(levels, columns):
+    tile = Tile(rows=8, columns=columns, mapping="reference", weight_bits=4)
+    plan = layout(5, 9, tile, levels)
+    share = fractions(np.random.default_rng(0).uniform(-1, 1, (5, 9)), plan)
+    zero = plan.mapping.encode(np.zeros((1, 1)), plan.slicing)[0, :, 0, 0]
+    arrays = [set(array.tolist()) - {-1} for array in plan.places()]
+    assert sum(map(len, arrays)) == len(set().union(*arrays)) == plan.columns + plan.references
+    for column, reference in enumerate(plan.columns + plan.owner):
+        [array] = [each for each in arrays if column in each]
+        assert reference in array
+        np.testing.assert_allclose(share[0, 0, :, reference], zero[column // plan.outputs])
 
 
 def test_a_tile_too_narrow_for_one_weight_is_refused():

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from matsweep.core import codec as build
 from matsweep.core.checks import UserError
 from matsweep.planning.config import composer
-from matsweep.planning.plan import plan
+from matsweep.planning.plan import column, plan
 from matsweep.scenario import MODEL_VERSION, Scenario
 
 
@@ -179,6 +179,25 @@ def test_parts_that_candidates_share_are_what_each_would_be_alone():
             separators=(",", ":"),
         )
         assert alone.identity == hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("values", "kept", "kind"),
+    [
+        ([3, 1], [3, 1], "i"),
+        ([3, 0.5], [3.0, 0.5], "f"),
+        ([True, False], [True, False], "b"),
+        ([True, 1], ["True", "1"], "U"),
+        ([0.5, True], ["0.5", "True"], "U"),
+        ([4, None], ["4", "null"], "U"),
+        (["pcm", 2], ["pcm", "2"], "U"),
+        ([[8, 4], [8]], ["[8, 4]", "[8]"], "U"),
+    ],
+)
+def test_a_column_is_of_numbers_if_all_its_values_are(values, kept, kind):
+    found = column(values)
+    assert found.tolist() == kept
+    assert found.dtype.kind == kind
 
 
 def test_workloads_are_the_different_ones():
