@@ -14,15 +14,9 @@ import math
 import types
 import typing
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from matsweep.core.checks import UserError, near, one_of
-
-
-class Part(Protocol):
-    """A frozen dataclass of parameters, checked when built."""
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 
 @dataclasses.dataclass(slots=True)
