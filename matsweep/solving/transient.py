@@ -195,7 +195,7 @@ def _solve(
     wanted: bool,
 ) -> Solution:
     """Integrate with compiled equations."""
-    from matsweep.devices.dynamics.equations import compiled
+    from matsweep.devices.dynamics.equations import compiled_kernel
     from matsweep.solving import solver
 
     components = len(model.components)
@@ -208,7 +208,7 @@ def _solve(
     energy = np.full((devices, time.size), np.nan)
     answers = np.full((devices, time.size if wanted or rng is not None else 0), np.nan)
     steps, ended = np.zeros((2, devices), np.int64)
-    kernel = compiled(type(model).kernel)
+    kernel = compiled_kernel(type(model).kernel)
     ordered = np.require(drives.reshape(time.size, -1).T, np.float64, ("C", "W"))
     parameters = model._flat(batch)
     if rng is None:

@@ -1,0 +1,75 @@
+"""The steps of `lanes`, `quads` and `tiles`: in vector registers, or in plain loops.
+
+Plain loops are taken where code for vectors cannot be compiled, as with a version of numba or
+llvmlite whose interfaces differ, and where the variable MATSWEEP_VECTORS is 0.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from matsweep.core.compiled import VECTORS, compiled
+
+
+def _compiles() -> bool:
+    """Whether code for vectors can be compiled here, and computes what it should."""
+    try:
+        from matsweep.crossbar.wires.compiled import quads, registers
+
+        copy, divide, add_row = registers.copy, quads.divide, registers.row_adder(1)
+
+        @compiled
+        def trial(memory, one, out):
+            divide(memory, (0,))
+            copy(memory, (0, 1, 1))
+            add_row(one, 0, 1, memory, 0, 8, out, 0, 8, 1)
+
+        out = np.zeros(8)
+        trial(np.full(8, 2.0), np.ones(1), out)
+    except Exception as error:  # whatever another version of numba or llvmlite raises
+        logging.getLogger(__name__).warning(
+            "wired arrays are computed in plain loops, as code for vectors is not compiled: %s",
+            str(error).partition("\n")[0],
+        )
+        return False
+    return bool((out == 0.5).all())
+
+
+if VECTORS and _compiles():
+    from matsweep.crossbar.wires.compiled.quads import write_quad
+    from matsweep.crossbar.wires.compiled.registers import (
+        add_tile,
+        clear,
+        complete,
+        copy,
+        divide_row,
+        lanes,
+        reduce_row,
+        row_adder,
+    )
+else:
+    from matsweep.crossbar.wires.compiled.plain import (
+        add_tile,
+        clear,
+        complete,
+        copy,
+        divide_row,
+        lanes,
+        reduce_row,
+        row_adder,
+        write_quad,
+    )
+
+__all__ = [
+    "add_tile",
+    "clear",
+    "complete",
+    "copy",
+    "divide_row",
+    "lanes",
+    "reduce_row",
+    "row_adder",
+    "write_quad",
+]
