@@ -149,13 +149,15 @@ class _KernelCache(NullCache):
 
     def _path(self, sig: Any, codegen: Any) -> Path | None:
         arguments = sig.args if hasattr(sig, "args") else sig
-        if any(isinstance(each, types.Dispatcher) for each in arguments):
-            return None  # its code is part of the kernel, and may be another package's
+        captured = [cell.cell_contents for cell in self._function.__closure__ or ()]
+        if any(isinstance(each, types.Dispatcher) for each in arguments) or not all(
+            isinstance(each, bool | int | float | complex | str | bytes) for each in captured
+        ):
+            return None  # other functions are part of the kernel, and may be another package's
         folder = self._folder(codegen)
         if folder is None:
             return None
-        captured = [cell.cell_contents for cell in self._function.__closure__ or ()]
-        key = (re.sub(r" at 0x\w+", "", str(sig)), self._function.__code__.co_code, dumps(captured))
+        key = re.sub(r" at 0x\w+", "", str(sig)), self._function.__code__.co_code, captured
         return folder / f"{self._name()}-{hashlib.blake2b(repr(key).encode()).hexdigest()[:24]}"
 
 

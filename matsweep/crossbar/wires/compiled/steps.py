@@ -10,21 +10,13 @@ import logging
 
 import numpy as np
 
-from matsweep.core.compiled import VECTORS, compiled
+from matsweep.core.compiled import VECTORS
 
 
 def _compiles() -> bool:
     """Whether code for vectors can be compiled here, and computes what it should."""
     try:
-        from matsweep.crossbar.wires.compiled import quads, registers
-
-        copy, divide, add_row = registers.copy, quads.divide, registers.row_adder(1)
-
-        @compiled
-        def trial(memory, one, out):
-            divide(memory, (0,))
-            copy(memory, (0, 1, 1))
-            add_row(one, 0, 1, memory, 0, 8, out, 0, 8, 1)
+        from matsweep.crossbar.wires.compiled.trial import trial
 
         out = np.zeros(8)
         trial(np.full(8, 2.0), np.ones(1), out)
