@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from matsweep.core.checks import UserError, positive
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel, per_device
 from matsweep.solving.solution import Solution, dataset
 from matsweep.solving.stepping import step
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _OUTSIDE = 1e-9  # of the state's range: how far beyond a bound rounding may have brought it
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import electron_mass, elementary_charge, hbar
-from scipy.special import ndtri
 
+from matsweep.core.constants import electron_mass, elementary_charge, hbar
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
@@ -75,6 +74,8 @@ class _NucleationLimited(CompiledModel):
     components: ClassVar[tuple[str, ...]] = tuple(f"group {k}" for k in range(GROUPS))
 
     def _switching(self) -> tuple[FloatArray | float, ...]:
+        from scipy.special import ndtri
+
         quantiles = ndtri((np.arange(GROUPS) + 0.5) / GROUPS)
         fields = [np.asarray(self.activation_field) * np.exp(self.sigma * q) for q in quantiles]
         return (self.tau0, self.exponent, self.thickness, *fields)
