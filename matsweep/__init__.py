@@ -6,9 +6,10 @@ Dataset (with the accessor ``ds.matsweep``), `load_material` gives one material 
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from matsweep.core import begun as _begun  # noqa: F401  # before any other module is read
 
 if TYPE_CHECKING:
     from matsweep.exporting import export
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
-
-# Before any other module of the package is read: `matsweep.core.kernels` compares sources with it.
-BEGUN = time.time()
 
 try:
     __version__ = version("matsweep")

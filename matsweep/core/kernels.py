@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import platformdirs
 
-import matsweep
+from matsweep.core import begun
 
 # The layers of the package above the topmost kernels, those of `workloads`: imports run downward,
 # so that no kernel depends on what is here, and an edit here compiles nothing anew.
@@ -50,6 +50,7 @@ ABOVE = (
     "simulate",
     "store",
 )
+_OWN = "matsweep"
 _KEPT = 16  # folders, the newest
 _UNUSED = 30 * 86400.0  # s, after which a folder is removed
 _LOCK = ".used"  # locked by each process that uses the folder, touched when it begins to
@@ -73,7 +74,7 @@ class Sources(NamedTuple):
     def changed(self) -> bool:
         """Whether a file was changed or removed after this process began to import matsweep."""
         try:
-            return any(os.stat(file).st_ctime > matsweep.BEGUN for file in self.files)
+            return any(os.stat(file).st_ctime > begun.BEGUN for file in self.files)
         except OSError:
             return True
 
@@ -92,7 +93,7 @@ def sources(package: str) -> Sources | None:
     module = sys.modules[package]
     file = getattr(module, "__file__", None)
     places = list(getattr(module, "__path__", ())) or ([file] if file else [])
-    skipped = ABOVE if package == matsweep.__name__ else ()
+    skipped = ABOVE if package == _OWN else ()
     digest = hashlib.blake2b(package.encode(), digest_size=16)
     files = [pair for place in places for pair in _files(place, skipped)]
     try:
@@ -142,7 +143,7 @@ def kernel_folder(package: str, build: str) -> Path | None:
         None where kernels cannot be kept, or where sources changed under the running process.
     """
     total = hashlib.blake2b(build.encode(), digest_size=16)
-    for name in dict.fromkeys((matsweep.__name__, package)):
+    for name in dict.fromkeys((_OWN, package)):
         part = sources(name)
         if part is None:
             return None

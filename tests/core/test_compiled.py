@@ -19,7 +19,7 @@ import numba
 import pytest
 
 import matsweep
-from matsweep.core import kernels
+from matsweep.core import begun, kernels
 
 ROOT = Path(matsweep.__file__).parents[1]
 
@@ -142,7 +142,7 @@ def test_options_of_numba_and_vectors_have_kernels_of_their_own(monkeypatch):
 def kernel(tmp_path, monkeypatch):
     """Return a kernel of a package of its own, and the folder that it is kept in."""
     monkeypatch.setenv("MATSWEEP_KERNELS", str(tmp_path / "kernels"))
-    monkeypatch.setattr(matsweep, "BEGUN", float("inf"))  # the module below is younger than this
+    monkeypatch.setattr(begun, "BEGUN", float("inf"))  # the module below is younger than this
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_package.py").write_text("def double(x):\n    return x + x\n")
     for cached in (kernels._base, kernels._opened):
@@ -182,7 +182,7 @@ def test_sources_that_change_under_a_process_end_its_use_of_kernels(kernel, monk
     double, _ = kernel
     kernels._say_changed.cache_clear()
     assert counted(double, 1) == ([2], 0)
-    monkeypatch.setattr(matsweep, "BEGUN", time.time() - 60)
+    monkeypatch.setattr(begun, "BEGUN", time.time() - 60)
     os.utime(sys.modules["a_package"].__file__)  # a change of any kind
     assert counted(double, 1) == ([2], 0)
     assert "changed while this process runs" in caplog.text
