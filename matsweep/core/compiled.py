@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import pickle
 import re
 import sys
@@ -37,9 +36,6 @@ from matsweep.core.kernels import kernel_folder
 _STRICT: Any = {"error_model": "numpy"}
 _config: Any = numba_config
 
-# Whether kernels may be written in vector registers, see `matsweep.crossbar.wires.compiled`.
-VECTORS = os.environ.get("MATSWEEP_VECTORS", "1") != "0"
-
 _DIGEST = 16  # bytes of a kernel's checksum, at the beginning of its file
 _OPTIONS = (
     "OPT",
@@ -50,6 +46,7 @@ _OPTIONS = (
     "USING_SVML",
 )
 _log = logging.getLogger(__name__)
+_variants: set[str] = set()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -84,6 +81,17 @@ def compiled_as(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 def inlined(function: Callable[..., Any]) -> Any:
     """Copy a function into each kernel that calls it."""
     return numba.njit(inline="always", **_STRICT)(function)
+
+
+def set_apart(variant: str) -> None:
+    """Keep the kernels that this process compiles from now on apart from other processes'.
+
+    Parameters
+    ----------
+    variant : str
+        How their code differs although sources, versions and processor are the same.
+    """
+    _variants.add(variant)
 
 
 class _KernelCache(NullCache):
@@ -181,7 +189,7 @@ def _build(codegen: Any) -> str:
     options = [f"{name}={getattr(_config, name, None)}" for name in _OPTIONS]
     python = sys.implementation.cache_tag, sys.abiflags
     versions = (*python, numba.__version__, llvmlite.__version__, np.__version__)
-    return repr((*versions, codegen.magic_tuple(), *options, VECTORS))
+    return repr((*versions, codegen.magic_tuple(), *options, *sorted(_variants)))
 
 
 def _checksum(content: bytes) -> bytes:

@@ -129,7 +129,7 @@ def test_options_of_numba_and_vectors_have_kernels_of_their_own(monkeypatch):
     assert llvmlite.__version__ in build
     for owner, name, value in [
         (compiled._config, "OPT", 1),
-        (compiled, "VECTORS", not compiled.VECTORS),
+        (compiled, "_variants", {"plain loops"}),
         (codegen, "magic_tuple", lambda: ("x86_64-unknown-linux-gnu", "i486", "")),
     ]:
         with monkeypatch.context() as changed:

@@ -7,10 +7,11 @@ llvmlite whose interfaces differ, and where the variable MATSWEEP_VECTORS is 0.
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 
-from matsweep.core.compiled import VECTORS
+from matsweep.core.compiled import set_apart
 
 
 def _compiles() -> bool:
@@ -29,7 +30,7 @@ def _compiles() -> bool:
     return bool((out == 0.5).all())
 
 
-if VECTORS and _compiles():
+if os.environ.get("MATSWEEP_VECTORS") != "0" and _compiles():
     from matsweep.crossbar.wires.compiled.quads import write_quad
     from matsweep.crossbar.wires.compiled.registers import (
         add_tile,
@@ -42,6 +43,7 @@ if VECTORS and _compiles():
         row_adder,
     )
 else:
+    set_apart("plain loops")
     from matsweep.crossbar.wires.compiled.plain import (
         add_tile,
         clear,
