@@ -21,6 +21,8 @@ _PACKAGES = (
     "matsweep",
     "numpy",
     "scipy",
+    "numba",
+    "llvmlite",
     "xarray",
     "zarr",
     "ray",

@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
-from scipy.constants import electron_mass, elementary_charge, hbar
-from scipy.special import ndtri
 
+from matsweep.core.constants import electron_mass, elementary_charge, hbar
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
 GROUPS = 16  # of domains, by their activation field
 
-_inlined = njit(inline="always", error_model="numpy")
 
-
-@_inlined
 def _nucleate(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> tuple[float, float]:
@@ -36,7 +31,6 @@ def _nucleate(
     return mean, turning
 
 
-@_inlined
 def _tunnel(voltage: float, first: float, second: float, k_d: float, front: float) -> float:
     """Return the current density [A/m²] through a trapezoid of heights [eV]."""
     a, b = max(first + voltage / 2, 1e-3), max(second - voltage / 2, 1e-3)
@@ -80,6 +74,8 @@ class _NucleationLimited(CompiledModel):
     components: ClassVar[tuple[str, ...]] = tuple(f"group {k}" for k in range(GROUPS))
 
     def _switching(self) -> tuple[FloatArray | float, ...]:
+        from scipy.special import ndtri
+
         quantiles = ndtri((np.arange(GROUPS) + 0.5) / GROUPS)
         fields = [np.asarray(self.activation_field) * np.exp(self.sigma * q) for q in quantiles]
         return (self.tau0, self.exponent, self.thickness, *fields)

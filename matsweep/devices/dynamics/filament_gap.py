@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import elementary_charge, k
-from scipy.optimize import brentq
 
 from matsweep.core.checks import UserError
+from matsweep.core.constants import elementary_charge, k
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
@@ -148,6 +147,8 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         exponential that goes through 0.8 and 0.3 of it is returned. The Ea of a fit to switching
         is an effective one, often too low for retention.
         """
+        from scipy.optimize import brentq
+
         barrier, g0 = float(self.activation_ev), float(self.g0)
         low, span = float(self.gap_min), float(np.subtract(self.gap_max, self.gap_min))
         start = 0.0 if state is None else float(state) - low

@@ -6,27 +6,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
-_inlined = njit(inline="always", error_model="numpy")
 
-
-@_inlined
 def _ratio(x: float) -> float:
     """Return x / (1 - exp(-x)), 1 at 0."""
     return 1 + x / 2 if abs(x) < 1e-6 else x / -np.expm1(-x)
 
 
-@_inlined
 def _potassium(mv: float) -> tuple[float, float]:
     """Return α_n and β_n [1/s] at a potential [mV]."""
     return 100 * _ratio((mv + 55) / 10), 125 * np.exp(-(mv + 65) / 80)
 
 
-@_inlined
 def _sodium(mv: float) -> tuple[float, float, float, float]:
     """Return α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
     return (
@@ -78,9 +72,12 @@ def _membrane_kernel(
 
 def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
     """Return m, h and n in equilibrium at a membrane potential [V]."""
+    from matsweep.devices.dynamics.equations import with_compiled_helpers
+
+    # NumPy's own expm1, in another last digit, would start devices off their equilibrium.
     mv = 1e3 * potential
-    a, b, c, d = _sodium.py_func(mv)
-    e, f = _potassium.py_func(mv)
+    a, b, c, d = with_compiled_helpers(_sodium)(mv)
+    e, f = with_compiled_helpers(_potassium)(mv)
     return a / (a + b), c / (c + d), e / (e + f)
 
 

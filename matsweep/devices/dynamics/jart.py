@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
-from scipy.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
 
+from matsweep.core.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
-_inlined = njit(inline="always", error_model="numpy")
 K_EV = k / elementary_charge  # eV/K
 UNIT = 1e26  # 1/m³, of the concentrations
 
 
-@_inlined
 def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: FloatArray) -> float:
     """Return the current [A] through the Schottky barrier at u >= 0 [V], in a SET or a RESET."""
     area, barrier, fermi, richardson, eps, eps_image, mass, z = p[:8]
@@ -44,7 +41,6 @@ def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: Float
 type _Balance = tuple[float, float, float, float]
 
 
-@_inlined
 def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Balance:
     """Return ln(barrier's current / the rest's) at u [V] of a [V], both, and kT [eV]."""
     inner = p[8] / n + p[9]
@@ -61,7 +57,6 @@ def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Bal
     return (np.inf if through > 0 else -np.inf), through, current, thermal
 
 
-@_inlined
 def _solve_current(n: float, v: float, p: FloatArray) -> tuple[float, float]:
     """Return the current [A] at |v|, and kT [eV], where barrier, resistances and heat agree.
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import physical_constants
 
 from matsweep.core.checks import in_range
+from matsweep.core.constants import flux_quantum
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
-FLUX_QUANTUM = float(physical_constants["mag. flux quantum"][0])  # Wb
+FLUX_QUANTUM = flux_quantum  # Wb
 
 
 def _kernel(

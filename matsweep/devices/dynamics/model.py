@@ -165,7 +165,8 @@ class CompiledModel(DynamicalModel):
 
     `kernel(state, voltage, p, up, down)` gets one device's state (component,), its voltage [V]
     and its `parameters` (p,); it writes how fast each component rises and falls, apart, because
-    a stochastic device may do both at once, and returns the current [A].
+    a stochastic device may do both at once, and returns the current [A]. Functions that it calls
+    are compiled with it.
     """
 
     kernel: ClassVar[Callable[..., float]]
@@ -189,7 +190,7 @@ class CompiledModel(DynamicalModel):
     def _evaluate(
         self, state: FloatArray, voltage: FloatArray | float
     ) -> tuple[FloatArray, FloatArray]:
-        from matsweep.devices.dynamics.equations import compiled, evaluate
+        from matsweep.devices.dynamics.equations import compiled_kernel, evaluate
 
         states = np.asarray(state, np.float64)
         several = len(self.components) > 1
@@ -203,7 +204,7 @@ class CompiledModel(DynamicalModel):
         drive = np.broadcast_to(np.asarray(voltage, np.float64), shape).ravel()
         current, rate = np.empty(drive.shape), np.empty(flat.shape)
         evaluate(
-            compiled(type(self).kernel),
+            compiled_kernel(type(self).kernel),
             np.require(flat, np.float64, ("C", "W")),
             np.require(drive, np.float64, ("C", "W")),
             self._flat(own),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from matsweep.core.checks import in_range, positive
 from matsweep.core.streams import FloatArray
@@ -92,6 +91,8 @@ def curvature(label: FloatArray | float) -> FloatArray:
     (…) array, dimensionless
         At least 1e-9 in magnitude: a straight line.
     """
+    from scipy.optimize import elementwise
+
     label = np.asarray(label, dtype=float)
     distance = np.abs(label) / LABEL_SCALE
 
