@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError, in_range, positive, whole
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -64,7 +65,7 @@ class Dataset(ABC):
         Use only so many of the held-out samples; None: all.
     """
 
-    registry: ClassVar[dict[str, type[Dataset]]] = {}
+    registry: ClassVar[Registry[type[Dataset]]] = Registry("dataset")
 
     crop: int | None = None
     black_white: float | None = None
