@@ -216,6 +216,20 @@ def package_of(cls: type) -> Package | None:
     return next((package for package in packages() if package.has(cls)), None)
 
 
+def versions(classes: Iterable[type]) -> dict[str, str]:
+    """Return the version of each package that classes come from, by its name, sorted.
+
+    Parameters
+    ----------
+    classes : types
+        Not matsweep's own; those defined by hand come from none.
+    """
+    found = {package_of(cls) for cls in classes}
+    if not found:
+        return {}
+    return {each.name: each.version for each in packages() if each in found}
+
+
 def is_own(cls: type) -> bool:
     """Whether a class is matsweep's own."""
     return cls.__module__.partition(".")[0] == _OWN

@@ -45,7 +45,6 @@ class Registry[T](MutableMapping[str, T]):
         self.noun = noun
         self.group = group
         self.named = named
-        self.foreign = False  # whether it has parts that are not the package's own
         self._own = dict(parts or {})
         self._parts: dict[str, T] = dict(self._own)
         self._origins: dict[str, Package] = {}
@@ -67,7 +66,8 @@ class Registry[T](MutableMapping[str, T]):
             )
         self._parts[name] = part
         self._origins.pop(name, None)
-        self.foreign |= not self._is_own(name, part)
+        if not self._is_own(name, part):
+            _FOREIGN.add(self.noun)
 
     def __delitem__(self, name: str) -> None:
         """Remove a part."""
@@ -145,7 +145,7 @@ class Registry[T](MutableMapping[str, T]):
             )
         self._parts[name] = part
         self._origins[name] = package
-        self.foreign = True
+        _FOREIGN.add(self.noun)
 
     def _stated(self, part: T, point: Point, whose: str) -> str:
         """Return the name that a part states itself; refuse what is no part of this sort."""
@@ -188,26 +188,22 @@ def load_parts(told: Iterable[Package]) -> None:
         raise PartsError(str(error)) from None
 
 
+def described(cls: type) -> str:
+    """Return how messages call a class: by the name under which it is registered, if it is."""
+    for registry in _ALL:
+        for name, part in registry.items():
+            if part is cls:
+                return f"{registry.noun} {name!r}"
+    return f"class {_home(cls)}"
+
+
 def any_foreign() -> bool:
     """Whether any registry of this process has parts that are not the package's own."""
-    return any(registry.foreign for registry in _ALL)
-
-
-def registry_of(group: str) -> Registry[Any]:
-    """Return the registry of a group of entry points.
-
-    Raises
-    ------
-    KeyError
-        If its module was not imported.
-    """
-    for registry in _ALL:
-        if registry.group == group:
-            return registry
-    raise KeyError(group)
+    return bool(_FOREIGN)
 
 
 _ALL: list[Registry[Any]] = []
+_FOREIGN: set[str] = set()  # nouns of registries that have parts which are not the package's own
 
 
 def _home(cls: type) -> str:

@@ -1,5 +1,6 @@
 """What candidates are judged by; a metric is a module and a line here."""
 
+from matsweep.core.registry import Registry
 from matsweep.metrics.accuracy import ACCURACY
 from matsweep.metrics.area import AREA, AREA_BREAKDOWN, UTILISATION
 from matsweep.metrics.costs.baselines import (
@@ -28,7 +29,7 @@ from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
 from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
-METRICS: dict[str, Metric] = {
+_OWN = {
     metric.name: metric
     for metric in (
         ACCURACY,
@@ -63,6 +64,8 @@ METRICS: dict[str, Metric] = {
         TRAINING_ENERGY_ADVANTAGE,
     )
 }
+
+METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", parts=_OWN, named="name")
 
 
 COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}

@@ -126,6 +126,11 @@ class Plan:
         return self._assembly.bases.known()
 
     @property
+    def foreign(self) -> frozenset[type]:
+        """Classes of the candidates' parts that are not matsweep's own."""
+        return self._assembly.foreign
+
+    @property
     def factorial(self) -> list[tuple[object, ...]] | None:
         """Each axis's values if the candidates are all their combinations, else None."""
         found = self.design.factorial(self.axes)

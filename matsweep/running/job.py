@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.packages import Package
 from matsweep.core.streams import FloatArray
 from matsweep.metrics import METRICS
 from matsweep.planning.plan import Candidate, Plan
@@ -67,6 +68,7 @@ class Job:
         runner: Executor,
         networks: Mapping[str, Network | Lesson],
         progress: SweepProgress,
+        packages: tuple[Package, ...] = (),
     ) -> None:
         """Do it."""
         metrics = self._variables()
@@ -77,6 +79,7 @@ class Job:
             realisations=self.realisations,
             metrics=tuple(metrics),
             limits=runner.limits,
+            packages=packages,
         )
         source = chunks(self, self.pending, pace)
         for chunk, result in runner.run(evaluate, shared, source):

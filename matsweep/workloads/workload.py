@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+from matsweep.core.registry import Registry
 from matsweep.crossbar import Tile
 
 
@@ -16,7 +17,7 @@ class Workload(ABC):
 
     __slots__ = ()
 
-    registry: ClassVar[dict[str, type[Workload]]] = {}
+    registry: ClassVar[Registry[type[Workload]]] = Registry("workload", "matsweep.workloads")
     default: ClassVar[str] = "mlp"
     kind: ClassVar[str]
 
