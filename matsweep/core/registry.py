@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from matsweep.core.checks import UserError
@@ -23,8 +23,6 @@ class Registry[T](MutableMapping[str, T]):
     group : str or None
         Group of entry points; None: the package's own parts, and those of modules that were
         imported for others.
-    parts : mapping of str to part
-        The package's own, where they are no classes.
     named : str or None
         Attribute of a part that holds its name too, where parts are no classes.
 
@@ -39,14 +37,13 @@ class Registry[T](MutableMapping[str, T]):
         noun: str,
         group: str | None = None,
         *,
-        parts: Mapping[str, T] | None = None,
         named: str | None = None,
     ) -> None:
         self.noun = noun
         self.group = group
         self.named = named
-        self._own = dict(parts or {})
-        self._parts: dict[str, T] = dict(self._own)
+        self._own: dict[str, T] = {}
+        self._parts: dict[str, T] = {}
         self._origins: dict[str, Package] = {}
         self._loaded = group is None
         _ALL.append(self)
@@ -87,6 +84,12 @@ class Registry[T](MutableMapping[str, T]):
         """Return the number of parts."""
         self._load()
         return len(self._parts)
+
+    def enter_own(self, parts: Iterable[T]) -> None:
+        """Enter the package's own parts, where they are no classes, by the name that each holds."""
+        for part in parts:
+            name = str(getattr(part, self.named or "name"))
+            self._own[name] = self._parts[name] = part
 
     def is_own(self, name: str) -> bool:
         """Whether the part of a name is the package's own."""
@@ -211,4 +214,4 @@ def _home(cls: type) -> str:
 
 
 def _described(part: object) -> str:
-    return f"the class {_home(part)}" if isinstance(part, type) else f"a {type(part).__name__}"
+    return f"the class {_home(part)}" if isinstance(part, type) else f"of type {type(part).__name__}"

@@ -29,9 +29,9 @@ from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
 from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
-_OWN = {
-    metric.name: metric
-    for metric in (
+METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", named="name")
+METRICS.enter_own(
+    (
         ACCURACY,
         ACCURACY_STD,
         ACCURACY_P05,
@@ -63,9 +63,7 @@ _OWN = {
         TRAINING_BASELINE_ENERGY,
         TRAINING_ENERGY_ADVANTAGE,
     )
-}
-
-METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", parts=_OWN, named="name")
+)
 
 
 COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}
