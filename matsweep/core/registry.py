@@ -214,4 +214,6 @@ def _home(cls: type) -> str:
 
 
 def _described(part: object) -> str:
-    return f"the class {_home(part)}" if isinstance(part, type) else f"of type {type(part).__name__}"
+    if isinstance(part, type):
+        return f"the class {_home(part)}"
+    return f"of type {type(part).__name__}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,7 +63,7 @@ def site(tmp_path, monkeypatch):
 def shapes(site, monkeypatch):
     """A sort of parts that are classes; other packages import it as `shapes`."""
 
-    class Shape(ABC):
+    class Shape:
         registry: ClassVar[Registry[Any]] = Registry("shape", WORKLOADS)
 
         def __init_subclass__(cls, kind: str, **options: Any) -> None:
@@ -133,10 +132,10 @@ def test_a_metric_of_a_package_has_the_name_of_its_entry_point(site):
 @pytest.mark.parametrize(
     ("value", "text", "told"),
     [
-        ("gone:X", "", r"cannot be loaded from gone:X \(ModuleNotFoundError: No module named 'gone'"),
+        ("gone:X", "", r"cannot be loaded from gone:X \(ModuleNotFoundError: No module named"),
         ("bad:X", "1 / 0", r"cannot be loaded from bad:X \(ZeroDivisionError: division by zero\)"),
         ("bad:X", "", r"cannot be loaded from bad:X \(AttributeError: .*'X'\)"),
-        ("bad:X", "X = 3", r"is no number: bad:X is a int; fix the package"),
+        ("bad:X", "X = 3", r"is no number: bad:X is of type int; fix the package"),
         ("bad:X", "from tests.core.test_registry import Number\nX = Number('y', 1)",
          r"calls itself 'y'; give its entry point that name"),
     ],
@@ -192,7 +191,9 @@ def test_a_class_may_be_defined_again_but_not_take_anothers_name(shapes):
     square()
     again = square()
     assert shapes.registry["square"] is again
-    with pytest.raises(UserError, match="'square' of .*Oblong has the name of .*Square; rename it"):
+    with pytest.raises(
+        UserError, match=r"'square' of .*Oblong has the name of .*Square; rename it"
+    ):
 
         class Oblong(shapes, kind="square"):
             pass
