@@ -1,8 +1,19 @@
-"""Two metrics: one of the workload of this package, and one of any workload on tiles."""
+"""Two metrics: one of this package's workload, and one of any workload on tiles."""
 
 from __future__ import annotations
 
 from matsweep.metrics import Metric
+from matsweep.workloads import COSTS
+
+RECALLED = Metric(
+    name="recalled",
+    long_name="share of the bits of all patterns recalled",
+    units="1",
+    better="higher",
+    dims=("realisation", "time"),
+    needs=("right",),
+    compute=lambda evaluation: evaluation.measures["right"],
+)
 
 ENERGY_DELAY = Metric(
     name="energy_delay",
@@ -10,5 +21,6 @@ ENERGY_DELAY = Metric(
     units="J s",
     better="lower",
     dims=("realisation", "time"),
-    compute=lambda run: run.energy * float(run.bill.latency.sum()),
+    needs=(COSTS, "array_power"),
+    compute=lambda evaluation: evaluation.energy * float(evaluation.bill.latency.sum()),
 )
