@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from matsweep.core.packages import Package
 from matsweep.core.streams import FloatArray
-from matsweep.metrics import METRICS, measured
+from matsweep.metrics import METRICS, available
 from matsweep.planning.plan import Candidate, Plan
 from matsweep.running.executors import Executor, Fault
 from matsweep.running.pace import Pace, chunks
 from matsweep.running.progress import SweepProgress
 from matsweep.running.work import Outcome, Shared, evaluate
 from matsweep.store import Part, Status, Store
-from matsweep.workloads import InSitu, Lesson, Network
+from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
@@ -66,7 +66,7 @@ class Job:
     def run(
         self,
         runner: Executor,
-        networks: Mapping[str, Network | Lesson],
+        prepared: Mapping[str, Prepared],
         progress: SweepProgress,
         packages: tuple[Package, ...] = (),
     ) -> None:
@@ -74,7 +74,7 @@ class Job:
         metrics = self._variables()
         pace = Pace(fixed=runner.chunk_size, slots=lambda: runner.slots)
         shared = Shared(
-            networks=networks,
+            prepared=prepared,
             seed=self.study.seed,
             realisations=self.realisations,
             metrics=tuple(metrics),
@@ -142,7 +142,7 @@ def missing_metrics(outcome: Outcome, expected: Collection[str]) -> Outcome:
 
 def _measured(candidate: Candidate) -> set[str]:
     """Return the metrics that a candidate's workload gives."""
-    return set(measured(learning=isinstance(candidate.scenario.workload, InSitu)))
+    return set(available(candidate.scenario.workload.measures))
 
 
 def _part(
