@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,15 @@ from pathlib import Path
 import pytest
 
 import matsweep
+from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.core.packages import Package, Point
 from matsweep.metrics import METRICS, Metric
+from matsweep.planning.folders import outside_folders
 from matsweep.running.executors import executor
-from matsweep.running.job import missing_metrics
-from matsweep.running.parts import Parts, lacking
-from matsweep.running.work import Outcome
+from matsweep.running.parts import Parts, check_versions, lacking
+from matsweep.running.work import evaluate
+from matsweep.store import open_store
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "matsweep_example"
@@ -49,14 +52,12 @@ json.dump(found, open("tour.json", "w"))
 STUDIES = """
 import json
 import matsweep
-from matsweep.planning.config import composer
-from matsweep.planning.plan import plan
+from matsweep.running.executors.cluster import start_local
 
+start_local(workers=2, object_store_memory=80_000_000)  # once for all
 SMALL = ["realisations=2", "times=[1]"]
 STUDIES = {
     "recall": ["experiment=recall", "material=example_film,pcm_gst", "device.read_noise=0,0.05"],
-    "learned": ["workload=digits_online", "material=example_film", "workload.samples=20",
-                "workload.epochs=1"],
     "derived": ["experiment=recall", "material=example_film", "device.source=derived",
                 "protocol.devices=4", "protocol.mixed=4"],
 }
@@ -141,7 +142,7 @@ def test_help_and_messages_name_what_it_brings(tour):
     assert "did you mean recall?" in err
 
 
-@pytest.mark.parametrize("name", ["recall", "learned", "derived"])
+@pytest.mark.parametrize("name", ["recall", "derived"])
 def test_it_is_swept_on_both_executors_with_the_same_bits(studies, name):
     found = studies[name]
     assert found["same"]
@@ -155,14 +156,16 @@ def test_what_it_stores_is_recalled(studies):
     assert studies["recall"]["recalled"] > 0.9
 
 
-def test_another_version_of_the_package_is_another_candidate(site, studies, tmp_path):
+def test_another_version_of_the_package_is_another_candidate(site, studies, tmp_path, monkeypatch):
     newer = shutil.copytree(site, tmp_path / "newer")
     [facts] = newer.glob("*.dist-info")
     metadata = (facts / "METADATA").read_text().replace("Version: 0.1.0", "Version: 0.2.0")
     (facts / "METADATA").write_text(metadata)
     facts.rename(newer / "matsweep_example-0.2.0.dist-info")
     text = """
-import json
+import dataclasses, json
+import matsweep
+from matsweep.identification.derivation.source import derived_device
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 with composer():
@@ -170,43 +173,68 @@ with composer():
                    "realisations=2", "times=[1]"]).identities,
              plan(["material=example_film"]).identities, plan(["material=pcm_gst"]).identities]
 json.dump(found, open("identities.json", "w"))
+film = matsweep.load_material("example_film")
+protocol = dataclasses.replace(film.protocol, devices=2, mixed=2, pulses_up=10, pulses_down=10)
+derived_device(film.physics, protocol, base=film.device)
 """
+    monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path / "cache"))
     found = []
     for each in (site, newer):
         python(each, tmp_path, "-c", text)
         found.append(json.loads((tmp_path / "identities.json").read_text()))
+    assert len(list((tmp_path / "cache").glob("derived-*.json"))) == 2
     assert found[0][0] == studies["recall"]["identities"]
     assert not set(found[0][0]) & set(found[1][0])
     assert found[0][1] != found[1][1]  # its pulse model is part of the device
     assert found[0][2] == found[1][2]  # of matsweep's own parts alone
 
 
-@pytest.mark.parametrize(
-    ("points", "told"),
-    [
-        ("[matsweep.metrics]\nx = gone:X\n",
-         "metric 'x' of the installed package breaks cannot be loaded from gone:X"),
-        ("[matsweep.conf]\nx = clash.conf\n",
-         "material/pcm_gst.yaml of the installed package breaks"),
-        ("[matsweep.conf]\nx = nowhere.conf\n", "names no folder"),
-    ],
-)  # fmt: skip
-def test_what_is_broken_in_a_package_is_one_line(tmp_path, points, told):
-    facts = tmp_path / "breaks-1.0.dist-info"
+def breaking(site, points):
+    """Install a package with some entry points, and a material that has the name of one of ours."""
+    facts = site / "breaks-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: breaks\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text(points)
-    folder = tmp_path / "clash" / "conf" / "material"
+    folder = site / "clash" / "conf" / "material"
     folder.mkdir(parents=True)
-    (tmp_path / "clash" / "__init__.py").touch()
+    (site / "clash" / "__init__.py").touch()
     shutil.copy(ROOT / "conf" / "material" / "pcm_gst.yaml", folder)
-    words = ("-m", "matsweep", "explore", "material=pcm_gst", "executor=serial", "store=x.zarr")
-    found = python(tmp_path, tmp_path, *words, check=False)
+
+
+STUDY = ["explore", "material=pcm_gst", "executor=serial", "store=x.zarr"]
+
+
+def test_what_cannot_be_loaded_is_one_line(tmp_path):
+    breaking(tmp_path, "[matsweep.metrics]\nx = gone:X\n")
+    found = python(tmp_path, tmp_path, "-m", "matsweep", *STUDY, check=False)
     assert found.returncode == 2
-    assert told in found.stderr
-    assert found.stderr.startswith("matsweep: ")
+    told = "matsweep: metric 'x' of the installed package breaks cannot be loaded from gone:X"
+    assert found.stderr.startswith(told)
     assert found.stderr.count("\n") == 1
     assert not (tmp_path / "x.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("clash.conf", "material/pcm_gst.yaml of the installed package breaks .* one of matsweep;"),
+        ("nowhere.conf", "matsweep.conf 'x' of the installed package breaks names no folder"),
+    ],
+)
+def test_a_folder_that_clashes_or_is_none_is_one_line(workplace, monkeypatch, capsys, value, told):
+    breaking(workplace, f"[matsweep.conf]\nx = {value}\n")
+    monkeypatch.syspath_prepend(workplace)
+    monkeypatch.setattr("matsweep.core.packages._known", None)
+    outside_folders.cache_clear()
+    try:
+        assert main(STUDY) == 2
+        said = capsys.readouterr().err
+        assert re.match(f"matsweep: {told}", said)
+        assert said.count("\n") == 1
+        with pytest.raises(UserError, match=told):
+            matsweep.load_material("pcm_gst")
+    finally:
+        outside_folders.cache_clear()
 
 
 # ----------------------------------------------------------------------- parts by hand
@@ -235,14 +263,30 @@ def test_a_metric_by_hand_is_refused_where_workers_cannot_have_it(
     assert matsweep.open_results(path)["status"].values.tolist() == [1]
 
 
-def test_a_metric_that_is_missing_in_an_outcome_is_an_error_with_its_name():
-    whole = Outcome(position=0, values={"accuracy": 1.0}, error="", seconds=1.0)
-    assert missing_metrics(whole, {"accuracy"}) is whole
-    failed = missing_metrics(whole, {"accuracy", "seven"})
-    assert failed.values is None
-    assert "metric seven" in failed.error
-    early = Outcome(position=0, values=None, error="ValueError: no", seconds=1.0)
-    assert missing_metrics(early, {"accuracy"}) is early
+def test_a_metric_that_is_missing_in_an_outcome_is_an_error_with_its_name(workplace, monkeypatch):
+    def forgetful(shared, chunk):
+        outcomes = evaluate(shared, chunk)
+        for outcome in outcomes:
+            del outcome.values["latency"]
+        return outcomes
+
+    monkeypatch.setattr("matsweep.running.job.evaluate", forgetful)
+    ds = matsweep.open_results(matsweep.explore([*TINY, "executor=serial", "store=x.zarr"]))
+    assert ds["status"].values.tolist() == [2]
+    assert "the metric latency is missing" in ds["error"].values[0]
+
+
+def test_a_study_does_not_go_on_with_another_version_of_its_metrics(workplace):
+    path = matsweep.explore([*TINY, "executor=serial", "store=x.zarr"])
+    facts = json.loads(matsweep.open_results(path).attrs["provenance"])
+    extended = [{"outside": {"lonely": "2"}}]
+    now = Parts(packages=(Package(name="lonely", version="1", points=()),), digests=("",))
+    with open_store(path) as store:
+        check_versions(now, store)
+        store.update_attrs({"provenance": json.dumps({**facts, "extended": extended})})
+        with pytest.raises(UserError, match=r"was begun with lonely 2, this is 1, .*lonely==2"):
+            check_versions(now, store)
+        check_versions(Parts(), store)
 
 
 # ------------------------------------------------------------------------------ workers
