@@ -15,10 +15,11 @@ import pytest
 import matsweep
 from matsweep.cli import main
 from matsweep.core.checks import UserError
-from matsweep.core.packages import Package, Point
+from matsweep.core.packages import Package, PartsError, Point
 from matsweep.metrics import METRICS, Metric
 from matsweep.planning.folders import outside_folders
 from matsweep.running.executors import executor
+from matsweep.running.executors.serial import SerialExecutor
 from matsweep.running.parts import Parts, check_versions, lacking
 from matsweep.running.work import evaluate
 from matsweep.store import open_store
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.xdist_group("ray")
 TOUR = """
 import contextlib, io, json
 import matsweep
+from matsweep.catalogue import _row
+from matsweep.planning.config import composer
 from matsweep.cli import main
 
 def said(*words):
@@ -45,6 +48,8 @@ found = {
     "nearly": said("explore", "workload=recal"),
 }
 film = matsweep.load_material("example_film")
+with composer():
+    found["row"] = _row("example_film", film)
 found["film"] = [type(film.physics).__name__, type(film.device.pulse_model).__name__]
 json.dump(found, open("tour.json", "w"))
 """
@@ -125,6 +130,7 @@ def test_its_material_is_listed_with_its_package_and_its_sources(tour):
     assert code == 0
     assert "brought by matsweep-example 0.1.0" in out
     assert "Journal of" in out
+    assert tour["row"][1].endswith("(of matsweep-example 0.1.0)")
     assert tour["film"] == ["SinhDrift", "QuadraticBounds"]
 
 
@@ -311,6 +317,28 @@ def test_a_process_says_what_it_lacks(monkeypatch, tmp_path):
     other = parts(monkeypatch, tmp_path, classes=(("lonely", "Other"),))
     assert lacking(other) == "module lonely has no Other there"
     assert lacking(parts(monkeypatch, tmp_path, metrics=("six",))) == "there is no metric 'six'"
+
+
+def lacks(shared, chunk):
+    raise PartsError("a part")
+
+
+def test_a_task_that_lacks_a_part_stops_the_study(local_ray):
+    runner = executor({"kind": "ray"})
+    with pytest.raises(UserError, match=r"^a node cannot compute this study: a part; give all"):
+        list(runner.run(lacks, None, [(1,)]))
+
+
+def test_what_is_refused_on_the_nodes_leaves_no_store_behind(workplace, monkeypatch):
+    def refuse(self, given):
+        assert given.by_hand == ("metric 'seven'",)
+        raise UserError("refused")
+
+    monkeypatch.setitem(METRICS, "seven", SEVEN)
+    monkeypatch.setattr(SerialExecutor, "verify", refuse)
+    with pytest.raises(UserError, match=r"^refused"):
+        matsweep.explore([*TINY, "executor=serial", "store=x.zarr"])
+    assert not (workplace / "x.zarr").exists()
 
 
 def test_nodes_that_lack_a_package_are_refused(monkeypatch, tmp_path, local_ray):
