@@ -114,7 +114,9 @@ class Plan:
 
     @property
     def workloads(self) -> list[Workload]:
-        """The different workloads among the candidates."""
+        """The different workloads of the candidates; the configured one before a search asks."""
+        if not self.points:
+            return [build(Workload, plain_config(self.config)["workload"], "workload")]
         found = {}
         for point in self._distinct("workload"):
             workload = self.scenario(point).workload
