@@ -24,7 +24,8 @@ from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
 from matsweep.core.checks import UserError, near
 from matsweep.core.printing import printable
-from matsweep.planning.config import conf_folder, explain
+from matsweep.planning.config import explain
+from matsweep.planning.folders import conf_folder
 
 _USAGE = """matsweep: which memristor should this network be built from?
 

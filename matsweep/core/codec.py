@@ -17,6 +17,8 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from matsweep.core.checks import UserError, near, one_of
+from matsweep.core.packages import is_own
+from matsweep.core.registry import any_foreign
 
 
 @dataclasses.dataclass(slots=True)
@@ -37,6 +39,8 @@ class Memory:
         Of a variant, by its id, the object that it is like and the names that differ.
     texts : dict
         Of a part, by its id, its canonical text and the pieces of it by name.
+    foreign : dict
+        Of a part, by its id, the classes in it that are not matsweep's own.
     """
 
     objects: dict[tuple[Any, ...], tuple[object, Any]] = dataclasses.field(default_factory=dict)
@@ -47,6 +51,7 @@ class Memory:
         default_factory=dict
     )
     texts: dict[int, tuple[object, str, dict[str, str]]] = dataclasses.field(default_factory=dict)
+    foreign: dict[int, tuple[object, frozenset[type]]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many objects are kept."""
@@ -54,7 +59,7 @@ class Memory:
 
     def clear(self) -> None:
         """Forget all."""
-        for kept in (self.objects, self.values, self.likes, self.texts):
+        for kept in (self.objects, self.values, self.likes, self.texts, self.foreign):
             kept.clear()
 
 
@@ -291,6 +296,34 @@ def _kind(cls: Any) -> str | None:
         return None
     kind = next(kind for kind, known in registry.items() if known is cls)
     return None if kind == getattr(cls, "default", None) else str(kind)
+
+
+def foreign(part: object, memory: Memory | None = None) -> frozenset[type]:
+    """Return the classes of a part, and of all parts in it, that are not matsweep's own.
+
+    Parameters
+    ----------
+    part : dataclass, dict, list, tuple, number, text or None
+    memory : Memory or None
+        What was seen before is taken from there, and what is new put there.
+    """
+    if not any_foreign():
+        return frozenset()
+    if isinstance(part, (tuple, list)):
+        return frozenset[type]().union(*(foreign(item, memory) for item in part))
+    if isinstance(part, dict):
+        return frozenset[type]().union(*(foreign(item, memory) for item in part.values()))
+    cls: Any = type(part)
+    if not _is_part(cls):
+        return frozenset()
+    known = None if memory is None else memory.foreign.get(id(part))
+    if known is None:
+        inside = (foreign(getattr(part, f.name), memory) for f in dataclasses.fields(cls))
+        found = frozenset[type]().union(*inside, () if is_own(cls) else (cls,))
+        known = (part, found)
+        if memory is not None:
+            memory.foreign[id(part)] = known
+    return known[1]
 
 
 def _located(path: str, make: Any, *args: object) -> object:

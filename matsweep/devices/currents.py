@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from matsweep.core.checks import non_negative, positive
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
 
 class CurrentLaw(ABC):
     """How the current depends on the read voltage; `kind` in a configuration."""
 
-    registry: ClassVar[dict[str, type[CurrentLaw]]] = {}
+    registry: ClassVar[Registry[type[CurrentLaw]]] = Registry("I–V law")
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -18,16 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
-
-
-def conf_folder() -> Path:
-    """Return the folder of the configurations that come with matsweep.
-
-    Inside the package where it is installed, beside it in a checkout.
-    """
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
+from matsweep.planning.folders import conf_folder
 
 
 @contextmanager
@@ -37,7 +28,8 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
     Parameters
     ----------
     config_dir : path or None
-        The user's own folder of configurations, searched after matsweep's.
+        The user's own folder of configurations, searched after matsweep's and those of installed
+        packages.
     """
     if GlobalHydra.instance().is_initialized():
         yield

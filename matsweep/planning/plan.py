@@ -114,7 +114,9 @@ class Plan:
 
     @property
     def workloads(self) -> list[Workload]:
-        """The different workloads among the candidates."""
+        """The different workloads of the candidates; the configured one before a search asks."""
+        if not self.points:
+            return [build(Workload, plain_config(self.config)["workload"], "workload")]
         found = {}
         for point in self._distinct("workload"):
             workload = self.scenario(point).workload
@@ -167,6 +169,11 @@ class Plan:
     def bases(self) -> list[Base]:
         """The composed configurations, one for each combination of group choices."""
         return self._assembly.bases.known()
+
+    @property
+    def foreign(self) -> frozenset[type]:
+        """Classes of the candidates' parts that are not matsweep's own."""
+        return self._assembly.foreign
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:

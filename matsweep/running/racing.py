@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 
 from matsweep.analysis.pareto import covered
 from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.registry import Registry
 
 type Mask = npt.NDArray[np.bool_]
 type Values = npt.NDArray[np.float64]
@@ -22,7 +23,7 @@ class Racing(ABC):
     """How many realisations which candidates get."""
 
     __slots__ = ()
-    registry: ClassVar[dict[str, type[Racing]]] = {}
+    registry: ClassVar[Registry[type[Racing]]] = Registry("race")
 
     @abstractmethod
     def rounds(self, realisations: int) -> list[int]:

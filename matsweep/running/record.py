@@ -16,7 +16,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.plan import Plan
-from matsweep.running.provenance import provenance, sources
+from matsweep.running.provenance import outside, provenance, sources
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
@@ -112,8 +112,14 @@ def _facts(study: Plan) -> dict[str, Any]:
         "design": json.dumps(study.facts),
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
-        "provenance": json.dumps(provenance()),
+        "provenance": json.dumps(provenance() | _outside(study)),
     }
+
+
+def _outside(study: Plan) -> dict[str, Any]:
+    """Return the versions of the other packages that a study uses, if it uses any."""
+    found = outside(study, metrics_of(study))
+    return {"outside": found} if found else {}
 
 
 def _objectives(study: Plan) -> list[str]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.registry import Registry
 from matsweep.crossbar.wires.wires import Wires
 
 
 class Interconnect(ABC):
     """How an array's lines are wired; `kind` in a configuration."""
 
-    registry: ClassVar[dict[str, type[Interconnect]]] = {}
+    registry: ClassVar[Registry[type[Interconnect]]] = Registry("interconnect")
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
 RULES: dict[str, Callable[[FloatArray], Any]] = {
@@ -49,7 +50,9 @@ class DynamicalModel(ABC):
     (component, …). Times, voltages and currents are SI; a state is the paper's own variable.
     """
 
-    registry: ClassVar[dict[str, type[DynamicalModel]]] = {}
+    registry: ClassVar[Registry[type[DynamicalModel]]] = Registry(
+        "dynamical model", "matsweep.dynamics"
+    )
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every model is one
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, near, non_negative
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray, Rng
 
 type Parameters = Mapping[str, Any]
@@ -50,7 +51,9 @@ class PulseModel(ABC):
         but for those in `absolute`, whose spread is a difference. Gaussian.
     """
 
-    registry: ClassVar[dict[str, type[PulseModel]]] = {}
+    registry: ClassVar[Registry[type[PulseModel]]] = Registry(
+        "pulse model", "matsweep.pulse_models"
+    )
     absolute: ClassVar[frozenset[str]] = frozenset()
 
     cycle_to_cycle: CycleNoise = CycleNoise()

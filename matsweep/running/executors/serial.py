@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsweep.core.checks import UserError, whole
-from matsweep.running.executors.contract import Executor, Fault, Task
+from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, Task
 from matsweep.running.limits import Limits
+from matsweep.running.parts import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,11 @@ class SerialExecutor(Executor):
         """One."""
         return 1
 
-    def check(self) -> None:
+    def check(self, parts: Parts = NO_PARTS) -> None:
         """Refuse nothing: it runs where it is."""
+
+    def verify(self, parts: Parts) -> None:
+        """Refuse nothing: all parts are here."""
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]

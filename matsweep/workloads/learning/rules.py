@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from matsweep.core.checks import in_range, non_negative, positive, whole
+from matsweep.core.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How gradients become pulses."""
 
-    registry: ClassVar[dict[str, type[Rule]]] = {}
+    registry: ClassVar[Registry[type[Rule]]] = Registry("learning rule")
     code: ClassVar[int]
     digital: ClassVar[bool] = False
     fast: ClassVar[bool] = False
