@@ -13,6 +13,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical
+from matsweep.core.quantities import Length, Time
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
@@ -79,7 +80,7 @@ class Periphery:
         Copies of the whole network, which take samples in turn.
     """
 
-    node: float = 22e-9
+    node: Length = 22e-9
     accumulator_bits: int = 16
     adc_source: str = "regression"
     dac_source: str = "capacitive"
@@ -123,7 +124,7 @@ class Scenario:
     adc: ADC
     periphery: Periphery
     workload: Workload
-    times: tuple[float, ...]
+    times: tuple[Time, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None

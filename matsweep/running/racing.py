@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 
 from matsweep.analysis.pareto import covered
 from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.quantities import Dimensionless
 
 type Mask = npt.NDArray[np.bool_]
 type Values = npt.NDArray[np.float64]
@@ -74,8 +75,8 @@ class Elimination(Racing):
     """
 
     first: int = 8
-    factor: float = 2.0
-    confidence: float = 0.95
+    factor: Dimensionless = 2.0
+    confidence: Dimensionless = 0.95
     objectives: tuple[str, ...] = ("accuracy", "energy")
     time: float | str | None = None
 

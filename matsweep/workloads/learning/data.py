@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError, in_range, positive, whole
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -67,7 +68,7 @@ class Dataset(ABC):
     registry: ClassVar[dict[str, type[Dataset]]] = {}
 
     crop: int | None = None
-    black_white: float | None = None
+    black_white: Dimensionless | None = None
     test_samples: int | None = None
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from matsweep.core.checks import in_range, non_negative, positive, whole
+from matsweep.core.quantities import Dimensionless
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class PulseCount(Rule, kind="pulse_count"):
     """
 
     code: ClassVar[int] = 0
-    threshold: float = 0.5
+    threshold: Dimensionless = 0.5
 
     def __post_init__(self) -> None:
         in_range("threshold", self.threshold, 1e-6, 1.0)
@@ -71,7 +72,7 @@ class Manhattan(Rule, kind="sign"):
     """
 
     code: ClassVar[int] = 1
-    threshold: float = 0.0
+    threshold: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
         non_negative("threshold", self.threshold, "pulses")
@@ -150,8 +151,8 @@ class TikiTaka(Rule, kind="tiki_taka"):
     version: int = 2
     bits: int = 31
     every: int = 1
-    transfer: float = 0.1
-    fast_rate: float = 1.0
+    transfer: Dimensionless = 0.1
+    fast_rate: Dimensionless = 1.0
     calibration: int = 500
 
     def __post_init__(self) -> None:
@@ -193,7 +194,7 @@ class Tuning(Rule, kind="write_verify"):
 
     code: ClassVar[int] = 6
     digital: ClassVar[bool] = True
-    tolerance: float = 0.01
+    tolerance: Dimensionless = 0.01
     max_pulses: int = 20
     every: int = 1
 
@@ -212,7 +213,7 @@ class Tuning(Rule, kind="write_verify"):
 class Schedule:
     """Learning rates fall by a factor every so many epochs; 1: they stay."""
 
-    factor: float = 1.0
+    factor: Dimensionless = 1.0
     every: int = 1
 
     def __post_init__(self) -> None:
@@ -237,7 +238,7 @@ class Reset:
     """
 
     every: int = 100
-    above: float = 0.9
+    above: Dimensionless = 0.9
 
     def __post_init__(self) -> None:
         whole("every", self.every, low=1)
