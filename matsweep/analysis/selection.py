@@ -15,12 +15,9 @@ from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.summary import realised
 from matsweep.core.checks import UserError, near
+from matsweep.core.specification import operator_of, sides
 from matsweep.core.units import read_quantity
 
-_OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
-_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}
-_MEANT = {"=": "==", "=>": ">=", "=<": "<=", "<>": "!=", "===": "=="}
-_SPLIT = re.compile(r"[<>=!~≤≥≠]+")
 # Sums over realisations differ in the last digits: 19/20 averaged may miss 0.95 by 1e-16.
 _ROUNDING = {4: 1e-6, 2: 1e-3}
 
@@ -48,19 +45,14 @@ def parse(text: str) -> Constraint:
     shape = "a constraint reads NAME OPERATOR VALUE [UNIT], such as 'energy <= 10 nJ'"
     if not isinstance(text, str):
         raise UserError(f"{shape}; got {text!r}")
-    signs, sides = _SPLIT.findall(text), [side.strip() for side in _SPLIT.split(text)]
+    parts, signs = sides(text)
     if len(signs) > 1:
         raise UserError(f"{shape}; got {text!r}: write one constraint per comparison")
-    if not signs or not all(sides):
+    if not signs or not all(parts):
         raise UserError(f"{shape}; got {text!r}")
-    if re.match(r"[+-]?\.?\d", sides[0]):
+    if re.match(r"[+-]?\.?\d", parts[0]):
         raise UserError(f"{shape}; got {text!r}: the name comes first")
-    operator = _SIGNS.get(signs[0], signs[0])
-    if operator not in _OPERATORS:
-        meant = _MEANT.get(operator)
-        hint = f"; did you mean {meant}?" if meant else near(operator, _OPERATORS)
-        raise UserError(f"{text!r}: unknown operator {operator!r}{hint}")
-    return Constraint(name=sides[0], operator=operator, value=sides[1])
+    return Constraint(name=parts[0], operator=operator_of(signs[0], text), value=parts[1])
 
 
 def selected(summary: xr.Dataset, constraints: Iterable[Constraint]) -> Mask:

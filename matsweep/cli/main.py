@@ -25,6 +25,7 @@ from matsweep.cli.help import settings_told
 from matsweep.core.checks import UserError, near
 from matsweep.core.printing import printable
 from matsweep.planning.config import conf_folder, explain
+from matsweep.planning.grammar import as_typed, hydra_override
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -200,6 +201,7 @@ def _complain(text: object) -> None:
 
 def _run(command: str, arguments: list[str]) -> int:
     """Run one command's Hydra application and turn what goes wrong into one line."""
+    arguments = list(map(hydra_override, arguments))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     mistakes: list[UserError] = []
 
@@ -265,7 +267,7 @@ def _explained(error: Exception, command: str, arguments: list[str]) -> str:
     from matsweep.planning.config import composer
 
     with composer():
-        return explain(error, arguments, command)
+        return as_typed(explain(error, arguments, command))
 
 
 def _quoted(path: str) -> str:

@@ -16,7 +16,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from matsweep.core.checks import UserError, near, one_of
@@ -434,9 +434,31 @@ def in_units(hint: Any, value: Any, path: str = "") -> Any:
             else item
             for key, item in value.items()
         }
-    if isinstance(value, (list, tuple)) and shape.origin is tuple:
+    if isinstance(value, (list, tuple)) and shape.origin in (tuple, list, Sequence):
         return [in_units(typing.get_args(shape.hint)[0], item, path) for item in value]
     return value
+
+
+def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the arguments of a function, with quantities in the units of its annotations.
+
+    Parameters
+    ----------
+    function : callable
+    config : mapping of str to value
+        Plain.
+    path : str
+        Where it stands, for messages.
+
+    Raises
+    ------
+    UserError
+        If a unit does not fit its argument.
+    """
+    hints = typing.get_type_hints(function, include_extras=True)
+    return {
+        name: in_units(hints.get(name), value, _join(path, name)) for name, value in config.items()
+    }
 
 
 def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:

@@ -12,6 +12,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from matsweep.core.checks import UserError, near
 
@@ -65,7 +66,7 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.D
 _TOKEN = re.compile(r"\s*(?:(?P<sign>[()/*])|(?P<unit>%|[A-Za-z]+)(?P<power>-?\d+)?"
                     r"|(?P<number>\d+\.?\d*(?:e[+-]?\d+)?))")  # fmt: skip
 _PRINTED_PREFIX = {"u": "µ"}
-_PRINTED_UNIT = {"m2": "m²", "ohm": "Ω"}
+_PRINTED_UNIT = {"m2": "m²", "F2": "F²", "ohm": "Ω"}
 _HEADED = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$|_([^\W_]+)$")
 
 type Dimension = tuple[int, ...]
@@ -250,6 +251,20 @@ def read_parameter(text: str, unit: str, name: str) -> float | None:
     return int(value) if match[1].lstrip("+-").isdigit() and value == int(value) else value
 
 
+def value_in_unit(value: Any, unit: str | None, name: str) -> Any:
+    """Return the number of a text with a unit; everything else as it is.
+
+    Raises
+    ------
+    UserError
+        If the unit does not fit the parameter.
+    """
+    if unit is None or not isinstance(value, str):
+        return value
+    number = read_parameter(value, unit, name)
+    return value if number is None else number
+
+
 def factor_of(written: str, unit: str) -> float | None:
     """Return how many of a unit one of another is; None if it is unknown, or of another kind.
 
@@ -332,7 +347,7 @@ def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
     if not math.isfinite(value):
         return "–" if math.isnan(value) else f"{value:+g}"
     if unit not in _PREFIXED:
-        return f"{value:.{digits + 1}g}" + ("" if unit == "1" else f" {unit}")
+        return f"{value:.{digits + 1}g}" + ("" if unit == "1" else f" {printed_unit(unit)}")
     step, low, high = (6, -18, 0) if unit == "m2" else (3, -18, 12)
     exponent = _exponent(value, step, low, high, digits)
     prefix = _printed_prefix(exponent // 2 if unit == "m2" else exponent)
@@ -397,7 +412,7 @@ def _likely(expected: str | None) -> list[str]:
 
 
 def _example(expected: str) -> str:
-    return _EXAMPLES.get(expected, f"1 {expected}")
+    return _EXAMPLES.get(expected, f"1 {printed_unit(expected)}")
 
 
 def _printed_prefix(power: int) -> str:

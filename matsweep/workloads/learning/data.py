@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import gzip
 import hashlib
-import math
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,6 +19,7 @@ from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError, in_range, positive, whole
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
+from matsweep.core.tables import Row, finite_number, read_rows
 
 IntArray = npt.NDArray[np.int64]
 
@@ -294,22 +293,16 @@ class CSV(_Split, kind="csv"):
 
     def read(self) -> Samples:
         """Return the samples, split."""
-        try:
-            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
-                lines = [(at, row) for at, row in enumerate(csv.reader(file), 1) if any(row)]
-        except OSError as problem:
-            raise UserError(f"path: {self.path} cannot be read: {problem.strerror}") from None
-        except (ValueError, csv.Error) as problem:
-            raise UserError(f"path: {self.path} is no table: {problem}") from None
+        lines = read_rows(self.path, owner="path")
         for at, row in lines[: self.header]:
-            if all(_number(cell) is not None for cell in row):
+            if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
                     f"header: line {at} of {self.path} holds numbers only, so that a sample would "
                     f"be left out; give header={self.header - 1} if it is one"
                 )
         return self._samples(lines[self.header :])
 
-    def _samples(self, lines: list[tuple[int, list[str]]]) -> Samples:
+    def _samples(self, lines: list[Row]) -> Samples:
         """Return samples of the rows, each with the number of its line."""
         if not lines:
             raise UserError(f"path: {self.path} holds no samples")
@@ -324,7 +317,7 @@ class CSV(_Split, kind="csv"):
             labels.append(row[column].strip())
             others = [(n, cell) for n, cell in enumerate(row) if n != column]
             for to, (n, cell) in enumerate(others):
-                value = _number(cell)
+                value = finite_number(cell)
                 if value is None:
                     raise UserError(
                         f"path: {self.path}, line {at}: column {n} must be a finite number, "
@@ -412,15 +405,6 @@ def _table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Flo
     if not np.isfinite(values).all():
         raise UserError(f"{name} must hold finite inputs only")
     return values
-
-
-def _number(text: str) -> float | None:
-    """Return a finite number, or None where the text is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _unit(inputs: npt.NDArray[Any]) -> FloatArray:
