@@ -72,8 +72,10 @@ _POSITIONAL = {
 """What a command's first word means if it is no override."""
 
 
-_CONSTRAINT = re.compile(r"\s*(?:P\s*\(|[A-Za-z_][\w.]*(?:\s*(?:[<>!=]=|[<>≤≥≠])|\s+=\s))")
-"""How a constraint of `matsweep select` begins: a name and a comparison, or a chance."""
+_CONSTRAINT = re.compile(
+    r"\s*(?:P\s*\(|[A-Za-z_(][^=<>!≤≥≠'\"]*(?:[<>!=]=|[<>≤≥≠])|[A-Za-z_][\w.]*\s+=\s)"
+)
+"""How a constraint of `matsweep select` begins: what is compared and how, or a chance."""
 
 _LISTS = {"calibrate": "data", "merge": "stores"}
 """What several words mean."""

@@ -20,7 +20,7 @@ from matsweep.planning.assembly import DERIVING, Assembly
 from matsweep.planning.axes import Axis, Values, in_unit, parse_axes
 from matsweep.planning.bases import SECTIONS, Base, Bases, at_point
 from matsweep.planning.config import compose_with_choices, groups, plain_config
-from matsweep.planning.constraints import Constraint, parse_constraint
+from matsweep.planning.constraints import Constraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
@@ -256,7 +256,11 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
             _check_column(axis, fixed, design)
         except UserError as error:
             raise _placed(error, design, axes, index) from None
-    units = _units(axes, group_axes, plain, swept)
+    opened = [*swept, *(("device", *DERIVING) if "material" in swept else ())]
+    units = [
+        None if index in group_axes else parameter_unit(axis.name, plain, opened)
+        for index, axis in enumerate(axes)
+    ]
     axes = tuple(_in_unit(design, axes, index, units[index]) for index in range(len(axes)))
     if design.size(axes) < 1:
         raise UserError("the design is empty: give its axes values")
@@ -270,8 +274,8 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         resolve=resolve_quantities,
     )
     assembly = Assembly(bases=bases, times=times)
-    feasibility = Feasibility(constraints=_constraints(plain["constraints"]), assembly=assembly)
-    limits = feasibility.constraints
+    limits = _constraints(plain["constraints"], lambda name: parameter_unit(name, plain, opened))
+    feasibility = Feasibility(constraints=limits, assembly=assembly)
     drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)
     if drawn.dropped and not drawn.points:
         raise UserError(
@@ -324,17 +328,6 @@ def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) 
     return UserError(f"{design.where(row)}: {error}")
 
 
-def _units(
-    axes: Sequence[Axis], groups: Sequence[int], plain: dict[str, Any], swept: Sequence[str]
-) -> list[str | None]:
-    """Return the unit of each axis; None of groups, and where kinds that are swept differ."""
-    unknown = [*swept, *(("device", *DERIVING) if "material" in swept else ())]
-    return [
-        None if index in groups else parameter_unit(axis.name, plain, unknown)
-        for index, axis in enumerate(axes)
-    ]
-
-
 def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None) -> Axis:
     """Return an axis with its quantities as numbers; a misfit is placed where it was written."""
     axis = axes[index]
@@ -346,12 +339,11 @@ def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None)
     return in_unit(axis, unit)
 
 
-def _constraints(written: object) -> list[Constraint]:
+def _constraints(written: object, unit_of: UnitOf) -> list[Constraint]:
     if written is None:
         return []
-    return [
-        parse_constraint(text) for text in (written if isinstance(written, list) else [written])
-    ]
+    texts = written if isinstance(written, list) else [written]
+    return [parse_constraint(text, unit_of) for text in texts]
 
 
 def _facts(

@@ -63,6 +63,8 @@ def parameter_unit(name: str, plain: dict[str, Any], open_sections: Sequence[str
         None where it has none, or where different kinds have different ones.
     """
     section, *keys = name.split(".")
+    if section not in SECTIONS:
+        return None
     node = None if section in open_sections else plain[section]
     units = units_at(section_hint(section), keys, node)
     return units.pop() if len(units) == 1 else None
