@@ -139,7 +139,7 @@ class _Split(Dataset, kind=""):
         Of the split.
     """
 
-    test_fraction: float = 0.2
+    test_fraction: Dimensionless = 0.2
     seed: int = 0
 
     def check(self) -> None:
