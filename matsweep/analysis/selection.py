@@ -154,7 +154,16 @@ def _computed(ds: xr.Dataset, constraint: Constraint) -> bool:
     right = _node(constraint.value)
     if right is None or not _names(right):
         return False
+    if isinstance(right, Name) and not _known(ds, right.name):
+        return False  # a slip where a number is due
     return ds[resolve(ds, constraint.name)].dtype.kind in "fiu"
+
+
+def _known(ds: xr.Dataset, name: str) -> bool:
+    try:
+        return bool(resolve(ds, name))
+    except UserError:
+        return False
 
 
 def _names(node: Node) -> bool:

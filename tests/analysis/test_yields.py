@@ -68,7 +68,7 @@ def test_either_side_may_be_computed_from_columns():
         chosen("material == vcm-pcm")
     with pytest.raises(UserError, match="material holds no numbers"):
         chosen("energy * material > 1")
-    with pytest.raises(UserError, match="no metric or parameter 'enrgy'.*energy"):
+    with pytest.raises(UserError, match=r"no metric or parameter 'enrgy'.*energy"):
         chosen("enrgy * 2 > 1")
 
 

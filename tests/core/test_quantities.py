@@ -120,7 +120,8 @@ def test_what_does_not_fit_is_refused_by_its_whole_name(key, value, message):
 def test_whole_numbers_of_array_parameters_keep_their_identity():
     kind = next(k for k, cls in DynamicalModel.registry.items() if cls.__name__ == "VTEAM")
     numbers = {"v_on": -1, "v_off": 1.0, "k_on": -10.0, "k_off": 5e-4, "alpha_on": 3,
-               "alpha_off": 1, "r_on": 50.0, "r_off": 1000.0, "w_on": 0.0, "w_off": 3e-9, "kind": kind}  # fmt: skip
+               "alpha_off": 1, "r_on": 50.0, "r_off": 1000.0, "w_on": 0.0, "w_off": 3e-9,
+               "kind": kind}  # fmt: skip
     texts = numbers | {"v_on": "-1V", "v_off": "1.0V", "k_off": "0.5mm/s", "w_off": "3nm"}
     build_model = lambda config: build(DynamicalModel, config, "physics")  # noqa: E731
     assert canonical(build_model(texts)) == canonical(build_model(numbers))
