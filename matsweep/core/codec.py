@@ -17,16 +17,10 @@ import math
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from matsweep.core.checks import UserError, near, one_of
 from matsweep.core.units import Unit, read_parameter
-
-
-class Part(Protocol):
-    """A frozen dataclass of parameters, checked when built."""
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -333,11 +327,13 @@ class _Shape(NamedTuple):
     Parameters
     ----------
     hint : type
-        Without null and unit; of several, the first.
+        Without null and unit; of several, the first that is no text.
     origin : type or None
         Of a generic one.
     union, nullable : bool
         Whether several may be, and null among them.
+    text : bool
+        Whether a text is taken as it is.
     part : bool
         Whether it is built from a mapping.
     unit : str or None
@@ -350,6 +346,7 @@ class _Shape(NamedTuple):
     origin: Any
     union: bool
     nullable: bool
+    text: bool
     part: bool
     unit: str | None
     numeric: bool
@@ -361,12 +358,14 @@ def _shape(hint: Any) -> _Shape:
     options = typing.get_args(hint) if union else (hint,)
     units = [each.symbol for option in options for each in getattr(option, "__metadata__", ())
              if isinstance(each, Unit)]  # fmt: skip
-    bare = [_bare(option) for option in options if option is not type(None)]
+    every = [_bare(option) for option in options if option is not type(None)]
+    bare = [option for option in every if option is not str] or every
     return _Shape(
         hint=bare[0],
         origin=typing.get_origin(bare[0]),
         union=union,
-        nullable=len(bare) < len(options),
+        nullable=len(every) < len(options),
+        text=len(bare) < len(every),
         part=dataclasses.is_dataclass(bare[0]) or hasattr(bare[0], "registry"),
         unit=units[0] if units else None,
         numeric=bool({int, float} & set(bare)),
@@ -383,6 +382,8 @@ def _number(hint: Any, value: object, path: str) -> object:
     if not isinstance(value, str):
         return value
     shape = _shape(hint)
+    if shape.text:
+        return value
     unit = _shorthand(shape.hint) if shape.part else shape.unit
     number = None if unit is None else read_parameter(value, unit, path)
     if number is None:
@@ -508,11 +509,13 @@ def _class(cls: Any, config: Mapping[Any, Any]) -> Any:
 def _convert(hint: Any, value: object, path: str, memory: Memory | None) -> Any:
     """Convert a plain value to an annotated type; numbers and names are checked by the object."""
     value = _number(hint, value, path)
-    hint, origin, union, nullable, part, _, _ = _shape(hint)
+    hint, origin, union, nullable, text, part, _, _ = _shape(hint)
     if value is None and union:
         if not nullable:
             raise UserError(f"{path} must not be null")
         return None
+    if isinstance(value, str) and text:
+        return value
     if part:
         return build(hint, value, path, memory)
     if origin is dict:
