@@ -15,6 +15,7 @@ import numpy as np
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical, foreign
 from matsweep.core.packages import versions
+from matsweep.core.quantities import Length, Time
 from matsweep.core.registry import any_foreign
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
@@ -83,7 +84,7 @@ class Periphery:
         Copies of the whole network, which take samples in turn.
     """
 
-    node: float = 22e-9
+    node: Length = 22e-9
     accumulator_bits: int = 16
     adc_source: str = "regression"
     dac_source: str = "capacitive"
@@ -127,7 +128,7 @@ class Scenario:
     adc: ADC
     periphery: Periphery
     workload: Workload
-    times: tuple[float, ...]
+    times: tuple[Time, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 
 from matsweep.analysis.pareto import covered
 from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 
 type Mask = npt.NDArray[np.bool_]
@@ -75,8 +76,8 @@ class Elimination(Racing):
     """
 
     first: int = 8
-    factor: float = 2.0
-    confidence: float = 0.95
+    factor: Dimensionless = 2.0
+    confidence: Dimensionless = 0.95
     objectives: tuple[str, ...] = ("accuracy", "energy")
     time: float | str | None = None
 

@@ -52,7 +52,10 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
 
 def create_store(study: Plan, path: Place) -> None:
     """Make the empty store of a study."""
-    coordinates = {name: Coordinate(values=values) for name, values in columns(study).items()}
+    coordinates = {
+        name: Coordinate(values=values, attrs=_unit_attrs(study, name))
+        for name, values in columns(study).items()
+    }
     coordinates["realisation"] = Coordinate(
         values=np.arange(study.realisations), dims=("realisation",)
     )
@@ -73,6 +76,11 @@ def create_store(study: Plan, path: Place) -> None:
     create(
         path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
     )
+
+
+def _unit_attrs(study: Plan, name: str) -> dict[str, str]:
+    """Return the attributes of a swept parameter's coordinate: its unit, if it has one."""
+    return {"units": study.units[name]} if name in study.units else {}
 
 
 def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from matsweep.core.quantities import Capacitance, Conductance, Dimensionless, Temperature, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
@@ -94,10 +95,10 @@ class _Channel(CompiledModel):
     with it.
     """
 
-    conductance: FloatArray | float
-    reversal: FloatArray | float
-    temperature: FloatArray | float
-    channels: FloatArray | float
+    conductance: FloatArray | Conductance
+    reversal: FloatArray | Voltage
+    temperature: FloatArray | Temperature
+    channels: FloatArray | Dimensionless
 
     def __post_init__(self) -> None:
         self._check("> 0", conductance="S", temperature="K", channels="")
@@ -137,10 +138,10 @@ class PotassiumChannel(_Channel, kind="potassium_channel"):
     22:1230011, 2012, doi:10.1142/S021812741230011X.
     """
 
-    conductance: FloatArray | float = 36e-3
-    reversal: FloatArray | float = -77e-3
-    temperature: FloatArray | float = 279.45
-    channels: FloatArray | float = 1000.0
+    conductance: FloatArray | Conductance = 36e-3
+    reversal: FloatArray | Voltage = -77e-3
+    temperature: FloatArray | Temperature = 279.45
+    channels: FloatArray | Dimensionless = 1000.0
 
     components: ClassVar[tuple[str, ...]] = ("n",)
     kernel: ClassVar[Any] = staticmethod(_potassium_kernel)
@@ -166,10 +167,10 @@ class SodiumChannel(_Channel, kind="sodium_channel"):
     As of `PotassiumChannel`; eqs. 20, 21, 23 and 24.
     """
 
-    conductance: FloatArray | float = 120e-3
-    reversal: FloatArray | float = 50e-3
-    temperature: FloatArray | float = 279.45
-    channels: FloatArray | float = 1000.0
+    conductance: FloatArray | Conductance = 120e-3
+    reversal: FloatArray | Voltage = 50e-3
+    temperature: FloatArray | Temperature = 279.45
+    channels: FloatArray | Dimensionless = 1000.0
 
     components: ClassVar[tuple[str, ...]] = ("m", "h")
     kernel: ClassVar[Any] = staticmethod(_sodium_kernel)
@@ -200,14 +201,14 @@ class Membrane(CompiledModel, kind="membrane"):
     table 3 and eq. 26, in today's sign and with the rest at -65 mV.
     """
 
-    capacitance: FloatArray | float = 1e-6
-    g_k: FloatArray | float = 36e-3
-    g_na: FloatArray | float = 120e-3
-    g_leak: FloatArray | float = 0.3e-3
-    e_k: FloatArray | float = -77e-3
-    e_na: FloatArray | float = 50e-3
-    e_leak: FloatArray | float = -54.387e-3
-    temperature: FloatArray | float = 279.45
+    capacitance: FloatArray | Capacitance = 1e-6
+    g_k: FloatArray | Conductance = 36e-3
+    g_na: FloatArray | Conductance = 120e-3
+    g_leak: FloatArray | Conductance = 0.3e-3
+    e_k: FloatArray | Voltage = -77e-3
+    e_na: FloatArray | Voltage = 50e-3
+    e_leak: FloatArray | Voltage = -54.387e-3
+    temperature: FloatArray | Temperature = 279.45
 
     components: ClassVar[tuple[str, ...]] = ("v", "m", "h", "n")
     unit: ClassVar[str] = "V, 1"

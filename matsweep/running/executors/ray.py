@@ -23,6 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.packages import PartsError
+from matsweep.core.quantities import Bytes, Dimensionless, Time
 from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
 from matsweep.running.executors.contract import NO_PARTS, Executor, Task
 from matsweep.running.executors.ledger import Assignment, Cause, Ledger
@@ -65,11 +66,11 @@ class RayExecutor(Executor):
     address: str = "local"
     workers: int | None = None
     chunk_size: int | None = None
-    object_store_memory: int = 100_000_000
-    num_cpus: float = 1.0
-    memory: int | None = None
-    time_limit: float | None = None
-    memory_limit: int | None = None
+    object_store_memory: Bytes = 100_000_000
+    num_cpus: Dimensionless = 1.0
+    memory: Bytes | None = None
+    time_limit: Time | None = None
+    memory_limit: Bytes | None = None
     _nodes: Nodes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsweep.core.checks import UserError, whole
+from matsweep.core.quantities import Bytes, Time
 from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, Task
 from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts
@@ -28,8 +29,8 @@ class SerialExecutor(Executor):
     """
 
     chunk_size: int | None = None
-    time_limit: float | None = None
-    memory_limit: int | None = None
+    time_limit: Time | None = None
+    memory_limit: Bytes | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size is not None:
