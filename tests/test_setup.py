@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -55,17 +56,25 @@ def test_every_locked_requirement_has_sha256_hashes(name):
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), package
 
 
+def group(name: str) -> list[Requirement]:
+    """Requirements of a dependency group and of the groups that it includes."""
+    found = []
+    for entry in pyproject()["dependency-groups"][name]:
+        found += [Requirement(entry)] if isinstance(entry, str) else group(entry["include-group"])
+    return found
+
+
 def declared(name: str) -> list[Requirement]:
-    """What pyproject.toml asks for that this lock must answer, extras of extras too."""
-    project = pyproject()
+    """Requirements in pyproject.toml that this lock must meet, those of extras included."""
+    project = pyproject()["project"]
     if name == "build.txt":
-        asked = project["build-system"]["requires"] + project["dependency-groups"]["build"]
-        return [*map(Requirement, asked)]
-    extras = project["project"]["optional-dependencies"]
-    asked, found = [*map(Requirement, project["project"]["dependencies"] + extras["dev"])], []
+        return [*map(Requirement, pyproject()["build-system"]["requires"]), *group("build")]
+    extras = project["optional-dependencies"]
+    asked = [*map(Requirement, project["dependencies"] + extras["all"]), *group("dev")]
+    found = []
     while asked:
         requirement = asked.pop()
-        if requirement.name == project["project"]["name"]:
+        if requirement.name == project["name"]:
             asked += [Requirement(each) for extra in requirement.extras for each in extras[extra]]
         else:
             found.append(requirement)
@@ -88,10 +97,65 @@ def test_both_locks_agree():
     }
 
 
+def test_every_extra_is_in_all():
+    extras = pyproject()["project"]["optional-dependencies"]
+    (everything,) = map(Requirement, extras["all"])
+    assert everything.extras == extras.keys() - {"all"}
+
+
+@pytest.mark.parametrize("requirement", declared("dev.txt"), ids=lambda each: each.name)
+def test_every_requirement_has_a_lower_bound(requirement):
+    """`make lowest` installs it."""
+    assert [each.operator for each in requirement.specifier] == [">="]
+
+
 def test_python_version():
     wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
     assert wanted == "3.12"
     assert wanted in SpecifierSet(pyproject()["project"]["requires-python"])
+
+
+def workflows() -> dict[str, dict]:
+    folder = ROOT / ".github" / "workflows"
+    return {path.name: yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yml")}
+
+
+def steps() -> list[dict]:
+    return [step for flow in workflows().values() for job in flow["jobs"].values()
+            for step in job["steps"]]  # fmt: skip
+
+
+def test_workflows_call_nothing_but_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE))
+    commands = [step["run"].split() for step in steps() if "run" in step]
+    assert {"check", "test", "docs", "lowest", "wheel"} <= {words[1] for words in commands}
+    for program, target, *rest in commands:
+        assert program == "make"
+        assert target in targets
+        assert all(re.fullmatch(r"[A-Z_]+=\S+", word) for word in rest)
+
+
+def test_workflows_use_actions_of_a_pinned_major_version():
+    used = [step["uses"] for step in steps() if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", each) for each in used)
+
+
+def test_every_python_of_the_classifiers_is_tested():
+    project = pyproject()["project"]
+    stated = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert workflows()["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["python"] == stated
+    assert all(each in SpecifierSet(project["requires-python"]) for each in stated)
+
+
+def test_the_repository_has_one_address():
+    address = pyproject()["project"]["urls"]["Source"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == address
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert [each["link"] for each in site["extra"]["social"]] == [address]
+    assert all(url.startswith(address) for url in pyproject()["project"]["urls"].values())
 
 
 @pytest.fixture
