@@ -13,9 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matsweep.metrics import Run, measured
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
 from matsweep.simulate import simulate
-from matsweep.sweep.config import composer
-from matsweep.sweep.plan import plan
 from matsweep.workloads import Inference
 
 CANDIDATES, SIMULATED = 1000, 40

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import matsweep
+from matsweep.core.streams import realisation_streams
 from matsweep.devices import (
     AnalogDevice,
     CycleNoise,
@@ -22,7 +23,6 @@ from matsweep.devices import (
     PowerStep,
     SoftBounds,
 )
-from matsweep.streams import realisation_streams
 
 SHAPE = (1, 1000, 1000)
 NOISE = {"cycle_to_cycle": CycleNoise(of_step=0.3)}

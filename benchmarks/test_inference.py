@@ -18,9 +18,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import matsweep
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import ReadNoise
-from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, run_inference
 from matsweep.workloads.network import activations, network
 

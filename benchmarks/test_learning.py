@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import AnalogDevice
 from matsweep.devices.pulses import CycleNoise, NeuroSim, SoftBounds
-from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, InSitu
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import matsweep
+from matsweep.running.executors import executor
+from matsweep.running.pace import Pace
 from matsweep.store import Coordinate, Part, Variable, create, open_results, open_store
-from matsweep.sweep.executors import executor
-from matsweep.sweep.pace import Pace
 
 COUNT = 1000
 CORES = 2
@@ -42,7 +42,7 @@ def rest_one(x, seconds):
 def two_workers():
     import ray
 
-    from matsweep.sweep.executors.cluster import start_local
+    from matsweep.running.executors.cluster import start_local
 
     start_local(workers=CORES, object_store_memory=80_000_000)
     list(executor({"kind": "ray"}).run(rest_all, 0.01, [(i,) for i in range(8)]))
@@ -229,8 +229,8 @@ def test_sweep_store_of_100_000_candidates(benchmark, tmp_path, chunk):
 
 def test_sweep_planning_of_100_000_candidates(benchmark):
     """Compose, replace numbers, check and hash every candidate."""
-    from matsweep.sweep.config import composer
-    from matsweep.sweep.plan import plan
+    from matsweep.planning.config import composer
+    from matsweep.planning.plan import plan
 
     axes = [
         "device.programming_error.scale=range(0,10,0.01)",

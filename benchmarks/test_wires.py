@@ -19,8 +19,8 @@ import scipy.sparse.linalg as linalg
 from threadpoolctl import threadpool_limits
 
 import matsweep
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires, effective_conductance, node_voltages
-from matsweep.streams import realisation_streams
 from matsweep.workloads import MLP, Hardware, run_inference
 
 

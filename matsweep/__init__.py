@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matsweep.exporting import export
     from matsweep.merging import merge
+    from matsweep.planning.loading import load_material
     from matsweep.results import open_results
-    from matsweep.sweep.loading import load_material
-    from matsweep.sweep.study import explore
+    from matsweep.running.study import explore
 
 try:
     __version__ = version("matsweep")
@@ -23,8 +23,8 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 
 _HOMES = {
     "export": "matsweep.exporting",
-    "explore": "matsweep.sweep.study",
-    "load_material": "matsweep.sweep.loading",
+    "explore": "matsweep.running.study",
+    "load_material": "matsweep.planning.loading",
     "merge": "matsweep.merging",
     "open_results": "matsweep.results",
 }

@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from matsweep.build import plain
+from matsweep.core.codec import plain
+from matsweep.core.units import engineering
 from matsweep.materials import STATUSES
-from matsweep.sweep.config import options
-from matsweep.sweep.loading import LoadedMaterial, load_material
-from matsweep.units import engineering
+from matsweep.planning.config import options
+from matsweep.planning.loading import LoadedMaterial, load_material
 
 
 def list_materials(console: Console) -> None:

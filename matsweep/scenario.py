@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from matsweep.build import Memory, build, canonical
-from matsweep.checks import UserError, positive, whole
+from matsweep.core.checks import UserError, positive, whole
+from matsweep.core.codec import Memory, build, canonical
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
-from matsweep.derivation import Protocol, resolve
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.identification.derivation import Protocol, resolve
 from matsweep.workloads import Hardware, InSitu, Workload
 
 MODEL_VERSION = 7
@@ -71,7 +71,7 @@ class Periphery:
     accumulator_bits : int
         Word width of the digital adders and output registers.
     adc_source, dac_source : str
-        Where the costs of converters come from; `matsweep.metrics.periphery` has the names.
+        Where the costs of converters come from; `matsweep.metrics.costs.periphery` has the names.
     pipelined : bool
         Whether reads, conversions and layers overlap, each working on a sample of its own: a new
         one every time that the slowest takes, rather than when the one before is through.
@@ -205,7 +205,7 @@ class Scenario:
         Parameters
         ----------
         memory : Memory or None
-            As of `matsweep.build.canonical`.
+            As of `matsweep.core.codec.canonical`.
         """
         pieces = [f"{key}{canonical(getattr(self, name), memory)}" for key, name in _WRITTEN]
         if self.device.measurements is not None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray, Streams, realisation_streams
 from matsweep.metrics import METRICS, Metric, Run, measured
 from matsweep.scenario import Scenario
-from matsweep.streams import FloatArray, Streams, realisation_streams
 from matsweep.workloads import (
     Inference,
     InSitu,

@@ -50,7 +50,7 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory):
     """Return after starting Ray once, small, on the loopback address; stop it at the end."""
     import ray
 
-    from matsweep.sweep.executors.cluster import start_local
+    from matsweep.running.executors.cluster import start_local
 
     start_local(workers=2, object_store_memory=80_000_000)
     yield
@@ -62,3 +62,14 @@ def workplace(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def ds():
+    """Return the results of a made-up study."""
+    from matsweep.analysis import Results
+    from tests.synthetic import study
+
+    made_up = study()
+    assert isinstance(made_up.matsweep, Results)  # the accessor is there
+    return made_up

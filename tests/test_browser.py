@@ -18,14 +18,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from matsweep import store as m
-from matsweep.analysis import report
-from matsweep.analysis.report.contents import document
-from matsweep.analysis.report.html import write
-from matsweep.analysis.report.study import studied
-from matsweep.viewing import Pages, server_of
+from matsweep.reporting import report
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.html import write
+from matsweep.reporting.report.study import studied
+from matsweep.reporting.view import Pages, server_of
+from tests.synthetic import study
 
-from .analysis.report.hostile import hostile
-from .analysis.synthetic import study
+from .reporting.report.hostile import hostile
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (

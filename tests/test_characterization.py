@@ -20,8 +20,8 @@ from matsweep.characterization import (
 )
 from matsweep.characterization.figure import tick_labels
 from matsweep.characterization.physics import lobe_area
-from matsweep.checks import UserError
 from matsweep.cli import main
+from matsweep.core.checks import UserError
 from matsweep.crossbar import Tile, Wires
 from matsweep.devices import AnalogDevice, LinearStep, Retention, SeriesIV, SinhIV, WriteVerify
 

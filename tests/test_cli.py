@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import matsweep
-from matsweep.checks import UserError
 from matsweep.cli import main
+from matsweep.core.checks import UserError
+from matsweep.running import work
 from matsweep.store import summary
-from matsweep.sweep import work
 
 pytestmark = pytest.mark.xdist_group("ray")
 

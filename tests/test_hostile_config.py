@@ -14,10 +14,10 @@ import pytest
 import yaml
 from hydra import compose
 
-from matsweep.checks import UserError
 from matsweep.cli import guard, main
-from matsweep.sweep.config import composer
-from matsweep.sweep.executors import cluster
+from matsweep.core.checks import UserError
+from matsweep.planning.config import composer
+from matsweep.running.executors import cluster
 
 MKDIR = {"_target_": "os.mkdir", "path": "owned"}
 FORMATTER = {"()": "os.mkdir", "path": "owned"}

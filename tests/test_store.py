@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matsweep import store as m
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.store import disk, metadata
 from matsweep.store import parts as staging
 

@@ -99,7 +99,7 @@ install_project() {
     pip install --no-index --no-deps --no-build-isolation --editable .
     # Bytecode, which -I has written though PYTHONDONTWRITEBYTECODE be set: without it every process
     # would compile all that it imports, 7 s of it.
-    .venv/bin/python -I -c 'import matplotlib.pyplot, matsweep.cli, matsweep.sweep.job, ray'
+    .venv/bin/python -I -c 'import matplotlib.pyplot, matsweep.cli, matsweep.running.job, ray'
 }
 
 main() {

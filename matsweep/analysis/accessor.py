@@ -19,7 +19,7 @@ from matsweep.analysis.selection import Constraint, parse, selected
 from matsweep.analysis.stability import stability
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.yields import enough, parse_chance, yields
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 if TYPE_CHECKING:
     from matsweep.analysis.requirements import Requirements

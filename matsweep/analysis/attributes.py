@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.checks import UserError, near
+from matsweep.core.checks import UserError, near
 
 _STATES = ("pending", "done", "failed")
 _NO_PARAMETER = ("candidate", "candidate_id", "material", "rank", "time", "realisation")

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.attributes import axes, sources, states
-from matsweep.causes import Failure, by_cause
+from matsweep.core.causes import Failure, by_cause
 
 _UNSURE = ("illustrative", "recalled", "missing")
 

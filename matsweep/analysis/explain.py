@@ -14,8 +14,8 @@ from matsweep.analysis.objectives import Objectives, column, directions
 from matsweep.analysis.selection import parse
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.yields import met, parse_chance
-from matsweep.checks import UserError
-from matsweep.units import duration, engineering
+from matsweep.core.checks import UserError
+from matsweep.core.units import duration, engineering
 
 _SHOWN = 3
 

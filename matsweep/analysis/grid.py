@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, numbered, states
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 _INSTEAD = (
     "use the flat Dataset: .select(...), .rank(), .summary(), or ds.groupby(...) over one parameter"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import parameters, resolve, states
 from matsweep.analysis.pareto import Mask, pareto_mask
-from matsweep.checks import UserError, one_of
+from matsweep.core.checks import UserError, one_of
 
 MAIN = ("accuracy", "energy", "latency", "area")
 PHYSICAL = ("accuracy", "retention", "write_energy")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.checks import UserError, one_of
+from matsweep.core.checks import UserError, one_of
 
 type Better = Literal["higher", "lower"]
 type Costs = NDArray[np.float64]

@@ -18,8 +18,8 @@ from matsweep.analysis.studytable import Numbers
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.surrogate import Surrogate, fit_surrogate
 from matsweep.analysis.yields import parse_chance
-from matsweep.checks import UserError, in_range, near
-from matsweep.units import read_quantity
+from matsweep.core.checks import UserError, in_range, near
+from matsweep.core.units import read_quantity
 
 _POINTS = 1024  # that the share of the box is counted from
 _COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.objectives import directions
 from matsweep.analysis.summary import given, realised, summarise
-from matsweep.checks import UserError, in_range
+from matsweep.core.checks import UserError, in_range
 
 type Values = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import states
 from matsweep.analysis.objectives import directions
 from matsweep.analysis.summary import summarise
-from matsweep.checks import UserError, positive
+from matsweep.core.checks import UserError, positive
 
 _LOGARITHMIC = 10.0  # largest over smallest, from which ratios count and not differences
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.summary import realised
-from matsweep.checks import UserError, near
-from matsweep.units import read_quantity
+from matsweep.core.checks import UserError, near
+from matsweep.core.units import read_quantity
 
 _OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}

@@ -17,7 +17,7 @@ from matsweep.analysis.distances import SLICES, delta, pawn, slices
 from matsweep.analysis.studytable import Numbers, StudyTable, study_table
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.surrogate import FOLDS, Surrogate, fit_surrogate
-from matsweep.checks import UserError, in_range, one_of, whole
+from matsweep.core.checks import UserError, in_range, one_of, whole
 
 METHODS = ("auto", "sobol", "surrogate", "pawn", "delta")
 GOOD_R2 = 0.8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.levelset import Box, Limit
 from matsweep.analysis.studytable import Scale
-from matsweep.units import engineering
+from matsweep.core.units import engineering
 
 if TYPE_CHECKING:
     from matsweep.analysis.requirements import Requirements

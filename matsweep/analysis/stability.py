@@ -10,7 +10,7 @@ from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.objectives import directions, levelled
 from matsweep.analysis.robust import Caution, Values, robust
 from matsweep.analysis.summary import given, realised, summarise
-from matsweep.checks import UserError, in_range, whole
+from matsweep.core.checks import UserError, in_range, whole
 
 type Index = NDArray[np.intp]
 

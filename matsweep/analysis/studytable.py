@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import axes, numbered, parameters, resolve, states
 from matsweep.analysis.summary import given, summarise
-from matsweep.checks import UserError, one_of
+from matsweep.core.checks import UserError, one_of
 
 type Numbers = NDArray[np.float64]
 

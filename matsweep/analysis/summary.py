@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import numbered
-from matsweep.checks import UserError
-from matsweep.units import duration, read_quantity
+from matsweep.core.checks import UserError
+from matsweep.core.units import duration, read_quantity
 
 _REDUCED = {"candidate", "realisation", "time", "epoch"}
 _STATISTICS = ("_std", "_p05")

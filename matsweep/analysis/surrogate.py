@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.studytable import DECADES, Numbers, StudyTable, columns_of, study_table
-from matsweep.checks import UserError, one_of
+from matsweep.core.checks import UserError, one_of
 
 MOST = 1000
 """Points up to which a Gaussian process is fitted: its cost grows with their cube."""

@@ -14,8 +14,8 @@ from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.selection import Constraint, met_by_each, parse, selected
 from matsweep.analysis.summary import given
-from matsweep.checks import UserError, in_range
-from matsweep.units import read_quantity
+from matsweep.core.checks import UserError, in_range
+from matsweep.core.units import read_quantity
 
 _CHANCE = re.compile(r"\s*P\s*\((?P<inner>.*)\)\s*(?P<operator>>=|>|≥)\s*(?P<share>[^<>=]+)")
 _AND = re.compile(r"\s+and\s+|\s*,\s*")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from matsweep.checks import in_range, whole
+from matsweep.core.checks import in_range, whole
+from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Tile, Wires, node_voltages, read_currents
 from matsweep.devices import AnalogDevice, CurrentLaw, SeriesIV
-from matsweep.streams import FloatArray
 
 
 def characterize_array(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from matsweep.checks import UserError, positive, whole
+from matsweep.core.checks import UserError, positive, whole
+from matsweep.core.streams import FloatArray
 from matsweep.devices import AnalogDevice
-from matsweep.streams import FloatArray
 
 _MOST_PULSES = 500
 _LEVELS = np.linspace(0.0, 1.0, 21)

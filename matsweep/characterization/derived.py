@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from matsweep.checks import UserError
-from matsweep.derivation import Protocol, derive
+from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.identification.derivation import Protocol, derive
 
 _ROWS = (
     ("g_min", "S", "range, from the median device after depression"),

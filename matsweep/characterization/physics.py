@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from matsweep.checks import UserError
-from matsweep.derivation import Protocol, population
-from matsweep.devices.dynamics import respond, sine, transient, triangle
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
-from matsweep.streams import FloatArray
+from matsweep.identification.derivation import Protocol, population
+from matsweep.solving import respond, sine, transient, triangle
 
 _DECADES = 4  # of frequency above the base one, at least
 _MOST_DECADES = 9

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 
 def names_of(setting: str, given: Any) -> list[str] | None:

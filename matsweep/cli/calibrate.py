@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep import calibration
-from matsweep.analysis.figure import save
-from matsweep.calibration import Destination, LoopFit
-from matsweep.checks import UserError, one_of
+from matsweep.characterization.figure import fit_figure, loop_figure
+from matsweep.core.checks import UserError, one_of
 from matsweep.devices.dynamics import CompiledModel
-from matsweep.sweep.loading import load_material
+from matsweep.identification import calibration
+from matsweep.identification.calibration import Destination, LoopFit
+from matsweep.planning.loading import load_material
+from matsweep.reporting.figures.figure import save
 
 
 def calibrate(config: DictConfig) -> None:
@@ -59,7 +60,7 @@ def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     table = chosen is None or config.model == "tabulated"
     model = calibration.tabulate(data, **limits) if table else best.model
     written = calibration.write_material(data, model, to, g_min=best.g_min, g_max=best.g_max)
-    _tell(written, calibration.fit_figure(data, best), config)
+    _tell(written, fit_figure(data, best), config)
 
 
 def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
@@ -76,7 +77,7 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
     fits.sort(key=lambda fit: fit.bic)
     calibration.show_loop_fits(loops, fits, Console())
     written = calibration.write_physics(loops, fits[0], to)
-    _tell(written, calibration.loop_figure(loops, fits[0]), config)
+    _tell(written, loop_figure(loops, fits[0]), config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:

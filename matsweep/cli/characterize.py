@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.analysis.figure import save
-from matsweep.build import build
 from matsweep.characterization import (
     array_figure,
     bench_figure,
@@ -22,15 +20,17 @@ from matsweep.characterization import (
 )
 from matsweep.characterization import characterize as bench
 from matsweep.characterization.derived import show_derived
-from matsweep.checks import UserError, positive
+from matsweep.core.checks import UserError, positive
+from matsweep.core.codec import build
 from matsweep.crossbar import Interconnect, Tile, Wires
-from matsweep.derivation import Protocol, resolve
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.identification.derivation import Protocol, resolve
 from matsweep.materials import Material
+from matsweep.planning.config import plain_config
+from matsweep.planning.loading import material_of
+from matsweep.reporting.figures.figure import save
 from matsweep.scenario import array_wires
-from matsweep.sweep.config import plain_config
-from matsweep.sweep.loading import material_of
 
 
 def characterize(config: DictConfig) -> None:

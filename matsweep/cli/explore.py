@@ -12,9 +12,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.running.study import run_overrides
 from matsweep.store import Place, summary
-from matsweep.sweep.study import run_overrides
 
 
 def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:

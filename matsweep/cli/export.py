@@ -5,8 +5,8 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.checks import UserError, truth
 from matsweep.cli.newest import store_of
+from matsweep.core.checks import UserError, truth
 from matsweep.exporting import export as export_results
 
 

@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _SWEEPER = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"

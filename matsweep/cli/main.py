@@ -20,11 +20,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from matsweep.checks import UserError, near
 from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
-from matsweep.printing import printable
-from matsweep.sweep.config import conf_folder, explain
+from matsweep.core.checks import UserError, near
+from matsweep.core.printing import printable
+from matsweep.planning.config import conf_folder, explain
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -225,7 +225,7 @@ def _run(command: str, arguments: list[str]) -> int:
         if mistakes:
             raise mistakes[0]
     except UserError as error:
-        from matsweep.sweep.study import StoppedError
+        from matsweep.running.study import StoppedError
 
         _complain(error)
         return 130 if isinstance(error, StoppedError) else 2
@@ -262,7 +262,7 @@ def _command(name: str) -> Callable[[DictConfig], None]:
 
 
 def _explained(error: Exception, command: str, arguments: list[str]) -> str:
-    from matsweep.sweep.config import composer
+    from matsweep.planning.config import composer
 
     with composer():
         return explain(error, arguments, command)

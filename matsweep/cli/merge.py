@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.merging import merge as merge_stores
 from matsweep.store import summary
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.store import Place, place_of
 
 

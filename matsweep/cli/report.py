@@ -7,11 +7,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep import analysis
-from matsweep.checks import UserError, truth, whole
+from matsweep import reporting
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
-from matsweep.status.once import rerun
+from matsweep.core.checks import UserError, truth, whole
+from matsweep.reporting.status.once import rerun
 from matsweep.store import Place, attributes, open_results
 
 
@@ -40,7 +40,7 @@ def report(config: DictConfig) -> None:
     html, markdown, pdf = (truth(name, config[name]) for name in ("html", "markdown", "pdf"))
     objectives, time = names_of("objectives", config.objectives), time_of(config)
     store = store_of(config)
-    analysis.report(
+    reporting.report(
         open_results(store),
         Console(),
         _folder(config.folder, store),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.analysis.choice import choose
-from matsweep.checks import UserError, whole
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
+from matsweep.core.checks import UserError, whole
+from matsweep.reporting.choice import choose
 from matsweep.store import open_results
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.checks import positive, whole
 from matsweep.cli.newest import store_of
-from matsweep.status import show, watch
+from matsweep.core.checks import positive, whole
+from matsweep.reporting.status import show, watch
 
 
 def status(config: DictConfig) -> None:

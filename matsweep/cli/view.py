@@ -5,12 +5,12 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.checks import whole
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
-from matsweep.status.once import rerun
+from matsweep.core.checks import whole
+from matsweep.reporting.status.once import rerun
+from matsweep.reporting.view import Pages, serve
 from matsweep.store import attributes
-from matsweep.viewing import Pages, serve
 
 
 def view(config: DictConfig) -> None:

@@ -1,8 +1,6 @@
 """Weights to conductances, voltages to currents, and back: one analog product."""
 
 from matsweep.crossbar.converters import ADC, DAC
-from matsweep.crossbar.interconnect import Ideal, Interconnect, Metal, Resistances
-from matsweep.crossbar.linear import effective_conductance, port_conductance
 from matsweep.crossbar.mapping import (
     MAPPINGS,
     DifferentialPair,
@@ -10,18 +8,20 @@ from matsweep.crossbar.mapping import (
     ReferenceColumn,
     Slicing,
 )
-from matsweep.crossbar.nodes import node_voltages
-from matsweep.crossbar.passive import (
+from matsweep.crossbar.tile import Layout, Tile, layout
+from matsweep.crossbar.wires.interconnect import Ideal, Interconnect, Metal, Resistances
+from matsweep.crossbar.wires.linear import effective_conductance, port_conductance
+from matsweep.crossbar.wires.nodes import node_voltages
+from matsweep.crossbar.wires.passive import (
     CellRead,
     CellWrite,
     equivalent_pulses,
     read_cell,
     write_cell,
 )
-from matsweep.crossbar.reads import read_currents
-from matsweep.crossbar.solve import Nodes
-from matsweep.crossbar.tile import Layout, Tile, layout
-from matsweep.crossbar.wires import Wires
+from matsweep.crossbar.wires.reads import read_currents
+from matsweep.crossbar.wires.solve import Nodes
+from matsweep.crossbar.wires.wires import Wires
 from matsweep.devices import SinhIV
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import UserError, in_range, non_negative, positive, whole
-from matsweep.streams import FloatArray, Rng
+from matsweep.core.checks import UserError, in_range, non_negative, positive, whole
+from matsweep.core.streams import FloatArray, Rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ class ADC:
         (realisation,) array
             How many conversions saturated.
         """
-        from matsweep import kernels
+        from matsweep.crossbar import codes
 
         low, high = (total.dtype.type(code) for code in self.codes(signed=signed))
         saturated = np.zeros(len(total))
@@ -208,9 +208,9 @@ class ADC:
         first, second = total.reshape(flat), currents.reshape(flat)
         count = total.dtype.type(worth)
         if noise is None:
-            kernels.add_codes(first, second, low, high, count, saturated)
+            codes.add_codes(first, second, low, high, count, saturated)
         else:
-            kernels.add_noisy_codes(first, second, noise.reshape(flat), low, high, count, saturated)
+            codes.add_noisy_codes(first, second, noise.reshape(flat), low, high, count, saturated)
         return saturated
 
 

@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.streams import FloatArray
+from matsweep.core.streams import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 

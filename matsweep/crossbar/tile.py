@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.streams import FloatArray
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
-from matsweep.streams import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

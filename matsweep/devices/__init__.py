@@ -1,9 +1,10 @@
 """What a memristor does: behavioural models, and dynamical ones.
 
-The dynamical models and `transient` are those of `matsweep.devices.dynamics`, loaded when first
-asked for: numba takes half a second.
+The dynamical models of `matsweep.devices.dynamics`, and what `matsweep.solving` computes of them,
+have their names here too; both are loaded when first asked for.
 """
 
+import importlib
 from typing import Any
 
 from matsweep.devices.analog import Aging, AnalogDevice
@@ -63,15 +64,17 @@ _DYNAMICS = (
     "ElectrochemicalMetallization", "FeFET", "FerroelectricTunnelJunction", "FilamentGap",
     "FluxControlled", "LinearIonDrift", "MagneticTunnelJunction", "Membrane", "MottSwitch",
     "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor", "Yakopcic",
-    "pulse_train", "respond", "retain", "sine", "transient", "triangle",
 )  # fmt: skip
-__all__ += list(_DYNAMICS)
+_SOLVING = ("pulse_train", "respond", "retain", "sine", "transient", "triangle")
+_HOMES = {
+    **dict.fromkeys(_DYNAMICS, "matsweep.devices.dynamics"),
+    **dict.fromkeys(_SOLVING, "matsweep.solving"),
+}
+__all__ += [*_DYNAMICS, *_SOLVING]
 
 
 def __getattr__(name: str) -> Any:
     """Load the dynamical models when one of them is asked for."""
-    if name not in _DYNAMICS:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from matsweep.devices import dynamics
-
-    return getattr(dynamics, name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.currents import CurrentLaw
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
 from matsweep.devices.pulses import Parameters, PulseModel
 from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
-from matsweep.streams import FloatArray, Rng
 
 SOURCES = ("reported", "derived", "measured")
 

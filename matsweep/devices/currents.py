@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from matsweep.checks import non_negative, positive
-from matsweep.streams import FloatArray
+from matsweep.core.checks import non_negative, positive
+from matsweep.core.streams import FloatArray
 
 
 class CurrentLaw(ABC):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, in_range, non_negative, positive
-from matsweep.streams import FloatArray, Rng
+from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.streams import FloatArray, Rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from matsweep.checks import UserError, finite, positive
-from matsweep.streams import FloatArray
+from matsweep.core.checks import UserError, finite, positive
+from matsweep.core.streams import FloatArray
 
 _SMALL = 1e-12  # relative conductance below which logarithms stop changing
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.checks import UserError, finite, non_negative, positive, whole
-from matsweep.streams import FloatArray
+from matsweep.core.checks import UserError, finite, non_negative, positive, whole
+from matsweep.core.streams import FloatArray
 
 
 class Programmed(NamedTuple):

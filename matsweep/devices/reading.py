@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from matsweep.checks import in_range, non_negative, positive
+from matsweep.core.checks import in_range, non_negative, positive
+from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
-from matsweep.streams import FloatArray, Rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, finite, in_range, non_negative, positive
+from matsweep.core.checks import UserError, finite, in_range, non_negative, positive
+from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
-from matsweep.streams import FloatArray, Rng
 
 BOLTZMANN_EV = 8.617333262e-5
 """Boltzmann's constant, eV/K (CODATA 2018)."""

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.exporting.netcdf import write_netcdf
 from matsweep.exporting.tables import Rows, write_csv, write_parquet
 from matsweep.store import Place, open_results

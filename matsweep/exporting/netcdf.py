@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 _BLOCK = 2**26  # bytes of results that are held at a time
 _CHUNK = 2**20  # bytes of a chunk in the file

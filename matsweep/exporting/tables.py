@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 _BLOCK = 2**25  # bytes of results that are held at a time, and of columns as often again
 _MOST = 50_000  # candidates in a block

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matsweep.checks import UserError, one_of
+from matsweep.core.checks import UserError, one_of
 
 STATUSES = ("seen", "derived", "recalled", "illustrative", "missing")
 """How well a number is known: read in the source named; computed from such; from memory of the

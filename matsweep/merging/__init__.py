@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.merging.compare import check_alike, check_equal
 from matsweep.merging.facts import merged_attrs
 from matsweep.merging.sources import Union, read_source, unite

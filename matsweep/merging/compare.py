@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.merging.sources import Source, Union
 from matsweep.merging.write import blocks
 from matsweep.store import Status, open_results

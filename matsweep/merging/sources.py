@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.store import Status, attributes, open_results, summary
 
 LEDGER = ("status", "error", "seconds", "realisations")

@@ -2,14 +2,16 @@
 
 from matsweep.metrics.accuracy import ACCURACY
 from matsweep.metrics.area import AREA, AREA_BREAKDOWN, UTILISATION
-from matsweep.metrics.baselines import (
+from matsweep.metrics.costs.baselines import (
     BASELINE_ENERGY,
     BASELINES,
     ENERGY_ADVANTAGE,
     TRAINING_BASELINE_ENERGY,
     TRAINING_ENERGY_ADVANTAGE,
 )
-from matsweep.metrics.bill import COMPONENTS
+from matsweep.metrics.costs.bill import COMPONENTS
+from matsweep.metrics.costs.periphery import check_costs, converter_costs
+from matsweep.metrics.costs.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.learning import (
@@ -22,11 +24,9 @@ from matsweep.metrics.learning import (
     TRAINING_WRITE_TIME,
 )
 from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.periphery import check_costs, converter_costs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
 from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
-from matsweep.metrics.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from matsweep.metrics.bill import COMPONENTS, exact, read_back
+from matsweep.core.streams import FloatArray
+from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
+from matsweep.metrics.costs.writing import half_select_energy
 from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.writing import half_select_energy
-from matsweep.streams import FloatArray
 
 
 def training_breakdown(run: Run) -> FloatArray:

@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout, layout
-from matsweep.metrics.bill import Bill, bill, itemised
+from matsweep.metrics.costs.bill import Bill, bill, itemised
 from matsweep.scenario import Scenario
-from matsweep.streams import FloatArray
 from matsweep.workloads import Inference, Learning, Lesson, Network
 
 

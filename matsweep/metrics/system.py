@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.metrics.latency import throughput
 from matsweep.metrics.metric import Metric, Run
-from matsweep.streams import FloatArray
 
 
 def tops_per_watt(run: Run) -> FloatArray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.metrics.metric import Metric
-from matsweep.streams import FloatArray
 
 
 def spread(accuracy: FloatArray) -> FloatArray:

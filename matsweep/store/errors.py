@@ -1,6 +1,6 @@
 """What can go wrong with a store."""
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 
 class StoreError(UserError):

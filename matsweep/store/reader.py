@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.causes import Failure, by_cause
+from matsweep.core.causes import Failure, by_cause
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_rows
 from matsweep.store.damage import gone, lost, salvaged_ledger

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, Wires, layout
-from matsweep.crossbar.calibration import Target, calibrate
 from matsweep.crossbar.converters import ColumnErrors
-from matsweep.crossbar.layer import (
+from matsweep.devices import AnalogDevice
+from matsweep.devices.analog import Aging
+from matsweep.machine.calibration import Target, calibrate
+from matsweep.machine.product import (
     Product,
     Scale,
     Wired,
@@ -21,9 +24,6 @@ from matsweep.crossbar.layer import (
     voltages,
     wired,
 )
-from matsweep.devices import AnalogDevice
-from matsweep.devices.analog import Aging
-from matsweep.streams import FloatArray, Streams
 from matsweep.workloads.network import Network
 
 _JUDGED = 100  # samples on which the error of a product is measured

@@ -18,9 +18,9 @@ from typing import ClassVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from matsweep.cache import cache_folder, keep
-from matsweep.checks import UserError, in_range, non_negative, one_of, positive, whole
-from matsweep.streams import FloatArray
+from matsweep.core.cache import cache_folder, keep
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.streams import FloatArray
 from matsweep.workloads.network import IntArray, Network, network
 from matsweep.workloads.workload import Workload
 

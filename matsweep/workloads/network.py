@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.streams import FloatArray
+from matsweep.core.streams import FloatArray
 
 IntArray = npt.NDArray[np.integer]
 

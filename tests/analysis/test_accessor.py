@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from matsweep.checks import UserError
-
-from .synthetic import TIMES, attrs, study, with_status
+from matsweep.core.checks import UserError
+from tests.synthetic import TIMES, attrs, study, with_status
 
 
 def tiny(**extra):

@@ -11,10 +11,9 @@ import xarray as xr
 from rich.console import Console
 
 from matsweep.analysis import pareto_mask
-from matsweep.analysis.choice import choose
-from matsweep.checks import UserError
-
-from .synthetic import attrs, study, with_status
+from matsweep.core.checks import UserError
+from matsweep.reporting.choice import choose
+from tests.synthetic import attrs, study, with_status
 
 OBJECTIVES = ["accuracy", "energy"]
 

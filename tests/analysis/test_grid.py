@@ -6,9 +6,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matsweep.checks import UserError
-
-from .synthetic import study, with_status
+from matsweep.core.checks import UserError
+from tests.synthetic import study, with_status
 
 AXES = ("material", "device.programming_error.scale", "tile.adc.bits")
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matsweep.analysis import pareto, pareto_mask
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 
 
 def brute_force(values, better):

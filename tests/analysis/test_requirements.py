@@ -9,11 +9,11 @@ import math
 import numpy as np
 import pytest
 
-from matsweep.analysis.requirement_map import requirement_figure
 from matsweep.analysis.requirements import requirements
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.reporting.figures.requirement_map import requirement_figure
+from tests.synthetic import study, with_status
 
-from .synthetic import study, with_status
 from .test_surrogate import cube, made
 
 SCALE, BITS, NU = "device.programming_error.scale", "tile.adc.bits", "device.drift.nu"

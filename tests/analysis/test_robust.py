@@ -9,9 +9,8 @@ import pytest
 import xarray as xr
 
 from matsweep.analysis.robust import Caution
-from matsweep.checks import UserError
-
-from .synthetic import TIMES, attrs, study, with_status
+from matsweep.core.checks import UserError
+from tests.synthetic import TIMES, attrs, study, with_status
 
 
 def plain(values, name="accuracy", better="higher", unit="1"):

@@ -11,12 +11,12 @@ from scipy.stats import binom
 
 from matsweep.analysis.distances import delta, pawn, slices
 from matsweep.analysis.sensitivity import sensitivity
-from matsweep.analysis.sensitivity_bars import sensitivity_figure
-from matsweep.checks import UserError
-from matsweep.sweep.axes import Interval, Values
-from matsweep.sweep.designs.saltelli import Saltelli
+from matsweep.core.checks import UserError
+from matsweep.planning.axes import Interval, Values
+from matsweep.planning.designs.saltelli import Saltelli
+from matsweep.reporting.figures.sensitivity_bars import sensitivity_figure
+from tests.synthetic import study, with_status
 
-from .synthetic import study, with_status
 from .test_surrogate import cube, made
 
 # Ishigami's function with a = 7, b = 0.1: T. Homma, A. Saltelli, Reliab. Eng. Syst. Saf. 52:1,

@@ -13,9 +13,8 @@ from scipy.stats import qmc
 
 from matsweep.analysis.studytable import Scale, study_table
 from matsweep.analysis.surrogate import MOST, fit_surrogate
-from matsweep.checks import UserError
-
-from .synthetic import study, with_status
+from matsweep.core.checks import UserError
+from tests.synthetic import study, with_status
 
 
 def made(function, columns, *, noise=0.0, realisations=4, unit="1", metric="accuracy", **attrs):
@@ -232,7 +231,7 @@ def test_points_have_a_column_for_each_parameter():
 
 def test_heavy_libraries_are_loaded_when_needed_only():
     code = (
-        "import sys, matsweep.analysis.sensitivity, matsweep.analysis.sensitivity_bars; "
+        "import sys, matsweep.analysis.sensitivity, matsweep.reporting.figures.sensitivity_bars; "
         "print([n for n in ('sklearn', 'SALib') "
         "if n in sys.modules])"
     )

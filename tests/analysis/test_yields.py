@@ -8,9 +8,8 @@ import xarray as xr
 from scipy.stats import binom, binomtest
 
 from matsweep.analysis.yields import binomial_interval, parse_chance
-from matsweep.checks import UserError
-
-from .synthetic import attrs, study, with_status
+from matsweep.core.checks import UserError
+from tests.synthetic import attrs, study, with_status
 
 
 def four():

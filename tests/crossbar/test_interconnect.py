@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.crossbar import Ideal, Metal, Resistances, Wires
-from matsweep.crossbar.interconnect import LAYERS, resistivity
+from matsweep.crossbar.wires.interconnect import LAYERS, resistivity
 
 # Ω per cell of two wire widths, derived from DNN+NeuroSim V1.4's Param.cpp.
 PUBLISHED = {130e-9: 0.1689, 90e-9: 0.3284, 65e-9: 0.2993, 45e-9: 0.4158, 32e-9: 0.6383,

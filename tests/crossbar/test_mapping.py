@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import (
     ADC,
     DAC,
@@ -19,9 +20,8 @@ from matsweep.crossbar import (
     port_conductance,
 )
 from matsweep.crossbar.converters import NO_ERRORS, ColumnErrors
-from matsweep.crossbar.layer import Scale, fractions, multiply, power, voltages, wired
 from matsweep.devices import AnalogDevice, Law, ReadNoise, StuckAt
-from matsweep.streams import realisation_streams
+from matsweep.machine.product import Scale, fractions, multiply, power, voltages, wired
 
 FINE_DAC, FINE_ADC = DAC(bits=16), ADC(bits=16)
 

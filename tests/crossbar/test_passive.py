@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.crossbar import SinhIV, Wires, equivalent_pulses, read_cell, write_cell
 
 THIN = Wires(1e-6, 1e-6)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.crossbar import (
     Wires,
     effective_conductance,
@@ -557,7 +557,7 @@ def test_few_inputs_read_as_many_do():
 def test_small_products_get_one_thread_and_the_caller_keeps_theirs(monkeypatch):
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    from matsweep.crossbar import linear as module
+    from matsweep.crossbar.wires.wires import linear as module
 
     def threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.devices import (
     AnalogDevice,
     CycleNoise,

@@ -19,8 +19,8 @@ import yaml
 
 import matsweep
 from matsweep.cli import main
-from matsweep.sweep.config import composer
-from matsweep.sweep.plan import plan
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
 
 from .blocks import PAGES, ROOT, blocks, commands
 

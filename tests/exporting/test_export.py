@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from matsweep import store as m
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.exporting import export, netcdf, tables
 
 N, R, T = 7, 3, 2

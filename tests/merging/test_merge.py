@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from matsweep import merge
 from matsweep import store as m
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.merging import write
 
 R, T, EVERY = 3, 2, 12

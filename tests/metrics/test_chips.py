@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from matsweep.metrics import COORDINATES
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
 from matsweep.simulate import simulate
-from matsweep.sweep.config import composer
-from matsweep.sweep.plan import plan
 from matsweep.workloads.network import network
 
 

@@ -7,14 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice, WritePulse
-from matsweep.metrics import COORDINATES, METRICS, Run, check_costs, cited, components
-from matsweep.metrics.baselines import BASELINES, baseline_energy, engine_energy
-from matsweep.metrics.bill import COMPONENTS, exact, read_back
-from matsweep.metrics.census import census
-from matsweep.metrics.periphery import circuits, converter_costs
+from matsweep.metrics import COORDINATES, METRICS, Run, check_costs
+from matsweep.metrics.costs import cited, components
+from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
+from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
+from matsweep.metrics.costs.census import census
+from matsweep.metrics.costs.periphery import circuits, converter_costs
 from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import MLP, Inference, Learning
 

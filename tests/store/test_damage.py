@@ -15,8 +15,8 @@ from numcodecs.zstd import Zstd
 from rich.console import Console
 
 from matsweep import store as m
-from matsweep.checks import UserError
-from matsweep.status import show
+from matsweep.core.checks import UserError
+from matsweep.reporting.status import show
 from matsweep.store import damage, writer
 
 N, CHUNK = 11, 4

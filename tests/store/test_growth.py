@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matsweep import store as m
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.store import growth, layout
 
 N, R = 5, 2

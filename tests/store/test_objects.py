@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 from matsweep import store as m
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.store import lease, objects
 from matsweep.store import parts as staging
 

@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
-from matsweep.streams import realisation_streams
-from matsweep.sweep.config import composer
-from matsweep.sweep.plan import plan
-from matsweep.sweep.work import Shared, evaluate
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
+from matsweep.running.work import Shared, evaluate
 from matsweep.workloads import MLP, Hardware, run_inference
 from matsweep.workloads.inference import ProgrammedLayer, _apart, _gain, mapped, program
 

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
@@ -21,7 +22,6 @@ from matsweep.devices.pulses import (
     SoftBounds,
     Tabulated,
 )
-from matsweep.streams import realisation_streams
 from matsweep.workloads import Hardware, InSitu, run_learning
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.core import converters, network

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.workloads.learning import data
 
 

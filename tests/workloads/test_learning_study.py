@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import matsweep
-import matsweep.sweep.work
+import matsweep.running.work
 from matsweep.store import summary
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -62,7 +62,7 @@ def test_killed_while_training_and_resumed_repeats_no_finished_candidate(
     script = f"""
         import os, signal, matsweep
         from matsweep.workloads.learning.learner import Learner
-        import matsweep.sweep.work as work
+        import matsweep.running.work as work
         plain, order, started = work.simulate, Learner._order, []
         def simulate(*given, **named):
             started.append(1)
@@ -78,13 +78,13 @@ def test_killed_while_training_and_resumed_repeats_no_finished_candidate(
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert summary(tmp_path / "c.zarr").done == 2
-    plain, again = matsweep.sweep.work.simulate, []
+    plain, again = matsweep.running.work.simulate, []
 
     def simulate(scenario, *given, **named):
         again.append(scenario.identity)
         return plain(scenario, *given, **named)
 
-    monkeypatch.setattr(matsweep.sweep.work, "simulate", simulate)
+    monkeypatch.setattr(matsweep.running.work, "simulate", simulate)
     found = run(tmp_path / "c.zarr", "executor=serial", "executor.chunk_size=1")
     assert len(again) == len(set(again)) == 2
     xr.testing.assert_identical(numbers(found), undisturbed)

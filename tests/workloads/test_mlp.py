@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.cache import cache_folder
-from matsweep.checks import UserError
+from matsweep.core.cache import cache_folder
+from matsweep.core.checks import UserError
 from matsweep.workloads import MLP
 from matsweep.workloads.mlp import digits
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from matsweep.analysis.style import FONT, drawing, quantity_axis, tidy
 from matsweep.characterization.figure.panels import BLUE, tick_labels
-from matsweep.units import engineering
+from matsweep.core.units import engineering
+from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 
 
 def array_figure(found: xr.Dataset, title: str = "") -> Figure:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from matsweep.analysis.style import BASELINE, FONT, quantity_axis, tidy, time_axis
 from matsweep.characterization.figure.panels import BLUE, CYCLE, RED, absent, panels
+from matsweep.reporting.figures.style import BASELINE, FONT, quantity_axis, tidy, time_axis
 
 _MONTH = 2_592_000.0  # s; its tick has no room beside the year's
 _TRACES = 5  # single devices drawn beside the mean

@@ -11,9 +11,9 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from matsweep.analysis.style import FONT, drawing
-from matsweep.streams import FloatArray
-from matsweep.units import engineering
+from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
+from matsweep.reporting.figures.style import FONT, drawing
 
 BLUE, RED = "#0072B2", "#D55E00"
 CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
-from matsweep.analysis.style import BASELINE, FONT, tidy
 from matsweep.characterization.figure.panels import BLUE, RED, absent, legend, panels, prefixed
-from matsweep.units import duration, engineering
+from matsweep.core.units import duration, engineering
+from matsweep.reporting.figures.style import BASELINE, FONT, tidy
 
 _TEN_YEARS = 315_360_000.0  # s
 _SPANS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, _TEN_YEARS)  # s

@@ -1,4 +1,7 @@
-"""Memristors that move: state equations, and their solution in time."""
+"""State equations of memristors; `matsweep.solving` integrates them in time."""
+
+import importlib
+from typing import Any
 
 from matsweep.devices.dynamics.ecm import ElectrochemicalMetallization
 from matsweep.devices.dynamics.ecram import ECRAM
@@ -13,18 +16,10 @@ from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.devices.dynamics.mott import MottSwitch
 from matsweep.devices.dynamics.mtj import MagneticTunnelJunction
 from matsweep.devices.dynamics.pcm import PhaseChange
-from matsweep.devices.dynamics.protocols import (
-    Drive,
-    Pulses,
-    pulse_train,
-    respond,
-    retain,
-    sine,
-    triangle,
-)
-from matsweep.devices.dynamics.transient import transient
 from matsweep.devices.dynamics.vteam import TEAM, VTEAM
 from matsweep.devices.dynamics.yakopcic import Yakopcic
+
+_SOLVING = ("Drive", "Pulses", "pulse_train", "respond", "retain", "sine", "transient", "triangle")
 
 __all__ = [
     "ECRAM",
@@ -33,7 +28,6 @@ __all__ = [
     "VTEAM",
     "ChargeControlled",
     "CompiledModel",
-    "Drive",
     "DynamicalModel",
     "ElectrochemicalMetallization",
     "FeFET",
@@ -46,14 +40,14 @@ __all__ = [
     "MottSwitch",
     "PhaseChange",
     "PotassiumChannel",
-    "Pulses",
     "SodiumChannel",
     "SuperconductingMemristor",
     "Yakopcic",
-    "pulse_train",
-    "respond",
-    "retain",
-    "sine",
-    "transient",
-    "triangle",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what integrates the models, `transient` and its like, from `matsweep.solving`."""
+    if name not in _SOLVING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("matsweep.solving"), name)

@@ -10,8 +10,8 @@ from numba import njit
 from scipy.constants import electron_mass, elementary_charge, hbar
 from scipy.special import ndtri
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 GROUPS = 16  # of domains, by their activation field
 

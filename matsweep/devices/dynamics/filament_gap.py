@@ -9,9 +9,9 @@ import numpy as np
 from scipy.constants import elementary_charge, k
 from scipy.optimize import brentq
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
-from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
 

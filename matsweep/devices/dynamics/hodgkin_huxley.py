@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 _inlined = njit(inline="always", error_model="numpy")
 

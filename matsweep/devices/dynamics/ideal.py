@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.streams import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from matsweep.checks import one_of
+from matsweep.core.checks import one_of
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 WINDOWS = {"none": 0, "joglekar": 1, "biolek": 2, "prodromakis": 3}
 

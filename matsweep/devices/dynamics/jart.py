@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 from scipy.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
-from matsweep.streams import FloatArray
 
 _inlined = njit(inline="always", error_model="numpy")
 K_EV = k / elementary_charge  # eV/K

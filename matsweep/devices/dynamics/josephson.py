@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import physical_constants
 
-from matsweep.checks import in_range
+from matsweep.core.checks import in_range
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 FLUX_QUANTUM = float(physical_constants["mag. flux quantum"][0])  # Wb
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from matsweep.checks import UserError
-from matsweep.streams import FloatArray
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 
 RULES: dict[str, Callable[[FloatArray], Any]] = {
     "> 0": lambda x: x > 0,
@@ -189,7 +189,7 @@ class CompiledModel(DynamicalModel):
     def _evaluate(
         self, state: FloatArray, voltage: FloatArray | float
     ) -> tuple[FloatArray, FloatArray]:
-        from matsweep.devices.dynamics.solver import compiled, evaluate
+        from matsweep.devices.dynamics.equations import compiled, evaluate
 
         states = np.asarray(state, np.float64)
         several = len(self.components) > 1

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.constants import elementary_charge, k
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
-from matsweep.streams import FloatArray
 
 K_EV = k / elementary_charge  # eV/K
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 
 def _voltage_kernel(

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.streams import FloatArray
 
 
 def _kernel(

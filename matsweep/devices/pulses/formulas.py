@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matsweep.checks import UserError, finite, in_range, non_negative
+from matsweep.core.checks import UserError, finite, in_range, non_negative
+from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.model import Parameters, PulseModel
-from matsweep.streams import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError, near, non_negative
-from matsweep.streams import FloatArray, Rng
+from matsweep.core.checks import UserError, near, non_negative
+from matsweep.core.streams import FloatArray, Rng
 
 type Parameters = Mapping[str, Any]
 """By name: a number, the same for all devices, or an array with each device's own."""

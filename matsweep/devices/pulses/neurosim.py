@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import elementwise
 
-from matsweep.checks import in_range, positive
+from matsweep.core.checks import in_range, positive
+from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.model import Parameters, PulseModel
-from matsweep.streams import FloatArray
 
 LABEL_SCALE = 10.1015
 """NeuroSim's label over the largest distance of the normalised curve from a straight line."""

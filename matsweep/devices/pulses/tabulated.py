@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError, positive
+from matsweep.core.checks import UserError, positive
+from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
-from matsweep.streams import FloatArray, Rng
 
 
 @dataclass(frozen=True, kw_only=True)

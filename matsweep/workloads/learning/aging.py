@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from matsweep.streams import FloatArray, Streams
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.inference import Inference
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
@@ -18,7 +18,7 @@ def aged(
     course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
 ) -> Inference:
     """Let trained devices age, and run the network at each time."""
-    from matsweep.kernels import read_only
+    from matsweep.core.arrays import read_only
     from matsweep.workloads.learning import core
 
     device, samples = course.hardware.device, course.lesson.samples

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matsweep.streams import FloatArray
+from matsweep.core.streams import FloatArray
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.dynamics import quiet
 from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import Layout, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
 from matsweep.devices.pulses import PulseModel
-from matsweep.streams import FloatArray, Streams
 from matsweep.workloads.inference import Hardware
 from matsweep.workloads.learning.dynamics import Stepping, stepping
 from matsweep.workloads.learning.lesson import Lesson, initial_weights

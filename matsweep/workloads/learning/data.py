@@ -17,9 +17,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.cache import cache_folder
-from matsweep.checks import UserError, in_range, positive, whole
-from matsweep.streams import FloatArray
+from matsweep.core.cache import cache_folder
+from matsweep.core.checks import UserError, in_range, positive, whole
+from matsweep.core.streams import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 

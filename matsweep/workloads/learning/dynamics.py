@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.devices import AnalogDevice
 from matsweep.devices.pulses import (
     ExponentialStep,
@@ -19,7 +20,6 @@ from matsweep.devices.pulses import (
     SoftBounds,
     Tabulated,
 )
-from matsweep.streams import FloatArray
 
 AFFINE, EXPONENTIAL, POWER, TABULATED = 0, 1, 2, 3
 _GRID = 257  # states at which the noise of a read is tabulated

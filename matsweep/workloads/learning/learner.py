@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.devices.pulses import NeuroSim
-from matsweep.streams import FloatArray, Streams
 from matsweep.workloads.learning.circuit import compiled_net
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.dynamics import pulses_across, read_variance
@@ -45,7 +45,7 @@ class Learner:
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
         """Set a realisation up: write its first weights, and find the fast array's zeros."""
-        from matsweep.kernels import read_only
+        from matsweep.core.arrays import read_only
         from matsweep.workloads.learning import core
 
         workload, device = course.workload, course.hardware.device
@@ -116,7 +116,7 @@ class Learner:
 
     def train(self) -> list[float]:
         """Learn, and return the accuracy after each epoch."""
-        from matsweep.kernels import read_only
+        from matsweep.core.arrays import read_only
         from matsweep.workloads.learning import core
 
         workload, samples = self.course.workload, self.course.lesson.samples

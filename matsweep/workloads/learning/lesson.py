@@ -13,9 +13,9 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from matsweep.cache import cache_folder, keep
-from matsweep.checks import UserError
-from matsweep.streams import FloatArray
+from matsweep.core.cache import cache_folder, keep
+from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.workloads.learning.data import IntArray, Samples
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from matsweep.checks import in_range, non_negative, positive, whole
+from matsweep.core.checks import in_range, non_negative, positive, whole
 
 
 @dataclass(frozen=True, kw_only=True)

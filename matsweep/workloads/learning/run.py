@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matsweep.streams import FloatArray, Streams
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.inference import Hardware, Inference
 from matsweep.workloads.learning.aging import aged
 from matsweep.workloads.learning.course import Course

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout
-from matsweep.crossbar.layer import wired
 from matsweep.devices import AnalogDevice
-from matsweep.streams import FloatArray
+from matsweep.machine.product import wired
 from matsweep.workloads.inference import Hardware
 from matsweep.workloads.learning.tiles import row_edges
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from matsweep.build import plain
-from matsweep.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.codec import plain
 from matsweep.crossbar import Tile
 from matsweep.workloads.learning.data import Dataset, Digits
 from matsweep.workloads.learning.lesson import Lesson, lesson

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import cumulative_simpson, solve_ivp
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.devices.dynamics import (
     ECRAM,
     JART,
@@ -29,12 +29,11 @@ from matsweep.devices.dynamics import (
     SodiumChannel,
     SuperconductingMemristor,
     Yakopcic,
-    respond,
-    transient,
 )
+from matsweep.devices.dynamics.equations import compiled
 from matsweep.devices.dynamics.josephson import FLUX_QUANTUM
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.devices.dynamics.solver import compiled
+from matsweep.solving import respond, transient
 
 pytestmark = pytest.mark.xdist_group("dynamics")  # they compile the same kernels
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.constants import elementary_charge, k
 from scipy.stats import kstest
 
-from matsweep.checks import UserError
+from matsweep.core.checks import UserError
 from matsweep.devices.dynamics import (
     ECRAM,
     JART,
@@ -23,9 +23,8 @@ from matsweep.devices.dynamics import (
     PhaseChange,
     PotassiumChannel,
     SodiumChannel,
-    retain,
-    transient,
 )
+from matsweep.solving import retain, transient
 from tests.devices.dynamics.test_dynamics import GAP, HP, MOTT, MTJ, PCM, VCM
 
 pytestmark = pytest.mark.xdist_group("dynamics")  # they compile the same kernels
@@ -435,11 +434,12 @@ def test_stiff_devices_take_long_steps():
 @pytest.mark.parametrize("stiff", [False, True])
 def test_both_methods_have_their_order(stiff):
     """One step of a logistic growth: the error falls as h^6 (h^5 for Rodas4) when h is halved."""
-    from matsweep.devices.dynamics import solver
+    from matsweep.devices.dynamics.equations import compiled
+    from matsweep.solving import solver
 
     model = LinearIonDrift(r_on=1.0, r_off=1.0 + 1e-9, thickness=1.0, mobility=1.0,
                            window="joglekar")  # fmt: skip
-    kernel = solver.compiled(type(model).kernel)
+    kernel = compiled(type(model).kernel)
     p = model._flat(())[0]
     step = solver._implicit if stiff else solver._explicit
     errors = []

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy import float32, uint32, uint64
 
-from matsweep.kernels import _cosine_sine, _philox, _radius
+from matsweep.core.philox import cosine_sine, gaussian_radius, philox
 from matsweep.workloads.learning.core.jit import compiled
 
 
@@ -13,12 +13,12 @@ def normals(counter, out, number):
     blocks = (number + 3) // 4
     high, key, start = counter[1], counter[2], counter[0]
     for i in range(blocks):
-        a, b, c, d = _philox(start + uint64(i), high, key)
-        radius = _radius(a)
-        cosine, sine = _cosine_sine(b)
+        a, b, c, d = philox(start + uint64(i), high, key)
+        radius = gaussian_radius(a)
+        cosine, sine = cosine_sine(b)
         out[i], out[blocks + i] = radius * cosine, radius * sine
-        radius = _radius(c)
-        cosine, sine = _cosine_sine(d)
+        radius = gaussian_radius(c)
+        cosine, sine = cosine_sine(d)
         out[2 * blocks + i], out[3 * blocks + i] = radius * cosine, radius * sine
     counter[0] = start + uint64(blocks)
 
@@ -26,7 +26,7 @@ def normals(counter, out, number):
 @compiled
 def uniform(counter):
     """Return one uniform number in [0, 1)."""
-    a, _, _, _ = _philox(counter[0], counter[1], counter[2])
+    a, _, _, _ = philox(counter[0], counter[1], counter[2])
     counter[0] += uint64(1)
     return float32(a >> uint32(8)) * float32(2.0**-24)
 
@@ -42,7 +42,7 @@ def bit_words(counter, values, scale, bits, words):
         limit = uint64(min(chance, float32(1)) * 4294967296.0)
         word = uint32(0)
         for block in range((bits + 3) // 4):
-            a, b, c, d = _philox(counter[0], counter[1], counter[2])
+            a, b, c, d = philox(counter[0], counter[1], counter[2])
             counter[0] += uint64(1)
             left = bits - 4 * block
             word |= uint32(uint64(a) < limit) << uint32(4 * block)

@@ -1,0 +1,1 @@
+"""Checks, units, random numbers, registries and compilation that every package uses."""

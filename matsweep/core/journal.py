@@ -1,0 +1,134 @@
+"""The log of a study: one JSON object a line, added to by every run.
+
+Events: ``started`` and ``resumed`` (a run begins), ``chunk`` (a task's candidates were written),
+``failed`` (one of them, with its error), ``fold`` (staged parts went into the arrays),
+``stopped`` and ``finished`` (a run ends). A run that is killed leaves no last line. At most one
+line a chunk and one a failure, so a log grows with tasks and not with candidates.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from matsweep.core.checks import UserError
+
+_NAME = ".log.jsonl"
+_BEGIN = b'{"time": "'  # of every line
+_TAIL = 65536  # bytes at the end in which the last events are looked for
+
+
+def place(log: object, store: str | Path) -> Path | None:
+    """Return where the log of a store is.
+
+    Inside a store on a file system, so that it moves with it; beside no object can one add, so
+    that of a store at ``s3://…/NAME.zarr`` is NAME.log.jsonl in the working directory.
+
+    Parameters
+    ----------
+    log : str or None
+        "auto", a path, or None for none.
+    store : str or Path
+    """
+    if log is None:
+        return None
+    if not isinstance(log, str) or not log:
+        raise UserError(f"log must be auto, a path, or null for none, got {log!r}")
+    if log != "auto":
+        return Path(log)
+    if "://" in str(store):
+        return Path(f"{Path(str(store)).stem}{_NAME}")
+    return Path(store) / _NAME
+
+
+class Journal:
+    """The log of a study, open for one run. It never stops a study: what fails is told once.
+
+    Nothing is added to a file that holds anything but a log, so that a configuration from
+    elsewhere cannot have ``log: ~/.profile`` written to.
+
+    Parameters
+    ----------
+    path : Path or None
+        None: nothing is kept.
+    tell : function (str) -> None
+        For what cannot be written.
+    """
+
+    def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
+        self._path = path
+        self._tell = tell
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Add a line; facts must be JSON."""
+        if self._path is None:
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        text = json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _opened(self._path) as file:
+                # A run that was killed while it wrote may have left half a line.
+                file.seek(max(0, file.seek(0, 2) - 1))
+                broken = file.read(1) not in (b"", b"\n")
+                file.write(b"\n" * broken + text.encode("utf-8", "backslashreplace") + b"\n")
+        except OSError as problem:
+            self._tell(f"the log {self._path} is not written: {problem.strerror or problem}")
+            self._path = None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a log to add to it.
+
+    The log of a store is the file itself and no link: a store may come from elsewhere.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or holds something else.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    if path.name == _NAME and path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link; give log=PATH or log=null")
+    if path.name == _NAME:
+        flags |= os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a plain file; give log=PATH or log=null")
+        # There is less of it if the first run was killed at once.
+        if not _BEGIN.startswith(os.pread(descriptor, len(_BEGIN), 0)):
+            raise OSError(errno.EEXIST, "it holds something else; give another log=PATH")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "a+b")
+
+
+def last_event(path: Path, event: str) -> dict[str, Any] | None:
+    """Return the last event of a kind among those of the last run that are near the end."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may not begin, a device not end
+            return None
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL))
+            lines = file.read(_TAIL).splitlines()
+    except OSError:
+        return None
+    for text in reversed(lines):
+        try:
+            found = json.loads(text)
+            kind = found["event"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if kind == event:
+            return dict(found)
+        if kind in ("started", "resumed"):
+            return None
+    return None

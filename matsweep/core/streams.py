@@ -1,0 +1,105 @@
+"""Random numbers that belong to the realisation, not to the batch it is computed in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+
+
+class Rng(Protocol):
+    """What a device model asks of a random number generator.
+
+    `numpy.random.Generator` and `Streams` both are one.
+    """
+
+    def standard_normal(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
+        """Return standard normal numbers of a shape."""
+
+    def random(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
+        """Return uniform numbers in [0, 1) of a shape."""
+
+
+class Streams:
+    """One independent stream of random numbers for each realisation along the first axis.
+
+    A batch of realisations then draws exactly what each of them would draw alone, so that the
+    number of realisations computed together changes no bit. Numbers are counter-based (Philox
+    4x32-10, normal ones from it by Box and Muller's transform) and single: the largest normal
+    one is sqrt(64 ln 2) = 6.7, beyond which one falls in 5e10.
+
+    Parameters
+    ----------
+    keys : (realisation, 2) array of uint64
+        Key, and upper half of the counter, of each stream.
+
+    References
+    ----------
+    J. K. Salmon et al., SC 2011, doi:10.1145/2063384.2063405; G. E. P. Box, M. E. Muller,
+    Ann. Math. Statist. 29:610, 1958, doi:10.1214/aoms/1177706645.
+    """
+
+    def __init__(self, keys: npt.NDArray[np.uint64]) -> None:
+        self._keys = keys
+        self._counter = 0
+
+    def __len__(self) -> int:
+        """Return the number of realisations."""
+        return len(self._keys)
+
+    @property
+    def keys(self) -> npt.NDArray[np.uint64]:
+        """Key, and upper half of the counter, of each stream, (realisation, 2)."""
+        return self._keys.copy()
+
+    def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
+        """Return standard normal numbers of shape (realisation, …)."""
+        from matsweep.core.philox import fill_normal
+
+        return self._draw(fill_normal, size, np.float32).astype(dtype, copy=False)
+
+    def random(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
+        """Return uniform numbers in [0, 1) of shape (realisation, …)."""
+        from matsweep.core.philox import fill_bits
+
+        bits = self._draw(fill_bits, size, np.uint32)
+        numbers: FloatArray = (bits >> np.uint32(8)).astype(dtype)
+        numbers *= numbers.dtype.type(2.0**-24)
+        return numbers
+
+    def _draw(
+        self, fill: Callable[..., None], size: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Fill an array, four numbers a count; every realisation is at the same count."""
+        if size[0] != len(self):
+            raise ValueError(f"the first axis must be the {len(self)} realisations, got {size}")
+        numbers = math.prod(size[1:])
+        counts = -(-numbers // 4)
+        out = np.empty((len(self), 4 * counts), dtype)
+        for (key, high), part in zip(self._keys, out, strict=True):
+            fill(np.uint64(self._counter), high, key, part.reshape(4, counts))
+        self._counter += counts
+        return out[:, :numbers].reshape(size)
+
+
+def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -> Streams:
+    """Return the random streams of some realisations of one candidate.
+
+    Parameters
+    ----------
+    identity : str
+        The candidate's hexadecimal identity.
+    seed : int
+        The study's.
+    realisations : sequence of int
+        Which ones.
+    """
+    key = int(identity, 16)
+    words = tuple((key >> shift) & 0xFFFFFFFF for shift in (0, 32, 64, 96))
+    seeds = (np.random.SeedSequence(seed, spawn_key=(*words, number)) for number in realisations)
+    return Streams(np.array([each.generate_state(2, np.uint64) for each in seeds]))

@@ -1,0 +1,1 @@
+"""Arrays with the resistance of their wires, solved exactly."""

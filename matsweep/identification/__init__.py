@@ -1,0 +1,1 @@
+"""A device model from data or from physics."""

@@ -1,0 +1,119 @@
+"""The material that a calibration writes, for `matsweep explore --config-dir FOLDER`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from matsweep.core.checks import UserError, positive
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ABSENT = {"status": "illustrative", "note": "not in the data"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where a material goes, and what measurements do not say of it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The user's own folder of configurations; the file is ``material/NAME.yaml`` in it.
+    name : str
+        Small letters, digits and underscores, a letter first.
+    label : str or None
+        For people; None: the name.
+    read_voltage : float, V
+    cell_size : float, F²
+    replace : bool
+        Write over a file that is there.
+
+    Raises
+    ------
+    UserError
+        For a name that cannot be, or a file that is there already.
+    """
+
+    folder: str | Path
+    name: str
+    label: str | None = None
+    read_voltage: float = 0.2
+    cell_size: float = 48.0
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise UserError(
+                "name must be small letters, digits and underscores, a letter first, "
+                f"got {self.name!r}"
+            )
+        positive("read_voltage", self.read_voltage, "V")
+        positive("cell_size", self.cell_size, "F^2")
+        if self.path.exists() and not self.replace:
+            raise UserError(
+                f"{self.path} is there already: choose another name, or overwrite=true to replace "
+                "it"
+            )
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.folder) / "material" / f"{self.name}.yaml"
+
+    def write(
+        self,
+        comment: str,
+        origins: Mapping[str, Any],
+        device: Mapping[str, Any],
+        *,
+        physics_origins: Mapping[str, Any] | None = None,
+        physics: Mapping[str, Any] | None = None,
+        protocol: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write the file and return its path.
+
+        Parameters
+        ----------
+        comment : str
+            One line, for people.
+        origins, physics_origins : mapping
+            Of what stands in `device` and in `physics`.
+        device, physics, protocol : mapping
+            Plain, with what the data says.
+        """
+        content: dict[str, Any] = {
+            "material": {
+                "name": self.name,
+                "label": self.label or self.name,
+                "mechanism": "not stated",
+                "role": "synapse",
+                "origins": {**origins, "read_voltage": _ABSENT, "cell_size": _ABSENT},
+            },
+            "device": {
+                **device,
+                "read_voltage": float(self.read_voltage),
+                "cell_size": float(self.cell_size),
+            },
+        }
+        if physics is not None:
+            content["material"]["physics_origins"] = dict(physics_origins or {})
+            content |= {"physics": dict(physics), "protocol": dict(protocol or {})}
+        text = yaml.safe_dump(_short(content), sort_keys=False, allow_unicode=True,
+                         default_flow_style=None, width=100)  # fmt: skip
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(f"# @package _global_\n# {comment}\n{text}", encoding="utf-8")
+        return self.path
+
+
+def _short(value: Any) -> Any:
+    """Return a copy of plain content with six significant digits of every float."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {key: _short(item) for key, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,17 @@
+"""From the physics of a material to the behaviour of its device."""
+
+from matsweep.identification.derivation.experiment import Derived, derive
+from matsweep.identification.derivation.protocol import HOTTEST, Protocol
+from matsweep.identification.derivation.pulses import population
+from matsweep.identification.derivation.source import derived_device, measured_device, resolve
+
+__all__ = [
+    "HOTTEST",
+    "Derived",
+    "Protocol",
+    "derive",
+    "derived_device",
+    "measured_device",
+    "population",
+    "resolve",
+]

@@ -1,0 +1,111 @@
+"""The virtual experiment that turns physics into behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
+
+HOTTEST = 4500.0
+"""K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
+
+The models' thermal resistances describe filaments of some nanometres, whose modelled peaks exceed
+the melting points of the bulk (HfO2 3031 K, CRC Handbook) without harm in experiments; nothing
+survives this.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Pulses on a population of simulated devices.
+
+    Each device first goes through one cycle that is not counted, then through `cycles` of
+    potentiation and depression, then through a random sequence of single pulses, so that every
+    state is met from both sides.
+
+    Parameters
+    ----------
+    voltage_up, voltage_down : float, V
+        Of the potentiating and the depressing pulse; `voltage_down` None: minus `voltage_up`.
+    width_up, width_down : float, s
+        `width_down` None: as long as `width_up`.
+    pulses_up, pulses_down : int
+        Of each half of a cycle.
+    mixed : int
+        Single pulses of random polarity.
+    devices : int
+    cycles : int
+    spread : dict of str to float
+        Standard deviation between devices of a parameter of the physics, relative to its value.
+        Gaussian, cut at a tenth of the value.
+    stochastic : bool
+        Let the state jump by its quanta where the physics has any; else only `spread` is random.
+    tolerance : float, fraction of the range
+        Of the write-verify that programs the derived device.
+    max_pulses : int
+        Its budget.
+    ramp : int
+        Over how many pulses of one polarity in a row its voltage rises to that of the protocol;
+        0: not at all. Abrupt devices reach states in between only so (incremental step pulses).
+    ramp_from : float
+        Fraction of the voltage that a ramp begins at.
+    hottest : float, K
+        A device that gets hotter is destroyed; acts on models that know their heat.
+    breakdown_field : float, V/m
+        An insulator under more breaks down; acts on models that know its thickness. The strongest
+        oxides hold 0.7 (HfO2) to 1.5 GV/m (SiO2): J. McPherson et al., Appl. Phys. Lett. 82:2121,
+        2003, doi:10.1063/1.1565180.
+    seed : int
+    """
+
+    voltage_up: float
+    width_up: float
+    voltage_down: float | None = None
+    width_down: float | None = None
+    pulses_up: int = 50
+    pulses_down: int = 50
+    mixed: int = 40
+    devices: int = 40
+    cycles: int = 2
+    spread: dict[str, float] = field(default_factory=dict, hash=False)
+    stochastic: bool = True
+    tolerance: float = 0.02
+    max_pulses: int = 100
+    hottest: float = HOTTEST
+    breakdown_field: float = 1e9
+    ramp: int = 0
+    ramp_from: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("voltage_up", "voltage_down"):
+            value = getattr(self, name)
+            if value is not None and finite(name, value, "V") == 0:
+                raise UserError(f"{name} [V] must not be 0")
+        # Phase change takes one polarity: an amplitude, or a width, tells its pulses apart.
+        if self.pulse(True) == self.pulse(False):
+            raise UserError(
+                f"voltage_up and voltage_down must differ, or their widths, got "
+                f"{self.voltage_up!r} V for {self.width_up!r} s twice"
+            )
+        positive("width_up", self.width_up, "s")
+        if self.width_down is not None:
+            positive("width_down", self.width_down, "s")
+        for name, low in (("pulses_up", 1), ("pulses_down", 1), ("mixed", 0), ("cycles", 1),
+                          ("max_pulses", 1), ("seed", 0)):  # fmt: skip
+            whole(name, getattr(self, name), low=low)
+        whole("devices", self.devices, low=2)
+        for name, value in self.spread.items():
+            non_negative(f"spread.{name}", value)
+        in_range("tolerance", self.tolerance, 1e-4, 1.0)
+        whole("ramp", self.ramp, low=0)
+        in_range("ramp_from", self.ramp_from, 0.0, 1.0)
+        positive("hottest", self.hottest, "K")
+        positive("breakdown_field", self.breakdown_field, "V/m")
+
+    def pulse(self, up: bool) -> tuple[float, float]:
+        """Return the voltage [V] and the width [s] of a pulse."""
+        if up:
+            return self.voltage_up, self.width_up
+        voltage = -self.voltage_up if self.voltage_down is None else self.voltage_down
+        return voltage, self.width_up if self.width_down is None else self.width_down

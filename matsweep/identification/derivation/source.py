@@ -1,0 +1,156 @@
+"""Where a device's behaviour comes from, if not from its data sheet: physics, or measurements."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+
+import numpy as np
+
+from matsweep.core.cache import cache_folder, keep
+from matsweep.core.checks import UserError
+from matsweep.core.codec import build, plain
+from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
+from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.identification.derivation.experiment import derive
+from matsweep.identification.derivation.protocol import Protocol
+from matsweep.identification.fitting import compare, read_pulses, recommend, tabulate
+
+_VERSION = 2  # raised whenever a change of the code moves a derived number
+_DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
+            "pulse_model", "write_pulse", "iv")  # fmt: skip
+_TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
+
+
+def derived_device(
+    physics: DynamicalModel, protocol: Protocol, *, base: AnalogDevice
+) -> AnalogDevice:
+    """Return the derived device, from the cache if these contents were derived before.
+
+    Parameters and errors as of `derive`. The cache is a folder of JSON texts, named by a hash of
+    all that decides what is derived; of `base` that is the read voltage and whether it is binary.
+    What cannot be derived is kept too, as its error.
+    """
+    bare = AnalogDevice(g_min=0.0, g_max=1.0, cell_size=1.0, read_voltage=base.read_voltage,
+                        levels=2 if base.levels == 2 else None)  # fmt: skip
+    facts = {"version": _VERSION, "numpy": np.__version__, "physics": plain(physics),
+             "protocol": plain(protocol), "base": plain(bare)}  # fmt: skip
+    text = json.dumps(facts, sort_keys=True)
+    found = _kept(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
+    if isinstance(found, str):
+        raise UserError(found)
+    values = {name: getattr(found, name) for name in _DERIVED}
+    if found.retention.time is not None:
+        values["retention"] = found.retention
+    return dataclasses.replace(base, write_verify=None, **values)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(key: str, text: str) -> AnalogDevice | str:
+    """Return the device derived from a bare one, or why there is none."""
+    name = f"derived-{key}.json"
+    try:
+        found = json.loads((cache_folder() / name).read_text(encoding="utf-8"))
+        return str(found["error"]) if "error" in found else build(AnalogDevice, found)
+    except (OSError, ValueError):
+        pass  # not there, or damaged: derive it
+    facts = json.loads(text)
+    physics: DynamicalModel = build(DynamicalModel, facts["physics"], "physics")
+    try:
+        device = derive(
+            physics,
+            build(Protocol, facts["protocol"], "protocol"),
+            base=build(AnalogDevice, facts["base"], "device"),
+            labels=False,
+        ).device
+    except UserError as error:
+        keep(name, json.dumps({"error": str(error)}).encode())
+        return str(error)
+    keep(name, json.dumps(plain(device), sort_keys=True).encode())
+    return device
+
+
+def resolve(
+    device: AnalogDevice, physics: DynamicalModel | None, protocol: Protocol | None
+) -> AnalogDevice:
+    """Return the device that its source gives: itself, what its physics makes, or measurements.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+    physics : DynamicalModel or None
+    protocol : Protocol or None
+        Both are needed if the source is "derived".
+
+    Raises
+    ------
+    UserError
+        As of `derive` and of `measured_device`.
+    """
+    if device.source == "measured":
+        return measured_device(device)
+    if device.source == "derived":
+        assert physics is not None
+        assert protocol is not None
+        return derived_device(
+            physics, protocol, base=dataclasses.replace(device, source="reported")
+        )
+    return device
+
+
+def measured_device(base: AnalogDevice) -> AnalogDevice:
+    """Return a device that does what pulses measured on real ones did.
+
+    The pulse response is the fitted model with the least BIC, or the table where no formula fits
+    (`identification.fitting`); the range is that of the measurement, programming is simulated write
+    and verify with that response, to 2 % of the range in at most 100 pulses.
+
+    Parameters
+    ----------
+    base : AnalogDevice
+        Its `measurements` name the file; for all that the pulses say nothing of.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or fitted.
+    """
+    assert base.measurements is not None
+    data = read_pulses(base.measurements)
+    best = recommend(compare(data))
+    verified = dataclasses.replace(
+        base,
+        g_min=data.lowest,
+        g_max=data.highest,
+        levels=2 if base.levels == 2 else None,
+        pulse_model=tabulate(data) if best is None else best.model,
+        programming_error=ProgrammingError(),
+        device_to_device=0.0,
+        cycle_to_cycle=0.0,
+        write_verify=WriteVerify(tolerance=0.02, max_pulses=100),
+        source="reported",
+        measurements=None,
+    )
+    error, pulses = _program(verified, np.random.default_rng(0))
+    return dataclasses.replace(
+        verified,
+        write_verify=None,
+        programming_error=error,
+        write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
+    )
+
+
+def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
+    """Write and verify on a grid of targets; return the error that is left, and the mean pulses."""
+    level = device.nearest_level(device.g_min + _TARGETS * device.g_range)
+    target = np.repeat(np.unique(level)[:, None], _VERIFIED, axis=1)
+    found = device.program(target, rng=rng)
+    off = np.sqrt(np.mean(np.square(found.conductance - target), axis=1))
+    error = ProgrammingError(
+        at=tuple(map(float, target[:, 0] / device.g_max)),
+        sigmas=tuple(map(float, off)),
+        g_reference=device.g_max,
+    )
+    return error, float(np.mean(found.pulses))

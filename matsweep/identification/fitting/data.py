@@ -1,0 +1,253 @@
+"""Measured pulse responses, read from CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.checks import UserError, near
+from matsweep.core.streams import FloatArray
+
+_UNITS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9, "pS": 1e-12}
+_COLUMNS = {
+    "device": ("device", "dev", "cell"),
+    "pulse": ("pulse", "pulse_number", "pulse number", "number", "n"),
+    "polarity": ("polarity", "direction", "sign"),
+    "conductance": ("conductance", "g"),
+}
+_UP = {"1", "+1", "up", "ltp", "set", "potentiation", "+", "p"}
+_DOWN = {"-1", "down", "ltd", "reset", "depression", "-", "d"}
+_UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$|_([munpµμ]?S)$")
+_LEAST = 20  # changes of either polarity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulseData:
+    """Changes of conductance by single pulses.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for messages and notes.
+    devices : tuple of str
+    device : (change,) array of int
+        Index of each change's device.
+    before, after : (change,) array, S
+    up : (change,) array of bool
+    """
+
+    name: str
+    devices: tuple[str, ...]
+    device: npt.NDArray[np.int64]
+    before: FloatArray
+    after: FloatArray
+    up: npt.NDArray[np.bool_]
+
+    @property
+    def lowest(self) -> float:
+        """The lowest conductance measured, S."""
+        return float(min(self.before.min(), self.after.min()))
+
+    @property
+    def highest(self) -> float:
+        """The highest conductance measured, S."""
+        return float(max(self.before.max(), self.after.max()))
+
+
+def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
+    """Read measured pulse responses.
+
+    A line for each pulse, in the order of the measurement: `device`, `pulse` (its number, from 1
+    in each run of one polarity; 0: the state before it), `polarity` (+1 or -1, up or down, ltp
+    or ltd, set or reset) and `conductance` after the pulse, with its unit in the heading
+    (`conductance [uS]`, `conductance_uS`). Other columns are left alone. Commas, semicolons or
+    tabs separate; lines that begin with # are comments. A pulse's change is that from the line
+    before it of the same device, if its number follows on.
+
+    Parameters
+    ----------
+    path : path
+    unit : str, optional
+        Of the conductance, where the heading says none: S, mS, uS, nS or pS.
+
+    Returns
+    -------
+    PulseData
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read so; the message names the line and the column.
+    """
+    path = Path(path)
+    rows = rows_of(path)
+    line, heading = rows[0]
+    columns = _columns(path, line, heading)
+    factor = _factor(path, line, heading[columns["conductance"]], unit)
+    found: list[tuple[str, float, float, bool]] = []
+    last: dict[str, tuple[int, float, bool]] = {}
+    seen = 0
+    for line, cells in rows[1:]:
+        values = _cells(path, line, cells, columns)
+        device = values["device"]
+        pulse = _whole(path, line, values["pulse"])
+        up = _polarity(path, line, values["polarity"])
+        conductance = factor * numeric(path, line, "conductance", values["conductance"])
+        if conductance <= 0:
+            raise UserError(
+                f"{path}, line {line}: conductance must be > 0, got {values['conductance']}"
+            )
+        seen += 1
+        if device in last and pulse > 0:
+            number, before, same = last[device]
+            if pulse == 1 or (pulse == number + 1 and same == up):
+                found.append((device, before, conductance, up))
+            elif pulse == number and same == up:
+                raise UserError(
+                    f"{path}, line {line}: pulse {pulse} of device {device} stands twice; leave "
+                    "one out"
+                )
+        last[device] = (pulse, conductance, up)
+    return _checked(path, found, seen)
+
+
+def _checked(path: Path, found: list[tuple[str, float, float, bool]], lines: int) -> PulseData:
+    ups = np.array([item[3] for item in found], dtype=bool)
+    for way, count in (("up", int(ups.sum())), ("down", int((~ups).sum()))):
+        if count < _LEAST:
+            raise UserError(
+                f"{path} has {count} pulses {way} that follow on another (of {lines} lines): at "
+                f"least {_LEAST} of either polarity are needed"
+            )
+    names = tuple(dict.fromkeys(item[0] for item in found))
+    index = {name: number for number, name in enumerate(names)}
+    data = PulseData(
+        name=path.name,
+        devices=names,
+        device=np.array([index[item[0]] for item in found]),
+        before=np.array([item[1] for item in found]),
+        after=np.array([item[2] for item in found]),
+        up=ups,
+    )
+    if data.highest <= data.lowest * (1 + 1e-9):
+        raise UserError(
+            f"{path}: conductance is constant ({data.lowest:g} S); there is no response to fit"
+        )
+    return data
+
+
+def rows_of(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the lines of a CSV file with their numbers, comments left out; at least one.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    rows = list(_rows(text))
+    if not rows:
+        raise UserError(f"{path} has no lines: give it a heading and lines of numbers")
+    return rows
+
+
+def heading_of(path: Path) -> tuple[int, list[str]]:
+    """Return the first line that is no comment, with its number."""
+    return rows_of(path)[0]
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    bare = ((number, line.partition("#")[0]) for number, line in enumerate(text.splitlines(), 1))
+    kept = [(number, line) for number, line in bare if line.strip()]
+    if not kept:
+        return
+    separator = max(",;\t", key=kept[0][1].count)
+    for number, line in kept:
+        yield number, [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+
+
+def _columns(path: Path, line: int, heading: list[str]) -> dict[str, int]:
+    plain = [_UNIT.sub("", cell).strip().lower() for cell in heading]
+    found = {}
+    for name, spellings in _COLUMNS.items():
+        places = [index for index, cell in enumerate(plain) if cell in spellings]
+        if not places:
+            raise UserError(
+                f"{path}, line {line}: no column {name}{near(name, plain)} (there are "
+                f"{', '.join(heading)})"
+            )
+        found[name] = places[0]
+    return found
+
+
+def _factor(path: Path, line: int, heading: str, unit: str | None) -> float:
+    stated = _UNIT.search(heading)
+    written = next(filter(None, stated.groups())) if stated else unit
+    if written is None:
+        raise UserError(
+            f"{path}, line {line}: column conductance has no unit; write it in the heading, as in "
+            "conductance [uS], or give unit=uS"
+        )
+    if stated and unit is not None and _UNITS.get(unit) != _UNITS.get(written):
+        raise UserError(
+            f"{path}, line {line}: column conductance is in {written}, but unit={unit} was given"
+        )
+    if written not in _UNITS:
+        raise UserError(
+            f"{path}, line {line}: {written!r} is no unit of conductance; there are S, mS, uS, "
+            "nS, pS"
+        )
+    return _UNITS[written]
+
+
+def _cells(path: Path, line: int, cells: list[str], columns: Mapping[str, int]) -> dict[str, str]:
+    found = {}
+    for name, index in columns.items():
+        if index >= len(cells) or not cells[index]:
+            raise UserError(f"{path}, line {line}: column {name} is empty")
+        found[name] = cells[index]
+    return found
+
+
+def numeric(path: Path, line: int, column: str, text: str) -> float:
+    """Return a cell's finite number, or refuse it by file, line and column."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        comma = "; write decimals with a point" if re.fullmatch(r"[-+]?\d*,\d+", text) else ""
+        raise UserError(
+            f"{path}, line {line}: column {column} must be a number, got {text!r}{comma}"
+        )
+    return number
+
+
+def _whole(path: Path, line: int, text: str) -> int:
+    number = numeric(path, line, "pulse", text)
+    if number < 0 or number != int(number):
+        raise UserError(
+            f"{path}, line {line}: column pulse must be a whole number from 0 on, got {text!r}"
+        )
+    return int(number)
+
+
+def _polarity(path: Path, line: int, text: str) -> bool:
+    word = text.lower()
+    if word in _UP or word in _DOWN:
+        return word in _UP
+    raise UserError(
+        f"{path}, line {line}: column polarity must be +1 or -1 (or up and down, ltp and ltd, "
+        f"set and reset), got {text!r}"
+    )

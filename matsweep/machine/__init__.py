@@ -1,0 +1,1 @@
+"""One analog matrix product on tiles: hardware, matrices and programmed matrices."""

@@ -1,0 +1,83 @@
+"""How the scales of a layer are found, before anything is programmed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from matsweep.core.streams import FloatArray
+from matsweep.crossbar.converters import ADC, DAC, percentile
+from matsweep.crossbar.tile import Layout
+from matsweep.crossbar.wires.wires import Wires
+from matsweep.machine.product import Scale, fractions, voltages, wired
+
+
+class Target(NamedTuple):
+    """What the devices of a layer are programmed to, for calibration.
+
+    Parameters
+    ----------
+    g_min, g_range : float, S
+    levels : int or None
+        To which targets are rounded.
+    wires : Wires or None
+    access : float, Ω
+    """
+
+    g_min: float
+    g_range: float
+    levels: int | None
+    wires: Wires | None
+    access: float
+
+
+def calibrate(
+    weights: FloatArray,
+    inputs: FloatArray,
+    layout: Layout,
+    target: Target,
+    dac: DAC,
+    adc: ADC,
+) -> Scale:
+    """Find a layer's scales from training inputs and conductances as targeted.
+
+    Parameters
+    ----------
+    weights : (input, output) array
+    inputs : (sample, input) array
+        Of training data.
+    layout : Layout
+    target : Target
+    dac, adc : DAC, ADC
+        The ADC's own full scales are over (read_voltage · g_range) here.
+
+    Returns
+    -------
+    Scale
+    """
+    scale = Scale(
+        weight=float(np.abs(weights).max()) or 1.0,
+        input=dac.full_scale(inputs),
+        signed=bool((inputs < 0).any()),
+        current=adc.full_scale or 1.0,
+    )
+    if adc.full_scale is not None:
+        return scale
+    ideal = fractions(weights * weights.dtype.type(1 / scale.weight), layout)
+    if target.levels is not None:
+        ideal = np.rint(ideal * (target.levels - 1)) * ideal.dtype.type(1 / (target.levels - 1))
+    ideal *= ideal.dtype.type(target.g_range)
+    ideal += ideal.dtype.type(target.g_min)
+    seen = wired(ideal[None], layout, target.wires, target.access, power=False).conductance[0]
+    signed = layout.mapping.difference(seen, layout.owner) / seen.dtype.type(target.g_range)
+    currents = np.matmul(voltages(inputs, scale, dac, layout), signed)
+    current: float | FloatArray = percentile(currents, adc.percentile)
+    if adc.per_column:
+        columns = np.moveaxis(currents, -1, 0).reshape(currents.shape[-1], -1)
+        found = np.percentile(np.abs(columns), adc.percentile, axis=-1)
+        current = np.where(found > 0, found, current)
+    if adc.least_full_scale is not None:
+        current = np.maximum(current, adc.least_full_scale)
+        current = current if adc.per_column else float(current)
+    return Scale(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)

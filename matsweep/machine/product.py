@@ -1,0 +1,394 @@
+"""One layer of weights on tiles: programmed, and multiplied by voltages.
+
+Arrays have a leading realisation axis wherever devices are drawn. Conductances of a layer are
+(realisation, row_tile, arm, row, column); inputs (…, sample, input); everything in the type of
+the weights (float32 in a sweep).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from matsweep.core.streams import FloatArray, Rng
+from matsweep.crossbar.converters import ADC, DAC, NO_ERRORS, ColumnErrors
+from matsweep.crossbar.tile import Layout
+from matsweep.crossbar.wires.linear import effective_conductance, port_conductance
+from matsweep.crossbar.wires.wires import Wires
+from matsweep.devices import AnalogDevice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What makes numbers of a layer's weights, inputs and currents.
+
+    Parameters
+    ----------
+    weight : float
+        Largest magnitude of the layer's weights: it becomes the whole range of conductance.
+    input : float
+        Input that becomes the whole read voltage.
+    signed : bool
+        Whether inputs can be negative.
+    current : float or (column,) array
+        Full scale of the ADC over (read_voltage · g_range).
+    """
+
+    weight: float
+    input: float
+    signed: bool
+    current: float | FloatArray
+
+
+def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
+    """Return what part of the device's range each device is asked for.
+
+    Parameters
+    ----------
+    weights : (input, output) array in [-1, 1]
+    layout : Layout
+
+    Returns
+    -------
+    (row_tile, arm, row, column) array in [0, 1]
+        References, where the mapping has them, follow the columns. Rows without an input (the
+        first of short tiles) are there for the shape only, at weight zero: no voltage is
+        applied to them, and `wired` opens them.
+    """
+    padded = _split(weights.T, layout, 1).reshape(weights.shape[1], -1).T
+    arms = layout.mapping.encode(padded, layout.slicing)
+    columns = _columns(arms)
+    if layout.references:
+        zero = _columns(layout.mapping.encode(np.zeros((len(padded), 1)), layout.slicing))
+        repeated = np.repeat(zero, layout.column_tiles, axis=-1)
+        columns = np.concatenate([columns, repeated], axis=-1)
+    tiled = columns.reshape(len(columns), layout.row_tiles, layout.tile_inputs, -1)
+    tiled = np.repeat(tiled, layout.cells, axis=-2)
+    return np.ascontiguousarray(tiled.swapaxes(0, 1), dtype=weights.dtype)
+
+
+def _split(values: FloatArray, layout: Layout, cells: int) -> FloatArray:
+    """Cut values (…, input · cell) into tiles, (…, row_tile, row); zero where no input is.
+
+    A view where all tiles are alike.
+    """
+    lead, rows, short = values.shape[:-1], layout.tile_inputs * cells, layout.short_tiles
+    if not short:
+        return values.reshape(*lead, layout.row_tiles, rows)
+    full = layout.row_tiles - short
+    found = np.zeros((*lead, layout.row_tiles, rows), values.dtype)
+    found[..., :full, :] = values[..., : full * rows].reshape(*lead, full, rows)
+    found[..., full:, cells:] = values[..., full * rows :].reshape(*lead, short, rows - cells)
+    return found
+
+
+def _columns(arms: FloatArray) -> FloatArray:
+    """Put slices (arm, slice, row, column) side by side: (arm, row, slice · column)."""
+    return np.moveaxis(arms, 1, 2).reshape(arms.shape[0], arms.shape[2], -1)
+
+
+def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> FloatArray:
+    """Convert a layer's inputs to voltages on the tiles' rows.
+
+    Parameters
+    ----------
+    inputs : (…, sample, input) array
+    scale : Scale
+    dac : DAC
+    layout : Layout
+
+    Returns
+    -------
+    (cycle, …, row_tile, sample, row) array, in read voltages
+        One cycle, unless the converter is serial.
+    """
+    converted = dac.convert(inputs, scale.input, signed=scale.signed)
+    converted = dac.apply(converted, signed=scale.signed)
+    if layout.cells > 1:
+        converted = np.repeat(converted, layout.cells, axis=-1)
+    return np.moveaxis(
+        _split(converted, layout, layout.cells), -2, -3
+    )  # a view: BLAS takes rows that lie apart
+
+
+class Wired(NamedTuple):
+    """A layer's conductances as its converters and drivers see them, wires and all.
+
+    Parameters
+    ----------
+    conductance : (realisation, row_tile, arm, row, column) array, S
+        What each device adds to its column's current for a volt on its row.
+    drivers : (realisation, row_tile, row, row) array, S, or None
+        Currents of the drivers = voltages @ it, summed over the arrays of a row of tiles; None
+        without wires: then the devices of a row draw what their conductances do.
+    """
+
+    conductance: FloatArray
+    drivers: FloatArray | None
+
+
+def wired(
+    conductance: FloatArray, layout: Layout, wires: Wires | None, access: float, *, power: bool
+) -> Wired:
+    """Put a layer's devices behind their access devices and wires.
+
+    Each array holds its layer's rows next to the sense amplifiers and its columns next to the
+    drivers; beyond them no device is connected.
+
+    Parameters
+    ----------
+    conductance : (realisation, row_tile, arm, row, column) array, S
+    layout : Layout
+    wires : Wires or None
+    access : float, Ω
+        In series with each device.
+    power : bool
+        Whether the drivers' currents are wanted.
+
+    Returns
+    -------
+    Wired
+    """
+    if access:
+        conductance = conductance / (1 + conductance.dtype.type(access) * conductance)
+    if wires is None:
+        return Wired(conductance, None)
+    places = layout.places()
+    lead, (arms, rows, columns) = conductance.shape[:2], conductance.shape[2:]
+    lines = np.moveaxis(conductance, 2, 3).reshape(*lead, rows, arms * columns)
+    arrays = np.where(places < 0, 0, lines[..., places]).astype(lines.dtype)
+    arrays = np.moveaxis(arrays, 3, 2)  # (realisation, row_tile, column_tile, row, column)
+    if layout.short_tiles:
+        arrays[:, -layout.short_tiles :, :, : layout.cells] = 0
+    drivers = None
+    if power:
+        seen, taken = port_conductance(arrays, wires)
+        drivers = taken.sum(axis=2)
+    else:
+        seen = effective_conductance(arrays, wires)
+    found = np.empty_like(lines)
+    used = places >= 0
+    found[..., places[used]] = np.moveaxis(seen, 2, 3)[..., used]
+    return Wired(np.moveaxis(found.reshape(*lead, rows, arms, columns), 3, 2), drivers)
+
+
+def power(voltage: FloatArray, seen: Wired) -> FloatArray:
+    """Return the mean power that a layer's drivers give, (realisation,), for a volt of read.
+
+    Without wires sum_ij <V_i²> G_ij; with them sum_ik <V_i V_k> Y_ik, so that what wires,
+    drivers and sense amplifiers dissipate is in it. Summed over the cycles of a serial DAC.
+    """
+    samples = voltage.shape[-2]
+    if seen.drivers is None:
+        squared = np.einsum("c...nr,c...nr->...r", voltage, voltage) / samples
+        row = seen.conductance.sum(axis=-1).sum(axis=-2)
+        return np.asarray((squared * row).sum(axis=-1, dtype=np.float64).sum(axis=-1))
+    products = (np.matmul(voltage.swapaxes(-1, -2), voltage) / samples).sum(axis=0)
+    return np.asarray((products * seen.drivers).sum(axis=(-1, -2), dtype=np.float64).sum(axis=-1))
+
+
+class Product(NamedTuple):
+    """One analog product of a layer.
+
+    Parameters
+    ----------
+    values : (realisation, sample, output) array
+    saturated : (realisation,) array
+        Share of the conversions that saturated.
+    subtracted : (…, sample, 1) array or None
+        What was taken from the values digitally, where a mapping needs it.
+    """
+
+    values: FloatArray
+    saturated: FloatArray
+    subtracted: FloatArray | None = None
+
+    @property
+    def converted(self) -> FloatArray:
+        """The values before anything was subtracted: proportional to the currents."""
+        return self.values if self.subtracted is None else self.values + self.subtracted
+
+    def scaled(self, gain: FloatArray) -> FloatArray:
+        """Return the values that currents times a gain (realisation, 1, 1) would have given."""
+        if self.subtracted is None:
+            return np.multiply(self.values, gain, out=self.values)
+        return np.asarray(self.converted * gain - self.subtracted)
+
+
+def multiply(
+    voltage: FloatArray,
+    conductance: FloatArray,
+    device: AnalogDevice,
+    dac: DAC,
+    adc: ADC,
+    scale: Scale,
+    layout: Layout,
+    *,
+    time: float,
+    rng: Rng,
+    seen: FloatArray | None = None,
+    access: float = 0.0,
+    errors: ColumnErrors = NO_ERRORS,
+) -> Product:
+    """Multiply voltages by conductances: one analog product of a layer, W x.
+
+    Each tile of rows is read, its column currents get the read noise, and are converted; the
+    codes of cycles, tiles and slices are added digitally.
+
+    Parameters
+    ----------
+    voltage : (cycle, …, row_tile, sample, row) array, in read voltages
+    conductance : (realisation, row_tile, arm, row, column) array, S
+        Of the devices.
+    device : AnalogDevice
+    dac : DAC
+    adc : ADC
+    scale : Scale
+    layout : Layout
+    time : float, s
+        Since programming.
+    rng : Rng
+    seen : (realisation, row_tile, arm, row, column) array or None, S
+        From `wired`; None: the devices' own.
+    access : float, Ω
+        In series with each device, as given to `wired`.
+    errors : ColumnErrors
+        Of the ADC, from `ADC.errors`.
+
+    Returns
+    -------
+    Product
+    """
+    mapping = layout.mapping
+    signs = mapping.signed or scale.signed
+    largest = adc.codes(signed=signs)[1]
+    codes = largest / scale.current  # of a read voltage times the whole range
+    samples = voltage.shape[-2]
+    total = np.zeros((conductance.shape[0], samples, layout.owner.size), voltage.dtype)
+    saturated = np.zeros(len(total))
+    significance = dac.significance(signed=scale.signed)
+    quiet = device.read_noise.absent and device.telegraph_noise.absent
+    for tile in range(layout.row_tiles):
+        devices = conductance[:, tile]
+        through = devices if seen is None else seen[:, tile]
+        signed = mapping.difference(through, layout.owner)
+        signed *= np.asarray(codes / device.g_range, signed.dtype)
+        if errors.gain is not None:
+            signed *= errors.gain[:, tile, None, :]
+        sigma = None
+        if not quiet:
+            sigma = device.read_sigma(devices, time)
+            if seen is not None:
+                sigma *= _noise_share(devices, through, access)
+            sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
+            sigma *= sigma
+        for cycle, worth in enumerate(significance):
+            applied = voltage[cycle, ..., tile, :, :]
+            noise = None
+            if sigma is not None:
+                noise = read_noise(applied, sigma, layout, rng=rng)
+                noise *= np.asarray(codes, noise.dtype)
+            noise = _converter_noise(noise, total.shape, adc, errors.offset, tile, rng)
+            saturated += adc.add_codes(
+                total, np.matmul(applied, signed), noise, signed=signs, worth=worth
+            )
+    conversions = layout.row_tiles * len(significance) * samples * layout.owner.size
+    values = _summed(total, largest, scale, layout)
+    if mapping.signed:
+        return Product(values, saturated / conversions)
+    zero = _zero(voltage, significance, device, scale, layout).astype(values.dtype)
+    return Product(values - zero, saturated / conversions, zero)
+
+
+def _noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
+    """Return what part of a device's read noise reaches its column, of its shape.
+
+    Behind a resistance R in series i = V g / (1 + R g), so that di/dg = V a² with
+    a = 1 / (1 + R g), exactly. Wires that leave the share w of a device's current leave w^3/2 of
+    its noise, to 10 % for dense inputs: an approximation between w, exact if no other device
+    carries a current, and w², exact for a resistance that all share and inputs that are alike.
+    """
+    share = through / np.maximum(devices, np.finfo(devices.dtype).tiny)  # a w
+    np.minimum(share, 1, out=share)  # what sneaks past an open device is not its own
+    share *= np.sqrt(share)
+    if access:
+        share /= np.sqrt(1 + share.dtype.type(access) * devices)
+    return share
+
+
+def _converter_noise(
+    noise: FloatArray | None,
+    shape: tuple[int, ...],
+    adc: ADC,
+    offset: FloatArray | None,
+    tile: int,
+    rng: Rng,
+) -> FloatArray | None:
+    """Add what converters add to the currents, in codes: their own noise, and columns' offsets."""
+    if adc.noise:
+        own = rng.standard_normal(shape, np.float32)
+        own *= own.dtype.type(adc.noise)
+        noise = own if noise is None else np.add(noise, own, out=noise)
+    if offset is not None:
+        steady = offset[:, tile, None, :]
+        noise = np.array(np.broadcast_to(steady, shape)) if noise is None else noise + steady
+    return noise
+
+
+def _summed(total: FloatArray, largest: int, scale: Scale, layout: Layout) -> FloatArray:
+    """Shift and add the codes of slices, and make numbers of them."""
+    units = layout.worth * (scale.weight * scale.input) / largest
+    if isinstance(scale.current, np.ndarray):
+        total *= scale.current.astype(total.dtype)
+    else:
+        units = units * scale.current
+    if layout.slices == 1:
+        total *= total.dtype.type(units[0])
+        return total
+    sliced = total.reshape(*total.shape[:-1], layout.slices, layout.outputs)
+    result = sliced[..., 0, :] * total.dtype.type(units[0])
+    for digit in range(1, layout.slices):
+        result += sliced[..., digit, :] * total.dtype.type(units[digit])
+    return np.asarray(result)
+
+
+def _zero(
+    voltage: FloatArray,
+    significance: FloatArray,
+    device: AnalogDevice,
+    scale: Scale,
+    layout: Layout,
+) -> FloatArray:
+    """Return what weight zero gives, by the inputs and the device's nominal range alone."""
+    inputs = np.tensordot(significance, voltage, 1).sum(axis=-1).sum(axis=-2)[..., None]
+    common = layout.worth.sum() * device.g_min / device.g_range + 1 / layout.cells
+    return np.asarray(inputs * (common * scale.weight * scale.input))
+
+
+def read_noise(
+    voltage: FloatArray, variance: FloatArray, layout: Layout, *, rng: Rng
+) -> FloatArray:
+    """Draw the noise of signed column currents, new for every read.
+
+    The sum of independent Gaussian read noises down a column is Gaussian with variance
+    sum_i V_i² sigma_i², exactly: one more product, and no copy of the conductances per sample.
+
+    Parameters
+    ----------
+    voltage : (…, sample, row) array, in read voltages
+    variance : (realisation, arm, row, column) array
+        Of one read of each device, in any unit in which it neither vanishes nor overflows in
+        the array's type.
+    layout : Layout
+    rng : Rng
+
+    Returns
+    -------
+    (realisation, sample, column) array, in that unit's root times the read voltage
+    """
+    noise = np.matmul(np.square(voltage), layout.mapping.column_variance(variance))
+    np.sqrt(noise, out=noise)
+    noise *= rng.standard_normal(noise.shape, noise.dtype)
+    return layout.mapping.column_noise(noise, layout.owner)

@@ -1,0 +1,332 @@
+"""What every part of a network on tiles takes, component by component.
+
+All but the energy of the cells, which needs the simulated currents, follows from the scenario and
+the layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
+links between chips, and the buffers of images before the first layer's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from matsweep.core.streams import FloatArray
+from matsweep.crossbar import Layout
+from matsweep.metrics.costs.census import Census, census
+from matsweep.metrics.costs.cited import PORT, sram
+from matsweep.metrics.costs.components import Cost
+from matsweep.metrics.costs.periphery import Circuits, circuits
+from matsweep.metrics.costs.settling import read_time
+from matsweep.scenario import Scenario
+
+COMPONENTS = (
+    "cells",  # devices, with access devices, wires and drivers, while they are read
+    "word_lines",  # charging them
+    "dac",
+    "adc",
+    "shift_add",
+    "accumulation",  # of the partial sums of several tiles
+    "activation",
+    "registers",  # of outputs
+    "buffers",  # SRAM of each layer's inputs
+    "network",  # wires between buffers and tiles, and between tiles
+    "leakage",
+    "writing",  # pulses, of training only
+)
+"""The coordinate `component`, in this order."""
+
+_PLACES = {name: place for place, name in enumerate(COMPONENTS)}
+_KEPT: dict[Hashable, Bill] = {}
+_MOST_KEPT = 1000
+_RISING = 0.25  # share of random bits that rise from one word to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one inference takes, and the circuits that it needs.
+
+    Parameters
+    ----------
+    energy : (component,) array, J
+        Without that of the cells, and without leakage.
+    latency : (component,) array, s
+        It adds up exactly, in any order.
+    area : (component,) array, m²
+        Of all copies; it adds up exactly, in any order.
+    leakage : float, W
+        Of one copy.
+    read_time : float, s
+        Of one read.
+    interval : float, s
+        From one sample that a copy takes to the next.
+    census : tuple of Census
+        Of each layer.
+    """
+
+    energy: FloatArray
+    latency: FloatArray
+    area: FloatArray
+    leakage: float
+    read_time: float
+    interval: float
+    census: tuple[Census, ...]
+
+    @property
+    def static_energy(self) -> float:
+        """Return what leaks in the time that one inference keeps its copy busy, J."""
+        return self.leakage * self.interval
+
+
+def bill(
+    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+) -> Bill:
+    """Return what a network on tiles takes; candidates that differ in devices only share it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    layouts : tuple of Layout
+        Of each layer.
+    signed : tuple of bool
+        Whether each layer's inputs have both signs.
+    ends : int
+        Of word lines that are driven.
+    """
+    device = scenario.device
+    key = (
+        scenario.tile, scenario.dac, scenario.adc, scenario.periphery, scenario.wires,
+        device.cell_size, device.read_voltage, layouts, signed, ends,
+    )  # fmt: skip
+    if key not in _KEPT:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = _bill(scenario, layouts, signed, ends)
+    return _KEPT[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One layer: how it lies on tiles, how often its parts are used, and what each costs."""
+
+    scenario: Scenario
+    layout: Layout
+    cycles: int
+    count: Census
+    parts: Circuits
+    buffer: Cost
+
+    @property
+    def words(self) -> int:
+        """Bits of its inputs."""
+        return self.layout.inputs * self.scenario.dac.bits
+
+
+def _layer(scenario: Scenario, layout: Layout, *, signed: bool, ends: int) -> _Layer:
+    cycles = scenario.dac.cycles(signed=signed)
+    # SRAM that holds the inputs, twice where the next ones arrive meanwhile.
+    held = layout.inputs * scenario.dac.bits * (2 if scenario.periphery.pipelined else 1)
+    return _Layer(
+        scenario=scenario,
+        layout=layout,
+        cycles=cycles,
+        count=census(layout, scenario.tile, scenario.adc, cycles, ends),
+        parts=circuits(scenario),
+        buffer=sram(held, scenario.periphery.node),
+    )
+
+
+def _bill(
+    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+) -> Bill:
+    reading = read_time(scenario)
+    energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
+    leakage, slowest, counts = 0.0, 0.0, []
+    for layout, sign in zip(layouts, signed, strict=True):
+        layer = _layer(scenario, layout, signed=sign, ends=ends)
+        passed = _latency(layer, reading)
+        energy, latency, area = energy + _energy(layer), latency + passed, area + _area(layer)
+        leakage += _leakage(layer)
+        slowest = max(slowest, _slowest(passed))
+        counts.append(layer.count)
+    passing = exact(latency)
+    return Bill(
+        energy=energy,
+        latency=passing,
+        area=exact(area * scenario.periphery.replication),
+        leakage=leakage,
+        read_time=reading,
+        interval=slowest if scenario.periphery.pipelined else float(passing.sum()),
+        census=tuple(counts),
+    )
+
+
+def read_back(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[FloatArray, float]:
+    """Return what carrying one sample's errors back through the tiles takes, without the cells.
+
+    All layers but the first are read with columns driven and rows converted. Errors have both
+    signs, and of a pair both columns are driven. Counted as a layer of the swapped shape on
+    swapped tiles would be; its converters are taken to be the forward ones, switched over.
+
+    Returns
+    -------
+    (component,) array, J
+        Dynamic energy.
+    float, s
+        Time.
+    """
+    tile = scenario.tile
+    turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
+    energy, time = np.zeros(len(COMPONENTS)), 0.0
+    for layout in layouts[1:]:
+        back = replace(
+            layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
+            column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
+            tile_outputs=layout.tile_inputs,
+        )  # fmt: skip
+        layer = _layer(turned, back, signed=True, ends=1)
+        driven = layer.count.dac_conversions * layout.mapping.arms
+        layer = replace(layer, count=replace(layer.count, dac_conversions=driven))
+        energy += _energy(layer)
+        time += float(_latency(layer, read_time(turned)).sum())
+    return energy, time
+
+
+def _by_component(**terms: float) -> FloatArray:
+    """Return terms in the order of `COMPONENTS`, 0 where there is none."""
+    found = np.zeros(len(COMPONENTS))
+    for name, value in terms.items():
+        found[_PLACES[name]] = value
+    return found
+
+
+def _energy(layer: _Layer) -> FloatArray:
+    """Return the dynamic energy of a layer in one inference, but for its cells', J.
+
+    Word lines: C V² for each that is used, over the whole width of its array, in every cycle: an
+    upper bound, as an input below the largest charges to less; bit lines stay at their virtual
+    ground. Converters, additions and comparisons as counted; each output's register and each
+    input's place in the buffer are written and read once. Network: each input goes along all
+    tiles of its row, and to it past half of the rows; each partial sum to the next tile. Tiles
+    are taken as squares side by side.
+    """
+    scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
+    voltage = scenario.device.read_voltage
+    segment = scenario.wires.segment_capacitance(scenario.device.cell_size, scenario.periphery.node)
+    lines = layer.cycles * layout.inputs * layout.cells * layout.column_tiles
+    tiles = layout.column_tiles + layout.row_tiles / 2
+    moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
+    pitch = math.sqrt(float(_area(layer).sum()) / layout.tiles)
+    return _by_component(
+        word_lines=lines * scenario.tile.columns * segment * voltage**2,
+        dac=count.dac_conversions * parts.dac.energy,
+        adc=count.adc_conversions * parts.adc.energy,
+        shift_add=count.additions * parts.shift_add.energy,
+        accumulation=count.merges * parts.adder.energy,
+        activation=count.outputs * parts.comparator.energy,
+        registers=2 * count.outputs * parts.register.energy,
+        buffers=2 * layer.words * layer.buffer.energy,
+        network=_RISING * parts.wire * pitch * moved,
+    )
+
+
+def _latency(layer: _Layer, reading: float) -> FloatArray:
+    """Return the time of a layer, s.
+
+    All tiles work at once. In each cycle the conversion of the inputs (all rows at once), the
+    read, the conversions of the columns that share an ADC one after the other, and one shift and
+    addition after the last; earlier ones overlap the conversions. Then the partial sums of tiles
+    are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
+    through a port of its own.
+    """
+    scenario, cycles, count, parts = layer.scenario, layer.cycles, layer.count, layer.parts
+    words = math.ceil(layer.layout.tile_inputs * scenario.dac.bits / PORT)
+    return _by_component(
+        cells=cycles * reading,
+        dac=cycles * parts.dac.latency,
+        adc=cycles * count.turns / scenario.adc.sample_rate,
+        shift_add=cycles * parts.shift_add.latency,
+        accumulation=count.depth * parts.adder.latency,
+        activation=parts.comparator.latency,
+        buffers=2 * words * layer.buffer.latency,
+    )
+
+
+def _slowest(latency: FloatArray) -> float:
+    """Return the time after which a layer that works as a pipeline takes its next sample, s.
+
+    Its stages: reads with the conversion of their inputs, conversions, additions within and
+    between tiles, and the buffer.
+    """
+    by_name = dict(zip(COMPONENTS, latency.tolist(), strict=True))
+    read = by_name["dac"] + by_name["cells"]
+    merged = by_name["accumulation"] + by_name["activation"]
+    return float(max(read, by_name["adc"], by_name["shift_add"], merged, by_name["buffers"]))
+
+
+def _area(layer: _Layer) -> FloatArray:
+    """Return the area of a layer, m².
+
+    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch),
+    a DAC each row and end that is driven, their ADCs with a shift-and-add each; an adder, a
+    comparator and a register for each output; the buffer's cells. Wires lie above.
+    """
+    scenario, count, parts = layer.scenario, layer.count, layer.parts
+    cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
+    return _by_component(
+        cells=count.places * cell,
+        dac=count.dacs * parts.dac.area,
+        adc=count.adcs * parts.adc.area,
+        shift_add=count.adcs * parts.shift_add.area,
+        accumulation=min(count.merges, count.outputs) * parts.adder.area,
+        activation=count.outputs * parts.comparator.area,
+        registers=count.outputs * parts.register.area,
+        buffers=layer.buffer.area,
+    )
+
+
+def _leakage(layer: _Layer) -> float:
+    """Return what a layer's circuits draw all the time, W."""
+    count, parts = layer.count, layer.parts
+    total = layer.buffer.leakage + count.dacs * parts.dac.leakage
+    total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
+    total += min(count.merges, count.outputs) * parts.adder.leakage
+    total += count.outputs * (parts.comparator.leakage + parts.register.leakage)
+    return total
+
+
+def itemised(bill: Bill, power: FloatArray) -> FloatArray:
+    """Return the energy of one inference by component, (…, component) J.
+
+    Cells: the power that devices, access devices, wires, drivers and sense amplifiers' inputs
+    dissipate together (sum V² G of the devices without wires), averaged over the samples' real
+    inputs, times the read time. Columns that share an ADC are sampled together and held, so that
+    the array is read once in each cycle.
+
+    Parameters
+    ----------
+    bill : Bill
+    power : (…) array, W
+        Of the arrays while they are read, all layers and cycles together.
+    """
+    terms = np.empty((*power.shape, len(COMPONENTS)))
+    terms[:] = bill.energy
+    terms[..., _PLACES["cells"]] = power * bill.read_time
+    terms[..., _PLACES["leakage"]] = bill.static_energy
+    return exact(terms)
+
+
+def exact(terms: FloatArray) -> FloatArray:
+    """Round terms so that they add up to the same number in whatever order, bit for bit.
+
+    To multiples of 2^-48 of the sum's next power of two: by less than 1e-14 of the sum.
+
+    Parameters
+    ----------
+    terms : (…, component) array
+        Not negative; not a number where unknown.
+    """
+    _, exponent = np.frexp(terms.sum(axis=-1, keepdims=True))
+    return np.asarray(np.ldexp(np.rint(np.ldexp(terms, 48 - exponent)), exponent - 48))

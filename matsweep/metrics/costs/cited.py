@@ -1,0 +1,179 @@
+"""Costs from cited figures, for what the component library does not have.
+
+Figures of one node are scaled to another with the library's own factors (A. Stillmaker, B. Baas,
+Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency, tech_node_leak
+
+from matsweep.core.checks import UserError
+from matsweep.metrics.costs import components
+from matsweep.metrics.costs.components import Cost
+
+# J per conversion by effective bits (bins of half a bit to either side), medians of P / f over B.
+# Murmann's ADC Performance Survey 1997-2025 (725 rows of ISSCC and VLSI; derived): all, and SAR
+# converters since 2014.
+SURVEY_ALL = {5: 8.83e-12, 6: 6.9e-12, 7: 1.45e-11, 8: 3.75e-11, 9: 1.75e-10, 10: 1.7e-10,
+              11: 2.53e-10, 12: 9.0e-10}  # fmt: skip
+SURVEY_SAR = {5: 2.51e-12, 6: 3.61e-12, 7: 3.64e-12, 8: 1.33e-11, 9: 1.4e-11, 10: 1.1e-11,
+              11: 1.79e-11, 12: 2.58e-11}  # fmt: skip
+
+# J and m² by bits, at 32 nm: ISAAC's converter of 8 bits (L. Kull et al., ISSCC 2013,
+# doi:10.1109/ISSCC.2013.6487818: 16 mW for 8 at 1.2 GS/s, 1,200 µm²; seen) and what its parts
+# scale to (M. Saberi et al., 2011), as tabulated in accelergy-library-plug-in (seen).
+ISAAC = {
+    4: (7.9e-13, 361.04e-12), 5: (9.9e-13, 476.91e-12), 6: (1.2e-12, 626.91e-12),
+    7: (1.42e-12, 845.18e-12), 8: (1.667e-12, 1200e-12), 9: (1.969e-12, 1827.9e-12),
+    10: (2.379e-12, 3002.0e-12),
+}  # fmt: skip
+
+# Bytes and J of one bit read or written, at a node [m]. 256 and 2,048 B: PUMA's data memory, 0.16
+# and 0.57 mW at 1 GHz (constants of its simulator, seen), taken as a word of 16 bits a cycle. 8 kB,
+# 32 kB and 1 MB: 10, 20 and 100 pJ for 64 bits (M. Horowitz, ISSCC 2014,
+# doi:10.1109/ISSCC.2014.6757323; the first seen, the others recalled: illustrative).
+_SRAM = (
+    (256, 1.6e-13 / 16, 32e-9),
+    (2048, 5.7e-13 / 16, 32e-9),
+    (8192, 1e-11 / 64, 45e-9),
+    (32_768, 2e-11 / 64, 45e-9),
+    (2**20, 1e-10 / 64, 45e-9),
+)
+SRAM_CELL = 280.0  # F²: six transistors at 22 nm, DNN+NeuroSim V1.4 (seen)
+_SRAM_LEAKAGE = 0.33e-3 / (2048 * 8)  # W a bit at 32 nm: PUMA's data memory (seen)
+_SRAM_CYCLE = 1e-9  # s at 32 nm: as PUMA's data memory runs
+PORT = 256
+"""Bits that a buffer moves in one cycle: the width of ISAAC's."""
+
+
+@functools.cache
+def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
+    """Return the cost of one ADC by the medians of B. Murmann's survey.
+
+    What published converters of so many effective bits take per conversion, whatever their node
+    and rate; by an order of magnitude more than the regression on the best of them
+    (`components.adc`), whose area is used, as the statistics have none.
+
+    Parameters
+    ----------
+    bits : int
+        Taken as effective bits.
+    node : float, m
+        Of the area.
+    sample_rate : float, Hz
+    sar : bool
+        Only successive-approximation converters since 2014, or all.
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; it lists what is.
+    """
+    table = SURVEY_SAR if sar else SURVEY_ALL
+    _known(bits, table, "survey_sar" if sar else "survey")
+    area = components.adc(bits, node, sample_rate).area
+    return Cost(energy=table[bits], latency=1 / sample_rate, area=area, leakage=0.0)
+
+
+@functools.cache
+def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
+    """Return the cost of one ADC as ISAAC and PUMA were designed with.
+
+    Leakage is contained, and the rate changes nothing but the latency.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    sample_rate : float, Hz
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; it lists what is.
+    """
+    _known(bits, ISAAC, "isaac")
+    energy, area = ISAAC[bits]
+    node = components.supported(node)
+    return Cost(
+        energy=energy * float(tech_node_energy(node, 32e-9)),
+        latency=1 / sample_rate,
+        area=area * float(tech_node_area(node, 32e-9)),
+        leakage=0.0,
+    )
+
+
+def _known(bits: int, table: Mapping[int, object], source: str) -> None:
+    """Refuse bits that a table of converters does not have."""
+    if bits not in table:
+        known = ", ".join(map(str, table))
+        raise UserError(
+            f"adc.bits must be one of {known} with periphery.adc_source={source}, got {bits!r}"
+        )
+
+
+@functools.cache
+def sram(bits: int, node: float) -> Cost:
+    """Return the cost of an SRAM and of reading or writing one bit of it.
+
+    The energy is interpolated between published memories of 256 B to 1 MB, log against log (it
+    grows about with the root of the size); smaller ones cost as the smallest, larger ones are
+    banks of the largest. Area is that of the cells: decoders and sense amplifiers are left out.
+    The latency is of one access of a whole word.
+
+    Parameters
+    ----------
+    bits : int
+        Capacity.
+    node : float, m
+    """
+    size, energy, known = (np.array(column) for column in zip(*_SRAM, strict=True))
+    scaled = [e * tech_node_energy(node, n) for e, n in zip(energy, known, strict=True)]
+    found = np.interp(np.log(max(bits, 1) / 8), np.log(size), np.log(scaled))
+    return Cost(
+        energy=float(np.exp(found)),
+        latency=_SRAM_CYCLE * float(tech_node_latency(node, 32e-9)),
+        area=bits * SRAM_CELL * node**2,
+        leakage=bits * _SRAM_LEAKAGE * float(tech_node_leak(node, 32e-9)),
+    )
+
+
+# J at 45 nm and 0.9 V: M. Horowitz, ISSCC 2014 (seen where quoted: 0.2 + 0.03 pJ, 3.7 + 0.9 pJ).
+_MAC = {"int8": 2.3e-13, "fp32": 4.6e-12}
+
+
+@functools.cache
+def mac(number: str, node: float) -> float:
+    """Return the energy of one digital multiplication and addition, J.
+
+    Horowitz's figures rather than the library's: its integer multiplier takes four times as
+    much, and the machine to beat shall be a good one.
+
+    Parameters
+    ----------
+    number : "int8" or "fp32"
+    node : float, m
+    """
+    return _MAC[number] * float(tech_node_energy(node, 45e-9))
+
+
+# J per operation (1 MAC = 2 operations).
+# CPU: Intel Haswell E5-2699 v3, 22 nm, 1.3 TOPS of fp32 at 145 W (N. Jouppi et al., ISCA 2017,
+# doi:10.1145/3079856.3080246, Table 2; recalled: illustrative).
+# GPU: Nvidia T4, ResNet-50, 0.32 TOPS/W (F. Aguirre et al., Nat. Commun. 15:1974, 2024,
+# doi:10.1038/s41467-024-45670-9, Table 3; seen).
+OPERATION = {"cpu": 145.0 / 1.3e12, "gpu": 1 / 0.32e12}
+
+BRAIN_POWER = 20.0  # W
+BRAIN_SYNAPSES = 86e9 * 1e4
+BRAIN_RATE = 1.0  # Hz: mean rate of spikes, illustrative
+
+
+def brain_event() -> float:
+    """Return the brain's whole power over its synaptic events, J: 23 fJ at 1 Hz."""
+    return BRAIN_POWER / (BRAIN_SYNAPSES * BRAIN_RATE)

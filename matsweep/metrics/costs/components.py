@@ -1,0 +1,221 @@
+"""Costs of the circuits around the arrays, from the component library `hwcomponents`.
+
+Nothing is fitted here: each function names the library's model, the publication behind it, how
+the library scales it to the technology node, and what it leaves out.
+
+References
+----------
+T. Andrulis et al., "CiMLoop", ISPASS 2024, doi:10.1109/ISPASS61541.2024.00012 (the library's
+origin). A. Stillmaker, B. Baas, Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002 (scaling
+between nodes).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hwcomponents_adc import ADC as SurveyADC
+from hwcomponents_cacti import HBM2, LPDDR4
+from hwcomponents_library.library.aladdin import (
+    AladdinAdder,
+    AladdinComparator,
+    AladdinRegister,
+)
+from hwcomponents_library.library.brahms import BrahmsDAC
+from hwcomponents_library.library.isaac import IsaacDAC, IsaacShiftAdd
+from hwcomponents_library.library.misc import Wire
+
+from matsweep.core.checks import UserError, whole
+
+NODES = (7e-9, 130e-9)
+"""Smallest and largest feature size that the library scales to, m."""
+ADC_BITS = (4, 16)
+"""Fewest and most bits of the survey's ADC model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one component costs.
+
+    Parameters
+    ----------
+    energy : float, J
+        Of one action.
+    latency : float, s
+        Of one action.
+    area : float, m²
+    leakage : float, W
+        Drawn all the time.
+    """
+
+    energy: float
+    latency: float
+    area: float
+    leakage: float
+
+
+@functools.cache
+def adc(bits: int, node: float, sample_rate: float) -> Cost:
+    """Return the cost of one ADC and of one conversion.
+
+    `hwcomponents_adc.ADC`: energy and area regressed on B. Murmann's survey of published
+    converters by effective bits, rate and node (T. Andrulis et al., arXiv:2404.06553); the best
+    of its time rather than the typical. A fifth of the energy at the full rate is counted as
+    leakage. At 8 bits, 1 GS/s and 32 nm it gives 1.4 + 0.3 pJ; ISAAC's converter takes 1.67 pJ.
+
+    Parameters
+    ----------
+    bits : int
+        Taken as effective bits.
+    node : float, m
+    sample_rate : float, Hz
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; it lists what is.
+    """
+    whole("adc.bits", bits, *ADC_BITS)
+    return _cost(
+        SurveyADC(n_bits=bits, tech_node=supported(node), throughput=sample_rate), "convert"
+    )
+
+
+@functools.cache
+def dac(bits: int, node: float) -> Cost:
+    """Return the cost of one DAC and of one conversion.
+
+    `BrahmsDAC`: the capacitive DAC inside an 8-bit 1.1 GS/s SAR converter (H. Chen et al., VLSI
+    Circuits 2018, doi:10.1109/VLSIC.2018.8502370), 0.29 pJ at 40 nm; energy and area with
+    2^bits, latency with bits. Left out: the driver of the word line.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(BrahmsDAC(tech_node=supported(node), resolution=bits), "convert")
+
+
+@functools.cache
+def driver(bits: int, node: float) -> Cost:
+    """Return the cost of ISAAC's row driver and of one voltage that it applies.
+
+    `IsaacDAC`: 0.417 pJ for one bit at 32 nm, energy and area doubling with each more (Shafiee
+    et al., ISCA 2016, doi:10.1109/ISCA.2016.12: 4 mW for 8 × 128 rows). Some 200 times what
+    `dac` gives for one bit: that scales a capacitive converter down to nothing but a switch.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(IsaacDAC(tech_node=supported(node), resolution=bits), "convert")
+
+
+@functools.cache
+def adder(bits: int, node: float) -> Cost:
+    """Return the cost of one adder and of one addition.
+
+    `AladdinAdder`: 0.21 pJ for 32 bits at 40 nm (Y. Shao et al., ISCA 2014,
+    doi:10.1109/ISCA.2014.6853196), linear in bits.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(AladdinAdder(tech_node=supported(node), width=bits), "add")
+
+
+@functools.cache
+def comparator(bits: int, node: float) -> Cost:
+    """Return the cost of one comparator and of one comparison, such as max(0, ·).
+
+    `AladdinComparator`: 29 fJ for 32 bits at 40 nm (as `adder`), linear in bits.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(AladdinComparator(tech_node=supported(node), width=bits), "compare")
+
+
+@functools.cache
+def wire(node: float) -> float:
+    """Return the energy of raising one metre of digital wire, J/m.
+
+    `Wire`: 0.2 fF/µm at 0.7 V, whatever the node.
+
+    Parameters
+    ----------
+    node : float, m
+    """
+    return float(Wire(length=1.0, tech_node=supported(node)).read().energy)
+
+
+@functools.cache
+def dram(kind: str) -> float:
+    """Return the energy of moving one bit to or from memory outside the chip, J.
+
+    `LPDDR4` (8 pJ) and `HBM2` (6.25 pJ): the library's figures.
+
+    Parameters
+    ----------
+    kind : "lpddr4" or "hbm2"
+    """
+    memory, width = {"lpddr4": (LPDDR4, 64), "hbm2": (HBM2, 1024)}[kind]
+    return float(memory(width=width).read().energy / width)
+
+
+@functools.cache
+def shift_add(bits: int, node: float) -> Cost:
+    """Return the cost of one shift-and-add unit and of one addition.
+
+    `IsaacShiftAdd`: 0.021 pJ for 16 bits at 32 nm (Shafiee et al., ISCA 2016,
+    doi:10.1109/ISCA.2016.12), linear in bits. Left out: leakage (the library has none).
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(IsaacShiftAdd(tech_node=supported(node), width=bits), "shift_add")
+
+
+@functools.cache
+def register(bits: int, node: float) -> Cost:
+    """Return the cost of one register and of writing a word to it; reading costs the same.
+
+    `AladdinRegister`: 9 fJ a bit at 40 nm (Y. Shao et al., ISCA 2014,
+    doi:10.1109/ISCA.2014.6853196), linear in bits. Left out: leakage (the library has none).
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+    """
+    return _cost(AladdinRegister(tech_node=supported(node), width=bits), "write")
+
+
+def supported(node: float) -> float:
+    """Return a node [m]; refuse one that the library would only extrapolate to (`UserError`)."""
+    low, high = NODES
+    if not low * (1 - 1e-9) <= node <= high * (1 + 1e-9):
+        raise UserError(
+            f"periphery.node [m] must be in [{low:g}, {high:g}] (the nodes that component costs "
+            f"are scaled to), got {node!r}"
+        )
+    return node
+
+
+def _cost(component: Any, action: str) -> Cost:
+    done = getattr(component, action)()
+    found = (done.energy, done.latency, component.area, component.leak_power)
+    assert all(math.isfinite(value) and value >= 0 for value in found)
+    energy, latency, area, leakage = (float(value) for value in found)
+    return Cost(energy=energy, latency=latency, area=area, leakage=leakage)

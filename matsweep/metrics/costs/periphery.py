@@ -1,0 +1,90 @@
+"""The costs of the circuits of one scenario."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matsweep.core.checks import UserError, one_of
+from matsweep.crossbar import ADC, DAC
+from matsweep.metrics.costs import cited, components
+from matsweep.metrics.costs.components import Cost
+from matsweep.scenario import Periphery, Scenario
+
+ADC_SOURCES: dict[str, Callable[[int, float, float], Cost]] = {
+    "regression": components.adc,
+    "isaac": cited.isaac_adc,
+    "survey": functools.partial(cited.survey, sar=False),
+    "survey_sar": functools.partial(cited.survey, sar=True),
+}
+"""By bits, node [m] and rate [Hz]: they differ by an order of magnitude and more."""
+
+DAC_SOURCES: dict[str, Callable[[int, float], Cost]] = {
+    "capacitive": components.dac,
+    "driver": components.driver,
+}
+"""By bits and node [m]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuits:
+    """What one of each circuit around the arrays costs; `wire` in J/m."""
+
+    dac: Cost
+    adc: Cost
+    shift_add: Cost
+    adder: Cost
+    comparator: Cost
+    register: Cost
+    wire: float
+
+
+def circuits(scenario: Scenario) -> Circuits:
+    """Return the costs of a scenario's circuits; each is computed once and kept.
+
+    Raises
+    ------
+    UserError
+        If there is no model for its node, its bits or the source of its converters' costs.
+    """
+    return _circuits(scenario.periphery, scenario.dac, scenario.adc)
+
+
+@functools.lru_cache(maxsize=1024)
+def _circuits(periphery: Periphery, dac: DAC, adc: ADC) -> Circuits:
+    node, bits = periphery.node, periphery.accumulator_bits
+    of_adc = one_of("periphery.adc_source", periphery.adc_source, ADC_SOURCES)
+    of_dac = one_of("periphery.dac_source", periphery.dac_source, DAC_SOURCES)
+    return Circuits(
+        dac=DAC_SOURCES[of_dac](1 if dac.serial else dac.bits, node),
+        adc=ADC_SOURCES[of_adc](adc.bits, node, adc.sample_rate),
+        shift_add=components.shift_add(bits, node),
+        adder=components.adder(bits, node),
+        comparator=components.comparator(bits, node),
+        register=components.register(bits, node),
+        wire=components.wire(node),
+    )
+
+
+def converter_costs(scenario: Scenario) -> dict[str, Any]:
+    """Return what one conversion takes by each source that supports its bits, J, and which counts.
+
+    With what leaks meanwhile; for reports, so that nobody takes one of them for the truth.
+    """
+    bits, rate = scenario.adc.bits, scenario.adc.sample_rate
+    joules = {}
+    for name, source in ADC_SOURCES.items():
+        try:
+            found = source(bits, scenario.periphery.node, rate)
+        except UserError:
+            continue
+        joules[name] = found.energy + found.leakage / rate
+    used = scenario.periphery.adc_source
+    return {"used": used, "bits": bits, "node": scenario.periphery.node, "joules": joules}
+
+
+def check_costs(scenario: Scenario) -> None:
+    """Refuse a scenario whose circuits there is no cost model for (`UserError`)."""
+    circuits(scenario)

@@ -1,0 +1,1 @@
+"""Configurations and axes to candidates."""

@@ -1,0 +1,201 @@
+"""From a configuration and a point to frozen objects, building each part once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_type_hints
+
+from matsweep.core.checks import UserError, near
+from matsweep.core.codec import Memory, Variant, build
+from matsweep.planning.bases import SECTIONS, Base, Bases
+from matsweep.planning.config import set_path
+from matsweep.planning.designs import Point
+from matsweep.scenario import Scenario
+
+DERIVING = ("physics", "protocol")
+"""Sections that count only where the device's source is derived."""
+
+_MOST = 10_000  # parts that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where axes enter a mapping.
+
+    Parameters
+    ----------
+    whole : tuple of (str, int)
+        Keys that an axis replaces as a whole, with its index.
+    below : tuple of (str, Branch)
+        Keys that hold a mapping which axes enter.
+    indices : tuple of int
+        All axes in it.
+    """
+
+    whole: tuple[tuple[str, int], ...]
+    below: tuple[tuple[str, Branch], ...]
+    indices: tuple[int, ...]
+
+    @classmethod
+    def of(cls, paths: Sequence[tuple[list[str], int]]) -> Branch:
+        """Sort axes, each given by its keys and its index, into branches."""
+        deeper: dict[str, list[tuple[list[str], int]]] = {}
+        for keys, index in paths:
+            if len(keys) > 1:
+                deeper.setdefault(keys[0], []).append((keys[1:], index))
+        return cls(
+            tuple((keys[0], index) for keys, index in paths if len(keys) == 1),
+            tuple((key, cls.of(inner)) for key, inner in deeper.items()),
+            tuple(index for _, index in paths),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Assembly:
+    """Makes the scenarios of a study, and their identities.
+
+    A part is built, checked and written once for all candidates that have the same values in it,
+    as long as it is kept: parts that many candidates share are built once, those of one
+    candidate only are forgotten.
+
+    Parameters
+    ----------
+    bases : Bases
+    times : tuple of float, s
+    """
+
+    bases: Bases
+    times: tuple[float, ...]
+    _branches: dict[tuple[int, ...], dict[str, Branch]] = field(default_factory=dict)
+    _nodes: dict[Any, tuple[object, dict[str, Any]]] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory)
+
+    def scenario(self, point: Point) -> Scenario:
+        """Return the frozen objects of a point.
+
+        Raises
+        ------
+        UserError
+            If a value is out of its range.
+        """
+        base = self.bases.of(point)
+        if len(self._nodes) + len(self._memory) > _MOST:
+            self._nodes.clear()
+            self._memory.clear()
+        plain = self.configuration(base, point)
+        parts: dict[str, Any] = {
+            name: build(_hint(name), plain[name], name, self._memory)
+            for name in self._sections(plain)
+        }
+        return Scenario(material=base.material.name, times=self.times, **parts)
+
+    def identity(self, scenario: Scenario) -> str:
+        """Return the identity of a scenario that was made here."""
+        return scenario.identify(self._memory)
+
+    def configuration(self, base: Base, point: Point) -> dict[str, Any]:
+        """Return the configuration of a point, plain; what no axis enters is the base's own."""
+        plain = self.bases.resolved(base, point)
+        branches = self._entered(base.linked)
+        if not branches:
+            return plain
+        found = plain.copy()
+        for section, branch in branches.items():
+            if plain[section] is None and section in DERIVING:
+                continue  # of no effect, unless derived: then `Scenario` asks for it
+            try:
+                found[section] = self._changed(plain[section], branch, point)
+            except _AbsentError:
+                self._refuse(plain[section], section, branch, point)
+        return found
+
+    def _entered(self, linked: tuple[int, ...]) -> dict[str, Branch]:
+        """Return where axes enter each section, without those that are resolved already."""
+        if linked not in self._branches:
+            paths: dict[str, list[tuple[list[str], int]]] = {}
+            for index, axis in enumerate(self.bases.axes):
+                if index not in linked and index not in self.bases.groups:
+                    section, *keys = axis.name.split(".")
+                    paths.setdefault(section, []).append((keys, index))
+            self._branches[linked] = {name: Branch.of(found) for name, found in paths.items()}
+        return self._branches[linked]
+
+    def _changed(self, node: Any, branch: Branch, point: Point) -> dict[str, Any]:
+        """Return a mapping with the values of a point in it; the same one for the same values."""
+        values = tuple([point[index] for index in branch.indices])
+        key: Any = (id(node), id(branch), values)
+        try:
+            known = self._nodes.get(key)
+        except TypeError:  # a list or a mapping among the values
+            key = (id(node), id(branch), repr(values))
+            known = self._nodes.get(key)
+        if known is None:
+            known = (node, self._copied(node, branch, point))
+            self._nodes[key] = known
+        return known[1]
+
+    def _copied(self, node: Any, branch: Branch, point: Point) -> dict[str, Any]:
+        if not isinstance(node, dict):
+            raise _AbsentError
+        found = {name: point[index] for name, index in branch.whole}
+        for name, inner in branch.below:
+            whole = found.get(name, node.get(name))
+            found[name] = self._changed(whole, inner, point)
+        if not node.keys() >= found.keys():
+            raise _AbsentError
+        return Variant(node, found)
+
+    def _refuse(self, node: Any, section: str, branch: Branch, point: Point) -> None:
+        """Say which axis has no place in a section."""
+        copy = copied(node)
+        for index in sorted(branch.indices, key=lambda i: self.bases.axes[i].name.count(".")):
+            put(copy, self.bases.axes[index].name, point[index], section)
+        raise AssertionError(f"{section} takes all its axes after all")
+
+    def _sections(self, plain: Mapping[str, Any]) -> list[str]:
+        """Return the sections that a candidate is made of; refuse an axis that changes nothing."""
+        source = plain["device"]["source"]
+        if source == "derived":
+            none = plain["physics"] is None
+            return [name for name in SECTIONS if not (none and name in DERIVING)]
+        names = [axis.name for axis in self.bases.axes]
+        for name in names:
+            if name.partition(".")[0] in DERIVING and "device.source" not in names:
+                raise UserError(
+                    f"{name} changes nothing while device.source is {source}: give "
+                    "device.source=derived"
+                )
+        return [name for name in SECTIONS if name not in DERIVING]
+
+
+class _AbsentError(Exception):
+    """An axis has no place in a mapping."""
+
+
+def put(plain: dict[str, Any], path: str, value: object, section: str) -> None:
+    """Set a value of a section; where what it has depends on its kind, say so."""
+    name = path.partition(".")[2]
+    kind = plain.get("kind")
+    if kind is not None and name.split(".")[0] not in plain:
+        there = [key for key in plain if key != "kind"]
+        raise UserError(
+            f"{path} is not a parameter of {section}={kind}, which has "
+            f"{', '.join(there) or 'none'}{near(name, there)}: choose another {section}=…, and "
+            f"leave {section}={kind} for a study of its own"
+        )
+    set_path(plain, name, value, section)
+
+
+def copied(node: Any) -> Any:
+    """Return a copy of nested mappings."""
+    return {key: copied(value) for key, value in node.items()} if isinstance(node, dict) else node
+
+
+@functools.cache
+def _hint(section: str) -> type:
+    found = get_type_hints(Scenario)[section]
+    found = next(iter(get_args(found)), found)  # of `X | None`
+    assert isinstance(found, type)
+    return found

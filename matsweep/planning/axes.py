@@ -1,0 +1,201 @@
+"""Axes of a design, written in Hydra's own sweep grammar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    Glob,
+    IntervalSweep,
+    Override,
+    QuotedString,
+    Transformer,
+)
+from hydra.errors import HydraException
+
+from matsweep.core.checks import UserError
+from matsweep.planning.config import options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """An axis of listed values: numbers, texts, or choices of a configuration group."""
+
+    name: str
+    values: tuple[object, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise UserError(f"axis {self.name} has no values: give it at least one")
+        seen: set[Hashable] = set()
+        for value in self.values:
+            key = value if isinstance(value, Hashable) else repr(value)
+            if key in seen:
+                raise UserError(f"axis {self.name} has the value {value!r} twice: leave one out")
+            seen.add(key)
+
+    def listed(self, points: int) -> tuple[object, ...]:
+        """Return the values; they are what they are, however many points a grid asks for."""
+        return self.values
+
+    def at(self, fraction: float) -> object:
+        """Return the value at a fraction in [0, 1) of the list."""
+        return self.values[int(fraction * len(self.values))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An axis of all numbers between two, evenly or in their logarithm."""
+
+    name: str
+    low: float
+    high: float
+    logarithmic: bool = False
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise UserError(
+                f"axis {self.name} must be an interval from low to high, got "
+                f"interval({self.low:g}, {self.high:g})"
+            )
+        if self.logarithmic and self.low <= 0:
+            raise UserError(f"axis {self.name} is logarithmic: low must be > 0, got {self.low:g}")
+
+    def listed(self, points: int) -> tuple[object, ...]:
+        """Return evenly spaced points, ends included."""
+        if points == 1:
+            return (self._between(0.5),)
+        found = [self._between(index / (points - 1)) for index in range(points)]
+        return tuple(dict.fromkeys(found))
+
+    def at(self, fraction: float) -> object:
+        """Return the number at a fraction in [0, 1) of the interval."""
+        if self.whole and not self.logarithmic:
+            return int(self.low + math.floor(fraction * (self.high - self.low + 1)))
+        return self._between(fraction)
+
+    def _between(self, fraction: float) -> float | int:
+        if fraction in (0, 1):
+            value = self.high if fraction else self.low
+        elif self.logarithmic:
+            value = math.exp((1 - fraction) * math.log(self.low) + fraction * math.log(self.high))
+        else:
+            value = (1 - fraction) * self.low + fraction * self.high
+        return round(value) if self.whole else value
+
+
+Axis = Values | Interval
+
+
+def parse_axes(
+    configured: Mapping[str, object], overrides: Sequence[str]
+) -> tuple[tuple[Axis, ...], list[str]]:
+    """Read the axes of a configuration and of the command line.
+
+    Call it inside `composer`. An override takes the place of the axis of the same name: a sweep
+    becomes the axis, a plain value ends the sweep over that name.
+
+    Parameters
+    ----------
+    configured : mapping of str to str, number or list
+        The node `axes`: ``{"device.read_noise": "0.01,0.02"}``.
+    overrides : sequence of str
+        As on Hydra's command line.
+
+    Returns
+    -------
+    axes : tuple of Axis
+        The configuration's first, in its order, then the command line's.
+    fixed : list of str
+        The overrides that sweep nothing.
+
+    Raises
+    ------
+    UserError
+        For what Hydra's grammar does not allow, an empty axis, or one without sense.
+    """
+    axes: dict[str, Axis] = {}
+    for name, written in configured.items():
+        axes[name] = _configured(name, written)
+    fixed = []
+    for parsed in _parse(list(overrides)):
+        if parsed.is_sweep_override():
+            axes[_name(parsed)] = _axis(parsed)
+        else:
+            axes.pop(_name(parsed), None)
+            fixed.append(str(parsed.input_line))
+    return tuple(axes.values()), fixed
+
+
+def _configured(name: str, written: object) -> Axis:
+    if isinstance(written, (list, tuple)):
+        return Values(name=name, values=tuple(written))
+    if not isinstance(written, str):
+        return Values(name=name, values=(written,))
+    [parsed] = _parse([f"{name}={written}"])
+    if parsed.is_sweep_override():
+        return _axis(parsed)
+    return Values(name=name, values=(_plain(parsed.value()),))
+
+
+def written_value(text: str) -> object:
+    """Return the one value that a text stands for in Hydra's grammar, as behind a `=`.
+
+    Raises
+    ------
+    UserError
+        If it is not in the grammar, or several values to sweep.
+    """
+    [parsed] = _parse([f"value={text}"])
+    if parsed.is_sweep_override():
+        raise UserError(f"must be one value, got {text!r}: put a text with commas in quotes")
+    return _plain(parsed.value())
+
+
+def _parse(overrides: list[str]) -> list[Override]:
+    try:
+        return OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        text = " ".join(str(error).split("\nSee https")[0].split())
+        raise UserError(f"not in Hydra's grammar: {text}") from None
+
+
+def _name(parsed: Override) -> str:
+    return str(parsed.key_or_group) + (f"@{parsed.package}" if parsed.package else "")
+
+
+def _axis(parsed: Override) -> Axis:
+    name, value = _name(parsed), parsed.value()
+    if parsed.is_add() or parsed.is_force_add() or parsed.is_delete():
+        way = "" if parsed.is_delete() else f": add it first (+{name}=VALUE {name}=VALUE,VALUE)"
+        raise UserError(f"axis {name} must be a parameter that exists, without + or ~{way}")
+    if isinstance(value, IntervalSweep):
+        start, end = value.start, value.end
+        assert start is not None
+        assert end is not None
+        return Interval(
+            name=name,
+            low=float(start),
+            high=float(end),
+            logarithmic="log" in value.tags,
+            whole=isinstance(start, int) and isinstance(end, int),
+        )
+    if isinstance(value, Glob):
+        return Values(name=name, values=tuple(value.filter(options(name))))
+    try:
+        found = tuple(_plain(item) for item in parsed.sweep_iterator(Transformer.identity))
+    except (HydraException, ValueError) as error:
+        raise UserError(f"axis {name}: {error}") from None
+    return Values(name=name, values=found)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,186 @@
+"""Hydra's part of the work: where configurations lie, and composing them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from matsweep.core.checks import UserError, near
+
+
+def conf_folder() -> Path:
+    """Return the folder of the configurations that come with matsweep.
+
+    Inside the package where it is installed, beside it in a checkout.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+@contextmanager
+def composer(config_dir: str | Path | None = None) -> Iterator[None]:
+    """Make Hydra ready to compose; inside a Hydra application, leave it as it is.
+
+    Parameters
+    ----------
+    config_dir : path or None
+        The user's own folder of configurations, searched after matsweep's.
+    """
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(f"config_dir must be a folder, got {str(config_dir)!r}")
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        if config_dir is not None:
+            search = GlobalHydra.instance().config_loader().get_search_path()
+            # Before Hydra's own structured configurations, which must stay last.
+            last = SearchPathQuery(provider="schema", path=None)
+            search.prepend("user", f"file://{Path(config_dir).resolve()}", anchor=last)
+            _reload(search)
+        yield
+
+
+def _reload(search: Any) -> None:
+    """Compose from a longer search path from now on."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    hydra = GlobalHydra.instance().hydra
+    assert hydra is not None
+    hydra.config_loader = ConfigLoaderImpl(config_search_path=search)
+
+
+def compose(overrides: Sequence[str], config_name: str = "explore") -> DictConfig:
+    """Compose a configuration; call it inside `composer`.
+
+    Raises
+    ------
+    UserError
+        If Hydra refuses an override; with the near misses of the name it did not know.
+    """
+    try:
+        return hydra_compose(config_name, list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides, config_name)) from None
+
+
+def compose_with_choices(
+    overrides: Sequence[str], config_name: str = "explore"
+) -> tuple[DictConfig, dict[str, str]]:
+    """Compose a configuration, and tell the choice of each group; else as `compose`."""
+    try:
+        config = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides, config_name)) from None
+    choices = {str(group): str(choice) for group, choice in config.hydra.runtime.choices.items()}
+    with open_dict(config):
+        del config["hydra"]
+    return config, choices
+
+
+def groups() -> list[str]:
+    """Return the names of the configuration groups; call it inside `composer`."""
+    names = GlobalHydra.instance().config_loader().list_groups("")
+    return [name for name in names if name != "hydra"]
+
+
+def options(group: str) -> list[str]:
+    """Return the choices of a group; call it inside `composer`."""
+    loader = GlobalHydra.instance().config_loader()
+    return list(loader.get_group_options(group, results_filter=ObjectType.CONFIG))
+
+
+def explain(error: Exception, overrides: Sequence[str], config_name: str = "explore") -> str:
+    """Turn what Hydra says of an override into one line that says how to mend it."""
+    text = str(error)
+    if found := re.search(r"Could not find '([^']*)/([^'/]*)'", text):
+        group, name = found.groups()
+        known = options(group)
+        listed = f" (there are {', '.join(known)})" if known else ""
+        return f"{group}={name}: no such {group}{near(name, known)}{listed}"
+    if found := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
+        key = found.group(1)
+        if exact := re.search(r"full_key: (\S+)", str(error.__cause__)):
+            key = exact.group(1)
+        return _absent(key, overrides, config_name)
+    first = " ".join(text.split("\nSee https")[0].split())
+    if "use quotes or --multirun" in text or "Ambiguous value" in text:
+        return f"{first}: put -m before the values to sweep them"
+    return first
+
+
+def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
+    """Say of a name that is not there what is near it, or how it is added."""
+    others = [
+        each for each in overrides if "=" in each and each.lstrip("+").partition("=")[0] != key
+    ]
+    config: Any = {}
+    for tried in (others, []):  # the choices of groups decide what is there
+        try:
+            config = OmegaConf.to_container(hydra_compose(config_name, tried))
+            break
+        except (HydraException, OmegaConfBaseException):
+            continue
+    parent, _, last = key.rpartition(".")
+    siblings = config
+    for step in parent.split(".") if parent else []:
+        siblings = siblings.get(step) if isinstance(siblings, dict) else None
+    if not parent or not isinstance(siblings, dict):
+        return f"{key} is not a parameter{near(key, leaves(config))}"
+    close = near(last, siblings).replace(" or ", f" or {parent}.")
+    if close:
+        return f"{key} is not a parameter{close.replace('mean ', f'mean {parent}.', 1)}"
+    return (
+        f"{key} is not a parameter here, {parent} has {', '.join(map(str, siblings)) or 'none'}: "
+        f"choose another {key.partition('.')[0]}=…, or add it: +{key}=…"
+    )
+
+
+def leaves(config: Any, path: str = "") -> list[str]:
+    """Return the dotted paths of all values (and of the mappings they stand in)."""
+    if not isinstance(config, dict):
+        return []
+    found = []
+    for key, value in config.items():
+        here = f"{path}.{key}" if path else str(key)
+        found += [here, *leaves(value, here)]
+    return found
+
+
+def plain_config(config: Any, *, resolve: bool = True) -> dict[str, Any]:
+    """Return a composed configuration as plain containers."""
+    container = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def set_path(config: dict[str, Any], path: str, value: object, within: str = "") -> None:
+    """Set a value at a dotted path that exists; a number may take the place of a mapping.
+
+    Raises
+    ------
+    UserError
+        If there is nothing at that path; with the near misses.
+    """
+    *parents, last = path.split(".")
+    node: Any = config
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        whole = f"{within}.{path}" if within else path
+        known = [f"{within}.{leaf}" if within else leaf for leaf in leaves(config)]
+        raise UserError(f"{whole} is not a parameter{near(whole, known)}")
+    node[last] = value

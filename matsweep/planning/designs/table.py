@@ -1,0 +1,182 @@
+"""Points that the user lists, one a row of a file."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matsweep.core.checks import UserError
+from matsweep.planning.axes import Axis, Values, written_value
+from matsweep.planning.designs.contract import Design, Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Design):
+    """The rows of a table: one column an axis, one row a point.
+
+    Headers are names of parameters or groups as on the command line. A cell of a CSV holds what
+    would stand behind the `=`: a number, a choice, true, false, null, a list. In a Parquet file
+    columns are numbers, texts, booleans or lists; a missing value is null.
+
+    Rows that violate a constraint are dropped.
+
+    Parameters
+    ----------
+    path : str or None
+        Of the file, `.csv` or `.parquet`, as seen from the working directory.
+    """
+
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path or not isinstance(self.path, str):
+            raise UserError("path must name a table: design.path=points.csv, or .parquet")
+        if Path(self.path).suffix not in _READERS:
+            raise UserError(f"path must end in {' or '.join(_READERS)}, got {self.path!r}")
+
+    def axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        """Return the table's columns as axes; there can be no others."""
+        if axes:
+            raise UserError(
+                f"axis {axes[0].name}: design=table takes all axes from {self.path}; make it a "
+                "column there, or leave it out (axes=null for those of an experiment)"
+            )
+        names, rows, _ = self._read()
+        return tuple(
+            Values(name=name, values=_distinct(row[index] for row in rows))
+            for index, name in enumerate(names)
+        )
+
+    def size(self, axes: Sequence[Axis]) -> int:
+        """Return the number of rows."""
+        return len(self._read()[1])
+
+    def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
+        """Yield the rows."""
+        return iter(self._read()[1])
+
+    @property
+    def source(self) -> str:
+        """The table's path."""
+        assert self.path is not None
+        return self.path
+
+    def where(self, row: int) -> str:
+        """Return the file, and the line (of a CSV) or the row (from 1)."""
+        return f"{self.path}, {self._read()[2](row)}"
+
+    def _read(self) -> _Content:
+        assert self.path is not None
+        return _read(self.path, _stamp(self.path))
+
+
+type _Content = tuple[list[str], list[Point], Callable[[int], str]]
+"""Names of the columns, rows, and what a row is called."""
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError as problem:
+        raise UserError(f"design.path: {path} cannot be read: {problem.strerror}") from None
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=2)
+def _read(path: str, stamp: tuple[int, int]) -> _Content:
+    """Return what a table holds, read once while the file stays as it is."""
+    names, rows, called = _READERS[Path(path).suffix](path)
+    for name in names:
+        if not name:
+            raise UserError(f"{path}: a column has no header: give it a parameter's name")
+        if names.count(name) > 1:
+            raise UserError(f"{path}: two columns are {name}: leave one out")
+    if not rows:
+        raise UserError(f"{path} has no rows: give it at least one")
+    return names, rows, called
+
+
+def _csv(path: str) -> _Content:
+    rows: list[Point] = []
+    lines: list[int] = []
+    cell = functools.cache(_cell)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            names = [name.strip() for name in next(reader, [])]
+            for texts in reader:
+                if not any(texts):
+                    continue
+                lines.append(reader.line_num)
+                rows.append(_row(names, texts, cell, f"{path}, line {reader.line_num}"))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise UserError(f"design.path: {path} cannot be read: {problem}") from None
+    return names, rows, lambda row: f"line {lines[row]}"
+
+
+def _row(names: list[str], texts: list[str], cell: Callable[[str], object], where: str) -> Point:
+    if len(texts) != len(names):
+        raise UserError(
+            f"{where} has {len(texts)} cells, the header {len(names)}: separate cells by commas, "
+            'and put a cell that holds one in quotes ("[8,8]")'
+        )
+    values = []
+    for name, text in zip(names, texts, strict=True):
+        try:
+            values.append(cell(text.strip()))
+        except UserError as error:
+            raise UserError(f"{where}: {name} {error}") from None
+    return tuple(values)
+
+
+def _cell(text: str) -> object:
+    """Return what the text of a cell means: a number, or what Hydra makes of it."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    if not text:
+        raise UserError("is empty: give it a value (null, if none is meant)")
+    return written_value(text)
+
+
+def _parquet(path: str) -> _Content:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UserError(
+            "design.path: Parquet needs pyarrow: pip install 'matsweep[export]', or give a .csv"
+        ) from None
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as problem:
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"design.path: {path} cannot be read: {reason}") from None
+    columns = [_plain_column(path, field.name, table[field.name]) for field in table.schema]
+    return table.column_names, list(zip(*columns, strict=True)), lambda row: f"row {row + 1}"
+
+
+def _plain_column(path: str, name: str, column: Any) -> list[object]:
+    found: list[object] = column.to_pylist()
+    for row, value in enumerate(found):
+        if not isinstance(value, (bool, int, float, str, list, type(None))):
+            raise UserError(
+                f"{path}, row {row + 1}: {name} must be a number, a text, true, false or a list, "
+                f"got {value!r}"
+            )
+    return found
+
+
+_READERS: dict[str, Callable[[str], _Content]] = {".csv": _csv, ".parquet": _parquet}
+
+
+def _distinct(values: Iterator[object]) -> tuple[object, ...]:
+    found = {repr(v) if isinstance(v, list) else v: v for v in values}
+    return tuple(found.values())

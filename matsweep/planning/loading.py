@@ -1,0 +1,117 @@
+"""Material families from their configurations."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+from matsweep.core.checks import UserError
+from matsweep.core.codec import build
+from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.identification.derivation import Protocol
+from matsweep.materials import Material, Origin
+from matsweep.planning.config import compose, composer, plain_config, set_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedMaterial:
+    """A material family, ready to use.
+
+    Parameters
+    ----------
+    material : Material
+        What it is and what is known of it.
+    physics : DynamicalModel or None
+        Its state equations, for `matsweep.devices.transient`; None where it states none.
+    protocol : Protocol or None
+        The virtual experiment that its device is derived by, with `physics`.
+    device : AnalogDevice
+        Its behavioural model.
+    sources : dict of str to Origin
+        Where each of the device's numbers comes from; of the physics' with `physics.` before.
+    """
+
+    material: Material
+    physics: DynamicalModel | None
+    protocol: Protocol | None
+    device: AnalogDevice
+    sources: dict[str, Origin]
+
+
+def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
+    """Load a material family by name.
+
+    Parameters
+    ----------
+    name : str
+        As in conf/material, e.g. "pcm_gst".
+    **overrides
+        Values of the device's parameters: ``load_material("pcm_gst", g_max=2e-5)``; a nested
+        one with two underscores for the dot, ``drift__nu=0.05``.
+
+    Returns
+    -------
+    LoadedMaterial
+
+    Raises
+    ------
+    UserError
+        For an unknown name or parameter, or a value out of its range.
+
+    Examples
+    --------
+    >>> import matsweep
+    >>> matsweep.load_material("pcm_gst").device.g_max
+    2.5e-05
+    """
+    with composer():
+        config = compose([f"material={name}"], "characterize")  # of the least parts
+    device = plain_config(config.device)
+    for key, value in overrides.items():
+        set_path(device, key.replace("__", "."), value, "device")
+    material = material_of(config)
+    physics = protocol = None
+    if config.physics is not None:
+        physics = build(
+            DynamicalModel,
+            plain_config(config.physics),
+            "physics",
+        )
+        protocol = build(Protocol, plain_config(config.protocol), "protocol")
+    of_physics = {f"physics.{path}": origin for path, origin in material.physics_origins.items()}
+    return LoadedMaterial(
+        material=material,
+        physics=physics,
+        protocol=protocol,
+        device=build(AnalogDevice, device, "device"),
+        sources={**material.origins, **of_physics},
+    )
+
+
+_CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements")
+"""What a study asks of a device, not what its material is."""
+
+_STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)
+
+
+def material_of(config: DictConfig) -> Material:
+    """Return the material of a composed configuration, with the references that it uses.
+
+    Parameters of the device that it says nothing of are missing.
+    """
+    facts = plain_config(config.material)
+    if not isinstance(facts.get("origins"), dict):
+        raise UserError(
+            "material.origins must say where each number comes from, as in conf/material: "
+            f"origins: {{g_max: {{status: illustrative}}}} at least (material={facts.get('name')})"
+        )
+    unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
+    facts["origins"] = {**facts["origins"], **unstated}
+    told = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
+    used = {origin.get("source") for origin in told}
+    known = plain_config(config.references)
+    facts["references"] = {key: known[key] for key in known if key in used}
+    return build(Material, facts, "material")

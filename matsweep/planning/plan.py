@@ -1,0 +1,358 @@
+"""Plans: a composed configuration and its axes as candidates, all of them checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from omegaconf import DictConfig
+
+from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.codec import build
+from matsweep.core.streams import FloatArray
+from matsweep.materials import Material
+from matsweep.metrics import check_costs
+from matsweep.planning.assembly import Assembly
+from matsweep.planning.axes import Axis, parse_axes
+from matsweep.planning.bases import SECTIONS, Base, Bases, at_point
+from matsweep.planning.config import compose_with_choices, groups, plain_config
+from matsweep.planning.constraints import Constraint, parse_constraint
+from matsweep.planning.designs import Design, Drawn, Point
+from matsweep.planning.feasible import Feasibility
+from matsweep.planning.swept import ChoiceError, check_axis
+from matsweep.scenario import Scenario
+from matsweep.workloads import InSitu, Workload
+
+_PARTS = (
+    *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
+    "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One point of a design.
+
+    Parameters
+    ----------
+    position : int
+        In the store.
+    identity : str
+        32 hexadecimal digits.
+    scenario : Scenario
+    first : int
+        Realisations that were simulated before.
+    known : mapping of str to array, or None
+        What those gave.
+    """
+
+    position: int
+    identity: str
+    scenario: Scenario
+    first: int = 0
+    known: Mapping[str, FloatArray] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """All candidates of a study.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed without the axes.
+    axes : tuple of Axis
+    design : Design
+    points : list of tuple
+        One value for each axis, for each candidate.
+    times : tuple of float, s
+    realisations, seed : int
+    identities : list of str
+        One for each candidate.
+    facts : dict
+        What a store says of the design, JSON.
+    notes : list of str
+        What the user should know before it is run, a line each.
+    """
+
+    config: DictConfig
+    axes: tuple[Axis, ...]
+    design: Design
+    points: list[Point]
+    times: tuple[float, ...]
+    realisations: int
+    seed: int
+    identities: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _assembly: Assembly
+    _feasibility: Feasibility
+
+    def __len__(self) -> int:
+        """Return the number of candidates."""
+        return len(self.points)
+
+    @property
+    def names(self) -> list[str]:
+        """The axes' names."""
+        return [axis.name for axis in self.axes]
+
+    @property
+    def materials(self) -> dict[str, Material]:
+        """The material families among the candidates, by name."""
+        return {base.material.name: base.material for base in self.bases}
+
+    @property
+    def workloads(self) -> list[Workload]:
+        """The different workloads among the candidates."""
+        found = {}
+        for point in self._distinct("workload"):
+            workload = self.scenario(point).workload
+            found[workload.key] = workload
+        return list(found.values())
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs that a candidate learns for on its devices; 0 if none does."""
+        learning = (each for each in self.workloads if isinstance(each, InSitu))
+        return max((each.epochs for each in learning), default=0)
+
+    @property
+    def bases(self) -> list[Base]:
+        """The composed configurations, one for each combination of group choices."""
+        return self._assembly.bases.known()
+
+    @property
+    def factorial(self) -> list[tuple[object, ...]] | None:
+        """Each axis's values if the candidates are all their combinations, else None."""
+        found = self.design.factorial(self.axes)
+        return None if self.facts.get("dropped") else found
+
+    def candidate(self, position: int) -> Candidate:
+        """Return the candidate at a position of the design."""
+        return Candidate(
+            position=position,
+            identity=self.identities[position],
+            scenario=self.scenario(self.points[position]),
+        )
+
+    def add(self, points: Iterable[Point], where: Callable[[int], str] | None = None) -> None:
+        """Take more points in; call it inside `composer`.
+
+        Parameters
+        ----------
+        points : iterable of tuple
+        where : callable or None
+            Takes a point's place among them, and says where the user wrote it.
+
+        Raises
+        ------
+        UserError
+            For the first that cannot be; then none is taken.
+        """
+        fresh, identities = list(points), []
+        for position, point in enumerate(fresh):
+            try:
+                identities.append(self.identity(point))
+            except UserError as error:
+                place = where(position) if where is not None else ""
+                raise UserError(f"{place}: {error}" if place else str(error)) from None
+        self.points.extend(fresh)
+        self.identities.extend(identities)
+
+    def base(self, point: Point) -> Base:
+        """Return the composed configuration that a point starts from."""
+        return self._assembly.bases.of(point)
+
+    def violated(self, point: Point) -> str | None:
+        """Return the first constraint that a point violates, as written; None: it meets all."""
+        return self._feasibility.violated(point)
+
+    def feasible(self, point: Point) -> bool:
+        """Return whether a point meets all constraints of the study."""
+        return self._feasibility.violated(point) is None
+
+    def scenario(self, point: Point) -> Scenario:
+        """Return the frozen objects of a point, checked, whatever the constraints say of it.
+
+        Raises
+        ------
+        UserError
+            If a value is out of its range; the message names the point.
+        """
+        try:
+            made = self._assembly.scenario(point)
+            check_costs(made)
+            return made
+        except UserError as error:
+            raise at_point(error, self.axes, point) from None
+
+    def identity(self, point: Point) -> str:
+        """Return the identity of a point, checked as by `scenario`."""
+        return self._assembly.identity(self.scenario(point))
+
+    def coordinates(self) -> dict[str, npt.NDArray[Any]]:
+        """Return each axis's value for each candidate, and the material's name: (candidate,)."""
+        found = {
+            axis.name: column([point[index] for point in self.points])
+            for index, axis in enumerate(self.axes)
+        }
+        if "material" not in found:
+            found["material"] = column([self.base(p).material.name for p in self.points])
+        return found
+
+    def _distinct(self, section: str) -> list[Point]:
+        """Return a point for each combination of the values that decide a section."""
+        deciding = {
+            index for index, axis in enumerate(self.axes) if axis.name.split(".")[0] == section
+        }
+        deciding.update(self._assembly.bases.groups)
+        deciding.update(index for base in self.bases for index in base.linked)
+        chosen = sorted(deciding)
+        return list({repr([point[i] for i in chosen]): point for point in self.points}.values())
+
+
+def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
+    """Plan a study: compose, read the axes, draw the design, check every candidate.
+
+    Call it inside `composer`.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on Hydra's command line; sweeps become axes.
+    config_name : str
+        Of the primary configuration: one of the user's own has `explore` among its defaults.
+
+    Raises
+    ------
+    UserError
+        For the first thing that cannot be; nothing has been computed then.
+    """
+    _, fixed = parse_axes({}, overrides)
+    start = compose_with_choices(fixed, config_name)
+    config, _ = start
+    _check_whole(config)
+    configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
+    axes, _ = parse_axes(configured, overrides)
+    plain = plain_config(config)
+    design: Design = build(Design, plain["design"], "design")
+    axes = design.axes(axes)
+    known = groups()
+    group_axes = tuple(index for index, axis in enumerate(axes) if axis.name in known)
+    swept = [axes[index].name for index in group_axes]
+    for index, axis in enumerate(axes):
+        try:
+            check_axis(axis, known, plain, swept)
+            _check_column(axis, fixed, design)
+        except UserError as error:
+            raise _placed(error, design, axes, index) from None
+    if design.size(axes) < 1:
+        raise UserError("the design is empty: give its axes values")
+    times = _times(plain["times"])
+    bases = Bases(axes=axes, groups=group_axes, fixed=fixed, name=config_name, start=start)
+    assembly = Assembly(bases=bases, times=times)
+    feasibility = Feasibility(constraints=_constraints(plain["constraints"]), assembly=assembly)
+    limits = feasibility.constraints
+    drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)
+    if drawn.dropped and not drawn.points:
+        raise UserError(
+            f"constraints: none of the {drawn.dropped:,} points of the design meet them"
+        )
+    study = Plan(
+        config=config,
+        axes=axes,
+        design=design,
+        points=[],
+        times=times,
+        realisations=whole("realisations", plain["realisations"], low=1),
+        seed=whole("seed", plain["seed"], low=0),
+        facts=_facts(design, axes, drawn, limits),
+        notes=_notes(design, drawn),
+        _assembly=assembly,
+        _feasibility=feasibility,
+    )
+    study.add(drawn.points, lambda position: design.where(drawn.first[position]))
+    if study.points:
+        feasibility.check_names()
+    return study
+
+
+def _check_whole(config: DictConfig) -> None:
+    """Refuse a configuration that lacks a part, as after `~adc` or with another's name."""
+    for name in _PARTS:
+        if name not in config:
+            raise UserError(
+                f"{name} is missing from the configuration: a study needs it (no ~{name})"
+            )
+
+
+def _check_column(axis: Axis, fixed: Sequence[str], design: Design) -> None:
+    """Refuse a parameter that is a column of a table and set beside it."""
+    for override in fixed:
+        if design.source and override.lstrip("+").partition("=")[0] == axis.name:
+            raise UserError(f"{axis.name} is a column, and set to {override}: leave one out")
+
+
+def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) -> UserError:
+    """Return an error of an axis with the place in a table that it is of."""
+    if not design.source:
+        return error
+    if not isinstance(error, ChoiceError):
+        return UserError(f"{design.source}: {error}")
+    points = enumerate(design.points(axes))
+    row = next(row for row, point in points if point[index] == error.value)
+    return UserError(f"{design.where(row)}: {error}")
+
+
+def _constraints(written: object) -> list[Constraint]:
+    if written is None:
+        return []
+    return [
+        parse_constraint(text) for text in (written if isinstance(written, list) else [written])
+    ]
+
+
+def _facts(
+    design: Design, axes: Sequence[Axis], drawn: Drawn, limits: Sequence[Constraint]
+) -> dict[str, Any]:
+    facts = design.facts(axes, drawn)
+    if "constraints" in facts:  # on metrics, of a search: another thing
+        facts["metric_constraints"] = facts["constraints"]
+    return {**facts, "constraints": [each.text for each in limits]}
+
+
+def _notes(design: Design, drawn: Drawn) -> list[str]:
+    """Return what the design made of its rows, where that is not just candidates."""
+    found = []
+    if drawn.dropped:
+        found.append(
+            f"{drawn.dropped:,} of {drawn.rows + drawn.dropped:,} points violate a constraint and "
+            f"are left out: {len(drawn.points):,} candidates"
+        )
+    if drawn.repeated:
+        found.append(
+            f"{len(drawn.repeated):,} of {drawn.rows:,} points repeat others: "
+            f"{len(drawn.points):,} candidates"
+        )
+    return [*found, *filter(None, [design.advice()])]
+
+
+def _times(value: object) -> tuple[float, ...]:
+    times = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(finite("times", time, "s") for time in times)
+
+
+def column(values: Sequence[object]) -> npt.NDArray[Any]:
+    """Return the values of one axis as an array of one type: numbers if all are, else texts."""
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return np.array(values, dtype=bool)
+    if all(issubclass(kind, int) and kind is not bool for kind in kinds):
+        return np.array(values, dtype=np.int64)
+    if all(issubclass(kind, (int, float)) and kind is not bool for kind in kinds):
+        return np.array(values, dtype=np.float64)
+    return np.array(["null" if v is None else str(v) for v in values])

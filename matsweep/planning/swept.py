@@ -1,0 +1,70 @@
+"""What an axis may name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matsweep.core.checks import UserError, near
+from matsweep.planning.assembly import DERIVING, copied, put
+from matsweep.planning.axes import Axis
+from matsweep.planning.bases import SECTIONS
+from matsweep.planning.config import leaves, options
+
+_OF_THE_STUDY = (
+    "study", "store", "seed", "realisations", "times", "metrics", "design", "racing", "executor",
+    "extend", "axes", "constraints", "experiment", "references", "log", "retry_failed",
+)  # fmt: skip
+
+
+class ChoiceError(UserError):
+    """A group has no such choice."""
+
+    def __init__(self, text: str, value: object) -> None:
+        super().__init__(text)
+        self.value = value
+
+
+def check_axis(
+    axis: Axis, known_groups: Sequence[str], plain: dict[str, Any], swept: Sequence[str]
+) -> None:
+    """Refuse an axis that is no parameter of a candidate, or a choice that is not there.
+
+    Parameters
+    ----------
+    axis : Axis
+    known_groups : sequence of str
+    plain : dict
+        The configuration without the axes.
+    swept : sequence of str
+        The groups that are axes: what there is depends on them, and is checked for each point.
+    """
+    section = axis.name.split(".")[0]
+    if section in _OF_THE_STUDY:
+        raise UserError(f"{axis.name} belongs to the study and cannot be swept")
+    if axis.name in known_groups:
+        _check_choices(axis)
+        return
+    candidates = {name: plain[name] for name in SECTIONS}
+    if section not in SECTIONS or "." not in axis.name:
+        known = [*leaves(candidates), *known_groups]
+        raise UserError(f"axis {axis.name} names no parameter{near(axis.name, known)}")
+    if section in swept or (section in DERIVING and "material" in swept):
+        return
+    if candidates[section] is None:
+        raise UserError(
+            f"axis {axis.name}: {section} is null, this material states none; choose one that does "
+            "(matsweep materials lists them)"
+        )
+    put(copied(candidates[section]), axis.name, None, section)
+
+
+def _check_choices(axis: Axis) -> None:
+    listed = options(axis.name)
+    for value in axis.listed(2):
+        if value not in listed:
+            raise ChoiceError(
+                f"{axis.name}={value}: no such {axis.name}{near(value, listed)} "
+                f"(there are {', '.join(listed)})",
+                value,
+            )

@@ -1,0 +1,42 @@
+"""Figures, tables, reports and progress, for people.
+
+What draws is imported when it is first used: a command line starts faster.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matsweep.reporting.figures.breakdown import cheapest_figure
+    from matsweep.reporting.figures.figure import pareto_figure, save
+    from matsweep.reporting.report import report
+    from matsweep.reporting.table import RankingTable, ranking_table
+
+_HOMES = {
+    "RankingTable": "table",
+    "cheapest_figure": "figures.breakdown",
+    "pareto_figure": "figures.figure",
+    "ranking_table": "table",
+    "report": "report",
+    "save": "figures.figure",
+}
+
+__all__ = [
+    "RankingTable",
+    "cheapest_figure",
+    "pareto_figure",
+    "ranking_table",
+    "report",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its module, and keep it in the place of the module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'matsweep.reporting' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"matsweep.reporting.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

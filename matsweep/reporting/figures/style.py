@@ -1,0 +1,121 @@
+"""How the pictures look: one colour and marker per material, sizes, axes with SI prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from matsweep.core.units import duration, engineering
+
+MILLIMETRE = 1 / 25.4  # inches, in which matplotlib measures
+WIDTH = 180.0  # mm, both columns of a paper
+FONT = 8.0  # pt
+BASELINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (4, 2)), "linewidth": 0.9}
+FRONT_LINE: dict[str, Any] = {"color": "0.35", "linewidth": 0.9}
+# Okabe and Ito's colour-blind-safe palette without its yellow (too faint on white),
+# jfly.uni-koeln.de/color. 7 colours and 9 markers have no common divisor: 63 pairs.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0, 315_360_000.0)
+
+
+@contextmanager
+def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """Give a figure that is independent of pyplot, and the style to draw in.
+
+    Parameters
+    ----------
+    height : float
+        Over the width of a page.
+    width : float, mm
+    """
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.set_size_inches(width * MILLIMETRE, height * WIDTH * MILLIMETRE)
+        yield figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """Colour and marker of one material."""
+
+    colour: str
+    marker: str
+
+
+def material_styles(names: Iterable[str]) -> dict[str, Style]:
+    """Give each material its colour and marker.
+
+    They depend on the set of names only, not on its order: with the names of the whole study
+    every picture of it uses the same ones. All colours differ up to 7 names, all pairs up to 63.
+    """
+    return {
+        name: Style(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
+        for i, name in enumerate(sorted(set(names)))
+    }
+
+
+def tidy(axes: Axes, horizontal: str, vertical: str) -> None:
+    """Set labels, fonts, frame and grid of one panel."""
+    axes.set_xlabel(horizontal, fontsize=FONT)
+    axes.set_ylabel(vertical, fontsize=FONT)
+    axes.tick_params(which="both", labelsize=FONT, width=0.6, length=3)
+    axes.tick_params(which="minor", length=1.5)
+    axes.grid(visible=True, color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+
+
+def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
+    """Label an axis with SI prefixes; logarithmic if everything on it is positive.
+
+    Ticks stand at 1, 2, 3, 5 times the powers of ten where the range is short, else at powers.
+    """
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, unit)))
+    if low <= 0:
+        return
+    decades = np.log10(high / low)
+    subs = (1.0,) if decades > 2.0 else (1.0, 3.0) if decades > 0.8 else (1.0, 2.0, 3.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
+    axis.set_minor_locator(LogLocator(subs=[float(digit) for digit in range(1, 10)], numticks=12))
+    axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+
+
+def time_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the horizontal axis a logarithmic time with the units people use.
+
+    With a time of 0 the axis is linear up to the first positive time.
+    """
+    if low > 0:
+        axes.set_xscale("log")
+    else:
+        axes.set_xscale("symlog", linthresh=max(high * 1e-6, 1.0))
+    left, right = axes.get_xlim()
+    ticks = [time for time in _TIMES if left <= time <= right]
+    if len(ticks) < 2:
+        ticks = sorted({low, high})
+    axes.xaxis.set_major_locator(FixedLocator([0.0, *ticks] if low <= 0 else ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _short(value: float, unit: str) -> str:
+    """Print a tick: "5 nJ" rather than "5.00 nJ"."""
+    text = engineering(value, unit)
+    number, _, rest = text.partition(" ")
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    return f"{number} {rest}".strip()

@@ -1,0 +1,386 @@
+"""What a report says, section by section: from the results of a study to a `Document`.
+
+Every section is a function from a `Study` to a `Section`, or to None where there is nothing to
+say. `SECTIONS` at the end has them in their order: a new one is a function and its place there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from matsweep.analysis.attributes import (
+    axes,
+    converter_costs,
+    decoded,
+    design,
+    float_accuracy,
+    material_label,
+    short_names,
+)
+from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
+from matsweep.analysis.objectives import column
+from matsweep.core.units import duration, engineering
+from matsweep.reporting.report.decision import certainty, matters, required
+from matsweep.reporting.report.document import (
+    Block,
+    Candidates,
+    Code,
+    Column,
+    Document,
+    Facts,
+    Item,
+    Items,
+    Link,
+    Paragraph,
+    Section,
+    Table,
+)
+from matsweep.reporting.report.plots import figures
+from matsweep.reporting.report.study import Study
+from matsweep.reporting.report.values import columns, metrics, span, spread, texts
+from matsweep.reporting.table import ranking_table
+
+MOST_ROWS = 5000
+"""Candidates in the table of a page."""
+
+_MOST_NUMBERS = 6
+_MOST_CAUSES = 8
+_LONGEST = 500  # characters of an error
+_MOST_EQUAL = 3
+_MOST_VALUES = 12  # of an axis, that are listed
+
+
+def document(study: Study) -> Document:
+    """Build the report of a study."""
+    found = [section for build in SECTIONS if (section := build(study)) is not None]
+    return Document(
+        study=str(study.ds.attrs.get("study") or ""), state=_state(study), sections=tuple(found)
+    )
+
+
+def question(study: Study) -> Section:
+    """Say what was asked: what was swept, and what it is judged by, and when."""
+    total = study.state.size
+    facts = [("candidates", f"{total:,}"), *((name, told) for name, told in _swept(study))]
+    if study.objectives:
+        facts.append(("Pareto set of", _directions(study.objectives)))
+        facts.append(("ranked by", _directions(study.by)))
+    if "time" in study.summary.coords:
+        at = duration(float(study.summary["time"]))
+        facts.append(("compared", f"{at} after programming"))
+    if "realisation" in study.ds.sizes:
+        facts.append(("realisations", f"{study.ds.sizes['realisation']} of each candidate"))
+    if (best := float_accuracy(study.ds)) is not None:
+        facts.append(("accuracy in floating point", f"{100 * best:.2f} %"))
+    facts += _design(study)
+    return Section(title="The question", blocks=(Facts(items=tuple(facts)),))
+
+
+def answer(study: Study) -> Section:
+    """Say which candidate is best, what the Pareto set holds, and what is still open."""
+    blocks: list[Block] = []
+    if not study.ranked.size:
+        told = "No candidate is done" if not study.count("done") else "Nothing can be ranked"
+        blocks.append(Paragraph(text=f"{told}, so there is no answer yet.", notice=True))
+    else:
+        blocks.append(_best(study))
+        blocks += _per_material(study)
+    blocks.append(Paragraph(text=_state(study) + ".", notice=study.count("pending") > 0))
+    return Section(title="The answer", blocks=tuple(blocks))
+
+
+def pictures(study: Study) -> Section | None:
+    """Show the figures that the results hold the data of."""
+    found = tuple(figures(study))
+    return Section(title="Figures", blocks=found) if found else None
+
+
+def candidates(study: Study) -> Section:
+    """List the candidates."""
+    ranking = ranking_table(
+        study.summary, by=study.by or None, top=study.top, objectives=study.objectives or None
+    )
+    rows = study.ranked
+    blocks: list[Block] = []
+    if rows.size > MOST_ROWS:
+        keep = (np.arange(rows.size) < MOST_ROWS) | study.front[rows]
+        rows = rows[keep][: 2 * MOST_ROWS]  # a page must stay readable, whatever the front is
+        told = (
+            f"The page of this report lists {rows.size:,} of {study.ranked.size:,} done "
+            "candidates, the best and the Pareto set; matsweep export writes all."
+        )
+        blocks.append(Paragraph(text=told))
+    found: tuple[Column, ...] = columns(study, rows) if rows.size else ()
+    blocks = [Candidates(ranking=ranking, columns=found), *blocks]
+    if pending := study.count("pending"):
+        share = f"{pending} of {study.state.size}"
+        told = f"{share} candidates are still pending: the ranking may change."
+        blocks.append(Paragraph(text=told, notice=True))
+    return Section(title="Candidates", blocks=tuple(blocks), terminal=True, headed=False)
+
+
+def basis(study: Study) -> Section | None:
+    """Tell the unconfirmed numbers behind each material of the Pareto set."""
+    items = [
+        Item(text=f"{_named(study, name)}: {_told(unsure_numbers(study.ds, name))}")
+        for name in study.present(study.front)
+    ]
+    return _listed("Unconfirmed numbers behind the Pareto set", items)
+
+
+def unknown(study: Study) -> Section | None:
+    """Tell how much of each material is not known: what is left out flatters it."""
+    counts = {
+        name: sum(number.status == "missing" for number in numbers)
+        for name in study.present(study.state == "done")
+        if (numbers := unsure_numbers(study.ds, name)) is not None
+    }
+    if not any(counts.values()):
+        return None
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    text = f"{told}: this flatters the materials that have been measured least."
+    return _listed("Not known, so left out, by material", [Item(text=text)])
+
+
+def converters(study: Study) -> Section | None:
+    """Tell how far the sources of the ADCs' costs lie apart."""
+    told = converter_costs(study.ds)
+    if told is None:
+        return None
+    used = str(told["used"]) if "periphery.adc_source" not in study.ds.coords else "swept"
+    costs = ", ".join(
+        f"{name} {engineering(joules, 'J')}" for name, joules in told["joules"].items()
+    )
+    text = (
+        f"one conversion of {told['bits']} bits at {engineering(told['node'], 'm')}: {costs} "
+        f"(periphery.adc_source, here {used}; the regression follows the best published "
+        "converters, the survey is their median)"
+    )
+    return _listed("ADC costs", [Item(text=text)])
+
+
+def failed(study: Study) -> Section | None:
+    """Group the failures by cause, and tell how to compute them again."""
+    found = failures(study.summary)
+    if not found:
+        return None
+    items = []
+    for failure in found[:_MOST_CAUSES]:
+        where = "no." if failure.count == 1 else "first no."
+        message = failure.message[:_LONGEST] + "…" * (len(failure.message) > _LONGEST)
+        items.append(Item(text=f"{failure.count} × {message} ({where} {failure.first})"))
+    if len(found) > _MOST_CAUSES:
+        rest = sum(failure.count for failure in found[_MOST_CAUSES:])
+        items.append(Item(text=f"{rest} × {len(found) - _MOST_CAUSES} other causes"))
+    again = Paragraph(text="They are computed again by")
+    blocks = (Items(items=tuple(items)), again, Code(text=study.rerun))
+    return Section(title="Failures by cause", blocks=blocks, terminal=True)
+
+
+def literature(study: Study) -> Section | None:
+    """List the sources of the numbers of the materials that are done."""
+    references = cited(study.ds, study.present(study.state == "done"))
+    items = [
+        Item(text=line, link=_doi(entry))
+        for line, entry in zip(
+            bibliography({key: {**entry, "doi": None} if entry else {}
+                          for key, entry in references.items()}),
+            references.values(),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return _listed("References", items)
+
+
+def origin(study: Study) -> Section | None:
+    """Tell what the results were made with, where and when."""
+    facts: dict[str, Any] = dict(decoded(study.ds, "provenance") or {})
+    versions = facts.pop("versions", None)
+    extended = facts.pop("extended", None)
+    items = [(str(name), str(value)) for name, value in facts.items() if value not in ("", None)]
+    if isinstance(versions, Mapping):
+        told = ", ".join(f"{name} {value}" for name, value in versions.items() if value)
+        items.append(("versions", told))
+    if extended:
+        items.append(("added to", f"{len(extended)} times by other studies"))
+    if (seed := study.ds.attrs.get("seed")) is not None:
+        items.append(("seed", str(seed)))
+    if not items:
+        return None
+    return Section(title="Provenance", blocks=(Facts(items=tuple(items)),))
+
+
+def configuration(study: Study) -> Section | None:
+    """Give the whole configuration."""
+    stored = str(study.ds.attrs.get("config") or "").strip()
+    if not stored:
+        return None
+    lines = stored.count("\n") + 1
+    blocks = (Code(text=stored, summary=f"All settings as the study had them ({lines} lines)"),)
+    return Section(title="Configuration", blocks=blocks)
+
+
+def reproduction(study: Study) -> Section | None:
+    """Tell how to compute the study again."""
+    command = str(study.ds.attrs.get("command") or "")
+    if not command:
+        return None
+    told = (
+        "The same command with the same versions gives the same numbers, bit for bit, however many "
+        "workers compute them. Where the store exists, it computes what is missing."
+    )
+    return Section(title="How to reproduce this", blocks=(Code(text=command), Paragraph(text=told)))
+
+
+def _best(study: Study) -> Facts:
+    """Return what the first of the ranking is, and what it reaches."""
+    at = int(study.ranked[0])
+    row = study.summary.isel(candidate=[at])
+    material = _named(study, str(study.materials[at])) if "material" in row.coords else ""
+    where = f"no. {int(row['candidate'].values[0])}"
+    names = study.varied()
+    labels = short_names(names, taken=map(str, row.data_vars))
+    items = [(f"best by {next(iter(study.by))}", f"{material}, {where}" if material else where)]
+    if names:
+        told = ", ".join(f"{labels[name]} = {texts(row[name])[0]}" for name in names)
+        items.append(("with", told))
+    judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
+    items += [(name, spread(study, name, at)) for name in judged]
+    if equal := _as_good(study):
+        items.append((f"the same {next(iter(study.by))}", equal))
+    return Facts(items=tuple(items))
+
+
+def _as_good(study: Study) -> str:
+    """Name the candidates that reach the same as the best by what is ranked by first."""
+    values = column(study.summary, next(iter(study.by)))[study.ranked]
+    others = study.ranked[1:][values[1:] == values[0]]
+    told = []
+    for at in others[:_MOST_EQUAL].tolist():
+        number = f"no. {int(study.summary['candidate'].values[at])}"
+        named = "material" in study.summary.coords
+        told.append(f"{study.materials[at]} {number}" if named else number)
+    if others.size > _MOST_EQUAL:
+        told.append(f"and {others.size - _MOST_EQUAL} more")
+    return ", ".join(told)
+
+
+def _per_material(study: Study) -> list[Block]:
+    """Return a sentence, and a line a material, on the Pareto set."""
+    size, done = int(study.front.sum()), study.count("done")
+    if not study.objectives or not size:
+        return []
+    told = f"The Pareto set of {_directions(study.objectives)} has {size} of {done} done candidates"
+    if "material" not in study.summary.coords:
+        return [Paragraph(text=f"{told}.")]
+    judged = [name for name in study.objectives if name in metrics(study.summary)]
+    rows = []
+    for name in study.present(study.state == "done"):
+        mine = study.materials == name
+        count = (
+            f"{int((mine & study.front).sum())} of {int((mine & (study.state == 'done')).sum())}"
+        )
+        on = np.flatnonzero(mine & study.front)
+        cells = [span(study, metric, on) if on.size else "–" for metric in judged]
+        rows.append((_named(study, name), count, *cells))
+    table = Table(headings=("material", "in the set", *judged), rows=tuple(rows))
+    return [Paragraph(text=f"{told}; of each material:"), table]
+
+
+def _swept(study: Study) -> list[tuple[str, str]]:
+    """Return each axis with its values, or between which they lie."""
+    present = ["material"] if "material" in study.summary.coords else []
+    known = axes(study.ds) or dict.fromkeys([*present, *study.varied()])
+    found = []
+    for name, listed in known.items():
+        if listed is None and name in study.summary.coords:
+            listed = np.unique(np.asarray(study.summary[name].values)).tolist()
+        values = listed or []
+        numbers = all(isinstance(value, (int, float)) for value in values)
+        if len(values) > _MOST_VALUES and numbers:
+            told = f"{_value(min(values))} to {_value(max(values))}, {len(values):,} values"
+        else:
+            told = ", ".join(_value(value) for value in values[:_MOST_VALUES])
+            told += f" and {len(values) - _MOST_VALUES} more" * (len(values) > _MOST_VALUES)
+        found.append((f"swept: {name}", told or "–"))
+    return found
+
+
+def _design(study: Study) -> list[tuple[str, str]]:
+    facts = design(study.ds) or {}
+    found = [("design", str(facts["kind"]))] if facts.get("kind") else []
+    if constraints := facts.get("constraints"):
+        found.append(("constraints", "; ".join(map(str, constraints))))
+    if dropped := facts.get("dropped"):
+        found.append(("dropped by them", f"{dropped:,} points"))
+    return found
+
+
+def _state(study: Study) -> str:
+    return ", ".join(f"{study.count(state):,} {state}" for state in ("done", "failed", "pending"))
+
+
+def _directions(chosen: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {'↑' if b == 'higher' else '↓'}" for name, b in chosen.items())
+
+
+def _listed(title: str, items: list[Item]) -> Section | None:
+    """Return a section of one list, that a terminal shows too; None of an empty one."""
+    if not items:
+        return None
+    return Section(title=title, blocks=(Items(items=tuple(items)),), terminal=True)
+
+
+def _told(numbers: list[Number] | None) -> str:
+    if numbers is None:
+        return "no sources stored"
+    if not numbers:
+        return "none, all seen or derived"
+    chosen = [number for number in numbers if number.status != "missing"]
+    told = []
+    for number in chosen[:_MOST_NUMBERS]:
+        note = f", {number.note}" if number.note else ""
+        told.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
+    if len(chosen) > _MOST_NUMBERS:
+        told.append(f"and {len(chosen) - _MOST_NUMBERS} more")
+    missing = [number.name for number in numbers if number.status == "missing"]
+    if missing:
+        told.append(f"not known, so left out: {', '.join(missing)}")
+    return "; ".join(told)
+
+
+def _doi(entry: Mapping[str, Any]) -> Link | None:
+    doi = str(entry.get("doi") or "")
+    return Link(text=f"doi:{doi}", address=f"https://doi.org/{quote(doi)}") if doi else None
+
+
+def _named(study: Study, material: str) -> str:
+    label = material_label(study.ds, material)
+    return material if label == material else f"{material} ({label})"
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
+    question,
+    answer,
+    certainty,
+    required,
+    matters,
+    pictures,
+    candidates,
+    basis,
+    unknown,
+    converters,
+    failed,
+    literature,
+    origin,
+    configuration,
+    reproduction,
+)

@@ -1,0 +1,194 @@
+"""What a report is before it is HTML, Markdown, PDF or lines of a terminal: sections of blocks.
+
+A `Document` holds text as the store has it, unescaped: every renderer escapes for its own format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matsweep.reporting.table import RankingTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    """A few sentences; a `notice` is set off from the rest."""
+
+    text: str
+    notice: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Names with their values."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A small table: as many texts in each row as there are headings."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An address and what is read in its place."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One entry of a list, with a link at its end."""
+
+    text: str
+    link: Link | None = None
+
+    @property
+    def whole(self) -> str:
+        """The entry where links cannot be followed."""
+        return self.text if self.link is None else f"{self.text}. {self.link.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """A list."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Text that keeps its lines; with a `summary` it is folded below that, where it can be."""
+
+    text: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure: interactive, or a picture, or both.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its document: letters, digits and "_".
+    title, caption : str
+        The caption says in words what is to be seen.
+    plot : mapping or None
+        `data` and `layout` of plotly, texts escaped for its pseudo-HTML.
+    picture : Path or None
+        PNG.
+    wide : bool
+        Whether it needs the whole width of a page.
+    """
+
+    name: str
+    title: str
+    caption: str
+    plot: Mapping[str, Any] | None = None
+    picture: Path | None = None
+    wide: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the table of candidates.
+
+    Parameters
+    ----------
+    name : str
+        In the results, as filters and files call it.
+    label : str
+        Its heading.
+    about : str
+        In words.
+    unit : str
+        SI; "1" for a number without one, "" for text.
+    better : str
+        "higher", "lower" or "".
+    main : bool
+        Whether it is shown at first.
+    values : tuple of float, str or None
+        One a row; None: not known.
+    texts : tuple of str
+        The same, as people read them.
+    """
+
+    name: str
+    label: str
+    about: str
+    unit: str
+    better: str
+    main: bool
+    values: tuple[float | str | None, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The ranked candidates: a few where pages cannot be searched, else all that a page bears.
+
+    Parameters
+    ----------
+    ranking : RankingTable
+        The best and the Pareto set.
+    columns : tuple of Column
+        Of all that are listed, best first.
+    """
+
+    ranking: RankingTable
+    columns: tuple[Column, ...]
+
+
+type Block = Paragraph | Facts | Table | Items | Code | Figure | Candidates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Blocks under a heading.
+
+    Parameters
+    ----------
+    title : str
+    blocks : tuple of Block
+    terminal : bool
+        Whether a terminal shows it too.
+    headed : bool
+        Whether it has its heading there.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    terminal: bool = False
+    headed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A report.
+
+    Parameters
+    ----------
+    study : str
+        The study's name; "" if it has none.
+    state : str
+        How far it is, in a line.
+    sections : tuple of Section
+    """
+
+    study: str
+    state: str
+    sections: tuple[Section, ...]
+
+    @property
+    def title(self) -> str:
+        """The heading of the whole."""
+        return f"Study {self.study}" if self.study else "Results of a study"

@@ -1,0 +1,18 @@
+"""How far a study is, for people: once, watched, and while it runs."""
+
+from matsweep.reporting.status.lines import Progress, line, view
+from matsweep.reporting.status.memory import own_memory, workers_memory
+from matsweep.reporting.status.once import show
+from matsweep.reporting.status.rate import Rate
+from matsweep.reporting.status.watching import watch
+
+__all__ = [
+    "Progress",
+    "Rate",
+    "line",
+    "own_memory",
+    "show",
+    "view",
+    "watch",
+    "workers_memory",
+]

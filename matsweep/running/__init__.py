@@ -1,0 +1,1 @@
+"""Candidates through an executor to a store."""

@@ -1,0 +1,44 @@
+"""Where tasks run: one contract, several executors.
+
+Ray takes a second to import, so each executor is imported when it is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from matsweep.core.checks import one_of
+from matsweep.core.codec import build
+from matsweep.running.executors.contract import Executor, Fault, Task
+
+
+def _serial() -> type[Executor]:
+    from matsweep.running.executors.serial import SerialExecutor
+
+    return SerialExecutor
+
+
+def _ray() -> type[Executor]:
+    from matsweep.running.executors.ray import RayExecutor
+
+    return RayExecutor
+
+
+EXECUTORS: dict[str, Callable[[], type[Executor]]] = {"serial": _serial, "ray": _ray}
+
+
+def executor(config: Mapping[str, Any]) -> Executor:
+    """Return the executor of a configuration's node `executor`.
+
+    Raises
+    ------
+    UserError
+        If its kind or one of its parameters cannot be.
+    """
+    parameters = dict(config)
+    kind = one_of("executor.kind", parameters.pop("kind", None), EXECUTORS)
+    return build(EXECUTORS[kind](), parameters, "executor")
+
+
+__all__ = ["EXECUTORS", "Executor", "Fault", "Task", "executor"]

@@ -1,0 +1,219 @@
+"""Starting a Ray on this machine, joining one that runs, and knowing what it has."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matsweep.core.checks import UserError
+
+# Before Ray is imported: no usage statistics, and no change of the process's signal for memory.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray._private import ray_constants
+from ray.exceptions import RayError
+
+_PATIENCE = 5.0  # s, for a cluster to answer
+_STARTS = 3  # tries: on a busy machine a start may take longer than the 30 s that Ray grants it
+_LATE = "timed out during startup"
+_FRESH = 2.0  # s, for which a count of nodes is taken as it was
+_MODE, _TOKEN = "RAY_AUTH_MODE", ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+_FORMS = "local, auto, HOST:PORT or ray://HOST:PORT"
+_PACKAGE = Path(__file__).resolve().parents[2]  # matsweep itself
+
+
+def start_local(workers: int | None, object_store_memory: int) -> None:
+    """Start Ray on this machine, all its services bound to the loopback address.
+
+    Who reaches one of them can run code as this user, so other users of the machine must not know
+    Ray's token: see `_keep_token`.
+
+    Parameters
+    ----------
+    workers : int or None
+        Processes; None: one a core.
+    object_store_memory : int, bytes
+    """
+    _keep_token()
+    # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
+    # and by the processes it starts.
+    switch, before = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ[switch] = "0"
+    try:
+        for left in reversed(range(_STARTS)):
+            try:
+                _start(workers or os.cpu_count() or 1, object_store_memory)
+                return
+            except Exception as error:  # a plain one: its text is all that tells
+                ray.shutdown()
+                if not left or _LATE not in str(error):
+                    raise
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        del os.environ[switch]
+
+
+def _keep_token() -> None:
+    """Make the token that Ray asks for, where there is none, in a file that no one else can read.
+
+    Ray 2.60 turns its token authentication on by itself where it starts a cluster, unless
+    RAY_AUTH_MODE says otherwise, and makes the token too, but readable to all whom the umask
+    allows, in a home that on many machines all can enter.
+    """
+    if (
+        any(os.environ.get(name) for name in _TOKEN)
+        or os.environ.get(_MODE, "token").lower() != "token"
+    ):
+        return
+    file = Path.home() / ".ray" / "auth_token"  # where Ray looks for it, and keeps its own
+    with contextlib.suppress(OSError):  # it is there, or Ray itself tells what is wrong
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w") as out:
+            out.write(secrets.token_hex(32))
+
+
+def _start(workers: int, object_store_memory: int) -> None:
+    ray.init(
+        address="local",
+        num_cpus=workers,
+        object_store_memory=object_store_memory,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+
+
+def join(address: str) -> None:
+    """Join a running cluster; this matsweep goes with its tasks, so that no node needs one.
+
+    Parameters
+    ----------
+    address : str
+        "HOST:PORT", "ray://HOST:PORT" or "auto".
+
+    Raises
+    ------
+    UserError
+        If there is none, or it does not let us in.
+    """
+    try:
+        ray.init(
+            address=address,
+            runtime_env={"py_modules": [str(_PACKAGE)]},
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError, RayError) as error:
+        if "AuthToken" in "".join(traceback.format_exception(error)):
+            raise UserError(
+                f"executor.address={address}: the cluster asks for Ray's token; set "
+                "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
+                "~/.ray/auth_token)"
+            ) from None
+        raise _unreachable(address, str(error).partition(". ")[0]) from None
+
+
+def check_reachable(address: str) -> None:
+    """Refuse an address that no one answers at, within seconds: Ray itself waits for minutes."""
+    place = address.removeprefix("ray://")
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"executor.address must be {_FORMS}, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise _unreachable(address, error.strerror or str(error)) from None
+
+
+def _unreachable(address: str, reason: str) -> UserError:
+    return UserError(
+        f"executor.address={address}: no Ray cluster answers there ({reason}); start one "
+        "(ray start --head), or use executor.address=local"
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Nodes:
+    """What the nodes of a cluster have for tasks; they come and go, so it is asked again.
+
+    Parameters
+    ----------
+    num_cpus : float
+        That a task takes.
+    memory : int or None, bytes
+        That a task takes.
+
+    Attributes
+    ----------
+    hosts : int
+        The most nodes that were seen alive at once.
+    """
+
+    num_cpus: float
+    memory: int | None
+    hosts: int = field(default=1, init=False)
+    _slots: int = field(default=1, init=False)
+    _cores: int = field(default=1, init=False)
+    _read: float = field(default=-_FRESH, init=False)
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once; at least 1, for a cluster that grows when it is asked to."""
+        self._refresh()
+        return self._slots
+
+    @property
+    def cores(self) -> int:
+        """Whole cores of the smallest node on which a task fits."""
+        self._refresh()
+        return self._cores
+
+    def check(self) -> None:
+        """Refuse what no node can run, where there are nodes that run anything.
+
+        Raises
+        ------
+        UserError
+        """
+        have = [node for node in _alive() if node.get("CPU", 0) > 0]
+        if not have or any(self._room(node) for node in have):
+            return
+        cpus, memory = (max(node.get(what, 0) for node in have) for what in ("CPU", "memory"))
+        raise UserError(
+            f"executor.num_cpus={self.num_cpus:g} and executor.memory={self.memory} of a task "
+            f"must fit on a node; the largest has {cpus:g} CPUs and {memory:.3g} bytes"
+        )
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._read < _FRESH:
+            return
+        self._read = now
+        nodes = _alive()
+        self.hosts = max(self.hosts, len(nodes))
+        rooms = [(self._room(node), int(node.get("CPU", 0))) for node in nodes]
+        self._slots = max(1, sum(room for room, _ in rooms))
+        self._cores = min((cores for room, cores in rooms if room), default=1)
+
+    def _room(self, resources: dict[str, float]) -> int:
+        """Return how many tasks a node runs at once."""
+        room = (resources.get("CPU", 0) + 1e-9) / self.num_cpus
+        if self.memory is not None:
+            room = min(room, resources.get("memory", 0) / self.memory)
+        return int(room)
+
+
+def _alive() -> list[dict[str, float]]:
+    """Return the resources of each node that lives."""
+    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]

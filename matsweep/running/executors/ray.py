@@ -1,0 +1,207 @@
+"""On Ray: a local one started for the study, or a running cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayError,
+    RaySystemError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+)
+
+from matsweep.core.checks import UserError, positive, whole
+from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
+from matsweep.running.executors.contract import Executor, Task
+from matsweep.running.executors.ledger import Cause, Job, Ledger
+from matsweep.running.limits import Limits
+
+_LOOK = 1.0  # s, after which nodes that joined are noticed, and what is late
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayExecutor(Executor):
+    """Run tasks on Ray.
+
+    What becomes of a chunk whose process or node dies, or which is late, is `Ledger`'s; Ray
+    itself tries nothing again. Results come back through the driver, so that nodes need share no
+    file system.
+
+    Parameters
+    ----------
+    address : str
+        "local" starts Ray on this machine for the study, bound to the loopback address, and
+        stops it afterwards (one that is started already in this process is used and left);
+        otherwise a running cluster's: "HOST:PORT", "ray://HOST:PORT" or "auto".
+    workers : int or None
+        Processes of a local Ray; None: one a core.
+    chunk_size : int or None
+        Candidates a task; None: as many as take a second, or up to a minute on many cores.
+    object_store_memory : int, bytes
+        Of a local Ray.
+    num_cpus : float
+        Cores that a task is given; it computes on one thread.
+    memory : int or None, bytes
+        That a task is given: as many run on a node as have room; None: as many as it has cores.
+    time_limit : float or None, s
+        That one candidate may take.
+    memory_limit : int or None, bytes
+        That one candidate may allocate.
+    """
+
+    address: str = "local"
+    workers: int | None = None
+    chunk_size: int | None = None
+    object_store_memory: int = 100_000_000
+    num_cpus: float = 1.0
+    memory: int | None = None
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    _nodes: Nodes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.address:
+            raise UserError("address must be local, auto, HOST:PORT or ray://HOST:PORT, got ''")
+        if self.workers is not None:
+            whole("workers", self.workers, low=1)
+        if self.chunk_size is not None:
+            whole("chunk_size", self.chunk_size, low=1)
+        whole("object_store_memory", self.object_store_memory, low=80_000_000)
+        positive("num_cpus", self.num_cpus)
+        if self.num_cpus > 1 and self.num_cpus != int(self.num_cpus):
+            raise UserError(f"num_cpus must be whole or < 1, got {self.num_cpus!r}")
+        if self.memory is not None:
+            whole("memory", self.memory, low=1)
+        _ = self.limits
+        object.__setattr__(self, "_nodes", Nodes(num_cpus=self.num_cpus, memory=self.memory))
+
+    @property
+    def limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(time=self.time_limit, memory=self.memory_limit)
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once on the nodes alive; before it is started, on those asked for."""
+        if ray.is_initialized():
+            return self._nodes.slots
+        return max(1, int((self.workers or os.cpu_count() or 1) / self.num_cpus))
+
+    @property
+    def hosts(self) -> int:
+        """Nodes, the most that were alive at once."""
+        return self._nodes.hosts
+
+    def run(
+        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield (chunk, result) as they come; at most 2 tasks a slot are in flight."""
+        with self.session():
+            yield from self._run(task, shared, chunks)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Start or join Ray, and leave it at the end; one that is started already stays."""
+        if ray.is_initialized():
+            yield
+            return
+        try:
+            if self.address == "local":
+                start_local(self.workers, self.object_store_memory)
+            else:
+                join(self.address)
+            yield
+        finally:
+            ray.shutdown()
+
+    def check(self) -> None:
+        """Refuse a cluster's address that no one answers at, within seconds."""
+        if self.address not in ("local", "auto"):
+            check_reachable(self.address)
+
+    def _run(
+        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield (chunk, result); stopped early, it leaves what is in flight to end with the driver.
+
+        Cancelling is no use here: Ray aborts this process if a task ends at the same moment.
+        """
+        self._nodes.check()
+        handle, remote = ray.put((task, shared)), ray.remote(_call)
+        ledger: Ledger[Any] = Ledger(chunks, time_limit=self.time_limit)
+        while True:
+            while (job := ledger.next(self.slots)) is not None:
+                ledger.started(self._start(remote, handle, job), job)
+            if not (flying := ledger.flying):
+                return
+            ray.wait(flying, num_returns=1, timeout=_LOOK)
+            ready, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
+            for reference in ready:
+                try:
+                    result = ray.get(reference)
+                except RayError as error:
+                    given_up = ledger.crashed(reference, _cause(error), _reason(error))
+                    if given_up is not None:
+                        yield given_up
+                else:
+                    chunk = ledger.landed(reference)
+                    if chunk is not None:
+                        yield chunk, result
+
+    def _start(self, remote: Any, handle: Any, job: Job) -> Any:
+        """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
+        placed = remote.options(
+            max_retries=0,  # also for lack of memory, where Ray would try for ever
+            num_cpus=max(self.num_cpus, self._nodes.cores) if job.alone else self.num_cpus,
+            memory=self.memory,
+            scheduling_strategy="SPREAD" if job.doubled else "DEFAULT",
+        )
+        return placed.remote(handle, job.chunk)
+
+
+def _call(handle: tuple[Task, Any], chunk: tuple[Any, ...]) -> Any:
+    task, shared = handle
+    return task(shared, chunk)
+
+
+def _cause(error: RayError) -> Cause:
+    """Return whose fault it was.
+
+    Raises
+    ------
+    UserError
+        If nodes cannot run our tasks at all: no candidate is at fault then.
+    """
+    inner = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(inner, (RaySystemError, RuntimeEnvSetupError)):
+        told = " ".join(str(inner).split())
+        raise UserError(
+            "a node of the cluster cannot load the study; give all nodes the same Python, "
+            f"packages and Ray as here (pip install 'matsweep[cluster]'): … {told[-300:]}"
+        ) from None
+    if isinstance(error, RayTaskError):
+        return Cause.RAISED
+    if isinstance(error, OutOfMemoryError):
+        return Cause.STARVED
+    if isinstance(error, (NodeDiedError, LocalRayletDiedError, ObjectLostError)):
+        return Cause.LOST
+    return Cause.DIED
+
+
+def _reason(error: RayError) -> str:
+    if isinstance(error, RayTaskError):
+        return f"{type(error.cause).__name__}: {error.cause}"
+    if isinstance(error, OutOfMemoryError):
+        return "the worker process was ended: its node ran out of memory, though it ran alone there"
+    first = str(error).splitlines()[0] if str(error) else ""
+    return f"the worker process died ({type(error).__name__}): {first}"

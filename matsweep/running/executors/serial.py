@@ -1,0 +1,67 @@
+"""In this process, one chunk after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from matsweep.core.checks import UserError, whole
+from matsweep.running.executors.contract import Executor, Fault, Task
+from matsweep.running.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialExecutor(Executor):
+    """Run tasks in this process.
+
+    Parameters
+    ----------
+    chunk_size : int or None
+        Candidates a task; None: as many as take about a second.
+    time_limit : None
+        Refused otherwise: what takes too long can only be ended with its process, and that is
+        this one.
+    memory_limit : int or None, bytes
+        What a candidate may allocate.
+    """
+
+    chunk_size: int | None = None
+    time_limit: float | None = None
+    memory_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunk_size is not None:
+            whole("chunk_size", self.chunk_size, low=1)
+        if self.time_limit is not None:
+            raise UserError(
+                "time_limit needs executor=ray, whose processes can be ended (executor=serial "
+                f"computes in your own), got {self.time_limit!r}"
+            )
+        _ = self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """What one candidate may take."""
+        return Limits(memory=self.memory_limit)
+
+    @property
+    def slots(self) -> int:
+        """One."""
+        return 1
+
+    def check(self) -> None:
+        """Refuse nothing: it runs where it is."""
+
+    def run(
+        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield (chunk, result) in the order of the chunks."""
+        for chunk in chunks:
+            try:
+                yield chunk, task(shared, chunk)
+            except Exception as error:
+                if len(chunk) == 1:
+                    yield chunk, Fault(f"{type(error).__name__}: {error}")
+                    continue
+                yield from self.run(task, shared, [(item,) for item in chunk])

@@ -1,0 +1,154 @@
+"""A job: some candidates of a store, simulated up to some realisation, and written as they come."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.streams import FloatArray
+from matsweep.metrics import METRICS
+from matsweep.planning.plan import Candidate, Plan
+from matsweep.running.executors import Executor, Fault
+from matsweep.running.pace import Pace, chunks
+from matsweep.running.progress import SweepProgress
+from matsweep.running.work import Outcome, Shared, evaluate
+from matsweep.store import Part, Status, Store
+from matsweep.workloads import Lesson, Network
+
+type Rows = npt.NDArray[np.int64]
+
+_BLOCK = 512  # candidates of which earlier realisations are read at a time
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """What one call of an executor has to do.
+
+    Parameters
+    ----------
+    study : Plan
+    store : Store
+    rows : (plan's candidate,) array of int
+        Where each of the plan's candidates is in the store.
+    pending : array of int
+        The plan's candidates to simulate.
+    realisations : int
+        That each is to have.
+
+    Attributes
+    ----------
+    short : list of (int, str)
+        Candidates (rows of the store) that failed and keep the realisations they had, and why.
+    """
+
+    study: Plan
+    store: Store
+    rows: Rows
+    pending: Rows
+    realisations: int
+    short: list[tuple[int, str]] = field(default_factory=list, init=False)
+    _order: dict[int, int] = field(default_factory=dict)
+    _first: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    _block: tuple[int, dict[str, FloatArray]] = (-1, {})
+
+    def __post_init__(self) -> None:
+        """Look up how many realisations each has."""
+        there = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
+        self._first = np.maximum(there, 0).astype(np.int64)
+        self._order = {int(each): number for number, each in enumerate(self.pending)}
+
+    def run(
+        self,
+        runner: Executor,
+        networks: Mapping[str, Network | Lesson],
+        progress: SweepProgress,
+    ) -> None:
+        """Do it."""
+        metrics = self._variables()
+        pace = Pace(fixed=runner.chunk_size, slots=lambda: runner.slots)
+        shared = Shared(
+            networks=networks,
+            seed=self.study.seed,
+            realisations=self.realisations,
+            metrics=tuple(metrics),
+            limits=runner.limits,
+        )
+        source = chunks(self, self.pending, pace)
+        for chunk, result in runner.run(evaluate, shared, source):
+            outcomes = _outcomes(chunk, result)
+            self.short += [
+                (outcome.position, outcome.error)
+                for candidate, outcome in zip(chunk, outcomes, strict=True)
+                if outcome.values is None and candidate.first
+            ]
+            self.store.write(_part(outcomes, metrics, self.realisations))
+            pace.observe(sum(o.seconds for o in outcomes), len(outcomes))
+            progress.advance(outcomes)
+
+    def candidate(self, index: int) -> Candidate:
+        """Return a candidate of the plan, with where it is stored and what is known of it."""
+        number = self._order[index]
+        first = int(self._first[number])
+        made = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
+        if not first:
+            return made
+        known = {name: values[:first] for name, values in self._known(number).items()}
+        return dataclasses.replace(made, first=first, known=known)
+
+    def _known(self, number: int) -> dict[str, FloatArray]:
+        """Return what is stored of a candidate's realisations, read a block at a time."""
+        block, place = divmod(number, _BLOCK)
+        if self._block[0] != block:
+            names = [n for n in self._variables() if "realisation" in METRICS[n].dims]
+            rows = self.rows[self.pending[block * _BLOCK : (block + 1) * _BLOCK]]
+            self._block = block, self.store.read(names, rows)
+        return {name: values[place] for name, values in self._block[1].items()}
+
+    def _variables(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape that the store has for each metric of one candidate."""
+        shapes = self.store.shapes
+        return {name: shapes[name][1:] for name in METRICS if name in shapes}
+
+
+def _outcomes(chunk: tuple[Candidate, ...], result: Any) -> tuple[Outcome, ...]:
+    if not isinstance(result, Fault):
+        return tuple(result)
+    return tuple(
+        Outcome(position=c.position, values=None, error=result.reason, seconds=0.0) for c in chunk
+    )
+
+
+def _part(
+    outcomes: Sequence[Outcome], metrics: Mapping[str, tuple[int, ...]], realisations: int
+) -> Part:
+    """Put outcomes together as one write; a failed candidate's values are NaN."""
+    values = {
+        name: np.stack([_padded(o.values, name, shape) for o in outcomes])
+        for name, shape in metrics.items()
+    }
+    return Part(
+        positions=np.array([o.position for o in outcomes], dtype=np.int64),
+        status=np.array(
+            [Status.FAILED if o.values is None else Status.DONE for o in outcomes], dtype=np.int8
+        ),
+        error=[o.error for o in outcomes],
+        seconds=np.array([o.seconds for o in outcomes], dtype=np.float32),
+        realisations=np.full(len(outcomes), realisations),
+        values=values,
+    )
+
+
+def _padded(
+    values: Mapping[str, FloatArray] | None, name: str, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return a metric of one candidate; NaN where it failed, or has not so many of something."""
+    found = np.full(shape, np.nan)
+    if values is not None and name in values:
+        value = np.asarray(values[name])
+        found[tuple(slice(0, size) for size in value.shape)] = value
+    return found

@@ -1,0 +1,99 @@
+"""How long one candidate may take, and how much memory: held by the worker that computes it."""
+
+from __future__ import annotations
+
+import faulthandler
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from matsweep.core.checks import UserError, positive, whole
+
+_STATM = Path("/proc/self/statm")
+
+
+class MemoryLimitError(MemoryError):
+    """A candidate asked for more memory than it may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one candidate may take.
+
+    Parameters
+    ----------
+    time : float or None, s
+        By the clock. A candidate that takes longer ends its process: the kernel does so, which
+        also stops compiled code that never comes back. Where it was then stands in the worker's
+        log.
+    memory : int or None, bytes
+        Beyond what the process holds already. An allocation that goes further fails as a
+        `MemoryLimitError`. Counted as Linux counts private writable memory (RLIMIT_DATA),
+        whether it is touched or not; so are the stacks of new threads.
+    """
+
+    time: float | None = None
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.time is not None:
+            positive("time_limit", self.time, "s")
+        if self.memory is not None:
+            whole("memory_limit", self.memory, low=1)
+            if sys.platform != "linux":
+                raise UserError(f"memory_limit needs Linux, got {self.memory}; leave it null here")
+
+    def hold[T](self, call: Callable[[], T]) -> T:
+        """Return what a call returns, if it keeps to the limits.
+
+        Raises
+        ------
+        MemoryLimitError
+            If an allocation of the call would pass the limit of memory.
+        """
+        with _timed(self.time), _sized(self.memory):
+            return call()
+
+
+@contextmanager
+def _timed(limit: float | None) -> Iterator[None]:
+    """End this process if the body takes longer, with a traceback on its standard error."""
+    if limit is None:
+        yield
+        return
+    # The handler is C, runs on whatever thread the kernel picks and needs no lock of Python's; it
+    # hands on to the signal's default action, which ends the process.
+    faulthandler.register(signal.SIGALRM, all_threads=False, chain=True)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextmanager
+def _sized(limit: int | None) -> Iterator[None]:
+    """Let allocations of the body fail that take more than so many bytes altogether."""
+    if limit is None:
+        yield
+        return
+    soft, hard = before = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _data() + limit
+    ceilings = [bound for bound in before if bound != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *ceilings]), hard))
+    try:
+        yield
+    except MemoryError as error:
+        why = f" ({error})" if str(error) else ""
+        raise MemoryLimitError(f"needed more than memory_limit = {limit} bytes{why}") from None
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _data() -> int:
+    """Return the private writable memory of this process, bytes."""
+    return int(_STATM.read_bytes().split()[5]) * resource.getpagesize()

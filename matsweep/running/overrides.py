@@ -1,0 +1,52 @@
+"""A study that is given as a mapping, written as overrides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+
+from matsweep.planning.config import groups, leaves, plain_config
+from matsweep.running.record import value_at
+
+
+def as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
+    """Write a nested mapping as overrides; `axes` become sweeps."""
+    nested: dict[str, Any] = (
+        plain_config(config) if isinstance(config, DictConfig) else dict(config)
+    )
+    axes = dict(nested.pop("axes", {}))
+    written = []
+    known = groups()
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat = {path: value_at({key: value}, path) for path in leaves({key: value})}
+            written += [
+                f"{path}={_written(leaf)}"
+                for path, leaf in flat.items()
+                if not isinstance(leaf, Mapping)
+            ]
+        else:
+            written.append(f"{key}={_written(value, bare=key in known)}")
+    for name, value in axes.items():
+        if isinstance(value, (list, tuple)):
+            choices = ",".join(_written(item, bare=name in known) for item in value)
+            written.append(f"{name}=choice({choices})")
+        else:
+            written.append(f"{name}={value if isinstance(value, str) else _written(value)}")
+    return written
+
+
+def _written(value: object, bare: bool = False) -> str:
+    """Write a value in Hydra's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value if bare else json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(_written(item) for item in value)}]"
+    return repr(value)

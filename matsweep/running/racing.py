@@ -1,0 +1,171 @@
+"""Racing: realisations are given to all candidates first, and then to those still in question."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from matsweep.analysis.pareto import covered
+from matsweep.core.checks import UserError, finite, whole
+
+type Mask = npt.NDArray[np.bool_]
+type Values = npt.NDArray[np.float64]
+
+
+class Racing(ABC):
+    """How many realisations which candidates get."""
+
+    __slots__ = ()
+    registry: ClassVar[dict[str, type[Racing]]] = {}
+
+    @abstractmethod
+    def rounds(self, realisations: int) -> list[int]:
+        """Return how many realisations a candidate has after each round it is in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRacing(Racing):
+    """All candidates get all realisations."""
+
+    def rounds(self, realisations: int) -> list[int]:
+        """Return one round of all."""
+        return [realisations]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elimination(Racing):
+    """After each round leave out the candidates that are beaten beyond doubt.
+
+    A candidate is left out when another is at least as good in every objective, and better in
+    one, for all values inside the confidence intervals of the means of both. Intervals are
+    Student's, at a level divided (Bonferroni) by the number of candidates, objectives and
+    rounds. So all of them hold at once with at least the probability `confidence`, and then none
+    that is truly on the front is ever left out: whatever their number, dependence or order.
+
+    That holds for means of normal numbers; accuracies near their bounds are skewed, which
+    matters least where a round has many realisations. A spread below half of the finest step
+    seen in a metric (one sample more or less that is classified correctly) counts as that, so
+    that a chance agreement of few realisations is not taken for certainty.
+
+    Parameters
+    ----------
+    first : int
+        Realisations of all candidates; below about 8 the intervals are too wide to leave any out.
+    factor : float
+        By which the next round has more, > 1.
+    confidence : float, in (0, 1)
+    objectives : tuple of str
+        Metrics, each with the good direction that it has; means over realisations, or exact. A
+        statistic such as `accuracy_std` is neither, and refused (`judgement.directions`).
+    time : float [s], str or None
+        The stored time at which candidates are judged; None: the last.
+
+    References
+    ----------
+    O. Maron, A. W. Moore, NIPS 6:59, 1994 (Hoeffding races), with Student's intervals in the
+    place of Hoeffding's; O. J. Dunn, J. Am. Stat. Assoc. 56:52, 1961,
+    doi:10.1080/01621459.1961.10482090 (simultaneous intervals).
+    """
+
+    first: int = 8
+    factor: float = 2.0
+    confidence: float = 0.95
+    objectives: tuple[str, ...] = ("accuracy", "energy")
+    time: float | str | None = None
+
+    def __post_init__(self) -> None:
+        whole("first", self.first, low=2)
+        if not 0 < finite("confidence", self.confidence) < 1:
+            raise UserError(f"confidence must be between 0 and 1, got {self.confidence}")
+        if finite("factor", self.factor) <= 1:
+            raise UserError(f"factor must be > 1, got {self.factor}")
+        if not self.objectives:
+            raise UserError("objectives must name at least one metric")
+
+    def rounds(self, realisations: int) -> list[int]:
+        """Return the realisations after each round, the last all of them.
+
+        Raises
+        ------
+        UserError
+            If the first round would be the last.
+        """
+        if self.first >= realisations:
+            raise UserError(
+                f"racing.first must be < realisations, got {self.first} of {realisations}: give "
+                "more realisations, or racing=none"
+            )
+        found = [self.first]
+        while found[-1] < realisations:
+            found.append(min(int(np.ceil(found[-1] * self.factor)), realisations))
+        return found
+
+    def survivors(
+        self, samples: Sequence[Values], better: Sequence[str], candidates: int, rounds: int
+    ) -> Mask:
+        """Mark the candidates that may still be on the front.
+
+        Parameters
+        ----------
+        samples : sequence of (candidate, realisation) or (candidate,) arrays
+            Of each objective; one without realisations is exact, so it must not be a statistic
+            over them. A candidate with a NaN is kept.
+        better : sequence of "higher" or "lower"
+        candidates : int
+            That began.
+        rounds : int
+            Of the whole race.
+
+        Returns
+        -------
+        (candidate,) bool array
+        """
+        level = (1 - self.confidence) / (candidates * len(samples) * rounds)
+        bounds = [interval(values, level) for values in samples]
+        signs = [-1.0 if each == "higher" else 1.0 for each in better]
+        costs = [
+            (low, high) if sign > 0 else (-high, -low)
+            for (low, high), sign in zip(bounds, signs, strict=True)
+        ]
+        best = np.stack([low for low, _ in costs], axis=1)
+        worst = np.stack([high for _, high in costs], axis=1)
+        known = ~(np.isnan(best) | np.isnan(worst)).any(axis=1)
+        beaten = np.zeros(len(best), dtype=bool)
+        for column in range(best.shape[1]):  # better in this objective, no worse in any
+            strictly = best[known].copy()
+            strictly[:, column] = np.nextafter(strictly[:, column], -np.inf)
+            beaten[known] |= covered(strictly, worst[known])
+        return ~beaten
+
+
+def interval(values: Values, level: float) -> tuple[Values, Values]:
+    """Return a two-sided confidence interval of each candidate's mean, (candidate,) each.
+
+    Parameters
+    ----------
+    values : (candidate, realisation) or (candidate,) array
+    level : float
+        Probability that the mean of normal numbers is outside.
+    """
+    if values.ndim == 1:
+        return values, values
+    number = values.shape[1]
+    mean = values.mean(axis=1)
+    spread = np.maximum(values.std(axis=1, ddof=1), finest_step(values) / 2)
+    half = -stdtrit(number - 1, level / 2) * spread / np.sqrt(number)
+    return mean - half, mean + half
+
+
+def finest_step(values: Values) -> float:
+    """Return the least difference between any two of some numbers; 0 if all are the same."""
+    steps = np.diff(np.unique(values[np.isfinite(values)]))
+    return float(steps.min()) if steps.size else 0.0
+
+
+Racing.registry.update(none=NoRacing, elimination=Elimination)

@@ -1,0 +1,320 @@
+"""What a store says of its study, and whether a study is the one of a store."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from omegaconf import OmegaConf
+
+from matsweep.core.checks import UserError, near
+from matsweep.metrics import COORDINATES, METRICS, Metric, converter_costs, measured
+from matsweep.planning.config import leaves, plain_config
+from matsweep.planning.plan import Plan
+from matsweep.running.provenance import provenance, sources
+from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
+
+_ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
+"""What a configuration may say otherwise: it moves no number, and no candidate."""
+
+
+def metrics_of(study: Plan) -> dict[str, Metric]:
+    """Return what is stored in a study, by name; a statistic brings what it is of.
+
+    Raises
+    ------
+    UserError
+        If one that is asked for is not measured.
+    """
+    known = measured(learning=study.epochs > 0)
+    asked = plain_config(study.config)["metrics"]
+    if asked is None:
+        return known
+    chosen = [asked] if isinstance(asked, str) else list(asked)
+    for name in chosen:
+        if name not in known:
+            why = " (no candidate learns)" if name in METRICS else ""
+            raise UserError(
+                f"metrics: {name} is not measured{why}{near(name, known)} "
+                f"(there are {', '.join(known)})"
+            )
+    if not chosen:
+        raise UserError("metrics must name at least one, or be null for all")
+    wanted = {*chosen, *(known[name].of for name in chosen)}
+    return {name: metric for name, metric in known.items() if name in wanted}
+
+
+def create_store(study: Plan, path: Place) -> None:
+    """Make the empty store of a study."""
+    coordinates = {name: Coordinate(values=values) for name, values in columns(study).items()}
+    coordinates["realisation"] = Coordinate(
+        values=np.arange(study.realisations), dims=("realisation",)
+    )
+    coordinates["time"] = Coordinate(
+        values=np.array(study.times),
+        dims=("time",),
+        attrs={"long_name": "time since programming", "unit": "s"},
+    )
+    if study.epochs:
+        coordinates["epoch"] = Coordinate(
+            values=np.arange(1, study.epochs + 1),
+            dims=("epoch",),
+            attrs={"long_name": "epochs of training"},
+        )
+    metrics = metrics_of(study)
+    used = {dim for metric in metrics.values() for dim in metric.dims}
+    for name, values in COORDINATES.items():
+        if name in used:
+            coordinates[name] = Coordinate(values=np.array(values), dims=(name,))
+    create(
+        path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
+    )
+
+
+def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Return the coordinates along `candidate` of a plan, or of some of its candidates."""
+    found = {**study.coordinates(), "candidate_id": np.array(study.identities)}
+    if chosen is None:
+        return found
+    return {name: values[np.asarray(chosen, dtype=np.intp)] for name, values in found.items()}
+
+
+def variables(metrics: Any) -> list[Variable]:
+    """Return the variables that hold metrics."""
+    return [
+        Variable(
+            name=metric.name,
+            dims=("candidate", *metric.dims),
+            attrs={"long_name": metric.long_name, "units": metric.units, "better": metric.better},
+        )
+        for metric in metrics
+    ]
+
+
+def _facts(study: Plan) -> dict[str, Any]:
+    """Return what a store says of its study."""
+    factorial = study.factorial
+    axes = [
+        {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
+        for index, axis in enumerate(study.axes)
+    ]
+    return {
+        "study": str(study.config.study),
+        "config": OmegaConf.to_yaml(study.config, resolve=True),
+        "seed": study.seed,
+        "axes": json.dumps(axes),
+        "design": json.dumps(study.facts),
+        "sources": sources(study),
+        "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
+        "provenance": json.dumps(provenance()),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """In what a study and a store differ.
+
+    Parameters
+    ----------
+    rows : (plan's candidate,) array of int
+        Where each of the study's candidates is in the store; -1: it is not.
+    beyond : int
+        Candidates of the store that the study has not.
+    realisations : int
+        That the study has beyond the store's; negative if it has fewer.
+    metrics : tuple of str
+        Of the study, that the store has not.
+    unlike : tuple of str
+        What no addition can bring together.
+    """
+
+    rows: npt.NDArray[np.int64]
+    beyond: int
+    realisations: int
+    metrics: tuple[str, ...]
+    unlike: tuple[str, ...]
+
+    @property
+    def missing(self) -> int:
+        """Candidates of the study that the store has not."""
+        return int(np.count_nonzero(self.rows < 0))
+
+    @property
+    def none(self) -> bool:
+        """Whether the two are the same."""
+        return not (self.missing or self.beyond or self.realisations or self.metrics or self.unlike)
+
+
+def difference(study: Plan, path: Place) -> Difference:
+    """Compare a study with a store."""
+    facts = attributes(path)
+    ds = open_results(path)
+    stored = ds["candidate_id"].values
+    if len(stored) == len(study) and bool(np.all(stored == np.array(study.identities))):
+        rows = np.arange(len(study), dtype=np.int64)
+    else:
+        places = {identity: row for row, identity in enumerate(stored.tolist())}
+        found = [places.get(identity, -1) for identity in study.identities]
+        rows = np.array(found, dtype=np.int64)
+    unlike = []
+    if int(facts["seed"]) != study.seed:
+        unlike.append("seed")
+    if ds["time"].values.tolist() != list(study.times):
+        unlike.append("times")
+    along = {str(n) for n, c in ds.coords.items() if c.dims == ("candidate",)} - {"candidate"}
+    if len(study) and along != set(columns(study)):
+        unlike.append("axes")
+    return Difference(
+        rows=rows,
+        beyond=len(stored) - int(np.count_nonzero(np.unique(rows) >= 0)),
+        realisations=study.realisations - ds.sizes["realisation"],
+        metrics=tuple(name for name in metrics_of(study) if name not in ds),
+        unlike=tuple(unlike),
+    )
+
+
+def check_same(study: Plan, path: Place, found: Difference) -> None:
+    """Refuse a store that belongs to another study, and say in what it differs."""
+    if found.none:
+        return
+    parts = different(study, path)
+    what = f" (different: {', '.join(parts[:5])})" if parts else ""
+    if found.unlike:
+        way = ""
+    else:
+        more = [f"{found.missing} candidates"] if found.missing else []
+        more += [f"{found.realisations} realisations"] if found.realisations > 0 else []
+        more += [f"the metrics {', '.join(found.metrics)}"] if found.metrics else []
+        way = (
+            f"add {' and '.join(more)} to it with extend=true, or "
+            if more
+            else "take what it has of this one with extend=true, or "
+        )
+    raise UserError(
+        f"{path} holds another study{what}; {way}give this one a place of its own with "
+        "study=NAME or store=PATH, or move that one away"
+    )
+
+
+def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str]:
+    """Return the parameters in which a store's configuration is another one than a study's."""
+    facts = attributes(path)
+    was = OmegaConf.to_container(OmegaConf.create(str(facts.get("config", "{}"))))
+    is_now = plain_config(study.config)
+    assert isinstance(was, dict)
+    found = [
+        name
+        for name in dict.fromkeys([*leaves(was), *leaves(is_now)])
+        if name.split(".")[0] not in _ANYWHERE
+        and name not in ignored
+        and value_at(was, name) != value_at(is_now, name)
+        and not isinstance(value_at(is_now, name), dict)
+    ]
+    if _axes_of(facts) != [axis.name for axis in study.axes] or (
+        study.points and facts.get("axes") != _facts(study)["axes"]
+    ):
+        found.insert(0, "axes")
+    return found
+
+
+def _axes_of(facts: dict[str, Any]) -> list[str]:
+    return [axis["name"] for axis in json.loads(str(facts.get("axes", "[]")))]
+
+
+def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64]:
+    """Add to a store what a study has and it has not; nothing there is changed.
+
+    Returns
+    -------
+    (plan's candidate,) array of int
+        Where each of the study's candidates is in the store now.
+
+    Raises
+    ------
+    UserError
+        If the two differ in what no addition can bring together; nothing is added then.
+    """
+    if found.unlike:
+        names = " and ".join(found.unlike)
+        raise UserError(
+            f"extend=true cannot bring {store.path} and this study together: they differ in "
+            f"{names}; give the same {names}"
+            + (
+                " (a parameter that is swept there needs a sweep here too, if only of one value: "
+                "NAME=choice(VALUE))"
+                if "axes" in found.unlike
+                else ""
+            )
+            + ", or give this one a place of its own with study=NAME"
+        )
+    lengthen(study, store)
+    if found.metrics:
+        metrics = metrics_of(study)
+        store.reopen()  # before what it is for: killed between the two, all is computed again
+        store.add(variables(metrics[name] for name in found.metrics))
+    rows = found.rows.copy()
+    missing = np.flatnonzero(rows < 0)
+    facts = _joined_facts(study, store, store.shapes["status"][0] + len(missing))
+    if missing.size:
+        rows[missing] = store.append(columns(study, missing.tolist()), attrs=facts)
+    else:
+        store.update_attrs(facts)
+    return rows
+
+
+def lengthen(study: Plan, store: Store) -> None:
+    """Give a store as many realisations and epochs as a study has."""
+    for dim, size, start in (("realisation", study.realisations, 0), ("epoch", study.epochs, 1)):
+        there = store.shapes.get(dim, (0,))[0]
+        if size > there:
+            if not there:
+                raise UserError(
+                    f"{store.path} holds networks that do not learn: give those that do a study "
+                    "of their own (study=NAME)"
+                )
+            store.lengthen(dim, np.arange(start, start + size))
+
+
+def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
+    """Return what a store of so many candidates says of its study and of those added to it."""
+    was, more = attributes(store.path), _facts(study)
+    facts, news = json.loads(str(was["provenance"])), json.loads(more["provenance"])
+    history = [*facts.get("extended", []), {**news, "config": more["config"]}]
+    return {
+        "axes": json.dumps(_joined_axes(json.loads(str(was["axes"])), study, total)),
+        "sources": _joined_sources(str(was["sources"]), more["sources"]),
+        "provenance": json.dumps({**facts, "extended": history}),
+    }
+
+
+def _joined_axes(axes: list[dict[str, Any]], study: Plan, total: int) -> list[dict[str, Any]]:
+    """Return the axes with all their values, if all combinations are there; else without."""
+    factorial = study.factorial
+    new = {} if factorial is None else dict(zip(study.names, factorial, strict=True))
+    joined: list[list[Any]] = []
+    for axis in axes:
+        if axis["values"] is None or axis["name"] not in new:
+            return [{"name": each["name"], "values": None} for each in axes]
+        joined.append(list(dict.fromkeys([*axis["values"], *new[axis["name"]]])))
+    if math.prod(map(len, joined)) != total:
+        return [{"name": each["name"], "values": None} for each in axes]
+    return [
+        {"name": axis["name"], "values": values} for axis, values in zip(axes, joined, strict=True)
+    ]
+
+
+def _joined_sources(was: str, more: str) -> str:
+    old, new = json.loads(was), json.loads(more)
+    return json.dumps({key: {**old[key], **new[key]} for key in old})
+
+
+def value_at(node: Any, path: str) -> Any:
+    """Return the value at a dotted path of nested mappings, None where there is none."""
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node

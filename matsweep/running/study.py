@@ -1,0 +1,424 @@
+"""A study: from overrides to a store of results."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from omegaconf import DictConfig
+from rich.console import Console
+
+from matsweep.core.checks import UserError, truth
+from matsweep.core.codec import build
+from matsweep.core.journal import Journal, place
+from matsweep.planning.config import composer, plain_config
+from matsweep.planning.designs.adaptive import Adaptive, Search, version
+from matsweep.planning.plan import Plan, plan
+from matsweep.running.executors import Executor, executor
+from matsweep.running.job import Job
+from matsweep.running.judgement import check_constraints, check_time, directions, judged, samples
+from matsweep.running.overrides import as_overrides
+from matsweep.running.progress import SweepProgress
+from matsweep.running.provenance import now, remember_command, sources, typed
+from matsweep.running.racing import Elimination, NoRacing, Racing
+from matsweep.running.record import (
+    check_same,
+    columns,
+    create_store,
+    difference,
+    different,
+    extend,
+    lengthen,
+    metrics_of,
+)
+from matsweep.store import Place, Store, attributes, open_results, open_store, place_of
+from matsweep.workloads import Lesson, Network
+
+type Rows = npt.NDArray[np.int64]
+
+
+class StoppedError(UserError):
+    """The user stopped the run; what was done is safe."""
+
+
+def explore(
+    overrides: Sequence[str] | Mapping[str, Any] | DictConfig = (),
+    *,
+    config_dir: str | Path | None = None,
+    console: Console | None = None,
+) -> Place:
+    """Run a sweep, or resume one, and return where its results are.
+
+    Parameters
+    ----------
+    overrides : sequence of str, or mapping
+        As after ``matsweep explore -m``: ``["material=pcm_gst,hfox_vcm", "device.read_noise=0"]``;
+        or the same as a nested mapping, with ``axes`` for what is swept.
+    config_dir : path or None
+        A folder of the user's own configurations.
+    console : rich.console.Console or None
+        Where progress is shown; None: nowhere.
+
+    Returns
+    -------
+    Path or ObjectPath
+        Of the store; open it with `open_results`.
+
+    Raises
+    ------
+    UserError
+        In one line what cannot be, before anything is computed.
+
+    Examples
+    --------
+    >>> import matsweep
+    >>> path = matsweep.explore(["experiment=quickstart"])  # doctest: +SKIP
+    >>> matsweep.open_results(path).accuracy.mean()  # doctest: +SKIP
+    """
+    with composer(config_dir):
+        if isinstance(overrides, (Mapping, DictConfig)):
+            listed = as_overrides(overrides)
+        else:
+            listed = [overrides] if isinstance(overrides, str) else list(overrides)
+        command = typed(listed, config_dir)
+        return run_overrides(listed, console or Console(quiet=True), command)
+
+
+def run_overrides(
+    overrides: Sequence[str],
+    console: Console | None = None,
+    command: str = "",
+    *,
+    config_name: str = "explore",
+) -> Place:
+    """Plan and run the study of some overrides, typed as a command; call it inside `composer`."""
+    console = console or Console(stderr=True)
+    study = plan(overrides, config_name=config_name)
+    settings = plain_config(study.config)
+    for note in study.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    racing: Racing = build(Racing, settings["racing"], "racing")
+    path = _place(settings)
+    run = Run(
+        study=study,
+        path=path,
+        runner=executor(settings["executor"]),
+        console=console,
+        journal=Journal(place(settings["log"], str(path)), console.print),
+        command=command,
+        extend=truth("extend", settings["extend"]),
+        retry_failed=truth("retry_failed", settings["retry_failed"]),
+    )
+    if isinstance(study.design, Adaptive):
+        if not isinstance(racing, NoRacing):
+            raise UserError("racing needs a design whose candidates are known: give racing=none")
+        run.search(study.design)
+    else:
+        run.race(racing)
+    return run.path
+
+
+def _place(settings: Mapping[str, Any]) -> Place:
+    """Return where results go; a study's name is one word, as it becomes a file's."""
+    name, place = settings["study"], settings["store"]
+    if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
+        raise UserError(f"study must be a name of letters, digits, . _ + and -, got {name!r}")
+    if not isinstance(place, str) or not place:
+        raise UserError(f"store must be a path, got {place!r}")
+    return place_of(place)
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A study under way.
+
+    Parameters
+    ----------
+    study : Plan
+    path : Place
+        Of its store, which need not be there yet.
+    runner : Executor
+    console : rich.console.Console
+        Where progress is shown.
+    journal : Journal
+    command : str
+        As typed.
+    extend : bool
+        Whether a store that lacks some of the study may be added to.
+    retry_failed : bool
+        Compute those that failed again; one that fails again keeps its new error.
+    """
+
+    study: Plan
+    path: Place
+    runner: Executor
+    console: Console
+    journal: Journal
+    command: str = ""
+    extend: bool = False
+    retry_failed: bool = False
+    _networks: dict[str, Network | Lesson] = field(default_factory=dict)
+    _sessions: ExitStack = field(default_factory=ExitStack)
+    _started: bool = False
+
+    def race(self, racing: Racing) -> None:
+        """Simulate what the store lacks of a design whose candidates are all known.
+
+        Raises
+        ------
+        StoppedError
+            On Ctrl-C, once all that was computed is safe.
+        """
+        study = self.study
+        rounds = racing.rounds(study.realisations)
+        better: list[str] = []
+        if isinstance(racing, Elimination):
+            better = directions(racing.objectives, metrics_of(study), "racing")
+            check_time(racing.time, study.times, "racing")
+        found = difference(study, self.path) if self.path.exists() else None
+        if found and not self.extend:
+            check_same(study, self.path, found)
+        self.runner.check()
+        if found is None:
+            self._prepare()  # what refuses its data leaves no store behind
+            create_store(study, self.path)
+        with self._session(), self._open() as store:
+            rows = np.arange(len(study), dtype=np.int64)
+            if found and not found.none:  # looked at again now that nobody else can write
+                rows = extend(study, store, difference(study, self.path))
+            elif found:
+                rows = found.rows
+            remember_command(store, self.command)
+            self._tell_done(store, rows, rounds[-1])
+            alive = np.arange(len(study), dtype=np.int64)
+            for number, realisations in enumerate(rounds, start=1):
+                self._simulate(store, rows, alive, realisations)
+                if isinstance(racing, Elimination) and number < len(rounds):
+                    store.fold()
+                    table = samples(
+                        self.path, rows[alive], racing.objectives, racing.time, realisations
+                    )
+                    kept = racing.survivors(table, better, len(study), len(rounds))
+                    alive = alive[kept]
+                    self.console.print(
+                        f"after {realisations} realisations {len(alive)} of {len(study)} "
+                        "candidates are still in question"
+                    )
+            self._finish(store)
+
+    def search(self, design: Adaptive) -> None:
+        """Ask for batch after batch, and simulate what the store lacks of each.
+
+        Raises
+        ------
+        UserError
+            If the store is another study's, or too few points can be built.
+        StoppedError
+            On Ctrl-C, once all that was computed is safe.
+        """
+        study = self.study
+        if not study.axes:
+            raise UserError("design=adaptive needs axes to search: give -m and values to sweep")
+        check_time(design.time, study.times, "design")
+        metrics = metrics_of(study)
+        search = Search(design, study.axes, directions(design.objectives, metrics, "design"))
+        check_constraints(design, metrics)
+        if self.path.exists():
+            self._check_search()
+        self.runner.check()
+        refused = Refused(study)
+        study.feasible(tuple(axis.at(0.0) for axis in study.axes))  # refuses unknown names
+        batches = design.batches()
+        asked = self._take(search.ask(next(batches), refused))
+        if not self.path.exists():
+            self._prepare()
+            create_store(study, self.path)
+        with self._session(), self._open() as store:  # to its end: a search has one writer
+            stored = open_results(self.path)["candidate_id"].values.tolist()
+            places = {identity: row for row, identity in enumerate(stored)}
+            remember_command(store, self.command)
+            if "optuna" not in attributes(self.path):
+                store.update_attrs({"optuna": version()})
+            while True:
+                self._append(store, places)
+                rows = np.array([places[i] for i in study.identities], dtype=np.int64)
+                self._simulate(store, rows, np.unique(asked), study.realisations)
+                self._finish(store)
+                store.fold()
+                search.tell(judged(self.path, rows[asked], design))
+                count = next(batches, None)
+                if count is None:
+                    break
+                asked = self._take(search.ask(count, refused))
+        if refused.count:
+            self.console.print(
+                f"{refused.count} points that were asked for cannot be, such as: {refused.example}",
+                soft_wrap=True,
+                markup=False,
+            )
+
+    def _take(self, points: Sequence[tuple[object, ...]]) -> Rows:
+        """Take points into the plan; return where in it each of them is."""
+        study = self.study
+        there = {identity: index for index, identity in enumerate(study.identities)}
+        asked = []
+        for point in points:
+            identity = study.identity(point)
+            if identity not in there:
+                there[identity] = len(study)
+                study.add([point])
+            asked.append(there[identity])
+        return np.array(asked, dtype=np.int64)
+
+    def _check_search(self) -> None:
+        """Refuse a store that is not of this search."""
+        ignored = ("design.trials",)
+        parts = different(self.study, self.path, ignored)
+        if parts:
+            raise UserError(
+                f"{self.path} holds another study (different: {', '.join(parts[:5])}); give this "
+                "one a place of its own with study=NAME or store=PATH, or move that one away"
+            )
+        was = str(attributes(self.path).get("optuna", version()))
+        if was != version():
+            self.console.print(
+                f"{self.path} was begun with Optuna {was}, this is {version()}: it may ask for "
+                "other candidates than before, which then come on top"
+            )
+
+    def _append(self, store: Store, places: dict[str, int]) -> None:
+        """Add to the store what the plan has and it has not."""
+        study = self.study
+        missing = [i for i, identity in enumerate(study.identities) if identity not in places]
+        if not missing:
+            return
+        lengthen(study, store)
+        rows = store.append(columns(study, missing), attrs={"sources": sources(study)})
+        places.update({study.identities[i]: int(r) for i, r in zip(missing, rows, strict=True)})
+
+    def _simulate(self, store: Store, rows: Rows, chosen: Rows, realisations: int) -> None:
+        """Give some candidates of the plan so many realisations."""
+        wanted = np.zeros(store.shapes["status"][0], dtype=bool)
+        wanted[store.pending(realisations, retry_failed=self.retry_failed)] = True
+        pending = chosen[wanted[rows[chosen]]]
+        if not len(pending):
+            return
+        self._prepare()
+        _check_networks(self._networks, store)
+        if not self._started:
+            self._sessions.enter_context(self.runner.session())
+            self._started = True
+        # One that was reopened for more metrics gets them for all realisations that it has.
+        had = -store.read(["realisations"], rows[pending])["realisations"].astype(np.int64)
+        wanted_of = np.maximum(had, realisations)
+        done, short = len(chosen) - len(pending), []
+        with SweepProgress(self.console, self.journal, len(chosen), done, self.runner) as progress:
+            store.on_fold = progress.folded
+            for number in np.unique(wanted_of).tolist():
+                job = Job(
+                    study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
+                    realisations=number,
+                )  # fmt: skip
+                job.run(self.runner, self._networks, progress)
+                short += job.short
+        if short:
+            number, error = short[0]
+            self.console.print(
+                f"{len(short)} candidates failed while they were given more realisations and keep "
+                f"those that they had, such as no. {number}: {error}; the same command tries again",
+                soft_wrap=True,
+                markup=False,
+            )
+
+    def _prepare(self) -> None:
+        """Train the networks of the plan's candidates that are not there yet."""
+        missing = [each for each in self.study.workloads if each.key not in self._networks]
+        if missing:
+            with self.console.status("preparing networks"):
+                self._networks |= {each.key: each.prepare() for each in missing}
+
+    def _tell_done(self, store: Store, rows: Rows, realisations: int) -> None:
+        wanted = np.zeros(store.shapes["status"][0], dtype=bool)
+        wanted[store.pending(realisations, retry_failed=self.retry_failed)] = True
+        done = len(rows) - int(np.count_nonzero(wanted[rows]))
+        if done:
+            told = f"{self.path}: {done} of {len(rows)} candidates are there already"
+            self.console.print(told, soft_wrap=True)
+
+    def _finish(self, store: Store) -> None:
+        facts = json.loads(str(attributes(self.path)["provenance"]))
+        store.update_attrs(
+            {"provenance": json.dumps({**facts, "finished": now(), "hosts": self.runner.hosts})}
+        )
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        """End at last what the executor was started for, if anything had to be computed."""
+        try:
+            with self._sessions:
+                yield
+        finally:
+            self._started = False
+
+    @contextmanager
+    def _open(self) -> Iterator[Store]:
+        """Open the store; tell on Ctrl-C what is safe in it."""
+        with open_store(self.path) as store:
+            try:
+                yield store
+            except KeyboardInterrupt:
+                total = store.shapes["status"][0]
+                raise StoppedError(
+                    f"stopped: {total - len(store.pending())} of {total} candidates are done and "
+                    f"safe in {store.path}; the same command resumes"
+                ) from None
+
+
+@dataclass(slots=True)
+class Refused:
+    """Whether a point can be built; counts those that cannot."""
+
+    study: Plan
+    count: int = 0
+    example: str = ""
+
+    def __call__(self, point: tuple[object, ...]) -> bool:
+        """Return whether the point can be built."""
+        try:
+            text = self.study.violated(point)
+            if text is None:
+                self.study.scenario(point)
+                return True
+            self.example = self.example or f"{text} (a constraint)"
+        except UserError as error:
+            self.example = str(error)
+        self.count += 1
+        return False
+
+
+def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> None:
+    """Refuse to go on with a network that is not the one the study began with."""
+    facts = attributes(store.path)
+    digests = {key: network.digest for key, network in networks.items()}
+    begun: dict[str, str] = json.loads(str(facts.get("networks", "{}")))
+    if any(begun[key] != digests[key] for key in digests if key in begun):
+        raise UserError(
+            f"{store.path} was begun with a network that trains differently here (other "
+            "versions or another kind of machine); resume it where it began, or copy that "
+            "machine's cache of networks and name it in MATSWEEP_CACHE"
+        )
+    if set(digests) - set(begun):
+        best = max(network.float_accuracy for network in networks.values())
+        store.update_attrs(
+            {
+                "networks": json.dumps({**begun, **digests}, sort_keys=True),
+                "float_accuracy": max(best, float(facts.get("float_accuracy", 0.0))),
+            }
+        )

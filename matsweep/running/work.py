@@ -1,0 +1,94 @@
+"""What a worker does: simulate a chunk of candidates, and never stop at one that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from threadpoolctl import threadpool_limits
+
+from matsweep.core.streams import FloatArray
+from matsweep.planning.plan import Candidate
+from matsweep.running.limits import Limits, MemoryLimitError
+from matsweep.simulate import simulate
+from matsweep.workloads import Lesson, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all tasks of a study share.
+
+    Parameters
+    ----------
+    networks : mapping of str to Network or Lesson
+        By the key of their workload.
+    seed : int
+    realisations : int
+        Of each candidate, with those that were simulated before.
+    metrics : tuple of str
+    limits : Limits
+        Of each candidate.
+    """
+
+    networks: Mapping[str, Network | Lesson]
+    seed: int
+    realisations: int
+    metrics: tuple[str, ...]
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one candidate: its metrics, or its error.
+
+    Parameters
+    ----------
+    position : int
+    values : dict of str to array, or None
+    error : str
+        Empty if there was none.
+    seconds : float, s
+        Computing time.
+    """
+
+    position: int
+    values: dict[str, FloatArray] | None
+    error: str
+    seconds: float
+
+
+def evaluate(shared: Shared, chunk: tuple[Candidate, ...]) -> tuple[Outcome, ...]:
+    """Simulate a chunk of candidates on one thread."""
+    with threadpool_limits(1):
+        return tuple(_evaluate(shared, candidate) for candidate in chunk)
+
+
+def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
+    start = time.perf_counter()
+    values, error = None, ""
+    try:
+        values = shared.limits.hold(lambda: _simulate(shared, candidate))
+    except MemoryLimitError as problem:
+        error = str(problem)
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    return Outcome(
+        position=candidate.position,
+        values=values,
+        error=error,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
+    network = shared.networks[candidate.scenario.workload.key]
+    return simulate(
+        candidate.scenario,
+        network,
+        seed=shared.seed,
+        realisations=shared.realisations,
+        first=candidate.first,
+        known=candidate.known,
+        metrics=shared.metrics,
+    )

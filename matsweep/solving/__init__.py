@@ -1,0 +1,23 @@
+"""Dynamical models solved in time: drives, transients and responses to pulses."""
+
+from matsweep.solving.protocols import (
+    Drive,
+    Pulses,
+    pulse_train,
+    respond,
+    retain,
+    sine,
+    triangle,
+)
+from matsweep.solving.transient import transient
+
+__all__ = [
+    "Drive",
+    "Pulses",
+    "pulse_train",
+    "respond",
+    "retain",
+    "sine",
+    "transient",
+    "triangle",
+]

@@ -1,0 +1,262 @@
+"""Integrate devices in time, each with steps of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from matsweep.core.checks import UserError, positive
+from matsweep.core.streams import FloatArray, Rng
+from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel, per_device
+from matsweep.solving.solution import Solution, dataset
+from matsweep.solving.stepping import step
+
+_OUTSIDE = 1e-9  # of the state's range: how far beyond a bound rounding may have brought it
+
+
+def transient(
+    model: DynamicalModel,
+    time: FloatArray,
+    voltage: FloatArray | None = None,
+    *,
+    current: FloatArray | None = None,
+    state: FloatArray | float | None = None,
+    tolerance: float = 1e-8,
+    rng: Rng | None = None,
+    on_failure: str = "raise",
+) -> xr.Dataset:
+    """Drive a device, or a batch of devices, with a voltage or a current.
+
+    Every device has steps of its own, their error held below `tolerance` of the state's range:
+    Dormand and Prince's method of order 5, and Rodas4 where a device turns out to be stiff (see
+    `matsweep.solving.solver`). The energy is integrated within each step to 1e-7 of what
+    was put in so far, or 10 tolerances where that is more. Between the times given the drive is a
+    straight line; a jump is two times that are equal. At its bounds a state stops.
+
+    With `rng` the state jumps by the model's quanta at random times (Gillespie's algorithm), the
+    drive held at its mean between two times: give times close together where it ramps.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+    time : (time,) array, s
+        Not falling.
+    voltage, current : (time,) or (time, …) array, V or A
+        One of them; the same for all devices, or one of its own for each.
+    state : (…) or (component, …) array or None
+        At the first time, within the model's bounds; None: `model.initial_state`.
+    tolerance : float
+    rng : Rng or None
+        None: the deterministic equations. Random numbers are each device's own: a batch draws
+        what `rng` alone says, whatever the threads.
+    on_failure : {"raise", "flag"}
+        What happens if a device cannot be solved: an error, or `solved` is False for it and its
+        values are not numbers.
+
+    Returns
+    -------
+    Dataset
+        `voltage` [V], `current` [A], `conductance` [S] (not a number at 0 V), `energy` [J] put in
+        since the first time, and `state`, over `time`, then over `component` if there are
+        several, then over `device` if it is a batch (`device_0`, … if it has several axes), and
+        `solved` (device). Attribute `steps`: how many were taken, or events.
+
+    Raises
+    ------
+    UserError
+        If shapes do not fit, a state is beyond its bounds, times fall, both or no drives are
+        given, the model has no stochastic version, or a device needs more than 200,000 steps
+        between two times or leaves what can be computed.
+
+    References
+    ----------
+    J. R. Dormand, P. J. Prince, J. Comput. Appl. Math. 6:19, 1980,
+    doi:10.1016/0771-050X(80)90013-3; E. Hairer, G. Wanner, Solving Ordinary Differential
+    Equations II, Springer 1996, section IV.7; D. T. Gillespie, J. Phys. Chem. 81:2340, 1977,
+    doi:10.1021/j100540a008.
+    """
+    found = integrated(model, time, voltage, current=current, state=state, tolerance=tolerance,
+                       rng=rng, on_failure=on_failure)  # fmt: skip
+    return dataset(model, np.asarray(time, np.float64), found, current is not None)
+
+
+def integrated(
+    model: DynamicalModel,
+    time: FloatArray,
+    voltage: FloatArray | None = None,
+    *,
+    current: FloatArray | None = None,
+    state: FloatArray | float | None = None,
+    tolerance: float,
+    rng: Rng | None,
+    on_failure: str,
+    answers: bool = True,
+) -> Solution:
+    """Return what `transient` puts into a Dataset; without `answers` what answers the drive is NaN.
+
+    Who wants states and energies only is spared a look at every device at every time.
+    """
+    time = np.require(time, np.float64, ("C", "W"))
+    positive("tolerance", tolerance)
+    if time.ndim != 1 or not (np.diff(time) >= 0).all() or not np.isfinite(time).all():
+        raise UserError("time [s] must be a (time,) array that does not fall")
+    if (voltage is None) == (current is None):
+        raise UserError("give either a voltage [V] or a current [A] over time")
+    label = "voltage [V]" if current is None else "current [A]"
+    drive = np.asarray(voltage if current is None else current, np.float64)
+    if model.drive == "current" and current is None:
+        raise UserError(f"{type(model).__name__} is driven by a current [A]: give current=")
+    if drive.shape[:1] != time.shape or not np.isfinite(drive).all():
+        raise UserError(
+            f"{label} must be a finite (time, …) array of {time.size} times, "
+            f"got shape {drive.shape}"
+        )
+    start, batch = starting(model, state, drive.shape[1:])
+    drive = drive.reshape(time.size, *(1,) * (len(batch) - drive.ndim + 1), *drive.shape[1:])
+    inverse = current is not None and model.drive == "voltage"
+    if isinstance(model, CompiledModel):
+        found = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers)
+    else:
+        if rng is not None:
+            raise UserError(f"{type(model).__name__} has no stochastic version: leave rng out")
+        found = step(model, time, drive, start, batch, tolerance, inverse)
+    if on_failure != "flag":
+        _refuse(model, found)
+    return found
+
+
+def starting(
+    model: DynamicalModel, state: FloatArray | float | None, shape: tuple[int, ...] = ()
+) -> tuple[FloatArray, tuple[int, ...]]:
+    """Return the state where a transient begins, checked, and the batch it is of.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+    state : (…) or (component, …) array or None
+        None: `model.initial_state`.
+    shape : tuple of int
+        Of the devices that the drive has one of its own for.
+
+    Raises
+    ------
+    UserError
+        If it is not finite, does not fit the model and the drive, or is beyond its bounds.
+    """
+    given = np.zeros(()) if state is None else np.asarray(state, np.float64)
+    count = len(model.components)
+    if state is not None and count > 1 and given.shape[:1] != (count,):
+        raise UserError(
+            f"state of {type(model).__name__} must be a (component, …) array of {count} components "
+            f"({', '.join(model.components)}), got shape {given.shape}"
+        )
+    own = given.shape[1:] if count > 1 and state is not None else given.shape
+    try:
+        batch = np.broadcast_shapes(model.shape(), shape, own)
+    except ValueError:
+        raise UserError(
+            f"state of shape {given.shape}, a drive of {shape} devices and parameters of shape "
+            f"{model.shape()} do not broadcast to one batch"
+        ) from None
+    start = model.initial_state(batch) if state is None else given
+    if not np.isfinite(start).all():
+        raise UserError(f"state must be finite, got {state!r}")
+    if state is not None:
+        _refuse_outside(model, start, batch)
+    return start, batch
+
+
+def _refuse_outside(model: DynamicalModel, start: FloatArray, batch: tuple[int, ...]) -> None:
+    """Refuse a state beyond the model's bounds by more than a rounding."""
+    count = len(model.components)
+    low, high = (per_device(bound, batch, count) for bound in model.bounds())
+    first, scale = per_device(start, batch, count), per_device(model.scale(), batch, count)
+    slack = _OUTSIDE * scale
+    outside = np.argwhere((first < low - slack) | (first > high + slack))
+    if outside.size:
+        device, component = (int(i) for i in outside[0])
+        raise UserError(
+            f"state {model.components[component]} [{model.unit}] of {type(model).__name__} must be "
+            f"in [{low[device, component]:g}, {high[device, component]:g}], got "
+            f"{first[device, component]:g}"
+        )
+
+
+def _solve(
+    model: CompiledModel,
+    time: FloatArray,
+    drive: FloatArray,
+    start: FloatArray,
+    batch: tuple[int, ...],
+    tolerance: float,
+    inverse: bool,
+    rng: Rng | None,
+    wanted: bool,
+) -> Solution:
+    """Integrate with compiled equations."""
+    from matsweep.devices.dynamics.equations import compiled
+    from matsweep.solving import solver
+
+    components = len(model.components)
+    low, high = (per_device(bound, batch, components) for bound in model.bounds())
+    first = per_device(start, batch, components)
+    devices = len(first)
+    shared = drive.size == time.size
+    drives = drive.reshape(time.size, 1) if shared else np.broadcast_to(drive, (time.size, *batch))
+    states = np.full((devices, time.size, components), np.nan)
+    energy = np.full((devices, time.size), np.nan)
+    answers = np.full((devices, time.size if wanted or rng is not None else 0), np.nan)
+    steps, ended = np.zeros((2, devices), np.int64)
+    kernel = compiled(type(model).kernel)
+    ordered = np.require(drives.reshape(time.size, -1).T, np.float64, ("C", "W"))
+    parameters = model._flat(batch)
+    if rng is None:
+        scale = per_device(model.scale(), batch, components)
+        solver.integrate(kernel, inverse, time, ordered, first, parameters, low, high, scale,
+                         tolerance, states, answers, energy, steps, ended)  # fmt: skip
+    else:
+        from matsweep.solving.jumps import jump
+
+        quantum = model.quantum()
+        if quantum is None or inverse or model.drive == "current":
+            raise UserError(
+                f"{type(model).__name__} has no stochastic version under this drive: leave rng out"
+            )
+        quanta = per_device(quantum, batch, components)
+        jump(kernel, time, ordered, first, parameters, low, high, quanta,
+             _keys(rng, devices), states, answers, energy, steps, ended)  # fmt: skip
+    for values in (states, answers, energy):
+        values[ended != solver.DONE] = np.nan
+    moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)
+    seen = answers.T if answers.size else np.broadcast_to(np.nan, energy.T.shape)
+    return Solution(
+        np.broadcast_to(drive, (time.size, *batch)),
+        seen.reshape(time.size, *batch),
+        moved if components > 1 else moved[:, 0],
+        energy.T.reshape(time.size, *batch),
+        int(steps.sum()),
+        ended.reshape(batch),
+    )
+
+
+def _keys(rng: Rng, devices: int) -> npt.NDArray[np.uint64]:
+    """Draw a key for each device's own random numbers."""
+    words = (rng.random((devices, 3), np.float64) * 2**24).astype(np.uint64)
+    keys: npt.NDArray[np.uint64] = words[:, 0] | words[:, 1] << np.uint64(24)
+    return keys | words[:, 2] << np.uint64(48)
+
+
+def _refuse(model: DynamicalModel, found: Solution) -> None:
+    """Say which device could not be solved."""
+    if not found.ended.any():
+        return
+    where = tuple(int(i) for i in np.argwhere(np.atleast_1d(found.ended))[0])
+    device = f"device {where if len(where) > 1 else where[0]} of " if found.ended.ndim else ""
+    code = int(np.atleast_1d(found.ended)[where])
+    reasons = {
+        1: "needs more than 200,000 steps between two times: its rate is too fast for times so "
+        "far apart, or the drive is out of the model's reach",
+        2: "left what can be computed: the drive or a parameter is out of the model's reach",
+    }
+    raise UserError(f"{device}{type(model).__name__} {reasons[code]}")

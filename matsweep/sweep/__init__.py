@@ -1,1 +1,0 @@
-"""Sweeps: configurations to candidates, candidates to executors, outcomes to a store."""

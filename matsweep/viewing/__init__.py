@@ -1,6 +1,0 @@
-"""The report of a study in a browser of this machine, live while the study runs."""
-
-from matsweep.viewing.pages import Pages, State
-from matsweep.viewing.server import serve, server_of
-
-__all__ = ["Pages", "State", "serve", "server_of"]

@@ -1,0 +1,117 @@
+"""Every configuration that comes with matsweep."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import matsweep
+import matsweep.planning.config
+from matsweep.core.checks import UserError
+from matsweep.devices import AnalogDevice
+from matsweep.materials import STATUSES
+from matsweep.planning.config import compose, composer, groups, options
+from matsweep.planning.plan import plan
+from matsweep.running.study import run_overrides
+
+with composer():
+    CHOICES = [(g, o) for g in groups() if g != "references" for o in options(g)]
+    MATERIALS = options("material")
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_choice_of_every_group_makes_valid_candidates(group, option, tmp_path):
+    wanted = {
+        "design": ["adc.bits=6,8"],  # an axis, without which some have no points
+        "workload": ["material=ag_a_si"],  # whose response to pulses is known: some learn
+    }.get(group, [])
+    if option == "table":
+        (tmp_path / "points.csv").write_text("adc.bits\n6\n8\n")
+        wanted = [f"design.path={tmp_path / 'points.csv'}"]
+    with composer():
+        study = plan([f"{group}={option}", *wanted])
+    if option == "adaptive":  # its candidates are chosen as results come
+        assert study.design.size(study.axes) == 200
+    else:
+        assert len(study) >= 1
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_every_number_of_a_material_names_where_it_comes_from(name):
+    loaded = matsweep.load_material(name)
+    assert loaded.material.name == name
+    conditions = {"temperature", "cycles", "write_verify", "source", "measurements"}
+    fields = {field.name for field in dataclasses.fields(AnalogDevice)}
+    of_physics = set()
+    if loaded.physics is not None:
+        of_physics = {f"physics.{f.name}" for f in dataclasses.fields(loaded.physics)}
+    assert set(loaded.sources) == (fields - conditions) | of_physics
+    for origin in loaded.sources.values():
+        assert origin.status in STATUSES
+        assert origin.source is None or origin.source in loaded.material.references
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_a_missing_number_is_neutral(name):
+    """What is not known is left at a value that changes nothing."""
+    neutral = AnalogDevice(g_min=0, g_max=1, read_voltage=1, cell_size=1)
+    loaded = matsweep.load_material(name)
+    for path, origin in loaded.sources.items():
+        if path.startswith("physics."):
+            assert origin.status != "missing"  # there is no neutral physics
+            continue
+        value = getattr(loaded.device, path)
+        if origin.status == "missing":
+            laws = "drift", "read_noise", "programming_error", "short_term"
+            assert value.absent if path in laws else value == getattr(neutral, path), path
+
+
+def test_pcm_is_the_published_one():
+    """Nandakumar 2019 as in shared reference data: spot values in microsiemens."""
+    device = matsweep.load_material("pcm_gst").device
+    import numpy as np
+
+    sigma = device.programming_error.sigma(np.array([12.5e-6]), device.g_max)[0] * 1e6
+    assert sigma == pytest.approx(0.26348 + 1.965 * 0.5 - 1.1731 * 0.25, rel=1e-6)
+    assert device.drift.time_zero == 20.0
+
+
+def test_load_material_takes_overrides_and_refuses_what_is_not_there():
+    assert matsweep.load_material("pcm_gst", g_max=2e-5).device.g_max == 2e-5
+    assert matsweep.load_material("pcm_gst", drift__nu=0.05).device.drift.nu.constant == 0.05
+    with pytest.raises(UserError, match=r"did you mean device\.g_max"):
+        matsweep.load_material("pcm_gst", gmax=2e-5)
+    with pytest.raises(UserError, match="did you mean pcm_gst"):
+        matsweep.load_material("pcm_gs")
+    with pytest.raises(UserError, match=r"device.g_max \[S\] must be a finite number"):
+        matsweep.load_material("pcm_gst", g_max="large")
+
+
+def test_a_users_material_is_one_file_in_a_folder_of_their_own(tmp_path):
+    folder = tmp_path / "material"
+    folder.mkdir()
+    text = (matsweep.planning.config.conf_folder() / "material" / "pcm_gst.yaml").read_text()
+    (folder / "mine.yaml").write_text(text.replace("name: pcm_gst", "name: mine"))
+    with composer(tmp_path):
+        assert compose(["material=mine"]).material.name == "mine"
+        assert "mine" in options("material")
+        assert len(plan(["material=mine,hfox_vcm"])) == 2
+
+
+def test_a_config_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match="config_dir must be a folder"), composer(tmp_path / "no"):
+        pass
+
+
+def test_a_configuration_cannot_name_code_to_run(tmp_path):
+    """A target, in whatever place, is an unknown parameter and never imported."""
+    with composer():
+        for overrides in (
+            ["+device._target_=os.system"],
+            ["+device.drift._target_=os.system"],
+            ["+executor._target_=os.system"],
+            ["+design._target_=os.system"],
+        ):
+            with pytest.raises(UserError, match="_target_ is not a parameter"):
+                run_overrides([*overrides, f"store={tmp_path}/x.zarr"])

@@ -1,0 +1,49 @@
+"""A study whose texts try to get out of where they are shown."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from tests.synthetic import study, with_status
+
+TEXT = (
+    "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>`|${7}%{x}&amp;\x00\x1b[31m"
+)
+
+
+def hostile():
+    ds = with_status(study(realisations=2), failed=[3], error=f"ValueError: {TEXT}")
+    names = np.array([TEXT if name == "sonos" else name for name in ds["material"].values])
+    sources = {
+        "materials": {
+            TEXT: {
+                "label": f"label {TEXT}",
+                "numbers": {
+                    f"device.{TEXT}": {
+                        "value": TEXT, "status": "recalled", "source": TEXT, "note": TEXT,
+                    },
+                },
+            }
+        },
+        "references": {TEXT: {"citation": TEXT, "doi": f'javascript:alert(3)" onclick="{TEXT}'}},
+    }  # fmt: skip
+    breakdown = np.ones((ds.sizes["candidate"], 2)) * [1e-9, 2e-9]
+    ds = ds.assign(energy_breakdown=(("candidate", "component"), breakdown, {"units": "J"}))
+    ds = ds.assign_coords(
+        material=("candidate", names.astype(object)), component=np.array([TEXT, "adc"])
+    )
+    ds["energy"].attrs |= {"long_name": TEXT, "units": TEXT}
+    ds.attrs |= {
+        "study": TEXT,
+        "config": f"seed: 1\n# {TEXT}\n```\n",
+        "command": f"matsweep explore {TEXT}",
+        "sources": json.dumps(sources),
+        "provenance": json.dumps({"git": TEXT, "versions": {TEXT: TEXT}}),
+        "converter_costs": json.dumps(
+            {"used": TEXT, "bits": 8, "node": 2e-8, "joules": {TEXT: 1e-12}}
+        ),
+        "design": json.dumps({"kind": TEXT, "constraints": [TEXT]}),
+    }
+    return ds

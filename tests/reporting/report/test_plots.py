@@ -1,0 +1,141 @@
+"""The interactive figures: plotly takes them, and they show the results' own numbers."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from matsweep.analysis.pareto import pareto_mask
+from matsweep.reporting.report import plots
+from matsweep.reporting.report.plots import MOST_POINTS, described, figures
+from matsweep.reporting.report.study import studied
+from tests.synthetic import MATERIALS, study
+
+from .test_contents import SHAPES
+
+
+def plot(ds, name):
+    return next(f.plot for f in figures(studied(ds)) if f.name == name)
+
+
+def points(figure):
+    """Return the points of a scatter by their candidates' numbers."""
+    found = {}
+    for trace in figure["data"]:
+        for cells, x, y in zip(trace.get("customdata", ()), trace["x"], trace["y"], strict=False):
+            found[int(cells[0])] = x, y
+    return found
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_plotly_takes_every_figure(shape):
+    import plotly.graph_objects as go
+
+    for figure in figures(studied(SHAPES[shape]())):
+        plain = json.loads(json.dumps(figure.plot, allow_nan=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            go.Figure(plain)
+        assert 150 < plain["layout"]["height"] < 2000
+
+
+def test_the_scatter_shows_every_candidate_in_its_units():
+    ds = study(realisations=2)
+    figure = plot(ds, "pareto")
+    summary = ds.matsweep.summary()
+    shown = points(figure)
+    assert set(shown) == set(range(120))
+    assert figure["layout"]["xaxis"]["title"]["text"] == "Energy per inference (nJ)"
+    for number, (x, y) in shown.items():
+        assert x == pytest.approx(1e9 * float(summary["energy"][number]), rel=1e-5)
+        assert y == pytest.approx(100 * float(summary["accuracy"][number]), rel=1e-5)
+
+
+def test_the_line_is_the_front_of_the_two():
+    ds = study(realisations=2)
+    summary = ds.matsweep.summary()
+    table = np.stack([summary["accuracy"].values, summary["energy"].values], axis=1)
+    front = np.flatnonzero(pareto_mask(table, ["higher", "lower"]))
+    line = next(t for t in plot(ds, "pareto")["data"] if t["name"] == "Pareto front")
+    assert line["x"] == sorted(line["x"])
+    assert line["y"] == sorted(line["y"])
+    assert line["y"] == pytest.approx(np.sort(100 * table[front, 0]).tolist(), rel=1e-5)
+
+
+def test_bars_are_the_spread_and_there_are_none_of_one_realisation():
+    ds = study(("sonos",), realisations=3)
+    traces = [t for t in plot(ds, "pareto")["data"] if "customdata" in t]
+    spread = ds.matsweep.summary()["accuracy_std"].values
+    for trace in traces:
+        numbers = [int(cells[0]) for cells in trace["customdata"]]
+        expected = 100 * spread[numbers]
+        assert trace["error_y"]["array"] == pytest.approx(expected.tolist(), rel=1e-5)
+    alone = plot(study(("sonos",), realisations=1), "pareto")
+    assert not [t for t in alone["data"] if "error_y" in t]
+
+
+def test_colours_are_those_of_the_pictures():
+    from matsweep.reporting.figures.style import material_styles
+
+    ds = study(realisations=2)
+    colours = {
+        trace["legendgroup"]: trace["marker"]["color"]
+        for trace in plot(ds, "pareto")["data"]
+        if "legendgroup" in trace
+    }
+    assert colours == {name: style.colour for name, style in material_styles(MATERIALS).items()}
+    part = plot(ds.matsweep.select(material="sonos"), "pareto")
+    assert part["data"][0]["marker"]["color"] == colours["sonos"]
+
+
+def test_hovering_tells_parameters_and_metrics():
+    names, cells = described(studied(study(realisations=2)), np.array([7]))
+    told = dict(zip(names, cells[0], strict=True))
+    assert told["no."] == "7"
+    assert {"bits", "scale", "energy", "latency", "area"} <= set(told)
+    assert " % ± " in told["accuracy"]
+    assert "accuracy_std" not in told
+
+
+def test_thinning_keeps_the_fronts_and_the_bound(monkeypatch):
+    monkeypatch.setattr(plots, "MOST_POINTS", 40)
+    ds = study(realisations=2)
+    figure = plot(ds, "pareto")
+    shown = points(figure)
+    assert len(shown) <= 40
+    assert set(ds.matsweep.pareto()["candidate"].values.tolist()) <= set(shown)
+    front = next(t for t in figure["data"] if t["name"] == "Pareto front")
+    assert set(front["y"]) <= {y for _, y in shown.values()}
+    assert MOST_POINTS == 20_000
+
+
+def test_the_bars_of_the_energy_add_up():
+    ds = study(realisations=2, times=(20.0,))
+    parts = np.array([0.5, 0.3, 0.19, 0.005, 0.005])
+    energy = ds["energy"].values[..., None] * parts
+    ds = ds.assign(
+        energy_breakdown=((*ds["energy"].dims, "component"), energy, {"units": "J"})
+    ).assign_coords(component=list("abcde"))
+    bars = plot(ds, "energy")["data"]
+    assert [bar["name"] for bar in bars] == ["a", "b", "c", "others"]
+    totals = np.sum([bar["x"] for bar in bars], axis=0)
+    best = [
+        float(ds.matsweep.summary()["energy"][ds.matsweep.select(material=m).matsweep.rank()
+              ["candidate"].values[0]])
+        for m in sorted(MATERIALS)
+    ]  # fmt: skip
+    assert totals == pytest.approx(1e9 * np.array(best), rel=1e-4)
+
+
+def test_lines_cross_each_axis_between_its_ends():
+    figure = plot(study(realisations=2), "parallel")
+    labels = figure["layout"]["xaxis"]["ticktext"]
+    assert labels == ["material", "scale", "bits", "accuracy", "energy", "latency", "area"]
+    heights = np.array(
+        [y for t in figure["data"] for y in t["y"] if y is not None], dtype=np.float64
+    )
+    assert heights.min() == 0.0
+    assert heights.max() == 1.0
