@@ -21,6 +21,7 @@ from matsweep.crossbar import (
 )
 from matsweep.crossbar.converters import NO_ERRORS, ColumnErrors
 from matsweep.devices import AnalogDevice, Law, ReadNoise, StuckAt
+from matsweep.machine import Hardware
 from matsweep.machine.product import Scale, fractions, multiply, power, voltages, wired
 
 FINE_DAC, FINE_ADC = DAC(bits=16), ADC(bits=16)
@@ -56,8 +57,8 @@ def product(
     applied = voltages(inputs, scale, dac, plan)
     seen = wired(programmed, plan, wires, tile.access_resistance, power=False).conductance
     return multiply(
-        applied, programmed, target, dac, adc, scale, plan, time=time, rng=rng, seen=seen,
-        access=tile.access_resistance, errors=errors,
+        applied, programmed, scale, plan, Hardware(device=target, tile=tile, dac=dac, adc=adc),
+        time=time, rng=rng, seen=seen, errors=errors,
     ).values  # fmt: skip
 
 

@@ -10,14 +10,15 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice, WritePulse
-from matsweep.metrics import COORDINATES, METRICS, Run, check_costs
+from matsweep.machine import Usage
+from matsweep.metrics import COORDINATES, METRICS, Evaluation, check_costs
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.census import census
 from matsweep.metrics.costs.periphery import circuits, converter_costs
 from matsweep.scenario import Periphery, Scenario
-from matsweep.workloads import MLP, Inference, Learning
+from matsweep.workloads import MLP
 
 
 def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
@@ -45,13 +46,23 @@ def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
 
 def inferred(correct, power):
     nothing = np.zeros_like(correct)
-    return Inference(correct=correct, array_power=power, vmm_error=nothing, saturated=nothing)
+    return {"correct": correct, "array_power": power, "vmm_error": nothing, "saturated": nothing}
 
 
-def run(case, shapes=((64, 54), (54, 10)), power=1e-3, signed=(False, False)):
+SHAPES = ((64, 54), (54, 10))
+
+
+def used(shapes, signed, back=0):
+    return tuple(
+        Usage(i, o, sign, 1, back if layer else 0, (("comparison", o),))
+        for layer, ((i, o), sign) in enumerate(zip(shapes, signed, strict=True))
+    )
+
+
+def run(case, shapes=SHAPES, power=1e-3, signed=(False, False)):
     plans = tuple(layout(i, o, case.tile, case.device.levels) for i, o in shapes)
-    inference = inferred(np.array([[0.9]]), np.array([[power]]))
-    return Run(scenario=case, layouts=plans, signed=signed, inference=inference)
+    measures = inferred(np.array([[0.9]]), np.array([[power]]))
+    return Evaluation(scenario=case, usages=used(shapes, signed), layouts=plans, measures=measures)
 
 
 def value(name, case, **given):
@@ -462,14 +473,19 @@ def test_bits_that_the_survey_does_not_have_are_refused_with_those_it_has():
         check_costs(case)
 
 
+def trained(updates):
+    return {
+        "learning_correct": np.ones((1, 1)), "pulses_mean": np.array([5.0]),
+        "pulses_high": np.array([9.0]), "write_energy": np.array([1e-4]),
+        "write_time": np.array([1.0]), "updates": np.array([updates]),
+    }  # fmt: skip
+
+
 def test_training_by_hand():
     """1,000 samples: 0.1 mJ of pulses, a read forward and a digital way back for each."""
     case = run(scenario())
-    learned = Learning(
-        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
-        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1000.0,
-    )  # fmt: skip
-    case = dataclasses.replace(case, learning=learned)
+    learned = trained(1000.0)
+    case = dataclasses.replace(case, measures={**case.measures, **learned})
     terms = METRICS["training_energy_breakdown"].compute(case)[0]
     assert terms[COMPONENTS.index("writing")] == pytest.approx(1e-4)
     once = METRICS["energy_breakdown"].compute(case)[0, 0]
@@ -479,7 +495,7 @@ def test_training_by_hand():
     assert terms[leakage] == pytest.approx(METRICS["static_power"].compute(case) * busy)
     total = METRICS["training_energy"].compute(case)
     assert total[0] == sum(terms)
-    engine = engine_energy(((64, 54), (54, 10)), "fp32", "sram", 22e-9, training=True)
+    engine = engine_energy(used(SHAPES, (False, False)), "fp32", "sram", 22e-9, training=True)
     found = METRICS["training_energy_advantage"].compute(case)
     assert found == pytest.approx(1000 * engine / total)
 
@@ -488,7 +504,7 @@ def test_errors_go_back_through_the_upper_layer():
     """54 rows of one tile are converted and ten columns driven (both of a pair), in both signs."""
     case = run(scenario())
     parts, cycles = circuits(case.scenario), case.scenario.dac.cycles(signed=True)
-    energy, time = read_back(case.scenario, case.layouts)
+    energy, time = read_back(case.scenario, case.layouts, used(SHAPES, (False, False), back=1))
     found = dict(zip(COMPONENTS, energy, strict=True))
     arms = case.layouts[1].mapping.arms
     assert arms == 2
@@ -504,12 +520,9 @@ def test_training_half_selects_the_cells_of_passive_arrays():
     """7,992 devices of five pulses; 254 cells at half of 2 V for 100 ns, 13 µS."""
     pulse = WritePulse(voltage_up=2.0, time_up=1e-7, energy=1e-12)
     case = run(scenario(write_pulse=pulse, tile=Tile(half_selected=1.0)))
-    learned = Learning(
-        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
-        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1.0,
-    )  # fmt: skip
+    learned = trained(1.0)
     terms = METRICS["training_energy_breakdown"].compute(
-        dataclasses.replace(case, learning=learned)
+        dataclasses.replace(case, measures={**case.measures, **learned})
     )
     more = 7992 * 5 * 254 * 1.0**2 * 13e-6 * 1e-7
     assert terms[0, COMPONENTS.index("writing")] == pytest.approx(1e-4 + more)
@@ -517,7 +530,7 @@ def test_training_half_selects_the_cells_of_passive_arrays():
 
 def test_an_engine_fetches_and_multiplies_every_weight_once():
     """3,996 weights and 182 values of 8 bits; training: 3 passes but for the first layer 2."""
-    shapes, node = ((64, 54), (54, 10)), 22e-9
+    shapes, node = used(SHAPES, (False, False)), 22e-9
     weights, values = 3996, 182
     multiply = cited.mac("int8", node)
     near = cited.sram(8 * weights, node).energy
@@ -535,7 +548,7 @@ def test_an_engine_fetches_and_multiplies_every_weight_once():
 
 
 def test_published_machines_and_the_brain_go_by_operations():
-    found = dict(zip(BASELINES, baseline_energy(((64, 54), (54, 10)), 22e-9), strict=True))
+    found = dict(zip(BASELINES, baseline_energy(used(SHAPES, (False, False)), 22e-9), strict=True))
     assert found["gpu"] == pytest.approx(2 * 3996 / 0.32e12)
     assert found["cpu"] == pytest.approx(2 * 3996 * 145 / 1.3e12)
     assert found["brain"] == pytest.approx(3996 * 20 / (86e9 * 1e4))
@@ -543,7 +556,7 @@ def test_published_machines_and_the_brain_go_by_operations():
 
 
 def test_the_advantage_is_the_engines_energy_over_that_here():
-    engine = engine_energy(((64, 54), (54, 10)), "int8", "sram", 22e-9)
+    engine = engine_energy(used(SHAPES, (False, False)), "int8", "sram", 22e-9)
     found = value("energy_advantage", scenario())
     assert found == pytest.approx(engine / value("energy", scenario()))
 
