@@ -1,6 +1,6 @@
 # Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo studies test exhaustive cluster check lint types layers hooks bench docs lock lowest wheel clean
+.PHONY: help setup demo studies test kernels exhaustive cluster check lint types layers hooks bench docs lock lowest wheel clean
 
 # An environment that happens to be active must not reach into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
@@ -12,7 +12,11 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # Old releases do not know what newer ones beneath them have deprecated since.
 LOWEST_FLAGS = -W default::DeprecationWarning -W default::FutureWarning
-LOWEST_TESTS = TODO
+LOWEST_TESTS = tests/analysis/test_accessor.py tests/crossbar/test_mapping.py tests/devices/test_pulses.py \
+  tests/exporting tests/identification/test_calibration.py tests/merging tests/planning/test_adaptive.py \
+  tests/planning/test_designs.py tests/reporting/report tests/reporting/test_figure.py \
+  tests/reporting/test_pictures.py tests/running/test_executors.py tests/running/test_study.py \
+  tests/store/test_damage.py tests/store/test_objects.py tests/workloads/test_mlp.py
 UV_COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.12 \
   --generate-hashes --custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links $(LOCK_ARGS)
 
@@ -33,6 +37,9 @@ studies: setup ## Compute the studies that the notebooks open (4 minutes on two 
 
 test: setup ## Run the tests (WORKERS=2, PYTEST_ARGS="tests/store -x")
 	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+kernels: setup ## Compile the loops that most tests run, once for all processes
+	@$(VENV)/python tools/warm.py
 
 exhaustive: export MATSWEEP_EXHAUSTIVE = 1
 exhaustive: test ## Run the tests with every variant that `make test` takes samples of

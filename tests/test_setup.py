@@ -136,6 +136,14 @@ def test_workflows_call_nothing_but_targets_of_the_makefile():
         assert all(re.fullmatch(r"[A-Z_]+=\S+", word) for word in rest)
 
 
+def test_what_runs_with_the_lowest_versions_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    paths = re.search(r"^LOWEST_TESTS = (.*)", makefile, flags=re.MULTILINE)[1].split()
+    assert all((ROOT / path).exists() for path in paths)
+    rooms = {Path(path).parts[1] for path in paths}
+    assert {"analysis", "crossbar", "devices", "planning", "reporting", "running", "store"} <= rooms
+
+
 def test_workflows_use_actions_of_a_pinned_major_version():
     used = [step["uses"] for step in steps() if "uses" in step]
     assert used
