@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -292,3 +293,24 @@ def test_uv_is_installed_as_the_lock_pins_it(installer):
     assert all(
         "--hash=" in line or line.lstrip().startswith("#") for line in lines.splitlines()[1:]
     )
+
+
+def test_samples_are_every_nth_variant_of_a_marked_test(pytestconfig):
+    (ours,) = (
+        each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "_sample")
+    )
+
+    def item(name, every=None):
+        marker = None if every is None else SimpleNamespace(args=(every,))
+        return SimpleNamespace(nodeid=name, get_closest_marker={"sampled": marker}.get)
+
+    left = []
+    config = SimpleNamespace(
+        hook=SimpleNamespace(pytest_deselected=lambda items: left.extend(items))
+    )
+    items = [item("t.py::a"), *(item(f"t.py::b[{i}]", 3) for i in range(7)), item("t.py::c[0]", 3)]
+    ours._sample(config, items)
+    assert [each.nodeid for each in items] == [
+        "t.py::a", "t.py::b[0]", "t.py::b[3]", "t.py::b[6]", "t.py::c[0]",
+    ]  # fmt: skip
+    assert [each.nodeid for each in left] == [f"t.py::b[{i}]" for i in (1, 2, 4, 5)]

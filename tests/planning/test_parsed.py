@@ -36,6 +36,7 @@ def loaders():
         yield ours, ConfigLoaderImpl(ours.get_search_path())
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", MATERIALS)
 def test_every_material_is_composed_as_hydra_composes_it(loaders, name):
     kept, plain = loaders
