@@ -15,7 +15,7 @@ from matsweep.core.units import engineering
 from matsweep.materials import STATUSES
 from matsweep.planning.config import options
 from matsweep.planning.folders import package_of_choice
-from matsweep.planning.loading import LoadedMaterial, load_material
+from matsweep.planning.loading import LoadedMaterial, load_material, load_materials
 
 
 def list_materials(console: Console) -> None:
@@ -29,8 +29,8 @@ def list_materials(console: Console) -> None:
     for heading in ("material", "what it is, and its role", "range", "levels", "numbers"):
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     names = options("material")
-    for name in names:
-        table.add_row(*_row(name, load_material(name)))
+    for name, loaded in zip(names, load_materials(names), strict=True):
+        table.add_row(*_row(name, loaded))
     console.print(table)
     console.print(
         f"{len(names)} families; numbers are counted as {', '.join(_short(s) for s in STATUSES)}. "
