@@ -14,17 +14,11 @@ import math
 import types
 import typing
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from matsweep.core.checks import UserError, near, one_of
 from matsweep.core.packages import is_own
 from matsweep.core.registry import any_foreign
-
-
-class Part(Protocol):
-    """A frozen dataclass of parameters, checked when built."""
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 
 @dataclasses.dataclass(slots=True)

@@ -11,14 +11,14 @@ from matsweep.core.checks import UserError
 from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice, WritePulse
 from matsweep.machine import Usage
-from matsweep.metrics import COORDINATES, METRICS, Evaluation, check_costs
+from matsweep.metrics import COORDINATES, METRICS, Evaluation, available, check_costs, needs
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.census import census
 from matsweep.metrics.costs.periphery import circuits, converter_costs
 from matsweep.scenario import Periphery, Scenario
-from matsweep.workloads import MLP
+from matsweep.workloads import COSTS, MLP, InSitu
 
 
 def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
@@ -193,6 +193,32 @@ def test_bit_slicing_and_row_tiles_are_counted():
     assert counted.adcs == 12 * 8
     assert counted.dacs == 12 * 128
     assert counted.turns == 8
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+@pytest.mark.parametrize(
+    ("levels", "cells", "columns"), [(None, 1, 128), (None, 2, 16), (2, 3, 16)]
+)
+def test_devices_are_as_many_as_have_a_place_in_an_array(mapping, levels, cells, columns):
+    """References of every slice in every tile of columns included."""
+    case = scenario(
+        levels=levels,
+        tile=Tile(rows=24, columns=columns, mapping=mapping, weight_bits=3, cells=cells),
+    )
+    plan = layout(30, 25, case.tile, levels)
+    places = plan.places()
+    assert places.shape[0] == plan.column_tiles
+    assert places.shape[1] <= columns
+    counted = census(plan, case.tile, case.adc)
+    assert counted.devices == 30 * cells * np.count_nonzero(places >= 0)
+    assert counted.tiles == plan.row_tiles * plan.column_tiles
+    assert counted.places == counted.tiles * 24 * columns
+    assert counted.dacs == counted.tiles * (24 // cells)
+    most = max(np.count_nonzero(array >= 0) for array in places)
+    arms = plan.mapping.arms
+    references = plan.slices if mapping == "reference" else 0
+    assert most == plan.tile_outputs * plan.slices * arms + references
+    assert plan.tile_outputs * plan.column_tiles >= 25 > plan.tile_outputs * (plan.column_tiles - 1)
 
 
 def test_a_narrow_layer_takes_fewer_turns():
@@ -516,6 +542,41 @@ def test_errors_go_back_through_the_upper_layer():
     assert time > cycles * turns / case.scenario.adc.sample_rate
 
 
+def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
+    """300 × 50 weights on 3 × 2 tiles of 128 × 64: 50 errors in, 300 out, 7 cycles.
+
+    Each tile is driven by 25 of its 32 pairs of columns, and its 100 of 128 rows are converted.
+    """
+    wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
+    tile = Tile(rows=128, columns=64, read_time=1e-8)
+    case = scenario(wires=wires, tile=tile, dac=DAC(bits=8, serial=True))
+    shapes = ((20, 300), (300, 50))
+    plans = tuple(layout(*shape, tile, None) for shape in shapes)
+    assert (plans[1].row_tiles, plans[1].column_tiles) == (3, 2)
+    usages = used(shapes, (False, False), back=1)
+    energy, time = read_back(case, plans, usages)
+    found = dict(zip(COMPONENTS, energy, strict=True))
+    parts, buffer = circuits(case), cited.sram(50 * 8, 22e-9)
+    expected = {
+        "dac": 7 * 50 * 3 * 2 * parts.dac.energy,
+        "adc": 7 * 300 * 2 * parts.adc.energy,
+        "shift_add": 7 * 300 * 2 * parts.shift_add.energy,
+        "accumulation": 300 * parts.adder.energy,
+        "activation": 300 * parts.comparator.energy,
+        "registers": 2 * 300 * parts.register.energy,
+        "buffers": 2 * 50 * 8 * buffer.energy,
+        "word_lines": 7 * 50 * 3 * 128 * 2e-17 * 0.2**2,
+    }
+    for name, wanted in expected.items():
+        assert found[name] == pytest.approx(wanted), name
+    cycle = 1e-8 + parts.dac.latency + 8e-9 + parts.shift_add.latency
+    wanted = 7 * cycle + parts.adder.latency + parts.comparator.latency + 2 * buffer.latency
+    assert time == pytest.approx(wanted)
+    alone = read_back(case, plans[:1], usages[:1])
+    assert not alone[0].any()
+    assert alone[1] == 0
+
+
 def test_training_half_selects_the_cells_of_passive_arrays():
     """7,992 devices of five pulses; 254 cells at half of 2 V for 100 ns, 13 µS."""
     pulse = WritePulse(voltage_up=2.0, time_up=1e-7, energy=1e-12)
@@ -584,8 +645,40 @@ def test_every_metric_says_what_it_is():
         assert metric.units
         assert metric.long_name
         assert metric.better in ("higher", "lower")
-        known = {"realisation", "time", *COORDINATES, *(["epoch"] if metric.learning else [])}
-        assert set(metric.dims) <= known
+        assert set(metric.dims) <= {"realisation", "time", "epoch", *COORDINATES}
+
+
+def test_a_metric_exists_where_its_needs_are_measured():
+    """A statistic needs what its metric does; costs need matrices, whatever is measured."""
+    inference, learning = MLP.measures, InSitu.measures
+    assert set(available(inference)) < set(available(learning)) == set(METRICS)
+    assert "accuracy_std" not in available(inference - {"correct"})
+    assert "energy" not in available(inference - {COSTS})
+    assert "vmm_error" in available(inference - {COSTS})
+    assert "learning_accuracy" not in available(inference)
+    assert not any(needs(METRICS[name]) - inference for name in available(inference))
+
+
+def test_twice_the_uses_take_twice_the_time_and_dynamic_energy():
+    """Area and leakage power stay; a pipeline's interval is the slowest matrix's for all uses."""
+    case = scenario()
+    once, twice = run(case), run(case)
+    usages = tuple(usage._replace(uses=2) for usage in once.usages)
+    twice = dataclasses.replace(twice, usages=usages)
+    np.testing.assert_allclose(twice.bill.energy, 2 * once.bill.energy, rtol=1e-12)
+    np.testing.assert_allclose(twice.bill.latency, 2 * once.bill.latency, rtol=1e-12)
+    np.testing.assert_array_equal(twice.bill.area, once.bill.area)
+    assert twice.bill.leakage == once.bill.leakage
+    assert twice.operations == 2 * once.operations
+    piped = dataclasses.replace(case, periphery=Periphery(node=22e-9, pipelined=True))
+    slow, slower = run(piped), dataclasses.replace(run(piped), usages=usages)
+    assert slower.bill.interval == pytest.approx(2 * slow.bill.interval)
+    first, second = (engine_energy(each, "int8", "sram", 22e-9) for each in (once.usages, usages))
+    weights = 3996 * 8 * cited.sram(8 * 3996, 22e-9).energy  # fetched once
+    local = cited.sram(8 * 182, 22e-9).energy, cited.sram(8 * 364, 22e-9).energy
+    moved = 8 * 182 * (4 * local[1] / 2 - local[0])
+    wanted = first + 3996 * cited.mac("int8", 22e-9) + moved
+    assert weights < second == pytest.approx(wanted)
 
 
 def test_wide_wires_cost_area():

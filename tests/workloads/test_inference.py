@@ -16,6 +16,7 @@ from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.running.work import Shared, evaluate
 from matsweep.workloads import MLP
+from matsweep.workloads.inference import perceptron as assemble
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
 
@@ -141,6 +142,72 @@ def test_saturation_is_the_share_beyond_the_percentile(network):
     found = infer(network, device(), converters=(DAC(), ADC(percentile=90.0)))
     assert 0.05 < found["saturated"].mean() < 0.15
     assert infer(network, device())["saturated"].max() < 0.02
+
+
+@pytest.mark.parametrize("saturating", [0, 1])
+@pytest.mark.parametrize(
+    ("mapping", "levels", "serial"),
+    [("differential", None, False), ("differential", 2, True), ("reference", None, False)],
+)
+def test_a_layer_counts_by_its_conversions_in_the_share_that_saturates(
+    saturating, mapping, levels, serial
+):
+    """One layer saturates in every conversion and the other, without a current, in none.
+
+    Of 30 inputs and 7 hidden units on tiles of 8 rows the first layer has four rows of tiles, the
+    second one; conversions are columns (of all slices) times rows of tiles times cycles, of which
+    a signed input of four bits takes three.
+    """
+    ones = np.ones((4, 30), np.float32)
+    # What the held-out samples give: all in the first layer and nothing behind it, or reversed.
+    shift, images = ((-40.0, ones), (1.0, 0 * ones))[saturating]
+    made = assemble(
+        [np.ones((30, 7)), np.ones((7, 3))], [np.full(7, shift), np.zeros(3)],
+        ones, images, np.zeros(4),
+    )  # fmt: skip
+    trained = np.concatenate([ones, -ones]), np.ones((4, 7), np.float32)
+    matrices = [
+        dataclasses.replace(matrix, calibration=inputs)
+        for matrix, inputs in zip(made.matrices, trained, strict=True)
+    ]
+    made = dataclasses.replace(made, matrices=tuple(matrices))
+    tile = Tile(rows=8, columns=12, mapping=mapping, weight_bits=3)
+    converters = DAC(bits=4, serial=serial), ADC(full_scale=1e-9)
+    found = infer(made, device(levels=levels), tile, converters, realisations=1)
+    cycles, slices = (3, 4) if serial else (1, 1), 1 if levels is None else 2
+    conversions = np.array([4 * 7 * cycles[0], 1 * 3 * cycles[1]]) * slices
+    share = conversions[saturating] / conversions.sum()
+    assert found["saturated"] == pytest.approx(np.full((1, 1), share), rel=1e-6)
+
+
+@pytest.mark.parametrize("columns", [8, 16, 64])
+@pytest.mark.parametrize("levels", [None, 2])
+@pytest.mark.parametrize("wires", [None, Wires(1e-4, 1e-4)])
+def test_every_reference_column_of_every_tile_draws_power(columns, levels, wires):
+    """Power is V² Σ x² G over all devices: one reference a slice in each tile of columns."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-3, 4, (11, 9)) / 3
+    weight[0, 0] = 1.0
+    images = rng.uniform(0, 1, (20, 11))
+    images[0, 0] = 1.0
+    made = assemble([weight], [np.zeros(9)], images, images, np.zeros(20))
+    tile = Tile(rows=4, columns=columns, mapping="reference", weight_bits=3)
+    found = infer(made, device(levels=levels), tile, realisations=1, wires=wires)
+    numbers = 3 + np.rint(3 * weight)
+    if levels is None:  # weight 0 is halfway, weights -1 and 1 at the ends
+        slices, on, reference = 1, (numbers / 6).sum(axis=1), 0.5
+    else:  # 0 … 6 in three bits, and zero is 011
+        slices, reference = 3, 2.0
+        on = sum((numbers.astype(int) >> bit) & 1 for bit in range(3)).sum(axis=1)
+    tiles = -(-9 // (columns // slices - 1))
+    range_ = 24e-6
+    rows = 1e-6 * slices * (9 + tiles) + range_ * (on + reference * tiles)
+    expected = 0.2**2 * (np.square(images) @ rows).mean()
+    assert found["array_power"][0, 0] == pytest.approx(expected, rel=2e-4)
+    assert (
+        tiles
+        == {(8, 1): 2, (16, 1): 1, (64, 1): 1, (8, 3): 9, (16, 3): 3, (64, 3): 1}[columns, slices]
+    )
 
 
 def test_full_scales_of_their_own_serve_columns_better(network):

@@ -25,7 +25,7 @@ from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.packages import PartsError
 from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
 from matsweep.running.executors.contract import NO_PARTS, Executor, Task
-from matsweep.running.executors.ledger import Cause, Job, Ledger
+from matsweep.running.executors.ledger import Assignment, Cause, Ledger
 from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts, lacking
 
@@ -191,7 +191,7 @@ class RayExecutor(Executor):
                     if chunk is not None:
                         yield chunk, result
 
-    def _start(self, remote: Any, handle: Any, job: Job) -> Any:
+    def _start(self, remote: Any, handle: Any, job: Assignment) -> Any:
         """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
         placed = remote.options(
             max_retries=0,  # also for lack of memory, where Ray would try for ever
