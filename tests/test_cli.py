@@ -155,12 +155,12 @@ def test_help_without_a_command_lists_the_commands(capsys):
         ),
         (["explore", "wires=metal", "periphery.node=2.8e-8"], "or give wires.node one of these"),
         (["explore", "wires=metal", "wires.node=2.8e-8"], "wires.node [m] must be one of 5e-09"),
-        (["explore", "wires=metal", "wires.node=22nS"], "wires.node [m]"),
+        (["explore", "wires=metal", "wires.node=22nV"], "wires.node [m] must be a length"),
         (
             ["explore", "wires=resistances", "wires.word_resistance=inf"],
             "wires.word_resistance [Ω] must be finite, got inf",
         ),
-        (["characterize", "tile=analog_128", "array.node=22nS"], "array.node [m]"),
+        (["characterize", "tile=analog_128", "array.node=22nV"], "array.node [m] must be a length"),
         (["characterize", "tile=analog_128", "array.node=null"], "array.node [m] must be a finite"),
         (["characterize", "tile=analog_128", "array.inputs=2"], "array.inputs must be in [0, 1]"),
         (

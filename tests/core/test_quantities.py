@@ -157,3 +157,8 @@ def test_what_is_not_a_quantity_is_left_alone():
     config = {"g_max": "${other}", "source": "derived", "pulse_model": {"kind": 3}, "x": "3V"}
     assert in_units(AnalogDevice, config) == config
     assert plain(build(AnalogDevice, DEVICE))["g_max"] == 2.5e-5
+
+
+def test_where_a_text_may_stand_it_stays_one():
+    assert in_units(Voltage | str | None, "3mV") == "3mV"
+    assert in_units(Voltage | None, "3mV") == 3e-3
