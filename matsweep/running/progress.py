@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 
-from matsweep import __version__
 from matsweep.core.journal import Journal
+from matsweep.core.version import version
 from matsweep.reporting.status import Progress, Rate, line, own_memory, view, workers_memory
 from matsweep.running.executors import Executor
 from matsweep.running.work import Outcome
@@ -79,7 +79,7 @@ class SweepProgress:
             done=state.done,
             host=socket.gethostname(),
             pid=os.getpid(),
-            matsweep=__version__,
+            matsweep=version(),
             **self._facts,
         )
         if self._console.is_terminal:
