@@ -80,16 +80,34 @@ def material_label(ds: xr.Dataset, material: str) -> str:
     return str(sources(ds)["materials"].get(material, {}).get("label") or material)
 
 
-def float_accuracy(ds: xr.Dataset) -> float | None:
-    """Return the accuracy of the network in floating point, fraction, if it is stored."""
-    value = ds.attrs.get("float_accuracy")
-    if value is None:
-        return None
+def merit(ds: xr.Dataset) -> str:
+    """Return the name of the metric that ranks a study; "accuracy" of stores that name none."""
+    stored = ds.attrs.get("merit")
+    return stored if isinstance(stored, str) and stored.strip() else "accuracy"
+
+
+def references(ds: xr.Dataset) -> dict[str, float]:
+    """Return what an ideal machine reaches, by metric, in the metric's unit.
+
+    Stores that lack the attribute `reference` have that of their merit as `float_accuracy`.
+
+    Raises
+    ------
+    UserError
+        If the attribute holds no numbers by metric.
+    """
+    stored = decoded(ds, "reference")
+    if stored is None:
+        value = ds.attrs.get("float_accuracy")
+        stored = {} if value is None else {merit(ds): value}
+        name, rule = "float_accuracy", "a number"
+    else:
+        name, rule = "reference", "numbers by metric"
     try:
-        number = float(value)
+        found = {str(metric): float(value) for metric, value in dict(stored).items()}
     except (TypeError, ValueError):
-        raise _unreadable("float_accuracy", "a number", value) from None
-    return number if math.isfinite(number) else None
+        raise _unreadable(name, rule, ds.attrs[name]) from None
+    return {metric: value for metric, value in found.items() if math.isfinite(value)}
 
 
 def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
-from matsweep.analysis.summary import realised
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, near
 from matsweep.core.units import read_quantity
 
@@ -118,26 +118,24 @@ def doubts(summary: xr.Dataset, constraint: Constraint) -> Iterator[str]:
         yield f"{name} is a fraction: did you mean {constraint} %?"
 
 
-def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None = None) -> Mask:
+def met_by_each(view: View, constraint: Constraint) -> Mask:
     """Mark the realisations that meet a constraint.
 
     Parameters
     ----------
-    ds : Dataset
-        Results along `candidate`.
+    view : View
     constraint : Constraint
-    time : float [s] or str, optional
-        One of the stored times. Default: the last.
 
     Returns
     -------
     (candidate, realisation) bool array
         Of a constraint on text one column, the same for all.
     """
+    ds = view.ds
     name = resolve(ds, constraint.name)
     if np.asarray(ds[name].values[:1]).dtype.kind not in "fiu":
         return _met(ds, constraint)[:, None]
-    values = realised(ds, name, time)
+    values = view.realised(name)
     threshold = _number(name, constraint.value, ds[name].attrs.get("units"))
     rounding = _ROUNDING.get(ds[name].dtype.itemsize, 1e-9)
     return _compare_numbers(values, constraint.operator, threshold, rounding)

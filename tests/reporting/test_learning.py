@@ -10,7 +10,8 @@ import xarray as xr
 from rich.console import Console
 
 from matsweep.analysis import summarise
-from matsweep.analysis.objectives import LEARNING, usual
+from matsweep.analysis.objectives import TRAINED, usual
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting import pareto_figure, report
 from matsweep.reporting.figures.learning import learning_figure
@@ -60,7 +61,7 @@ def test_the_last_epoch_that_a_candidate_has_counts():
 
 
 def test_a_study_of_learning_is_judged_by_what_training_costs(tmp_path):
-    assert usual(learning_study()) == LEARNING
+    assert usual(View(learning_study())) == ("accuracy", *TRAINED)
     console = Console(width=120, record=True)
     written = report(learning_study(), console, tmp_path)
     assert "accuracy ↑, training_energy ↓, pulses_p999 ↓" in console.export_text()

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from matsweep.analysis.attributes import numbered, parameters, short_names
-from matsweep.analysis.cheapest import cheapest, keeps, materials
-from matsweep.analysis.summary import at_time, summarise
+from matsweep.analysis.cheapest import cheapest, keeps
+from matsweep.analysis.summary import at_time
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
@@ -49,32 +50,32 @@ def cheapest_figure(
     if "energy_breakdown" not in ds:
         raise UserError("the results hold no energy_breakdown")
     ds = numbered(ds)
-    best, summary = cheapest(ds, loss=loss, time=time), summarise(ds, time)
+    view = View(ds, time)
+    best, summary = cheapest(ds, loss=loss, time=time), view.summary
     if not best.sizes["candidate"]:
         raise UserError(f"no candidate is within {loss:.3g} of the accuracy of floating point")
     axes = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
     axes = [name for name in axes if len(set(summary[name].values.tolist())) > 1]
-    maps = list(dict.fromkeys(materials(best).tolist()))[:4] if len(axes) == 2 else []
+    maps = list(dict.fromkeys(View(best).materials.tolist()))[:4] if len(axes) == 2 else []
     with drawing(0.655 if maps else 0.345) as figure:
         rows = figure.subfigures(2 if maps else 1, 1, squeeze=False)[:, 0]
         if maps:
-            _maps(rows[0], summary, maps, axes, loss)
+            _maps(rows[0], view, maps, axes, loss)
         _bars(rows[-1].subplots(), ds, best, time)
     return figure
 
 
-def _maps(
-    figure: SubFigure, summary: xr.Dataset, names: list[str], axes: list[str], loss: float
-) -> None:
+def _maps(figure: SubFigure, view: View, names: list[str], axes: list[str], loss: float) -> None:
     """Draw a map of the energy for each material, on one scale."""
-    energy = np.asarray(summary["energy"].values, np.float64)
-    good, across, up = keeps(summary, loss), *(summary[name].values for name in reversed(axes))
-    here = np.isin(materials(summary), names) & np.isfinite(energy)
+    summary = view.summary
+    energy = view.column("energy")
+    good, across, up = keeps(view, loss), *(summary[name].values for name in reversed(axes))
+    here = np.isin(view.materials, names) & np.isfinite(energy)
     norm = LogNorm(float(energy[here].min()), float(energy[here].max()))
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
     columns, lines = np.unique(across[here]), np.unique(up[here])
     for letter, name, panel in zip("abcd", names, panels, strict=False):
-        mine = here & (materials(summary) == name)
+        mine = here & (view.materials == name)
         table = np.full((lines.size, columns.size), np.nan)
         table[np.searchsorted(lines, up[mine]), np.searchsorted(columns, across[mine])] = energy[
             mine
@@ -134,7 +135,7 @@ def _told(best: xr.Dataset) -> list[str]:
     short = short_names(axes)
     return [
         "\n".join([str(name), ", ".join(f"{short[a]} {best[a].values[row]:g}" for a in axes)])
-        for row, name in enumerate(materials(best))
+        for row, name in enumerate(View(best).materials)
     ]
 
 

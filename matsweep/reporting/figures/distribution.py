@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from matsweep.analysis.attributes import material_label, numbered, sources
 from matsweep.analysis.objectives import directions, order
 from matsweep.analysis.summary import realised, summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, whole
 from matsweep.reporting.figures.style import (
     BASELINE,
@@ -51,10 +52,10 @@ def distribution_figure(
     whole("top", top, low=1)
     ds = numbered(ds)
     summary = summarise(ds, time)
-    ((name, _),) = directions(summary, [metric]).items()
+    ((name, _),) = directions(View(summary), [metric]).items()
     if "realisation" not in ds[name].dims:
         raise UserError(f"{name} does not differ between realisations")
-    best = order(summary, name)
+    best = order(View(summary), name)
     best = best[np.isfinite(np.asarray(summary[name].values, dtype=np.float64)[best])]
     if not best.size:
         raise UserError(f"no done candidate has a number for {name}, so there is nothing to draw")

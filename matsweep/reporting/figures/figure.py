@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes as swept
-from matsweep.analysis.attributes import float_accuracy, material_label, sources, states
+from matsweep.analysis.attributes import material_label, sources, states
 from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.units import duration
 from matsweep.reporting.figures.panels import draw_cost, draw_materials, draw_time
@@ -167,7 +168,7 @@ def _legend(
         handles.append(
             Line2D([], [], label=f"Pareto front of accuracy and {front_of}", **FRONT_LINE)
         )
-    if (baseline := float_accuracy(ds)) is not None:
+    if (baseline := View(ds).reference("accuracy")) is not None:
         handles.append(Line2D([], [], label=f"float, {100 * baseline:.1f} %", **BASELINE))
     longest = max(len(str(handle.get_label())) for handle in handles)
     # At 8 pt a character takes about 1.45 mm and a handle with its gaps about 11 mm.

@@ -8,9 +8,9 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from matsweep.analysis.attributes import float_accuracy, parameters, short_names, states
+from matsweep.analysis.attributes import parameters, short_names, states
 from matsweep.analysis.objectives import order
-from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures.style import BASELINE, FONT, drawing, tidy
 
@@ -45,7 +45,7 @@ def learning_figure(ds: xr.Dataset) -> Figure:
         )
     if not (states(ds) == "done").any():
         raise UserError("no candidate is done, so there is nothing to draw")
-    ranked = order(summarise(ds), "learning_accuracy")
+    ranked = order(View(ds), "learning_accuracy")
     shown = ranked[np.unique(np.linspace(0, ranked.size - 1, min(_MOST, ranked.size)).round())
                    .astype(int)]  # fmt: skip
     known = [*(["material"] if "material" in ds.coords else []), *parameters(ds)]
@@ -67,7 +67,7 @@ def learning_figure(ds: xr.Dataset) -> Figure:
             spread = values[at].std(axis=0, ddof=1) if values.shape[1] > 1 else 0 * mean
             panel.plot(epoch, mean, color=colour, linewidth=1.0, label=label or "the candidate")
             panel.fill_between(epoch, mean - spread, mean + spread, color=colour, alpha=0.18, lw=0)
-        if (best := float_accuracy(ds)) is not None:
+        if (best := View(ds).reference("accuracy")) is not None:
             panel.axhline(100 * best, **BASELINE, label="floating point")
         tidy(panel, "epoch", "accuracy on held-out samples (%)")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import float_accuracy, numbered
+from matsweep.analysis.attributes import numbered
 from matsweep.analysis.pareto import Mask, pareto_mask
+from matsweep.analysis.view import View
 from matsweep.reporting.figures.style import (
     BASELINE,
     FRONT_LINE,
@@ -197,7 +198,7 @@ def _best(accuracy: Numbers, names: NDArray[np.str_]) -> NDArray[np.bool_]:
 
 def _accuracy_axis(panel: Axes, ds: xr.Dataset) -> None:
     """Print percent, and draw the floating-point baseline."""
-    baseline = float_accuracy(ds)
+    baseline = View(ds).reference("accuracy")
     if baseline is not None:
         panel.axhline(baseline, zorder=1, **BASELINE)
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))

@@ -16,6 +16,7 @@ from matsweep.analysis.attributes import material_label, parameters, short_names
 from matsweep.analysis.attributes import sources as stored_sources
 from matsweep.analysis.objectives import Objectives, directions, front
 from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, whole
 from matsweep.core.units import engineering
 from matsweep.reporting.figures.style import FONT, Style, drawing, material_styles
@@ -73,7 +74,7 @@ def parallel_figure(
     summary = summary.isel(candidate=np.flatnonzero(states(summary) == "done"))
     if not summary.sizes["candidate"]:
         raise UserError("no candidate is done, so there is nothing to draw")
-    chosen = directions(summary, objectives)
+    chosen = directions(View(summary), objectives)
     varied = [n for n in parameters(summary) if len(set(summary[n].values.tolist())) > 1]
     scales = [parameter_scale(summary, name) for name in varied]
     scales += [
@@ -83,7 +84,7 @@ def parallel_figure(
     ]
     if len(scales) < 2:
         raise UserError("parallel coordinates want two axes: sweep a parameter, or name objectives")
-    best = front(summary, objectives)
+    best = front(View(summary), objectives)
     with drawing(0.42) as figure:
         axes = figure.subplots()
         _lines(axes, summary, scales, best, styles, most)

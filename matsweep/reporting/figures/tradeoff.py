@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matsweep.analysis.attributes import parameters, short_names, states
 from matsweep.analysis.objectives import usual
 from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
@@ -62,7 +63,7 @@ def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figur
     if not 1 <= len(varied) <= 2 or any(summary[n].dtype.kind not in "fiu" for n in varied):
         got = ", ".join(varied) or "none"
         raise UserError(f"the picture of a trade-off needs one or two swept numbers, got {got}")
-    shown = [name for name in usual(summary) if name in summary]
+    shown = [name for name in usual(View(summary)) if name in summary]
     with drawing(0.4) as figure:
         panels = figure.subplots(1, len(shown), squeeze=False)[0]
         for letter, name, panel in zip("abcd", shown, panels, strict=False):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from matsweep.analysis.view import Index
 from matsweep.core.printing import printable
 from matsweep.reporting.report.look import safe
-from matsweep.reporting.report.study import Index, Study
+from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import scaled
 
 
@@ -15,12 +16,11 @@ class Axis:
     """A metric as an axis: its values in the unit that the title names."""
 
     def __init__(self, study: Study, name: str) -> None:
-        variable = study.summary[name]
-        self._values = study.column(name)
-        self._spread = study.column(f"{name}_std")
-        self.factor, unit = scaled(self._values, name, str(variable.attrs.get("units", "1")))
-        about = str(variable.attrs.get("long_name") or name)
-        self.about = "accuracy" if name == "accuracy" else printable(about)
+        view = study.view
+        self._values = study.view.column(name)
+        self._spread = study.view.column(f"{name}_std")
+        self.factor, unit = scaled(self._values, name, view.unit(name), share=view.is_share(name))
+        self.about = printable(view.title(name))
         title = self.about[:1].upper() + self.about[1:]
         self.title = safe(title + (f" ({unit})" if unit else ""))
         self.unit = safe(unit).replace("%{", "% {")  # it goes into plotly's templates

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.stability import stability
+from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
 from matsweep.reporting.report.pictures import required_name
@@ -17,11 +17,11 @@ from matsweep.reporting.report.study import Study
 
 def certainty(study: Study) -> Section | None:
     """Say how probably each material is the best, where there are several."""
-    if len(study.present(study.state == "done")) < 2 or not study.by:
+    if len(study.view.present(study.view.done)) < 2 or not study.by:
         return None
     name = next(iter(study.by))
     try:
-        found = stability(study.ds, name, time=study.time)
+        found = stability_of(study.view, name)
     except UserError as error:
         text = f"How sure the order of the materials is, is not known: {error}."
         return Section(title="How sure is that?", blocks=(Paragraph(text=text),), terminal=True)
@@ -67,7 +67,7 @@ def matters(study: Study) -> Section | None:
     if found is None:
         return None
     if isinstance(found, UserError):
-        name = next(iter(study.by), "accuracy")
+        name = next(iter(study.by), study.view.merit)
         blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {found}."),)
     else:
         name = str(found.attrs["metric"])

@@ -15,10 +15,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import material_label, short_names
+from matsweep.analysis.view import Index, View
 from matsweep.reporting.figures.style import Style
 from matsweep.reporting.report.document import Figure
 from matsweep.reporting.report.look import INK, LEGEND, LOOK, legend_entry, safe
-from matsweep.reporting.report.study import Index, Study
+from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import metrics, texts
 
 _MOST_LINES = 300
@@ -45,8 +46,8 @@ def parallel(study: Study, styles: Mapping[str, Style]) -> Figure | None:
         return None
     data: list[dict[str, Any]] = []
     for name, style in styles.items():
-        mine = study.materials[rows] == name
-        group = {"name": safe(material_label(study.ds, name)), "legendgroup": safe(name)}
+        mine = study.view.materials[rows] == name
+        group = {"name": safe(material_label(study.view.ds, name)), "legendgroup": safe(name)}
         data.append(group | legend_entry(style, "lines"))
         for front in (False, True):
             which = np.flatnonzero(mine & (study.front[rows] == front))
@@ -75,20 +76,20 @@ def _chosen(study: Study) -> Index:
 
 
 def _scales(study: Study, rows: Index) -> list[_Scale]:
-    summary = study.summary.isel(candidate=rows)
-    varied = study.varied()
+    summary = study.view.summary.isel(candidate=rows)
+    varied = study.view.varied
     short = short_names(varied, taken=map(str, summary.data_vars))
     judged = [name for name in study.objectives if name in metrics(summary)]
-    material = ["material"] if len(set(study.materials.tolist())) > 1 else []
+    material = ["material"] if len(set(study.view.materials.tolist())) > 1 else []
     named = [*((n, n) for n in material), *((n, short[n]) for n in varied)]
     named += [(n, n) for n in judged]
-    found = (_scale(summary[name], label) for name, label in named)
+    found = (_scale(study.view, summary[name], label) for name, label in named)
     return [scale for scale in found if scale is not None]
 
 
-def _scale(variable: xr.DataArray, label: str) -> _Scale | None:
+def _scale(view: View, variable: xr.DataArray, label: str) -> _Scale | None:
     """Return the axis of a parameter or metric; None if all are equal, or none is known."""
-    values, told = np.asarray(variable.values), texts(variable)
+    values, told = np.asarray(variable.values), texts(view, variable)
     if values.dtype.kind not in "fiu":
         known = sorted(set(told))
         place = {text: at / max(len(known) - 1, 1) for at, text in enumerate(known)}
@@ -122,7 +123,7 @@ def _lines(
     x: list[float | None] = []
     y: list[float | None] = []
     text: list[str] = []
-    numbers = study.summary["candidate"].values[rows]
+    numbers = study.view.summary["candidate"].values[rows]
     for at in which.tolist():
         for place, scale in enumerate(scales):
             height = float(scale.heights[at])

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from matsweep.analysis.objectives import MAIN, usual
+from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
 from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
@@ -37,11 +37,11 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     tuple of list of Path and list of str
         What was written, and which others were not, and why.
     """
-    ds, time = study.ds, study.time
+    ds, time = study.view.ds, study.view.time
     drawn: dict[str, Callable[[], Figure]] = {"pareto": lambda: pareto_figure(ds, time=time)}
-    if usual(study.summary) != MAIN and swept_numbers(study):
+    if weighed(study.view) != MAIN and swept_numbers(study):
         drawn["tradeoff"] = lambda: tradeoff_figure(ds, time=time)
-    if "energy_breakdown" in ds and usual(study.summary) == MAIN:
+    if "energy_breakdown" in ds and weighed(study.view) == MAIN:
         drawn["energy"] = lambda: cheapest_figure(ds, time=time)
     if "learning_accuracy" in ds:
         drawn["learning"] = lambda: learning_figure(ds)
@@ -92,4 +92,4 @@ def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator
 
 def swept_numbers(study: Study) -> list[str]:
     """Return the swept parameters that are numbers and have several values."""
-    return [name for name in study.varied() if study.summary[name].dtype.kind in "fiu"]
+    return [name for name in study.view.varied if study.view.summary[name].dtype.kind in "fiu"]

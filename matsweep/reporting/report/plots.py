@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import float_accuracy, material_label, short_names
-from matsweep.analysis.objectives import MAIN, usual
+from matsweep.analysis.attributes import material_label, short_names
+from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.pareto import pareto_mask
 from matsweep.analysis.summary import at_time
+from matsweep.analysis.view import NO_MATERIAL, Index
 from matsweep.core.units import duration
 from matsweep.reporting.figures.style import Style, material_styles
 from matsweep.reporting.report.axis import Axis
 from matsweep.reporting.report.document import Figure
 from matsweep.reporting.report.look import GREY, LEGEND, LOOK, legend_entry, marker, rounded, safe
 from matsweep.reporting.report.parallel import parallel
-from matsweep.reporting.report.study import NO_MATERIAL, Index, Study
+from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.trends import learning, tradeoff
 from matsweep.reporting.report.values import metrics, scaled, texts
 
@@ -46,12 +47,12 @@ def figures(study: Study) -> Iterator[Figure]:
     if shown.size:
         if cost := _cost(study, shown):
             yield pareto(study, shown, cost)
-        if "time" in study.ds["accuracy"].dims and study.ds.sizes["time"] > 1:
+        if "time" in study.view.ds["accuracy"].dims and study.view.ds.sizes["time"] > 1:
             yield over_time(study)
-        if study.ds["accuracy"].sizes.get("realisation", 1) > 1:
+        if study.view.ds["accuracy"].sizes.get("realisation", 1) > 1:
             yield distribution(study)
     if study.ranked.size:
-        if usual(study.summary) == MAIN and "energy_breakdown" in study.ds:
+        if weighed(study.view) == MAIN and "energy_breakdown" in study.view.ds:
             yield breakdown(study)
         others = (learning(study), tradeoff(study), parallel(study, _styles(study)))
         yield from (figure for figure in others if figure is not None)
@@ -59,7 +60,7 @@ def figures(study: Study) -> Iterator[Figure]:
 
 def pareto(study: Study, shown: Index, cost: str) -> Figure:
     """Draw accuracy against a cost, with the front of the two."""
-    accuracy, across = study.column("accuracy")[shown], study.column(cost)[shown]
+    accuracy, across = study.view.column("accuracy")[shown], study.view.column(cost)[shown]
     best = pareto_mask(np.stack([accuracy, across], axis=1), ["higher", "lower"])
     thin = _thinned(study, shown, best)
     left_out = shown.size - thin.size
@@ -71,7 +72,7 @@ def pareto(study: Study, shown: Index, cost: str) -> Figure:
     data += [groups[name] | legend_entry(style, "markers") for name, style in styles.items()]
     for front in (False, True):  # the front lies over all others
         for name, style in styles.items():
-            rows = thin[(study.materials[thin] == name) & (on_front == front)]
+            rows = thin[(study.view.materials[thin] == name) & (on_front == front)]
             if rows.size:
                 bars = front or thin.size <= _BARS
                 trace = _points(study, rows, x, y, style, strong=front, bars=bars)
@@ -100,7 +101,7 @@ def pareto(study: Study, shown: Index, cost: str) -> Figure:
 
 def over_time(study: Study) -> Figure:
     """Draw the accuracy of the best candidate of each material over the time since programming."""
-    ds = study.ds.isel(candidate=study.best_of_each()).sortby("time")
+    ds = study.view.ds.isel(candidate=study.best_of_each()).sortby("time")
     times = np.asarray(ds["time"].values, dtype=np.float64)
     rows, y = ds["accuracy"], Axis(study, "accuracy")
     several = "realisation" in rows.dims
@@ -111,7 +112,7 @@ def over_time(study: Study) -> Figure:
     data: list[dict[str, Any]] = []
     styles = _styles(study)
     values = y.factor * mean.transpose("candidate", "time").values
-    for at, name in enumerate(study.materials[study.best_of_each()].tolist()):
+    for at, name in enumerate(study.view.materials[study.best_of_each()].tolist()):
         told = [f"{_label(study, name)}<br>{duration(time)}: " for time in times]
         if log:  # moved apart, so that equal ones do not hide each other
             x = rounded(times * _APART ** (at - (len(values) - 1) / 2))
@@ -144,7 +145,7 @@ def over_time(study: Study) -> Figure:
 def breakdown(study: Study) -> Figure:
     """Draw where the energy of the best candidate of each material goes."""
     best = study.best_of_each()
-    terms = at_time(study.ds[["energy_breakdown"]], study.time)[0]["energy_breakdown"]
+    terms = at_time(study.view.ds[["energy_breakdown"]], study.view.time)[0]["energy_breakdown"]
     terms = terms.isel(candidate=best)
     terms = terms.mean([dim for dim in terms.dims if dim not in ("candidate", "component")])
     values = np.nan_to_num(terms.transpose("candidate", "component").values)
@@ -155,7 +156,7 @@ def breakdown(study: Study) -> Figure:
     shown = [(n, c) for n, c, keep in zip(names, values.T, large, strict=True) if keep]
     if values[:, ~large].any():
         shown.append(("others", values[:, ~large].sum(axis=1)))
-    labels = [_label(study, name) for name in study.materials[best].tolist()]
+    labels = [_label(study, name) for name in study.view.materials[best].tolist()]
     colours = [style.colour for style in material_styles("abcdefg").values()]
     data = [
         {
@@ -184,10 +185,10 @@ def breakdown(study: Study) -> Figure:
 def distribution(study: Study) -> Figure:
     """Draw the accuracies of the realisations of the best candidate of each material."""
     best, y = study.best_of_each(), Axis(study, "accuracy")
-    rows = at_time(study.ds[["accuracy"]], study.time)[0]["accuracy"].isel(candidate=best)
+    rows = at_time(study.view.ds[["accuracy"]], study.view.time)[0]["accuracy"].isel(candidate=best)
     values = y.factor * rows.transpose("candidate", "realisation").values
     styles, data = _styles(study), []
-    for name, column in zip(study.materials[best].tolist(), values, strict=True):
+    for name, column in zip(study.view.materials[best].tolist(), values, strict=True):
         style = styles[name]
         data.append(
             {
@@ -230,18 +231,21 @@ def described(study: Study, rows: Index) -> tuple[list[str], list[list[str]]]:
 
     The names are escaped, and safe inside plotly's templates.
     """
-    summary = study.summary.isel(candidate=rows)
-    varied, measured = study.varied(), metrics(summary)
+    summary = study.view.summary.isel(candidate=rows)
+    varied, measured = study.view.varied, metrics(summary)
     short = short_names(varied, taken=map(str, summary.data_vars))
     hidden = {name for name in measured if name.removesuffix("_std") in measured}
     hidden = {name for name in hidden if name.endswith("_std")}
     kept = [name for name in measured if name not in hidden]
     columns = [[str(number) for number in summary["candidate"].values]]
-    columns += [texts(summary[name]) for name in varied]
+    columns += [texts(study.view, summary[name]) for name in varied]
     for name in kept:
-        told = texts(summary[name])
+        told = texts(study.view, summary[name])
         if f"{name}_std" in hidden:
-            more, known = texts(summary[f"{name}_std"]), study.column(f"{name}_std")[rows] > 0
+            more, known = (
+                texts(study.view, summary[f"{name}_std"]),
+                study.view.column(f"{name}_std")[rows] > 0,
+            )
             told = [f"{t} ± {m}" if k else t for t, m, k in zip(told, more, known, strict=True)]
         columns.append(told)
     names = ["no.", *(short[name] for name in varied), *kept]
@@ -251,13 +255,13 @@ def described(study: Study, rows: Index) -> tuple[list[str], list[list[str]]]:
 
 def _drawable(study: Study) -> Index:
     """Return the done candidates with an accuracy, best first."""
-    if "accuracy" not in study.summary:
+    if "accuracy" not in study.view.summary:
         return np.empty(0, dtype=np.intp)
-    return np.asarray(study.ranked[np.isfinite(study.column("accuracy")[study.ranked])])
+    return np.asarray(study.ranked[np.isfinite(study.view.column("accuracy")[study.ranked])])
 
 
 def _cost(study: Study, shown: Index) -> str | None:
-    known = [n for n in _COSTS if bool(np.isfinite(study.column(n)[shown]).any())]
+    known = [n for n in _COSTS if bool(np.isfinite(study.view.column(n)[shown]).any())]
     return known[0] if known else None
 
 
@@ -275,8 +279,8 @@ def _thinned(study: Study, shown: Index, best: NDArray[np.bool_]) -> Index:
 
 def _styles(study: Study) -> dict[str, Style]:
     """Return the styles of the materials there are, the same as in the pictures."""
-    styles = material_styles(study.all_materials())
-    here = set(study.materials.tolist())
+    styles = material_styles(study.view.all_materials)
+    here = set(study.view.materials.tolist())
     return {name: style for name, style in styles.items() if name in here}
 
 
@@ -291,7 +295,7 @@ def _baseline(
     study: Study, data: list[dict[str, Any]], y: Axis, across: NDArray[np.float64]
 ) -> None:
     """Add the line that floating point reaches."""
-    best = float_accuracy(study.ds)
+    best = study.view.reference("accuracy")
     finite = across[np.isfinite(across)]
     if best is not None and finite.size:
         data.append(
@@ -319,6 +323,6 @@ def _layout(horizontal: str, vertical: str, entries: int, *, log_x: bool = False
 
 
 def _label(study: Study, material: str) -> str:
-    if material == NO_MATERIAL and "material" not in study.summary.coords:
+    if material == NO_MATERIAL and not study.view.has_materials:
         return material
-    return safe(material_label(study.ds, material))
+    return safe(material_label(study.view.ds, material))

@@ -215,7 +215,8 @@ def _note(family: Family, drawn: list[str]) -> str:
 
 
 def _metric(found: Requirements) -> tuple[float, str]:
-    factor, unit = scaled(found.surrogate.table.values, found.metric, found.unit)
+    table = found.surrogate.table
+    factor, unit = scaled(table.values, found.metric, found.unit, share=table.share)
     return factor, safe(unit).replace("%{", "% {")
 
 

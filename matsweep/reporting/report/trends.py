@@ -10,11 +10,12 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import material_label, short_names
-from matsweep.analysis.objectives import MAIN, order, usual
+from matsweep.analysis.objectives import MAIN, order, weighed
+from matsweep.analysis.view import Index
 from matsweep.reporting.report.axis import Axis
 from matsweep.reporting.report.document import Figure
 from matsweep.reporting.report.look import GREY, LEGEND, LOOK, rounded, safe
-from matsweep.reporting.report.study import Index, Study
+from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import metrics, texts
 
 _MOST_LINES = 8
@@ -24,12 +25,12 @@ _WIDE = 30.0  # a ratio of values beyond which an axis is logarithmic
 
 def learning(study: Study) -> Figure | None:
     """Draw accuracy against epoch of up to eight candidates, evenly spaced in rank."""
-    if "learning_accuracy" not in study.ds:
+    if "learning_accuracy" not in study.view.ds:
         return None
-    ranked = order(study.summary, "learning_accuracy")
+    ranked = order(study.view, "learning_accuracy")
     places = np.linspace(0, ranked.size - 1, min(_MOST_LINES, ranked.size)).astype(np.intp)
     shown = ranked[np.unique(places)]
-    rows = study.ds["learning_accuracy"].isel(candidate=shown)
+    rows = study.view.ds["learning_accuracy"].isel(candidate=shown)
     if "realisation" in rows.dims:
         spread = rows.std("realisation", ddof=1 if rows.sizes["realisation"] > 1 else 0)
         rows = rows.mean("realisation")
@@ -40,7 +41,7 @@ def learning(study: Study) -> Figure | None:
     data = [
         {
             "type": "scatter", "mode": "lines+markers", "name": safe(_told(study, int(at))),
-            "x": np.asarray(study.ds["epoch"].values).tolist(), "y": rounded(mean),
+            "x": np.asarray(study.view.ds["epoch"].values).tolist(), "y": rounded(mean),
             "error_y": {"type": "data", "array": rounded(np.nan_to_num(bar)), "color": colour,
                         "thickness": 1, "width": 2},
             "line": {"color": colour, "width": 1.5}, "marker": {"color": colour, "size": 5},
@@ -64,13 +65,13 @@ def tradeoff(study: Study) -> Figure | None:
 
     None of other studies, and where not one or two numbers, and nothing else, were swept.
     """
-    names = study.varied()
-    numbers = all(study.summary[name].dtype.kind in "fiu" for name in names)
-    if usual(study.summary) == MAIN or not 1 <= len(names) <= 2 or not numbers:
+    names = study.view.varied
+    numbers = all(study.view.summary[name].dtype.kind in "fiu" for name in names)
+    if weighed(study.view) == MAIN or not 1 <= len(names) <= 2 or not numbers:
         return None
-    shown = [name for name in study.objectives if name in metrics(study.summary)]
-    across = study.column(names[-1])
-    hue = study.column(names[0]) if len(names) == 2 else np.zeros(across.size)
+    shown = [name for name in study.objectives if name in metrics(study.view.summary)]
+    across = study.view.column(names[-1])
+    hue = study.view.column(names[0]) if len(names) == 2 else np.zeros(across.size)
     data: list[dict[str, Any]] = []
     layout = _layout(0) | {"grid": {"rows": 1, "columns": len(shown), "pattern": "independent"}}
     short = short_names(names)
@@ -112,12 +113,12 @@ def _line(
 
 def _told(study: Study, at: int) -> str:
     """Return what a candidate is, in a line."""
-    row = study.summary.isel(candidate=[at])
-    names = study.varied()
+    row = study.view.summary.isel(candidate=[at])
+    names = study.view.varied
     short = short_names(names)
-    told = [f"{short[name]} {texts(row[name])[0]}" for name in names]
-    if len(set(study.materials.tolist())) > 1:
-        told.insert(0, material_label(study.ds, str(study.materials[at])))
+    told = [f"{short[name]} {texts(study.view, row[name])[0]}" for name in names]
+    if len(set(study.view.materials.tolist())) > 1:
+        told.insert(0, material_label(study.view.ds, str(study.view.materials[at])))
     return ", ".join(told) or f"no. {int(row['candidate'].values[0])}"
 
 

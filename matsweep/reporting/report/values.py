@@ -9,14 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import short_names
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration, engineering, normal_unit, read_quantity
 from matsweep.reporting.report.document import Column
-from matsweep.reporting.report.study import Index, Study
+from matsweep.reporting.report.study import Study
 
 _NO_METRIC = ("status", "error", "realisations")
-_SHARES = ("accuracy", "learning_accuracy")
 _PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T")
 
 
@@ -25,18 +24,17 @@ def columns(study: Study, rows: Index) -> tuple[Column, ...]:
 
     What is shown at first are the material, what was swept, and what the study is judged by.
     """
-    summary = study.summary.isel(candidate=rows)
-    names = study.varied()
-    labels = short_names(names, taken=map(str, summary.data_vars))
+    view = study.view
+    summary = view.summary.isel(candidate=rows)
     place = {int(row): rank + 1 for rank, row in enumerate(study.ranked)}
     found = [_counted("rank", "#", "rank", [place[int(row)] for row in rows])]
-    if "material" in summary.coords:
-        found.append(_column(summary["material"], "material", main=True))
-    found += [_column(summary[name], labels[name], main=True) for name in names]
+    if view.has_materials:
+        found.append(_column(view, summary["material"], "material", main=True))
+    found += [_column(view, summary[n], label, main=True) for n, label in view.short.items()]
     judged = {*study.objectives, *study.by}
-    shown = judged | {f"{name}_std" for name in judged & {*_SHARES}}
+    shown = judged | {f"{name}_std" for name in judged if view.is_share(name)}
     for name in sorted(metrics(summary), key=lambda n: (n.removesuffix("_std") not in judged,)):
-        found.append(_column(summary[name], name, main=name in shown))
+        found.append(_column(view, summary[name], name, main=name in shown))
     front = [bool(on) for on in study.front[rows]]
     pareto = Column(
         name="pareto", label="Pareto", about="whether it is in the Pareto set", unit="1",
@@ -56,8 +54,8 @@ def metrics(summary: xr.Dataset) -> list[str]:
     ]
 
 
-def texts(variable: xr.DataArray) -> list[str]:
-    """Return values as people read them: SI prefixes, percent for accuracies, years."""
+def texts(view: View, variable: xr.DataArray) -> list[str]:
+    """Return values of a view as people read them: SI prefixes, percent for shares, years."""
     values = np.asarray(variable.values)
     if values.dtype.kind not in "fiu":
         return [str(value) for value in values]
@@ -65,20 +63,21 @@ def texts(variable: xr.DataArray) -> list[str]:
     # Many candidates share a latency or an area, and printing is what takes time.
     known, place = np.unique(values, return_inverse=True)
     long = unit == "s" and bool((known >= 60).any())
-    told = [_told(value, str(variable.name), unit, long=long) for value in known.tolist()]
+    share = view.is_share(str(variable.name))
+    told = [_told(value, unit, share=share, long=long) for value in known.tolist()]
     return [told[at] for at in place]
 
 
 def spread(study: Study, name: str, at: int) -> str:
     """Return a metric of a candidate with its standard deviation, if that is known."""
-    text = texts(study.summary[name][[at]])[0]
-    deviation = study.column(f"{name}_std")[at]
+    text = texts(study.view, study.view.summary[name][[at]])[0]
+    deviation = study.view.column(f"{name}_std")[at]
     if not deviation > 0:  # a single realisation is stored with 0, which says nothing
         return text
     number, _, unit = text.partition(" ")
-    factor = _factor(unit, str(study.summary[name].attrs.get("units", "1")), name)
+    factor = _factor(unit, study.view.unit(name), name)
     if factor is None:
-        return f"{text} ± {texts(study.summary[f'{name}_std'][[at]])[0]}"
+        return f"{text} ± {texts(study.view, study.view.summary[f'{name}_std'][[at]])[0]}"
     return f"{number} ± {factor * deviation:.2g} {unit}"
 
 
@@ -92,21 +91,25 @@ def _factor(written: str, unit: str, name: str) -> float | None:
 
 def span(study: Study, name: str, rows: Index) -> str:
     """Return the least and the largest value of some candidates: "124 pJ to 138 pJ"."""
-    values = study.summary[name][rows]
+    values = study.view.summary[name][rows]
     order = np.argsort(values.values)[[0, -1]]
-    low, high = texts(values[order])
+    low, high = texts(study.view, values[order])
     return low if low == high else f"{low} to {high}"
 
 
-def scaled(values: NDArray[np.float64], name: str, unit: str) -> tuple[float, str]:
+def scaled(
+    values: NDArray[np.float64], name: str, unit: str, *, share: bool = False
+) -> tuple[float, str]:
     """Return the factor and the unit in which the values of an axis have few digits.
+
+    Those of a share are percent.
 
     Examples
     --------
     >>> scaled(np.array([1.2e-10, 3e-10]), "energy", "J")
     (1000000000000.0, 'pJ')
     """
-    if _share(name, unit):
+    if share:
         return 100.0, "%"
     positive = values[np.isfinite(values) & (values > 0)]
     if normal_unit(unit) == "1" or not positive.size:
@@ -138,7 +141,7 @@ def _spellings(unit: str) -> dict[str, float]:
     return found or {unit: 1.0}
 
 
-def _column(variable: xr.DataArray, label: str, *, main: bool) -> Column:
+def _column(view: View, variable: xr.DataArray, label: str, *, main: bool) -> Column:
     values = np.asarray(variable.values)
     number = values.dtype.kind in "fiu"
     raw = values.tolist() if number else [str(value) for value in values]
@@ -151,7 +154,7 @@ def _column(variable: xr.DataArray, label: str, *, main: bool) -> Column:
         better=str(variable.attrs.get("better", "")),
         main=main,
         values=tuple(None if isinstance(v, float) and not np.isfinite(v) else v for v in raw),
-        texts=tuple(texts(variable)),
+        texts=tuple(texts(view, variable)),
     )
 
 
@@ -163,17 +166,11 @@ def _counted(name: str, label: str, about: str, numbers: Any) -> Column:
     )  # fmt: skip
 
 
-def _told(value: float, name: str, unit: str, *, long: bool) -> str:
+def _told(value: float, unit: str, *, share: bool, long: bool) -> str:
     if isinstance(value, int) and normal_unit(unit) == "1":
         return str(value)
-    if _share(name, unit):
+    if share:
         return "–" if np.isnan(value) else f"{100 * value:.2f} %"
     if long and np.isfinite(value):
         return duration(float(value))
     return engineering(float(value), unit)
-
-
-def _share(name: str, unit: str) -> bool:
-    """Return whether a metric is an accuracy, which people read in percent."""
-    base = name.removesuffix("_std").removesuffix("_p05")
-    return base in _SHARES and normal_unit(unit) == "1"

@@ -208,9 +208,9 @@ def test_of_many_candidates_only_what_decides_is_read(monkeypatch):
     monkeypatch.setattr(studies, "_MANY", 100)
     ds = study(realisations=2)
     kept = studied(ds, objectives={"accuracy": "higher", "seconds": "lower"})
-    assert "seconds" in kept.ds
-    assert "seconds" not in studied(ds).ds
-    assert "seconds" in studied(ds, target="seconds <= 1 h").ds
+    assert "seconds" in kept.view.ds
+    assert "seconds" not in studied(ds).view.ds
+    assert "seconds" in studied(ds, target="seconds <= 1 h").view.ds
     assert document(studied(ds)).state == "120 done, 0 failed, 0 pending"
 
 
