@@ -22,7 +22,7 @@ from matsweep.analysis.attributes import (
     sources,
     states,
 )
-from matsweep.analysis.summary import course, given, realised, summarise
+from matsweep.analysis.summary import at_time, course, given, realised, summarise
 from matsweep.core.units import normal_unit
 
 type Index = NDArray[np.intp]
@@ -58,6 +58,11 @@ class View:
     def summary(self) -> xr.Dataset:
         """Scalars along `candidate`; see `summarise`."""
         return summarise(self.ds, self.time)
+
+    @cached_property
+    def at_time(self) -> xr.Dataset:
+        """Results at the time at which candidates are compared, with all realisations."""
+        return at_time(self.ds, self.time)[0]
 
     @cached_property
     def chosen_time(self) -> float | None:

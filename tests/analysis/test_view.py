@@ -23,7 +23,7 @@ def annealing():
     return xr.Dataset(
         {
             "success_probability": (along, rising[..., -1], attrs("1", "higher", "successes")),
-            "ground_energy": ((*along, "sweep"), -rising, attrs("1", "lower", "energy over sweeps")),
+            "ground_energy": ((*along, "sweep"), -rising, attrs("1", "lower", "energy")),
             "energy": ("candidate", 1e-9 * np.arange(1, 5), attrs("J", "lower", "energy of a run")),
             "parts": (("candidate", "component"), np.ones((4, 2)), attrs("J", "lower", "parts")),
         },
@@ -61,7 +61,7 @@ def test_the_store_names_its_merit_and_what_is_ideal():
     old = View(study(realisations=2))
     assert (old.merit, old.reference("accuracy")) == ("accuracy", 0.976)
     assert View(study().drop_attrs(deep=False)).reference("accuracy") is None
-    with pytest.raises(UserError, match="reference.*must be numbers by metric"):
+    with pytest.raises(UserError, match=r"reference.*must be numbers by metric"):
         _ = View(annealing().assign_attrs(reference='["x"]')).references
 
 
@@ -92,3 +92,19 @@ def test_an_unknown_time_is_an_error_when_it_matters():
     assert view.count("done") == 120
     with pytest.raises(UserError, match="one of the stored times"):
         _ = view.summary
+
+
+def test_everything_can_be_asked_of_a_study_without_accuracies(tmp_path):
+    from rich.console import Console
+
+    from matsweep.reporting import report
+
+    console = Console(width=150, record=True)
+    names = {path.name for path in report(annealing(), console, tmp_path)}
+    told = console.export_text()
+    assert "success_probability ↑, energy ↓" in told
+    assert "success_probability %" in told
+    assert "float success_probability 90.00 %" in told
+    assert "accuracy" not in told
+    assert annealing().matsweep.rank()["candidate"].values[0] in range(4)
+    assert {"report.html", "pareto.png", "ground_energy.png", "distribution.png"} <= names

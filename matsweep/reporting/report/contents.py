@@ -36,10 +36,11 @@ from matsweep.reporting.report.document import (
     Section,
     Table,
 )
-from matsweep.reporting.report.plots import figures
+from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.study import Study
-from matsweep.reporting.report.values import columns, metrics, span, spread, texts
+from matsweep.reporting.report.values import columns, span, spread
 from matsweep.reporting.table import ranking_of
+from matsweep.reporting.texts import metrics, texts
 
 MOST_ROWS = 5000
 """Candidates in the table of a page."""

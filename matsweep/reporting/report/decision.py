@@ -9,9 +9,11 @@ import xarray as xr
 
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
+from matsweep.reporting.figures.requirement_map import requirement_picture
+from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
+from matsweep.reporting.report.figures import figure
 from matsweep.reporting.report.pictures import required_name
-from matsweep.reporting.report.regions import requirement_map, sensitivity_bars
 from matsweep.reporting.report.study import Study
 
 
@@ -57,8 +59,8 @@ def _required(study: Study) -> Iterator[Block]:
             yield Paragraph(text=f"Not to be said: {found}.")
         else:
             yield Items(items=tuple(Item(text=line) for line in found.specification()))
-            picture = study.pictures.get(required_name(material))
-            yield requirement_map(found, f"required_{number}", picture)
+            picture = requirement_picture(found, name=f"required_{number}")
+            yield figure(picture, study.pictures.get(required_name(material)))
 
 
 def matters(study: Study) -> Section | None:
@@ -71,7 +73,7 @@ def matters(study: Study) -> Section | None:
         blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {found}."),)
     else:
         name = str(found.attrs["metric"])
-        bars = sensitivity_bars(found, study.pictures.get("sensitivity"))
+        bars = figure(sensitivity_picture(found), study.pictures.get("sensitivity"))
         blocks = (_indices(found), Paragraph(text=_method(found)), bars)
     return Section(title=f"What decides {name}", blocks=blocks, terminal=True)
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
-from matsweep.core.units import duration, engineering, normal_unit, read_quantity
+from matsweep.core.units import normal_unit, read_quantity
 from matsweep.reporting.report.document import Column
 from matsweep.reporting.report.study import Study
+from matsweep.reporting.texts import metrics, texts
 
-_NO_METRIC = ("status", "error", "realisations")
 _PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T")
 
 
@@ -45,29 +44,6 @@ def columns(study: Study, rows: Index) -> tuple[Column, ...]:
     return (found[0], pareto, *found[1:], number)
 
 
-def metrics(summary: xr.Dataset) -> list[str]:
-    """Return the numbers along `candidate` that are no bookkeeping."""
-    return [
-        str(name)
-        for name, values in summary.data_vars.items()
-        if name not in _NO_METRIC and values.dims == ("candidate",) and values.dtype.kind in "fiub"
-    ]
-
-
-def texts(view: View, variable: xr.DataArray) -> list[str]:
-    """Return values of a view as people read them: SI prefixes, percent for shares, years."""
-    values = np.asarray(variable.values)
-    if values.dtype.kind not in "fiu":
-        return [str(value) for value in values]
-    unit = str(variable.attrs.get("units", "1"))
-    # Many candidates share a latency or an area, and printing is what takes time.
-    known, place = np.unique(values, return_inverse=True)
-    long = unit == "s" and bool((known >= 60).any())
-    share = view.is_share(str(variable.name))
-    told = [_told(value, unit, share=share, long=long) for value in known.tolist()]
-    return [told[at] for at in place]
-
-
 def spread(study: Study, name: str, at: int) -> str:
     """Return a metric of a candidate with its standard deviation, if that is known."""
     text = texts(study.view, study.view.summary[name][[at]])[0]
@@ -95,31 +71,6 @@ def span(study: Study, name: str, rows: Index) -> str:
     order = np.argsort(values.values)[[0, -1]]
     low, high = texts(study.view, values[order])
     return low if low == high else f"{low} to {high}"
-
-
-def scaled(
-    values: NDArray[np.float64], name: str, unit: str, *, share: bool = False
-) -> tuple[float, str]:
-    """Return the factor and the unit in which the values of an axis have few digits.
-
-    Those of a share are percent.
-
-    Examples
-    --------
-    >>> scaled(np.array([1.2e-10, 3e-10]), "energy", "J")
-    (1000000000000.0, 'pJ')
-    """
-    if share:
-        return 100.0, "%"
-    positive = values[np.isfinite(values) & (values > 0)]
-    if normal_unit(unit) == "1" or not positive.size:
-        return 1.0, "" if normal_unit(unit) == "1" else unit
-    middle = float(np.exp(np.log(positive).mean()))
-    _, _, written = engineering(middle, unit).partition(" ")
-    try:
-        return 1.0 / read_quantity(f"1 {written}", unit, name), written
-    except UserError:  # a unit without prefixes, such as TOPS/W
-        return 1.0, unit
 
 
 def spellings(units: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -164,13 +115,3 @@ def _counted(name: str, label: str, about: str, numbers: Any) -> Column:
         name=name, label=label, about=about, unit="1", better="lower", main=True,
         values=tuple(whole), texts=tuple(map(str, whole)),
     )  # fmt: skip
-
-
-def _told(value: float, unit: str, *, share: bool, long: bool) -> str:
-    if isinstance(value, int) and normal_unit(unit) == "1":
-        return str(value)
-    if share:
-        return "–" if np.isnan(value) else f"{100 * value:.2f} %"
-    if long and np.isfinite(value):
-        return duration(float(value))
-    return engineering(float(value), unit)

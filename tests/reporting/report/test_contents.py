@@ -20,7 +20,8 @@ from matsweep.reporting.report.html import render
 from matsweep.reporting.report.markdown import render as markdown
 from matsweep.reporting.report.pdf import write as pdf
 from matsweep.reporting.report.study import studied
-from matsweep.reporting.report.values import scaled, spellings
+from matsweep.reporting.report.values import spellings
+from matsweep.reporting.texts import scaled
 from tests.synthetic import attrs, study, with_status
 
 
@@ -105,7 +106,7 @@ def test_every_shape_has_a_page_in_every_format(shape, tmp_path):
         ("one candidate", ["pareto"]),
         ("bare", ["time", "distribution", "parallel"]),
         ("no accuracy", ["parallel"]),
-        ("learning", ["pareto", "distribution", "learning", "tradeoff", "parallel"]),
+        ("learning", ["pareto", "distribution", "learning_accuracy", "tradeoff", "parallel"]),
         ("physics", ["pareto", "time", "distribution", "tradeoff", "parallel"]),
         ("nothing done", []),
     ],
