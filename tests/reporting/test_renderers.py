@@ -113,7 +113,7 @@ def test_matplotlib_draws_what_is_described(name):
         assert set(notes) >= {mark.text for mark in panel.marks if isinstance(mark, Text)}
     holder = figure.subfigs[-1] if figure.subfigs else figure
     shown = [text.get_text() for legend in holder.legends for text in legend.get_texts()]
-    assert shown == [entry.name for entry in described.legend]
+    assert shown == list(described.legend)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -148,12 +148,12 @@ def test_plotly_draws_what_is_described(name):
             if axis.ticks:
                 assert layout["ticktext"] == [safe(text) for _, text in axis.ticks]
     shown = {trace["name"] for trace in plotted["data"] if trace["showlegend"]}
-    assert shown == {safe(entry.name) for entry in described.legend}
+    assert shown == set(map(safe, described.legend))
     colours = {t["name"]: t["line"]["color"] if "lines" in t["mode"] else t["marker"]["color"]
                for t in plotted["data"] if t["showlegend"] and "mode" in t}  # fmt: skip
-    for entry in described.legend:
-        if entry.name in colours and not entry.look.hollow:
-            assert colours[safe(entry.name)] == entry.look.colour
+    for name, look in described.legend.items():
+        if safe(name) in colours and not look.hollow:
+            assert colours[safe(name)] == look.colour
 
 
 def factor(panel, way):

@@ -10,27 +10,15 @@ from matsweep.analysis.cheapest import cheapest_of, keeps
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
-from matsweep.reporting.figures.marks import (
-    Axis,
-    Bars,
-    Cells,
-    Entry,
-    Look,
-    Mark,
-    Panel,
-    Picture,
-    Rule,
-    Series,
-    numbers,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.pareto import label
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, component_looks
 
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 _MOST_MAPS = 4
-_CROSS = Look(colour="#ffffff", marker="x", size=5.0)
-_FRAME = Look(colour="#D55E00", line="solid", width=1.8)
+_CROSS = m.Look(colour="#ffffff", marker="x", size=5.0)
+_FRAME = m.Look(colour="#D55E00", line="solid", width=1.8)
 
 
 def cheapest_figure(
@@ -62,7 +50,7 @@ def cheapest_figure(
     return draw(cheapest_picture(View(ds, time), loss))
 
 
-def cheapest_picture(view: View, loss: float = 0.01) -> Picture:
+def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
     """Describe the cheapest candidates: maps of energy where two numbers were swept, and bars."""
     if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
@@ -78,14 +66,14 @@ def cheapest_picture(view: View, loss: float = 0.01) -> Picture:
     names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
     maps = _maps(view, names, axes, loss)
     share = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
-    return Picture(
-        name=bars.name, title=bars.title, rows=(maps, *bars.rows), legend=bars.legend, beside=True,
+    return m.Picture(
+        name=bars.name, title=bars.title, rows=(maps, *bars.rows), beside=True,
         height=118.0, pixels=900,
         caption=f"Crossed: more than {share} of {view.title(view.merit)} lost; framed: cheapest.",
     )  # fmt: skip
 
 
-def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> Picture:
+def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> m.Picture:
     """Describe where the energy of some candidates goes."""
     terms = view.at_time["energy_breakdown"].isel(candidate=best)
     terms = terms.mean([dim for dim in terms.dims if dim not in ("candidate", "component")])
@@ -97,35 +85,33 @@ def breakdown(view: View, best: Index, *, title: str = "Energy of an inference")
         shown.append(("others", values[:, ~large].sum(axis=1)))
     places = np.arange(best.size, dtype=np.float64)
     told = [_told(view, int(row)) for row in best]
-    marks: list[Mark] = []
+    marks: list[m.Mark] = []
     start = np.zeros(best.size)
     for (name, column), look in zip(shown, component_looks(len(shown)), strict=True):
-        marks.append(Bars(places=places, starts=start, lengths=column, thickness=0.6, look=look,
+        marks.append(m.Bars(places=places, starts=start, lengths=column, thickness=0.6, look=look,
                           name=name, text=tuple(told)))  # fmt: skip
         start = start + column
-    entries = tuple(Entry(name=mark.name, look=mark.look) for mark in marks
-                    if isinstance(mark, Bars))  # fmt: skip
     marks += _others(view, best, float(start.max(initial=0.0)))
-    x = Axis(title=title, unit=str(terms.attrs.get("units") or "J"))
-    y = Axis(ticks=tuple(zip(places.tolist(), told, strict=True)), downward=True,
+    x = m.Axis(title=title, unit=str(terms.attrs.get("units") or "J"))
+    y = m.Axis(ticks=tuple(zip(places.tolist(), told, strict=True)), downward=True,
              limits=(-0.5, best.size - 0.5))  # fmt: skip
-    return Picture(
+    return m.Picture(
         name="energy", title="Where the energy goes",
         caption="The best candidate of each material.",
-        rows=((Panel(x=x, y=y, marks=tuple(marks)),),), legend=entries, beside=True,
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), beside=True,
         height=62.0, pixels=200 + 34 * best.size,
     )  # fmt: skip
 
 
-def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[Panel, ...]:
+def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[m.Panel, ...]:
     """Describe a map of the energy for each material, on one scale."""
     energy, good = view.column("energy"), keeps(view, loss)
     up, across = (view.column(name) for name in axes)
     here = np.isin(view.materials, names) & np.isfinite(energy)
     columns, lines = np.unique(across[here]), np.unique(up[here])
     low, high = float(energy[here].min()), float(energy[here].max())
-    scale = Axis(title="energy of an inference", unit=view.unit("energy"), logarithmic=True)
-    panels: list[Panel] = []
+    scale = m.Axis(title="energy of an inference", unit=view.unit("energy"), logarithmic=True)
+    panels: list[m.Panel] = []
     for letter, name in zip("abcd", names, strict=False):
         mine = here & (view.materials == name)
         place = (np.searchsorted(columns, across), np.searchsorted(lines, up))
@@ -133,15 +119,15 @@ def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[P
         table[place[1][mine], place[0][mine]] = energy[mine]
         winner = min(np.flatnonzero(mine & good), key=lambda row: energy[row])
         x, y = (float(at[winner]) for at in place)
-        marks: tuple[Mark, ...] = (
-            Cells(x=numbers(range(columns.size)), y=numbers(range(lines.size)), values=table,
+        marks: tuple[m.Mark, ...] = (
+            m.Cells(x=m.numbers(range(columns.size)), y=m.numbers(range(lines.size)), values=table,
                   colours="viridis_r", low=low, high=high, scale=scale),
-            Series(x=place[0][mine & ~good] * 1.0, y=place[1][mine & ~good] * 1.0, look=_CROSS),
-            Series(x=x + numbers([-0.5, 0.5, 0.5, -0.5, -0.5]),
-                   y=y + numbers([-0.5, -0.5, 0.5, 0.5, -0.5]), look=_FRAME),
+            m.Series(x=place[0][mine & ~good] * 1.0, y=place[1][mine & ~good] * 1.0, look=_CROSS),
+            m.Series(x=x + m.numbers([-0.5, 0.5, 0.5, -0.5, -0.5]),
+                   y=y + m.numbers([-0.5, -0.5, 0.5, 0.5, -0.5]), look=_FRAME),
         )  # fmt: skip
         panels.append(
-            Panel(
+            m.Panel(
                 x=_places(view.short[axes[1]], columns),
                 y=_places(view.short[axes[0]] if not panels else "", lines), marks=marks,
                 title=f"({letter}) {label(view, name)}: {engineering(energy[winner], 'J')}",
@@ -150,8 +136,8 @@ def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[P
     return tuple(panels)
 
 
-def _places(title: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Axis:
-    return Axis(title=title, ticks=tuple((float(i), f"{v:g}") for i, v in enumerate(values)),
+def _places(title: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> m.Axis:
+    return m.Axis(title=title, ticks=tuple((float(i), f"{v:g}") for i, v in enumerate(values)),
                 limits=(-0.5, values.size - 0.5))  # fmt: skip
 
 
@@ -162,7 +148,7 @@ def _told(view: View, row: int) -> str:
     return f"{label(view, str(view.materials[row]))}\n{told}".strip()
 
 
-def _others(view: View, best: Index, longest: float) -> list[Mark]:
+def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
     """Return what other machines take, where it is near the bars."""
     if "baseline_energy" not in view.ds or not best.size:
         return []
@@ -170,7 +156,7 @@ def _others(view: View, best: Index, longest: float) -> list[Mark]:
     limit = 1.5 * longest
     found = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
     return [
-        Rule(at=value, across="x", look=IDEAL, text=name)
+        m.Rule(at=value, across="x", look=IDEAL, text=name)
         for name, value in found.items()
         if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
     ]

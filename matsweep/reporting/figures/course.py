@@ -9,18 +9,7 @@ from matplotlib.figure import Figure
 from matsweep.analysis.objectives import order
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
-from matsweep.reporting.figures.marks import (
-    Area,
-    Axis,
-    Entry,
-    Look,
-    Mark,
-    Panel,
-    Picture,
-    Rule,
-    Series,
-    numbers,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.pareto import capital, ideal_name
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, shades
@@ -60,7 +49,7 @@ def course_figure(
     return draw(course_picture(View(ds, time), metric))
 
 
-def course_picture(view: View, metric: str | None = None) -> Picture:
+def course_picture(view: View, metric: str | None = None) -> m.Picture:
     """Describe what `course_figure` draws."""
     if not view.courses:
         raise UserError("no metric of these results runs along a coordinate of its own, such as "
@@ -76,31 +65,28 @@ def course_picture(view: View, metric: str | None = None) -> Picture:
     several = rows.sizes.get("realisation", 1) > 1
     mean = rows.mean("realisation") if "realisation" in rows.dims else rows
     spread = rows.std("realisation", ddof=1) if several else 0 * mean
-    across = numbers(view.ds[own].values)
+    across = m.numbers(view.ds[own].values)
     title = str(view.ds[own].attrs.get("long_name") or own.replace("_", " "))
-    marks: list[Mark] = []
-    entries = []
+    marks: list[m.Mark] = []
     for at, up, half, colour in zip(
         shown, mean.transpose("candidate", own).values,
         spread.transpose("candidate", own).values, shades(shown.size), strict=True,
     ):  # fmt: skip
         name = named(view, int(at))
-        look = Look(colour=colour, line="solid", width=1.0)
+        look = m.Look(colour=colour, line="solid", width=1.0)
         half = np.nan_to_num(half)
-        marks.append(Area.band(across, up - half, up + half, Look(colour=colour, opacity=0.18)))
+        marks.append(m.Area.band(across, up - half, up + half, m.Look(colour=colour, opacity=0.18)))
         text = tuple(f"{name}, {own} {place:g}" for place in across)
-        marks.append(Series(x=across, y=up, look=look, name=name, text=text))
-        entries.append(Entry(name=name, look=look))
+        marks.append(m.Series(x=across, y=up, look=look, name=name, text=text))
     if (ideal := view.reference(metric)) is not None:
-        marks.append(Rule(at=ideal, across="y", look=IDEAL, name=ideal_name(view, metric)))
-        entries.append(Entry(name=ideal_name(view, metric), look=IDEAL))
-    y = Axis(title=capital(view.title(metric)), unit=view.unit(metric),
+        marks.append(m.Rule(at=ideal, across="y", look=IDEAL, name=ideal_name(view, metric)))
+    y = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
              percent=view.is_share(metric))  # fmt: skip
-    x = Axis(title=capital(title), whole=view.ds[own].dtype.kind in "iu",
+    x = m.Axis(title=capital(title), whole=view.ds[own].dtype.kind in "iu",
              unit=str(view.ds[own].attrs.get("units", "1")))  # fmt: skip
-    return Picture(
+    return m.Picture(
         name="".join(c if c.isalnum() else "_" for c in metric), title=f"The course of {metric}",
         caption="From the best to the worst, evenly spaced in rank; bands are one standard "
-        "deviation.", rows=((Panel(x=x, y=y, marks=tuple(marks)),),), legend=tuple(entries),
+        "deviation.", rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
         beside=True, height=81.0,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -9,25 +11,13 @@ from matplotlib.figure import Figure
 from matsweep.analysis.objectives import directions, order
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
-from matsweep.reporting.figures.marks import (
-    Area,
-    Axis,
-    Entry,
-    Look,
-    Mark,
-    Numbers,
-    Panel,
-    Picture,
-    Rule,
-    Series,
-    numbers,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.pareto import capital, ideal_name, label
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, material_styles
 
-_BOX = Look(colour="#e5e5e5")
-_MEDIAN = Look(colour="#4d4d4d", line="solid", width=1.2)
+_BOX = m.Look(colour="#e5e5e5")
+_MEDIAN = m.Look(colour="#4d4d4d", line="solid", width=1.2)
 
 
 def distribution_figure(
@@ -61,7 +51,7 @@ def distribution_figure(
     return draw(distribution_picture(View(ds, time), metric, top=top))
 
 
-def distribution_picture(view: View, metric: str | None = None, *, top: int = 10) -> Picture:
+def distribution_picture(view: View, metric: str | None = None, *, top: int = 10) -> m.Picture:
     """Describe what `distribution_figure` draws."""
     whole("top", top, low=1)
     ((name, _),) = directions(view, [metric or view.merit]).items()
@@ -77,7 +67,7 @@ def distribution_picture(view: View, metric: str | None = None, *, top: int = 10
     return distribution(view, name, best[:top])
 
 
-def distribution(view: View, metric: str, best: Index) -> Picture:
+def distribution(view: View, metric: str, best: Index) -> m.Picture:
     """Describe a metric of each realisation of some candidates, from above downward."""
     groups = [
         str(view.materials[row]) if view.has_materials else f"no. {view.numbers[row]}"
@@ -85,7 +75,7 @@ def distribution(view: View, metric: str, best: Index) -> Picture:
     ]
     labels = [label(view, group) if view.has_materials else group for group in groups]
     styles = material_styles({*groups, *view.all_materials})
-    marks: list[Mark] = []
+    marks: list[m.Mark] = []
     for row, (group, told, own) in enumerate(
         zip(groups, labels, view.rows(best).realised(metric), strict=True)
     ):
@@ -93,31 +83,29 @@ def distribution(view: View, metric: str, best: Index) -> Picture:
         if not known.size:
             continue
         low, middle, high = np.percentile(known, [25, 50, 75])
-        ends = numbers([row - 0.3, row - 0.3, row + 0.3, row + 0.3])
+        ends = m.numbers([row - 0.3, row - 0.3, row + 0.3, row + 0.3])
         marks += [
-            Area(x=numbers([low, high, high, low]), y=ends, look=_BOX),
-            Series(x=numbers([middle, middle]), y=ends[1:3], look=_MEDIAN),
-            Series(x=known, y=row + _apart(known), look=styles[group].look(size=3.0),
+            m.Area(x=m.numbers([low, high, high, low]), y=ends, look=_BOX),
+            m.Series(x=m.numbers([middle, middle]), y=ends[1:3], look=_MEDIAN),
+            m.Series(x=known, y=row + _apart(known), look=replace(styles[group], size=3.0),
                    text=(told,) * known.size),
         ]  # fmt: skip
-    legend: tuple[Entry, ...] = ()
     if (ideal := view.reference(metric)) is not None:
         name = ideal_name(view, metric)
-        marks.append(Rule(at=ideal, across="x", look=IDEAL, name=name))
-        legend = (Entry(name=name, look=IDEAL),)
-    x = Axis(title=capital(view.title(metric)), unit=view.unit(metric),
+        marks.append(m.Rule(at=ideal, across="x", look=IDEAL, name=name))
+    x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
              percent=view.is_share(metric))  # fmt: skip
-    y = Axis(ticks=tuple((float(at), told) for at, told in enumerate(labels)), downward=True,
+    y = m.Axis(ticks=tuple((float(at), told) for at, told in enumerate(labels)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
-    return Picture(
+    return m.Picture(
         name="distribution", title="How realisations differ", wide=False,
         caption="Every realisation of the best candidate of each material; the box is the middle "
-        "half, the bar the median.", rows=((Panel(x=x, y=y, marks=tuple(marks)),),),
-        legend=legend, height=21.6 + 9.9 * len(best), pixels=150 + 48 * len(best),
+        "half, the bar the median.", rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
+        height=21.6 + 9.9 * len(best), pixels=150 + 48 * len(best),
     )  # fmt: skip
 
 
-def _apart(values: Numbers) -> Numbers:
+def _apart(values: m.Numbers) -> m.Numbers:
     """Return heights, within a quarter of the middle, at which close values do not overlap."""
     span = np.ptp(values) or 1.0
     bins = np.floor(40 * (values - values.min()) / span).astype(int)

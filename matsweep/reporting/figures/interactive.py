@@ -18,25 +18,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from matsweep.core.printing import printable
 from matsweep.core.units import duration, engineering
-from matsweep.reporting.figures.marks import (
-    Area,
-    Axis,
-    Bars,
-    Cells,
-    Contour,
-    Entry,
-    Look,
-    Mark,
-    Numbers,
-    Panel,
-    Paths,
-    Picture,
-    Rows,
-    Rule,
-    Series,
-    Text,
-    named_marks,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import time_ticks
 from matsweep.reporting.texts import scaled
 
@@ -51,10 +33,10 @@ _PIXELS = 2.0  # of a screen for a point of print
 _GAP = 0.09  # of the width between panels
 
 type _Trace = dict[str, Any]
-type _About = Callable[[Rows], tuple[list[str], list[list[str]]]]
+type _About = Callable[[m.Rows], tuple[list[str], list[list[str]]]]
 
 
-def plot(picture: Picture) -> dict[str, Any]:
+def plot(picture: m.Picture) -> dict[str, Any]:
     """Return a picture as plotly takes it.
 
     Parameters
@@ -66,13 +48,10 @@ def plot(picture: Picture) -> dict[str, Any]:
     dict
         `data` and `layout`, of numbers and texts only.
     """
-    marks = named_marks(mark for panel in picture.panels for mark in panel.marks)
-    counts = Counter(mark.name for mark in marks)
-    looks = {mark.name: mark.look for mark in marks}
-    listed = {entry.name for entry in picture.legend}
+    counts, looks = Counter(mark.name for mark in picture.named), picture.legend
     # A legend takes its look from a trace: of several, or a faint one, from one without points.
-    alone = {n for n in listed if counts[n] == 1 and looks[n].opacity == 1}
-    data = [_entry(entry) for entry in picture.legend if entry.name not in alone]
+    alone = {mark.name for mark in picture.named if counts[mark.name] == mark.look.opacity == 1}
+    data = [_entry(name, look) for name, look in looks.items() if name not in alone]
     layout = _layout(picture)
     for number, (panel, domain) in enumerate(_domains(picture), start=1):
         suffix = "" if number == 1 else str(number)
@@ -80,13 +59,13 @@ def plot(picture: Picture) -> dict[str, Any]:
         layout[f"xaxis{suffix}"] = x.layout() | {"domain": domain[0], "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = y.layout() | {"domain": domain[1], "anchor": f"x{suffix}"}
         for mark in panel.marks:
-            if isinstance(mark, Text):
+            if isinstance(mark, m.Text):
                 layout["annotations"].append(_note(mark, x, y, suffix))
                 continue
             for trace in _traces(mark, x, y, picture.about, domain):
                 name = getattr(mark, "name", "")
                 shown = name in alone
-                group = {"legendgroup": safe(name)} if name in listed and not shown else {}
+                group = {"legendgroup": safe(name)} if name in looks and not shown else {}
                 data.append({"name": safe(name), **group, "showlegend": shown,
                              "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", **trace})  # fmt: skip
         if number > 1 or len(list(picture.panels)) > 1:
@@ -99,7 +78,7 @@ def safe(text: object) -> str:
     return escape(printable(text), quote=False)
 
 
-def rounded(values: Numbers | Iterable[float]) -> list[float | None]:
+def rounded(values: m.Numbers | Iterable[float]) -> list[float | None]:
     """Return numbers with 6 digits, as no screen shows more; None for NaN, as JSON has none."""
     listed = np.asarray(values, dtype=np.float64).tolist()
     return [float(f"{v:.6g}") if np.isfinite(v) else None for v in listed]
@@ -109,14 +88,14 @@ def rounded(values: Numbers | Iterable[float]) -> list[float | None]:
 class _Scale:
     """An axis in the unit that its title names."""
 
-    axis: Axis
+    axis: m.Axis
     factor: float
     unit: str
     extent: tuple[float, float]
 
     @classmethod
-    def of(cls, panel: Panel, way: str) -> _Scale:
-        axis: Axis = getattr(panel, way)
+    def of(cls, panel: m.Panel, way: str) -> _Scale:
+        axis: m.Axis = getattr(panel, way)
         found = [np.ravel(values) for mark in panel.marks for values in _values(mark, way)]
         values = np.concatenate([np.empty(0), *found])
         values = values[np.isfinite(values)]
@@ -131,7 +110,7 @@ class _Scale:
         """Whether places are texts: times of which one is 0, which no logarithm shows."""
         return self.axis.time and not self.axis.logarithmic
 
-    def of_values(self, values: Numbers) -> list[Any]:
+    def of_values(self, values: m.Numbers) -> list[Any]:
         if self.category:
             return [duration(float(value)) for value in values]
         return rounded(self.factor * values)
@@ -161,38 +140,38 @@ class _Scale:
         return found
 
 
-def _values(mark: Mark, way: str) -> Iterator[Any]:
+def _values(mark: m.Mark, way: str) -> Iterator[Any]:
     """Yield what a mark has on an axis."""
-    if isinstance(mark, Rule):
+    if isinstance(mark, m.Rule):
         if mark.across == way:
             yield mark.at
-    elif isinstance(mark, Bars):
+    elif isinstance(mark, m.Bars):
         yield mark.places if way == "y" else mark.starts + mark.lengths
     else:
         yield getattr(mark, way)
 
 
 def _traces(
-    mark: Mark, x: _Scale, y: _Scale, about: _About | None, domain: Any
+    mark: m.Mark, x: _Scale, y: _Scale, about: _About | None, domain: Any
 ) -> Iterator[_Trace]:
     match mark:
-        case Series():
+        case m.Series():
             yield _series(mark, x, y, about)
-        case Paths():
+        case m.Paths():
             yield _paths(mark, x, y)
-        case Area():
+        case m.Area():
             yield {
                 "type": "scatter", "mode": "lines", "x": x.of_values(mark.x),
                 "y": y.of_values(mark.y), "fill": "toself", "line": {"width": 0},
                 "fillcolor": _faint(mark.look), "hoverinfo": "skip",
             }  # fmt: skip
-        case Bars():
+        case m.Bars():
             yield _bars(mark, x)
-        case Rule():
+        case m.Rule():
             yield _rule(mark, x, y)
-        case Cells():
+        case m.Cells():
             yield _cells(mark, x, y, domain)
-        case Contour():
+        case m.Contour():
             low, high = (100 * mark.levels[at] for at in (0, -1))
             yield {
                 "type": "contour", "x": x.of_values(mark.x), "y": y.of_values(mark.y),
@@ -203,9 +182,9 @@ def _traces(
             }  # fmt: skip
 
 
-def _series(mark: Series, x: _Scale, y: _Scale, about: _About | None) -> _Trace:
+def _series(mark: m.Series, x: _Scale, y: _Scale, about: _About | None) -> _Trace:
     look = mark.look
-    modes = [name for name, there in (("lines", look.line), ("markers", look.marker)) if there]
+    modes = [mode for mode, there in (("lines", look.line), ("markers", look.marker)) if there]
     trace: _Trace = {
         "type": "scatter", "mode": "+".join(modes), "x": x.of_values(mark.x),
         "y": y.of_values(mark.y), "marker": _marker(look),
@@ -229,7 +208,7 @@ def _series(mark: Series, x: _Scale, y: _Scale, about: _About | None) -> _Trace:
     return trace | {"hovertemplate": f"{told}<extra></extra>"}
 
 
-def _paths(mark: Paths, x: _Scale, y: _Scale) -> _Trace:
+def _paths(mark: m.Paths, x: _Scale, y: _Scale) -> _Trace:
     """Return lines as one trace, with gaps between them."""
     gap = np.full((len(mark.x), 1), np.nan)
     across, up = (np.hstack([values, gap]).ravel() for values in (mark.x, mark.y))
@@ -246,7 +225,7 @@ def _paths(mark: Paths, x: _Scale, y: _Scale) -> _Trace:
     }
 
 
-def _bars(mark: Bars, x: _Scale) -> _Trace:
+def _bars(mark: m.Bars, x: _Scale) -> _Trace:
     look = mark.look
     trace: _Trace = {
         "type": "bar", "orientation": "h", "y": rounded(mark.places), "width": mark.thickness,
@@ -263,7 +242,7 @@ def _bars(mark: Bars, x: _Scale) -> _Trace:
     return trace
 
 
-def _rule(mark: Rule, x: _Scale, y: _Scale) -> _Trace:
+def _rule(mark: m.Rule, x: _Scale, y: _Scale) -> _Trace:
     """Return a line from the first to the last of what is drawn."""
     along = y if mark.across == "x" else x
     ends = along.of_values(np.array(along.axis.limits or along.extent))
@@ -274,7 +253,7 @@ def _rule(mark: Rule, x: _Scale, y: _Scale) -> _Trace:
     return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}
 
 
-def _cells(mark: Cells, x: _Scale, y: _Scale, domain: Any) -> _Trace:
+def _cells(mark: m.Cells, x: _Scale, y: _Scale, domain: Any) -> _Trace:
     scale = mark.scale
     values, low, high = mark.values, mark.low, mark.high
     factor, unit = scaled(values.ravel(), "", scale.unit if scale else "1",
@@ -305,7 +284,7 @@ def _cells(mark: Cells, x: _Scale, y: _Scale, domain: Any) -> _Trace:
     return trace
 
 
-def _note(mark: Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:
+def _note(mark: m.Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:
     return {
         "x": x.factor * mark.x, "y": y.factor * mark.y, "xref": f"x{suffix}", "yref": f"y{suffix}",
         "text": safe(mark.text), "showarrow": False, "xanchor": "left", "xshift": 6,
@@ -313,7 +292,7 @@ def _note(mark: Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _heading(panel: Panel, domain: Any) -> dict[str, Any]:
+def _heading(panel: m.Panel, domain: Any) -> dict[str, Any]:
     return {
         "x": domain[0][0], "y": domain[1][1], "xref": "paper", "yref": "paper", "showarrow": False,
         "text": safe(panel.title), "xanchor": "left", "yanchor": "bottom",
@@ -321,20 +300,19 @@ def _heading(panel: Panel, domain: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _entry(entry: Entry) -> _Trace:
+def _entry(name: str, look: m.Look) -> _Trace:
     """Return a trace without points, for the legend."""
-    look = replace(entry.look, opacity=1.0)
     if not look.marker and not look.line:
         look = replace(look, marker="s", size=5.0)
-    modes = [name for name, there in (("lines", look.line), ("markers", look.marker)) if there]
+    modes = [mode for mode, there in (("lines", look.line), ("markers", look.marker)) if there]
     return {
         "type": "scatter", "mode": "+".join(modes), "x": [None], "y": [None], "hoverinfo": "skip",
-        "name": safe(entry.name), "legendgroup": safe(entry.name), "marker": _marker(look),
+        "name": safe(name), "legendgroup": safe(name), "marker": _marker(look),
         "line": _line(look), "showlegend": True,
     }  # fmt: skip
 
 
-def _marker(look: Look) -> dict[str, Any]:
+def _marker(look: m.Look) -> dict[str, Any]:
     edge = look.colour if look.hollow or look.marker == "x" else "white"
     return {
         "color": "white" if look.hollow else look.colour, "symbol": _SYMBOLS[look.marker],
@@ -343,16 +321,16 @@ def _marker(look: Look) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _line(look: Look) -> dict[str, Any]:
+def _line(look: m.Look) -> dict[str, Any]:
     return {"color": look.colour, "width": 1.6 * look.width, "dash": _DASHES[look.line]}
 
 
-def _needles(lengths: Numbers, colour: str) -> dict[str, Any]:
+def _needles(lengths: m.Numbers, colour: str) -> dict[str, Any]:
     return {"type": "data", "array": rounded(np.nan_to_num(lengths)), "color": colour,
             "thickness": 1, "width": 2}  # fmt: skip
 
 
-def _faint(look: Look) -> str:
+def _faint(look: m.Look) -> str:
     red, green, blue = (round(255 * part) for part in to_rgb(look.colour))
     return f"rgba({red},{green},{blue},{look.opacity:g})"
 
@@ -361,7 +339,7 @@ def _template(text: str) -> str:
     return safe(text).replace("%{", "% {")
 
 
-def _domains(picture: Picture) -> Iterator[tuple[Panel, tuple[list[float], list[float]]]]:
+def _domains(picture: m.Picture) -> Iterator[tuple[m.Panel, tuple[list[float], list[float]]]]:
     """Yield each panel with the part of the width and of the height that it takes."""
     rows = len(picture.rows)
     for line, row in enumerate(picture.rows):
@@ -374,7 +352,7 @@ def _domains(picture: Picture) -> Iterator[tuple[Panel, tuple[list[float], list[
             yield row[at], ([round(left, 4), round(right, 4)], [round(each, 4) for each in up])
 
 
-def _layout(picture: Picture) -> dict[str, Any]:
+def _layout(picture: m.Picture) -> dict[str, Any]:
     """Return a layout: dark on white, of a fixed height that has room for the legend."""
     return {
         "height": picture.pixels + 20 * (len(picture.legend) // 4),

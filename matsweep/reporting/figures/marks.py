@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -253,14 +253,6 @@ class Panel:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """An entry of the legend."""
-
-    name: str
-    look: Look
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:
     """A figure.
@@ -272,7 +264,6 @@ class Picture:
     title, caption : str
         The caption says in words what is to be seen.
     rows : tuple of tuple of Panel
-    legend : tuple of Entry
     legend_title : str
     beside : bool
         Whether the legend stands to the right of the panels, not below them.
@@ -290,7 +281,6 @@ class Picture:
     title: str = ""
     caption: str = ""
     rows: tuple[tuple[Panel, ...], ...]
-    legend: tuple[Entry, ...] = ()
     legend_title: str = ""
     beside: bool = False
     width: float = 180.0
@@ -304,10 +294,20 @@ class Picture:
         """All panels, row by row."""
         return (panel for row in self.rows for panel in row)
 
+    @property
+    def legend(self) -> dict[str, Look]:
+        """Entries of the legend: the names of marks, each with the look of its strongest mark."""
+        found: dict[str, Look] = {}
+        for mark in self.named:
+            if mark.name not in found or mark.look.opacity > found[mark.name].opacity:
+                found[mark.name] = mark.look
+        return {name: replace(look, opacity=1.0) for name, look in found.items()}
 
-def named_marks(marks: Iterable[Mark]) -> list[Named]:
-    """Return the marks that belong to an entry of the legend."""
-    return [mark for mark in marks if not isinstance(mark, Cells | Text) and mark.name]
+    @property
+    def named(self) -> list[Named]:
+        """All marks that belong to an entry of the legend."""
+        marks = (mark for panel in self.panels for mark in panel.marks)
+        return [mark for mark in marks if not isinstance(mark, Cells | Text) and mark.name]
 
 
 def numbers(values: ArrayLike) -> Numbers:

@@ -18,27 +18,15 @@ from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
 from matsweep.core.units import engineering
-from matsweep.reporting.figures.marks import (
-    Axis,
-    Entry,
-    Look,
-    Mark,
-    Numbers,
-    Panel,
-    Paths,
-    Picture,
-    Series,
-    Text,
-    numbers,
-)
-from matsweep.reporting.figures.pareto import label, present, styles_of
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.pareto import label, styles_of
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.texts import texts
 
 _TICKS = 5
 _WIDE = 30.0  # a ratio of values beyond which an axis is logarithmic
-_UPRIGHT = Look(colour="#333333", line="solid", width=0.6)
-_FAINT = Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
+_UPRIGHT = m.Look(colour="#333333", line="solid", width=0.6)
+_FAINT = m.Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +34,7 @@ class Scale:
     """One vertical axis: where each value stands on it, from 0 to 1, and its ticks."""
 
     name: str
-    places: Numbers
+    places: m.Numbers
     ticks: tuple[tuple[float, str], ...]
 
 
@@ -88,7 +76,7 @@ def parallel_figure(
 
 def parallel_picture(
     view: View, objectives: Objectives | None = None, *, most: int = 300
-) -> Picture:
+) -> m.Picture:
     """Describe what `parallel_figure` draws."""
     whole("most", most, low=0)
     view = view.rows(np.flatnonzero(view.done))
@@ -110,24 +98,23 @@ def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) ->
     return scales + [objective_scale(view, name, chosen[name]) for name in known]
 
 
-def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> Picture:
+def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m.Picture:
     """Describe some candidates as lines, those that are marked as the best strongly."""
     heights = np.stack([scale.places for scale in scales], axis=1)
     styles = styles_of(view)
     across = np.arange(len(scales), dtype=np.float64)
     short = {name: view.short.get(name, name) for name in (scale.name for scale in scales)}
     told = [texts(view, view.summary[scale.name]) for scale in scales]
-    marks: list[Mark] = []
-    entries: list[Entry] = []
+    marks: list[m.Mark] = []
     for strong in (False, True):
         chosen = drawn[best[drawn] == strong]
-        for name in present(view, chosen, styles) or ([""] if chosen.size else []):
-            rows = chosen[view.materials[chosen] == name] if view.has_materials else chosen
+        for name in sorted(set(view.materials[chosen].tolist())):
+            rows = chosen[view.materials[chosen] == name]
             colour = styles[name].colour if view.has_materials else "#1a1a1a"
-            look = Look(colour=colour, line="solid", width=1.2) if strong else _FAINT
+            look = m.Look(colour=colour, line="solid", width=1.2) if strong else _FAINT
             entry = label(view, name) if view.has_materials else "Pareto front"
             marks.append(
-                Paths(
+                m.Paths(
                     x=np.tile(across, (rows.size, 1)), y=heights[rows], look=look,
                     name=entry if strong else "not on the Pareto front",
                     text=tuple(
@@ -137,21 +124,18 @@ def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> P
                     ),
                 )
             )  # fmt: skip
-            entries += [Entry(name=entry, look=look)] if strong else []
-    if not best[drawn].all():
-        entries.append(Entry(name="not on the Pareto front", look=_FAINT))
     for at, scale in enumerate(scales):
-        marks.append(Series(x=numbers([at, at]), y=numbers([0, 1]), look=_UPRIGHT))
-        marks += [Text(x=float(at), y=height, text=text) for height, text in scale.ticks]
-    x = Axis(ticks=tuple((float(at), short[scale.name]) for at, scale in enumerate(scales)),
+        marks.append(m.Series(x=m.numbers([at, at]), y=m.numbers([0, 1]), look=_UPRIGHT))
+        marks += [m.Text(x=float(at), y=height, text=text) for height, text in scale.ticks]
+    x = m.Axis(ticks=tuple((float(at), short[scale.name]) for at, scale in enumerate(scales)),
              limits=(-0.1, len(scales) - 0.55), bare=True)  # fmt: skip
-    y = Axis(limits=(-0.04, 1.04), bare=True)
+    y = m.Axis(limits=(-0.04, 1.04), bare=True)
     caption = "Strong lines are the Pareto set; every objective has its good end up"
     if view.done.sum() > drawn.size:
         caption += f"; of the other candidates {int((~best[drawn]).sum()):,} are drawn"
-    return Picture(
+    return m.Picture(
         name="parallel", title="Parameters and what comes of them", caption=f"{caption}.",
-        rows=((Panel(x=x, y=y, marks=tuple(marks)),),), legend=tuple(entries), pixels=480,
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), pixels=480,
     )  # fmt: skip
 
 
@@ -174,7 +158,7 @@ def objective_scale(view: View, name: str, better: str) -> Scale:
     return _numeric(view, name, view.column(name), up=better == "higher")
 
 
-def _numeric(view: View, name: str, values: Numbers, *, up: bool) -> Scale:
+def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> Scale:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     logarithmic = low > 0 and high > _WIDE * low

@@ -14,19 +14,9 @@ from matsweep.analysis.pareto import Mask, pareto_mask
 from matsweep.analysis.view import NO_MATERIAL, Index, View
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.units import duration
-from matsweep.reporting.figures.marks import (
-    Axis,
-    Entry,
-    Look,
-    Mark,
-    Numbers,
-    Panel,
-    Picture,
-    Rule,
-    Series,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import FRONT, IDEAL, WIDTH, Style, material_styles
+from matsweep.reporting.figures.style import FRONT, IDEAL, WIDTH, material_styles
 from matsweep.reporting.texts import described
 
 _COSTS = ("training_energy", "energy", "latency", "area")
@@ -80,7 +70,7 @@ def pareto_figure(
 
 def pareto_picture(
     view: View, *, cost: str | None = None, materials: tuple[str, ...] = ()
-) -> Picture:
+) -> m.Picture:
     """Describe what `pareto_figure` draws: one or two panels."""
     rows = drawable(view)
     left = against_cost(view, rows, cost=cost, materials=materials)
@@ -143,7 +133,7 @@ def against_cost(
     cost: str | None = None,
     materials: tuple[str, ...] = (),
     shown: Index | None = None,
-) -> Picture:
+) -> m.Picture:
     """Describe merit against a cost, or by material where no cost is known.
 
     Parameters
@@ -163,7 +153,7 @@ def against_cost(
     if cost is None:
         order = sorted(set(view.materials[rows].tolist()))
         across = np.array([float(order.index(name)) for name in view.materials])
-        x = Axis(title="Material", ticks=tuple((float(at), "") for at in range(len(order))),
+        x = m.Axis(title="Material", ticks=tuple((float(at), "") for at in range(len(order))),
                  limits=(-0.7, len(order) - 0.3))  # fmt: skip
         best = np.isin(rows, best_of_each(view, rows))
         across_spread = np.full(across.size, np.nan)
@@ -173,7 +163,7 @@ def against_cost(
         x, best = _cost_axis(view, cost, across[rows]), front_of(view, rows, cost)
     drawn = np.ones(rows.size, dtype=bool) if shown is None else np.isin(rows, shown)
     styles = styles_of(view, materials)
-    marks: list[Mark] = []
+    marks: list[m.Mark] = []
     for strong in (False, True):
         for name in sorted(set(view.materials[rows].tolist())):
             mine = rows[drawn & (view.materials[rows] == name) & (best == strong)]
@@ -183,8 +173,9 @@ def against_cost(
                                      strong=strong, barred=barred))  # fmt: skip
         if not strong and cost is not None:
             line = rows[best][np.argsort(across[rows[best]], kind="stable")]
-            marks.append(Series(x=across[line], y=view.column(view.merit)[line], steps=True,
-                                look=FRONT, name=_front_name(view, cost)))  # fmt: skip
+            front = f"Pareto front of {view.title(view.merit)} and {cost.replace('_', ' ')}"
+            marks.append(m.Series(x=across[line], y=view.column(view.merit)[line], steps=True,
+                                  look=FRONT, name=front if rows.size > 1 else ""))  # fmt: skip
     bars = "Bars" if int(drawn.sum()) <= _BARS else "Bars, of the front only,"
     caption = (
         f"{bars} are one standard deviation over the realisations; the line is the front of these "
@@ -192,19 +183,16 @@ def against_cost(
     )
     if missing := int((~drawn).sum()):
         caption += f" {missing:,} other points are left out to keep the page quick."
-    entries = [_entry(view, name, styles) for name in present(view, rows, styles)]
-    if cost is not None and rows.size > 1:
-        entries.append(Entry(name=_front_name(view, cost), look=FRONT))
-    marks, entries = _ideal(view, marks, entries)
+    marks += _ideal(view)
     at = "" if view.chosen_time is None else f"{duration(view.chosen_time)} after programming"
-    return Picture(
+    return m.Picture(
         name="pareto", title=f"{y.title} against {x.title[:1].lower()}{x.title[1:]}",
-        caption=caption, rows=((Panel(x=x, y=y, marks=tuple(marks), title=at),),),
-        legend=tuple(entries), about=lambda chosen: described(view, chosen),
+        caption=caption, rows=((m.Panel(x=x, y=y, marks=tuple(marks), title=at),),),
+        about=lambda chosen: described(view, chosen),
     )  # fmt: skip
 
 
-def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> Picture:
+def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.Picture:
     """Describe the merit of some candidates, one of each material, over time."""
     kept = [n for n in (view.merit, f"{view.merit}_std", "realisations") if n in view.ds]
     part = view.ds[kept].isel(candidate=best).sortby("time")
@@ -216,47 +204,42 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> Pi
     )
     logarithmic = bool(times.min() > 0)
     styles = styles_of(view, materials)
-    marks: list[Mark] = []
+    marks: list[m.Mark] = []
     for at, (row, own, spread) in enumerate(zip(best, values, spreads, strict=True)):
         name = str(view.materials[row])
         # Equal ones would hide each other.
         apart = _APART ** (at / max(len(best) - 1, 1) - 0.5) if logarithmic else 1.0
         marks.append(
-            Series(
+            m.Series(
                 x=times * apart, y=own, y_bars=np.nan_to_num(spread), name=label(view, name),
-                look=styles[name].look(line="solid"),
+                look=replace(styles[name], line="solid"),
                 text=tuple(f"{label(view, name)}, {duration(time)}" for time in times),
             )
         )  # fmt: skip
-    entries = [_entry(view, name, styles) for name in present(view, best, styles)]
-    marks, entries = _ideal(view, marks, entries)
+    marks += _ideal(view)
     caption = "The best candidate of each material; bars are one standard deviation."
     caption += " Points of the same time are moved apart." if logarithmic else ""
-    x = Axis(title="Time since programming", time=True, logarithmic=logarithmic)
-    panel = Panel(
+    x = m.Axis(title="Time since programming", time=True, logarithmic=logarithmic)
+    panel = m.Panel(
         x=x, y=merit_axis(view), marks=tuple(marks), title="best candidate of each material"
     )
-    return Picture(
+    return m.Picture(
         name="time", title=f"How {view.title(view.merit)} lasts", caption=caption, wide=False,
-        rows=((panel,),), legend=tuple(entries),
+        rows=((panel,),),
     )  # fmt: skip
 
 
-def merit_axis(view: View) -> Axis:
+def merit_axis(view: View) -> m.Axis:
     """Return an axis of the merit."""
     unit = view.unit(view.merit)
-    return Axis(title=capital(view.title(view.merit)), unit=unit, percent=view.is_share(view.merit))
+    return m.Axis(
+        title=capital(view.title(view.merit)), unit=unit, percent=view.is_share(view.merit)
+    )
 
 
-def styles_of(view: View, more: Iterable[str] = ()) -> dict[str, Style]:
+def styles_of(view: View, more: Iterable[str] = ()) -> dict[str, m.Look]:
     """Return the styles of the materials of a study."""
     return material_styles({*view.all_materials, *more})
-
-
-def present(view: View, rows: Index, styles: dict[str, Style]) -> list[str]:
-    """Return the materials of some candidates, in the order of the styles."""
-    here = set(view.materials[rows].tolist())
-    return [name for name in styles if name in here]
 
 
 def label(view: View, material: str) -> str:
@@ -275,55 +258,44 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _ideal(view: View, marks: list[Mark], entries: list[Entry]) -> tuple[list[Mark], list[Entry]]:
-    """Add the line that floating point reaches, if it is known."""
+def _ideal(view: View) -> list[m.Mark]:
+    """Return the line that floating point reaches, if it is known."""
     value = view.reference(view.merit)
-    if value is None:
-        return marks, entries
     name = ideal_name(view, view.merit)
-    rule = Rule(at=value, across="y", look=IDEAL, name=name)
-    return [*marks, rule], [*entries, Entry(name=name, look=IDEAL)]
+    return [] if value is None else [m.Rule(at=value, across="y", look=IDEAL, name=name)]
 
 
 def _points(
     view: View,
     rows: Index,
-    across: Numbers,
-    spread: Numbers,
-    style: Style,
+    across: m.Numbers,
+    spread: m.Numbers,
+    style: m.Look,
     *,
     strong: bool,
     barred: bool,
-) -> Series:
+) -> m.Series:
     crowded = rows.size > _CROWD and not strong
-    look: Look = style.look(size=4.7)
+    look = replace(style, size=4.7)
     if not strong:
-        look = style.look(size=1.4 if crowded else 3.0, opacity=0.15 if crowded else 0.4)
+        look = replace(style, size=1.4 if crowded else 3.0, opacity=0.15 if crowded else 0.4)
     up = np.nan_to_num(view.column(f"{view.merit}_std")[rows])
-    return Series(
+    return m.Series(
         x=across[rows], y=view.column(view.merit)[rows], look=look, rows=rows,
         name=label(view, str(view.materials[rows[0]])),
         x_bars=np.nan_to_num(spread[rows]) if barred else None, y_bars=up if barred else None,
     )  # fmt: skip
 
 
-def _cost_axis(view: View, cost: str, values: NDArray[np.float64]) -> Axis:
+def _cost_axis(view: View, cost: str, values: NDArray[np.float64]) -> m.Axis:
     """Return the axis of a cost; it spans at least a factor of 1.5, so that one point has one."""
     logarithmic = bool((values > 0).all())
     limits = None
     if logarithmic and values.size and values.max() < 1.5 * values.min():
         middle = float(np.sqrt(values.min() * values.max()))
         limits = (middle / 1.5, middle * 1.5)
-    return Axis(title=capital(view.title(cost)), unit=view.unit(cost), logarithmic=logarithmic,
+    return m.Axis(title=capital(view.title(cost)), unit=view.unit(cost), logarithmic=logarithmic,
                 limits=limits)  # fmt: skip
-
-
-def _front_name(view: View, cost: str) -> str:
-    return f"Pareto front of {view.title(view.merit)} and {cost.replace('_', ' ')}"
-
-
-def _entry(view: View, material: str, styles: dict[str, Style]) -> Entry:
-    return Entry(name=label(view, material), look=styles[material].look())
 
 
 def _better(view: View) -> str:

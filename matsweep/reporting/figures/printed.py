@@ -23,22 +23,7 @@ from matplotlib.ticker import (
 )
 
 from matsweep.core.units import duration, engineering
-from matsweep.reporting.figures.marks import (
-    Area,
-    Axis,
-    Bars,
-    Cells,
-    Contour,
-    Entry,
-    Look,
-    Mark,
-    Panel,
-    Paths,
-    Picture,
-    Rule,
-    Series,
-    Text,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import (
     FONT,
     MILLIMETRE,
@@ -56,7 +41,7 @@ _BEHIND = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
 _NEEDLES = {"elinewidth": 0.7, "capsize": 1.5}
 
 
-def draw(picture: Picture) -> Figure:
+def draw(picture: m.Picture) -> Figure:
     """Draw a picture.
 
     Parameters
@@ -98,7 +83,7 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     return png, pdf
 
 
-def _row(holder: Figure | SubFigure, row: Sequence[Panel]) -> None:
+def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
     panels = holder.subplots(1, len(row), squeeze=False)[0]
     maps = []
     for axes, panel in zip(panels, row, strict=True):
@@ -108,7 +93,7 @@ def _row(holder: Figure | SubFigure, row: Sequence[Panel]) -> None:
         _colour_bar(holder, [axes for axes, _, _ in maps], *maps[-1][1:])
 
 
-def _panel(axes: Axes, panel: Panel) -> list[tuple[Cells, Any]]:
+def _panel(axes: Axes, panel: m.Panel) -> list[tuple[m.Cells, Any]]:
     images = []
     tidy(axes, _label(panel.x), _label(panel.y))
     for way, axis in (("x", panel.x), ("y", panel.y)):
@@ -118,7 +103,7 @@ def _panel(axes: Axes, panel: Panel) -> list[tuple[Cells, Any]]:
             axes.set(**{f"{way}lim": axis.limits})
     for number, mark in enumerate(panel.marks):
         image = _mark(axes, mark, 2 + 0.01 * number)
-        if isinstance(mark, Cells):
+        if isinstance(mark, m.Cells):
             images.append((mark, image))
             axes.grid(visible=False)
     _scale(axes, "x", panel.x, panel)
@@ -128,11 +113,11 @@ def _panel(axes: Axes, panel: Panel) -> list[tuple[Cells, Any]]:
     return images
 
 
-def _label(axis: Axis) -> str:
+def _label(axis: m.Axis) -> str:
     return f"{axis.title} [%]" if axis.percent and axis.title else axis.title
 
 
-def _scale(axes: Axes, way: Literal["x", "y"], axis: Axis, panel: Panel) -> None:
+def _scale(axes: Axes, way: Literal["x", "y"], axis: m.Axis, panel: m.Panel) -> None:
     """Set limits, ticks and their texts."""
     target = axes.xaxis if way == "x" else axes.yaxis
     low, high = axes.get_xlim() if way == "x" else axes.get_ylim()
@@ -173,47 +158,47 @@ def _bare(axes: Axes, way: Literal["x", "y"]) -> None:
         axes.set_yticks([])
 
 
-def _extent(panel: Panel) -> tuple[float, float]:
+def _extent(panel: m.Panel) -> tuple[float, float]:
     """Return the least and the largest x of a panel's series."""
-    across = np.concatenate([mark.x for mark in panel.marks if isinstance(mark, Series)])
+    across = np.concatenate([mark.x for mark in panel.marks if isinstance(mark, m.Series)])
     return float(np.nanmin(across)), float(np.nanmax(across))
 
 
-def _mark(axes: Axes, mark: Mark, order: float) -> Any:
+def _mark(axes: Axes, mark: m.Mark, order: float) -> Any:
     match mark:
-        case Series():
+        case m.Series():
             _series(axes, mark, order)
-        case Paths():
+        case m.Paths():
             axes.plot(mark.x.T, mark.y.T, color=mark.look.colour, alpha=mark.look.opacity,
                       linewidth=mark.look.width, linestyle=_LINES[mark.look.line],
                       zorder=order)  # fmt: skip
-        case Area():
+        case m.Area():
             axes.fill(mark.x, mark.y, color=mark.look.colour, alpha=mark.look.opacity, linewidth=0,
                       zorder=order)  # fmt: skip
-        case Bars():
+        case m.Bars():
             axes.barh(mark.places, mark.lengths, left=mark.starts, height=mark.thickness,
                       color=mark.look.colour, zorder=order, edgecolor="white", linewidth=0.4,
                       error_kw={**_NEEDLES, "ecolor": "0.2", "zorder": order},
                       xerr=mark.bars,
                       hatch=3 * mark.look.pattern or None)  # fmt: skip
-        case Rule():
+        case m.Rule():
             _rule(axes, mark)
-        case Cells():
+        case m.Cells():
             return _cells(axes, mark)
-        case Contour():
+        case m.Contour():
             there = [v for v in mark.levels if mark.values.min() < v < mark.values.max()]
             if there:
                 axes.contour(mark.x, mark.y, mark.values, levels=there, colors=mark.look.colour,
                              linewidths=mark.look.width, zorder=order,
                              linestyles="solid" if mark.look.line == "solid" else "dashed",
                              )  # fmt: skip
-        case Text():
+        case m.Text():
             axes.annotate(mark.text, (mark.x, mark.y), xytext=(3, 0), textcoords="offset points",
                           fontsize=FONT - 2, va="center", zorder=5, bbox=_BEHIND)  # fmt: skip
     return None
 
 
-def _series(axes: Axes, mark: Series, order: float) -> None:
+def _series(axes: Axes, mark: m.Series, order: float) -> None:
     look = mark.look
     bars: dict[str, Any] = {"xerr": mark.x_bars, "yerr": mark.y_bars, **_NEEDLES}
     barred = mark.x_bars is not None or mark.y_bars is not None
@@ -231,7 +216,7 @@ def _series(axes: Axes, mark: Series, order: float) -> None:
         axes.plot(mark.x, mark.y, **_line(look), label=mark.name, zorder=order)
 
 
-def _edge(look: Look) -> dict[str, Any]:
+def _edge(look: m.Look) -> dict[str, Any]:
     if look.marker == "x":
         return {"c": look.colour, "linewidths": 1.0}
     if look.hollow:
@@ -242,13 +227,13 @@ def _edge(look: Look) -> dict[str, Any]:
     return {"c": look.colour, "linewidths": 0.5, "edgecolors": "white"}
 
 
-def _line(look: Look) -> dict[str, Any]:
+def _line(look: m.Look) -> dict[str, Any]:
     return {"color": look.colour, "linewidth": look.width, "linestyle": _LINES[look.line],
             "alpha": look.opacity, "marker": look.marker or None, "markersize": look.size,
             "markeredgecolor": "white", "markeredgewidth": 0.5}  # fmt: skip
 
 
-def _rule(axes: Axes, mark: Rule) -> None:
+def _rule(axes: Axes, mark: m.Rule) -> None:
     draw = axes.axvline if mark.across == "x" else axes.axhline
     draw(mark.at, color=mark.look.colour, linewidth=mark.look.width, zorder=1.5,
          linestyle=_LINES[mark.look.line], label=mark.name)  # fmt: skip
@@ -257,7 +242,7 @@ def _rule(axes: Axes, mark: Rule) -> None:
                       ha="right", va="top", fontsize=FONT - 1, color=mark.look.colour)  # fmt: skip
 
 
-def _cells(axes: Axes, mark: Cells) -> Any:
+def _cells(axes: Axes, mark: m.Cells) -> Any:
     if mark.smooth:
         return axes.contourf(mark.x, mark.y, mark.values, levels=mark.levels, cmap=mark.colours,
                              alpha=0.8)  # fmt: skip
@@ -279,12 +264,12 @@ def _borders(middles: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
 
 
 def _colour_bar(
-    holder: Figure | SubFigure, panels: Sequence[Axes], cells: Cells, image: Any
+    holder: Figure | SubFigure, panels: Sequence[Axes], cells: m.Cells, image: Any
 ) -> None:
     bar = holder.colorbar(image, ax=panels, pad=0.02)
     bar.ax.tick_params(labelsize=FONT, width=0.6, length=3)
     bar.outline.set_linewidth(0.6)
-    scale = cells.scale or Axis()
+    scale = cells.scale or m.Axis()
     bar.set_label(_label(scale), fontsize=FONT)
     if cells.levels:
         bar.set_ticks(list(cells.levels))
@@ -295,16 +280,16 @@ def _colour_bar(
         quantity_axis(bar.ax.yaxis, scale.unit, low, cells.high)
 
 
-def _legend(figure: Figure, last: Figure | SubFigure, picture: Picture) -> None:
+def _legend(figure: Figure, last: Figure | SubFigure, picture: m.Picture) -> None:
     """Put the legend next to the panels, or below them with room of its own."""
-    handles = [_handle(entry) for entry in picture.legend]
+    handles = [_handle(name, look) for name, look in picture.legend.items()]
     shared: dict[str, Any] = {"fontsize": FONT, "frameon": False, "handlelength": 1.8,
                               "columnspacing": 1.4, "title_fontsize": FONT}  # fmt: skip
     title = picture.legend_title or None
     if picture.beside:
         last.legend(handles=handles, loc="outside right upper", title=title, **shared)
         return
-    longest = max(len(entry.name) for entry in picture.legend)
+    longest = max(map(len, picture.legend))
     # At 8 pt a character takes about 1.45 mm and a handle with its gaps about 11 mm.
     columns = max(1, min(len(handles), int(picture.width / (1.45 * longest + 11))))
     lines = -(-len(handles) // columns) + (title is not None)
@@ -312,12 +297,11 @@ def _legend(figure: Figure, last: Figure | SubFigure, picture: Picture) -> None:
     last.legend(handles=handles, loc="outside lower center", ncols=columns, title=title, **shared)
 
 
-def _handle(entry: Entry) -> Any:
-    look = entry.look
+def _handle(name: str, look: m.Look) -> Any:
     if look.marker or look.line:
         face = "white" if look.hollow else look.colour
         edge = look.colour if look.hollow else "white"
-        return Line2D([], [], label=entry.name, **_line(look)
+        return Line2D([], [], label=name, **_line(look)
                       | {"markerfacecolor": face, "markeredgecolor": edge})  # fmt: skip
-    return Patch(facecolor=look.colour, alpha=look.opacity, label=entry.name, edgecolor="white",
+    return Patch(facecolor=look.colour, label=name, edgecolor="white",
                  hatch=3 * look.pattern or None, linewidth=0.4)  # fmt: skip

@@ -12,21 +12,7 @@ from matsweep.analysis.families import Family
 from matsweep.analysis.requirements import Requirements
 from matsweep.analysis.specification import is_fraction, quantity
 from matsweep.analysis.studytable import Scale
-from matsweep.reporting.figures.marks import (
-    Area,
-    Axis,
-    Cells,
-    Contour,
-    Entry,
-    Look,
-    Mark,
-    Panel,
-    Picture,
-    Rule,
-    Series,
-    named_marks,
-    numbers,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, material_styles
 
@@ -65,7 +51,7 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
 
 def requirement_picture(
     found: Requirements, x: str | None = None, y: str | None = None, *, name: str = "required"
-) -> Picture:
+) -> m.Picture:
     """Describe where a target is met: over two parameters its probability, over one the metric."""
     drawn = found.shown(x, y)
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
@@ -73,9 +59,8 @@ def requirement_picture(
     across, up = scales[drawn[0]], scales[drawn[1]] if len(drawn) == 2 else None
     marks = _line(found, across) if up is None else _map(found, across, up)
     marks += _candidates(found, across, up) + _families(found, across, up)
-    entries = tuple(Entry(name=mark.name, look=mark.look) for mark in named_marks(marks))
     vertical = _metric_axis(found) if up is None else _axis(up, short)
-    panel = Panel(x=_axis(across, short), y=vertical, marks=tuple(marks),
+    panel = m.Panel(x=_axis(across, short), y=vertical, marks=tuple(marks),
                   title=_heading(found, *drawn))  # fmt: skip
     others = [f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items()
               if n not in drawn]  # fmt: skip
@@ -86,8 +71,8 @@ def requirement_picture(
         caption += f"{100 - c:.3g} and {c:.3g} %."
     caption += f" All else at its best: {', '.join(others)}." if others else ""
     title = f"Where {found.target} is met" + (f" by {found.material}" if found.material else "")
-    return Picture(
-        name=name, title=title, caption=caption, rows=((panel,),), legend=entries, beside=True,
+    return m.Picture(
+        name=name, title=title, caption=caption, rows=((panel,),), beside=True,
         width=165.0, height=75.6,
     )  # fmt: skip
 
@@ -119,66 +104,67 @@ def _heading(found: Requirements, *drawn: str) -> str:
     return ",\n".join(lines)
 
 
-def _map(found: Requirements, across: Scale, up: Scale) -> list[Mark]:
+def _map(found: Requirements, across: Scale, up: Scale) -> list[m.Mark]:
     grid = found.map(across.name, up.name, _MAPPED)
-    x, y, values = (numbers(part) for part in (grid[across.name], grid[up.name], grid.values))
+    x, y, values = (m.numbers(part) for part in (grid[across.name], grid[up.name], grid.values))
     c = found.confidence
-    marks: list[Mark] = [
-        Cells(x=x, y=y, values=values, colours="Blues", low=0.0, high=1.0, smooth=True,
-              scale=Axis(title="probability to meet the target", percent=True),
+    marks: list[m.Mark] = [
+        m.Cells(x=x, y=y, values=values, colours="Blues", low=0.0, high=1.0, smooth=True,
+              scale=m.Axis(title="probability to meet the target", percent=True),
               levels=tuple(sorted({0.0, 1 - c, 0.25, 0.5, 0.75, c, 1.0})))
     ]  # fmt: skip
-    solid = Look(colour=_INK, line="solid", width=1.2)
-    dashed = Look(colour=_INK, line="dash", width=0.8)
+    solid = m.Look(colour=_INK, line="solid", width=1.2)
+    dashed = m.Look(colour=_INK, line="dash", width=0.8)
     for levels, look, name in (
         ((0.5,), solid, "limit (50 %)"),
         ((1 - c, c), dashed, f"{100 * (1 - c):.3g} and {100 * c:.3g} %"),
     ):
         if any(values.min() < level < values.max() for level in levels):
-            marks.append(Contour(x=x, y=y, values=values, levels=levels, look=look, name=name))
+            marks.append(m.Contour(x=x, y=y, values=values, levels=levels, look=look, name=name))
     return marks
 
 
-def _line(found: Requirements, scale: Scale) -> list[Mark]:
+def _line(found: Requirements, scale: Scale) -> list[m.Mark]:
     x = scale.from_unit(np.linspace(0, 1, _LINE))
     mean, deviation = found.surrogate.predict(x[:, None])
-    blue = Look(colour=_BLUE, line="solid", width=1.2)
+    blue = m.Look(colour=_BLUE, line="solid", width=1.2)
+    faint = m.Look(colour=_BLUE, opacity=0.2)
     return [
-        Area.band(x, mean - 2 * deviation, mean + 2 * deviation, Look(colour=_BLUE, opacity=0.2)),
-        Series(x=x, y=mean, look=blue, name="fit"),
-        Rule(at=found.bound, across="y", look=IDEAL, name="target"),
+        m.Area.band(x, mean - 2 * deviation, mean + 2 * deviation, faint),
+        m.Series(x=x, y=mean, look=blue, name="fit"),
+        m.Rule(at=found.bound, across="y", look=IDEAL, name="target"),
     ]
 
 
-def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[Mark]:
+def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
     table, names = found.surrogate.table, list(found.surrogate.names)
     x = table.points[:, names.index(across.name)]
     y = table.values if up is None else table.points[:, names.index(up.name)]
-    look = Look(colour=_INK, marker="o", size=2.8)
-    marks: list[Mark] = []
+    look = m.Look(colour=_INK, marker="o", size=2.8)
+    marks: list[m.Mark] = []
     for which, name, hollow in ((~found.met, "not met", True), (found.met, "met", False)):
         if which.any():
             told = [_metric(found, value) for value in table.values[which].tolist()]
-            marks.append(Series(x=x[which], y=y[which], name=f"candidate, {name}",
+            marks.append(m.Series(x=x[which], y=y[which], name=f"candidate, {name}",
                                 look=replace(look, hollow=hollow),
                                 text=tuple(f"{found.metric} {text}" for text in told)))  # fmt: skip
     return marks
 
 
-def _families(found: Requirements, across: Scale, up: Scale | None) -> list[Mark]:
+def _families(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
     """Mark the materials: hollow where a value is not known (there at its best) or beyond."""
     styles = material_styles(family.material for family in found.families)
     drawn = [across.name] if up is None else [across.name, up.name]
-    marks: list[Mark] = []
+    marks: list[m.Mark] = []
     for family in found.families:
         exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
         note = note or ("" if exact else ", not all known")
         told = f"{family.label}:\nmet with {percent(family)}{note}"
         height = family.metric if up is None else place(family, up, found)
-        marks.append(Series(
-            x=numbers([place(family, across, found)]), y=numbers([height]), name=told,
-            look=styles[family.material].look(size=7.0, hollow=not exact), text=(told,),
+        marks.append(m.Series(
+            x=m.numbers([place(family, across, found)]), y=m.numbers([height]), name=told,
+            look=replace(styles[family.material], size=7.0, hollow=not exact), text=(told,),
         ))  # fmt: skip
     return marks
 
@@ -188,11 +174,11 @@ def _metric(found: Requirements, value: float) -> str:
     return f"{100 * value:.4g} %" if share else f"{value:.4g} {found.unit}".removesuffix(" 1")
 
 
-def _metric_axis(found: Requirements) -> Axis:
-    return Axis(title=found.metric, unit=found.unit, percent=found.surrogate.table.share,
+def _metric_axis(found: Requirements) -> m.Axis:
+    return m.Axis(title=found.metric, unit=found.unit, percent=found.surrogate.table.share,
                 logarithmic=found.surrogate.logarithmic)  # fmt: skip
 
 
-def _axis(scale: Scale, short: dict[str, str]) -> Axis:
-    return Axis(title=short[scale.name], unit=scale.unit, percent=is_fraction(scale),
+def _axis(scale: Scale, short: dict[str, str]) -> m.Axis:
+    return m.Axis(title=short[scale.name], unit=scale.unit, percent=is_fraction(scale),
                 logarithmic=scale.logarithmic, whole=scale.whole)  # fmt: skip

@@ -8,17 +8,7 @@ from matplotlib.figure import Figure
 
 from matsweep.analysis.attributes import short_names
 from matsweep.core.checks import UserError
-from matsweep.reporting.figures.marks import (
-    Axis,
-    Bars,
-    Cells,
-    Entry,
-    Look,
-    Mark,
-    Panel,
-    Paths,
-    Picture,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.printed import draw
 
 _ALONE, _ALL = "#0072B2", "#E69F00"  # of the palette of `style`
@@ -29,7 +19,7 @@ _KINDS = {
 }
 _METHODS = {"sobol": "Sobol' indices", "pawn": "PAWN indices", "delta": "Borgonovo's delta"}
 _MOST_PAIRS = 12  # parameters up to which a table of pairs can be read
-_THRESHOLD = Look(colour="#333333", line="dash", width=0.9)
+_THRESHOLD = m.Look(colour="#333333", line="dash", width=0.9)
 
 
 def sensitivity_figure(found: xr.Dataset) -> Figure:
@@ -57,7 +47,7 @@ def sensitivity_figure(found: xr.Dataset) -> Figure:
     return draw(sensitivity_picture(found))
 
 
-def sensitivity_picture(found: xr.Dataset) -> Picture:
+def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     """Describe indices of sensitivity, the strongest parameter first."""
     if "parameter" not in found.dims or not {*_KINDS} & set(found.data_vars):
         raise UserError("found must be what sensitivity() returns: it holds no indices")
@@ -69,22 +59,20 @@ def sensitivity_picture(found: xr.Dataset) -> Picture:
     labels = [short[name] for name in names]
     pairs = "S2" in found and 2 <= len(names) <= _MOST_PAIRS
     bars = _bars(found, labels, main)
-    entries = {mark.name: mark.look for mark in bars.marks if isinstance(mark, Bars | Paths)}
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
-    return Picture(
+    return m.Picture(
         name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
         caption=f"{_told(found)}.", rows=(panels,), width=180.0 if pairs else 120.0,
         height=min(28.8 + 9.9 * len(names), 162.0), pixels=150 + 46 * len(names),
-        legend=tuple(Entry(name=name, look=look) for name, look in entries.items()),
     )  # fmt: skip
 
 
-def _bars(found: xr.Dataset, labels: list[str], main: str) -> Panel:
+def _bars(found: xr.Dataset, labels: list[str], main: str) -> m.Panel:
     places = np.arange(len(labels), dtype=np.float64)
-    marks: list[Mark] = [
-        Bars(
+    marks: list[m.Mark] = [
+        m.Bars(
             places=places + shift, starts=0 * places, lengths=found[name].values, name=told,
-            thickness=0.36 if shift else 0.6, look=Look(colour=colour),
+            thickness=0.36 if shift else 0.6, look=m.Look(colour=colour),
             bars=found[f"{name}_conf"].values, text=tuple(labels),
         )
         for name, told, colour, shift in _KINDS[main]
@@ -92,18 +80,18 @@ def _bars(found: xr.Dataset, labels: list[str], main: str) -> Panel:
     if "threshold" in found:
         ends = np.stack([places - 0.42, places + 0.42], axis=1)
         level = np.repeat(found["threshold"].values[:, None], 2, axis=1)
-        marks.append(Paths(x=level, y=ends, look=_THRESHOLD, name="without influence"))
+        marks.append(m.Paths(x=level, y=ends, look=_THRESHOLD, name="without influence"))
     title = "(a) bars of error: " if "S2" in found else ""
     confidence = f"{100 * float(found.attrs.get('confidence', 0.95)):.3g} % intervals"
-    y = Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
+    y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
-    return Panel(
-        x=Axis(title="share of the variance" if main == "ST" else "index"), y=y,
+    return m.Panel(
+        x=m.Axis(title="share of the variance" if main == "ST" else "index"), y=y,
         marks=tuple(marks), title=f"{title}{confidence}" if title else _told(found),
     )  # fmt: skip
 
 
-def _interactions(found: xr.Dataset, labels: list[str]) -> Panel:
+def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:
     values, half = found["S2"].values, found["S2_conf"].values
     shown = np.where(np.tri(len(labels), k=-1, dtype=bool), values, np.nan)[1:, :-1]
     sure = np.abs(shown) > half[1:, :-1]
@@ -117,12 +105,12 @@ def _interactions(found: xr.Dataset, labels: list[str]) -> Panel:
     )  # fmt: skip
     places = np.arange(len(labels) - 1, dtype=np.float64)
     high = max(0.05, float(np.nanmax(np.nan_to_num(values))))
-    cells = Cells(x=places, y=places, values=np.clip(shown, 0, None), colours="Blues", low=0.0,
-                  high=high, scale=Axis(title="S2"), text=told)  # fmt: skip
+    cells = m.Cells(x=places, y=places, values=np.clip(shown, 0, None), colours="Blues", low=0.0,
+                  high=high, scale=m.Axis(title="S2"), text=told)  # fmt: skip
     ends = (-0.5, len(places) - 0.5)
-    return Panel(
-        x=Axis(ticks=tuple(zip(places.tolist(), labels[:-1], strict=True)), limits=ends),
-        y=Axis(ticks=tuple(zip(places.tolist(), labels[1:], strict=True)), limits=ends,
+    return m.Panel(
+        x=m.Axis(ticks=tuple(zip(places.tolist(), labels[:-1], strict=True)), limits=ends),
+        y=m.Axis(ticks=tuple(zip(places.tolist(), labels[1:], strict=True)), limits=ends,
                downward=True),
         marks=(cells,), title="(b) pairs, beyond both alone (bold: surely)",
     )  # fmt: skip

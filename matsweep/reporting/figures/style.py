@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,26 +55,14 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
         yield figure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """Colour and marker of one material."""
-
-    colour: str
-    marker: str
-
-    def look(self, **more: Any) -> Look:
-        """Return the look of a mark of the material."""
-        return Look(colour=self.colour, **{"marker": self.marker, **more})
-
-
-def material_styles(names: Iterable[str]) -> dict[str, Style]:
-    """Give each material its colour and marker.
+def material_styles(names: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each material: its colour and marker.
 
     They depend on the set of names only, not on its order: with the names of the whole study
     every picture of it uses the same ones. All colours differ up to 7 names, all pairs up to 63.
     """
     return {
-        name: Style(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
+        name: Look(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
         for i, name in enumerate(sorted(set(names)))
     }
 

@@ -10,16 +10,7 @@ from matsweep.analysis.objectives import usual
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration
-from matsweep.reporting.figures.marks import (
-    Axis,
-    Entry,
-    Look,
-    Mark,
-    Numbers,
-    Panel,
-    Picture,
-    Series,
-)
+from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.pareto import capital
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import shades
@@ -63,7 +54,7 @@ def sweeps_numbers(view: View) -> bool:
     return 1 <= len(view.varied) <= 2 and kinds <= {"f", "i", "u"}
 
 
-def tradeoff_picture(view: View) -> Picture:
+def tradeoff_picture(view: View) -> m.Picture:
     """Describe what a study is judged by against its one or two swept numbers."""
     view = view.rows(np.flatnonzero(view.done))
     if not view.numbers.size:
@@ -76,45 +67,43 @@ def tradeoff_picture(view: View) -> Picture:
     two = len(view.varied) == 2
     hue = view.column(view.varied[0]) if two else np.zeros(across.size)
     levels = np.unique(hue)
-    looks = [Look(colour=colour, line="solid", marker="o", size=3.0)
+    looks = [m.Look(colour=colour, line="solid", marker="o", size=3.0)
              for colour in shades(levels.size)]  # fmt: skip
     x = _across(view, across)
     panels = []
     for letter, name in zip("abcdefgh", names, strict=False):
-        marks: list[Mark] = []
+        marks: list[m.Mark] = []
         for level, look in zip(levels, looks, strict=True):
             rows = np.flatnonzero(hue == level)
             rows = rows[np.argsort(across[rows], kind="stable")]
             marks.append(
-                Series(
+                m.Series(
                     x=across[rows], y=view.column(name)[rows], look=look,
                     y_bars=np.nan_to_num(view.column(f"{name}_std")[rows]),
                     name=f"{level:g}" if two else "", text=tuple(named(view, int(r)) for r in rows),
                 )
             )  # fmt: skip
-        panels.append(Panel(x=x, y=_up(view, name), marks=tuple(marks), title=f"({letter})"))
+        panels.append(m.Panel(x=x, y=_up(view, name), marks=tuple(marks), title=f"({letter})"))
     at = "" if view.chosen_time is None else f" At {duration(view.chosen_time)} after programming."
-    return Picture(
+    return m.Picture(
         name="tradeoff", title="What decides, against what was swept",
         caption=f"Bars are one standard deviation over the realisations.{at}",
         rows=(tuple(panels),), height=58.0,
-        legend=tuple(Entry(name=f"{level:g}", look=look)
-                     for level, look in zip(levels, looks, strict=True)) if two else (),
         legend_title=view.short[view.varied[0]] if two else "",
     )  # fmt: skip
 
 
-def _across(view: View, values: Numbers) -> Axis:
+def _across(view: View, values: m.Numbers) -> m.Axis:
     name = view.varied[-1]
     wide = bool(values.min() > 0 and values.max() / values.min() > _WIDE)
-    return Axis(title=view.short[name], unit=view.unit(name), logarithmic=wide)
+    return m.Axis(title=view.short[name], unit=view.unit(name), logarithmic=wide)
 
 
-def _up(view: View, name: str) -> Axis:
+def _up(view: View, name: str) -> m.Axis:
     values, unit = view.column(name), view.unit(name)
     title = capital(view.title(name))
     positive = values[np.isfinite(values) & (values > 0)]
     if view.is_share(name) or unit == "1" or not positive.size:
-        return Axis(title=title, unit=unit, percent=view.is_share(name))
+        return m.Axis(title=title, unit=unit, percent=view.is_share(name))
     limits = (float(positive.min()) / 2, float(positive.max()) * 2)
-    return Axis(title=title, unit=unit, logarithmic=True, limits=limits, time=unit == "s")
+    return m.Axis(title=title, unit=unit, logarithmic=True, limits=limits, time=unit == "s")
