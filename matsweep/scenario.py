@@ -17,7 +17,8 @@ from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol, resolve
-from matsweep.workloads import Hardware, InSitu, Workload
+from matsweep.machine import Hardware
+from matsweep.workloads import Workload
 
 MODEL_VERSION = 7
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
@@ -143,19 +144,11 @@ class Scenario:
             positive("times", time, "s")
         if len(set(self.times)) < len(self.times):
             raise UserError(f"times must differ from each other, got {list(self.times)}")
-        self._check_workload()
+        refused = self.workload.refuses(self.device, self.material)
+        if refused is not None:
+            raise UserError(refused)
         layout(1, 1, self.workload.tiled(self.tile), self.device.levels)
         array_wires(self.wires, self.device.cell_size, self.periphery.node, "periphery.node")
-
-    def _check_workload(self) -> None:
-        """Refuse a network that is to learn on devices of unknown response to pulses."""
-        unknown = self.device.pulse_model is None and self.device.source == "reported"
-        if isinstance(self.workload, InSitu) and unknown:
-            raise UserError(
-                f"device.pulse_model is null: no response of {self.material} to pulses is known, "
-                "so that it cannot learn; choose a material that states one, or give "
-                "device.pulse_model"
-            )
 
     @property
     def hardware(self) -> Hardware:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import resolve
+from matsweep.analysis.attributes import decoded, resolve
 from matsweep.analysis.pareto import Mask, pareto_mask
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
@@ -70,9 +70,13 @@ def usual(view: View) -> tuple[str, ...]:
 def weighed(view: View) -> tuple[str, ...]:
     """Return what a study weighs against its merit.
 
-    Where devices are trained that is `TRAINED`, where physics or its pulses are swept `PHYSICAL`.
+    That is what its workload states; of an inference study that sweeps physics or its pulses,
+    `PHYSICAL`. Older stores state nothing: where devices are trained it is `TRAINED`.
     """
-    if any(name in view.summary for name in TRAINED):
+    stated = tuple(name for name in decoded(view.ds, "objectives") or () if name != view.merit)
+    if stated and stated != MAIN:
+        return stated
+    if not stated and any(name in view.summary for name in TRAINED):
         return TRAINED
     physical = ("physics.", "protocol.")
     return PHYSICAL if any(n.startswith(physical) for n in view.parameters) else MAIN

@@ -14,15 +14,9 @@ import math
 import types
 import typing
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from matsweep.core.checks import UserError, near, one_of
-
-
-class Part(Protocol):
-    """A frozen dataclass of parameters, checked when built."""
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
 
 @dataclasses.dataclass(slots=True)
@@ -328,7 +322,8 @@ def _shape(hint: Any) -> tuple[Any, Any, bool, bool]:
     """Return what an annotation asks for: the type, its origin, if null may be, if it is a part."""
     origin, nullable = typing.get_origin(hint), False
     if origin in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        options = [o for o in typing.get_args(hint) if o is not type(None)]
+        options = [o for o in options if o is not str] or options  # text is taken as it is
         nullable = len(options) < len(typing.get_args(hint))
         hint, origin = options[0], typing.get_origin(options[0])
     return hint, origin, nullable, dataclasses.is_dataclass(hint) or hasattr(hint, "registry")
@@ -342,6 +337,8 @@ def _convert(hint: Any, value: object, path: str, memory: Memory | None) -> Any:
         if not nullable:
             raise UserError(f"{path} must not be null")
         return None
+    if isinstance(value, str) and str in typing.get_args(union):
+        return value
     if part:
         return build(hint, value, path, memory)
     if origin is dict:

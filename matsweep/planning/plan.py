@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,19 @@ from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.scenario import Scenario
-from matsweep.workloads import InSitu, Workload
+from matsweep.workloads import Workload
 
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
 )  # fmt: skip
+
+
+class Dimension(NamedTuple):
+    """A dimension that a workload brings: its values (n,), and what they count."""
+
+    values: npt.NDArray[Any]
+    long_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +122,46 @@ class Plan:
         return list(found.values())
 
     @property
-    def epochs(self) -> int:
-        """Most epochs that a candidate learns for on its devices; 0 if none does."""
-        learning = (each for each in self.workloads if isinstance(each, InSitu))
-        return max((each.epochs for each in learning), default=0)
+    def merit(self) -> str:
+        """The metric that ranks the candidates.
+
+        Raises
+        ------
+        UserError
+            If the candidates' workloads are ranked by different metrics.
+        """
+        merits = {workload.kind: workload.merit for workload in self.workloads}
+        if len(set(merits.values())) > 1:
+            ranked = ", ".join(f"{kind} by {merit}" for kind, merit in merits.items())
+            raise UserError(
+                f"workload: its values are ranked by different metrics ({ranked}): give each a "
+                "study of its own"
+            )
+        return next(iter(merits.values()))
+
+    @property
+    def dimensions(self) -> dict[str, Dimension]:
+        """Dimensions of the workloads' own, by name: the longest of any workload.
+
+        Raises
+        ------
+        UserError
+            If two workloads give the same dimension values that do not continue each other.
+        """
+        longest: dict[str, Dimension] = {}
+        for workload in self.workloads:
+            for name, values in workload.coordinates.items():
+                new = Dimension(np.asarray(values), workload.dimensions.get(name, name))
+                there = longest.setdefault(name, new)
+                shared = min(len(there.values), len(new.values))
+                if not np.array_equal(there.values[:shared], new.values[:shared]):
+                    raise UserError(
+                        f"workload: its values differ in what {name} is: give each a study of "
+                        "its own"
+                    )
+                if len(new.values) > len(there.values):
+                    longest[name] = new
+        return longest
 
     @property
     def bases(self) -> list[Base]:

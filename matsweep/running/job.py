@@ -18,7 +18,7 @@ from matsweep.running.pace import Pace, chunks
 from matsweep.running.progress import SweepProgress
 from matsweep.running.work import Outcome, Shared, evaluate
 from matsweep.store import Part, Status, Store
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
@@ -65,14 +65,14 @@ class Job:
     def run(
         self,
         runner: Executor,
-        networks: Mapping[str, Network | Lesson],
+        prepared: Mapping[str, Prepared],
         progress: SweepProgress,
     ) -> None:
         """Do it."""
         metrics = self._variables()
         pace = Pace(fixed=runner.chunk_size, slots=lambda: runner.slots)
         shared = Shared(
-            networks=networks,
+            prepared=prepared,
             seed=self.study.seed,
             realisations=self.realisations,
             metrics=tuple(metrics),

@@ -18,6 +18,7 @@ from rich.console import Console
 from matsweep.core.checks import UserError, truth
 from matsweep.core.codec import build
 from matsweep.core.journal import Journal, place
+from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.plan import Plan, plan
@@ -39,7 +40,7 @@ from matsweep.running.record import (
     metrics_of,
 )
 from matsweep.store import Place, Store, attributes, open_results, open_store, place_of
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
@@ -164,7 +165,7 @@ class Run:
     command: str = ""
     extend: bool = False
     retry_failed: bool = False
-    _networks: dict[str, Network | Lesson] = field(default_factory=dict)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
     _sessions: ExitStack = field(default_factory=ExitStack)
     _started: bool = False
 
@@ -311,7 +312,7 @@ class Run:
         if not len(pending):
             return
         self._prepare()
-        _check_networks(self._networks, store)
+        _check_prepared(self._prepared, store)
         if not self._started:
             self._sessions.enter_context(self.runner.session())
             self._started = True
@@ -326,7 +327,7 @@ class Run:
                     study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
                     realisations=number,
                 )  # fmt: skip
-                job.run(self.runner, self._networks, progress)
+                job.run(self.runner, self._prepared, progress)
                 short += job.short
         if short:
             number, error = short[0]
@@ -338,11 +339,11 @@ class Run:
             )
 
     def _prepare(self) -> None:
-        """Train the networks of the plan's candidates that are not there yet."""
-        missing = [each for each in self.study.workloads if each.key not in self._networks]
+        """Prepare the workloads of the plan's candidates that are not there yet."""
+        missing = [each for each in self.study.workloads if each.key not in self._prepared]
         if missing:
             with self.console.status("preparing networks"):
-                self._networks |= {each.key: each.prepare() for each in missing}
+                self._prepared |= {each.key: each.prepare() for each in missing}
 
     def _tell_done(self, store: Store, rows: Rows, realisations: int) -> None:
         wanted = np.zeros(store.shapes["status"][0], dtype=bool)
@@ -403,10 +404,10 @@ class Refused:
         return False
 
 
-def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> None:
-    """Refuse to go on with a network that is not the one the study began with."""
+def _check_prepared(prepared: Mapping[str, Prepared], store: Store) -> None:
+    """Refuse to go on with a workload that is not the one the study began with."""
     facts = attributes(store.path)
-    digests = {key: network.digest for key, network in networks.items()}
+    digests = {key: each.digest for key, each in prepared.items()}
     begun: dict[str, str] = json.loads(str(facts.get("networks", "{}")))
     if any(begun[key] != digests[key] for key in digests if key in begun):
         raise UserError(
@@ -415,10 +416,21 @@ def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> N
             "machine's cache of networks and name it in MATSWEEP_CACHE"
         )
     if set(digests) - set(begun):
-        best = max(network.float_accuracy for network in networks.values())
+        best = json.loads(str(facts.get("reference", "{}")))
+        for each in prepared.values():
+            best = better_reference(best, each.reference)
         store.update_attrs(
             {
                 "networks": json.dumps({**begun, **digests}, sort_keys=True),
-                "float_accuracy": max(best, float(facts.get("float_accuracy", 0.0))),
+                "reference": json.dumps(best, sort_keys=True),
             }
         )
+
+
+def better_reference(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Return the better of two references, metric by metric."""
+    joined = dict(first)
+    for name, value in second.items():
+        best = max if METRICS[name].better == "higher" else min
+        joined[name] = best(joined.get(name, value), value)
+    return joined

@@ -12,7 +12,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.planning.plan import Candidate
 from matsweep.running.limits import Limits, MemoryLimitError
 from matsweep.simulate import simulate
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Shared:
 
     Parameters
     ----------
-    networks : mapping of str to Network or Lesson
+    prepared : mapping of str to Prepared
         By the key of their workload.
     seed : int
     realisations : int
@@ -31,7 +31,7 @@ class Shared:
         Of each candidate.
     """
 
-    networks: Mapping[str, Network | Lesson]
+    prepared: Mapping[str, Prepared]
     seed: int
     realisations: int
     metrics: tuple[str, ...]
@@ -82,10 +82,10 @@ def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
 
 
 def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
-    network = shared.networks[candidate.scenario.workload.key]
+    prepared = shared.prepared[candidate.scenario.workload.key]
     return simulate(
         candidate.scenario,
-        network,
+        prepared,
         seed=shared.seed,
         realisations=shared.realisations,
         first=candidate.first,

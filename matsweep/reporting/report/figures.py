@@ -57,7 +57,7 @@ def pictures(study: Study) -> Iterator[Picture]:
         if view.ds[merit].sizes.get("realisation", 1) > 1:
             yield distribution(view, merit, study.best_of_each())
     if study.ranked.size:
-        if weighed(view) == MAIN and "energy_breakdown" in view.ds:
+        if "energy" in weighed(view) and "energy_breakdown" in view.ds:
             yield breakdown(view, study.best_of_each())
         for metric in view.courses:
             yield course_picture(view, metric)

@@ -42,7 +42,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     drawn: dict[str, Callable[[], Picture]] = {"pareto": partial(pareto_picture, view)}
     if weighed(view) != MAIN and swept_numbers(study):
         drawn["tradeoff"] = partial(tradeoff_picture, view)
-    if "energy_breakdown" in view.ds and weighed(view) == MAIN:
+    if "energy_breakdown" in view.ds and "energy" in weighed(view):
         drawn["energy"] = partial(cheapest_picture, view)
     if view.done.any():
         drawn |= {metric: partial(course_picture, view, metric) for metric in view.courses}

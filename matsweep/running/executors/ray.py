@@ -23,7 +23,7 @@ from ray.exceptions import (
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
 from matsweep.running.executors.contract import Executor, Task
-from matsweep.running.executors.ledger import Cause, Job, Ledger
+from matsweep.running.executors.ledger import Assignment, Cause, Ledger
 from matsweep.running.limits import Limits
 
 _LOOK = 1.0  # s, after which nodes that joined are noticed, and what is late
@@ -158,7 +158,7 @@ class RayExecutor(Executor):
                     if chunk is not None:
                         yield chunk, result
 
-    def _start(self, remote: Any, handle: Any, job: Job) -> Any:
+    def _start(self, remote: Any, handle: Any, job: Assignment) -> Any:
         """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
         placed = remote.options(
             max_retries=0,  # also for lack of memory, where Ray would try for ever

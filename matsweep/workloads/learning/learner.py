@@ -17,7 +17,7 @@ from matsweep.workloads.learning.rules import TikiTaka
 from matsweep.workloads.learning.wiring import see_wires
 
 if TYPE_CHECKING:
-    from matsweep.workloads.learning.workload import InSitu
+    from matsweep.workloads.learning.settings import Training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,7 +183,7 @@ class Learner:
         )
 
 
-def _rule(workload: InSitu) -> dict[str, Any]:
+def _rule(workload: Training) -> dict[str, Any]:
     reset = workload.reset
     return {
         "kind": workload.rule.code,
