@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -65,12 +67,10 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
         return bars
     names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
     maps = _maps(view, names, axes, loss)
-    share = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
-    return m.Picture(
-        name=bars.name, title=bars.title, rows=(maps, *bars.rows), beside=True,
-        height=118.0, pixels=900,
-        caption=f"Crossed: more than {share} of {view.title(view.merit)} lost; framed: cheapest.",
-    )  # fmt: skip
+    lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
+    told = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: least energy"
+    return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=told,
+                   caption=f"{told[:1].upper()}{told[1:]}.")  # fmt: skip
 
 
 def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> m.Picture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -49,6 +51,11 @@ def course_figure(
     return draw(course_picture(View(ds, time), metric))
 
 
+def course_name(metric: str) -> str:
+    """Return the name of the figure, and of the file, of a metric."""
+    return re.sub(r"\W", "_", metric)
+
+
 def course_picture(view: View, metric: str | None = None) -> m.Picture:
     """Describe what `course_figure` draws."""
     if not view.courses:
@@ -85,7 +92,7 @@ def course_picture(view: View, metric: str | None = None) -> m.Picture:
     x = m.Axis(title=capital(title), whole=view.ds[own].dtype.kind in "iu",
              unit=str(view.ds[own].attrs.get("units", "1")))  # fmt: skip
     return m.Picture(
-        name="".join(c if c.isalnum() else "_" for c in metric), title=f"The course of {metric}",
+        name=course_name(metric), title=f"The course of {metric}",
         caption="From the best to the worst, evenly spaced in rank; bands are one standard "
         "deviation.", rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
         beside=True, height=81.0,

@@ -75,7 +75,7 @@ def plot(picture: m.Picture) -> dict[str, Any]:
 
 def safe(text: object) -> str:
     """Return a text of a store as plotly shows it as it is: it reads a kind of HTML."""
-    return escape(printable(text), quote=False)
+    return escape(printable(text), quote=False).replace("\n", "<br>")
 
 
 def rounded(values: m.Numbers | Iterable[float]) -> list[float | None]:
@@ -170,7 +170,7 @@ def _traces(
         case m.Rule():
             yield _rule(mark, x, y)
         case m.Cells():
-            yield _cells(mark, x, y, domain)
+            yield _cells(mark, x, y, last=domain[0][1] == 1)
         case m.Contour():
             low, high = (100 * mark.levels[at] for at in (0, -1))
             yield {
@@ -253,35 +253,32 @@ def _rule(mark: m.Rule, x: _Scale, y: _Scale) -> _Trace:
     return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}
 
 
-def _cells(mark: m.Cells, x: _Scale, y: _Scale, domain: Any) -> _Trace:
-    scale = mark.scale
-    values, low, high = mark.values, mark.low, mark.high
-    factor, unit = scaled(values.ravel(), "", scale.unit if scale else "1",
-                          share=scale is not None and scale.percent)  # fmt: skip
-    told = [[f"{factor * v:.3g} {unit}".strip() for v in row] for row in values]
-    bar: dict[str, Any] = {"thickness": 12, "outlinewidth": 0}
-    if scale is not None:
-        bar["title"] = {"text": safe(f"{scale.title} ({unit})" if unit else scale.title)}
-    if scale is not None and scale.logarithmic:
-        ticks = np.geomspace(low, high, 4)
+def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
+    scale, values, ends = mark.scale, mark.values, np.array([mark.low, mark.high])
+    factor, unit = scaled(values.ravel(), "", scale.unit, share=scale.percent)
+    bar: dict[str, Any] = {
+        "title": {"text": safe(f"{scale.title} ({unit})" if unit else scale.title)}
+    }
+    shades = colormaps[mark.colours](np.linspace(0, 1, 9))
+    told: _Trace = {"hovertemplate": f"%{{z:.3g}} {_template(unit)}<extra></extra>"}
+    if scale.logarithmic:
+        ticks = np.geomspace(mark.low, mark.high, 4)
         bar |= {"tickvals": rounded(np.log10(ticks)),
                 "ticktext": [engineering(float(v), scale.unit) for v in ticks]}  # fmt: skip
-        values, low, high, factor = np.log10(values), np.log10(low), np.log10(high), 1.0
-    shades = colormaps[mark.colours](np.linspace(0, 1, 9))
-    trace: _Trace = {
-        "type": "heatmap", "x": x.of_values(mark.x), "y": y.of_values(mark.y),
-        "z": [rounded(factor * row) for row in values], "zmin": factor * low, "zmax": factor * high,
-        "colorscale": [[at / 8, to_hex(shade)] for at, shade in enumerate(shades)],
-        "customdata": told, "hovertemplate": "%{customdata}<extra></extra>",
-        "zsmooth": "best" if mark.smooth else False, "opacity": 0.8 if mark.smooth else 1.0,
-        "showscale": scale is not None, "colorbar": bar,
-    }  # fmt: skip
-    if scale is not None and domain[0][1] < 1:
-        trace["showscale"] = False
+        told = {"customdata": [[engineering(float(v), scale.unit) for v in row] for row in values],
+                "hovertemplate": "%{customdata}<extra></extra>"}  # fmt: skip
+        values, ends, factor = np.log10(values), np.log10(ends), 1.0
     if mark.text:
-        trace |= {"text": [[safe(text.strip("*")) for text in row] for row in mark.text],
-                  "texttemplate": "%{text}"}  # fmt: skip
-    return trace
+        told |= {"text": [[safe(text.strip("*")) for text in row] for row in mark.text],
+                 "texttemplate": "%{text}"}  # fmt: skip
+    return {
+        "type": "heatmap", "x": x.of_values(mark.x), "y": y.of_values(mark.y), **told,
+        "z": [rounded(factor * row) for row in values],
+        "zmin": factor * float(ends[0]), "zmax": factor * float(ends[1]),
+        "colorscale": [[at / 8, to_hex(shade)] for at, shade in enumerate(shades)],
+        "zsmooth": "best" if mark.smooth else False, "opacity": 0.8 if mark.smooth else 1.0,
+        "showscale": last, "colorbar": bar,
+    }  # fmt: skip
 
 
 def _note(mark: m.Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:

@@ -197,8 +197,8 @@ class Cells:
         A map of colours of matplotlib.
     low, high : float
         Ends of the scale of colours.
-    scale : Axis or None
-        Of the scale of colours; None: it is not shown.
+    scale : Axis
+        Of the scale of colours.
     smooth : bool
         Whether colours change between the cells; `levels` then are the borders of colours.
     text : tuple of tuple of str
@@ -212,7 +212,7 @@ class Cells:
     colours: str
     low: float
     high: float
-    scale: Axis | None = None
+    scale: Axis
     smooth: bool = False
     text: tuple[tuple[str, ...], ...] = ()
     levels: tuple[float, ...] = ()
@@ -264,6 +264,8 @@ class Picture:
     title, caption : str
         The caption says in words what is to be seen.
     rows : tuple of tuple of Panel
+    heading : str
+        In print, above the panels.
     legend_title : str
     beside : bool
         Whether the legend stands to the right of the panels, not below them.
@@ -281,6 +283,7 @@ class Picture:
     title: str = ""
     caption: str = ""
     rows: tuple[tuple[Panel, ...], ...]
+    heading: str = ""
     legend_title: str = ""
     beside: bool = False
     width: float = 180.0

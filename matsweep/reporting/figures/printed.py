@@ -59,6 +59,8 @@ def draw(picture: m.Picture) -> Figure:
             holders = list(figure.subfigures(len(picture.rows), 1, squeeze=False)[:, 0])
         for holder, row in zip(holders, picture.rows, strict=True):
             _row(holder, row)
+        if picture.heading:
+            figure.suptitle(picture.heading, fontsize=FONT)
         if picture.legend:
             _legend(figure, holders[-1], picture)
     return figure
@@ -87,8 +89,7 @@ def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
     panels = holder.subplots(1, len(row), squeeze=False)[0]
     maps = []
     for axes, panel in zip(panels, row, strict=True):
-        images = _panel(axes, panel)
-        maps += [(axes, cells, image) for cells, image in images if cells.scale is not None]
+        maps += [(axes, cells, image) for cells, image in _panel(axes, panel)]
     if maps:  # those of a row share their scale of colours
         _colour_bar(holder, [axes for axes, _, _ in maps], *maps[-1][1:])
 
@@ -246,8 +247,7 @@ def _cells(axes: Axes, mark: m.Cells) -> Any:
     if mark.smooth:
         return axes.contourf(mark.x, mark.y, mark.values, levels=mark.levels, cmap=mark.colours,
                              alpha=0.8)  # fmt: skip
-    logarithmic = mark.scale is not None and mark.scale.logarithmic
-    norm = (LogNorm if logarithmic else Normalize)(mark.low, mark.high)
+    norm = (LogNorm if mark.scale.logarithmic else Normalize)(mark.low, mark.high)
     image = axes.pcolormesh(*map(_borders, (mark.x, mark.y)), mark.values, cmap=mark.colours,
                             norm=norm, edgecolors="white")  # fmt: skip
     for y, line, values in zip(mark.y, mark.text, mark.values, strict=False):
@@ -269,7 +269,7 @@ def _colour_bar(
     bar = holder.colorbar(image, ax=panels, pad=0.02)
     bar.ax.tick_params(labelsize=FONT, width=0.6, length=3)
     bar.outline.set_linewidth(0.6)
-    scale = cells.scale or m.Axis()
+    scale = cells.scale
     bar.set_label(_label(scale), fontsize=FONT)
     if cells.levels:
         bar.set_ticks(list(cells.levels))

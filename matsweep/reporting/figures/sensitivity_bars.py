@@ -62,8 +62,9 @@ def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
     return m.Picture(
         name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
-        caption=f"{_told(found)}.", rows=(panels,), width=180.0 if pairs else 120.0,
-        height=min(28.8 + 9.9 * len(names), 162.0), pixels=150 + 46 * len(names),
+        caption=f"{_told(found)}.", heading=_told(found), rows=(panels,),
+        width=180.0 if pairs else 120.0, height=min(28.8 + 9.9 * len(names), 162.0),
+        pixels=150 + 46 * len(names),
     )  # fmt: skip
 
 
@@ -81,14 +82,10 @@ def _bars(found: xr.Dataset, labels: list[str], main: str) -> m.Panel:
         ends = np.stack([places - 0.42, places + 0.42], axis=1)
         level = np.repeat(found["threshold"].values[:, None], 2, axis=1)
         marks.append(m.Paths(x=level, y=ends, look=_THRESHOLD, name="without influence"))
-    title = "(a) bars of error: " if "S2" in found else ""
-    confidence = f"{100 * float(found.attrs.get('confidence', 0.95)):.3g} % intervals"
     y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
-    return m.Panel(
-        x=m.Axis(title="share of the variance" if main == "ST" else "index"), y=y,
-        marks=tuple(marks), title=f"{title}{confidence}" if title else _told(found),
-    )  # fmt: skip
+    x = m.Axis(title="share of the variance" if main == "ST" else "index")
+    return m.Panel(x=x, y=y, marks=tuple(marks), title="(a)" if "S2" in found else "")
 
 
 def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:

@@ -17,7 +17,7 @@ from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
 from matsweep.reporting.figures import printed
 from matsweep.reporting.figures.breakdown import cheapest_picture
-from matsweep.reporting.figures.course import course_picture
+from matsweep.reporting.figures.course import course_name, course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.marks import Picture
 from matsweep.reporting.figures.parallel import parallel_picture
@@ -45,7 +45,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     if "energy_breakdown" in view.ds and "energy" in weighed(view):
         drawn["energy"] = partial(cheapest_picture, view)
     if view.done.any():
-        drawn |= {metric: partial(course_picture, view, metric) for metric in view.courses}
+        drawn |= {course_name(n): partial(course_picture, view, n) for n in view.courses}
     if view.merit in view.ds and view.ds[view.merit].sizes.get("realisation", 1) > 1:
         drawn["distribution"] = partial(distribution_picture, view)
     if study.ranked.size > 1:
