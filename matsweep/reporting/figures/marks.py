@@ -299,12 +299,15 @@ class Picture:
 
     @property
     def legend(self) -> dict[str, Look]:
-        """Entries of the legend: the names of marks, each with the look of its strongest mark."""
-        found: dict[str, Look] = {}
-        for mark in self.named:
-            if mark.name not in found or mark.look.opacity > found[mark.name].opacity:
-                found[mark.name] = mark.look
-        return {name: replace(look, opacity=1.0) for name, look in found.items()}
+        """Entries of the legend: the names of marks, each with the look of its first mark.
+
+        A faint or small look is made one that can be seen.
+        """
+        looks = {mark.name: mark.look for mark in reversed(self.named)}
+        return {
+            name: replace(looks[name], opacity=1.0, size=max(looks[name].size, 4.5))
+            for name in dict.fromkeys(mark.name for mark in self.named)
+        }
 
     @property
     def named(self) -> list[Named]:

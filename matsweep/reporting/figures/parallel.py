@@ -104,7 +104,8 @@ def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m
     styles = styles_of(view)
     across = np.arange(len(scales), dtype=np.float64)
     short = {name: view.short.get(name, name) for name in (scale.name for scale in scales)}
-    told = [texts(view, view.summary[scale.name]) for scale in scales]
+    told = [dict(zip(drawn.tolist(), texts(view, view.summary[scale.name][drawn]), strict=True))
+            for scale in scales]  # fmt: skip
     marks: list[m.Mark] = []
     for strong in (False, True):
         chosen = drawn[best[drawn] == strong]
