@@ -22,6 +22,7 @@ from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.marks import Picture
 from matsweep.reporting.figures.parallel import parallel_picture
 from matsweep.reporting.figures.pareto import pareto_picture
+from matsweep.reporting.figures.printed import save
 from matsweep.reporting.figures.requirement_map import requirement_picture
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.figures.tradeoff import tradeoff_picture
@@ -61,7 +62,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         try:
             # A "$" in a text of the store is no mathematics, which may not even be readable.
             with rc_context({"text.parse_math": False}):
-                written += printed.save(printed.draw(picture()), folder / name)
+                written += save(printed.draw(picture()), folder / name)
         except UserError as error:
             if name != "parallel":  # which says nothing where all but one axis are constant
                 problems.append(f"{name}.png, as {error}")
