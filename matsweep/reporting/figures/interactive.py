@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ _SYMBOLS = {
 }  # fmt: skip
 _DASHES = {"": "solid", "solid": "solid", "dash": "dash"}
 _PIXELS = 2.0  # of a screen for a point of print
+_LONGEST = 48  # characters of a line of a title
 _GAP = 0.09  # of the width between panels
 
 type _Trace = dict[str, Any]
@@ -90,7 +92,7 @@ class _Scale:
 
     axis: m.Axis
     factor: float
-    unit: str
+    written: str
     extent: tuple[float, float]
 
     @classmethod
@@ -103,7 +105,12 @@ class _Scale:
         if not (axis.ticks or axis.time):
             factor, unit = scaled(values, axis.title, axis.unit, share=axis.percent)
         extent = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-        return cls(axis=axis, factor=factor, unit=safe(unit).replace("%{", "% {"), extent=extent)
+        return cls(axis=axis, factor=factor, written=unit, extent=extent)
+
+    @property
+    def unit(self) -> str:
+        """The unit, safe within plotly's templates."""
+        return _template(self.written)
 
     @property
     def category(self) -> bool:
@@ -117,10 +124,11 @@ class _Scale:
 
     def layout(self) -> dict[str, Any]:
         axis, (low, high) = self.axis, self.extent
-        title = safe(axis.title) + (f" ({self.unit})" if self.unit and axis.title else "")
+        title = axis.title + (f" ({self.written})" if self.written and axis.title else "")
         kind = "category" if self.category else "log" if axis.logarithmic else "linear"
         found: dict[str, Any] = {
-            "title": {"text": title}, "type": kind, "linecolor": GREY, "gridcolor": "#e3e3e3",
+            "title": {"text": safe(fill(title, _LONGEST))}, "type": kind, "linecolor": GREY,
+            "gridcolor": "#e3e3e3",
             "ticks": "outside", "zeroline": False, "automargin": True,
         }  # fmt: skip
         if axis.bare:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ from matsweep.reporting.figures.style import (
 )
 
 _CROWD = 2000  # more points than this are pixels in a PDF too
+_LONGEST, _TALLEST = 100, 32  # characters of a title along the width and the height of a page
 _LINES = {"": "none", "solid": "solid", "dash": (0, (4, 2))}
 _BEHIND = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
 _NEEDLES = {"elinewidth": 0.7, "capsize": 1.5}
@@ -89,14 +91,15 @@ def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
     panels = holder.subplots(1, len(row), squeeze=False)[0]
     maps = []
     for axes, panel in zip(panels, row, strict=True):
-        maps += [(axes, cells, image) for cells, image in _panel(axes, panel)]
+        images = _panel(axes, panel, _LONGEST // len(row))
+        maps += [(axes, cells, image) for cells, image in images]
     if maps:  # those of a row share their scale of colours
         _colour_bar(holder, [axes for axes, _, _ in maps], *maps[-1][1:])
 
 
-def _panel(axes: Axes, panel: m.Panel) -> list[tuple[m.Cells, Any]]:
+def _panel(axes: Axes, panel: m.Panel, longest: int) -> list[tuple[m.Cells, Any]]:
     images = []
-    tidy(axes, _label(panel.x), _label(panel.y))
+    tidy(axes, fill(_label(panel.x), longest), fill(_label(panel.y), _TALLEST))
     for way, axis in (("x", panel.x), ("y", panel.y)):
         if axis.logarithmic:  # before anything is drawn, as contours need it
             axes.set(**{f"{way}scale": "log"})
