@@ -7,8 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.view import Index, View
-from matsweep.core.checks import UserError
-from matsweep.core.units import duration, engineering, normal_unit, read_quantity
+from matsweep.core.units import duration, engineering, factor_of, normal_unit
 
 _NO_METRIC = ("status", "error", "realisations")
 
@@ -82,10 +81,8 @@ def scaled(
         return 1.0, "" if normal_unit(unit) == "1" else unit
     middle = float(np.exp(np.log(positive).mean()))
     _, _, written = engineering(middle, unit).partition(" ")
-    try:
-        return 1.0 / read_quantity(f"1 {written}", unit, name), written
-    except UserError:  # a unit without prefixes, such as TOPS/W
-        return 1.0, unit
+    one = factor_of(written, unit)
+    return (1.0, unit) if one is None else (1.0 / one, written)  # TOPS/W has no prefixes
 
 
 def _told(value: float, unit: str, *, share: bool, long: bool) -> str:

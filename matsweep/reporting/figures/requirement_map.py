@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.families import Family
 from matsweep.analysis.requirements import Requirements
-from matsweep.analysis.specification import is_fraction, quantity
 from matsweep.analysis.studytable import Scale
+from matsweep.analysis.wording import is_fraction, quantity
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, material_styles
