@@ -15,7 +15,7 @@ from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
 from matsweep.identification.calibration import Destination, LoopFit
 from matsweep.planning.loading import load_material
-from matsweep.reporting.figures.figure import save
+from matsweep.reporting.figures.printed import save
 
 
 def calibrate(config: DictConfig) -> None:

@@ -30,7 +30,7 @@ from matsweep.identification.derivation import Protocol, resolve
 from matsweep.materials import Material
 from matsweep.planning.config import plain_config
 from matsweep.planning.loading import material_of
-from matsweep.reporting.figures.figure import save
+from matsweep.reporting.figures.printed import save
 from matsweep.scenario import array_wires
 
 

@@ -22,7 +22,7 @@ def select(config: DictConfig) -> None:
         open_results(store_of(config)),
         Console(),
         names_of("constraints", config.constraints) or [],
-        by=str(config.by),
+        by=None if config.by is None else str(config.by),
         how=str(config.how),
         weights=None if weights is None else {str(name): w for name, w in weights.items()},
         objectives=objectives,
