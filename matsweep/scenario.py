@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any, Self
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.codec import Memory, build, canonical
+from matsweep.core.codec import Memory, build, canonical, foreign
+from matsweep.core.packages import versions
+from matsweep.core.quantities import Length, Time
+from matsweep.core.registry import any_foreign
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
@@ -80,7 +84,7 @@ class Periphery:
         Copies of the whole network, which take samples in turn.
     """
 
-    node: float = 22e-9
+    node: Length = 22e-9
     accumulator_bits: int = 16
     adc_source: str = "regression"
     dac_source: str = "capacitive"
@@ -124,7 +128,7 @@ class Scenario:
     adc: ADC
     periphery: Periphery
     workload: Workload
-    times: tuple[float, ...]
+    times: tuple[Time, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None
@@ -192,8 +196,20 @@ class Scenario:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
         return self.identify(None)
 
+    def foreign(self, memory: Memory | None = None) -> frozenset[type]:
+        """Return the classes of all its parts that are not matsweep's own.
+
+        Parameters
+        ----------
+        memory : Memory or None
+            As of `matsweep.core.codec.foreign`.
+        """
+        if not any_foreign():
+            return frozenset()
+        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n in _WRITTEN))
+
     def identify(self, memory: Memory | None) -> str:
-        """Return the identity.
+        """Return the identity; the versions of other packages whose parts it uses are in it.
 
         Parameters
         ----------
@@ -206,6 +222,8 @@ class Scenario:
             digest = hashlib.blake2b(content, digest_size=16).hexdigest()
             pieces.append(f'"measured":"{digest}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
+        if outside := versions(self.foreign(memory)):
+            pieces.append(f'"outside":{json.dumps(outside, sort_keys=True)}')
         text = ",".join(sorted(pieces))
         return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=16).hexdigest()
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, in_range, positive, whole
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
@@ -48,7 +49,7 @@ class Dataset(ABC):
     """Size of the whole set, where it is known without reading it."""
 
     crop: int | None = None
-    black_white: float | None = None
+    black_white: Dimensionless | None = None
     test_samples: int | None = None
 
     def __init_subclass__(cls, kind: str | None = None, **options: Any) -> None:
@@ -121,7 +122,7 @@ class Split(Dataset):
         Of the split.
     """
 
-    test_fraction: float = 0.2
+    test_fraction: Dimensionless = 0.2
     seed: int = 0
 
     def check(self) -> None:

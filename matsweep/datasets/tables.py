@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from matsweep.core.checks import UserError, whole
+from matsweep.core.tables import Row, finite_number, read_rows
 from matsweep.datasets.dataset import Samples, Split, as_table
 
 
@@ -67,22 +66,16 @@ class CSV(Split, kind="csv"):
 
     def read(self) -> Samples:
         """Return the samples, split."""
-        try:
-            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
-                lines = [(at, row) for at, row in enumerate(csv.reader(file), 1) if any(row)]
-        except OSError as problem:
-            raise UserError(f"path: {self.path} cannot be read: {problem.strerror}") from None
-        except (ValueError, csv.Error) as problem:
-            raise UserError(f"path: {self.path} is no table: {problem}") from None
+        lines = read_rows(self.path, owner="path")
         for at, row in lines[: self.header]:
-            if all(_number(cell) is not None for cell in row):
+            if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
                     f"header: line {at} of {self.path} holds numbers only, so that a sample would "
                     f"be left out; give header={self.header - 1} if it is one"
                 )
         return self._samples(lines[self.header :])
 
-    def _samples(self, lines: list[tuple[int, list[str]]]) -> Samples:
+    def _samples(self, lines: list[Row]) -> Samples:
         """Return samples of the rows, each with the number of its line."""
         if not lines:
             raise UserError(f"path: {self.path} holds no samples")
@@ -97,7 +90,7 @@ class CSV(Split, kind="csv"):
             labels.append(row[column].strip())
             others = [(n, cell) for n, cell in enumerate(row) if n != column]
             for to, (n, cell) in enumerate(others):
-                value = _number(cell)
+                value = finite_number(cell)
                 if value is None:
                     raise UserError(
                         f"path: {self.path}, line {at}: column {n} must be a finite number, "
@@ -105,12 +98,3 @@ class CSV(Split, kind="csv"):
                     )
                 inputs[place, to] = value
         return self.split(inputs, np.array(labels))
-
-
-def _number(text: str) -> float | None:
-    """Return a finite number, or None where the text is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -11,7 +11,7 @@ from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout
 from matsweep.machine.calibration import Target, calibrate
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.matrix import Matrix
-from matsweep.machine.product import Scale, fractions, voltages
+from matsweep.machine.product import Scaling, fractions, voltages
 
 _CALIBRATION_READS = 64  # calibration inputs that a compensation reads
 
@@ -24,7 +24,7 @@ class Mapped:
     ----------
     matrix : Matrix
     layout : Layout
-    scale : Scale
+    scale : Scaling
     fractions : (row_tile, arm, row, column) array in [0, 1]
         Share of the device's range that each device is programmed to.
     calibration : (cycle, row_tile, sample, row) array, in read voltages
@@ -35,7 +35,7 @@ class Mapped:
 
     matrix: Matrix
     layout: Layout
-    scale: Scale
+    scale: Scaling
     fractions: FloatArray
     calibration: FloatArray
     wanted: FloatArray

@@ -22,7 +22,7 @@ from matsweep.machine.hardware import Hardware
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class Scaling:
     """Scale factors between weights, inputs, currents and converter codes.
 
     Parameters
@@ -90,13 +90,13 @@ def _columns(arms: FloatArray) -> FloatArray:
     return np.moveaxis(arms, 1, 2).reshape(arms.shape[0], arms.shape[2], -1)
 
 
-def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> FloatArray:
+def voltages(inputs: FloatArray, scale: Scaling, dac: DAC, layout: Layout) -> FloatArray:
     """Convert a layer's inputs to voltages on the tiles' rows.
 
     Parameters
     ----------
     inputs : (…, sample, input) array
-    scale : Scale
+    scale : Scaling
     dac : DAC
     layout : Layout
 
@@ -221,7 +221,7 @@ class Product(NamedTuple):
 def multiply(
     voltage: FloatArray,
     conductance: FloatArray,
-    scale: Scale,
+    scale: Scaling,
     layout: Layout,
     hardware: Hardware,
     *,
@@ -240,7 +240,7 @@ def multiply(
     voltage : (cycle, …, row_tile, sample, row) array, in read voltages
     conductance : (realisation, row_tile, arm, row, column) array, S
         Of the devices.
-    scale : Scale
+    scale : Scaling
     layout : Layout
     hardware : Hardware
     time : float, s
@@ -332,7 +332,7 @@ def _converter_noise(
     return noise
 
 
-def _summed(total: FloatArray, largest: int, scale: Scale, layout: Layout) -> FloatArray:
+def _summed(total: FloatArray, largest: int, scale: Scaling, layout: Layout) -> FloatArray:
     """Shift and add the codes of slices, and make numbers of them."""
     units = layout.worth * (scale.weight * scale.input) / largest
     if isinstance(scale.current, np.ndarray):
@@ -353,7 +353,7 @@ def _zero(
     voltage: FloatArray,
     significance: FloatArray,
     device: AnalogDevice,
-    scale: Scale,
+    scale: Scaling,
     layout: Layout,
 ) -> FloatArray:
     """Return what weight zero gives, by the inputs and the device's nominal range alone."""

@@ -28,39 +28,41 @@ from matsweep.metrics.training import (
 )
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
-for _metric in (
-    ACCURACY,
-    ACCURACY_STD,
-    ACCURACY_P05,
-    ENERGY,
-    LATENCY,
-    AREA,
-    ENERGY_BREAKDOWN,
-    LATENCY_BREAKDOWN,
-    AREA_BREAKDOWN,
-    UTILISATION,
-    THROUGHPUT,
-    TOPS_PER_WATT,
-    TOPS_PER_MM2,
-    STATIC_POWER,
-    BASELINE_ENERGY,
-    ENERGY_ADVANTAGE,
-    VMM_ERROR,
-    ADC_SATURATION,
-    WRITE_ENERGY,
-    PROGRAMMING_ENERGY,
-    RETENTION,
-    LEARNING_ACCURACY,
-    PULSES_MEAN,
-    PULSES_P999,
-    TRAINING_WRITE_ENERGY,
-    TRAINING_WRITE_TIME,
-    TRAINING_ENERGY,
-    TRAINING_ENERGY_BREAKDOWN,
-    TRAINING_BASELINE_ENERGY,
-    TRAINING_ENERGY_ADVANTAGE,
-):
-    METRICS[_metric.name] = _metric
+METRICS.enter_own(
+    (
+        ACCURACY,
+        ACCURACY_STD,
+        ACCURACY_P05,
+        ENERGY,
+        LATENCY,
+        AREA,
+        ENERGY_BREAKDOWN,
+        LATENCY_BREAKDOWN,
+        AREA_BREAKDOWN,
+        UTILISATION,
+        THROUGHPUT,
+        TOPS_PER_WATT,
+        TOPS_PER_MM2,
+        STATIC_POWER,
+        BASELINE_ENERGY,
+        ENERGY_ADVANTAGE,
+        VMM_ERROR,
+        ADC_SATURATION,
+        WRITE_ENERGY,
+        PROGRAMMING_ENERGY,
+        RETENTION,
+        LEARNING_ACCURACY,
+        PULSES_MEAN,
+        PULSES_P999,
+        TRAINING_WRITE_ENERGY,
+        TRAINING_WRITE_TIME,
+        TRAINING_ENERGY,
+        TRAINING_ENERGY_BREAKDOWN,
+        TRAINING_BASELINE_ENERGY,
+        TRAINING_ENERGY_ADVANTAGE,
+    )
+)
+
 
 COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}
 """Values of the dimensions that the package's metrics bring, by name."""

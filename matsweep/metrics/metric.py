@@ -117,7 +117,7 @@ class Metric:
     partial: bool = False
 
 
-METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics")
+METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", named="name")
 """All metrics by name: the package's own, and those of installed packages."""
 
 

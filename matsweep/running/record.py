@@ -16,7 +16,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.plan import Plan
-from matsweep.running.provenance import provenance, sources
+from matsweep.running.provenance import outside, provenance, sources
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
@@ -52,7 +52,10 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
 
 def create_store(study: Plan, path: Place) -> None:
     """Make the empty store of a study."""
-    coordinates = {name: Coordinate(values=values) for name, values in columns(study).items()}
+    coordinates = {
+        name: Coordinate(values=values, attrs=_unit_attrs(study, name))
+        for name, values in columns(study).items()
+    }
     coordinates["realisation"] = Coordinate(
         values=np.arange(study.realisations), dims=("realisation",)
     )
@@ -73,6 +76,11 @@ def create_store(study: Plan, path: Place) -> None:
     create(
         path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
     )
+
+
+def _unit_attrs(study: Plan, name: str) -> dict[str, str]:
+    """Return the attributes of a swept parameter's coordinate: its unit, if it has one."""
+    return {"units": study.units[name]} if name in study.units else {}
 
 
 def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:
@@ -112,8 +120,14 @@ def _facts(study: Plan) -> dict[str, Any]:
         "design": json.dumps(study.facts),
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
-        "provenance": json.dumps(provenance()),
+        "provenance": json.dumps(provenance() | _outside(study)),
     }
+
+
+def _outside(study: Plan) -> dict[str, Any]:
+    """Return the versions of the other packages that a study uses, if it uses any."""
+    found = outside(study, metrics_of(study))
+    return {"outside": found} if found else {}
 
 
 def _objectives(study: Plan) -> list[str]:

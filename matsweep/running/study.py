@@ -22,10 +22,11 @@ from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.plan import Plan, plan
-from matsweep.running.executors import Executor, executor
+from matsweep.running.executors import NO_PARTS, Executor, executor
 from matsweep.running.job import Job
 from matsweep.running.judgement import check_constraints, check_time, directions, judged, samples
 from matsweep.running.overrides import as_overrides
+from matsweep.running.parts import Parts, check_versions
 from matsweep.running.progress import SweepProgress
 from matsweep.running.provenance import now, remember_command, sources, typed
 from matsweep.running.racing import Elimination, NoRacing, Racing
@@ -168,6 +169,7 @@ class Run:
     _prepared: dict[str, Prepared] = field(default_factory=dict)
     _sessions: ExitStack = field(default_factory=ExitStack)
     _started: bool = False
+    _verified: Parts = NO_PARTS
 
     def race(self, racing: Racing) -> None:
         """Simulate what the store lacks of a design whose candidates are all known.
@@ -186,11 +188,8 @@ class Run:
         found = difference(study, self.path) if self.path.exists() else None
         if found and not self.extend:
             check_same(study, self.path, found)
-        self.runner.check()
-        if found is None:
-            self._prepare()  # what refuses its data leaves no store behind
-            create_store(study, self.path)
-        with self._session(), self._open() as store:
+        self.runner.check(self._parts)
+        with self._session(), self._open(new=found is None) as store:
             rows = np.arange(len(study), dtype=np.int64)
             if found and not found.none:  # looked at again now that nobody else can write
                 rows = extend(study, store, difference(study, self.path))
@@ -233,15 +232,13 @@ class Run:
         check_constraints(design, metrics)
         if self.path.exists():
             self._check_search()
-        self.runner.check()
+        self.runner.check(self._parts)
         refused = Refused(study)
         study.feasible(tuple(axis.at(0.0) for axis in study.axes))  # refuses unknown names
         batches = design.batches()
         asked = self._take(search.ask(next(batches), refused))
-        if not self.path.exists():
-            self._prepare()
-            create_store(study, self.path)
-        with self._session(), self._open() as store:  # to its end: a search has one writer
+        new = not self.path.exists()
+        with self._session(), self._open(new=new) as store:  # to its end: a search has one writer
             stored = open_results(self.path)["candidate_id"].values.tolist()
             places = {identity: row for row, identity in enumerate(stored)}
             remember_command(store, self.command)
@@ -313,9 +310,9 @@ class Run:
             return
         self._prepare()
         _check_prepared(self._prepared, store)
-        if not self._started:
-            self._sessions.enter_context(self.runner.session())
-            self._started = True
+        parts = self._parts
+        check_versions(parts, store)
+        self._start(parts)
         # One that was reopened for more metrics gets them for all realisations that it has.
         had = -store.read(["realisations"], rows[pending])["realisations"].astype(np.int64)
         wanted_of = np.maximum(had, realisations)
@@ -327,7 +324,7 @@ class Run:
                     study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
                     realisations=number,
                 )  # fmt: skip
-                job.run(self.runner, self._prepared, progress)
+                job.run(self.runner, self._prepared, progress, parts.packages)
                 short += job.short
         if short:
             number, error = short[0]
@@ -337,6 +334,20 @@ class Run:
                 soft_wrap=True,
                 markup=False,
             )
+
+    @property
+    def _parts(self) -> Parts:
+        """What the candidates and metrics of the plan use besides matsweep itself."""
+        return Parts.of(self.study.foreign, metrics_of(self.study))
+
+    def _start(self, parts: Parts) -> None:
+        """Start what tasks run on, and see that it has the parts that they use."""
+        if not self._started:
+            self._sessions.enter_context(self.runner.session())
+            self._started = True
+        if parts != self._verified:
+            self.runner.verify(parts)
+            self._verified = parts
 
     def _prepare(self) -> None:
         """Prepare the workloads of the plan's candidates that are not there yet."""
@@ -369,8 +380,16 @@ class Run:
             self._started = False
 
     @contextmanager
-    def _open(self) -> Iterator[Store]:
-        """Open the store; tell on Ctrl-C what is safe in it."""
+    def _open(self, *, new: bool) -> Iterator[Store]:
+        """Open the store; tell on Ctrl-C what is safe in it.
+
+        A new one is created, once all that may be refused was looked at.
+        """
+        if new:
+            if self._parts != NO_PARTS:
+                self._start(self._parts)
+            self._prepare()
+            create_store(self.study, self.path)
         with open_store(self.path) as store:
             try:
                 yield store

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
 
+from matsweep.core.packages import Package
+from matsweep.core.registry import load_parts
 from matsweep.core.streams import FloatArray
 from matsweep.planning.plan import Candidate
 from matsweep.running.limits import Limits, MemoryLimitError
@@ -29,6 +31,8 @@ class Shared:
     metrics : tuple of str
     limits : Limits
         Of each candidate.
+    packages : tuple of Package
+        Whose parts are used.
     """
 
     prepared: Mapping[str, Prepared]
@@ -36,6 +40,7 @@ class Shared:
     realisations: int
     metrics: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
+    packages: tuple[Package, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,14 @@ class Outcome:
 
 
 def evaluate(shared: Shared, chunk: tuple[Candidate, ...]) -> tuple[Outcome, ...]:
-    """Simulate a chunk of candidates on one thread."""
+    """Simulate a chunk of candidates on one thread.
+
+    Raises
+    ------
+    PartsError
+        If this process has not the parts that they use.
+    """
+    load_parts(shared.packages)
     with threadpool_limits(1):
         return tuple(_evaluate(shared, candidate) for candidate in chunk)
 

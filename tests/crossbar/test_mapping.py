@@ -22,7 +22,7 @@ from matsweep.crossbar import (
 from matsweep.crossbar.converters import NO_ERRORS, ColumnErrors
 from matsweep.devices import AnalogDevice, Law, ReadNoise, StuckAt
 from matsweep.machine import Hardware
-from matsweep.machine.product import Scale, fractions, multiply, power, voltages, wired
+from matsweep.machine.product import Scaling, fractions, multiply, power, voltages, wired
 
 FINE_DAC, FINE_ADC = DAC(bits=16), ADC(bits=16)
 
@@ -43,7 +43,7 @@ def product(
     """Put weights on devices and multiply; full scale is the largest current there can be."""
     plan = layout(*weights.shape, tile, target.levels)
     rng = realisation_streams("ab" * 16, seed, range(realisations))
-    scale = Scale(
+    scale = Scaling(
         weight=float(np.abs(weights).max()),
         input=float(np.abs(inputs).max()),
         signed=bool((inputs < 0).any()),
@@ -236,9 +236,9 @@ def test_column_noise_is_that_of_the_devices_read_one_by_one(mapping):
     plan = layout(20, 3, tile, None)
     share = fractions(weights / np.abs(weights).max(), plan)
     conductance = noisy.g_min + share * noisy.g_range
-    one = voltages(x[:1], Scale(weight=1, input=x.max(), signed=False, current=1), FINE_DAC, plan)[
-        0
-    ]
+    one = voltages(
+        x[:1], Scaling(weight=1, input=x.max(), signed=False, current=1), FINE_DAC, plan
+    )[0]
     draws = rng.standard_normal((reads, *conductance.shape))
     noise = draws * noisy.read_sigma(conductance)
     signed = plan.mapping.difference(noise, plan.owner)
@@ -305,7 +305,7 @@ def test_power_with_wires_of_next_to_no_resistance_is_that_without():
     rng = np.random.default_rng(0)
     plan = layout(20, 8, Tile(rows=16, columns=10), None)
     conductance = 1e-6 + fractions(rng.uniform(-1, 1, (20, 8)), plan)[None] * 24e-6
-    scale = Scale(weight=1, input=1, signed=False, current=1)
+    scale = Scaling(weight=1, input=1, signed=False, current=1)
     for dac in (FINE_DAC, DAC(bits=4, serial=True)):
         applied = voltages(rng.uniform(0, 1, (30, 20)), scale, dac, plan)
         without = power(applied, wired(conductance, plan, None, 0.0, power=True))

@@ -72,7 +72,7 @@ DONE = [i for i in range(N) if i not in (FAILED, PENDING)]
 def read(file):
     if file.suffix == ".parquet":
         return pd.read_parquet(file)
-    return pd.read_csv(file, dtype={"candidate_id": str})
+    return pd.read_csv(file, dtype={"candidate_id": str}, float_precision="round_trip")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

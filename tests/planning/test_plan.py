@@ -203,7 +203,8 @@ def test_a_column_is_of_numbers_if_all_its_values_are(values, kept, kind):
 def test_workloads_are_the_different_ones():
     study = planned("device.read_noise=range(0.01,0.1,0.01)", "workload.hidden=[8],[16]")
     assert sorted(each.hidden for each in study.workloads) == [(8,), (16,)]
-    assert study.epochs == 0
+    assert study.dimensions == {}
+    assert study.merit == "accuracy"
 
 
 def test_chunks_share_what_candidates_have_in_common():
@@ -329,7 +330,7 @@ def test_a_table_is_checked_row_by_row(workplace, rows, message):
         (["times=soon"], "times"),
         (["realisations=0"], "realisations must be >= 1"),
         (["tile.mapping=foo"], "tile.mapping must be one of"),
-        (["workload.dataset=foo"], "workload.dataset must be one of digits"),
+        (["workload.dataset=foo"], "workload.dataset must be one of csv, digits"),
         (["device.drift.nu={at_gmax: 1}"], "device.drift.nu.at_gmax"),
         (["periphery.node=-1"], r"periphery.node \[m\] must be > 0"),
         (['constraints=["device.g_mni > 1"]'], "g_mni is none; did you mean device.g_min"),

@@ -63,7 +63,10 @@ class ChaosExecutor(Executor):
     def slots(self):
         return self._slots
 
-    def check(self):
+    def check(self, parts=None):
+        pass
+
+    def verify(self, parts):
         pass
 
     def run(self, task, shared, chunks):

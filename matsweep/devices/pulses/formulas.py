@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.model import Parameters, PulseModel
 
@@ -27,8 +28,8 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
     S. Fusi, L. Abbott, Nat. Neurosci. 10:485, 2007, doi:10.1038/nn1859; as in IBM's aihwkit.
     """
 
-    step_up: float
-    step_down: float
+    step_up: Dimensionless
+    step_down: Dimensionless
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1]."""
@@ -61,10 +62,10 @@ class LinearStep(PulseModel, kind="linear_step"):
     M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494.
     """
 
-    step_up: float
-    step_down: float
-    slope_up: float = 0.0
-    slope_down: float = 0.0
+    step_up: Dimensionless
+    step_down: Dimensionless
+    slope_up: Dimensionless = 0.0
+    slope_down: Dimensionless = 0.0
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and slopes beyond [0, 1]."""
@@ -106,14 +107,14 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
     N. Gong et al., Nat. Commun. 9:2102, 2018, doi:10.1038/s41467-018-04485-1.
     """
 
-    step_up: float
-    step_down: float
-    amplitude_up: float
-    amplitude_down: float
-    rate_up: float
-    rate_down: float
-    scale: float = 1.0
-    offset: float = 0.0
+    step_up: Dimensionless
+    step_down: Dimensionless
+    amplitude_up: Dimensionless
+    amplitude_down: Dimensionless
+    rate_up: Dimensionless
+    rate_down: Dimensionless
+    scale: Dimensionless = 1.0
+    offset: Dimensionless = 0.0
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1], negative rates and a polarity that never moves."""
@@ -158,10 +159,10 @@ class PowerStep(PulseModel, kind="power_step"):
     doi:10.1109/AICAS51828.2021.9458494.
     """
 
-    step_up: float
-    step_down: float
-    exponent_up: float
-    exponent_down: float
+    step_up: Dimensionless
+    step_down: Dimensionless
+    exponent_up: Dimensionless
+    exponent_down: Dimensionless
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and negative exponents."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, positive
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
 
@@ -30,12 +31,12 @@ class Tabulated(PulseModel, kind="tabulated"):
         Factors on the tables, which may differ between devices.
     """
 
-    states: tuple[float, ...]
-    probabilities: tuple[float, ...]
-    up: tuple[tuple[float, ...], ...]
-    down: tuple[tuple[float, ...], ...]
-    scale_up: float = 1.0
-    scale_down: float = 1.0
+    states: tuple[Dimensionless, ...]
+    probabilities: tuple[Dimensionless, ...]
+    up: tuple[tuple[Dimensionless, ...], ...]
+    down: tuple[tuple[Dimensionless, ...], ...]
+    scale_up: Dimensionless = 1.0
+    scale_down: Dimensionless = 1.0
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import build, plain
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.datasets.dataset import Dataset, Split
 from matsweep.workloads.inference.perceptron import MEASURES, IntArray, Perceptron, perceptron
@@ -60,11 +61,11 @@ class MLP(Workload):
 
     dataset: str | Dataset = "digits"
     hidden: tuple[int, ...] = (54,)
-    test_fraction: float = 0.2
+    test_fraction: Dimensionless = 0.2
     seed: int = 0
     epochs: int = 120
-    learning_rate: float = 3e-3
-    decay: float = 0.1
+    learning_rate: Dimensionless = 3e-3
+    decay: Dimensionless = 0.1
     test_samples: int | None = None
 
     def __post_init__(self) -> None:

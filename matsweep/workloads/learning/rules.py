@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from matsweep.core.checks import in_range, non_negative, positive, whole
+from matsweep.core.quantities import Dimensionless
+from matsweep.core.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How gradients become pulses."""
 
-    registry: ClassVar[dict[str, type[Rule]]] = {}
+    registry: ClassVar[Registry[type[Rule]]] = Registry("learning rule")
     code: ClassVar[int]
     digital: ClassVar[bool] = False
     fast: ClassVar[bool] = False
@@ -50,7 +52,7 @@ class PulseCount(Rule, kind="pulse_count"):
     """
 
     code: ClassVar[int] = 0
-    threshold: float = 0.5
+    threshold: Dimensionless = 0.5
 
     def __post_init__(self) -> None:
         in_range("threshold", self.threshold, 1e-6, 1.0)
@@ -71,7 +73,7 @@ class Manhattan(Rule, kind="sign"):
     """
 
     code: ClassVar[int] = 1
-    threshold: float = 0.0
+    threshold: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
         non_negative("threshold", self.threshold, "pulses")
@@ -150,8 +152,8 @@ class TikiTaka(Rule, kind="tiki_taka"):
     version: int = 2
     bits: int = 31
     every: int = 1
-    transfer: float = 0.1
-    fast_rate: float = 1.0
+    transfer: Dimensionless = 0.1
+    fast_rate: Dimensionless = 1.0
     calibration: int = 500
 
     def __post_init__(self) -> None:
@@ -193,7 +195,7 @@ class Tuning(Rule, kind="write_verify"):
 
     code: ClassVar[int] = 6
     digital: ClassVar[bool] = True
-    tolerance: float = 0.01
+    tolerance: Dimensionless = 0.01
     max_pulses: int = 20
     every: int = 1
 
@@ -212,7 +214,7 @@ class Tuning(Rule, kind="write_verify"):
 class Schedule:
     """Learning rates fall by a factor every so many epochs; 1: they stay."""
 
-    factor: float = 1.0
+    factor: Dimensionless = 1.0
     every: int = 1
 
     def __post_init__(self) -> None:
@@ -237,7 +239,7 @@ class Reset:
     """
 
     every: int = 100
-    above: float = 0.9
+    above: Dimensionless = 0.9
 
     def __post_init__(self) -> None:
         whole("every", self.every, low=1)

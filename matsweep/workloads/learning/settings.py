@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.quantities import Dimensionless
 from matsweep.crossbar import Tile
 from matsweep.datasets import Dataset, Digits
 from matsweep.workloads.learning.rules import PulseCount, Reset, Rule, Schedule
@@ -82,12 +83,12 @@ class Training:
     batch: int = 1
     epochs: int = 10
     samples: int | None = None
-    learning_rate: tuple[float, ...] = (0.1,)
+    learning_rate: tuple[Dimensionless, ...] = (0.1,)
     schedule: Schedule = Schedule()
-    weight_range: tuple[float, ...] = (1.0,)
+    weight_range: tuple[Dimensionless, ...] = (1.0,)
     positive: bool = False
     start: str = "random"
-    initial: float | None = None
+    initial: Dimensionless | None = None
     initial_levels: int | None = None
     pulsed_start: bool = False
     learns: str = "all"

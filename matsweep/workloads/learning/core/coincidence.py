@@ -3,8 +3,8 @@
 import numpy as np
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.draws import bit_words, ones
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.listing import listed
 from matsweep.workloads.learning.core.pulses import pulse
 

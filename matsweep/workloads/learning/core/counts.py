@@ -2,7 +2,7 @@
 
 from numpy import float32
 
-from matsweep.workloads.learning.core.jit import compiled
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.listing import counted, larger, listed, passed
 from matsweep.workloads.learning.core.pulses import pulse
 from matsweep.workloads.learning.core.structures import MIXED, SIGN, VERIFY

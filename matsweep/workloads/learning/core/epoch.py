@@ -2,9 +2,9 @@
 
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.coincidence import coincide
 from matsweep.workloads.learning.core.counts import accumulate, direct, settle
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.network import backward, forward, load, output_error
 from matsweep.workloads.learning.core.rewriting import renew, verify
 from matsweep.workloads.learning.core.structures import (

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.draws import normals
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.steps import interpolated, one_step
 from matsweep.workloads.learning.core.structures import AFFINE
 

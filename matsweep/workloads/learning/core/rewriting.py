@@ -3,8 +3,8 @@
 import numpy as np
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.draws import normals
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.listing import listed, passed
 from matsweep.workloads.learning.core.pulses import pulse, signal_of, variance_of
 
