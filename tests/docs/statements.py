@@ -280,12 +280,14 @@ def of_n(_: xr.Dataset) -> dict[str, str]:
     return {f"n{n}": f"{100 * 0.025 ** (1 / n):.0f}" for n in (8, 36, 72)}
 
 
-def candidates(experiment: str) -> Numbers:
-    def numbers(_: xr.Dataset) -> dict[str, str]:
-        with composer():
-            return {"count": str(len(plan([f"experiment={experiment}"])))}
+@functools.cache
+def size(experiment: str) -> int:
+    with composer():
+        return len(plan([f"experiment={experiment}"]))
 
-    return numbers
+
+def candidates(experiment: str) -> Numbers:
+    return lambda _: {"count": str(size(experiment))}
 
 
 def families(_: xr.Dataset) -> dict[str, str]:

@@ -75,7 +75,9 @@ def test_contracts_have_the_members_that_are_named(contract):
 
 
 def test_modules_in_the_text_are_there():
-    for name in re.findall(r"`((?:core|cli|machine|metrics|planning|running|workloads)\.[\w.]+)`", PAGE):
+    for name in re.findall(
+        r"`((?:core|cli|machine|metrics|planning|running|workloads)\.[\w.]+)`", PAGE
+    ):
         path, last = PACKAGE.joinpath(*name.split(".")), name.rsplit(".", 1)[1]
         inside = [
             path.with_suffix(".py"),
