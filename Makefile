@@ -1,6 +1,6 @@
 # Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo studies test kernels exhaustive cluster check lint types layers hooks bench docs lock lowest wheel clean
+.PHONY: help setup demo studies test kernels exhaustive cluster check lint docstrings types layers hooks bench docs lock lowest wheel clean
 
 # An environment that happens to be active must not reach into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
@@ -52,6 +52,9 @@ check: lint types layers hooks ## All that needs no running (make -k check: to t
 lint: setup ## Lint and check formatting (ruff)
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
+
+docstrings: setup ## Check that public functions document parameters, results and errors (pydoclint)
+	@$(VENV)/python tools/docstrings.py matsweep
 
 types: setup ## Check types (mypy --strict)
 	@$(VENV)/mypy

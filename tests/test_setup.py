@@ -76,7 +76,8 @@ def declared(name: str) -> list[Requirement]:
     while asked:
         requirement = asked.pop()
         if requirement.name == project["name"]:
-            asked += [Requirement(each) for extra in requirement.extras for each in extras[extra]]
+            asked += [Requirement(each) for extra in sorted(requirement.extras)
+                      for each in extras[extra]]  # fmt: skip
         else:
             found.append(requirement)
     return found

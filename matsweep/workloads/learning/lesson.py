@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from matsweep.core.cache import cache_folder, keep
@@ -171,15 +170,21 @@ def activations(
 
 def _activated(name: str, sums: FloatArray) -> FloatArray:
     if name == "sigmoid":
-        return np.asarray(expit(sums))
+        return _sigmoid(sums)
     return np.asarray(np.tanh(sums) if name == "tanh" else np.maximum(sums, 0))
+
+
+def _sigmoid(sums: FloatArray) -> FloatArray:
+    from scipy.special import expit  # a quarter of a second, and of no use to inference
+
+    return np.asarray(expit(sums))
 
 
 def output_error(workload: Training, sums: FloatArray, labels: IntArray) -> FloatArray:
     """Return the derivative of the loss by the last layer's sums (sample, class)."""
     wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
     if workload.loss == "squared":
-        y = expit(sums)
+        y = _sigmoid(sums)
         return np.asarray(2 * (y - wanted) * y * (1 - y))
     y = np.exp(sums - sums.max(axis=1, keepdims=True))
     return np.asarray(y / y.sum(axis=1, keepdims=True) - wanted)
