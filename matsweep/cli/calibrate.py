@@ -19,7 +19,18 @@ from matsweep.reporting.figures.printed import save
 
 
 def calibrate(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep calibrate`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If the data are missing, of two kinds, or more than one file of pulses.
+    """
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
     paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
@@ -71,9 +82,9 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
     loops = calibration.read_loops(paths)
     start = _start(config)
     free = None if config.free is None else [str(name) for name in config.free]
-    told, fits = Console(stderr=True), list[LoopFit]()
+    console, fits = Console(stderr=True), list[LoopFit]()
     for kind in _kinds(start, config):
-        with told.status(f"fitting {kind} to {len(loops)} sweeps"):
+        with console.status(f"fitting {kind} to {len(loops)} sweeps"):
             fits.append(calibration.fit_loops(loops, kind, start=start, free=free))
     fits.sort(key=lambda fit: fit.bic)
     calibration.show_loop_fits(loops, fits, Console())
@@ -82,7 +93,7 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
 
 
 def _start(config: DictConfig) -> CompiledModel | None:
-    """Return the physics that a fit begins from; None where the sweeps say it."""
+    """Return the physics from which a fit begins; None to choose it from the sweeps."""
     if config.start is None:
         return None
     physics = load_material(str(config.start)).physics
@@ -100,7 +111,7 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
 
 
 def _tell(written: Path, picture: Figure, config: DictConfig) -> None:
-    """Save the picture, and say what was written and how it is used."""
+    """Save the figure; print the files written and the command that uses them."""
     pictures = save(picture, Path(config.pictures) / str(config.name))
     lines = ["", *map(str, (written, *pictures))]
     lines.append(f"matsweep explore --config-dir {config.folder} material={config.name} takes it")

@@ -48,7 +48,7 @@ def undisturbed(tmp_path_factory):
 
 
 def test_a_driver_killed_at_ten_random_moments_loses_nothing(undisturbed, tmp_path):
-    """SIGKILL ten forks of one process, each at a moment of its own; the eleventh ends the study.
+    """SIGKILL ten forks of one process, each at another moment; the eleventh ends the study.
 
     Candidates take 20 ms longer than they would, so that the moments fall among them.
     """

@@ -170,8 +170,8 @@ def test_a_column_takes_the_type_that_holds_all(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda v: v.pop("bits"), "mend ['bits']"),
-        (lambda v: v.update(other=[1]), "mend ['other']"),
+        (lambda v: v.pop("bits"), "fix ['bits']"),
+        (lambda v: v.update(other=[1]), "fix ['other']"),
         (lambda v: v.update(bits=[1]), "one length, got [1, 2]"),
         (lambda v: v.update(bits=[[1, 2]]), "2 axes"),
         (lambda v: v.update(bits=[{}, 2]), "object"),
