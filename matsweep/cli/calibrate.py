@@ -72,7 +72,7 @@ def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     table = chosen is None or config.model == "tabulated"
     model = calibration.tabulate(data, **limits) if table else best.model
     written = calibration.write_material(data, model, to, g_min=best.g_min, g_max=best.g_max)
-    _tell(written, fit_figure(data, best), config)
+    _finish(written, fit_figure(data, best), config)
 
 
 def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
@@ -89,7 +89,7 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
     fits.sort(key=lambda fit: fit.bic)
     calibration.show_loop_fits(loops, fits, Console())
     written = calibration.write_physics(loops, fits[0], to)
-    _tell(written, loop_figure(loops, fits[0]), config)
+    _finish(written, loop_figure(loops, fits[0]), config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:
@@ -110,7 +110,7 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
     return [one_of("model", str(config.model), calibration.KINDS)]
 
 
-def _tell(written: Path, picture: Figure, config: DictConfig) -> None:
+def _finish(written: Path, picture: Figure, config: DictConfig) -> None:
     """Save the figure; print the files written and the command that uses them."""
     pictures = save(picture, Path(config.pictures) / str(config.name))
     lines = ["", *map(str, (written, *pictures))]

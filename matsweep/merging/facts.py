@@ -39,7 +39,7 @@ def merged_attrs(union: Union) -> dict[str, Any]:
     best = _references(union)
     if best:
         facts["reference"] = json.dumps(best, sort_keys=True)
-    facts["merged"] = json.dumps([_told(source) for source in union.sources])
+    facts["merged"] = json.dumps([_record(source) for source in union.sources])
     return facts
 
 
@@ -53,7 +53,7 @@ def _references(union: Union) -> dict[str, float]:
     return best
 
 
-def _told(source: Source) -> dict[str, Any]:
+def _record(source: Source) -> dict[str, Any]:
     """Return the attributes of a store for ``merged``."""
     attrs = source.attrs
     names = ("study", "command", "config", "provenance", "merged")

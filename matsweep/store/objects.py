@@ -86,7 +86,7 @@ class ObjectPath:
 
     def is_dir(self) -> bool:
         """Return whether any object lies below."""
-        with _told(self):
+        with _one_line_errors(self):
             return any(self._listed(1))
 
     def exists(self) -> bool:
@@ -99,7 +99,7 @@ class ObjectPath:
 
     def read_tagged(self) -> tuple[bytes, str, datetime]:
         """Return the content, its tag, and the time of writing by the storage's clock."""
-        with _told(self):
+        with _one_line_errors(self):
             answer = _obstore().get(_client(self.bucket), self.key)
             return bytes(answer.bytes()), str(answer.meta["e_tag"]), answer.meta["last_modified"]
 
@@ -110,7 +110,7 @@ class ObjectPath:
         ----------
         data : bytes or memoryview
         """
-        with _told(self):
+        with _one_line_errors(self):
             _obstore().put(_client(self.bucket), self.key, bytes(data))
 
     def write_if(self, data: bytes, tag: str | None) -> str | None:
@@ -129,7 +129,7 @@ class ObjectPath:
         """
         errors = _obstore().exceptions
         mode: Any = "create" if tag is None else {"e_tag": tag}
-        with _told(self):
+        with _one_line_errors(self):
             try:
                 answer = _obstore().put(_client(self.bucket), self.key, data, mode=mode)
             except (errors.AlreadyExistsError, errors.PreconditionError, FileNotFoundError):
@@ -142,14 +142,14 @@ class ObjectPath:
         Parameters
         ----------
         missing_ok : bool
-            Ignored; as of `pathlib.Path.unlink`.
+            Ignored; for the signature of `pathlib.Path.unlink`.
         """
-        with _told(self):
+        with _one_line_errors(self):
             _obstore().delete(_client(self.bucket), self.key)
 
     def remove(self) -> None:
         """Delete all objects below."""
-        with _told(self):
+        with _one_line_errors(self):
             keys = [key for key, _ in self._listed()]
             if keys:
                 _obstore().delete(_client(self.bucket), keys)
@@ -160,7 +160,7 @@ class ObjectPath:
 
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of every object below, by its name from here: one listing."""
-        with _told(self):
+        with _one_line_errors(self):
             return {key[len(self.key) + 1 :]: size for key, size in self._listed()}
 
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
@@ -188,7 +188,7 @@ class ObjectPath:
         return ObjectStore(_client(self.bucket, self.key), read_only=read_only)
 
     def _head(self) -> Any:
-        with _told(self):
+        with _one_line_errors(self):
             return _obstore().head(_client(self.bucket), self.key)
 
     def _listed(self, most: int = 1000) -> Iterator[tuple[str, int]]:
@@ -234,11 +234,13 @@ def _obstore() -> ModuleType:
 
 def _client(bucket: str, prefix: str | None = None) -> Any:
     surroundings = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_")))
-    return _made(bucket, prefix, surroundings)
+    return _cached_client(bucket, prefix, surroundings)
 
 
 @functools.lru_cache(maxsize=64)
-def _made(bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]) -> Any:
+def _cached_client(
+    bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]
+) -> Any:
     """Return a client, cached by the environment variables that configure it."""
     from obstore.store import S3Store
 
@@ -262,7 +264,7 @@ def _plain_http() -> bool:
 
 
 @contextlib.contextmanager
-def _told(place: ObjectPath) -> Iterator[None]:
+def _one_line_errors(place: ObjectPath) -> Iterator[None]:
     """Turn an error of the storage into a one-line `StoreError`."""
     try:
         yield

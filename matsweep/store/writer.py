@@ -92,9 +92,9 @@ class Store:
             self._tidy_up()
             if layout.format < FORMAT:
                 self._change(upgraded(layout, self._counts), {})
-        self._mend(lost(self._layout, self._status))
+        self._repair(lost(self._layout, self._status))
         if size(self._layout, self._status) <= _VERIFIED_BYTES:
-            self._mend(self._unread())
+            self._repair(self._unread())
         self.fold()
 
     def __enter__(self) -> Self:
@@ -273,7 +273,7 @@ class Store:
         """
         self.fold()
         damaged = self._unread()
-        self._mend(damaged)
+        self._repair(damaged)
         return tuple(chunk.file for chunk in damaged)
 
     def append(
@@ -408,7 +408,7 @@ class Store:
                 self._write_merged(merge(parts))
                 return
             except DamagedError as problem:
-                self._mend([problem.chunk])
+                self._repair([problem.chunk])
                 for part in parts:
                     self._note(part)
 
@@ -425,7 +425,7 @@ class Store:
         for name, values in {**part.values, **ledger}.items():
             replace_rows(self._layout, self._group, name, part.positions, values)
 
-    def _mend(self, chunks: Sequence[Chunk]) -> None:
+    def _repair(self, chunks: Sequence[Chunk]) -> None:
         """Make the candidates of damaged chunks pending (``status`` first); rewrite the chunks."""
         if not chunks:
             return

@@ -52,7 +52,7 @@ def columns(start: int, stop: int) -> dict[str, np.ndarray]:
 
 
 def part(positions: list[int], counts: int | list[int] | None = None, rooms: int = R) -> m.Part:
-    """Return outcomes whose numbers tell candidate, time, realisation."""
+    """Return outcomes whose numbers identify candidate, time and realisation."""
     at = np.array(positions)
     numbers = at[:, None, None] + np.array([0.0, 0.5])[:, None] + np.arange(1, rooms + 1) / 64
     return m.Part(
