@@ -9,7 +9,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.workloads.learning import lesson as floating
-from matsweep.workloads.learning.dynamics import quiet
+from matsweep.workloads.learning.reading import quiet
 from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
 
 if TYPE_CHECKING:

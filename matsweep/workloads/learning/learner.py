@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.devices.pulses import NeuroSim
+from matsweep.devices.pulses import affine
 from matsweep.workloads.learning.circuit import compiled_net
 from matsweep.workloads.learning.course import Course
-from matsweep.workloads.learning.dynamics import pulses_across, read_variance
+from matsweep.workloads.learning.reading import read_variance
 from matsweep.workloads.learning.rules import TikiTaka
 from matsweep.workloads.learning.wiring import see_wires
 
@@ -49,22 +49,22 @@ class Learner:
         from matsweep.workloads.learning import core
 
         workload, device = course.workload, course.hardware.device
-        assert device.pulse_model is not None
+        model = device.pulse_model
+        assert model is not None
         synapses, total = int(course.first[-1]), course.states.shape[1]
-        up, down = pulses_across(device.pulse_model)
+        up, down = model.pulses_across
         shared = course.parameters.ndim == 2
         parameters = course.parameters if shared else course.parameters[number]
         seen = np.ones(course.arms * synapses, np.float32)
         devices = core.Devices(
-            kind=course.stepping.kind, arms=course.arms, synapses=synapses, shared=int(shared),
-            late=int(isinstance(device.pulse_model, NeuroSim)),
-            parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
-            of_step=float(device.pulse_model.cycle_to_cycle.of_step),
-            of_range=float(device.pulse_model.cycle_to_cycle.of_range),
-            pulses_up=up, pulses_down=down, states=course.stepping.states,
-            probabilities=course.stepping.probabilities, table=course.stepping.table,
-            variance=read_variance(device), low=course.low[number].ravel(),
-            high=course.high[number].ravel(), seen=seen,
+            step=core.step_of(model.kernel), affine=int(model.kernel is affine),
+            draws=int(model.draws), late=int(model.late), arms=course.arms, synapses=synapses,
+            shared=int(shared), parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
+            table=read_only(model.table.astype(np.float32)),
+            of_step=float(model.cycle_to_cycle.of_step),
+            of_range=float(model.cycle_to_cycle.of_range),
+            pulses_up=up, pulses_down=down, variance=read_variance(device),
+            low=course.low[number].ravel(), high=course.high[number].ravel(), seen=seen,
             reference=np.full(synapses, course.zero, np.float32),
         )  # fmt: skip
         rule = core.Rule(**_rule(workload))

@@ -15,7 +15,7 @@ what else is computed beside it changes no bit.
 """
 
 from matsweep.workloads.learning.core.epoch import judge, learn
-from matsweep.workloads.learning.core.pulses import give, see_all
+from matsweep.workloads.learning.core.pulses import give, see_all, step_of
 from matsweep.workloads.learning.core.structures import VERIFY, Devices, Net, Rule, State, Work
 from matsweep.workloads.learning.core.transfer import symmetry_points
 
@@ -30,5 +30,6 @@ __all__ = [
     "judge",
     "learn",
     "see_all",
+    "step_of",
     "symmetry_points",
 ]

@@ -1,12 +1,31 @@
 """Pulses on devices, and what products see of the synapses that they changed."""
 
+import functools
+
 import numpy as np
+from numba import types
 from numpy import float32
 
-from matsweep.workloads.learning.core.draws import normals
+from matsweep.core.pointer import Pointer
+from matsweep.workloads.learning.core.draws import normals, uniform
 from matsweep.workloads.learning.core.jit import compiled
-from matsweep.workloads.learning.core.steps import interpolated, one_step
-from matsweep.workloads.learning.core.structures import AFFINE
+
+NUMBERS = types.Array(types.float32, 1, "C", readonly=True)
+STEP = types.float32(types.float32, types.boolean, NUMBERS, NUMBERS, types.float32)
+
+
+@functools.cache
+def step_of(kernel):
+    """Return the address of a pulse model's kernel, compiled."""
+    return Pointer(kernel, STEP)
+
+
+@compiled
+def interpolated(table, x):
+    """Return what a table at evenly spaced states from 0 to 1 holds at x."""
+    place = x * float32(table.shape[0] - 1)
+    index = max(min(int(place), table.shape[0] - 2), 0)
+    return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
 
 
 @compiled
@@ -65,8 +84,8 @@ def pulse(net, devices, state, work, events):
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
     xs, lows, highs = state.x, devices.low, devices.high
-    affine, shared, noisy = devices.kind == AFFINE, devices.shared != 0, net.noisy != 0
-    late = devices.late != 0
+    affine, shared, noisy = devices.affine != 0, devices.shared != 0, net.noisy != 0
+    late, draws = devices.late != 0, devices.draws != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
     for e in range(events):
         i, count = work.place[e], work.number[e]
@@ -86,11 +105,12 @@ def pulse(net, devices, state, work, events):
                 x = x + change if late else min(max(x + change, low), high)
         else:
             for _ in range(times):
-                change = one_step(devices, at, x, up, state.counter)
+                chance = uniform(state.counter) if draws else float32(0)
+                change = devices.step(x, up, parameters[at], devices.table, chance)
                 if of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
-                x = min(max(x + change, low), high)
+                x = x + change if late else min(max(x + change, low), high)
         if of_range > 0:
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
         x = min(max(x, low), high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,6 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-AFFINE, EXPONENTIAL, POWER, TABULATED = 0, 1, 2, 3
 COUNT, SIGN, COINCIDENCE, MIXED, TIKI_1, TIKI_2, VERIFY = 0, 1, 2, 3, 4, 5, 6
 SIGMOID, TANH, RELU = 0, 1, 2
 SQUARED, CROSS_ENTROPY = 0, 1
@@ -60,24 +59,25 @@ class Net(NamedTuple):
 class Devices(NamedTuple):
     """What the devices do; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
 
-    `parameters` is (arm · synapse or arm, k), `table` that of a tabulated model (way, state,
-    probability). `pulses_up` and `pulses_down` span the range. `variance` is tabulated over x.
-    `late`: pulses of one update go on along the curve beyond the bounds, and are cut after them.
+    `step` is the address of the pulse model's kernel, `affine` whether that is the one that loops
+    have built in, `draws` and `late` as in `PulseModel`. `parameters` is (arm · synapse or arm, k),
+    `table` (n,) what the kernel takes of all devices. `pulses_up` and `pulses_down` span the range.
+    `variance` is tabulated over x.
     """
 
-    kind: int
+    step: Any
+    affine: int
+    draws: int
+    late: int
     arms: int
     synapses: int
     shared: int
-    late: int
     parameters: FloatArray
+    table: FloatArray
     of_step: float
     of_range: float
     pulses_up: float
     pulses_down: float
-    states: FloatArray
-    probabilities: FloatArray
-    table: FloatArray
     variance: FloatArray
     low: FloatArray
     high: FloatArray

@@ -6,8 +6,7 @@ from numpy import float32
 from matsweep.workloads.learning.core.draws import normals, uniform
 from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.listing import larger, listed, passed
-from matsweep.workloads.learning.core.pulses import pulse
-from matsweep.workloads.learning.core.steps import interpolated
+from matsweep.workloads.learning.core.pulses import interpolated, pulse
 from matsweep.workloads.learning.core.structures import TIKI_1
 
 
