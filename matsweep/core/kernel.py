@@ -29,9 +29,9 @@ class Kernel:
     @functools.cached_property
     def dispatcher(self) -> Any:
         """The function as numba's, which compiles it for each combination of argument types."""
+        from matsweep.core import pointer  # noqa: F401  # numba then knows kernels among globals
         from matsweep.core.compiled import compiled
 
-        _introduce()
         return compiled(self.function)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -46,14 +46,3 @@ class Kernel:
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Make a function a kernel."""
     return Kernel(function)
-
-
-@functools.cache
-def _introduce() -> None:
-    """Teach numba that a kernel among a function's globals is a compiled function."""
-    from numba import types
-    from numba.extending import typeof_impl
-
-    @typeof_impl.register(Kernel)
-    def _(value: Kernel, context: Any) -> Any:
-        return types.Dispatcher(value.dispatcher)

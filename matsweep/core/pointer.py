@@ -1,4 +1,4 @@
-"""Addresses of kernels, so that one compiled loop serves all of them.
+"""Kernels as numba sees them: by name among the globals of others, and by their address.
 
 Import this module where it is called: numba takes half a second.
 """
@@ -8,8 +8,33 @@ from __future__ import annotations
 from typing import Any
 
 from numba import types
+from numba.core import imputils
+from numba.extending import models, register_model, typeof_impl
 
 from matsweep.core.kernel import Kernel
+
+_constant: Any = imputils.lower_constant
+
+
+class KernelType(types.Dispatcher):
+    """The type of a kernel among the globals of another one: as of a function of numba.
+
+    Its value is nothing. Numba's own is an address in this process where a function is handed on
+    as an argument, so that code with one could not be kept on disk.
+    """
+
+
+register_model(KernelType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Kernel)
+def _type_of(value: Kernel, context: Any) -> Any:
+    return KernelType(value.dispatcher)
+
+
+@_constant(KernelType)
+def _nothing(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.get_dummy_value()
 
 
 class Pointer(types.WrapperAddressProtocol):

@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from matsweep.core.arrays import read_only
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.inference import Inference
+from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
 
@@ -18,9 +20,6 @@ def aged(
     course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
 ) -> Inference:
     """Let trained devices age, and run the network at each time."""
-    from matsweep.core.arrays import read_only
-    from matsweep.workloads.learning import core
-
     device, samples = course.hardware.device, course.lesson.samples
     test = read_only(samples.test_inputs), read_only(samples.test_labels)
     synapses = int(course.first[-1])
@@ -35,7 +34,7 @@ def aged(
     reference_aging = device.aging(middle, rng=rng)
     ages = course.arms == 1 and course.common < 0 and not course.workload.positive
     exact = [learner.weights() for learner in learners]
-    nets = [learner.net() for learner in learners]
+    circuits = [learner.circuit() for learner in learners]
     row_of = np.repeat(np.arange(rows), [
         columns for count, columns in course.lesson.shapes for _ in range(count)
     ])  # fmt: skip
@@ -48,12 +47,12 @@ def aged(
             if ages:
                 devices.reference[:] = zero[number][row_of]
             learner.calibrate_wires(zero[number] if ages else None)
-            core.see_all(nets[number], devices, state)
+            core.see_all(circuits[number], devices, state)
             squares = np.zeros(rows, np.float32)
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
             products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
             right, saturated = core.judge(
-                nets[number], state, learner.work, *test, squares, inputs, products
+                circuits[number], state, learner.work, *test, squares, inputs, products
             )
             held_out = len(samples.test_labels)
             found.correct[number, index] = right / held_out

@@ -53,10 +53,10 @@ def beyond(current, noise, step, low, top, number):
 
 
 @compiled
-def errors_at(net, layer):
+def errors_at(circuit, layer):
     """Return where a layer's errors of conversion begin."""
     place = 0
     for before in range(layer):
-        tiles = net.row_edge_at[before + 1] - net.row_edge_at[before] - 1
-        place += tiles * net.columns[before]
+        tiles = circuit.row_edge_at[before + 1] - circuit.row_edge_at[before] - 1
+        place += tiles * circuit.columns[before]
     return place

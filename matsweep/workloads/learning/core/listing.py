@@ -7,16 +7,32 @@ from matsweep.workloads.learning.core.jit import compiled
 
 
 @compiled
-def listed(place, number, events, synapse, partner, both, count):
-    """List pulses that change a weight: of its one device (partner < 0), or of a pair's."""
-    if partner < 0:
+def partner(devices):
+    """Return the place of a synapse's second device after its first; of one device: before all."""
+    return devices.synapses if devices.arms == 2 else -devices.synapses - 1
+
+
+@compiled
+def halved(devices, settings):
+    """Return the part of a change that each device of a synapse makes: half where both move."""
+    return float32(0.5) if devices.arms == 2 and settings.both else float32(1)
+
+
+@compiled
+def listed(place, number, events, synapse, second, both, count):
+    """List pulses that change a weight: of its one device (second < 0), or of a pair's.
+
+    place (event,) and number (event,) take devices and their pulses, signed, from `events` on.
+    Returns the number of events.
+    """
+    if second < 0:
         place[events], number[events] = synapse, count
         return events + 1
     if both:
         place[events], number[events] = synapse, count
-        place[events + 1], number[events + 1] = partner, -count
+        place[events + 1], number[events + 1] = second, -count
         return events + 2
-    place[events] = synapse if count > 0 else partner
+    place[events] = synapse if count > 0 else second
     number[events] = abs(count)
     return events + 1
 

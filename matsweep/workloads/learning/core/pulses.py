@@ -50,17 +50,17 @@ def variance_of(x, table, synapse, other):
 
 
 @compiled
-def see_all(net, devices, state):
+def see_all(circuit, devices, state):
     """Compute anew what products see of every synapse."""
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
         state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
-        if net.noisy:
+        if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
 
 
 @compiled
-def pulse(net, devices, state, work, events):
+def pulse(circuit, devices, state, work, events):
     """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
 
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
@@ -84,7 +84,7 @@ def pulse(net, devices, state, work, events):
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
     xs, lows, highs = state.x, devices.low, devices.high
-    affine, shared, noisy = devices.affine != 0, devices.shared != 0, net.noisy != 0
+    affine, shared, noisy = devices.affine != 0, devices.shared != 0, circuit.noisy != 0
     late, draws = devices.late != 0, devices.draws != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
     for e in range(events):
@@ -134,7 +134,7 @@ def pulse(net, devices, state, work, events):
 
 
 @compiled
-def give(net, devices, state, work, counts):
+def give(circuit, devices, state, work, counts):
     """Give each device its number of pulses, signed: counts (arm · synapse)."""
     events = 0
     limit = work.place.shape[0]
@@ -143,6 +143,6 @@ def give(net, devices, state, work, counts):
             work.place[events], work.number[events] = i, counts[i]
             events += 1
             if events == limit:
-                pulse(net, devices, state, work, events)
+                pulse(circuit, devices, state, work, events)
                 events = 0
-    pulse(net, devices, state, work, events)
+    pulse(circuit, devices, state, work, events)

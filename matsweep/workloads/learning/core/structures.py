@@ -10,12 +10,11 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-COUNT, SIGN, COINCIDENCE, MIXED, TIKI_1, TIKI_2, VERIFY = 0, 1, 2, 3, 4, 5, 6
 SIGMOID, TANH, RELU = 0, 1, 2
 SQUARED, CROSS_ENTROPY = 0, 1
 
 
-class Net(NamedTuple):
+class Circuit(NamedTuple):
     """The network and its tiles; (layer,) arrays.
 
     `rows` are inputs and, with `bias`, one that is always 1. `first` is each layer's first
@@ -62,7 +61,7 @@ class Devices(NamedTuple):
     `step` is the address of the pulse model's kernel, `affine` whether that is the one that loops
     have built in, `draws` and `late` as in `PulseModel`. `parameters` is (arm · synapse or arm, k),
     `table` (n,) what the kernel takes of all devices. `pulses_up` and `pulses_down` span the range.
-    `variance` is tabulated over x.
+    `variance` is tabulated over x. `fast_reference` (synapse,): zeros of the fast array, states.
     """
 
     step: Any
@@ -83,23 +82,22 @@ class Devices(NamedTuple):
     high: FloatArray
     seen: FloatArray
     reference: FloatArray
+    fast_reference: FloatArray
 
 
-class Rule(NamedTuple):
-    """How gradients become pulses; see `matsweep.workloads.learning.rules`."""
+class Settings(NamedTuple):
+    """How updates are made, whatever the rule, and the rule's own numbers.
 
-    kind: int
+    `batch` samples make an update; of a pair `both` devices move half way, or one is potentiated.
+    `reset_every` so many batches (0: never) pairs beyond `reset_above` (ranges) are erased.
+    `parameters` (k,): `Rule.parameters`.
+    """
+
     batch: int
     both: int
-    threshold: float
-    bits: int
-    every: int
-    transfer: float
-    fast_rate: float
-    tolerance: float
-    most: int
     reset_every: int
     reset_above: float
+    parameters: npt.NDArray[np.float64]
 
 
 class State(NamedTuple):

@@ -10,65 +10,73 @@ from matsweep.workloads.learning.core.structures import RELU, SIGMOID, SQUARED, 
 
 
 @compiled
-def load(net, images, sample, active):
+def load(circuit, images, sample, active):
     """Write a sample into the first layer's inputs, with the bias if there is one."""
     inputs = images.shape[1]
     for i in range(inputs):
         active[i] = images[sample, i]
-    if net.bias:
+    if circuit.bias:
         active[inputs] = 1
 
 
 @compiled
-def forward(net, state, work, active):
+def sample(circuit, work, layer, b):
+    """Return a layer's inputs (row,) and its sums' errors (column,) of sample b of the batch."""
+    at, to = circuit.first_row[layer], circuit.first_column[layer]
+    active = work.active[b, at : at + circuit.rows[layer]]
+    return active, work.error[b, to : to + circuit.columns[layer]]
+
+
+@compiled
+def forward(circuit, state, work, active):
     """Run one sample; active holds its inputs, and takes each layer's inputs.
 
     Each layer's sums before the activation are left in work.sums. Returns how many conversions
     saturated.
     """
-    layers = net.rows.shape[0]
+    layers = circuit.rows.shape[0]
     saturated = 0
     for layer in range(layers):
-        n, m, at = net.rows[layer], net.columns[layer], net.first_row[layer]
+        n, m, at = circuit.rows[layer], circuit.columns[layer], circuit.first_row[layer]
         inputs = active[at : at + n]
         volts = work.volts[at : at + n]
         scale = float32(1)
-        if layer > 0 and net.hidden == RELU:
-            scale = applied(inputs, net.dac_steps, volts)
-        elif layer > 0 and net.hidden == TANH:
-            bounded(inputs, net.dac_steps_signed, volts)
+        if layer > 0 and circuit.hidden == RELU:
+            scale = applied(inputs, circuit.dac_steps, volts)
+        elif layer > 0 and circuit.hidden == TANH:
+            bounded(inputs, circuit.dac_steps_signed, volts)
         else:
-            bounded(inputs, net.dac_steps, volts)
-        to = net.first_column[layer]
+            bounded(inputs, circuit.dac_steps, volts)
+        to = circuit.first_column[layer]
         sums = work.sums[to : to + m]
-        saturated += multiply(net, state, work, layer, volts, sums)
-        gain = net.gain[layer] * scale
+        saturated += multiply(circuit, state, work, layer, volts, sums)
+        gain = circuit.gain[layer] * scale
         for j in range(m):
             sums[j] *= gain
         if layer == layers - 1:
             return saturated
-        after = net.first_row[layer + 1]
+        after = circuit.first_row[layer + 1]
         for j in range(m):
             z = sums[j]
-            if net.hidden == SIGMOID:
+            if circuit.hidden == SIGMOID:
                 active[after + j] = float32(1) / (float32(1) + np.exp(-z))
-            elif net.hidden == TANH:
+            elif circuit.hidden == TANH:
                 active[after + j] = np.tanh(z)
             else:
                 active[after + j] = max(z, float32(0))
-        if net.bias:
+        if circuit.bias:
             active[after + m] = 1
     return saturated
 
 
 @compiled
-def output_error(net, z, label, error):
+def output_error(circuit, z, label, error):
     """Write the derivative of the loss by the last layer's sums.
 
     Squared: (y - t)² summed over sigmoid outputs y; else the cross-entropy of softmax.
     """
-    m = net.columns[net.columns.shape[0] - 1]
-    if net.output == SQUARED:
+    m = circuit.columns[circuit.columns.shape[0] - 1]
+    if circuit.output == SQUARED:
         for j in range(m):
             y = float32(1) / (float32(1) + np.exp(-z[j]))
             error[j] = float32(2) * (y - float32(j == label)) * y * (float32(1) - y)
@@ -85,27 +93,27 @@ def output_error(net, z, label, error):
 
 
 @compiled
-def backward(net, state, work, active, error):
+def backward(circuit, state, work, active, error):
     """Carry the last layer's errors down to the first layer's sums."""
-    for layer in range(net.rows.shape[0] - 1, 0, -1):
-        n, m = net.rows[layer], net.columns[layer]
-        at, below = net.first_column[layer], net.first_column[layer - 1]
+    for layer in range(circuit.rows.shape[0] - 1, 0, -1):
+        n, m = circuit.rows[layer], circuit.columns[layer]
+        at, below = circuit.first_column[layer], circuit.first_column[layer - 1]
         above = error[at : at + m]
         volts = work.volts[:m]
-        scale = applied(above, net.dac_steps_signed if net.analog_backward else 0.0, volts)
+        scale = applied(above, circuit.dac_steps_signed if circuit.analog_backward else 0.0, volts)
         result = work.output
         if scale > 0:
-            multiply_transposed(net, state, work, layer, volts, result)
+            multiply_transposed(circuit, state, work, layer, volts, result)
         else:
             for i in range(n):
                 result[i] = 0
-        inputs = active[net.first_row[layer] : net.first_row[layer] + n]
-        for i in range(n - net.bias):
+        inputs = active[circuit.first_row[layer] : circuit.first_row[layer] + n]
+        for i in range(n - circuit.bias):
             a = inputs[i]
-            if net.hidden == SIGMOID:
+            if circuit.hidden == SIGMOID:
                 slope = a * (float32(1) - a)
-            elif net.hidden == TANH:
+            elif circuit.hidden == TANH:
                 slope = float32(1) - a * a
             else:
                 slope = float32(a > 0)
-            error[below + i] = result[i] * scale * net.gain[layer] * slope
+            error[below + i] = result[i] * scale * circuit.gain[layer] * slope
