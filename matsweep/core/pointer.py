@@ -13,8 +13,6 @@ from numba.extending import models, register_model, typeof_impl
 
 from matsweep.core.kernel import Kernel
 
-_constant: Any = imputils.lower_constant
-
 
 class KernelType(types.Dispatcher):
     """The type of a kernel among the globals of another one: as of a function of numba.
@@ -32,9 +30,12 @@ def _type_of(value: Kernel, context: Any) -> Any:
     return KernelType(value.dispatcher)
 
 
-@_constant(KernelType)
 def _nothing(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
+
+
+_lowering: Any = imputils.lower_constant
+_lowering(KernelType)(_nothing)
 
 
 class Pointer(types.WrapperAddressProtocol):
