@@ -16,21 +16,23 @@ from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
 
 
 @kernel
-def _place(grid: Any, x: Any) -> Any:
-    """Return the index of the edge of a rising grid (n,) below x, and how far it is to the next."""
-    last = grid.shape[0] - 1
-    if last == 0 or x <= grid[0]:
+def _place(table: Any, first: Any, last: Any, x: Any) -> Any:
+    """Return the edge below x and how far x is from there to the next, 0 to 1.
+
+    Edges are table[first] … table[last], rising; the edge is counted from the first.
+    """
+    if last == first or x <= table[first]:
         return 0, float32(0)
-    if x >= grid[last]:
-        return last - 1, float32(1)
-    low, high = 0, last
+    if x >= table[last]:
+        return last - 1 - first, float32(1)
+    low, high = first, last
     while high - low > 1:
         middle = (low + high) // 2
-        if grid[middle] <= x:
+        if table[middle] <= x:
             low = middle
         else:
             high = middle
-    return low, (x - grid[low]) / (grid[high] - grid[low])
+    return low - first, (x - table[low]) / (table[high] - table[low])
 
 
 @kernel
@@ -40,9 +42,9 @@ def _drawn(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
     p (2,): factors of potentiation and depression. table: numbers of states and probabilities, the
     states, the probabilities, the steps (polarity, state, probability) in C order.
     """
-    rows, across = int(table[0]), int(table[1])
-    row, along = _place(table[2 : 2 + rows], x)
-    column, aside = _place(table[2 + rows : 2 + rows + across], chance)
+    rows, across = np.int32(table[0]), np.int32(table[1])
+    row, along = _place(table, 2, 1 + rows, x)
+    column, aside = _place(table, 2 + rows, 1 + rows + across, chance)
     start = 2 + rows + across + (0 if up else rows * across)
     upper = start + row * across
     lower = start + min(row + 1, rows - 1) * across

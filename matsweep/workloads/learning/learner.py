@@ -40,7 +40,7 @@ class Learner:
 
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
-        """Set a realisation up: write its first weights, and find the fast array's zeros."""
+        """Set a realisation up: its arrays, its first weights and what the rule begins with."""
         device = course.hardware.device
         model = device.pulse_model
         assert model is not None
@@ -191,7 +191,7 @@ def _settings(course: Course) -> Any:
         both=int(workload.pair == "both"),
         reset_every=0 if reset is None else reset.every,
         reset_above=1.0 if reset is None else float(reset.above),
-        parameters=np.array([*workload.rule.parameters, 0.0], np.float64),
+        parameters=np.array(workload.rule.parameters, np.float64),
     )
 
 

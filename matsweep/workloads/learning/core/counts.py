@@ -19,7 +19,8 @@ def by_count(
     whole : kernel, (change, pulses_up, pulses_down, least) -> (int, float32)
         Pulses of a change (float32, ranges), signed, and the rest that is left of it.
     least : float32, pulses
-        Changes that are worth less get no pulse.
+        Changes that are worth less get no pulse: counted in pulses of their own polarity if the
+        rest is kept, else in those of the finer polarity.
     kept : bool
         Whether the rest stays in digital memory; else the memory is only for adding a batch up.
     circuit, devices, settings, state, work, layer, samples, rate
@@ -52,6 +53,14 @@ def accumulate(circuit, state, work, layer, samples, share):
 
 
 @compiled
+def _worth(devices, change, kept):
+    """Return the pulses of a whole range: of the change's polarity if kept, else of the finer."""
+    if kept:
+        return float32(devices.pulses_up if change > 0 else devices.pulses_down)
+    return float32(max(devices.pulses_up, devices.pulses_down))
+
+
+@compiled
 def _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share):
     """Turn one sample's outer product into pulses, without a gradient of the whole layer."""
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
@@ -75,7 +84,7 @@ def _at_once(whole, least, kept, circuit, devices, settings, state, work, layer,
             if kept:
                 change += state.digital[row + j]
                 state.digital[row + j] = change
-            if abs(change) * most < least:
+            if abs(change) * _worth(devices, change, kept) < least:
                 continue
             count, rest = whole(change, devices.pulses_up, devices.pulses_down, least)
             if count == 0:
@@ -95,7 +104,6 @@ def _settle(whole, least, kept, circuit, devices, settings, state, work, layer):
     """Turn a layer's accumulated changes into pulses."""
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     other = partner(devices)
-    most = float32(max(devices.pulses_up, devices.pulses_down))
     events = 0
     for i in range(n):
         up, down = 0, 0
@@ -105,7 +113,7 @@ def _settle(whole, least, kept, circuit, devices, settings, state, work, layer):
                 continue
             if not kept:
                 state.digital[k] = 0
-            if abs(change) * most < least:
+            if abs(change) * _worth(devices, change, kept) < least:
                 continue
             count, rest = whole(change, devices.pulses_up, devices.pulses_down, least)
             if count == 0:

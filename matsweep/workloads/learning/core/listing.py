@@ -39,7 +39,7 @@ def listed(place, number, events, synapse, second, both, count):
 
 @compiled
 def counted(change, pulses_up, pulses_down, threshold):
-    """Return the whole pulses of a wanted change; one more from `threshold` of a pulse on.
+    """Return the whole pulses of a wanted change, in ranges; one more from `threshold` of one on.
 
     At most as many as the range is worth: what exceeds it would only be lost at a bound.
     """
@@ -51,13 +51,16 @@ def counted(change, pulses_up, pulses_down, threshold):
 
 @compiled
 def larger(up, down, count):
-    """Return the most potentiating and depressing pulses of a row so far."""
+    """Return the most potentiating and depressing pulses of a row, with one count more."""
     return max(up, count), max(down, -count)
 
 
 @compiled
 def passed(slots, arms, both, most_up, most_down):
-    """Count the times of pulses that a row takes: all its devices at once, one sign at a time."""
+    """Add the pulse times of a row to slots (2,): all its devices at once, one sign at a time.
+
+    most_up, most_down : int, pulses of the devices that get most.
+    """
     if arms == 1:
         slots[0] += most_up
         slots[1] += most_down

@@ -29,10 +29,10 @@ def sample(circuit, work, layer, b):
 
 @compiled
 def forward(circuit, state, work, active):
-    """Run one sample; active holds its inputs, and takes each layer's inputs.
+    """Run one sample through all layers; return the number of conversions that saturated.
 
-    Each layer's sums before the activation are left in work.sums. Returns how many conversions
-    saturated.
+    active (row of any layer,): the first layer's inputs; takes those of the others. Each layer's
+    sums before the activation, in weights times inputs, are left in work.sums.
     """
     layers = circuit.rows.shape[0]
     saturated = 0
@@ -71,7 +71,7 @@ def forward(circuit, state, work, active):
 
 @compiled
 def output_error(circuit, z, label, error):
-    """Write the derivative of the loss by the last layer's sums.
+    """Write the derivative of the loss by the last layer's sums z (class,) to error (class,).
 
     Squared: (y - t)² summed over sigmoid outputs y; else the cross-entropy of softmax.
     """
@@ -94,7 +94,11 @@ def output_error(circuit, z, label, error):
 
 @compiled
 def backward(circuit, state, work, active, error):
-    """Carry the last layer's errors down to the first layer's sums."""
+    """Carry the last layer's errors down to the first layer's sums, by transposed reads.
+
+    error (column of any layer,): derivatives of the loss by each layer's sums; those of the last
+    layer are given. active (row of any layer,): as `forward` left it.
+    """
     for layer in range(circuit.rows.shape[0] - 1, 0, -1):
         n, m = circuit.rows[layer], circuit.columns[layer]
         at, below = circuit.first_column[layer], circuit.first_column[layer - 1]

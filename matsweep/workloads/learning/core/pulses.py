@@ -22,7 +22,7 @@ def step_of(kernel):
 
 @compiled
 def interpolated(table, x):
-    """Return what a table at evenly spaced states from 0 to 1 holds at x."""
+    """Return a table's value (n,) at a state x, linearly between its evenly spaced states 0 … 1."""
     place = x * float32(table.shape[0] - 1)
     index = max(min(int(place), table.shape[0] - 2), 0)
     return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
@@ -30,9 +30,11 @@ def interpolated(table, x):
 
 @compiled
 def signal_of(x, seen, reference, synapse, other):
-    """Return what products see of a synapse; other is its second device, or itself if it has none.
+    """Return the signal of a synapse, in ranges: seen x less the reference's and the second's.
 
-    Few arguments, so that it is compiled into the loops that call it.
+    x, seen (device,) and reference (synapse,): states, and parts of them that the column sees.
+    other: the second device, or the synapse itself if it has none. Few arguments, so that it is
+    compiled into the loops that call it.
     """
     value = seen[synapse] * x[synapse] - reference[synapse]
     if other != synapse:
@@ -42,7 +44,7 @@ def signal_of(x, seen, reference, synapse, other):
 
 @compiled
 def variance_of(x, table, synapse, other):
-    """Return the variance of one read of a synapse."""
+    """Return the variance of one read of a synapse, in ranges squared, from its table over x."""
     variance = interpolated(table, x[synapse])
     if other != synapse:
         variance += interpolated(table, x[other])
@@ -51,7 +53,7 @@ def variance_of(x, table, synapse, other):
 
 @compiled
 def see_all(circuit, devices, state):
-    """Compute anew what products see of every synapse."""
+    """Update signal and variance (synapse,) of all synapses from the states."""
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
         state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
@@ -61,11 +63,16 @@ def see_all(circuit, devices, state):
 
 @compiled
 def pulse(circuit, devices, state, work, events):
-    """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
+    """Give the first `events` pulses that are listed in work, and update what products see.
 
+    Event e is work.number[e] pulses, > 0 potentiating, < 0 depressing, on the device work.place[e].
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
-    noise, cut to the bounds (of NeuroSim's form, not yet: `late`); after all N of them sqrt(N)
-    `of_range` is added, as published, and cut again.
+    noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
+    added, as published, and cut again. All in ranges. The affine form is built in: it is most of
+    the work of three models. Other kernels are called by their address, once a pulse.
+
+    Random numbers: normal ones for all events first, then a uniform one for each pulse if `draws`.
+    Counted: pulses of each device, and numbers and mean states of both polarities.
     """
     needed = 0
     if devices.of_step > 0:
@@ -135,7 +142,7 @@ def pulse(circuit, devices, state, work, events):
 
 @compiled
 def give(circuit, devices, state, work, counts):
-    """Give each device its number of pulses, signed: counts (arm · synapse)."""
+    """Give each device its number of pulses, signed: counts (arm · synapse,) int32."""
     events = 0
     limit = work.place.shape[0]
     for i in range(counts.shape[0]):

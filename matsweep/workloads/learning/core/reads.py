@@ -12,9 +12,10 @@ LANES = 8  # sums that a product keeps side by side, in vector registers
 
 @compiled
 def multiply(circuit, state, work, layer, volts, out):
-    """Multiply a layer's word lines' voltages, in units of the largest, by its signals.
+    """Multiply a layer's signals by the voltages of its word lines, tile by tile.
 
-    Returns how many conversions saturated; out (column) is in ranges.
+    volts (row,): in units of the read voltage. out (column,): in ranges, after conversion of each
+    tile's currents. Returns the number of conversions that saturated.
     """
     m, start = circuit.columns[layer], circuit.first[layer]
     current, noise = work.current, work.noise
@@ -73,7 +74,10 @@ def multiply(circuit, state, work, layer, volts, out):
 
 @compiled
 def add_read_noise(circuit, state, work, layer, tile, volts, power):
-    """Add to a tile's currents the noise of reading its devices and its reference column."""
+    """Add to a tile's currents (column,) the noise of its devices and of its reference column.
+
+    volts (row of the layer,): in units of the read voltage. power: sum of their squares.
+    """
     m, start, at = circuit.columns[layer], circuit.first[layer], circuit.row_edge_at[layer]
     noise = work.noise
     for j in range(m):
@@ -93,7 +97,10 @@ def add_read_noise(circuit, state, work, layer, tile, volts, power):
 
 @compiled
 def multiply_transposed(circuit, state, work, layer, volts, out):
-    """Multiply a layer's bit lines' voltages by its signals, read on the word lines."""
+    """Multiply a layer's signals by the voltages of its bit lines, read on the word lines.
+
+    volts (column,): in units of the read voltage. out (row,): in ranges.
+    """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     step, at = circuit.step_back[layer], circuit.column_edge_at[layer]
     tiles = circuit.column_edge_at[layer + 1] - at - 1
@@ -135,7 +142,7 @@ def multiply_transposed(circuit, state, work, layer, volts, out):
 
 @compiled
 def dot(a, b, left, right, lanes):
-    """Return the dot product of a[left:right] and b[left:right], in sums side by side."""
+    """Return the dot product of a[left:right] and b[left:right], in LANES sums side by side."""
     for k in range(LANES):
         lanes[k] = 0
     whole = left + (right - left) // LANES * LANES

@@ -9,7 +9,7 @@ from matsweep.workloads.learning.core.pulses import pulse, signal_of, variance_o
 
 @compiled
 def renew(circuit, devices, settings, state, work):
-    """Erase pairs of which a device is saturated, and write their difference anew.
+    """Erase pairs of which a device is beyond `reset_above`, and write their difference again.
 
     An erasing pulse takes each device to the lower end; then as many potentiating ones as the
     difference is worth go to one of them.

@@ -1,4 +1,4 @@
-"""What the compiled core takes: the network, its devices, the rule, and what changes."""
+"""Tuples of the compiled core: the circuit, its devices, settings, state and scratch memory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Circuit(NamedTuple):
 
 
 class Devices(NamedTuple):
-    """What the devices do; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
+    """Devices' parameters and bounds; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
 
     `step` is the address of the pulse model's kernel, `affine` whether that is the one that loops
     have built in, `draws` and `late` as in `PulseModel`. `parameters` is (arm · synapse or arm, k),
@@ -101,7 +101,7 @@ class Settings(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes while learning.
+    """Arrays that change while learning.
 
     `x` (arm · synapse, and the fast array behind them where there is one); `digital` (synapse) a
     number each, whose meaning is the rule's; `pulses` given to each device; `sums` number and

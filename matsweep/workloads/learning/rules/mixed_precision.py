@@ -15,10 +15,8 @@ from matsweep.workloads.learning.rules.rule import Rule
 @kernel
 def _whole(change, pulses_up, pulses_down, least):
     """Return the whole pulses of a change, in ranges, and the rest that stays in memory."""
-    count = core.counted(change, pulses_up, pulses_down, float32(1))
-    if count == 0:
-        return count, change
-    worth = pulses_up if count > 0 else pulses_down
+    count = core.counted(change, pulses_up, pulses_down, least)
+    worth = pulses_up if change > 0 else pulses_down
     return count, change - float32(count) / float32(worth)
 
 

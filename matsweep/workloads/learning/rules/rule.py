@@ -70,7 +70,7 @@ class Rule:
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """Numbers that the kernel takes: all parameters, in their order."""
+        """Numbers that the kernel takes: all parameters, in their order; they must be numbers."""
         return tuple(float(getattr(self, field.name)) for field in dataclasses.fields(self))
 
     def begin(self, start: Start) -> None:
