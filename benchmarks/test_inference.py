@@ -21,8 +21,8 @@ import matsweep
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import ReadNoise
-from matsweep.workloads import Hardware, run_inference
-from matsweep.workloads.network import activations, network
+from matsweep.machine import Hardware
+from matsweep.workloads.inference.perceptron import activations, perceptron
 
 SHAPE = (784, 256, 128, 10)
 SAMPLES = 1000
@@ -33,7 +33,7 @@ def trained():
     """Return a 784-256-128-10 network with random weights: its cost is that of any."""
     rng = np.random.default_rng(0)
     pairs = list(itertools.pairwise(SHAPE))
-    return network(
+    return perceptron(
         [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in pairs],
         [rng.normal(size=outputs) * 0.1 for _, outputs in pairs],
         rng.random((512, SHAPE[0])),
@@ -64,7 +64,7 @@ def test_inference_beside_float(benchmark, trained, noisy, rows):
         streams = realisation_streams("ab" * 16, 0, [0])
         tile = Tile(rows=rows, columns=rows)
         hardware = Hardware(device=device, tile=tile, dac=DAC(), adc=ADC())
-        run_inference(trained, hardware, times=(3600.0,), rng=streams)
+        trained.run(hardware, times=(3600.0,), rng=streams)
 
     with threadpool_limits(1):
         infer()

@@ -12,12 +12,13 @@ import pytest
 
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
+from matsweep.datasets import Samples
 from matsweep.devices import AnalogDevice
 from matsweep.devices.pulses import CycleNoise, NeuroSim, SoftBounds
-from matsweep.workloads import Hardware, InSitu
+from matsweep.machine import Hardware
+from matsweep.workloads import InSitu
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
-from matsweep.workloads.learning.data import Samples
 from matsweep.workloads.learning.learner import Learner
 from matsweep.workloads.learning.lesson import Lesson, layer_shapes
 from matsweep.workloads.learning.rules import Coincidence, MixedPrecision, PulseCount, TikiTaka

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 import matsweep
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires, effective_conductance, node_voltages
-from matsweep.workloads import MLP, Hardware, run_inference
+from matsweep.machine import Hardware
+from matsweep.workloads import MLP
 
 
 def arrays(size, count=1):
@@ -194,7 +195,7 @@ def test_candidate(benchmark, method):
 
     def infer():
         streams = realisation_streams("ab" * 16, 0, range(8))
-        run_inference(network, hardware, times=(3600.0,), rng=streams)
+        network.run(hardware, times=(3600.0,), rng=streams)
 
     with threadpool_limits(1):
         infer()

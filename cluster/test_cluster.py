@@ -150,7 +150,7 @@ def place():
     for part in ("matsweep", "hydra_plugins", "conf"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, traveller / part, ignore=ignored)
-    with (traveller / "matsweep" / "sweep" / "work.py").open("a") as work:
+    with (traveller / "matsweep" / "running" / "work.py").open("a") as work:
         work.write(SLOW_TRAVELLER)
     (folder / "bin").mkdir()
     place = Place(folder, str(folder / "cache"))
@@ -238,6 +238,52 @@ def test_nodes_of_the_launcher_may_die_and_join_and_lack_this_matsweep(place, un
     assert "the cluster asks for Ray's token" in said
     for process in (head, *workers):
         place.end(process)
+
+
+# -------------------------------------------------------------------- packages from outside
+
+
+@pytest.fixture(scope="module")
+def example(place):
+    """The example package, installed where the driver looks and nodes do not."""
+    source = shutil.copytree(ROOT / "examples" / "matsweep_example", place.folder / "example")
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", *offline]
+    subprocess.run([*pip, "--target", place.folder / "site", source], check=True)
+    return place.folder / "site"
+
+
+def test_a_package_goes_to_nodes_that_lack_it_or_is_refused(place, example):
+    port = free_port()
+    flags = f"--port={port} --num-cpus=2 --include-dashboard=false"
+    head = node(place, f"ray start --head --block {flags}", "127.0.0.2")
+    until(lambda: listens(port), head)
+    path = f"{place.env['PYTHONPATH']}:{example}"
+    study = ["matsweep", "explore", "-m", "experiment=recall", "workload.neurons=16,32",
+             "device.read_noise=0,0.05", "realisations=2"]  # fmt: skip
+    address = f"executor.address=127.0.0.2:{port}"
+    sent, alone = place.folder / "sent.zarr", place.folder / "alone.zarr"
+    code, said = place.run([*study, f"store={sent}", address], PYTHONPATH=path)
+    assert code == 0, said
+    # Its own work.py waits for the code that travels: so the plain matsweep does it here.
+    code, said = place.run(
+        [*study, f"store={alone}", "executor=serial"], PYTHONPATH=f"{ROOT}:{example}"
+    )
+    assert code == 0, said
+    xr.testing.assert_identical(numbers(sent), numbers(alone))
+    lonely = place.folder / "lonely"
+    lonely.mkdir()
+    (lonely / "dependency.py").touch()
+    with (example / "matsweep_example" / "metrics.py").open("a") as metrics:
+        metrics.write("\nimport dependency\n")
+    code, said = place.run(
+        [*study, f"store={place.folder}/refused.zarr", address], PYTHONPATH=f"{path}:{lonely}"
+    )
+    assert code == 2
+    assert "a node cannot compute this study: metric 'energy_delay'" in said
+    assert "No module named 'dependency'" in said
+    assert not (place.folder / "refused.zarr").exists()
+    place.end(head)
 
 
 # ------------------------------------------------------------------------------- KubeRay

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from matsweep.core import begun as _begun  # noqa: F401  # before any other module is read
+
 if TYPE_CHECKING:
     from matsweep.exporting import export
     from matsweep.merging import merge

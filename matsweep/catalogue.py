@@ -14,7 +14,8 @@ from matsweep.core.codec import plain
 from matsweep.core.units import engineering
 from matsweep.materials import STATUSES
 from matsweep.planning.config import options
-from matsweep.planning.loading import LoadedMaterial, load_material
+from matsweep.planning.folders import package_of_choice
+from matsweep.planning.loading import LoadedMaterial, load_material, load_materials
 
 
 def list_materials(console: Console) -> None:
@@ -28,8 +29,8 @@ def list_materials(console: Console) -> None:
     for heading in ("material", "what it is, and its role", "range", "levels", "numbers"):
         table.add_column(heading, no_wrap=not heading.startswith("what"))
     names = options("material")
-    for name in names:
-        table.add_row(*_row(load_material(name)))
+    for name, loaded in zip(names, load_materials(names), strict=True):
+        table.add_row(*_row(name, loaded))
     console.print(table)
     console.print(
         f"{len(names)} families; numbers are counted as {', '.join(_short(s) for s in STATUSES)}. "
@@ -42,12 +43,14 @@ def _short(status: str) -> str:
     return f"{status[0]} {status}"
 
 
-def _row(loaded: LoadedMaterial) -> tuple[str, ...]:
+def _row(name: str, loaded: LoadedMaterial) -> tuple[str, ...]:
     device = loaded.device
     counts = Counter(origin.status for origin in loaded.sources.values())
+    package = package_of_choice("material", name)
+    whose = "" if package is None else f" (of {package.name} {package.version})"
     return (
-        loaded.material.name,
-        f"{loaded.material.label}: {loaded.material.role}",
+        name,
+        f"{loaded.material.label}: {loaded.material.role}{whose}",
         f"{engineering(device.g_min, 'S')} to {engineering(device.g_max, 'S')}",
         "analog" if device.levels is None else str(device.levels),
         " ".join(f"{counts[status]}{status[0]}" for status in STATUSES if counts[status]),
@@ -71,7 +74,10 @@ def show_material(name: str, console: Console) -> None:
     material = loaded.material
     console.print(Text(f"{material.name}: {material.label}", style="bold"))
     console.print(f"mechanism  {material.mechanism}", markup=False)
-    console.print(f"role       {material.role}\n", markup=False)
+    console.print(f"role       {material.role}", markup=False)
+    if (package := package_of_choice("material", name)) is not None:
+        console.print(f"brought by {package.name} {package.version}", markup=False)
+    console.print()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("device.", "value", "from"):
         table.add_column(heading, no_wrap=heading == "device.", overflow="fold")

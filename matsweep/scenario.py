@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import Any, Self
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.codec import Memory, build, canonical
+from matsweep.core.codec import Memory, build, canonical, foreign
+from matsweep.core.packages import versions
+from matsweep.core.quantities import Length, Time
+from matsweep.core.registry import any_foreign
 from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol, resolve
-from matsweep.workloads import Hardware, InSitu, Workload
+from matsweep.machine import Hardware
+from matsweep.workloads import Workload
 
 MODEL_VERSION = 7
 """Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
@@ -79,7 +84,7 @@ class Periphery:
         Copies of the whole network, which take samples in turn.
     """
 
-    node: float = 22e-9
+    node: Length = 22e-9
     accumulator_bits: int = 16
     adc_source: str = "regression"
     dac_source: str = "capacitive"
@@ -123,7 +128,7 @@ class Scenario:
     adc: ADC
     periphery: Periphery
     workload: Workload
-    times: tuple[float, ...]
+    times: tuple[Time, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None
@@ -143,19 +148,11 @@ class Scenario:
             positive("times", time, "s")
         if len(set(self.times)) < len(self.times):
             raise UserError(f"times must differ from each other, got {list(self.times)}")
-        self._check_workload()
+        refused = self.workload.refuses(self.device, self.material)
+        if refused is not None:
+            raise UserError(refused)
         layout(1, 1, self.workload.tiled(self.tile), self.device.levels)
         array_wires(self.wires, self.device.cell_size, self.periphery.node, "periphery.node")
-
-    def _check_workload(self) -> None:
-        """Refuse a network that is to learn on devices of unknown response to pulses."""
-        unknown = self.device.pulse_model is None and self.device.source == "reported"
-        if isinstance(self.workload, InSitu) and unknown:
-            raise UserError(
-                f"device.pulse_model is null: no response of {self.material} to pulses is known, "
-                "so that it cannot learn; choose a material that states one, or give "
-                "device.pulse_model"
-            )
 
     @property
     def hardware(self) -> Hardware:
@@ -199,8 +196,20 @@ class Scenario:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
         return self.identify(None)
 
+    def foreign(self, memory: Memory | None = None) -> frozenset[type]:
+        """Return the classes of all its parts that are not matsweep's own.
+
+        Parameters
+        ----------
+        memory : Memory or None
+            As of `matsweep.core.codec.foreign`.
+        """
+        if not any_foreign():
+            return frozenset()
+        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n in _WRITTEN))
+
     def identify(self, memory: Memory | None) -> str:
-        """Return the identity.
+        """Return the identity; the versions of other packages whose parts it uses are in it.
 
         Parameters
         ----------
@@ -213,6 +222,8 @@ class Scenario:
             digest = hashlib.blake2b(content, digest_size=16).hexdigest()
             pieces.append(f'"measured":"{digest}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
+        if outside := versions(self.foreign(memory)):
+            pieces.append(f'"outside":{json.dumps(outside, sort_keys=True)}')
         text = ",".join(sorted(pieces))
         return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=16).hexdigest()
 

@@ -6,25 +6,18 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from matsweep.core.streams import FloatArray, Streams, realisation_streams
-from matsweep.metrics import METRICS, Metric, Run, measured
+from matsweep.core.checks import UserError, near
+from matsweep.core.streams import FloatArray, realisation_streams
+from matsweep.metrics import METRICS, Evaluation, Metric, available
 from matsweep.scenario import Scenario
-from matsweep.workloads import (
-    Inference,
-    InSitu,
-    Learning,
-    Lesson,
-    Network,
-    run_inference,
-    run_learning,
-)
+from matsweep.workloads import COSTS, Prepared
 
 _BLOCK_BYTES = 16e6  # of conductances at a time: they stay near the caches
 
 
 def simulate(
     scenario: Scenario,
-    network: Network | Lesson,
+    prepared: Prepared,
     *,
     seed: int,
     realisations: int,
@@ -37,7 +30,7 @@ def simulate(
     Parameters
     ----------
     scenario : Scenario
-    network : Network or Lesson
+    prepared : Prepared
         What the scenario's workload prepared.
     seed : int
         The study's.
@@ -46,9 +39,9 @@ def simulate(
     first : int
         Realisations that were simulated before.
     known : mapping of str to array, or None
-        What those gave, for each metric with the dimension `realisation`.
+        Their values, for each metric with the dimension `realisation`.
     metrics : names, or None
-        Those wanted; None: all.
+        Those wanted; None: all. Those that need what the workload does not measure are left out.
 
     Returns
     -------
@@ -59,36 +52,36 @@ def simulate(
     ------
     ArithmeticError
         If a metric is not finite, so that it is never stored as a result.
+    UserError
+        If a wanted metric is not known here, or the workload does not return what it states.
 
     Notes
     -----
-    Realisations are computed some at a time, to bound memory; each has random numbers of its own
-    that depend on the scenario, the seed and its number alone, so that neither the split nor an
-    instalment changes a bit.
+    Realisations are computed in blocks, to bound memory; each has its own random numbers, which
+    depend on the scenario, the seed and its number alone, so that neither blocks nor instalments
+    change a bit.
     """
+    chosen = _chosen(scenario, metrics)
     identity = scenario.identity
     scenario = scenario.resolved
-    weights = sum(inputs * outputs for inputs, outputs in network.shapes)
-    block = max(1, int(_BLOCK_BYTES / (8 * weights)))
-    parts = [
-        _run(
-            scenario,
-            network,
-            realisation_streams(identity, seed, range(start, min(start + block, realisations))),
-        )
-        for start in range(first, realisations, block)
-    ]
-    inference = Inference.joined([part for part, _ in parts])
-    learned = [part for _, part in parts if part is not None]
-    learning = Learning.joined(learned) if learned else None
-    run = Run.of(scenario, network, inference, learning)
-    chosen = measured(learning=learning is not None)
-    if metrics is not None:
-        wanted = set(metrics)
-        chosen = {name: metric for name, metric in chosen.items() if name in wanted}
-    values = _values(run, chosen, known or {})
+    weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
+    block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
+    measures = _joined(
+        [
+            prepared.run(
+                scenario.hardware,
+                times=scenario.times,
+                rng=realisation_streams(
+                    identity, seed, range(start, min(start + block, realisations))
+                ),
+            )
+            for start in range(first, realisations, block)
+        ],
+        scenario.workload.measures - {COSTS},
+    )
+    values = _values(Evaluation.of(scenario, prepared.matrices, measures), chosen, known or {})
     for name, value in values.items():
-        unknown = np.isnan(value) if METRICS[name].partial else False
+        unknown = np.isnan(value) if chosen[name].partial else False
         if not np.all(np.isfinite(value) | unknown):
             raise ArithmeticError(
                 f"{name} is not a finite number: parameters of the candidate differ by too many "
@@ -97,29 +90,49 @@ def simulate(
     return values
 
 
-def _values(
-    run: Run, metrics: Mapping[str, Metric], known: Mapping[str, FloatArray]
+def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric]:
+    """Return the wanted metrics that the scenario's workload measures."""
+    measured = available(scenario.workload.measures)
+    if names is None:
+        return measured
+    wanted = list(names)
+    for name in wanted:
+        if name not in METRICS:
+            raise UserError(
+                f"the metric {name} is not known to this process{near(name, METRICS)}: install "
+                "the package that brings it wherever candidates are simulated"
+            )
+    return {name: measured[name] for name in wanted if name in measured}
+
+
+def _joined(
+    parts: list[Mapping[str, FloatArray]], promised: frozenset[str]
 ) -> dict[str, FloatArray]:
-    """Compute metrics of a run, put after what is known of earlier realisations."""
+    """Put measures of several blocks of realisations together.
+
+    Raises
+    ------
+    UserError
+        If one that the workload states is missing.
+    """
+    missing = sorted(promised - parts[0].keys())
+    if missing:
+        raise UserError(f"the workload states the measure {missing[0]}, but run() returns none")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _values(
+    evaluation: Evaluation, metrics: Mapping[str, Metric], known: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """Compute metrics, each put after what is known of earlier realisations."""
 
     def value(metric: Metric) -> FloatArray:
         if metric.of:
             return np.asarray(metric.compute(value(METRICS[metric.of])))
-        found = np.asarray(metric.compute(run))
+        new = np.asarray(metric.compute(evaluation))
         if known and "realisation" in metric.dims:
-            same = (slice(None), *(slice(0, size) for size in found.shape[1:]))  # of its own epochs
-            return np.concatenate([known[metric.name][same], found])
-        return found
+            same = (slice(None), *(slice(0, size) for size in new.shape[1:]))  # stores are padded
+            return np.concatenate([known[metric.name][same], new])
+        return new
 
     return {name: value(metric) for name, metric in metrics.items()}
-
-
-def _run(
-    scenario: Scenario, network: Network | Lesson, rng: Streams
-) -> tuple[Inference, Learning | None]:
-    """Run the workload for some realisations."""
-    hardware, times = scenario.hardware, scenario.times
-    if isinstance(network, Lesson):
-        assert isinstance(scenario.workload, InSitu)
-        return run_learning(network, scenario.workload, hardware, times=times, rng=rng)
-    return run_inference(network, hardware, times=times, rng=rng), None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 from _pytest.nodeid import coerce_node_id
@@ -24,7 +25,38 @@ settings.load_profile("matsweep")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+EXHAUSTIVE = os.environ.get("MATSWEEP_EXHAUSTIVE") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "sampled(every): `make test` runs every n-th variant, `make exhaustive` all"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take samples of the variants, and keep each group of tests in one process."""
+    if not EXHAUSTIVE:
+        _sample(config, items)
+    _group(config, items)
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of each test that is marked `sampled` all but every n-th variant."""
+    seen: Counter[str] = Counter()
+    kept, left = [], []
+    for item in items:
+        marker = item.get_closest_marker("sampled")
+        test = item.nodeid.partition("[")[0]
+        (kept if marker is None or seen[test] % marker.args[0] == 0 else left).append(item)
+        seen[test] += 1
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def _group(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep each group of tests in one process of pytest-xdist.
 
     Its release 3.8 adds the group to a name of the test that pytest 9.2 does not read any more.

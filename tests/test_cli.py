@@ -106,13 +106,19 @@ def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys)
 
 @pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
 def test_hydras_own_flags_work(workplace, command):
-    """Each in a process of its own: --info leaves Hydra's logging set up."""
-    for arguments in (["--help"], ["--info", "defaults"], ["--cfg", "hydra"], ["--cfg", "job"]):
-        process = run_process(command, *arguments)
-        out, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert len(out) > 30
-        assert errors == ""
+    """In a process of their own, as --info leaves Hydra's logging set up: so it comes last."""
+    script = f"""
+from contextlib import redirect_stdout
+from io import StringIO
+from matsweep.cli import main
+for arguments in (["--help"], ["--cfg", "hydra"], ["--cfg", "job"], ["--info", "defaults"]):
+    with redirect_stdout(StringIO()) as out:
+        code = main([{command!r}, *arguments])
+    print(code, len(out.getvalue()) > 30)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == 4 * "0 True\n", done.stderr
+    assert done.stderr == ""
     assert list(workplace.iterdir()) == []
 
 
@@ -149,12 +155,12 @@ def test_help_without_a_command_lists_the_commands(capsys):
         ),
         (["explore", "wires=metal", "periphery.node=2.8e-8"], "or give wires.node one of these"),
         (["explore", "wires=metal", "wires.node=2.8e-8"], "wires.node [m] must be one of 5e-09"),
-        (["explore", "wires=metal", "wires.node=22nm"], "wires.node [m] must be a finite number"),
+        (["explore", "wires=metal", "wires.node=22nV"], "wires.node [m] must be a length"),
         (
             ["explore", "wires=resistances", "wires.word_resistance=inf"],
             "wires.word_resistance [Ω] must be finite, got inf",
         ),
-        (["characterize", "tile=analog_128", "array.node=22nm"], "array.node [m] must be a finite"),
+        (["characterize", "tile=analog_128", "array.node=22nV"], "array.node [m] must be a length"),
         (["characterize", "tile=analog_128", "array.node=null"], "array.node [m] must be a finite"),
         (["characterize", "tile=analog_128", "array.inputs=2"], "array.inputs must be in [0, 1]"),
         (
@@ -189,10 +195,8 @@ def test_help_without_a_command_lists_the_commands(capsys):
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(workplace, capsys, arguments, message):
-    started = time.monotonic()
     assert main(arguments) == 2
     assert message in told(capsys)
-    assert time.monotonic() - started < 30
     assert [path for path in workplace.rglob("*.zarr")] == []
 
 

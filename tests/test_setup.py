@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -55,18 +57,27 @@ def test_every_locked_requirement_has_sha256_hashes(name):
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), package
 
 
+def group(name: str) -> list[Requirement]:
+    """Requirements of a dependency group and of the groups that it includes."""
+    found = []
+    for entry in pyproject()["dependency-groups"][name]:
+        found += [Requirement(entry)] if isinstance(entry, str) else group(entry["include-group"])
+    return found
+
+
 def declared(name: str) -> list[Requirement]:
-    """What pyproject.toml asks for that this lock must answer, extras of extras too."""
-    project = pyproject()
+    """Requirements in pyproject.toml that this lock must meet, those of extras included."""
+    project = pyproject()["project"]
     if name == "build.txt":
-        asked = project["build-system"]["requires"] + project["dependency-groups"]["build"]
-        return [*map(Requirement, asked)]
-    extras = project["project"]["optional-dependencies"]
-    asked, found = [*map(Requirement, project["project"]["dependencies"] + extras["dev"])], []
+        return [*map(Requirement, pyproject()["build-system"]["requires"]), *group("build")]
+    extras = project["optional-dependencies"]
+    asked = [*map(Requirement, project["dependencies"] + extras["all"]), *group("dev")]
+    found = []
     while asked:
         requirement = asked.pop()
-        if requirement.name == project["project"]["name"]:
-            asked += [Requirement(each) for extra in requirement.extras for each in extras[extra]]
+        if requirement.name == project["name"]:
+            asked += [Requirement(each) for extra in sorted(requirement.extras)
+                      for each in extras[extra]]  # fmt: skip
         else:
             found.append(requirement)
     return found
@@ -88,10 +99,73 @@ def test_both_locks_agree():
     }
 
 
+def test_every_extra_is_in_all():
+    extras = pyproject()["project"]["optional-dependencies"]
+    (everything,) = map(Requirement, extras["all"])
+    assert everything.extras == extras.keys() - {"all"}
+
+
+@pytest.mark.parametrize("requirement", declared("dev.txt"), ids=lambda each: each.name)
+def test_every_requirement_has_a_lower_bound(requirement):
+    """`make lowest` installs it."""
+    assert [each.operator for each in requirement.specifier] == [">="]
+
+
 def test_python_version():
     wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
     assert wanted == "3.12"
     assert wanted in SpecifierSet(pyproject()["project"]["requires-python"])
+
+
+def workflows() -> dict[str, dict]:
+    folder = ROOT / ".github" / "workflows"
+    return {path.name: yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yml")}
+
+
+def steps() -> list[dict]:
+    return [step for flow in workflows().values() for job in flow["jobs"].values()
+            for step in job["steps"]]  # fmt: skip
+
+
+def test_workflows_call_nothing_but_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE))
+    commands = [step["run"].split() for step in steps() if "run" in step]
+    assert {"check", "test", "docs", "lowest", "wheel"} <= {words[1] for words in commands}
+    for program, target, *rest in commands:
+        assert program == "make"
+        assert target in targets
+        assert all(re.fullmatch(r"[A-Z_]+=\S+", word) for word in rest)
+
+
+def test_what_runs_with_the_lowest_versions_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    paths = re.search(r"^LOWEST_TESTS = (.*)", makefile, flags=re.MULTILINE)[1].split()
+    assert all((ROOT / path).exists() for path in paths)
+    rooms = {Path(path).parts[1] for path in paths}
+    assert {"analysis", "crossbar", "devices", "planning", "reporting", "running", "store"} <= rooms
+
+
+def test_workflows_use_actions_of_a_pinned_major_version():
+    used = [step["uses"] for step in steps() if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", each) for each in used)
+
+
+def test_every_python_of_the_classifiers_is_tested():
+    project = pyproject()["project"]
+    stated = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert workflows()["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["python"] == stated
+    assert all(each in SpecifierSet(project["requires-python"]) for each in stated)
+
+
+def test_the_repository_has_one_address():
+    address = pyproject()["project"]["urls"]["Source"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == address
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert [each["link"] for each in site["extra"]["social"]] == [address]
+    assert all(url.startswith(address) for url in pyproject()["project"]["urls"].values())
 
 
 @pytest.fixture
@@ -220,3 +294,24 @@ def test_uv_is_installed_as_the_lock_pins_it(installer):
     assert all(
         "--hash=" in line or line.lstrip().startswith("#") for line in lines.splitlines()[1:]
     )
+
+
+def test_samples_are_every_nth_variant_of_a_marked_test(pytestconfig):
+    (ours,) = (
+        each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "_sample")
+    )
+
+    def item(name, every=None):
+        marker = None if every is None else SimpleNamespace(args=(every,))
+        return SimpleNamespace(nodeid=name, get_closest_marker={"sampled": marker}.get)
+
+    left = []
+    config = SimpleNamespace(
+        hook=SimpleNamespace(pytest_deselected=lambda items: left.extend(items))
+    )
+    items = [item("t.py::a"), *(item(f"t.py::b[{i}]", 3) for i in range(7)), item("t.py::c[0]", 3)]
+    ours._sample(config, items)
+    assert [each.nodeid for each in items] == [
+        "t.py::a", "t.py::b[0]", "t.py::b[3]", "t.py::b[6]", "t.py::c[0]",
+    ]  # fmt: skip
+    assert [each.nodeid for each in left] == [f"t.py::b[{i}]" for i in (1, 2, 4, 5)]

@@ -80,16 +80,29 @@ def material_label(ds: xr.Dataset, material: str) -> str:
     return str(sources(ds)["materials"].get(material, {}).get("label") or material)
 
 
+def merit(ds: xr.Dataset) -> str:
+    """Return the metric that ranks the candidates; stores without one are of classification."""
+    return str(ds.attrs.get("merit", "accuracy"))
+
+
+def references(ds: xr.Dataset) -> dict[str, float]:
+    """Return what an ideal machine reaches, by metric, where it is stored and finite.
+
+    Older stores have the accuracy in floating point only.
+    """
+    stored = decoded(ds, "reference")
+    if stored is None and "float_accuracy" in ds.attrs:
+        stored = {"accuracy": ds.attrs["float_accuracy"]}
+    try:
+        numbers = {str(name): float(value) for name, value in dict(stored or {}).items()}
+    except (TypeError, ValueError):
+        raise _unreadable("reference", "numbers by metric", stored) from None
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
 def float_accuracy(ds: xr.Dataset) -> float | None:
     """Return the accuracy of the network in floating point, fraction, if it is stored."""
-    value = ds.attrs.get("float_accuracy")
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise _unreadable("float_accuracy", "a number", value) from None
-    return number if math.isfinite(number) else None
+    return references(ds).get("accuracy")
 
 
 def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import parameters, resolve, states
+from matsweep.analysis.attributes import decoded, parameters, resolve, states
 from matsweep.analysis.pareto import Mask, pareto_mask
 from matsweep.core.checks import UserError, one_of
 
@@ -64,11 +64,14 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
 
 
 def usual(summary: xr.Dataset) -> tuple[str, ...]:
-    """Return what a study is judged by.
+    """Return the metrics that a study is judged by.
 
-    One of networks that learn on the devices by `LEARNING`, one that sweeps physics or its pulses
-    by `PHYSICAL`.
+    Those that its workload states; of an inference study that sweeps physics or its pulses,
+    `PHYSICAL`. Older stores state none.
     """
+    stored = decoded(summary, "objectives")
+    if stored is not None and tuple(stored) != MAIN:
+        return tuple(stored)
     if "learning_accuracy" in summary:
         return LEARNING
     physical = ("physics.", "protocol.")

@@ -9,18 +9,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import numbered, resolve, sources, states
+from matsweep.analysis.attributes import numbered, resolve, short_names, sources, states
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
 from matsweep.analysis.selection import doubts, parse
-from matsweep.analysis.specification import specification
 from matsweep.analysis.studytable import Numbers
 from matsweep.analysis.summary import summarise
 from matsweep.analysis.surrogate import Surrogate, fit_surrogate
+from matsweep.analysis.wording import limit_line, metric_text, quantity, side
 from matsweep.analysis.yields import parse_chance
 from matsweep.core.checks import UserError, in_range, near
 from matsweep.core.units import read_quantity
 
+POOR_R2 = 0.8
+"""Cross-validated r2 below which the lines of a specification say that the fit is poor."""
 _POINTS = 1024  # that the share of the box is counted from
 _COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
@@ -143,8 +145,32 @@ class Requirements:
         )
 
     def specification(self) -> list[str]:
-        """Return the limits in words; see `matsweep.analysis.specification`."""
-        return specification(self)
+        """Return the limits in words: ``programming_error.scale <= 3.1 % (2.8 to 3.4 %)``.
+
+        The first line says what all of it is for. A parameter of whole numbers is rounded to one
+        that meets the target.
+        """
+        scales = {scale.name: scale for scale in self.surrogate.table.scales}
+        short = short_names(scales)
+        told = ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in self.best.items())
+        reached = metric_text(self.best_metric, self.unit)
+        lines = [f"{self.target}: the fit reaches {reached} with {told}"]
+        if self.jointly is None:
+            lines[0] = (
+                f"{self.target} is met nowhere: the fit reaches {reached} at best, with {told}"
+            )
+        if self.surrogate.r2 < POOR_R2:
+            lines.append(f"the fit explains unseen candidates poorly (r2 {self.surrogate.r2:.2f}): "
+                         "sweep more points before relying on what follows")  # fmt: skip
+        lines += [limit_line(each, scales[each.parameter], short[each.parameter])
+                  for each in self.limits]  # fmt: skip
+        for box, how in ((self.jointly, "jointly"), (self.surely, "jointly and surely")):
+            if box is not None:
+                told = "; ".join(f"{short[n]} {side(scales[n], box)}" for n in scales)
+                lines.append(f"{how} (P >= {box.probability:.4g}): {told}")
+        if self.failed:
+            lines.append(f"{self.failed} candidates failed and were left out of the fit")
+        return lines
 
 
 def requirements(

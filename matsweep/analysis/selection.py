@@ -1,9 +1,13 @@
-"""Constraints on metrics and parameters, written as text: ``energy <= 10 nJ``."""
+"""Constraints on metrics and parameters, written as text: ``energy <= 10 nJ``.
+
+Either side may be computed from several: ``device.g_max / device.g_min >= 10``.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +19,10 @@ from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.summary import realised
 from matsweep.core.checks import UserError, near
+from matsweep.core.specification import Name, Node, Operation, Quantity, operator_of, sides
+from matsweep.core.specification import parse as parse_expression
 from matsweep.core.units import read_quantity
 
-_OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
-_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}
-_MEANT = {"=": "==", "=>": ">=", "=<": "<=", "<>": "!=", "===": "=="}
-_SPLIT = re.compile(r"[<>=!~≤≥≠]+")
 # Sums over realisations differ in the last digits: 19/20 averaged may miss 0.95 by 1e-16.
 _ROUNDING = {4: 1e-6, 2: 1e-3}
 
@@ -48,19 +50,14 @@ def parse(text: str) -> Constraint:
     shape = "a constraint reads NAME OPERATOR VALUE [UNIT], such as 'energy <= 10 nJ'"
     if not isinstance(text, str):
         raise UserError(f"{shape}; got {text!r}")
-    signs, sides = _SPLIT.findall(text), [side.strip() for side in _SPLIT.split(text)]
+    parts, signs = sides(text)
     if len(signs) > 1:
         raise UserError(f"{shape}; got {text!r}: write one constraint per comparison")
-    if not signs or not all(sides):
+    if not signs or not all(parts):
         raise UserError(f"{shape}; got {text!r}")
-    if re.match(r"[+-]?\.?\d", sides[0]):
+    if re.match(r"[+-]?\.?\d", parts[0]):
         raise UserError(f"{shape}; got {text!r}: the name comes first")
-    operator = _SIGNS.get(signs[0], signs[0])
-    if operator not in _OPERATORS:
-        meant = _MEANT.get(operator)
-        hint = f"; did you mean {meant}?" if meant else near(operator, _OPERATORS)
-        raise UserError(f"{text!r}: unknown operator {operator!r}{hint}")
-    return Constraint(name=sides[0], operator=operator, value=sides[1])
+    return Constraint(name=parts[0], operator=operator_of(signs[0], text), value=parts[1])
 
 
 def selected(summary: xr.Dataset, constraints: Iterable[Constraint]) -> Mask:
@@ -104,6 +101,8 @@ def doubts(summary: xr.Dataset, constraint: Constraint) -> Iterator[str]:
 
     That is one beyond 1 on a fraction (``accuracy >= 95``), and a number on what has a unit.
     """
+    if _computed(summary, constraint):
+        return
     name = resolve(summary, constraint.name)
     values = np.asarray(summary[name].values)
     written = str(constraint.value).strip()
@@ -134,6 +133,8 @@ def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None
     (candidate, realisation) bool array
         Of a constraint on text one column, the same for all.
     """
+    if _computed(ds, constraint):
+        return _compared(constraint, lambda name: realised(ds, resolve(ds, name), time))
     name = resolve(ds, constraint.name)
     if np.asarray(ds[name].values[:1]).dtype.kind not in "fiu":
         return _met(ds, constraint)[:, None]
@@ -143,7 +144,80 @@ def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None
     return _compare_numbers(values, constraint.operator, threshold, rounding)
 
 
+def _computed(ds: xr.Dataset, constraint: Constraint) -> bool:
+    """Whether a side is computed from columns, rather than a name or what it is compared with.
+
+    What text is compared with is never computed: ``material == hfox-vcm``.
+    """
+    if constraint.name not in ds.variables and isinstance(_node(constraint.name), Operation):
+        return True
+    right = _node(constraint.value)
+    if right is None or not _names(right):
+        return False
+    if isinstance(right, Name) and not _known(ds, right.name):
+        return False  # a slip where a number is due
+    return ds[resolve(ds, constraint.name)].dtype.kind in "fiu"
+
+
+def _known(ds: xr.Dataset, name: str) -> bool:
+    try:
+        return bool(resolve(ds, name))
+    except UserError:
+        return False
+
+
+def _names(node: Node) -> bool:
+    """Whether a name is in an expression."""
+    inside = node.arguments if isinstance(node, Operation) else ()
+    return isinstance(node, Name) or any(map(_names, inside))
+
+
+def _node(side: object) -> Node | None:
+    """Return what a side of a constraint says; None where it is a text that needs no quotes."""
+    try:
+        return parse_expression(side) if isinstance(side, str) else None
+    except UserError:
+        return None
+
+
+def _compared(constraint: Constraint, column: Callable[[str], NDArray[Any]]) -> Mask:
+    """Compare two sides that are computed from columns, which are in SI units."""
+    left, right = (
+        _value(side, _node(side), column) for side in (constraint.name, constraint.value)
+    )
+    return _compare_numbers(left, constraint.operator, right, 1e-9)
+
+
+def _value(
+    side: object, node: Node | None, column: Callable[[str], NDArray[Any]]
+) -> NDArray[np.float64]:
+    match node:
+        case Quantity(value=number):
+            return np.float64(number)  # type: ignore[return-value]
+        case Name(name=name):
+            values = np.asarray(column(name))
+            if values.dtype.kind not in "fiu":
+                raise UserError(f"{name} holds no numbers: nothing can be computed from it")
+            return values.astype(np.float64)
+        case Operation(operator=sign, arguments=arguments):
+            with np.errstate(all="ignore"):  # nan and infinities meet nothing
+                parts = [_value(side, each, column) for each in arguments]
+                function = (_SIGNED if len(parts) == 1 and sign in _SIGNED else _FUNCTIONS)[sign]
+                return np.asarray(functools.reduce(function, parts) if len(parts) > 1
+                                  else function(*parts), dtype=np.float64)  # fmt: skip
+    raise UserError(f"{side} is no number that can be computed")
+
+
+_SIGNED: dict[str, Callable[..., Any]] = {"-": np.negative, "+": np.positive}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power,
+    "abs": np.abs, "log10": np.log10, "sqrt": np.sqrt, "min": np.minimum, "max": np.maximum,
+}  # fmt: skip
+
+
 def _met(summary: xr.Dataset, constraint: Constraint) -> Mask:
+    if _computed(summary, constraint):
+        return _compared(constraint, lambda name: summary[resolve(summary, name)].values)
     name = resolve(summary, constraint.name)
     value = constraint.value
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
@@ -164,7 +238,9 @@ def _compare(summary: xr.Dataset, name: str, operator: str, value: Any) -> Mask:
     return _compare_texts(summary, name, operator, str(value).strip("'\""))
 
 
-def _compare_numbers(values: NDArray[Any], operator: str, wanted: float, rounding: float) -> Mask:
+def _compare_numbers(
+    values: NDArray[Any], operator: str, wanted: float | NDArray[np.float64], rounding: float
+) -> Mask:
     """Compare with a tolerance for rounding: what is equal within it is equal."""
     values = values.astype(np.float64)
     equal = np.isclose(values, wanted, rtol=rounding, atol=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +14,8 @@ from matsweep.analysis.pareto import Mask
 from matsweep.analysis.selection import Constraint, met_by_each, parse, selected
 from matsweep.analysis.summary import given
 from matsweep.core.checks import UserError, in_range
+from matsweep.core.specification import split_chance
 from matsweep.core.units import read_quantity
-
-_CHANCE = re.compile(r"\s*P\s*\((?P<inner>.*)\)\s*(?P<operator>>=|>|≥)\s*(?P<share>[^<>=]+)")
-_AND = re.compile(r"\s+and\s+|\s*,\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +44,16 @@ def parse_chance(text: str) -> Chance | None:
     UserError
         If it begins as one and cannot be read.
     """
-    if not isinstance(text, str) or not re.match(r"\s*P\s*\(", text):
+    found = split_chance(text) if isinstance(text, str) else None
+    if found is None:
         return None
-    match = _CHANCE.fullmatch(text)
-    if match is None:
-        raise UserError(
-            f"a chance constraint reads P(CONSTRAINT) >= SHARE, such as "
-            f"'P(accuracy >= 95 %) >= 90 %'; got {text!r}"
-        )
-    share = read_quantity(match["share"], "1", "the share of the realisations")
-    if 1 < share <= 100 and "%" not in match["share"]:
+    inner, operator, written = found
+    share = read_quantity(written, "1", "the share of the realisations")
+    if 1 < share <= 100 and "%" not in written:
         raise UserError(f"the share of the realisations must be in [0, 1], got {share:g}: did you "
                         f"mean {share:g} %?")  # fmt: skip
     in_range("the share of the realisations", share, 0.0, 1.0)
-    inner = tuple(parse(each) for each in _AND.split(match["inner"]))
-    return Chance(constraints=inner, operator=match["operator"].replace("≥", ">="), share=share)
+    return Chance(constraints=tuple(map(parse, inner)), operator=operator, share=share)
 
 
 def yields(

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.core.checks import in_range, whole
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Tile, Wires, node_voltages, read_currents
 from matsweep.devices import AnalogDevice, CurrentLaw, SeriesIV
@@ -16,8 +17,8 @@ def characterize_array(
     tile: Tile,
     wires: Wires,
     *,
-    fill: float | None = None,
-    inputs: float = 1.0,
+    fill: Dimensionless | None = None,
+    inputs: Dimensionless = 1.0,
     seed: int = 0,
 ) -> xr.Dataset:
     """Program one array, apply its inputs, and look at every node.

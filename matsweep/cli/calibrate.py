@@ -10,6 +10,7 @@ from rich.console import Console
 
 from matsweep.characterization.figure import fit_figure, loop_figure
 from matsweep.core.checks import UserError, one_of
+from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
 from matsweep.identification.calibration import Destination, LoopFit
@@ -26,8 +27,8 @@ def calibrate(config: DictConfig) -> None:
         folder=str(config.folder),
         name=str(config.name),
         label=config.label,
-        read_voltage=config.read_voltage,
-        cell_size=config.cell_size,
+        read_voltage=value_in_unit(config.read_voltage, "V", "read_voltage"),
+        cell_size=value_in_unit(config.cell_size, "F2", "cell_size"),
         replace=bool(config.overwrite),
     )
     sweeps = [path for path in paths if calibration.is_sweep(path)]
@@ -47,7 +48,7 @@ def calibrate(config: DictConfig) -> None:
 
 def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     data = calibration.read_pulses(path, unit=config.unit)
-    limits = {"g_min": config.g_min, "g_max": config.g_max}
+    limits = {name: value_in_unit(config[name], "S", name) for name in ("g_min", "g_max")}
     named = config.model not in (None, "tabulated")
     fits = (
         [calibration.fit_model(data, str(config.model), **limits)]

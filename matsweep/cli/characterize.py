@@ -21,7 +21,8 @@ from matsweep.characterization import (
 from matsweep.characterization import characterize as bench
 from matsweep.characterization.derived import show_derived
 from matsweep.core.checks import UserError, positive
-from matsweep.core.codec import build
+from matsweep.core.codec import arguments, build
+from matsweep.core.units import value_in_unit
 from matsweep.crossbar import Interconnect, Tile, Wires
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import DynamicalModel
@@ -44,7 +45,7 @@ def characterize(config: DictConfig) -> None:
             f"{data} is there already: give another folder=…, or overwrite=true to replace it"
         )
     if name == "bench":
-        found = bench(device, **plain_config(config.bench))
+        found = bench(device, **arguments(bench, plain_config(config.bench), "bench"))
         draw = bench_figure
     else:
         found, draw = _array(device, config), array_figure
@@ -94,9 +95,11 @@ def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
 
     tile = build(Tile, plain_config(config.tile), "tile")
     interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
-    bench = plain_config(config.array)
-    node = positive("array.node", bench.pop("node"), "m")
+    settings = plain_config(config.array)
+    node = positive("array.node", value_in_unit(settings.pop("node"), "m", "array.node"), "m")
     wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)
-    found = characterize_array(device, tile, wires, **bench)
+    found = characterize_array(
+        device, tile, wires, **arguments(characterize_array, settings, "array")
+    )
     own = getattr(interconnect, "node", None)
     return found.assign_attrs(node=node if own is None else own)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep.core.checks import UserError
+from matsweep.planning.grammar import as_typed
 from matsweep.running.study import run_overrides
 from matsweep.store import Place, summary
 
@@ -39,7 +40,7 @@ def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
     """
     _check_jobs(hydra)
     console = Console(stderr=True)
-    command = shlex.join(["matsweep", "explore", *sys.argv[1:]])
+    command = shlex.join(["matsweep", "explore", *map(as_typed, sys.argv[1:])])
     name = str(hydra.job.config_name).removesuffix(".yaml")
     path = run_overrides(overrides, console, command, config_name=name)
     found = summary(path)

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
 from matsweep.core.checks import UserError
+from matsweep.planning.parsed import Loader
 
 _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _SWEEPER = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"
@@ -49,7 +49,7 @@ def guarded() -> Iterator[None]:
         setattr(application, _LOADER, plain)
 
 
-class _Guarded(ConfigLoaderImpl):
+class _Guarded(Loader):
     """Hydra's loader of configurations, followed by the check."""
 
     def load_configuration(self, *given: Any, **named: Any) -> DictConfig:

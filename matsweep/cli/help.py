@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from matsweep.planning.config import conf_folder
+from matsweep.planning.folders import conf_folder
 
 
 def settings_told(command: str) -> str | None:

@@ -24,7 +24,9 @@ from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
 from matsweep.core.checks import UserError, near
 from matsweep.core.printing import printable
-from matsweep.planning.config import conf_folder, explain
+from matsweep.planning.config import explain
+from matsweep.planning.folders import conf_folder
+from matsweep.planning.grammar import as_typed, hydra_override
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -71,8 +73,10 @@ _POSITIONAL = {
 """What a command's first word means if it is no override."""
 
 
-_CONSTRAINT = re.compile(r"\s*(?:P\s*\(|[A-Za-z_][\w.]*(?:\s*(?:[<>!=]=|[<>≤≥≠])|\s+=\s))")
-"""How a constraint of `matsweep select` begins: a name and a comparison, or a chance."""
+_CONSTRAINT = re.compile(
+    r"\s*(?:P\s*\(|[A-Za-z_(][^=<>!≤≥≠'\"]*(?:[<>!=]=|[<>≤≥≠])|[A-Za-z_][\w.]*\s+=\s)"
+)
+"""How a constraint of `matsweep select` begins: what is compared and how, or a chance."""
 
 _LISTS = {"calibrate": "data", "merge": "stores"}
 """What several words mean."""
@@ -200,6 +204,7 @@ def _complain(text: object) -> None:
 
 def _run(command: str, arguments: list[str]) -> int:
     """Run one command's Hydra application and turn what goes wrong into one line."""
+    arguments = list(map(hydra_override, arguments))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     mistakes: list[UserError] = []
 
@@ -265,7 +270,7 @@ def _explained(error: Exception, command: str, arguments: list[str]) -> str:
     from matsweep.planning.config import composer
 
     with composer():
-        return explain(error, arguments, command)
+        return as_typed(explain(error, arguments, command))
 
 
 def _quoted(path: str) -> str:

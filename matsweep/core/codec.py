@@ -3,6 +3,9 @@
 A configuration names parts of this package only: which class a mapping becomes is decided by
 the field's annotation and, where several will do, by its `kind` looked up in an explicit
 registry. No import path is ever read from a configuration.
+
+A number may be written with its unit, as the text ``25uS``: it is converted to the unit that the
+field's annotation states (`matsweep.core.quantities`), exactly as if that number had been typed.
 """
 
 from __future__ import annotations
@@ -13,16 +16,13 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from matsweep.core.checks import UserError, near, one_of
-
-
-class Part(Protocol):
-    """A frozen dataclass of parameters, checked when built."""
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+from matsweep.core.packages import is_own
+from matsweep.core.registry import any_foreign
+from matsweep.core.units import Unit, read_parameter
 
 
 @dataclasses.dataclass(slots=True)
@@ -43,6 +43,8 @@ class Memory:
         Of a variant, by its id, the object that it is like and the names that differ.
     texts : dict
         Of a part, by its id, its canonical text and the pieces of it by name.
+    foreign : dict
+        Of a part, by its id, the classes in it that are not matsweep's own.
     """
 
     objects: dict[tuple[Any, ...], tuple[object, Any]] = dataclasses.field(default_factory=dict)
@@ -53,6 +55,7 @@ class Memory:
         default_factory=dict
     )
     texts: dict[int, tuple[object, str, dict[str, str]]] = dataclasses.field(default_factory=dict)
+    foreign: dict[int, tuple[object, frozenset[type]]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many objects are kept."""
@@ -60,7 +63,7 @@ class Memory:
 
     def clear(self) -> None:
         """Forget all."""
-        for kept in (self.objects, self.values, self.likes, self.texts):
+        for kept in (self.objects, self.values, self.likes, self.texts, self.foreign):
             kept.clear()
 
 
@@ -163,6 +166,7 @@ def _values(
 
 def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) -> T:
     """Build an object that is in no way there yet."""
+    config = _number(cls, config, path)
     if isinstance(config, (int, float)) and not isinstance(config, bool):
         shorthand = getattr(cls, "from_number", None)
         if shorthand is not None:
@@ -211,8 +215,7 @@ def _made(
 def _numbers(fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: str) -> None:
     """Refuse the first value that should be a number and is none."""
     for name, value in values.items():
-        wanted = {fields[name][0], *typing.get_args(fields[name][0])}
-        if wanted & {int, float} and not isinstance(value, (int, float, types.NoneType)):
+        if _shape(fields[name][0]).numeric and not isinstance(value, (int, float, types.NoneType)):
             raise UserError(
                 f"{_join(path, name)} must be a number in SI units, such as 2.2e-8, got {value!r}"
             ) from None
@@ -299,6 +302,34 @@ def _kind(cls: Any) -> str | None:
     return None if kind == getattr(cls, "default", None) else str(kind)
 
 
+def foreign(part: object, memory: Memory | None = None) -> frozenset[type]:
+    """Return the classes of a part, and of all parts in it, that are not matsweep's own.
+
+    Parameters
+    ----------
+    part : dataclass, dict, list, tuple, number, text or None
+    memory : Memory or None
+        What was seen before is taken from there, and what is new put there.
+    """
+    if not any_foreign():
+        return frozenset()
+    if isinstance(part, (tuple, list)):
+        return frozenset[type]().union(*(foreign(item, memory) for item in part))
+    if isinstance(part, dict):
+        return frozenset[type]().union(*(foreign(item, memory) for item in part.values()))
+    cls: Any = type(part)
+    if not _is_part(cls):
+        return frozenset()
+    known = None if memory is None else memory.foreign.get(id(part))
+    if known is None:
+        inside = (foreign(getattr(part, f.name), memory) for f in dataclasses.fields(cls))
+        found = frozenset[type]().union(*inside, () if is_own(cls) else (cls,))
+        known = (part, found)
+        if memory is not None:
+            memory.foreign[id(part)] = known
+    return known[1]
+
+
 def _located(path: str, make: Any, *args: object) -> object:
     try:
         return make(*args)
@@ -312,7 +343,7 @@ def _join(path: str, name: str) -> str:
 
 @functools.cache
 def _fields(cls: Hashable) -> dict[str, tuple[Any, bool]]:
-    hints = typing.get_type_hints(typing.cast(type, cls))
+    hints = typing.get_type_hints(typing.cast(type, cls), include_extras=True)
     return {
         f.name: (
             hints[f.name],
@@ -323,25 +354,201 @@ def _fields(cls: Hashable) -> dict[str, tuple[Any, bool]]:
     }
 
 
+class _Shape(NamedTuple):
+    """What an annotation asks for.
+
+    Parameters
+    ----------
+    hint : type
+        Without null and unit; of several, the first that is no text.
+    origin : type or None
+        Of a generic one.
+    union, nullable : bool
+        Whether several may be, and null among them.
+    text : bool
+        Whether a text is taken as it is.
+    part : bool
+        Whether it is built from a mapping.
+    unit : str or None
+        That a number is in; None where none is stated.
+    numeric : bool
+        Whether a number is among what may be.
+    """
+
+    hint: Any
+    origin: Any
+    union: bool
+    nullable: bool
+    text: bool
+    part: bool
+    unit: str | None
+    numeric: bool
+
+
 @functools.cache
-def _shape(hint: Any) -> tuple[Any, Any, bool, bool]:
-    """Return what an annotation asks for: the type, its origin, if null may be, if it is a part."""
-    origin, nullable = typing.get_origin(hint), False
-    if origin in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
-        nullable = len(options) < len(typing.get_args(hint))
-        hint, origin = options[0], typing.get_origin(options[0])
-    return hint, origin, nullable, dataclasses.is_dataclass(hint) or hasattr(hint, "registry")
+def _shape(hint: Any) -> _Shape:
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    options = typing.get_args(hint) if union else (hint,)
+    units = [each.symbol for option in options for each in getattr(option, "__metadata__", ())
+             if isinstance(each, Unit)]  # fmt: skip
+    every = [_bare(option) for option in options if option is not type(None)]
+    bare = [option for option in every if option is not str] or every
+    return _Shape(
+        hint=bare[0],
+        origin=typing.get_origin(bare[0]),
+        union=union,
+        nullable=len(every) < len(options),
+        text=len(bare) < len(every),
+        part=dataclasses.is_dataclass(bare[0]) or hasattr(bare[0], "registry"),
+        unit=units[0] if units else None,
+        numeric=bool({int, float} & set(bare)),
+    )
+
+
+def _bare(hint: Any) -> Any:
+    """Return an annotation without its unit."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+
+
+def _number(hint: Any, value: object, path: str) -> object:
+    """Return the number of a text with a unit, in the unit of the annotation; else the value."""
+    if not isinstance(value, str):
+        return value
+    shape = _shape(hint)
+    if shape.text:
+        return value
+    unit = _shorthand(shape.hint) if shape.part else shape.unit
+    number = None if unit is None else read_parameter(value, unit, path)
+    if number is None:
+        return value
+    return int(number) if shape.hint is int and number == int(number) else number
+
+
+@functools.cache
+def _shorthand(cls: Any) -> str | None:
+    """Return the unit of the number that stands for a whole object; None where none does."""
+    make = getattr(cls, "from_number", None)
+    if make is None:
+        return None
+    hints = typing.get_type_hints(make, include_extras=True)
+    return next((_shape(each).unit for name, each in hints.items() if name != "return"), None)
+
+
+def in_units(hint: Any, value: Any, path: str = "") -> Any:
+    """Return a configuration with its quantities as numbers, in the units of the parameters.
+
+    Parameters
+    ----------
+    hint : type or annotation
+        What is built from it.
+    value : mapping, list, number or text
+        Plain; it is not changed.
+    path : str
+        Where it stands, for messages.
+
+    Returns
+    -------
+    mapping, list, number or text
+        Everything else is as it was, also what cannot be built.
+
+    Raises
+    ------
+    UserError
+        If a unit does not fit its parameter.
+    """
+    shape = _shape(hint)
+    if isinstance(value, str):
+        return _number(hint, value, path)
+    if isinstance(value, Mapping):
+        fields = _fields(cls) if shape.part and (cls := _class(shape.hint, value)) else {}
+        every = typing.get_args(shape.hint)[1] if shape.origin is dict else None
+        return {
+            key: in_units(fields[key][0] if key in fields else every, item, _join(path, str(key)))
+            if key in fields or every is not None
+            else item
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)) and shape.origin in (tuple, list, Sequence):
+        return [in_units(typing.get_args(shape.hint)[0], item, path) for item in value]
+    return value
+
+
+def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the arguments of a function, with quantities in the units of its annotations.
+
+    Parameters
+    ----------
+    function : callable
+    config : mapping of str to value
+        Plain.
+    path : str
+        Where it stands, for messages.
+
+    Raises
+    ------
+    UserError
+        If a unit does not fit its argument.
+    """
+    hints = typing.get_type_hints(function, include_extras=True)
+    return {
+        name: in_units(hints.get(name), value, _join(path, name)) for name, value in config.items()
+    }
+
+
+def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
+    """Return the units that a parameter has, by the kinds that it may be a parameter of.
+
+    Parameters
+    ----------
+    hint : type or annotation
+        Of the section that the parameter is in.
+    keys : sequence of str
+        Its name within the section, taken apart.
+    node : mapping or None
+        The section's configuration; None: any kind may be.
+
+    Returns
+    -------
+    set of str or None
+        None among them where a kind has it without a unit; empty where none has it.
+    """
+    shape = _shape(hint)
+    if not keys:
+        return {_shorthand(shape.hint) if shape.part else shape.unit}
+    if shape.origin is dict:
+        return units_at(typing.get_args(shape.hint)[1], keys[1:], None)
+    if not shape.part:
+        return set()
+    mapping = node if isinstance(node, Mapping) else {}
+    cls = _class(shape.hint, mapping) if mapping else None
+    registry = getattr(shape.hint, "registry", {})
+    found: set[str | None] = set()
+    for each in [cls] if cls is not None else list(registry.values()) or [shape.hint]:
+        fields = _fields(each)
+        if keys[0] in fields:
+            found |= units_at(fields[keys[0]][0], keys[1:], mapping.get(keys[0]))
+    return found
+
+
+def _class(cls: Any, config: Mapping[Any, Any]) -> Any:
+    """Return the class that a mapping is built as; None where its kind is unknown."""
+    registry = getattr(cls, "registry", None)
+    if registry is None:
+        return cls
+    kind = config.get("kind", getattr(cls, "default", None))
+    return registry.get(kind) if isinstance(kind, str) else None
 
 
 def _convert(hint: Any, value: object, path: str, memory: Memory | None) -> Any:
     """Convert a plain value to an annotated type; numbers and names are checked by the object."""
-    union = hint
-    hint, origin, nullable, part = _shape(hint)
-    if value is None and hint is not union:
+    value = _number(hint, value, path)
+    hint, origin, union, nullable, text, part, _, _ = _shape(hint)
+    if value is None and union:
         if not nullable:
             raise UserError(f"{path} must not be null")
         return None
+    if isinstance(value, str) and text:
+        return value
     if part:
         return build(hint, value, path, memory)
     if origin is dict:

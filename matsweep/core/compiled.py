@@ -2,13 +2,210 @@
 
 Strict means no contraction and no reordering: the same bits on every machine. Import this module
 where it is called, not where a module begins: numba takes half a second.
+
+numba's own cache compares the file of the outermost function alone and knows nothing of the
+functions that it calls. Here kernels lie in a folder that is named by all sources, see
+`matsweep.core.kernels`; each is one file, replaced as a whole, so that processes may compile the
+same function at once.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import hashlib
+import logging
+import pickle
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
 
-from numba import njit
+import llvmlite
+import numba
+import numpy as np
+from numba.core import config as numba_config
+from numba.core import types
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
-compiled: Any = njit(cache=True, error_model="numpy")
-inlined: Any = njit(inline="always", error_model="numpy")
+from matsweep.core.kernels import kernel_folder
+
+_STRICT: Any = {"error_model": "numpy"}
+_config: Any = numba_config
+
+_DIGEST = 16  # bytes of a kernel's checksum, at the beginning of its file
+_OPTIONS = (
+    "OPT",
+    "BOUNDSCHECK",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "DEBUGINFO_DEFAULT",
+    "USING_SVML",
+)
+_log = logging.getLogger(__name__)
+_variants: set[str] = set()
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function for the types of its arguments when it is first called with them."""
+    if _config.DISABLE_JIT:
+        return function
+    dispatcher = numba.njit(**_STRICT)(function)
+    dispatcher._cache = _KernelCache(function)
+    return dispatcher
+
+
+def compiled_as(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a function at once, for one signature alone.
+
+    Parameters
+    ----------
+    signature : numba signature
+        Such as ``types.void(types.float64)``. The function gets an address that other kernels
+        may be given: its type is then ``types.FunctionType(signature)``.
+    """
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        dispatcher = compiled(function)
+        if dispatcher is not function:
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()
+        return dispatcher
+
+    return decorated
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Copy a function into each kernel that calls it."""
+    return numba.njit(inline="always", **_STRICT)(function)
+
+
+def set_apart(variant: str) -> None:
+    """Keep the kernels that this process compiles from now on apart from other processes'.
+
+    Parameters
+    ----------
+    variant : str
+        How their code differs although sources, versions and processor are the same.
+    """
+    _variants.add(variant)
+
+
+class _KernelCache(NullCache):
+    """The kernels of one function on disk, a file for each signature.
+
+    A dispatcher asks it before it compiles, and gives it what it compiled.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._package = _package(function)
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder; None where kernels are not kept."""
+        folder = self._folder(_codegen())
+        return None if folder is None else str(folder)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the kernel of a signature; None if it is not kept, or is damaged."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        if path is None:
+            return None
+        try:
+            content = path.read_bytes()
+            if content[:_DIGEST] != _checksum(content[_DIGEST:]):
+                return None
+            kept, parts = pickle.loads(content[_DIGEST:])
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # whatever a damaged file makes of unpickling
+            _log.info("%s is compiled again: %s", path, error)
+            return None
+        return CompileResult._rebuild(target_context, *parts) if kept == sig else None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the kernel of a signature; where that cannot be, do without."""
+        dynamic = data.lifted or data.library.has_dynamic_globals  # addresses of this process
+        path = None if dynamic else self._path(sig, data.codegen)
+        if path is None:
+            return
+        body = dumps((sig, data._reduce()))
+        try:
+            with _whole(path) as file:
+                file.write(_checksum(body) + body)
+        except OSError as error:
+            _log.warning("%s is not kept: %s", path, error)
+
+    def flush(self) -> None:
+        """Remove the kernels of all signatures."""
+        folder = self._folder(_codegen())
+        for path in () if folder is None else folder.glob(f"{self._name()}-*"):
+            path.unlink(missing_ok=True)
+
+    def _name(self) -> str:
+        function = self._function
+        name = f"{function.__module__}.{function.__qualname__}".replace("<locals>.", "")
+        return f"{name}-{function.__code__.co_firstlineno}"
+
+    def _folder(self, codegen: Any) -> Path | None:
+        return None if self._package is None else kernel_folder(self._package, _build(codegen))
+
+    def _path(self, sig: Any, codegen: Any) -> Path | None:
+        arguments = sig.args if hasattr(sig, "args") else sig
+        captured = [cell.cell_contents for cell in self._function.__closure__ or ()]
+        if any(isinstance(each, types.Dispatcher) for each in arguments) or not all(
+            isinstance(each, bool | int | float | complex | str | bytes) for each in captured
+        ):
+            return None  # other functions are part of the kernel, and may be another package's
+        folder = self._folder(codegen)
+        if folder is None:
+            return None
+        key = re.sub(r" at 0x\w+", "", str(sig)), self._function.__code__.co_code, captured
+        return folder / f"{self._name()}-{hashlib.blake2b(repr(key).encode()).hexdigest()[:24]}"
+
+
+def _package(function: Callable[..., Any]) -> str | None:
+    """Return the top-level package of a function.
+
+    None where its sources are unknown: a notebook's, a script's or made up ones.
+    """
+    name = function.__module__.partition(".")[0]
+    return name if name != "__main__" and name in sys.modules else None
+
+
+def _codegen() -> Any:
+    from numba.core.registry import cpu_target
+
+    return cpu_target.target_context.codegen()
+
+
+def _build(codegen: Any) -> str:
+    """Describe what compiled code depends on besides its source."""
+    options = [f"{name}={getattr(_config, name, None)}" for name in _OPTIONS]
+    python = sys.implementation.cache_tag, sys.abiflags
+    versions = (*python, numba.__version__, llvmlite.__version__, np.__version__)
+    return repr((*versions, codegen.magic_tuple(), *options, *sorted(_variants)))
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST).digest()
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that appears when it is complete."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise

@@ -1,10 +1,18 @@
-"""Quantities as people write them (10 nJ, 0.012 mm², 95 %): reading and printing."""
+"""Units and prefixes: reading quantities as people write them, and printing them.
+
+This is the one table of units. Configurations, constraints, `select`, requirements, headings of
+tables, figures and reports all read and print by it: ``25uS``, ``10 nJ``, ``0.012 mm²``, ``95 %``,
+``85 degC``, ``1e-14 m2/(V s)``.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from matsweep.core.checks import UserError, near
 
@@ -12,16 +20,34 @@ _PREFIXES = {
     "a": -18, "f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "": 0,
     "k": 3, "M": 6, "G": 9, "T": 12,
 }  # fmt: skip
+_BASES = ("m", "kg", "s", "A", "K", "mol", "B", "LSB", "F2")
+"""Of all dimensions; F2 is the square of a technology's feature size F, and B is a byte."""
+_DEFINED = {
+    "m": "m", "g": "1e-3 kg", "s": "s", "A": "A", "K": "K", "mol": "mol", "B": "B",
+    "Hz": "1/s", "C": "A s", "J": "kg m2/s2", "V": "J/C", "W": "J/s", "ohm": "V/A", "S": "A/V",
+    "F": "C/V", "eV": "1.602176634e-19 J",
+}  # fmt: skip
+"""Units that take a prefix, each by those before it; eV as the SI fixes it."""
+_SPECIAL = {
+    "kg": "kg", "LSB": "LSB", "F2": "F2", "%": "0.01", "rad": "1", "cm": "0.01 m",
+    "min": "60 s", "h": "3600 s", "d": "86400 s", "day": "d", "days": "d",
+    "year": "365 d", "years": "365 d", "KiB": "1024 B", "MiB": "1024 KiB", "GiB": "1024 MiB",
+}  # fmt: skip
+"""Units that take none."""
+_CELSIUS, _ICE_POINT = "degC", Decimal("273.15")
 _KINDS = {
     "J": "an energy", "s": "a time", "m": "a length", "m2": "an area", "S": "a conductance",
     "V": "a voltage", "A": "a current", "ohm": "a resistance", "W": "a power",
     "Hz": "a frequency", "K": "a temperature", "F": "a capacitance", "eV": "an energy",
-    "1": "a fraction",
+    "1": "a fraction", "C": "a charge", "B": "a size in bytes", "m/s": "a velocity",
+    "F2": "an area in squares of the feature size F", "LSB": "a number of codes",
 }  # fmt: skip
-_SPECIAL = {
-    "": ("1", "1"), "%": ("0.01", "1"), "cm": ("1e-2", "m"), "cm2": ("1e-4", "m2"),
-    "min": ("60", "s"), "h": ("3600", "s"), "d": ("86400", "s"), "day": ("86400", "s"),
-    "days": ("86400", "s"),
+_PREFIXED = ("J", "s", "m", "m2", "S", "V", "A", "ohm", "W", "Hz", "K", "F", "eV", "C", "B")
+"""Those that are printed with a prefix."""
+_EXAMPLES = {
+    "J": "10 nJ", "s": "5 us", "m2": "0.1 mm2", "1": "0.95 or 95 %", "S": "25 uS", "m": "22 nm",
+    "V": "0.2 V", "A": "5 uA", "ohm": "2 kohm", "Hz": "100 MHz", "K": "300 K or 85 degC",
+    "B": "4 GB", "eV": "0.6 eV", "F": "1 fF",
 }  # fmt: skip
 _SPELLINGS = {
     "\u00b5": "u",  # micro sign
@@ -29,27 +55,115 @@ _SPELLINGS = {
     "\u2126": "ohm",  # ohm sign
     "\u03a9": "ohm",  # Greek capital omega
     "Ohm": "ohm",
+    "°C": _CELSIUS,
     "²": "2",
-    "^2": "2",
-    "**2": "2",
+    "³": "3",
+    "^": "",
+    "**": "",
+    "·": " ",
 }
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_TOKEN = re.compile(r"\s*(?:(?P<sign>[()/*])|(?P<unit>%|[A-Za-z]+)(?P<power>-?\d+)?"
+                    r"|(?P<number>\d+\.?\d*(?:e[+-]?\d+)?))")  # fmt: skip
 _PRINTED_PREFIX = {"u": "µ"}
-_PRINTED_UNIT = {"m2": "m²", "ohm": "Ω"}
+_PRINTED_UNIT = {"m2": "m²", "F2": "F²", "ohm": "Ω"}
+_HEADED = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$|_([^\W_]+)$")
+
+type Dimension = tuple[int, ...]
+"""Powers of `_BASES`."""
+
+_PURE: Dimension = (0,) * len(_BASES)
 
 
-def _table() -> dict[str, tuple[Decimal, str]]:
-    """Return every unit that can be written, with its factor and its SI unit."""
-    table = {text: (Decimal(factor), unit) for text, (factor, unit) in _SPECIAL.items()}
-    for unit in _KINDS:
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a parameter, stated once in its annotation: ``Annotated[float, Unit("S")]``.
+
+    Numbers without a unit are in it, and texts with one are converted to it.
+
+    Parameters
+    ----------
+    symbol : str
+        Any unit that can be read; "1": the parameter is dimensionless.
+    """
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What a unit stands for: a factor to SI base units, and a dimension."""
+
+    factor: Decimal
+    dimension: Dimension
+
+    def times(self, other: _Measure, power: int) -> _Measure:
+        powers = zip(self.dimension, other.dimension, strict=True)
+        return _Measure(self.factor * other.factor**power, tuple(a + power * b for a, b in powers))
+
+
+_ONE = _Measure(Decimal(1), _PURE)
+
+
+def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
+    """Return the measure of a product of units such as `m2/(V s)`; None if it is none."""
+    found: list[_Measure] = [_ONE]  # one for each open parenthesis
+    signs, sign, place = list[int](), 1, 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            return None
+        place = match.end()
+        if match["sign"] == "(":
+            found.append(_ONE)
+            signs.append(sign)
+            sign = 1
+            continue
+        if match["sign"] in ("/", "*"):
+            sign = -1 if match["sign"] == "/" else 1
+            continue
+        if match["sign"] == ")":
+            if not signs:
+                return None
+            factor, sign = found.pop(), signs.pop()
+        elif match["number"]:
+            factor = _Measure(Decimal(match["number"]), _PURE)
+        elif (whole := match["unit"] + (match["power"] or "")) in known:  # such as F2
+            factor = known[whole]
+        elif match["unit"] in known:
+            factor = _ONE.times(known[match["unit"]], int(match["power"] or 1))
+        else:
+            return None
+        found[-1] = found[-1].times(factor, sign)
+        sign = 1
+    return found[0] if not signs and sign == 1 else None
+
+
+def _table() -> dict[str, _Measure]:
+    """Return every unit by its symbol, with all prefixes."""
+    known = {
+        base: _Measure(Decimal(1), tuple(int(base == each) for each in _BASES)) for base in _BASES
+    }
+    for symbol, definition in _DEFINED.items():
+        measure = _measure(definition, known)
+        assert measure is not None
         for prefix, exponent in _PREFIXES.items():
-            power = 2 * exponent if unit == "m2" else exponent
-            if unit != "1" or not prefix:
-                table.setdefault(prefix + unit, (Decimal(1).scaleb(power), unit))
-    return table
+            scale = Decimal(1).scaleb(exponent)
+            known[prefix + symbol] = _Measure(scale * measure.factor, measure.dimension)
+    for symbol, definition in _SPECIAL.items():
+        measure = _measure(definition, known)
+        assert measure is not None
+        known[symbol] = measure
+    return known
 
 
 _UNITS = _table()
+
+
+@functools.lru_cache(maxsize=1000)
+def _read_unit(text: str) -> _Measure | None:
+    """Return the measure of a unit in any spelling; None if it is unknown."""
+    return _measure(normal_unit(text), _UNITS)
 
 
 def normal_unit(unit: str) -> str:
@@ -69,9 +183,14 @@ def read_quantity(text: str, unit: str | None, name: str) -> float:
     text : str
         "10 nJ", "95 %", "1e-8" (a bare number is in `unit`).
     unit : str or None
-        SI unit of the result; None if it is unknown, then any SI unit is taken.
+        Unit of the result; None if it is unknown, then any unit is taken, to SI.
     name : str
         What is read, for the message of an error.
+
+    Returns
+    -------
+    float
+        In `unit`.
 
     Raises
     ------
@@ -85,15 +204,138 @@ def read_quantity(text: str, unit: str | None, name: str) -> float:
     expected = None if unit is None else normal_unit(unit)
     if not written or (expected is not None and written == unit):
         return float(number)
-    if (short := normal_unit(written)) not in _UNITS:
-        raise UserError(f"{name}: unknown unit {written!r}{near(short, _likely(expected))}")
-    factor, found = _UNITS[short]
-    if expected is not None and found != expected:
+    if expected is None:
+        return _in_si(number, written, name)
+    value = _converted(number, written, expected, name)
+    if value is None:
         raise UserError(
             f"{name} [{expected}] cannot be compared with {text.strip()!r}: "
-            f"{written} is {_KINDS[found]}{_proposal(expected)}"
+            f"{written} is {kind_of(written)}; write for example {_example(expected)}"
         )
-    return float(number * factor)
+    return value
+
+
+def read_parameter(text: str, unit: str, name: str) -> float | None:
+    """Read the text of a parameter, a number with its unit, as a number in the parameter's unit.
+
+    Parameters
+    ----------
+    text : str
+        "25uS", "85degC", "5 %".
+    unit : str
+        Of the parameter.
+    name : str
+        Its whole name, for the message of an error.
+
+    Returns
+    -------
+    float or None
+        An int where a whole number is written without a point and is one in the parameter's unit,
+        as such a number without a unit is; None where the text is no number with a unit.
+
+    Raises
+    ------
+    UserError
+        If the unit is unknown, or of another kind than the parameter's.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or not (written := match[2].strip()):
+        return None
+    label = name if normal_unit(unit) == "1" else f"{name} [{printed_unit(unit)}]"
+    value = _converted(Decimal(match[1]), written, unit, label)
+    if value is None:
+        raise UserError(
+            f"{label} must be {kind_of(unit)}, such as {_example(normal_unit(unit))}, got "
+            f"{text.strip()!r}: {written} is {kind_of(written)}"
+        )
+    return int(value) if match[1].lstrip("+-").isdigit() and value == int(value) else value
+
+
+def value_in_unit(value: Any, unit: str | None, name: str) -> Any:
+    """Return the number of a text with a unit; everything else as it is.
+
+    Raises
+    ------
+    UserError
+        If the unit does not fit the parameter.
+    """
+    if unit is None or not isinstance(value, str):
+        return value
+    number = read_parameter(value, unit, name)
+    return value if number is None else number
+
+
+def factor_of(written: str, unit: str) -> float | None:
+    """Return how many of a unit one of another is; None if it is unknown, or of another kind.
+
+    Parameters
+    ----------
+    written, unit : str
+        ``factor_of("uS", "S")`` is 1e-6.
+    """
+    measure, wanted = _read_unit(written), _read_unit(unit)
+    if measure is None or wanted is None or measure.dimension != wanted.dimension:
+        return None
+    return float(measure.factor / wanted.factor)
+
+
+def split_heading(heading: str) -> tuple[str, str | None]:
+    """Return the name and the unit of a column's heading; None where it states none.
+
+    ``conductance [uS]``, ``conductance (uS)`` and ``conductance_uS`` are the same; what follows
+    an underscore counts as a unit only if it is a known one.
+    """
+    match = _HEADED.search(heading)
+    if match is None or (match[1] is None and _read_unit(match[2]) is None):
+        return heading.strip(), None
+    return heading[: match.start()].strip(), match[1] if match[1] is not None else match[2]
+
+
+def kind_of(unit: str) -> str:
+    """Return what a unit measures, "a conductance", for messages."""
+    normal = "K" if normal_unit(unit) == _CELSIUS else normal_unit(unit)
+    alike = (kind for each, kind in _KINDS.items() if _dimension(each) == _dimension(normal))
+    return _KINDS.get(normal) or next(alike, f"in {printed_unit(normal)}")
+
+
+def printed_unit(unit: str) -> str:
+    """Return a unit as it is printed: "m2" is "m²", "ohm" is "Ω"."""
+    normal = normal_unit(unit)
+    return _PRINTED_UNIT.get(normal, normal)
+
+
+def spellings(unit: str) -> dict[str, float]:
+    """Return how a unit may be written with its prefixes, and how many of the unit that is.
+
+    Parameters
+    ----------
+    unit : str
+        "S" gives "fS", "pS", "µS", "uS", …; "1" gives "%".
+    """
+    if unit == "1":
+        return {"%": 0.01}
+    printed = {"m2": ("m2", "m²"), "ohm": ("ohm", "Ω")}.get(unit, (unit,))
+    prefixes = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "u")
+    candidates = [prefix + each for each in printed for prefix in prefixes]
+    candidates += ["min", "h", "day", "days", "d"] if unit == "s" else []
+    candidates += ["cm2", "cm²"] if unit == "m2" else []
+    known = {text: factor_of(text, unit) for text in candidates}
+    return {text: factor for text, factor in known.items() if factor is not None} or {unit: 1.0}
+
+
+def prefix_of(value: float, low: int = -15, high: int = 3) -> tuple[int, str]:
+    """Return the power of ten and the printed prefix that a number is counted in.
+
+    Parameters
+    ----------
+    value : float
+        ``prefix_of(2e-5)`` is (-6, "µ"); what rounding keeps below a power counts as it.
+    low, high : int
+        The least and the largest power.
+    """
+    powers = [power for power in _PREFIXES.values() if low <= power <= high]
+    power = max((each for each in powers if value >= 10.0**each * (1 - 1e-9)), default=low)
+    return power, _printed_prefix(power)
 
 
 def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
@@ -104,14 +346,13 @@ def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
     unit = normal_unit(unit)
     if not math.isfinite(value):
         return "–" if math.isnan(value) else f"{value:+g}"
-    if unit not in _KINDS or unit == "1":
-        return f"{value:.{digits + 1}g}" + ("" if unit == "1" else f" {unit}")
+    if unit not in _PREFIXED:
+        return f"{value:.{digits + 1}g}" + ("" if unit == "1" else f" {printed_unit(unit)}")
     step, low, high = (6, -18, 0) if unit == "m2" else (3, -18, 12)
     exponent = _exponent(value, step, low, high, digits)
-    power = exponent // 2 if unit == "m2" else exponent
-    prefix = next(text for text, known in _PREFIXES.items() if known == power)
+    prefix = _printed_prefix(exponent // 2 if unit == "m2" else exponent)
     text = _significant(value / 10.0**exponent, digits)
-    return f"{text} {_PRINTED_PREFIX.get(prefix, prefix)}{_PRINTED_UNIT.get(unit, unit)}"
+    return f"{text} {prefix}{_PRINTED_UNIT.get(unit, unit)}"
 
 
 def duration(seconds: float) -> str:
@@ -124,14 +365,59 @@ def duration(seconds: float) -> str:
     return engineering(seconds, "s") if 0 < seconds < 1 else f"{seconds:.3g} s"
 
 
+def _converted(number: Decimal, written: str, unit: str, name: str) -> float | None:
+    """Return a number of one unit in another; None if they are of different kinds."""
+    wanted = _read_unit(unit)
+    if normal_unit(written) == _CELSIUS:
+        return float(number + _ICE_POINT) if normal_unit(unit) == "K" else None
+    measure = _known_unit(written, unit, name)
+    if wanted is None or measure.dimension != wanted.dimension:
+        return None
+    if measure.factor == wanted.factor:
+        return float(number)
+    return float(number * measure.factor / wanted.factor)
+
+
+def _in_si(number: Decimal, written: str, name: str) -> float:
+    """Return a number in SI units; in electronvolts where it is written in them."""
+    if normal_unit(written) == _CELSIUS:
+        return float(number + _ICE_POINT)
+    factor = _known_unit(written, None, name).factor
+    if normal_unit(written).endswith("eV"):
+        factor /= _UNITS["eV"].factor
+    return float(number * factor)
+
+
+def _dimension(unit: str) -> Dimension | None:
+    measure = _read_unit(unit)
+    return None if measure is None else measure.dimension
+
+
+def _known_unit(written: str, expected: str | None, name: str) -> _Measure:
+    measure = _read_unit(written)
+    if measure is None:
+        near_by = near(normal_unit(written), _likely(expected))
+        raise UserError(f"{name}: unknown unit {written!r}{near_by}")
+    return measure
+
+
 def _likely(expected: str | None) -> list[str]:
     """Return the units worth proposing: those of the expected kind, if it is known."""
-    return [text for text, (_, unit) in _UNITS.items() if text and expected in (None, unit)]
+    wanted = None if expected is None else _read_unit(expected)
+    return [
+        text
+        for text, measure in _UNITS.items()
+        if wanted is None or measure.dimension == wanted.dimension
+    ]
 
 
-def _proposal(expected: str) -> str:
-    examples = {"J": "10 nJ", "s": "5 us", "m2": "0.1 mm2", "1": "0.95 or 95 %"}
-    return f"; write for example {examples.get(expected, '1 ' + expected)}"
+def _example(expected: str) -> str:
+    return _EXAMPLES.get(expected, f"1 {printed_unit(expected)}")
+
+
+def _printed_prefix(power: int) -> str:
+    prefix = next(text for text, known in _PREFIXES.items() if known == power)
+    return _PRINTED_PREFIX.get(prefix, prefix)
 
 
 def _exponent(value: float, step: int, low: int, high: int, digits: int) -> int:

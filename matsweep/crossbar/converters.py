@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive, whole
+from matsweep.core.quantities import Codes, Current, Dimensionless, Frequency, Percent
 from matsweep.core.streams import FloatArray, Rng
 
 
@@ -31,7 +32,7 @@ class DAC:
     """
 
     bits: int = 8
-    percentile: float = 100.0
+    percentile: Percent = 100.0
     serial: bool = False
 
     def __post_init__(self) -> None:
@@ -122,14 +123,14 @@ class ADC:
     """
 
     bits: int = 8
-    percentile: float = 99.9
-    full_scale: float | None = None
-    least_full_scale: float | None = None
+    percentile: Percent = 99.9
+    full_scale: Current | None = None
+    least_full_scale: Current | None = None
     per_column: bool = False
-    noise: float = 0.0
-    offset: float = 0.0
-    gain_error: float = 0.0
-    sample_rate: float = 1e9
+    noise: Codes = 0.0
+    offset: Codes = 0.0
+    gain_error: Dimensionless = 0.0
+    sample_rate: Frequency = 1e9
     sharing: int = 8
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.quantities import Dimensionless, Resistance, Time
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
 
@@ -52,9 +53,9 @@ class Tile:
     mapping: str = "differential"
     weight_bits: int | None = None
     cells: int = 1
-    read_time: float = 1e-8
-    access_resistance: float = 0.0
-    half_selected: float = 0.0
+    read_time: Time = 1e-8
+    access_resistance: Resistance = 0.0
+    half_selected: Dimensionless = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False
 

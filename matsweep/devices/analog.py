@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.quantities import CellSize, Conductance, Dimensionless, Temperature, Voltage
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.currents import CurrentLaw
 from matsweep.devices.faults import Endurance, StuckAt
@@ -97,16 +98,16 @@ class AnalogDevice:
     one of them, and so do the families that are shipped.
     """
 
-    g_min: float
-    g_max: float
-    read_voltage: float
-    cell_size: float
+    g_min: Conductance
+    g_max: Conductance
+    read_voltage: Voltage
+    cell_size: CellSize
     levels: int | None = None
-    temperature: float = 300.0
-    cycles: float = 0.0
+    temperature: Temperature = 300.0
+    cycles: Dimensionless = 0.0
     programming_error: ProgrammingError = ProgrammingError()
-    device_to_device: float = 0.0
-    cycle_to_cycle: float = 0.0
+    device_to_device: Dimensionless = 0.0
+    cycle_to_cycle: Dimensionless = 0.0
     write_verify: WriteVerify | None = None
     pulse_model: PulseModel | None = None
     write_pulse: WritePulse = WritePulse()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from matsweep.core.checks import non_negative, positive
+from matsweep.core.quantities import Dimensionless, Resistance, Voltage
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 
 
 class CurrentLaw(ABC):
     """How the current depends on the read voltage; `kind` in a configuration."""
 
-    registry: ClassVar[dict[str, type[CurrentLaw]]] = {}
+    registry: ClassVar[Registry[type[CurrentLaw]]] = Registry("I–V law")
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -64,8 +67,8 @@ class SinhIV(CurrentLaw, kind="sinh"):
         voltages.
     """
 
-    v0: float
-    reference: float | None = None
+    v0: Voltage
+    reference: Voltage | None = None
 
     def __post_init__(self) -> None:
         positive("v0", self.v0, "V")
@@ -102,8 +105,8 @@ class CubicIV(CurrentLaw, kind="cubic"):
         Likewise.
     """
 
-    second: tuple[float, ...]
-    third: tuple[float, ...]
+    second: tuple[Annotated[float, Unit("A/V2")], ...]
+    third: tuple[Annotated[float, Unit("A/V3")], ...]
 
     def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
         """Return the current."""
@@ -143,9 +146,9 @@ class NeuroSimIV(CurrentLaw, kind="neurosim"):
     MLP+NeuroSim V3.0, `Cell.cpp` (form only).
     """
 
-    ratio: float
-    read_voltage: float
-    write_voltage: float
+    ratio: Dimensionless
+    read_voltage: Voltage
+    write_voltage: Voltage
 
     def __post_init__(self) -> None:
         positive("ratio", self.ratio)
@@ -185,7 +188,7 @@ class SeriesIV(CurrentLaw, kind="series"):
         f; None: ohmic.
     """
 
-    resistance: float
+    resistance: Resistance
     law: CurrentLaw | None = None
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
 
 
@@ -29,10 +30,10 @@ class StuckAt:
     of its two lines is with 1 - sqrt(1 - c r), and it is by itself with r (1 - c) / (1 - c r).
     """
 
-    g_min: float = 0.0
-    g_max: float = 0.0
-    random: float = 0.0
-    clustering: float = 0.0
+    g_min: Dimensionless = 0.0
+    g_max: Dimensionless = 0.0
+    random: Dimensionless = 0.0
+    clustering: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
         for name in ("g_min", "g_max", "random", "clustering"):
@@ -114,9 +115,9 @@ class Endurance:
     (which ends as `StuckAt`) is left out.
     """
 
-    half_window: float | None = None
-    steepness: float = 1.0
-    towards: float = 0.5
+    half_window: Dimensionless | None = None
+    steepness: Dimensionless = 1.0
+    towards: Dimensionless = 0.5
 
     def __post_init__(self) -> None:
         if self.half_window is not None:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, positive
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 
 _SMALL = 1e-12  # relative conductance below which logarithms stop changing
@@ -34,14 +35,14 @@ class Law:
         x at which the second branch begins.
     """
 
-    at_g_max: float = 0.0
-    slope: float = 0.0
-    low: float = -1.0
-    high: float = 1.0
-    saturating: float = 0.0
-    saturation: float = 1.0
-    polynomial: tuple[float, ...] = ()
-    polynomial_from: float = 1.0
+    at_g_max: Dimensionless = 0.0
+    slope: Dimensionless = 0.0
+    low: Dimensionless = -1.0
+    high: Dimensionless = 1.0
+    saturating: Dimensionless = 0.0
+    saturation: Dimensionless = 1.0
+    polynomial: tuple[Dimensionless, ...] = ()
+    polynomial_from: Dimensionless = 1.0
 
     def __post_init__(self) -> None:
         finite("at_g_max", self.at_g_max)
@@ -56,7 +57,7 @@ class Law:
         positive("polynomial_from", self.polynomial_from)
 
     @classmethod
-    def from_number(cls, value: float) -> Self:
+    def from_number(cls, value: Dimensionless) -> Self:
         """Return the law of a bare number: the same at every conductance."""
         number = finite("value", value)
         return cls(at_g_max=number, low=number, high=number)

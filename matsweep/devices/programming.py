@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, non_negative, positive, whole
+from matsweep.core.quantities import Conductance, Dimensionless, Energy, Time, Voltage
 from matsweep.core.streams import FloatArray
 
 
@@ -62,14 +63,14 @@ class ProgrammingError:
         `saturating` negative.
     """
 
-    coefficients: tuple[float, ...] = (0.0,)
-    g_reference: float = 1.0
-    scale: float = 1.0
+    coefficients: tuple[Conductance, ...] = (0.0,)
+    g_reference: Conductance = 1.0
+    scale: Dimensionless = 1.0
     rescale: bool = False
-    saturating: float = 0.0
-    saturation: float = 1.0
-    at: tuple[float, ...] = ()
-    sigmas: tuple[float, ...] = ()
+    saturating: Conductance = 0.0
+    saturation: Conductance = 1.0
+    at: tuple[Dimensionless, ...] = ()
+    sigmas: tuple[Conductance, ...] = ()
 
     def __post_init__(self) -> None:
         for place in self.at:
@@ -149,7 +150,7 @@ class WriteVerify:
         Budget for each device; one that has spent it stays as it is.
     """
 
-    tolerance: float
+    tolerance: Dimensionless
     max_pulses: int
 
     def __post_init__(self) -> None:
@@ -172,12 +173,12 @@ class WritePulse:
         Pulses that programming a device takes, on average; None where it is not known.
     """
 
-    voltage_up: float | None = None
-    time_up: float | None = None
-    voltage_down: float | None = None
-    time_down: float | None = None
-    energy: float | None = None
-    count: float | None = None
+    voltage_up: Voltage | None = None
+    time_up: Time | None = None
+    voltage_down: Voltage | None = None
+    time_down: Time | None = None
+    energy: Energy | None = None
+    count: Dimensionless | None = None
 
     def __post_init__(self) -> None:
         if self.count is not None:

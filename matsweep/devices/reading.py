@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from matsweep.core.checks import in_range, non_negative, positive
+from matsweep.core.quantities import Dimensionless, Time
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
 
@@ -38,10 +39,10 @@ class ReadNoise:
         Standard deviation as fitted, in the place of both.
     """
 
-    relative: float = 0.0
-    exponent: float = 0.0
-    cap: float = 1.0
-    flicker_read_time: float | None = None
+    relative: Dimensionless = 0.0
+    exponent: Dimensionless = 0.0
+    cap: Dimensionless = 1.0
+    flicker_read_time: Time | None = None
     law: Law | None = None
     absolute: Law | None = None
 
@@ -53,7 +54,7 @@ class ReadNoise:
             positive("flicker_read_time", self.flicker_read_time, "s")
 
     @classmethod
-    def from_number(cls, relative: float) -> Self:
+    def from_number(cls, relative: Dimensionless) -> Self:
         """White noise, relative to the conductance, is what a bare number means."""
         number = non_negative("relative", relative)
         return cls(relative=number, cap=max(1.0, number))
@@ -123,9 +124,9 @@ class TelegraphNoise:
         Probability that the trap is full.
     """
 
-    share: float = 0.0
-    amplitude: float = 0.0
-    duty: float = 0.5
+    share: Dimensionless = 0.0
+    amplitude: Dimensionless = 0.0
+    duty: Dimensionless = 0.5
 
     def __post_init__(self) -> None:
         in_range("share", self.share, 0.0, 1.0)

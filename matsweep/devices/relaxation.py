@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive
+from matsweep.core.quantities import Conductance, Dimensionless, ElectronVolts, Temperature, Time
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
 
@@ -38,7 +39,7 @@ class Drift:
 
     nu: Law = Law()
     spread: Law = Law(low=0.0)
-    time_zero: float = 1.0
+    time_zero: Time = 1.0
 
     def __post_init__(self) -> None:
         positive("time_zero", self.time_zero, "s")
@@ -134,12 +135,12 @@ class ShortTerm:
     The form fitted to CMO/HfOx ReRAM by D. Falcone et al., arXiv:2502.04524.
     """
 
-    shift: float = 0.0
-    spread: float = 0.0
-    spread_growth: float = 0.0
-    time_zero: float = 1.0
-    activation_ev: float = 0.0
-    temperature: float = 300.0
+    shift: Conductance = 0.0
+    spread: Conductance = 0.0
+    spread_growth: Conductance = 0.0
+    time_zero: Time = 1.0
+    activation_ev: ElectronVolts = 0.0
+    temperature: Temperature = 300.0
 
     def __post_init__(self) -> None:
         finite("shift", self.shift, "S")
@@ -192,11 +193,11 @@ class Retention:
     (tail bits) is left out.
     """
 
-    time: float | None = None
-    activation_ev: float = 0.0
-    temperature: float = 358.15
-    stable: float = 0.0
-    stretch: float = 1.0
+    time: Time | None = None
+    activation_ev: ElectronVolts = 0.0
+    temperature: Temperature = 358.15
+    stable: Dimensionless = 0.0
+    stretch: Dimensionless = 1.0
 
     def __post_init__(self) -> None:
         if self.time is not None:

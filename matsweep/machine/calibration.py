@@ -10,7 +10,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.crossbar.converters import ADC, DAC, percentile
 from matsweep.crossbar.tile import Layout
 from matsweep.crossbar.wires.wires import Wires
-from matsweep.machine.product import Scale, fractions, voltages, wired
+from matsweep.machine.product import Scaling, fractions, voltages, wired
 
 
 class Target(NamedTuple):
@@ -39,7 +39,7 @@ def calibrate(
     target: Target,
     dac: DAC,
     adc: ADC,
-) -> Scale:
+) -> Scaling:
     """Find a layer's scales from training inputs and conductances as targeted.
 
     Parameters
@@ -54,9 +54,9 @@ def calibrate(
 
     Returns
     -------
-    Scale
+    Scaling
     """
-    scale = Scale(
+    scale = Scaling(
         weight=float(np.abs(weights).max()) or 1.0,
         input=dac.full_scale(inputs),
         signed=bool((inputs < 0).any()),
@@ -80,4 +80,4 @@ def calibrate(
     if adc.least_full_scale is not None:
         current = np.maximum(current, adc.least_full_scale)
         current = current if adc.per_column else float(current)
-    return Scale(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)
+    return Scaling(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)

@@ -18,11 +18,12 @@ from matsweep.crossbar.tile import Layout
 from matsweep.crossbar.wires.linear import effective_conductance, port_conductance
 from matsweep.crossbar.wires.wires import Wires
 from matsweep.devices import AnalogDevice
+from matsweep.machine.hardware import Hardware
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """What makes numbers of a layer's weights, inputs and currents.
+class Scaling:
+    """Scale factors between weights, inputs, currents and converter codes.
 
     Parameters
     ----------
@@ -89,13 +90,13 @@ def _columns(arms: FloatArray) -> FloatArray:
     return np.moveaxis(arms, 1, 2).reshape(arms.shape[0], arms.shape[2], -1)
 
 
-def voltages(inputs: FloatArray, scale: Scale, dac: DAC, layout: Layout) -> FloatArray:
+def voltages(inputs: FloatArray, scale: Scaling, dac: DAC, layout: Layout) -> FloatArray:
     """Convert a layer's inputs to voltages on the tiles' rows.
 
     Parameters
     ----------
     inputs : (…, sample, input) array
-    scale : Scale
+    scale : Scaling
     dac : DAC
     layout : Layout
 
@@ -220,16 +221,13 @@ class Product(NamedTuple):
 def multiply(
     voltage: FloatArray,
     conductance: FloatArray,
-    device: AnalogDevice,
-    dac: DAC,
-    adc: ADC,
-    scale: Scale,
+    scale: Scaling,
     layout: Layout,
+    hardware: Hardware,
     *,
     time: float,
     rng: Rng,
     seen: FloatArray | None = None,
-    access: float = 0.0,
     errors: ColumnErrors = NO_ERRORS,
 ) -> Product:
     """Multiply voltages by conductances: one analog product of a layer, W x.
@@ -242,18 +240,14 @@ def multiply(
     voltage : (cycle, …, row_tile, sample, row) array, in read voltages
     conductance : (realisation, row_tile, arm, row, column) array, S
         Of the devices.
-    device : AnalogDevice
-    dac : DAC
-    adc : ADC
-    scale : Scale
+    scale : Scaling
     layout : Layout
+    hardware : Hardware
     time : float, s
         Since programming.
     rng : Rng
     seen : (realisation, row_tile, arm, row, column) array or None, S
         From `wired`; None: the devices' own.
-    access : float, Ω
-        In series with each device, as given to `wired`.
     errors : ColumnErrors
         Of the ADC, from `ADC.errors`.
 
@@ -261,6 +255,7 @@ def multiply(
     -------
     Product
     """
+    device, dac, adc = hardware.device, hardware.dac, hardware.adc
     mapping = layout.mapping
     signs = mapping.signed or scale.signed
     largest = adc.codes(signed=signs)[1]
@@ -281,7 +276,7 @@ def multiply(
         if not quiet:
             sigma = device.read_sigma(devices, time)
             if seen is not None:
-                sigma *= _noise_share(devices, through, access)
+                sigma *= noise_share(devices, through, hardware.tile.access_resistance)
             sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
             sigma *= sigma
         for cycle, worth in enumerate(significance):
@@ -302,7 +297,7 @@ def multiply(
     return Product(values - zero, saturated / conversions, zero)
 
 
-def _noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
+def noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
     """Return what part of a device's read noise reaches its column, of its shape.
 
     Behind a resistance R in series i = V g / (1 + R g), so that di/dg = V a² with
@@ -337,7 +332,7 @@ def _converter_noise(
     return noise
 
 
-def _summed(total: FloatArray, largest: int, scale: Scale, layout: Layout) -> FloatArray:
+def _summed(total: FloatArray, largest: int, scale: Scaling, layout: Layout) -> FloatArray:
     """Shift and add the codes of slices, and make numbers of them."""
     units = layout.worth * (scale.weight * scale.input) / largest
     if isinstance(scale.current, np.ndarray):
@@ -358,7 +353,7 @@ def _zero(
     voltage: FloatArray,
     significance: FloatArray,
     device: AnalogDevice,
-    scale: Scale,
+    scale: Scaling,
     layout: Layout,
 ) -> FloatArray:
     """Return what weight zero gives, by the inputs and the device's nominal range alone."""

@@ -16,8 +16,8 @@ from matsweep.merging.sources import Source, Union
 from matsweep.merging.write import blocks
 from matsweep.store import Status, open_results
 
-_GROWING = ("realisation", "epoch")
-"""Dims of which a store may have fewer than another."""
+_FIXED = ("time", "component", "baseline")
+"""Dims of which stores must have the same values; of others one may have fewer than another."""
 
 _SETTINGS = ("workload", "tile", "wires", "periphery", "adc", "dac")
 """Nodes of the configuration that no material sets."""
@@ -66,7 +66,7 @@ def _dims_fit(first: Source, other: Source, dim: str) -> bool:
     mine, theirs = first.ds[dim].values, other.ds[dim].values
     shared = min(mine.size, theirs.size)
     same = bool(np.array_equal(mine[:shared], theirs[:shared]))
-    return same and (dim in _GROWING or mine.size == theirs.size)
+    return same and (dim not in _FIXED or mine.size == theirs.size)
 
 
 def _networks_unlike(first: Source, other: Source) -> str:

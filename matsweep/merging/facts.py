@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from matsweep.analysis.attributes import references
 from matsweep.merging.sources import Source, Union
 
 _OF_ORDER = ("fingerprint", "design")
@@ -26,11 +27,21 @@ def merged_attrs(union: Union) -> dict[str, Any]:
     for name in ("sources", "networks"):
         if any(name in source.attrs for source in union.sources):
             facts[name] = json.dumps(_joined(union, name))
-    best = [s.attrs["float_accuracy"] for s in union.sources if "float_accuracy" in s.attrs]
+    best = _references(union)
     if best:
-        facts["float_accuracy"] = max(best)
+        facts["reference"] = json.dumps(best, sort_keys=True)
     facts["merged"] = json.dumps([_told(source) for source in union.sources])
     return facts
+
+
+def _references(union: Union) -> dict[str, float]:
+    """Return the best that an ideal machine reaches in any store, by metric."""
+    best: dict[str, float] = {}
+    for source in union.sources:
+        for name, value in references(source.ds).items():
+            lower = name in source.ds and source.ds[name].attrs.get("better") == "lower"
+            best[name] = (min if lower else max)(best.get(name, value), value)
+    return best
 
 
 def _told(source: Source) -> dict[str, Any]:

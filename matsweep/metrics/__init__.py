@@ -1,4 +1,4 @@
-"""What candidates are judged by; a metric is a module and a line here."""
+"""Metrics of candidates; a metric is a module and a line here, or comes from another package."""
 
 from matsweep.metrics.accuracy import ACCURACY
 from matsweep.metrics.area import AREA, AREA_BREAKDOWN, UTILISATION
@@ -14,7 +14,10 @@ from matsweep.metrics.costs.periphery import check_costs, converter_costs
 from matsweep.metrics.costs.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
-from matsweep.metrics.learning import (
+from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
+from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
+from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
+from matsweep.metrics.training import (
     LEARNING_ACCURACY,
     PULSES_MEAN,
     PULSES_P999,
@@ -23,14 +26,10 @@ from matsweep.metrics.learning import (
     TRAINING_WRITE_ENERGY,
     TRAINING_WRITE_TIME,
 )
-from matsweep.metrics.metric import Metric, Run
-from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
-from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
+METRICS.enter_own(
+    (
         ACCURACY,
         ACCURACY_STD,
         ACCURACY_P05,
@@ -62,16 +61,20 @@ METRICS: dict[str, Metric] = {
         TRAINING_BASELINE_ENERGY,
         TRAINING_ENERGY_ADVANTAGE,
     )
-}
+)
 
 
 COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}
-"""Of the dimensions that metrics have beside those of a study."""
+"""Values of the dimensions that the package's metrics bring, by name."""
 
 
-def measured(*, learning: bool) -> dict[str, Metric]:
-    """Return the metrics of a network that learns on its devices, or of one that does not."""
-    return {name: metric for name, metric in METRICS.items() if learning or not metric.learning}
-
-
-__all__ = ["COORDINATES", "METRICS", "Metric", "Run", "check_costs", "converter_costs", "measured"]
+__all__ = [
+    "COORDINATES",
+    "METRICS",
+    "Evaluation",
+    "Metric",
+    "available",
+    "check_costs",
+    "converter_costs",
+    "needs",
+]

@@ -10,5 +10,6 @@ ACCURACY = Metric(
     units="1",
     better="higher",
     dims=("realisation", "time"),
-    compute=lambda run: run.inference.correct,
+    compute=lambda evaluation: evaluation.measures["correct"],
+    needs=("correct",),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.workloads import COSTS
 
 
-def utilisation(run: Run) -> float:
+def utilisation(evaluation: Evaluation) -> float:
     """Return the share of the places of all arrays where a device holds a weight."""
-    counts = run.bill.census
+    counts = evaluation.bill.census
     return sum(count.devices for count in counts) / sum(count.places for count in counts)
 
 
@@ -17,7 +18,8 @@ AREA = Metric(
     units="m2",
     better="lower",
     dims=(),
-    compute=lambda run: float(run.bill.area.sum()),
+    compute=lambda evaluation: float(evaluation.bill.area.sum()),
+    needs=(COSTS,),
 )
 AREA_BREAKDOWN = Metric(
     name="area_breakdown",
@@ -25,7 +27,8 @@ AREA_BREAKDOWN = Metric(
     units="m2",
     better="lower",
     dims=("component",),
-    compute=lambda run: run.bill.area,
+    compute=lambda evaluation: evaluation.bill.area,
+    needs=(COSTS,),
 )
 UTILISATION = Metric(
     name="utilisation",
@@ -34,4 +37,5 @@ UTILISATION = Metric(
     better="higher",
     dims=(),
     compute=utilisation,
+    needs=(COSTS,),
 )

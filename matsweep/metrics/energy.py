@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matsweep.metrics.metric import Metric
+from matsweep.workloads import COSTS
 
 ENERGY = Metric(
     name="energy",
@@ -10,7 +11,8 @@ ENERGY = Metric(
     units="J",
     better="lower",
     dims=("realisation", "time"),
-    compute=lambda run: run.energy,
+    compute=lambda evaluation: evaluation.energy,
+    needs=(COSTS, "array_power"),
 )
 ENERGY_BREAKDOWN = Metric(
     name="energy_breakdown",
@@ -18,5 +20,6 @@ ENERGY_BREAKDOWN = Metric(
     units="J",
     better="lower",
     dims=("realisation", "time", "component"),
-    compute=lambda run: run.energy_terms,
+    compute=lambda evaluation: evaluation.energy_terms,
+    needs=(COSTS, "array_power"),
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.workloads import COSTS
 
 
-def throughput(run: Run) -> float:
+def throughput(evaluation: Evaluation) -> float:
     """Return the inferences per second of all copies, 1/s.
 
     Of one copy the next begins when the one before is through or, where it is a pipeline, when
     the slowest stage of the slowest layer is free.
     """
-    return run.scenario.periphery.replication / run.bill.interval
+    return evaluation.scenario.periphery.replication / evaluation.bill.interval
 
 
 LATENCY = Metric(
@@ -20,7 +21,8 @@ LATENCY = Metric(
     units="s",
     better="lower",
     dims=(),
-    compute=lambda run: float(run.bill.latency.sum()),
+    compute=lambda evaluation: float(evaluation.bill.latency.sum()),
+    needs=(COSTS,),
 )
 LATENCY_BREAKDOWN = Metric(
     name="latency_breakdown",
@@ -28,7 +30,8 @@ LATENCY_BREAKDOWN = Metric(
     units="s",
     better="lower",
     dims=("component",),
-    compute=lambda run: run.bill.latency,
+    compute=lambda evaluation: evaluation.bill.latency,
+    needs=(COSTS,),
 )
 THROUGHPUT = Metric(
     name="throughput",
@@ -37,4 +40,5 @@ THROUGHPUT = Metric(
     better="higher",
     dims=(),
     compute=throughput,
+    needs=(COSTS,),
 )

@@ -1,70 +1,58 @@
-"""What a metric is: a name, a unit, a direction, and how it is computed from one run."""
+"""A metric: a name, a unit, a direction, and how it is computed from one evaluation."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout, layout
+from matsweep.machine import Matrix, Usage
 from matsweep.metrics.costs.bill import Bill, bill, itemised
 from matsweep.scenario import Scenario
-from matsweep.workloads import Inference, Learning, Lesson, Network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """A scenario that was simulated.
+class Evaluation:
+    """A scenario with the measures that its workload gave.
 
     Parameters
     ----------
     scenario : Scenario
+    usages : tuple of Usage
+        Of each matrix: its shape, and how often an inference uses it.
     layouts : tuple of Layout
-        Of each layer of the network.
-    signed : tuple of bool
-        Whether each layer's inputs have both signs.
-    inference : Inference
-    learning : Learning or None
-        Of a network that learned on its devices.
+        Of each matrix on the scenario's tiles.
+    measures : mapping of str to (realisation[, time][, own dimensions]) array
+        What `Prepared.run` returned.
     """
 
     scenario: Scenario
+    usages: tuple[Usage, ...]
     layouts: tuple[Layout, ...]
-    signed: tuple[bool, ...]
-    inference: Inference
-    learning: Learning | None = None
+    measures: Mapping[str, FloatArray]
 
     @classmethod
     def of(
         cls,
         scenario: Scenario,
-        network: Network | Lesson,
-        inference: Inference,
-        learning: Learning | None = None,
-    ) -> Run:
-        """Return the run of a network on a scenario."""
+        matrices: tuple[Matrix, ...],
+        measures: Mapping[str, FloatArray],
+    ) -> Evaluation:
+        """Return the evaluation of a workload's matrices and measures on a scenario."""
         tile = scenario.workload.tiled(scenario.tile)
-        plans = tuple(
-            layout(inputs, outputs, tile, scenario.device.levels)
-            for inputs, outputs in network.shapes
-        )
+        levels = scenario.device.levels
         return cls(
             scenario=scenario,
-            layouts=plans,
-            signed=network.signed,
-            inference=inference,
-            learning=learning,
+            usages=tuple(matrix.usage for matrix in matrices),
+            layouts=tuple(layout(m.inputs, m.outputs, tile, levels) for m in matrices),
+            measures=measures,
         )
-
-    @property
-    def trained(self) -> Learning:
-        """The learning of a run that has one."""
-        assert self.learning is not None
-        return self.learning
 
     @property
     def ends(self) -> int:
@@ -73,13 +61,13 @@ class Run:
 
     @functools.cached_property
     def bill(self) -> Bill:
-        """What all parts take; computed once for all metrics."""
-        return bill(self.scenario, self.layouts, self.signed, self.ends)
+        """Energy, latency and area of all parts; computed once for all metrics."""
+        return bill(self.scenario, self.layouts, self.usages, self.ends)
 
     @functools.cached_property
     def energy_terms(self) -> FloatArray:
         """Energy of one inference, (realisation, time, component) J; computed once."""
-        return itemised(self.bill, self.inference.array_power)
+        return itemised(self.bill, self.measures["array_power"])
 
     @functools.cached_property
     def energy(self) -> FloatArray:
@@ -88,8 +76,8 @@ class Run:
 
     @property
     def operations(self) -> int:
-        """Of one inference: one multiplication and one addition for each weight."""
-        return 2 * sum(plan.inputs * plan.outputs for plan in self.layouts)
+        """Of one inference: one multiplication and one addition for each use of each weight."""
+        return 2 * sum(usage.weights * usage.uses for usage in self.usages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +92,18 @@ class Metric:
     better : "higher" or "lower"
     dims : tuple of str
         Beside `candidate`: of "realisation", "time", "component" (`COMPONENTS`), "baseline"
-        (`BASELINES`) and, of one that is of `learning`, "epoch".
-    compute : function of a Run
+        (`BASELINES`) and the dimensions of the workload, such as "epoch".
+    compute : function of an Evaluation
         Returns an array with these dimensions.
+    needs : tuple of str
+        Measures of the workload that it is computed from, and `COSTS` where it takes the bill of
+        circuits: the metric exists in a study if a workload gives them all.
     of : str
         The metric that this one is a statistic of, over all realisations; `compute` is then a
         function of its values, (realisation, …), so that realisations may come in instalments.
+        It needs what that one needs.
     partial : bool
         Whether it may be not a number, where a material does not say enough.
-    learning : bool
-        Whether it is of training in the crossbar, and there is none elsewhere.
     """
 
     name: str
@@ -122,6 +112,32 @@ class Metric:
     better: Literal["higher", "lower"]
     dims: tuple[str, ...]
     compute: Callable[..., FloatArray | float]
+    needs: tuple[str, ...] = ()
     of: str = ""
     partial: bool = False
-    learning: bool = False
+
+
+METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", named="name")
+"""All metrics by name: the package's own, and those of installed packages."""
+
+
+def needs(metric: Metric) -> frozenset[str]:
+    """Return the measures that a metric, or the one that it is a statistic of, is computed from."""
+    own = frozenset(metric.needs)
+    return own | needs(METRICS[metric.of]) if metric.of else own
+
+
+def available(measures: frozenset[str]) -> dict[str, Metric]:
+    """Return the metrics that can be computed from measures, by name.
+
+    Parameters
+    ----------
+    measures : frozenset of str
+        As a workload states them (`Workload.measures`).
+
+    Returns
+    -------
+    dict of str to Metric
+        In the order of the registry.
+    """
+    return {name: metric for name, metric in METRICS.items() if needs(metric) <= measures}

@@ -10,7 +10,8 @@ VMM_ERROR = Metric(
     units="1",
     better="lower",
     dims=("realisation", "time"),
-    compute=lambda run: run.inference.vmm_error,
+    compute=lambda evaluation: evaluation.measures["vmm_error"],
+    needs=("vmm_error",),
 )
 ADC_SATURATION = Metric(
     name="adc_saturation",
@@ -18,5 +19,6 @@ ADC_SATURATION = Metric(
     units="1",
     better="lower",
     dims=("realisation", "time"),
-    compute=lambda run: run.inference.saturated,
+    compute=lambda evaluation: evaluation.measures["saturated"],
+    needs=("saturated",),
 )

@@ -6,22 +6,24 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.metrics.latency import throughput
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.workloads import COSTS
 
 
-def tops_per_watt(run: Run) -> FloatArray:
+def tops_per_watt(evaluation: Evaluation) -> FloatArray:
     """Return operations over energy, (realisation, time) TOPS/W: of weights, not of cells."""
-    return np.asarray(run.operations / run.energy / 1e12)
+    return np.asarray(evaluation.operations / evaluation.energy / 1e12)
 
 
-def tops_per_mm2(run: Run) -> float:
+def tops_per_mm2(evaluation: Evaluation) -> float:
     """Return operations per second over area, TOPS/mm²."""
-    return run.operations * throughput(run) / 1e12 / (float(run.bill.area.sum()) / 1e-6)
+    area = float(evaluation.bill.area.sum()) / 1e-6  # mm²
+    return evaluation.operations * throughput(evaluation) / 1e12 / area
 
 
-def static_power(run: Run) -> float:
+def static_power(evaluation: Evaluation) -> float:
     """Return the leakage of all copies, W."""
-    return run.bill.leakage * run.scenario.periphery.replication
+    return evaluation.bill.leakage * evaluation.scenario.periphery.replication
 
 
 TOPS_PER_WATT = Metric(
@@ -31,6 +33,7 @@ TOPS_PER_WATT = Metric(
     better="higher",
     dims=("realisation", "time"),
     compute=tops_per_watt,
+    needs=(COSTS, "array_power"),
 )
 TOPS_PER_MM2 = Metric(
     name="tops_per_mm2",
@@ -39,6 +42,7 @@ TOPS_PER_MM2 = Metric(
     better="higher",
     dims=(),
     compute=tops_per_mm2,
+    needs=(COSTS,),
 )
 STATIC_POWER = Metric(
     name="static_power",
@@ -47,4 +51,5 @@ STATIC_POWER = Metric(
     better="lower",
     dims=(),
     compute=static_power,
+    needs=(COSTS,),
 )

@@ -71,6 +71,12 @@ class Assembly:
     _branches: dict[tuple[int, ...], dict[str, Branch]] = field(default_factory=dict)
     _nodes: dict[Any, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     _memory: Memory = field(default_factory=Memory)
+    _foreign: set[type] = field(default_factory=set)
+
+    @property
+    def foreign(self) -> frozenset[type]:
+        """Classes, in scenarios whose identities were asked for, that are not matsweep's own."""
+        return frozenset(self._foreign)
 
     def scenario(self, point: Point) -> Scenario:
         """Return the frozen objects of a point.
@@ -93,6 +99,7 @@ class Assembly:
 
     def identity(self, scenario: Scenario) -> str:
         """Return the identity of a scenario that was made here."""
+        self._foreign |= scenario.foreign(self._memory)
         return scenario.identify(self._memory)
 
     def configuration(self, base: Base, point: Point) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,30 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from matsweep.core.checks import UserError
+from matsweep.core.units import value_in_unit
 from matsweep.planning.config import options
+from matsweep.planning.grammar import hydra_override, replace_quantities, written_sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """An axis of listed values: numbers, texts, or choices of a configuration group."""
+    """An axis of listed values: numbers, texts, or choices of a configuration group.
+
+    Parameters
+    ----------
+    name : str
+    values : tuple
+    written : str
+        A sweep of quantities with units, ``interval(1uS,1mS)``, whose values are not known until
+        the parameter's unit is (`in_unit`); else empty.
+    unit : str or None
+        That quantities among the values were converted to; None: there were none.
+    """
 
     name: str
     values: tuple[object, ...]
+    written: str = ""
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -136,10 +152,46 @@ def _configured(name: str, written: object) -> Axis:
         return Values(name=name, values=tuple(written))
     if not isinstance(written, str):
         return Values(name=name, values=(written,))
+    return read_axis(name, written)
+
+
+def read_axis(name: str, written: str) -> Axis:
+    """Read one axis from its text in Hydra's sweep grammar; a plain value is an axis of one.
+
+    Raises
+    ------
+    UserError
+        For what the grammar does not allow, or an axis without sense.
+    """
     [parsed] = _parse([f"{name}={written}"])
     if parsed.is_sweep_override():
         return _axis(parsed)
     return Values(name=name, values=(_plain(parsed.value()),))
+
+
+def in_unit(axis: Axis, unit: str | None) -> Axis:
+    """Return an axis with its quantities as numbers, in a unit.
+
+    Parameters
+    ----------
+    axis : Axis
+    unit : str or None
+        Of the parameter; None: it has none, texts stay texts.
+
+    Raises
+    ------
+    UserError
+        If a unit does not fit the parameter, or it takes none.
+    """
+    if isinstance(axis, Interval):
+        return axis
+    if axis.written:
+        if unit is None:
+            raise UserError(f"axis {axis.name} takes no unit, got {axis.written}")
+        read = functools.partial(value_in_unit, unit=unit, name=axis.name)
+        return read_axis(axis.name, replace_quantities(axis.written, lambda text: repr(read(text))))
+    values = tuple(value_in_unit(value, unit, axis.name) for value in axis.values)
+    return Values(name=axis.name, values=values, unit=unit) if values != axis.values else axis
 
 
 def written_value(text: str) -> object:
@@ -158,7 +210,7 @@ def written_value(text: str) -> object:
 
 def _parse(overrides: list[str]) -> list[Override]:
     try:
-        return OverridesParser.create().parse_overrides(overrides)
+        return OverridesParser.create().parse_overrides(list(map(hydra_override, overrides)))
     except HydraException as error:
         text = " ".join(str(error).split("\nSee https")[0].split())
         raise UserError(f"not in Hydra's grammar: {text}") from None
@@ -173,6 +225,8 @@ def _axis(parsed: Override) -> Axis:
     if parsed.is_add() or parsed.is_force_add() or parsed.is_delete():
         way = "" if parsed.is_delete() else f": add it first (+{name}=VALUE {name}=VALUE,VALUE)"
         raise UserError(f"axis {name} must be a parameter that exists, without + or ~{way}")
+    if written := written_sweep(getattr(value, "tags", ())):
+        return Values(name=name, values=(written,), written=written)
     if isinstance(value, IntervalSweep):
         start, end = value.start, value.end
         assert start is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,8 @@ class Bases:
         Of the primary configuration.
     start : (DictConfig, dict)
         What they alone compose to, and the choices in it.
+    resolve : callable
+        Replaces the quantities of a composed configuration by numbers, in place.
     """
 
     axes: tuple[Axis, ...]
@@ -72,6 +74,7 @@ class Bases:
     fixed: Sequence[str]
     name: str
     start: tuple[DictConfig, dict[str, str]]
+    resolve: Callable[[DictConfig], None]
     _found: dict[Point, Base] = field(default_factory=dict)
     _resolved: dict[tuple[int, Point], dict[str, Any]] = field(default_factory=dict)
 
@@ -110,9 +113,10 @@ class Bases:
         return self._resolved[key]
 
     def _base(self, chosen: list[str]) -> Base:
-        config, choices = (
-            compose_with_choices([*self.fixed, *chosen], self.name) if chosen else self.start
-        )
+        config, choices = self.start
+        if chosen:
+            config, choices = compose_with_choices([*self.fixed, *chosen], self.name)
+            self.resolve(config)
         return Base(
             config=config,
             plain=plain_config(config),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,16 +19,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
-
-
-def conf_folder() -> Path:
-    """Return the folder of the configurations that come with matsweep.
-
-    Inside the package where it is installed, beside it in a checkout.
-    """
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
+from matsweep.planning.folders import conf_folder
+from matsweep.planning.parsed import Loader
 
 
 @contextmanager
@@ -37,7 +30,8 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
     Parameters
     ----------
     config_dir : path or None
-        The user's own folder of configurations, searched after matsweep's.
+        The user's own folder of configurations, searched after matsweep's and those of installed
+        packages.
     """
     if GlobalHydra.instance().is_initialized():
         yield
@@ -45,22 +39,15 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(f"config_dir must be a folder, got {str(config_dir)!r}")
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        search = hydra.config_loader.get_search_path()
         if config_dir is not None:
-            search = GlobalHydra.instance().config_loader().get_search_path()
             # Before Hydra's own structured configurations, which must stay last.
             last = SearchPathQuery(provider="schema", path=None)
             search.prepend("user", f"file://{Path(config_dir).resolve()}", anchor=last)
-            _reload(search)
+        hydra.config_loader = Loader(search)
         yield
-
-
-def _reload(search: Any) -> None:
-    """Compose from a longer search path from now on."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
-    hydra = GlobalHydra.instance().hydra
-    assert hydra is not None
-    hydra.config_loader = ConfigLoaderImpl(config_search_path=search)
 
 
 def compose(overrides: Sequence[str], config_name: str = "explore") -> DictConfig:
@@ -89,6 +76,40 @@ def compose_with_choices(
     with open_dict(config):
         del config["hydra"]
     return config, choices
+
+
+def merge_choices(
+    base: DictConfig, group: str, names: Sequence[str]
+) -> Iterator[DictConfig | None]:
+    """Merge the file of each choice of a group into a configuration composed without the group.
+
+    That is many times faster than `compose`, and gives the same where a choice changes nothing that
+    is composed after its group. Call it inside `composer`.
+
+    Parameters
+    ----------
+    base : DictConfig
+        As composed with ``~group``; it is not changed.
+    group : str
+    names : sequence of str
+        Choices of the group.
+
+    Yields
+    ------
+    DictConfig or None
+        None where only `compose` can tell: the choice has defaults of its own, or does not say
+        ``# @package _global_``.
+    """
+    unmerged = pickle.dumps(base)
+    loader: Any = GlobalHydra.instance().config_loader()
+    for name in names:
+        stated = loader.repository.load_config(f"{group}/{name}")
+        if stated is None or stated.defaults_list or stated.header["package"] != "_global_":
+            yield None
+            continue
+        config = pickle.loads(unmerged)
+        config.merge_with(stated.config)
+        yield config
 
 
 def groups() -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
@@ -13,7 +15,7 @@ from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol
 from matsweep.materials import Material, Origin
-from matsweep.planning.config import compose, composer, plain_config, set_path
+from matsweep.planning.config import compose, composer, merge_choices, plain_config, set_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,47 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     2.5e-05
     """
     with composer():
-        config = compose([f"material={name}"], "characterize")  # of the least parts
+        config = compose([f"material={name}"], _LEAST)
     device = plain_config(config.device)
     for key, value in overrides.items():
         set_path(device, key.replace("__", "."), value, "device")
-    material = material_of(config)
+    return _loaded(config, device, material_of(config))
+
+
+def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:
+    """Load many material families, faster than one by one.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    list of LoadedMaterial
+
+    Raises
+    ------
+    UserError
+        As `load_material` does.
+    """
+    with composer():
+        without = compose(["~material"], _LEAST)
+        known = plain_config(without.references)
+        base = OmegaConf.create({part: without[part] for part in ("device", "physics", "protocol")})
+        return [
+            load_material(name)
+            if config is None or "references" in config
+            else _loaded(config, plain_config(config.device), _material(config, known))
+            for name, config in zip(names, merge_choices(base, "material", names), strict=True)
+        ]
+
+
+_LEAST = "characterize"
+"""The configuration of the fewest parts that has all of a material."""
+
+
+def _loaded(config: DictConfig, device: dict[str, Any], material: Material) -> LoadedMaterial:
+    """Build what a configuration states of a material."""
     physics = protocol = None
     if config.physics is not None:
         physics = build(
@@ -102,6 +140,11 @@ def material_of(config: DictConfig) -> Material:
 
     Parameters of the device that it says nothing of are missing.
     """
+    return _material(config, plain_config(config.references))
+
+
+def _material(config: DictConfig, known: Mapping[str, Any]) -> Material:
+    """Return the material of a configuration, with those of the known references that it uses."""
     facts = plain_config(config.material)
     if not isinstance(facts.get("origins"), dict):
         raise UserError(
@@ -112,6 +155,5 @@ def material_of(config: DictConfig) -> Material:
     facts["origins"] = {**facts["origins"], **unstated}
     told = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
     used = {origin.get("source") for origin in told}
-    known = plain_config(config.references)
     facts["references"] = {key: known[key] for key in known if key in used}
     return build(Material, facts, "material")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,23 +13,32 @@ from omegaconf import DictConfig
 from matsweep.core.checks import UserError, finite, whole
 from matsweep.core.codec import build
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import value_in_unit
 from matsweep.materials import Material
 from matsweep.metrics import check_costs
-from matsweep.planning.assembly import Assembly
-from matsweep.planning.axes import Axis, parse_axes
+from matsweep.planning.assembly import DERIVING, Assembly
+from matsweep.planning.axes import Axis, Values, in_unit, parse_axes
 from matsweep.planning.bases import SECTIONS, Base, Bases, at_point
 from matsweep.planning.config import compose_with_choices, groups, plain_config
-from matsweep.planning.constraints import Constraint, parse_constraint
+from matsweep.planning.constraints import Constraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
+from matsweep.planning.quantities import parameter_unit, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.scenario import Scenario
-from matsweep.workloads import InSitu, Workload
+from matsweep.workloads import Workload
 
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
 )  # fmt: skip
+
+
+class Dimension(NamedTuple):
+    """A dimension that a workload brings: its values (n,), and what they count."""
+
+    values: npt.NDArray[Any]
+    long_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,8 @@ class Plan:
     realisations, seed : int
     identities : list of str
         One for each candidate.
+    units : dict of str to str
+        Of the axes that have one, by name.
     facts : dict
         What a store says of the design, JSON.
     notes : list of str
@@ -86,6 +97,7 @@ class Plan:
     realisations: int
     seed: int
     identities: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _assembly: Assembly
@@ -107,7 +119,9 @@ class Plan:
 
     @property
     def workloads(self) -> list[Workload]:
-        """The different workloads among the candidates."""
+        """The different workloads of the candidates; the configured one before a search asks."""
+        if not self.points:
+            return [build(Workload, plain_config(self.config)["workload"], "workload")]
         found = {}
         for point in self._distinct("workload"):
             workload = self.scenario(point).workload
@@ -115,15 +129,56 @@ class Plan:
         return list(found.values())
 
     @property
-    def epochs(self) -> int:
-        """Most epochs that a candidate learns for on its devices; 0 if none does."""
-        learning = (each for each in self.workloads if isinstance(each, InSitu))
-        return max((each.epochs for each in learning), default=0)
+    def merit(self) -> str:
+        """The metric that ranks the candidates.
+
+        Raises
+        ------
+        UserError
+            If the candidates' workloads are ranked by different metrics.
+        """
+        merits = {workload.kind: workload.merit for workload in self.workloads}
+        if len(set(merits.values())) > 1:
+            ranked = ", ".join(f"{kind} by {merit}" for kind, merit in merits.items())
+            raise UserError(
+                f"workload: its values are ranked by different metrics ({ranked}): give each a "
+                "study of its own"
+            )
+        return next(iter(merits.values()))
+
+    @property
+    def dimensions(self) -> dict[str, Dimension]:
+        """Dimensions of the workloads' own, by name: the longest of any workload.
+
+        Raises
+        ------
+        UserError
+            If two workloads give the same dimension values that do not continue each other.
+        """
+        longest: dict[str, Dimension] = {}
+        for workload in self.workloads:
+            for name, values in workload.coordinates.items():
+                new = Dimension(np.asarray(values), workload.dimensions.get(name, name))
+                there = longest.setdefault(name, new)
+                shared = min(len(there.values), len(new.values))
+                if not np.array_equal(there.values[:shared], new.values[:shared]):
+                    raise UserError(
+                        f"workload: its values differ in what {name} is: give each a study of "
+                        "its own"
+                    )
+                if len(new.values) > len(there.values):
+                    longest[name] = new
+        return longest
 
     @property
     def bases(self) -> list[Base]:
         """The composed configurations, one for each combination of group choices."""
         return self._assembly.bases.known()
+
+    @property
+    def foreign(self) -> frozenset[type]:
+        """Classes of the candidates' parts that are not matsweep's own."""
+        return self._assembly.foreign
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:
@@ -236,6 +291,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     start = compose_with_choices(fixed, config_name)
     config, _ = start
     _check_whole(config)
+    resolve_quantities(config)
     configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
     axes, _ = parse_axes(configured, overrides)
     plain = plain_config(config)
@@ -250,13 +306,26 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
             _check_column(axis, fixed, design)
         except UserError as error:
             raise _placed(error, design, axes, index) from None
+    opened = [*swept, *(("device", *DERIVING) if "material" in swept else ())]
+    units = [
+        None if index in group_axes else parameter_unit(axis.name, plain, opened)
+        for index, axis in enumerate(axes)
+    ]
+    axes = tuple(_in_unit(design, axes, index, units[index]) for index in range(len(axes)))
     if design.size(axes) < 1:
         raise UserError("the design is empty: give its axes values")
     times = _times(plain["times"])
-    bases = Bases(axes=axes, groups=group_axes, fixed=fixed, name=config_name, start=start)
+    bases = Bases(
+        axes=axes,
+        groups=group_axes,
+        fixed=fixed,
+        name=config_name,
+        start=start,
+        resolve=resolve_quantities,
+    )
     assembly = Assembly(bases=bases, times=times)
-    feasibility = Feasibility(constraints=_constraints(plain["constraints"]), assembly=assembly)
-    limits = feasibility.constraints
+    limits = _constraints(plain["constraints"], lambda name: parameter_unit(name, plain, opened))
+    feasibility = Feasibility(constraints=limits, assembly=assembly)
     drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)
     if drawn.dropped and not drawn.points:
         raise UserError(
@@ -270,6 +339,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         times=times,
         realisations=whole("realisations", plain["realisations"], low=1),
         seed=whole("seed", plain["seed"], low=0),
+        units={axis.name: unit for axis, unit in zip(axes, units, strict=True) if unit},
         facts=_facts(design, axes, drawn, limits),
         notes=_notes(design, drawn),
         _assembly=assembly,
@@ -308,12 +378,22 @@ def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) 
     return UserError(f"{design.where(row)}: {error}")
 
 
-def _constraints(written: object) -> list[Constraint]:
+def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None) -> Axis:
+    """Return an axis with its quantities as numbers; a misfit is placed where it was written."""
+    axis = axes[index]
+    for value in axis.values if isinstance(axis, Values) and not axis.written else ():
+        try:
+            value_in_unit(value, unit, axis.name)
+        except UserError as error:
+            raise _placed(ChoiceError(str(error), value), design, axes, index) from None
+    return in_unit(axis, unit)
+
+
+def _constraints(written: object, unit_of: UnitOf) -> list[Constraint]:
     if written is None:
         return []
-    return [
-        parse_constraint(text) for text in (written if isinstance(written, list) else [written])
-    ]
+    texts = written if isinstance(written, list) else [written]
+    return [parse_constraint(text, unit_of) for text in texts]
 
 
 def _facts(
@@ -343,7 +423,7 @@ def _notes(design: Design, drawn: Drawn) -> list[str]:
 
 def _times(value: object) -> tuple[float, ...]:
     times = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(finite("times", time, "s") for time in times)
+    return tuple(finite("times", value_in_unit(time, "s", "times"), "s") for time in times)
 
 
 def column(values: Sequence[object]) -> npt.NDArray[Any]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.packages import Package
 from matsweep.core.streams import FloatArray
-from matsweep.metrics import METRICS
+from matsweep.metrics import METRICS, available
 from matsweep.planning.plan import Candidate, Plan
 from matsweep.running.executors import Executor, Fault
 from matsweep.running.pace import Pace, chunks
 from matsweep.running.progress import SweepProgress
 from matsweep.running.work import Outcome, Shared, evaluate
 from matsweep.store import Part, Status, Store
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
@@ -65,22 +66,27 @@ class Job:
     def run(
         self,
         runner: Executor,
-        networks: Mapping[str, Network | Lesson],
+        prepared: Mapping[str, Prepared],
         progress: SweepProgress,
+        packages: tuple[Package, ...] = (),
     ) -> None:
         """Do it."""
         metrics = self._variables()
         pace = Pace(fixed=runner.chunk_size, slots=lambda: runner.slots)
         shared = Shared(
-            networks=networks,
+            prepared=prepared,
             seed=self.study.seed,
             realisations=self.realisations,
             metrics=tuple(metrics),
             limits=runner.limits,
+            packages=packages,
         )
         source = chunks(self, self.pending, pace)
         for chunk, result in runner.run(evaluate, shared, source):
-            outcomes = _outcomes(chunk, result)
+            outcomes = tuple(
+                missing_metrics(outcome, _measured(candidate) & metrics.keys())
+                for candidate, outcome in zip(chunk, _outcomes(chunk, result), strict=True)
+            )
             self.short += [
                 (outcome.position, outcome.error)
                 for candidate, outcome in zip(chunk, outcomes, strict=True)
@@ -121,6 +127,22 @@ def _outcomes(chunk: tuple[Candidate, ...], result: Any) -> tuple[Outcome, ...]:
     return tuple(
         Outcome(position=c.position, values=None, error=result.reason, seconds=0.0) for c in chunk
     )
+
+
+def missing_metrics(outcome: Outcome, expected: Collection[str]) -> Outcome:
+    """Return an outcome, as failed if it lacks a metric that is expected of it."""
+    if outcome.values is None:
+        return outcome
+    missing = [name for name in expected if name not in outcome.values]
+    if not missing:
+        return outcome
+    error = f"the metric {min(missing)} is missing: the process that computed lacks it"
+    return dataclasses.replace(outcome, values=None, error=error)
+
+
+def _measured(candidate: Candidate) -> set[str]:
+    """Return the metrics that a candidate's workload gives."""
+    return set(available(candidate.scenario.workload.measures))
 
 
 def _part(

@@ -11,7 +11,7 @@ import xarray as xr
 from matsweep.analysis.selection import parse, violation
 from matsweep.analysis.summary import at_time, summarise
 from matsweep.core.checks import UserError, near
-from matsweep.metrics import Metric
+from matsweep.metrics import COORDINATES, Metric
 from matsweep.planning.designs.adaptive import Adaptive, Judgement
 from matsweep.store import Place, Status, open_results
 
@@ -33,7 +33,7 @@ def directions(objectives: Sequence[str], metrics: dict[str, Metric], owner: str
                 f"{owner}.objectives: {name} is no metric of this study{near(name, metrics)} "
                 f"(there are {', '.join(metrics)})"
             )
-        if set(metrics[name].dims) - {"realisation", "time", "epoch"}:
+        if set(metrics[name].dims) & COORDINATES.keys():
             raise UserError(f"{owner}.objectives: {name} has parts; take the sum that it is of")
         if owner == "racing":
             _check_raced(metrics[name])
@@ -52,10 +52,11 @@ def _check_raced(metric: Metric) -> None:
             f"racing.objectives: {metric.name} is a statistic of {metric.of} over all "
             f"realisations and has no confidence interval; take {metric.of}, or racing=none"
         )
-    if "epoch" in metric.dims:
+    own = sorted(set(metric.dims) - {"realisation", "time"})
+    if own:
         raise UserError(
-            f"racing.objectives: {metric.name} has a value for each epoch; take a metric without "
-            "epochs, or racing=none"
+            f"racing.objectives: {metric.name} has a value for each {own[0]}; take a metric "
+            "without, or racing=none"
         )
 
 
@@ -73,7 +74,7 @@ def check_constraints(design: Adaptive, metrics: dict[str, Metric]) -> None:
         {
             name: ("candidate", np.zeros(1), {"units": metric.units})
             for name, metric in metrics.items()
-            if not set(metric.dims) - {"realisation", "time", "epoch"}
+            if not set(metric.dims) & COORDINATES.keys()
         }
     )
     for text in design.constraints:

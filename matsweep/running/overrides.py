@@ -46,7 +46,7 @@ def _written(value: object, bare: bool = False) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return value if bare else json.dumps(value)
+        return value if bare else json.dumps(value, ensure_ascii=False)
     if isinstance(value, (list, tuple)):
         return f"[{','.join(_written(item) for item in value)}]"
     return repr(value)

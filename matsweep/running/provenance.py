@@ -7,20 +7,24 @@ import json
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from matsweep.core.codec import build, plain
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.planning.folders import package_of_choice
 from matsweep.planning.plan import Plan
+from matsweep.running.parts import Parts
 from matsweep.store import Store, attributes
 
 _PACKAGES = (
     "matsweep",
     "numpy",
     "scipy",
+    "numba",
+    "llvmlite",
     "xarray",
     "zarr",
     "ray",
@@ -41,6 +45,22 @@ def provenance() -> dict[str, Any]:
         "git": revision(Path(__file__).resolve().parents[2]),
         "started": now(),
     }
+
+
+def outside(plan: Plan, metrics: Iterable[str]) -> dict[str, str]:
+    """Return the version of each package whose parts or configurations a study uses, by name.
+
+    Parameters
+    ----------
+    plan : Plan
+    metrics : names
+        Of what is stored.
+    """
+    chosen = {choice for base in plan.bases for choice in base.choices.items()}
+    brought = {package_of_choice(group, name) for group, name in chosen}
+    configured = {each.name: each.version for each in brought if each is not None}
+    found = {**configured, **Parts.of(plan.foreign, metrics).versions}
+    return dict(sorted(found.items()))
 
 
 def typed(overrides: Sequence[str], config_dir: object = None) -> str:

@@ -13,6 +13,8 @@ from scipy.special import stdtrit
 
 from matsweep.analysis.pareto import covered
 from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.quantities import Dimensionless
+from matsweep.core.registry import Registry
 
 type Mask = npt.NDArray[np.bool_]
 type Values = npt.NDArray[np.float64]
@@ -22,7 +24,7 @@ class Racing(ABC):
     """How many realisations which candidates get."""
 
     __slots__ = ()
-    registry: ClassVar[dict[str, type[Racing]]] = {}
+    registry: ClassVar[Registry[type[Racing]]] = Registry("race")
 
     @abstractmethod
     def rounds(self, realisations: int) -> list[int]:
@@ -74,8 +76,8 @@ class Elimination(Racing):
     """
 
     first: int = 8
-    factor: float = 2.0
-    confidence: float = 0.95
+    factor: Dimensionless = 2.0
+    confidence: Dimensionless = 0.95
     objectives: tuple[str, ...] = ("accuracy", "energy")
     time: float | str | None = None
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from omegaconf import OmegaConf
 
 from matsweep.core.checks import UserError, near
-from matsweep.metrics import COORDINATES, METRICS, Metric, converter_costs, measured
+from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.plan import Plan
-from matsweep.running.provenance import provenance, sources
+from matsweep.running.provenance import outside, provenance, sources
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
@@ -31,14 +31,15 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
     UserError
         If one that is asked for is not measured.
     """
-    known = measured(learning=study.epochs > 0)
+    measured = {name for each in study.workloads for name in available(each.measures)}
+    known = {name: metric for name, metric in METRICS.items() if name in measured}
     asked = plain_config(study.config)["metrics"]
     if asked is None:
         return known
     chosen = [asked] if isinstance(asked, str) else list(asked)
     for name in chosen:
         if name not in known:
-            why = " (no candidate learns)" if name in METRICS else ""
+            why = " by this workload" if name in METRICS else ""
             raise UserError(
                 f"metrics: {name} is not measured{why}{near(name, known)} "
                 f"(there are {', '.join(known)})"
@@ -51,7 +52,10 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
 
 def create_store(study: Plan, path: Place) -> None:
     """Make the empty store of a study."""
-    coordinates = {name: Coordinate(values=values) for name, values in columns(study).items()}
+    coordinates = {
+        name: Coordinate(values=values, attrs=_unit_attrs(study, name))
+        for name, values in columns(study).items()
+    }
     coordinates["realisation"] = Coordinate(
         values=np.arange(study.realisations), dims=("realisation",)
     )
@@ -60,11 +64,9 @@ def create_store(study: Plan, path: Place) -> None:
         dims=("time",),
         attrs={"long_name": "time since programming", "unit": "s"},
     )
-    if study.epochs:
-        coordinates["epoch"] = Coordinate(
-            values=np.arange(1, study.epochs + 1),
-            dims=("epoch",),
-            attrs={"long_name": "epochs of training"},
+    for name, dimension in study.dimensions.items():
+        coordinates[name] = Coordinate(
+            values=dimension.values, dims=(name,), attrs={"long_name": dimension.long_name}
         )
     metrics = metrics_of(study)
     used = {dim for metric in metrics.values() for dim in metric.dims}
@@ -74,6 +76,11 @@ def create_store(study: Plan, path: Place) -> None:
     create(
         path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
     )
+
+
+def _unit_attrs(study: Plan, name: str) -> dict[str, str]:
+    """Return the attributes of a swept parameter's coordinate: its unit, if it has one."""
+    return {"units": study.units[name]} if name in study.units else {}
 
 
 def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:
@@ -107,12 +114,25 @@ def _facts(study: Plan) -> dict[str, Any]:
         "study": str(study.config.study),
         "config": OmegaConf.to_yaml(study.config, resolve=True),
         "seed": study.seed,
+        "merit": study.merit,
+        "objectives": json.dumps(_objectives(study)),
         "axes": json.dumps(axes),
         "design": json.dumps(study.facts),
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
-        "provenance": json.dumps(provenance()),
+        "provenance": json.dumps(provenance() | _outside(study)),
     }
+
+
+def _outside(study: Plan) -> dict[str, Any]:
+    """Return the versions of the other packages that a study uses, if it uses any."""
+    found = outside(study, metrics_of(study))
+    return {"outside": found} if found else {}
+
+
+def _objectives(study: Plan) -> list[str]:
+    """Return the metrics that candidates are judged by, of all workloads."""
+    return list(dict.fromkeys(name for each in study.workloads for name in each.objectives))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,16 +288,18 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
 
 
 def lengthen(study: Plan, store: Store) -> None:
-    """Give a store as many realisations and epochs as a study has."""
-    for dim, size, start in (("realisation", study.realisations, 0), ("epoch", study.epochs, 1)):
+    """Give a store as many realisations, and as long dimensions of workloads, as a study has."""
+    wanted: dict[str, npt.NDArray[Any]] = {"realisation": np.arange(study.realisations)}
+    wanted |= {name: dimension.values for name, dimension in study.dimensions.items()}
+    for dim, values in wanted.items():
         there = store.shapes.get(dim, (0,))[0]
-        if size > there:
+        if len(values) > there:
             if not there:
                 raise UserError(
-                    f"{store.path} holds networks that do not learn: give those that do a study "
-                    "of their own (study=NAME)"
+                    f"{store.path} holds workloads without the dimension {dim}: give those that "
+                    "have it a study of their own (study=NAME)"
                 )
-            store.lengthen(dim, np.arange(start, start + size))
+            store.lengthen(dim, values)
 
 
 def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from rich.console import Console
 from matsweep.core.checks import UserError, truth
 from matsweep.core.codec import build
 from matsweep.core.journal import Journal, place
+from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.plan import Plan, plan
-from matsweep.running.executors import Executor, executor
+from matsweep.running.executors import NO_PARTS, Executor, executor
 from matsweep.running.job import Job
 from matsweep.running.judgement import check_constraints, check_time, directions, judged, samples
 from matsweep.running.overrides import as_overrides
+from matsweep.running.parts import Parts, check_versions
 from matsweep.running.progress import SweepProgress
 from matsweep.running.provenance import now, remember_command, sources, typed
 from matsweep.running.racing import Elimination, NoRacing, Racing
@@ -39,7 +41,7 @@ from matsweep.running.record import (
     metrics_of,
 )
 from matsweep.store import Place, Store, attributes, open_results, open_store, place_of
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
@@ -164,9 +166,10 @@ class Run:
     command: str = ""
     extend: bool = False
     retry_failed: bool = False
-    _networks: dict[str, Network | Lesson] = field(default_factory=dict)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
     _sessions: ExitStack = field(default_factory=ExitStack)
     _started: bool = False
+    _verified: Parts = NO_PARTS
 
     def race(self, racing: Racing) -> None:
         """Simulate what the store lacks of a design whose candidates are all known.
@@ -185,11 +188,8 @@ class Run:
         found = difference(study, self.path) if self.path.exists() else None
         if found and not self.extend:
             check_same(study, self.path, found)
-        self.runner.check()
-        if found is None:
-            self._prepare()  # what refuses its data leaves no store behind
-            create_store(study, self.path)
-        with self._session(), self._open() as store:
+        self.runner.check(self._parts)
+        with self._session(), self._open(new=found is None) as store:
             rows = np.arange(len(study), dtype=np.int64)
             if found and not found.none:  # looked at again now that nobody else can write
                 rows = extend(study, store, difference(study, self.path))
@@ -232,15 +232,13 @@ class Run:
         check_constraints(design, metrics)
         if self.path.exists():
             self._check_search()
-        self.runner.check()
+        self.runner.check(self._parts)
         refused = Refused(study)
         study.feasible(tuple(axis.at(0.0) for axis in study.axes))  # refuses unknown names
         batches = design.batches()
         asked = self._take(search.ask(next(batches), refused))
-        if not self.path.exists():
-            self._prepare()
-            create_store(study, self.path)
-        with self._session(), self._open() as store:  # to its end: a search has one writer
+        new = not self.path.exists()
+        with self._session(), self._open(new=new) as store:  # to its end: a search has one writer
             stored = open_results(self.path)["candidate_id"].values.tolist()
             places = {identity: row for row, identity in enumerate(stored)}
             remember_command(store, self.command)
@@ -311,10 +309,10 @@ class Run:
         if not len(pending):
             return
         self._prepare()
-        _check_networks(self._networks, store)
-        if not self._started:
-            self._sessions.enter_context(self.runner.session())
-            self._started = True
+        _check_prepared(self._prepared, store)
+        parts = self._parts
+        check_versions(parts, store)
+        self._start(parts)
         # One that was reopened for more metrics gets them for all realisations that it has.
         had = -store.read(["realisations"], rows[pending])["realisations"].astype(np.int64)
         wanted_of = np.maximum(had, realisations)
@@ -326,7 +324,7 @@ class Run:
                     study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
                     realisations=number,
                 )  # fmt: skip
-                job.run(self.runner, self._networks, progress)
+                job.run(self.runner, self._prepared, progress, parts.packages)
                 short += job.short
         if short:
             number, error = short[0]
@@ -337,12 +335,26 @@ class Run:
                 markup=False,
             )
 
+    @property
+    def _parts(self) -> Parts:
+        """What the candidates and metrics of the plan use besides matsweep itself."""
+        return Parts.of(self.study.foreign, metrics_of(self.study))
+
+    def _start(self, parts: Parts) -> None:
+        """Start what tasks run on, and see that it has the parts that they use."""
+        if not self._started:
+            self._sessions.enter_context(self.runner.session())
+            self._started = True
+        if parts != self._verified:
+            self.runner.verify(parts)
+            self._verified = parts
+
     def _prepare(self) -> None:
-        """Train the networks of the plan's candidates that are not there yet."""
-        missing = [each for each in self.study.workloads if each.key not in self._networks]
+        """Prepare the workloads of the plan's candidates that are not there yet."""
+        missing = [each for each in self.study.workloads if each.key not in self._prepared]
         if missing:
             with self.console.status("preparing networks"):
-                self._networks |= {each.key: each.prepare() for each in missing}
+                self._prepared |= {each.key: each.prepare() for each in missing}
 
     def _tell_done(self, store: Store, rows: Rows, realisations: int) -> None:
         wanted = np.zeros(store.shapes["status"][0], dtype=bool)
@@ -368,8 +380,16 @@ class Run:
             self._started = False
 
     @contextmanager
-    def _open(self) -> Iterator[Store]:
-        """Open the store; tell on Ctrl-C what is safe in it."""
+    def _open(self, *, new: bool) -> Iterator[Store]:
+        """Open the store; tell on Ctrl-C what is safe in it.
+
+        A new one is created, once all that may be refused was looked at.
+        """
+        if new:
+            if self._parts != NO_PARTS:
+                self._start(self._parts)
+            self._prepare()
+            create_store(self.study, self.path)
         with open_store(self.path) as store:
             try:
                 yield store
@@ -403,10 +423,10 @@ class Refused:
         return False
 
 
-def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> None:
-    """Refuse to go on with a network that is not the one the study began with."""
+def _check_prepared(prepared: Mapping[str, Prepared], store: Store) -> None:
+    """Refuse to go on with a workload that is not the one the study began with."""
     facts = attributes(store.path)
-    digests = {key: network.digest for key, network in networks.items()}
+    digests = {key: each.digest for key, each in prepared.items()}
     begun: dict[str, str] = json.loads(str(facts.get("networks", "{}")))
     if any(begun[key] != digests[key] for key in digests if key in begun):
         raise UserError(
@@ -415,10 +435,21 @@ def _check_networks(networks: Mapping[str, Network | Lesson], store: Store) -> N
             "machine's cache of networks and name it in MATSWEEP_CACHE"
         )
     if set(digests) - set(begun):
-        best = max(network.float_accuracy for network in networks.values())
+        best = json.loads(str(facts.get("reference", "{}")))
+        for each in prepared.values():
+            best = better_reference(best, each.reference)
         store.update_attrs(
             {
                 "networks": json.dumps({**begun, **digests}, sort_keys=True),
-                "float_accuracy": max(best, float(facts.get("float_accuracy", 0.0))),
+                "reference": json.dumps(best, sort_keys=True),
             }
         )
+
+
+def better_reference(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Return the better of two references, metric by metric."""
+    joined = dict(first)
+    for name, value in second.items():
+        best = max if METRICS[name].better == "higher" else min
+        joined[name] = best(joined.get(name, value), value)
+    return joined

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
 
+from matsweep.core.packages import Package
+from matsweep.core.registry import load_parts
 from matsweep.core.streams import FloatArray
 from matsweep.planning.plan import Candidate
 from matsweep.running.limits import Limits, MemoryLimitError
 from matsweep.simulate import simulate
-from matsweep.workloads import Lesson, Network
+from matsweep.workloads import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Shared:
 
     Parameters
     ----------
-    networks : mapping of str to Network or Lesson
+    prepared : mapping of str to Prepared
         By the key of their workload.
     seed : int
     realisations : int
@@ -29,13 +31,16 @@ class Shared:
     metrics : tuple of str
     limits : Limits
         Of each candidate.
+    packages : tuple of Package
+        Whose parts are used.
     """
 
-    networks: Mapping[str, Network | Lesson]
+    prepared: Mapping[str, Prepared]
     seed: int
     realisations: int
     metrics: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
+    packages: tuple[Package, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,14 @@ class Outcome:
 
 
 def evaluate(shared: Shared, chunk: tuple[Candidate, ...]) -> tuple[Outcome, ...]:
-    """Simulate a chunk of candidates on one thread."""
+    """Simulate a chunk of candidates on one thread.
+
+    Raises
+    ------
+    PartsError
+        If this process has not the parts that they use.
+    """
+    load_parts(shared.packages)
     with threadpool_limits(1):
         return tuple(_evaluate(shared, candidate) for candidate in chunk)
 
@@ -82,10 +94,10 @@ def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
 
 
 def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
-    network = shared.networks[candidate.scenario.workload.key]
+    prepared = shared.prepared[candidate.scenario.workload.key]
     return simulate(
         candidate.scenario,
-        network,
+        prepared,
         seed=shared.seed,
         realisations=shared.realisations,
         first=candidate.first,

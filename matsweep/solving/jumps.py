@@ -6,10 +6,11 @@ D. T. Gillespie, J. Phys. Chem. 81:2340, 1977, doi:10.1021/j100540a008.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types, uint32, uint64
+from numba import types, uint32, uint64
 
+from matsweep.core.compiled import compiled, compiled_as
 from matsweep.core.philox import philox
-from matsweep.devices.dynamics.equations import FUNCTION, GRID, VECTOR, strict
+from matsweep.devices.dynamics.equations import FUNCTION, GRID, VECTOR
 from matsweep.solving.solver import BLOCK, COUNTS, DONE, NOT_FINITE, TOO_MANY_STEPS, inside
 
 _MOST_EVENTS = 10_000_000
@@ -19,7 +20,7 @@ _KEYS = types.Array(types.uint64, 1, "C")
 _JUMP = types.void(FUNCTION, VECTOR, *(GRID,) * 6, _KEYS, BLOCK, GRID, GRID, COUNTS, COUNTS)
 
 
-@strict
+@compiled
 def _uniform(count, key):
     """Return two numbers of (0, 1) that belong to a count and a key."""
     a, b, c, d = philox(uint64(count), uint64(0), uint64(key))
@@ -28,7 +29,7 @@ def _uniform(count, key):
     return first, second
 
 
-@strict
+@compiled
 def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):
     """Let one device's state jump by its quanta, event by event; return (events, how it ended)."""
     n = start.size
@@ -83,7 +84,7 @@ def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answe
     return count, DONE
 
 
-@njit(_JUMP, cache=True, error_model="numpy")
+@compiled_as(_JUMP)
 def jump(
     kernel, times, drive, start, parameters, low, high, quantum, keys, states, answers, energy,
     steps, ended,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.solving.transient import integrated, starting, transient
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Drive(NamedTuple):
@@ -146,6 +148,8 @@ def respond(
         `conductance` [S], `energy` [J] of each pulse (NaN before the first) and `state` over
         `pulse` (0: before the first) and `device`; `solved` (device).
     """
+    import xarray as xr
+
     whole("pulses", pulses, low=1)
     first, _ = starting(model, state)
     still = rng is None and not np.any(model.rate(first, 0.0))

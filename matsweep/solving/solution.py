@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import DynamicalModel
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Solution(NamedTuple):
@@ -44,6 +46,8 @@ def dataset(
     model: DynamicalModel, time: FloatArray, found: Solution, by_current: bool
 ) -> xr.Dataset:
     """Return what was found as `transient` promises it, along time and the devices' axes."""
+    import xarray as xr
+
     several = len(model.components) > 1
     devices = found.devices
     along = ("time", "component", *devices) if several else ("time", *devices)

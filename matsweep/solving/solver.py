@@ -17,9 +17,10 @@ Ordinary Differential Equations II, 2nd ed., Springer 1996, sections II.6 and IV
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from matsweep.devices.dynamics.equations import FUNCTION, GRID, VECTOR, slope, strict
+from matsweep.core.compiled import compiled, compiled_as
+from matsweep.devices.dynamics.equations import FUNCTION, GRID, VECTOR, slope
 from matsweep.solving.tableau import BETWEEN, ERROR, NODES, STAGES
 
 BLOCK = types.Array(types.float64, 3, "C")
@@ -68,7 +69,7 @@ _RODAS_BETWEEN = np.array(
 )  # fmt: skip
 
 
-@strict
+@compiled
 def voltage_at(kernel, x, current, p, up, down, guess):
     """Return the voltage [V] at which a device carries a current; not a number if there is none.
 
@@ -112,7 +113,7 @@ def voltage_at(kernel, x, current, p, up, down, guess):
     return 0.5 * (a + b)
 
 
-@strict
+@compiled
 def _driven(kernel, inverse, x, u, p, low, high, work, rate):
     """Write dx/dt under a drive and return (what answers it, the voltage)."""
     up, down = work[0], work[1]
@@ -124,14 +125,14 @@ def _driven(kernel, inverse, x, u, p, low, high, work, rate):
     return v, v
 
 
-@strict
+@compiled
 def inside(x, low, high):
     """Bring states back to their bounds."""
     for k in range(x.size):
         x[k] = min(max(x[k], low[k]), high[k])
 
 
-@strict
+@compiled
 def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Dormand and Prince's method; return the error over the state's range.
 
@@ -167,7 +168,7 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
     return worst, answer
 
 
-@strict
+@compiled
 def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
     """Take one step of Rodas4; return the error over the state's range. Of power, only the last."""
     n = x.size
@@ -235,7 +236,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
     return worst, answer
 
 
-@strict
+@compiled
 def _between(mid, stiff, share, low, high, out):
     """Write the state at a share of the last step."""
     rest = 1 - share
@@ -248,7 +249,7 @@ def _between(mid, stiff, share, low, high, out):
     inside(out, low, high)
 
 
-@strict
+@compiled
 def _spend(power, step, total, accuracy, spent):
     """Integrate the power of an explicit step; return whether that is good enough.
 
@@ -269,7 +270,7 @@ def _spend(power, step, total, accuracy, spent):
     return abs(step * wrong) <= accuracy * (abs(total) + abs(spent[0])) and not falls
 
 
-@strict
+@compiled
 def _spend_finely(
     kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
     accuracy, state, rate, fine,
@@ -298,7 +299,7 @@ def _spend_finely(
     return energy, parts
 
 
-@strict
+@compiled
 def _spent_until(share, step, spent, fine, parts):
     """Return the energy of a share of a step: interpolated, or up to a point within a panel."""
     if parts == 0:
@@ -322,7 +323,7 @@ def _spent_until(share, step, spent, fine, parts):
     )
 
 
-@strict
+@compiled
 def _trace(
     kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
 ):  # fmt: skip
@@ -449,7 +450,7 @@ def _trace(
     return steps, DONE
 
 
-@njit(_INTEGRATE, cache=True, error_model="numpy")
+@compiled_as(_INTEGRATE)
 def integrate(
     kernel, inverse, times, drive, start, parameters, low, high, scale, tolerance, states, answers,
     energy, steps, ended,

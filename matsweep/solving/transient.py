@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from matsweep.core.checks import UserError, positive
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel, per_device
 from matsweep.solving.solution import Solution, dataset
 from matsweep.solving.stepping import step
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _OUTSIDE = 1e-9  # of the state's range: how far beyond a bound rounding may have brought it
 
@@ -195,7 +199,7 @@ def _solve(
     wanted: bool,
 ) -> Solution:
     """Integrate with compiled equations."""
-    from matsweep.devices.dynamics.equations import compiled
+    from matsweep.devices.dynamics.equations import compiled_kernel
     from matsweep.solving import solver
 
     components = len(model.components)
@@ -208,7 +212,7 @@ def _solve(
     energy = np.full((devices, time.size), np.nan)
     answers = np.full((devices, time.size if wanted or rng is not None else 0), np.nan)
     steps, ended = np.zeros((2, devices), np.int64)
-    kernel = compiled(type(model).kernel)
+    kernel = compiled_kernel(type(model).kernel)
     ordered = np.require(drives.reshape(time.size, -1).T, np.float64, ("C", "W"))
     parameters = model._flat(batch)
     if rng is None:

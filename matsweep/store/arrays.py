@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zarr.storage import StorePath
 
 from matsweep.store.disk import Place, sync_directory, zarr_store
-from matsweep.store.layout import DamagedError, Layout, damaged
+from matsweep.store.layout import DamagedError, StoreLayout, damaged
 
 Ledger = tuple[NDArray[np.int8], NDArray[np.int32]]
 """Status and number of realisations of every candidate."""
@@ -104,7 +104,7 @@ def read_rows(
 
 
 def replace_rows(
-    layout: Layout,
+    layout: StoreLayout,
     group: zarr.Group,
     name: str,
     positions: NDArray[np.int64],

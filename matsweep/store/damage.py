@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matsweep.store.arrays import Ledger, get_array, read_ledger
 from matsweep.store.disk import sync_directory
 from matsweep.store.errors import StoreError
-from matsweep.store.layout import Chunk, DamagedError, Layout
+from matsweep.store.layout import Chunk, DamagedError, StoreLayout
 from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import Status
 from matsweep.store.schema import LEDGER
@@ -22,7 +22,7 @@ from matsweep.store.schema import LEDGER
 _MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def expected(layout: Layout, status: NDArray[np.int8]) -> Iterator[Chunk]:
+def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
     """Yield the chunks that must be there: of variables those with an outcome, else all."""
     for name, rows in layout.chunks.items():
         files = layout.chunk_names(name)
@@ -33,7 +33,7 @@ def expected(layout: Layout, status: NDArray[np.int8]) -> Iterator[Chunk]:
             yield Chunk(array=name, number=number, file=f"{name}/{files[number]}")
 
 
-def size(layout: Layout, status: NDArray[np.int8]) -> int:
+def size(layout: StoreLayout, status: NDArray[np.int8]) -> int:
     """Return how many bytes the chunks have on the disk."""
     if isinstance(layout.path, ObjectPath):
         there = layout.path.sizes()
@@ -42,7 +42,7 @@ def size(layout: Layout, status: NDArray[np.int8]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def lost(layout: Layout, status: NDArray[np.int8]) -> list[Chunk]:
+def lost(layout: StoreLayout, status: NDArray[np.int8]) -> list[Chunk]:
     """Return the chunks that are missing or truncated, by their sizes (0.1 ms a chunk).
 
     In object storage, where no put is ever partial, one listing tells what is missing.
@@ -54,7 +54,7 @@ def lost(layout: Layout, status: NDArray[np.int8]) -> list[Chunk]:
     return [chunk for chunk in expected(layout, status) if not is_whole(place / chunk.file)]
 
 
-def unreadable(layout: Layout, group: zarr.Group, status: NDArray[np.int8]) -> list[Chunk]:
+def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8]) -> list[Chunk]:
     """Return the chunks whose content is damaged, by reading all and checking their sums."""
     found = []
     for chunk in expected(layout, status):
@@ -65,7 +65,9 @@ def unreadable(layout: Layout, group: zarr.Group, status: NDArray[np.int8]) -> l
     return found
 
 
-def gone(layout: Layout, chunks: Sequence[Chunk], status: NDArray[np.int8]) -> NDArray[np.bool_]:
+def gone(
+    layout: StoreLayout, chunks: Sequence[Chunk], status: NDArray[np.int8]
+) -> NDArray[np.bool_]:
     """Return which candidates must be computed again for what chunks have lost: (candidate,).
 
     Those that are done, for a chunk of a variable; those that failed, for one of errors; none for
@@ -90,7 +92,7 @@ def gone(layout: Layout, chunks: Sequence[Chunk], status: NDArray[np.int8]) -> N
     return found
 
 
-def salvaged_ledger(layout: Layout, group: zarr.Group) -> Ledger:
+def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
     """Return status and number of realisations of every candidate; 0 where either is lost."""
     parts = []
     step = layout.chunks["status"]
@@ -106,7 +108,7 @@ def salvaged_ledger(layout: Layout, group: zarr.Group) -> Ledger:
 
 
 def replace_chunk(
-    layout: Layout, group: zarr.Group, chunk: Chunk, values: NDArray[Any] | None
+    layout: StoreLayout, group: zarr.Group, chunk: Chunk, values: NDArray[Any] | None
 ) -> None:
     """Write one chunk whole, durably; None: what stands for nothing."""
     array, rows = get_array(group, chunk.array), layout.rows(chunk)

@@ -29,7 +29,7 @@ from matsweep.store.errors import StoreError
 from matsweep.store.layout import (
     FORMAT,
     FORMAT_KEY,
-    Layout,
+    StoreLayout,
     announce,
     announced,
     check_root_attrs,
@@ -68,7 +68,7 @@ class Change:
 
 
 def appended(
-    layout: Layout, group: zarr.Group, values: Mapping[str, ArrayLike]
+    layout: StoreLayout, group: zarr.Group, values: Mapping[str, ArrayLike]
 ) -> tuple[int, dict[str, Change]]:
     """Return how many candidates come, and the changes that append them.
 
@@ -94,7 +94,7 @@ def appended(
 
 
 def _longer(
-    layout: Layout, group: zarr.Group, name: str, count: int, fresh: NDArray[Any] | None
+    layout: StoreLayout, group: zarr.Group, name: str, count: int, fresh: NDArray[Any] | None
 ) -> Change:
     total, chunk, sparse = layout.total, layout.chunks[name], name in layout.variables
     shape = (total + count, *layout.shapes[name][1:])
@@ -113,7 +113,9 @@ def _longer(
     return Change(metadata=metadata, keeps=True, start=shape[0] if sparse else start, fresh=fresh)
 
 
-def lengthened(layout: Layout, group: zarr.Group, dim: str, values: ArrayLike) -> dict[str, Change]:
+def lengthened(
+    layout: StoreLayout, group: zarr.Group, dim: str, values: ArrayLike
+) -> dict[str, Change]:
     """Return the changes that make an inner dim longer.
 
     Raises
@@ -147,7 +149,7 @@ def lengthened(layout: Layout, group: zarr.Group, dim: str, values: ArrayLike) -
     return changes
 
 
-def added(layout: Layout, variables: Sequence[Variable]) -> dict[str, Change]:
+def added(layout: StoreLayout, variables: Sequence[Variable]) -> dict[str, Change]:
     """Return the changes that add variables.
 
     Raises
@@ -168,7 +170,7 @@ def added(layout: Layout, variables: Sequence[Variable]) -> dict[str, Change]:
     return changes
 
 
-def upgraded(layout: Layout, realisations: NDArray[np.int32]) -> dict[str, Change]:
+def upgraded(layout: StoreLayout, realisations: NDArray[np.int32]) -> dict[str, Change]:
     """Return the changes that give a store of format 1 what format 2 has."""
     dtype, attrs = LEDGER_ARRAYS["realisations"]
     chunk = layout.chunks["status"]
@@ -177,7 +179,7 @@ def upgraded(layout: Layout, realisations: NDArray[np.int32]) -> dict[str, Chang
 
 
 def carry_out(
-    layout: Layout,
+    layout: StoreLayout,
     group: zarr.Group,
     changes: Mapping[str, Change],
     status: NDArray[np.int8],
@@ -187,7 +189,7 @@ def carry_out(
 
     Parameters
     ----------
-    layout : Layout
+    layout : StoreLayout
         The old one.
     group : zarr.Group
         Of the old layout.
@@ -237,7 +239,7 @@ def _write(
 
 
 def _redone(
-    layout: Layout,
+    layout: StoreLayout,
     name: str,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -257,7 +259,7 @@ def _clear(directory: Place, prefix: str) -> None:
             (directory / name).unlink()
 
 
-def settle(layout: Layout) -> None:
+def settle(layout: StoreLayout) -> None:
     """Complete or clear away what a kill left of a change, and the names that no chunk has now."""
     new = announced(layout.path)
     if new is not None:

@@ -25,7 +25,7 @@ _RESERVED_ATTRS = (FORMAT_KEY, "coordinates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class StoreLayout:
     """The metadata of a store, read from its one root file.
 
     Parameters
@@ -125,7 +125,7 @@ class DamagedError(StoreError):
         )
 
 
-def read_layout(path: Place) -> Layout:
+def read_layout(path: Place) -> StoreLayout:
     """Read and check the metadata of a store.
 
     Raises
@@ -136,7 +136,7 @@ def read_layout(path: Place) -> Layout:
     return layout_of(path, _read_root(path))
 
 
-def layout_of(path: Place, root: Mapping[str, Any]) -> Layout:
+def layout_of(path: Place, root: Mapping[str, Any]) -> StoreLayout:
     """Return the layout that a root document describes (`StoreError` if it cannot be)."""
     attrs = root["attributes"]
     try:
@@ -144,7 +144,7 @@ def layout_of(path: Place, root: Mapping[str, Any]) -> Layout:
         _check_names(path, "zarr.json", list(arrays))
         coordinates = attrs["coordinates"].split()
         own = {name for name, meta in arrays.items() if [name] == meta["dimension_names"]}
-        made = Layout(
+        made = StoreLayout(
             path=path,
             document=root,
             attrs={key: value for key, value in attrs.items() if key not in _RESERVED_ATTRS},

@@ -16,7 +16,7 @@ from matsweep.store.arrays import open_group, read_array, read_rows
 from matsweep.store.damage import gone, lost, salvaged_ledger
 from matsweep.store.disk import AnyPlace, Place, place_of, zarr_store
 from matsweep.store.errors import StoreBusy, StoreError
-from matsweep.store.layout import DamagedError, Layout, damaged, read_layout
+from matsweep.store.layout import DamagedError, StoreLayout, damaged, read_layout
 from matsweep.store.lock import Holder
 from matsweep.store.parts import Part, Status, decode, staged
 from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
@@ -106,7 +106,7 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     return dataset
 
 
-def _errors(layout: Layout, status: NDArray[np.int8]) -> NDArray[Any]:
+def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
     """Return the errors as str objects; only chunks in which a candidate failed are read.
 
     As objects because xarray cannot join numpy's StringDType with NaN, as ``where`` and
@@ -119,7 +119,7 @@ def _errors(layout: Layout, status: NDArray[np.int8]) -> NDArray[Any]:
     return found
 
 
-def _open(layout: Layout) -> xr.Dataset:
+def _open(layout: StoreLayout) -> xr.Dataset:
     try:
         dataset: xr.Dataset = xr.open_zarr(
             zarr_store(layout.path, read_only=True), chunks=None, consolidated=True

@@ -45,7 +45,7 @@ from matsweep.store.layout import (
     FORMAT,
     Chunk,
     DamagedError,
-    Layout,
+    StoreLayout,
     read_layout,
     write_attrs,
 )
@@ -64,7 +64,7 @@ class Store:
 
     Parameters
     ----------
-    layout : Layout
+    layout : StoreLayout
     lock : Lock
         Taken.
     fold_every : float, s
@@ -76,7 +76,7 @@ class Store:
         Is told after each fold of how many parts it was, and of its seconds.
     """
 
-    def __init__(self, layout: Layout, lock: Lock, fold_every: float) -> None:
+    def __init__(self, layout: StoreLayout, lock: Lock, fold_every: float) -> None:
         self.path = layout.path
         self._layout = layout
         self._lock: Lock | None = lock
@@ -384,7 +384,7 @@ class Store:
         finally:
             self._take(read_layout(self.path))  # an error may have come after the new one's birth
 
-    def _take(self, layout: Layout) -> None:
+    def _take(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._group = open_group(self.path, layout.document, "r+")
 

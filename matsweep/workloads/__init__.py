@@ -1,21 +1,7 @@
-"""Networks on tiles, and the data they are judged on."""
+"""What devices are judged by: one room for each workload."""
 
-from matsweep.workloads.inference import Hardware, Inference, run_inference
-from matsweep.workloads.learning import InSitu, Learning, Lesson, run_learning
-from matsweep.workloads.mlp import DATASETS, MLP
-from matsweep.workloads.network import Network
-from matsweep.workloads.workload import Workload
+from matsweep.workloads.inference import MLP, Perceptron
+from matsweep.workloads.learning import InSitu
+from matsweep.workloads.workload import COSTS, Prepared, Workload
 
-__all__ = [
-    "DATASETS",
-    "MLP",
-    "Hardware",
-    "InSitu",
-    "Inference",
-    "Learning",
-    "Lesson",
-    "Network",
-    "Workload",
-    "run_inference",
-    "run_learning",
-]
+__all__ = ["COSTS", "MLP", "InSitu", "Perceptron", "Prepared", "Workload"]

@@ -1,28 +1,115 @@
-"""What a workload is: what a configuration of one becomes, by its `kind`."""
+"""The contract of workloads: what a device is judged by."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.registry import Registry
+from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import Tile
+from matsweep.devices import AnalogDevice
+from matsweep.machine import Hardware, Matrix
+
+COSTS = "costs"
+"""A workload that lists this among its measures has matrices, from which costs are counted."""
+
+
+class Prepared(Protocol):
+    """What all candidates with one workload share: data, matrices, and how they are run.
+
+    Attributes
+    ----------
+    matrices : tuple of Matrix
+        Weights that lie on tiles; costs are counted from them.
+    merit : str
+        The metric that ranks candidates: "accuracy", "success_probability", "nrmse".
+    reference : mapping of str to float
+        What an ideal machine reaches, by metric.
+    coordinates : mapping of str to (n,) array
+        The workload's own dimensions, such as "epoch", with their values.
+    digest : str
+        Hash of all that decides results, so that a study is not resumed with other data.
+    """
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """Weights that lie on tiles."""
+
+    @property
+    def merit(self) -> str:
+        """The metric that ranks candidates."""
+
+    @property
+    def reference(self) -> Mapping[str, float]:
+        """What an ideal machine reaches, by metric."""
+
+    @property
+    def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """The workload's own dimensions."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that decides results."""
+
+    def run(
+        self, hardware: Hardware, *, times: tuple[float, ...], rng: Streams
+    ) -> Mapping[str, FloatArray]:
+        """Run the workload on devices.
+
+        Parameters
+        ----------
+        hardware : Hardware
+        times : tuple of float, s
+            Since programming.
+        rng : Streams
+            One stream a realisation.
+
+        Returns
+        -------
+        mapping of str to (realisation[, time][, own dimensions]) array
+            The workload's measures.
+        """
 
 
 class Workload(ABC):
-    """A network, the data it is judged on, and how it comes to its weights.
+    """A task and the network that solves it, as configured.
 
     A configuration without `kind` is of the `default` one.
+
+    Attributes
+    ----------
+    kind : str
+        Name in the registry.
+    merit : str
+        The metric that ranks candidates.
+    objectives : tuple of str
+        Metrics that a choice weighs by default, `merit` first.
+    measures : frozenset of str
+        What `Prepared.run` returns, and `COSTS` if there are matrices: a metric exists in a study
+        if a workload gives all that the metric needs.
+    dimensions : mapping of str to str
+        The workload's own dimensions, with a long name each.
     """
 
     __slots__ = ()
 
-    registry: ClassVar[dict[str, type[Workload]]] = {}
+    registry: ClassVar[Registry[type[Workload]]] = Registry("workload", "matsweep.workloads")
     default: ClassVar[str] = "mlp"
     kind: ClassVar[str]
+    merit: ClassVar[str]
+    objectives: ClassVar[tuple[str, ...]]
+    measures: ClassVar[frozenset[str]]
+    dimensions: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        Workload.registry[cls.kind] = cls
+        if "kind" in cls.__dict__:
+            Workload.registry[cls.kind] = cls
 
     @property
     @abstractmethod
@@ -30,9 +117,27 @@ class Workload(ABC):
         """Hash of all that decides what `prepare` gives."""
 
     @abstractmethod
-    def prepare(self) -> Any:
+    def prepare(self) -> Prepared:
         """Return what every candidate with this workload shares."""
 
+    @property
+    def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Values of the workload's own dimensions, known before anything is prepared."""
+        return {}
+
     def tiled(self, tile: Tile) -> Tile:
-        """Return the tile as the workload uses it."""
+        """Return the tile as the workload uses it.
+
+        Raises
+        ------
+        UserError
+            If the workload cannot use it.
+        """
         return tile
+
+    def refuses(self, device: AnalogDevice, material: str) -> str | None:
+        """Return why the workload cannot use a device, or None if it can.
+
+        The text begins with the parameter that is missing, and ends with what to do.
+        """
+        return None

@@ -48,6 +48,30 @@ def test_what_all_realisations_share_counts_for_all():
     np.testing.assert_array_equal(ds.matsweep.yields("material == vcm")["met"], [0, 4])
 
 
+def test_either_side_may_be_computed_from_columns():
+    ds = four()
+    np.testing.assert_array_equal(ds.matsweep.yields("energy * 2 <= 4 nJ")["met"], [3, 4])
+    np.testing.assert_array_equal(ds.matsweep.yields("energy < accuracy * 2 nJ")["met"], [2, 4])
+    np.testing.assert_array_equal(ds.matsweep.yields("-log10(energy) > 8.5")["met"], [3, 4])
+    np.testing.assert_array_equal(
+        ds.matsweep.yields("max(area, 15000 um2) >= 15000 um2")["met"], [4, 4]
+    )
+
+    def chosen(text):
+        return ds.matsweep.select(text)["candidate"].values.tolist()
+
+    assert chosen("energy / area <= 0.2") == [1]  # means: 0.3 and 0.05 J/m2
+    assert chosen("(area - 1e-8) ** 2 == 0") == [0]
+    assert chosen("P(energy * 2 <= 4 nJ) >= 80 %") == [1]
+    assert chosen("material == vcm") == [1]
+    with pytest.raises(UserError, match="material is never 'vcm-pcm'"):
+        chosen("material == vcm-pcm")
+    with pytest.raises(UserError, match="material holds no numbers"):
+        chosen("energy * material > 1")
+    with pytest.raises(UserError, match=r"no metric or parameter 'enrgy'.*energy"):
+        chosen("enrgy * 2 > 1")
+
+
 def test_realisations_that_were_not_given_do_not_count():
     ds = four()
     ds["realisations"] = ("candidate", np.array([4, -2]))

@@ -36,14 +36,15 @@ def test_a_kernel_calls_others_and_takes_them_as_arguments():
 
 
 def test_a_pointer_converts_results_to_the_type_that_loops_expect():
-    from numba import njit, types
+    from numba import types
 
+    from matsweep.core.compiled import compiled
     from matsweep.core.pointer import Pointer
 
     signature = types.float32(types.float32)
     pointer = Pointer(halves, signature)
 
-    @njit
+    @compiled
     def called(function, x):
         return function(x)
 

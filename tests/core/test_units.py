@@ -1,9 +1,22 @@
+import contextlib
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
-from matsweep.core.units import duration, engineering, read_quantity
+from matsweep.core.units import (
+    duration,
+    engineering,
+    factor_of,
+    kind_of,
+    normal_unit,
+    prefix_of,
+    read_parameter,
+    read_quantity,
+    split_heading,
+)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +112,129 @@ def test_engineering_can_be_read_back(exponent):
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
+
+
+def exact(text, unit):
+    return read_parameter(text, unit, "x")
+
+
+def test_a_parameter_is_exactly_the_number_that_would_be_typed():
+    assert exact("25uS", "S") == 2.5e-05
+    assert exact("85degC", "K") == 358.15
+    assert exact("85 °C", "K") == 358.15
+    assert exact("0.3eV", "eV") == 0.3
+    assert exact("300meV", "eV") == 0.3
+    assert exact("99.9%", "%") == 99.9
+    assert exact("5 %", "1") == 0.05
+    assert exact("4GB", "B") == 4_000_000_000
+    assert exact("2GiB", "B") == 2 * 1024**3
+    assert exact("48F2", "F2") == exact("48 F²", "F2") == 48
+    assert exact("1e-14 m2/(V s)", "m2/(V s)") == exact("1e-10cm2/V/s", "m2/(V s)") == 1e-14
+    assert exact("2e25/m3", "1e26/m3") == exact("2e25 1/m3", "1e26/m3") == 0.2
+    assert exact("1year", "s") == 31_536_000
+    assert exact("2.5 mol", "mol") == 2.5
+    assert exact("1 kg/mol", "kg/mol") == 1 == exact("1000 g/mol", "kg/mol")
+
+
+def test_whole_numbers_stay_whole_and_numbers_without_a_unit_are_none():
+    assert isinstance(exact("3V", "V"), int)
+    assert isinstance(exact("3.0V", "V"), float)
+    assert isinstance(exact("1h", "s"), int)
+    assert isinstance(exact("25uS", "S"), float)
+    for text in ("2.5e-5", "", "abc", "V", "1e-5 "):
+        assert exact(text, "V") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "message"),
+    [
+        ("25uV", "S", r"x \[S\] must be a conductance, such as 25 uS, got '25uV': uV is a voltage"),
+        ("0.01um2", "F2", r"x \[F²\] must be an area in squares of the feature size F.*um2 is an"),
+        ("3V", "1", r"^x must be a fraction, such as 0.95 or 95 %, got '3V'"),
+        ("3K", "K/W", r"x \[K/W\] must be in K/W, such as 1 K/W"),
+        ("20degC", "m", r"degC is a temperature"),
+        ("20 uX", "S", r"x \[S\]: unknown unit 'uX'; did you mean uS"),
+        ("20 (uS", "S", r"unknown unit '\(uS'"),
+        ("20 S/", "S", r"unknown unit 'S/'"),
+        ("20 S)", "S", r"unknown unit 'S\)'"),
+        ("1 kmin", "s", r"unknown unit 'kmin'"),
+    ],
+)
+def test_a_unit_that_does_not_fit_is_refused(text, unit, message):
+    with pytest.raises(UserError, match=message):
+        exact(text, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "same"),
+    [
+        ("1 A/V", "S", 1.0), ("1 V/A", "ohm", 1.0), ("1 V A", "W", 1.0), ("1 W s", "J", 1.0),
+        ("1 C/s", "A", 1.0), ("1 1/s", "Hz", 1.0), ("1 C/V", "F", 1.0), ("2 V/(A m)*m", "ohm", 2.0),
+        ("1 J", "eV", 1 / 1.602176634e-19),
+    ],
+)  # fmt: skip
+def test_units_are_what_the_si_makes_of_them(text, unit, same):
+    assert exact(text, unit) == pytest.approx(same, rel=1e-12)
+
+
+PREFIXED = ("m", "g", "s", "A", "K", "mol", "B", "Hz", "C", "J", "V", "W", "ohm", "S", "F", "eV")
+POWERS = {"a": -18, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3,
+          "M": 6, "G": 9, "T": 12}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", PREFIXED)
+def test_every_unit_takes_every_prefix(unit):
+    for prefix, power in POWERS.items():
+        written = f"{prefix}{unit}"
+        if written in ("min", "cd"):
+            continue
+        assert factor_of(written, unit) == float(f"1e{power}"), written
+        assert read_quantity(f"2.5{written}", unit, "x") == float(f"2.5e{power}"), written
+
+
+@given(
+    st.floats(1e-15, 1e12, exclude_max=True),
+    st.sampled_from(["S", "V", "A", "W", "J", "s", "ohm", "m", "m2", "Hz", "F", "K"]),
+    st.integers(2, 9),
+)
+def test_what_is_printed_is_read_back_to_its_digits(value, unit, digits):
+    printed = engineering(value, unit, digits)
+    assert read_parameter(printed, unit, "x") == pytest.approx(value, rel=0.51 * 10 ** (1 - digits))
+
+
+@given(st.decimals(-(10**6), 10**6, allow_nan=False, places=6), st.sampled_from(sorted(POWERS)))
+def test_prefixes_are_exact(number, prefix):
+    value = read_parameter(f"{number:f}{prefix}S", "S", "x")
+    assert value == float(number.scaleb(POWERS[prefix]))
+
+
+@given(st.text(max_size=30))
+def test_no_text_breaks_the_reader(text):
+    for read in (lambda: read_parameter(text, "S", "x"), lambda: read_quantity(text, None, "x")):
+        with contextlib.suppress(UserError):
+            read()
+    normal_unit(text)
+    kind_of(text)
+    split_heading(text)
+
+
+@pytest.mark.parametrize(
+    ("heading", "name", "unit"),
+    [
+        ("conductance [uS]", "conductance", "uS"),
+        ("conductance (µS)", "conductance", "µS"),
+        ("conductance_uS", "conductance", "uS"),
+        ("pulse_number", "pulse_number", None),
+        (" time ", "time", None),
+        ("rate [1/s]", "rate", "1/s"),
+    ],
+)
+def test_headings_have_names_and_units(heading, name, unit):
+    assert split_heading(heading) == (name, unit)
+
+
+def test_a_prefix_is_chosen_within_limits():
+    assert prefix_of(2e-5) == (-6, "µ")
+    assert prefix_of(9.9999999999e-7) == (-6, "µ")
+    assert prefix_of(1e-30) == (-15, "f")
+    assert prefix_of(1e9) == (3, "k")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
@@ -21,7 +21,8 @@ from matsweep.crossbar import (
 )
 from matsweep.crossbar.converters import NO_ERRORS, ColumnErrors
 from matsweep.devices import AnalogDevice, Law, ReadNoise, StuckAt
-from matsweep.machine.product import Scale, fractions, multiply, power, voltages, wired
+from matsweep.machine import Hardware
+from matsweep.machine.product import Scaling, fractions, multiply, power, voltages, wired
 
 FINE_DAC, FINE_ADC = DAC(bits=16), ADC(bits=16)
 
@@ -42,7 +43,7 @@ def product(
     """Put weights on devices and multiply; full scale is the largest current there can be."""
     plan = layout(*weights.shape, tile, target.levels)
     rng = realisation_streams("ab" * 16, seed, range(realisations))
-    scale = Scale(
+    scale = Scaling(
         weight=float(np.abs(weights).max()),
         input=float(np.abs(inputs).max()),
         signed=bool((inputs < 0).any()),
@@ -56,8 +57,8 @@ def product(
     applied = voltages(inputs, scale, dac, plan)
     seen = wired(programmed, plan, wires, tile.access_resistance, power=False).conductance
     return multiply(
-        applied, programmed, target, dac, adc, scale, plan, time=time, rng=rng, seen=seen,
-        access=tile.access_resistance, errors=errors,
+        applied, programmed, scale, plan, Hardware(device=target, tile=tile, dac=dac, adc=adc),
+        time=time, rng=rng, seen=seen, errors=errors,
     ).values  # fmt: skip
 
 
@@ -95,14 +96,16 @@ def test_a_product_of_ideal_devices_is_the_plain_one(
     levels=st.integers(2, 20),
     mapping=st.sampled_from(["differential", "reference", "offset"]),
     rows=st.integers(3, 20),
+    columns=st.sampled_from([18, 64]),
 )
-def test_sliced_weights_are_the_rounded_ones(bits, levels, mapping, rows):
+@example(bits=5, levels=2, mapping="reference", rows=7, columns=18)
+def test_sliced_weights_are_the_rounded_ones(bits, levels, mapping, rows, columns):
     """With slices a product is that of the weights rounded to 2^(bits-1) - 1 steps."""
     rng = np.random.default_rng(bits * 100 + levels)
     weights = rng.uniform(-1, 1, (12, 5))
     weights[0, 0] = 1.0
     x = rng.uniform(0, 1, (4, 12))
-    tile = Tile(rows=rows, columns=64, mapping=mapping, weight_bits=bits)
+    tile = Tile(rows=rows, columns=columns, mapping=mapping, weight_bits=bits)
     plan = layout(12, 5, tile, levels)
     found = product(weights, x, tile, device(levels))
     steps = 2 ** (bits - 1) - 1
@@ -176,6 +179,20 @@ def test_rows_are_split_evenly_over_the_fewest_tiles():
     assert (sliced.slices, sliced.column_tiles, sliced.tile_outputs) == (4, 4, 14)
 
 
+@pytest.mark.parametrize(("levels", "columns"), [(None, 5), (2, 12), (2, 64), (3, 7)])
+def test_a_column_is_compared_with_the_weight_zero_of_its_slice_in_its_own_array(levels, columns):
+    tile = Tile(rows=8, columns=columns, mapping="reference", weight_bits=4)
+    plan = layout(5, 9, tile, levels)
+    share = fractions(np.random.default_rng(0).uniform(-1, 1, (5, 9)), plan)
+    zero = plan.mapping.encode(np.zeros((1, 1)), plan.slicing)[0, :, 0, 0]
+    arrays = [set(array.tolist()) - {-1} for array in plan.places()]
+    assert sum(map(len, arrays)) == len(set().union(*arrays)) == plan.columns + plan.references
+    for column, reference in enumerate(plan.columns + plan.owner):
+        [array] = [each for each in arrays if column in each]
+        assert reference in array
+        np.testing.assert_allclose(share[0, 0, :, reference], zero[column // plan.outputs])
+
+
 def test_a_tile_too_narrow_for_one_weight_is_refused():
     with pytest.raises(UserError, match=r"tile.columns must hold one weight of 4 slice"):
         layout(4, 4, Tile(rows=8, columns=7, weight_bits=5), 2)
@@ -219,9 +236,9 @@ def test_column_noise_is_that_of_the_devices_read_one_by_one(mapping):
     plan = layout(20, 3, tile, None)
     share = fractions(weights / np.abs(weights).max(), plan)
     conductance = noisy.g_min + share * noisy.g_range
-    one = voltages(x[:1], Scale(weight=1, input=x.max(), signed=False, current=1), FINE_DAC, plan)[
-        0
-    ]
+    one = voltages(
+        x[:1], Scaling(weight=1, input=x.max(), signed=False, current=1), FINE_DAC, plan
+    )[0]
     draws = rng.standard_normal((reads, *conductance.shape))
     noise = draws * noisy.read_sigma(conductance)
     signed = plan.mapping.difference(noise, plan.owner)
@@ -288,7 +305,7 @@ def test_power_with_wires_of_next_to_no_resistance_is_that_without():
     rng = np.random.default_rng(0)
     plan = layout(20, 8, Tile(rows=16, columns=10), None)
     conductance = 1e-6 + fractions(rng.uniform(-1, 1, (20, 8)), plan)[None] * 24e-6
-    scale = Scale(weight=1, input=1, signed=False, current=1)
+    scale = Scaling(weight=1, input=1, signed=False, current=1)
     for dac in (FINE_DAC, DAC(bits=4, serial=True)):
         applied = voltages(rng.uniform(0, 1, (30, 20)), scale, dac, plan)
         without = power(applied, wired(conductance, plan, None, 0.0, power=True))

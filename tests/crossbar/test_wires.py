@@ -557,7 +557,7 @@ def test_few_inputs_read_as_many_do():
 def test_small_products_get_one_thread_and_the_caller_keeps_theirs(monkeypatch):
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    from matsweep.crossbar.wires.wires import linear as module
+    from matsweep.crossbar.wires import linear as module
 
     def threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -54,6 +54,40 @@ def test_a_saturating_error_is_the_charge_trap_law():
     np.testing.assert_allclose(error.sigma(current / 0.1, 16e-6), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("rescale", [False, True])
+def test_a_tabulated_error_is_a_straight_line_between_its_points(rescale):
+    """0.1 µS at 0.2 and 0.3 µS at 0.6 of 25 µS, constant beyond; half of it by `scale`."""
+    error = ProgrammingError(
+        at=(0.2, 0.6), sigmas=(1e-7, 3e-7), g_reference=25e-6, scale=0.5, rescale=rescale
+    )
+    stretch = 2.0 if rescale else 1.0
+    g_max = 25e-6 * stretch
+    assert not error.absent
+    error.check_range(g_max)
+    found = error.sigma(np.array([0.0, 0.1, 0.2, 0.3, 0.6, 1.0]) * g_max, g_max)
+    expected = np.array([1.0, 1.0, 1.0, 1.5, 3.0, 3.0]) * 1e-7 * 0.5 * stretch
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_rescaled_error_is_the_same_over_the_range():
+    """sigma / g_max against G / g_max does not depend on g_max, of every part of the law."""
+    error = ProgrammingError(
+        coefficients=(1e-7, 2e-7, -0.5e-7), saturating=3e-7, saturation=5e-6, g_reference=25e-6,
+        scale=0.7, rescale=True,
+    )  # fmt: skip
+    share = np.linspace(0, 1, 7)
+    found = [error.sigma(share * g_max, g_max) / g_max for g_max in (25e-6, 75e-6)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+    by_hand = 1e-7 + 2e-7 * share - 0.5e-7 * share**2 + 3e-7 * (1 - np.exp(-share * 25 / 5))
+    np.testing.assert_allclose(found[0], 0.7 * by_hand / 25e-6, rtol=1e-12)
+
+
+def test_a_negative_error_is_none():
+    error = ProgrammingError(coefficients=(-1e-7, 2e-7), g_reference=1e-5)
+    found = error.sigma(np.array([0.0, 5e-6, 1e-5]), 1e-5)
+    np.testing.assert_allclose(found, [0, 0, 1e-7], atol=1e-20)
+
+
 def verified(**changes):
     parameters = {
         "pulse_model": LinearStep(
@@ -186,7 +220,57 @@ def test_retention_follows_arrhenius():
     assert low == pytest.approx(stable, rel=1e-3)  # from below, too
 
 
+def test_a_stretched_retention_is_kohlrauschs_law():
+    """kept = exp(-(t / tau)^stretch), and a half after tau (ln 2)^(1 / stretch)."""
+    law = Retention(time=1e5, activation_ev=1.1, temperature=358.15, stretch=0.5)
+    assert law.kept(4e5, 358.15) == pytest.approx(np.exp(-2))
+    assert law.kept(1e3, 358.15) == pytest.approx(np.exp(-0.1))
+    assert law.half_life(358.15) == pytest.approx(1e5 * np.log(2) ** 2)
+    for temperature in (300.0, 420.0):
+        assert law.kept(law.half_life(temperature), temperature) == pytest.approx(0.5)
+    assert law.half_life(300.0) > law.half_life(358.15) > law.half_life(420.0)
+
+
+def test_heat_shifts_short_term_relaxation_in_time():
+    """At 350 K it is after t what it is at 300 K after t exp(Ea / k (1/300 - 1/350))."""
+    short = ShortTerm(
+        shift=-1e-7, spread=2e-7, spread_growth=3e-8, activation_ev=0.3, temperature=300.0
+    )
+    cold, hot = (device(short_term=short, temperature=each) for each in (300.0, 350.0))
+    faster = np.exp(0.3 / 8.617333262e-5 * (1 / 300 - 1 / 350))
+    g = at(1e-5, (50, 1))
+    aging = cold.aging(g, rng=rng())
+    np.testing.assert_allclose(hot.aged(g, 10.0, aging), cold.aged(g, 10.0 * faster, aging))
+    np.testing.assert_array_equal(cold.aged(g, 1.0, aging), g)  # not before time_zero
+    late = ShortTerm(shift=-1e-7, time_zero=60.0)
+    shifted = device(short_term=late).relax(g, 600.0, rng=rng())
+    np.testing.assert_allclose(shifted, 1e-5 - 1e-7 * np.log(10))
+    gone = device(short_term=ShortTerm(shift=-1e-5)).relax(g, 1e3, rng=rng())
+    np.testing.assert_array_equal(gone, 0)
+
+
 # ---------------------------------------------------------------------------------- reading
+
+
+def test_read_noise_is_its_power_law_below_its_cap():
+    """σ/G = 1 % at g_max, as (G / g_max)^-1/2 below, and no more than 5 %."""
+    noise = ReadNoise(relative=0.01, exponent=0.5, cap=0.05)
+    g = np.array([[0.0, 1e-9, 1e-6, 4e-6, 25e-6]])
+    expected = [[0, 0.05e-9, 0.05e-6, 0.025 * 4e-6, 0.01 * 25e-6]]
+    np.testing.assert_allclose(noise.sigma(g, 25e-6, 1.0), expected, rtol=1e-12)
+    flat = ReadNoise(relative=0.2, cap=0.05)
+    np.testing.assert_allclose(flat.sigma(g, 25e-6, 1.0), 0.05 * g, rtol=1e-12)
+    assert ReadNoise.from_number(2.0).sigma(g, 25e-6, 1.0)[0, -1] == pytest.approx(50e-6)
+
+
+def test_a_law_of_relative_noise_is_taken_times_the_conductance():
+    law = Law(at_g_max=0.01, slope=-0.02, low=0.0, high=0.06)
+    noise = ReadNoise(law=law, relative=0.5, flicker_read_time=1e-6)
+    g = np.array([[25e-8, 12.5e-6, 25e-6]])
+    growth = np.sqrt(np.log((10 + 1e-6) / 2e-6))
+    expected = g * [[0.06, 0.01 + 0.02 * np.log(2), 0.01]] * growth
+    np.testing.assert_allclose(noise.sigma(g, 25e-6, 10.0), expected, rtol=1e-12)
+    np.testing.assert_array_equal(noise.sigma(g, 25e-6, 1e-6), 0)  # the read lasts as long
 
 
 @pytest.mark.parametrize(("share", "duty"), [(1.0, 0.5), (0.3, 0.2)])
@@ -290,6 +374,8 @@ def test_the_window_closes_with_cycles():
     low, high = worn.window(1e6)
     assert high - low == pytest.approx(0.5)
     assert (low, high) == pytest.approx((0.125, 0.625))
+    steep = Endurance(half_window=1e6, towards=1.0, steepness=2.0).window(3e6)
+    assert steep == pytest.approx((0.9, 1.0))
     old = device(endurance=worn, cycles=1e6)
     made = old.program(np.array([[1e-6, 13e-6, 25e-6]]), rng=rng()).conductance
     np.testing.assert_allclose(made, [[1e-6 + 0.125 * 24e-6, 13e-6, 1e-6 + 0.625 * 24e-6]])

@@ -63,10 +63,10 @@ PLANNED = {
 """Words of studies that are composed and checked, candidate by candidate, but not run."""
 
 COMPOSED = {
-    r"materials": "composes all families: tests/sweep/test_materials.py",
+    r"materials": "composes all families: tests/planning/test_materials.py",
     r"characterize .*": "10 to 20 s each: tests/test_characterization.py",
-    r"view .*": "serves until it is stopped: tests/viewing",
-    r"calibrate sweep.*": "fits models for long: tests/calibration/test_loops.py",
+    r"view .*": "serves until it is stopped: tests/reporting/test_viewing.py",
+    r"calibrate sweep.*": "fits models for long: tests/identification/test_loops.py",
     r"report results/activation\.zarr": "of a study that is only planned here",
     r"report results/quickstart\.zarr": "draws what it draws of other stores on these pages",
     r"status s3://BUCKET/.*": "an object store: tests/store/test_objects.py",

@@ -72,7 +72,7 @@ DONE = [i for i in range(N) if i not in (FAILED, PENDING)]
 def read(file):
     if file.suffix == ".parquet":
         return pd.read_parquet(file)
-    return pd.read_csv(file, dtype={"candidate_id": str})
+    return pd.read_csv(file, dtype={"candidate_id": str}, float_precision="round_trip")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -151,6 +151,18 @@ def test_realisations_that_are_not_there_are_left_out_of_both(path, tmp_path):
     long = [t["candidate"].values for t in tables.Rows(ds, long=True, failed=True).blocks()]
     counts = dict(zip(*np.unique(np.concatenate(long), return_counts=True), strict=True))
     assert counts == {0: T, 1: 2 * T, 2: R * T, FAILED: T, 4: R * T, 6: R * T}
+
+
+def test_what_is_computed_again_keeps_the_rows_that_it_has(path):
+    """A reopened candidate has a negative count of realisations until it is computed again."""
+    ds = m.open_results(path).load()
+    counts = np.array([-1, -2, -R, 0, R, 0, -R], dtype=np.int32)
+    ds["realisations"] = ("candidate", counts)
+    rows = np.concatenate(
+        [table["candidate"].values for table in tables.Rows(ds, long=True, failed=False).blocks()]
+    )
+    found = dict(zip(*np.unique(rows, return_counts=True), strict=True))
+    assert found == {each: abs(counts[each]) * T for each in DONE}
 
 
 def test_netcdf_is_the_whole_dataset(path, tmp_path):

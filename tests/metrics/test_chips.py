@@ -12,7 +12,7 @@ from matsweep.metrics import COORDINATES
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.simulate import simulate
-from matsweep.workloads.network import network
+from matsweep.workloads.inference import perceptron as network
 
 
 def filled(name, inputs, outputs, source):

@@ -10,14 +10,15 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.crossbar import ADC, DAC, Ideal, Metal, Resistances, Tile, layout
 from matsweep.devices import AnalogDevice, WritePulse
-from matsweep.metrics import COORDINATES, METRICS, Run, check_costs
+from matsweep.machine import Usage
+from matsweep.metrics import COORDINATES, METRICS, Evaluation, available, check_costs, needs
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.census import census
 from matsweep.metrics.costs.periphery import circuits, converter_costs
 from matsweep.scenario import Periphery, Scenario
-from matsweep.workloads import MLP, Inference, Learning
+from matsweep.workloads import COSTS, MLP, InSitu
 
 
 def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
@@ -45,13 +46,23 @@ def scenario(levels=None, tile=None, adc=None, dac=None, wires=None, **device):
 
 def inferred(correct, power):
     nothing = np.zeros_like(correct)
-    return Inference(correct=correct, array_power=power, vmm_error=nothing, saturated=nothing)
+    return {"correct": correct, "array_power": power, "vmm_error": nothing, "saturated": nothing}
 
 
-def run(case, shapes=((64, 54), (54, 10)), power=1e-3, signed=(False, False)):
+SHAPES = ((64, 54), (54, 10))
+
+
+def used(shapes, signed, back=0):
+    return tuple(
+        Usage(i, o, sign, 1, back if layer else 0, (("comparison", o),))
+        for layer, ((i, o), sign) in enumerate(zip(shapes, signed, strict=True))
+    )
+
+
+def run(case, shapes=SHAPES, power=1e-3, signed=(False, False)):
     plans = tuple(layout(i, o, case.tile, case.device.levels) for i, o in shapes)
-    inference = inferred(np.array([[0.9]]), np.array([[power]]))
-    return Run(scenario=case, layouts=plans, signed=signed, inference=inference)
+    measures = inferred(np.array([[0.9]]), np.array([[power]]))
+    return Evaluation(scenario=case, usages=used(shapes, signed), layouts=plans, measures=measures)
 
 
 def value(name, case, **given):
@@ -182,6 +193,32 @@ def test_bit_slicing_and_row_tiles_are_counted():
     assert counted.adcs == 12 * 8
     assert counted.dacs == 12 * 128
     assert counted.turns == 8
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+@pytest.mark.parametrize(
+    ("levels", "cells", "columns"), [(None, 1, 128), (None, 2, 16), (2, 3, 16)]
+)
+def test_devices_are_as_many_as_have_a_place_in_an_array(mapping, levels, cells, columns):
+    """References of every slice in every tile of columns included."""
+    case = scenario(
+        levels=levels,
+        tile=Tile(rows=24, columns=columns, mapping=mapping, weight_bits=3, cells=cells),
+    )
+    plan = layout(30, 25, case.tile, levels)
+    places = plan.places()
+    assert places.shape[0] == plan.column_tiles
+    assert places.shape[1] <= columns
+    counted = census(plan, case.tile, case.adc)
+    assert counted.devices == 30 * cells * np.count_nonzero(places >= 0)
+    assert counted.tiles == plan.row_tiles * plan.column_tiles
+    assert counted.places == counted.tiles * 24 * columns
+    assert counted.dacs == counted.tiles * (24 // cells)
+    most = max(np.count_nonzero(array >= 0) for array in places)
+    arms = plan.mapping.arms
+    references = plan.slices if mapping == "reference" else 0
+    assert most == plan.tile_outputs * plan.slices * arms + references
+    assert plan.tile_outputs * plan.column_tiles >= 25 > plan.tile_outputs * (plan.column_tiles - 1)
 
 
 def test_a_narrow_layer_takes_fewer_turns():
@@ -462,14 +499,19 @@ def test_bits_that_the_survey_does_not_have_are_refused_with_those_it_has():
         check_costs(case)
 
 
+def trained(updates):
+    return {
+        "learning_correct": np.ones((1, 1)), "pulses_mean": np.array([5.0]),
+        "pulses_high": np.array([9.0]), "write_energy": np.array([1e-4]),
+        "write_time": np.array([1.0]), "updates": np.array([updates]),
+    }  # fmt: skip
+
+
 def test_training_by_hand():
     """1,000 samples: 0.1 mJ of pulses, a read forward and a digital way back for each."""
     case = run(scenario())
-    learned = Learning(
-        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
-        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1000.0,
-    )  # fmt: skip
-    case = dataclasses.replace(case, learning=learned)
+    learned = trained(1000.0)
+    case = dataclasses.replace(case, measures={**case.measures, **learned})
     terms = METRICS["training_energy_breakdown"].compute(case)[0]
     assert terms[COMPONENTS.index("writing")] == pytest.approx(1e-4)
     once = METRICS["energy_breakdown"].compute(case)[0, 0]
@@ -479,7 +521,7 @@ def test_training_by_hand():
     assert terms[leakage] == pytest.approx(METRICS["static_power"].compute(case) * busy)
     total = METRICS["training_energy"].compute(case)
     assert total[0] == sum(terms)
-    engine = engine_energy(((64, 54), (54, 10)), "fp32", "sram", 22e-9, training=True)
+    engine = engine_energy(used(SHAPES, (False, False)), "fp32", "sram", 22e-9, training=True)
     found = METRICS["training_energy_advantage"].compute(case)
     assert found == pytest.approx(1000 * engine / total)
 
@@ -488,7 +530,7 @@ def test_errors_go_back_through_the_upper_layer():
     """54 rows of one tile are converted and ten columns driven (both of a pair), in both signs."""
     case = run(scenario())
     parts, cycles = circuits(case.scenario), case.scenario.dac.cycles(signed=True)
-    energy, time = read_back(case.scenario, case.layouts)
+    energy, time = read_back(case.scenario, case.layouts, used(SHAPES, (False, False), back=1))
     found = dict(zip(COMPONENTS, energy, strict=True))
     arms = case.layouts[1].mapping.arms
     assert arms == 2
@@ -500,16 +542,48 @@ def test_errors_go_back_through_the_upper_layer():
     assert time > cycles * turns / case.scenario.adc.sample_rate
 
 
+def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
+    """300 × 50 weights on 3 × 2 tiles of 128 × 64: 50 errors in, 300 out, 7 cycles.
+
+    Each tile is driven by 25 of its 32 pairs of columns, and its 100 of 128 rows are converted.
+    """
+    wires = Resistances(word_resistance=0.0, bit_resistance=0.0, capacitance=2e-17)
+    tile = Tile(rows=128, columns=64, read_time=1e-8)
+    case = scenario(wires=wires, tile=tile, dac=DAC(bits=8, serial=True))
+    shapes = ((20, 300), (300, 50))
+    plans = tuple(layout(*shape, tile, None) for shape in shapes)
+    assert (plans[1].row_tiles, plans[1].column_tiles) == (3, 2)
+    usages = used(shapes, (False, False), back=1)
+    energy, time = read_back(case, plans, usages)
+    found = dict(zip(COMPONENTS, energy, strict=True))
+    parts, buffer = circuits(case), cited.sram(50 * 8, 22e-9)
+    expected = {
+        "dac": 7 * 50 * 3 * 2 * parts.dac.energy,
+        "adc": 7 * 300 * 2 * parts.adc.energy,
+        "shift_add": 7 * 300 * 2 * parts.shift_add.energy,
+        "accumulation": 300 * parts.adder.energy,
+        "activation": 300 * parts.comparator.energy,
+        "registers": 2 * 300 * parts.register.energy,
+        "buffers": 2 * 50 * 8 * buffer.energy,
+        "word_lines": 7 * 50 * 3 * 128 * 2e-17 * 0.2**2,
+    }
+    for name, wanted in expected.items():
+        assert found[name] == pytest.approx(wanted), name
+    cycle = 1e-8 + parts.dac.latency + 8e-9 + parts.shift_add.latency
+    wanted = 7 * cycle + parts.adder.latency + parts.comparator.latency + 2 * buffer.latency
+    assert time == pytest.approx(wanted)
+    alone = read_back(case, plans[:1], usages[:1])
+    assert not alone[0].any()
+    assert alone[1] == 0
+
+
 def test_training_half_selects_the_cells_of_passive_arrays():
     """7,992 devices of five pulses; 254 cells at half of 2 V for 100 ns, 13 µS."""
     pulse = WritePulse(voltage_up=2.0, time_up=1e-7, energy=1e-12)
     case = run(scenario(write_pulse=pulse, tile=Tile(half_selected=1.0)))
-    learned = Learning(
-        correct=np.ones((1, 1)), pulses_mean=np.array([5.0]), pulses_high=np.array([9.0]),
-        write_energy=np.array([1e-4]), write_time=np.array([1.0]), updates=1.0,
-    )  # fmt: skip
+    learned = trained(1.0)
     terms = METRICS["training_energy_breakdown"].compute(
-        dataclasses.replace(case, learning=learned)
+        dataclasses.replace(case, measures={**case.measures, **learned})
     )
     more = 7992 * 5 * 254 * 1.0**2 * 13e-6 * 1e-7
     assert terms[0, COMPONENTS.index("writing")] == pytest.approx(1e-4 + more)
@@ -517,7 +591,7 @@ def test_training_half_selects_the_cells_of_passive_arrays():
 
 def test_an_engine_fetches_and_multiplies_every_weight_once():
     """3,996 weights and 182 values of 8 bits; training: 3 passes but for the first layer 2."""
-    shapes, node = ((64, 54), (54, 10)), 22e-9
+    shapes, node = used(SHAPES, (False, False)), 22e-9
     weights, values = 3996, 182
     multiply = cited.mac("int8", node)
     near = cited.sram(8 * weights, node).energy
@@ -535,7 +609,7 @@ def test_an_engine_fetches_and_multiplies_every_weight_once():
 
 
 def test_published_machines_and_the_brain_go_by_operations():
-    found = dict(zip(BASELINES, baseline_energy(((64, 54), (54, 10)), 22e-9), strict=True))
+    found = dict(zip(BASELINES, baseline_energy(used(SHAPES, (False, False)), 22e-9), strict=True))
     assert found["gpu"] == pytest.approx(2 * 3996 / 0.32e12)
     assert found["cpu"] == pytest.approx(2 * 3996 * 145 / 1.3e12)
     assert found["brain"] == pytest.approx(3996 * 20 / (86e9 * 1e4))
@@ -543,7 +617,7 @@ def test_published_machines_and_the_brain_go_by_operations():
 
 
 def test_the_advantage_is_the_engines_energy_over_that_here():
-    engine = engine_energy(((64, 54), (54, 10)), "int8", "sram", 22e-9)
+    engine = engine_energy(used(SHAPES, (False, False)), "int8", "sram", 22e-9)
     found = value("energy_advantage", scenario())
     assert found == pytest.approx(engine / value("energy", scenario()))
 
@@ -571,8 +645,40 @@ def test_every_metric_says_what_it_is():
         assert metric.units
         assert metric.long_name
         assert metric.better in ("higher", "lower")
-        known = {"realisation", "time", *COORDINATES, *(["epoch"] if metric.learning else [])}
-        assert set(metric.dims) <= known
+        assert set(metric.dims) <= {"realisation", "time", "epoch", *COORDINATES}
+
+
+def test_a_metric_exists_where_its_needs_are_measured():
+    """A statistic needs what its metric does; costs need matrices, whatever is measured."""
+    inference, learning = MLP.measures, InSitu.measures
+    assert set(available(inference)) < set(available(learning)) == set(METRICS)
+    assert "accuracy_std" not in available(inference - {"correct"})
+    assert "energy" not in available(inference - {COSTS})
+    assert "vmm_error" in available(inference - {COSTS})
+    assert "learning_accuracy" not in available(inference)
+    assert not any(needs(METRICS[name]) - inference for name in available(inference))
+
+
+def test_twice_the_uses_take_twice_the_time_and_dynamic_energy():
+    """Area and leakage power stay; a pipeline's interval is the slowest matrix's for all uses."""
+    case = scenario()
+    once, twice = run(case), run(case)
+    usages = tuple(usage._replace(uses=2) for usage in once.usages)
+    twice = dataclasses.replace(twice, usages=usages)
+    np.testing.assert_allclose(twice.bill.energy, 2 * once.bill.energy, rtol=1e-12)
+    np.testing.assert_allclose(twice.bill.latency, 2 * once.bill.latency, rtol=1e-12)
+    np.testing.assert_array_equal(twice.bill.area, once.bill.area)
+    assert twice.bill.leakage == once.bill.leakage
+    assert twice.operations == 2 * once.operations
+    piped = dataclasses.replace(case, periphery=Periphery(node=22e-9, pipelined=True))
+    slow, slower = run(piped), dataclasses.replace(run(piped), usages=usages)
+    assert slower.bill.interval == pytest.approx(2 * slow.bill.interval)
+    first, second = (engine_energy(each, "int8", "sram", 22e-9) for each in (once.usages, usages))
+    weights = 3996 * 8 * cited.sram(8 * 3996, 22e-9).energy  # fetched once
+    local = cited.sram(8 * 182, 22e-9).energy, cited.sram(8 * 364, 22e-9).energy
+    moved = 8 * 182 * (4 * local[1] / 2 - local[0])
+    wanted = first + 3996 * cited.mac("int8", 22e-9) + moved
+    assert weights < second == pytest.approx(wanted)
 
 
 def test_wide_wires_cost_area():

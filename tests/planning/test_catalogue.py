@@ -11,7 +11,8 @@ import yaml
 
 import matsweep
 from matsweep.devices import CycleNoise, ProgrammingError, StuckAt, Tabulated
-from matsweep.planning.config import composer, conf_folder, options
+from matsweep.planning.config import composer, options
+from matsweep.planning.folders import conf_folder
 
 with composer():
     FAMILIES = options("material")

@@ -72,7 +72,7 @@ def test_names_are_all_that_is_named():
         ("min(tile.rows) > 1", "min takes two or more"),
         ("log10(x=tile.rows) > 1", "not allowed"),
         ("x == True", "write true, false or null"),
-        ("x == 1j", "write true, false or null"),
+        ("x == 1j", "unknown unit 'j'"),
         ("tile.rows <", "no comparison that can be read"),
         ("tile.rows = 3", "no comparison that can be read"),
         ("tile.rows < 3; tile.rows", "no comparison that can be read"),

@@ -10,6 +10,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from SALib.analyze import sobol as analyze
 from SALib.sample import sobol as sample
 from scipy.stats import qmc
@@ -27,6 +29,7 @@ from matsweep.planning.designs import (
     Sobol,
     Table,
 )
+from matsweep.planning.designs.contract import collect
 
 NOISE = Interval(name="device.read_noise", low=1e-3, high=1e-1, logarithmic=True)
 SPREAD = Interval(name="device.device_to_device", low=0.0, high=0.5)
@@ -160,6 +163,31 @@ def test_rows_that_repeat_are_one_candidate():
     assert len(drawn.points) == 4
     assert drawn.rows == 50
     assert len(drawn.repeated) == 46
+
+
+@given(
+    rows=st.lists(st.integers(0, 6), max_size=25),
+    infeasible=st.sets(st.integers(0, 6)),
+    wanted=st.none() | st.integers(1, 25),
+    boxed=st.booleans(),
+)
+def test_rows_and_candidates_lead_to_each_other_whatever_is_dropped(
+    rows, infeasible, wanted, boxed
+):
+    """`first` counts dropped rows, `repeated` does not; also where a value cannot be hashed."""
+    points = [([row],) if boxed else (row,) for row in rows]
+    outside = [([row],) if boxed else (row,) for row in infeasible]
+    drawn = collect(points, lambda point: point not in outside, wanted)
+    kept = [row for row, point in enumerate(points) if point not in outside][:wanted]
+    assert drawn.rows == len(kept)
+    read = kept[-1] + 1 if wanted is not None and len(kept) == wanted else len(rows)
+    assert drawn.dropped == read - len(kept)
+    assert list(drawn.first) == [points.index(point) for point in drawn.points]
+    assert list(drawn.first) == sorted(drawn.first)
+    repeated, fresh = dict(drawn.repeated), itertools.count()
+    candidates = [repeated[row] if row in repeated else next(fresh) for row in range(drawn.rows)]
+    assert [drawn.points[each] for each in candidates] == [points[row] for row in kept]
+    assert next(fresh) == len(drawn.points)
 
 
 def test_a_grid_leaves_out_what_is_not_feasible():

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 import matsweep
-import matsweep.planning.config
+import matsweep.planning.folders
 from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice
 from matsweep.materials import STATUSES
@@ -91,7 +91,7 @@ def test_load_material_takes_overrides_and_refuses_what_is_not_there():
 def test_a_users_material_is_one_file_in_a_folder_of_their_own(tmp_path):
     folder = tmp_path / "material"
     folder.mkdir()
-    text = (matsweep.planning.config.conf_folder() / "material" / "pcm_gst.yaml").read_text()
+    text = (matsweep.planning.folders.conf_folder() / "material" / "pcm_gst.yaml").read_text()
     (folder / "mine.yaml").write_text(text.replace("name: pcm_gst", "name: mine"))
     with composer(tmp_path):
         assert compose(["material=mine"]).material.name == "mine"

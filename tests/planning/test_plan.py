@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from matsweep.core import codec as build
 from matsweep.core.checks import UserError
 from matsweep.planning.config import composer
-from matsweep.planning.plan import plan
+from matsweep.planning.plan import column, plan
 from matsweep.scenario import MODEL_VERSION, Scenario
 
 
@@ -181,10 +181,30 @@ def test_parts_that_candidates_share_are_what_each_would_be_alone():
         assert alone.identity == hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("values", "kept", "kind"),
+    [
+        ([3, 1], [3, 1], "i"),
+        ([3, 0.5], [3.0, 0.5], "f"),
+        ([True, False], [True, False], "b"),
+        ([True, 1], ["True", "1"], "U"),
+        ([0.5, True], ["0.5", "True"], "U"),
+        ([4, None], ["4", "null"], "U"),
+        (["pcm", 2], ["pcm", "2"], "U"),
+        ([[8, 4], [8]], ["[8, 4]", "[8]"], "U"),
+    ],
+)
+def test_a_column_is_of_numbers_if_all_its_values_are(values, kept, kind):
+    found = column(values)
+    assert found.tolist() == kept
+    assert found.dtype.kind == kind
+
+
 def test_workloads_are_the_different_ones():
     study = planned("device.read_noise=range(0.01,0.1,0.01)", "workload.hidden=[8],[16]")
     assert sorted(each.hidden for each in study.workloads) == [(8,), (16,)]
-    assert study.epochs == 0
+    assert study.dimensions == {}
+    assert study.merit == "accuracy"
 
 
 def test_chunks_share_what_candidates_have_in_common():
@@ -310,7 +330,7 @@ def test_a_table_is_checked_row_by_row(workplace, rows, message):
         (["times=soon"], "times"),
         (["realisations=0"], "realisations must be >= 1"),
         (["tile.mapping=foo"], "tile.mapping must be one of"),
-        (["workload.dataset=foo"], "workload.dataset must be one of digits"),
+        (["workload.dataset=foo"], "workload.dataset must be one of csv, digits"),
         (["device.drift.nu={at_gmax: 1}"], "device.drift.nu.at_gmax"),
         (["periphery.node=-1"], r"periphery.node \[m\] must be > 0"),
         (['constraints=["device.g_mni > 1"]'], "g_mni is none; did you mean device.g_min"),

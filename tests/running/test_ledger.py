@@ -63,7 +63,10 @@ class ChaosExecutor(Executor):
     def slots(self):
         return self._slots
 
-    def check(self):
+    def check(self, parts=None):
+        pass
+
+    def verify(self, parts):
         pass
 
     def run(self, task, shared, chunks):
@@ -187,6 +190,24 @@ def test_a_lost_node_is_not_the_chunks_fault():
         assert ledger.crashed(ticket, Cause.LOST, "gone") is None
     [ticket] = fly(ledger, 1, tickets)
     assert ledger.landed(ticket) == (1, 2)
+
+
+@pytest.mark.parametrize(("chunk", "flights"), [((1, 2), 6), ((1,), 7)])
+def test_a_chunk_that_takes_every_node_with_it_is_suspected_after_five_losses(chunk, flights):
+    """The sixth loss counts as a death: several items are split, a single one is tried once more.
+
+    Each item then dies twice on its own, as with any other chunk whose process dies.
+    """
+    tickets, flown, faults = iter(range(99)), [], {}
+    ledger = Ledger([chunk])
+    while flying := fly(ledger, 1, tickets):
+        for ticket, job in flying.items():
+            flown.append(job.chunk)
+            lost = ledger.crashed(ticket, Cause.LOST, "gone")
+            if lost is not None:
+                faults[lost[0]] = lost[1]
+    assert flown.count(chunk) == flights
+    assert faults == {(item,): Fault("gone") for item in chunk}
 
 
 def test_what_starved_beside_others_is_tried_on_a_node_of_its_own():

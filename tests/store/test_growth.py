@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from matsweep import store as m
 from matsweep.core.checks import UserError
 from matsweep.store import growth, layout
+from matsweep.store.layout import read_layout
+from matsweep.store.parts import merge
 
 N, R = 5, 2
 
@@ -219,6 +221,24 @@ def test_lengthened_twice_shows_nothing_of_two_times_before(path: Path) -> None:
     )
 
 
+def test_what_was_lost_between_does_not_come_back_from_two_times_before(path: Path) -> None:
+    """A chunk that is lost has no outcome, and is not written; its name had another before."""
+    with m.open_store(path) as store:
+        store.write(part([0, 4]))
+        store.lengthen("realisation", np.arange(3))
+        name = read_layout(path).chunk_names("accuracy")[0]
+        file = path / "accuracy" / name
+        file.write_bytes(file.read_bytes()[:-1])
+        assert store.verify() == (f"accuracy/{name}",)
+        every = np.arange(N)
+        assert store.read(["realisations"], every)["realisations"].tolist() == [0, 0, 0, 0, 2]
+        store.reopen()
+        assert store.read(["realisations"], every)["realisations"].tolist() == [0, 0, 0, 0, -2]
+        store.lengthen("realisation", np.arange(4))
+        assert store.pending().tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(m.open_results(path).accuracy, expected([0, 0, 0, 0, 2], 4))
+
+
 @pytest.mark.parametrize(
     ("dim", "values", "says"),
     [
@@ -272,6 +292,108 @@ def test_the_order_of_outcomes_decides_nothing(
     assert dataset.status.values.tolist() == [2, 1, 1, 1, 1]
     assert dataset.error.values.tolist() == ["no", "", "", "", ""]
     np.testing.assert_array_equal(dataset.accuracy, expected([0, 4, 3, 2, 4], 4))
+
+
+PENDING, DONE, FAILED = m.Status.PENDING, m.Status.DONE, m.Status.FAILED
+
+
+def replaces(status: int, count: int, new_status: int, new_count: int) -> bool:
+    """Return whether an outcome may take the place of a stored one, by what would be lost."""
+    if status != DONE:
+        return True
+    if new_status == FAILED:
+        return False
+    reopened = count < 0  # all of it is computed again, so as much as there was is enough
+    return new_count >= -count if reopened else new_count > count
+
+
+def test_no_outcome_replaces_one_of_more_realisations() -> None:
+    """Every pair of a stored and a new outcome, in an order that positions undo."""
+    stored = [(PENDING, 0), (FAILED, 0), *((DONE, count) for count in (-3, -2, -1, 1, 2, 3))]
+    came = [(FAILED, 0), *((DONE, count) for count in (1, 2, 3, 4))]
+    pairs = list(itertools.product(stored, came))
+    order = np.random.default_rng(0).permutation(len(pairs))
+    ledger = np.array([old for old, _ in pairs])
+    chosen = [pairs[i][1] for i in order]
+    outcomes = m.Part(
+        positions=order,
+        status=np.array([status for status, _ in chosen]),
+        error=[""] * len(pairs),
+        seconds=np.zeros(len(pairs)),
+        values={},
+        realisations=np.array([max(count, 1) for _, count in chosen]),
+    )
+    found = outcomes.beats(ledger[:, 0].astype(np.int8), ledger[:, 1].astype(np.int32))
+    assert found.tolist() == [replaces(*pairs[i][0], *pairs[i][1]) for i in order]
+
+
+@given(
+    outcomes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=12),
+    cuts=st.sets(st.integers(1, 11)),
+)
+def test_merged_parts_keep_the_most_realisations_of_each(
+    outcomes: list[tuple[int, int]], cuts: set[int]
+) -> None:
+    """Of (position, realisations; 0: failed): of equals the first done one, the last failure."""
+    parts, taken = [], []
+    edges = [0, *sorted(cut for cut in cuts if cut < len(outcomes)), len(outcomes)]
+    for start, stop in itertools.pairwise(edges):
+        chosen = {outcomes[i][0]: i for i in range(start, stop)}  # a position once in a part
+        index = np.array(list(chosen.values()))
+        taken += index.tolist()
+        counts = np.array([outcomes[i][1] for i in index])
+        parts.append(
+            m.Part(
+                positions=np.array(list(chosen)),
+                status=np.where(counts > 0, 1, 2),
+                error=[f"{i}" for i in index],
+                seconds=index * 1.0,
+                values={"area": index + 0.5},
+                realisations=counts,
+            )
+        )
+    merged = merge(parts)
+    best = {}
+    for i in taken:
+        position, count = outcomes[i]
+        if (
+            position not in best
+            or count > outcomes[best[position]][1]
+            or count == 0 == outcomes[best[position]][1]
+        ):
+            best[position] = i
+    assert merged.positions.tolist() == sorted(best)
+    winners = [best[position] for position in sorted(best)]
+    assert merged.error == tuple(map(str, winners))
+    assert merged.seconds.tolist() == winners
+    assert merged.values["area"].tolist() == [i + 0.5 for i in winners]
+    assert merged.counts.tolist() == [outcomes[i][1] for i in winners]
+    assert merged.status.tolist() == [1 if outcomes[i][1] else 2 for i in winners]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_reopened_stays_until_as_much_comes(tmp_path: Path, times: int) -> None:
+    """Also where it is reopened again, as after a kill on the way."""
+    path = make(tmp_path / "s.zarr", rooms=4)
+    with m.open_store(path, fold_every=np.inf) as store:
+        store.write(failed([0]))
+        store.write(part([1, 2, 4], [4, 3, 4], rooms=4))
+        for _ in range(times):
+            store.reopen()
+        assert store.pending().tolist() == [3]
+        assert store.pending(1).tolist() == [1, 2, 3, 4]
+        store.write(part([1], 2, rooms=4))
+        store.write(failed([4]))
+        found = store.read(["realisations", "status"], np.arange(N))
+        assert found["realisations"].tolist() == [0, -4, -3, 0, -4]
+        assert found["status"].tolist() == [2, 1, 1, 0, 1]
+    with m.open_store(path) as store:
+        store.write(part([2, 4], [3, 4], rooms=4))
+        assert store.pending(1).tolist() == [1, 3]
+        assert store.pending(4).tolist() == [1, 2, 3]
+    dataset = m.open_results(path)
+    assert dataset.realisations.values.tolist() == [0, -4, 3, 0, 4]
+    np.testing.assert_array_equal(dataset.accuracy, expected([0, 4, 3, 0, 4], 4))
 
 
 @pytest.mark.parametrize(
@@ -416,8 +538,8 @@ def killed(job: Callable[[Path], None], path: Path, before: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-# Killed before every seventh change of the disk, or as often as is asked for: 1 is every one.
-STRIDE = int(os.environ.get("MATSWEEP_TEST_STRIDE", "7"))
+# Killed before every seventh change of the disk; `make exhaustive`: before every one.
+STRIDE = 1 if os.environ.get("MATSWEEP_EXHAUSTIVE") == "1" else 7
 
 
 def test_killed_anywhere_leaves_the_old_or_the_new_store(tmp_path: Path) -> None:

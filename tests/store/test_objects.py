@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +196,24 @@ time.sleep(600)
         assert store.pending().tolist() == list(range(2, N))
 
 
+def eventually(reached: Callable[[], bool]) -> None:
+    """Wait for what another thread does; the limit is for one that never does it."""
+    limit = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def lost(store: m.Store) -> bool:
+    """Whether a store's lease knows that another has it."""
+    assert store._lock is not None
+    try:
+        store._lock.check()
+    except m.StoreError:
+        return True
+    return False
+
+
 def test_a_lock_is_renewed_and_one_that_was_lost_stops_the_writer(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,11 +222,10 @@ def test_a_lock_is_renewed_and_one_that_was_lost_stops_the_writer(
     lock = m.place_of(url) / ".lock"
     with m.open_store(url) as store:
         begun = lock.read_tagged()[1]
-        time.sleep(0.5)
-        assert lock.read_tagged()[1] != begun
+        eventually(lambda: lock.read_tagged()[1] != begun)
         store.write(part([0]))
         lock.write_bytes(b'{"pid": 1, "host": "elsewhere", "token": "other"}')
-        time.sleep(0.5)
+        eventually(lambda: lost(store))
         for act in (lambda: store.write(part([1])), store.fold, lambda: store.update_attrs({})):
             with pytest.raises(m.StoreError) as refused:
                 act()

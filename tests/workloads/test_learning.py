@@ -22,7 +22,8 @@ from matsweep.devices.pulses import (
     SoftBounds,
     Tabulated,
 )
-from matsweep.workloads import Hardware, InSitu, run_learning
+from matsweep.machine import Hardware
+from matsweep.workloads import InSitu
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.core import converters, propagation
@@ -37,6 +38,7 @@ from matsweep.workloads.learning.rules import (
     TikiTaka,
     Tuning,
 )
+from matsweep.workloads.learning.run import MEASURES
 
 pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernels
 
@@ -61,14 +63,14 @@ def streams(realisations=1, seed=0):
 
 def learner(workload, platform, realisations=1):
     """Return a learner that has not learned yet, and its circuit."""
-    course = Course.of(workload.prepare(), workload, platform, streams(realisations))
+    course = Course.of(workload.prepare().lesson, workload, platform, streams(realisations))
     made = Learner.of(course, 0)
     return made, made.circuit()
 
 
 def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
     rng = streams(realisations, seed)
-    return run_learning(workload.prepare(), workload, platform, times=times, rng=rng)
+    return workload.prepare().run(platform, times=times, rng=rng)
 
 
 @pytest.mark.parametrize("mapping", ["reference", "differential", "offset"])
@@ -77,7 +79,7 @@ def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
 def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activation, hidden):
     workload = InSitu(hidden=hidden, loss=loss, activation=activation, epochs=1, samples=10)
     made, circuit = learner(workload, hardware(FINE, mapping, rows=23))
-    samples, work = workload.prepare().samples, made.work
+    samples, work = workload.prepare().lesson.samples, made.work
     weights = made.weights()
     for number in range(5):
         active, error = work.active[0], work.error[0]
@@ -187,7 +189,7 @@ def test_no_update_gives_a_device_more_pulses_than_span_its_range():
 def test_devices_do_not_begin_with_weights_that_diverged(tmp_path, monkeypatch):
     monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path))
     wild = {"hidden": (8,), "activation": "relu", "epochs": 2, "learning_rate": (1e30,)}
-    assert 0 <= InSitu(**wild, loss="cross_entropy").prepare().float_accuracy < 0.3
+    assert 0 <= InSitu(**wild, loss="cross_entropy").prepare().reference["accuracy"] < 0.3
     with pytest.raises(UserError, match="learning_rate is too large for start=trained"):
         InSitu(**wild, loss="cross_entropy", start="trained").prepare()
 
@@ -210,7 +212,7 @@ def test_rows_without_input_get_no_pulse_and_updates_are_rounded_to_whole_pulses
     workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=1, learning_rate=(3.0,))
     model = LinearStep(step_up=1 / 50, step_down=1 / 50)
     made, _ = learner(workload, hardware(model))
-    samples = workload.prepare().samples
+    samples = workload.prepare().lesson.samples
     before = made.state.x.copy()
     weights = made.weights()
     one = samples.train_inputs[:1], samples.train_labels[:1]
@@ -239,17 +241,14 @@ def test_bits_of_a_realisation_do_not_depend_on_what_is_computed_beside_it():
         platform, adc=ADC(bits=8, noise=0.5, offset=0.3, gain_error=0.01)
     )
     workload = InSitu(hidden=(8,), epochs=2, samples=200, rule=Coincidence())
-    together, course = learned(workload, platform, realisations=3)
+    together = learned(workload, platform, realisations=3)
     for number in range(3):
         rng = realisation_streams("ab" * 16, 0, [number])
-        alone, own = run_learning(workload.prepare(), workload, platform, times=(1.0,), rng=rng)
-        for field in dataclasses.fields(course):
-            if field.name != "updates":
-                np.testing.assert_array_equal(
-                    getattr(own, field.name)[0], getattr(course, field.name)[number]
-                )
-        np.testing.assert_array_equal(alone.correct[0], together.correct[number])
-    assert len(np.unique(course.pulses_mean)) == 3
+        alone = workload.prepare().run(platform, times=(1.0,), rng=rng)
+        assert alone.keys() == together.keys() == MEASURES
+        for name, values in alone.items():
+            np.testing.assert_array_equal(values[0], together[name][number])
+    assert len(np.unique(together["pulses_mean"])) == 3
 
 
 SOFT = SoftBounds(step_up=1e-2, step_down=1e-2)
@@ -283,7 +282,7 @@ def test_an_ideal_device_learns_as_floating_point_does_under_every_rule(name):
     changes, model, mapping = RULES[name]
     base = {"hidden": (32,), "epochs": 8, "learning_rate": (0.2,), "weight_range": (4.0,)}
     plain = InSitu(**base)
-    samples = plain.prepare().samples
+    samples = plain.prepare().lesson.samples
     judged = samples.test_inputs, samples.test_labels
     runs = [
         floating.accuracy(
@@ -291,10 +290,11 @@ def test_an_ideal_device_learns_as_floating_point_does_under_every_rule(name):
         )
         for seed in range(6)
     ]
-    _, found = learned(InSitu(**{**base, **changes}), hardware(model, mapping, bits=12))
+    found = learned(InSitu(**{**base, **changes}), hardware(model, mapping, bits=12))
     # Seeds are fixed; the spread of floating point's runs is 0.006, of a mean of three 0.004.
-    assert found.correct[:, -1].mean() == pytest.approx(np.mean(runs), abs=3 * np.std(runs, ddof=1))
-    assert found.correct[:, -1].min() > 0.9
+    last = found["learning_correct"][:, -1]
+    assert last.mean() == pytest.approx(np.mean(runs), abs=3 * np.std(runs, ddof=1))
+    assert last.min() > 0.9
 
 
 @pytest.mark.parametrize("rule", [PulseCount(), Tuning(tolerance=1e-3, max_pulses=100)])
@@ -310,7 +310,7 @@ def test_last_layers_only_and_fine_tuning_start_from_a_trained_network(rule):
     accuracies = made.train()
     np.testing.assert_array_equal(made.state.x[:first], before[:first])
     assert (made.state.x[first:] != before[first:]).any()
-    assert accuracies[-1] > workload.prepare().float_accuracy - 0.02
+    assert accuracies[-1] > workload.prepare().reference["accuracy"] - 0.02
 
 
 def test_stuck_devices_stay_where_they_are_while_the_others_learn():
@@ -363,10 +363,11 @@ def test_what_was_learned_drifts_away():
         nu=Law(at_g_max=0.05, low=0.05, high=0.05), spread=Law(at_g_max=0.05, low=0.05, high=0.05)
     )
     workload = InSitu(hidden=(32,), epochs=6, learning_rate=(0.2,), weight_range=(4.0,))
-    found, course = learned(workload, hardware(FINE, bits=12, drift=drift), times=(1.0, 1e7))
-    np.testing.assert_allclose(found.correct[:, 0], course.correct[:, -1], atol=0.02)
-    assert (found.correct[:, 1] < found.correct[:, 0] - 0.02).all()
-    assert (found.vmm_error[:, 1] > 5 * found.vmm_error[:, 0]).all()
+    found = learned(workload, hardware(FINE, bits=12, drift=drift), times=(1.0, 1e7))
+    correct, error = found["correct"], found["vmm_error"]
+    np.testing.assert_allclose(correct[:, 0], found["learning_correct"][:, -1], atol=0.02)
+    assert (correct[:, 1] < correct[:, 0] - 0.02).all()
+    assert (error[:, 1] > 5 * error[:, 0]).all()
 
 
 @pytest.mark.parametrize(
@@ -401,10 +402,10 @@ def test_tiki_taka_beats_plain_descent_on_a_strongly_asymmetric_device():
     plain = [
         learned(
             InSitu(rule=Coincidence(), learning_rate=(rate,), **base), hardware(model, bits=12), 2
-        )[1].correct[:, -3:].mean()
+        )["learning_correct"][:, -3:].mean()
         for rate in (0.02, 0.1, 0.3)
     ]  # fmt: skip
     tiki = InSitu(rule=TikiTaka(transfer=0.3, calibration=500), learning_rate=(0.1,), **base)
-    _, found = learned(tiki, hardware(model, bits=12), 2)
-    assert found.correct[:, -3:].mean() > max(plain) + 0.1
-    assert found.correct[:, -3:].mean() > 0.8
+    found = learned(tiki, hardware(model, bits=12), 2)["learning_correct"]
+    assert found[:, -3:].mean() > max(plain) + 0.1
+    assert found[:, -3:].mean() > 0.8

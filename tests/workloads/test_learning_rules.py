@@ -15,7 +15,8 @@ from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import AnalogDevice
 from matsweep.devices.pulses import LinearStep, PowerStep
-from matsweep.workloads import Hardware, InSitu
+from matsweep.machine import Hardware
+from matsweep.workloads import InSitu
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
@@ -72,7 +73,7 @@ def learner(rule, model=STEPS, **parameters):
     hardware = Hardware(device=device, tile=tile, dac=DAC(bits=16), adc=ADC(bits=16))
     workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=3, rule=rule, **parameters)
     rng = realisation_streams("ab" * 16, 0, range(1))
-    return Learner.of(Course.of(workload.prepare(), workload, hardware, rng), 0)
+    return Learner.of(Course.of(workload.prepare().lesson, workload, hardware, rng), 0)
 
 
 def learn(made, rate, samples=1):

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from matsweep.core.streams import FloatArray
-from matsweep.core.units import engineering
+from matsweep.core.units import engineering, prefix_of
 from matsweep.reporting.figures.style import FONT, drawing
 
 BLUE, RED = "#0072B2", "#D55E00"
 CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
 
 
 def panels(
@@ -58,10 +57,10 @@ def legend(axes: Axes, entries: int = 2) -> None:
 
 def prefixed(axis: Axis, unit: str, largest: float) -> None:
     """Count an axis in a unit with the prefix that suits, told in its label."""
-    power = max((p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9)), default=-15)
+    power, prefix = prefix_of(largest)
     axis.set_major_locator(MaxNLocator(5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.5g}"))
-    axis.set_label_text(f"{axis.get_label_text()} [{_PREFIXES[power]}{unit}]")
+    axis.set_label_text(f"{axis.get_label_text()} [{prefix}{unit}]")
 
 
 def tick_labels(ticks: FloatArray, unit: str) -> list[str]:
@@ -77,9 +76,9 @@ def tick_labels(ticks: FloatArray, unit: str) -> list[str]:
     if ticks.size < 2 or not 1e-15 <= largest < 1e6:
         return [f"{tick:.3g} {unit}" if 0 < tick < 1e-15 else engineering(tick, unit)
                 for tick in ticks]  # fmt: skip
-    power = max(p for p in _PREFIXES if largest >= 10.0**p * (1 - 1e-9))
+    power, prefix = prefix_of(largest)
     scaled, step = ticks / 10.0**power, float(np.diff(ticks).min()) / 10.0**power
     digits = next(
         (d for d in range(7) if np.abs(np.round(scaled, d) - scaled).max() < 1e-3 * step), 7
     )
-    return [f"{value + 0.0:.{digits}f} {_PREFIXES[power]}{unit}" for value in scaled]
+    return [f"{value + 0.0:.{digits}f} {prefix}{unit}" for value in scaled]

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.quantities import Capacitance, Length, Resistance
+from matsweep.core.registry import Registry
 from matsweep.crossbar.wires.wires import Wires
 
 
 class Interconnect(ABC):
     """How an array's lines are wired; `kind` in a configuration."""
 
-    registry: ClassVar[dict[str, type[Interconnect]]] = {}
+    registry: ClassVar[Registry[type[Interconnect]]] = Registry("interconnect")
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -70,11 +72,11 @@ class Resistances(Interconnect, kind="resistances"):
         See `matsweep.crossbar.effective_conductance`.
     """
 
-    word_resistance: float
-    bit_resistance: float
-    driver_resistance: float = 0.0
-    sense_resistance: float = 0.0
-    capacitance: float = 0.0
+    word_resistance: Resistance
+    bit_resistance: Resistance
+    driver_resistance: Resistance = 0.0
+    sense_resistance: Resistance = 0.0
+    capacitance: Capacitance = 0.0
     driven: str = "left"
     method: str = "exact"
 
@@ -146,10 +148,10 @@ class Metal(Interconnect, kind="metal"):
     DNN+NeuroSim V1.4, `Param.cpp` (numbers only).
     """
 
-    node: float | None = None
-    width: float | None = None
-    driver_resistance: float = 0.0
-    sense_resistance: float = 0.0
+    node: Length | None = None
+    width: Length | None = None
+    driver_resistance: Resistance = 0.0
+    sense_resistance: Resistance = 0.0
     driven: str = "left"
     method: str = "exact"
 

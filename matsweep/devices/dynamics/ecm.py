@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.constants import electron_mass, elementary_charge, h, k
 
+from matsweep.core.constants import electron_mass, elementary_charge, h, k
+from matsweep.core.quantities import (
+    Dimensionless,
+    ElectronVolts,
+    Length,
+    Resistance,
+    Resistivity,
+    Temperature,
+)
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
 K_EV = k / elementary_charge  # eV/K
@@ -70,19 +79,19 @@ class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
     S. Menzel et al., Phys. Chem. Chem. Phys. 15:6945, 2013, doi:10.1039/c3cp50738f.
     """
 
-    j0: FloatArray | float
-    transfer: FloatArray | float
-    molar_mass: FloatArray | float
-    density: FloatArray | float
-    barrier_ev: FloatArray | float
-    mass: FloatArray | float
-    radius: FloatArray | float
-    r_series: FloatArray | float
-    resistivity: FloatArray | float
-    length: FloatArray | float
-    gap_min: FloatArray | float
-    charge: FloatArray | float = 1.0
-    temperature: FloatArray | float = 298.0
+    j0: FloatArray | Annotated[float, Unit("A/m2")]
+    transfer: FloatArray | Dimensionless
+    molar_mass: FloatArray | Annotated[float, Unit("kg/mol")]
+    density: FloatArray | Annotated[float, Unit("kg/m3")]
+    barrier_ev: FloatArray | ElectronVolts
+    mass: FloatArray | Dimensionless
+    radius: FloatArray | Length
+    r_series: FloatArray | Resistance
+    resistivity: FloatArray | Resistivity
+    length: FloatArray | Length
+    gap_min: FloatArray | Length
+    charge: FloatArray | Dimensionless = 1.0
+    temperature: FloatArray | Temperature = 298.0
 
     insulator: ClassVar[str | None] = "length"
     components: ClassVar[tuple[str, ...]] = ("gap",)

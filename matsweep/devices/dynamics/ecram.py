@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import elementary_charge, k
 
+from matsweep.core.constants import elementary_charge, k
+from matsweep.core.quantities import (
+    Charge,
+    Conductance,
+    Current,
+    Dimensionless,
+    Temperature,
+    Voltage,
+)
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
@@ -61,14 +69,14 @@ class ECRAM(CompiledModel, kind="ecram"):
     L. R. Faulkner, Electrochemical Methods, 2nd ed., Wiley 2001, eqs. 2.1.40 and 3.3.11.
     """
 
-    exchange_current: FloatArray | float
-    transfer: FloatArray | float
-    capacity: FloatArray | float
-    g_min: FloatArray | float
-    g_max: FloatArray | float
-    interaction: FloatArray | float = 0.0
-    leakage: FloatArray | float = 0.0
-    temperature: FloatArray | float = 300.0
+    exchange_current: FloatArray | Current
+    transfer: FloatArray | Dimensionless
+    capacity: FloatArray | Charge
+    g_min: FloatArray | Conductance
+    g_max: FloatArray | Conductance
+    interaction: FloatArray | Voltage = 0.0
+    leakage: FloatArray | Conductance = 0.0
+    temperature: FloatArray | Temperature = 300.0
 
     kernel: ClassVar[Any] = staticmethod(_kernel)
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from matsweep.core.compiled import compiled, compiled_as, inlined
 
 VECTOR = types.Array(types.float64, 1, "C")
 KERNEL = types.float64(VECTOR, types.float64, VECTOR, VECTOR, VECTOR)
@@ -21,16 +24,27 @@ FUNCTION = types.FunctionType(KERNEL)
 GRID = types.Array(types.float64, 2, "C")
 _EVALUATE = types.void(FUNCTION, GRID, VECTOR, GRID, GRID, GRID, VECTOR, GRID)
 
-strict = njit(cache=True, error_model="numpy")
+
+@functools.cache
+def compiled_kernel(kernel: Callable[..., float]) -> Any:
+    """Return a model's equations, compiled; the functions that they call are copied into them."""
+    return compiled_as(KERNEL)(with_compiled_helpers(kernel))
 
 
 @functools.cache
-def compiled(kernel: Callable[..., float]) -> Any:
-    """Return a model's equations, compiled."""
-    return njit(KERNEL, cache=True, error_model="numpy")(kernel)
+def with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same function, its helpers compiled: models then import without numba."""
+    known: dict[str, Any] = function.__globals__
+    helpers = {
+        name: inlined(with_compiled_helpers(known[name]))
+        for name in function.__code__.co_names
+        if isinstance(known.get(name), FunctionType)
+    }
+    copy = FunctionType(function.__code__, {**known, **helpers}, function.__name__)
+    return functools.update_wrapper(copy, function)
 
 
-@strict
+@compiled
 def slope(kernel, x, v, p, low, high, up, down, rate):
     """Write dx/dt, zero where a state would leave its bounds, and return the current."""
     current = kernel(x, v, p, up, down)
@@ -42,7 +56,7 @@ def slope(kernel, x, v, p, low, high, up, down, rate):
     return current
 
 
-@njit(_EVALUATE, cache=True, error_model="numpy")
+@compiled_as(_EVALUATE)
 def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):
     """Fill currents (point,) and rates (point, component); the devices' own arrays repeat."""
     up, down = np.empty(states.shape[1]), np.empty(states.shape[1])

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numba import njit
-from scipy.constants import electron_mass, elementary_charge, hbar
-from scipy.special import ndtri
 
+from matsweep.core.constants import electron_mass, elementary_charge, hbar
+from matsweep.core.quantities import (
+    Area,
+    Conductance,
+    Dimensionless,
+    ElectronVolts,
+    Field,
+    Length,
+    Time,
+)
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
 GROUPS = 16  # of domains, by their activation field
 
-_inlined = njit(inline="always", error_model="numpy")
 
-
-@_inlined
 def _nucleate(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> tuple[float, float]:
@@ -36,7 +41,6 @@ def _nucleate(
     return mean, turning
 
 
-@_inlined
 def _tunnel(voltage: float, first: float, second: float, k_d: float, front: float) -> float:
     """Return the current density [A/m²] through a trapezoid of heights [eV]."""
     a, b = max(first + voltage / 2, 1e-3), max(second - voltage / 2, 1e-3)
@@ -80,6 +84,8 @@ class _NucleationLimited(CompiledModel):
     components: ClassVar[tuple[str, ...]] = tuple(f"group {k}" for k in range(GROUPS))
 
     def _switching(self) -> tuple[FloatArray | float, ...]:
+        from scipy.special import ndtri
+
         quantiles = ndtri((np.arange(GROUPS) + 0.5) / GROUPS)
         fields = [np.asarray(self.activation_field) * np.exp(self.sigma * q) for q in quantiles]
         return (self.tau0, self.exponent, self.thickness, *fields)
@@ -140,17 +146,17 @@ class FerroelectricTunnelJunction(_NucleationLimited, kind="ftj"):
     A. Chanthbouala et al., Nat. Mater. 11:860, 2012, doi:10.1038/nmat3415.
     """
 
-    tau0: FloatArray | float
-    exponent: FloatArray | float
-    thickness: FloatArray | float
-    activation_field: FloatArray | float
-    sigma: FloatArray | float
-    area: FloatArray | float
-    barrier_1_ev: FloatArray | float
-    barrier_2_ev: FloatArray | float
-    shift_ev: FloatArray | float
-    mass: FloatArray | float = 1.0
-    domains: FloatArray | float = 100.0
+    tau0: FloatArray | Time
+    exponent: FloatArray | Dimensionless
+    thickness: FloatArray | Length
+    activation_field: FloatArray | Field
+    sigma: FloatArray | Dimensionless
+    area: FloatArray | Area
+    barrier_1_ev: FloatArray | ElectronVolts
+    barrier_2_ev: FloatArray | ElectronVolts
+    shift_ev: FloatArray | ElectronVolts
+    mass: FloatArray | Dimensionless = 1.0
+    domains: FloatArray | Dimensionless = 100.0
 
     kernel: ClassVar[Any] = staticmethod(_junction_kernel)
 
@@ -194,16 +200,16 @@ class FeFET(_NucleationLimited, kind="fefet"):
     M. Jerry et al., IEDM 2017, doi:10.1109/IEDM.2017.8268338.
     """
 
-    tau0: FloatArray | float
-    exponent: FloatArray | float
-    thickness: FloatArray | float
-    activation_field: FloatArray | float
-    sigma: FloatArray | float
-    area: FloatArray | float
-    remanent: FloatArray | float
-    g_min: FloatArray | float
-    g_max: FloatArray | float
-    domains: FloatArray | float = 100.0
+    tau0: FloatArray | Time
+    exponent: FloatArray | Dimensionless
+    thickness: FloatArray | Length
+    activation_field: FloatArray | Field
+    sigma: FloatArray | Dimensionless
+    area: FloatArray | Area
+    remanent: FloatArray | Annotated[float, Unit("C/m2")]
+    g_min: FloatArray | Conductance
+    g_max: FloatArray | Conductance
+    domains: FloatArray | Dimensionless = 100.0
 
     kernel: ClassVar[Any] = staticmethod(_transistor_kernel)
 

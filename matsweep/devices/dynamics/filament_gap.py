@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import elementary_charge, k
-from scipy.optimize import brentq
 
 from matsweep.core.checks import UserError
+from matsweep.core.constants import elementary_charge, k
+from matsweep.core.quantities import (
+    Current,
+    Dimensionless,
+    ElectronVolts,
+    Length,
+    Resistance,
+    Temperature,
+    ThermalResistance,
+    Velocity,
+    Voltage,
+)
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
@@ -89,21 +99,21 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     doi:10.1109/LED.2012.2210856; Z. Jiang et al., SISPAD 2014, doi:10.1109/SISPAD.2014.6931558.
     """
 
-    i0: FloatArray | float
-    g0: FloatArray | float
-    v0: FloatArray | float
-    velocity: FloatArray | float
-    activation_ev: FloatArray | float
-    hop: FloatArray | float
-    thickness: FloatArray | float
-    gamma0: FloatArray | float
-    beta: FloatArray | float
-    r_th: FloatArray | float
-    temperature: FloatArray | float = 300.0
-    r_series: FloatArray | float = 0.0
-    gap_min: FloatArray | float = 0.2e-9
-    gap_max: FloatArray | float = 1.7e-9
-    hops_per_gap: FloatArray | float = 1.0
+    i0: FloatArray | Current
+    g0: FloatArray | Length
+    v0: FloatArray | Voltage
+    velocity: FloatArray | Velocity
+    activation_ev: FloatArray | ElectronVolts
+    hop: FloatArray | Length
+    thickness: FloatArray | Length
+    gamma0: FloatArray | Dimensionless
+    beta: FloatArray | Dimensionless
+    r_th: FloatArray | ThermalResistance
+    temperature: FloatArray | Temperature = 300.0
+    r_series: FloatArray | Resistance = 0.0
+    gap_min: FloatArray | Length = 0.2e-9
+    gap_max: FloatArray | Length = 1.7e-9
+    hops_per_gap: FloatArray | Dimensionless = 1.0
 
     insulator: ClassVar[str | None] = "thickness"
     components: ClassVar[tuple[str, ...]] = ("gap",)
@@ -148,6 +158,8 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         exponential that goes through 0.8 and 0.3 of it is returned. The Ea of a fit to switching
         is an effective one, often too low for retention.
         """
+        from scipy.optimize import brentq
+
         barrier, g0 = float(self.activation_ev), float(self.g0)
         low, span = float(self.gap_min), float(np.subtract(self.gap_max, self.gap_min))
         start = 0.0 if state is None else float(state) - low

@@ -6,27 +6,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 
+from matsweep.core.quantities import Capacitance, Conductance, Dimensionless, Temperature, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
-_inlined = njit(inline="always", error_model="numpy")
 
-
-@_inlined
 def _ratio(x: float) -> float:
     """Return x / (1 - exp(-x)), 1 at 0."""
     return 1 + x / 2 if abs(x) < 1e-6 else x / -np.expm1(-x)
 
 
-@_inlined
 def _potassium(mv: float) -> tuple[float, float]:
     """Return α_n and β_n [1/s] at a potential [mV]."""
     return 100 * _ratio((mv + 55) / 10), 125 * np.exp(-(mv + 65) / 80)
 
 
-@_inlined
 def _sodium(mv: float) -> tuple[float, float, float, float]:
     """Return α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
     return (
@@ -78,9 +73,12 @@ def _membrane_kernel(
 
 def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
     """Return m, h and n in equilibrium at a membrane potential [V]."""
+    from matsweep.devices.dynamics.equations import with_compiled_helpers
+
+    # NumPy's own expm1, in another last digit, would start devices off their equilibrium.
     mv = 1e3 * potential
-    a, b, c, d = _sodium.py_func(mv)
-    e, f = _potassium.py_func(mv)
+    a, b, c, d = with_compiled_helpers(_sodium)(mv)
+    e, f = with_compiled_helpers(_potassium)(mv)
     return a / (a + b), c / (c + d), e / (e + f)
 
 
@@ -97,10 +95,10 @@ class _Channel(CompiledModel):
     with it.
     """
 
-    conductance: FloatArray | float
-    reversal: FloatArray | float
-    temperature: FloatArray | float
-    channels: FloatArray | float
+    conductance: FloatArray | Conductance
+    reversal: FloatArray | Voltage
+    temperature: FloatArray | Temperature
+    channels: FloatArray | Dimensionless
 
     def __post_init__(self) -> None:
         self._check("> 0", conductance="S", temperature="K", channels="")
@@ -140,10 +138,10 @@ class PotassiumChannel(_Channel, kind="potassium_channel"):
     22:1230011, 2012, doi:10.1142/S021812741230011X.
     """
 
-    conductance: FloatArray | float = 36e-3
-    reversal: FloatArray | float = -77e-3
-    temperature: FloatArray | float = 279.45
-    channels: FloatArray | float = 1000.0
+    conductance: FloatArray | Conductance = 36e-3
+    reversal: FloatArray | Voltage = -77e-3
+    temperature: FloatArray | Temperature = 279.45
+    channels: FloatArray | Dimensionless = 1000.0
 
     components: ClassVar[tuple[str, ...]] = ("n",)
     kernel: ClassVar[Any] = staticmethod(_potassium_kernel)
@@ -169,10 +167,10 @@ class SodiumChannel(_Channel, kind="sodium_channel"):
     As of `PotassiumChannel`; eqs. 20, 21, 23 and 24.
     """
 
-    conductance: FloatArray | float = 120e-3
-    reversal: FloatArray | float = 50e-3
-    temperature: FloatArray | float = 279.45
-    channels: FloatArray | float = 1000.0
+    conductance: FloatArray | Conductance = 120e-3
+    reversal: FloatArray | Voltage = 50e-3
+    temperature: FloatArray | Temperature = 279.45
+    channels: FloatArray | Dimensionless = 1000.0
 
     components: ClassVar[tuple[str, ...]] = ("m", "h")
     kernel: ClassVar[Any] = staticmethod(_sodium_kernel)
@@ -203,14 +201,14 @@ class Membrane(CompiledModel, kind="membrane"):
     table 3 and eq. 26, in today's sign and with the rest at -65 mV.
     """
 
-    capacitance: FloatArray | float = 1e-6
-    g_k: FloatArray | float = 36e-3
-    g_na: FloatArray | float = 120e-3
-    g_leak: FloatArray | float = 0.3e-3
-    e_k: FloatArray | float = -77e-3
-    e_na: FloatArray | float = 50e-3
-    e_leak: FloatArray | float = -54.387e-3
-    temperature: FloatArray | float = 279.45
+    capacitance: FloatArray | Capacitance = 1e-6
+    g_k: FloatArray | Conductance = 36e-3
+    g_na: FloatArray | Conductance = 120e-3
+    g_leak: FloatArray | Conductance = 0.3e-3
+    e_k: FloatArray | Voltage = -77e-3
+    e_na: FloatArray | Voltage = 50e-3
+    e_leak: FloatArray | Voltage = -54.387e-3
+    temperature: FloatArray | Temperature = 279.45
 
     components: ClassVar[tuple[str, ...]] = ("v", "m", "h", "n")
     unit: ClassVar[str] = "V, 1"

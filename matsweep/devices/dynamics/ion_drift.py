@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from matsweep.core.checks import one_of
+from matsweep.core.quantities import Dimensionless, Length, Mobility, Resistance
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
@@ -66,13 +67,13 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
     Trans. Electron Devices 58:3099, 2011, doi:10.1109/TED.2011.2158004.
     """
 
-    r_on: FloatArray | float
-    r_off: FloatArray | float
-    thickness: FloatArray | float
-    mobility: FloatArray | float
+    r_on: FloatArray | Resistance
+    r_off: FloatArray | Resistance
+    thickness: FloatArray | Length
+    mobility: FloatArray | Mobility
     window: str | None = None
-    p: FloatArray | float = 1.0
-    j: FloatArray | float = 1.0
+    p: FloatArray | Dimensionless = 1.0
+    j: FloatArray | Dimensionless = 1.0
 
     insulator: ClassVar[str | None] = "thickness"
     kernel: ClassVar[Any] = staticmethod(_kernel)

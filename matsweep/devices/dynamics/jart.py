@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numba import njit
-from scipy.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
 
+from matsweep.core.constants import electron_mass, elementary_charge, epsilon_0, hbar, k
+from matsweep.core.quantities import (
+    Dimensionless,
+    ElectronVolts,
+    Frequency,
+    Length,
+    Mobility,
+    Resistance,
+    Temperature,
+    ThermalResistance,
+)
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
-_inlined = njit(inline="always", error_model="numpy")
 K_EV = k / elementary_charge  # eV/K
 UNIT = 1e26  # 1/m³, of the concentrations
 
 
-@_inlined
 def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: FloatArray) -> float:
     """Return the current [A] through the Schottky barrier at u >= 0 [V], in a SET or a RESET."""
     area, barrier, fermi, richardson, eps, eps_image, mass, z = p[:8]
@@ -44,7 +52,6 @@ def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: Float
 type _Balance = tuple[float, float, float, float]
 
 
-@_inlined
 def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Balance:
     """Return ln(barrier's current / the rest's) at u [V] of a [V], both, and kT [eV]."""
     inner = p[8] / n + p[9]
@@ -61,7 +68,6 @@ def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Bal
     return (np.inf if through > 0 else -np.inf), through, current, thermal
 
 
-@_inlined
 def _solve_current(n: float, v: float, p: FloatArray) -> tuple[float, float]:
     """Return the current [A] at |v|, and kT [eV], where barrier, resistances and heat agree.
 
@@ -192,29 +198,29 @@ class JART(CompiledModel, kind="jart"):
     9:695, 1966, doi:10.1016/0038-1101(66)90097-9.
     """
 
-    l_cell: FloatArray | float
-    l_disc: FloatArray | float
-    radius: FloatArray | float
-    n_min: FloatArray | float
-    n_max: FloatArray | float
-    n_plug: FloatArray | float
-    hop: FloatArray | float
-    attempt_frequency: FloatArray | float
-    activation_ev: FloatArray | float
-    mobility: FloatArray | float
-    barrier_ev: FloatArray | float
-    fermi_ev: FloatArray | float
-    richardson: FloatArray | float
-    eps_r: FloatArray | float
-    eps_image: FloatArray | float
-    mass: FloatArray | float
-    r_oxide: FloatArray | float
-    r_line: FloatArray | float
-    line_heating: FloatArray | float
-    r_th: FloatArray | float
-    reset_cooling: FloatArray | float
-    charge: FloatArray | float = 2.0
-    temperature: FloatArray | float = 293.0
+    l_cell: FloatArray | Length
+    l_disc: FloatArray | Length
+    radius: FloatArray | Length
+    n_min: FloatArray | Annotated[float, Unit("1e26/m3")]
+    n_max: FloatArray | Annotated[float, Unit("1e26/m3")]
+    n_plug: FloatArray | Annotated[float, Unit("1e26/m3")]
+    hop: FloatArray | Length
+    attempt_frequency: FloatArray | Frequency
+    activation_ev: FloatArray | ElectronVolts
+    mobility: FloatArray | Mobility
+    barrier_ev: FloatArray | ElectronVolts
+    fermi_ev: FloatArray | ElectronVolts
+    richardson: FloatArray | Annotated[float, Unit("A/(m2 K2)")]
+    eps_r: FloatArray | Dimensionless
+    eps_image: FloatArray | Dimensionless
+    mass: FloatArray | Dimensionless
+    r_oxide: FloatArray | Resistance
+    r_line: FloatArray | Resistance
+    line_heating: FloatArray | Annotated[float, Unit("1/A2")]
+    r_th: FloatArray | ThermalResistance
+    reset_cooling: FloatArray | Dimensionless
+    charge: FloatArray | Dimensionless = 2.0
+    temperature: FloatArray | Temperature = 293.0
 
     insulator: ClassVar[str | None] = "l_cell"
     components: ClassVar[tuple[str, ...]] = ("N_disc",)

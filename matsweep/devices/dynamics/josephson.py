@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.constants import physical_constants
 
 from matsweep.core.checks import in_range
+from matsweep.core.constants import flux_quantum
+from matsweep.core.quantities import Conductance, Current, Dimensionless
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
-FLUX_QUANTUM = float(physical_constants["mag. flux quantum"][0])  # Wb
+FLUX_QUANTUM = flux_quantum  # Wb
 
 
 def _kernel(
@@ -50,10 +52,10 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
     doi:10.1103/PhysRevApplied.2.034011.
     """
 
-    conductance: FloatArray | float
-    epsilon: FloatArray | float
-    critical_current: FloatArray | float = 0.0
-    phase: FloatArray | float = 0.0
+    conductance: FloatArray | Conductance
+    epsilon: FloatArray | Dimensionless
+    critical_current: FloatArray | Current = 0.0
+    phase: FloatArray | Annotated[float, Unit("rad")] = 0.0
 
     components: ClassVar[tuple[str, ...]] = ("phase",)
     unit: ClassVar[str] = "rad"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
 RULES: dict[str, Callable[[FloatArray], Any]] = {
@@ -49,7 +50,9 @@ class DynamicalModel(ABC):
     (component, …). Times, voltages and currents are SI; a state is the paper's own variable.
     """
 
-    registry: ClassVar[dict[str, type[DynamicalModel]]] = {}
+    registry: ClassVar[Registry[type[DynamicalModel]]] = Registry(
+        "dynamical model", "matsweep.dynamics"
+    )
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every model is one
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"
@@ -165,7 +168,8 @@ class CompiledModel(DynamicalModel):
 
     `kernel(state, voltage, p, up, down)` gets one device's state (component,), its voltage [V]
     and its `parameters` (p,); it writes how fast each component rises and falls, apart, because
-    a stochastic device may do both at once, and returns the current [A].
+    a stochastic device may do both at once, and returns the current [A]. Functions that it calls
+    are compiled with it.
     """
 
     kernel: ClassVar[Callable[..., float]]
@@ -189,7 +193,7 @@ class CompiledModel(DynamicalModel):
     def _evaluate(
         self, state: FloatArray, voltage: FloatArray | float
     ) -> tuple[FloatArray, FloatArray]:
-        from matsweep.devices.dynamics.equations import compiled, evaluate
+        from matsweep.devices.dynamics.equations import compiled_kernel, evaluate
 
         states = np.asarray(state, np.float64)
         several = len(self.components) > 1
@@ -203,7 +207,7 @@ class CompiledModel(DynamicalModel):
         drive = np.broadcast_to(np.asarray(voltage, np.float64), shape).ravel()
         current, rate = np.empty(drive.shape), np.empty(flat.shape)
         evaluate(
-            compiled(type(self).kernel),
+            compiled_kernel(type(self).kernel),
             np.require(flat, np.float64, ("C", "W")),
             np.require(drive, np.float64, ("C", "W")),
             self._flat(own),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from matsweep.core.quantities import Length, Resistance, Resistivity, Temperature
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
 EDGE = 1e-3  # how near to 0 and 1 the channel's radius comes
@@ -59,16 +61,16 @@ class MottSwitch(CompiledModel, kind="mott"):
     Mater. 12:114, 2013, doi:10.1038/nmat3510.
     """
 
-    length: FloatArray | float
-    radius: FloatArray | float
-    rho_ins: FloatArray | float
-    rho_met: FloatArray | float
-    kappa: FloatArray | float
-    heat_capacity: FloatArray | float
-    latent_heat: FloatArray | float
-    transition: FloatArray | float
-    temperature: FloatArray | float = 300.0
-    r_series: FloatArray | float = 0.0
+    length: FloatArray | Length
+    radius: FloatArray | Length
+    rho_ins: FloatArray | Resistivity
+    rho_met: FloatArray | Resistivity
+    kappa: FloatArray | Annotated[float, Unit("W/(m K)")]
+    heat_capacity: FloatArray | Annotated[float, Unit("J/(m3 K)")]
+    latent_heat: FloatArray | Annotated[float, Unit("J/m3")]
+    transition: FloatArray | Temperature
+    temperature: FloatArray | Temperature = 300.0
+    r_series: FloatArray | Resistance = 0.0
 
     components: ClassVar[tuple[str, ...]] = ("u",)
     kernel: ClassVar[Any] = staticmethod(_kernel)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import elementary_charge, k
 
+from matsweep.core.constants import elementary_charge, k
+from matsweep.core.quantities import Conductance, Dimensionless, Temperature, Time, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
@@ -58,13 +59,13 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     Phys. Rev. Lett. 92:088302, 2004, doi:10.1103/PhysRevLett.92.088302.
     """
 
-    tau0: FloatArray | float
-    delta: FloatArray | float
-    v_c: FloatArray | float
-    g_p: FloatArray | float
-    tmr: FloatArray | float
-    v_half: FloatArray | float
-    temperature: FloatArray | float = 300.0
+    tau0: FloatArray | Time
+    delta: FloatArray | Dimensionless
+    v_c: FloatArray | Voltage
+    g_p: FloatArray | Conductance
+    tmr: FloatArray | Dimensionless
+    v_half: FloatArray | Voltage
+    temperature: FloatArray | Temperature = 300.0
 
     components: ClassVar[tuple[str, ...]] = ("parallel",)
     kernel: ClassVar[Any] = staticmethod(_kernel)

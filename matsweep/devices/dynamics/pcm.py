@@ -6,8 +6,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.constants import elementary_charge, k
 
+from matsweep.core.constants import elementary_charge, k
+from matsweep.core.quantities import (
+    Conductivity,
+    ElectronVolts,
+    Field,
+    Length,
+    Rate,
+    Resistance,
+    Temperature,
+    ThermalResistance,
+    Time,
+    Velocity,
+    Voltage,
+)
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
@@ -95,24 +108,24 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     M. Le Gallo et al., Adv. Electron. Mater. 4:1700627, 2018, doi:10.1002/aelm.201700627.
     """
 
-    size: FloatArray | float
-    radius: FloatArray | float
-    r_series: FloatArray | float
-    sigma0: FloatArray | float
-    e_star_ev: FloatArray | float
-    alpha_ev: FloatArray | float
-    sigma_on: FloatArray | float
-    threshold_field: FloatArray | float
-    threshold_width: FloatArray | float
-    r_th: FloatArray | float
-    melting: FloatArray | float
-    growth_velocity: FloatArray | float
-    e_growth_ev: FloatArray | float
-    heat_of_fusion_ev: FloatArray | float
-    quench_time: FloatArray | float
-    nu: FloatArray | float
-    e_glass_ev: FloatArray | float
-    temperature: FloatArray | float = 300.0
+    size: FloatArray | Length
+    radius: FloatArray | Length
+    r_series: FloatArray | Resistance
+    sigma0: FloatArray | Conductivity
+    e_star_ev: FloatArray | ElectronVolts
+    alpha_ev: FloatArray | ElectronVolts
+    sigma_on: FloatArray | Conductivity
+    threshold_field: FloatArray | Field
+    threshold_width: FloatArray | Voltage
+    r_th: FloatArray | ThermalResistance
+    melting: FloatArray | Temperature
+    growth_velocity: FloatArray | Velocity
+    e_growth_ev: FloatArray | ElectronVolts
+    heat_of_fusion_ev: FloatArray | ElectronVolts
+    quench_time: FloatArray | Time
+    nu: FloatArray | Rate
+    e_glass_ev: FloatArray | ElectronVolts
+    temperature: FloatArray | Temperature = 300.0
 
     components: ClassVar[tuple[str, ...]] = ("u", "glass")
     unit: ClassVar[str] = "m, 1"

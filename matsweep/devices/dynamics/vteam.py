@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from matsweep.core.quantities import Current, Dimensionless, Length, Resistance, Velocity, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 
@@ -76,16 +77,16 @@ class VTEAM(_Threshold, kind="vteam"):
     doi:10.1109/TCSII.2015.2433536, eqs. 2 and 5.
     """
 
-    v_on: FloatArray | float
-    v_off: FloatArray | float
-    k_on: FloatArray | float
-    k_off: FloatArray | float
-    alpha_on: FloatArray | float
-    alpha_off: FloatArray | float
-    r_on: FloatArray | float
-    r_off: FloatArray | float
-    w_on: FloatArray | float = 0.0
-    w_off: FloatArray | float = 3e-9
+    v_on: FloatArray | Voltage
+    v_off: FloatArray | Voltage
+    k_on: FloatArray | Velocity
+    k_off: FloatArray | Velocity
+    alpha_on: FloatArray | Dimensionless
+    alpha_off: FloatArray | Dimensionless
+    r_on: FloatArray | Resistance
+    r_off: FloatArray | Resistance
+    w_on: FloatArray | Length = 0.0
+    w_off: FloatArray | Length = 3e-9
 
     kernel: ClassVar[Any] = staticmethod(_voltage_kernel)
 
@@ -125,16 +126,16 @@ class TEAM(_Threshold, kind="team"):
     doi:10.1109/TCSI.2012.2215714, eqs. 5 and 8.
     """
 
-    i_on: FloatArray | float
-    i_off: FloatArray | float
-    k_on: FloatArray | float
-    k_off: FloatArray | float
-    alpha_on: FloatArray | float
-    alpha_off: FloatArray | float
-    r_on: FloatArray | float
-    r_off: FloatArray | float
-    w_on: FloatArray | float = 0.0
-    w_off: FloatArray | float = 3e-9
+    i_on: FloatArray | Current
+    i_off: FloatArray | Current
+    k_on: FloatArray | Velocity
+    k_off: FloatArray | Velocity
+    alpha_on: FloatArray | Dimensionless
+    alpha_off: FloatArray | Dimensionless
+    r_on: FloatArray | Resistance
+    r_off: FloatArray | Resistance
+    w_on: FloatArray | Length = 0.0
+    w_off: FloatArray | Length = 3e-9
 
     kernel: ClassVar[Any] = staticmethod(_current_kernel)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.quantities import Current, Dimensionless, Rate, Voltage
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
 
@@ -60,19 +62,19 @@ class Yakopcic(CompiledModel, kind="yakopcic"):
     C. Yakopcic et al., IEEE Trans. CAD 32:1201, 2013, doi:10.1109/TCAD.2013.2252057.
     """
 
-    a1: FloatArray | float
-    a2: FloatArray | float
-    b: FloatArray | float
-    v_p: FloatArray | float
-    v_n: FloatArray | float
-    a_p: FloatArray | float
-    a_n: FloatArray | float
-    alpha_p: FloatArray | float
-    alpha_n: FloatArray | float
-    x_p: FloatArray | float
-    x_n: FloatArray | float
-    eta: float = 1.0
-    x0: FloatArray | float = 0.1
+    a1: FloatArray | Current
+    a2: FloatArray | Current
+    b: FloatArray | Annotated[float, Unit("1/V")]
+    v_p: FloatArray | Voltage
+    v_n: FloatArray | Voltage
+    a_p: FloatArray | Rate
+    a_n: FloatArray | Rate
+    alpha_p: FloatArray | Dimensionless
+    alpha_n: FloatArray | Dimensionless
+    x_p: FloatArray | Dimensionless
+    x_n: FloatArray | Dimensionless
+    eta: Dimensionless = 1.0
+    x0: FloatArray | Dimensionless = 0.1
 
     kernel: ClassVar[Any] = staticmethod(_kernel)
 

@@ -10,6 +10,7 @@ from numpy import float32
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
@@ -33,8 +34,8 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
 
     kernel: ClassVar[Kernel | None] = affine
 
-    step_up: float
-    step_down: float
+    step_up: Dimensionless
+    step_down: Dimensionless
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1]."""
@@ -74,10 +75,10 @@ class LinearStep(PulseModel, kind="linear_step"):
 
     kernel: ClassVar[Kernel | None] = affine
 
-    step_up: float
-    step_down: float
-    slope_up: float = 0.0
-    slope_down: float = 0.0
+    step_up: Dimensionless
+    step_down: Dimensionless
+    slope_up: Dimensionless = 0.0
+    slope_down: Dimensionless = 0.0
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and slopes beyond [0, 1]."""
@@ -137,14 +138,14 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
 
     kernel: ClassVar[Kernel | None] = _exponential
 
-    step_up: float
-    step_down: float
-    amplitude_up: float
-    amplitude_down: float
-    rate_up: float
-    rate_down: float
-    scale: float = 1.0
-    offset: float = 0.0
+    step_up: Dimensionless
+    step_down: Dimensionless
+    amplitude_up: Dimensionless
+    amplitude_down: Dimensionless
+    rate_up: Dimensionless
+    rate_down: Dimensionless
+    scale: Dimensionless = 1.0
+    offset: Dimensionless = 0.0
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1], negative rates and a polarity that never moves."""
@@ -199,10 +200,10 @@ class PowerStep(PulseModel, kind="power_step"):
 
     kernel: ClassVar[Kernel | None] = _power
 
-    step_up: float
-    step_down: float
-    exponent_up: float
-    exponent_down: float
+    step_up: Dimensionless
+    step_down: Dimensionless
+    exponent_up: Dimensionless
+    exponent_down: Dimensionless
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and negative exponents."""

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, near, non_negative
 from matsweep.core.kernel import Kernel
+from matsweep.core.quantities import Dimensionless
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.pulses.kernels import columns
 
@@ -32,8 +34,8 @@ class CycleNoise:
         Standard deviation, whatever the step; as in NeuroSim. After N pulses sqrt(N) of it.
     """
 
-    of_step: float = 0.0
-    of_range: float = 0.0
+    of_step: Dimensionless = 0.0
+    of_range: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
         non_negative("of_step", self.of_step)
@@ -66,14 +68,16 @@ class PulseModel(ABC):
         but for those in `absolute`, whose spread is a difference. Gaussian.
     """
 
-    registry: ClassVar[dict[str, type[PulseModel]]] = {}
+    registry: ClassVar[Registry[type[PulseModel]]] = Registry(
+        "pulse model", "matsweep.pulse_models"
+    )
     absolute: ClassVar[frozenset[str]] = frozenset()
     kernel: ClassVar[Kernel | None] = None
     draws: ClassVar[bool] = False
     late: ClassVar[bool] = False
 
     cycle_to_cycle: CycleNoise = CycleNoise()
-    device_to_device: dict[str, float] = field(default_factory=dict, hash=False)
+    device_to_device: dict[str, Dimensionless] = field(default_factory=dict, hash=False)
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)

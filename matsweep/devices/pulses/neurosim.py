@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from matsweep.core.checks import in_range, positive
 from matsweep.core.kernel import Kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
@@ -44,10 +44,10 @@ class NeuroSim(PulseModel, kind="neurosim"):
     kernel: ClassVar[Kernel | None] = affine
     late: ClassVar[bool] = True
 
-    nonlinearity_up: float
-    nonlinearity_down: float
-    pulses_up: float
-    pulses_down: float
+    nonlinearity_up: Dimensionless
+    nonlinearity_down: Dimensionless
+    pulses_up: Dimensionless
+    pulses_down: Dimensionless
 
     def check(self) -> None:
         """Refuse labels beyond 9 and counts of pulses that are not positive."""
@@ -116,6 +116,8 @@ def curvature(label: FloatArray | float) -> FloatArray:
     (…) array, dimensionless
         At least 1e-9 in magnitude: a straight line.
     """
+    from scipy.optimize import elementwise
+
     label = np.asarray(label, dtype=float)
     distance = np.abs(label) / LABEL_SCALE
 

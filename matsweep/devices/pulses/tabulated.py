@@ -11,6 +11,7 @@ from numpy import float32
 
 from matsweep.core.checks import UserError, positive
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
 
@@ -76,12 +77,12 @@ class Tabulated(PulseModel, kind="tabulated"):
     kernel: ClassVar[Kernel | None] = _drawn
     draws: ClassVar[bool] = True
 
-    states: tuple[float, ...]
-    probabilities: tuple[float, ...]
-    up: tuple[tuple[float, ...], ...]
-    down: tuple[tuple[float, ...], ...]
-    scale_up: float = 1.0
-    scale_down: float = 1.0
+    states: tuple[Dimensionless, ...]
+    probabilities: tuple[Dimensionless, ...]
+    up: tuple[tuple[Dimensionless, ...], ...]
+    down: tuple[tuple[Dimensionless, ...], ...]
+    scale_up: Dimensionless = 1.0
+    scale_down: Dimensionless = 1.0
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

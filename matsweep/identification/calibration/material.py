@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from matsweep.core.checks import UserError, positive
+from matsweep.core.quantities import CellSize, Voltage
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ABSENT = {"status": "illustrative", "note": "not in the data"}
@@ -42,8 +43,8 @@ class Destination:
     folder: str | Path
     name: str
     label: str | None = None
-    read_voltage: float = 0.2
-    cell_size: float = 48.0
+    read_voltage: Voltage = 0.2
+    cell_size: CellSize = 48.0
     replace: bool = False
 
     def __post_init__(self) -> None:

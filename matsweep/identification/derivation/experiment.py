@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice, ProgrammingError, Retention, SinhIV, WritePulse
@@ -17,6 +17,9 @@ from matsweep.identification.derivation.pulses import changes, population, pulse
 from matsweep.identification.derivation.rest import forgets
 from matsweep.identification.derivation.verify import Verified, verify
 from matsweep.identification.fitting import Fit, PulseData, fit_model, tabulate
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _BAKE = 358.15  # K, at which retention is stated
 _TARGETS = np.linspace(0, 1, 9)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from matsweep.core.checks import UserError
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.derivation.verify import Verified
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _LEAST_WINDOW = 1.05  # g_max over g_min
 _MOST_BIAS = 0.2  # of the range: what programming may miss its targets by, root mean square

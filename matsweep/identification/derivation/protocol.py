@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
+from matsweep.core.quantities import Dimensionless, Field, Temperature, Time, Voltage
 
 HOTTEST = 4500.0
 """K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
@@ -58,23 +59,23 @@ class Protocol:
     seed : int
     """
 
-    voltage_up: float
-    width_up: float
-    voltage_down: float | None = None
-    width_down: float | None = None
+    voltage_up: Voltage
+    width_up: Time
+    voltage_down: Voltage | None = None
+    width_down: Time | None = None
     pulses_up: int = 50
     pulses_down: int = 50
     mixed: int = 40
     devices: int = 40
     cycles: int = 2
-    spread: dict[str, float] = field(default_factory=dict, hash=False)
+    spread: dict[str, Dimensionless] = field(default_factory=dict, hash=False)
     stochastic: bool = True
-    tolerance: float = 0.02
+    tolerance: Dimensionless = 0.02
     max_pulses: int = 100
-    hottest: float = HOTTEST
-    breakdown_field: float = 1e9
+    hottest: Temperature = HOTTEST
+    breakdown_field: Field = 1e9
     ramp: int = 0
-    ramp_from: float = 0.5
+    ramp_from: Dimensionless = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:

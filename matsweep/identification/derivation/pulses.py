@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.streams import FloatArray
@@ -14,6 +13,9 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.fitting import PulseData
 from matsweep.solving.protocols import respond
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def population(
@@ -45,6 +47,8 @@ def pulsed(
     devices: CompiledModel, protocol: Protocol, read_voltage: float, rng: np.random.Generator
 ) -> xr.Dataset:
     """Give the population its pulses; return what was read after each."""
+    import xarray as xr
+
     jumps = protocol.stochastic and devices.quantum() is not None
     state = devices.initial_state((protocol.devices,))
     hot = getattr(devices, "device_temperature", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
@@ -48,6 +47,8 @@ def forgets(
     -------
     Forgotten or None
     """
+    from scipy.optimize import brentq
+
     several = len(devices.components) > 1
     laws: list[Forgetting] = []
     settled: list[float] = []

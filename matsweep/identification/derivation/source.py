@@ -11,7 +11,8 @@ import numpy as np
 
 from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError
-from matsweep.core.codec import build, plain
+from matsweep.core.codec import build, foreign, plain
+from matsweep.core.packages import versions
 from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
@@ -37,6 +38,8 @@ def derived_device(
                         levels=2 if base.levels == 2 else None)  # fmt: skip
     facts = {"version": _VERSION, "numpy": np.__version__, "physics": plain(physics),
              "protocol": plain(protocol), "base": plain(bare)}  # fmt: skip
+    if outside := versions(foreign(physics)):
+        facts["outside"] = outside
     text = json.dumps(facts, sort_keys=True)
     found = _kept(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
     if isinstance(found, str):

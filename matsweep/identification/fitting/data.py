@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.core.checks import UserError, near
+from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
+from matsweep.core.tables import Row, find_columns, number, read_rows
+from matsweep.core.units import factor_of, split_heading
 
-_UNITS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9, "pS": 1e-12}
 _COLUMNS = {
     "device": ("device", "dev", "cell"),
     "pulse": ("pulse", "pulse_number", "pulse number", "number", "n"),
@@ -24,7 +22,6 @@ _COLUMNS = {
 }
 _UP = {"1", "+1", "up", "ltp", "set", "potentiation", "+", "p"}
 _DOWN = {"-1", "down", "ltd", "reset", "depression", "-", "d"}
-_UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$|_([munpµμ]?S)$")
 _LEAST = 20  # changes of either polarity
 
 
@@ -87,29 +84,28 @@ def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
         For a file that cannot be read so; the message names the line and the column.
     """
     path = Path(path)
-    rows = rows_of(path)
-    line, heading = rows[0]
-    columns = _columns(path, line, heading)
-    factor = _factor(path, line, heading[columns["conductance"]], unit)
+    heading, *rows = measured_rows(path)
+    columns = find_columns(path, heading, _COLUMNS)
+    factor = _factor(path, heading.line, heading.cells[columns["conductance"]], unit)
     found: list[tuple[str, float, float, bool]] = []
     last: dict[str, tuple[int, float, bool]] = {}
     seen = 0
-    for line, cells in rows[1:]:
+    for line, cells in rows:
         values = _cells(path, line, cells, columns)
         device = values["device"]
         pulse = _whole(path, line, values["pulse"])
         up = _polarity(path, line, values["polarity"])
-        conductance = factor * numeric(path, line, "conductance", values["conductance"])
+        conductance = factor * number(path, line, "conductance", values["conductance"])
         if conductance <= 0:
             raise UserError(
                 f"{path}, line {line}: conductance must be > 0, got {values['conductance']}"
             )
         seen += 1
         if device in last and pulse > 0:
-            number, before, same = last[device]
-            if pulse == 1 or (pulse == number + 1 and same == up):
+            earlier, before, same = last[device]
+            if pulse == 1 or (pulse == earlier + 1 and same == up):
                 found.append((device, before, conductance, up))
-            elif pulse == number and same == up:
+            elif pulse == earlier and same == up:
                 raise UserError(
                     f"{path}, line {line}: pulse {pulse} of device {device} stands twice; leave "
                     "one out"
@@ -143,72 +139,39 @@ def _checked(path: Path, found: list[tuple[str, float, float, bool]], lines: int
     return data
 
 
-def rows_of(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the lines of a CSV file with their numbers, comments left out; at least one.
+def measured_rows(path: Path) -> list[Row]:
+    """Return the rows of measurements, heading first; comments (#) are left out.
 
     Raises
     ------
     UserError
-        If it cannot be read, or is empty.
+        If the file cannot be read, or is empty.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
-        raise UserError(f"{path} cannot be read: {reason}") from None
-    rows = list(_rows(text))
+    rows = read_rows(path, separators=",;\t", comment="#")
     if not rows:
         raise UserError(f"{path} has no lines: give it a heading and lines of numbers")
     return rows
 
 
-def heading_of(path: Path) -> tuple[int, list[str]]:
-    """Return the first line that is no comment, with its number."""
-    return rows_of(path)[0]
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    bare = ((number, line.partition("#")[0]) for number, line in enumerate(text.splitlines(), 1))
-    kept = [(number, line) for number, line in bare if line.strip()]
-    if not kept:
-        return
-    separator = max(",;\t", key=kept[0][1].count)
-    for number, line in kept:
-        yield number, [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
-
-
-def _columns(path: Path, line: int, heading: list[str]) -> dict[str, int]:
-    plain = [_UNIT.sub("", cell).strip().lower() for cell in heading]
-    found = {}
-    for name, spellings in _COLUMNS.items():
-        places = [index for index, cell in enumerate(plain) if cell in spellings]
-        if not places:
-            raise UserError(
-                f"{path}, line {line}: no column {name}{near(name, plain)} (there are "
-                f"{', '.join(heading)})"
-            )
-        found[name] = places[0]
-    return found
-
-
 def _factor(path: Path, line: int, heading: str, unit: str | None) -> float:
-    stated = _UNIT.search(heading)
-    written = next(filter(None, stated.groups())) if stated else unit
+    stated = split_heading(heading)[1]
+    written = stated or unit
     if written is None:
         raise UserError(
             f"{path}, line {line}: column conductance has no unit; write it in the heading, as in "
             "conductance [uS], or give unit=uS"
         )
-    if stated and unit is not None and _UNITS.get(unit) != _UNITS.get(written):
+    if stated and unit is not None and factor_of(unit, "S") != factor_of(written, "S"):
         raise UserError(
             f"{path}, line {line}: column conductance is in {written}, but unit={unit} was given"
         )
-    if written not in _UNITS:
+    factor = factor_of(written, "S")
+    if factor is None:
         raise UserError(
             f"{path}, line {line}: {written!r} is no unit of conductance; there are S, mS, uS, "
             "nS, pS"
         )
-    return _UNITS[written]
+    return factor
 
 
 def _cells(path: Path, line: int, cells: list[str], columns: Mapping[str, int]) -> dict[str, str]:
@@ -220,27 +183,13 @@ def _cells(path: Path, line: int, cells: list[str], columns: Mapping[str, int]) 
     return found
 
 
-def numeric(path: Path, line: int, column: str, text: str) -> float:
-    """Return a cell's finite number, or refuse it by file, line and column."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        comma = "; write decimals with a point" if re.fullmatch(r"[-+]?\d*,\d+", text) else ""
-        raise UserError(
-            f"{path}, line {line}: column {column} must be a number, got {text!r}{comma}"
-        )
-    return number
-
-
 def _whole(path: Path, line: int, text: str) -> int:
-    number = numeric(path, line, "pulse", text)
-    if number < 0 or number != int(number):
+    value = number(path, line, "pulse", text)
+    if value < 0 or value != int(value):
         raise UserError(
             f"{path}, line {line}: column pulse must be a whole number from 0 on, got {text!r}"
         )
-    return int(number)
+    return int(value)
 
 
 def _polarity(path: Path, line: int, text: str) -> bool:

@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy
-from scipy import optimize
 
 from matsweep.core.checks import UserError, one_of, positive
 from matsweep.core.streams import FloatArray
@@ -380,6 +378,8 @@ class _Problem:
         return float(0.5 * np.sum(np.log(variance) + residual**2 / variance))
 
     def _update_noise(self, at: Array) -> None:
+        from scipy import optimize
+
         residual, mean = self._residuals(at)
         spread = float(residual.std()) + 1e-9
         size = float(np.sqrt(np.mean(mean**2))) + 1e-12
@@ -396,6 +396,8 @@ class _Problem:
         self.noise = tuple(np.exp(best.x) * freedom**0.5)
 
     def _finish(self, at: Array, population: Population, normal: Array) -> Fit:
+        from scipy import stats
+
         residual, model_mean = self._residuals(at)
         variance = self.variance(at)[self.used]
         conditional = -0.5 * np.sum(np.log(2 * np.pi * variance) + residual**2 / variance)
@@ -415,7 +417,7 @@ class _Problem:
             log_likelihood=likelihood,
             aic=2 * free - 2 * likelihood,
             bic=free * float(np.log(len(residual))) - 2 * likelihood,
-            distance=float(scipy.stats.kstest(scaled, "norm").statistic),
+            distance=float(stats.kstest(scaled, "norm").statistic),
             used=self.used,
             residuals=residuals,
             g_min=self.range[0],

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
@@ -248,6 +247,8 @@ def _fit(
     loop: Loop, start: CompiledModel, names: tuple[str, ...], seed: int, other: _Fitted | None
 ) -> _Fitted:
     """Fit one loop; what another device's gave, if any, is tried first."""
+    from scipy.optimize import least_squares
+
     low, high = (float(bound) for bound in start.bounds())
     scale = _FLOOR * np.abs(loop.current).max()
     wanted = np.arcsinh(loop.current / scale)
@@ -297,6 +298,8 @@ def _search(
     """Return the best of several starting points, each improved a little."""
 
     def improved(theta: FloatArray) -> tuple[float, FloatArray]:
+        from scipy.optimize import least_squares
+
         found = least_squares(residuals, theta, diff_step=1e-5, max_nfev=_BRIEF, x_scale="jac")
         return float(found.cost), found.x
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 Array = npt.NDArray[np.float64]
 
@@ -31,6 +30,8 @@ def find_population(theta: Array, covariance: Array) -> Population:
     theta : (device, parameter) array
     covariance : (device, parameter, parameter) array
     """
+    from scipy import optimize
+
     count, size = theta.shape
     if count == 1:
         error = np.sqrt(np.maximum(np.diag(covariance[0]), 0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,11 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
-from matsweep.identification.fitting.data import heading_of, numeric, rows_of
+from matsweep.core.tables import find_columns, number
+from matsweep.core.units import factor_of, split_heading
+from matsweep.identification.fitting.data import measured_rows
 
-_PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
 _QUANTITIES = {"time": "s", "voltage": "V", "current": "A"}
-_UNIT = re.compile(r"[\[(]\s*([^\])]*?)\s*[\])]\s*$|_([munpµμ]?[sVA])$")
 _LEAST = 20
 
 
@@ -56,10 +55,10 @@ def sets(loop: Loop) -> int:
 def is_sweep(path: str | Path) -> bool:
     """Whether a file's heading names a current and no polarity: then it holds I-V sweeps."""
     try:
-        _, heading = heading_of(Path(path))
+        heading = measured_rows(Path(path))[0]
     except UserError:
         return False
-    names = {_UNIT.sub("", cell).strip().lower() for cell in heading}
+    names = {split_heading(cell)[0].lower() for cell in heading.cells}
     return "current" in names and "polarity" not in names
 
 
@@ -76,23 +75,20 @@ def read_loops(paths: Sequence[str | Path]) -> list[Loop]:
     """
     loops: list[Loop] = []
     for path in map(Path, paths):
-        line, heading = heading_of(path)
-        plain = [_UNIT.sub("", cell).strip().lower() for cell in heading]
-        places, factors = {}, {}
-        for name, unit in _QUANTITIES.items():
-            if name not in plain:
-                raise UserError(
-                    f"{path}, line {line}: no column {name} (there are {', '.join(heading)}); "
-                    "sweeps have time, voltage and current"
-                )
-            places[name] = plain.index(name)
-            factors[name] = _factor(path, line, heading[places[name]], name, unit)
+        heading, *rows = measured_rows(path)
+        names = {name: (name,) for name in _QUANTITIES}
+        places = find_columns(path, heading, names, "; sweeps have time, voltage and current")
+        factors = {
+            name: _factor(path, heading.line, heading.cells[place], name, _QUANTITIES[name])
+            for name, place in places.items()
+        }
+        plain = [split_heading(cell)[0].lower() for cell in heading.cells]
         of = plain.index("device") if "device" in plain else None
         found: dict[str, list[tuple[float, ...]]] = {}
-        for row, cells in rows_of(path)[1:]:
+        for row, cells in rows:
             label = path.stem if of is None else cells[of] if of < len(cells) else ""
             texts = {n: cells[k] if k < len(cells) else "" for n, k in places.items()}
-            values = (factors[n] * numeric(path, row, n, text) for n, text in texts.items())
+            values = (factors[n] * number(path, row, n, text) for n, text in texts.items())
             found.setdefault(label, []).append(tuple(values))
         for label, points in found.items():
             if label in {loop.device for loop in loops}:
@@ -107,14 +103,14 @@ def read_loops(paths: Sequence[str | Path]) -> list[Loop]:
 
 
 def _factor(path: Path, line: int, heading: str, name: str, unit: str) -> float:
-    stated = _UNIT.search(heading)
-    written = next((group for group in stated.groups() if group), "") if stated else ""
-    if not written.endswith(unit) or written[: -len(unit)] not in _PREFIXES:
+    written = split_heading(heading)[1]
+    factor = factor_of(written, unit) if written else None
+    if factor is None:
         raise UserError(
             f"{path}, line {line}: column {name} needs its unit in the heading, as in "
             f"{name} [{unit}] or {name} [u{unit}], got {heading!r}"
         )
-    return _PREFIXES[written[: -len(unit)]]
+    return factor
 
 
 def _checked(path: Path, label: str, points: FloatArray) -> Loop:

@@ -13,9 +13,11 @@ import functools
 import numpy as np
 
 from matsweep.core.streams import FloatArray
+from matsweep.machine import Usage
 from matsweep.metrics.costs import cited, components
-from matsweep.metrics.learning import training_energy
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.metrics.training import TRAINING, training_energy
+from matsweep.workloads import COSTS
 
 _ENGINES = tuple(
     (number, memory) for number in ("int8", "fp32") for memory in ("sram", "lpddr4", "hbm2")
@@ -23,23 +25,23 @@ _ENGINES = tuple(
 BASELINES = (*(f"{number}_{memory}" for number, memory in _ENGINES), "cpu", "gpu", "brain")
 """The coordinate `baseline`, in this order."""
 
-Shapes = tuple[tuple[int, int], ...]
+type Usages = tuple[Usage, ...]
 
 
 @functools.cache
 def engine_energy(
-    shapes: Shapes, number: str, memory: str, node: float, *, training: bool = False
+    usages: Usages, number: str, memory: str, node: float, *, training: bool = False
 ) -> float:
     """Return the energy of a von Neumann engine for one sample, J.
 
-    Every weight is fetched and multiplied once; inputs and outputs of layers are read and written
-    once in SRAM. A sample to learn from takes three passes over the weights, but for the first
-    layer two (forward, back, and the gradient), each a fetch, and writes each weight back.
+    Every weight is fetched once and multiplied at each use; inputs and outputs of products are read
+    and written once in SRAM. A sample to learn from takes three passes over the weights (forward,
+    back, and the gradient; two for the first layer), each a fetch, and writes each weight back.
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs)
-        Of the layers.
+    usages : tuple of Usage
+        Of the matrices.
     number : "int8" or "fp32"
     memory : "sram", "lpddr4" or "hbm2"
         Of the weights: SRAM is as large as they are.
@@ -48,49 +50,48 @@ def engine_energy(
         One step of learning rather than an inference.
     """
     bits = {"int8": 8, "fp32": 32}[number]
-    weights = [inputs * outputs for inputs, outputs in shapes]
-    values = sum(inputs + outputs for inputs, outputs in shapes)
+    weights = [usage.weights for usage in usages]
+    used = [usage.weights * usage.uses for usage in usages]
+    values = sum((usage.inputs + usage.outputs) * usage.uses for usage in usages)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
-    products = sum(weight * times for weight, times in zip(weights, passes, strict=True))
+    products = sum(weight * times for weight, times in zip(used, passes, strict=True))
+    fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
     store = cited.sram(bits * sum(weights), node).energy
     fetch = store if memory == "sram" else components.dram(memory)
     local = cited.sram(bits * values, node).energy
-    fetched = products + training * sum(weights)
+    fetched = fetches + training * sum(weights)
     moved = values * (3 if training else 1)
     return products * cited.mac(number, node) + fetched * bits * fetch + moved * bits * local
 
 
-def baseline_energy(shapes: Shapes, node: float, *, training: bool = False) -> FloatArray:
+def baseline_energy(usages: Usages, node: float, *, training: bool = False) -> FloatArray:
     """Return the energy of one sample on every baseline, (baseline,) J.
 
     Parameters
     ----------
-    shapes : tuple of (inputs, outputs)
+    usages : tuple of Usage
     node : float, m
     training : bool
         As in `engine_energy`.
     """
     engines = [
-        engine_energy(shapes, number, memory, node, training=training)
+        engine_energy(usages, number, memory, node, training=training)
         for number, memory in _ENGINES
     ]
-    weights = [inputs * outputs for inputs, outputs in shapes]
-    products = sum(weights) * (1 + 2 * training) - training * weights[0]
+    used = [usage.weights * usage.uses for usage in usages]
+    products = sum(used) * (1 + 2 * training) - training * used[0]
     rest = [2 * products * cited.OPERATION[name] for name in ("cpu", "gpu")]
     return np.array([*engines, *rest, products * cited.brain_event()])
 
 
-def _shapes(run: Run) -> Shapes:
-    return tuple((plan.inputs, plan.outputs) for plan in run.layouts)
+def _inference(evaluation: Evaluation) -> FloatArray:
+    return baseline_energy(evaluation.usages, evaluation.scenario.periphery.node)
 
 
-def _inference(run: Run) -> FloatArray:
-    return baseline_energy(_shapes(run), run.scenario.periphery.node)
-
-
-def _training(run: Run) -> FloatArray:
-    once = baseline_energy(_shapes(run), run.scenario.periphery.node, training=True)
-    return run.trained.updates * once
+def _training(evaluation: Evaluation) -> FloatArray:
+    node = evaluation.scenario.periphery.node
+    once = baseline_energy(evaluation.usages, node, training=True)
+    return np.asarray(evaluation.measures["updates"][0] * once)
 
 
 BASELINE_ENERGY = Metric(
@@ -100,6 +101,7 @@ BASELINE_ENERGY = Metric(
     better="lower",
     dims=("baseline",),
     compute=_inference,
+    needs=(COSTS,),
 )
 ENERGY_ADVANTAGE = Metric(
     name="energy_advantage",
@@ -107,7 +109,10 @@ ENERGY_ADVANTAGE = Metric(
     units="1",
     better="higher",
     dims=("realisation", "time"),
-    compute=lambda run: _inference(run)[BASELINES.index("int8_sram")] / run.energy,
+    compute=lambda evaluation: (
+        _inference(evaluation)[BASELINES.index("int8_sram")] / evaluation.energy
+    ),
+    needs=(COSTS, "array_power"),
 )
 TRAINING_BASELINE_ENERGY = Metric(
     name="training_baseline_energy",
@@ -116,7 +121,7 @@ TRAINING_BASELINE_ENERGY = Metric(
     better="lower",
     dims=("baseline",),
     compute=_training,
-    learning=True,
+    needs=(COSTS, "updates"),
 )
 TRAINING_ENERGY_ADVANTAGE = Metric(
     name="training_energy_advantage",
@@ -124,7 +129,9 @@ TRAINING_ENERGY_ADVANTAGE = Metric(
     units="1",
     better="higher",
     dims=("realisation",),
-    compute=lambda run: _training(run)[BASELINES.index("fp32_sram")] / training_energy(run),
+    compute=lambda evaluation: (
+        _training(evaluation)[BASELINES.index("fp32_sram")] / training_energy(evaluation)
+    ),
+    needs=TRAINING,
     partial=True,
-    learning=True,
 )

@@ -1,4 +1,4 @@
-"""What every part of a network on tiles takes, component by component.
+"""Energy, latency and area of matrices on tiles, component by component.
 
 All but the energy of the cells, which needs the simulated currents, follows from the scenario and
 the layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
@@ -15,6 +15,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout
+from matsweep.machine import Usage
 from matsweep.metrics.costs.census import Census, census
 from matsweep.metrics.costs.cited import PORT, sram
 from matsweep.metrics.costs.components import Cost
@@ -81,29 +82,33 @@ class Bill:
 
 
 def bill(
-    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+    scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...], ends: int
 ) -> Bill:
-    """Return what a network on tiles takes; candidates that differ in devices only share it.
+    """Return the bill of matrices on tiles; candidates that differ in devices only share it.
 
     Parameters
     ----------
     scenario : Scenario
     layouts : tuple of Layout
-        Of each layer.
-    signed : tuple of bool
-        Whether each layer's inputs have both signs.
+        Of each matrix.
+    usages : tuple of Usage
+        Of each matrix.
     ends : int
         Of word lines that are driven.
+
+    Returns
+    -------
+    Bill
     """
     device = scenario.device
     key = (
         scenario.tile, scenario.dac, scenario.adc, scenario.periphery, scenario.wires,
-        device.cell_size, device.read_voltage, layouts, signed, ends,
+        device.cell_size, device.read_voltage, layouts, usages, ends,
     )  # fmt: skip
     if key not in _KEPT:
         if len(_KEPT) >= _MOST_KEPT:
             _KEPT.clear()
-        _KEPT[key] = _bill(scenario, layouts, signed, ends)
+        _KEPT[key] = _bill(scenario, layouts, usages, ends)
     return _KEPT[key]
 
 
@@ -113,6 +118,7 @@ class _Layer:
 
     scenario: Scenario
     layout: Layout
+    usage: Usage
     cycles: int
     count: Census
     parts: Circuits
@@ -124,13 +130,14 @@ class _Layer:
         return self.layout.inputs * self.scenario.dac.bits
 
 
-def _layer(scenario: Scenario, layout: Layout, *, signed: bool, ends: int) -> _Layer:
-    cycles = scenario.dac.cycles(signed=signed)
+def _layer(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> _Layer:
+    cycles = scenario.dac.cycles(signed=usage.signed)
     # SRAM that holds the inputs, twice where the next ones arrive meanwhile.
     held = layout.inputs * scenario.dac.bits * (2 if scenario.periphery.pipelined else 1)
     return _Layer(
         scenario=scenario,
         layout=layout,
+        usage=usage,
         cycles=cycles,
         count=census(layout, scenario.tile, scenario.adc, cycles, ends),
         parts=circuits(scenario),
@@ -139,17 +146,18 @@ def _layer(scenario: Scenario, layout: Layout, *, signed: bool, ends: int) -> _L
 
 
 def _bill(
-    scenario: Scenario, layouts: tuple[Layout, ...], signed: tuple[bool, ...], ends: int
+    scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...], ends: int
 ) -> Bill:
     reading = read_time(scenario)
     energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
     leakage, slowest, counts = 0.0, 0.0, []
-    for layout, sign in zip(layouts, signed, strict=True):
-        layer = _layer(scenario, layout, signed=sign, ends=ends)
+    for layout, usage in zip(layouts, usages, strict=True):
+        layer = _layer(scenario, layout, usage, ends=ends)
         passed = _latency(layer, reading)
-        energy, latency, area = energy + _energy(layer), latency + passed, area + _area(layer)
+        energy = energy + usage.uses * _energy(layer)
+        latency, area = latency + usage.uses * passed, area + _area(layer)
         leakage += _leakage(layer)
-        slowest = max(slowest, _slowest(passed))
+        slowest = max(slowest, usage.uses * _slowest(passed))
         counts.append(layer.count)
     passing = exact(latency)
     return Bill(
@@ -163,10 +171,12 @@ def _bill(
     )
 
 
-def read_back(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[FloatArray, float]:
+def read_back(
+    scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...]
+) -> tuple[FloatArray, float]:
     """Return what carrying one sample's errors back through the tiles takes, without the cells.
 
-    All layers but the first are read with columns driven and rows converted. Errors have both
+    Matrices with transposed uses are read with columns driven and rows converted. Errors have both
     signs, and of a pair both columns are driven. Counted as a layer of the swapped shape on
     swapped tiles would be; its converters are taken to be the forward ones, switched over.
 
@@ -180,17 +190,21 @@ def read_back(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[FloatArr
     tile = scenario.tile
     turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
     energy, time = np.zeros(len(COMPONENTS)), 0.0
-    for layout in layouts[1:]:
+    for layout, usage in zip(layouts, usages, strict=True):
+        if not usage.uses_back:
+            continue
         back = replace(
             layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
             column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
             tile_outputs=layout.tile_inputs,
         )  # fmt: skip
-        layer = _layer(turned, back, signed=True, ends=1)
+        compared = (("comparison", usage.inputs),)
+        swapped = Usage(usage.outputs, usage.inputs, signed=True, operations=compared)
+        layer = _layer(turned, back, swapped, ends=1)
         driven = layer.count.dac_conversions * layout.mapping.arms
         layer = replace(layer, count=replace(layer.count, dac_conversions=driven))
-        energy += _energy(layer)
-        time += float(_latency(layer, read_time(turned)).sum())
+        energy += usage.uses_back * _energy(layer)
+        time += usage.uses_back * float(_latency(layer, read_time(turned)).sum())
     return energy, time
 
 
@@ -225,7 +239,7 @@ def _energy(layer: _Layer) -> FloatArray:
         adc=count.adc_conversions * parts.adc.energy,
         shift_add=count.additions * parts.shift_add.energy,
         accumulation=count.merges * parts.adder.energy,
-        activation=count.outputs * parts.comparator.energy,
+        activation=dict(layer.usage.operations).get("comparison", 0) * parts.comparator.energy,
         registers=2 * count.outputs * parts.register.energy,
         buffers=2 * layer.words * layer.buffer.energy,
         network=_RISING * parts.wire * pitch * moved,

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.workloads import COSTS
 
 BAKE = 358.15  # K, 85 °C
 
 
-def write_energy(run: Run) -> float:
+def write_energy(evaluation: Evaluation) -> float:
     """Return the energy that programming one device takes, J: pulses times energy of a pulse.
 
     Not a number where the material states no energy of a pulse, or not how many it takes.
     """
-    pulse = run.scenario.device.write_pulse
+    pulse = evaluation.scenario.device.write_pulse
     if pulse.energy is None or pulse.count is None:
         return math.nan
     return pulse.energy * pulse.count
 
 
-def half_select_energy(run: Run) -> float:
+def half_select_energy(evaluation: Evaluation) -> float:
     """Return what the half-selected cells of one write pulse take, J.
 
     (V/2)² G t of each of the rows + columns - 2 cells that share a line with the one written, at
@@ -28,7 +29,7 @@ def half_select_energy(run: Run) -> float:
     mean of both polarities. Wires are left out: `matsweep.crossbar.write_cell` has them for one
     cell. Not a number where the material does not state a voltage and a time.
     """
-    tile, device = run.scenario.tile, run.scenario.device
+    tile, device = evaluation.scenario.tile, evaluation.scenario.device
     if tile.half_selected == 0:
         return 0.0
     pulse = device.write_pulse
@@ -41,26 +42,26 @@ def half_select_energy(run: Run) -> float:
     return cells * middle * sum(known) / len(known) / 4
 
 
-def programming_energy(run: Run) -> float:
+def programming_energy(evaluation: Evaluation) -> float:
     """Return the energy that programming the whole network once takes, J.
 
     For every device of every copy its pulses (`write_energy`), and what half-selected cells take.
     Not a number where a pulse's energy or their count is unknown.
     """
-    count = run.scenario.device.write_pulse.count
+    count = evaluation.scenario.device.write_pulse.count
     if count is None:
         return math.nan
-    devices = sum(layer.devices for layer in run.bill.census)
-    each = write_energy(run) + count * half_select_energy(run)
-    return devices * run.scenario.periphery.replication * each
+    devices = sum(layer.devices for layer in evaluation.bill.census)
+    each = write_energy(evaluation) + count * half_select_energy(evaluation)
+    return devices * evaluation.scenario.periphery.replication * each
 
 
-def retention(run: Run) -> float:
+def retention(evaluation: Evaluation) -> float:
     """Return after how long at 85 °C a device has lost half of what was written, s.
 
     Not a number where nothing is known of it.
     """
-    law = run.scenario.device.retention
+    law = evaluation.scenario.device.retention
     if law.time is None:
         return math.nan
     return law.half_life(BAKE)
@@ -82,6 +83,7 @@ PROGRAMMING_ENERGY = Metric(
     better="lower",
     dims=(),
     compute=programming_energy,
+    needs=(COSTS,),
     partial=True,
 )
 RETENTION = Metric(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import plain
+from matsweep.core.registry import Registry
 from matsweep.planning.axes import Axis
 
 type Point = tuple[object, ...]
@@ -51,7 +52,7 @@ class Design(ABC):
     """What every design can do: say how many rows it has, list them, and draw candidates."""
 
     __slots__ = ()
-    registry: ClassVar[dict[str, type[Design]]] = {}
+    registry: ClassVar[Registry[type[Design]]] = Registry("design")
 
     @abstractmethod
     def size(self, axes: Sequence[Axis]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from matsweep.core.checks import UserError
+from matsweep.core.tables import Row, read_rows
+from matsweep.core.units import value_in_unit
 from matsweep.planning.axes import Axis, Values, written_value
 from matsweep.planning.designs.contract import Design, Point
 
@@ -57,8 +58,12 @@ class Table(Design):
         return len(self._read()[1])
 
     def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
-        """Yield the rows."""
-        return iter(self._read()[1])
+        """Yield the rows; quantities as the numbers that the axes have for them."""
+        units = [axis.unit if isinstance(axis, Values) else None for axis in axes]
+        rows = self._read()[1]
+        if not any(units):
+            return iter(rows)
+        return (tuple(map(value_in_unit, row, units, [axis.name for axis in axes])) for row in rows)
 
     @property
     def source(self) -> str:
@@ -105,18 +110,11 @@ def _csv(path: str) -> _Content:
     rows: list[Point] = []
     lines: list[int] = []
     cell = functools.cache(_cell)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            names = [name.strip() for name in next(reader, [])]
-            for texts in reader:
-                if not any(texts):
-                    continue
-                lines.append(reader.line_num)
-                rows.append(_row(names, texts, cell, f"{path}, line {reader.line_num}"))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise UserError(f"design.path: {path} cannot be read: {problem}") from None
-    return names, rows, lambda row: f"line {lines[row]}"
+    heading, *others = read_rows(path, owner="design.path") or [Row(1, [])]
+    for line, texts in others:
+        lines.append(line)
+        rows.append(_row(heading.cells, texts, cell, f"{path}, line {line}"))
+    return heading.cells, rows, lambda row: f"line {lines[row]}"
 
 
 def _row(names: list[str], texts: list[str], cell: Callable[[str], object], where: str) -> Point:
@@ -128,7 +126,7 @@ def _row(names: list[str], texts: list[str], cell: Callable[[str], object], wher
     values = []
     for name, text in zip(names, texts, strict=True):
         try:
-            values.append(cell(text.strip()))
+            values.append(cell(text))
         except UserError as error:
             raise UserError(f"{where}: {name} {error}") from None
     return tuple(values)

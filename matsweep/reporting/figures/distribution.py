@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from matsweep.analysis.attributes import material_label, numbered, sources
+from matsweep.analysis.attributes import float_accuracy, material_label, numbered, sources
 from matsweep.analysis.objectives import directions, order
 from matsweep.analysis.summary import realised, summarise
 from matsweep.core.checks import UserError, whole
@@ -82,7 +82,7 @@ def distribution_figure(
         axes.invert_yaxis()
         if name == "accuracy":
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
-            if (baseline := ds.attrs.get("float_accuracy")) is not None:
+            if (baseline := float_accuracy(ds)) is not None:
                 axes.axvline(float(baseline), label="floating point", **BASELINE)
                 axes.legend(loc="lower left", fontsize=FONT, frameon=False)
         else:

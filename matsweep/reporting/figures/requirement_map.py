@@ -15,8 +15,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.families import Family
 from matsweep.analysis.requirements import Requirements
-from matsweep.analysis.specification import quantity
 from matsweep.analysis.studytable import Scale
+from matsweep.analysis.wording import quantity
 from matsweep.reporting.figures.style import BASELINE, FONT, drawing, material_styles, tidy
 
 _MAPPED = 81  # points along each parameter of a map

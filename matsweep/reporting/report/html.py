@@ -19,6 +19,7 @@ from typing import Any
 
 from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
+from matsweep.core.units import spellings
 from matsweep.reporting.report.document import (
     Candidates,
     Column,
@@ -26,7 +27,6 @@ from matsweep.reporting.report.document import (
     Figure,
     Section,
 )
-from matsweep.reporting.report.values import spellings
 
 NAME = "report.html"
 _FIRST = 25  # rows that are there without scripts
@@ -152,7 +152,7 @@ def _data(block: Candidates) -> dict[str, Any]:
         ],
         "values": [[_plain(value) for value in c.values] for c in columns],
         "texts": [[printable(text) for text in c.texts] for c in columns],
-        "units": spellings([c.unit for c in columns]),
+        "units": {c.unit: spellings(c.unit) for c in columns if c.unit},
     }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.families import Family
 from matsweep.analysis.requirements import Requirements
-from matsweep.analysis.specification import is_fraction, quantity
 from matsweep.analysis.studytable import Scale
+from matsweep.analysis.wording import is_fraction, quantity
 from matsweep.reporting.figures.requirement_map import percent, place
 from matsweep.reporting.figures.style import material_styles
 from matsweep.reporting.report.document import Figure

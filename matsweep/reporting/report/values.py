@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import short_names
-from matsweep.core.checks import UserError
-from matsweep.core.units import duration, engineering, normal_unit, read_quantity
+from matsweep.core.units import duration, engineering, factor_of, normal_unit
 from matsweep.reporting.report.document import Column
 from matsweep.reporting.report.study import Index, Study
 
 _NO_METRIC = ("status", "error", "realisations")
 _SHARES = ("accuracy", "learning_accuracy")
-_PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T")
 
 
 def columns(study: Study, rows: Index) -> tuple[Column, ...]:
@@ -76,18 +73,10 @@ def spread(study: Study, name: str, at: int) -> str:
     if not deviation > 0:  # a single realisation is stored with 0, which says nothing
         return text
     number, _, unit = text.partition(" ")
-    factor = _factor(unit, str(study.summary[name].attrs.get("units", "1")), name)
-    if factor is None:
+    one = factor_of(unit, str(study.summary[name].attrs.get("units", "1"))) if unit else None
+    if one is None:
         return f"{text} ± {texts(study.summary[f'{name}_std'][[at]])[0]}"
-    return f"{number} ± {factor * deviation:.2g} {unit}"
-
-
-def _factor(written: str, unit: str, name: str) -> float | None:
-    """Return how many of a unit as it is written one of a unit is; None if that is not known."""
-    try:
-        return 1.0 / read_quantity(f"1 {written}", unit, name) if written else None
-    except UserError:
-        return None
+    return f"{number} ± {deviation / one:.2g} {unit}"
 
 
 def span(study: Study, name: str, rows: Index) -> str:
@@ -113,29 +102,8 @@ def scaled(values: NDArray[np.float64], name: str, unit: str) -> tuple[float, st
         return 1.0, "" if normal_unit(unit) == "1" else unit
     middle = float(np.exp(np.log(positive).mean()))
     _, _, written = engineering(middle, unit).partition(" ")
-    try:
-        return 1.0 / read_quantity(f"1 {written}", unit, name), written
-    except UserError:  # a unit without prefixes, such as TOPS/W
-        return 1.0, unit
-
-
-def spellings(units: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return for each SI unit how it may be written, and how many of the unit that is."""
-    return {unit: _spellings(unit) for unit in dict.fromkeys(units) if unit}
-
-
-def _spellings(unit: str) -> dict[str, float]:
-    printed = {"m2": ("m2", "m²"), "ohm": ("ohm", "Ω")}.get(unit, (unit,))
-    candidates = ["%"] if unit == "1" else [p + u for u in printed for p in (*_PREFIXES, "u")]
-    candidates += ["min", "h", "day", "days", "d"] if unit == "s" else []
-    candidates += ["cm2", "cm²"] if unit == "m2" else []
-    found = {}
-    for text in candidates:
-        try:
-            found[text] = read_quantity(f"1 {text}", unit, "unit")
-        except UserError:
-            continue
-    return found or {unit: 1.0}
+    one = factor_of(written, unit)
+    return (1.0, unit) if one is None else (1.0 / one, written)  # none has TOPS/W
 
 
 def _column(variable: xr.DataArray, label: str, *, main: bool) -> Column:

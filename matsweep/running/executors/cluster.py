@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.packages import GROUPS, packages
 
 # Before Ray is imported: no usage statistics, and no change of the process's signal for memory.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -97,6 +98,8 @@ def _start(workers: int, object_store_memory: int) -> None:
 def join(address: str) -> None:
     """Join a running cluster; this matsweep goes with its tasks, so that no node needs one.
 
+    So do the installed packages that bring parts.
+
     Parameters
     ----------
     address : str
@@ -110,7 +113,7 @@ def join(address: str) -> None:
     try:
         ray.init(
             address=address,
-            runtime_env={"py_modules": [str(_PACKAGE)]},
+            runtime_env={"py_modules": [str(_PACKAGE), *map(str, _sent())]},
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -122,6 +125,20 @@ def join(address: str) -> None:
                 "~/.ray/auth_token)"
             ) from None
         raise _unreachable(address, str(error).partition(". ")[0]) from None
+
+
+def _sent() -> list[Path]:
+    """Return the modules of the installed packages that bring parts; nodes import them.
+
+    One inside a namespace package cannot be sent: a node that lacks it says so (`lacking`).
+    """
+    brought = [each for each in packages() if any(p.group in GROUPS for p in each.points)]
+    return [
+        place
+        for package in brought
+        for module, place in zip(package.modules, package.places, strict=True)
+        if "." not in module
+    ]
 
 
 def check_reachable(address: str) -> None:
@@ -178,6 +195,15 @@ class Nodes:
         """Whole cores of the smallest node on which a task fits."""
         self._refresh()
         return self._cores
+
+    @property
+    def names(self) -> list[str]:
+        """Ray's names of the nodes on which a task fits."""
+        return [
+            str(node["NodeID"])
+            for node in ray.nodes()
+            if node["Alive"] and self._room(dict(node["Resources"]))
+        ]
 
     def check(self) -> None:
         """Refuse what no node can run, where there are nodes that run anything.

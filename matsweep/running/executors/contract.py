@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsweep.running.limits import Limits
+from matsweep.running.parts import Parts
 
 Task = Callable[[Any, tuple[Any, ...]], Any]
 """A function of what all tasks share and a chunk of items; it must be importable by name."""
+
+NO_PARTS = Parts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,27 @@ class Executor(ABC):
         return Limits()
 
     @abstractmethod
-    def check(self) -> None:
-        """Refuse, within seconds and before anything is written, what cannot be started."""
+    def check(self, parts: Parts = NO_PARTS) -> None:
+        """Refuse, within seconds and before anything is written, what cannot be started.
+
+        Parameters
+        ----------
+        parts : Parts
+            That tasks use besides matsweep itself.
+
+        Raises
+        ------
+        UserError
+        """
+
+    @abstractmethod
+    def verify(self, parts: Parts) -> None:
+        """Refuse parts that the processes of this session do not have as they are here.
+
+        Raises
+        ------
+        UserError
+        """
 
     def session(self) -> AbstractContextManager[None]:
         """Keep what tasks run on started, over several calls of `run`."""

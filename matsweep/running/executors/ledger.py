@@ -36,7 +36,7 @@ class Cause(Enum):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class Assignment:
     """A chunk and its history.
 
     Parameters
@@ -68,7 +68,7 @@ class Job:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Flight:
-    job: Job
+    job: Assignment
     started: float | None = None  # s, estimated: when there was a slot for it
 
 
@@ -103,8 +103,8 @@ class Ledger[Ticket: Hashable]:
         self._source = iter(chunks)
         self._time_limit = time_limit
         self._clock = clock
-        self._suspects: deque[Job] = deque()
-        self._again: deque[Job] = deque()
+        self._suspects: deque[Assignment] = deque()
+        self._again: deque[Assignment] = deque()
         self._flights: dict[Ticket, _Flight] = {}
         self._each: float | None = None  # s an item, of late
 
@@ -115,7 +115,7 @@ class Ledger[Ticket: Hashable]:
             return []
         return list(self._flights)
 
-    def next(self, slots: int) -> Job | None:
+    def next(self, slots: int) -> Assignment | None:
         """Return what to start now, if there is anything and room for it."""
         self._mark(slots)
         if self._suspects:
@@ -125,9 +125,9 @@ class Ledger[Ticket: Hashable]:
         if self._again:
             return self._again.popleft()
         chunk = next(self._source, None)
-        return self._late(slots) if chunk is None else Job(chunk=chunk)
+        return self._late(slots) if chunk is None else Assignment(chunk=chunk)
 
-    def started(self, ticket: Ticket, job: Job) -> None:
+    def started(self, ticket: Ticket, job: Assignment) -> None:
         """Note that a job was started."""
         job.copies += 1
         self._flights[ticket] = _Flight(job=job)
@@ -168,12 +168,12 @@ class Ledger[Ticket: Hashable]:
             return None
         return job.chunk, Fault(reason)
 
-    def _split(self, job: Job, cause: Cause) -> None:
+    def _split(self, job: Assignment, cause: Cause) -> None:
         suspect = cause is not Cause.RAISED
         size = math.ceil(len(job.chunk) / _PARTS)
         parts = [job.chunk[at : at + size] for at in range(0, len(job.chunk), size)]
         queue = self._suspects if suspect else self._again
-        queue.extend(Job(chunk=part, suspect=suspect) for part in parts)
+        queue.extend(Assignment(chunk=part, suspect=suspect) for part in parts)
 
     def _took_too_long(self, flight: _Flight) -> bool:
         if self._time_limit is None or flight.started is None:
@@ -187,7 +187,7 @@ class Ledger[Ticket: Hashable]:
             if flight.started is None:
                 flight.started = now
 
-    def _late(self, slots: int) -> Job | None:
+    def _late(self, slots: int) -> Assignment | None:
         """Return what takes far longer than expected, once there is a slot for a second copy."""
         if len(self._flights) >= slots or self._each is None:
             return None

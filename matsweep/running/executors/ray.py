@@ -19,12 +19,16 @@ from ray.exceptions import (
     RayTaskError,
     RuntimeEnvSetupError,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from matsweep.core.checks import UserError, positive, whole
+from matsweep.core.packages import PartsError
+from matsweep.core.quantities import Bytes, Dimensionless, Time
 from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
-from matsweep.running.executors.contract import Executor, Task
-from matsweep.running.executors.ledger import Cause, Job, Ledger
+from matsweep.running.executors.contract import NO_PARTS, Executor, Task
+from matsweep.running.executors.ledger import Assignment, Cause, Ledger
 from matsweep.running.limits import Limits
+from matsweep.running.parts import Parts, lacking
 
 _LOOK = 1.0  # s, after which nodes that joined are noticed, and what is late
 
@@ -62,11 +66,11 @@ class RayExecutor(Executor):
     address: str = "local"
     workers: int | None = None
     chunk_size: int | None = None
-    object_store_memory: int = 100_000_000
-    num_cpus: float = 1.0
-    memory: int | None = None
-    time_limit: float | None = None
-    memory_limit: int | None = None
+    object_store_memory: Bytes = 100_000_000
+    num_cpus: Dimensionless = 1.0
+    memory: Bytes | None = None
+    time_limit: Time | None = None
+    memory_limit: Bytes | None = None
     _nodes: Nodes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,10 +128,40 @@ class RayExecutor(Executor):
         finally:
             ray.shutdown()
 
-    def check(self) -> None:
-        """Refuse a cluster's address that no one answers at, within seconds."""
+    def check(self, parts: Parts = NO_PARTS) -> None:
+        """Refuse parts that are in this process only, and an address that no one answers at."""
+        parts.check_shared()
         if self.address not in ("local", "auto"):
             check_reachable(self.address)
+
+    def verify(self, parts: Parts) -> None:
+        """Refuse parts that nodes do not have as they are here: one task on each node says so.
+
+        Raises
+        ------
+        UserError
+            Names the part or its package.
+        """
+        parts.check_shared()
+        if not parts.packages:
+            return
+        probe = ray.remote(lacking)
+        asked = [
+            probe.options(
+                num_cpus=0,  # also where all cores are taken
+                max_retries=0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+            ).remote(parts)
+            for node in self._nodes.names
+        ]
+        for reference in asked:
+            try:
+                why = ray.get(reference)
+            except RayError as error:
+                _cause(error)
+                continue  # its node is lost: no task will run there
+            if why:
+                raise _unlike(why)
 
     def _run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
@@ -158,7 +192,7 @@ class RayExecutor(Executor):
                     if chunk is not None:
                         yield chunk, result
 
-    def _start(self, remote: Any, handle: Any, job: Job) -> Any:
+    def _start(self, remote: Any, handle: Any, job: Assignment) -> Any:
         """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
         placed = remote.options(
             max_retries=0,  # also for lack of memory, where Ray would try for ever
@@ -183,6 +217,8 @@ def _cause(error: RayError) -> Cause:
         If nodes cannot run our tasks at all: no candidate is at fault then.
     """
     inner = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(inner, PartsError):
+        raise _unlike(str(inner))
     if isinstance(inner, (RaySystemError, RuntimeEnvSetupError)):
         told = " ".join(str(inner).split())
         raise UserError(
@@ -196,6 +232,13 @@ def _cause(error: RayError) -> Cause:
     if isinstance(error, (NodeDiedError, LocalRayletDiedError, ObjectLostError)):
         return Cause.LOST
     return Cause.DIED
+
+
+def _unlike(why: str) -> UserError:
+    return UserError(
+        f"a node cannot compute this study: {why}; give all nodes the same packages as here, or "
+        "give executor=serial"
+    )
 
 
 def _reason(error: RayError) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from matsweep.core.checks import UserError, whole
-from matsweep.running.executors.contract import Executor, Fault, Task
+from matsweep.core.quantities import Bytes, Time
+from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, Task
 from matsweep.running.limits import Limits
+from matsweep.running.parts import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,8 @@ class SerialExecutor(Executor):
     """
 
     chunk_size: int | None = None
-    time_limit: float | None = None
-    memory_limit: int | None = None
+    time_limit: Time | None = None
+    memory_limit: Bytes | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size is not None:
@@ -50,8 +52,11 @@ class SerialExecutor(Executor):
         """One."""
         return 1
 
-    def check(self) -> None:
+    def check(self, parts: Parts = NO_PARTS) -> None:
         """Refuse nothing: it runs where it is."""
+
+    def verify(self, parts: Parts) -> None:
+        """Refuse nothing: all parts are here."""
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]

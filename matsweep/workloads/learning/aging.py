@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from matsweep.core.arrays import read_only
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.workloads.inference import Inference
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
@@ -18,14 +15,21 @@ _JUDGED = 100  # samples on which the error of a product is measured
 
 def aged(
     course: Course, learners: list[Learner], times: tuple[float, ...], rng: Streams
-) -> Inference:
-    """Let trained devices age, and run the network at each time."""
+) -> dict[str, FloatArray]:
+    """Let trained devices age, and run the network at each time.
+
+    Returns
+    -------
+    dict of str to (realisation, time) array
+        correct, array_power [W], vmm_error and saturated.
+    """
     device, samples = course.hardware.device, course.lesson.samples
     test = read_only(samples.test_inputs), read_only(samples.test_labels)
     synapses = int(course.first[-1])
     size = course.arms * synapses
     shape = len(learners), len(times)
-    found = Inference(**{f.name: np.zeros(shape) for f in dataclasses.fields(Inference)})
+    names = ("correct", "array_power", "vmm_error", "saturated")
+    measures: dict[str, FloatArray] = {name: np.zeros(shape) for name in names}
     trained = np.array([learner.state.x[:size] for learner in learners])
     conductance = np.asarray(device.g_min + trained * device.g_range, np.float32)
     aging = device.aging(conductance, rng=rng)
@@ -55,11 +59,11 @@ def aged(
                 circuits[number], state, learner.work, *test, squares, inputs, products
             )
             held_out = len(samples.test_labels)
-            found.correct[number, index] = right / held_out
-            found.saturated[number, index] = saturated / (held_out * _conversions(course))
-            found.vmm_error[number, index] = _error(course, exact[number], inputs, products)
-            found.array_power[number, index] = _power(course, learner, squares / held_out)
-    return found
+            measures["correct"][number, index] = right / held_out
+            measures["saturated"][number, index] = saturated / (held_out * _conversions(course))
+            measures["vmm_error"][number, index] = _error(course, exact[number], inputs, products)
+            measures["array_power"][number, index] = _power(course, learner, squares / held_out)
+    return measures
 
 
 def _conversions(course: Course) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,10 @@ from matsweep.crossbar import Layout, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
 from matsweep.devices.pulses import PulseModel
-from matsweep.workloads.inference import Hardware
+from matsweep.machine import Hardware
 from matsweep.workloads.learning.lesson import Lesson, initial_weights
+from matsweep.workloads.learning.settings import Training
 from matsweep.workloads.learning.tiles import starts
-
-if TYPE_CHECKING:
-    from matsweep.workloads.learning.workload import InSitu
 
 _KEY = np.uint64(0x9E3779B97F4A7C15)  # tells the numbers of training from those of devices
 
@@ -50,7 +47,7 @@ class Course:
     """
 
     lesson: Lesson
-    workload: InSitu
+    workload: Training
     hardware: Hardware
     layouts: tuple[Layout, ...]
     first: npt.NDArray[np.int64]
@@ -67,7 +64,7 @@ class Course:
     keys: npt.NDArray[np.uint64]
 
     @classmethod
-    def of(cls, lesson: Lesson, workload: InSitu, hardware: Hardware, rng: Streams) -> Course:
+    def of(cls, lesson: Lesson, workload: Training, hardware: Hardware, rng: Streams) -> Course:
         """Draw the devices of some realisations.
 
         Raises
@@ -182,7 +179,7 @@ def _bounds(
 
 
 def _start(
-    workload: InSitu,
+    workload: Training,
     lesson: Lesson,
     device: AnalogDevice,
     arms: int,

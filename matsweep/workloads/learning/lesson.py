@@ -7,19 +7,15 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
-from matsweep.workloads.learning.data import IntArray, Samples
-
-if TYPE_CHECKING:
-    from matsweep.workloads.learning.workload import InSitu
+from matsweep.datasets.dataset import IntArray, Samples
+from matsweep.workloads.learning.settings import Training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +45,7 @@ class Lesson:
     digest: str
 
 
-def lesson(workload: InSitu, key: str) -> Lesson:
+def lesson(workload: Training, key: str) -> Lesson:
     """Return the lesson of a workload; its floating-point weights from the cache if they are.
 
     Raises
@@ -95,7 +91,7 @@ def _load(path: Path, layers: int) -> tuple[FloatArray, ...] | None:
         return None
 
 
-def layer_shapes(workload: InSitu, samples: Samples) -> tuple[tuple[int, int], ...]:
+def layer_shapes(workload: Training, samples: Samples) -> tuple[tuple[int, int], ...]:
     """Return rows (with a bias) and columns of each layer."""
     classes = int(max(samples.train_labels.max(), samples.test_labels.max())) + 1
     units = (samples.train_inputs.shape[1], *workload.hidden, classes)
@@ -103,7 +99,9 @@ def layer_shapes(workload: InSitu, samples: Samples) -> tuple[tuple[int, int], .
     return tuple((units[i] + extra, units[i + 1]) for i in range(len(units) - 1))
 
 
-def initial_weights(workload: InSitu, layer: int, uniform: FloatArray, limit: float) -> FloatArray:
+def initial_weights(
+    workload: Training, layer: int, uniform: FloatArray, limit: float
+) -> FloatArray:
     """Return initial weights (…, row, column) from uniform numbers in [0, 1) of that shape."""
     rows = uniform.shape[-2]
     largest = min(1 / rows**0.5 if workload.initial is None else workload.initial, limit)
@@ -114,7 +112,9 @@ def initial_weights(workload: InSitu, layer: int, uniform: FloatArray, limit: fl
     return np.asarray(low + (largest - low) * uniform, np.float32)
 
 
-def trained(workload: InSitu, samples: Samples, rng: np.random.Generator) -> tuple[FloatArray, ...]:
+def trained(
+    workload: Training, samples: Samples, rng: np.random.Generator
+) -> tuple[FloatArray, ...]:
     """Train in floating point: plain gradient descent with the workload's rates and batches.
 
     Weights are not bounded. NumPy only, the simplest form: the baseline that devices and the
@@ -131,7 +131,7 @@ def trained(workload: InSitu, samples: Samples, rng: np.random.Generator) -> tup
 
 
 def descend(
-    workload: InSitu,
+    workload: Training,
     weights: list[FloatArray],
     samples: Samples,
     rates: tuple[float, ...],
@@ -154,7 +154,7 @@ def descend(
 
 
 def activations(
-    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray
+    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray
 ) -> tuple[list[FloatArray], FloatArray]:
     """Return each layer's inputs (sample, row), bias and all, and the last layer's sums."""
     values, found = inputs, []
@@ -170,22 +170,28 @@ def activations(
 
 def _activated(name: str, sums: FloatArray) -> FloatArray:
     if name == "sigmoid":
-        return np.asarray(expit(sums))
+        return _sigmoid(sums)
     return np.asarray(np.tanh(sums) if name == "tanh" else np.maximum(sums, 0))
 
 
-def output_error(workload: InSitu, sums: FloatArray, labels: IntArray) -> FloatArray:
+def _sigmoid(sums: FloatArray) -> FloatArray:
+    from scipy.special import expit  # a quarter of a second, and of no use to inference
+
+    return np.asarray(expit(sums))
+
+
+def output_error(workload: Training, sums: FloatArray, labels: IntArray) -> FloatArray:
     """Return the derivative of the loss by the last layer's sums (sample, class)."""
     wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
     if workload.loss == "squared":
-        y = expit(sums)
+        y = _sigmoid(sums)
         return np.asarray(2 * (y - wanted) * y * (1 - y))
     y = np.exp(sums - sums.max(axis=1, keepdims=True))
     return np.asarray(y / y.sum(axis=1, keepdims=True) - wanted)
 
 
 def errors(
-    workload: InSitu,
+    workload: Training,
     weights: tuple[FloatArray, ...],
     inputs: list[FloatArray],
     last: FloatArray,
@@ -202,7 +208,7 @@ def errors(
 
 
 def gradients(
-    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
+    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> list[FloatArray]:
     """Return the gradient of the summed loss by each weight (row, column)."""
     values, sums = activations(workload, weights, inputs)
@@ -211,7 +217,7 @@ def gradients(
 
 
 def accuracy(
-    workload: InSitu, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
+    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> float:
     """Return the share of samples that floating point classifies correctly."""
     with np.errstate(over="ignore", invalid="ignore"):  # weights may have diverged

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from matsweep.core.checks import in_range, whole
+from matsweep.core.quantities import Dimensionless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """Learning rates fall by a factor every so many epochs; 1: they stay."""
 
-    factor: float = 1.0
+    factor: Dimensionless = 1.0
     every: int = 1
 
     def __post_init__(self) -> None:
@@ -36,7 +37,7 @@ class Reset:
     """
 
     every: int = 100
-    above: float = 0.9
+    above: Dimensionless = 0.9
 
     def __post_init__(self) -> None:
         whole("every", self.every, low=1)

@@ -10,8 +10,8 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout
 from matsweep.devices import AnalogDevice
+from matsweep.machine import Hardware
 from matsweep.machine.product import wired
-from matsweep.workloads.inference import Hardware
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.tiles import row_edges

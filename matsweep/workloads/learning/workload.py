@@ -2,179 +2,48 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
 from matsweep.core.codec import plain
-from matsweep.crossbar import Tile
-from matsweep.workloads.learning.data import Dataset, Digits
-from matsweep.workloads.learning.lesson import Lesson, lesson
-from matsweep.workloads.learning.rules import PulseCount, Reset, Rule, Schedule
-from matsweep.workloads.workload import Workload
+from matsweep.devices import AnalogDevice
+from matsweep.workloads.learning.lesson import lesson
+from matsweep.workloads.learning.run import MEASURES, PreparedLesson
+from matsweep.workloads.learning.settings import Training
+from matsweep.workloads.workload import COSTS, Workload
 
 _VERSION = 1  # of what is cached; raise it when the floating-point training changes
 
-HIDDEN = {"sigmoid": 0, "tanh": 1, "relu": 2}
-LOSSES = {"squared": 0, "cross_entropy": 1}
-
 
 @dataclass(frozen=True, kw_only=True)
-class InSitu(Workload):
-    """A multilayer perceptron trained in the crossbar.
-
-    Every sample is read forward through the tiles; its error goes back through the same devices
-    (transposed reads); the rule turns the outer products into pulses.
-
-    Parameters
-    ----------
-    data : Dataset
-    hidden : tuple of int
-        Units of the hidden layers.
-    activation : "sigmoid", "tanh" or "relu"
-        Of the hidden layers.
-    loss : "squared" or "cross_entropy"
-        Squared error summed over sigmoid outputs, or the cross-entropy of softmax.
-    bias : bool
-        Whether each layer has one more word line, whose input is always the largest.
-    rule : Rule
-    batch : int
-        Samples whose mean gradient makes one update.
-    epochs : int
-    samples : int or None
-        Drawn at random (with repetition) for an epoch; None: all of them once, shuffled.
-    learning_rate : tuple of float
-        Of each layer, or one for all.
-    schedule : Schedule
-    weight_range : tuple of float
-        Weight that a whole positive range of conductance stands for, of each layer or one for
-        all: weights are in [-weight_range, weight_range].
-    positive : bool
-        No reference: weights are in [0, weight_range]; with one device a weight only.
-    start : "random" or "trained"
-        Where weights begin: uniformly at random, or trained in floating point.
-    initial : float or None
-        Largest initial weight; None: one over the root of a layer's inputs.
-    initial_levels : int or None
-        Draw initial weights from so many evenly spaced values; None: a continuum.
-    pulsed_start : bool
-        Write the initial weights by potentiating pulses from g_min, as many as the nominal
-        device needs if it were linear, with all their errors; else as the device is programmed.
-    learns : "all" or "last"
-        Which layers learn.
-    pair : "both" or "potentiate"
-        Of two devices a weight, move both half way in opposite directions, or only potentiate
-        the one or the other.
-    reset : Reset or None
-        Of saturated pairs, for `pair: potentiate`.
-    backward : "analog" or "digital"
-        Whether errors go back through the devices and their converters, or are computed from
-        the exact conductances.
-    adc_range : "calibrated" or "full"
-        Full scale of the converters where the ADC has none of its own: the ADC's percentile of
-        the currents of 64 training samples, set anew before each epoch; or the range of
-        conductance of all rows at the full read voltage.
-    bound_management : bool
-        Repeat a read of which a conversion saturates at half the voltages, until none does.
-    """
+class InSitu(Training, Workload):
+    """A multilayer perceptron trained in the crossbar; `Training` has its parameters."""
 
     kind: ClassVar[str] = "in_situ"
-
-    data: Dataset = field(default_factory=Digits)
-    hidden: tuple[int, ...] = (128,)
-    activation: str = "sigmoid"
-    loss: str = "squared"
-    bias: bool = True
-    rule: Rule = PulseCount()
-    batch: int = 1
-    epochs: int = 10
-    samples: int | None = None
-    learning_rate: tuple[float, ...] = (0.1,)
-    schedule: Schedule = Schedule()
-    weight_range: tuple[float, ...] = (1.0,)
-    positive: bool = False
-    start: str = "random"
-    initial: float | None = None
-    initial_levels: int | None = None
-    pulsed_start: bool = False
-    learns: str = "all"
-    pair: str = "both"
-    reset: Reset | None = None
-    backward: str = "analog"
-    adc_range: str = "calibrated"
-    bound_management: bool = True
-
-    def __post_init__(self) -> None:
-        for units in self.hidden:
-            whole("hidden", units, low=1)
-        one_of("activation", self.activation, HIDDEN)
-        one_of("loss", self.loss, LOSSES)
-        whole("batch", self.batch, low=1)
-        whole("epochs", self.epochs, low=1)
-        if self.samples is not None:
-            whole("samples", self.samples, low=1)
-        for name in ("learning_rate", "weight_range"):
-            values = getattr(self, name)
-            if len(values) not in (1, len(self.hidden) + 1):
-                raise UserError(
-                    f"{name} must hold one number, or one for each of the "
-                    f"{len(self.hidden) + 1} layers, got {len(values)}"
-                )
-            for value in values:
-                positive(name, value)
-        one_of("start", self.start, ("random", "trained"))
-        if self.initial is not None:
-            non_negative("initial", self.initial)
-        if self.initial_levels is not None:
-            whole("initial_levels", self.initial_levels, low=2)
-        one_of("learns", self.learns, ("all", "last"))
-        one_of("pair", self.pair, ("both", "potentiate"))
-        one_of("backward", self.backward, ("analog", "digital"))
-        one_of("adc_range", self.adc_range, ("calibrated", "full"))
-        for name in ("bias", "positive", "pulsed_start", "bound_management"):
-            if not isinstance(getattr(self, name), bool):
-                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
+    merit: ClassVar[str] = PreparedLesson.merit
+    objectives: ClassVar[tuple[str, ...]] = ("accuracy", "training_energy", "pulses_p999")
+    measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
+    dimensions: ClassVar[Mapping[str, str]] = {"epoch": "epochs of training"}
 
     @property
-    def layers(self) -> int:
-        """Layers of weights."""
-        return len(self.hidden) + 1
+    def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Epochs, from 1."""
+        return {"epoch": np.arange(1, self.epochs + 1)}
 
-    def per_layer(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        """Return one number for each layer."""
-        return values if len(values) == self.layers else values * self.layers
-
-    def tiled(self, tile: Tile) -> Tile:
-        """Return the tile with one device (pair) a weight: learning devices are not sliced.
-
-        Raises
-        ------
-        UserError
-            If the tile has several cells a weight, or does not fit the workload.
-        """
-        if tile.cells != 1:
-            raise UserError(f"tile.cells must be 1 for a network that learns, got {tile.cells}")
-        two = tile.mapping == "differential"
-        if self.positive and two:
-            raise UserError(
-                "workload.positive needs one device a weight: give tile.mapping=reference or offset"
-            )
-        if self.reset is not None and (not two or self.pair != "potentiate"):
-            raise UserError(
-                "workload.reset is of pairs that are only potentiated: give "
-                "tile.mapping=differential and workload.pair=potentiate, or workload.reset=null"
-            )
-        if tile.mapping == "offset" and self.activation == "tanh":
-            raise UserError(
-                "workload.activation must be sigmoid or relu with tile.mapping=offset: its "
-                "converters take currents of one sign only"
-            )
-        return dataclasses.replace(tile, weight_bits=None)
+    def refuses(self, device: AnalogDevice, material: str) -> str | None:
+        """Return why a device cannot learn: no response to pulses is known."""
+        if device.pulse_model is not None or device.source != "reported":
+            return None
+        return (
+            f"device.pulse_model is null: no response of {material} to pulses is known, so that it "
+            "cannot learn; choose a material that states one, or give device.pulse_model"
+        )
 
     @property
     def key(self) -> str:
@@ -186,6 +55,6 @@ class InSitu(Workload):
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def prepare(self) -> Lesson:
+    def prepare(self) -> PreparedLesson:
         """Return the data, and the same network trained in floating point, cached."""
-        return lesson(self, self.key)
+        return PreparedLesson(settings=self, lesson=lesson(self, self.key))

@@ -30,7 +30,7 @@ from matsweep.devices.dynamics import (
     SuperconductingMemristor,
     Yakopcic,
 )
-from matsweep.devices.dynamics.equations import compiled
+from matsweep.devices.dynamics.equations import compiled_kernel
 from matsweep.devices.dynamics.josephson import FLUX_QUANTUM
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.solving import respond, transient
@@ -325,7 +325,7 @@ def scalar_rate(model):
     if not isinstance(model, CompiledModel):
         return lambda x, v: np.atleast_1d(model.rate(x if x.size > 1 else x[0], v))
     low, high = (np.broadcast_to(b, len(model.components)).astype(float) for b in model.bounds())
-    kernel, (p,) = compiled(type(model).kernel), model._flat(())
+    kernel, (p,) = compiled_kernel(type(model).kernel), model._flat(())
     up, down = np.empty((2, len(model.components)))
 
     def rate(x, v):

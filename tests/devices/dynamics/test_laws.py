@@ -434,12 +434,12 @@ def test_stiff_devices_take_long_steps():
 @pytest.mark.parametrize("stiff", [False, True])
 def test_both_methods_have_their_order(stiff):
     """One step of a logistic growth: the error falls as h^6 (h^5 for Rodas4) when h is halved."""
-    from matsweep.devices.dynamics.equations import compiled
+    from matsweep.devices.dynamics.equations import compiled_kernel
     from matsweep.solving import solver
 
     model = LinearIonDrift(r_on=1.0, r_off=1.0 + 1e-9, thickness=1.0, mobility=1.0,
                            window="joglekar")  # fmt: skip
-    kernel = compiled(type(model).kernel)
+    kernel = compiled_kernel(type(model).kernel)
     p = model._flat(())[0]
     step = solver._implicit if stiff else solver._explicit
     errors = []

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from matsweep.core.compiled import compiled
 from matsweep.crossbar.wires.compiled.lines import along, fractions
-
-_compiled = njit(cache=True, error_model="numpy")
 
 _PATIENCE = 200  # iterations without halving the residual's square, after which it is given up
 
 
-@_compiled
+@compiled
 def fractions_down(g, below, out):
     """Do as `_fractions` for bit lines, seen from below: out (row, column)."""
     rows, columns = g.shape
@@ -24,7 +22,7 @@ def fractions_down(g, below, out):
             seen[j] *= out[i, j]
 
 
-@_compiled
+@compiled
 def _down(push, below, passed, out):
     """Compute voltages of bit lines, grounded below, into which currents (row, column) flow."""
     rows, columns = push.shape
@@ -40,7 +38,7 @@ def _down(push, below, passed, out):
             out[i, j] = passed[i, j] * (out[i + 1, j] + below[i, j] * out[i, j])
 
 
-@_compiled
+@compiled
 def _lowered(flow, below):
     """Move what flows into a bit line above segments without resistance to below them."""
     rows, columns = flow.shape
@@ -52,7 +50,7 @@ def _lowered(flow, below):
                 flow[i, j] = 0
 
 
-@_compiled
+@compiled
 def _squared(values):
     total = values.dtype.type(0)
     for i in range(values.shape[0]):
@@ -61,7 +59,7 @@ def _squared(values):
     return total
 
 
-@_compiled
+@compiled
 def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tolerance, most):
     """Solve one array by conjugate gradients on its bit lines' voltages.
 

@@ -7,16 +7,14 @@ as runs: (run, 3) arrays of where a run begins and ends in the block, and where 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from matsweep.core.compiled import compiled
 from matsweep.crossbar.wires.compiled.tiles import add_product, wide
-
-_compiled = njit(cache=True, error_model="numpy")
 
 _STEP = 8  # lines that are eliminated at once
 
 
-@_compiled
+@compiled
 def _lines(runs):
     lines = 0
     for r in range(runs.shape[0]):
@@ -24,21 +22,21 @@ def _lines(runs):
     return lines
 
 
-@_compiled
+@compiled
 def _clear(matrix):
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             matrix[i, j] = 0
 
 
-@_compiled
+@compiled
 def _copy(source, columns, out, at):
     for i in range(source.shape[0]):
         for j in range(columns):
             out[i, at + j] = source[i, j]
 
 
-@_compiled
+@compiled
 def _pick(source, rows, columns, out):
     """Copy some rows and columns of a symmetric matrix."""
     for r in range(rows.shape[0]):
@@ -63,7 +61,7 @@ def _pick(source, rows, columns, out):
                         out[at + j, at2 + i] = line[first + j]
 
 
-@_compiled
+@compiled
 def _copy_half(source, runs, out, offset):
     """Copy what is between some lines, in ascending order, to out[offset:, offset:].
 
@@ -81,14 +79,14 @@ def _copy_half(source, runs, out, offset):
                     target[offset + at2 + j] = line[first2 + j]
 
 
-@_compiled
+@compiled
 def pick(blocks, places, rows, columns, out):
     """Copy some rows and columns of some symmetric matrices (block, line, wide column)."""
     for block in range(places.size):
         _pick(blocks[places[block]], rows, columns, out[block])
 
 
-@_compiled
+@compiled
 def add_half(source, runs, out, offset):
     """Add what is between some lines, in ascending order, to out[offset:, offset:]."""
     for r in range(runs.shape[0]):
@@ -103,7 +101,7 @@ def add_half(source, runs, out, offset):
                     target[offset + at2 + j] += line[first2 + j]
 
 
-@_compiled
+@compiled
 def _invert_few(matrix, lines):
     """Invert (line, line) in place by Gauss and Jordan's elimination, without pivoting."""
     for c in range(lines):
@@ -121,7 +119,7 @@ def _invert_few(matrix, lines):
                     other[j] -= factor * row[j]
 
 
-@_compiled
+@compiled
 def _invert(matrix, scratch):
     """Invert (line, wide column) in place by Gauss and Jordan's elimination of some at a time."""
     pivot, factor, row, new = scratch
@@ -149,7 +147,7 @@ def _invert(matrix, scratch):
         add_product(factor[:count], lines, new, lines, matrix, 0, False)
 
 
-@_compiled
+@compiled
 def inverted(matrices, out):
     """Invert (matrix, line, line)."""
     lines = out.shape[1]
@@ -163,7 +161,7 @@ def inverted(matrices, out):
         _copy(matrix, lines, out[which], 0)
 
 
-@_compiled
+@compiled
 def _scratch(lines, like):
     across = wide(lines, like)
     return (
@@ -174,7 +172,7 @@ def _scratch(lines, like):
     )
 
 
-@_compiled
+@compiled
 def join_small(blocks1, blocks2, places1, places2, far, near, open1, open2, out):
     """Join blocks (block, line, wide column), see `matsweep.crossbar.wires.join`.
 

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from matsweep.crossbar.wires.compiled.lanes import (
-    MORE,
-    add_product,
-    clear,
-    complete,
-    copy,
-    invert,
-    lanes,
-)
-from matsweep.crossbar.wires.compiled.quads import write_quad
-
-_compiled = njit(cache=True, error_model="numpy")
+from matsweep.core.compiled import compiled
+from matsweep.crossbar.wires.compiled.lanes import MORE, add_product, invert
+from matsweep.crossbar.wires.compiled.steps import clear, complete, copy, lanes, write_quad
 
 
-@_compiled
+@compiled
 def _pick(memory, source, step, runs, rows, columns, out, step_out):
     """Copy some lines and columns of a symmetric matrix."""
     for r in range(rows[0], rows[1]):
@@ -44,7 +34,7 @@ def _pick(memory, source, step, runs, rows, columns, out, step_out):
                         copy(memory, (line + j, to + j * step_out + i, 1))
 
 
-@_compiled
+@compiled
 def _copy_half(memory, source, step, runs, some, out, step_out):
     """Copy what is between some lines, in ascending order."""
     for r in range(some[0], some[1]):
@@ -57,7 +47,7 @@ def _copy_half(memory, source, step, runs, some, out, step_out):
                 copy(memory, (line + first2, to + at2, count2))
 
 
-@_compiled
+@compiled
 def _join(memory, step, runs, scratch):
     """Join two blocks, see `joints.join_small`; for a step of the plan see `leaf._leaf_plan`.
 
@@ -108,13 +98,13 @@ def _join(memory, step, runs, scratch):
     )
 
 
-@_compiled
+@compiled
 def _multiply(memory, lines, across, a, rows, b, columns, c):
     """Add a[:lines, :rows]^T b[:lines, :columns] to c, all with lines as long."""
     add_product(memory, lines, a, across, rows, b, across, columns, c, across, False)
 
 
-@_compiled
+@compiled
 def leaves(conductance, word, bit, plan, runs, order, size, out):
     """Compute the responses of small blocks of cells.
 

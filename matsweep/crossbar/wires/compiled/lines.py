@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_compiled = njit(cache=True, error_model="numpy")
+from matsweep.core.compiled import compiled
 
 
-@_compiled
+@compiled
 def fractions(g, before, out, end):
     """Look along lines, from their far ends to their near ones.
 
@@ -25,7 +24,7 @@ def fractions(g, before, out, end):
             beyond *= out[i, j]
 
 
-@_compiled
+@compiled
 def along(push, near, far, before, passed, out):
     """Compute voltages of lines, four at a time: each is a chain of its own.
 
@@ -61,7 +60,7 @@ def along(push, near, far, before, passed, out):
             out[i, j] = a
 
 
-@_compiled
+@compiled
 def arriving(g, before, end, out):
     """Compute voltages along lines with 1 V at their near ends, and at their far ones behind `end`.
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-_compiled = njit(cache=True, error_model="numpy")
+from matsweep.core.compiled import compiled
 
 
-@_compiled
+@compiled
 def star_mesh(between, total):
     """Eliminate the first nodes of a network, as far as these see each other.
 
@@ -29,13 +27,13 @@ def star_mesh(between, total):
                     between[other, third] += share * between[node, third]
 
 
-@_compiled
+@compiled
 def _add(share, source, target):
     for sample in range(source.size):
         target[sample] += share * source[sample]
 
 
-@_compiled
+@compiled
 def push_currents(ids, share, flowing):
     """Hand on the currents (id, sample) that flow into eliminated nodes to those that they saw.
 
@@ -48,7 +46,7 @@ def push_currents(ids, share, flowing):
                 _add(share[node, other], flowing[ids[node]], flowing[ids[other]])
 
 
-@_compiled
+@compiled
 def pull_voltages(ids, share, total, flowing, voltage):
     """Compute the voltages (id, sample) of eliminated nodes from those that they saw.
 

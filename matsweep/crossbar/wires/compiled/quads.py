@@ -1,7 +1,7 @@
 """The response of 2 × 2 cells: formulas, written out in vector registers.
 
 Here code is generated for, not called with, numbers: blocks are {(line, line): number}, of what is
-on the diagonal and right of it.
+on the diagonal and right of it. See `registers` for how products and sums are rounded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import itertools
 import operator
 
-from matsweep.crossbar.wires.compiled.lanes import FUSED, on_vectors
+from matsweep.crossbar.wires.compiled.registers import FUSED, on_vectors
 
 
 class _Number:
@@ -168,3 +168,12 @@ def _quad(memory, cells, to, step):
 
 
 write_quad = on_vectors(_quad)
+
+
+def _divide(memory, to):
+    """Divide ones by what lies at a place, as a quad does: a trial of what its code needs."""
+    number = _Number(memory, memory.load(to))
+    memory.store((1.0 / number - 0.0).where_finite(-number + 4.0, 0.0).value, to)
+
+
+divide = on_vectors(_divide)

@@ -2,7 +2,7 @@
 
 from numpy import float32
 
-from matsweep.workloads.learning.core.jit import compiled
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.listing import halved, larger, listed, partner, passed
 from matsweep.workloads.learning.core.propagation import sample
 from matsweep.workloads.learning.core.pulses import pulse

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy import float32, uint32, uint64
 
+from matsweep.core.compiled import compiled
 from matsweep.core.philox import cosine_sine, gaussian_radius, philox
-from matsweep.workloads.learning.core.jit import compiled
 
 
 @compiled

@@ -5,8 +5,8 @@ import functools
 import numba
 from numba import types
 
+from matsweep.core.compiled import compiled
 from matsweep.core.pointer import Pointer
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.propagation import backward, forward, load, output_error
 from matsweep.workloads.learning.core.rewriting import renew
 

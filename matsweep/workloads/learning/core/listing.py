@@ -3,7 +3,7 @@
 import numpy as np
 from numpy import float32
 
-from matsweep.workloads.learning.core.jit import compiled
+from matsweep.core.compiled import compiled
 
 
 @compiled

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.converters import applied, bounded
-from matsweep.workloads.learning.core.jit import compiled
 from matsweep.workloads.learning.core.reads import multiply, multiply_transposed
 from matsweep.workloads.learning.core.structures import RELU, SIGMOID, SQUARED, TANH
 

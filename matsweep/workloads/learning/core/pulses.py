@@ -6,9 +6,9 @@ import numpy as np
 from numba import types
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.core.pointer import Pointer
 from matsweep.workloads.learning.core.draws import normals, uniform
-from matsweep.workloads.learning.core.jit import compiled
 
 NUMBERS = types.Array(types.float32, 1, "C", readonly=True)
 STEP = types.float32(types.float32, types.boolean, NUMBERS, NUMBERS, types.float32)

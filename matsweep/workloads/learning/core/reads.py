@@ -3,9 +3,9 @@
 import numpy as np
 from numpy import float32
 
+from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.converters import beyond, errors_at
 from matsweep.workloads.learning.core.draws import normals
-from matsweep.workloads.learning.core.jit import compiled
 
 LANES = 8  # sums that a product keeps side by side, in vector registers
 

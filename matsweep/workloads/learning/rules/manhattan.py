@@ -9,6 +9,7 @@ from numpy import float32
 
 from matsweep.core.checks import non_negative
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.rules.rule import Rule
 
@@ -46,7 +47,7 @@ class Manhattan(Rule, kind="sign"):
 
     kernel: ClassVar[Kernel] = _update
 
-    threshold: float = 0.0
+    threshold: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
         non_negative("threshold", self.threshold, "pulses")

@@ -9,6 +9,7 @@ from numpy import float32
 
 from matsweep.core.checks import in_range
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.rules.rule import Rule
 
@@ -47,7 +48,7 @@ class PulseCount(Rule, kind="pulse_count"):
 
     kernel: ClassVar[Kernel] = _update
 
-    threshold: float = 0.5
+    threshold: Dimensionless = 0.5
 
     def __post_init__(self) -> None:
         in_range("threshold", self.threshold, 1e-6, 1.0)

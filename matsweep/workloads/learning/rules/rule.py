@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from matsweep.core.kernel import Kernel
+from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 
 
@@ -59,7 +60,7 @@ class Rule:
         Whether each synapse has one more device, in a fast array behind the others in `state.x`.
     """
 
-    registry: ClassVar[dict[str, type[Rule]]] = {}
+    registry: ClassVar[Registry[type[Rule]]] = Registry("learning rule")
     kernel: ClassVar[Kernel]
     digital: ClassVar[bool] = False
     fast: ClassVar[bool] = False

@@ -10,6 +10,7 @@ from numpy import float32
 
 from matsweep.core.checks import positive, whole
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.rules.coincidence import coincide
 from matsweep.workloads.learning.rules.rule import Rule, Start
@@ -149,8 +150,8 @@ class TikiTaka(Rule, kind="tiki_taka"):
     version: int = 2
     bits: int = 31
     every: int = 1
-    transfer: float = 0.1
-    fast_rate: float = 1.0
+    transfer: Dimensionless = 0.1
+    fast_rate: Dimensionless = 1.0
     calibration: int = 500
 
     def __post_init__(self) -> None:

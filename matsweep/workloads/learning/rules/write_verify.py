@@ -10,6 +10,7 @@ from numpy import float32
 
 from matsweep.core.checks import positive, whole
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.quantities import Dimensionless
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.rules.rule import Rule, Start
 
@@ -87,7 +88,7 @@ class Tuning(Rule, kind="write_verify"):
     kernel: ClassVar[Kernel] = _update
     digital: ClassVar[bool] = True
 
-    tolerance: float = 0.01
+    tolerance: Dimensionless = 0.01
     max_pulses: int = 20
     every: int = 1
 

@@ -8,8 +8,9 @@ import struct
 import numpy as np
 import pytest
 
+from matsweep import datasets
 from matsweep.core.checks import UserError
-from matsweep.workloads.learning import data
+from matsweep.datasets import images as image_sets
 
 
 def idx(path, array, compress=False):
@@ -35,17 +36,17 @@ def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, c
             ("test_images", pixels[20:]), ("test_labels", labels[20:]),
         )
     }  # fmt: skip
-    grey = data.IDX(**names).load()
+    grey = datasets.IDX(**names).load()
     low, high = pixels.min(), pixels.max()
     wanted = (pixels[:20].reshape(20, -1) - low) / (high - low)
     np.testing.assert_allclose(grey.train_inputs, wanted, rtol=1e-6)
     np.testing.assert_array_equal(grey.test_labels, labels[20:])
-    small = data.IDX(crop=4, black_white=0.5, test_samples=5, **names).load()
+    small = datasets.IDX(crop=4, black_white=0.5, test_samples=5, **names).load()
     middle = wanted.reshape(20, 6, 6)[:, 1:5, 1:5].reshape(20, -1)
     np.testing.assert_array_equal(small.train_inputs, middle > 0.5)
     assert small.test_inputs.shape == (5, 16)
     with pytest.raises(UserError, match="crop must be null, or at most"):
-        data.IDX(crop=7, **names).load()
+        datasets.IDX(crop=7, **names).load()
 
 
 def test_a_damaged_idx_file_is_refused(tmp_path, images):
@@ -53,12 +54,12 @@ def test_a_damaged_idx_file_is_refused(tmp_path, images):
     idx(path, images[0])
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="is not whole"):
-        data.read_idx("train_images", path)
+        image_sets.read_idx("train_images", path)
     path.write_bytes(b"no such thing")
     with pytest.raises(UserError, match="is no IDX file"):
-        data.read_idx("train_images", path)
+        image_sets.read_idx("train_images", path)
     with pytest.raises(UserError, match="cannot be read"):
-        data.read_idx("train_images", tmp_path / "nowhere")
+        image_sets.read_idx("train_images", tmp_path / "nowhere")
 
 
 def test_npz_and_csv_give_the_same_samples(tmp_path):
@@ -70,16 +71,16 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
         for row, label in zip(inputs, labels, strict=True)
     ]
     (tmp_path / "set.csv").write_text("a,b,c,d,e,class\n" + "\n".join(rows) + "\n")
-    first = data.NPZ(path=str(tmp_path / "set.npz")).load()
-    second = data.CSV(path=str(tmp_path / "set.csv")).load()
+    first = datasets.NPZ(path=str(tmp_path / "set.npz")).load()
+    second = datasets.CSV(path=str(tmp_path / "set.csv")).load()
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     assert first.train_inputs.min() == 0
     assert first.test_labels.max() == 1
     with pytest.raises(UserError, match="line 1: column 0 must be a finite number, got 'a'"):
-        data.CSV(path=str(tmp_path / "set.csv"), header=0).load()
+        datasets.CSV(path=str(tmp_path / "set.csv"), header=0).load()
     np.savez(tmp_path / "other.npz", x=inputs)
-    other = data.NPZ(path=str(tmp_path / "other.npz"))
+    other = datasets.NPZ(path=str(tmp_path / "other.npz"))
     with pytest.raises(UserError, match="must hold arrays named inputs and labels"):
         other.load()
 
@@ -91,7 +92,7 @@ def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
         asked[fname] = url, known_hash
         return str(tmp_path / fname)
 
-    found = data._downloaded("train-images-idx3-ubyte.gz", retrieve)
+    found = image_sets._downloaded("train-images-idx3-ubyte.gz", retrieve)
     assert found == tmp_path / "train-images-idx3-ubyte.gz"
     url, checksum = asked["train-images-idx3-ubyte.gz"]
     assert url.startswith("https://")
@@ -101,30 +102,30 @@ def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
         raise OSError("no network")
 
     with pytest.raises(UserError, match=r"folder: MNIST cannot be downloaded \(no network\)"):
-        data._downloaded("train-images-idx3-ubyte.gz", refuse)
+        image_sets._downloaded("train-images-idx3-ubyte.gz", refuse)
 
 
 def test_content_of_the_files_decides_the_identity_of_what_is_learned(tmp_path):
     path = tmp_path / "set.npz"
     np.savez(path, inputs=np.eye(6), labels=np.arange(6) % 2)
-    before = data.NPZ(path=str(path)).content
+    before = datasets.NPZ(path=str(path)).content
     np.savez(path, inputs=np.eye(6) * 2, labels=np.arange(6) % 2)
-    assert data.NPZ(path=str(path)).content != before
+    assert datasets.NPZ(path=str(path)).content != before
 
 
 def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
     np.save(tmp_path / "bare.npy", np.eye(6))
     with pytest.raises(UserError, match="cannot be read as NPZ"):
-        data.NPZ(path=str(tmp_path / "bare.npy")).load()
+        datasets.NPZ(path=str(tmp_path / "bare.npy")).load()
     labels = np.arange(6) % 2
     np.savez(tmp_path / "text.npz", inputs=np.full((6, 2), "x"), labels=labels)
     with pytest.raises(UserError, match="must hold inputs that are numbers"):
-        data.NPZ(path=str(tmp_path / "text.npz")).load()
+        datasets.NPZ(path=str(tmp_path / "text.npz")).load()
     np.savez(tmp_path / "gap.npz", inputs=np.eye(6), labels=np.where(labels, 1.0, np.nan))
     with pytest.raises(UserError, match="finite labels only"):
-        data.NPZ(path=str(tmp_path / "gap.npz")).load()
+        datasets.NPZ(path=str(tmp_path / "gap.npz")).load()
     with pytest.raises(UserError, match="label_column must be a whole number"):
-        data.CSV(path="nowhere.csv", label_column=0.5)
+        datasets.CSV(path="nowhere.csv", label_column=0.5)
 
 
 @pytest.mark.parametrize(
@@ -142,4 +143,4 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
 def test_bad_rows_of_a_table_are_named(tmp_path, text, given, message):
     (tmp_path / "set.csv").write_text(text)
     with pytest.raises(UserError, match=message):
-        data.CSV(path=str(tmp_path / "set.csv"), **given).load()
+        datasets.CSV(path=str(tmp_path / "set.csv"), **given).load()

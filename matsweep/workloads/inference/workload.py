@@ -1,16 +1,14 @@
-"""The inference workload: a multilayer perceptron on a labelled image set."""
+"""The inference workload: a multilayer perceptron, trained and then programmed."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import json
 import math
 import warnings
 import zipfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -20,29 +18,15 @@ from threadpoolctl import threadpool_limits
 
 from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.codec import build, plain
+from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
-from matsweep.workloads.network import IntArray, Network, network
-from matsweep.workloads.workload import Workload
+from matsweep.datasets.dataset import Dataset, Split
+from matsweep.workloads.inference.perceptron import MEASURES, IntArray, Perceptron, perceptron
+from matsweep.workloads.workload import COSTS, Workload
 
 _CALIBRATION_SAMPLES = 512
 _VERSION = 1  # of what is cached; raise it when training changes
-
-
-@functools.cache
-def digits() -> tuple[FloatArray, IntArray]:
-    """Return scikit-learn's digits: 1,797 images of 8 × 8 pixels in [0, 1], and their classes.
-
-    References
-    ----------
-    E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998, doi:10.24432/C50P49.
-    """
-    from sklearn.datasets import load_digits  # half a second, and of no use to a worker
-
-    images, labels = load_digits(return_X_y=True)
-    return images / 16.0, labels
-
-
-DATASETS: dict[str, Callable[[], tuple[FloatArray, IntArray]]] = {"digits": digits}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +37,9 @@ class MLP(Workload):
 
     Parameters
     ----------
-    dataset : str
-        A name in `DATASETS`.
+    dataset : str or Dataset
+        A dataset's kind where that says it all (`digits`, `mnist`), or the dataset. One that is
+        not split yet is split by `test_fraction` and `seed`.
     hidden : tuple of int
         Units of the hidden layers.
     test_fraction : float
@@ -70,18 +55,22 @@ class MLP(Workload):
     """
 
     kind: ClassVar[str] = "mlp"
+    merit: ClassVar[str] = Perceptron.merit
+    objectives: ClassVar[tuple[str, ...]] = ("accuracy", "energy", "latency", "area")
+    measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
 
-    dataset: str = "digits"
+    dataset: str | Dataset = "digits"
     hidden: tuple[int, ...] = (54,)
-    test_fraction: float = 0.2
+    test_fraction: Dimensionless = 0.2
     seed: int = 0
     epochs: int = 120
-    learning_rate: float = 3e-3
-    decay: float = 0.1
+    learning_rate: Dimensionless = 3e-3
+    decay: Dimensionless = 0.1
     test_samples: int | None = None
 
     def __post_init__(self) -> None:
-        one_of("dataset", self.dataset, DATASETS)
+        if isinstance(self.dataset, str):
+            one_of("dataset", self.dataset, Dataset.registry)
         for units in self.hidden:
             whole("hidden", units, low=1)
         in_range("test_fraction", self.test_fraction, 0.01, 0.99)
@@ -90,18 +79,47 @@ class MLP(Workload):
         positive("learning_rate", self.learning_rate)
         non_negative("decay", self.decay)
         if self.test_samples is not None:
-            held_out = math.ceil(len(DATASETS[self.dataset]()[1]) * self.test_fraction)
-            if whole("test_samples", self.test_samples, low=1) > held_out:
-                raise UserError(
-                    f"test_samples must be <= {held_out}, the samples held out of training "
-                    f"(test_fraction={self.test_fraction:g}), got {self.test_samples}"
-                )
+            whole("test_samples", self.test_samples, low=1)
+        size = self.data.samples
+        if size is not None:
+            self._check_samples(math.ceil(size * self.test_fraction))
+
+    def _check_samples(self, held_out: int) -> None:
+        if self.test_samples is not None and self.test_samples > held_out:
+            raise UserError(
+                f"test_samples must be <= {held_out}, the samples held out of training "
+                f"(test_fraction={self.test_fraction:g}), got {self.test_samples}"
+            )
+
+    @property
+    def data(self) -> Dataset:
+        """The dataset, split as the workload says where it is not split yet.
+
+        Raises
+        ------
+        UserError
+            If the kind of dataset needs more than its name, or the dataset states a split.
+        """
+        dataset = self.dataset
+        if isinstance(dataset, str):
+            dataset = build(Dataset, {"kind": dataset}, "dataset")
+        if not isinstance(dataset, Split):
+            return dataset
+        fresh = (Split.test_fraction, Split.seed)
+        if (dataset.test_fraction, dataset.seed) != fresh:
+            raise UserError(
+                "dataset: its split is that of the workload: give workload.test_fraction and "
+                "workload.seed"
+            )
+        return replace(dataset, test_fraction=self.test_fraction, seed=self.seed)
 
     @property
     def key(self) -> str:
         """Hash of all that decides what training gives."""
+        own = isinstance(self.dataset, Dataset)
         facts = {
-            **asdict(self),
+            **{name.name: getattr(self, name.name) for name in fields(self)},
+            **({"dataset": plain(self.dataset), "content": self.data.content} if own else {}),
             "version": _VERSION,
             "numpy": np.__version__,
             "scikit-learn": version("scikit-learn"),
@@ -109,7 +127,7 @@ class MLP(Workload):
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def prepare(self) -> Network:
+    def prepare(self) -> Perceptron:
         """Return the trained network, from the cache if it was trained before on this machine."""
         path = cache_folder() / f"mlp-{self.key}.npz"
         cached = _load(path)
@@ -119,20 +137,18 @@ class MLP(Workload):
         _save(path, trained)
         return trained
 
-    def train(self) -> Network:
+    def train(self) -> Perceptron:
         """Train the network; the same on every call on one machine."""
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.model_selection import train_test_split
         from sklearn.neural_network import MLPClassifier
 
-        inputs, labels = DATASETS[self.dataset]()
-        train_x, test_x, train_y, test_y = train_test_split(
-            inputs,
-            labels,
-            test_size=self.test_fraction,
-            random_state=self.seed,
-            stratify=labels,
-        )
+        samples = self.data.load()
+        held_out = len(samples.test_labels)
+        self._check_samples(held_out)
+        classes = max(samples.train_labels.max(), samples.test_labels.max()) + 1
+        if len(np.unique(samples.train_labels)) < classes:
+            raise UserError("dataset must have training samples of every class")
+        train_x = samples.train_inputs.astype(np.float64)
         model = MLPClassifier(
             self.hidden,
             alpha=self.decay,
@@ -145,35 +161,35 @@ class MLP(Workload):
         with threadpool_limits(1), warnings.catch_warnings():
             # The epochs are chosen, not awaited.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(train_x, train_y)
-            return network(
+            model.fit(train_x, samples.train_labels)
+            return perceptron(
                 model.coefs_,
                 model.intercepts_,
                 train_x[:_CALIBRATION_SAMPLES],
-                test_x[: self.test_samples],
-                np.searchsorted(model.classes_, test_y[: self.test_samples]),
+                samples.test_inputs[: self.test_samples],
+                samples.test_labels[: self.test_samples],
             )
 
 
-def _save(path: Path, trained: Network) -> None:
+def _save(path: Path, trained: Perceptron) -> None:
     """Keep a network; where that cannot be, do without."""
     arrays: dict[str, FloatArray | IntArray] = {"images": trained.images, "labels": trained.labels}
     for index, weight in enumerate(trained.weights):
         arrays[f"weight_{index}"] = weight
         arrays[f"bias_{index}"] = trained.biases[index]
-    arrays["training"] = trained.calibration[0]
+    arrays["training"] = trained.matrices[0].calibration
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     keep(path.name, buffer.getvalue())
 
 
-def _load(path: Path) -> Network | None:
+def _load(path: Path) -> Perceptron | None:
     """Return a kept network, or None if there is none that can be read whole."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             layers = sum(name.startswith("weight_") for name in kept)
             with threadpool_limits(1):
-                return network(
+                return perceptron(
                     [kept[f"weight_{index}"] for index in range(layers)],
                     [kept[f"bias_{index}"] for index in range(layers)],
                     kept["training"],

@@ -1,4 +1,4 @@
-"""What training in the crossbar gives, epoch by epoch, and what it takes."""
+"""Accuracy during training in the crossbar, and the energy, time and pulses of the training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.writing import half_select_energy
-from matsweep.metrics.metric import Metric, Run
+from matsweep.metrics.metric import Evaluation, Metric
+from matsweep.workloads import COSTS
+
+TRAINING = (COSTS, "array_power", "updates", "write_time", "write_energy", "pulses_mean")
 
 
-def training_breakdown(run: Run) -> FloatArray:
+def training_breakdown(evaluation: Evaluation) -> FloatArray:
     """Return the energy of the whole training by component, (realisation, component) J.
 
     Writing: all pulses, with what half-selected cells take of each. The rest: for each sample
@@ -24,68 +27,74 @@ def training_breakdown(run: Run) -> FloatArray:
     Left out: the repeated reads of bound management, the reads that a rule makes of its own
     (transfers, verification), judging, and the digital memory of rules that add up or keep a copy.
     """
-    learning, workload = run.trained, run.scenario.workload
-    terms = learning.updates * run.energy_terms[:, 0]
-    passing = float(run.bill.latency.sum())
-    if getattr(workload, "backward", "digital") == "analog":
-        upper = sum(plan.inputs * plan.outputs for plan in run.layouts[1:])
-        share = upper / sum(plan.inputs * plan.outputs for plan in run.layouts)
+    updates, measures = evaluation.measures["updates"], evaluation.measures
+    terms = updates[:, None] * evaluation.energy_terms[:, 0]
+    passing = float(evaluation.bill.latency.sum())
+    upper = sum(usage.weights * usage.uses_back for usage in evaluation.usages)
+    if upper:
+        share = upper / sum(usage.weights * usage.uses for usage in evaluation.usages)
         terms[:, COMPONENTS.index("cells")] *= 1 + share
-        energy, time = read_back(run.scenario, run.layouts)
-        terms, passing = terms + learning.updates * energy, passing + time
-    busy = learning.updates * passing + learning.write_time
-    terms[:, COMPONENTS.index("leakage")] = run.bill.leakage * busy
-    pulses = learning.pulses_mean * sum(count.devices for count in run.bill.census)
-    writing = learning.write_energy + pulses * half_select_energy(run)
+        energy, time = read_back(evaluation.scenario, evaluation.layouts, evaluation.usages)
+        terms, passing = terms + updates[:, None] * energy, passing + time
+    busy = updates * passing + measures["write_time"]
+    terms[:, COMPONENTS.index("leakage")] = evaluation.bill.leakage * busy
+    pulses = measures["pulses_mean"] * sum(count.devices for count in evaluation.bill.census)
+    writing = measures["write_energy"] + pulses * half_select_energy(evaluation)
     terms[:, COMPONENTS.index("writing")] = writing
     return exact(terms)
 
 
-def training_energy(run: Run) -> FloatArray:
+def training_energy(evaluation: Evaluation) -> FloatArray:
     """Return the energy of the whole training, (realisation,) J: the sum of its components."""
-    return np.asarray(training_breakdown(run).sum(axis=-1))
+    return np.asarray(training_breakdown(evaluation).sum(axis=-1))
 
 
 def _of_realisations(
     name: str,
     long_name: str,
     units: str,
-    compute: Callable[[Run], FloatArray],
+    compute: Callable[[Evaluation], FloatArray],
     *,
+    needs: tuple[str, ...],
     better: Literal["higher", "lower"] = "lower",
     more: tuple[str, ...] = (),
 ) -> Metric:
     """Return a metric of training; in SI units it is unknown where the pulse is."""
     return Metric(
         name=name, long_name=long_name, units=units, better=better, dims=("realisation", *more),
-        compute=compute, partial=units != "1", learning=True,
+        compute=compute, needs=needs, partial=units != "1",
     )  # fmt: skip
 
 
 LEARNING_ACCURACY = _of_realisations(
     "learning_accuracy", "share of held-out samples classified correctly while learning", "1",
-    lambda run: run.trained.correct, better="higher", more=("epoch",),
+    lambda evaluation: evaluation.measures["learning_correct"],
+    needs=("learning_correct",), better="higher", more=("epoch",),
 )  # fmt: skip
 PULSES_MEAN = _of_realisations(
     "pulses_mean", "pulses that a device got in the training, mean", "1",
-    lambda run: run.trained.pulses_mean,
+    lambda evaluation: evaluation.measures["pulses_mean"], needs=("pulses_mean",),
 )  # fmt: skip
 PULSES_P999 = _of_realisations(
     "pulses_p999", "pulses that a device got in the training, 99.9th percentile of devices", "1",
-    lambda run: run.trained.pulses_high,
+    lambda evaluation: evaluation.measures["pulses_high"], needs=("pulses_high",),
 )  # fmt: skip
 TRAINING_WRITE_ENERGY = _of_realisations(
     "training_write_energy", "energy of all write pulses of the training", "J",
-    lambda run: run.trained.write_energy,
+    lambda evaluation: evaluation.measures["write_energy"], needs=("write_energy",),
 )  # fmt: skip
 TRAINING_WRITE_TIME = _of_realisations(
     "training_write_time", "time of all write pulses of the training", "s",
-    lambda run: run.trained.write_time,
+    lambda evaluation: evaluation.measures["write_time"], needs=("write_time",),
 )  # fmt: skip
 TRAINING_ENERGY = _of_realisations(
-    "training_energy", "energy of the whole training", "J", training_energy
+    "training_energy",
+    "energy of the whole training",
+    "J",
+    training_energy,
+    needs=TRAINING,
 )
 TRAINING_ENERGY_BREAKDOWN = _of_realisations(
     "training_energy_breakdown", "energy of the whole training by component", "J",
-    training_breakdown, more=("component",),
+    training_breakdown, needs=TRAINING, more=("component",),
 )  # fmt: skip

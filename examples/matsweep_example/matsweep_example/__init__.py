@@ -1,0 +1,1 @@
+"""Parts for matsweep, from outside of it."""

@@ -1,0 +1,1 @@
+"""Hydra finds the configurations of installed packages."""

@@ -1,0 +1,7 @@
+"""Labelled samples, for inference and learning alike."""
+
+from matsweep.datasets.dataset import Dataset, Samples
+from matsweep.datasets.images import IDX, MNIST, Digits
+from matsweep.datasets.tables import CSV, NPZ
+
+__all__ = ["CSV", "IDX", "MNIST", "NPZ", "Dataset", "Digits", "Samples"]

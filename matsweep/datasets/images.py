@@ -1,0 +1,168 @@
+"""Image sets: digits, MNIST, and any set in IDX files."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.cache import cache_folder
+from matsweep.core.checks import UserError
+from matsweep.datasets.dataset import Dataset, Samples, Split, as_table, in_unit_range, read_bytes
+
+MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_FILES = {  # name: SHA-256 of the compressed file
+    "train-images-idx3-ubyte.gz": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
+}
+_IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Split, kind="digits"):
+    """Scikit-learn's digits: 1,797 images of 8 × 8 pixels.
+
+    References
+    ----------
+    E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998, doi:10.24432/C50P49.
+    """
+
+    samples: ClassVar[int | None] = 1797
+
+    def files(self) -> dict[str, Path]:
+        """None: the set comes with scikit-learn."""
+        return {}
+
+    def read(self) -> Samples:
+        """Return the digits, split."""
+        from sklearn.datasets import load_digits
+
+        inputs, labels = load_digits(return_X_y=True)
+        return self.split(inputs / 16.0, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MNIST(Dataset, kind="mnist"):
+    """MNIST: 60,000 images of 28 × 28 pixels to learn from and 10,000 to be judged on.
+
+    Parameters
+    ----------
+    folder : str or None
+        Where its four files are, as they are distributed (IDX, gzip); None: the user's cache,
+        to which they are downloaded once, their checksums verified.
+
+    References
+    ----------
+    Y. LeCun et al., Proc. IEEE 86:2278, 1998, doi:10.1109/5.726791.
+    """
+
+    folder: str | None = None
+
+    def files(self) -> dict[str, Path]:
+        """Return the four files, downloaded if need be."""
+        if self.folder is not None:
+            return {f"folder ({name})": Path(self.folder) / name for name in MNIST_FILES}
+        return {name: _downloaded(name) for name in MNIST_FILES}
+
+    def read(self) -> Samples:
+        """Return the images as they are split already."""
+        found = [read_idx(name, path) for name, path in self.files().items()]
+        return as_samples(*found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IDX(Dataset, kind="idx"):
+    """Any set in four IDX files (Fashion-MNIST, KMNIST, EMNIST, …), gzip or not."""
+
+    train_images: str
+    train_labels: str
+    test_images: str
+    test_labels: str
+
+    def files(self) -> dict[str, Path]:
+        """Return the four files."""
+        names = ("train_images", "train_labels", "test_images", "test_labels")
+        return {name: Path(getattr(self, name)) for name in names}
+
+    def read(self) -> Samples:
+        """Return the images as they are split already."""
+        return as_samples(*(read_idx(name, path) for name, path in self.files().items()))
+
+
+def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
+    """Read an IDX file, gzip or not.
+
+    Raises
+    ------
+    UserError
+        If it is none, or not whole.
+    """
+    content = read_bytes(name, path)
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as problem:
+            raise UserError(f"{name}: {path} is damaged: {problem}") from None
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+        raise UserError(f"{name}: {path} is no IDX file")
+    axes = content[3]
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, 4))
+    dtype = np.dtype(_IDX_TYPES[content[2]])
+    if len(content) != 4 + 4 * axes + int(np.prod(shape)) * dtype.itemsize:
+        raise UserError(f"{name}: {path} is not whole: its size does not fit its header")
+    return np.frombuffer(content, dtype, offset=4 + 4 * axes).reshape(shape)
+
+
+def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:
+    """Return a file of MNIST in the cache, downloaded and verified if it is not there."""
+    import pooch
+
+    try:
+        found = (retrieve or pooch.retrieve)(
+            MNIST_URL + name, known_hash=f"sha256:{MNIST_FILES[name]}", fname=name,
+            path=cache_folder() / "mnist",
+        )  # fmt: skip
+    except Exception as problem:
+        raise UserError(
+            f"folder: MNIST cannot be downloaded ({problem}); put its four files into a folder "
+            "and give workload.data.folder"
+        ) from None
+    return Path(found)
+
+
+def as_samples(
+    train_images: npt.NDArray[Any],
+    train_labels: npt.NDArray[Any],
+    test_images: npt.NDArray[Any],
+    test_labels: npt.NDArray[Any],
+) -> Samples:
+    """Put two parts together: pixels in [0, 1], classes from 0."""
+    train = as_table("train_images", train_images, train_labels)
+    test = as_table("test_images", test_images, test_labels)
+    if train.shape[1] != test.shape[1]:
+        raise UserError(
+            f"test_images must have the {train.shape[1]} inputs of train_images, got "
+            f"{test.shape[1]}"
+        )
+    both = in_unit_range(np.concatenate([train, test]))
+    classes, numbers = np.unique(np.concatenate([train_labels, test_labels]), return_inverse=True)
+    if len(classes) < 2:
+        raise UserError(f"labels must tell at least 2 classes, got {len(classes)}")
+    split = len(train)
+    labels = numbers.astype(np.int64)
+    return Samples(both[:split], labels[:split], both[split:], labels[split:])

@@ -1,0 +1,108 @@
+"""Matrices laid on tiles, before any device is programmed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+
+from matsweep.core.streams import FloatArray
+from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout
+from matsweep.machine.calibration import Target, calibrate
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.matrix import Matrix
+from matsweep.machine.product import Scaling, fractions, voltages
+
+_CALIBRATION_READS = 64  # calibration inputs that a compensation reads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mapped:
+    """A matrix on tiles, with its calibrated converters.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    layout : Layout
+    scale : Scaling
+    fractions : (row_tile, arm, row, column) array in [0, 1]
+        Share of the device's range that each device is programmed to.
+    calibration : (cycle, row_tile, sample, row) array, in read voltages
+        Of some calibration inputs.
+    wanted : (sample, output) array
+        Their products with the weights.
+    """
+
+    matrix: Matrix
+    layout: Layout
+    scale: Scaling
+    fractions: FloatArray
+    calibration: FloatArray
+    wanted: FloatArray
+
+    def conversions(self, dac: DAC) -> int:
+        """Return the ADC conversions of one product."""
+        cycles = dac.cycles(signed=self.scale.signed)
+        return self.layout.row_tiles * self.layout.columns * cycles
+
+    def voltages(self, inputs: FloatArray, dac: DAC) -> FloatArray:
+        """Return row voltages (cycle, …, row_tile, sample, row) of inputs (…, sample, input)."""
+        return voltages(inputs, self.scale, dac, self.layout)
+
+
+def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapped, ...]:
+    """Lay matrices on tiles and calibrate their converters on their calibration inputs.
+
+    Without wires, and where currents are subtracted before they are converted, nothing here
+    depends on the device but its levels (and its range, if the ADC has a full scale in amperes),
+    so that most candidates of a sweep share it.
+
+    Parameters
+    ----------
+    matrices : tuple of Matrix
+        The same objects for all candidates: results are kept by their identity.
+    hardware : Hardware
+
+    Returns
+    -------
+    tuple of Mapped
+    """
+    device, tile = hardware.device, hardware.tile
+    adc = _relative(hardware.adc, device.read_voltage * device.g_range)
+    target = Target(0.0, 1.0, device.levels, None, 0.0)
+    plain = hardware.wires is None and not tile.access_resistance
+    if not (plain and MAPPINGS[tile.mapping].signed):
+        target = Target(
+            device.g_min, device.g_range, device.levels, hardware.wires, tile.access_resistance
+        )
+    return _mapped(matrices, tile, hardware.dac, adc, target)
+
+
+def _relative(adc: ADC, unit: float) -> ADC:
+    """Return the converter with its full scales [A] over a unit of current [A]."""
+    fixed, least = (
+        None if each is None else each / unit for each in (adc.full_scale, adc.least_full_scale)
+    )
+    return dataclasses.replace(adc, full_scale=fixed, least_full_scale=least)
+
+
+@functools.lru_cache(maxsize=8)
+def _mapped(
+    matrices: tuple[Matrix, ...], tile: Tile, dac: DAC, adc: ADC, target: Target
+) -> tuple[Mapped, ...]:
+    return tuple(_one(matrix, tile, dac, adc, target) for matrix in matrices)
+
+
+def _one(matrix: Matrix, tile: Tile, dac: DAC, adc: ADC, target: Target) -> Mapped:
+    weight, inputs = matrix.weight, matrix.calibration
+    plan = layout(matrix.inputs, matrix.outputs, tile, target.levels)
+    scale = calibrate(weight, inputs, plan, target, dac, adc)
+    some = inputs[:: max(1, len(inputs) // _CALIBRATION_READS)][:_CALIBRATION_READS]
+    return Mapped(
+        matrix=matrix,
+        layout=plan,
+        scale=scale,
+        fractions=fractions(weight * weight.dtype.type(1 / scale.weight), plan),
+        calibration=voltages(some, scale, dac, plan),
+        wanted=some @ weight,
+    )

@@ -1,0 +1,256 @@
+"""A matrix programmed into devices: aged, read forward and transposed."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from matsweep.core.streams import FloatArray, Streams
+from matsweep.crossbar.converters import ColumnErrors
+from matsweep.devices.analog import Aging
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.mapped import Mapped
+from matsweep.machine.product import Product, Wired, multiply, power, wired
+from matsweep.machine.transposed import multiply_transposed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProgrammedMatrix:
+    """The devices of a matrix after programming, with their own parameters.
+
+    Parameters
+    ----------
+    mapped : Mapped
+    hardware : Hardware
+    conductance : (realisation, row_tile, arm, row, column) array, S
+    aging : Aging
+    errors : ColumnErrors
+    gain : (realisation, 1, 1) array
+        Factor on outputs, where the mean voltage drop is compensated.
+    first : (realisation,) array or None
+        Mean magnitude of the calibration reads after programming, where drift is compensated.
+    """
+
+    mapped: Mapped
+    hardware: Hardware
+    conductance: FloatArray
+    aging: Aging
+    errors: ColumnErrors
+    gain: FloatArray
+    first: FloatArray | None
+
+    @classmethod
+    def program(cls, mapped: Mapped, hardware: Hardware, *, rng: Streams) -> ProgrammedMatrix:
+        """Program a matrix, and make the calibration reads that its compensations need.
+
+        The reads are made at the time for which the device's programming is stated
+        (`Drift.time_zero`), with the read noise of that time.
+
+        Parameters
+        ----------
+        mapped : Mapped
+        hardware : Hardware
+        rng : Streams
+            One stream a realisation.
+
+        Returns
+        -------
+        ProgrammedMatrix
+        """
+        device, plan, tile = hardware.device, mapped.layout, hardware.tile
+        conductance = _programmed(mapped, hardware, rng)
+        aging = device.aging(conductance, rng=rng)
+        matrix = cls(
+            mapped=mapped,
+            hardware=hardware,
+            conductance=conductance,
+            aging=aging,
+            errors=hardware.adc.errors((len(rng), plan.row_tiles, plan.columns), rng=rng),
+            gain=np.ones((len(rng), 1, 1), conductance.dtype),
+            first=None,
+        )
+        if not (tile.compensate_wires or tile.compensate_drift):
+            return matrix
+        product = matrix.at(device.drift.time_zero, power=False).calibration_read(rng=rng)
+        values = product.converted
+        if tile.compensate_wires:
+            if product.subtracted is None:
+                gain = fitted_gain(centred(values), centred(mapped.wanted))
+            else:  # the common part of the currents must come to what is subtracted from it
+                gain = fitted_gain(values, mapped.wanted + product.subtracted)
+            matrix = dataclasses.replace(matrix, gain=gain)
+        if tile.compensate_drift:
+            matrix = dataclasses.replace(matrix, first=np.abs(values).mean(axis=(-1, -2)))
+        return matrix
+
+    def at(self, time: float, *, power: bool = True) -> AgedMatrix:
+        """Return the matrix at a time since programming.
+
+        Parameters
+        ----------
+        time : float, s
+        power : bool
+            Whether the drivers' currents are wanted, which wires make costly.
+
+        Returns
+        -------
+        AgedMatrix
+        """
+        conductance = self.hardware.device.aged(self.conductance, time, self.aging)
+        seen = wired(
+            conductance,
+            self.mapped.layout,
+            self.hardware.wires,
+            self.hardware.tile.access_resistance,
+            power=power,
+        )
+        return AgedMatrix(self, time, conductance, seen)
+
+    def multiply(self, x: FloatArray, time: float, *, rng: Streams) -> Product:
+        """Multiply inputs by the matrix at a time since programming: x W.
+
+        For several products at one time take `at(time)` once.
+
+        Parameters
+        ----------
+        x : ([realisation,] sample, input) array
+        time : float, s
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, output).
+        """
+        return self.at(time, power=False).multiply(x, rng=rng)
+
+    def transposed(self, x: FloatArray, time: float, *, rng: Streams) -> Product:
+        """Multiply by the transposed matrix at a time since programming: x Wᵀ.
+
+        Parameters
+        ----------
+        x : ([realisation,] sample, output) array
+        time : float, s
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, input).
+        """
+        return self.at(time, power=False).transposed(x, rng=rng)
+
+
+class AgedMatrix:
+    """A programmed matrix at one time: conductances aged, wires solved.
+
+    Parameters
+    ----------
+    programmed : ProgrammedMatrix
+    time : float, s
+        Since programming.
+    conductance : (realisation, row_tile, arm, row, column) array, S
+        Of the devices.
+    seen : Wired
+        The same behind access devices and wires.
+    """
+
+    __slots__ = ("_compensation", "conductance", "programmed", "seen", "time")
+
+    def __init__(
+        self, programmed: ProgrammedMatrix, time: float, conductance: FloatArray, seen: Wired
+    ) -> None:
+        self.programmed = programmed
+        self.time = time
+        self.conductance = conductance
+        self.seen = seen
+        self._compensation: FloatArray | None = None
+
+    def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
+        """Multiply inputs ([realisation,] sample, input) by the matrix."""
+        mapped = self.programmed.mapped
+        return self.read(mapped.voltages(x, self.programmed.hardware.dac), rng=rng)
+
+    def read(self, voltage: FloatArray, *, rng: Streams) -> Product:
+        """Multiply row voltages (cycle, …, row_tile, sample, row) [read voltages] by the matrix.
+
+        Where drift is compensated, the first product at this time is followed by one read of the
+        calibration inputs, whose mean magnitude over that after programming scales all products.
+        """
+        tile = self.programmed.hardware.tile
+        product = self._product(voltage, rng)
+        if tile.compensate_wires or tile.compensate_drift:
+            product = product._replace(values=product.scaled(self._gain(rng)))
+        return product
+
+    def calibration_read(self, *, rng: Streams) -> Product:
+        """Multiply the calibration inputs, without any compensation."""
+        return self._product(self.programmed.mapped.calibration, rng)
+
+    def power(self, voltage: FloatArray) -> FloatArray:
+        """Return the mean power of the word lines' drivers, (realisation,) W."""
+        return self.programmed.hardware.device.read_voltage**2 * power(voltage, self.seen)
+
+    def transposed(self, x: FloatArray, *, rng: Streams) -> Product:
+        """Multiply inputs ([realisation,] sample, output) by the transposed matrix."""
+        programmed = self.programmed
+        return multiply_transposed(
+            x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
+            time=self.time, gain=self._gain(rng), rng=rng,
+        )  # fmt: skip
+
+    def _gain(self, rng: Streams) -> FloatArray:
+        if self._compensation is None:
+            gain = self.programmed.gain
+            if self.programmed.first is not None:
+                left = np.abs(self.calibration_read(rng=rng).converted).mean(axis=(-1, -2))
+                ratio = self.programmed.first / np.maximum(left, np.finfo(left.dtype).tiny)
+                gain = gain * ratio[:, None, None]
+            self._compensation = gain
+        return self._compensation
+
+    def _product(self, voltage: FloatArray, rng: Streams) -> Product:
+        seen = self.seen.conductance
+        return multiply(
+            voltage,
+            self.conductance,
+            self.programmed.mapped.scale,
+            self.programmed.mapped.layout,
+            self.programmed.hardware,
+            time=self.time,
+            rng=rng,
+            seen=None if seen is self.conductance else seen,
+            errors=self.programmed.errors,
+        )
+
+
+def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> FloatArray:
+    """Return conductances (realisation, row_tile, arm, row, column) [S] after programming."""
+    device, shares = hardware.device, mapped.fractions
+    target = shares * shares.dtype.type(device.g_range)
+    target += target.dtype.type(device.g_min)
+    return device.program(target, rng=rng, size=(len(rng), *target.shape)).conductance
+
+
+def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the factor (realisation, 1, 1) that brings values closest to those wanted.
+
+    Least squares over samples and outputs; 1 where all values are zero.
+    """
+    along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
+    size = np.sum(values * values, axis=(-1, -2), keepdims=True)
+    return np.divide(along, size, out=np.ones_like(along), where=size > 0)
+
+
+def centred(values: FloatArray) -> FloatArray:
+    """Remove per-output and per-sample means of values (…, sample, output).
+
+    A reference column that loses more or less than others adds the same to all outputs of a
+    sample; that is no attenuation, and outweighs it where conductances have much in common.
+    """
+    difference = values - values.mean(axis=-2, keepdims=True)
+    if values.shape[-1] > 1:
+        difference -= difference.mean(axis=-1, keepdims=True)
+    return np.asarray(difference)

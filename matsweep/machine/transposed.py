@@ -1,0 +1,186 @@
+"""The transposed analog product: columns driven, rows converted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from matsweep.core.streams import FloatArray, Rng
+from matsweep.crossbar import Layout
+from matsweep.crossbar.converters import ADC, percentile
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.mapped import Mapped
+from matsweep.machine.product import Product, Wired, noise_share
+
+
+class _Cells(NamedTuple):
+    """Devices as a transposed read sees them, in ranges of conductance.
+
+    Parameters
+    ----------
+    signed : (realisation, input, slice · output) array
+    variance : (realisation, input, slice · output + reference) array or None
+        Of one read of each device; None without read noise.
+    """
+
+    signed: FloatArray
+    variance: FloatArray | None
+
+
+def multiply_transposed(
+    x: FloatArray,
+    conductance: FloatArray,
+    seen: Wired,
+    mapped: Mapped,
+    hardware: Hardware,
+    *,
+    time: float,
+    gain: FloatArray | float = 1.0,
+    rng: Rng,
+) -> Product:
+    """Multiply by the transposed weights: x Wᵀ, column voltages in and row currents out.
+
+    A network of resistances is reciprocal, so that wires attenuate as in a forward read. Of a pair
+    both columns are driven, with opposite signs; a reference column gets minus the sum of the
+    voltages of its columns; slices are read one after the other; rows that share an input are
+    converted together. Each tile of columns is converted by itself and added digitally.
+
+    Simplified: the drive of reference columns is exact and unbounded; the rows' converters have
+    neither column errors of gain and offset nor a calibration of their own: the full scale follows
+    the largest input of the batch and the ADC's percentile of its currents, unless the ADC states
+    one.
+
+    Parameters
+    ----------
+    x : ([realisation,] sample, output) array
+    conductance : (realisation, row_tile, arm, row, column) array, S
+        Of the devices.
+    seen : Wired
+        The same behind access devices and wires.
+    mapped : Mapped
+    hardware : Hardware
+    time : float, s
+        Since programming.
+    gain : (realisation, 1, 1) array or float
+        Of the compensations.
+    rng : Rng
+
+    Returns
+    -------
+    Product
+        Values (realisation, sample, input).
+    """
+    plan, dac, adc = mapped.layout, hardware.dac, hardware.adc
+    both = bool((x < 0).any())
+    largest_input = dac.full_scale(x)
+    drive = dac.apply(dac.convert(x, largest_input, signed=both), signed=both)
+    cells = _cells(conductance, seen, mapped, hardware, time)
+    parts = _parts(plan)
+    currents = [
+        [np.matmul(each[..., outputs], _turned(cells.signed[..., columns])) for each in drive]
+        for outputs, columns in parts
+    ]
+    signs = plan.mapping.signed or both
+    full = _full_scale(adc, currents, hardware)
+    codes = adc.codes(signed=signs)[1] / full
+    shape = len(conductance), x.shape[-2], plan.inputs
+    total, saturated = np.zeros(shape, x.dtype), np.zeros(len(conductance))
+    worth = dac.significance(signed=both)
+    for number, (outputs, columns) in enumerate(parts):
+        for cycle, each in enumerate(drive):
+            noise = _noise(each[..., outputs], cells.variance, columns, plan, shape, rng)
+            if noise is not None:
+                noise *= noise.dtype.type(codes)
+            if adc.noise:
+                own = np.float32(adc.noise) * rng.standard_normal(shape, np.float32)
+                noise = own if noise is None else noise + own
+            flow = np.ascontiguousarray(currents[number][cycle] * x.dtype.type(codes), x.dtype)
+            slice_worth = float(plan.worth[number // plan.column_tiles])
+            saturated += adc.add_codes(
+                total, np.ascontiguousarray(np.broadcast_to(flow, shape)), noise, signed=signs,
+                worth=float(worth[cycle]) * slice_worth,
+            )  # fmt: skip
+    unit = mapped.scale.weight * largest_input
+    values = total * total.dtype.type(unit / codes) * gain
+    if not plan.mapping.signed:
+        device = hardware.device
+        common = plan.cells * plan.worth.sum() * device.g_min / device.g_range + 1
+        applied = np.tensordot(worth, drive, 1).sum(axis=-1)[..., None]
+        values = values - (applied * (common * unit)).astype(values.dtype)
+    conversions = len(parts) * len(drive) * x.shape[-2] * plan.inputs
+    return Product(np.asarray(values), saturated / conversions)
+
+
+def _turned(signed: FloatArray) -> FloatArray:
+    return signed.swapaxes(-1, -2)
+
+
+def _parts(plan: Layout) -> list[tuple[slice, slice]]:
+    """Return outputs and columns of each slice and tile of columns, tiles within slices."""
+    tiles = [
+        slice(first, min(first + plan.tile_outputs, plan.outputs))
+        for first in range(0, plan.outputs, plan.tile_outputs)
+    ]
+    return [
+        (tile, slice(digit * plan.outputs + tile.start, digit * plan.outputs + tile.stop))
+        for digit in range(plan.slices)
+        for tile in tiles
+    ]
+
+
+def _cells(
+    conductance: FloatArray, seen: Wired, mapped: Mapped, hardware: Hardware, time: float
+) -> _Cells:
+    plan, device = mapped.layout, hardware.device
+    through = seen.conductance
+    unit = through.dtype.type(1 / device.g_range)
+    signed = _by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
+    if device.read_noise.absent and device.telegraph_noise.absent:
+        return _Cells(signed, None)
+    sigma = device.read_sigma(conductance, time)
+    if through is not conductance:
+        sigma *= noise_share(conductance, through, hardware.tile.access_resistance)
+    sigma = np.square(sigma * unit)
+    return _Cells(signed, _by_input(plan.mapping.column_variance(sigma), plan))
+
+
+def _by_input(values: FloatArray, plan: Layout) -> FloatArray:
+    """Add the rows of each input: (realisation, row_tile, row, column) to (…, input, column)."""
+    lead, columns = values.shape[0], values.shape[-1]
+    tiles = values.reshape(lead, plan.row_tiles, plan.tile_inputs, plan.cells, columns).sum(axis=3)
+    full = plan.row_tiles - plan.short_tiles
+    whole = tiles[:, :full].reshape(lead, -1, columns)
+    short = tiles[:, full:, 1:].reshape(lead, -1, columns)  # their first rows hold no devices
+    return np.concatenate([whole, short], axis=1)
+
+
+def _full_scale(adc: ADC, currents: list[list[FloatArray]], hardware: Hardware) -> float:
+    """Return the current of the largest code, over read voltage times range."""
+    unit = hardware.device.read_voltage * hardware.device.g_range
+    if adc.full_scale is not None:
+        return adc.full_scale / unit
+    every = np.concatenate([np.ravel(cycle) for part in currents for cycle in part])
+    full = percentile(every, adc.percentile)
+    return full if adc.least_full_scale is None else max(full, adc.least_full_scale / unit)
+
+
+def _noise(
+    drive: FloatArray,
+    variance: FloatArray | None,
+    columns: slice,
+    plan: Layout,
+    shape: tuple[int, ...],
+    rng: Rng,
+) -> FloatArray | None:
+    """Draw the read noise of row currents, in ranges of conductance times the read voltage."""
+    if variance is None:
+        return None
+    power = np.matmul(np.square(drive), _turned(variance[..., columns]))
+    if plan.references:
+        # One reference for the columns of this part: it is driven by minus their sum.
+        reference = plan.columns + int(plan.owner[columns.start])
+        total = np.square(drive.sum(axis=-1, keepdims=True))
+        power = power + total * variance[..., None, :, reference]
+    noise = np.sqrt(power) * rng.standard_normal(shape, power.dtype)
+    return np.asarray(noise)

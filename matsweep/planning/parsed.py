@@ -1,0 +1,122 @@
+"""Configuration files, parsed once for all the compositions of a process.
+
+Hydra parses each file again in every composition, and a command composes once for each choice that
+it sweeps. libyaml's parser, where PyYAML was built with it, is several times faster than PyYAML's.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import OmegaConf
+from omegaconf._utils import get_yaml_loader
+
+_RESTING = 2_000_000_000
+"""ns since a file's last change, before which another change could leave its time as it is."""
+
+_parsed: dict[tuple[object, ...], bytes] = {}
+
+
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader of configurations, with parsed files kept."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = _Repository(config_search_path)
+
+
+class _Repository(ConfigRepository):
+    """Hydra's repository of configurations, with parsed files kept.
+
+    A composition writes into what it gets, so each gets a copy. Unpickling makes one several times
+    faster than `copy.deepcopy`.
+    """
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Find the sources of a search path; folders are read by libyaml."""
+        super().initialize_sources(config_search_path)
+        self.sources = [
+            _Folder(source.provider, source.path) if source.scheme() == "file" else source
+            for source in self.sources
+        ]
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """Parse a file, or copy what was parsed of it before."""
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        key = None if source is None else _identity(source, config_path)
+        if key is None:
+            return super().load_config(config_path)
+        if key not in _parsed:
+            _parsed[key] = pickle.dumps(super().load_config(config_path), pickle.HIGHEST_PROTOCOL)
+        found: ConfigResult = pickle.loads(_parsed[key])
+        return found
+
+
+def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | None:
+    """Source, place and state of a file; None where its content must be read.
+
+    That is for structured configurations, which are no files, and for files that changed just now.
+    """
+    name = ConfigSource._normalize_file_name(config_path)
+    if source.scheme() == "file":
+        file = os.path.realpath(os.path.join(source.path, name))
+    elif source.scheme() == "pkg":
+        file = str(resources.files(source.path).joinpath(name))
+    else:
+        return None
+    if not Path(file).is_file():  # in a zip archive
+        return None
+    state = os.stat(file)
+    if time.time_ns() - state.st_mtime_ns < _RESTING:
+        return None
+    return (source.provider, source.scheme(), source.path, config_path, file,
+            state.st_mtime_ns, state.st_size, state.st_ino)  # fmt: skip
+
+
+class _Folder(FileConfigSource):
+    """Configurations in a folder."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Parse a file by libyaml; Hydra says what is wrong where that cannot."""
+        file = Path(self.path, self._normalize_file_name(config_path))
+        try:
+            text = file.read_text(encoding="utf-8")
+            content = yaml.load(text, Loader=_loader())
+        except (OSError, UnicodeError, yaml.YAMLError):
+            return super().load_config(config_path)
+        if not isinstance(content, dict):
+            return super().load_config(config_path)
+        return ConfigResult(
+            config=OmegaConf.create(content),
+            path=f"{self.scheme()}://{self.path}",
+            provider=self.provider,
+            header=ConfigSource._get_header_dict(text[:512]),
+        )
+
+
+@cache
+def _loader() -> Any:
+    """Class of OmegaConf's loader of YAML on libyaml's parser, or itself where there is none."""
+    plain: Any = get_yaml_loader()
+    if not yaml.__with_libyaml__:
+        return plain
+
+    def start(self: Any, stream: str) -> None:
+        yaml.cyaml.CParser.__init__(self, stream)
+        yaml.constructor.SafeConstructor.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+
+    return type("Loader", (yaml.cyaml.CParser, plain), {"__init__": start})

@@ -1,0 +1,129 @@
+"""What the processes that compute a study need besides matsweep itself."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from matsweep.core.checks import UserError
+from matsweep.core.packages import Package, PartsError, package_of
+from matsweep.core.registry import described, load_parts
+from matsweep.metrics import METRICS
+from matsweep.store import Store, attributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of a study that are not matsweep's own.
+
+    Parameters
+    ----------
+    packages : tuple of Package
+        Whose parts are used, sorted by name.
+    digests : tuple of str
+        Of the sources of each, as they are here.
+    classes : tuple of (str, str)
+        Module and qualified name of each class that comes from a package.
+    metrics : tuple of str
+        Names of the metrics that come from a package.
+    by_hand : tuple of str
+        Parts that were registered in this process only, as messages call them.
+    """
+
+    packages: tuple[Package, ...] = ()
+    digests: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str], ...] = ()
+    metrics: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, classes: Iterable[type], metrics: Iterable[str]) -> Parts:
+        """Return the parts that are not matsweep's own.
+
+        Parameters
+        ----------
+        classes : types
+            That are not matsweep's own.
+        metrics : names
+        """
+        homes = {each: package_of(each) for each in classes}
+        foreign = {name: METRICS.package(name) for name in metrics if not METRICS.is_own(name)}
+        found = {each for each in (*homes.values(), *foreign.values()) if each is not None}
+        used = tuple(sorted(found, key=lambda each: each.name))
+        by_hand = [described(each) for each, package in homes.items() if package is None]
+        by_hand += [f"metric {name!r}" for name, package in foreign.items() if package is None]
+        return cls(
+            packages=used,
+            digests=tuple(package.digest for package in used),
+            classes=tuple(
+                sorted((c.__module__, c.__qualname__) for c, p in homes.items() if p is not None)
+            ),
+            metrics=tuple(sorted(name for name, package in foreign.items() if package is not None)),
+            by_hand=tuple(sorted(by_hand)),
+        )
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each package, by its name."""
+        return {package.name: package.version for package in self.packages}
+
+    def check_shared(self) -> None:
+        """Refuse parts that other processes cannot have.
+
+        Raises
+        ------
+        UserError
+            Names the first.
+        """
+        if self.by_hand:
+            raise UserError(
+                f"{self.by_hand[0]} was registered in this process only, so that workers cannot "
+                "have it: bring it in an installed package with an entry point, or give "
+                "executor=serial"
+            )
+
+
+def lacking(parts: Parts) -> str:
+    """Return which of some parts this process cannot have, and why; empty if it has all.
+
+    Parameters
+    ----------
+    parts : Parts
+        As they are in the process that started the study.
+    """
+    try:
+        load_parts(parts.packages)
+        for package, digest in zip(parts.packages, parts.digests, strict=True):
+            if package.digest != digest:
+                raise PartsError(f"package {package.name} {package.version} differs there")
+        for module, name in parts.classes:
+            if not hasattr(importlib.import_module(module), name.partition(".")[0]):
+                raise PartsError(f"module {module} has no {name} there")
+        for name in parts.metrics:
+            if name not in METRICS:
+                raise PartsError(f"there is no metric {name!r}")
+    except PartsError as error:
+        return str(error)
+    except Exception as error:  # of an import
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return ""
+
+
+def check_versions(parts: Parts, store: Store) -> None:
+    """Refuse to go on with another version of a package than the store was begun with.
+
+    The identity of a candidate holds the versions of the packages whose parts it is made of, but
+    not of those that bring metrics.
+    """
+    facts = json.loads(str(attributes(store.path).get("provenance", "{}")))
+    for begun in (facts, *facts.get("extended", [])):
+        for name, version in begun.get("outside", {}).items():
+            now = parts.versions.get(name, version)
+            if now != version:
+                raise UserError(
+                    f"{store.path} was begun with {name} {version}, this is {now}, whose parts may "
+                    f"give other numbers: install {name}=={version}, or give this study a place of "
+                    "its own with study=NAME"
+                )

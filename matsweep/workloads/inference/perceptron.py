@@ -1,0 +1,215 @@
+"""A trained perceptron and the samples it is judged on, in floating point and on tiles."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.streams import FloatArray, Streams
+from matsweep.crossbar import DAC
+from matsweep.machine import Hardware, Mapped, Matrix, ProgrammedMatrix, map_matrices
+
+IntArray = npt.NDArray[np.integer]
+
+MEASURES = frozenset({"correct", "array_power", "vmm_error", "saturated"})
+_JUDGED = 100  # samples on which the error of a product is measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Perceptron:
+    """A multilayer perceptron, x_{n+1} = φ(W_n x_n + b_n), trained in floating point.
+
+    φ is max(0, ·) on all layers but the last, whose largest output is the class.
+
+    Parameters
+    ----------
+    matrices : tuple of Matrix
+        Weights (input, output) of each layer, float32, with its inputs on training data.
+    biases : tuple of (output,) float32 arrays
+        Added digitally.
+    images : (sample, input) float32 array
+        Held out of training.
+    labels : (sample,) integer array
+    digest : str
+        Hash of all of the above.
+    """
+
+    merit: ClassVar[str] = "accuracy"
+    coordinates: ClassVar[Mapping[str, npt.NDArray[np.generic]]] = {}
+
+    matrices: tuple[Matrix, ...]
+    biases: tuple[FloatArray, ...]
+    images: FloatArray
+    labels: IntArray
+    digest: str
+
+    @property
+    def weights(self) -> tuple[FloatArray, ...]:
+        """Weights (input, output) of each layer."""
+        return tuple(matrix.weight for matrix in self.matrices)
+
+    @property
+    def float_accuracy(self) -> float:
+        """Share of the held-out samples that floating point classifies correctly."""
+        scores = activations(self.weights, self.biases, self.images)[-1]
+        return float(np.mean(scores.argmax(axis=-1) == self.labels))
+
+    @property
+    def reference(self) -> Mapping[str, float]:
+        """Accuracy of an ideal machine."""
+        return {"accuracy": self.float_accuracy}
+
+    def run(
+        self, hardware: Hardware, *, times: tuple[float, ...], rng: Streams
+    ) -> Mapping[str, FloatArray]:
+        """Program the network into devices and classify its held-out samples at given times.
+
+        Devices are programmed once; each then ages with its own exponent, and every read has its
+        own noise.
+
+        Parameters
+        ----------
+        hardware : Hardware
+        times : tuple of float, s
+            Since programming.
+        rng : Streams
+            One stream a realisation.
+
+        Returns
+        -------
+        dict of str to (realisation, time) array
+            correct : share of the samples classified correctly.
+            array_power : W, mean over samples of the power that the word lines' drivers give
+            while arrays are read, of all layers, summed over the cycles of a serial DAC:
+            sum V² G without wires.
+            vmm_error : root-mean-square error of the analog products of the first 100 samples,
+            over the root-mean-square of the ideal products of the same inputs: the root mean
+            square of all layers.
+            saturated : share of the conversions of all layers that saturated.
+        """
+        layers = map_matrices(self.matrices, hardware)
+        programmed = [ProgrammedMatrix.program(layer, hardware, rng=rng) for layer in layers]
+        measures = {name: np.zeros((len(rng), len(times))) for name in sorted(MEASURES)}
+        for index, time in enumerate(times):
+            column = {name: values[:, index] for name, values in measures.items()}
+            self._classify(programmed, time, column, rng)
+        np.sqrt(measures["vmm_error"], out=measures["vmm_error"])
+        return measures
+
+    def _classify(
+        self,
+        programmed: list[ProgrammedMatrix],
+        time: float,
+        measures: Mapping[str, FloatArray],
+        rng: Streams,
+    ) -> None:
+        """Run all samples at one time, and add to the measures (realisation,)."""
+        dac = programmed[0].hardware.dac
+        layers = [each.mapped for each in programmed]
+        shares = [layer.conversions(dac) for layer in layers]
+        inputs, voltage = self.images, _driven(self, layers[0], dac)
+        for number, layer in enumerate(layers):
+            aged = programmed[number].at(time)
+            product = aged.read(voltage, rng=rng)
+            values = product.values
+            measures["array_power"][:] += aged.power(voltage)
+            measures["saturated"][:] += shares[number] / sum(shares) * product.saturated
+            measures["vmm_error"][:] += _error(values, inputs, layer) ** 2 / len(layers)
+            values += self.biases[number]
+            if number < len(layers) - 1:
+                np.maximum(values, 0, out=values)
+                inputs, voltage = values, layers[number + 1].voltages(values, dac)
+        measures["correct"][:] = np.mean(values.argmax(axis=-1) == self.labels, axis=-1)
+
+
+@functools.lru_cache(maxsize=8)
+def _driven(network: Perceptron, first: Mapped, dac: DAC) -> FloatArray:
+    """Return the first layer's voltages: candidates that differ in devices share them."""
+    return first.voltages(network.images, dac)
+
+
+def _error(values: FloatArray, inputs: FloatArray, layer: Mapped) -> FloatArray:
+    """Return the error of each realisation's products, (realisation,), over the ideal ones."""
+    ideal = np.matmul(inputs[..., :_JUDGED, :], layer.matrix.weight)
+    size = np.sqrt(np.mean(np.square(ideal), axis=(-1, -2)))
+    wrong = np.sqrt(np.mean(np.square(values[:, :_JUDGED] - ideal), axis=(-1, -2)))
+    return np.asarray(wrong / np.maximum(size, np.finfo(size.dtype).tiny), np.float64)
+
+
+def perceptron(
+    weights: list[FloatArray],
+    biases: list[FloatArray],
+    training: FloatArray,
+    images: FloatArray,
+    labels: IntArray,
+) -> Perceptron:
+    """Put a trained network together.
+
+    Parameters
+    ----------
+    weights : list of (input, output) arrays
+    biases : list of (output,) arrays
+    training : (sample, input) array
+        Training inputs to calibrate on.
+    images : (sample, input) array
+        Held out.
+    labels : (sample,) array
+        Of the images.
+
+    Returns
+    -------
+    Perceptron
+    """
+    single = [np.ascontiguousarray(w, np.float32) for w in weights]
+    shifts = [np.ascontiguousarray(b, np.float32) for b in biases]
+    calibration = activations(tuple(single), tuple(shifts), training.astype(np.float32))[:-1]
+    held_out = np.ascontiguousarray(images, np.float32)
+    hashed = hashlib.blake2b(digest_size=16)
+    for array in (*single, *shifts, *calibration, held_out, labels.astype(np.int64)):
+        hashed.update(str(array.shape).encode())
+        hashed.update(np.ascontiguousarray(array).tobytes())
+    matrices = tuple(
+        Matrix(
+            weight=weight,
+            calibration=inputs,
+            signed=bool((inputs < 0).any()),
+            operations={"comparison": weight.shape[1]},
+        )
+        for weight, inputs in zip(single, calibration, strict=True)
+    )
+    return Perceptron(
+        matrices=matrices,
+        biases=tuple(shifts),
+        images=held_out,
+        labels=labels.astype(np.int64),
+        digest=hashed.hexdigest(),
+    )
+
+
+def activations(
+    weights: tuple[FloatArray, ...], biases: tuple[FloatArray, ...], inputs: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Run the network in floating point.
+
+    Parameters
+    ----------
+    weights, biases : tuples of arrays
+    inputs : (sample, input) array
+
+    Returns
+    -------
+    tuple of (sample, unit) arrays
+        Each layer's inputs, then the last layer's outputs.
+    """
+    values = [inputs]
+    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        out = values[-1] @ weight + bias
+        last = index == len(weights) - 1
+        values.append(out if last else np.maximum(out, 0, out=out))
+    return tuple(values)

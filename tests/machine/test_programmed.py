@@ -1,0 +1,159 @@
+"""Programmed matrices: forward and transposed products against plain linear algebra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matsweep.core.checks import UserError
+from matsweep.core.streams import realisation_streams
+from matsweep.crossbar import ADC, DAC, Tile, Wires
+from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
+from matsweep.machine import Hardware, Matrix, ProgrammedMatrix, map_matrices
+
+FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
+
+
+def matrix(inputs=23, outputs=9, seed=0, signed=True):
+    rng = np.random.default_rng(seed)
+    samples = rng.normal(size=(40, inputs)) if signed else rng.random((40, inputs))
+    return Matrix(
+        weight=rng.normal(size=(inputs, outputs)).astype(np.float32),
+        calibration=samples.astype(np.float32),
+        signed=signed,
+    )
+
+
+def hardware(mapping="differential", wires=None, converters=FINE, tile=None, **device):
+    dac, adc = converters
+    return Hardware(
+        device=AnalogDevice(g_min=1e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0, **device),
+        tile=tile or Tile(rows=10, columns=12, mapping=mapping),
+        dac=dac,
+        adc=adc,
+        wires=wires,
+    )
+
+
+def programmed(weights, platform, realisations=2):
+    rng = realisation_streams("ef" * 16, 0, range(realisations))
+    (mapped,) = map_matrices((weights,), platform)
+    return ProgrammedMatrix.program(mapped, platform, rng=rng), rng
+
+
+def relative(found, wanted):
+    return np.sqrt(np.mean(np.square(found - wanted)) / np.mean(np.square(wanted)))
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("serial", [True, False])
+def test_ideal_devices_give_both_products(mapping, signed, serial):
+    """23 × 9 weights on tiles of 10 × 12: short tiles of rows, several tiles of columns."""
+    weights = matrix(signed=signed)
+    converters = DAC(bits=12, serial=serial), ADC(bits=16, percentile=100.0)
+    made, rng = programmed(weights, hardware(mapping, converters=converters))
+    x = weights.calibration[:7]
+    found = made.multiply(x, 1.0, rng=rng).values
+    assert relative(found, x @ weights.weight) < 2e-3
+    back = np.random.default_rng(1).normal(size=(5, 9)).astype(np.float32)
+    back = back if signed else np.abs(back)
+    found = made.transposed(back, 1.0, rng=rng)
+    assert found.values.shape == (2, 5, 23)
+    assert found.saturated.max() == 0
+    assert relative(found.values, back @ weights.weight.T) < 2e-3
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+def test_slices_and_parallel_cells_give_both_products(mapping):
+    weights = matrix(inputs=11, outputs=5)
+    tile = Tile(rows=12, columns=30, mapping=mapping, weight_bits=6, cells=3)
+    made, rng = programmed(weights, hardware(levels=4, tile=tile))
+    back = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+    # Weights are rounded to 31 steps of their largest: an error of a step over root twelve.
+    step = np.abs(weights.weight).max() / 31 / np.sqrt(12)
+    wanted = back @ weights.weight.T
+    found = made.transposed(back, 1.0, rng=rng).values[0]
+    rounding = step * np.sqrt(np.sum(np.square(back), axis=1).mean())
+    assert np.sqrt(np.mean(np.square(found - wanted))) < 2 * rounding
+    x = weights.calibration[:6]
+    forward = made.multiply(x, 1.0, rng=rng).values[0]
+    rounding = step * np.sqrt(np.sum(np.square(x), axis=1).mean())
+    assert np.sqrt(np.mean(np.square(forward - x @ weights.weight))) < 2 * rounding
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 25), st.integers(1, 12), st.floats(0.0, 50.0), st.integers(0, 10**6))
+def test_a_wired_array_is_reciprocal(inputs, outputs, resistance, seed):
+    """y · (x W) = x · (y Wᵀ) whatever the wires, since a network of resistances is reciprocal."""
+    weights = matrix(inputs, outputs, seed)
+    wires = Wires(resistance, resistance) if resistance else None
+    made, rng = programmed(weights, hardware(wires=wires), realisations=1)
+    rng_numbers = np.random.default_rng(seed)
+    x = rng_numbers.normal(size=(1, inputs)).astype(np.float32)
+    y = rng_numbers.normal(size=(1, outputs)).astype(np.float32)
+    x = np.clip(x, *np.percentile(weights.calibration, [0.5, 99.5]))
+    forward = made.multiply(x, 1.0, rng=rng).values[0, 0] @ y[0]
+    back = made.transposed(y, 1.0, rng=rng).values[0, 0] @ x[0]
+    size = np.linalg.norm(x) * np.linalg.norm(y) * np.abs(weights.weight).max()
+    assert forward == pytest.approx(back, abs=2e-3 * size)
+
+
+@pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
+def test_read_noise_of_a_transposed_read_adds_in_squares(mapping):
+    """Of 4,000 reads the variance is that of the devices', within 5 standard errors."""
+    weights = matrix(inputs=6, outputs=4)
+    tile = Tile(rows=8, columns=10, mapping=mapping)
+    noise = ReadNoise(relative=0.05)
+    platform = hardware(tile=tile, read_noise=noise)
+    made, rng = programmed(weights, platform, realisations=1)
+    y = np.tile(np.array([[0.15, -0.5, 0.35, 0.1]], np.float32), (4001, 1))
+    y[-1] *= 2  # sets the full scale, so that no noisy read of the others saturates
+    found = made.transposed(y, 1.0, rng=rng).values[0, :-1]
+    plan, device = made.mapped.layout, platform.device
+    sigma = np.asarray(device.read_sigma(made.conductance, 1.0), float)[0, 0]  # arm, row, column
+    drive = y[0].astype(float)
+    if plan.references:
+        drive = np.concatenate([drive, [-drive.sum()]])
+    variance = (np.square(sigma) @ np.square(drive)).sum(axis=0) / device.g_range**2
+    scale = made.mapped.scale.weight * plan.worth[0]
+    wanted = np.sqrt(variance) * scale
+    np.testing.assert_allclose(found.std(axis=0, ddof=1), wanted, rtol=5 / np.sqrt(2 * 4000))
+
+
+def test_compensation_is_read_once_at_a_time():
+    """Every product at one time has the same gain; noise of its read would tell two apart."""
+    weights = matrix()
+    drift = Drift(nu=Law.from_number(0.1))
+    tile = Tile(rows=10, columns=12, compensate_drift=True)
+    made, rng = programmed(weights, hardware(tile=tile, drift=drift))
+    aged = made.at(1e6)
+    x = weights.calibration[:5]
+    first, second = (aged.multiply(x, rng=rng).values for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert relative(first, x @ weights.weight) < 5e-3
+    back = np.eye(9, dtype=np.float32)
+    assert relative(aged.transposed(back, rng=rng).values, weights.weight.T) < 5e-3
+
+
+def test_products_do_not_change_their_inputs():
+    weights = matrix()
+    made, rng = programmed(weights, hardware())
+    x, y = weights.calibration[:3].copy(), np.ones((2, 9), np.float32)
+    before = x.copy(), y.copy(), made.conductance.copy()
+    made.multiply(x, 1.0, rng=rng)
+    made.transposed(y, 1.0, rng=rng)
+    for now, then in zip((x, y, made.conductance), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"uses": -1}, "uses must be >= 0"), ({"operations": {"softmax": 3}}, "got 'softmax'")],
+)
+def test_a_use_that_cannot_be_is_refused(given, message):
+    base = matrix()
+    with pytest.raises(UserError, match=message):
+        Matrix(weight=base.weight, calibration=base.calibration, signed=True, **given)
