@@ -50,8 +50,6 @@ def untrained(workload, samples):
 
 def report(name, workload, samples, model, epochs=3):
     """Time epochs of the core and of NumPy; print both, and device-updates per second."""
-    from matsweep.workloads.learning import core
-
     course = Course.of(
         untrained(workload, samples), workload, platform(model),
         realisation_streams("ab" * 16, 0, range(1)),
@@ -63,11 +61,7 @@ def report(name, workload, samples, model, epochs=3):
     for epoch in range(epochs + 1):  # the first compiles
         order, before = learner._order(epoch), learner.state.pulses.sum()
         start = time.process_time()
-        core.learn(
-            learner.net(), learner.devices, learner.rule, learner.state, learner.work,
-            samples.train_inputs, samples.train_labels, order, rates, learns,
-            learner.fast_reference,
-        )  # fmt: skip
+        learner.learn(order, rates, learns)
         seconds.append(time.process_time() - start)
         pulses.append(learner.state.pulses.sum() - before)
     weights = [0.1 * np.random.default_rng(0).random(s, np.float32) for s in course.lesson.shapes]

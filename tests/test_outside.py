@@ -64,6 +64,8 @@ start_local(workers=2, object_store_memory=80_000_000)  # once for all
 SMALL = ["realisations=2", "times=[1]"]
 STUDIES = {
     "recall": ["experiment=recall", "material=example_film,pcm_gst", "device.read_noise=0,0.05"],
+    "learned": ["workload=digits_online", "material=example_film", "workload.samples=20",
+                "workload.epochs=1"],
     "derived": ["experiment=recall", "material=example_film", "device.source=derived",
                 "protocol.devices=4", "protocol.mixed=4"],
 }
@@ -149,7 +151,7 @@ def test_help_and_messages_name_what_it_brings(tour):
     assert "did you mean recall?" in err
 
 
-@pytest.mark.parametrize("name", ["recall", "derived"])
+@pytest.mark.parametrize("name", ["recall", "learned", "derived"])
 def test_it_is_swept_on_both_executors_with_the_same_bits(studies, name):
     found = studies[name]
     assert found["same"]

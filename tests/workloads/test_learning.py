@@ -24,8 +24,9 @@ from matsweep.devices.pulses import (
 )
 from matsweep.machine import Hardware
 from matsweep.workloads import InSitu
+from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
-from matsweep.workloads.learning.core import converters, network
+from matsweep.workloads.learning.core import converters, propagation
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
 from matsweep.workloads.learning.rules import (
@@ -61,12 +62,10 @@ def streams(realisations=1, seed=0):
 
 
 def learner(workload, platform, realisations=1):
-    """Return a learner that has not learned yet, its network, and the module it runs in."""
-    from matsweep.workloads.learning import core
-
+    """Return a learner that has not learned yet, and its circuit."""
     course = Course.of(workload.prepare().lesson, workload, platform, streams(realisations))
     made = Learner.of(course, 0)
-    return made, made.net(), core
+    return made, made.circuit()
 
 
 def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
@@ -79,21 +78,23 @@ def learned(workload, platform, realisations=3, seed=0, times=(1.0,)):
 @pytest.mark.parametrize(("activation", "hidden"), [("sigmoid", (7,)), ("relu", (9, 6))])
 def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activation, hidden):
     workload = InSitu(hidden=hidden, loss=loss, activation=activation, epochs=1, samples=10)
-    made, net, _ = learner(workload, hardware(FINE, mapping, rows=23))
+    made, circuit = learner(workload, hardware(FINE, mapping, rows=23))
     samples, work = workload.prepare().lesson.samples, made.work
     weights = made.weights()
     for number in range(5):
         active, error = work.active[0], work.error[0]
-        network.load(net, samples.train_inputs, number, active)
-        network.forward(net, made.state, work, active)
-        last = net.first_column[-2]
-        network.output_error(net, work.sums[last:], samples.train_labels[number], error[last:])
-        network.backward(net, made.state, work, active, error)
+        propagation.load(circuit, samples.train_inputs, number, active)
+        propagation.forward(circuit, made.state, work, active)
+        last = circuit.first_column[-2]
+        propagation.output_error(
+            circuit, work.sums[last:], samples.train_labels[number], error[last:]
+        )
+        propagation.backward(circuit, made.state, work, active, error)
         one = samples.train_inputs[number : number + 1], samples.train_labels[number : number + 1]
         wanted = floating.gradients(workload, weights, *one)
         for layer, gradient in enumerate(wanted):
-            rows = slice(net.first_row[layer], net.first_row[layer + 1])
-            columns = slice(net.first_column[layer], net.first_column[layer + 1])
+            rows = slice(circuit.first_row[layer], circuit.first_row[layer + 1])
+            columns = slice(circuit.first_column[layer], circuit.first_column[layer + 1])
             found = np.outer(active[rows], error[columns])
             scale = np.abs(gradient).max()
             np.testing.assert_allclose(found, gradient, atol=2e-3 * scale + 1e-7)
@@ -125,10 +126,10 @@ MODELS = {
 @pytest.mark.parametrize("count", [1, 3, -1, -4])
 def test_pulses_of_the_compiled_core_are_those_of_the_device_model(name, count):
     model = MODELS[name]
-    made, net, core = learner(InSitu(hidden=(3,), epochs=1), hardware(model))
+    made, circuit = learner(InSitu(hidden=(3,), epochs=1), hardware(model))
     before = np.linspace(0, 1, made.state.x.size).astype(np.float32)
     made.state.x[:] = before
-    core.give(net, made.devices, made.state, made.work, np.full(before.size, count, np.int32))
+    core.give(circuit, made.devices, made.state, made.work, np.full(before.size, count, np.int32))
     wanted = model.apply(before.astype(float), count, rng=np.random.default_rng(0))
     np.testing.assert_allclose(made.state.x, wanted, atol=2e-6 * abs(count))
     assert (made.state.pulses == abs(count)).all()
@@ -138,9 +139,11 @@ def test_neurosim_noise_is_sigma_root_n_of_the_range_and_aihwkit_noise_that_of_e
     ranged = dataclasses.replace(MODELS["straight"], cycle_to_cycle=CycleNoise(of_range=0.004))
     stepped = LinearStep(step_up=0.01, step_down=0.01, cycle_to_cycle=CycleNoise(of_step=0.3))
     for model, sigma in ((ranged, 0.004 * 9**0.5), (stepped, 0.003 * 9**0.5)):
-        made, net, core = learner(InSitu(hidden=(200,), epochs=1), hardware(model))
+        made, circuit = learner(InSitu(hidden=(200,), epochs=1), hardware(model))
         made.state.x[:] = 0.4
-        core.give(net, made.devices, made.state, made.work, np.full(made.state.x.size, 9, np.int32))
+        core.give(
+            circuit, made.devices, made.state, made.work, np.full(made.state.x.size, 9, np.int32)
+        )
         # 15,010 devices: the standard deviation of a deviation is 0.6 %, of the mean 0.8 % of it
         assert made.state.x.std() == pytest.approx(sigma, rel=0.03)
         mean = float(model.apply(np.array([0.4]), 9, rng=np.random.default_rng(0))[0])
@@ -153,20 +156,20 @@ def test_neurosim_noise_is_sigma_root_n_of_the_range_and_aihwkit_noise_that_of_e
 def test_neurosim_noise_is_added_before_the_state_is_cut_to_its_bounds():
     """As published: G + N pulses + sigma sqrt(N), then cut; 4 of 64 pulses beyond, sigma 0.002."""
     model = dataclasses.replace(MODELS["straight"], cycle_to_cycle=CycleNoise(of_range=0.001))
-    made, net, core = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
+    made, circuit = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
     made.state.x[:] = 1.0
-    core.give(net, made.devices, made.state, made.work, np.full(made.state.x.size, 4, np.int32))
+    core.give(circuit, made.devices, made.state, made.work, np.full(made.state.x.size, 4, np.int32))
     assert (made.state.x == 1.0).all()  # 31 standard deviations
 
 
 def test_a_hidden_unit_in_the_middle_is_on_for_a_converter_of_one_bit():
     """As published, a unit fires from 0.5 on, at which coarse sums often leave it exactly."""
     platform = dataclasses.replace(hardware(FINE), dac=DAC(bits=1))
-    made, net, _ = learner(InSitu(hidden=(6,), bias=False, epochs=1), platform)
+    made, circuit = learner(InSitu(hidden=(6,), bias=False, epochs=1), platform)
     made.state.signal[:] = 0
     active = made.work.active[0]
-    network.load(net, made.course.lesson.samples.train_inputs, 0, active)
-    network.forward(net, made.state, made.work, active)
+    propagation.load(circuit, made.course.lesson.samples.train_inputs, 0, active)
+    propagation.forward(circuit, made.state, made.work, active)
     assert (active[-6:] == 0.5).all()
     assert (made.work.volts[-6:] == 1).all()
     below = np.array([0.49, -0.49, 0.5, -0.5, 0.51], np.float32)
@@ -177,7 +180,7 @@ def test_a_hidden_unit_in_the_middle_is_on_for_a_converter_of_one_bit():
 
 def test_no_update_gives_a_device_more_pulses_than_span_its_range():
     workload = InSitu(hidden=(6,), epochs=1, samples=1, learning_rate=(1e12,))
-    made, _, _ = learner(workload, hardware(LinearStep(step_up=0.02, step_down=0.01)))
+    made, _ = learner(workload, hardware(LinearStep(step_up=0.02, step_down=0.01)))
     made.train()
     assert 0 < made.state.pulses.max() <= 100
     assert np.isfinite(made.state.x).all()
@@ -193,11 +196,13 @@ def test_devices_do_not_begin_with_weights_that_diverged(tmp_path, monkeypatch):
 
 def test_each_device_has_parameters_of_its_own_drawn_once():
     model = SoftBounds(step_up=0.02, step_down=0.02, device_to_device={"step_up": 0.3})
-    made, net, core = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
+    made, circuit = learner(InSitu(hidden=(50,), epochs=1), hardware(model))
     steps = []
     for _ in range(2):
         made.state.x[:] = 0.5
-        core.give(net, made.devices, made.state, made.work, np.ones(made.state.x.size, np.int32))
+        core.give(
+            circuit, made.devices, made.state, made.work, np.ones(made.state.x.size, np.int32)
+        )
         steps.append(made.state.x.copy() - 0.5)
     np.testing.assert_array_equal(*steps)
     assert steps[0].std() == pytest.approx(0.3 * 0.01, rel=0.1)  # 3,760 devices: 1.2 % each
@@ -206,15 +211,12 @@ def test_each_device_has_parameters_of_its_own_drawn_once():
 def test_rows_without_input_get_no_pulse_and_updates_are_rounded_to_whole_pulses():
     workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=1, learning_rate=(3.0,))
     model = LinearStep(step_up=1 / 50, step_down=1 / 50)
-    made, net, core = learner(workload, hardware(model))
+    made, _ = learner(workload, hardware(model))
     samples = workload.prepare().lesson.samples
     before = made.state.x.copy()
     weights = made.weights()
     one = samples.train_inputs[:1], samples.train_labels[:1]
-    core.learn(
-        net, made.devices, made.rule, made.state, made.work, *one, np.zeros(1, np.int64),
-        np.full(2, 3.0, np.float32), np.ones(2, np.int64), made.fast_reference,
-    )  # fmt: skip
+    made.learn(np.zeros(1, np.int64), np.full(2, 3.0, np.float32), np.ones(2, np.int64))
     wanted = np.concatenate(
         [-3.0 / 2 * g.ravel() * 50 for g in floating.gradients(workload, weights, *one)]
     )
@@ -302,7 +304,7 @@ def test_last_layers_only_and_fine_tuning_start_from_a_trained_network(rule):
         learns="last", rule=rule,
     )  # fmt: skip
     platform = hardware(COARSE, bits=12)
-    made, _, _ = learner(workload, platform)
+    made, _ = learner(workload, platform)
     first = made.course.first[1]
     before = made.state.x.copy()
     accuracies = made.train()
@@ -314,7 +316,7 @@ def test_last_layers_only_and_fine_tuning_start_from_a_trained_network(rule):
 def test_stuck_devices_stay_where_they_are_while_the_others_learn():
     workload = InSitu(hidden=(16,), epochs=2, learning_rate=(0.2,), weight_range=(2.0,))
     platform = hardware(COARSE, bits=12, stuck_at=StuckAt(g_min=0.1, g_max=0.05))
-    made, _, _ = learner(workload, platform)
+    made, _ = learner(workload, platform)
     stuck = made.devices.low == made.devices.high
     assert stuck.mean() == pytest.approx(0.15, abs=0.05)  # 1,210 devices: 0.01 each
     before = made.state.x.copy()
@@ -324,14 +326,14 @@ def test_stuck_devices_stay_where_they_are_while_the_others_learn():
 
 
 def test_energy_of_pulses_is_that_of_the_device_model():
-    made, net, core = learner(InSitu(hidden=(5,), epochs=1), hardware(COARSE))
+    made, circuit = learner(InSitu(hidden=(5,), epochs=1), hardware(COARSE))
     made.state.sums[:] = 0
     rng = np.random.default_rng(0)
     counts = rng.integers(-3, 4, made.state.x.size).astype(np.int32)
     device = made.course.hardware.device
     before = device.g_min + made.state.x.astype(float) * device.g_range
     wanted = device.pulse(before, counts, rng=rng).energy
-    core.give(net, made.devices, made.state, made.work, counts)
+    core.give(circuit, made.devices, made.state, made.work, counts)
     energy, _ = made.written()
     assert energy == pytest.approx(wanted.sum(), rel=1e-5)
 
@@ -339,15 +341,15 @@ def test_energy_of_pulses_is_that_of_the_device_model():
 def test_a_symmetry_point_is_where_pulses_of_both_signs_cancel():
     model = SoftBounds(step_up=0.02, step_down=0.005)
     workload = InSitu(hidden=(5,), epochs=1, rule=TikiTaka(calibration=1000))
-    made, _, _ = learner(workload, hardware(model))
+    made, _ = learner(workload, hardware(model))
     # step_up (1 - x) = step_down x at x = 0.8; the mean of both half-steps is within a step of it
-    np.testing.assert_allclose(made.fast_reference, 0.8, atol=0.004)
+    np.testing.assert_allclose(made.devices.fast_reference, 0.8, atol=0.004)
 
 
 def test_wires_take_from_the_signals_and_reads_back_see_the_same():
     wires = Wires(word_resistance=200.0, bit_resistance=200.0)
     workload = InSitu(hidden=(20,), epochs=1, samples=50)
-    made, _, _ = learner(workload, hardware(COARSE, wires=wires, rows=64))
+    made, _ = learner(workload, hardware(COARSE, wires=wires, rows=64))
     made.calibrate_wires()
     assert 0.2 < made.devices.seen.min() < made.devices.seen.max() < 1
     near = made.devices.seen[: 65 * 20].reshape(65, 20)

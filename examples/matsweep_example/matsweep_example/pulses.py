@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy import float32
 
 from matsweep.core.checks import in_range
+from matsweep.core.kernel import Kernel, kernel
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses import Parameters, PulseModel
+
+
+@kernel
+def _step(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
+    """Return the step of `QuadraticBounds`; p (2,): step_up, step_down."""
+    if up:
+        return p[0] * (float32(1) - x) * (float32(1) - x)
+    return -p[1] * x * x
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +31,8 @@ class QuadraticBounds(PulseModel, kind="quadratic_bounds"):
     step_up, step_down : float, fraction of the range
         Of the first pulse from the other end.
     """
+
+    kernel: ClassVar[Kernel | None] = _step
 
     step_up: float
     step_down: float

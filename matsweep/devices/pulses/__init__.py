@@ -6,6 +6,7 @@ cut to [0, 1].
 """
 
 from matsweep.devices.pulses.formulas import ExponentialStep, LinearStep, PowerStep, SoftBounds
+from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
 from matsweep.devices.pulses.neurosim import NeuroSim, curvature
 from matsweep.devices.pulses.tabulated import Tabulated
@@ -20,5 +21,7 @@ __all__ = [
     "PulseModel",
     "SoftBounds",
     "Tabulated",
+    "affine",
+    "columns",
     "curvature",
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy import float32
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative
+from matsweep.core.kernel import Kernel, kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
+from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
 
 
@@ -28,6 +32,8 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
     S. Fusi, L. Abbott, Nat. Neurosci. 10:485, 2007, doi:10.1038/nn1859; as in IBM's aihwkit.
     """
 
+    kernel: ClassVar[Kernel | None] = affine
+
     step_up: Dimensionless
     step_down: Dimensionless
 
@@ -41,6 +47,11 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
         if up:
             return np.asarray(parameters["step_up"] * (1 - state)).astype(state.dtype)
         return np.asarray(-parameters["step_down"] * state).astype(state.dtype)
+
+    def flat(self, parameters: Parameters) -> FloatArray:
+        """Return offset and slope of the potentiating step, then of the depressing one."""
+        up, down = parameters["step_up"], parameters["step_down"]
+        return columns(up, -up, 0.0, -down)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +72,8 @@ class LinearStep(PulseModel, kind="linear_step"):
     ----------
     M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494.
     """
+
+    kernel: ClassVar[Kernel | None] = affine
 
     step_up: Dimensionless
     step_down: Dimensionless
@@ -85,6 +98,22 @@ class LinearStep(PulseModel, kind="linear_step"):
             change = -parameters["step_down"] * (1 + slope * centred)
         return np.asarray(change).astype(state.dtype)
 
+    def flat(self, parameters: Parameters) -> FloatArray:
+        """Return offset and slope of the potentiating step, then of the depressing one."""
+        up, down = parameters["step_up"], parameters["step_down"]
+        rise = np.minimum(parameters["slope_up"], 1)
+        fall = np.minimum(parameters["slope_down"], 1)
+        return columns(up * (1 + rise), -2 * rise * up, -down * (1 - fall), -2 * fall * down)
+
+
+@kernel
+def _exponential(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
+    """Return the step of `ExponentialStep`; p (8,): its parameters in their order."""
+    z = p[6] * (float32(2) * x - float32(1)) + p[7]
+    if up:
+        return p[0] * max(float32(1) - p[2] * np.exp(p[4] * z), float32(0))
+    return -p[1] * max(float32(1) - p[3] * np.exp(-p[5] * z), float32(0))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExponentialStep(PulseModel, kind="exponential_step"):
@@ -106,6 +135,8 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
     M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494; fitted to ReRAM in
     N. Gong et al., Nat. Commun. 9:2102, 2018, doi:10.1038/s41467-018-04485-1.
     """
+
+    kernel: ClassVar[Kernel | None] = _exponential
 
     step_up: Dimensionless
     step_down: Dimensionless
@@ -140,6 +171,14 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
         return np.asarray(sign * parameters[f"step_{way}"] * share).astype(state.dtype)
 
 
+@kernel
+def _power(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
+    """Return the step of `PowerStep`; p (4,): its parameters in their order."""
+    if up:
+        return p[0] * (float32(1) - x) ** p[2]
+    return -p[1] * x ** p[3]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PowerStep(PulseModel, kind="power_step"):
     """Steps that are a power of the distance from the bound.
@@ -158,6 +197,8 @@ class PowerStep(PulseModel, kind="power_step"):
     As `PowStep` in IBM's aihwkit, M. Rasch et al., AICAS 2021,
     doi:10.1109/AICAS51828.2021.9458494.
     """
+
+    kernel: ClassVar[Kernel | None] = _power
 
     step_up: Dimensionless
     step_down: Dimensionless

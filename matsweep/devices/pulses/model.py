@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, near, non_negative
+from matsweep.core.kernel import Kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray, Rng
+from matsweep.devices.pulses.kernels import columns
 
 type Parameters = Mapping[str, Any]
 """By name: a number, the same for all devices, or an array with each device's own."""
@@ -44,6 +46,20 @@ class CycleNoise:
 class PulseModel(ABC):
     """Change of the state by pulses, on average and with noise.
 
+    A model states its equation twice: `step` for arrays, and a `kernel` for compiled loops, without
+    which it cannot learn in the crossbar. A kernel takes numbers that `flat` and `table` return;
+    `matsweep.devices.pulses.kernels` describes it.
+
+    Attributes
+    ----------
+    kernel : Kernel or None
+        Change of the state by one pulse.
+    draws : bool
+        Whether the kernel takes a uniform random number for each pulse.
+    late : bool
+        Whether the pulses of one update continue along the curve beyond the bounds, and the state
+        is cut to them after the last; else after each.
+
     Parameters
     ----------
     cycle_to_cycle : CycleNoise
@@ -56,6 +72,9 @@ class PulseModel(ABC):
         "pulse model", "matsweep.pulse_models"
     )
     absolute: ClassVar[frozenset[str]] = frozenset()
+    kernel: ClassVar[Kernel | None] = None
+    draws: ClassVar[bool] = False
+    late: ClassVar[bool] = False
 
     cycle_to_cycle: CycleNoise = CycleNoise()
     device_to_device: dict[str, Dimensionless] = field(default_factory=dict, hash=False)
@@ -140,6 +159,46 @@ class PulseModel(ABC):
         (…) array
         """
         return values
+
+    def flat(self, parameters: Parameters) -> FloatArray:
+        """Return parameters of devices as the kernel takes them: those of `names`, in their order.
+
+        Parameters
+        ----------
+        parameters : mapping
+            `nominal`, or from `draw`.
+
+        Returns
+        -------
+        (…, k) float32 array
+            (k,) where all devices are alike.
+        """
+        return columns(*(np.asarray(parameters[name], float) for name in self.names()))
+
+    @property
+    def table(self) -> FloatArray:
+        """Numbers that the kernel takes and all devices share, (n,)."""
+        return np.zeros(1)
+
+    @property
+    def pulses_across(self) -> tuple[float, float]:
+        """Potentiating and depressing pulses that the whole range is worth.
+
+        One over the step in the middle of the range, of the mean device.
+
+        Raises
+        ------
+        UserError
+            If a polarity does not move a device there.
+        """
+        middle = np.array([0.5])
+        up, down = (abs(float(self.step(middle, way, self.nominal)[0])) for way in (True, False))
+        if not (up and down):
+            raise UserError(
+                "pulse_model must move a device in the middle of its range in both directions to "
+                f"learn, got steps of {up:g} and -{down:g}"
+            )
+        return 1 / up, 1 / down
 
     @abstractmethod
     def check(self) -> None:

@@ -8,8 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from matsweep.core.checks import in_range, positive
+from matsweep.core.kernel import Kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
+from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
 
 LABEL_SCALE = 10.1015
@@ -39,6 +41,8 @@ class NeuroSim(PulseModel, kind="neurosim"):
     """
 
     absolute: ClassVar[frozenset[str]] = frozenset({"nonlinearity_up", "nonlinearity_down"})
+    kernel: ClassVar[Kernel | None] = affine
+    late: ClassVar[bool] = True
 
     nonlinearity_up: Dimensionless
     nonlinearity_down: Dimensionless
@@ -74,6 +78,26 @@ class NeuroSim(PulseModel, kind="neurosim"):
         position += part if up else -part
         np.clip(position, 0, 1, out=position)
         return np.asarray(np.expm1(-curve * position) / whole - state)
+
+    def flat(self, parameters: Parameters) -> FloatArray:
+        """Return offset and slope of the potentiating step, then of the depressing one.
+
+        The curves are exponentials in the number of pulses, so that one pulse takes
+        x = (1 - e^{-c p}) / W, W = 1 - e^{-c}, to x + (1 - q)(1 / W - x) with q = e^{-c / pulses}
+        when potentiating, and to x + (1 - 1 / q)(1 / W - x) when depressing: affine in x.
+        """
+        found: list[FloatArray | float] = []
+        for way, sign in (("up", -1.0), ("down", 1.0)):
+            curve = np.asarray(parameters[f"curve_{way}"], float)
+            whole = -np.expm1(-curve)
+            share = -np.expm1(sign * curve / parameters[f"pulses_{way}"])
+            found += [share / whole, -share]
+        return columns(*found)
+
+    @property
+    def pulses_across(self) -> tuple[float, float]:
+        """Potentiating and depressing pulses from end to end of the range."""
+        return float(self.pulses_up), float(self.pulses_down)
 
 
 def curvature(label: FloatArray | float) -> FloatArray:

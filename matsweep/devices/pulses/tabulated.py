@@ -3,14 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from numpy import float32
 
 from matsweep.core.checks import UserError, positive
+from matsweep.core.kernel import Kernel, kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
+
+
+@kernel
+def _place(table: Any, first: Any, last: Any, x: Any) -> Any:
+    """Return the edge below x and how far x is from there to the next, 0 to 1.
+
+    Edges are table[first] … table[last], rising; the edge is counted from the first.
+    """
+    if last == first or x <= table[first]:
+        return 0, float32(0)
+    if x >= table[last]:
+        return last - 1 - first, float32(1)
+    low, high = first, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if table[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return low - first, (x - table[low]) / (table[high] - table[low])
+
+
+@kernel
+def _drawn(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
+    """Return a step from the table of `Tabulated`, bilinear in state and probability.
+
+    p (2,): factors of potentiation and depression. table: numbers of states and probabilities, the
+    states, the probabilities, the steps (polarity, state, probability) in C order.
+    """
+    rows, across = np.int32(table[0]), np.int32(table[1])
+    row, along = _place(table, 2, 1 + rows, x)
+    column, aside = _place(table, 2 + rows, 1 + rows + across, chance)
+    start = 2 + rows + across + (0 if up else rows * across)
+    upper = start + row * across
+    lower = start + min(row + 1, rows - 1) * across
+    right = min(column + 1, across - 1)
+    first = table[upper + column] * (float32(1) - aside) + table[upper + right] * aside
+    second = table[lower + column] * (float32(1) - aside) + table[lower + right] * aside
+    scale = p[0] if up else p[1]
+    return scale * (first * (float32(1) - along) + second * along)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +74,9 @@ class Tabulated(PulseModel, kind="tabulated"):
         Factors on the tables, which may differ between devices.
     """
 
+    kernel: ClassVar[Kernel | None] = _drawn
+    draws: ClassVar[bool] = True
+
     states: tuple[Dimensionless, ...]
     probabilities: tuple[Dimensionless, ...]
     up: tuple[tuple[Dimensionless, ...], ...]
@@ -42,6 +88,13 @@ class Tabulated(PulseModel, kind="tabulated"):
     def names(cls) -> tuple[str, ...]:
         """Return the factors: a table as a whole does not differ between devices."""
         return ("scale_up", "scale_down")
+
+    @property
+    def table(self) -> FloatArray:
+        """Numbers of states and probabilities, these, and both tables, in one row."""
+        sizes = len(self.states), len(self.probabilities)
+        steps = np.array([self.up, self.down], float)
+        return np.concatenate([sizes, self.states, self.probabilities, steps.ravel()])
 
     def check(self) -> None:
         """Refuse tables of the wrong shape or order."""

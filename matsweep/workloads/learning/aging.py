@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from matsweep.core.arrays import read_only
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
 
@@ -21,9 +23,6 @@ def aged(
     dict of str to (realisation, time) array
         correct, array_power [W], vmm_error and saturated.
     """
-    from matsweep.core.arrays import read_only
-    from matsweep.workloads.learning import core
-
     device, samples = course.hardware.device, course.lesson.samples
     test = read_only(samples.test_inputs), read_only(samples.test_labels)
     synapses = int(course.first[-1])
@@ -39,7 +38,7 @@ def aged(
     reference_aging = device.aging(middle, rng=rng)
     ages = course.arms == 1 and course.common < 0 and not course.workload.positive
     exact = [learner.weights() for learner in learners]
-    nets = [learner.net() for learner in learners]
+    circuits = [learner.circuit() for learner in learners]
     row_of = np.repeat(np.arange(rows), [
         columns for count, columns in course.lesson.shapes for _ in range(count)
     ])  # fmt: skip
@@ -52,12 +51,12 @@ def aged(
             if ages:
                 devices.reference[:] = zero[number][row_of]
             learner.calibrate_wires(zero[number] if ages else None)
-            core.see_all(nets[number], devices, state)
+            core.see_all(circuits[number], devices, state)
             squares = np.zeros(rows, np.float32)
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
             products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
             right, saturated = core.judge(
-                nets[number], state, learner.work, *test, squares, inputs, products
+                circuits[number], state, learner.work, *test, squares, inputs, products
             )
             held_out = len(samples.test_labels)
             measures["correct"][number, index] = right / held_out

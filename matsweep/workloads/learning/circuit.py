@@ -3,52 +3,56 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from matsweep.core.streams import FloatArray
+from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
-from matsweep.workloads.learning.dynamics import quiet
+from matsweep.workloads.learning.course import Course
+from matsweep.workloads.learning.reading import quiet
 from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
 
-if TYPE_CHECKING:
-    from matsweep.workloads.learning.learner import Learner
+type Weights = tuple[FloatArray, ...]
 
 _CALIBRATION = 64  # training samples that converters are calibrated on
 
 
-def compiled_net(learner: Learner, *, exact: bool = False) -> Any:
+def compiled_circuit(
+    course: Course, number: int, variance: FloatArray, weights: Weights | None = None
+) -> Any:
     """Return the network and its tiles as the compiled core takes them.
 
     Parameters
     ----------
-    learner : Learner
-    exact : bool
-        Without converters' errors.
+    course : Course
+    number : int
+        Which realisation.
+    variance : (state,) array, ranges squared
+        Of one read, at evenly spaced states.
+    weights : tuple of (row, column) arrays or None
+        That converters are set for; None: converters without errors.
     """
-    from matsweep.workloads.learning import core
-
-    course, workload, hardware = learner.course, learner.course.workload, learner.course.hardware
+    workload, hardware = course.workload, course.hardware
     layers = len(course.layouts)
     step, back = np.zeros(layers, np.float32), np.zeros(layers, np.float32)
-    if not exact:
-        step, back = _steps(learner)
+    if weights is not None:
+        step, back = _steps(course, weights)
     signs = course.common < 0
     rows, row_at = joined_edges([row_edges(plan) for plan in course.layouts])
     across, column_at = joined_edges([column_edges(plan) for plan in course.layouts])
     dac = hardware.dac
-    variance = learner.devices.variance
     zero_variance = 0.0
     if course.arms == 1 and signs and course.zero:
         zero_variance = float(np.interp(course.zero, np.linspace(0, 1, len(variance)), variance))
-    return core.Net(
+    return core.Circuit(
         rows=np.diff(course.first_row), columns=np.diff(course.first_column),
         first=course.first, first_row=course.first_row, first_column=course.first_column,
         row_edges=rows, row_edge_at=row_at, column_edges=across,
         column_edge_at=column_at, gain=course.gain, step=step, step_back=back,
-        column_gain=course.column_gain[learner.number],
-        column_offset=course.column_offset[learner.number], bias=int(workload.bias),
+        column_gain=course.column_gain[number],
+        column_offset=course.column_offset[number], bias=int(workload.bias),
         hidden=("sigmoid", "tanh", "relu").index(workload.activation),
         output=("squared", "cross_entropy").index(workload.loss),
         dac_steps=float(2**dac.bits - 1),
@@ -61,13 +65,13 @@ def compiled_net(learner: Learner, *, exact: bool = False) -> Any:
     )  # fmt: skip
 
 
-def _steps(learner: Learner) -> tuple[FloatArray, FloatArray]:
+def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:
     """Return the least currents of each layer's converters, forward and back, in ranges."""
-    course, adc = learner.course, learner.course.hardware.adc
+    adc = course.hardware.adc
     device, workload = course.hardware.device, course.workload
     signs = course.common < 0
     tops = adc.codes(signed=signs)[1], adc.codes(signed=True)[1]
-    forward, back = _currents(learner)
+    forward, back = _currents(course, weights)
     unit = device.read_voltage * device.g_range
     found = np.zeros((2, len(course.layouts)), np.float32)
     for layer, plan in enumerate(course.layouts):
@@ -86,12 +90,10 @@ def _steps(learner: Learner) -> tuple[FloatArray, FloatArray]:
     return found[0], found[1]
 
 
-def _currents(learner: Learner) -> tuple[list[FloatArray], list[FloatArray]]:
+def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[FloatArray]]:
     """Return each layer's currents, in ranges, of some training samples: forward and back."""
-    course, workload = learner.course, learner.course.workload
-    samples = course.lesson.samples
+    workload, samples = course.workload, course.lesson.samples
     images = samples.train_inputs[:_CALIBRATION]
-    weights = learner.weights()
     inputs, sums = floating.activations(workload, weights, images)
     last = floating.output_error(workload, sums, samples.train_labels[:_CALIBRATION])
     errors = floating.errors(workload, weights, inputs, last)

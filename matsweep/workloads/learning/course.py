@@ -15,7 +15,6 @@ from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
 from matsweep.devices.pulses import PulseModel
 from matsweep.machine import Hardware
-from matsweep.workloads.learning.dynamics import Stepping, stepping
 from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
 from matsweep.workloads.learning.tiles import starts
@@ -60,7 +59,6 @@ class Course:
     low: FloatArray
     high: FloatArray
     parameters: FloatArray
-    stepping: Stepping
     column_gain: FloatArray
     column_offset: FloatArray
     keys: npt.NDArray[np.uint64]
@@ -88,7 +86,7 @@ class Course:
         sizes = [rows * columns for rows, columns in lesson.shapes]
         first = starts(sizes)
         shape = (len(rng), total, int(first[-1]))
-        steps, parameters = _responses(device.pulse_model, shape, rng)
+        parameters = _responses(device.pulse_model, shape, rng)
         low, high = _bounds(device, lesson, shape, first, rng)
         states = _start(workload, lesson, device, arms, shape, first, rng)
         gain, offset = _column_errors(hardware, plans, rng)
@@ -97,7 +95,7 @@ class Course:
             first_row=starts([rows for rows, _ in lesson.shapes]),
             first_column=starts([columns for _, columns in lesson.shapes]),
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
-            high=high, parameters=parameters, stepping=steps, column_gain=gain,
+            high=high, parameters=parameters, column_gain=gain,
             column_offset=offset, keys=rng.keys ^ _KEY,
         )  # fmt: skip
 
@@ -122,17 +120,24 @@ class Course:
         return self.zero + device.g_min / device.g_range
 
 
-def _responses(
-    model: PulseModel, shape: tuple[int, ...], rng: Streams
-) -> tuple[Stepping, FloatArray]:
+def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> FloatArray:
     """Draw the devices' responses to pulses; parameters (realisation, arm, synapse, k) or (arm, k).
 
     The latter where all devices are alike.
+
+    Raises
+    ------
+    UserError
+        If the model has no kernel.
     """
+    if model.kernel is None:
+        raise UserError(
+            f"pulse_model {type(model).__name__} cannot learn: it brings no compiled kernel"
+        )
     spread = any(model.device_to_device.values())
-    steps = stepping(model, model.draw(shape, rng=rng) if spread else model.nominal)
+    flat = model.flat(model.draw(shape, rng=rng) if spread else model.nominal)
     alike = shape if spread else shape[1:2]
-    return steps, np.broadcast_to(steps.parameters, (*alike, steps.parameters.shape[-1]))
+    return np.broadcast_to(flat, (*alike, flat.shape[-1]))
 
 
 def _column_errors(

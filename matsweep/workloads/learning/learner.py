@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.arrays import read_only
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.devices.pulses import NeuroSim
-from matsweep.workloads.learning.circuit import compiled_net
+from matsweep.devices.pulses import affine
+from matsweep.workloads.learning import core
+from matsweep.workloads.learning.circuit import compiled_circuit
 from matsweep.workloads.learning.course import Course
-from matsweep.workloads.learning.dynamics import pulses_across, read_variance
-from matsweep.workloads.learning.rules import TikiTaka
-from matsweep.workloads.learning.wiring import see_wires
-
-if TYPE_CHECKING:
-    from matsweep.workloads.learning.settings import Training
+from matsweep.workloads.learning.reading import read_variance
+from matsweep.workloads.learning.rules import Start
+from matsweep.workloads.learning.wiring import has_wires, see_wires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,45 +28,39 @@ class Learner:
     course : Course
     number : int
         Which realisation.
-    devices, rule, state, work : tuples of `core`
-    fast_reference : (synapse,) array
-        Zero of the fast array.
+    devices, settings, state, work : tuples of `core`
     """
 
     course: Course
     number: int
     devices: Any
-    rule: Any
+    settings: Any
     state: Any
     work: Any
-    fast_reference: FloatArray
 
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
-        """Set a realisation up: write its first weights, and find the fast array's zeros."""
-        from matsweep.core.arrays import read_only
-        from matsweep.workloads.learning import core
-
-        workload, device = course.workload, course.hardware.device
-        assert device.pulse_model is not None
+        """Set a realisation up: its arrays, its first weights and what the rule begins with."""
+        device = course.hardware.device
+        model = device.pulse_model
+        assert model is not None
         synapses, total = int(course.first[-1]), course.states.shape[1]
-        up, down = pulses_across(device.pulse_model)
+        up, down = model.pulses_across
         shared = course.parameters.ndim == 2
         parameters = course.parameters if shared else course.parameters[number]
         seen = np.ones(course.arms * synapses, np.float32)
         devices = core.Devices(
-            kind=course.stepping.kind, arms=course.arms, synapses=synapses, shared=int(shared),
-            late=int(isinstance(device.pulse_model, NeuroSim)),
-            parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
-            of_step=float(device.pulse_model.cycle_to_cycle.of_step),
-            of_range=float(device.pulse_model.cycle_to_cycle.of_range),
-            pulses_up=up, pulses_down=down, states=course.stepping.states,
-            probabilities=course.stepping.probabilities, table=course.stepping.table,
-            variance=read_variance(device), low=course.low[number].ravel(),
-            high=course.high[number].ravel(), seen=seen,
+            step=core.step_of(model.kernel), affine=int(model.kernel is affine),
+            draws=int(model.draws), late=int(model.late), arms=course.arms, synapses=synapses,
+            shared=int(shared), parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
+            table=read_only(model.table.astype(np.float32)),
+            of_step=float(model.cycle_to_cycle.of_step),
+            of_range=float(model.cycle_to_cycle.of_range),
+            pulses_up=up, pulses_down=down, variance=read_variance(device),
+            low=course.low[number].ravel(), high=course.high[number].ravel(), seen=seen,
             reference=np.full(synapses, course.zero, np.float32),
+            fast_reference=np.zeros(synapses, np.float32),
         )  # fmt: skip
-        rule = core.Rule(**_rule(workload))
         state = core.State(
             x=course.states[number].ravel().copy(),
             signal=np.zeros(synapses, np.float32),
@@ -80,31 +73,27 @@ class Learner:
             clock=np.zeros(1 + len(course.layouts), np.int64),
         )
         made = cls(
-            course=course, number=number, devices=devices, rule=rule, state=state,
-            work=_work(course, core), fast_reference=np.zeros(synapses, np.float32),
+            course=course, number=number, devices=devices, settings=_settings(course), state=state,
+            work=_work(course),
         )  # fmt: skip
-        made._begin(core)
+        made._begin()
         return made
 
-    def _begin(self, core: Any) -> None:
-        course, state, devices = self.course, self.state, self.devices
-        net = self.net(exact=True)
-        size = course.arms * devices.synapses
-        if course.workload.pulsed_start:
+    def _begin(self) -> None:
+        """Write the first weights by pulses if asked for, and prepare the rule's own arrays."""
+        workload, state, devices = self.course.workload, self.state, self.devices
+        circuit = self.circuit(exact=True)
+        if workload.pulsed_start:
+            size = devices.arms * devices.synapses
             counts = np.zeros(len(state.x), np.int32)
             counts[:size] = np.rint(state.x[:size] * devices.pulses_up)
             state.x[:size] = devices.low[:size]
-            core.give(net, devices, state, self.work, counts)
-        core.see_all(net, devices, state)
-        if isinstance(course.workload.rule, TikiTaka):
-            state.x[size:] = np.clip(0.5, devices.low[size:], devices.high[size:])
-            pairs = course.workload.rule.calibration
-            core.symmetry_points(net, devices, state, self.work, pairs, self.fast_reference)
-            state.x[size:] = np.clip(self.fast_reference, devices.low[size:], devices.high[size:])
-        if self.rule.kind == core.VERIFY:
-            state.digital[:] = state.signal
-            if course.workload.start == "trained":
-                state.digital[:] = self._wanted()
+            core.give(circuit, devices, state, self.work, counts)
+        core.see_all(circuit, devices, state)
+        trained = self._wanted() if workload.start == "trained" else None
+        workload.rule.begin(
+            Start(circuit=circuit, devices=devices, state=state, work=self.work, trained=trained)
+        )
 
     def _wanted(self) -> FloatArray:
         """Return the signals of the weights trained in floating point, (synapse,)."""
@@ -116,30 +105,39 @@ class Learner:
 
     def train(self) -> list[float]:
         """Learn, and return the accuracy after each epoch."""
-        from matsweep.core.arrays import read_only
-        from matsweep.workloads.learning import core
-
         workload, samples = self.course.workload, self.course.lesson.samples
-        train = read_only(samples.train_inputs), read_only(samples.train_labels)
         test = read_only(samples.test_inputs), read_only(samples.test_labels)
         rates = np.array(workload.per_layer(workload.learning_rate), np.float32)
         learns = np.ones(len(rates), np.int64)
         if workload.learns == "last":
             learns[:-1] = 0
         found = []
-        nothing = np.zeros((0, 0), np.float32)
+        none, nothing = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         for epoch in range(workload.epochs):
             self.calibrate_wires()
             order, now = self._order(epoch), rates * np.float32(workload.schedule.at(epoch))
-            core.learn(
-                self.net(), self.devices, self.rule, self.state, self.work, *train,
-                order, now, learns, self.fast_reference,
-            )  # fmt: skip
+            self.learn(order, now, learns)
             right, _ = core.judge(
-                self.net(), self.state, self.work, *test, np.zeros(0, np.float32), nothing, nothing
+                self.circuit(), self.state, self.work, *test, none, nothing, nothing
             )  # fmt: skip
             found.append(right / len(samples.test_labels))
         return found
+
+    def learn(
+        self,
+        order: npt.NDArray[np.int64],
+        rates: npt.NDArray[np.float32],
+        learns: npt.NDArray[np.int64],
+    ) -> None:
+        """Learn from training samples in an order, (n,); rates and learns are (layer,).
+
+        Layers of which `learns` is 0 stay. Converters are set for the weights as they begin.
+        """
+        samples = self.course.lesson.samples
+        tuples = self.circuit(), self.devices, self.settings, self.state, self.work
+        update = core.update_of(self.course.workload.rule.kernel, *tuples)
+        images, labels = read_only(samples.train_inputs), read_only(samples.train_labels)
+        core.learn(update, *tuples, images, labels, order, rates, learns)
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return the samples of an epoch, by the realisation's own random numbers."""
@@ -165,12 +163,15 @@ class Learner:
         return energy, time
 
     def calibrate_wires(self, zeros: FloatArray | None = None) -> None:
-        """Find anew what part of each device's conductance its column sees; see `see_wires`."""
-        see_wires(self, zeros)
+        """Update what part of each device's conductance its column sees; see `see_wires`."""
+        if has_wires(self.course.hardware):
+            circuit = self.circuit(exact=True)
+            see_wires(self.course, circuit, self.devices, self.state, zeros)
 
-    def net(self, *, exact: bool = False) -> Any:
-        """Return the network and its tiles; see `compiled_net`."""
-        return compiled_net(self, exact=exact)
+    def circuit(self, *, exact: bool = False) -> Any:
+        """Return the network and its tiles, with converters set for the weights unless exact."""
+        weights = None if exact else self.weights()
+        return compiled_circuit(self.course, self.number, self.devices.variance, weights)
 
     def weights(self) -> tuple[FloatArray, ...]:
         """Return the weights that the devices hold, (row, column) of each layer."""
@@ -183,26 +184,18 @@ class Learner:
         )
 
 
-def _rule(workload: Training) -> dict[str, Any]:
-    reset = workload.reset
-    return {
-        "kind": workload.rule.code,
-        "batch": workload.batch,
-        "both": int(workload.pair == "both"),
-        "threshold": 1.0,
-        "bits": 1,
-        "every": 1,
-        "transfer": 1.0,
-        "fast_rate": 1.0,
-        "tolerance": 1.0,
-        "most": 1,
-        "reset_every": 0 if reset is None else reset.every,
-        "reset_above": 1.0 if reset is None else reset.above,
-        **workload.rule.settings,
-    }
+def _settings(course: Course) -> Any:
+    workload, reset = course.workload, course.workload.reset
+    return core.Settings(
+        batch=workload.batch,
+        both=int(workload.pair == "both"),
+        reset_every=0 if reset is None else reset.every,
+        reset_above=1.0 if reset is None else float(reset.above),
+        parameters=np.array(workload.rule.parameters, np.float64),
+    )
 
 
-def _work(course: Course, core: Any) -> Any:
+def _work(course: Course) -> Any:
     rows, columns = int(course.first_row[-1]), int(course.first_column[-1])
     widest = int(max(np.diff(course.first_row).max(), np.diff(course.first_column).max()))
     batch = min(

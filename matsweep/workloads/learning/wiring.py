@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -12,29 +12,32 @@ from matsweep.crossbar import Layout
 from matsweep.devices import AnalogDevice
 from matsweep.machine import Hardware
 from matsweep.machine.product import wired
+from matsweep.workloads.learning import core
+from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.tiles import row_edges
 
-if TYPE_CHECKING:
-    from matsweep.workloads.learning.learner import Learner
+
+def has_wires(hardware: Hardware) -> bool:
+    """Whether wires or access devices change what a column sees of its devices."""
+    return hardware.wires is not None or bool(hardware.tile.access_resistance)
 
 
-def see_wires(learner: Learner, zeros: FloatArray | None = None) -> None:
-    """Find anew what part of each device's conductance its column sees.
+def see_wires(
+    course: Course, circuit: Any, devices: Any, state: Any, zeros: FloatArray | None = None
+) -> None:
+    """Update what part of each device's conductance its column sees, in place.
 
     Parameters
     ----------
-    learner : Learner
+    course : Course
+    circuit, devices, state : tuples of `core`
+        Of a realisation. Of devices `seen` and `reference` change, of state `signal`, `variance`.
     zeros : (row of any layer,) array or None
         States of the references; None: as they were set.
     """
-    hardware, course = learner.course.hardware, learner.course
-    if hardware.wires is None and not hardware.tile.access_resistance:
-        return
-    from matsweep.workloads.learning import core
-
-    devices, device = learner.devices, hardware.device
+    hardware, device = course.hardware, course.hardware.device
     seen = devices.seen.reshape(course.arms, -1)
-    x = learner.state.x[: seen.size].reshape(seen.shape)
+    x = state.x[: seen.size].reshape(seen.shape)
     if zeros is None:
         zeros = np.full(int(course.first_row[-1]), course.zero, np.float32)
     for layer, plan in enumerate(course.layouts):
@@ -46,7 +49,7 @@ def see_wires(learner: Learner, zeros: FloatArray | None = None) -> None:
         )  # fmt: skip
         seen[:, start:end] = share.reshape(course.arms, -1)
         devices.reference[start:end] = (zero * left).ravel()
-    core.see_all(learner.net(exact=True), devices, learner.state)
+    core.see_all(circuit, devices, state)
 
 
 def attenuation(

@@ -1,34 +1,39 @@
 """Learning in the crossbar, one realisation at a time: forward, backward, pulses.
 
-Compiled by numba on first use and kept on disk. Import this package where it is called: numba
-takes half a second.
+Compiled by numba on first use and kept on disk. Importing this package is quick: its modules, and
+numba, are imported when one of their functions is first asked for. A learning rule's kernel calls
+them as `core.pulse`, `core.by_count` and so on.
 
 Synapses of all layers lie behind each other in one axis, a layer's as (row, column). A device's
 state x is its conductance as a fraction of the range g_min … g_max. What a product sees is kept
-beside the states and mended device by device as pulses change them:
+next to the states and updated device by device as pulses change them:
 
     signal = seen x (one device) or seen+ x+ - seen- x- (two), less the reference's,
     variance = that of one read of the synapse, in ranges squared.
 
 Random numbers are Philox's, by the realisation's key and a counter that only it advances, so that
-what else is computed beside it changes no bit.
+what else is computed with it changes no bit.
 """
 
-from matsweep.workloads.learning.core.epoch import judge, learn
-from matsweep.workloads.learning.core.pulses import give, see_all
-from matsweep.workloads.learning.core.structures import VERIFY, Devices, Net, Rule, State, Work
-from matsweep.workloads.learning.core.transfer import symmetry_points
+import importlib
+from typing import Any
 
-__all__ = [
-    "VERIFY",
-    "Devices",
-    "Net",
-    "Rule",
-    "State",
-    "Work",
-    "give",
-    "judge",
-    "learn",
-    "see_all",
-    "symmetry_points",
-]
+_FUNCTIONS = {
+    "counts": ("accumulate", "by_count"),
+    "draws": ("bit_words", "normals", "ones", "uniform"),
+    "epoch": ("judge", "learn", "update_of"),
+    "listing": ("counted", "halved", "larger", "listed", "partner", "passed"),
+    "propagation": ("sample",),
+    "pulses": ("give", "interpolated", "pulse", "see_all", "step_of"),
+    "structures": ("Circuit", "Devices", "Settings", "State", "Work"),
+}
+_MODULES = {name: module for module, names in _FUNCTIONS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function's module when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found

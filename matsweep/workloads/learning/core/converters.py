@@ -1,4 +1,4 @@
-"""Voltages on the lines, and what converters make of currents."""
+"""Voltages on the lines, and the conversion of currents."""
 
 import numpy as np
 from numpy import float32
@@ -17,7 +17,10 @@ def stepped(value, steps):
 
 @compiled
 def applied(values, steps, volts):
-    """Write the voltages of values, in units of the largest; return what the largest is worth."""
+    """Write the voltages (line,) of values, in units of the largest; return the largest.
+
+    steps: of the DAC's positive side, 0 for exact voltages.
+    """
     largest = float32(0)
     for i in range(values.shape[0]):
         largest = max(largest, abs(values[i]))
@@ -35,7 +38,7 @@ def applied(values, steps, volts):
 
 @compiled
 def bounded(values, steps, volts):
-    """Write the voltages of values whose largest is 1 by nature."""
+    """Write the voltages (line,) of values in [-1, 1], in units of the largest voltage."""
     for i in range(values.shape[0]):
         volts[i] = values[i]
         if steps > 0:
@@ -44,7 +47,10 @@ def bounded(values, steps, volts):
 
 @compiled
 def beyond(current, noise, step, low, top, number):
-    """Return how many of some currents a converter of this step cannot hold."""
+    """Count the currents, of the first `number`, whose codes are outside low … top.
+
+    current, noise (column,): in ranges, and in steps. step: the converter's, in ranges.
+    """
     over = 0
     for j in range(number):
         code = np.rint(current[j] / step + noise[j])
@@ -53,10 +59,10 @@ def beyond(current, noise, step, low, top, number):
 
 
 @compiled
-def errors_at(net, layer):
-    """Return where a layer's errors of conversion begin."""
+def errors_at(circuit, layer):
+    """Return the first place of a layer in the arrays of column gains and offsets."""
     place = 0
     for before in range(layer):
-        tiles = net.row_edge_at[before + 1] - net.row_edge_at[before] - 1
-        place += tiles * net.columns[before]
+        tiles = circuit.row_edge_at[before + 1] - circuit.row_edge_at[before] - 1
+        place += tiles * circuit.columns[before]
     return place

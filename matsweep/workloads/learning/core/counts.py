@@ -1,85 +1,109 @@
-"""Updates in whole pulses: by count, by sign, or of what has added up digitally."""
+"""Updates in whole pulses, of each sample at once or of what a batch adds up to."""
 
 from numpy import float32
 
 from matsweep.core.compiled import compiled
-from matsweep.workloads.learning.core.listing import counted, larger, listed, passed
+from matsweep.workloads.learning.core.listing import halved, larger, listed, partner, passed
+from matsweep.workloads.learning.core.propagation import sample
 from matsweep.workloads.learning.core.pulses import pulse
-from matsweep.workloads.learning.core.structures import MIXED, SIGN, VERIFY
 
 
 @compiled
-def direct(net, devices, rule, state, work, layer, active, error, rate):
-    """Turn one sample's outer product into pulses without a gradient kept for the whole layer."""
-    n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
-    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
-    share = float32(0.5) if devices.arms == 2 and rule.both else float32(1)
+def by_count(
+    whole, least, kept, circuit, devices, settings, state, work, layer, samples, rate
+):  # fmt: skip
+    """Give a layer whole pulses: of a sample at once, or of the sum over several.
+
+    Parameters
+    ----------
+    whole : kernel, (change, pulses_up, pulses_down, least) -> (int, float32)
+        Pulses of a change (float32, ranges), signed, and the rest that is left of it.
+    least : float32, pulses
+        Changes that are worth less get no pulse: counted in pulses of their own polarity if the
+        rest is kept, else in those of the finer polarity.
+    kept : bool
+        Whether the rest stays in digital memory; else the memory is only for adding a batch up.
+    circuit, devices, settings, state, work, layer, samples, rate
+        As of a rule's kernel.
+    """
+    share = rate / float32(samples) * halved(devices, settings)
+    if settings.batch == 1:
+        _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share)
+        return
+    accumulate(circuit, state, work, layer, samples, share)
+    _settle(whole, least, kept, circuit, devices, settings, state, work, layer)
+
+
+@compiled
+def accumulate(circuit, state, work, layer, samples, share):
+    """Add the wanted changes of samples to a layer's digital numbers, in ranges.
+
+    share : float32, the learning rate over the number of samples.
+    """
+    n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
+    for b in range(samples):
+        active, error = sample(circuit, work, layer, b)
+        for i in range(n):
+            if active[i] == 0:
+                continue
+            scale = -share * active[i] / circuit.gain[layer]
+            row = state.digital[start + i * m : start + (i + 1) * m]
+            for j in range(m):
+                row[j] += scale * error[j]
+
+
+@compiled
+def _worth(devices, change, kept):
+    """Return the pulses of a whole range: of the change's polarity if kept, else of the finer."""
+    if kept:
+        return float32(devices.pulses_up if change > 0 else devices.pulses_down)
+    return float32(max(devices.pulses_up, devices.pulses_down))
+
+
+@compiled
+def _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share):
+    """Turn one sample's outer product into pulses, without a gradient of the whole layer."""
+    n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
+    active, error = sample(circuit, work, layer, 0)
+    other = partner(devices)
     largest = float32(0)
     for j in range(m):
         largest = max(largest, abs(error[j]))
     most = float32(max(devices.pulses_up, devices.pulses_down))
-    threshold = float32(rule.threshold)
-    carried = rule.kind == MIXED
     events = 0
     for i in range(n):
         if active[i] == 0:
             continue
-        scale = -rate * active[i] / net.gain[layer] * share
-        if not carried and abs(scale) * largest * most < threshold:
+        scale = -share * active[i] / circuit.gain[layer]
+        if not kept and abs(scale) * largest * most < least:
             continue
         row = start + i * m
         up, down = 0, 0
         for j in range(m):
             change = scale * error[j]
-            if carried:
+            if kept:
                 change += state.digital[row + j]
                 state.digital[row + j] = change
-                worth = devices.pulses_up if change > 0 else devices.pulses_down
-                if abs(change) * float32(worth) < 1:
-                    continue
-                count = counted(change, devices.pulses_up, devices.pulses_down, float32(1))
-                state.digital[row + j] = change - float32(count) / float32(worth)
-            elif rule.kind == SIGN:
-                if change == 0 or abs(change) * most < threshold:
-                    continue
-                count = 1 if change > 0 else -1
-            else:
-                if abs(change) * most < threshold:
-                    continue
-                count = counted(change, devices.pulses_up, devices.pulses_down, threshold)
-                if count == 0:
-                    continue
+            if abs(change) * _worth(devices, change, kept) < least:
+                continue
+            count, rest = whole(change, devices.pulses_up, devices.pulses_down, least)
+            if count == 0:
+                continue
+            if kept:
+                state.digital[row + j] = rest
             up, down = larger(up, down, count)
             events = listed(
-                work.place, work.number, events, row + j, row + j + partner, rule.both, count
+                work.place, work.number, events, row + j, row + j + other, settings.both, count
             )
-        passed(state.slots, devices.arms, rule.both, up, down)
-    pulse(net, devices, state, work, events)
+        passed(state.slots, devices.arms, settings.both, up, down)
+    pulse(circuit, devices, state, work, events)
 
 
 @compiled
-def accumulate(net, rule, devices, work, state, layer, active, error, rate):
-    """Add one sample's wanted changes to the layer's digital numbers."""
-    n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
-    share = float32(1)
-    if devices.arms == 2 and rule.both and rule.kind != VERIFY:
-        share = float32(0.5)
-    for i in range(n):
-        if active[i] == 0:
-            continue
-        scale = -rate * active[i] / net.gain[layer] * share
-        row = state.digital[start + i * m : start + (i + 1) * m]
-        for j in range(m):
-            row[j] += scale * error[j]
-
-
-@compiled
-def settle(net, devices, rule, state, work, layer):
+def _settle(whole, least, kept, circuit, devices, settings, state, work, layer):
     """Turn a layer's accumulated changes into pulses."""
-    n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
-    partner = devices.synapses if devices.arms == 2 else -devices.synapses - 1
-    most = float32(max(devices.pulses_up, devices.pulses_down))
-    threshold = float32(1) if rule.kind == MIXED else float32(rule.threshold)
+    n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
+    other = partner(devices)
     events = 0
     for i in range(n):
         up, down = 0, 0
@@ -87,20 +111,16 @@ def settle(net, devices, rule, state, work, layer):
             change = state.digital[k]
             if change == 0:
                 continue
-            if rule.kind != MIXED:
+            if not kept:
                 state.digital[k] = 0
-            if abs(change) * most < threshold:
+            if abs(change) * _worth(devices, change, kept) < least:
                 continue
-            if rule.kind == SIGN:
-                count = 1 if change > 0 else -1
-            else:
-                count = counted(change, devices.pulses_up, devices.pulses_down, threshold)
-                if count == 0:
-                    continue
-            if rule.kind == MIXED:
-                worth = devices.pulses_up if count > 0 else devices.pulses_down
-                state.digital[k] = change - float32(count) / float32(worth)
+            count, rest = whole(change, devices.pulses_up, devices.pulses_down, least)
+            if count == 0:
+                continue
+            if kept:
+                state.digital[k] = rest
             up, down = larger(up, down, count)
-            events = listed(work.place, work.number, events, k, k + partner, rule.both, count)
-        passed(state.slots, devices.arms, rule.both, up, down)
-    pulse(net, devices, state, work, events)
+            events = listed(work.place, work.number, events, k, k + other, settings.both, count)
+        passed(state.slots, devices.arms, settings.both, up, down)
+    pulse(circuit, devices, state, work, events)

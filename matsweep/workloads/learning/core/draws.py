@@ -9,7 +9,10 @@ from matsweep.core.philox import cosine_sine, gaussian_radius, philox
 
 @compiled
 def normals(counter, out, number):
-    """Fill out[:number] with standard normal numbers."""
+    """Fill out[:number] with standard normal numbers; up to three more places are written.
+
+    counter (3,): the counter, its high half and the key of Philox. Four numbers a block.
+    """
     blocks = (number + 3) // 4
     high, key, start = counter[1], counter[2], counter[0]
     for i in range(blocks):
@@ -33,7 +36,7 @@ def uniform(counter):
 
 @compiled
 def bit_words(counter, values, scale, bits, words):
-    """Write for each value a word whose bits are 1 with probability |value| scale."""
+    """Write for each value (n,) a word whose first `bits` bits are 1 with chance |value| scale."""
     for i in range(values.shape[0]):
         words[i] = uint32(0)
         chance = abs(values[i]) * scale
@@ -57,7 +60,7 @@ def bit_words(counter, values, scale, bits, words):
 
 @compiled
 def ones(word):
-    """Return how many bits of a word are 1."""
+    """Count the bits of a word that are 1."""
     word = uint32(word - ((word >> uint32(1)) & uint32(0x55555555)))
     word = uint32((word & uint32(0x33333333)) + ((word >> uint32(2)) & uint32(0x33333333)))
     word = uint32((word + (word >> uint32(4))) & uint32(0x0F0F0F0F))

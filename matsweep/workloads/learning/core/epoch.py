@@ -1,89 +1,79 @@
 """The loop over samples, learned from or judged."""
 
-from numpy import float32
+import functools
+
+import numba
+from numba import types
 
 from matsweep.core.compiled import compiled
-from matsweep.workloads.learning.core.coincidence import coincide
-from matsweep.workloads.learning.core.counts import accumulate, direct, settle
-from matsweep.workloads.learning.core.network import backward, forward, load, output_error
-from matsweep.workloads.learning.core.rewriting import renew, verify
-from matsweep.workloads.learning.core.structures import (
-    COINCIDENCE,
-    COUNT,
-    MIXED,
-    SIGN,
-    TIKI_1,
-    TIKI_2,
-    VERIFY,
-)
-from matsweep.workloads.learning.core.transfer import pass_on
+from matsweep.core.pointer import Pointer
+from matsweep.workloads.learning.core.propagation import backward, forward, load, output_error
+from matsweep.workloads.learning.core.rewriting import renew
+
+
+def update_of(kernel, *tuples):
+    """Return the address of a rule's kernel, compiled for the tuples of a realisation.
+
+    tuples: circuit, devices, settings, state, work.
+    """
+    signature = types.void(
+        *(numba.typeof(each) for each in tuples), types.int64, types.int64, types.float32
+    )
+    return _update_of(kernel, signature)
+
+
+@functools.cache
+def _update_of(kernel, signature):
+    return Pointer(kernel, signature)
 
 
 @compiled
-def update(net, devices, rule, state, work, layer, samples, rate, fast_reference):
-    """Change a layer after a batch."""
-    n, m = net.rows[layer], net.columns[layer]
-    at, to = net.first_row[layer], net.first_column[layer]
-    share = rate / float32(samples)
-    one = rule.batch == 1 and rule.kind in (COUNT, SIGN, MIXED)
-    for b in range(samples):
-        active = work.active[b, at : at + n]
-        error = work.error[b, to : to + m]
-        if one:
-            direct(net, devices, rule, state, work, layer, active, error, share)
-        elif rule.kind == COINCIDENCE:
-            coincide(net, devices, rule, state, work, layer, active, error, share, False)
-        elif rule.kind in (TIKI_1, TIKI_2):
-            scale = share * float32(rule.fast_rate)
-            coincide(net, devices, rule, state, work, layer, active, error, scale, True)
-        else:
-            accumulate(net, rule, devices, work, state, layer, active, error, share)
-    if one:
-        return
-    if rule.kind in (COUNT, SIGN, MIXED):
-        settle(net, devices, rule, state, work, layer)
-    elif rule.kind in (TIKI_1, TIKI_2):
-        if (state.clock[0] + 1) % rule.every == 0:
-            pass_on(net, devices, rule, state, work, layer, fast_reference)
-    elif rule.kind == VERIFY:
-        for k in range(net.first[layer], net.first[layer + 1]):
-            least, most = -devices.reference[k], float32(1) - devices.reference[k]
-            if devices.arms == 2:
-                least = float32(-1)
-            state.digital[k] = min(max(state.digital[k], least), most)
-        if (state.clock[0] + 1) % rule.every == 0:
-            verify(net, devices, rule, state, work, layer)
-
-
-@compiled
-def learn(net, devices, rule, state, work, images, labels, order, rates, learns, fast_reference):
+def learn(
+    update, circuit, devices, settings, state, work, images, labels, order, rates, learns
+):  # fmt: skip
     """Learn from images in an order: one epoch, or any part of one made of whole batches.
 
-    Parameters are those above; rates (layer,) and learns (layer,), 0 where a layer stays.
+    Each sample is read forward and its error back; after a batch `update`, the address of the
+    rule's kernel, changes each layer.
+
+    Parameters
+    ----------
+    update : Pointer
+        From `update_of`.
+    circuit, devices, settings, state, work
+        Of a realisation; the last two change.
+    images : (sample, input) float32 array, in [0, 1]
+    labels : (sample,) int64 array
+    order : (n,) int64 array
+        Samples to learn from.
+    rates : (layer,) float32 array
+        Learning rates.
+    learns : (layer,) int64 array
+        0 where a layer stays.
     """
-    layers = net.rows.shape[0]
+    layers = circuit.rows.shape[0]
     held = 0
     for place in range(order.shape[0]):
         active, error = work.active[held], work.error[held]
-        load(net, images, order[place], active)
-        forward(net, state, work, active)
-        last = net.first_column[layers - 1]
-        output_error(net, work.sums[last:], labels[order[place]], error[last:])
-        backward(net, state, work, active, error)
+        load(circuit, images, order[place], active)
+        forward(circuit, state, work, active)
+        last = circuit.first_column[layers - 1]
+        output_error(circuit, work.sums[last:], labels[order[place]], error[last:])
+        backward(circuit, state, work, active, error)
         held += 1
-        if held < rule.batch and place < order.shape[0] - 1:
+        if held < settings.batch and place < order.shape[0] - 1:
             continue
         for layer in range(layers):
             if learns[layer]:
-                update(net, devices, rule, state, work, layer, held, rates[layer], fast_reference)
+                update(circuit, devices, settings, state, work, layer, held, rates[layer])
         state.clock[0] += 1
         held = 0
-        if rule.reset_every > 0 and state.clock[0] % rule.reset_every == 0:
-            renew(net, devices, rule, state, work)
+        if settings.reset_every > 0 and state.clock[0] % settings.reset_every == 0:
+            renew(circuit, devices, settings, state, work)
 
 
 @compiled
-def judge(net, state, work, images, labels, squares, inputs, products):
+def judge(circuit, state, work, images, labels, squares, inputs, products):
     """Classify images; return how many are right and how many conversions saturated.
 
     squares (row of any layer) takes the sum of squared voltages; inputs (sample, row of any layer)
@@ -91,14 +81,14 @@ def judge(net, state, work, images, labels, squares, inputs, products):
     activation. Any of them may be empty.
     """
     active = work.active[0]
-    layers = net.rows.shape[0]
+    layers = circuit.rows.shape[0]
     right, saturated = 0, 0
     for sample in range(images.shape[0]):
-        load(net, images, sample, active)
-        saturated += forward(net, state, work, active)
-        last = net.first_column[layers - 1]
+        load(circuit, images, sample, active)
+        saturated += forward(circuit, state, work, active)
+        last = circuit.first_column[layers - 1]
         best = 0
-        for j in range(1, net.columns[layers - 1]):
+        for j in range(1, circuit.columns[layers - 1]):
             if work.sums[last + j] > work.sums[last + best]:
                 best = j
         right += best == labels[sample]

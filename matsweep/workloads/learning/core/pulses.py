@@ -1,19 +1,40 @@
 """Pulses on devices, and what products see of the synapses that they changed."""
 
+import functools
+
 import numpy as np
+from numba import types
 from numpy import float32
 
 from matsweep.core.compiled import compiled
-from matsweep.workloads.learning.core.draws import normals
-from matsweep.workloads.learning.core.steps import interpolated, one_step
-from matsweep.workloads.learning.core.structures import AFFINE
+from matsweep.core.pointer import Pointer
+from matsweep.workloads.learning.core.draws import normals, uniform
+
+NUMBERS = types.Array(types.float32, 1, "C", readonly=True)
+STEP = types.float32(types.float32, types.boolean, NUMBERS, NUMBERS, types.float32)
+
+
+@functools.cache
+def step_of(kernel):
+    """Return the address of a pulse model's kernel, compiled."""
+    return Pointer(kernel, STEP)
+
+
+@compiled
+def interpolated(table, x):
+    """Return a table's value (n,) at a state x, linearly between its evenly spaced states 0 … 1."""
+    place = x * float32(table.shape[0] - 1)
+    index = max(min(int(place), table.shape[0] - 2), 0)
+    return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
 
 
 @compiled
 def signal_of(x, seen, reference, synapse, other):
-    """Return what products see of a synapse; other is its second device, or itself if it has none.
+    """Return the signal of a synapse, in ranges: seen x less the reference's and the second's.
 
-    Few arguments, so that it is compiled into the loops that call it.
+    x, seen (device,) and reference (synapse,): states, and parts of them that the column sees.
+    other: the second device, or the synapse itself if it has none. Few arguments, so that it is
+    compiled into the loops that call it.
     """
     value = seen[synapse] * x[synapse] - reference[synapse]
     if other != synapse:
@@ -23,7 +44,7 @@ def signal_of(x, seen, reference, synapse, other):
 
 @compiled
 def variance_of(x, table, synapse, other):
-    """Return the variance of one read of a synapse."""
+    """Return the variance of one read of a synapse, in ranges squared, from its table over x."""
     variance = interpolated(table, x[synapse])
     if other != synapse:
         variance += interpolated(table, x[other])
@@ -31,22 +52,27 @@ def variance_of(x, table, synapse, other):
 
 
 @compiled
-def see_all(net, devices, state):
-    """Compute anew what products see of every synapse."""
+def see_all(circuit, devices, state):
+    """Update signal and variance (synapse,) of all synapses from the states."""
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
         state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
-        if net.noisy:
+        if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
 
 
 @compiled
-def pulse(net, devices, state, work, events):
-    """Give the pulses that are listed: number[e] of them, signed, to the device place[e].
+def pulse(circuit, devices, state, work, events):
+    """Give the first `events` pulses that are listed in work, and update what products see.
 
+    Event e is work.number[e] pulses, > 0 potentiating, < 0 depressing, on the device work.place[e].
     Each pulse makes its step from where the one before left the device, with `of_step` of it as
-    noise, cut to the bounds (of NeuroSim's form, not yet: `late`); after all N of them sqrt(N)
-    `of_range` is added, as published, and cut again.
+    noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
+    added, as published, and cut again. All in ranges. The affine form is built in: it is most of
+    the work of three models. Other kernels are called by their address, once a pulse.
+
+    Random numbers: normal ones for all events first, then a uniform one for each pulse if `draws`.
+    Counted: pulses of each device, and numbers and mean states of both polarities.
     """
     needed = 0
     if devices.of_step > 0:
@@ -65,8 +91,8 @@ def pulse(net, devices, state, work, events):
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
     xs, lows, highs = state.x, devices.low, devices.high
-    affine, shared, noisy = devices.kind == AFFINE, devices.shared != 0, net.noisy != 0
-    late = devices.late != 0
+    affine, shared, noisy = devices.affine != 0, devices.shared != 0, circuit.noisy != 0
+    late, draws = devices.late != 0, devices.draws != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
     for e in range(events):
         i, count = work.place[e], work.number[e]
@@ -86,11 +112,12 @@ def pulse(net, devices, state, work, events):
                 x = x + change if late else min(max(x + change, low), high)
         else:
             for _ in range(times):
-                change = one_step(devices, at, x, up, state.counter)
+                chance = uniform(state.counter) if draws else float32(0)
+                change = devices.step(x, up, parameters[at], devices.table, chance)
                 if of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
-                x = min(max(x + change, low), high)
+                x = x + change if late else min(max(x + change, low), high)
         if of_range > 0:
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
         x = min(max(x, low), high)
@@ -114,8 +141,8 @@ def pulse(net, devices, state, work, events):
 
 
 @compiled
-def give(net, devices, state, work, counts):
-    """Give each device its number of pulses, signed: counts (arm · synapse)."""
+def give(circuit, devices, state, work, counts):
+    """Give each device its number of pulses, signed: counts (arm · synapse,) int32."""
     events = 0
     limit = work.place.shape[0]
     for i in range(counts.shape[0]):
@@ -123,6 +150,6 @@ def give(net, devices, state, work, counts):
             work.place[events], work.number[events] = i, counts[i]
             events += 1
             if events == limit:
-                pulse(net, devices, state, work, events)
+                pulse(circuit, devices, state, work, events)
                 events = 0
-    pulse(net, devices, state, work, events)
+    pulse(circuit, devices, state, work, events)

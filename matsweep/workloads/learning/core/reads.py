@@ -11,27 +11,28 @@ LANES = 8  # sums that a product keeps side by side, in vector registers
 
 
 @compiled
-def multiply(net, state, work, layer, volts, out):
-    """Multiply a layer's word lines' voltages, in units of the largest, by its signals.
+def multiply(circuit, state, work, layer, volts, out):
+    """Multiply a layer's signals by the voltages of its word lines, tile by tile.
 
-    Returns how many conversions saturated; out (column) is in ranges.
+    volts (row,): in units of the read voltage. out (column,): in ranges, after conversion of each
+    tile's currents. Returns the number of conversions that saturated.
     """
-    m, start = net.columns[layer], net.first[layer]
+    m, start = circuit.columns[layer], circuit.first[layer]
     current, noise = work.current, work.noise
     saturated = 0
     for j in range(m):
         out[j] = 0
-    step, at = net.step[layer], net.row_edge_at[layer]
-    tiles = net.row_edge_at[layer + 1] - at - 1
-    low, top = -float32(net.top_signed), float32(net.top_signed)
-    if net.common >= 0:
-        low, top = float32(0), float32(net.top)
+    step, at = circuit.step[layer], circuit.row_edge_at[layer]
+    tiles = circuit.row_edge_at[layer + 1] - at - 1
+    low, top = -float32(circuit.top_signed), float32(circuit.top_signed)
+    if circuit.common >= 0:
+        low, top = float32(0), float32(circuit.top)
     for tile in range(tiles):
         for j in range(m):
             current[j] = 0
         total = float32(0)
         power = float32(0)
-        for i in range(net.row_edges[at + tile], net.row_edges[at + tile + 1]):
+        for i in range(circuit.row_edges[at + tile], circuit.row_edges[at + tile + 1]):
             v = volts[i]
             if v == 0:
                 continue
@@ -40,28 +41,28 @@ def multiply(net, state, work, layer, volts, out):
             row = state.signal[start + i * m : start + (i + 1) * m]
             for j in range(m):
                 current[j] += v * row[j]
-        if net.noisy:
-            add_read_noise(net, state, work, layer, tile, volts, power)
+        if circuit.noisy:
+            add_read_noise(circuit, state, work, layer, tile, volts, power)
         if step == 0:
             for j in range(m):
                 out[j] += current[j]
             continue
-        if net.adc_noise > 0:
+        if circuit.adc_noise > 0:
             normals(state.counter, work.normal, m)
             for j in range(m):
-                noise[j] = float32(net.adc_noise) * work.normal[j]
+                noise[j] = float32(circuit.adc_noise) * work.normal[j]
         else:
             for j in range(m):
                 noise[j] = 0
-        errors = errors_at(net, layer) + tile * m
-        lift = total * float32(net.common) if net.common >= 0 else float32(0)
+        errors = errors_at(circuit, layer) + tile * m
+        lift = total * float32(circuit.common) if circuit.common >= 0 else float32(0)
         for j in range(m):
-            current[j] = (current[j] + lift) * net.column_gain[errors + j]
-            noise[j] += net.column_offset[errors + j]
+            current[j] = (current[j] + lift) * circuit.column_gain[errors + j]
+            noise[j] += circuit.column_offset[errors + j]
         reach = step
         over = beyond(current, noise, reach, low, top, m)
         saturated += over
-        while over and net.managed:
+        while over and circuit.managed:
             reach *= float32(2)
             over = beyond(current, noise, reach, low, top, m)
         zero = np.rint(lift / reach)
@@ -72,13 +73,16 @@ def multiply(net, state, work, layer, volts, out):
 
 
 @compiled
-def add_read_noise(net, state, work, layer, tile, volts, power):
-    """Add to a tile's currents the noise of reading its devices and its reference column."""
-    m, start, at = net.columns[layer], net.first[layer], net.row_edge_at[layer]
+def add_read_noise(circuit, state, work, layer, tile, volts, power):
+    """Add to a tile's currents (column,) the noise of its devices and of its reference column.
+
+    volts (row of the layer,): in units of the read voltage. power: sum of their squares.
+    """
+    m, start, at = circuit.columns[layer], circuit.first[layer], circuit.row_edge_at[layer]
     noise = work.noise
     for j in range(m):
         noise[j] = 0
-    for i in range(net.row_edges[at + tile], net.row_edges[at + tile + 1]):
+    for i in range(circuit.row_edges[at + tile], circuit.row_edges[at + tile + 1]):
         if volts[i] == 0:
             continue
         square = volts[i] * volts[i]
@@ -86,36 +90,41 @@ def add_read_noise(net, state, work, layer, tile, volts, power):
         for j in range(m):
             noise[j] += square * row[j]
     normals(state.counter, work.normal, m + 1)
-    common = np.sqrt(power * float32(net.reference_variance)) * work.normal[m]
+    common = np.sqrt(power * float32(circuit.reference_variance)) * work.normal[m]
     for j in range(m):
         work.current[j] += np.sqrt(noise[j]) * work.normal[j] - common
 
 
 @compiled
-def multiply_transposed(net, state, work, layer, volts, out):
-    """Multiply a layer's bit lines' voltages by its signals, read on the word lines."""
-    n, m, start = net.rows[layer], net.columns[layer], net.first[layer]
-    step, at = net.step_back[layer], net.column_edge_at[layer]
-    tiles = net.column_edge_at[layer + 1] - at - 1
+def multiply_transposed(circuit, state, work, layer, volts, out):
+    """Multiply a layer's signals by the voltages of its bit lines, read on the word lines.
+
+    volts (column,): in units of the read voltage. out (row,): in ranges.
+    """
+    n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
+    step, at = circuit.step_back[layer], circuit.column_edge_at[layer]
+    tiles = circuit.column_edge_at[layer + 1] - at - 1
     lanes = np.zeros(LANES, np.float32)
-    top = float32(net.top_signed)
+    top = float32(circuit.top_signed)
     for i in range(n):
         out[i] = 0
     for tile in range(tiles):
-        left, right = net.column_edges[at + tile], net.column_edges[at + tile + 1]
+        left, right = circuit.column_edges[at + tile], circuit.column_edges[at + tile + 1]
         power = float32(0)
         for j in range(left, right):
             power += volts[j] * volts[j]
-        if net.noisy or net.adc_noise > 0:
+        if circuit.noisy or circuit.adc_noise > 0:
             normals(state.counter, work.normal, 2 * n)
         current, noise = work.current, work.noise
         for i in range(n):
             row = state.signal[start + i * m : start + (i + 1) * m]
             current[i] = dot(row, volts, left, right, lanes)
-            noise[i] = float32(net.adc_noise) * work.normal[n + i] if net.adc_noise > 0 else 0
-            if net.noisy:
+            noise[i] = (
+                float32(circuit.adc_noise) * work.normal[n + i] if circuit.adc_noise > 0 else 0
+            )
+            if circuit.noisy:
                 spread = state.variance[start + i * m : start + (i + 1) * m]
-                variance = power * float32(net.reference_variance)
+                variance = power * float32(circuit.reference_variance)
                 for j in range(left, right):
                     variance += volts[j] * volts[j] * spread[j]
                 current[i] += np.sqrt(variance) * work.normal[i]
@@ -124,7 +133,7 @@ def multiply_transposed(net, state, work, layer, volts, out):
                 out[i] += current[i]
             continue
         reach = step
-        while net.managed and beyond(current, noise, reach, -top, top, n):
+        while circuit.managed and beyond(current, noise, reach, -top, top, n):
             reach *= float32(2)
         for i in range(n):
             code = np.rint(current[i] / reach + noise[i])
@@ -133,7 +142,7 @@ def multiply_transposed(net, state, work, layer, volts, out):
 
 @compiled
 def dot(a, b, left, right, lanes):
-    """Return the dot product of a[left:right] and b[left:right], in sums side by side."""
+    """Return the dot product of a[left:right] and b[left:right], in LANES sums side by side."""
     for k in range(LANES):
         lanes[k] = 0
     whole = left + (right - left) // LANES * LANES

@@ -1,8 +1,8 @@
-"""What the compiled core takes: the network, its devices, the rule, and what changes."""
+"""Tuples of the compiled core: the circuit, its devices, settings, state and scratch memory."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,11 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-AFFINE, EXPONENTIAL, POWER, TABULATED = 0, 1, 2, 3
-COUNT, SIGN, COINCIDENCE, MIXED, TIKI_1, TIKI_2, VERIFY = 0, 1, 2, 3, 4, 5, 6
 SIGMOID, TANH, RELU = 0, 1, 2
 SQUARED, CROSS_ENTROPY = 0, 1
 
 
-class Net(NamedTuple):
+class Circuit(NamedTuple):
     """The network and its tiles; (layer,) arrays.
 
     `rows` are inputs and, with `bias`, one that is always 1. `first` is each layer's first
@@ -58,52 +56,52 @@ class Net(NamedTuple):
 
 
 class Devices(NamedTuple):
-    """What the devices do; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
+    """Devices' parameters and bounds; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
 
-    `parameters` is (arm · synapse or arm, k), `table` that of a tabulated model (way, state,
-    probability). `pulses_up` and `pulses_down` span the range. `variance` is tabulated over x.
-    `late`: pulses of one update go on along the curve beyond the bounds, and are cut after them.
+    `step` is the address of the pulse model's kernel, `affine` whether that is the one that loops
+    have built in, `draws` and `late` as in `PulseModel`. `parameters` is (arm · synapse or arm, k),
+    `table` (n,) what the kernel takes of all devices. `pulses_up` and `pulses_down` span the range.
+    `variance` is tabulated over x. `fast_reference` (synapse,): zeros of the fast array, states.
     """
 
-    kind: int
+    step: Any
+    affine: int
+    draws: int
+    late: int
     arms: int
     synapses: int
     shared: int
-    late: int
     parameters: FloatArray
+    table: FloatArray
     of_step: float
     of_range: float
     pulses_up: float
     pulses_down: float
-    states: FloatArray
-    probabilities: FloatArray
-    table: FloatArray
     variance: FloatArray
     low: FloatArray
     high: FloatArray
     seen: FloatArray
     reference: FloatArray
+    fast_reference: FloatArray
 
 
-class Rule(NamedTuple):
-    """How gradients become pulses; see `matsweep.workloads.learning.rules`."""
+class Settings(NamedTuple):
+    """How updates are made, whatever the rule, and the rule's own numbers.
 
-    kind: int
+    `batch` samples make an update; of a pair `both` devices move half way, or one is potentiated.
+    `reset_every` so many batches (0: never) pairs beyond `reset_above` (ranges) are erased.
+    `parameters` (k,): `Rule.parameters`.
+    """
+
     batch: int
     both: int
-    threshold: float
-    bits: int
-    every: int
-    transfer: float
-    fast_rate: float
-    tolerance: float
-    most: int
     reset_every: int
     reset_above: float
+    parameters: npt.NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """What changes while learning.
+    """Arrays that change while learning.
 
     `x` (arm · synapse, and the fast array behind them where there is one); `digital` (synapse) a
     number each, whose meaning is the rule's; `pulses` given to each device; `sums` number and

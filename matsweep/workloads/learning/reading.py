@@ -1,0 +1,25 @@
+"""Laws of reading as numbers for the compiled core."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.devices import AnalogDevice
+
+_GRID = 257  # states at which the noise of a read is tabulated
+
+
+def read_variance(device: AnalogDevice) -> npt.NDArray[np.float32]:
+    """Return the variance of one read over (g_max - g_min)², at evenly spaced states, (state,).
+
+    At the time that the device's programming is stated for.
+    """
+    conductance = device.g_min + np.linspace(0, 1, _GRID) * device.g_range
+    sigma = device.read_sigma(conductance, device.drift.time_zero) / device.g_range
+    return np.asarray(np.square(sigma), np.float32)
+
+
+def quiet(device: AnalogDevice) -> bool:
+    """Whether reads of a device have no noise."""
+    return device.read_noise.absent and device.telegraph_noise.absent
