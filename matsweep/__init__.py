@@ -1,14 +1,15 @@
-"""matsweep finds which memristor a neural network should be built from.
+"""Design-space exploration of memristors for neural networks.
 
-The public interface: `explore` runs a sweep, `open_results` opens what it stored as an xarray
-Dataset (with the accessor ``ds.matsweep``), `load_material` gives one material family.
+The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
+Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family,
+`merge` unites stores and `export` writes results for other programs.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matsweep.core import begun as _begun  # noqa: F401  # before any other module is read
+from matsweep.core import begun as _begun  # noqa: F401  # before any other import
 
 if TYPE_CHECKING:
     from matsweep.exporting import export

@@ -100,7 +100,7 @@ def test_the_picture_has_a_panel_for_everything(changes):
     ("arguments", "message"),
     [
         ({"devices": 1}, "devices must be >= 2"),
-        ({"temperatures": []}, "temperatures must hold at least one"),
+        ({"temperatures": []}, r"temperatures \[K\] must hold one or more"),
         ({"temperatures": [-3.0]}, r"temperatures \[K\]"),
     ],
 )

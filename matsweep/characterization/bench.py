@@ -58,7 +58,7 @@ def characterize(
     whole("devices", devices, low=2)
     temperatures = [positive("temperatures", value, "K") for value in temperatures]
     if not temperatures:
-        raise UserError("temperatures must hold at least one, got none")
+        raise UserError("temperatures [K] must hold one or more values, got none")
     rng = np.random.default_rng(seed)
     measured = xr.Dataset(
         attrs={"g_min": device.g_min, "g_max": device.g_max, "devices": devices, "seed": seed}
@@ -79,7 +79,7 @@ def _pulses(device: AnalogDevice, pulses: int | None) -> int:
         return whole("pulses", pulses, low=1, high=100_000)
     model = device.pulse_model
     assert model is not None
-    nominal = model.nominal  # which takes a search
+    nominal = model.nominal  # computed by a search
     state, path = np.zeros(1), [0.0]
     for _ in range(_MOST_PULSES):
         state = np.clip(state + model.step(state, True, nominal), 0, 1)

@@ -20,11 +20,7 @@ _TIMES = np.concatenate([[0.0], np.logspace(-6, 5, 331)])  # of the pulse's widt
 _SWEEPS = 3  # cycles of a quasi-static sweep
 _SWEEP_POINTS = 600
 _LOOP_POINTS = 400  # of a period
-_REACHES = (
-    1.3,
-    1.15,
-    1.0,
-)  # of the protocol's voltages, in a sweep: the first one not too hot
+_REACHES = (1.3, 1.15, 1.0)  # of the protocol's voltages: the first sweep that is not too hot
 _BAKES = np.linspace(300.0, 500.0, 9)  # K
 
 

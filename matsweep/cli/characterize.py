@@ -79,7 +79,7 @@ def _keep(
     pictures = save(draw(dataset, material.label), path)
     data = path.with_suffix(".zarr")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
+        warnings.simplefilter("ignore")  # zarr: consolidated metadata are no standard yet
         dataset.to_zarr(data, mode="w", consolidated=True)
     return [data, *pictures]
 

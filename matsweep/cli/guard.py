@@ -26,7 +26,7 @@ _CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler
 # file.
 _FILES = ("${hydra.runtime.output_dir}/${hydra.job.name}.log", "hydra-${hydra.job.name}.log")
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-_LOADER = "ConfigLoaderImpl"  # the name under which Hydra's applications know it
+_LOADER = "ConfigLoaderImpl"  # its name in Hydra's application module
 _LONGEST = 60  # characters of a refused value
 
 

@@ -44,7 +44,7 @@ Table = dict[str, Column]
 
 
 class Rows:
-    """The rows of a study, in blocks.
+    """Rows of a study, in blocks.
 
     Parameters
     ----------

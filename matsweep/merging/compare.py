@@ -40,7 +40,8 @@ def check_alike(sources: Sequence[Source]) -> None:
         what = _unlike(first, other)
         if what:
             raise UserError(
-                f"{first.path} and {other.path} do not fit together: they differ in {what}"
+                f"{first.path} and {other.path} do not fit together: they differ in {what}; "
+                "merge stores of one study"
             )
 
 

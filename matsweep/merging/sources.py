@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Union:
-    """The candidates of all stores together.
+    """Candidates of all stores together.
 
     Parameters
     ----------

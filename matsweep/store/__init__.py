@@ -1,4 +1,4 @@
-"""The results of one study on disk: a zarr v3 group that xarray opens at any moment.
+"""Store of one study's results on disk: a zarr v3 group that xarray opens at any moment.
 
 One driver writes, workers only compute. A finished chunk of candidates is first one *staged*
 file (temporary, fsync, rename: durable when `Store.write` returns), and is later *folded*, with
@@ -10,7 +10,7 @@ inner dims and more variables come all or nothing (`matsweep.store.growth`).
     ``zarr.json``       root attrs (the caller's and the format version), consolidated metadata
     ``candidate/`` …    coordinates, one array per variable, ``status``, ``error``, ``seconds``
     ``.staged/``        parts not folded yet
-    ``.growing``        there while the arrays' own metadata may lag behind the root's
+    ``.growing``        present while the arrays' metadata files may lag behind the root's
     ``.lock``           held (flock) by the one process that writes; names its pid and host
 
 A store may also be in object storage, at ``s3://BUCKET/PREFIX/NAME.zarr``

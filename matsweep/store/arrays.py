@@ -1,4 +1,4 @@
-"""The arrays of a store, through zarr."""
+"""Arrays of a store, through zarr."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def get_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{name} is not an array")
-    return array.with_config({"write_empty_chunks": True})  # so that a missing file is a loss
+    return array.with_config({"write_empty_chunks": True})  # so that a missing file means damage
 
 
 def read_array(

@@ -100,7 +100,7 @@ def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8])
     for chunk in expected(layout, status):
         try:
             get_array(group, chunk.array)[layout.rows(chunk)]
-        except Exception:  # whatever zarr, numcodecs or the system have to say
+        except Exception:  # any error of zarr, numcodecs or the system
             damaged.append(chunk)
     return damaged
 

@@ -1,4 +1,4 @@
-"""How a store grows: more candidates, longer inner dims, more variables, all or nothing.
+"""Growth of a store: more candidates, longer inner dims, more variables, all or nothing.
 
 One rule makes every change atomic: **the root document is the store**. It holds the metadata of
 all arrays, so whoever opens the store sees either the old or the new one. Before it is
@@ -39,7 +39,7 @@ from matsweep.store.layout import (
 from matsweep.store.metadata import PREFIXES, arrays_of, chunk_prefix, describe, rows_of_chunk
 from matsweep.store.schema import LEDGER_ARRAYS, Coordinate, Variable
 
-_MOST_CHUNKS = 16  # of an array, before it gets larger ones if they are smaller than they should
+_MOST_CHUNKS = 16  # of an array; beyond, chunks below their preferred size become larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -26,7 +26,7 @@ _RESERVED_ATTRS = (FORMAT_KEY, "coordinates")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLayout:
-    """The metadata of a store, read from its one root file.
+    """Metadata of a store, read from its root file.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class StoreLayout:
 
     @property
     def format(self) -> int:
-        """The version of the format."""
+        """Version of the format."""
         return int(self.document["attributes"][FORMAT_KEY])
 
     @property

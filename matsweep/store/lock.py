@@ -30,7 +30,7 @@ _PATIENCE = 0.5  # s; outlasts the instant in which `holder` of another process 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The process that writes a store.
+    """Process that writes a store.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Lock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileLock:
-    """The flock of a store on a file system.
+    """Flock of a store on a file system.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def acquire(store: Place) -> Lock:
         descriptor = _open(store / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         _wait_for(descriptor, store)
-        with contextlib.suppress(OSError):  # who holds it is good to know, not needed
+        with contextlib.suppress(OSError):  # the holder's name is useful, not necessary
             os.pwrite(descriptor, me(), 0)
     except BaseException:
         os.close(descriptor)
@@ -218,7 +218,7 @@ def _read(descriptor: int) -> Holder:
 def _holder(data: bytes) -> Holder:
     try:
         content = json.loads(data)
-        host = "".join(filter(str.isprintable, str(content["host"])))  # it is shown on terminals
+        host = "".join(filter(str.isprintable, str(content["host"])))  # terminals show it
         return Holder(pid=int(content["pid"]), host=host)
     except (ValueError, KeyError, TypeError):
         return Holder(pid=0, host="an unknown host")

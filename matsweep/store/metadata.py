@@ -13,8 +13,8 @@ from zarr.codecs import ZstdCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
-# Storage chunks of 1 MiB (of 0.1 to 2 MB the smallest whose files are few and whose rewriting is
-# not yet slower), and of up to 4 MiB in arrays that would have more than 16 of them: a million
+# Storage chunks of 1 MiB (between 0.1 and 2 MB, the best compromise of few files and quick
+# rewriting), and of up to 4 MiB in arrays that would have more than 16 of them: a million
 # candidates x 30 variables x 8 realisations are then 500 files instead of 1,900, for the same
 # computing time. A shard would save no more files and must be rewritten as a whole too.
 _CHUNK_BYTES = (2**20, 2**22)

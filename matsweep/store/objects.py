@@ -55,12 +55,12 @@ class ObjectPath:
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """Last part of the key."""
         return self.key.rpartition("/")[2]
 
     @property
     def stem(self) -> str:
-        """The last part without its suffix."""
+        """Last part of the key without its suffix."""
         return self.name.rpartition(".")[0] or self.name
 
     def resolve(self) -> ObjectPath:
@@ -233,14 +233,12 @@ def _obstore() -> ModuleType:
 
 
 def _client(bucket: str, prefix: str | None = None) -> Any:
-    surroundings = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_")))
-    return _cached_client(bucket, prefix, surroundings)
+    variables = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_")))
+    return _cached_client(bucket, prefix, variables)
 
 
 @functools.lru_cache(maxsize=64)
-def _cached_client(
-    bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]
-) -> Any:
+def _cached_client(bucket: str, prefix: str | None, variables: tuple[tuple[str, str], ...]) -> Any:
     """Return a client, cached by the environment variables that configure it."""
     from obstore.store import S3Store
 

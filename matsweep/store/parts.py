@@ -131,7 +131,7 @@ class Part:
         (n,) array of bool
         """
         there = counts[self.positions]
-        # Of one that was reopened the count is negative: what it has is not to be lost for less.
+        # A reopened candidate has a negative count: fewer realisations must not replace it.
         better = self.done & (self.counts > there) & (self.counts >= np.abs(there))
         return np.asarray((status[self.positions] != Status.DONE) | better)
 

@@ -22,7 +22,7 @@ from matsweep.store.parts import Part, Status, decode, staged
 from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
 from matsweep.store.writer import open_store
 
-_TRIES = 10  # of opening a store that grows meanwhile
+_TRIES = 10  # to open a store that grows meanwhile
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +112,7 @@ def open_results(path: AnyPlace) -> xr.Dataset:
         dataset = _open(layout)
         if read_layout(path).document == layout.document:  # else it grew meanwhile
             break
-    # zarr would show files that are gone as NaN, 0 or "" in silence.
+    # zarr would silently show missing files as NaN, 0 or "".
     for chunk in lost(layout, dataset["status"].values):
         raise DamagedError(path, chunk)
     return dataset
@@ -170,13 +170,13 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     """
     path = place_of(path)
     read_layout(path)
-    parts = _read_staged(path)  # before the arrays: what is folded meanwhile is seen there
+    parts = _read_staged(path)  # before the arrays: parts folded meanwhile are in those
     layout = read_layout(path)
     group = open_group(path, layout.document, "r")
     status, counts = salvaged_ledger(layout, group)
     harmed = lost(layout, status)
     if harmed and read_layout(path).document != layout.document:
-        harmed = []  # it grew meanwhile, and what was there has other names now
+        harmed = []  # it grew meanwhile, and its chunks have other names now
     again = gone(layout, [c for c in harmed if c.array in {*layout.variables, *LEDGER}], status)
     status[again] = counts[again] = 0
     seconds = np.full(layout.total, np.nan, np.float32)

@@ -96,7 +96,7 @@ class Coordinate:
     def __post_init__(self) -> None:
         """Check and hold the values as an array."""
         array = np.asarray(self.values)
-        if array.dtype.kind == "T":  # fixed width: what pandas and matplotlib know best
+        if array.dtype.kind == "T":  # fixed width, which pandas and matplotlib support best
             array = array.astype(str)
         if array.dtype.kind not in "biufU" or array.ndim != 1 or len(self.dims) != 1:
             raise StoreError(

@@ -54,7 +54,7 @@ from matsweep.store.parts import STAGED, Part, Status, decode, merge, stage, sta
 from matsweep.store.schema import Variable
 
 _MOST_PARTS = 1000
-_VERIFIED_BYTES = 2**26  # of a store that is read whole when opened for writing: about 0.2 s
+_VERIFIED_BYTES = 2**26  # a store up to this size is read whole when opened for writing: 0.2 s
 _MOST_BYTES = 2**26  # of staged parts before a fold: bounds the memory that it needs
 _log = logging.getLogger(__name__)
 
@@ -351,7 +351,7 @@ class Store:
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """The shape of every array, by its name."""
+        """Shape of every array, by its name."""
         return self._layout.shapes
 
     def reopen(self) -> None:
@@ -384,7 +384,7 @@ class Store:
         self._take(read_layout(self.path))
 
     def _grow(self, changes: Mapping[str, Change], attrs: Mapping[str, Any] | None) -> None:
-        self.fold()  # so that no staged part has the shapes of before
+        self.fold()  # so that no staged part has the old shapes
         with telling(self.path, "write to", self._safe()):
             self._change(changes, attrs or {})
         more = self._layout.total - self._status.size
@@ -395,7 +395,7 @@ class Store:
         try:
             carry_out(self._layout, self._group, changes, self._status, attrs)
         finally:
-            self._take(read_layout(self.path))  # an error may have come after the new one's birth
+            self._take(read_layout(self.path))  # an error may have come after `publish`
 
     def _take(self, layout: StoreLayout) -> None:
         self._layout = layout

@@ -93,7 +93,7 @@ def _column_currents(axes: Axes, data: xr.Dataset) -> None:
     tidy(axes, "column", "column current")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     quantity_axis(axes.yaxis, "A", 0.0, 1.0)
-    share = round(100 * (1 - left / ideal), 6) + 0.0 if ideal > 0 else 0.0  # no rounding's dust
+    share = round(100 * (1 - left / ideal), 6) + 0.0 if ideal > 0 else 0.0  # rounded: no -0
     lost = f"{share:.3g} % lost" if ideal > 0 else "none"
     axes.set_title(f"(d) Column currents: {lost}", fontsize=FONT, loc="left")
     axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
