@@ -37,13 +37,22 @@ STUDIES = {
     ),
     "activation": "experiment=activation",
     "wires": "experiment=wires",
+    "mapping": (
+        "-m experiment=wires material=hfox_milo,pcm_gst tile.rows=16,32,64,128 "
+        "'periphery.node=choice(2.2e-8)' tile.mapping=differential,reference,offset study=mapping"
+    ),
+    "compensated": (
+        "-m experiment=wires 'material=choice(hfox_milo)' tile.rows=16,32,64,128 "
+        "'periphery.node=choice(2.2e-8)' tile.mapping=differential,reference,offset "
+        "tile.compensate_wires=true tile.compensate_drift=true study=compensated"
+    ),
     "converters": "experiment=converters",
     "nonlinearity": "experiment=nonlinearity",
 }
 """Words after `matsweep explore` by name."""
 
-LONG = ("activation", "wires", "converters", "nonlinearity")
-"""Studies that take one to six minutes on one core."""
+LONG = ("activation", "wires", "mapping", "compensated", "converters", "nonlinearity")
+"""Studies that take up to six minutes on one core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +234,19 @@ def sizes(material: str, rows: int) -> Numbers:
             name: f"{float(grid.sel({'periphery.node': node}, method='nearest')):.2f}"
             for name, node in at.items()
         }
+
+    return numbers
+
+
+def mapped(material: str, mapping: str) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        texts = {}
+        for rows in (16, 32, 64, 128):
+            one = (ds.material == material) & (ds["tile.mapping"] == mapping)
+            (at,) = np.flatnonzero(one & (ds["tile.rows"] == rows))
+            texts[f"accuracy{rows}"] = f"{float(last(ds)[at]):.2f}"
+            texts[f"error{rows}"] = f"{float(last(ds, 'vmm_error')[at]):#.2g}".rstrip(".")
+        return texts
 
     return numbers
 
@@ -446,6 +468,14 @@ STATEMENTS = [
           ("TaOx VCM", "taox_vcm", 64), ("TaOx VCM", "taox_vcm", 128),
           ("HfOx, Milo (225 µS)", "hfox_milo", 64), ("HfOx, Milo", "hfox_milo", 128),
           ("HfOx, Milo", "hfox_milo", 256), ("GST PCM (25 µS)", "pcm_gst", 256))),
+    *(Statement(page="docs/wires.md", study=study, numbers=mapped(material, mapping), text=(
+        f"| {family} | {'yes' if study == 'compensated' else 'no'} | {mapping} | "
+        "{accuracy16} ({error16}) | {accuracy32} ({error32}) | {accuracy64} ({error64}) | "
+        "{accuracy128} ({error128}) |"))
+      for study, material, family in (("mapping", "hfox_milo", "HfOx, Milo"),
+                                      ("mapping", "pcm_gst", "GST PCM"),
+                                      ("compensated", "hfox_milo", "HfOx, Milo"))
+      for mapping in ("differential", "reference", "offset")),
     Statement(page="docs/wires.md", numbers=segments(0, 1),
               text="| share of the current lost | {r0} % | {r1} % | {r2} % | {r3} % | {r4} % |"),
     Statement(page="docs/wires.md", numbers=segments(1, 2),
