@@ -1,4 +1,4 @@
-"""Commands and code of README and the documentation run.
+"""Commands and code in README and the documentation work as described.
 
 The blocks of a page are run in order, in an empty folder. Studies are run as written but for
 `SMALL` and `SMALLER`, or only planned where they are too long even so (`PLANNED`); `SUPPLIED` has
