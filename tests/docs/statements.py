@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis import cheapest
-from matsweep.analysis.attributes import float_accuracy
+from matsweep.analysis.attributes import references
 from matsweep.crossbar import Wires, effective_conductance
 from matsweep.devices import dynamics
 from matsweep.metrics import converter_costs
@@ -119,7 +119,7 @@ def drifting(ds: xr.Dataset) -> dict[str, str]:
         "first": percent(means[rows["pcm_gst"], 0]),
         "last": percent(means[rows["pcm_gst"], -1]),
         "most": percent(max(loss for name, loss in losses.items() if name != "pcm_gst")),
-        "float": percent(float_accuracy(ds)),
+        "float": percent(references(ds)["accuracy"]),
     }
 
 
@@ -273,7 +273,7 @@ def too_large(ds: xr.Dataset) -> dict[str, str]:
 
 
 def float_percent(ds: xr.Dataset) -> dict[str, str]:
-    return {"float": percent(float_accuracy(ds))}
+    return {"float": percent(references(ds)["accuracy"])}
 
 
 def labelled(label: float) -> Numbers:

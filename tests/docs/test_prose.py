@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from .blocks import ROOT, blocks
-from .test_numbers import TEXTS, prose
+from .blocks import ROOT, TEXTS, blocks, prose
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 READ = [*TEXTS, ROOT / "CONTRIBUTING.md"]
