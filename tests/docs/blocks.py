@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -9,8 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TEXTS = [page for page in [*PAGES, *NOTEBOOKS] if "reference" not in page.parts]
+"""Pages and notebooks, without the reference."""
 
 _FENCE = re.compile(r"^```(?P<language>[^\n`]*)\n(?P<text>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+
+
+_INDENTED = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +52,17 @@ def commands(text: str) -> list[list[str]]:
         if words:
             found.append(words)
     return found
+
+
+def markdown(path: Path) -> str:
+    """Return the text of a page, or of the text cells of a notebook."""
+    if path.suffix == ".md":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def prose(path: Path) -> str:
+    """Return a page without its blocks of code."""
+    without = re.sub(r"^```.*?^```[ ]*$", "", markdown(path), flags=re.MULTILINE | re.DOTALL)
+    return _INDENTED.sub("", without)

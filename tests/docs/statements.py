@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis import cheapest
-from matsweep.analysis.attributes import float_accuracy
+from matsweep.analysis.attributes import references
 from matsweep.crossbar import Wires, effective_conductance
 from matsweep.devices import dynamics
 from matsweep.metrics import converter_costs
@@ -37,13 +37,22 @@ STUDIES = {
     ),
     "activation": "experiment=activation",
     "wires": "experiment=wires",
+    "mapping": (
+        "-m experiment=wires material=hfox_milo,pcm_gst tile.rows=16,32,64,128 "
+        "'periphery.node=choice(2.2e-8)' tile.mapping=differential,reference,offset study=mapping"
+    ),
+    "compensated": (
+        "-m experiment=wires 'material=choice(hfox_milo)' tile.rows=16,32,64,128 "
+        "'periphery.node=choice(2.2e-8)' tile.mapping=differential,reference,offset "
+        "tile.compensate_wires=true tile.compensate_drift=true study=compensated"
+    ),
     "converters": "experiment=converters",
     "nonlinearity": "experiment=nonlinearity",
 }
 """Words after `matsweep explore` by name."""
 
-LONG = ("activation", "wires", "converters", "nonlinearity")
-"""Studies that take one to six minutes on one core."""
+LONG = ("activation", "wires", "mapping", "compensated", "converters", "nonlinearity")
+"""Studies that take up to six minutes on one core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +119,7 @@ def drifting(ds: xr.Dataset) -> dict[str, str]:
         "first": percent(means[rows["pcm_gst"], 0]),
         "last": percent(means[rows["pcm_gst"], -1]),
         "most": percent(max(loss for name, loss in losses.items() if name != "pcm_gst")),
-        "float": percent(float_accuracy(ds)),
+        "float": percent(references(ds)["accuracy"]),
     }
 
 
@@ -229,6 +238,19 @@ def sizes(material: str, rows: int) -> Numbers:
     return numbers
 
 
+def mapped(material: str, mapping: str) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        texts = {}
+        for rows in (16, 32, 64, 128):
+            one = (ds.material == material) & (ds["tile.mapping"] == mapping)
+            (at,) = np.flatnonzero(one & (ds["tile.rows"] == rows))
+            texts[f"accuracy{rows}"] = f"{float(last(ds)[at]):.2f}"
+            texts[f"error{rows}"] = f"{float(last(ds, 'vmm_error')[at]):#.2g}".rstrip(".")
+        return texts
+
+    return numbers
+
+
 def lowest(material: str) -> Numbers:
     def numbers(ds: xr.Dataset) -> dict[str, str]:
         chosen = cheapest(ds, loss=0.01)
@@ -251,7 +273,7 @@ def too_large(ds: xr.Dataset) -> dict[str, str]:
 
 
 def float_percent(ds: xr.Dataset) -> dict[str, str]:
-    return {"float": percent(float_accuracy(ds))}
+    return {"float": percent(references(ds)["accuracy"])}
 
 
 def labelled(label: float) -> Numbers:
@@ -446,6 +468,14 @@ STATEMENTS = [
           ("TaOx VCM", "taox_vcm", 64), ("TaOx VCM", "taox_vcm", 128),
           ("HfOx, Milo (225 µS)", "hfox_milo", 64), ("HfOx, Milo", "hfox_milo", 128),
           ("HfOx, Milo", "hfox_milo", 256), ("GST PCM (25 µS)", "pcm_gst", 256))),
+    *(Statement(page="docs/wires.md", study=study, numbers=mapped(material, mapping), text=(
+        f"| {family} | {'yes' if study == 'compensated' else 'no'} | {mapping} | "
+        "{accuracy16} ({error16}) | {accuracy32} ({error32}) | {accuracy64} ({error64}) | "
+        "{accuracy128} ({error128}) |"))
+      for study, material, family in (("mapping", "hfox_milo", "HfOx, Milo"),
+                                      ("mapping", "pcm_gst", "GST PCM"),
+                                      ("compensated", "hfox_milo", "HfOx, Milo"))
+      for mapping in ("differential", "reference", "offset")),
     Statement(page="docs/wires.md", numbers=segments(0, 1),
               text="| share of the current lost | {r0} % | {r1} % | {r2} % | {r3} % | {r4} % |"),
     Statement(page="docs/wires.md", numbers=segments(1, 2),

@@ -54,6 +54,8 @@ PLANNED = {
     "workload=digits_online": "compiles the core of learning",
     "experiment=nonlinearity": "learns",
     "experiment=neurosim_online": "learns from MNIST, which is not here",
+    "study=mapping": "solves wires, as experiment=wires does",
+    "study=compensated": "solves wires, as experiment=wires does",
     "wires=ideal,metal": "solves wires, as experiment=wires does",
     "experiment=converters": "has large arrays with wires",
     "experiment=isaac": "has a large network",
@@ -142,7 +144,13 @@ SUPPLIED = {
 
 def smaller(words):
     """Return a study's words with those replaced that make it large, and -m, if any, first."""
-    found = [small for word in words for small in SMALLER.get(word, [word])]
+    own = {word.partition("=")[0] for word in words}
+    found = [
+        small
+        for word in words
+        for small in SMALLER.get(word, [word])
+        if (name := small.partition("=")[0]) == word.partition("=")[0] or name not in own
+    ]
     several = ["-m"] if "-m" in found else []  # Hydra wants all overrides in one piece
     return [*several, *(word for word in found if word != "-m")]
 

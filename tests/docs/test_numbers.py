@@ -17,7 +17,6 @@ specification, for example.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import shlex
@@ -31,7 +30,7 @@ import matsweep
 from matsweep.cli import main
 from tests.pins.pinning import arithmetic, load
 
-from .blocks import PAGES, ROOT, blocks, commands
+from .blocks import PAGES, ROOT, TEXTS, blocks, commands, markdown, prose
 from .statements import LONG, STATEMENTS, STUDIES, Statement
 
 pytestmark = pytest.mark.xdist_group("numbers")  # they share studies
@@ -39,10 +38,7 @@ pytestmark = pytest.mark.xdist_group("numbers")  # they share studies
 EXHAUSTIVE = os.environ.get("MATSWEEP_EXHAUSTIVE") == "1"
 ELSEWHERE = 0.05
 """Relative difference of a number on a machine that rounds in another way than that of the pins."""
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TEXTS = [page for page in [*PAGES, *NOTEBOOKS] if "reference" not in page.parts]
 
-_INDENTED = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")
 _MARK = re.compile(r"<!-- numbers: (?P<kind>\S+?)(?P<section>, section)? -->")
 _GIVEN = re.compile(r"<!-- given: (?P<numbers>.*?) -->", re.DOTALL)
 _NUMBER = r"\d[\d.,]*(?:e-?\d+)?"
@@ -56,20 +52,6 @@ RESULT = re.compile(
     r"|(?<![\w.,=])0\.\d+\b(?! ?(?:V|eV|fF|Ω))"
 )
 """Numbers of the kind that results are: counts, shares, energies, times, fractions."""
-
-
-def markdown(path) -> str:
-    """Return the text of a page, or of the text cells of a notebook."""
-    if path.suffix == ".md":
-        return path.read_text()
-    cells = json.loads(path.read_text())["cells"]
-    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-
-
-def prose(path) -> str:
-    """Return a page without its blocks of code."""
-    without = re.sub(r"^```.*?^```[ ]*$", "", markdown(path), flags=re.MULTILINE | re.DOTALL)
-    return _INDENTED.sub("", without)
 
 
 def flat(text: str) -> str:
