@@ -6,7 +6,6 @@ Dataset (with the accessor ``ds.matsweep``), `load_material` gives one material 
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from matsweep.core import begun as _begun  # noqa: F401  # before any other module is read
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
-
-try:
-    __version__ = version("matsweep")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0"
 
 _HOMES = {
     "export": "matsweep.exporting",
@@ -36,6 +30,10 @@ __all__ = ["explore", "export", "load_material", "merge", "open_results"]
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: a worker needs neither Hydra nor zarr."""
+    if name == "__version__":
+        from matsweep.core.version import version
+
+        return version()
     if name in _HOMES:
         import importlib
 

@@ -1,4 +1,4 @@
-"""The catalogue of material families, for people."""
+"""Catalogue of material families, printed on the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matsweep.planning.loading import LoadedMaterial, load_material, load_materi
 
 
 def list_materials(console: Console) -> None:
-    """Print all families in a table; call it inside `composer`.
+    """Print all families in a table; to be called inside `composer`.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def show_material(name: str, console: Console) -> None:
     Raises
     ------
     UserError
-        If there is no such family; with the near misses.
+        If there is no such family; with similar names.
     """
     loaded = load_material(name)
     material = loaded.material
@@ -88,7 +88,7 @@ def show_material(name: str, console: Console) -> None:
             continue
         value = "not known"
         if origin.status != "missing":
-            value = _told(_stated(getattr(loaded.device, path)))
+            value = _text(_stated(getattr(loaded.device, path)))
         known = ", ".join(filter(None, (origin.status, origin.source)))
         table.add_row(path, value, f"{known}: {origin.note}" if origin.note else known)
     console.print(table)
@@ -114,8 +114,8 @@ def _show_physics(loaded: LoadedMaterial, console: Console) -> None:
         table.add_column(heading, no_wrap=heading == "physics.", overflow="fold")
     for path, origin in loaded.material.physics_origins.items():
         known = ", ".join(filter(None, (origin.status, origin.source)))
-        told = f"{known}: {origin.note}" if origin.note else known
-        table.add_row(path, _told(plain(getattr(loaded.physics, path))), told)
+        source = f"{known}: {origin.note}" if origin.note else known
+        table.add_row(path, _text(plain(getattr(loaded.physics, path))), source)
     console.print(table)
 
 
@@ -132,10 +132,10 @@ def _stated(part: object) -> object:
     return kept
 
 
-def _told(value: object) -> str:
-    """Write a parameter in one line."""
+def _text(value: object) -> str:
+    """Format a parameter in one line."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return f"[{', '.join(_told(item) for item in value)}]"
+        return f"[{', '.join(_text(item) for item in value)}]"
     return f"{value:.5g}" if isinstance(value, float) else str(value)

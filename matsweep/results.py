@@ -1,4 +1,4 @@
-"""Stored results, with the analysis at hand as ``ds.matsweep``."""
+"""Stored results, with the accessor ``ds.matsweep`` for their analysis."""
 
 from matsweep.analysis import Results
 from matsweep.store import open_results

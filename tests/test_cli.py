@@ -26,7 +26,7 @@ SERIAL = [*SMALL, "executor=serial"]
 
 
 def told(capsys) -> str:
-    """Return what was said on standard error, which must be one line."""
+    """Return the text on standard error, which must be one line."""
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     assert captured.err.count("\n") == 1, captured.err
@@ -72,7 +72,7 @@ def test_explore_status_and_report_work_together(workplace, capsys):
 
 @pytest.mark.parametrize(("failing", "code"), [(1, 0), (2, 2)])
 def test_what_failed_is_said_at_the_end(workplace, capsys, monkeypatch, failing, code):
-    """The exit status tells scripts when nothing at all came out."""
+    """The exit status shows scripts that nothing at all was computed."""
     plain, started = work.simulate, []
 
     def simulate(*given, **named):
@@ -106,7 +106,7 @@ def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys)
 
 @pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
 def test_hydras_own_flags_work(workplace, command):
-    """In a process of their own, as --info leaves Hydra's logging set up: so it comes last."""
+    """In separate processes, as --info leaves Hydra's logging set up: so it comes last."""
     script = f"""
 from contextlib import redirect_stdout
 from io import StringIO

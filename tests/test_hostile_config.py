@@ -129,7 +129,7 @@ def test_what_stands_where_it_must_not_is_refused(composed, overrides):
         ["hydra/job_logging=stdout"],
         ["hydra/hydra_logging=hydra_debug"],
         ["hydra/sweeper=basic"],
-        ["hydra/launcher=joblib"],  # is told by the sweeper, which starts none
+        ["hydra/launcher=joblib"],  # the sweeper, which starts none, reports it
         ["hydra.verbose=true", "hydra.run.dir=x", "hydra.job.name=x"],
         ["+hydra.sweeper.params={adc.bits: '6,8'}"],
     ],

@@ -1,4 +1,4 @@
-"""What a set-up rests on: the lock, the declared Python, and the scripts that install."""
+"""Basis of a set-up: the lock, the declared Python, and the scripts that install."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_the_repository_has_one_address():
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What the set-up script reads, in a folder that has never been set up."""
+    """The files that the set-up script reads, in a folder that has never been set up."""
     copy = tmp_path / "checkout"
     shutil.copytree(ROOT / "tools", copy / "tools")
     shutil.copytree(ROOT / "constraints", copy / "constraints")

@@ -71,7 +71,7 @@ def make(path: Path, **changes: object) -> Path:
 
 
 def outcome(name: str) -> np.ndarray:
-    """Return what every candidate gives: a number that tells where it belongs."""
+    """Return every candidate's result: a number that identifies its place."""
     return np.arange(1, np.prod(SHAPES[name]) + 1, dtype=float).reshape(SHAPES[name]) / 7
 
 
@@ -87,7 +87,7 @@ def part(positions: object, fails: dict[int, str] = FAILS) -> m.Part:
 
 
 def reference(done: object, fails: dict[int, str] = FAILS) -> dict[str, np.ndarray]:
-    """Return what the store must show when the candidates in ``done`` have been written."""
+    """Return the expected content of the store after the candidates in ``done`` were written."""
     finished = np.isin(np.arange(N), np.asarray(done, dtype=int))
     failed = finished & np.isin(np.arange(N), list(fails))
     expected: dict[str, np.ndarray] = {
@@ -490,7 +490,7 @@ def test_killed_before_any_system_call_loses_nothing(tmp_path: Path) -> None:
 
 
 def assert_only_whole(dataset: xr.Dataset) -> None:
-    """What reads done or failed is whole; what is pending has no data of another's."""
+    """Candidates that read done or failed are whole; pending ones hold no other's data."""
     finished = np.flatnonzero(dataset.status.values)
     expected = reference(finished)
     for name, values in expected.items():

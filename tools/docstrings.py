@@ -1,7 +1,7 @@
 """Check by pydoclint that public functions document parameters, results and errors.
 
-Functions and methods whose names begin with an underscore are free. So are methods that a base
-class, or a protocol of the same module, documents already: their one line says what differs.
+Functions and methods whose names begin with an underscore are exempt. So are methods that a base
+class, or a protocol of the same module, documents: their one line gives the difference.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ _LINE = re.compile(r"\s+(\d+): (DOC\d+): (Function|Method|Class) `([\w.]+)`(.*)"
 
 
 def main(folder: str) -> int:
-    """Print what is missing below a folder; return how much."""
+    """Print the missing sections below a folder.
+
+    Parameters
+    ----------
+    folder : str
+
+    Returns
+    -------
+    int
+        Number of missing sections.
+    """
     documented = _documented(Path(folder))
     count = 0
     for short, codes in (("False", _PARAMETERS), ("True", _RESULTS)):
@@ -47,7 +57,7 @@ def _private(name: str) -> bool:
 
 
 def _violations(folder: str, short: str) -> Iterator[tuple[Path, int, str, str, str]]:
-    """Yield file, line, code, name and text of what pydoclint finds."""
+    """Yield file, line, code, name and text of pydoclint's messages."""
     command = [
         sys.executable, "-m", "pydoclint.main", *_COMMON,
         f"--skip-checking-short-docstrings={short}", folder,
@@ -55,16 +65,16 @@ def _violations(folder: str, short: str) -> Iterator[tuple[Path, int, str, str, 
     printed = subprocess.run(command, capture_output=True, text=True, check=False)
     path = Path(folder)
     for line in (printed.stdout + printed.stderr).splitlines():
-        found = _LINE.match(line)
-        if found is not None:
-            number, code, _, name, text = found.groups()
+        match = _LINE.match(line)
+        if match is not None:
+            number, code, _, name, text = match.groups()
             yield path, int(number), code, name, text
         elif line.strip().endswith(".py"):
             path = Path(line.strip())
 
 
 def _documented(folder: Path) -> dict[tuple[str, str], set[str]]:
-    """Return which methods of each class (name, file) a base or protocol documents."""
+    """Return the methods that a base or protocol documents, by class name and file."""
     classes: dict[str, list[tuple[str, ast.ClassDef]]] = defaultdict(list)
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,8 +1,8 @@
-"""Make build/lowest, an environment with the lowest versions that pyproject.toml allows.
+"""Set up build/lowest, an environment with the lowest versions that pyproject.toml allows.
 
-What matsweep and its extras ask for, and the tools that the tests need, come in the lowest version
-that is allowed; what those packages need themselves comes in the newest, as pip would choose it.
-Nothing is done where the environment is already so.
+Direct dependencies of matsweep and its extras, and the test tools, come in the lowest version
+allowed; their own dependencies come in the newest, as pip would choose them. An up-to-date
+environment is left as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ ASKED = ("pyproject.toml", "--extra", "all", "--group", "test", "--group", "buil
 
 
 def uv(*arguments: str) -> str:
-    """Run uv with pip's settings; return its output."""
+    """Run uv with pip's settings.
+
+    Parameters
+    ----------
+    *arguments : str
+
+    Returns
+    -------
+    str
+        Its standard output.
+    """
     settings = pip_settings()
     own = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     kept = {name: os.environ[name] for name in ("UV_CACHE_DIR",) if name in os.environ}
@@ -35,7 +45,13 @@ def uv(*arguments: str) -> str:
 
 
 def install(versions: str) -> None:
-    """Make the environment anew with these versions and matsweep, editable."""
+    """Rebuild the environment with these versions and matsweep, editable.
+
+    Parameters
+    ----------
+    versions : str
+        The text of a requirements file.
+    """
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     uv("venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT))
     file = ENVIRONMENT / "requirements.txt"
@@ -46,7 +62,7 @@ def install(versions: str) -> None:
 
 
 def main() -> None:
-    """Resolve, and install where the versions are not those of the environment."""
+    """Resolve the versions, and install them unless the environment has them."""
     versions = uv("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python",
                   sys.executable, "--resolution", "lowest-direct", *ASKED)  # fmt: skip
     stamp = f"{sys.version}\n{versions}"

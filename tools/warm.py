@@ -1,6 +1,6 @@
-"""Compile the loops that most tests run, so that processes which start later find them on disk.
+"""Compile the loops that most tests run, so that processes started later find them on disk.
 
-Two processes that need the same loop at the same time would both compile it.
+Without it, two processes that need the same loop at the same time would both compile it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STUDIES = (
 
 
 def main() -> None:
-    """Run small studies, and every kind of physics of the catalogue for a moment."""
+    """Run small studies, and every kind of physics of the catalogue for a few steps."""
     with tempfile.TemporaryDirectory() as folder:
         for number, study in enumerate(STUDIES):
             matsweep.explore([*SMALL, *study, f"store={Path(folder, str(number))}.zarr"])

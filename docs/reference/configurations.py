@@ -1,8 +1,7 @@
 """A hook of MkDocs that writes commands, groups of `conf/` and public names into the reference.
 
-A page has a marker, such as `<!-- commands -->` or `<!-- names of matsweep.analysis, h3 -->`,
-in the place of which the text comes, so that it says what
-configurations and packages say.
+A page has markers, such as `<!-- commands -->` or `<!-- names of matsweep.analysis, h3 -->`, that
+are replaced by the text of configurations and packages.
 """
 
 from __future__ import annotations
@@ -31,9 +30,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def names(package: str, level: int) -> str:
-    """Return an entry for each public function and class of a package, where it is defined.
+    """Return an entry for each public name that a package defines, under its whole path.
 
-    By where it is defined, as a function may have the name of its module.
+    The path of its module, as a function may have the name of its module. Names that the package
+    takes from another one are in the reference of that one.
     """
     tree = ast.parse(ROOT.joinpath(*package.split("."), "__init__.py").read_text())
     homes = {
@@ -42,9 +42,13 @@ def names(package: str, level: int) -> str:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    found = [name for name in _assigned(tree, "__all__") if name != "Results"]
-    entries = (f"::: {homes[name]}\n    options: {{heading_level: {level}}}" for name in found)
-    return "\n\n".join(entries)
+    paths = [
+        homes.get(name, f"{package}.{name}")
+        for name in _assigned(tree, "__all__")
+        if name != "Results"  # the accessor has a section for itself
+    ]
+    own = [path for path in paths if path.startswith(f"{package}.")]
+    return "\n\n".join(f"::: {path}\n    options: {{heading_level: {level}}}" for path in own)
 
 
 def commands() -> str:
@@ -53,16 +57,16 @@ def commands() -> str:
 
 
 def command(name: str, text: str) -> str:
-    """Return what a command's configuration says of it: its head, its use, what can be set.
+    """Return the section of a command: its head, its use, its settings.
 
     Raises
     ------
     ValueError
         If the configuration has no help, or nothing that can be set.
     """
-    told = yaml.safe_load(text)["hydra"]["help"]
-    use = re.search(r"Usage:\n(.*?)\n\n", told["template"], re.DOTALL)
-    head = " ".join(str(told["header"]).split())
+    help_ = yaml.safe_load(text)["hydra"]["help"]
+    use = re.search(r"Usage:\n(.*?)\n\n", help_["template"], re.DOTALL)
+    head = " ".join(str(help_["header"]).split())
     parts = [f"## {name}", _sentence(head.partition(": ")[2])]
     if use:
         parts.append(f"```text\n{textwrap.dedent(use[1]).rstrip()}\n```")
@@ -71,9 +75,9 @@ def command(name: str, text: str) -> str:
 
 
 def settings(text: str) -> str:
-    """Return a top-level configuration without what is Hydra's own."""
+    """Return a top-level configuration without its nodes for Hydra."""
     kept, inside = [], False
-    for line in text.splitlines()[1:]:  # the first tells what the command is for
+    for line in text.splitlines()[1:]:  # the first is the command's purpose
         if re.match(r"\S", line) and not line.startswith("#"):
             inside = line.startswith(("hydra:", "defaults:"))
         if not inside:
@@ -94,7 +98,7 @@ def groups() -> str:
 
 
 def group(folder: Path) -> str:
-    """Return a group's choices, each with what its file says first, and a material's label."""
+    """Return a table of a group's choices, with the summary of each file and a material's label."""
     rows = [f"| `{path.stem}` | {_label(path)}{summary(path)} |" for path in _choices(folder)]
     return "\n".join([f"## {folder.name}", "", f"| `{folder.name}=` | |", "|---|---|", *rows])
 
@@ -115,7 +119,7 @@ def summary(path: Path) -> str:
             break
         comment.append(line.lstrip("# "))
     if not comment:
-        raise ValueError(f"{path} does not begin with a comment that tells what it is")
+        raise ValueError(f"{path} does not begin with a comment that describes it")
     # A sentence ends after a lower-case word or a bracket: not so "Nat. Mater." and "et al."
     whole = " ".join(comment)
     first = re.match(r".*?(?:\b[a-z]{3,}|\))[.](?=\s+[A-Z]|$)", whole)

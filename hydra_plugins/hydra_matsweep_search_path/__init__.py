@@ -1,1 +1,1 @@
-"""Hydra finds the configurations of installed packages."""
+"""Hydra plugin that finds the configurations of installed packages."""

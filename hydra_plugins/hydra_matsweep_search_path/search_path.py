@@ -1,4 +1,4 @@
-"""The folders that installed packages bring, in the search path of matsweep's commands."""
+"""Folders of installed packages in the search path of matsweep's commands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class OutsideFolders(SearchPathPlugin):
-    """Search the folders of installed packages after matsweep's own; leave other programs alone."""
+    """Search the folders of installed packages after matsweep's own.
+
+    Other Hydra programs keep their search paths.
+    """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Add the folders where matsweep's own is searched."""
+        """Append the folders of installed packages if matsweep's own is searched.
+
+        Parameters
+        ----------
+        search_path : ConfigSearchPath
+            Changed in place.
+        """
         from matsweep.planning.folders import conf_folder, outside_folders
 
         own = str(conf_folder())

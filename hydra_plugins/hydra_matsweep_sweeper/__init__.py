@@ -1,4 +1,4 @@
-"""Hydra's door to matsweep: `-m` makes one study of all axes, in one store."""
+"""Hydra plugin for matsweep: `-m` makes one study of all axes, in one store."""
 
 from hydra_plugins.hydra_matsweep_sweeper.sweeper import MatsweepSweeper
 

@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class SweeperConfig:
-    """What Hydra needs to find the sweeper.
+    """Configuration by which Hydra finds the sweeper.
 
-    `params` are overrides to sweep where the command line does not say otherwise, as of Hydra's
-    own sweeper: ``hydra.sweeper.params: {device.read_noise: "0.01,0.02"}``. In an experiment,
-    `axes` do the same, with and without `-m`.
+    `params` are overrides to sweep unless the command line sets them, as in Hydra's own sweeper:
+    ``hydra.sweeper.params: {device.read_noise: "0.01,0.02"}``. In an experiment, `axes` have the
+    same effect, with and without `-m`.
     """
 
     _target_: str = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"
@@ -32,12 +32,12 @@ ConfigStore.instance().store(
 class MatsweepSweeper(Sweeper):
     """Turn the overrides after `-m`, with the axes of the config, into one design.
 
-    Unlike Hydra's own sweepers it starts no job and makes no folder for a point.
+    Unlike Hydra's own sweepers it starts no job and creates no folder for a point.
 
     Parameters
     ----------
     params : mapping or None
-        As of `SweeperConfig`.
+        See `SweeperConfig`.
     """
 
     def __init__(self, params: DictConfig | None = None) -> None:
@@ -47,12 +47,33 @@ class MatsweepSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra gives; of a launcher there is no need."""
+        """Keep the configuration; the sweeper needs no launcher.
+
+        Parameters
+        ----------
+        hydra_context : HydraContext
+            Unused.
+        task_function : function
+            Unused.
+        config : DictConfig
+            As composed, with the node ``hydra``.
+        """
         self.config = config
         self.hydra = config.hydra
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the study of these overrides."""
+        """Run the study of these overrides.
+
+        Parameters
+        ----------
+        arguments : list of str
+            Overrides after `-m`.
+
+        Returns
+        -------
+        Place
+            Of the store.
+        """
         from matsweep.cli.explore import run_study
 
         defaults = [f"{name}={value}" for name, value in self.params.items()]

@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import numbered
 from matsweep.analysis.explain import Explanation, why_not
 from matsweep.analysis.grid import grid
 from matsweep.analysis.objectives import Objectives, directions, front, order
-from matsweep.analysis.robust import robust
-from matsweep.analysis.score import score
+from matsweep.analysis.robust import robust, robust_of
+from matsweep.analysis.score import score, score_of
 from matsweep.analysis.selection import Constraint, parse, selected
 from matsweep.analysis.stability import stability
 from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.analysis.yields import enough, parse_chance, yields
 from matsweep.core.checks import UserError
 
@@ -50,7 +50,7 @@ class Results:
         Parameters
         ----------
         objectives : names, or mapping of names to "higher" or "lower", optional
-            Default: accuracy, energy, latency and area, those that are known.
+            Default: the merit of the study, energy, latency and area, those that are known.
         time : float [s] or str, optional
             One of the stored times. Default: the last.
 
@@ -64,10 +64,10 @@ class Results:
         UserError
             If an objective or the time is unknown.
         """
-        summary = summarise(self._ds, time)
-        chosen = directions(summary, objectives)
+        view = View(self._ds, time)
+        chosen = directions(view, objectives)
         told = ", ".join(f"{name} {better}" for name, better in chosen.items())
-        return self._rows(np.flatnonzero(front(summary, chosen or None)), f"Pareto set of {told}")
+        return self._rows(np.flatnonzero(front(view, chosen or None)), f"Pareto set of {told}")
 
     def select(
         self,
@@ -112,8 +112,8 @@ class Results:
         chances = [found for text in constraints if (found := parse_chance(text)) is not None]
         parsed = [parse(text) for text in constraints if parse_chance(text) is None]
         parsed += [Constraint(name=k, operator="==", value=v) for k, v in equal.items()]
-        mask = selected(summarise(self._ds, time), parsed)
-        mask &= enough(self._ds, chances, time, confidence)
+        view = View(self._ds, time)
+        mask = selected(view.summary, parsed) & enough(view, chances, confidence)
         told = " and ".join(map(str, [*parsed, *chances])) or "all done"
         return self._rows(np.flatnonzero(mask), told)
 
@@ -133,7 +133,7 @@ class Results:
         """Return a weighted mean of objectives; see `matsweep.analysis.score`."""
         return score(self._ds, weights, time)
 
-    def sensitivity(self, metric: str = "accuracy", **options: Any) -> xr.Dataset:
+    def sensitivity(self, metric: str | None = None, **options: Any) -> xr.Dataset:
         """Return how much each parameter matters; see `matsweep.analysis.sensitivity`."""
         from matsweep.analysis.sensitivity import sensitivity
 
@@ -145,7 +145,7 @@ class Results:
 
         return requirements(self._ds, target, **options)
 
-    def stability(self, by: str = "accuracy", **options: Any) -> xr.Dataset:
+    def stability(self, by: str | None = None, **options: Any) -> xr.Dataset:
         """Return how probably each option is the best; see `matsweep.analysis.stability`."""
         return stability(self._ds, by, **options)
 
@@ -174,7 +174,7 @@ class Results:
         Parameters
         ----------
         by : name, names, or mapping of names to "higher" or "lower", optional
-            Default: accuracy, and then what else the study is judged by, as of `pareto`. Later
+            Default: the merit, and then what else the study is judged by, as of `pareto`. Later
             names break the ties of earlier ones; what then is equal keeps its order, and a NaN
             comes last.
         time : float [s] or str, optional
@@ -194,18 +194,17 @@ class Results:
             raise UserError("rank takes by or weights, not both")
         if weights is not None and how != "mean":
             raise UserError(f"weights are of means: how={how!r} cannot be had with them")
-        summary = summarise(self._ds, time)
+        view = View(self._ds, time)
         if weights is not None:
-            found = score(self._ds, weights, time)
-            summary, by = summary.assign(score=found), "score"
-        chosen = directions(summary, "accuracy" if by is None else by)
+            view, by = view.assign(score=score_of(view, weights)), "score"
+        chosen = directions(view, view.merit if by is None else by)
         if by is None:
-            chosen |= {name: b for name, b in directions(summary).items() if name not in chosen}
+            chosen |= {name: b for name, b in directions(view).items() if name not in chosen}
         if how != "mean":
             first = next(iter(chosen))
-            found = robust(self._ds, first, how, time)
-            summary, chosen[first] = summary.assign({first: found}), str(found.attrs["better"])
-        best = order(summary, chosen)
+            found = robust_of(view, first, how)
+            view, chosen[first] = view.assign(**{first: found}), str(found.attrs["better"])
+        best = order(view, chosen)
         judged = "" if how == "mean" else f" ({how})"
         told = ", ".join(f"{name} {better}" for name, better in chosen.items()) + judged
         result = self._rows(best, f"ranked by {told}")
@@ -220,6 +219,6 @@ class Results:
 
     def _rows(self, index: NDArray[np.intp], told: str) -> xr.Dataset:
         """Return some candidates; the attribute `selection` tells how they were found."""
-        rows = numbered(self._ds).isel(candidate=index)
+        rows = View(self._ds).rows(index).ds
         before = self._ds.attrs.get("selection")
         return rows.assign_attrs(selection=f"{before}; {told}" if before else told)

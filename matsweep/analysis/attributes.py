@@ -81,28 +81,33 @@ def material_label(ds: xr.Dataset, material: str) -> str:
 
 
 def merit(ds: xr.Dataset) -> str:
-    """Return the metric that ranks the candidates; stores without one are of classification."""
-    return str(ds.attrs.get("merit", "accuracy"))
+    """Return the name of the metric that ranks a study; "accuracy" of stores that name none."""
+    stored = ds.attrs.get("merit")
+    return stored if isinstance(stored, str) and stored.strip() else "accuracy"
 
 
 def references(ds: xr.Dataset) -> dict[str, float]:
-    """Return what an ideal machine reaches, by metric, where it is stored and finite.
+    """Return what an ideal machine reaches, by metric, in the metric's unit.
 
-    Older stores have the accuracy in floating point only.
+    Stores that lack the attribute `reference` have that of their merit as `float_accuracy`.
+
+    Raises
+    ------
+    UserError
+        If the attribute holds no numbers by metric.
     """
     stored = decoded(ds, "reference")
-    if stored is None and "float_accuracy" in ds.attrs:
-        stored = {"accuracy": ds.attrs["float_accuracy"]}
+    if stored is None:
+        value = ds.attrs.get("float_accuracy")
+        stored = {} if value is None else {merit(ds): value}
+        name, rule = "float_accuracy", "a number"
+    else:
+        name, rule = "reference", "numbers by metric"
     try:
-        numbers = {str(name): float(value) for name, value in dict(stored or {}).items()}
+        found = {str(metric): float(value) for metric, value in dict(stored).items()}
     except (TypeError, ValueError):
-        raise _unreadable("reference", "numbers by metric", stored) from None
-    return {name: value for name, value in numbers.items() if math.isfinite(value)}
-
-
-def float_accuracy(ds: xr.Dataset) -> float | None:
-    """Return the accuracy of the network in floating point, fraction, if it is stored."""
-    return references(ds).get("accuracy")
+        raise _unreadable(name, rule, ds.attrs[name]) from None
+    return {metric: value for metric, value in found.items() if math.isfinite(value)}
 
 
 def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:

@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import numbered, parameters, short_names, states
 from matsweep.analysis.objectives import Objectives, column, directions
 from matsweep.analysis.selection import parse
-from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.analysis.yields import met, parse_chance
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration, engineering
@@ -78,20 +77,30 @@ def why_not(
     UserError
         If there is no such candidate, or an objective or constraint is unknown.
     """
-    ds = numbered(ds)
-    summary = summarise(ds, time)
-    found = np.flatnonzero(np.asarray(summary["candidate"].values) == candidate)
+    view = View(ds, time)
+    return explanation_of(view, candidate, constraints, objectives, confidence)
+
+
+def explanation_of(
+    view: View,
+    candidate: int,
+    constraints: Sequence[str] = (),
+    objectives: Objectives | None = None,
+    confidence: float | None = None,
+) -> Explanation:
+    """Explain the place of a candidate of a view; see `why_not`."""
+    found = np.flatnonzero(view.numbers == candidate)
     if not found.size:
         raise UserError(
-            f"there is no candidate {candidate!r} here; there are {summary.sizes['candidate']}, "
+            f"there is no candidate {candidate!r} here; there are {view.numbers.size}, "
             "numbered as in the coordinate candidate"
         )
     at = int(found[0])
-    state = states(summary)[at]
+    state = view.states[at]
     if state != "done":
         why = (
-            str(ds["error"].values[at])
-            if state == "failed" and "error" in ds
+            str(view.ds["error"].values[at])
+            if state == "failed" and "error" in view.ds
             else "not computed yet"
         )
         line = f"candidate {candidate} is {state}: {why}"
@@ -100,14 +109,11 @@ def why_not(
         )
     missed = tuple(
         str(each) for text in constraints
-        if not (met(ds, summary, each := parse_chance(text) or parse(text), time, confidence)[at])
+        if not (met(view, each := parse_chance(text) or parse(text), confidence)[at])
     )  # fmt: skip
-    chosen = directions(summary, objectives)
+    chosen = directions(view, objectives)
     costs = np.stack(
-        [
-            column(summary, name) * (-1 if better == "higher" else 1)
-            for name, better in chosen.items()
-        ],
+        [column(view, name) * (-1 if better == "higher" else 1) for name, better in chosen.items()],
         axis=1,
     )
     unknown = [name for name, cost in zip(chosen, costs[at], strict=True) if np.isnan(cost)]
@@ -116,8 +122,8 @@ def why_not(
         return Explanation(
             candidate=candidate, dominated_by=(), missed=missed, needed={}, lines=(line,)
         )
-    beaters = _beaters(costs, at, states(summary) == "done")
-    beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(summary, at, beaters)))]
+    beaters = _beaters(costs, at, view.done)
+    beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(view, at, beaters)))]
     needed = {}
     if beaters.size:
         best = costs[beaters].min(axis=0)
@@ -127,10 +133,10 @@ def why_not(
         }
     return Explanation(
         candidate=candidate,
-        dominated_by=tuple(summary["candidate"].values[beaters].tolist()),
+        dominated_by=tuple(view.numbers[beaters].tolist()),
         missed=missed,
         needed=needed,
-        lines=tuple(_lines(summary, at, beaters, missed, needed, chosen)),
+        lines=tuple(_lines(view, at, beaters, missed, needed, chosen)),
     )
 
 
@@ -140,12 +146,12 @@ def _beaters(costs: NDArray[np.float64], at: int, done: NDArray[np.bool_]) -> ND
     return np.flatnonzero(done & (costs <= mine).all(axis=1) & (costs < mine).any(axis=1))
 
 
-def _differences(summary: xr.Dataset, at: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+def _differences(view: View, at: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return in how many parameters each row differs from one."""
-    names = [*parameters(summary), *(["material"] if "material" in summary.coords else [])]
+    names = [*view.parameters, *(["material"] if view.has_materials else [])]
     count = np.zeros(len(rows), dtype=np.int64)
     for name in names:
-        values = summary[name].values
+        values = view.summary[name].values
         count += np.asarray(values[rows] != values[at], dtype=np.int64)
     return count
 
@@ -157,19 +163,19 @@ def _gain(costs: NDArray[np.float64], at: int, rows: NDArray[np.intp]) -> NDArra
 
 
 def _lines(
-    summary: xr.Dataset,
+    view: View,
     at: int,
     beaters: NDArray[np.intp],
     missed: Sequence[str],
     needed: dict[str, float],
     chosen: dict[str, str],
 ) -> list[str]:
-    me = _named(summary, at)
+    me = _named(view, at)
     lines = []
     if missed:
         lines.append(f"{me} does not meet {' and '.join(missed)}.")
     if not beaters.size:
-        told = ", ".join(f"{name} {_value(summary, name, at)}" for name in chosen)
+        told = ", ".join(f"{name} {_value(view, name, at)}" for name in chosen)
         lines.append(f"{me} is on the Pareto front ({told}): no done candidate is as good in all "
                      "of these and better in one.")  # fmt: skip
         return lines
@@ -178,69 +184,66 @@ def _lines(
     lines.append(f"{len(beaters)} candidate{plural} {me}{some}:")
     for row in beaters[:_SHOWN].tolist():
         told = ", ".join(
-            "{} {} (not {})".format(name, *_apart(summary, name, row, at))
-            if summary[name].values[row] != summary[name].values[at]
+            "{} {} (not {})".format(name, *_apart(view, name, row, at))
+            if view.summary[name].values[row] != view.summary[name].values[at]
             else f"{name} the same"
             for name in chosen
         )
-        lines.append(f"  {_named(summary, row)}, {_changes(summary, at, row)}: {told}")
+        lines.append(f"  {_named(view, row)}, {_changes(view, at, row)}: {told}")
     ways = " or ".join(
-        f"{name} {'above' if chosen[name] == 'higher' else 'below'} "
-        f"{_limit(summary, name, value, at)}"
+        f"{name} {'above' if chosen[name] == 'higher' else 'below'} {_limit(view, name, value, at)}"
         for name, value in needed.items()
     )
     lines.append(f"With all else as it is, it would be on the front with {ways}.")
     return lines
 
 
-def _named(summary: xr.Dataset, row: int) -> str:
-    number = int(summary["candidate"].values[row])
-    if "material" not in summary.coords:
+def _named(view: View, row: int) -> str:
+    number = int(view.numbers[row])
+    if not view.has_materials:
         return f"candidate {number}"
-    return f"candidate {number} ({summary['material'].values[row]})"
+    return f"candidate {number} ({view.materials[row]})"
 
 
-def _changes(summary: xr.Dataset, at: int, row: int) -> str:
+def _changes(view: View, at: int, row: int) -> str:
     """Tell the parameters of a row that are not those of the candidate."""
-    names = parameters(summary)
-    short = short_names(names, taken=map(str, summary.data_vars))
     told = [
-        f"{short[name]} {_value(summary, name, row)} (not {_value(summary, name, at)})"
-        for name in names
-        if summary[name].values[row] != summary[name].values[at]
+        f"{view.short[name]} {_value(view, name, row)} (not {_value(view, name, at)})"
+        for name in view.varied
+        if view.summary[name].values[row] != view.summary[name].values[at]
     ]
     return f"with {', '.join(told)}" if told else "with the same parameters"
 
 
-def _apart(summary: xr.Dataset, name: str, first: int, second: int) -> tuple[str, str]:
+def _apart(view: View, name: str, first: int, second: int) -> tuple[str, str]:
     """Print a metric of two rows with as many digits as tell them apart."""
-    values = [float(summary[name].values[row]) for row in (first, second)]
+    values = [float(view.summary[name].values[row]) for row in (first, second)]
     for digits in (3, 5, 7):
-        told = [_quantity(summary, name, value, digits) for value in values]
+        told = [_quantity(view, name, value, digits) for value in values]
         if told[0] != told[1]:
             break
     return told[0], told[1]
 
 
-def _limit(summary: xr.Dataset, name: str, value: float, at: int) -> str:
+def _limit(view: View, name: str, value: float, at: int) -> str:
     """Print a value with as many digits as tell it from that of a row."""
-    own = float(summary[name].values[at])
-    told = [_quantity(summary, name, value, digits) for digits in (3, 5, 7)]
+    own = float(view.summary[name].values[at])
+    told = [_quantity(view, name, value, digits) for digits in (3, 5, 7)]
     return next(
         (text for text, digits in zip(told, (3, 5, 7), strict=True)
-         if text != _quantity(summary, name, own, digits)), told[0],
+         if text != _quantity(view, name, own, digits)), told[0],
     )  # fmt: skip
 
 
-def _value(summary: xr.Dataset, name: str, row: int) -> str:
-    value = summary[name].values[row]
-    if summary[name].dtype.kind not in "fiu":
+def _value(view: View, name: str, row: int) -> str:
+    value = view.summary[name].values[row]
+    if view.summary[name].dtype.kind not in "fiu":
         return str(value)
-    return _quantity(summary, name, float(value))
+    return _quantity(view, name, float(value))
 
 
-def _quantity(summary: xr.Dataset, name: str, value: float, digits: int = 3) -> str:
-    unit = str(summary[name].attrs.get("units", "1"))
-    if name == "accuracy":
+def _quantity(view: View, name: str, value: float, digits: int = 3) -> str:
+    unit = view.unit(name)
+    if view.is_share(name):
         return f"{100 * value:.{digits - 1}f} %"
     return duration(value) if unit == "s" and value >= 60 else engineering(value, unit, digits)

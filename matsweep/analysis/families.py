@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
-from matsweep.analysis.attributes import material_label, sources
+from matsweep.analysis.attributes import sources
 from matsweep.analysis.levelset import Search
 from matsweep.analysis.studytable import Numbers
+from matsweep.analysis.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +55,17 @@ class Family:
     change: Change | None
 
 
-def families(
-    ds: xr.Dataset, search: Search, best: Numbers, material: str | None
-) -> tuple[Family, ...]:
+def families(view: View, search: Search, best: Numbers, material: str | None) -> tuple[Family, ...]:
     """Return where a study's materials stand, unknown parameters at `best` (in the unit cube)."""
-    known = sources(ds)["materials"]
-    swept = "material" in ds.coords and ds["material"].dims == ("candidate",)
+    known = sources(view.ds)["materials"]
     if material is not None:
         wanted = [material]
-    elif swept:  # of one value, else it had to be given
-        wanted = sorted(set(np.asarray(ds["material"].values).astype(str).tolist()))
+    elif view.has_materials:  # of one value, else it had to be given
+        wanted = sorted(set(view.materials.tolist()))
     else:
         wanted = list(known)
     return tuple(
-        _family(name, material_label(ds, name), known[name].get("numbers") or {}, search, best)
+        _family(name, view.label(name), known[name].get("numbers") or {}, search, best)
         for name in wanted
         if name in known
     )

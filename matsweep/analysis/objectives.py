@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import decoded, parameters, resolve, states
+from matsweep.analysis.attributes import decoded, resolve
 from matsweep.analysis.pareto import Mask, pareto_mask
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
-MAIN = ("accuracy", "energy", "latency", "area")
-PHYSICAL = ("accuracy", "retention", "write_energy")
-"""What a study of physics decides between: its axes hardly move what a read costs."""
-LEARNING = ("accuracy", "training_energy", "pulses_p999")
-"""What a study of learning decides between: training costs energy and endurance."""
+MAIN = ("energy", "latency", "area")
+"""What a study weighs against its merit."""
+PHYSICAL = ("retention", "write_energy")
+"""The same of a study of physics: its axes hardly move what a read costs."""
+TRAINED = ("training_energy", "pulses_p999")
+"""The same of networks trained on the devices: training costs energy and endurance."""
 
 type Objectives = str | Iterable[str] | Mapping[str, str]
 
 
-def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dict[str, str]:
+def directions(view: View, objectives: Objectives | None = None) -> dict[str, str]:
     """Return the objectives, each with its good direction.
 
     Parameters
     ----------
-    summary : Dataset
-        Scalars along `candidate`.
+    view : View
     objectives : str, names, or mapping of names to "higher" or "lower", optional
         Names take the direction from the attribute `better`. Default: those of `usual` that are
         known for at least one done candidate.
@@ -37,11 +37,10 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
     UserError
         If a name is unknown, no number, or has no good direction.
     """
+    summary = view.summary
     if objectives is None:
         return {
-            name: str(summary[name].attrs["better"])
-            for name in usual(summary)
-            if _known(summary, name)
+            name: str(summary[name].attrs["better"]) for name in usual(view) if _known(view, name)
         }
     if isinstance(objectives, str):
         objectives = [objectives]
@@ -63,41 +62,46 @@ def directions(summary: xr.Dataset, objectives: Objectives | None = None) -> dic
     return result
 
 
-def usual(summary: xr.Dataset) -> tuple[str, ...]:
-    """Return the metrics that a study is judged by.
+def usual(view: View) -> tuple[str, ...]:
+    """Return what a study is judged by: its merit, and what is weighed against that."""
+    return (view.merit, *weighed(view))
 
-    Those that its workload states; of an inference study that sweeps physics or its pulses,
-    `PHYSICAL`. Older stores state none.
+
+def weighed(view: View) -> tuple[str, ...]:
+    """Return what a study weighs against its merit.
+
+    That is what its workload states; of an inference study that sweeps physics or its pulses,
+    `PHYSICAL`. Older stores state nothing: where devices are trained it is `TRAINED`.
     """
-    stored = decoded(summary, "objectives")
-    if stored is not None and tuple(stored) != MAIN:
-        return tuple(stored)
-    if "learning_accuracy" in summary:
-        return LEARNING
+    stated = tuple(name for name in decoded(view.ds, "objectives") or () if name != view.merit)
+    if stated and stated != MAIN:
+        return stated
+    if not stated and any(name in view.summary for name in TRAINED):
+        return TRAINED
     physical = ("physics.", "protocol.")
-    return PHYSICAL if any(n.startswith(physical) for n in parameters(summary)) else MAIN
+    return PHYSICAL if any(n.startswith(physical) for n in view.parameters) else MAIN
 
 
-def front(summary: xr.Dataset, objectives: Objectives | None = None) -> Mask:
+def front(view: View, objectives: Objectives | None = None) -> Mask:
     """Mark the done candidates that no other done candidate beats."""
-    chosen = directions(summary, objectives)
-    done = states(summary) == "done"
+    chosen = directions(view, objectives)
+    done = view.done
     mask = np.zeros(done.shape, dtype=bool)
     if chosen and done.any():
-        table = np.stack([column(summary, name)[done] for name in chosen], axis=1)
+        table = np.stack([column(view, name)[done] for name in chosen], axis=1)
         mask[done] = pareto_mask(table, list(chosen.values()))
     return mask
 
 
-def order(summary: xr.Dataset, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def order(view: View, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Return the positions of the done candidates, best first.
 
     Ties are broken by the further objectives, then by the position; NaN comes last.
     """
-    chosen = directions(summary, by)
-    done = np.flatnonzero(states(summary) == "done")
+    chosen = directions(view, by)
+    done = np.flatnonzero(view.done)
     keys = [
-        column(summary, name)[done] * (-1.0 if better == "higher" else 1.0)
+        column(view, name)[done] * (-1.0 if better == "higher" else 1.0)
         for name, better in chosen.items()
     ]
     return done[np.lexsort(keys[::-1])]
@@ -119,15 +123,16 @@ def levelled(values: ArrayLike, precision: int = 8) -> NDArray[np.float64]:
     return np.asarray(np.ldexp(np.round(mantissa * kept) / kept, exponent))
 
 
-def _known(summary: xr.Dataset, name: str) -> bool:
+def _known(view: View, name: str) -> bool:
+    summary = view.summary
     if name not in summary or "better" not in summary[name].attrs:
         return False
     if summary[name].dims != ("candidate",) or summary[name].dtype.kind not in "fiub":
         return False
-    return not bool(np.isnan(column(summary, name)[states(summary) == "done"]).all())
+    return not bool(np.isnan(column(view, name)[view.done]).all())
 
 
-def column(summary: xr.Dataset, name: str) -> NDArray[np.float64]:
+def column(view: View, name: str) -> NDArray[np.float64]:
     """Return a metric of each candidate to be compared: without the digits that are rounding."""
-    values = np.asarray(summary[name].values)
+    values = np.asarray(view.summary[name].values)
     return levelled(values, values.dtype.itemsize if values.dtype.kind == "f" else 8)

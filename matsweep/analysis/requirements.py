@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import numbered, resolve, short_names, sources, states
+from matsweep.analysis.attributes import resolve, short_names, sources
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
 from matsweep.analysis.selection import doubts, parse
 from matsweep.analysis.studytable import Numbers
-from matsweep.analysis.summary import summarise
-from matsweep.analysis.surrogate import Surrogate, fit_surrogate
+from matsweep.analysis.surrogate import Surrogate, surrogate_of
+from matsweep.analysis.view import View
 from matsweep.analysis.wording import limit_line, metric_text, quantity, side
 from matsweep.analysis.yields import parse_chance
 from matsweep.core.checks import UserError, in_range, near
@@ -231,10 +231,23 @@ def requirements(
     doi:10.1007/s11222-011-9241-4; largest boxes of good designs: M. Zimmermann, J. E. von
     Hoessle, Int. J. Numer. Methods Eng. 94:290, 2013, doi:10.1002/nme.4450.
     """
+    view = View(ds, time)
+    return requirements_of(view, target, reference, confidence, material, seed)
+
+
+def requirements_of(
+    view: View,
+    target: str,
+    reference: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+    material: str | None = None,
+    seed: int = 0,
+) -> Requirements:
+    """Return what a target requires in a view; see `requirements`."""
     in_range("confidence", confidence, 0.5, 0.9999)
-    ds = _of_material(numbered(ds), material)
-    metric, operator, bound = read_target(ds, target, time)
-    fitted = fit_surrogate(ds, metric, time=time, categorical="refuse", logarithmic=None, seed=seed)
+    view = _of_material(view, material)
+    metric, operator, bound = read_target(view, target)
+    fitted = surrogate_of(view, metric, categorical="refuse", logarithmic=None, seed=seed)
     search = Search(surrogate=fitted, operator=operator, bound=bound, confidence=confidence)
     best = search.best(_reference(fitted, reference))
     limits = search.limits(best)
@@ -256,22 +269,21 @@ def requirements(
         limits=limits,
         jointly=search.box(best, low, high, 0.5),
         surely=search.box(best, low, high, confidence),
-        families=families(ds, search, best, material),
+        families=families(view, search, best, material),
         met=np.asarray(_COMPARED[operator](fitted.table.values, bound), dtype=np.bool_),
-        failed=int(np.count_nonzero(states(ds) == "failed")),
+        failed=view.count("failed"),
     )
 
 
-def _of_material(ds: xr.Dataset, material: str | None) -> xr.Dataset:
+def _of_material(view: View, material: str | None) -> View:
     """Return the candidates of one material; refuse to mix several."""
-    if "material" not in ds.coords or ds["material"].dims != ("candidate",):
-        known = list(sources(ds)["materials"])
+    if not view.has_materials:
+        known = list(sources(view.ds)["materials"])
         if material is not None and material not in known:
             raise UserError(f"material must be one of the study, {', '.join(known) or 'none named'}"
                             f"; got {material!r}{near(material, known)}")  # fmt: skip
-        return ds
-    names = np.asarray(ds["material"].values).astype(str)
-    known = sorted(set(names.tolist()))
+        return view
+    known = sorted(set(view.materials.tolist()))
     if material is None and len(known) > 1:
         raise UserError(
             "requirements of a study of several materials are of one of them, as they differ in "
@@ -281,10 +293,10 @@ def _of_material(ds: xr.Dataset, material: str | None) -> xr.Dataset:
         raise UserError(
             f"material must be one of {', '.join(known)}; got {material!r}{near(material, known)}"
         )
-    return ds if material is None else ds.isel(candidate=np.flatnonzero(names == material))
+    return view if material is None else view.rows(np.flatnonzero(view.materials == material))
 
 
-def read_target(ds: xr.Dataset, target: str, time: float | str | None) -> tuple[str, str, float]:
+def read_target(view: View, target: str) -> tuple[str, str, float]:
     """Return metric, operator and bound of a target.
 
     Raises
@@ -301,7 +313,7 @@ def read_target(ds: xr.Dataset, target: str, time: float | str | None) -> tuple[
     constraint = parse(target)
     if constraint.operator[0] not in "<>":
         raise UserError(f"a target is a bound (<, <=, >, >=), {example}; got {target!r}")
-    summary = summarise(ds, time)
+    summary = view.summary
     name = resolve(summary, constraint.name)
     if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
         raise UserError(f"a target is a bound on a metric, {example}; {name} is none")

@@ -12,9 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.objectives import directions
-from matsweep.analysis.summary import given, realised, summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range
 
 type Values = NDArray[np.float64]
@@ -111,30 +110,35 @@ def robust(
     ----------
     L. J. Savage, J. Am. Stat. Assoc. 46:55, 1951, doi:10.1080/01621459.1951.10500768.
     """
-    ds = numbered(ds)
+    return robust_of(View(ds, time), metric, how)
+
+
+def robust_of(view: View, metric: str, how: str) -> xr.DataArray:
+    """Judge each candidate of a view; see `robust`."""
     caution = Caution.read(how)
-    ((name, better),) = directions(summarise(ds, time), [metric]).items()
+    ((name, better),) = directions(view, [metric]).items()
     if caution.kind == "regret":
-        values, better = _regret(ds, name, better), "lower"
+        values, better = _regret(view, name, better), "lower"
     else:
-        each = realised(ds, name, time)
+        each = view.realised(name)
         # One that a candidate was given and that has no number leaves it without one.
-        broken = np.isnan(each) & (np.arange(each.shape[1]) < given(ds)[:, None])
+        broken = np.isnan(each) & (np.arange(each.shape[1]) < view.given[:, None])
         values = np.where(broken.any(axis=1), np.nan, caution.of(each, better))
-    values = np.where(states(ds) == "done", values, np.nan)
-    attrs = {"units": ds[name].attrs.get("units", "1"), "better": better,
+    values = np.where(view.done, values, np.nan)
+    attrs = {"units": view.ds[name].attrs.get("units", "1"), "better": better,
              "long_name": f"{how} of {name}"}  # fmt: skip
     return xr.DataArray(values, dims="candidate", attrs=attrs, name=name)
 
 
-def _regret(ds: xr.Dataset, name: str, better: str) -> Values:
+def _regret(view: View, name: str, better: str) -> Values:
+    ds = view.ds
     if "time" not in ds[name].dims or ds.sizes["time"] < 2:
         raise UserError(f"regret compares times, and {name} is stored at one only")
-    done = states(ds) == "done"
+    kept = [each for each in (name, "realisations") if each in ds]
     losses = []
     for time in np.asarray(ds["time"].values, dtype=np.float64):
-        mean = np.asarray(summarise(ds, float(time))[name].values, dtype=np.float64)
-        mean = np.where(done, mean if better == "higher" else -mean, np.nan)
+        mean = View(ds[kept], float(time)).column(name)
+        mean = np.where(view.done, mean if better == "higher" else -mean, np.nan)
         losses.append((np.nanmax(mean) if np.isfinite(mean).any() else np.nan) - mean)
     return np.asarray(np.max(losses, axis=0))
 

@@ -8,9 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import states
 from matsweep.analysis.objectives import directions
-from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, positive
 
 _LOGARITHMIC = 10.0  # largest over smallest, from which ratios count and not differences
@@ -45,16 +44,18 @@ def score(
     UserError
         If a metric is unknown or a weight is not positive.
     """
+    return score_of(View(ds, time), weights)
+
+
+def score_of(view: View, weights: Mapping[str, float]) -> xr.DataArray:
+    """Return the score of each candidate of a view; see `score`."""
     if not weights:
         raise UserError("weights must name at least one metric, as in {accuracy: 2, energy: 1}")
-    summary = summarise(ds, time)
     given = {name: positive(f"the weight of {name}", weight) for name, weight in weights.items()}
-    chosen = directions(summary, list(given))
-    done = states(summary) == "done"
-    total = np.zeros(len(done))
+    chosen = directions(view, list(given))
+    total = np.zeros(len(view.done))
     for (name, better), weight in zip(chosen.items(), given.values(), strict=True):
-        values = np.where(done, np.asarray(summary[name].values, dtype=np.float64), np.nan)
-        share = _share(values)
+        share = _share(np.where(view.done, view.column(name), np.nan))
         total += weight * (share if better == "higher" else 1 - share)
     told = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
     attrs = {"units": "1", "better": "higher", "long_name": f"score of {told}"}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
-from matsweep.analysis.summary import realised
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, near
 from matsweep.core.specification import Name, Node, Operation, Quantity, operator_of, sides
 from matsweep.core.specification import parse as parse_expression
@@ -117,28 +117,26 @@ def doubts(summary: xr.Dataset, constraint: Constraint) -> Iterator[str]:
         yield f"{name} is a fraction: did you mean {constraint} %?"
 
 
-def met_by_each(ds: xr.Dataset, constraint: Constraint, time: float | str | None = None) -> Mask:
+def met_by_each(view: View, constraint: Constraint) -> Mask:
     """Mark the realisations that meet a constraint.
 
     Parameters
     ----------
-    ds : Dataset
-        Results along `candidate`.
+    view : View
     constraint : Constraint
-    time : float [s] or str, optional
-        One of the stored times. Default: the last.
 
     Returns
     -------
     (candidate, realisation) bool array
         Of a constraint on text one column, the same for all.
     """
+    ds = view.ds
     if _computed(ds, constraint):
-        return _compared(constraint, lambda name: realised(ds, resolve(ds, name), time))
+        return _compared(constraint, lambda name: view.realised(resolve(ds, name)))
     name = resolve(ds, constraint.name)
     if np.asarray(ds[name].values[:1]).dtype.kind not in "fiu":
         return _met(ds, constraint)[:, None]
-    values = realised(ds, name, time)
+    values = view.realised(name)
     threshold = _number(name, constraint.value, ds[name].attrs.get("units"))
     rounding = _ROUNDING.get(ds[name].dtype.itemsize, 1e-9)
     return _compare_numbers(values, constraint.operator, threshold, rounding)

@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import design, design_rows, numbered, resolve, states
+from matsweep.analysis.attributes import design, design_rows, resolve
 from matsweep.analysis.distances import SLICES, delta, pawn, slices
-from matsweep.analysis.studytable import Numbers, StudyTable, study_table
-from matsweep.analysis.summary import summarise
-from matsweep.analysis.surrogate import FOLDS, Surrogate, fit_surrogate
+from matsweep.analysis.studytable import Numbers, StudyTable, table_of
+from matsweep.analysis.surrogate import FOLDS, Surrogate, surrogate_of
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range, one_of, whole
 
 METHODS = ("auto", "sobol", "surrogate", "pawn", "delta")
@@ -43,7 +43,7 @@ type _Statistic = Callable[[Numbers, list[NDArray[np.intp]]], Numbers]
 
 def sensitivity(
     ds: xr.Dataset,
-    metric: str = "accuracy",
+    metric: str | None = None,
     *,
     method: str = "auto",
     time: float | str | None = None,
@@ -74,8 +74,8 @@ def sensitivity(
     ----------
     ds : Dataset
         Results along `candidate`.
-    metric : str
-        Its mean over realisations is judged.
+    metric : str, optional
+        Its mean over realisations is judged. Default: the merit of the study.
     method : str
         One of the above.
     time : float [s] or str, optional
@@ -105,19 +105,30 @@ def sensitivity(
     E. Plischke, E. Borgonovo, C. L. Smith, Eur. J. Oper. Res. 226:536, 2013,
     doi:10.1016/j.ejor.2012.11.047.
     """
+    return sensitivity_of(View(ds, time), metric, method, confidence, seed)
+
+
+def sensitivity_of(
+    view: View,
+    metric: str | None = None,
+    method: str = "auto",
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return how much each swept parameter of a view moves a metric; see `sensitivity`."""
     one_of("method", method, METHODS)
     in_range("confidence", confidence, 0.5, 0.9999)
     whole("seed", seed)
-    ds = numbered(ds)
-    table = study_table(ds, metric, time=time)
+    metric = metric or view.merit
+    table = table_of(view, metric)
     fitted = None
     if method == "auto":
-        method, fitted = _suited(ds, table, time, seed)
+        method, fitted = _suited(view, table, seed)
     if method == "sobol":
-        found = _sobol(ds, table.metric, time, confidence, seed)
+        found = _sobol(view, table.metric, confidence, seed)
     elif method == "surrogate":
         if fitted is None:
-            fitted = fit_surrogate(ds, metric, time=time, seed=seed)
+            fitted = surrogate_of(view, metric, seed=seed)
         found = _of_surrogate(fitted, confidence, seed)
     else:
         found = _given_data(table, method, confidence, seed)
@@ -132,65 +143,54 @@ def sensitivity(
     return found.assign_attrs(method=method, **unit_and_all)
 
 
-def _suited(
-    ds: xr.Dataset, table: StudyTable, time: float | str | None, seed: int
-) -> tuple[str, Surrogate | None]:
+def _suited(view: View, table: StudyTable, seed: int) -> tuple[str, Surrogate | None]:
     """Return the method that suits a study, and the fit that says so if there is one."""
     if find_spec("SALib") is None:
         return "pawn", None
-    facts = design(ds)
-    if (
-        facts is not None
-        and facts.get("kind") == "saltelli"
-        and not _missing(ds, table.metric, time)
-    ):
+    facts = design(view.ds)
+    if facts is not None and facts.get("kind") == "saltelli" and not _missing(view, table.metric):
         return "sobol", None
     try:
-        fitted = fit_surrogate(ds, table.metric, time=time, seed=seed)
+        fitted = surrogate_of(view, table.metric, seed=seed)
     except UserError:  # too few candidates for a fit, or only text was swept
         return "pawn", None
     return ("surrogate", fitted) if fitted.r2 >= GOOD_R2 else ("pawn", fitted)
 
 
-def _missing(ds: xr.Dataset, metric: str, time: float | str | None) -> str:
+def _missing(view: View, metric: str) -> str:
     """Say what a Saltelli design lacks; nothing if it is complete."""
-    facts = design(ds) or {}
-    count = ds.sizes["candidate"]
-    here = np.isin(np.arange(int(facts.get("candidates", 0))), ds["candidate"].values)
+    facts = design(view.ds) or {}
+    count = view.numbers.size
+    here = np.isin(np.arange(int(facts.get("candidates", 0))), view.numbers)
     if count != len(here) or not here.all():
         return f"{int(here.sum())} of the {len(here)} candidates of the design are here"
-    found = states(ds)
     told = [
         f"{number} {'failed' if state == 'failed' else 'are pending'}"
         for state in ("failed", "pending")
-        if (number := int(np.count_nonzero(found == state)))
+        if (number := view.count(state))
     ]
     if told:
         return f"of {count} candidates {' and '.join(told)}"
-    values = summarise(ds, time)[metric].values
-    empty = int(np.count_nonzero(~np.isfinite(values)))
+    empty = int(np.count_nonzero(~np.isfinite(view.column(metric))))
     return f"{metric} is not a number for {empty} of {count} candidates" if empty else ""
 
 
-def _sobol(
-    ds: xr.Dataset, metric: str, time: float | str | None, confidence: float, seed: int
-) -> xr.Dataset:
-    facts = design(ds)
+def _sobol(view: View, metric: str, confidence: float, seed: int) -> xr.Dataset:
+    facts = design(view.ds)
     if facts is None or facts.get("kind") != "saltelli":
         kind = "unknown" if facts is None else facts.get("kind")
         raise UserError(
             f"method=sobol needs a study with design=saltelli, this one's design is {kind}: take "
             "method='surrogate', 'pawn' or 'delta'"
         )
-    if lacks := _missing(ds, metric, time):
+    if lacks := _missing(view, metric):
         raise UserError(
             f"method=sobol needs every row of the design, but {lacks}: run the study to its end "
             "(retry_failed=true), or take method='surrogate', 'pawn' or 'delta'"
         )
-    summary = summarise(ds, time)
-    results = np.asarray(summary[resolve(summary, metric)].values, dtype=np.float64)
-    results = results[np.argsort(ds["candidate"].values)]  # they may be ranked
-    rows = design_rows(ds)
+    results = view.column(resolve(view.summary, metric))
+    results = results[np.argsort(view.numbers)]  # they may be ranked
+    rows = design_rows(view.ds)
     second = bool(facts.get("second_order", True))
     found = _analyse(facts["problem"], results[rows], second, confidence, seed)
     names = [str(name) for name in facts["problem"]["names"]]

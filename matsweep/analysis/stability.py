@@ -6,10 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.objectives import directions, levelled
-from matsweep.analysis.robust import Caution, Values, robust
-from matsweep.analysis.summary import given, realised, summarise
+from matsweep.analysis.robust import Caution, Values, robust_of
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range, whole
 
 type Index = NDArray[np.intp]
@@ -19,7 +18,7 @@ _BLOCK = 2_000_000  # numbers drawn at a time
 
 def stability(
     ds: xr.Dataset,
-    by: str = "accuracy",
+    by: str | None = None,
     *,
     among: str = "material",
     how: str = "mean",
@@ -41,8 +40,8 @@ def stability(
     ----------
     ds : Dataset
         Results along `candidate` and `realisation`.
-    by : str
-        A metric with a good direction.
+    by : str, optional
+        A metric with a good direction. Default: the merit of the study.
     among : str
         A text coordinate along `candidate` (the best of each is compared), or "candidate".
     how : str
@@ -73,33 +72,48 @@ def stability(
     B. Efron, Ann. Statist. 7:1, 1979, doi:10.1214/aos/1176344552; A. C. Davison, D. V. Hinkley,
     Bootstrap Methods and their Application, 1997, doi:10.1017/CBO9780511802843, section 2.6.2.
     """
+    return stability_of(View(ds, time), by, among=among, how=how, top=top, samples=samples,
+                        confidence=confidence, seed=seed)  # fmt: skip
+
+
+def stability_of(
+    view: View,
+    by: str | None = None,
+    *,
+    among: str = "material",
+    how: str = "mean",
+    top: int = 10,
+    samples: int = 4000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return how probably each option of a view is the best; see `stability`."""
     whole("top", top, low=2)
     whole("samples", samples, low=100)
     in_range("confidence", confidence, 0.5, 0.9999)
-    ds = numbered(ds)
     caution = Caution.read(how)
     if caution.kind == "regret":
         raise UserError("how=regret compares times, of which a bootstrap cannot draw; take another")
-    ((name, better),) = directions(summarise(ds, time), [by]).items()
-    judged = robust(ds, name, how, time).values
+    ((name, better),) = directions(view, [by or view.merit]).items()
+    judged = robust_of(view, name, how).values
     if np.isinf(judged).any():
         raise UserError(f"{name} is infinite for some candidates, of which no sample can be drawn: "
                         f"select the others first ('{name} < 1e300')")  # fmt: skip
-    values = levelled(judged, _precision(ds[name])) * (1.0 if better == "higher" else -1.0)
-    options = _options(ds, values, among)[:top]
+    values = levelled(judged, _precision(view.ds[name])) * (1.0 if better == "higher" else -1.0)
+    options = _options(view, values, among)[:top]
     if len(options) < 2:
         raise UserError(f"only {len(options)} {among} to compare: a ranking needs two")
-    count = given(ds)[options]
+    count = view.given[options]
     if count.min() < 2:
         raise UserError("a candidate with fewer than two realisations cannot be drawn from: run "
                         "the study with more (realisations=8)")  # fmt: skip
-    rows = realised(ds.isel(candidate=options), name, time)
+    rows = view.rows(options).realised(name)
     drawn = _drawn(rows, count, caution, better, samples, np.random.default_rng(seed))
-    drawn = levelled(drawn, _precision(ds[name]))
+    drawn = levelled(drawn, _precision(view.ds[name]))
     ranks = _ranks(drawn)
     tail = 50 * (1 - confidence)
-    labels = ds["candidate" if among == "candidate" else among].values[options]
-    unit = {"units": ds[name].attrs.get("units", "1"), "long_name": f"{how} of {name}"}
+    labels = view.ds["candidate" if among == "candidate" else among].values[options]
+    unit = {"units": view.ds[name].attrs.get("units", "1"), "long_name": f"{how} of {name}"}
     return xr.Dataset(
         {
             "best": (
@@ -110,7 +124,7 @@ def stability(
             "value": ("option", judged[options], unit),
             "rank_low": ("option", np.percentile(ranks, tail, axis=0, method="lower")),
             "rank_high": ("option", np.percentile(ranks, 100 - tail, axis=0, method="higher")),
-            "candidate": ("option", ds["candidate"].values[options]),
+            "candidate": ("option", view.numbers[options]),
         },
         {"option": labels.astype(str)},
         {"by": name, "how": how, "among": among, "samples": samples, "confidence": confidence},
@@ -121,15 +135,15 @@ def _precision(variable: xr.DataArray) -> int:
     return variable.dtype.itemsize if variable.dtype.kind == "f" else 8
 
 
-def _options(ds: xr.Dataset, values: Values, among: str) -> Index:
+def _options(view: View, values: Values, among: str) -> Index:
     """Return the candidates that are compared, best first: the best of each group."""
-    known = np.flatnonzero((states(ds) == "done") & np.isfinite(values))
+    known = np.flatnonzero(view.done & np.isfinite(values))
     known = known[np.argsort(-values[known], kind="stable")]
     if among == "candidate":
         return known
-    if among not in ds.coords or ds[among].dims != ("candidate",):
+    if among not in view.ds.coords or view.ds[among].dims != ("candidate",):
         raise UserError(f"among must be candidate or a coordinate along it, got {among!r}")
-    _, first = np.unique(ds[among].values[known].astype(str), return_index=True)
+    _, first = np.unique(view.ds[among].values[known].astype(str), return_index=True)
     return known[np.sort(first)]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import axes, numbered, parameters, resolve, states
-from matsweep.analysis.summary import given, summarise
+from matsweep.analysis.attributes import axes, resolve
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
 type Numbers = NDArray[np.float64]
@@ -93,6 +93,8 @@ class StudyTable:
         Positions of the candidates.
     left_out : int
         Candidates that failed, are pending, or have no number.
+    share : bool
+        Whether the metric is a share of successes, read in percent.
     """
 
     metric: str
@@ -103,6 +105,7 @@ class StudyTable:
     errors: Numbers
     rows: NDArray[np.intp]
     left_out: int
+    share: bool = False
 
 
 def study_table(
@@ -131,17 +134,23 @@ def study_table(
         If the metric is unknown, no number or constant, nothing was swept, or what was swept is
         refused.
     """
+    return table_of(View(ds, time), metric, categorical)
+
+
+def table_of(
+    view: View, metric: str, categorical: Literal["encode", "refuse"] = "encode"
+) -> StudyTable:
+    """Return a metric and the parameters that were swept in a view; see `study_table`."""
     one_of("categorical", categorical, ("encode", "refuse"))
-    ds = numbered(ds)
-    summary = summarise(ds, time)
+    summary = view.summary
     name = resolve(summary, metric)
     if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
         raise UserError(f"metric must be a number that the study measured, got {metric!r}")
-    values = np.asarray(summary[name].values, dtype=np.float64)
-    usable = (states(summary) == "done") & np.isfinite(values)
+    values = view.column(name)
+    usable = view.done & np.isfinite(values)
     if not usable.any():
         raise UserError(f"no done candidate has a number for {name}: there is nothing to fit")
-    names = _swept(summary, usable)
+    names = _swept(view, usable)
     if not names:
         raise UserError(
             f"nothing differs between the {int(usable.sum())} done candidates: a study of how "
@@ -162,13 +171,14 @@ def study_table(
         )
     return StudyTable(
         metric=name,
-        unit=str(summary[name].attrs.get("units", "1")),
+        unit=view.unit(name),
         scales=tuple(scale for scale, _ in read),
         points=points,
         values=values[usable],
-        errors=_errors(ds, summary, name)[usable],
+        errors=_errors(view, name)[usable],
         rows=np.flatnonzero(usable),
         left_out=int(np.count_nonzero(~usable)),
+        share=view.is_share(name),
     )
 
 
@@ -201,14 +211,14 @@ def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
     return np.concatenate(found, axis=1).astype(np.float64)
 
 
-def _swept(summary: xr.Dataset, usable: NDArray[np.bool_]) -> list[str]:
+def _swept(view: View, usable: NDArray[np.bool_]) -> list[str]:
     """Return the parameters, material included, that differ between usable candidates."""
-    names = parameters(summary)
-    if "material" in summary.coords and summary["material"].dims == ("candidate",):
-        order = list(axes(summary))
+    names = list(view.parameters)
+    if view.has_materials:
+        order = list(axes(view.ds))
         names.insert(min(order.index("material") if "material" in order else 0, len(names)),
                      "material")  # fmt: skip
-    return [n for n in names if len(set(map(str, summary[n].values[usable].tolist()))) > 1]
+    return [n for n in names if len(set(map(str, view.ds[n].values[usable].tolist()))) > 1]
 
 
 def _parameter(
@@ -248,10 +258,10 @@ def _even_in_logarithm(values: Numbers) -> bool:
     return bool(ratio[0] < ratio[1])
 
 
-def _errors(ds: xr.Dataset, summary: xr.Dataset, name: str) -> Numbers:
+def _errors(view: View, name: str) -> Numbers:
     """Return the standard error of each candidate's mean; NaN where it is not known."""
-    count = given(ds).astype(np.float64)
-    if f"{name}_std" not in summary or "realisation" not in ds.dims:
+    count = view.given.astype(np.float64)
+    if f"{name}_std" not in view.summary or "realisation" not in view.ds.dims:
         return np.full(len(count), np.nan)
-    spread = np.asarray(summary[f"{name}_std"].values, dtype=np.float64)
+    spread = view.column(f"{name}_std")
     return np.where(count >= 2, spread / np.sqrt(np.maximum(count, 1.0)), np.nan)

@@ -13,18 +13,19 @@ from matsweep.analysis.attributes import numbered
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration, read_quantity
 
-_REDUCED = {"candidate", "realisation", "time", "epoch"}
+_SHARED = {"candidate", "realisation", "time"}
 _STATISTICS = ("_std", "_p05")
 
 
 def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     """Reduce results to scalars per candidate.
 
-    Every number is averaged over `realisation` at one time; of epochs the last counts that a
-    candidate has. Realisations that a candidate was not given (`realisations` says how many it
-    was) do not count; one of which another is NaN is NaN. Beside each metric stands
-    its standard deviation over the realisations, ``<metric>_std`` (n - 1; as stored, where the
-    results hold it). Pending and failed candidates stay, as NaN. A summary of a summary is itself.
+    Every number is averaged over `realisation` at one time; along a numeric coordinate of a
+    metric's own, such as an epoch, the last value counts that a candidate has. Realisations that
+    a candidate was not given (`realisations` says how many it was) do not count; one of which
+    another is NaN is NaN. Next to each metric stands its standard deviation over the realisations,
+    ``<metric>_std`` (n - 1; as stored, where the results hold it). Pending and failed candidates
+    stay, as NaN. A summary of a summary is itself.
 
     Parameters
     ----------
@@ -49,10 +50,11 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     counts = given(ds) if stored else None
     result = {}
     for name, variable in ds.data_vars.items():
-        if "candidate" not in variable.dims or set(variable.dims) - _REDUCED:
+        own = course(ds, variable)
+        if "candidate" not in variable.dims or set(variable.dims) - _SHARED - {own}:
             continue
-        if "epoch" in variable.dims:
-            variable = _last_epoch(variable)
+        if own is not None:
+            variable = _last(variable, own)
         if "realisation" not in variable.dims:
             result[name] = variable
         elif variable.dtype.kind in "fiub":
@@ -70,6 +72,18 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     attrs = ds.attrs if "realisation" not in ds.dims and not used else ds.attrs | {"summary": told}
     coords = {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())}
     return xr.Dataset(result, coords, attrs)
+
+
+def course(ds: xr.Dataset, variable: xr.DataArray) -> str | None:
+    """Return the dimension that a metric runs along: the only one of its own, with numbers.
+
+    Dimensions that all share (candidate, realisation, time) are not its own; one whose coordinate
+    is text, such as `component`, lists parts. None: there is no such dimension.
+    """
+    own = [str(dim) for dim in variable.dims if dim not in _SHARED]
+    if len(own) != 1 or own[0] not in ds.coords or ds[own[0]].dtype.kind not in "fiu":
+        return None
+    return own[0]
 
 
 def given(ds: xr.Dataset) -> NDArray[np.int64]:
@@ -90,7 +104,7 @@ def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDAr
     name : str
         A metric, or a numeric coordinate.
     time : float [s] or str, optional
-        One of the stored times. Default: the last. Of epochs the last counts.
+        One of the stored times. Default: the last. Of a course the last value counts.
 
     Returns
     -------
@@ -99,8 +113,8 @@ def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDAr
         candidate was not given is NaN.
     """
     variable = at_time(numbered(ds), time)[0][name]
-    if "epoch" in variable.dims:
-        variable = _last_epoch(variable)
+    if (own := course(ds, variable)) is not None:
+        variable = _last(variable, own)
     count = ds.sizes.get("realisation", 1)
     if "realisation" not in variable.dims:
         variable = variable.expand_dims(realisation=count)
@@ -139,11 +153,11 @@ def _time_index(stored: NDArray[np.float64], time: float | str | None) -> int:
     return int(found[0])
 
 
-def _last_epoch(variable: xr.DataArray) -> xr.DataArray:
-    """Return a variable at each candidate's last epoch; later ones are NaN."""
-    others = [dim for dim in variable.dims if dim not in ("candidate", "epoch")]
-    number = variable.notnull().any(others).sum("epoch")
-    return variable.isel(epoch=np.maximum(number - 1, 0)).drop_vars("epoch", errors="ignore")
+def _last(variable: xr.DataArray, own: str) -> xr.DataArray:
+    """Return a variable at the last place along a dimension that each candidate reached."""
+    others = [dim for dim in variable.dims if dim not in ("candidate", own)]
+    number = variable.notnull().any(others).sum(own)
+    return variable.isel({own: np.maximum(number - 1, 0)}).drop_vars(own, errors="ignore")
 
 
 def _like(variable: xr.DataArray, values: NDArray[np.float64]) -> xr.DataArray:

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.studytable import DECADES, Numbers, StudyTable, columns_of, study_table
+from matsweep.analysis.studytable import DECADES, Numbers, StudyTable, columns_of, table_of
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
 MOST = 1000
@@ -189,10 +190,22 @@ def fit_surrogate(
     ch. 2, 4, 5; T. Hastie, R. Tibshirani, J. Friedman, The Elements of Statistical Learning,
     Springer 2009, ch. 7, 10, doi:10.1007/978-0-387-84858-7.
     """
+    return surrogate_of(View(ds, time), metric, kind, categorical, logarithmic, seed)
+
+
+def surrogate_of(
+    view: View,
+    metric: str,
+    kind: Literal["auto", "gp", "boosting"] = "auto",
+    categorical: Literal["encode", "refuse"] = "encode",
+    logarithmic: bool | None = False,
+    seed: int = 0,
+) -> Surrogate:
+    """Fit a metric over the parameters of a view; see `fit_surrogate`."""
     from threadpoolctl import threadpool_limits
 
     one_of("kind", kind, ("auto", "gp", "boosting"))
-    table = study_table(ds, metric, time=time, categorical=categorical)
+    table = table_of(view, metric, categorical)
     _check_enough(table)
     values, errors = table.values, np.nan_to_num(table.errors)
     if logarithmic is None:

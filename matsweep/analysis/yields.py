@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import numbered, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.selection import Constraint, met_by_each, parse, selected
-from matsweep.analysis.summary import given
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range
 from matsweep.core.specification import split_chance
 from matsweep.core.units import read_quantity
@@ -94,17 +93,22 @@ def yields(
     ----------
     C. J. Clopper, E. S. Pearson, Biometrika 26:404, 1934, doi:10.1093/biomet/26.4.404.
     """
+    return yields_of(View(ds, time), constraints, confidence)
+
+
+def yields_of(
+    view: View, constraints: Sequence[str | Constraint], confidence: float = 0.95
+) -> xr.Dataset:
+    """Return the yield of each candidate of a view; see `yields`."""
     in_range("confidence", confidence, 0.5, 0.9999)
     if not constraints:
         raise UserError("the yield is of a specification: give at least one constraint")
-    ds = numbered(ds)
     parsed = [parse(each) if isinstance(each, str) else each for each in constraints]
-    count = given(ds)
-    good = np.arange(ds.sizes.get("realisation", 1)) < count[:, None]
+    count = view.given
+    good = np.arange(view.ds.sizes.get("realisation", 1)) < count[:, None]
     for constraint in parsed:
-        good = good & met_by_each(ds, constraint, time)
-    done = states(ds) == "done"
-    met, made = np.where(done, good.sum(axis=1), 0), np.where(done, count, 0)
+        good = good & met_by_each(view, constraint)
+    met, made = np.where(view.done, good.sum(axis=1), 0), np.where(view.done, count, 0)
     low, high = binomial_interval(met, made, confidence)
     share = np.divide(met, made, out=np.full(len(met), np.nan), where=made > 0)
     told = " and ".join(map(str, parsed))
@@ -121,7 +125,7 @@ def yields(
             "met": along(met, "realisations that meet it"),
             "realisations": along(made, "realisations"),
         },
-        {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())},
+        {k: v for k, v in view.ds.coords.items() if v.dims in (("candidate",), ())},
         {"specification": told, "confidence": confidence},
     )
 
@@ -146,53 +150,37 @@ def binomial_interval(
     return low, high
 
 
-def met(
-    ds: xr.Dataset,
-    summary: xr.Dataset,
-    constraint: Constraint | Chance,
-    time: float | str | None = None,
-    confidence: float | None = None,
-) -> Mask:
+def met(view: View, constraint: Constraint | Chance, confidence: float | None = None) -> Mask:
     """Mark the done candidates that meet a constraint, of a chance or of the means.
 
     Parameters
     ----------
-    ds : Dataset
-    summary : Dataset
-        Of it at the time.
+    view : View
     constraint : Constraint or Chance
-    time : float [s] or str, optional
     confidence : float or None
         Of a chance, as of `enough`.
     """
     if isinstance(constraint, Chance):
-        return enough(ds, [constraint], time, confidence)
-    return selected(summary, [constraint])
+        return enough(view, [constraint], confidence)
+    return selected(view.summary, [constraint])
 
 
-def enough(
-    ds: xr.Dataset,
-    chances: Sequence[Chance],
-    time: float | str | None = None,
-    confidence: float | None = None,
-) -> Mask:
+def enough(view: View, chances: Sequence[Chance], confidence: float | None = None) -> Mask:
     """Mark the done candidates that meet all chance constraints.
 
     Parameters
     ----------
-    ds : Dataset
+    view : View
     chances : sequence of Chance
-    time : float [s] or str, optional
     confidence : float or None
         With it the lower end of the yield's two-sided interval must be enough; None: the yield.
     """
     if confidence is not None and not chances:
         raise UserError(f"confidence is that of P(...) >= SHARE, and none is asked for, got "
                         f"{confidence!r}: leave it out, or ask for a share")  # fmt: skip
-    mask: Mask = states(ds) == "done"
+    mask: Mask = view.done.copy()
     for chance in chances:
-        found = yields(ds, *chance.constraints, time=time,
-                       confidence=0.95 if confidence is None else confidence)  # fmt: skip
+        found = yields_of(view, chance.constraints, 0.95 if confidence is None else confidence)
         share = found["yield" if confidence is None else "yield_low"].values
         close = np.isclose(share, chance.share, rtol=1e-12, atol=0.0)
         mask &= (share > chance.share) & ~close | close & (chance.operator == ">=")

@@ -1,4 +1,4 @@
-"""A virtual test bench: what a device does, measured as one would in the laboratory."""
+"""Virtual test bench: measurements of a device model, as in the laboratory."""
 
 from matsweep.characterization.array import characterize_array
 from matsweep.characterization.bench import characterize

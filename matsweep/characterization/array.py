@@ -1,4 +1,4 @@
-"""Measure one wired array: the voltages of its nodes and the currents of its devices."""
+"""Measurement of one wired array: voltages of its nodes and currents of its devices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def characterize_array(
     inputs: Dimensionless = 1.0,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Program one array, apply its inputs, and look at every node.
+    """Program one array, apply its inputs, and compute voltages and currents of every node.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def characterize_array(
         Its rows and columns.
     wires : Wires
     fill : float or None
-        Where in its range every device is targeted, 0 to 1; None: anywhere, evenly spread.
+        Target of every device as a share of the conductance range, 0 to 1; None: uniformly random.
     inputs : float
         Voltage on every row, over the read voltage; 0 to 1.
     seed : int
@@ -40,8 +40,8 @@ def characterize_array(
     -------
     Dataset
         `word_voltage`, `bit_voltage` (row, column) V, `device_current` (row, column) A,
-        `device_current_share` (row, column), of the current without wires, nan where that is zero,
-        `conductance` (row, column) S, `column_current`, `column_current_ideal` (column,) A
+        `device_current_share` (row, column), over the current without wires, nan where that is
+        zero, `conductance` (row, column) S, `column_current`, `column_current_ideal` (column,) A
         with and without wires.
     """
     whole("array.seed", seed, low=0)
@@ -51,18 +51,18 @@ def characterize_array(
     rng = np.random.default_rng(seed)
     shape = tile.rows, tile.columns
     share = rng.random(shape) if fill is None else np.full(shape, fill)
-    made = device.program(device.g_min + share * device.g_range, rng=rng).conductance
+    programmed = device.program(device.g_min + share * device.g_range, rng=rng).conductance
     voltage = np.full((1, tile.rows), inputs * device.read_voltage)
-    law, conductance = cell_law(device, tile, made)
+    law, conductance = cell_law(device, tile, programmed)
     nodes = node_voltages(conductance, voltage, wires, law)
     ideal = read_currents(conductance, voltage, None, law)[0]
     alone = conductance * voltage[0, :, None]
     if law is not None:
         alone = law.current(conductance, np.broadcast_to(voltage[0, :, None], shape))
-    nothing = np.full(shape, np.nan if alone.any() else 1.0)
-    left = np.divide(nodes.current[0], alone, out=nothing, where=alone != 0)
+    undriven = np.full(shape, np.nan if alone.any() else 1.0)
+    left = np.divide(nodes.current[0], alone, out=undriven, where=alone != 0)
     dims = ("row", "column")
-    found = xr.Dataset(
+    measured = xr.Dataset(
         {
             "word_voltage": (dims, nodes.word[0], {"units": "V", "long_name": "word line voltage"}),
             "bit_voltage": (dims, nodes.bit[0], {"units": "V", "long_name": "bit line voltage"}),
@@ -76,7 +76,7 @@ def characterize_array(
                 left,
                 {"units": "1", "long_name": "current over that without wires"},
             ),
-            "conductance": (dims, made, {"units": "S", "long_name": "as programmed"}),
+            "conductance": (dims, programmed, {"units": "S", "long_name": "as programmed"}),
             "column_current": (
                 "column",
                 nodes.current[0].sum(axis=0),
@@ -90,7 +90,7 @@ def characterize_array(
         },
         coords={"row": np.arange(tile.rows), "column": np.arange(tile.columns)},
     )
-    found.attrs.update(
+    measured.attrs.update(
         read_voltage=device.read_voltage,
         inputs=inputs,
         fill="evenly spread" if fill is None else fill,
@@ -102,15 +102,29 @@ def characterize_array(
         sense_resistance=wires.sense_resistance,
         seed=seed,
     )
-    return found
+    return measured
 
 
 def cell_law(
     device: AnalogDevice, tile: Tile, conductance: FloatArray
 ) -> tuple[CurrentLaw | None, FloatArray]:
-    """Return the law of a cell, device and access device together, and what it is given.
+    """Return the current law of a cell (device and access device in series) and its conductance.
 
     Ohmic cells have no law: their conductance is that of the two in series.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+    tile : Tile
+        For the resistance of its access device.
+    conductance : (…, row, column) array, S
+        Of the devices.
+
+    Returns
+    -------
+    law : CurrentLaw or None
+    conductance : (…, row, column) array, S
+        The law's argument: of the devices; without a law, of the cells.
     """
     access = tile.access_resistance
     if device.iv is None:

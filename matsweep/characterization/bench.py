@@ -1,4 +1,4 @@
-"""Measure a device model: pulses, programming, time and temperature, reads, I–V."""
+"""Measurement of a device model: pulses, programming, time and temperature, reads, I–V."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def characterize(
     temperatures: Sequence[Temperature] = (300.0, 358.15, 398.15),
     seed: int = 0,
 ) -> xr.Dataset:
-    """Put a device on the test bench.
+    """Measure a device model on the test bench.
 
     Parameters
     ----------
     device : AnalogDevice
     devices : int
-        How many are measured.
+        Number of devices measured, >= 2.
     pulses : int or None
-        Of either polarity; None: until the mean device has come 99 % of its way, from 20 to 500.
+        Of each polarity; None: until the mean device has come 99 % of its way, from 20 to 500.
     temperatures : sequence of float, K
-        At which retention is measured.
+        Of the retention measurement.
     seed : int
 
     Returns
@@ -53,25 +53,25 @@ def characterize(
     Raises
     ------
     UserError
-        For fewer than two devices, or a number that cannot be.
+        For fewer than two devices, no temperature, or a number out of its range.
     """
     whole("devices", devices, low=2)
     temperatures = [positive("temperatures", value, "K") for value in temperatures]
     if not temperatures:
         raise UserError("temperatures must hold at least one, got none")
     rng = np.random.default_rng(seed)
-    found = xr.Dataset(
+    measured = xr.Dataset(
         attrs={"g_min": device.g_min, "g_max": device.g_max, "devices": devices, "seed": seed}
     )
     if device.pulse_model is not None:
-        _pulsed(found, device, devices, _pulses(device, pulses), rng)
-    _programmed(found, device, devices, rng)
-    _aged(found, device, devices, temperatures, rng)
-    _read(found, device, devices, rng)
+        _pulsed(measured, device, devices, _pulses(device, pulses), rng)
+    _programmed(measured, device, devices, rng)
+    _aged(measured, device, devices, temperatures, rng)
+    _read(measured, device, devices, rng)
     for name, (unit, text) in _ATTRIBUTES.items():
-        if name in found.variables:
-            found[name].attrs.update(units=unit, long_name=text)
-    return found
+        if name in measured.variables:
+            measured[name].attrs.update(units=unit, long_name=text)
+    return measured
 
 
 def _pulses(device: AnalogDevice, pulses: int | None) -> int:
@@ -88,40 +88,40 @@ def _pulses(device: AnalogDevice, pulses: int | None) -> int:
 
 
 def _pulsed(
-    found: xr.Dataset, device: AnalogDevice, devices: int, pulses: int, rng: np.random.Generator
+    measured: xr.Dataset, device: AnalogDevice, devices: int, pulses: int, rng: np.random.Generator
 ) -> None:
     own = device.draw((devices, 1), rng=rng)
     conductance = np.full((devices, 1), device.g_min)
     trace, energy = [conductance[:, 0]], [0.0]
     for count in [1] * pulses + [-1] * pulses:
-        made = device.pulse(conductance, count, rng=rng, devices=own)
-        conductance = made.conductance
+        pulsed = device.pulse(conductance, count, rng=rng, devices=own)
+        conductance = pulsed.conductance
         trace.append(conductance[:, 0])
-        energy.append(float(np.mean(made.energy)))
-    found["conductance_pulsed"] = (("pulse", "device"), np.array(trace))
-    found["pulse_energy"] = ("pulse", np.array(energy))
-    found["pulse"] = np.arange(2 * pulses + 1)
-    found.attrs["pulses"] = pulses
+        energy.append(float(np.mean(pulsed.energy)))
+    measured["conductance_pulsed"] = (("pulse", "device"), np.array(trace))
+    measured["pulse_energy"] = ("pulse", np.array(energy))
+    measured["pulse"] = np.arange(2 * pulses + 1)
+    measured.attrs["pulses"] = pulses
 
 
 def _programmed(
-    found: xr.Dataset, device: AnalogDevice, devices: int, rng: np.random.Generator
+    measured: xr.Dataset, device: AnalogDevice, devices: int, rng: np.random.Generator
 ) -> None:
     target = device.g_min + _LEVELS * device.g_range
     asked = np.repeat(target[:, None], devices, axis=1)[..., None]
-    made = device.program(asked, rng=rng)
-    found["conductance_programmed"] = (("target", "device"), made.conductance[..., 0])
-    found["target"] = target
+    programmed = device.program(asked, rng=rng)
+    measured["conductance_programmed"] = (("target", "device"), programmed.conductance[..., 0])
+    measured["target"] = target
     if device.write_verify is None:
         sigma = device.programming_sigma(device.nearest_level(target[:, None]))[:, 0]
-        found["programming_sigma"] = ("target", sigma)
+        measured["programming_sigma"] = ("target", sigma)
     else:
-        found["programming_pulses"] = ("target", np.mean(made.pulses, axis=(1, 2)))
-        found["programming_energy"] = ("target", np.mean(made.energy, axis=(1, 2)))
+        measured["programming_pulses"] = ("target", np.mean(programmed.pulses, axis=(1, 2)))
+        measured["programming_energy"] = ("target", np.mean(programmed.energy, axis=(1, 2)))
 
 
 def _aged(
-    found: xr.Dataset,
+    measured: xr.Dataset,
     device: AnalogDevice,
     devices: int,
     temperatures: Sequence[float],
@@ -138,21 +138,21 @@ def _aged(
         warm = replace(device, temperature=temperature)
         for k, time in enumerate(times):
             aged[i, :, k] = warm.aged(start, float(time), aging)[..., 0]
-    found["conductance_aged"] = (("temperature", "level", "time", "device"), aged)
-    found["level"], found["time"] = level, times
-    found["temperature"] = np.array(temperatures)
+    measured["conductance_aged"] = (("temperature", "level", "time", "device"), aged)
+    measured["level"], measured["time"] = level, times
+    measured["temperature"] = np.array(temperatures)
 
 
-def _read(found: xr.Dataset, device: AnalogDevice, reads: int, rng: np.random.Generator) -> None:
+def _read(measured: xr.Dataset, device: AnalogDevice, reads: int, rng: np.random.Generator) -> None:
     level: FloatArray = device.g_min + _KEPT_LEVELS * device.g_range
     start = np.repeat(level[:, None], 10 * reads, axis=1)[..., None]
     read = device.read(start, device.read_voltage, rng=rng, time=_READ_TIME)
-    found["conductance_read"] = (("level", "read"), read[..., 0])
-    found["read_sigma"] = ("level", device.read_sigma(level[:, None], _READ_TIME)[:, 0])
+    measured["conductance_read"] = (("level", "read"), read[..., 0])
+    measured["read_sigma"] = ("level", device.read_sigma(level[:, None], _READ_TIME)[:, 0])
     voltage = np.linspace(-2 * device.read_voltage, 2 * device.read_voltage, 81)
     current = device.current(level[:, None], voltage)
-    found["current"] = (("level", "voltage"), current)
-    found["voltage"] = voltage
+    measured["current"] = (("level", "voltage"), current)
+    measured["voltage"] = voltage
 
 
 _ATTRIBUTES = {

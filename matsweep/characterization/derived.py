@@ -1,4 +1,4 @@
-"""What the derived device of a material would say on its data sheet, as a table."""
+"""Data sheet of the device derived from a material's physics, as a table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matsweep.identification.derivation import Protocol, derive
 _ROWS = (
     ("g_min", "S", "range, from the median device after depression"),
     ("g_max", "S", "… to that after potentiation"),
-    ("levels", "", "that verified programming tells apart by six standard deviations"),
-    ("missed", "", "share of programmings beyond the tolerance in the end"),
+    ("levels", "", "that verified programming separates by six standard deviations"),
+    ("missed", "", "share of programmings that end outside the tolerance"),
     ("pulses", "", "to program a device"),
     ("write_energy", "J", "to program a device"),
     ("energy_up", "J", "of a potentiating pulse"),
@@ -29,18 +29,18 @@ _ROWS = (
 def show_derived(
     physics: DynamicalModel, protocol: Protocol, device: AnalogDevice, console: Console
 ) -> None:
-    """Print what the material's pulses make of a population of its devices.
+    """Print the figures of the device that the protocol derives from a material's physics.
 
     Parameters
     ----------
     physics : DynamicalModel
     protocol : Protocol
     device : AnalogDevice
-        For its read voltage, and whether it is binary.
+        Sets the read voltage, and whether the device is binary.
     console : rich.console.Console
     """
     try:
-        found = derive(physics, protocol, base=device)
+        derived = derive(physics, protocol, base=device)
     except UserError as error:
         console.print(f"no device can be derived: {error}", markup=False, highlight=False)
         return
@@ -50,16 +50,16 @@ def show_derived(
     table.add_column("unit")
     table.add_column("what it is")
     for name, unit, text in _ROWS:
-        table.add_row(name, f"{found.figures[name]:.3g}", unit, text)
+        table.add_row(name, f"{derived.figures[name]:.3g}", unit, text)
     for way in ("up", "down"):
         name = f"nonlinearity_{way}"
-        told = "not determined by these pulses"
-        if found.labels is not None:
-            told = f"{found.labels.values[name]:.2f} ± {found.labels.errors[name]:.2g}"
-        table.add_row(name, told, "", "NeuroSim's label of the pulse response")
-    kept = found.device.retention
-    told = "not known" if kept.time is None else f"{kept.half_life(358.15):.3g}"
-    table.add_row("retention", told, "s", "at 85 °C, until half of what was written is lost")
+        value = "not determined by these pulses"
+        if derived.labels is not None:
+            value = f"{derived.labels.values[name]:.2f} ± {derived.labels.errors[name]:.2g}"
+        table.add_row(name, value, "", "NeuroSim's label of the pulse response")
+    kept = derived.device.retention
+    value = "not known" if kept.time is None else f"{kept.half_life(358.15):.3g}"
+    table.add_row("retention", value, "s", "at 85 °C, until half of what was written is lost")
     console.print()
     console.print(table)
     console.print()

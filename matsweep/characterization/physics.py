@@ -1,4 +1,4 @@
-"""Measure a material's physics: loops, switching times, set and reset voltages, retention."""
+"""Measurement of a material's physics: loops, switching times, set and reset, retention."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from matsweep.solving import respond, sine, transient, triangle
 
 _DECADES = 4  # of frequency above the base one, at least
 _MOST_DECADES = 9
-_FALLEN = 0.1  # of its largest: what the area of a lobe is followed down to
+_FALLEN = 0.1  # of the largest lobe area: where the search over frequencies ends
 _VOLTAGES = np.linspace(0.5, 1.5, 21)  # of the protocol's, at which switching is timed
 _TIMES = np.concatenate([[0.0], np.logspace(-6, 5, 331)])  # of the pulse's width
 _SWEEPS = 3  # cycles of a quasi-static sweep
 _SWEEP_POINTS = 600
 _LOOP_POINTS = 400  # of a period
-_REACHES = (1.3, 1.15, 1.0)  # of the protocol's voltages, in a sweep: the first that melts nobody
+_REACHES = (
+    1.3,
+    1.15,
+    1.0,
+)  # of the protocol's voltages, in a sweep: the first one not too hot
 _BAKES = np.linspace(300.0, 500.0, 9)  # K
 
 
 def characterize_physics(
     physics: DynamicalModel, protocol: Protocol, *, read_voltage: float, seed: int = 0
 ) -> xr.Dataset:
-    """Put a material's physics on the test bench.
-
-    The mean device, without jumps, for loops and switching times; a population with the
-    protocol's spread and, where the physics has quanta, jumps for set and reset voltages.
+    """Measure a material's physics on the test bench.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def characterize_physics(
         `retention_time` (bake,) s where the physics knows it. Where the physics knows its heat,
         `loop_hottest` (frequency,), `switching_hottest` (polarity, drive), until it has switched,
         and `sweep_hottest` (device,) K: what exceeds the attribute `hottest`, the protocol's, is
-        destroyed, and its values are NaN. What a model does not have is absent.
+        destroyed, and its values are NaN. Quantities that a model lacks are absent.
 
     Raises
     ------
@@ -71,30 +72,30 @@ def characterize_physics(
         raise UserError(
             f"{type(physics).__name__} takes no voltage: use matsweep.devices.transient"
         )
-    found = xr.Dataset(attrs={"physics": type(physics).__name__, "seed": seed,
+    measured = xr.Dataset(attrs={"physics": type(physics).__name__, "seed": seed,
                               "hottest": protocol.hottest})  # fmt: skip
-    _loops(found, physics, protocol, read_voltage)
-    _times(found, physics, protocol, read_voltage)
-    _sweeps(found, physics, protocol, read_voltage, seed)
+    _loops(measured, physics, protocol, read_voltage)
+    _times(measured, physics, protocol, read_voltage)
+    _sweeps(measured, physics, protocol, read_voltage, seed)
     kept = [physics.retention(float(bake)) for bake in _BAKES]
     if kept[0] is not None:
-        found["retention_time"] = ("bake", [pair[0] for pair in kept if pair is not None])
-        found["bake"] = _BAKES
+        measured["retention_time"] = ("bake", [pair[0] for pair in kept if pair is not None])
+        measured["bake"] = _BAKES
     for name, (unit, text) in _ATTRIBUTES.items():
-        if name in found.variables:
-            found[name].attrs.update({"units": unit, "long_name": text} | found[name].attrs)
-    return found
+        if name in measured.variables:
+            measured[name].attrs.update({"units": unit, "long_name": text} | measured[name].attrs)
+    return measured
 
 
 def _amplitudes(protocol: Protocol) -> tuple[float, float]:
-    """Return the largest and the least voltage of pulses; of one polarity only, both mirrored."""
+    """Return the most positive and most negative pulse voltage, V; of one polarity, mirrored."""
     pulses = [protocol.pulse(up)[0] for up in (True, False)]
     high, low = max(*pulses, 0.0), min(*pulses, 0.0)
     return high or -low, low or -high
 
 
 def _hottest(physics: CompiledModel, traced: xr.Dataset) -> FloatArray | None:
-    """Return the highest temperature so far, (time, …) array [K]; None where it is not known."""
+    """Return the running maximum of the temperature, (time, …) array, K; None where unknown."""
     hot = getattr(physics, "device_temperature", None)
     if hot is None:
         return None
@@ -103,7 +104,7 @@ def _hottest(physics: CompiledModel, traced: xr.Dataset) -> FloatArray | None:
 
 
 def _loops(
-    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
+    measured: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
 ) -> None:
     high, low = _amplitudes(protocol)
     channel = type(physics).read_conductance is not DynamicalModel.read_conductance
@@ -128,22 +129,22 @@ def _loops(
         fallen = areas[-1] <= _FALLEN * np.nanmax([0.0, *areas])
         if decade >= _DECADES and (fallen or not np.isfinite(areas).any()):
             break
-    seen = f"current of the channel at {read_voltage:g} V"
+    channel_current = f"current of the channel at {read_voltage:g} V"
     loop = "area of the loop over range of voltage times largest current"
-    named = ({"long_name": seen}, {"long_name": loop}) if channel else ({}, {})
-    found["loop_voltage"] = (("frequency", "phase"), np.array(voltages))
-    found["loop_current"] = (("frequency", "phase"), np.array(currents), named[0])
-    found["frequency"] = base * 10.0 ** np.arange(len(areas))
-    found["phase"] = 2 * np.pi * np.arange(_LOOP_POINTS + 1) / _LOOP_POINTS
-    found["lobe_area"] = ("frequency", np.array(areas), named[1])
+    named = ({"long_name": channel_current}, {"long_name": loop}) if channel else ({}, {})
+    measured["loop_voltage"] = (("frequency", "phase"), np.array(voltages))
+    measured["loop_current"] = (("frequency", "phase"), np.array(currents), named[0])
+    measured["frequency"] = base * 10.0 ** np.arange(len(areas))
+    measured["phase"] = 2 * np.pi * np.arange(_LOOP_POINTS + 1) / _LOOP_POINTS
+    measured["lobe_area"] = ("frequency", np.array(areas), named[1])
     if heat:
-        found["loop_hottest"] = ("frequency", heat)
+        measured["loop_hottest"] = ("frequency", heat)
 
 
 def _channel_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
-    """Return the area of a loop that is not pinched, over range of voltage times largest current.
+    """Return the area of an unpinched loop over range of voltage times largest current.
 
-    A channel that keeps still has none.
+    A channel at rest has zero area.
     """
     largest = np.ptp(voltage, axis=-1) * np.abs(current).max(axis=-1)
     return np.asarray(np.abs(np.trapezoid(current, voltage, axis=-1)) / largest)
@@ -154,12 +155,14 @@ def lobe_area(voltage: FloatArray, current: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    voltage, current : (…, phase) array
+    voltage : (…, phase) array, V
         One period of a sine, both ends included.
+    current : (…, phase) array, A
 
     Returns
     -------
     (…) array
+        Dimensionless.
     """
     middle = voltage.shape[-1] // 2
     lobes = [
@@ -176,14 +179,14 @@ def _ordered(physics: CompiledModel, states: FloatArray) -> FloatArray:
 
 
 def _conductance(physics: CompiledModel, states: FloatArray, read_voltage: float) -> FloatArray:
-    """Return what a read sees at states (time[, component], …)."""
+    """Return the conductance, S, that a read measures at states (time[, component], …)."""
     return physics.read_conductance(_ordered(physics, states), read_voltage)
 
 
 def _ends(
     physics: CompiledModel, protocol: Protocol, read_voltage: float
 ) -> dict[bool, tuple[FloatArray, float]]:
-    """Return the state and the conductance after each half of a second cycle, by polarity."""
+    """Return state and conductance after each half of the second pulse cycle, by polarity."""
     state, ends = physics.initial_state(), {}
     for _ in range(2):
         for up, count in ((True, protocol.pulses_up), (False, protocol.pulses_down)):
@@ -195,7 +198,7 @@ def _ends(
 
 
 def _times(
-    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
+    measured: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float
 ) -> None:
     ends = _ends(physics, protocol, read_voltage)
     half = 0.5 * (ends[True][1] + ends[False][1])
@@ -209,24 +212,24 @@ def _times(
             ends[not up][0][..., None], (*ends[not up][0].shape, _VOLTAGES.size)
         )
         traced = transient(physics, time, drive, state=start, on_failure="flag")
-        seen = _conductance(physics, traced.state.values, read_voltage)
-        beyond = (seen >= half) if up else (seen <= half)
+        conductance = _conductance(physics, traced.state.values, read_voltage)
+        beyond = (conductance >= half) if up else (conductance <= half)
         hottest = _hottest(physics, traced)
         for column in range(_VOLTAGES.size):
-            times[index, column] = _crossing(time, seen[:, column], beyond[:, column], half)
+            times[index, column] = _crossing(time, conductance[:, column], beyond[:, column], half)
             if hottest is not None:
                 until = int(np.argmax(beyond[:, column])) if beyond[:, column].any() else -1
                 heat[index, column] = hottest[until, column]
     if np.isfinite(heat).any():
-        found["switching_hottest"] = (("polarity", "drive"), heat)
+        measured["switching_hottest"] = (("polarity", "drive"), heat)
         times[heat > protocol.hottest] = np.nan
-    found["switching_time"] = (("polarity", "drive"), times)
-    found["switching_voltage"] = (("polarity", "drive"), voltages)
-    found["polarity"] = ["up", "down"]
+    measured["switching_time"] = (("polarity", "drive"), times)
+    measured["switching_voltage"] = (("polarity", "drive"), voltages)
+    measured["polarity"] = ["up", "down"]
 
 
 def _crossing(x: FloatArray, y: FloatArray, beyond: npt.NDArray[np.bool_], level: float) -> float:
-    """Return where y (n,) first comes to a level, on a straight line between points; NaN: never."""
+    """Interpolate linearly where y (n,) first crosses a level; NaN if it never does."""
     if not beyond.any() or beyond[0]:
         return float("nan")
     index = int(np.argmax(beyond))
@@ -235,13 +238,13 @@ def _crossing(x: FloatArray, y: FloatArray, beyond: npt.NDArray[np.bool_], level
 
 
 def _sweeps(
-    found: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float, seed: int
+    measured: xr.Dataset, physics: CompiledModel, protocol: Protocol, read_voltage: float, seed: int
 ) -> None:
-    """Sweep a population; a device sets where it first passes half of its own window, and back."""
+    """Sweep a population; a device sets, and resets, where it first passes half of its window."""
     ups = protocol.pulse(True)[0]
     high, low = _amplitudes(protocol)
     if ups * protocol.pulse(False)[0] > 0:
-        return  # one polarity: amplitudes tell set from reset, a sweep meets both at once
+        return  # one polarity: amplitudes separate set from reset, a sweep passes both at once
     rng = np.random.default_rng(seed)
     devices = population(physics, protocol, rng)
     period = protocol.width_up * (protocol.pulses_up + protocol.pulses_down)
@@ -255,14 +258,14 @@ def _sweeps(
         hottest = _hottest(devices, traced)
         if hottest is None or not (hottest[-1] > protocol.hottest).any():
             break
-    seen = _conductance(devices, traced.state.values, read_voltage)
+    conductance = _conductance(devices, traced.state.values, read_voltage)
     points = drive.time.size // (_SWEEPS + 1)
     voltages: dict[bool, FloatArray] = {
         up: np.full((_SWEEPS, protocol.devices), np.nan) for up in (True, False)
     }
     for cycle in range(_SWEEPS):
         part = slice((cycle + 1) * points, (cycle + 2) * points)
-        v, g = drive.voltage[part], seen[part]
+        v, g = drive.voltage[part], conductance[part]
         half = 0.5 * (g.max(axis=0) + g.min(axis=0))
         clear = g.max(axis=0) > 1.05 * g.min(axis=0)
         for up in (True, False):
@@ -273,12 +276,12 @@ def _sweeps(
                 beyond = trace >= half[device] if up else trace <= half[device]
                 voltages[up][cycle, device] = _crossing(v[chosen], trace, beyond, half[device])
     if hottest is not None:
-        found["sweep_hottest"] = ("device", hottest[-1])
+        measured["sweep_hottest"] = ("device", hottest[-1])
         for up in (True, False):
             voltages[up][:, hottest[-1] > protocol.hottest] = np.nan
-    found.attrs["sweep_reach"] = reach
-    found["set_voltage"] = (("cycle", "device"), voltages[True])
-    found["reset_voltage"] = (("cycle", "device"), voltages[False])
+    measured.attrs["sweep_reach"] = reach
+    measured["set_voltage"] = (("cycle", "device"), voltages[True])
+    measured["reset_voltage"] = (("cycle", "device"), voltages[False])
 
 
 _ATTRIBUTES = {

@@ -1,4 +1,4 @@
-"""What the commands that look at a store have in common: names of metrics, and a time."""
+"""Settings that the commands on a store share: names of metrics, and a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ from matsweep.core.checks import UserError
 
 
 def names_of(setting: str, given: Any) -> list[str] | None:
-    """Return a list of texts that may be given as one text; None of null.
+    """Return a setting that is one text or a list of texts as a list; null as None.
+
+    Parameters
+    ----------
+    setting : str
+        Its name, for the message.
+    given : str, list or None
+        Its value.
+
+    Returns
+    -------
+    list of str or None
 
     Raises
     ------
     UserError
-        If it is neither.
+        If it is neither a text nor a list.
     """
     if given is None:
         return None
@@ -28,6 +39,15 @@ def names_of(setting: str, given: Any) -> list[str] | None:
 
 def time_of(config: DictConfig) -> float | str | None:
     """Return the time at which candidates are compared.
+
+    Parameters
+    ----------
+    config : DictConfig
+        With the setting ``time``.
+
+    Returns
+    -------
+    float, s, or str such as ``1 day``, or None
 
     Raises
     ------

@@ -15,11 +15,22 @@ from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
 from matsweep.identification.calibration import Destination, LoopFit
 from matsweep.planning.loading import load_material
-from matsweep.reporting.figures.figure import save
+from matsweep.reporting.figures.printed import save
 
 
 def calibrate(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep calibrate`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If the data are missing, of two kinds, or more than one file of pulses.
+    """
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
     paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
@@ -61,7 +72,7 @@ def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     table = chosen is None or config.model == "tabulated"
     model = calibration.tabulate(data, **limits) if table else best.model
     written = calibration.write_material(data, model, to, g_min=best.g_min, g_max=best.g_max)
-    _tell(written, fit_figure(data, best), config)
+    _finish(written, fit_figure(data, best), config)
 
 
 def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
@@ -71,18 +82,18 @@ def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
     loops = calibration.read_loops(paths)
     start = _start(config)
     free = None if config.free is None else [str(name) for name in config.free]
-    told, fits = Console(stderr=True), list[LoopFit]()
+    console, fits = Console(stderr=True), list[LoopFit]()
     for kind in _kinds(start, config):
-        with told.status(f"fitting {kind} to {len(loops)} sweeps"):
+        with console.status(f"fitting {kind} to {len(loops)} sweeps"):
             fits.append(calibration.fit_loops(loops, kind, start=start, free=free))
     fits.sort(key=lambda fit: fit.bic)
     calibration.show_loop_fits(loops, fits, Console())
     written = calibration.write_physics(loops, fits[0], to)
-    _tell(written, loop_figure(loops, fits[0]), config)
+    _finish(written, loop_figure(loops, fits[0]), config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:
-    """Return the physics that a fit begins from; None where the sweeps say it."""
+    """Return the physics from which a fit begins; None to choose it from the sweeps."""
     if config.start is None:
         return None
     physics = load_material(str(config.start)).physics
@@ -99,8 +110,8 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
     return [one_of("model", str(config.model), calibration.KINDS)]
 
 
-def _tell(written: Path, picture: Figure, config: DictConfig) -> None:
-    """Save the picture, and say what was written and how it is used."""
+def _finish(written: Path, picture: Figure, config: DictConfig) -> None:
+    """Save the figure; print the files written and the command that uses them."""
     pictures = save(picture, Path(config.pictures) / str(config.name))
     lines = ["", *map(str, (written, *pictures))]
     lines.append(f"matsweep explore --config-dir {config.folder} material={config.name} takes it")

@@ -1,4 +1,4 @@
-"""`matsweep characterize`: put a material's device, or an array of it, on a virtual test bench."""
+"""`matsweep characterize`: measure a material's device, or an array of it, on a test bench."""
 
 from __future__ import annotations
 
@@ -30,12 +30,23 @@ from matsweep.identification.derivation import Protocol, resolve
 from matsweep.materials import Material
 from matsweep.planning.config import plain_config
 from matsweep.planning.loading import material_of
-from matsweep.reporting.figures.figure import save
+from matsweep.reporting.figures.printed import save
 from matsweep.scenario import array_wires
 
 
 def characterize(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep characterize`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If the results exist already, or a parameter breaks its rule.
+    """
     material = material_of(config)
     device = _resolved(build(AnalogDevice, plain_config(config.device), "device"), config)
     folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
@@ -45,11 +56,11 @@ def characterize(config: DictConfig) -> None:
             f"{data} is there already: give another folder=…, or overwrite=true to replace it"
         )
     if name == "bench":
-        found = bench(device, **arguments(bench, plain_config(config.bench), "bench"))
+        dataset = bench(device, **arguments(bench, plain_config(config.bench), "bench"))
         draw = bench_figure
     else:
-        found, draw = _array(device, config), array_figure
-    written = _keep(found, draw, material, folder / name)
+        dataset, draw = _array(device, config), array_figure
+    written = _keep(dataset, draw, material, folder / name)
     if name == "bench" and config.physics is not None:
         physics, protocol = _virtual(config)
         read_voltage, seed = device.read_voltage, int(config.bench.seed)
@@ -61,15 +72,15 @@ def characterize(config: DictConfig) -> None:
 
 
 def _keep(
-    found: xr.Dataset, draw: Callable[[xr.Dataset, str], Figure], material: Material, path: Path
+    dataset: xr.Dataset, draw: Callable[[xr.Dataset, str], Figure], material: Material, path: Path
 ) -> list[Path]:
-    """Write data and pictures beside each other; return their paths."""
-    found.attrs.update(material=material.name, label=material.label)
-    pictures = save(draw(found, material.label), path)
+    """Write data and figures next to each other; return their paths."""
+    dataset.attrs.update(material=material.name, label=material.label)
+    pictures = save(draw(dataset, material.label), path)
     data = path.with_suffix(".zarr")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of zarr: consolidated metadata is no standard yet
-        found.to_zarr(data, mode="w", consolidated=True)
+        dataset.to_zarr(data, mode="w", consolidated=True)
     return [data, *pictures]
 
 
@@ -80,7 +91,7 @@ def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
 
 
 def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
-    """Return the device that its source gives."""
+    """Return the device of the configured source, reported or derived."""
     if device.source != "derived":
         return resolve(device, None, None)
     if config.physics is None:
@@ -98,8 +109,8 @@ def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
     settings = plain_config(config.array)
     node = positive("array.node", value_in_unit(settings.pop("node"), "m", "array.node"), "m")
     wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)
-    found = characterize_array(
+    dataset = characterize_array(
         device, tile, wires, **arguments(characterize_array, settings, "array")
     )
     own = getattr(interconnect, "node", None)
-    return found.assign_attrs(node=node if own is None else own)
+    return dataset.assign_attrs(node=node if own is None else own)

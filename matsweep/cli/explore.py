@@ -19,14 +19,14 @@ from matsweep.store import Place, summary
 
 
 def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
-    """Run a study, or resume it, and tell where its results are.
+    """Run a study, or resume it, and print the place of its results.
 
     Parameters
     ----------
     overrides : sequence of str
-        As on the command line, without or with values to sweep.
+        As on the command line, with or without values to sweep.
     hydra : DictConfig
-        Hydra's own node: it has the name of the primary configuration.
+        Hydra's own node; it holds the name of the primary configuration.
 
     Returns
     -------
@@ -43,22 +43,33 @@ def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
     command = shlex.join(["matsweep", "explore", *map(as_typed, sys.argv[1:])])
     name = str(hydra.job.config_name).removesuffix(".yaml")
     path = run_overrides(overrides, console, command, config_name=name)
-    found = summary(path)
-    if found.failed:
-        worst = found.failures[0]
-        told = (
-            f"{found.failed} of {found.total} candidates failed, {worst.count} with: "
+    progress = summary(path)
+    if progress.failed:
+        worst = progress.failures[0]
+        failed = (
+            f"{progress.failed} of {progress.total} candidates failed, {worst.count} with: "
             f"{worst.message}"
         )
-        if not found.done:
-            raise UserError(f"{told}; matsweep status {path} lists the causes")
-        console.print(f"{told}; matsweep status {path} lists all", soft_wrap=True, markup=False)
+        if not progress.done:
+            raise UserError(f"{failed}; matsweep status {path} lists the causes")
+        console.print(f"{failed}; matsweep status {path} lists all", soft_wrap=True, markup=False)
     console.print(f"results are in {path}; matsweep report {path} ranks them", soft_wrap=True)
     return path
 
 
 def explore(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep explore`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If another sweeper than matsweep's runs it.
+    """
     hydra: Any = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:  # here only if another sweeper started a job
         sweeper = hydra.runtime.choices["hydra/sweeper"]
@@ -70,7 +81,7 @@ def explore(config: DictConfig) -> None:
 
 
 def _check_jobs(hydra: DictConfig) -> None:
-    """Refuse a launcher: it would be left without anything to do."""
+    """Refuse a launcher: it would have no jobs."""
     launcher = hydra.runtime.choices["hydra/launcher"]
     if launcher != "basic":
         raise UserError(

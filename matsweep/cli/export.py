@@ -11,7 +11,18 @@ from matsweep.exporting import export as export_results
 
 
 def export(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep export`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If no file is named, or the export is refused.
+    """
     if not isinstance(config.to, str) or not config.to:
         raise UserError("to must name a file: matsweep export STORE to=results.parquet")
     choices = {name: truth(name, config[name]) for name in ("realisations", "failed", "overwrite")}

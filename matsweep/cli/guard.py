@@ -1,8 +1,8 @@
-"""What a configuration may set of Hydra itself: nothing that runs code.
+"""Check of Hydra's own configuration: nothing in it may run code.
 
-Hydra builds objects from the ``hydra`` node of what it composes (callbacks, launcher, sweeper,
-logging), whatever file wrote there: an experiment that came by mail could name any function. So the
-node is checked where Hydra composes it, each time and before anything is built of it.
+Hydra builds objects from the ``hydra`` node of the configuration (callbacks, launcher, sweeper,
+logging), whichever file wrote it: an experiment that came by mail could name any function. So the
+node is checked where Hydra composes it, each time and before anything is built from it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _SWEEPER = "hydra_plugins.hydra_matsweep_sweeper.sweeper.MatsweepSweeper"
 _SWEEPERS = (_SWEEPER, "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
 _CLASSES = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler")
-# As Hydra's own configurations of logging have them. Another name would let what is logged be
-# added to any file.
+# As in Hydra's own configurations of logging. Another name would let the log be appended to any
+# file.
 _FILES = ("${hydra.runtime.output_dir}/${hydra.job.name}.log", "hydra-${hydra.job.name}.log")
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 _LOADER = "ConfigLoaderImpl"  # the name under which Hydra's applications know it
@@ -32,7 +32,7 @@ _LONGEST = 60  # characters of a refused value
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Have Hydra's applications refuse what `check` does, wherever they compose.
+    """Make Hydra's applications apply `check` to every configuration they compose.
 
     Raises
     ------
@@ -53,17 +53,17 @@ class _Guarded(Loader):
     """Hydra's loader of configurations, followed by the check."""
 
     def load_configuration(self, *given: Any, **named: Any) -> DictConfig:
-        """Compose, and refuse what would run code."""
+        """Compose, and refuse a configuration that would run code."""
         config = super().load_configuration(*given, **named)
         check(config.hydra)
         return config
 
 
 def check(hydra: DictConfig) -> None:
-    """Refuse a ``hydra`` node of which Hydra would run what is not its own or matsweep's.
+    """Refuse a ``hydra`` node that makes Hydra run other code than its own or matsweep's.
 
-    Values are looked at as they are written: a reference (``${…}``) could mean something else by
-    the time it is used, so it is refused too where it matters.
+    Values are checked as written: a reference (``${…}``) could resolve to another value later, so
+    it is refused too where it matters.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def check(hydra: DictConfig) -> None:
     Raises
     ------
     UserError
-        Names what stands where it must not.
+        With the forbidden entry.
     """
     node: Any = OmegaConf.to_container(hydra, resolve=False)
     if node["callbacks"] not in (None, {}):
@@ -101,7 +101,7 @@ def _check_sweeper(sweeper: Mapping[str, Any]) -> None:
 def _check_launcher(launcher: Mapping[str, Any], sweeper: str) -> None:
     if launcher == {"_target_": _LAUNCHER}:
         return
-    # matsweep's sweeper starts no launcher, and tells who has chosen one of those installed.
+    # matsweep's sweeper starts no launcher, and reports a chosen one of those installed.
     known = {f"{each.__module__}.{each.__qualname__}" for each in Plugins.instance().discover(
         Launcher
     )}  # fmt: skip
@@ -112,7 +112,7 @@ def _check_launcher(launcher: Mapping[str, Any], sweeper: str) -> None:
 
 
 def _check_logging(name: str, logging: Mapping[str, Any]) -> None:
-    """Refuse what `logging.config` would import, call, or write to of one's choice."""
+    """Refuse entries by which `logging.config` would import, call, or write to a chosen target."""
     for path, key, value in _walk(logging, name):
         if key in ("()", "."):
             raise _refused(path, "not be set", value)
@@ -129,7 +129,7 @@ def _check_logging(name: str, logging: Mapping[str, Any]) -> None:
 
 
 def _check_plain(name: str, node: object, *, references: bool) -> None:
-    """Refuse what Hydra would build, and references to it if they may not be there."""
+    """Refuse entries from which Hydra would build objects, and, unless allowed, references."""
     for path, key, value in _walk(node, name):
         if key == "_target_":
             raise _refused(path, "not be set", value)
@@ -138,7 +138,7 @@ def _check_plain(name: str, node: object, *, references: bool) -> None:
 
 
 def _walk(node: object, path: str) -> Iterator[tuple[str, str, object]]:
-    """Yield the path, the last name and the value of everything in a node, from above."""
+    """Yield path, last name and value of every entry in a node, from the top."""
     if isinstance(node, dict):
         items = [(str(key), value) for key, value in node.items()]
     elif isinstance(node, list):
@@ -154,8 +154,8 @@ def _walk(node: object, path: str) -> Iterator[tuple[str, str, object]]:
 def _mapping(node: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(node[name], dict):
         raise _refused(name, "be a mapping that is written out", node[name])
-    found: dict[str, Any] = node[name]
-    return found
+    mapping: dict[str, Any] = node[name]
+    return mapping
 
 
 def _refused(path: str, rule: str, value: object) -> UserError:

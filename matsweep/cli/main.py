@@ -1,8 +1,8 @@
 """The command line: `matsweep COMMAND [hydra overrides]`.
 
-Every command is a Hydra application of its own, so that what a Hydra user knows works: `--cfg
-job`, `--info`, `--help`, `-m`, `--config-dir`, experiments and tab completion. A user's mistake
-is told in one line and ends with exit code 2.
+Every command is a Hydra application, so that a Hydra user's knowledge applies: `--cfg job`,
+`--info`, `--help`, `-m`, `--config-dir`, experiments and tab completion. A user's mistake
+is reported in one line and ends with exit code 2.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   matsweep materials pcm_gst
   matsweep characterize material=pcm_gst
 
-`matsweep COMMAND --help` tells what can be set. For completion with the tab key:
+`matsweep COMMAND --help` lists its settings. For completion with the tab key:
   eval "$(matsweep -sc install=bash)"
 """
 
@@ -59,7 +59,7 @@ _COMMANDS = (
     "explore", "report", "view", "select", "status", "merge", "export", "materials",
     "characterize", "calibrate",
 )  # fmt: skip
-"""Each is the function of its name in the module of its name beside this one."""
+"""Each is the function of that name in the module of that name in this package."""
 
 _POSITIONAL = {
     "report": "store",
@@ -70,23 +70,23 @@ _POSITIONAL = {
     "materials": "name",
     "calibrate": "data",
 }
-"""What a command's first word means if it is no override."""
+"""Setting that a command's first word gives if it is no override."""
 
 
 _CONSTRAINT = re.compile(
     r"\s*(?:P\s*\(|[A-Za-z_(][^=<>!≤≥≠'\"]*(?:[<>!=]=|[<>≤≥≠])|[A-Za-z_][\w.]*\s+=\s)"
 )
-"""How a constraint of `matsweep select` begins: what is compared and how, or a chance."""
+"""Beginning of a constraint of `matsweep select`: metric and comparison, or a probability."""
 
 _LISTS = {"calibrate": "data", "merge": "stores"}
-"""What several words mean."""
+"""Setting that several words give."""
 
 
 _FLAGS = {
     "status": {"--watch": "2"},
     "report": {"--markdown": "true", "--pdf": "true"},
 }
-"""Flags of a command, with what they mean where no value is given."""
+"""Flags of a command, with their values where none is given."""
 
 
 _ONE_STORE = ("report", "view", "status", "export")
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str or None
-        After the program's name; None: the process's own.
+        After the program's name; None: those of the process.
 
     Returns
     -------
@@ -134,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rest = _specified(rest, _words(rest)[1:])
     if command == "report":
         rest = _targeted(rest)
-    if {"--help", "-h"} & set(rest) and (told := settings_told(command)):
-        print(told, end="")
+    if {"--help", "-h"} & set(rest) and (settings := settings_told(command)):
+        print(settings, end="")
         return 0
     words = _words(rest)
     if wrong := _wrong(command, rest, words):
@@ -158,7 +158,7 @@ def _flags(arguments: Sequence[str], known: Mapping[str, str]) -> list[str]:
 
 
 def _targeted(arguments: Sequence[str]) -> list[str]:
-    """Quote the target of a report, `target=accuracy >= 95 %`, which Hydra's grammar has not."""
+    """Quote the target of a report, `target=accuracy >= 95 %`, which is not in Hydra's grammar."""
     return [
         f"target={_quoted(word[7:])}"
         if word.startswith("target=") and word[7:8] not in "'\""
@@ -168,7 +168,7 @@ def _targeted(arguments: Sequence[str]) -> list[str]:
 
 
 def _words(arguments: Sequence[str]) -> list[str]:
-    """Return what is neither an override nor a flag nor its value."""
+    """Return the words that are neither an override nor a flag nor its value."""
     valued = {at + 1 for at, word in enumerate(arguments) if word in _VALUED}
     return [
         word for at, word in enumerate(arguments)
@@ -177,7 +177,7 @@ def _words(arguments: Sequence[str]) -> list[str]:
 
 
 def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
-    """Say what Hydra's parsers would tell in words of their own; nothing if all is well."""
+    """Return one line about a mistake that Hydra's parsers explain badly; "" if there is none."""
     if command in _ONE_STORE and len(words) > 1:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
     for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
@@ -189,7 +189,7 @@ def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
 def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
     """Write words such as `accuracy >= 95 %`, which are no overrides, as one at the end.
 
-    So are `more`, the words behind the store, which cannot be read and will be told so.
+    It also holds `more`, the words behind the store; unreadable ones are reported later.
     """
     asked = [word for word in arguments if _CONSTRAINT.match(word) or word in more]
     rest = [word for word in arguments if word not in asked]
@@ -198,12 +198,12 @@ def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
 
 
 def _complain(text: object) -> None:
-    """Print what is wrong, without what a terminal would obey: a store's texts may be in it."""
+    """Print an error without control characters: it may quote a store's texts."""
     print(f"matsweep: {printable(text)}", file=sys.stderr)
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    """Run one command's Hydra application and turn what goes wrong into one line."""
+    """Run one command's Hydra application; report errors in one line."""
     arguments = list(map(hydra_override, arguments))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     mistakes: list[UserError] = []
@@ -211,7 +211,7 @@ def _run(command: str, arguments: list[str]) -> int:
     def task(config: DictConfig) -> None:
         try:
             _command(command)(config)
-        except UserError as error:  # kept from Hydra, which would print lines of its own
+        except UserError as error:  # kept from Hydra, which would print its own lines
             mistakes.append(error)
         except BrokenPipeError:
             raise
@@ -244,8 +244,8 @@ def _run(command: str, arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except YAMLError as error:
-        told = " ".join(str(error).split())
-        _complain(f"a configuration is no valid YAML: {told}")
+        text = " ".join(str(error).split())
+        _complain(f"a configuration is no valid YAML: {text}")
         return 2
     except ValueError as error:
         if "can be specified" not in str(error):
@@ -260,10 +260,10 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def _command(name: str) -> Callable[[DictConfig], None]:
-    """Return a command's function; its module is imported only now, as many are slow to."""
+    """Return a command's function; its module is imported only now, as many are slow to import."""
     module = importlib.import_module(f"matsweep.cli.{name}")
-    found: Callable[[DictConfig], None] = getattr(module, name)
-    return found
+    function: Callable[[DictConfig], None] = getattr(module, name)
+    return function
 
 
 def _explained(error: Exception, command: str, arguments: list[str]) -> str:
@@ -297,5 +297,5 @@ def _complete(given: list[str]) -> int:
 
 
 def run() -> None:
-    """Run the process's own command line and leave with its exit code."""
+    """Run the command line of the process and exit with its code."""
     sys.exit(main())

@@ -9,7 +9,13 @@ from matsweep.catalogue import list_materials, show_material
 
 
 def materials(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep materials`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+    """
     if config.name is None:
         list_materials(Console())
     else:

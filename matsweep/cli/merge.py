@@ -11,11 +11,22 @@ from matsweep.store import summary
 
 
 def merge(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep merge`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If fewer than two stores or no new one are named, or the merge is refused.
+    """
     if not OmegaConf.is_list(config.stores) or len(config.stores) < 2 or not config.into:
         raise UserError("name two stores and a new one: matsweep merge A.zarr B.zarr into=M.zarr")
     with Console(stderr=True).status("merging"):
         path = merge_stores([str(store) for store in config.stores], str(config.into))
-    found = summary(path, slowest=0)
-    told = f"{found.done} done, {found.failed} failed, {found.pending} pending of {found.total}"
-    Console().print(f"{path}: {told}", markup=False, highlight=False, soft_wrap=True)
+    counts = summary(path, slowest=0)
+    text = f"{counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.total}"
+    Console().print(f"{path}: {text}", markup=False, highlight=False, soft_wrap=True)

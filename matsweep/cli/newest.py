@@ -1,4 +1,4 @@
-"""The store that is meant where none is named."""
+"""Default store of a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ from matsweep.store import Place, place_of
 
 
 def store_of(config: DictConfig) -> Place:
-    """Return the store named, or that of the folder `results` which was changed last."""
+    """Return the named store, or the most recently changed one in the folder `results`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        With the settings ``store`` and ``results``.
+
+    Returns
+    -------
+    Place
+
+    Raises
+    ------
+    UserError
+        If none is named and the folder holds none.
+    """
     if config.store:
         return place_of(str(config.store))
     folder = Path(config.results)

@@ -16,7 +16,7 @@ from matsweep.store import Place, attributes, open_results
 
 
 def _folder(given: str | None, store: Place) -> Path:
-    """Return where to write: beside the store, without its ending, unless a folder is given."""
+    """Return the folder to write to: next to the store, without its suffix, unless one is given."""
     if given:
         folder = Path(given)
     elif not isinstance(store, Path):
@@ -35,7 +35,13 @@ def _folder(given: str | None, store: Place) -> Path:
 
 
 def report(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep report`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+    """
     top = whole("top", config.top, low=1)
     html, markdown, pdf = (truth(name, config[name]) for name in ("html", "markdown", "pdf"))
     objectives, time = names_of("objectives", config.objectives), time_of(config)

@@ -13,7 +13,18 @@ from matsweep.store import open_results
 
 
 def select(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep select`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+
+    Raises
+    ------
+    UserError
+        If a setting breaks its rule.
+    """
     weights = config.weights
     if weights is not None and not isinstance(weights, DictConfig):
         raise UserError(f"weights must be as in {{accuracy: 2, energy: 1}}, got {weights!r}")
@@ -22,7 +33,7 @@ def select(config: DictConfig) -> None:
         open_results(store_of(config)),
         Console(),
         names_of("constraints", config.constraints) or [],
-        by=str(config.by),
+        by=None if config.by is None else str(config.by),
         how=str(config.how),
         weights=None if weights is None else {str(name): w for name, w in weights.items()},
         objectives=objectives,

@@ -1,4 +1,4 @@
-"""`matsweep status`: how far a study is."""
+"""`matsweep status`: the progress of a study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from matsweep.reporting.status import show, watch
 
 
 def status(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep status`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+    """
     slowest = whole("slowest", config.slowest, low=0)
     every = None if config.watch is None else positive("watch", config.watch, "s")
     store = store_of(config)

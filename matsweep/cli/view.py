@@ -14,7 +14,13 @@ from matsweep.store import attributes
 
 
 def view(config: DictConfig) -> None:
-    """Run the command."""
+    """Run `matsweep view`.
+
+    Parameters
+    ----------
+    config : DictConfig
+        As composed by Hydra.
+    """
     port = whole("port", config.port, low=0, high=65_535)
     top = whole("top", config.top, low=1)
     objectives, time = names_of("objectives", config.objectives), time_of(config)

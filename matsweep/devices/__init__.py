@@ -1,7 +1,7 @@
-"""What a memristor does: behavioural models, and dynamical ones.
+"""Memristor models: behavioural and dynamical.
 
-The dynamical models of `matsweep.devices.dynamics`, and what `matsweep.solving` computes of them,
-have their names here too; both are loaded when first asked for.
+The names of the dynamical models of `matsweep.devices.dynamics`, and of the functions of
+`matsweep.solving` that integrate them, are available here too; both load on first use.
 """
 
 import importlib
@@ -74,7 +74,7 @@ __all__ += [*_DYNAMICS, *_SOLVING]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the dynamical models when one of them is asked for."""
+    """Load the dynamical models on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""The behavioural memristor: what a synapse does, statistically."""
+"""Behavioural memristor model: statistics of programming, drift and reading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCES = ("reported", "derived", "measured")
 
 
 class Aging(NamedTuple):
-    """What each device has of its own as it ages: drawn once, used for every time.
+    """Random numbers of each device's aging: drawn once, used for every time.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class AnalogDevice:
     g_min, g_max : float, S
         The range that weights are mapped to.
     levels : int or None
-        Evenly spaced conductances that can be told apart in the range, both ends included;
-        None for a continuum.
+        Evenly spaced distinguishable conductances in the range, both ends included; None for a
+        continuum.
     read_voltage : float, V
         The largest input voltage of a read.
     cell_size : float, F² (squares of the technology's feature size)
@@ -57,7 +57,7 @@ class AnalogDevice:
     temperature : float, K
         Of operation; acts where an activation energy is known.
     cycles : float
-        Write cycles that the device has behind it.
+        Past write cycles.
     programming_error : ProgrammingError
     device_to_device : float, dimensionless
         Relative standard deviation between devices of the span G - g_min that the same
@@ -65,9 +65,9 @@ class AnalogDevice:
     cycle_to_cycle : float, fraction of the range g_max - g_min
         Standard deviation between programmings of one device, at any conductance.
     write_verify : WriteVerify or None
-        Program by pulses and reads, simulated one by one, in the place of the three errors above.
+        Program by pulses and reads, simulated one by one, instead of the three errors above.
     pulse_model : PulseModel or None
-        What identical pulses do; None where it is not known.
+        Response to identical pulses; None where it is not known.
     write_pulse : WritePulse
     read_noise : ReadNoise
     telegraph_noise : TelegraphNoise
@@ -79,23 +79,23 @@ class AnalogDevice:
     stuck_at : StuckAt
     endurance : Endurance
     source : {"reported", "derived", "measured"}
-        Where its behaviour comes from: the numbers given here; the material's physics; or
-        `measurements`. The latter two take what these do not say from here.
+        Origin of the behaviour: the numbers given here; the material's physics; or
+        `measurements`. The latter two take from here what they leave open.
     measurements : str or None
-        File of measured pulse responses, of `source` measured.
+        File of measured pulse responses, for `source` measured.
 
     Raises
     ------
     UserError
-        For a value out of its range; the message names it.
+        If a value is out of its range; the message names it.
 
     Notes
     -----
     The three errors of programming are independent and Gaussian; a conductance below zero is
-    cut to zero, and none is cut at g_max: as published error models do. Left out there: the
-    dependence of the error on the conductance before programming. After programming, drift acts
-    first, then the short-term relaxation, then retention; published data show rarely more than
-    one of them, and so do the families that are shipped.
+    cut to zero, and none is cut at g_max, as in published error models. Left out: the dependence
+    of the error on the conductance before programming. After programming, drift acts first, then
+    the short-term relaxation, then retention; published data, and the families that are shipped,
+    rarely show more than one of them.
     """
 
     g_min: Conductance
@@ -165,7 +165,16 @@ class AnalogDevice:
         return self.g_min + low * self.g_range, self.g_min + high * self.g_range
 
     def nearest_level(self, target: FloatArray) -> FloatArray:
-        """Return the conductance (…) [S] the device is asked for: in range, on a level."""
+        """Target conductance brought into the range and onto a level.
+
+        Parameters
+        ----------
+        target : (…) array, S
+
+        Returns
+        -------
+        (…) array, S
+        """
         fraction = self._fraction(target)
         if self.levels is not None:
             steps = self.levels - 1
@@ -178,7 +187,18 @@ class AnalogDevice:
         return level
 
     def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters | None:
-        """Draw the pulse parameters of each device; None if no pulse response is known."""
+        """Draw the pulse parameters of each device.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        rng : Rng
+
+        Returns
+        -------
+        mapping or None
+            None if no pulse response is known.
+        """
         return None if self.pulse_model is None else self.pulse_model.draw(shape, rng=rng)
 
     def program(
@@ -200,12 +220,12 @@ class AnalogDevice:
         Parameters
         ----------
         target : (…, row, column) array, S
-            Beyond the range it is brought to its nearer end.
+            Clipped to the range.
         rng : Rng
         size : tuple of int, optional
-            Shape of the devices programmed, which `target` is broadcast to; its own by default.
+            Shape of the devices programmed, to which `target` is broadcast; its own by default.
         devices : mapping, optional
-            From `draw`, for `write_verify`; drawn anew by default.
+            From `draw`, for `write_verify`; drawn here by default.
 
         Returns
         -------
@@ -215,18 +235,18 @@ class AnalogDevice:
         size = target.shape if size is None else size
         level = self.nearest_level(target)
         if self.write_verify is not None:
-            made = self._write_and_verify(
+            result = self._write_and_verify(
                 np.broadcast_to(level, size), self.write_verify, devices, rng
             )
         elif self.exact:
-            made = self._unverified(np.broadcast_to(level, size).copy())
+            result = self._unverified(np.broadcast_to(level, size).copy())
         else:
             conductance = rng.standard_normal(size, target.dtype)
             conductance *= self.programming_sigma(level)
             conductance += level
-            made = self._unverified(np.clip(conductance, 0, None, out=conductance))
-        return made._replace(
-            conductance=self.stuck_at.apply(made.conductance, self.g_min, self.g_max, rng=rng)
+            result = self._unverified(np.clip(conductance, 0, None, out=conductance))
+        return result._replace(
+            conductance=self.stuck_at.apply(result.conductance, self.g_min, self.g_max, rng=rng)
         )
 
     def pulse(
@@ -242,7 +262,7 @@ class AnalogDevice:
         Parameters
         ----------
         conductance : (…, row, column) array, S
-            Beyond the range it is brought to its nearer end first.
+            Clipped to the range first.
         count : int or (…, row, column) array of int
             Potentiating pulses if > 0, depressing ones if < 0.
         rng : Rng
@@ -252,7 +272,7 @@ class AnalogDevice:
         Returns
         -------
         Programmed
-            Conductance after, the number of pulses, and the energy with each pulse taken at the
+            Conductance after the pulses, their number, and their energy, each pulse taken at the
             mean of the conductances before and after all of them.
 
         Raises
@@ -268,21 +288,21 @@ class AnalogDevice:
         state = self._fraction(conductance)
         after = self.pulse_model.apply(state, count, rng=rng, parameters=devices)
         low, high = self.endurance.window(self.cycles)
-        made = self._conductance(np.clip(after, low, high, out=after))
-        middle = (made + conductance) * conductance.dtype.type(0.5)
+        reached = self._conductance(np.clip(after, low, high, out=after))
+        middle = (reached + conductance) * conductance.dtype.type(0.5)
         counts = np.broadcast_to(np.asarray(count), conductance.shape)
         energy = np.where(
             counts > 0, self.write_pulse.dissipated(middle, True),
             self.write_pulse.dissipated(middle, False),
         ) * np.abs(counts)  # fmt: skip
         energy = np.where(counts == 0, 0.0, energy)
-        return Programmed(made, np.abs(counts), energy)
+        return Programmed(reached, np.abs(counts), energy)
 
     def relax(self, conductance: FloatArray, time: float, *, rng: Rng) -> FloatArray:
-        """Return the conductance at a time after programming, at the device's temperature.
+        """Conductance at a time after programming, at the device's temperature.
 
-        Draws what each device has of its own; where several times of the same devices are
-        wanted, draw `aging` once and use `aged` for each.
+        Draws the random numbers of each device's aging; for several times of the same devices, draw
+        `aging` once and call `aged` for each.
 
         Parameters
         ----------
@@ -304,7 +324,18 @@ class AnalogDevice:
         return self.aged(conductance, time, self.aging(conductance, rng=rng))
 
     def aging(self, conductance: FloatArray, *, rng: Rng) -> Aging:
-        """Draw what devices of a conductance (…, row, column) [S] have of their own in aging."""
+        """Draw the random numbers of each device's aging.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+            As programmed.
+        rng : Rng
+
+        Returns
+        -------
+        Aging
+        """
         exponents: FloatArray | float = 0.0
         if not self.drift.absent:
             exponents = self.drift.exponents(conductance, self.g_max, rng=rng)
@@ -314,7 +345,25 @@ class AnalogDevice:
         return Aging(exponents, noise)
 
     def aged(self, conductance: FloatArray, time: float, aging: Aging) -> FloatArray:
-        """Return the conductance (…, row, column) [S] at a time [s] since programming."""
+        """Conductance at a time after programming, for drawn aging.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+            As programmed.
+        time : float, s
+            Since programming, > 0.
+        aging : Aging
+
+        Returns
+        -------
+        (…, row, column) array, S
+
+        Raises
+        ------
+        UserError
+            If time is not positive.
+        """
         positive("time", time, "s")
         if not self.drift.absent:
             conductance = drift(conductance, time, aging.exponents, self.drift.time_zero)
@@ -331,7 +380,7 @@ class AnalogDevice:
         time: float = 1.0,
         traps: FloatArray | None = None,
     ) -> FloatArray:
-        """Return one noisy read of every device.
+        """One noisy read of every device.
 
         Parameters
         ----------
@@ -342,7 +391,7 @@ class AnalogDevice:
         time : float, s
             Since programming; 1/f noise grows with it.
         traps : (…, row, column) array of 0 and 1, optional
-            From `telegraph_noise.traps`: which devices have one; drawn anew by default.
+            Devices with a trap, from `telegraph_noise.traps`; drawn here by default.
 
         Returns
         -------
@@ -364,16 +413,36 @@ class AnalogDevice:
         return np.asarray(self.current(noise, applied) / np.asarray(applied, noise.dtype))
 
     def current(self, conductance: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the current (…, row, column) [A] of devices at a voltage [V], without noise."""
+        """Return the current of devices, without noise.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+        voltage : float or (…, row, column) array, V
+
+        Returns
+        -------
+        (…, row, column) array, A
+        """
         if self.iv is None:
             return np.asarray(conductance * np.asarray(voltage, conductance.dtype))
         current = self.iv.current(conductance, np.asarray(voltage, conductance.dtype))
         return np.asarray(current, conductance.dtype)
 
     def read_sigma(self, conductance: FloatArray, time: float = 1.0) -> FloatArray:
-        """Return the standard deviation of one read, (…, row, column) [S].
+        """Return the standard deviation of one read.
 
         Of 1/f or white noise and of the telegraph signals of all devices together.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+        time : float, s
+            Since programming.
+
+        Returns
+        -------
+        (…, row, column) array, S
         """
         sigma = self.read_noise.sigma(conductance, self.g_max, time)
         jumps = self.telegraph_noise.relative_sigma
@@ -407,14 +476,23 @@ class AnalogDevice:
             count = (missing > tolerance).astype(np.int32) - (missing < -tolerance)
             if not count.any():
                 break
-            made = self.pulse(conductance, count, rng=rng, devices=devices)
-            conductance = made.conductance
+            pulsed = self.pulse(conductance, count, rng=rng, devices=devices)
+            conductance = pulsed.conductance
             pulses += np.abs(count)
-            energy += made.energy
+            energy += pulsed.energy
         return Programmed(conductance, pulses, energy)
 
     def programming_sigma(self, conductance: FloatArray) -> FloatArray:
-        """Return the standard deviation of programming, (…) [S], where it is not verified."""
+        """Return the standard deviation of programming without verification.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+
+        Returns
+        -------
+        (…) array, S
+        """
         cycle = self.cycle_to_cycle * self.g_range
         published = not self.programming_error.absent
         if published and not (cycle or self.device_to_device):

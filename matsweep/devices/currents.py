@@ -1,4 +1,4 @@
-"""Currents that are not ohmic: laws i(G, v)."""
+"""Non-ohmic current-voltage laws I(G, V)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matsweep.core.units import Unit
 
 
 class CurrentLaw(ABC):
-    """How the current depends on the read voltage; `kind` in a configuration."""
+    """Dependence of the current on the read voltage; `kind` in a configuration."""
 
     registry: ClassVar[Registry[type[CurrentLaw]]] = Registry("I–V law")
 
@@ -26,7 +26,7 @@ class CurrentLaw(ABC):
 
     @abstractmethod
     def current(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
-        """Return the current, A.
+        """Return the current at a voltage.
 
         Parameters
         ----------
@@ -42,7 +42,7 @@ class CurrentLaw(ABC):
 
     @abstractmethod
     def slope(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
-        """Return the derivative of the current with respect to the voltage, S.
+        """Return the derivative of the current with respect to the voltage.
 
         Parameters
         ----------
@@ -57,13 +57,15 @@ class CurrentLaw(ABC):
 
 @dataclass(frozen=True)
 class SinhIV(CurrentLaw, kind="sinh"):
-    """I = G v0 sinh(V / v0): hopping and tunnelling; ohmic with G for V much below v0.
+    """Hyperbolic-sine law of hopping and tunnelling.
+
+    I = G v0 sinh(V / v0): ohmic with G for V much below v0.
 
     Parameters
     ----------
     v0 : float, V
     reference : float or None, V
-        Of a G that was measured there: I = G Vr sinh(V / v0) / sinh(Vr / v0); None: at small
+        Voltage at which G was measured: I = G Vr sinh(V / v0) / sinh(Vr / v0); None: at small
         voltages.
     """
 
@@ -95,7 +97,9 @@ class SinhIV(CurrentLaw, kind="sinh"):
 
 @dataclass(frozen=True, kw_only=True)
 class CubicIV(CurrentLaw, kind="cubic"):
-    """I = G V + a2(G) V² + a3(G) V³, each coefficient a polynomial in log10(G / 1 S).
+    """Cubic law with coefficients that depend on the conductance.
+
+    I = G V + a2(G) V² + a3(G) V³, each coefficient a polynomial in log10(G / 1 S).
 
     Parameters
     ----------
@@ -125,7 +129,9 @@ class CubicIV(CurrentLaw, kind="cubic"):
 
 @dataclass(frozen=True, kw_only=True)
 class NeuroSimIV(CurrentLaw, kind="neurosim"):
-    """G(V) = G (Vr / V) ratio^((V - Vr) / (Vw / 2)): NeuroSim's form, in the magnitude of V.
+    """NeuroSim's exponential law, in the magnitude of V.
+
+    G(V) = G (Vr / V) ratio^((V - Vr) / (Vw / 2)).
 
     Parameters
     ----------
@@ -174,7 +180,7 @@ class NeuroSimIV(CurrentLaw, kind="neurosim"):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesIV(CurrentLaw, kind="series"):
-    """A device behind an ohmic resistance: I = f(G, V - R I).
+    """Device in series with an ohmic resistance: I = f(G, V - R I).
 
     The resistance of an access transistor (1T1R) or of the electrodes, in series with a device of
     any law; solved by Newton's method, which converges from V = R I on for currents that grow
@@ -210,14 +216,14 @@ class SeriesIV(CurrentLaw, kind="series"):
         return np.asarray(steep / (1 + self.resistance * steep))
 
     def _inner(self, conductance: FloatArray, voltage: FloatArray) -> FloatArray:
-        """Return the device's own voltage: u + R f(G, u) = V, between 0 and V."""
+        """Voltage u over the device itself, (…) V: u + R f(G, u) = V, between 0 and V."""
         assert self.law is not None
         low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
         inner = np.asarray(voltage / (1 + self.resistance * conductance), np.float64)
         for _ in range(100):
-            wrong = inner + self.resistance * self.law.current(conductance, inner) - voltage
-            high, low = np.where(wrong > 0, inner, high), np.where(wrong < 0, inner, low)
-            step = wrong / (1 + self.resistance * self.law.slope(conductance, inner))
+            residual = inner + self.resistance * self.law.current(conductance, inner) - voltage
+            high, low = np.where(residual > 0, inner, high), np.where(residual < 0, inner, low)
+            step = residual / (1 + self.resistance * self.law.slope(conductance, inner))
             following = inner - step
             outside = (following < low) | (following > high)
             following = np.where(outside, (low + high) / 2, following)

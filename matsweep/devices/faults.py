@@ -1,4 +1,4 @@
-"""Devices that no longer do what they should: stuck ones, and worn ones."""
+"""Faulty devices: stuck at a conductance, or worn by write cycles."""
 
 from __future__ import annotations
 
@@ -55,7 +55,19 @@ class StuckAt:
         return 1 - self.total
 
     def apply(self, conductance: FloatArray, g_min: float, g_max: float, *, rng: Rng) -> FloatArray:
-        """Return the conductances (…, row, column) [S] with faults drawn and put in."""
+        """Conductances with stuck devices drawn and set.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+        g_min : float, S
+        g_max : float, S
+        rng : Rng
+
+        Returns
+        -------
+        (…, row, column) array, S
+        """
         if self.total == 0:
             return conductance
         lines, single = self._shares()
@@ -79,7 +91,7 @@ class StuckAt:
         g_max: float,
         rng: Rng,
     ) -> FloatArray:
-        """Put faults into a share of the devices, or of the lines if one axis of shape is 1."""
+        """Set faults in a share of the devices, or of the lines if one axis of shape is 1."""
         if share == 0:
             return conductance
         draw = rng.random(shape, conductance.dtype) * (self.total / share)
@@ -95,7 +107,7 @@ class StuckAt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endurance:
-    """The window between the ends of the range closes with the number of write cycles.
+    """Closing of the conductance window with the number of write cycles.
 
     Its width is a factor w = 1 / (1 + (cycles / half_window)^steepness) of the range's, and
     closes towards the fraction `towards` of the range.
@@ -126,7 +138,23 @@ class Endurance:
         in_range("towards", self.towards, 0.0, 1.0)
 
     def window(self, cycles: float) -> tuple[float, float]:
-        """Return the ends of what is left of the range after cycles, as fractions of it."""
+        """Return the ends of the remaining window, as fractions of the range.
+
+        Parameters
+        ----------
+        cycles : float, >= 0
+            Write cycles.
+
+        Returns
+        -------
+        tuple of (float, float), dimensionless
+            Lower and upper end; 0 is g_min, 1 is g_max.
+
+        Raises
+        ------
+        UserError
+            If cycles is negative.
+        """
         non_negative("cycles", cycles)
         if self.half_window is None:
             return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Quantities that depend on the conductance as fitted in the literature."""
+"""Device quantities as fitted functions of the conductance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALL = 1e-12  # relative conductance below which logarithms stop changing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """A quantity linear in the logarithm of the conductance, between two bounds.
+    """Quantity linear in the logarithm of the conductance, between two bounds.
 
     y(G) = clip(at_g_max + slope ln x, low, high) + saturating (1 - exp(-x / saturation)) with
     x = G / g_max; from x = `polynomial_from` on, sum_k c_k x^k instead, where a fit has such a
@@ -58,7 +58,17 @@ class Law:
 
     @classmethod
     def from_number(cls, value: Dimensionless) -> Self:
-        """Return the law of a bare number: the same at every conductance."""
+        """Law of a bare number: the same at every conductance.
+
+        Parameters
+        ----------
+        value : float
+            In the unit of the quantity.
+
+        Returns
+        -------
+        Law
+        """
         number = finite("value", value)
         return cls(at_g_max=number, low=number, high=number)
 
@@ -77,7 +87,7 @@ class Law:
         return float(self(np.log(np.linspace(1e-3, 1, 1000))).min())
 
     def __call__(self, logarithm: FloatArray) -> FloatArray:
-        """Return y (…) at ln(G / g_max) (…), which is dimensionless."""
+        """Value y (…) at ln(G / g_max) (…), dimensionless."""
         if self.constant is not None:
             return np.full_like(logarithm, self.constant)
         out = logarithm * logarithm.dtype.type(self.slope)
@@ -95,7 +105,17 @@ class Law:
 
 
 def logarithm(conductance: FloatArray, g_max: float) -> FloatArray:
-    """Return ln(G / g_max) (…) of conductances (…) [S], bounded below at ln 1e-12."""
+    """Logarithm ln(G / g_max), bounded below at ln 1e-12.
+
+    Parameters
+    ----------
+    conductance : (…) array, S
+    g_max : float, S
+
+    Returns
+    -------
+    (…) array, dimensionless
+    """
     scaled = conductance * conductance.dtype.type(1 / g_max)
     np.clip(scaled, scaled.dtype.type(_SMALL), None, out=scaled)
     return np.log(scaled, out=scaled)

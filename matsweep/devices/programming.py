@@ -1,4 +1,4 @@
-"""How a conductance is written: its error, its pulses and what they cost."""
+"""Programming of a conductance: error, pulses, time and energy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matsweep.core.streams import FloatArray
 
 
 class Programmed(NamedTuple):
-    """What programming gave, and what it cost.
+    """Programmed conductance with the pulses and the energy it took.
 
     Parameters
     ----------
@@ -99,7 +99,17 @@ class ProgrammingError:
         )
 
     def check_range(self, g_max: float) -> None:
-        """Refuse a device whose range goes beyond the one the law was fitted for."""
+        """Refuse a device whose range exceeds the one for which the law was fitted.
+
+        Parameters
+        ----------
+        g_max : float, S
+
+        Raises
+        ------
+        UserError
+            If g_max exceeds `g_reference` without `rescale`.
+        """
         if not self.rescale and not self.absent and g_max > self.g_reference * (1 + 1e-6):
             raise UserError(
                 f"programming_error was fitted up to {self.g_reference:g} S, got g_max = "
@@ -140,7 +150,7 @@ class ProgrammingError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteVerify:
-    """Write and verify: pulse, read, and again until the conductance is near enough.
+    """Write-verify scheme: pulse and read until the conductance is within the tolerance.
 
     Parameters
     ----------
@@ -160,7 +170,7 @@ class WriteVerify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritePulse:
-    """The write pulse of either polarity, for what programming costs.
+    """Write pulse of each polarity, for the energy and time of programming.
 
     Parameters
     ----------
@@ -191,7 +201,20 @@ class WritePulse:
                 positive(name, value, unit)
 
     def dissipated(self, conductance: FloatArray, up: bool) -> FloatArray | float:
-        """Return the energy of one pulse, (…) J at conductances (…) [S]; NaN if unknown."""
+        """Energy of one pulse.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+            Before the pulse.
+        up : bool
+            Potentiating, else depressing.
+
+        Returns
+        -------
+        (…) array or float, J
+            NaN if the pulse is not known.
+        """
         if self.energy is not None:
             return self.energy
         voltage = self.voltage_up if up else self.voltage_down

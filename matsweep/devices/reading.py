@@ -1,4 +1,4 @@
-"""How a conductance is read: noise and telegraph signals."""
+"""Read noise and random telegraph signals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,21 @@ class ReadNoise:
 
     @classmethod
     def from_number(cls, relative: Dimensionless) -> Self:
-        """White noise, relative to the conductance, is what a bare number means."""
+        """White noise of a bare number, relative to the conductance.
+
+        Parameters
+        ----------
+        relative : float, dimensionless, >= 0
+
+        Returns
+        -------
+        ReadNoise
+
+        Raises
+        ------
+        UserError
+            If the number is negative.
+        """
         number = non_negative("relative", relative)
         return cls(relative=number, cap=max(1.0, number))
 
@@ -111,8 +125,9 @@ class TelegraphNoise:
 
     A device that has one is read at G (1 + amplitude duty) while the trap is empty and at
     G (1 - amplitude (1 - duty)) while it is full, so that the mean stays G; its relative standard
-    deviation is amplitude sqrt(duty (1 - duty)). Each read finds the trap anew: right for reads
-    further apart than the trap's dwell times; slower traps act like an error of programming.
+    deviation is amplitude sqrt(duty (1 - duty)). Each read draws the trap's state independently,
+    which holds for reads further apart than the trap's dwell times; slower traps act like an
+    error of programming.
 
     Parameters
     ----------
@@ -144,11 +159,33 @@ class TelegraphNoise:
         return float(self.amplitude * np.sqrt(self.share * self.duty * (1 - self.duty)))
 
     def traps(self, shape: tuple[int, ...], *, rng: Rng) -> FloatArray:
-        """Draw which devices have a trap: (…, row, column) array of 0 and 1."""
+        """Draw the devices that have a trap.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        rng : Rng
+
+        Returns
+        -------
+        (…, row, column) array of float32
+            1 with a trap, 0 without.
+        """
         return (rng.random(shape, np.float32) < self.share).astype(np.float32)
 
     def apply(self, conductance: FloatArray, traps: FloatArray, *, rng: Rng) -> FloatArray:
-        """Return one read (…, row, column) [S] of devices with the traps drawn."""
+        """Conductance of one read, with the state of each trap drawn.
+
+        Parameters
+        ----------
+        conductance : (…, row, column) array, S
+        traps : (…, row, column) array of 0 and 1
+        rng : Rng
+
+        Returns
+        -------
+        (…, row, column) array, S
+        """
         full = rng.random(conductance.shape, conductance.dtype) < self.duty
         jump = self.amplitude * (self.duty - full.astype(conductance.dtype))
         return np.asarray(conductance * (1 + traps.astype(conductance.dtype) * jump))

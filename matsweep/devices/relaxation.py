@@ -1,4 +1,4 @@
-"""What time and temperature do to a programmed conductance."""
+"""Change of a programmed conductance with time and temperature."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ BOLTZMANN_EV = 8.617333262e-5
 
 
 def arrhenius(activation_ev: float, temperature: float, reference: float) -> float:
-    """Return how many times faster a process runs than at a reference temperature.
+    """Acceleration of a thermally activated process over a reference temperature.
 
     exp(Ea / k (1 / T_reference - 1 / T)).
 
     Parameters
     ----------
     activation_ev : float, eV
-    temperature, reference : float, K
+    temperature : float, K
+    reference : float, K
+
+    Returns
+    -------
+    float, dimensionless
+        1 at the reference temperature.
     """
     return float(np.exp(activation_ev / BOLTZMANN_EV * (1 / reference - 1 / temperature)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Power-law drift with an exponent of its own for each device.
+    """Power-law drift with a separate exponent for each device.
 
     G(t) = G (t / time_zero)^-nu, nu ~ Normal(mean(G), spread(G)); no drift before time_zero,
-    the time after programming at which the programmed conductance is stated. Exponents are those
-    of the temperature that they were measured at.
+    the time after programming at which the programmed conductance is stated. The exponents hold
+    at the temperature at which they were measured.
     """
 
     nu: Law = Law()
@@ -158,7 +164,22 @@ class ShortTerm:
     def apply(
         self, conductance: FloatArray, time: float, noise: FloatArray, temperature: float
     ) -> FloatArray:
-        """Return the conductance (…) [S] at a time [s] and temperature [K], for each xi (…)."""
+        """Relaxed conductance, with one xi for each device.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+            As programmed.
+        time : float, s
+            Since programming.
+        noise : (…) array, dimensionless
+            xi, standard normal.
+        temperature : float, K
+
+        Returns
+        -------
+        (…) array, S
+        """
         stretched = time * arrhenius(self.activation_ev, temperature, self.temperature)
         elapsed = float(np.log(max(stretched / self.time_zero, 1.0)))
         if elapsed == 0:
@@ -171,25 +192,25 @@ class ShortTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Decay towards a stable state, thermally activated.
+    """Thermally activated decay towards a stable state.
 
     G(t) = G_s + (G - G_s) exp(-(t / tau)^stretch), tau(T) = time exp(Ea / k (1 / T - 1 / T_r)).
 
     Parameters
     ----------
     time : float or None, s
-        tau at the temperature it was measured at; None: the state is kept.
+        tau at the temperature at which it was measured; None: the state is kept.
     activation_ev : float, eV
     temperature : float, K
         T_r, at which `time` was measured.
     stable : float, fraction of the range
-        Of the state that is approached, 0 at g_min, 1 at g_max.
-    stretch : float
-        1: a single time; below: many.
+        The state approached: 0 at g_min, 1 at g_max.
+    stretch : float, dimensionless
+        1: a single time constant; below: a distribution of them.
 
     Notes
     -----
-    Of the Arrhenius kind that accelerated bakes are extrapolated by; the spread between devices
+    Of the Arrhenius kind by which accelerated bakes are extrapolated; the spread between devices
     (tail bits) is left out.
     """
 
@@ -208,14 +229,34 @@ class Retention:
         in_range("stretch", self.stretch, 0.01, 1.0)
 
     def kept(self, time: float, temperature: float) -> float:
-        """Return the share of the distance from the stable state left at a time [s] at T [K]."""
+        """Share of the distance from the stable state that is left.
+
+        Parameters
+        ----------
+        time : float, s
+        temperature : float, K
+
+        Returns
+        -------
+        float, dimensionless
+        """
         if self.time is None:
             return 1.0
         faster = arrhenius(self.activation_ev, temperature, self.temperature)
         return float(np.exp(-((time * faster / self.time) ** self.stretch)))
 
     def half_life(self, temperature: float) -> float:
-        """Return the time [s] at T [K] after which half of the distance is left; inf if kept."""
+        """Time after which half of the distance from the stable state is left.
+
+        Parameters
+        ----------
+        temperature : float, K
+
+        Returns
+        -------
+        float, s
+            Infinite if the state is kept.
+        """
         if self.time is None:
             return float("inf")
         faster = arrhenius(self.activation_ev, temperature, self.temperature)
@@ -224,7 +265,20 @@ class Retention:
     def apply(
         self, conductance: FloatArray, time: float, temperature: float, g_min: float, g_max: float
     ) -> FloatArray:
-        """Return the conductance (…) [S] at a time [s] and temperature [K]."""
+        """Conductance after a time at a temperature.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+        time : float, s
+        temperature : float, K
+        g_min : float, S
+        g_max : float, S
+
+        Returns
+        -------
+        (…) array, S
+        """
         kept = self.kept(time, temperature)
         if kept == 1:
             return conductance

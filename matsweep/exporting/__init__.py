@@ -1,4 +1,4 @@
-"""Stored results as one file that other programs read: Parquet, CSV or NetCDF."""
+"""Export of stored results to one Parquet, CSV or NetCDF file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def export(
     to : path
         ``.parquet``, ``.csv`` or ``.nc``.
     realisations : bool
-        A row for each realisation and time of each candidate instead.
+        Write a row for each realisation and time of each candidate instead.
     failed : bool
-        Rows of failed candidates too, with their error and no values.
+        Add rows of failed candidates, with their error and no values.
     overwrite : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def export(
     Raises
     ------
     UserError
-        If the suffix is none of these, a package is missing, the file is there already, or no
-        candidate is done.
+        If the suffix is none of these, a package is missing, the file exists, or no candidate is
+        done.
     """
     to = Path(to)
     _check(to, realisations or failed, overwrite)
@@ -73,7 +73,7 @@ def export(
 
 
 def _check(to: Path, rows: bool, overwrite: bool) -> None:
-    """Refuse before anything is read what cannot be written."""
+    """Refuse, before any reading, a file that cannot be written."""
     if to.suffix not in SUFFIXES:
         raise UserError(f"to must end in {', '.join(SUFFIXES)}, got {str(to)!r}")
     if to.suffix == ".nc" and rows:

@@ -1,4 +1,4 @@
-"""The whole Dataset as one NetCDF file, written a block of candidates at a time."""
+"""Export of the whole Dataset as one NetCDF file, a block of candidates at a time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ import xarray as xr
 
 from matsweep.core.checks import UserError
 
-_BLOCK = 2**26  # bytes of results that are held at a time
+_BLOCK = 2**26  # bytes of results held at a time
 _CHUNK = 2**20  # bytes of a chunk in the file
 _MOST = 50_000  # candidates in a block
 
 
 def write_netcdf(ds: xr.Dataset, path: Path) -> None:
-    """Write a Dataset that does not fit in memory.
-
-    xarray writes the first candidate, and with it all names, types and attributes; the others
-    are then added along the unlimited dimension ``candidate``.
+    """Write a Dataset that need not fit in memory.
 
     Parameters
     ----------
@@ -75,7 +72,7 @@ def _texts(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as NetCDF has them: texts and numbers; others as JSON."""
+    """Return attributes as NetCDF types: texts and numbers; others as JSON."""
     return {
         str(key): value if isinstance(value, (str, int, float)) and not isinstance(value, bool)
         else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Results as rows: a candidate each, or a realisation and time of one, in CSV or Parquet."""
+"""Export of results as rows, one per candidate or per realisation and time: CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from matsweep.core.checks import UserError
 
-_BLOCK = 2**25  # bytes of results that are held at a time, and of columns as often again
+_BLOCK = 2**25  # bytes of results held at a time, and as many of columns
 _MOST = 50_000  # candidates in a block
-_LONG = ("realisation", "time")  # dims that rows of the long form are of
+_LONG = ("realisation", "time")  # dims of the rows in the long form
 _LEDGER = ("status", "error", "seconds", "realisations")
 _STATES = np.array(["pending", "done", "failed"], dtype=object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """Values of some rows, under one heading.
+    """Values of one column of a table.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Column:
     units : str
         SI; "" or "1" if it has none.
     label : str
-        In words.
+        Long name.
     """
 
     values: NDArray[Any]
@@ -49,11 +49,11 @@ class Rows:
     Parameters
     ----------
     ds : xarray.Dataset
-        As `matsweep.store.open_results` gives it, lazy.
+        From `matsweep.store.open_results`, lazy.
     long : bool
         A row for each realisation and time of a candidate; else one for each candidate.
     failed : bool
-        Failed candidates too.
+        Include failed candidates.
     """
 
     def __init__(self, ds: xr.Dataset, *, long: bool, failed: bool) -> None:
@@ -65,7 +65,7 @@ class Rows:
         self.count = int(np.count_nonzero(self._wanted))
 
     def blocks(self) -> Iterator[Table]:
-        """Yield the rows of some candidates after another, as columns."""
+        """Yield the rows of successive blocks of candidates, as columns."""
         total = self._ds.sizes["candidate"]
         step = self._step()
         for start in range(0, total, step):
@@ -85,7 +85,13 @@ class Rows:
 
 
 def write_csv(rows: Rows, path: Path) -> None:
-    """Write a CSV file; units stand in the headings, numbers read back to the same bits."""
+    """Write a CSV file with units in the headings; numbers read back to the same bits.
+
+    Parameters
+    ----------
+    rows : Rows
+    path : Path
+    """
     import pandas as pd
 
     with open(path, "w", encoding="utf-8", newline="") as file:
@@ -95,7 +101,12 @@ def write_csv(rows: Rows, path: Path) -> None:
 
 
 def write_parquet(rows: Rows, path: Path) -> None:
-    """Write a Parquet file; units and words are metadata of columns, the study's of the file.
+    """Write a Parquet file; units and long names become metadata of columns, attrs of the file.
+
+    Parameters
+    ----------
+    rows : Rows
+    path : Path
 
     Raises
     ------
@@ -138,7 +149,7 @@ def _heading(name: str, column: Column) -> str:
 
 
 def _wide(ds: xr.Dataset) -> Table:
-    """Return a row for each candidate."""
+    """Return a table with a row for each candidate."""
     table = _parameters(ds)
     for name, item in _results(ds):
         if "realisation" in item.dims:
@@ -151,7 +162,7 @@ def _wide(ds: xr.Dataset) -> Table:
 
 
 def _long(ds: xr.Dataset) -> Table:
-    """Return a row for each realisation and time of each candidate, as far as it has them."""
+    """Return a table with a row for each realisation and time that a candidate has."""
     dims = ["candidate", *(dim for dim in _LONG if dim in ds.dims)]
     sizes = {dim: ds.sizes[dim] for dim in dims}
     kept = _given(ds, sizes)
@@ -174,7 +185,7 @@ def _long(ds: xr.Dataset) -> Table:
 
 
 def _given(ds: xr.Dataset, sizes: Mapping[str, int]) -> tuple[NDArray[np.intp], ...]:
-    """Return where rows are: of realisations that a candidate was not given there are none."""
+    """Return the indices of the rows: none for realisations that a candidate was not given."""
     mask = np.ones(tuple(sizes.values()), dtype=bool)
     if "realisations" in ds and "realisation" in sizes:
         own = np.maximum(np.abs(ds["realisations"].values), 1)  # a failed one keeps a row
@@ -184,7 +195,7 @@ def _given(ds: xr.Dataset, sizes: Mapping[str, int]) -> tuple[NDArray[np.intp], 
 
 
 def _parameters(ds: xr.Dataset) -> Table:
-    """Return what identifies a candidate, and what became of it."""
+    """Return the columns that identify a candidate, and those of its outcome."""
     names = [name for name, item in ds.coords.items() if item.dims == ("candidate",)]
     ordered = ["candidate", *(str(name) for name in names if name != "candidate")]
     table = {
@@ -206,9 +217,9 @@ def _results(ds: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
 
 
 def _statistics(item: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return mean and sample standard deviation over the realisations that are there.
+    """Return mean and sample standard deviation over the existing realisations.
 
-    Of one realisation the deviation is unknown (NaN).
+    The deviation of one realisation is unknown (NaN).
     """
     count = item.notnull().sum("realisation")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -233,13 +244,13 @@ def _add(table: Table, name: str, values: xr.DataArray, item: xr.DataArray, what
 
 
 def _labels(values: NDArray[Any]) -> list[str]:
-    """Return short texts of coordinates, each another one."""
+    """Return short, distinct texts of coordinates."""
     short = [f"{value:g}" if isinstance(value, float) else str(value) for value in values.tolist()]
     return short if len(set(short)) == len(short) else [str(value) for value in values.tolist()]
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Return texts as objects, which pandas and pyarrow both know, and all else as it is."""
+    """Return texts as objects, which pandas and pyarrow both know, and other values unchanged."""
     return values.astype(object) if values.dtype.kind in "UT" else values
 
 

@@ -21,20 +21,20 @@ __all__ = ["merge"]
 
 
 def merge(stores: Sequence[str | Path], into: str | Path) -> Path:
-    """Unite the candidates of several stores in a new one, a block of them at a time.
+    """Unite the candidates of several stores in a new one, in blocks.
 
-    Candidates are the same if their identity is. Of each, done beats failed beats pending, and
+    Candidates are the same if their identities are. Of each, done beats failed beats pending, and
     more realisations beat fewer; between equals the first store counts. Where two are done, their
-    numbers have to be the same to the bit. The stores themselves are left as they are.
+    numbers must be the same to the bit. The stores themselves stay unchanged.
 
-    If one store has all candidates, their order, its configuration and its axes are the new
-    store's, so that its command resumes that one too. What every store says of itself is kept in
-    the attribute ``merged``.
+    If one store has all candidates, its order, configuration and axes are the new store's, so
+    that its command resumes the new one too. The attributes of every store are kept in the
+    attribute ``merged``.
 
     Parameters
     ----------
     stores : sequence of path
-        Two or more, of one seed, the same times, metrics and networks.
+        Two or more, with one seed and the same times, metrics and networks.
     into : path
         Of the new store.
 
@@ -46,8 +46,8 @@ def merge(stores: Sequence[str | Path], into: str | Path) -> Path:
     Raises
     ------
     UserError
-        If a store is being written, they do not fit together, two disagree, or something is at
-        ``into`` already; nothing is written then.
+        If a store is being written, they do not fit together, two disagree, or ``into`` exists;
+        nothing is written then.
     """
     into = _free(into)
     if len({str(Path(store).resolve()) for store in stores}) < max(len(stores), 2):
@@ -59,7 +59,7 @@ def merge(stores: Sequence[str | Path], into: str | Path) -> Path:
     try:
         _write(union, temporary)
         if os.path.lexists(into):
-            raise UserError(f"{into} has come into being meanwhile; choose another into=…")
+            raise UserError(f"{into} was created meanwhile; choose another into=…")
         os.rename(temporary, into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -75,7 +75,7 @@ def _free(into: str | Path) -> Path:
 
 
 def _write(union: Union, path: Path) -> None:
-    """Write the new store, and compare with it what came from elsewhere."""
+    """Write the new store, and compare it with every store that holds the same candidates."""
     create(
         path,
         coordinates=coordinates(union),

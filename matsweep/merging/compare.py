@@ -1,4 +1,4 @@
-"""Whether stores fit together, and agree where they have the same candidate."""
+"""Comparison of stores: whether they fit together, and agree on candidates they share."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ from matsweep.merging.write import blocks
 from matsweep.store import Status, open_results
 
 _FIXED = ("time", "component", "baseline")
-"""Dims of which stores must have the same values; of others one may have fewer than another."""
+"""Dims with the same values in all stores; along others a store may have fewer values."""
 
 _SETTINGS = ("workload", "tile", "wires", "periphery", "adc", "dac")
 """Nodes of the configuration that no material sets."""
 
 
 def check_alike(sources: Sequence[Source]) -> None:
-    """Refuse stores whose numbers would not belong together.
+    """Refuse stores whose results do not belong together.
+
+    Parameters
+    ----------
+    sources : sequence of Source
 
     Raises
     ------
     UserError
-        Naming in what the first two differ.
+        With the first difference.
     """
     first = sources[0]
     for other in sources[1:]:
@@ -41,7 +45,7 @@ def check_alike(sources: Sequence[Source]) -> None:
 
 
 def _unlike(first: Source, other: Source) -> str:
-    """Return in what two stores differ that must not; "" if in nothing."""
+    """Return the first forbidden difference of two stores; "" if there is none."""
     seeds = first.attrs.get("seed"), other.attrs.get("seed")
     if seeds[0] != seeds[1]:
         return f"seed ({seeds[0]} and {seeds[1]})"
@@ -53,7 +57,7 @@ def _unlike(first: Source, other: Source) -> str:
         if (mine.dims, mine.dtype, mine.attrs.get("units")) != (
             theirs.dims, theirs.dtype, theirs.attrs.get("units"),
         ):  # fmt: skip
-            return f"what {name} is (dims, type or units)"
+            return f"dims, type or units of {name}"
     for dim in first.ds.dims:
         if dim != "candidate" and not _dims_fit(first, other, str(dim)):
             return "times" if dim == "time" else str(dim)
@@ -77,26 +81,32 @@ def _networks_unlike(first: Source, other: Source) -> str:
 
 
 def _settings_unlike(first: Source, other: Source) -> str:
-    """Return a setting, not of the material, that differs and that no coordinate would tell."""
+    """Return a setting, not of the material, that differs and that no coordinate shows."""
     mine, theirs = (
         yaml.safe_load(str(source.attrs.get("config", "{}"))) or {} for source in (first, other)
     )
-    told = {str(name) for source in (first, other) for name in source.ds.coords}
+    swept = {str(name) for source in (first, other) for name in source.ds.coords}
     for node in _SETTINGS:
-        if any(name == node or name.startswith(f"{node}.") for name in told):
+        if any(name == node or name.startswith(f"{node}.") for name in swept):
             continue
         if mine.get(node) != theirs.get(node) and None not in (mine.get(node), theirs.get(node)):
-            return f"{node}, which neither sweeps: their candidates could not be told apart"
+            return f"{node}, which neither sweeps: their candidates could not be distinguished"
     return ""
 
 
 def check_equal(union: Union, path: Path) -> None:
-    """Refuse stores that have other numbers for a candidate than what was written of it.
+    """Refuse stores whose results for a candidate differ from those in the new store.
+
+    Parameters
+    ----------
+    union : Union
+    path : Path
+        Of the new store.
 
     Raises
     ------
     UserError
-        Naming the candidate and the variable.
+        With the candidate and the variable.
     """
     written, given = open_results(path), union.given()
     for number, source in enumerate(union.sources):
@@ -130,9 +140,9 @@ def _differ(
     shared: NDArray[np.int32],
     same: NDArray[np.bool_],
 ) -> NDArray[np.intp]:
-    """Return where two have other numbers, of the realisations that both have.
+    """Return the rows in which two stores differ, over the realisations that both have.
 
-    A statistic of another number of realisations may be another: it is not compared.
+    Statistics of different numbers of realisations may differ: they are not compared.
     """
     overlap = (slice(None), *(slice(0, size) for size in mine.shape[1:]))
     theirs = theirs[overlap]

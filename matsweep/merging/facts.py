@@ -1,4 +1,4 @@
-"""What a merged store says of itself."""
+"""Attributes of a merged store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from matsweep.analysis.attributes import references
 from matsweep.merging.sources import Source, Union
 
 _OF_ORDER = ("fingerprint", "design")
-"""Attributes that are true of a store with all its candidates only."""
+"""Attributes that hold only for a store with all candidates of its design."""
 
 
 def merged_attrs(union: Union) -> dict[str, Any]:
     """Return the first store's attributes, joined with those of the others.
 
-    What belongs to its design only is left out if it has not all candidates.
+    Attributes that belong to its design are left out unless it has all candidates.
+
+    Parameters
+    ----------
+    union : Union
+
+    Returns
+    -------
+    dict
+        JSON.
     """
     first = union.sources[0]
     facts = dict(first.attrs)
@@ -30,12 +39,12 @@ def merged_attrs(union: Union) -> dict[str, Any]:
     best = _references(union)
     if best:
         facts["reference"] = json.dumps(best, sort_keys=True)
-    facts["merged"] = json.dumps([_told(source) for source in union.sources])
+    facts["merged"] = json.dumps([_record(source) for source in union.sources])
     return facts
 
 
 def _references(union: Union) -> dict[str, float]:
-    """Return the best that an ideal machine reaches in any store, by metric."""
+    """Return the best value that an ideal machine reaches in any store, by metric."""
     best: dict[str, float] = {}
     for source in union.sources:
         for name, value in references(source.ds).items():
@@ -44,8 +53,8 @@ def _references(union: Union) -> dict[str, float]:
     return best
 
 
-def _told(source: Source) -> dict[str, Any]:
-    """Return what a store says of itself."""
+def _record(source: Source) -> dict[str, Any]:
+    """Return the attributes of a store for ``merged``."""
     attrs = source.attrs
     names = ("study", "command", "config", "provenance", "merged")
     return {
@@ -56,29 +65,29 @@ def _told(source: Source) -> dict[str, Any]:
 
 
 def _joined(union: Union, name: str) -> dict[str, Any]:
-    """Return mappings of mappings, or of values, of all stores; the first counts."""
-    found: dict[str, Any] = {}
+    """Join a mapping of mappings, or of values, over all stores; the first store counts."""
+    joined: dict[str, Any] = {}
     for source in reversed(union.sources):
         for key, value in json.loads(str(source.attrs.get(name, "{}"))).items():
-            both = isinstance(value, dict) and isinstance(found.get(key), dict)
-            found[key] = {**found[key], **value} if both else value
-    return found
+            both = isinstance(value, dict) and isinstance(joined.get(key), dict)
+            joined[key] = {**joined[key], **value} if both else value
+    return joined
 
 
 def _axes(union: Union) -> list[dict[str, Any]]:
-    """Return the axes of all stores, with their values if every combination of them is there."""
+    """Return the axes of all stores, with their values if every combination of them exists."""
     stored = [json.loads(str(source.attrs.get("axes", "[]"))) for source in union.sources]
-    found: dict[str, list[Any] | None] = {}
+    merged: dict[str, list[Any] | None] = {}
     for axes in stored:
         for axis in axes:
             name, values = axis["name"], axis["values"]
-            old = found.get(name, [])
-            found[name] = (
+            old = merged.get(name, [])
+            merged[name] = (
                 None if values is None or old is None else list(dict.fromkeys([*old, *values]))
             )
     names = [{axis["name"] for axis in axes} for axes in stored]
-    known = [values for values in found.values() if values is not None]
-    whole = len(known) == len(found) and all(each == names[0] for each in names)
+    known = [values for values in merged.values() if values is not None]
+    whole = len(known) == len(merged) and all(each == names[0] for each in names)
     if not whole or math.prod(map(len, known)) != union.total:
-        return [{"name": name, "values": None} for name in found]
-    return [{"name": name, "values": values} for name, values in found.items()]
+        return [{"name": name, "values": None} for name in merged]
+    return [{"name": name, "values": values} for name, values in merged.items()]

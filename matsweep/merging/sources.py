@@ -1,4 +1,4 @@
-"""The stores that are merged, and which of them counts for each candidate."""
+"""Stores to merge, and the choice among them for each candidate."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from matsweep.core.checks import UserError
 from matsweep.store import Status, attributes, open_results, summary
 
 LEDGER = ("status", "error", "seconds", "realisations")
-"""Variables that tell of candidates, and are no results."""
+"""Variables about candidates that are not results."""
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A store that is merged.
+    """A store to merge.
 
     Parameters
     ----------
@@ -30,11 +30,12 @@ class Source:
     ds : xarray.Dataset
         Lazy.
     attrs : mapping
-        What it says of its study.
+        Its root attributes.
     ids : (candidate,) array of bytes
-    status : (candidate,) array of int
-    given : (candidate,) array of int
-        Realisations of those that are done.
+        Identities.
+    status : (candidate,) array of int8
+    given : (candidate,) array of int32
+        Numbers of realisations; 0 where not done.
     """
 
     path: Path
@@ -57,13 +58,13 @@ class Union:
     Parameters
     ----------
     sources : tuple of Source
-        The one whose order comes first.
-    places : tuple of (candidate,) array of int
-        Where each store's candidates are in the new one.
+        First the one that sets the order.
+    places : tuple of (candidate,) array of int64
+        Positions of each store's candidates in the new one.
     winner : (total,) array of int
-        Which store counts for each candidate.
-    row : (total,) array of int
-        Where the candidate is in that one.
+        Index of the store that counts for each candidate.
+    row : (total,) array of int64
+        Position of the candidate in that store.
     """
 
     sources: tuple[Source, ...]
@@ -82,32 +83,51 @@ class Union:
         return self.sources[0].ids.size == self.total
 
     def chosen(self, number: int) -> Rows:
-        """Return the rows of a store that count and have an outcome."""
+        """Return the rows of a store that count and have an outcome.
+
+        Parameters
+        ----------
+        number : int
+            Index of the store.
+
+        Returns
+        -------
+        (n,) array of int64
+            Ascending.
+        """
         rows = self.row[self.winner == number]
         return np.sort(rows[self.sources[number].status[rows] != Status.PENDING])
 
     def given(self) -> NDArray[np.int32]:
-        """Return the realisations of each candidate."""
-        found = np.zeros(self.total, dtype=np.int32)
+        """Return the number of realisations of each candidate: (total,)."""
+        counts = np.zeros(self.total, dtype=np.int32)
         for number, source in enumerate(self.sources):
             mine = self.winner == number
-            found[mine] = source.given[self.row[mine]]
-        return found
+            counts[mine] = source.given[self.row[mine]]
+        return counts
 
 
 def read_source(path: str | Path) -> Source:
-    """Open a store that is to be merged.
+    """Open a store to merge.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Source
 
     Raises
     ------
     UserError
-        If it is being written, or has results that cannot be read yet.
+        If it is being written, has results that cannot be read yet, or lacks added metrics.
     """
-    ds, told = open_results(path), summary(path, slowest=0)
-    if told.holder is not None:
-        raise UserError(f"{path} is being written by {told.holder}; wait until it ends, or stop it")
+    ds, now = open_results(path), summary(path, slowest=0)
+    if now.holder is not None:
+        raise UserError(f"{path} is being written by {now.holder}; wait until it ends, or stop it")
     status = ds["status"].values
-    if (told.done, told.failed) != tuple(np.bincount(status, minlength=3)[1:].tolist()):
+    if (now.done, now.failed) != tuple(np.bincount(status, minlength=3)[1:].tolist()):
         raise UserError(
             f"{path} has results that are not folded into it, and it cannot be written; merge a "
             "copy that can"
@@ -126,12 +146,21 @@ def read_source(path: str | Path) -> Source:
 
 
 def unite(sources: Sequence[Source]) -> Union:
-    """Return the candidates of all stores, and which store counts for each."""
+    """Unite the candidates of all stores, and choose the store that counts for each.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+
+    Returns
+    -------
+    Union
+    """
     _, inverse = np.unique(np.concatenate([s.ids for s in sources]), return_inverse=True)
     total = int(inverse.max()) + 1
     cuts = np.cumsum([source.ids.size for source in sources])[:-1]
     numbered = list(zip(sources, np.split(inverse, cuts), strict=True))
-    # The first that has all, of those with the most realisations, else the first.
+    # Order: stores with all candidates first, then by number of realisations, then as given.
     numbered.sort(
         key=lambda each: (-each[0].ids.size if each[0].ids.size == total else 0,
                           -each[0].ds.sizes.get("realisation", 0))

@@ -1,4 +1,4 @@
-"""What the new store consists of: its coordinates, its variables, and the outcomes in blocks."""
+"""Content of the merged store: its coordinates, its variables, and the outcomes in blocks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from matsweep.analysis.attributes import axes
 from matsweep.merging.sources import Rows, Source, Union
 from matsweep.store import Coordinate, Part, Variable
 
-_BLOCK = 2**25  # bytes of results that are held at a time
+_BLOCK = 2**25  # bytes of results held at a time
 
 
 def variables(source: Source) -> list[Variable]:
-    """Return the results of a store as variables of a new one."""
+    """Return the results of a store as variables of a new one.
+
+    Parameters
+    ----------
+    source : Source
+
+    Returns
+    -------
+    list of Variable
+    """
     return [
         Variable(
             name=name,
@@ -31,23 +40,45 @@ def variables(source: Source) -> list[Variable]:
 
 
 def coordinates(union: Union) -> dict[str, Coordinate]:
-    """Return the coordinates of all stores together; of dims the longest."""
-    found: dict[str, Coordinate] = {}
+    """Return the coordinates of all stores together; of each dim the longest.
+
+    Parameters
+    ----------
+    union : Union
+
+    Returns
+    -------
+    dict of str to Coordinate
+    """
+    merged: dict[str, Coordinate] = {}
     for source in union.sources:
         for key, item in source.ds.coords.items():
             name = str(key)
             attrs = _plain(item.attrs)
             if item.dims == ("candidate",):
-                if name != "candidate" and name not in found:
-                    found[name] = Coordinate(values=_column(union, name), attrs=attrs)
-            elif name not in found or len(np.asarray(found[name].values)) < item.size:
+                if name != "candidate" and name not in merged:
+                    merged[name] = Coordinate(values=_column(union, name), attrs=attrs)
+            elif name not in merged or len(np.asarray(merged[name].values)) < item.size:
                 dims = (str(item.dims[0]),)
-                found[name] = Coordinate(values=item.values, dims=dims, attrs=attrs)
-    return found
+                merged[name] = Coordinate(values=item.values, dims=dims, attrs=attrs)
+    return merged
 
 
 def blocks(source: Source, rows: Rows) -> Iterator[tuple[Rows, xr.Dataset]]:
-    """Yield some rows of a store, in order, with their data, in bounded memory."""
+    """Yield some rows of a store, in order, with their data, in bounded memory.
+
+    Parameters
+    ----------
+    source : Source
+    rows : (n,) array of int64
+        Ascending.
+
+    Yields
+    ------
+    rows : (m,) array of int64
+    block : xarray.Dataset
+        Loaded; the same rows along ``candidate``.
+    """
     total = source.ids.size
     each = sum(source.ds[name].nbytes for name in source.results) / total
     step = max(1, min(int(_BLOCK / max(each, 1.0)), 50_000))
@@ -60,7 +91,22 @@ def blocks(source: Source, rows: Rows) -> Iterator[tuple[Rows, xr.Dataset]]:
 
 
 def part_of(union: Union, number: int, at: Rows, block: xr.Dataset) -> Part:
-    """Return some rows of a store as outcomes for the new one; what it lacks is NaN."""
+    """Return some rows of a store as outcomes for the new one; missing values are NaN.
+
+    Parameters
+    ----------
+    union : Union
+    number : int
+        Index of the store.
+    at : (n,) array of int64
+        Rows of that store.
+    block : xarray.Dataset
+        Their data.
+
+    Returns
+    -------
+    Part
+    """
     source = union.sources[number]
     sizes: dict[str, int] = {}
     for each in union.sources:
@@ -80,16 +126,16 @@ def _padded(item: xr.DataArray, sizes: dict[str, int]) -> NDArray[Any]:
     shape = (item.shape[0], *(sizes[str(dim)] for dim in item.dims[1:]))
     if shape == item.shape:
         return item.values
-    found = np.full(shape, np.nan, dtype=item.dtype)
-    found[tuple(slice(0, size) for size in item.shape)] = item.values
-    return found
+    padded = np.full(shape, np.nan, dtype=item.dtype)
+    padded[tuple(slice(0, size) for size in item.shape)] = item.values
+    return padded
 
 
 def _column(union: Union, name: str) -> NDArray[Any]:
     """Return a coordinate along `candidate` of all stores together.
 
-    Where a store does not have it, because it does not sweep it, the value is that of its
-    configuration; where that depends on a choice that it sweeps, it stays unknown (NaN, "").
+    Where a store lacks it, because it does not sweep it, the value is that of its configuration;
+    where that depends on a swept choice, it stays unknown (NaN, "").
     """
     pieces: list[tuple[Rows, NDArray[Any]]] = []
     known = np.zeros(union.total, dtype=bool)
@@ -103,7 +149,7 @@ def _column(union: Union, name: str) -> NDArray[Any]:
 
 
 def _constant(source: Source, name: str) -> NDArray[Any] | None:
-    """Return what a parameter that a store does not sweep is in all of it; None if unknown."""
+    """Return the constant value of a parameter that a store does not sweep; None if unknown."""
     if any("." not in axis for axis in axes(source.ds)):
         return None
     node: Any = yaml.safe_load(str(source.attrs.get("config", "{}")))
@@ -115,7 +161,7 @@ def _constant(source: Source, name: str) -> NDArray[Any] | None:
 
 
 def _joined(pieces: list[tuple[Rows, NDArray[Any]]], known: NDArray[np.bool_]) -> NDArray[Any]:
-    """Put pieces of a coordinate together: numbers stay numbers if all are."""
+    """Join pieces of a coordinate: numbers stay numbers if all pieces hold numbers."""
     kinds = {values.dtype.kind for _, values in pieces if values.size}
     if kinds <= set("iuf") and (known.all() or kinds):
         dtype = np.result_type(*(values.dtype for _, values in pieces))
@@ -128,14 +174,14 @@ def _joined(pieces: list[tuple[Rows, NDArray[Any]]], known: NDArray[np.bool_]) -
         texts = [(at, np.array([str(v) for v in values.tolist()])) for at, values in pieces]
         pieces = texts
         dtype, empty = np.result_type(*(values.dtype for _, values in texts)), ""
-    found = np.full(known.size, empty, dtype=dtype)
+    column = np.full(known.size, empty, dtype=dtype)
     for at, values in pieces:
-        found[at] = values
-    return found
+        column[at] = values
+    return column
 
 
 def _plain(attrs: Any) -> dict[str, Any]:
-    """Return attributes as JSON has them."""
+    """Return attributes as JSON types."""
     return {
         str(key): value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
         for key, value in attrs.items()

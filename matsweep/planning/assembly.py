@@ -1,4 +1,4 @@
-"""From a configuration and a point to frozen objects, building each part once."""
+"""Frozen objects of a configuration and a point; each part is built once."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from matsweep.planning.designs import Point
 from matsweep.scenario import Scenario
 
 DERIVING = ("physics", "protocol")
-"""Sections that count only where the device's source is derived."""
+"""Sections in effect only where the device's source is derived."""
 
-_MOST = 10_000  # parts that are kept
+_MOST = 10_000  # parts kept at most
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Where axes enter a mapping.
+    """Places where axes enter a mapping.
 
     Parameters
     ----------
     whole : tuple of (str, int)
-        Keys that an axis replaces as a whole, with its index.
+        Keys that an axis replaces as a whole, with the axis's position.
     below : tuple of (str, Branch)
         Keys that hold a mapping which axes enter.
     indices : tuple of int
@@ -40,7 +40,17 @@ class Branch:
 
     @classmethod
     def of(cls, paths: Sequence[tuple[list[str], int]]) -> Branch:
-        """Sort axes, each given by its keys and its index, into branches."""
+        """Sort axes into branches.
+
+        Parameters
+        ----------
+        paths : sequence of (list of str, int)
+            Keys and position of each axis.
+
+        Returns
+        -------
+        Branch
+        """
         deeper: dict[str, list[tuple[list[str], int]]] = {}
         for keys, index in paths:
             if len(keys) > 1:
@@ -54,11 +64,11 @@ class Branch:
 
 @dataclass(slots=True, kw_only=True)
 class Assembly:
-    """Makes the scenarios of a study, and their identities.
+    """Builds the scenarios of a study, and their identities.
 
-    A part is built, checked and written once for all candidates that have the same values in it,
-    as long as it is kept: parts that many candidates share are built once, those of one
-    candidate only are forgotten.
+    A part is built, checked and written once for all candidates that share its values, as long as
+    it is kept: parts that many candidates share are built once, parts of a single candidate are
+    forgotten.
 
     Parameters
     ----------
@@ -75,11 +85,20 @@ class Assembly:
 
     @property
     def foreign(self) -> frozenset[type]:
-        """Classes, in scenarios whose identities were asked for, that are not matsweep's own."""
+        """Classes outside matsweep in the scenarios identified so far."""
         return frozenset(self._foreign)
 
     def scenario(self, point: Point) -> Scenario:
-        """Return the frozen objects of a point.
+        """Build the frozen objects of a point.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        Scenario
 
         Raises
         ------
@@ -98,39 +117,61 @@ class Assembly:
         return Scenario(material=base.material.name, times=self.times, **parts)
 
     def identity(self, scenario: Scenario) -> str:
-        """Return the identity of a scenario that was made here."""
+        """Return the identity of a scenario built here.
+
+        Parameters
+        ----------
+        scenario : Scenario
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
         self._foreign |= scenario.foreign(self._memory)
         return scenario.identify(self._memory)
 
     def configuration(self, base: Base, point: Point) -> dict[str, Any]:
-        """Return the configuration of a point, plain; what no axis enters is the base's own."""
+        """Return the plain configuration of a point.
+
+        Parameters
+        ----------
+        base : Base
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        dict
+            Sections that no axis enters are the base's own objects.
+        """
         plain = self.bases.resolved(base, point)
         branches = self._entered(base.linked)
         if not branches:
             return plain
-        found = plain.copy()
+        changed = plain.copy()
         for section, branch in branches.items():
             if plain[section] is None and section in DERIVING:
                 continue  # of no effect, unless derived: then `Scenario` asks for it
             try:
-                found[section] = self._changed(plain[section], branch, point)
+                changed[section] = self._changed(plain[section], branch, point)
             except _AbsentError:
                 self._refuse(plain[section], section, branch, point)
-        return found
+        return changed
 
     def _entered(self, linked: tuple[int, ...]) -> dict[str, Branch]:
-        """Return where axes enter each section, without those that are resolved already."""
+        """Branches by section, without axes that are resolved already."""
         if linked not in self._branches:
             paths: dict[str, list[tuple[list[str], int]]] = {}
             for index, axis in enumerate(self.bases.axes):
                 if index not in linked and index not in self.bases.groups:
                     section, *keys = axis.name.split(".")
                     paths.setdefault(section, []).append((keys, index))
-            self._branches[linked] = {name: Branch.of(found) for name, found in paths.items()}
+            self._branches[linked] = {name: Branch.of(axes) for name, axes in paths.items()}
         return self._branches[linked]
 
     def _changed(self, node: Any, branch: Branch, point: Point) -> dict[str, Any]:
-        """Return a mapping with the values of a point in it; the same one for the same values."""
+        """Put a point's values into a mapping; the same object for the same values."""
         values = tuple([point[index] for index in branch.indices])
         key: Any = (id(node), id(branch), values)
         try:
@@ -146,23 +187,23 @@ class Assembly:
     def _copied(self, node: Any, branch: Branch, point: Point) -> dict[str, Any]:
         if not isinstance(node, dict):
             raise _AbsentError
-        found = {name: point[index] for name, index in branch.whole}
+        changes = {name: point[index] for name, index in branch.whole}
         for name, inner in branch.below:
-            whole = found.get(name, node.get(name))
-            found[name] = self._changed(whole, inner, point)
-        if not node.keys() >= found.keys():
+            whole = changes.get(name, node.get(name))
+            changes[name] = self._changed(whole, inner, point)
+        if not node.keys() >= changes.keys():
             raise _AbsentError
-        return Variant(node, found)
+        return Variant(node, changes)
 
     def _refuse(self, node: Any, section: str, branch: Branch, point: Point) -> None:
-        """Say which axis has no place in a section."""
+        """Raise for the axis that has no place in a section."""
         copy = copied(node)
         for index in sorted(branch.indices, key=lambda i: self.bases.axes[i].name.count(".")):
             put(copy, self.bases.axes[index].name, point[index], section)
         raise AssertionError(f"{section} takes all its axes after all")
 
     def _sections(self, plain: Mapping[str, Any]) -> list[str]:
-        """Return the sections that a candidate is made of; refuse an axis that changes nothing."""
+        """Return the sections of a candidate; refuse an axis that changes nothing."""
         source = plain["device"]["source"]
         if source == "derived":
             none = plain["physics"] is None
@@ -182,7 +223,22 @@ class _AbsentError(Exception):
 
 
 def put(plain: dict[str, Any], path: str, value: object, section: str) -> None:
-    """Set a value of a section; where what it has depends on its kind, say so."""
+    """Set a value of a section; an unknown name is explained by the section's kind.
+
+    Parameters
+    ----------
+    plain : dict
+        The section; changed in place.
+    path : str
+        Dotted name, with the section.
+    value : object
+    section : str
+
+    Raises
+    ------
+    UserError
+        If the section has no such parameter.
+    """
     name = path.partition(".")[2]
     kind = plain.get("kind")
     if kind is not None and name.split(".")[0] not in plain:
@@ -190,19 +246,28 @@ def put(plain: dict[str, Any], path: str, value: object, section: str) -> None:
         raise UserError(
             f"{path} is not a parameter of {section}={kind}, which has "
             f"{', '.join(there) or 'none'}{near(name, there)}: choose another {section}=…, and "
-            f"leave {section}={kind} for a study of its own"
+            f"leave {section}={kind} for a separate study"
         )
     set_path(plain, name, value, section)
 
 
 def copied(node: Any) -> Any:
-    """Return a copy of nested mappings."""
+    """Copy nested mappings; other values are shared.
+
+    Parameters
+    ----------
+    node : dict or any value
+
+    Returns
+    -------
+    dict or any value
+    """
     return {key: copied(value) for key, value in node.items()} if isinstance(node, dict) else node
 
 
 @functools.cache
 def _hint(section: str) -> type:
-    found = get_type_hints(Scenario)[section]
-    found = next(iter(get_args(found)), found)  # of `X | None`
-    assert isinstance(found, type)
-    return found
+    hint = get_type_hints(Scenario)[section]
+    hint = next(iter(get_args(hint)), hint)  # of `X | None`
+    assert isinstance(hint, type)
+    return hint

@@ -1,4 +1,4 @@
-"""Axes of a design, written in Hydra's own sweep grammar."""
+"""Axes of a design, written in Hydra's sweep grammar."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Values:
     name : str
     values : tuple
     written : str
-        A sweep of quantities with units, ``interval(1uS,1mS)``, whose values are not known until
-        the parameter's unit is (`in_unit`); else empty.
+        A sweep of quantities with units, ``interval(1uS,1mS)``, whose values are unknown until the
+        parameter's unit is known (`in_unit`); else empty.
     unit : str or None
-        That quantities among the values were converted to; None: there were none.
+        Unit that quantities among the values were converted to; None: there were none.
     """
 
     name: str
@@ -46,25 +46,55 @@ class Values:
     def __post_init__(self) -> None:
         if not self.values:
             raise UserError(f"axis {self.name} has no values: give it at least one")
-        seen: set[Hashable] = set()
+        known: set[Hashable] = set()
         for value in self.values:
             key = value if isinstance(value, Hashable) else repr(value)
-            if key in seen:
+            if key in known:
                 raise UserError(f"axis {self.name} has the value {value!r} twice: leave one out")
-            seen.add(key)
+            known.add(key)
 
     def listed(self, points: int) -> tuple[object, ...]:
-        """Return the values; they are what they are, however many points a grid asks for."""
+        """Return the axis's values in a grid.
+
+        Parameters
+        ----------
+        points : int
+            Points per interval; listed values ignore it.
+
+        Returns
+        -------
+        tuple
+        """
         return self.values
 
     def at(self, fraction: float) -> object:
-        """Return the value at a fraction in [0, 1) of the list."""
+        """Return the value at a fraction of the axis.
+
+        Parameters
+        ----------
+        fraction : float
+            In [0, 1).
+
+        Returns
+        -------
+        object
+        """
         return self.values[int(fraction * len(self.values))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An axis of all numbers between two, evenly or in their logarithm."""
+    """An axis of all numbers between two, uniform or uniform in the logarithm.
+
+    Parameters
+    ----------
+    name : str
+    low, high : float
+        Ends, in the parameter's unit; `low` < `high`, and > 0 if logarithmic.
+    logarithmic : bool
+    whole : bool
+        Whether the numbers are integers.
+    """
 
     name: str
     low: float
@@ -82,14 +112,35 @@ class Interval:
             raise UserError(f"axis {self.name} is logarithmic: low must be > 0, got {self.low:g}")
 
     def listed(self, points: int) -> tuple[object, ...]:
-        """Return evenly spaced points, ends included."""
+        """Return evenly spaced points, ends included.
+
+        Parameters
+        ----------
+        points : int
+            1: the middle alone.
+
+        Returns
+        -------
+        tuple of float or int
+            Fewer where integers coincide.
+        """
         if points == 1:
             return (self._between(0.5),)
-        found = [self._between(index / (points - 1)) for index in range(points)]
-        return tuple(dict.fromkeys(found))
+        numbers = [self._between(index / (points - 1)) for index in range(points)]
+        return tuple(dict.fromkeys(numbers))
 
     def at(self, fraction: float) -> object:
-        """Return the number at a fraction in [0, 1) of the interval."""
+        """Return the number at a fraction of the interval.
+
+        Parameters
+        ----------
+        fraction : float
+            In [0, 1).
+
+        Returns
+        -------
+        float or int
+        """
         if self.whole and not self.logarithmic:
             return int(self.low + math.floor(fraction * (self.high - self.low + 1)))
         return self._between(fraction)
@@ -112,8 +163,8 @@ def parse_axes(
 ) -> tuple[tuple[Axis, ...], list[str]]:
     """Read the axes of a configuration and of the command line.
 
-    Call it inside `composer`. An override takes the place of the axis of the same name: a sweep
-    becomes the axis, a plain value ends the sweep over that name.
+    Call it inside `composer`. An override replaces the axis of the same name: a sweep becomes the
+    axis, a plain value ends the sweep over that name.
 
     Parameters
     ----------
@@ -132,7 +183,7 @@ def parse_axes(
     Raises
     ------
     UserError
-        For what Hydra's grammar does not allow, an empty axis, or one without sense.
+        For an override outside Hydra's grammar, and an empty or invalid axis.
     """
     axes: dict[str, Axis] = {}
     for name, written in configured.items():
@@ -158,10 +209,19 @@ def _configured(name: str, written: object) -> Axis:
 def read_axis(name: str, written: str) -> Axis:
     """Read one axis from its text in Hydra's sweep grammar; a plain value is an axis of one.
 
+    Parameters
+    ----------
+    name : str
+    written : str
+
+    Returns
+    -------
+    Axis
+
     Raises
     ------
     UserError
-        For what the grammar does not allow, or an axis without sense.
+        For a text outside the grammar, or an invalid axis.
     """
     [parsed] = _parse([f"{name}={written}"])
     if parsed.is_sweep_override():
@@ -170,13 +230,17 @@ def read_axis(name: str, written: str) -> Axis:
 
 
 def in_unit(axis: Axis, unit: str | None) -> Axis:
-    """Return an axis with its quantities as numbers, in a unit.
+    """Convert an axis's quantities to numbers in a unit.
 
     Parameters
     ----------
     axis : Axis
     unit : str or None
-        Of the parameter; None: it has none, texts stay texts.
+        The parameter's; None: it has none, texts stay texts.
+
+    Returns
+    -------
+    Axis
 
     Raises
     ------
@@ -195,12 +259,20 @@ def in_unit(axis: Axis, unit: str | None) -> Axis:
 
 
 def written_value(text: str) -> object:
-    """Return the one value that a text stands for in Hydra's grammar, as behind a `=`.
+    """Parse the one value that a text stands for in Hydra's grammar, as after a `=`.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    object
 
     Raises
     ------
     UserError
-        If it is not in the grammar, or several values to sweep.
+        If the text is outside the grammar, or holds several values to sweep.
     """
     [parsed] = _parse([f"value={text}"])
     if parsed.is_sweep_override():
@@ -241,10 +313,10 @@ def _axis(parsed: Override) -> Axis:
     if isinstance(value, Glob):
         return Values(name=name, values=tuple(value.filter(options(name))))
     try:
-        found = tuple(_plain(item) for item in parsed.sweep_iterator(Transformer.identity))
+        values = tuple(_plain(item) for item in parsed.sweep_iterator(Transformer.identity))
     except (HydraException, ValueError) as error:
         raise UserError(f"axis {name}: {error}") from None
-    return Values(name=name, values=found)
+    return Values(name=name, values=values)
 
 
 def _plain(value: object) -> object:

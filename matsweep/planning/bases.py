@@ -19,17 +19,17 @@ from matsweep.planning.loading import material_of
 SECTIONS = (
     "device", "tile", "wires", "dac", "adc", "periphery", "workload", "physics", "protocol",
 )  # fmt: skip
-"""The parts of a configuration that make a candidate, besides its material and the times."""
+"""Sections of a configuration that define a candidate, next to its material and the times."""
 
-_MOST = 10_000  # resolved configurations that are kept
+_MOST = 10_000  # resolved configurations kept at most
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
-"""One that is a plain absolute path: neither relative, nor nested, nor a resolver's."""
+"""A reference to a plain absolute path: neither relative, nor nested, nor a resolver's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The configuration of one combination of group choices, before numbers are replaced.
+    """The configuration of one combination of group choices, before axes replace numbers.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class Base:
         The same, resolved.
     material : Material
     choices : dict of str to str
-        Of every group.
+        By group, of every group.
     linked : tuple of int
-        The axes that values elsewhere refer to (`${…}`).
+        Axes whose values others follow by reference (`${…}`).
     """
 
     config: DictConfig
@@ -58,13 +58,13 @@ class Bases:
     ----------
     axes : tuple of Axis
     groups : tuple of int
-        Which of them are group choices.
+        Axes that are group choices.
     fixed : list of str
         Overrides that sweep nothing.
     name : str
-        Of the primary configuration.
+        Primary configuration.
     start : (DictConfig, dict)
-        What they alone compose to, and the choices in it.
+        Composition of the fixed overrides alone, and its choices.
     resolve : callable
         Replaces the quantities of a composed configuration by numbers, in place.
     """
@@ -79,7 +79,16 @@ class Bases:
     _resolved: dict[tuple[int, Point], dict[str, Any]] = field(default_factory=dict)
 
     def of(self, point: Point) -> Base:
-        """Return the base of a point; inside `composer`, unless its choices were met before.
+        """Return the base of a point; inside `composer`, unless its choices were composed before.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        Base
 
         Raises
         ------
@@ -93,11 +102,27 @@ class Bases:
         return self._found[choices]
 
     def known(self) -> list[Base]:
-        """Return all that were composed, in the order in which points asked for them."""
+        """Return the bases composed so far, in the order in which points asked for them.
+
+        Returns
+        -------
+        list of Base
+        """
         return list(self._found.values())
 
     def resolved(self, base: Base, point: Point) -> dict[str, Any]:
-        """Return a base as plain containers, with what refers to swept values following them."""
+        """Convert a base to plain containers; references to swept values follow the point.
+
+        Parameters
+        ----------
+        base : Base
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        dict
+        """
         if not base.linked:
             return base.plain
         values = tuple([point[index] for index in base.linked])
@@ -129,7 +154,20 @@ class Bases:
 def linked(config: DictConfig, axes: Sequence[Axis], groups: Sequence[int]) -> tuple[int, ...]:
     """Return the axes whose values others follow: those that a reference names, or part of.
 
-    All of them, where a reference is none that can be read without resolving it.
+    All numeric axes, where a reference cannot be read without resolving it.
+
+    Parameters
+    ----------
+    config : DictConfig
+        Unresolved.
+    axes : sequence of Axis
+    groups : sequence of int
+        Axes that are group choices.
+
+    Returns
+    -------
+    tuple of int
+        Positions in `axes`.
     """
     numeric = tuple(index for index in range(len(axes)) if index not in groups)
     if any(_refers(value) for index in numeric for value in _listed(axes[index])):
@@ -147,7 +185,17 @@ def linked(config: DictConfig, axes: Sequence[Axis], groups: Sequence[int]) -> t
 
 
 def related(one: str, other: str) -> bool:
-    """Whether two dotted names are the same, or one is within the other."""
+    """Whether two dotted names are the same, or one is within the other.
+
+    Parameters
+    ----------
+    one : str
+    other : str
+
+    Returns
+    -------
+    bool
+    """
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
@@ -164,11 +212,35 @@ def _refers(value: object) -> bool:
 
 
 def told(axes: Sequence[Axis], point: Point) -> str:
-    """Return a point for messages: ` (device.g_max=1e-05, material=pcm_gst)`, or nothing."""
+    """Write a point for messages: ` (device.g_max=1e-05, material=pcm_gst)`.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+    point : tuple
+        One value per axis.
+
+    Returns
+    -------
+    str
+        Empty without axes.
+    """
     swept = ", ".join(f"{axis.name}={value}" for axis, value in zip(axes, point, strict=True))
     return f" ({swept})" if swept else ""
 
 
 def at_point(error: UserError, axes: Sequence[Axis], point: Point) -> UserError:
-    """Return an error with the point that it is of."""
+    """Add a point to an error's message.
+
+    Parameters
+    ----------
+    error : UserError
+    axes : sequence of Axis
+    point : tuple
+        One value per axis.
+
+    Returns
+    -------
+    UserError
+    """
     return UserError(f"{error}{told(axes, point)}")

@@ -1,4 +1,4 @@
-"""Hydra's part of the work: where configurations lie, and composing them."""
+"""Hydra: search path, and composition of configurations."""
 
 from __future__ import annotations
 
@@ -30,8 +30,17 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
     Parameters
     ----------
     config_dir : path or None
-        The user's own folder of configurations, searched after matsweep's and those of installed
+        The user's own configuration folder, searched after matsweep's and those of installed
         packages.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UserError
+        If `config_dir` is no folder.
     """
     if GlobalHydra.instance().is_initialized():
         yield
@@ -53,10 +62,21 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
 def compose(overrides: Sequence[str], config_name: str = "explore") -> DictConfig:
     """Compose a configuration; call it inside `composer`.
 
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on Hydra's command line, without sweeps.
+    config_name : str
+        Primary configuration.
+
+    Returns
+    -------
+    DictConfig
+
     Raises
     ------
     UserError
-        If Hydra refuses an override; with the near misses of the name it did not know.
+        If Hydra refuses an override; the message suggests near misses of an unknown name.
     """
     try:
         return hydra_compose(config_name, list(overrides))
@@ -67,7 +87,26 @@ def compose(overrides: Sequence[str], config_name: str = "explore") -> DictConfi
 def compose_with_choices(
     overrides: Sequence[str], config_name: str = "explore"
 ) -> tuple[DictConfig, dict[str, str]]:
-    """Compose a configuration, and tell the choice of each group; else as `compose`."""
+    """Compose a configuration, and list the choice of each group.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on Hydra's command line, without sweeps.
+    config_name : str
+        Primary configuration.
+
+    Returns
+    -------
+    config : DictConfig
+    choices : dict of str to str
+        By group.
+
+    Raises
+    ------
+    UserError
+        As `compose` does.
+    """
     try:
         config = hydra_compose(config_name, list(overrides), return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
@@ -83,8 +122,8 @@ def merge_choices(
 ) -> Iterator[DictConfig | None]:
     """Merge the file of each choice of a group into a configuration composed without the group.
 
-    That is many times faster than `compose`, and gives the same where a choice changes nothing that
-    is composed after its group. Call it inside `composer`.
+    This is many times faster than `compose`, with the same result where a choice changes nothing
+    that is composed after its group. Call it inside `composer`.
 
     Parameters
     ----------
@@ -97,7 +136,7 @@ def merge_choices(
     Yields
     ------
     DictConfig or None
-        None where only `compose` can tell: the choice has defaults of its own, or does not say
+        None where `compose` is needed: the choice has its own defaults, or lacks
         ``# @package _global_``.
     """
     unmerged = pickle.dumps(base)
@@ -113,29 +152,55 @@ def merge_choices(
 
 
 def groups() -> list[str]:
-    """Return the names of the configuration groups; call it inside `composer`."""
+    """Return the names of the configuration groups; call it inside `composer`.
+
+    Returns
+    -------
+    list of str
+    """
     names = GlobalHydra.instance().config_loader().list_groups("")
     return [name for name in names if name != "hydra"]
 
 
 def options(group: str) -> list[str]:
-    """Return the choices of a group; call it inside `composer`."""
+    """Return the choices of a group; call it inside `composer`.
+
+    Parameters
+    ----------
+    group : str
+
+    Returns
+    -------
+    list of str
+    """
     loader = GlobalHydra.instance().config_loader()
     return list(loader.get_group_options(group, results_filter=ObjectType.CONFIG))
 
 
 def explain(error: Exception, overrides: Sequence[str], config_name: str = "explore") -> str:
-    """Turn what Hydra says of an override into one line that says how to mend it."""
+    """Turn Hydra's error about an override into one line that says how to fix it.
+
+    Parameters
+    ----------
+    error : Exception
+    overrides : sequence of str
+    config_name : str
+        Primary configuration.
+
+    Returns
+    -------
+    str
+    """
     text = str(error)
-    if found := re.search(r"Could not find '([^']*)/([^'/]*)'", text):
-        group, name = found.groups()
+    if match := re.search(r"Could not find '([^']*)/([^'/]*)'", text):
+        group, name = match.groups()
         known = options(group)
         listed = f" (there are {', '.join(known)})" if known else ""
         return f"{group}={name}: no such {group}{near(name, known)}{listed}"
-    if found := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
-        key = found.group(1)
-        if exact := re.search(r"full_key: (\S+)", str(error.__cause__)):
-            key = exact.group(1)
+    if match := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
+        key = match.group(1)
+        if full := re.search(r"full_key: (\S+)", str(error.__cause__)):
+            key = full.group(1)
         return _absent(key, overrides, config_name)
     first = " ".join(text.split("\nSee https")[0].split())
     if "use quotes or --multirun" in text or "Ambiguous value" in text:
@@ -144,7 +209,7 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
 
 
 def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
-    """Say of a name that is not there what is near it, or how it is added."""
+    """Explain an unknown name: near misses, or how to add it."""
     others = [
         each for each in overrides if "=" in each and each.lstrip("+").partition("=")[0] != key
     ]
@@ -171,30 +236,62 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
 
 
 def leaves(config: Any, path: str = "") -> list[str]:
-    """Return the dotted paths of all values (and of the mappings they stand in)."""
+    """Return the dotted paths of all values, and of the mappings that hold them.
+
+    Parameters
+    ----------
+    config : dict or any value
+        A value that is no dict has none.
+    path : str
+        Prefix of the paths.
+
+    Returns
+    -------
+    list of str
+    """
     if not isinstance(config, dict):
         return []
-    found = []
+    paths = []
     for key, value in config.items():
         here = f"{path}.{key}" if path else str(key)
-        found += [here, *leaves(value, here)]
-    return found
+        paths += [here, *leaves(value, here)]
+    return paths
 
 
 def plain_config(config: Any, *, resolve: bool = True) -> dict[str, Any]:
-    """Return a composed configuration as plain containers."""
+    """Convert a composed configuration to plain containers.
+
+    Parameters
+    ----------
+    config : DictConfig
+    resolve : bool
+        Whether interpolations (`${…}`) are resolved.
+
+    Returns
+    -------
+    dict of str to any
+    """
     container = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 
 
 def set_path(config: dict[str, Any], path: str, value: object, within: str = "") -> None:
-    """Set a value at a dotted path that exists; a number may take the place of a mapping.
+    """Set a value at a dotted path that exists; a number may replace a mapping.
+
+    Parameters
+    ----------
+    config : dict
+        Changed in place.
+    path : str
+    value : object
+    within : str
+        Section that `config` is, for messages.
 
     Raises
     ------
     UserError
-        If there is nothing at that path; with the near misses.
+        If there is nothing at that path; the message suggests near misses.
     """
     *parents, last = path.split(".")
     node: Any = config

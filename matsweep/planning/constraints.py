@@ -64,14 +64,14 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """One constraint.
+    """One constraint on the parameters of a point.
 
     Parameters
     ----------
     text : str
         As the user wrote it.
     names : tuple of str
-        The parameters and groups that it names.
+        Parameters and groups in it.
     """
 
     text: str
@@ -79,20 +79,24 @@ class Constraint:
     _holds: _Part
 
     def holds(self, value: Lookup) -> bool:
-        """Return whether it is met.
+        """Evaluate the constraint.
 
         Parameters
         ----------
         value : callable
-            Takes a name, gives its value; called only for names that decide.
+            Returns the value of a name; called only for names that decide.
+
+        Returns
+        -------
+        bool
 
         Raises
         ------
         UserError
-            If it cannot be computed: of a text or null, or out of a function's range.
+            If it cannot be computed: an operand is a text or null, or out of a function's range.
         """
         try:
-            found = self._holds(value)
+            met = self._holds(value)
         except ZeroDivisionError as error:
             raise self._not(f"cannot be computed ({error}): multiply rather than divide") from None
         except ArithmeticError as error:
@@ -101,27 +105,27 @@ class Constraint:
             raise
         except (_NoNumberError, ValueError) as error:
             raise self._not(f"cannot be computed: {error}") from None
-        if not isinstance(found, bool):
-            raise self._not(f"must be true or false, got {found!r}: compare it with something")
-        return found
+        if not isinstance(met, bool):
+            raise self._not(f"must be true or false, got {met!r}: compare it with something")
+        return met
 
     def _not(self, why: str) -> UserError:
         return UserError(f"constraint {self.text!r} {why}")
 
 
 class _NoNumberError(Exception):
-    """Something is no number where one is needed."""
+    """An operand is no number where one is needed."""
 
 
 def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
-    """Read one constraint.
+    """Parse one constraint.
 
     Parameters
     ----------
     text : str
     unit_of : callable or None
-        A quantity with a unit that a parameter is compared with must fit the parameter's; None:
-        units are not compared, and quantities are in SI.
+        Unit of a parameter, which a quantity compared with it must fit. None: units are not
+        compared, and quantities are in SI.
 
     Returns
     -------
@@ -130,7 +134,8 @@ def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
     Raises
     ------
     UserError
-        For what is not in the language, with what is, and for a unit that does not fit.
+        For a text outside the language, with what the language allows, and for a unit that does not
+        fit.
     """
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         raise UserError(f"constraints must be comparisons such as 'a.x < b.y', got {text!r}")
@@ -150,7 +155,7 @@ def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
 
 
 def _part(node: Node, names: dict[str, None], unit_of: UnitOf | None) -> _Part:
-    """Compile one node, and note the names below it."""
+    """Compile one node, and collect the names below it."""
     match node:
         case Quantity(value=number):
             return lambda value: number
@@ -195,7 +200,7 @@ def _comparison(node: Comparison, names: dict[str, None], unit_of: UnitOf | None
 
 
 def _fitted(values: tuple[Node, ...], place: int, unit_of: UnitOf) -> Node:
-    """Return a quantity in the unit of the parameter next to it; any other value as it is."""
+    """Convert a quantity to the unit of the adjacent parameter; other values stay."""
     node = values[place]
     if isinstance(node, Quantity):
         for other in values[max(place - 1, 0) : place + 2]:

@@ -1,4 +1,4 @@
-"""Which points of a study meet its constraints."""
+"""Feasible points: those that meet a study's constraints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Feasibility:
     ----------
     constraints : sequence of Constraint
     assembly : Assembly
-        Which knows the configuration of a point.
+        Composes the configuration of a point.
     """
 
     constraints: Sequence[Constraint]
@@ -40,16 +40,26 @@ class Feasibility:
             for name in named
         }
         self._axes = {
-            name: found[0]
-            for name, found in near_by.items()
-            if len(found) == 1 and axes[found[0]].name == name
+            name: places[0]
+            for name, places in near_by.items()
+            if len(places) == 1 and axes[places[0]].name == name
         }
         self._overlapping = frozenset(
-            name for name, found in near_by.items() if found and name not in self._axes
+            name for name, places in near_by.items() if places and name not in self._axes
         )
 
     def violated(self, point: Point) -> str | None:
-        """Return the first constraint that a point violates, as written; None: it meets all.
+        """Return the first constraint that a point violates.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        str or None
+            As the user wrote it; None: the point meets all.
 
         Raises
         ------
@@ -83,7 +93,7 @@ class Feasibility:
         return None
 
     def check_names(self) -> None:
-        """Refuse a name that no configuration of the study has."""
+        """Refuse a constraint on a name that no configuration of the study has."""
         bases = self.assembly.bases.known()
         for constraint in self.constraints:
             for name in constraint.names:
@@ -91,7 +101,7 @@ class Feasibility:
                     raise self._unknown(constraint, name, bases)
 
     def _configuration(self, base: Base, point: Point) -> dict[str, Any]:
-        """Return a point's configuration; the base's own where no axis is asked for by part."""
+        """Point's configuration; the base's where no constraint names part of an axis."""
         if self._overlapping:
             return self.assembly.configuration(base, point)
         return self.assembly.bases.resolved(base, point)

@@ -1,4 +1,4 @@
-"""Folders that configurations are found in: matsweep's own, and those of installed packages."""
+"""Configuration folders: matsweep's own, and those of installed packages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from matsweep.core.packages import CONF, Package, Point, packages
 
 
 def conf_folder() -> Path:
-    """Return the folder of the configurations that come with matsweep.
+    """Return the folder of matsweep's own configurations.
 
-    Inside the package where it is installed, next to it in a checkout.
+    It lies inside the package where that is installed, next to it in a checkout.
+
+    Returns
+    -------
+    Path
     """
     package = Path(__file__).resolve().parents[1]
     inside = package / "conf"
@@ -23,16 +27,20 @@ def conf_folder() -> Path:
 
 @functools.cache
 def outside_folders() -> tuple[tuple[Package, Path], ...]:
-    """Return the folders of the installed packages that bring configurations.
+    """Return the configuration folders of the installed packages.
 
     They are searched after matsweep's own, before the user's.
+
+    Returns
+    -------
+    tuple of (Package, Path)
 
     Raises
     ------
     UserError
-        If a package names no folder, or brings a configuration of which there is one already.
+        If a package names no folder, or brings a configuration whose name is taken.
     """
-    found = []
+    folders = []
     taken = {path: "matsweep" for path in _files(conf_folder())}
     for package in packages():
         for point in package.points:
@@ -46,12 +54,23 @@ def outside_folders() -> tuple[tuple[Package, Path], ...]:
                         f"the name of one of {taken[path]}; rename it or uninstall the package"
                     )
                 taken[path] = package.name
-            found.append((package, folder))
-    return tuple(found)
+            folders.append((package, folder))
+    return tuple(folders)
 
 
 def package_of_choice(group: str, choice: str) -> Package | None:
-    """Return the installed package that brings a choice of a group; None: none does."""
+    """Return the installed package that brings a choice of a group.
+
+    Parameters
+    ----------
+    group : str
+    choice : str
+
+    Returns
+    -------
+    Package or None
+        None where no package does.
+    """
     for package, folder in outside_folders():
         if (folder / group / f"{choice}.yaml").is_file():
             return package
@@ -59,7 +78,7 @@ def package_of_choice(group: str, choice: str) -> Package | None:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield the configurations in a folder, by their path in it."""
+    """Yield the relative paths of the configurations in a folder."""
     for path in sorted(folder.rglob("*.yaml")):
         yield path.relative_to(folder).as_posix()
 

@@ -16,13 +16,13 @@ _LETTER = "A-Za-z\u00b5\u03bc\u2126\u03a9°%"
 _UNIT = rf"[{_LETTER}][{_LETTER}0-9²³^*/·. -]*(?:(?<=/)\([^()]*\)|(?<! ))"
 _QUANTITY = re.compile(rf"{_NUMBER}\s*{_UNIT}")
 
-_FOREIGN = re.compile("[(\u00b5\u03bc\u2126\u03a9°²³·^]")  # what Hydra's lexer has not
+_FOREIGN = re.compile("[(\u00b5\u03bc\u2126\u03a9°²³·^]")  # absent from Hydra's lexer
 _CALL = re.compile(r"\b(?:interval|range|sort)\(([^()]*)\)")
 _CARRIED = re.compile(rf'tag\("{_MARK}([^"]*)",choice\(0\)\)')
 
 
 def hydra_override(text: str) -> str:
-    """Return an override with its quantities written as Hydra reads them.
+    """Rewrite an override so that Hydra's grammar carries its quantities.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def hydra_override(text: str) -> str:
     Returns
     -------
     str
-        ``device.g_max=tag("units: interval(1uS,1mS)",choice(0))``; as it was, where Hydra's grammar
+        ``device.g_max=tag("units: interval(1uS,1mS)",choice(0))``; unchanged where Hydra's grammar
         has it already.
     """
     name, equals, value = text.partition("=")
@@ -44,19 +44,49 @@ def hydra_override(text: str) -> str:
 
 
 def as_typed(text: str) -> str:
-    """Return a text with its overrides as they were before `hydra_override`."""
-    return _CARRIED.sub(lambda found: found[1], text)
+    """Undo `hydra_override` in a text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return _CARRIED.sub(lambda match: match[1], text)
 
 
 def written_sweep(tags: Iterable[str]) -> str:
-    """Return the sweep that a tag of `hydra_override` carries; empty if there is none."""
+    """Return the sweep that a tag of `hydra_override` carries.
+
+    Parameters
+    ----------
+    tags : iterable of str
+
+    Returns
+    -------
+    str
+        Empty where no tag carries one.
+    """
     return next((tag.removeprefix(_MARK) for tag in tags if tag.startswith(_MARK)), "")
 
 
 def replace_quantities(text: str, number: Callable[[str], str]) -> str:
-    """Return a sweep with each quantity replaced by what `number` gives for it."""
-    return _QUANTITY.sub(lambda found: number(found[0]), text)
+    """Replace each quantity in a sweep.
+
+    Parameters
+    ----------
+    text : str
+    number : callable
+        Text of the number that replaces a quantity.
+
+    Returns
+    -------
+    str
+    """
+    return _QUANTITY.sub(lambda match: number(match[0]), text)
 
 
-def _quoted(found: re.Match[str]) -> str:
-    return f'"{found[0]}"' if _FOREIGN.search(found[0]) else found[0]
+def _quoted(match: re.Match[str]) -> str:
+    return f'"{match[0]}"' if _FOREIGN.search(match[0]) else match[0]

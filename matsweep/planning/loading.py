@@ -25,15 +25,15 @@ class LoadedMaterial:
     Parameters
     ----------
     material : Material
-        What it is and what is known of it.
+        Its description and sources.
     physics : DynamicalModel or None
         Its state equations, for `matsweep.devices.transient`; None where it states none.
     protocol : Protocol or None
-        The virtual experiment that its device is derived by, with `physics`.
+        The virtual experiment that derives its device from `physics`.
     device : AnalogDevice
         Its behavioural model.
     sources : dict of str to Origin
-        Where each of the device's numbers comes from; of the physics' with `physics.` before.
+        Origin of each number of the device; those of the physics begin with `physics.`.
     """
 
     material: Material
@@ -106,11 +106,11 @@ def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:
 
 
 _LEAST = "characterize"
-"""The configuration of the fewest parts that has all of a material."""
+"""Smallest configuration that holds a whole material."""
 
 
 def _loaded(config: DictConfig, device: dict[str, Any], material: Material) -> LoadedMaterial:
-    """Build what a configuration states of a material."""
+    """Build the objects that a configuration states of a material."""
     physics = protocol = None
     if config.physics is not None:
         physics = build(
@@ -130,7 +130,7 @@ def _loaded(config: DictConfig, device: dict[str, Any], material: Material) -> L
 
 
 _CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements")
-"""What a study asks of a device, not what its material is."""
+"""Operating conditions of a device, set by the study rather than by the material."""
 
 _STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)
 
@@ -138,13 +138,21 @@ _STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not i
 def material_of(config: DictConfig) -> Material:
     """Return the material of a composed configuration, with the references that it uses.
 
-    Parameters of the device that it says nothing of are missing.
+    Parameters of the device without an origin have status "missing".
+
+    Parameters
+    ----------
+    config : DictConfig
+
+    Returns
+    -------
+    Material
     """
     return _material(config, plain_config(config.references))
 
 
 def _material(config: DictConfig, known: Mapping[str, Any]) -> Material:
-    """Return the material of a configuration, with those of the known references that it uses."""
+    """Build a configuration's material, with those of the known references that it uses."""
     facts = plain_config(config.material)
     if not isinstance(facts.get("origins"), dict):
         raise UserError(
@@ -153,7 +161,7 @@ def _material(config: DictConfig, known: Mapping[str, Any]) -> Material:
         )
     unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
     facts["origins"] = {**facts["origins"], **unstated}
-    told = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
-    used = {origin.get("source") for origin in told}
+    origins = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
+    used = {origin.get("source") for origin in origins}
     facts["references"] = {key: known[key] for key in known if key in used}
     return build(Material, facts, "material")

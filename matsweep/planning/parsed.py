@@ -1,7 +1,7 @@
-"""Configuration files, parsed once for all the compositions of a process.
+"""Configuration files, parsed once for all compositions of a process.
 
-Hydra parses each file again in every composition, and a command composes once for each choice that
-it sweeps. libyaml's parser, where PyYAML was built with it, is several times faster than PyYAML's.
+Hydra parses each file again in every composition, and a command composes once per choice that it
+sweeps. libyaml's parser, where PyYAML was built with it, is several times faster than PyYAML's.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
 
 _RESTING = 2_000_000_000
-"""ns since a file's last change, before which another change could leave its time as it is."""
+"""ns after a change during which another may leave the same modification time."""
 
 _parsed: dict[tuple[object, ...], bytes] = {}
 
 
 class Loader(ConfigLoaderImpl):
-    """Hydra's loader of configurations, with parsed files kept."""
+    """Hydra's configuration loader, which keeps parsed files."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
@@ -39,14 +39,14 @@ class Loader(ConfigLoaderImpl):
 
 
 class _Repository(ConfigRepository):
-    """Hydra's repository of configurations, with parsed files kept.
+    """Hydra's configuration repository, which keeps parsed files.
 
-    A composition writes into what it gets, so each gets a copy. Unpickling makes one several times
-    faster than `copy.deepcopy`.
+    A composition writes into the configuration that it gets, so each gets a copy. Unpickling copies
+    several times faster than `copy.deepcopy`.
     """
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """Find the sources of a search path; folders are read by libyaml."""
+        """Create the sources of a search path; folders are read by libyaml."""
         super().initialize_sources(config_search_path)
         self.sources = [
             _Folder(source.provider, source.path) if source.scheme() == "file" else source
@@ -54,21 +54,22 @@ class _Repository(ConfigRepository):
         ]
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Parse a file, or copy what was parsed of it before."""
+        """Parse a file, or copy its earlier parse."""
         source = self._find_object_source(config_path, ObjectType.CONFIG)
         key = None if source is None else _identity(source, config_path)
         if key is None:
             return super().load_config(config_path)
         if key not in _parsed:
             _parsed[key] = pickle.dumps(super().load_config(config_path), pickle.HIGHEST_PROTOCOL)
-        found: ConfigResult = pickle.loads(_parsed[key])
-        return found
+        parsed: ConfigResult = pickle.loads(_parsed[key])
+        return parsed
 
 
 def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | None:
-    """Source, place and state of a file; None where its content must be read.
+    """Source, path and state of a file; None where its content must be read.
 
-    That is for structured configurations, which are no files, and for files that changed just now.
+    Structured configurations, which are no files, and files changed within the last seconds must
+    be.
     """
     name = ConfigSource._normalize_file_name(config_path)
     if source.scheme() == "file":
@@ -90,7 +91,7 @@ class _Folder(FileConfigSource):
     """Configurations in a folder."""
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Parse a file by libyaml; Hydra says what is wrong where that cannot."""
+        """Parse a file by libyaml; Hydra reports the error where libyaml fails."""
         file = Path(self.path, self._normalize_file_name(config_path))
         try:
             text = file.read_text(encoding="utf-8")
@@ -109,7 +110,7 @@ class _Folder(FileConfigSource):
 
 @cache
 def _loader() -> Any:
-    """Class of OmegaConf's loader of YAML on libyaml's parser, or itself where there is none."""
+    """OmegaConf's YAML loader class on libyaml's parser; the plain one without libyaml."""
     plain: Any = get_yaml_loader()
     if not yaml.__with_libyaml__:
         return plain

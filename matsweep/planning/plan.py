@@ -1,4 +1,4 @@
-"""Plans: a composed configuration and its axes as candidates, all of them checked."""
+"""Plans: the candidates of a composed configuration and its axes, all checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PARTS = (
 
 
 class Dimension(NamedTuple):
-    """A dimension that a workload brings: its values (n,), and what they count."""
+    """A dimension that a workload brings: its values (n,), and their long name."""
 
     values: npt.NDArray[Any]
     long_name: str
@@ -55,7 +55,7 @@ class Candidate:
     first : int
         Realisations that were simulated before.
     known : mapping of str to array, or None
-        What those gave.
+        Metrics of those realisations.
     """
 
     position: int
@@ -76,17 +76,17 @@ class Plan:
     axes : tuple of Axis
     design : Design
     points : list of tuple
-        One value for each axis, for each candidate.
+        One value per axis, for each candidate.
     times : tuple of float, s
     realisations, seed : int
     identities : list of str
-        One for each candidate.
+        One per candidate.
     units : dict of str to str
-        Of the axes that have one, by name.
+        Units of the axes that have one, by name.
     facts : dict
-        What a store says of the design, JSON.
+        Record of the design for the store, JSON.
     notes : list of str
-        What the user should know before it is run, a line each.
+        Remarks for the user before the run, one line each.
     """
 
     config: DictConfig
@@ -119,14 +119,14 @@ class Plan:
 
     @property
     def workloads(self) -> list[Workload]:
-        """The different workloads of the candidates; the configured one before a search asks."""
+        """The distinct workloads of the candidates; the configured one before a search asks."""
         if not self.points:
             return [build(Workload, plain_config(self.config)["workload"], "workload")]
-        found = {}
+        distinct = {}
         for point in self._distinct("workload"):
             workload = self.scenario(point).workload
-            found[workload.key] = workload
-        return list(found.values())
+            distinct[workload.key] = workload
+        return list(distinct.values())
 
     @property
     def merit(self) -> str:
@@ -142,13 +142,13 @@ class Plan:
             ranked = ", ".join(f"{kind} by {merit}" for kind, merit in merits.items())
             raise UserError(
                 f"workload: its values are ranked by different metrics ({ranked}): give each a "
-                "study of its own"
+                "separate study"
             )
         return next(iter(merits.values()))
 
     @property
     def dimensions(self) -> dict[str, Dimension]:
-        """Dimensions of the workloads' own, by name: the longest of any workload.
+        """Dimensions that the workloads bring, by name: the longest of any workload.
 
         Raises
         ------
@@ -159,14 +159,13 @@ class Plan:
         for workload in self.workloads:
             for name, values in workload.coordinates.items():
                 new = Dimension(np.asarray(values), workload.dimensions.get(name, name))
-                there = longest.setdefault(name, new)
-                shared = min(len(there.values), len(new.values))
-                if not np.array_equal(there.values[:shared], new.values[:shared]):
+                known = longest.setdefault(name, new)
+                shared = min(len(known.values), len(new.values))
+                if not np.array_equal(known.values[:shared], new.values[:shared]):
                     raise UserError(
-                        f"workload: its values differ in what {name} is: give each a study of "
-                        "its own"
+                        f"workload: its values differ in what {name} is: give each a separate study"
                     )
-                if len(new.values) > len(there.values):
+                if len(new.values) > len(known.values):
                     longest[name] = new
         return longest
 
@@ -182,12 +181,21 @@ class Plan:
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:
-        """Each axis's values if the candidates are all their combinations, else None."""
-        found = self.design.factorial(self.axes)
-        return None if self.facts.get("dropped") else found
+        """Values of each axis if the candidates are all their combinations, else None."""
+        values = self.design.factorial(self.axes)
+        return None if self.facts.get("dropped") else values
 
     def candidate(self, position: int) -> Candidate:
-        """Return the candidate at a position of the design."""
+        """Return the candidate at a position of the design.
+
+        Parameters
+        ----------
+        position : int
+
+        Returns
+        -------
+        Candidate
+        """
         return Candidate(
             position=position,
             identity=self.identities[position],
@@ -195,18 +203,18 @@ class Plan:
         )
 
     def add(self, points: Iterable[Point], where: Callable[[int], str] | None = None) -> None:
-        """Take more points in; call it inside `composer`.
+        """Add points; call it inside `composer`.
 
         Parameters
         ----------
         points : iterable of tuple
         where : callable or None
-            Takes a point's place among them, and says where the user wrote it.
+            Place in the user's file of a point, by its index among them.
 
         Raises
         ------
         UserError
-            For the first that cannot be; then none is taken.
+            For the first invalid point; then none is added.
         """
         fresh, identities = list(points), []
         for position, point in enumerate(fresh):
@@ -219,19 +227,59 @@ class Plan:
         self.identities.extend(identities)
 
     def base(self, point: Point) -> Base:
-        """Return the composed configuration that a point starts from."""
+        """Return the composed configuration that a point starts from.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        Base
+        """
         return self._assembly.bases.of(point)
 
     def violated(self, point: Point) -> str | None:
-        """Return the first constraint that a point violates, as written; None: it meets all."""
+        """Return the first constraint that a point violates.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        str or None
+            As the user wrote it; None: the point meets all.
+        """
         return self._feasibility.violated(point)
 
     def feasible(self, point: Point) -> bool:
-        """Return whether a point meets all constraints of the study."""
+        """Return whether a point meets all constraints of the study.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        bool
+        """
         return self._feasibility.violated(point) is None
 
     def scenario(self, point: Point) -> Scenario:
-        """Return the frozen objects of a point, checked, whatever the constraints say of it.
+        """Build the frozen objects of a point, checked but for the constraints.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        Scenario
 
         Raises
         ------
@@ -239,25 +287,41 @@ class Plan:
             If a value is out of its range; the message names the point.
         """
         try:
-            made = self._assembly.scenario(point)
-            check_costs(made)
-            return made
+            scenario = self._assembly.scenario(point)
+            check_costs(scenario)
+            return scenario
         except UserError as error:
             raise at_point(error, self.axes, point) from None
 
     def identity(self, point: Point) -> str:
-        """Return the identity of a point, checked as by `scenario`."""
+        """Return the identity of a point, checked as by `scenario`.
+
+        Parameters
+        ----------
+        point : tuple
+            One value per axis.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
         return self._assembly.identity(self.scenario(point))
 
     def coordinates(self) -> dict[str, npt.NDArray[Any]]:
-        """Return each axis's value for each candidate, and the material's name: (candidate,)."""
-        found = {
+        """Return the values of each axis, and the materials' names.
+
+        Returns
+        -------
+        dict of str to (candidate,) array
+        """
+        columns = {
             axis.name: column([point[index] for point in self.points])
             for index, axis in enumerate(self.axes)
         }
-        if "material" not in found:
-            found["material"] = column([self.base(p).material.name for p in self.points])
-        return found
+        if "material" not in columns:
+            columns["material"] = column([self.base(p).material.name for p in self.points])
+        return columns
 
     def _distinct(self, section: str) -> list[Point]:
         """Return a point for each combination of the values that decide a section."""
@@ -280,12 +344,16 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     overrides : sequence of str
         As on Hydra's command line; sweeps become axes.
     config_name : str
-        Of the primary configuration: one of the user's own has `explore` among its defaults.
+        Primary configuration; a user's own has `explore` among its defaults.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
     UserError
-        For the first thing that cannot be; nothing has been computed then.
+        For the first invalid entry, before anything is computed.
     """
     _, fixed = parse_axes({}, overrides)
     start = compose_with_choices(fixed, config_name)
@@ -361,14 +429,14 @@ def _check_whole(config: DictConfig) -> None:
 
 
 def _check_column(axis: Axis, fixed: Sequence[str], design: Design) -> None:
-    """Refuse a parameter that is a column of a table and set beside it."""
+    """Refuse a parameter that is a table's column and also set by an override."""
     for override in fixed:
         if design.source and override.lstrip("+").partition("=")[0] == axis.name:
             raise UserError(f"{axis.name} is a column, and set to {override}: leave one out")
 
 
 def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) -> UserError:
-    """Return an error of an axis with the place in a table that it is of."""
+    """Add to an error of an axis its place in the table."""
     if not design.source:
         return error
     if not isinstance(error, ChoiceError):
@@ -379,7 +447,7 @@ def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) 
 
 
 def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None) -> Axis:
-    """Return an axis with its quantities as numbers; a misfit is placed where it was written."""
+    """Convert an axis's quantities to numbers; a misfit is reported where it was written."""
     axis = axes[index]
     for value in axis.values if isinstance(axis, Values) and not axis.written else ():
         try:
@@ -400,25 +468,25 @@ def _facts(
     design: Design, axes: Sequence[Axis], drawn: Drawn, limits: Sequence[Constraint]
 ) -> dict[str, Any]:
     facts = design.facts(axes, drawn)
-    if "constraints" in facts:  # on metrics, of a search: another thing
+    if "constraints" in facts:  # a search's, on metrics rather than parameters
         facts["metric_constraints"] = facts["constraints"]
     return {**facts, "constraints": [each.text for each in limits]}
 
 
 def _notes(design: Design, drawn: Drawn) -> list[str]:
-    """Return what the design made of its rows, where that is not just candidates."""
-    found = []
+    """Remarks on the design: dropped and repeated rows, balance."""
+    notes = []
     if drawn.dropped:
-        found.append(
+        notes.append(
             f"{drawn.dropped:,} of {drawn.rows + drawn.dropped:,} points violate a constraint and "
             f"are left out: {len(drawn.points):,} candidates"
         )
     if drawn.repeated:
-        found.append(
+        notes.append(
             f"{len(drawn.repeated):,} of {drawn.rows:,} points repeat others: "
             f"{len(drawn.points):,} candidates"
         )
-    return [*found, *filter(None, [design.advice()])]
+    return [*notes, *filter(None, [design.advice()])]
 
 
 def _times(value: object) -> tuple[float, ...]:
@@ -427,7 +495,18 @@ def _times(value: object) -> tuple[float, ...]:
 
 
 def column(values: Sequence[object]) -> npt.NDArray[Any]:
-    """Return the values of one axis as an array of one type: numbers if all are, else texts."""
+    """Convert the values of one axis to an array of one type.
+
+    Parameters
+    ----------
+    values : sequence of object
+        (candidate,).
+
+    Returns
+    -------
+    (candidate,) array
+        bool, int64 or float64 if all values are, else text ("null" for None).
+    """
     kinds = set(map(type, values))
     if kinds == {bool}:
         return np.array(values, dtype=bool)

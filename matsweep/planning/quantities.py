@@ -3,8 +3,8 @@
 A parameter may be given as ``25uS`` wherever a number may: alone, in lists, and as a value, an end
 or a step of a sweep. Hydra's grammar has texts such as ``25uS`` but no functions of them, such as
 ``interval(1uS,1mS)``, and no letters such as µ: `matsweep.planning.grammar` writes both so that
-Hydra carries them, and `matsweep.planning.axes.in_unit` reads them once the parameter, and with it
-the unit, is known.
+Hydra carries them, and `matsweep.planning.axes.in_unit` reads them once the parameter, and so its
+unit, is known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def resolve_quantities(config: DictConfig) -> None:
     Parameters
     ----------
     config : DictConfig
-        Of a study, or a part of one.
+        A study's, or a part of one.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def resolve_quantities(config: DictConfig) -> None:
 
 
 def parameter_unit(name: str, plain: dict[str, Any], open_sections: Sequence[str]) -> str | None:
-    """Return the unit of a parameter that is swept.
+    """Return the unit of a swept parameter.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ def parameter_unit(name: str, plain: dict[str, Any], open_sections: Sequence[str
     plain : dict
         The configuration without the axes.
     open_sections : sequence of str
-        Sections whose kind is swept, so that it is not known here.
+        Sections whose kind is swept, and so unknown here.
 
     Returns
     -------
     str or None
-        None where it has none, or where different kinds have different ones.
+        None where it has none, or where its kinds differ in unit.
     """
     section, *keys = name.split(".")
     if section not in SECTIONS:
@@ -72,7 +72,16 @@ def parameter_unit(name: str, plain: dict[str, Any], open_sections: Sequence[str
 
 @functools.cache
 def section_hint(section: str) -> Any:
-    """Return the annotation of a section of a scenario, with units."""
+    """Return the annotation of a section of a scenario, with units.
+
+    Parameters
+    ----------
+    section : str
+
+    Returns
+    -------
+    type or Annotated type
+    """
     return get_type_hints(Scenario, include_extras=True)[section]
 
 
@@ -80,6 +89,8 @@ def _changed(before: Any, after: Any, path: str) -> list[tuple[str, Any]]:
     """Return the leaves that differ, with their dotted paths."""
     if isinstance(before, dict):
         return [
-            found for key in before for found in _changed(before[key], after[key], f"{path}.{key}")
+            change
+            for key in before
+            for change in _changed(before[key], after[key], f"{path}.{key}")
         ]
     return [(path, after)] if after is not before and after != before else []

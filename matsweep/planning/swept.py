@@ -1,4 +1,4 @@
-"""What an axis may name."""
+"""Names and choices that an axis may have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ChoiceError(UserError):
 def check_axis(
     axis: Axis, known_groups: Sequence[str], plain: dict[str, Any], swept: Sequence[str]
 ) -> None:
-    """Refuse an axis that is no parameter of a candidate, or a choice that is not there.
+    """Refuse an axis that is no parameter of a candidate, or has an unknown choice.
 
     Parameters
     ----------
@@ -37,7 +37,14 @@ def check_axis(
     plain : dict
         The configuration without the axes.
     swept : sequence of str
-        The groups that are axes: what there is depends on them, and is checked for each point.
+        Groups that are axes: their parameters depend on the point, and are checked for each.
+
+    Raises
+    ------
+    UserError
+        If the axis belongs to the study, names no parameter, or lies in a section that is null.
+    ChoiceError
+        If a group lacks one of the axis's choices.
     """
     section = axis.name.split(".")[0]
     if section in _OF_THE_STUDY:

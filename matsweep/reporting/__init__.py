@@ -8,19 +8,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# The function of the same name takes the place of its module for good, whoever imports which first.
+from matsweep.reporting.report import report
+
 if TYPE_CHECKING:
     from matsweep.reporting.figures.breakdown import cheapest_figure
-    from matsweep.reporting.figures.figure import pareto_figure, save
-    from matsweep.reporting.report import report
+    from matsweep.reporting.figures.pareto import pareto_figure
+    from matsweep.reporting.figures.printed import save
     from matsweep.reporting.table import RankingTable, ranking_table
 
 _HOMES = {
     "RankingTable": "table",
     "cheapest_figure": "figures.breakdown",
-    "pareto_figure": "figures.figure",
+    "pareto_figure": "figures.pareto",
     "ranking_table": "table",
-    "report": "report",
-    "save": "figures.figure",
+    "save": "figures.printed",
 }
 
 __all__ = [

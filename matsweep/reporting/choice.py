@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from matsweep.analysis.attributes import numbered, states
-from matsweep.analysis.explain import why_not
+from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions
-from matsweep.analysis.robust import robust
-from matsweep.analysis.score import score
+from matsweep.analysis.robust import robust_of
+from matsweep.analysis.score import score_of
 from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
-from matsweep.analysis.stability import stability
-from matsweep.analysis.summary import summarise
-from matsweep.analysis.yields import Chance, enough, parse_chance, yields
+from matsweep.analysis.stability import stability_of
+from matsweep.analysis.view import View
+from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
 from matsweep.analysis.yields import met as meets
 from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
-from matsweep.reporting.table import ranking_table
+from matsweep.reporting.table import ranking_of
 
 _NEAREST = 3
 _STATES = {"pending": "are still pending: the answer may change", "failed": "failed"}
@@ -33,16 +32,14 @@ _STATES = {"pending": "are still pending: the answer may change", "failed": "fai
 class _Asked:
     """A specification, and which candidates meet each part of it."""
 
-    ds: xr.Dataset
-    summary: xr.Dataset
+    view: View
     parsed: Sequence[Constraint | Chance]
     masks: Sequence[NDArray[np.bool_]]
-    time: float | str | None
     confidence: float | None
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        return np.asarray(states(self.summary) == "done")
+        return self.view.done
 
     @property
     def met(self) -> NDArray[np.bool_]:
@@ -54,7 +51,7 @@ def choose(
     console: Console,
     constraints: Sequence[str] = (),
     *,
-    by: str = "accuracy",
+    by: str | None = None,
     how: str = "mean",
     weights: Mapping[str, float] | None = None,
     objectives: Objectives | None = None,
@@ -74,7 +71,7 @@ def choose(
     constraints : sequence of str
         As of ``ds.matsweep.select``, chance constraints among them.
     by, how, weights
-        What to rank by, as of ``ds.matsweep.rank``.
+        What to rank by, as of ``ds.matsweep.rank``; by default the merit of the study.
     objectives, time, top
         As of `ranking_table`.
     confidence : float or None
@@ -92,34 +89,31 @@ def choose(
     UserError
         If a constraint, metric or candidate is unknown.
     """
-    ds = numbered(ds)
+    view = View(ds, time)
+    by = by or view.merit
     parsed = [parse_chance(text) or parse(text) for text in constraints]
     if confidence is not None and not any(isinstance(each, Chance) for each in parsed):
-        enough(ds, [], time, confidence)  # which says why it cannot be
+        enough(view, [], confidence)  # which says why it cannot be
     if weights and how != "mean":
         raise UserError(f"weights are of means: how={how} cannot be had with them; leave one out")
-    summary = summarise(ds, time)
     if why is not None:
-        why_not(ds, why, objectives=objectives, time=time)  # whether there is such a candidate
-    masks = [meets(ds, summary, each, time, confidence) for each in parsed]
-    asked = _Asked(
-        ds=ds, summary=summary, parsed=parsed, masks=masks, time=time, confidence=confidence
-    )
+        explanation_of(view, why, objectives=objectives)  # whether there is such a candidate
+    masks = [meets(view, each, confidence) for each in parsed]
+    asked = _Asked(view=view, parsed=parsed, masks=masks, confidence=confidence)
     for line in _counted(asked):
         _line(console, line)
-    kept = ds.isel(candidate=np.flatnonzero(asked.met))
+    kept = view.rows(np.flatnonzero(asked.met))
     if asked.met.any():
-        ranked, keys = _judged(kept, parsed, by, how, weights, time)
-        console.print(ranking_table(ranked, by=keys, top=top, objectives=objectives, counted=False))
-        if certainty := _certainty(kept, by, how, weights, time):
+        ranked, keys = _judged(kept, parsed, by, how, weights)
+        console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, counted=False))
+        if certainty := _certainty(kept, by, how, weights):
             _line(console, certainty)
     if why is not None:
         _line(console, "")
         chance = any(isinstance(each, Chance) for each in parsed)
-        told = why_not(ds, why, *constraints, objectives=objectives, time=time,
-                       confidence=confidence if chance else None)  # fmt: skip
+        told = explanation_of(view, why, constraints, objectives, confidence if chance else None)
         _line(console, str(told))
-    return kept
+    return kept.ds
 
 
 def _counted(asked: _Asked) -> Iterator[str]:
@@ -130,7 +124,7 @@ def _counted(asked: _Asked) -> Iterator[str]:
     if asked.parsed:
         yield from _met(asked)
     for state, told in _STATES.items():
-        if other := int((states(asked.summary) == state).sum()):
+        if other := asked.view.count(state):
             yield f"{other} of {len(asked.done)} candidates {told}"
 
 
@@ -142,14 +136,14 @@ def _met(asked: _Asked) -> Iterator[str]:
         if len(asked.parsed) > 1:
             yield f"  {int(mask.sum())} meet {constraint}"
         if isinstance(constraint, Constraint) and int(mask.sum()) in (0, total):
-            yield from doubts(asked.summary, constraint)
+            yield from doubts(asked.view.summary, constraint)
     if not count:
         yield from _nearest(asked)
 
 
 def _nearest(asked: _Asked) -> Iterator[str]:
     """Name the candidates that miss the least, by their largest miss in relation to its bound."""
-    summary = asked.summary
+    view = asked.view
     misses = np.stack([_miss(asked, each) for each in asked.parsed])
     worst = np.where(asked.done, misses.max(axis=0), np.inf)
     order = np.lexsort((np.maximum(misses, 0.0).sum(axis=0), worst))
@@ -159,7 +153,7 @@ def _nearest(asked: _Asked) -> Iterator[str]:
         return
     yield "The nearest:"
     for row in near:
-        name = f" ({summary['material'].values[row]})" if "material" in summary.coords else ""
+        name = f" ({view.materials[row]})" if view.has_materials else ""
         told = ", ".join(
             f"{constraint} by {100 * max(miss, 0.0):.3g} % of the bound"
             for constraint, miss, mask in zip(
@@ -167,60 +161,53 @@ def _nearest(asked: _Asked) -> Iterator[str]:
             )
             if not mask[row]
         )
-        yield f"  candidate {int(summary['candidate'].values[row])}{name} misses {told}"
+        yield f"  candidate {int(view.numbers[row])}{name} misses {told}"
 
 
 def _miss(asked: _Asked, constraint: Constraint | Chance) -> NDArray[np.float64]:
     """Return by how much each candidate misses a constraint, in relation to its bound."""
     if isinstance(constraint, Chance):
         level = 0.95 if asked.confidence is None else asked.confidence
-        made = yields(asked.ds, *constraint.constraints, time=asked.time, confidence=level)
+        made = yields_of(asked.view, constraint.constraints, level)
         found = made["yield" if asked.confidence is None else "yield_low"].values
         over = (constraint.share - found) / (constraint.share or 1.0)
     elif constraint.operator[0] in "<>":
-        over = violation(asked.summary, constraint)
+        over = violation(asked.view.summary, constraint)
     else:
-        over = np.where(selected(asked.summary, [constraint]), 0.0, np.inf)
+        over = np.where(selected(asked.view.summary, [constraint]), 0.0, np.inf)
     return np.nan_to_num(np.asarray(over, dtype=np.float64), nan=np.inf, posinf=np.inf)
 
 
 def _judged(
-    kept: xr.Dataset,
+    kept: View,
     parsed: Sequence[Constraint | Chance],
     by: str,
     how: str,
     weights: Mapping[str, float] | None,
-    time: float | str | None,
-) -> tuple[xr.Dataset, list[str]]:
-    """Return the summary with what ranks it, and the names of that."""
-    summary = summarise(kept, time)
+) -> tuple[View, list[str]]:
+    """Return the view with what ranks it, and the names of that."""
+    ranked = kept
     if weights:
-        summary, keys = summary.assign(score=score(kept, weights, time)), ["score"]
+        ranked, keys = kept.assign(score=score_of(kept, weights)), ["score"]
     elif how != "mean":
         key = how.replace(" ", "")
-        summary, keys = summary.assign({key: robust(kept, by, how, time)}), [key]
+        ranked, keys = kept.assign(**{key: robust_of(kept, by, how)}), [key]
     else:
-        keys = list(directions(summary, by))
+        keys = list(directions(kept, by))
     chances = [each for each in parsed if isinstance(each, Chance)]
     for number, chance in enumerate(chances, start=1):
         name = "yield" if len(chances) == 1 else f"yield {number}"
-        found = yields(kept, *chance.constraints, time=time)["yield"]
-        summary, keys = summary.assign({name: found}), [*keys, name]
-    return summary, keys
+        found = yields_of(kept, chance.constraints)["yield"]
+        ranked, keys = ranked.assign(**{name: found}), [*keys, name]
+    return ranked, keys
 
 
-def _certainty(
-    kept: xr.Dataset,
-    by: str,
-    how: str,
-    weights: Mapping[str, float] | None,
-    time: float | str | None,
-) -> str:
+def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | None) -> str:
     """Tell how probably the best material is the best, or why that is not known."""
-    if weights or "material" not in kept.coords or how == "regret":
+    if weights or not kept.has_materials or how == "regret":
         return ""
     try:
-        found = stability(kept, by, how=how, time=time)
+        found = stability_of(kept, by, how=how)
     except UserError as error:
         return f"How sure the order is, is not known: {error}."
     told = ", ".join(

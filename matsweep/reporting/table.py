@@ -15,9 +15,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from matsweep.analysis.attributes import float_accuracy, parameters, short_names, states
 from matsweep.analysis.objectives import Objectives, directions, front, order, usual
-from matsweep.analysis.summary import summarise
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
 from matsweep.core.printing import one_line
 from matsweep.core.units import duration, engineering, normal_unit
@@ -80,13 +79,13 @@ def ranking_table(
     ds : Dataset
         Results along `candidate`.
     by : name, names or mapping, optional
-        What to rank by, later ones where earlier ones are equal. Default: accuracy, energy,
-        latency and area, or what else a study is judged by.
+        What to rank by, later ones where earlier ones are equal. Default: the merit of the study,
+        energy, latency and area, or what else it is judged by.
     top : int
         How many of the best are listed; the Pareto set always is.
     objectives : names or mapping, optional
-        What the Pareto set is of. Default: accuracy, energy, latency, area; of a study that
-        sweeps physics or its pulses accuracy, retention and write energy.
+        What the Pareto set is of. Default: the merit, energy, latency, area; of a study that
+        sweeps physics or its pulses the merit, retention and write energy.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     counted : bool
@@ -102,58 +101,61 @@ def ranking_table(
     UserError
         If a metric or the time is unknown.
     """
+    return ranking_of(View(ds, time), by=by, top=top, objectives=objectives, counted=counted)
+
+
+def ranking_of(
+    view: View,
+    *,
+    by: Objectives | None = None,
+    top: int = 20,
+    objectives: Objectives | None = None,
+    counted: bool = True,
+) -> RankingTable:
+    """Rank the done candidates of a view; see `ranking_table`."""
     top = whole("top", top, low=0)
-    summary = summarise(ds, time)
-    by = by if by is not None else directions(summary)
-    best = order(summary, by) if by else np.empty(0, dtype=np.intp)
-    marked = front(summary, objectives)
+    by = by if by is not None else directions(view)
+    best = order(view, by) if by else np.empty(0, dtype=np.intp)
+    marked = front(view, objectives)
     listed = np.flatnonzero((np.arange(len(best)) < top) | marked[best])
-    shown = summary.isel(candidate=best[listed])
-    names = _varying(summary)
-    short = short_names(names, taken=map(str, summary.data_vars))
-    columns = _columns(shown, summary, names, short, by, objectives)
+    columns = _columns(view, best[listed], by, objectives)
     columns = {"": [str(rank + 1) for rank in listed], "P": _marks(marked[best[listed]]), **columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    footer = _footer(summary, len(best) - len(listed), int(marked.sum()), objectives,
+    footer = _footer(view, len(best) - len(listed), int(marked.sum()), objectives,
                      counted=counted)  # fmt: skip
-    return RankingTable(rows=rows, parameters=[short[name] for name in names], footer=footer)
+    return RankingTable(rows=rows, parameters=list(view.short.values()), footer=footer)
 
 
 def _columns(
-    shown: xr.Dataset,
-    summary: xr.Dataset,
-    names: list[str],
-    short: dict[str, str],
-    by: Objectives | None,
-    objectives: Objectives | None,
+    view: View, listed: Index, by: Objectives | None, objectives: Objectives | None
 ) -> dict[str, list[str]]:
     """Return the text of every cell, column by column."""
+    shown = view.summary.isel(candidate=listed)
     columns = {}
-    if "material" in shown.coords:
-        columns["material"] = [str(value) for value in shown["material"].values]
-    columns |= {short[name]: _values(shown[name]) for name in names}
-    main = [*usual(summary), *(directions(summary, objectives) if objectives else ())]
-    main += list(directions(summary, by)) if by else []
+    if view.has_materials:
+        columns["material"] = [str(value) for value in view.materials[listed]]
+    columns |= {short: _values(shown[name]) for name, short in view.short.items()}
+    main = [*usual(view), *(directions(view, objectives) if objectives else ())]
+    main += list(directions(view, by)) if by else []
     for name in dict.fromkeys(main):
-        if name not in shown or name in names:
+        if name not in shown or name in view.varied:
             continue
-        columns |= _accuracy(shown) if name == "accuracy" else {name: _values(shown[name])}
-    columns["no."] = [str(value) for value in shown["candidate"].values]
+        merit = name == view.merit and view.is_share(name)
+        columns |= _share(shown, name) if merit else {name: _values(shown[name])}
+    columns["no."] = [str(value) for value in view.numbers[listed]]
     return columns
 
 
-def _accuracy(shown: xr.Dataset) -> dict[str, list[str]]:
-    """Return accuracy ± spread and its low percentile, in percent."""
-    if normal_unit(str(shown["accuracy"].attrs.get("units", "1"))) != "1":
-        return {"accuracy": _values(shown["accuracy"])}
-    cells = [_percent(value) for value in shown["accuracy"].values]
+def _share(shown: xr.Dataset, name: str) -> dict[str, list[str]]:
+    """Return the merit ± spread and its low percentile, in percent."""
+    cells = [_percent(value) for value in shown[name].values]
     # A single realisation is stored with a spread of 0, which says nothing.
-    if "accuracy_std" in shown and bool((shown["accuracy_std"] > 0).any()):
-        spread = [_percent(value) for value in shown["accuracy_std"].values]
+    if f"{name}_std" in shown and bool((shown[f"{name}_std"] > 0).any()):
+        spread = [_percent(value) for value in shown[f"{name}_std"].values]
         cells = [c if s == "–" else f"{c} ±{s:>5}" for c, s in zip(cells, spread, strict=True)]
-    columns = {"accuracy %": cells}
-    if "accuracy_p05" in shown:
-        columns["p05 %"] = [_percent(value) for value in shown["accuracy_p05"].values]
+    columns = {f"{name} %": cells}
+    if f"{name}_p05" in shown:
+        columns["p05 %"] = [_percent(value) for value in shown[f"{name}_p05"].values]
     return columns
 
 
@@ -176,11 +178,6 @@ def _percent(fraction: float) -> str:
 
 def _marks(marked: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:
     return ["●" if mark else "" for mark in marked]
-
-
-def _varying(summary: xr.Dataset) -> list[str]:
-    """Return the swept parameters that differ between candidates."""
-    return [name for name in parameters(summary) if len(set(summary[name].values.tolist())) > 1]
 
 
 def _layout(
@@ -228,7 +225,7 @@ def _numeric(rows: list[dict[str, str]], name: str) -> bool:
 
 
 def _footer(
-    summary: xr.Dataset,
+    view: View,
     left_out: int,
     front_size: int,
     objectives: Objectives | None,
@@ -236,11 +233,11 @@ def _footer(
     counted: bool,
 ) -> list[str]:
     """Return the lines below the table: what it shows, of what, and what it leaves out."""
-    count = Counter(states(summary).tolist())
+    count = Counter(view.states.tolist())
     lines = []
     if not count["done"]:
         lines.append("No candidate is done, so there is nothing to rank.")
-    elif chosen := directions(summary, objectives):
+    elif chosen := directions(view, objectives):
         told = ", ".join(f"{name} {'↑' if b == 'higher' else '↓'}" for name, b in chosen.items())
         lines.append(f"● Pareto set: {front_size} of {count['done']} by {told}")
     else:
@@ -248,10 +245,11 @@ def _footer(
     if left_out:
         lines.append(f"{left_out} more done candidate{'s' * (left_out > 1)} not shown")
     facts = []
-    if "time" in summary.coords:
-        facts.append(f"{duration(float(summary['time']))} after programming")
-    if (baseline := float_accuracy(summary)) is not None:
-        facts.append(f"float accuracy {_percent(baseline)} %")
+    if view.chosen_time is not None:
+        facts.append(f"{duration(view.chosen_time)} after programming")
+    if (ideal := view.reference(view.merit)) is not None:
+        told = f"{_percent(ideal)} %" if view.is_share(view.merit) else f"{ideal:.4g}"
+        facts.append(f"float {view.merit} {told}")
     if counted:
         states_told = (f"{count[state]} {state}" for state in ("done", "failed", "pending"))
         facts.append(", ".join(states_told))

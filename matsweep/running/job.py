@@ -1,4 +1,4 @@
-"""A job: some candidates of a store, simulated up to some realisation, and written as they come."""
+"""A job: candidates of a store, simulated up to a number of realisations, written as they come."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
 
-_BLOCK = 512  # candidates of which earlier realisations are read at a time
+_BLOCK = 512  # candidates whose earlier realisations are read at a time
 
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What one call of an executor has to do.
+    """The work of one call of an executor.
 
     Parameters
     ----------
     study : Plan
     store : Store
     rows : (plan's candidate,) array of int
-        Where each of the plan's candidates is in the store.
+        Row in the store of each of the plan's candidates.
     pending : array of int
         The plan's candidates to simulate.
     realisations : int
-        That each is to have.
+        Realisations of each after the job.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Job:
     _block: tuple[int, dict[str, FloatArray]] = (-1, {})
 
     def __post_init__(self) -> None:
-        """Look up how many realisations each has."""
-        there = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
-        self._first = np.maximum(there, 0).astype(np.int64)
+        """Read the number of realisations that each candidate has."""
+        stored = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
+        self._first = np.maximum(stored, 0).astype(np.int64)
         self._order = {int(each): number for number, each in enumerate(self.pending)}
 
     def run(
@@ -70,7 +70,17 @@ class Job:
         progress: SweepProgress,
         packages: tuple[Package, ...] = (),
     ) -> None:
-        """Do it."""
+        """Simulate the pending candidates, and write their outcomes.
+
+        Parameters
+        ----------
+        runner : Executor
+        prepared : mapping of str to Prepared
+            By the key of the workload.
+        progress : SweepProgress
+        packages : tuple of Package
+            Whose parts are used.
+        """
         metrics = self._variables()
         pace = Pace(fixed=runner.chunk_size, slots=lambda: runner.slots)
         shared = Shared(
@@ -97,17 +107,27 @@ class Job:
             progress.advance(outcomes)
 
     def candidate(self, index: int) -> Candidate:
-        """Return a candidate of the plan, with where it is stored and what is known of it."""
+        """Return a candidate of the plan, with its row in the store and its earlier realisations.
+
+        Parameters
+        ----------
+        index : int
+            In the plan.
+
+        Returns
+        -------
+        Candidate
+        """
         number = self._order[index]
         first = int(self._first[number])
-        made = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
+        placed = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
         if not first:
-            return made
+            return placed
         known = {name: values[:first] for name, values in self._known(number).items()}
-        return dataclasses.replace(made, first=first, known=known)
+        return dataclasses.replace(placed, first=first, known=known)
 
     def _known(self, number: int) -> dict[str, FloatArray]:
-        """Return what is stored of a candidate's realisations, read a block at a time."""
+        """Read a candidate's stored realisations, a block of candidates at a time."""
         block, place = divmod(number, _BLOCK)
         if self._block[0] != block:
             names = [n for n in self._variables() if "realisation" in METRICS[n].dims]
@@ -116,7 +136,7 @@ class Job:
         return {name: values[place] for name, values in self._block[1].items()}
 
     def _variables(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape that the store has for each metric of one candidate."""
+        """Shape in the store of each metric of one candidate."""
         shapes = self.store.shapes
         return {name: shapes[name][1:] for name in METRICS if name in shapes}
 
@@ -130,7 +150,17 @@ def _outcomes(chunk: tuple[Candidate, ...], result: Any) -> tuple[Outcome, ...]:
 
 
 def missing_metrics(outcome: Outcome, expected: Collection[str]) -> Outcome:
-    """Return an outcome, as failed if it lacks a metric that is expected of it."""
+    """Mark an outcome as failed if it lacks an expected metric.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    expected : collection of str
+
+    Returns
+    -------
+    Outcome
+    """
     if outcome.values is None:
         return outcome
     missing = [name for name in expected if name not in outcome.values]
@@ -141,14 +171,14 @@ def missing_metrics(outcome: Outcome, expected: Collection[str]) -> Outcome:
 
 
 def _measured(candidate: Candidate) -> set[str]:
-    """Return the metrics that a candidate's workload gives."""
+    """Names of the metrics that a candidate's workload gives."""
     return set(available(candidate.scenario.workload.measures))
 
 
 def _part(
     outcomes: Sequence[Outcome], metrics: Mapping[str, tuple[int, ...]], realisations: int
 ) -> Part:
-    """Put outcomes together as one write; a failed candidate's values are NaN."""
+    """Join outcomes into one write; a failed candidate's values are NaN."""
     values = {
         name: np.stack([_padded(o.values, name, shape) for o in outcomes])
         for name, shape in metrics.items()
@@ -168,9 +198,9 @@ def _part(
 def _padded(
     values: Mapping[str, FloatArray] | None, name: str, shape: tuple[int, ...]
 ) -> FloatArray:
-    """Return a metric of one candidate; NaN where it failed, or has not so many of something."""
-    found = np.full(shape, np.nan)
+    """Pad a candidate's metric to the store's shape by NaN; all NaN where it failed."""
+    padded = np.full(shape, np.nan)
     if values is not None and name in values:
         value = np.asarray(values[name])
-        found[tuple(slice(0, size) for size in value.shape)] = value
-    return found
+        padded[tuple(slice(0, size) for size in value.shape)] = value
+    return padded

@@ -1,4 +1,4 @@
-"""What candidates are judged by while a study runs: stored results as objectives."""
+"""Judgement of candidates while a study runs: stored results as objectives."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ type Rows = npt.NDArray[np.int64]
 def directions(objectives: Sequence[str], metrics: dict[str, Metric], owner: str) -> list[str]:
     """Return the good direction of each objective.
 
+    Parameters
+    ----------
+    objectives : sequence of str
+    metrics : dict of str to Metric
+        The study's, by name.
+    owner : "design" or "racing"
+        Section of the configuration that names the objectives.
+
+    Returns
+    -------
+    list of "higher" or "lower"
+
     Raises
     ------
     UserError
@@ -41,11 +53,11 @@ def directions(objectives: Sequence[str], metrics: dict[str, Metric], owner: str
 
 
 def _check_raced(metric: Metric) -> None:
-    """Refuse a metric of which a race cannot say how sure it is after some realisations.
+    """Refuse a metric without a confidence interval after part of the realisations.
 
-    A statistic over realisations is one number however many it is of, so that it would pass for
-    exact; and what is stored is of all realisations that a candidate has, which in a race that
-    is resumed are more for some than for others.
+    A statistic over realisations is one number whatever their count, so it would pass for exact;
+    and the stored one covers all realisations of a candidate, whose number differs between
+    candidates in a resumed race.
     """
     if metric.of:
         raise UserError(
@@ -61,7 +73,20 @@ def _check_raced(metric: Metric) -> None:
 
 
 def check_time(time: float | str | None, times: Sequence[float], owner: str) -> None:
-    """Refuse a time at which nothing is stored."""
+    """Refuse a time at which nothing is stored.
+
+    Parameters
+    ----------
+    time : float [s], str or None
+    times : sequence of float, s
+        Stored.
+    owner : str
+        Section of the configuration, for the message.
+
+    Raises
+    ------
+    UserError
+    """
     try:
         at_time(xr.Dataset(coords={"time": list(times)}), time)
     except UserError as error:
@@ -69,7 +94,18 @@ def check_time(time: float | str | None, times: Sequence[float], owner: str) -> 
 
 
 def check_constraints(design: Adaptive, metrics: dict[str, Metric]) -> None:
-    """Refuse a constraint that is no bound on a metric of the study."""
+    """Refuse a constraint that is no bound on a metric of the study.
+
+    Parameters
+    ----------
+    design : Adaptive
+    metrics : dict of str to Metric
+        The study's, by name.
+
+    Raises
+    ------
+    UserError
+    """
     empty = xr.Dataset(
         {
             name: ("candidate", np.zeros(1), {"units": metric.units})
@@ -85,7 +121,21 @@ def check_constraints(design: Adaptive, metrics: dict[str, Metric]) -> None:
 
 
 def judged(path: Place, rows: Rows, design: Adaptive) -> list[Judgement | None]:
-    """Return what a search is to be told of some candidates; None where one failed."""
+    """Judge stored candidates for a search.
+
+    Parameters
+    ----------
+    path : Path or ObjectPath
+        Of the store.
+    rows : (candidate,) array of int
+        Rows of the store.
+    design : Adaptive
+
+    Returns
+    -------
+    list of Judgement or None
+        None where a candidate failed.
+    """
     ds = open_results(path).isel(candidate=rows)
     summary = summarise(ds, design.time)
     table = np.stack([summary[name].values for name in design.objectives], axis=1)
@@ -105,15 +155,30 @@ def judged(path: Place, rows: Rows, design: Adaptive) -> list[Judgement | None]:
 def samples(
     path: Place, rows: Rows, objectives: Sequence[str], time: float | str | None, number: int
 ) -> list[npt.NDArray[np.float64]]:
-    """Return the first realisations of each objective, (candidate, realisation) or (candidate,).
+    """Read the first realisations of each objective; NaN where a candidate failed.
 
-    Those of a candidate that failed are NaN.
+    Parameters
+    ----------
+    path : Path or ObjectPath
+        Of the store.
+    rows : (candidate,) array of int
+        Rows of the store.
+    objectives : sequence of str
+    time : float [s], str or None
+        None: the last stored.
+    number : int
+        Realisations.
+
+    Returns
+    -------
+    list of (candidate, realisation) or (candidate,) arrays
+        One per objective, in its unit.
     """
     ds, _ = at_time(open_results(path)[list(objectives)].isel(candidate=rows), time)
-    found = []
+    arrays = []
     for name in objectives:
         values = ds[name]
         if "realisation" in values.dims:
             values = values.transpose("candidate", "realisation")[:, :number]
-        found.append(np.asarray(values.values, dtype=np.float64))
-    return found
+        arrays.append(np.asarray(values.values, dtype=np.float64))
+    return arrays

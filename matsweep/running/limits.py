@@ -1,4 +1,4 @@
-"""How long one candidate may take, and how much memory: held by the worker that computes it."""
+"""Limits of time and memory of one candidate, held by the worker that computes it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ _STATM = Path("/proc/self/statm")
 
 
 class MemoryLimitError(MemoryError):
-    """A candidate asked for more memory than it may take."""
+    """A candidate asked for more memory than its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one candidate may take.
+    """Limits of one candidate.
 
     Parameters
     ----------
     time : float or None, s
-        By the clock. A candidate that takes longer ends its process: the kernel does so, which
-        also stops compiled code that never comes back. Where it was then stands in the worker's
-        log.
+        Wall-clock time. A candidate that takes longer ends its process: the kernel does so, which
+        also stops compiled code that never returns. The worker's log then holds the traceback.
     memory : int or None, bytes
-        Beyond what the process holds already. An allocation that goes further fails as a
-        `MemoryLimitError`. Counted as Linux counts private writable memory (RLIMIT_DATA),
-        whether it is touched or not; so are the stacks of new threads.
+        On top of the process's memory before. An allocation beyond fails as a `MemoryLimitError`.
+        Counted as Linux counts private writable memory (RLIMIT_DATA), whether it is touched or not;
+        so are the stacks of new threads.
     """
 
     time: float | None = None
@@ -48,12 +47,22 @@ class Limits:
                 raise UserError(f"memory_limit needs Linux, got {self.memory}; leave it null here")
 
     def hold[T](self, call: Callable[[], T]) -> T:
-        """Return what a call returns, if it keeps to the limits.
+        """Call a function within the limits.
+
+        Parameters
+        ----------
+        call : callable
+            Without arguments.
+
+        Returns
+        -------
+        object
+            Of the call.
 
         Raises
         ------
         MemoryLimitError
-            If an allocation of the call would pass the limit of memory.
+            If an allocation of the call would pass the memory limit.
         """
         with _timed(self.time), _sized(self.memory):
             return call()
@@ -61,12 +70,12 @@ class Limits:
 
 @contextmanager
 def _timed(limit: float | None) -> Iterator[None]:
-    """End this process if the body takes longer, with a traceback on its standard error."""
+    """End this process if the body takes longer [s], with a traceback on its standard error."""
     if limit is None:
         yield
         return
     # The handler is C, runs on whatever thread the kernel picks and needs no lock of Python's; it
-    # hands on to the signal's default action, which ends the process.
+    # then calls the signal's default action, which ends the process.
     faulthandler.register(signal.SIGALRM, all_threads=False, chain=True)
     signal.setitimer(signal.ITIMER_REAL, limit)
     try:
@@ -77,7 +86,7 @@ def _timed(limit: float | None) -> Iterator[None]:
 
 @contextmanager
 def _sized(limit: int | None) -> Iterator[None]:
-    """Let allocations of the body fail that take more than so many bytes altogether."""
+    """Fail allocations of the body beyond a total of `limit` bytes."""
     if limit is None:
         yield
         return

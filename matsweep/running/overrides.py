@@ -1,4 +1,4 @@
-"""A study that is given as a mapping, written as overrides."""
+"""Overrides written from a study given as a mapping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from matsweep.running.record import value_at
 
 
 def as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
-    """Write a nested mapping as overrides; `axes` become sweeps."""
+    """Write a nested mapping as overrides; `axes` become sweeps.
+
+    Parameters
+    ----------
+    config : mapping or DictConfig
+
+    Returns
+    -------
+    list of str
+        As on Hydra's command line.
+    """
     nested: dict[str, Any] = (
         plain_config(config) if isinstance(config, DictConfig) else dict(config)
     )

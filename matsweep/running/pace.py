@@ -1,4 +1,4 @@
-"""How many candidates make a task."""
+"""Pace: the number of candidates per task, from their measured cost."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from matsweep.planning.plan import Candidate
 
-_RATE = 16.0  # tasks a second that the driver is given: it needs 1 ms for each to dispatch it, and
-# a few for its write
-_SHORT, _LONG = 1.0, 60.0  # s a task: long beside Ray's millisecond, short beside one's patience
+_RATE = 16.0  # tasks a second for the driver at most: it needs 1 ms to dispatch each, and a few ms
+# to write its results
+_SHORT, _LONG = 1.0, 60.0  # s a task: long next to Ray's millisecond, short for a user who waits
 _LEAST = 0.05  # s a task, at the end: dispatch stays at 2 % of it
-_FIRST = 4  # candidates of a task while nothing is known of their cost
-_KEEP = 16  # tasks, beside two a slot, over which cost is averaged
+_FIRST = 4  # candidates per task while their cost is unknown
+_KEEP = 16  # tasks, on top of two per slot, over which cost is averaged
 
 
 @dataclass(slots=True, kw_only=True)
 class Pace:
-    """The measured cost of a candidate, and the chunk that follows from it.
+    """The measured cost of a candidate, and the chunk size that follows from it.
 
     Parameters
     ----------
@@ -30,6 +30,10 @@ class Pace:
         The user's chunk size, if given.
     slots : function () -> int
         Tasks that run at once; it may change.
+    seconds : float, s
+        Decaying sum of the chunks' computing times.
+    count : float
+        Decaying sum of their candidates.
     """
 
     fixed: int | None
@@ -38,21 +42,34 @@ class Pace:
     count: float = 0.0
 
     def observe(self, seconds: float, count: int) -> None:
-        """Take in what a chunk cost; what is long past counts less.
+        """Add a chunk's cost to the decaying average.
 
-        The first candidate of a process loads libraries and compiled code, and costs should not
-        be judged by it for long.
+        The first candidate of a process loads libraries and compiled code, so its cost must fade.
+
+        Parameters
+        ----------
+        seconds : float, s
+        count : int
+            Candidates of the chunk.
         """
         keep = 1.0 - 1.0 / (_KEEP + 2 * self.slots())
         self.seconds = keep * self.seconds + seconds
         self.count = keep * self.count + count
 
     def size(self, remaining: int) -> int:
-        """Return how many of the remaining candidates the next task takes.
+        """Return the number of candidates of the next task.
 
-        As many as take a second on up to 16 slots; more on more slots, up to a minute, so that
-        the driver is never asked for more than 16 tasks a second. No more than leaves two tasks
-        for each slot, so that none is idle at the end; but what makes 50 ms.
+        As many as take a second on up to 16 slots; more on more slots, up to a minute, so that the
+        driver dispatches at most 16 tasks a second. At most a half of each slot's share of the
+        remaining ones, so that none is idle at the end; but enough for 50 ms.
+
+        Parameters
+        ----------
+        remaining : int
+
+        Returns
+        -------
+        int
         """
         if self.fixed is not None:
             return self.fixed
@@ -66,16 +83,37 @@ class Pace:
 
 
 class Source(Protocol):
-    """Where candidates come from."""
+    """A source of candidates."""
 
     def candidate(self, index: int, /) -> Candidate:
-        """Return one."""
+        """Return one candidate.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        Candidate
+        """
 
 
 def chunks(
     source: Source, positions: npt.NDArray[np.int64], pace: Pace
 ) -> Iterator[tuple[Candidate, ...]]:
-    """Yield the candidates at some positions, in tasks of a size that fits their cost."""
+    """Yield candidates in tasks whose size fits their cost.
+
+    Parameters
+    ----------
+    source : Source
+    positions : (n,) array of int
+        Indices in the source.
+    pace : Pace
+
+    Yields
+    ------
+    tuple of Candidate
+    """
     start = 0
     while start < len(positions):
         end = start + pace.size(len(positions) - start)

@@ -1,4 +1,4 @@
-"""What the processes that compute a study need besides matsweep itself."""
+"""Parts of a study from outside matsweep, which the computing processes need."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from matsweep.store import Store, attributes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts of a study that are not matsweep's own.
+    """The parts of a study from outside matsweep.
 
     Parameters
     ----------
     packages : tuple of Package
         Whose parts are used, sorted by name.
     digests : tuple of str
-        Of the sources of each, as they are here.
+        Digest of the sources of each, as installed here.
     classes : tuple of (str, str)
         Module and qualified name of each class that comes from a package.
     metrics : tuple of str
         Names of the metrics that come from a package.
     by_hand : tuple of str
-        Parts that were registered in this process only, as messages call them.
+        Parts registered in this process only, as named in messages.
     """
 
     packages: tuple[Package, ...] = ()
@@ -40,18 +40,23 @@ class Parts:
 
     @classmethod
     def of(cls, classes: Iterable[type], metrics: Iterable[str]) -> Parts:
-        """Return the parts that are not matsweep's own.
+        """Collect the parts from outside matsweep.
 
         Parameters
         ----------
-        classes : types
-            That are not matsweep's own.
-        metrics : names
+        classes : iterable of type
+            Classes from outside matsweep.
+        metrics : iterable of str
+            Names of metrics; matsweep's are skipped.
+
+        Returns
+        -------
+        Parts
         """
         homes = {each: package_of(each) for each in classes}
         foreign = {name: METRICS.package(name) for name in metrics if not METRICS.is_own(name)}
-        found = {each for each in (*homes.values(), *foreign.values()) if each is not None}
-        used = tuple(sorted(found, key=lambda each: each.name))
+        bringing = {each for each in (*homes.values(), *foreign.values()) if each is not None}
+        used = tuple(sorted(bringing, key=lambda each: each.name))
         by_hand = [described(each) for each, package in homes.items() if package is None]
         by_hand += [f"metric {name!r}" for name, package in foreign.items() if package is None]
         return cls(
@@ -66,7 +71,7 @@ class Parts:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The version of each package, by its name."""
+        """Version of each package, by its name."""
         return {package.name: package.version for package in self.packages}
 
     def check_shared(self) -> None:
@@ -75,23 +80,33 @@ class Parts:
         Raises
         ------
         UserError
-            Names the first.
+            For the first such part.
         """
         if self.by_hand:
             raise UserError(
-                f"{self.by_hand[0]} was registered in this process only, so that workers cannot "
+                f"{self.by_hand[0]} was registered in this process only, so workers cannot "
                 "have it: bring it in an installed package with an entry point, or give "
                 "executor=serial"
             )
 
 
 def lacking(parts: Parts) -> str:
-    """Return which of some parts this process cannot have, and why; empty if it has all.
+    """Explain which of some parts this process lacks.
 
     Parameters
     ----------
     parts : Parts
-        As they are in the process that started the study.
+        As in the process that started the study.
+
+    Returns
+    -------
+    str
+        Empty if this process has all.
+
+    Raises
+    ------
+    PartsError
+        Caught here, and returned as text.
     """
     try:
         load_parts(parts.packages)
@@ -112,10 +127,19 @@ def lacking(parts: Parts) -> str:
 
 
 def check_versions(parts: Parts, store: Store) -> None:
-    """Refuse to go on with another version of a package than the store was begun with.
+    """Refuse to resume with another version of a package than the store was begun with.
 
     The identity of a candidate holds the versions of the packages whose parts it is made of, but
     not of those that bring metrics.
+
+    Parameters
+    ----------
+    parts : Parts
+    store : Store
+
+    Raises
+    ------
+    UserError
     """
     facts = json.loads(str(attributes(store.path).get("provenance", "{}")))
     for begun in (facts, *facts.get("extended", [])):
@@ -124,6 +148,6 @@ def check_versions(parts: Parts, store: Store) -> None:
             if now != version:
                 raise UserError(
                     f"{store.path} was begun with {name} {version}, this is {now}, whose parts may "
-                    f"give other numbers: install {name}=={version}, or give this study a place of "
-                    "its own with study=NAME"
+                    f"give other numbers: install {name}=={version}, or give this study its own "
+                    "place with study=NAME"
                 )

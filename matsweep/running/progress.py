@@ -16,31 +16,31 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 
-from matsweep import __version__
 from matsweep.core.journal import Journal
+from matsweep.core.version import version
 from matsweep.reporting.status import Progress, Rate, line, own_memory, view, workers_memory
 from matsweep.running.executors import Executor
 from matsweep.running.work import Outcome
 
 _QUIET = 60.0  # s between lines in a log
-_LOOK = 5.0  # s, for which a reading of memory is taken as it was
+_LOOK = 5.0  # s between readings of memory
 
 
 class SweepProgress:
-    """Show how many candidates have an outcome, how fast, and how long it will take.
+    """Progress of a run: finished candidates, rate, and time left.
 
     Parameters
     ----------
     console : rich.console.Console
     journal : Journal
-        Gets what happens, as events.
+        Receives the events.
     total : int
-        Candidates that the run is about.
+        Candidates of the run.
     done : int
-        Of them, those that have an outcome before this run.
+        Of them, those with an outcome before this run.
     runner : Executor
     facts : mapping
-        What the journal says of the run beside this.
+        Further facts of the run for the journal.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SweepProgress:
         )
 
     def __enter__(self) -> Self:
-        """Start showing."""
+        """Start the display."""
         state = self._state
         self._journal.write(
             "resumed" if state.done else "started",
@@ -79,7 +79,7 @@ class SweepProgress:
             done=state.done,
             host=socket.gethostname(),
             pid=os.getpid(),
-            matsweep=__version__,
+            matsweep=version(),
             **self._facts,
         )
         if self._console.is_terminal:
@@ -94,7 +94,7 @@ class SweepProgress:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop showing."""
+        """Stop the display."""
         self._over.set()
         elapsed = time.monotonic() - self._start
         self._state = dataclasses.replace(
@@ -115,7 +115,12 @@ class SweepProgress:
             self._journal.write("stopped", **ended, reason=reason)
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
-        """Tell that so many more candidates have an outcome, which are safe in the store."""
+        """Count further candidates, whose outcomes are safe in the store.
+
+        Parameters
+        ----------
+        outcomes : sequence of Outcome
+        """
         slots, old = self._runner.slots, self._state
         failed = [outcome for outcome in outcomes if outcome.values is None]
         over = old.over + len(outcomes)
@@ -131,7 +136,14 @@ class SweepProgress:
         self._remember(outcomes, failed)
 
     def folded(self, parts: int, seconds: float) -> None:
-        """Tell that staged parts went into the arrays of the store."""
+        """Record that staged parts went into the arrays of the store.
+
+        Parameters
+        ----------
+        parts : int
+            Number of parts.
+        seconds : float, s
+        """
         self._journal.write("fold", parts=parts, seconds=round(seconds, 3))
 
     def _remember(self, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> None:
@@ -151,7 +163,7 @@ class SweepProgress:
             self._journal.write("failed", candidate=outcome.position, error=outcome.error)
 
     def _look(self) -> Progress:
-        """Return the state, with memory as it is now."""
+        """State with the current memory."""
         now = time.monotonic()
         if now - self._looked > _LOOK:
             self._looked = now
@@ -161,14 +173,14 @@ class SweepProgress:
         return self._state
 
     def _now(self) -> Progress:
-        """Return the state with the rate as it is now, as long as something is to come."""
+        """State with the current rate, as long as candidates are left."""
         state = self._state
         if state.elapsed is not None or state.over >= state.total:
             return state
         return dataclasses.replace(state, rate=self._rate.value, left=self._rate.left(state.total))
 
     def _speak(self) -> None:
-        """Print a line now and then, until it is over."""
+        """Print a line a minute until the end."""
         while not self._over.wait(_QUIET):
             self._console.print(
                 f"{datetime.now():%H:%M:%S} {line(self._now())}",
@@ -179,7 +191,7 @@ class SweepProgress:
 
 
 def _runs(positions: Sequence[int]) -> list[list[int]]:
-    """Return whole numbers as runs [first, last], in order."""
+    """Write whole numbers as runs [first, last], in order."""
     numbers = np.unique(np.asarray(positions, dtype=np.int64))
     breaks = np.flatnonzero(np.diff(numbers) > 1)
     firsts = numbers[np.concatenate([[0], breaks + 1])] if numbers.size else numbers

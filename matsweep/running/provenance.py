@@ -1,4 +1,4 @@
-"""Where results come from: versions, revision, machines and times."""
+"""Provenance of results: versions, revision, machines and times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,12 @@ _PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """Return what a run was made with: versions, git revision, platform, time of its start."""
+    """Return the versions, git revision, platform and start time of a run.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "versions": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -48,29 +53,50 @@ def provenance() -> dict[str, Any]:
 
 
 def outside(plan: Plan, metrics: Iterable[str]) -> dict[str, str]:
-    """Return the version of each package whose parts or configurations a study uses, by name.
+    """Return the versions of the packages whose parts or configurations a study uses.
 
     Parameters
     ----------
     plan : Plan
-    metrics : names
-        Of what is stored.
+    metrics : iterable of str
+        Names of the stored metrics.
+
+    Returns
+    -------
+    dict of str to str
+        By the package's name, sorted.
     """
     chosen = {choice for base in plan.bases for choice in base.choices.items()}
     brought = {package_of_choice(group, name) for group, name in chosen}
     configured = {each.name: each.version for each in brought if each is not None}
-    found = {**configured, **Parts.of(plan.foreign, metrics).versions}
-    return dict(sorted(found.items()))
+    versions = {**configured, **Parts.of(plan.foreign, metrics).versions}
+    return dict(sorted(versions.items()))
 
 
 def typed(overrides: Sequence[str], config_dir: object = None) -> str:
-    """Return the command line that some overrides are, to be typed in a shell."""
+    """Write overrides as a command for a shell.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+    config_dir : path or None
+
+    Returns
+    -------
+    str
+    """
     folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
     return shlex.join(["matsweep", "explore", *folder, "-m", *overrides])
 
 
 def remember_command(store: Store, command: str) -> None:
-    """Keep in a store how its study is run, as it was typed last, but for `retry_failed`."""
+    """Store a study's command as typed last, without `retry_failed`.
+
+    Parameters
+    ----------
+    store : Store
+    command : str
+    """
     words = [word for word in shlex.split(command) if not word.startswith("retry_failed=")]
     command = shlex.join(words)
     if command and attributes(store.path).get("command") != command:
@@ -78,7 +104,17 @@ def remember_command(store: Store, command: str) -> None:
 
 
 def sources(plan: Plan) -> str:
-    """Return where the numbers of the plan's materials come from, as JSON."""
+    """Return the origins of the numbers of the plan's materials.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    str
+        JSON.
+    """
     materials: dict[str, Any] = {}
     references: dict[str, Any] = {}
     bases = {base.material.name: base for base in plan.bases}
@@ -106,13 +142,13 @@ def sources(plan: Plan) -> str:
 
 
 def _forgets(physics: dict[str, Any]) -> bool:
-    """Whether a physics says by itself how long it keeps its state."""
+    """Whether a physics has its own law of retention."""
     model: DynamicalModel = build(DynamicalModel, physics, "physics")
     return type(model).retention is not DynamicalModel.retention
 
 
 def _unused(device: dict[str, Any], derived: bool, forgets: bool) -> set[str]:
-    """Return the parameters of a device that no inference with it depends on."""
+    """Parameters of a device that no inference with it depends on."""
     unused = {"iv"}  # tiles are ohmic
     if device["write_verify"] is None:
         unused |= {"pulse_model", "write_pulse"}
@@ -127,11 +163,21 @@ def _unused(device: dict[str, Any], derived: bool, forgets: bool) -> set[str]:
 
 
 def revision(folder: Path) -> str:
-    """Return the git revision of a checkout, "+" if it was changed since; "" if it is none."""
+    """Return the git revision of a checkout.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    str
+        Ends in "+" if files differ from it; empty if the folder is no checkout.
+    """
     if not (folder / ".git").exists():
         return ""
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=40"],
             capture_output=True,
             text=True,
@@ -140,11 +186,17 @@ def revision(folder: Path) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return found.stdout.strip()
+    return described.stdout.strip()
 
 
 def now() -> str:
-    """Return the time, in UTC to the second."""
+    """Return the time, in UTC to the second.
+
+    Returns
+    -------
+    str
+        ISO 8601.
+    """
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -1,4 +1,4 @@
-"""Racing: realisations are given to all candidates first, and then to those still in question."""
+"""Racing: all candidates get a few realisations, and only undecided ones get more."""
 
 from __future__ import annotations
 
@@ -21,58 +21,73 @@ type Values = npt.NDArray[np.float64]
 
 
 class Racing(ABC):
-    """How many realisations which candidates get."""
+    """A schedule of realisations per candidate."""
 
     __slots__ = ()
     registry: ClassVar[Registry[type[Racing]]] = Registry("race")
 
     @abstractmethod
     def rounds(self, realisations: int) -> list[int]:
-        """Return how many realisations a candidate has after each round it is in."""
+        """Return the realisations of a surviving candidate after each round.
+
+        Parameters
+        ----------
+        realisations : int
+            Of the study.
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        UserError
+            If the rounds do not fit the study's realisations.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoRacing(Racing):
-    """All candidates get all realisations."""
+    """No race: all candidates get all realisations."""
 
     def rounds(self, realisations: int) -> list[int]:
-        """Return one round of all."""
+        """Return one round of all realisations."""
         return [realisations]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elimination(Racing):
-    """After each round leave out the candidates that are beaten beyond doubt.
+    """A race that leaves out, after each round, the candidates beaten beyond doubt.
 
-    A candidate is left out when another is at least as good in every objective, and better in
-    one, for all values inside the confidence intervals of the means of both. Intervals are
-    Student's, at a level divided (Bonferroni) by the number of candidates, objectives and
-    rounds. So all of them hold at once with at least the probability `confidence`, and then none
-    that is truly on the front is ever left out: whatever their number, dependence or order.
+    A candidate is left out when another is at least as good in every objective, and better in one,
+    for all values inside the confidence intervals of the means of both. Intervals are Student's, at
+    a level divided (Bonferroni) by the number of candidates, objectives and rounds. So all of them
+    hold at once with at least the probability `confidence`, and then no Pareto-optimal candidate is
+    ever left out, whatever their number, dependence or order.
 
-    That holds for means of normal numbers; accuracies near their bounds are skewed, which
-    matters least where a round has many realisations. A spread below half of the finest step
-    seen in a metric (one sample more or less that is classified correctly) counts as that, so
-    that a chance agreement of few realisations is not taken for certainty.
+    That holds for means of normal numbers; accuracies near their bounds are skewed, which matters
+    least where a round has many realisations. A spread below half of the finest step in a metric's
+    values (one sample more or less classified correctly) counts as half a step, so that a chance
+    agreement of few realisations is not taken for certainty.
 
     Parameters
     ----------
     first : int
         Realisations of all candidates; below about 8 the intervals are too wide to leave any out.
     factor : float
-        By which the next round has more, > 1.
+        Growth of the realisations from round to round, > 1.
     confidence : float, in (0, 1)
     objectives : tuple of str
-        Metrics, each with the good direction that it has; means over realisations, or exact. A
-        statistic such as `accuracy_std` is neither, and refused (`judgement.directions`).
+        Metrics, each with its own good direction; means over realisations, or exact. A statistic
+        such as `accuracy_std` is neither, and refused (`judgement.directions`).
     time : float [s], str or None
         The stored time at which candidates are judged; None: the last.
 
     References
     ----------
-    O. Maron, A. W. Moore, NIPS 6:59, 1994 (Hoeffding races), with Student's intervals in the
-    place of Hoeffding's; O. J. Dunn, J. Am. Stat. Assoc. 56:52, 1961,
-    doi:10.1080/01621459.1961.10482090 (simultaneous intervals).
+    O. Maron, A. W. Moore, NIPS 6:59, 1994 (Hoeffding races), with Student's intervals in place of
+    Hoeffding's; O. J. Dunn, J. Am. Stat. Assoc. 56:52, 1961, doi:10.1080/01621459.1961.10482090
+    (simultaneous intervals).
     """
 
     first: int = 8
@@ -91,36 +106,31 @@ class Elimination(Racing):
             raise UserError("objectives must name at least one metric")
 
     def rounds(self, realisations: int) -> list[int]:
-        """Return the realisations after each round, the last all of them.
-
-        Raises
-        ------
-        UserError
-            If the first round would be the last.
-        """
+        """Return geometrically growing rounds; refuse a first that is the last."""
         if self.first >= realisations:
             raise UserError(
                 f"racing.first must be < realisations, got {self.first} of {realisations}: give "
                 "more realisations, or racing=none"
             )
-        found = [self.first]
-        while found[-1] < realisations:
-            found.append(min(int(np.ceil(found[-1] * self.factor)), realisations))
-        return found
+        totals = [self.first]
+        while totals[-1] < realisations:
+            totals.append(min(int(np.ceil(totals[-1] * self.factor)), realisations))
+        return totals
 
     def survivors(
         self, samples: Sequence[Values], better: Sequence[str], candidates: int, rounds: int
     ) -> Mask:
-        """Mark the candidates that may still be on the front.
+        """Mark the candidates that may be Pareto-optimal.
 
         Parameters
         ----------
         samples : sequence of (candidate, realisation) or (candidate,) arrays
-            Of each objective; one without realisations is exact, so it must not be a statistic
-            over them. A candidate with a NaN is kept.
+            Of each objective; one without realisations is exact, so it must not be a statistic over
+            them. A candidate with a NaN is kept.
         better : sequence of "higher" or "lower"
+            Good direction of each objective.
         candidates : int
-            That began.
+            At the start of the race.
         rounds : int
             Of the whole race.
 
@@ -147,13 +157,18 @@ class Elimination(Racing):
 
 
 def interval(values: Values, level: float) -> tuple[Values, Values]:
-    """Return a two-sided confidence interval of each candidate's mean, (candidate,) each.
+    """Return a two-sided confidence interval of each candidate's mean.
 
     Parameters
     ----------
     values : (candidate, realisation) or (candidate,) array
+        Without realisations they are exact.
     level : float
         Probability that the mean of normal numbers is outside.
+
+    Returns
+    -------
+    low, high : (candidate,) array
     """
     if values.ndim == 1:
         return values, values
@@ -165,7 +180,18 @@ def interval(values: Values, level: float) -> tuple[Values, Values]:
 
 
 def finest_step(values: Values) -> float:
-    """Return the least difference between any two of some numbers; 0 if all are the same."""
+    """Return the least difference between distinct values.
+
+    Parameters
+    ----------
+    values : array
+        NaN and infinities are ignored.
+
+    Returns
+    -------
+    float
+        0 if all are the same.
+    """
     steps = np.diff(np.unique(values[np.isfinite(values)]))
     return float(steps.min()) if steps.size else 0.0
 

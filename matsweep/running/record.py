@@ -1,4 +1,4 @@
-"""What a store says of its study, and whether a study is the one of a store."""
+"""A store's record of its study, and the comparison of a study with a store."""
 
 from __future__ import annotations
 
@@ -20,16 +20,25 @@ from matsweep.running.provenance import outside, provenance, sources
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
-"""What a configuration may say otherwise: it moves no number, and no candidate."""
+"""Sections that may differ between runs: they change no number and no candidate."""
 
 
 def metrics_of(study: Plan) -> dict[str, Metric]:
-    """Return what is stored in a study, by name; a statistic brings what it is of.
+    """Return the metrics that a study stores; a statistic brings its own metric.
+
+    Parameters
+    ----------
+    study : Plan
+
+    Returns
+    -------
+    dict of str to Metric
+        By name.
 
     Raises
     ------
     UserError
-        If one that is asked for is not measured.
+        If a requested one is not measured.
     """
     measured = {name for each in study.workloads for name in available(each.measures)}
     known = {name: metric for name, metric in METRICS.items() if name in measured}
@@ -51,7 +60,13 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
 
 
 def create_store(study: Plan, path: Place) -> None:
-    """Make the empty store of a study."""
+    """Create the empty store of a study.
+
+    Parameters
+    ----------
+    study : Plan
+    path : Path or ObjectPath
+    """
     coordinates = {
         name: Coordinate(values=values, attrs=_unit_attrs(study, name))
         for name, values in columns(study).items()
@@ -79,20 +94,40 @@ def create_store(study: Plan, path: Place) -> None:
 
 
 def _unit_attrs(study: Plan, name: str) -> dict[str, str]:
-    """Return the attributes of a swept parameter's coordinate: its unit, if it has one."""
+    """Attributes of a swept parameter's coordinate: its unit, if it has one."""
     return {"units": study.units[name]} if name in study.units else {}
 
 
 def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:
-    """Return the coordinates along `candidate` of a plan, or of some of its candidates."""
-    found = {**study.coordinates(), "candidate_id": np.array(study.identities)}
+    """Return the coordinates along `candidate` of a plan.
+
+    Parameters
+    ----------
+    study : Plan
+    chosen : sequence of int or None
+        Positions in the plan; None: all.
+
+    Returns
+    -------
+    dict of str to (candidate,) array
+    """
+    coordinates = {**study.coordinates(), "candidate_id": np.array(study.identities)}
     if chosen is None:
-        return found
-    return {name: values[np.asarray(chosen, dtype=np.intp)] for name, values in found.items()}
+        return coordinates
+    return {name: values[np.asarray(chosen, dtype=np.intp)] for name, values in coordinates.items()}
 
 
 def variables(metrics: Any) -> list[Variable]:
-    """Return the variables that hold metrics."""
+    """Return the store's variables for metrics.
+
+    Parameters
+    ----------
+    metrics : iterable of Metric
+
+    Returns
+    -------
+    list of Variable
+    """
     return [
         Variable(
             name=metric.name,
@@ -104,7 +139,7 @@ def variables(metrics: Any) -> list[Variable]:
 
 
 def _facts(study: Plan) -> dict[str, Any]:
-    """Return what a store says of its study."""
+    """Attributes that describe a study in its store."""
     factorial = study.factorial
     axes = [
         {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
@@ -125,32 +160,32 @@ def _facts(study: Plan) -> dict[str, Any]:
 
 
 def _outside(study: Plan) -> dict[str, Any]:
-    """Return the versions of the other packages that a study uses, if it uses any."""
-    found = outside(study, metrics_of(study))
-    return {"outside": found} if found else {}
+    """Versions of the other packages that a study uses, if it uses any."""
+    versions = outside(study, metrics_of(study))
+    return {"outside": versions} if versions else {}
 
 
 def _objectives(study: Plan) -> list[str]:
-    """Return the metrics that candidates are judged by, of all workloads."""
+    """Metrics that candidates are judged by, of all workloads."""
     return list(dict.fromkeys(name for each in study.workloads for name in each.objectives))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """In what a study and a store differ.
+    """Difference between a study and a store.
 
     Parameters
     ----------
     rows : (plan's candidate,) array of int
-        Where each of the study's candidates is in the store; -1: it is not.
+        Row in the store of each of the study's candidates; -1 where it lacks one.
     beyond : int
-        Candidates of the store that the study has not.
+        Candidates of the store that the study lacks.
     realisations : int
-        That the study has beyond the store's; negative if it has fewer.
+        Realisations of the study beyond the store's; negative if it has fewer.
     metrics : tuple of str
-        Of the study, that the store has not.
+        Metrics of the study that the store lacks.
     unlike : tuple of str
-        What no addition can bring together.
+        Differences that no addition can remove.
     """
 
     rows: npt.NDArray[np.int64]
@@ -161,7 +196,7 @@ class Difference:
 
     @property
     def missing(self) -> int:
-        """Candidates of the study that the store has not."""
+        """Number of the study's candidates that the store lacks."""
         return int(np.count_nonzero(self.rows < 0))
 
     @property
@@ -171,7 +206,18 @@ class Difference:
 
 
 def difference(study: Plan, path: Place) -> Difference:
-    """Compare a study with a store."""
+    """Compare a study with a store.
+
+    Parameters
+    ----------
+    study : Plan
+    path : Path or ObjectPath
+        Of the store.
+
+    Returns
+    -------
+    Difference
+    """
     facts = attributes(path)
     ds = open_results(path)
     stored = ds["candidate_id"].values
@@ -179,8 +225,8 @@ def difference(study: Plan, path: Place) -> Difference:
         rows = np.arange(len(study), dtype=np.int64)
     else:
         places = {identity: row for row, identity in enumerate(stored.tolist())}
-        found = [places.get(identity, -1) for identity in study.identities]
-        rows = np.array(found, dtype=np.int64)
+        positions = [places.get(identity, -1) for identity in study.identities]
+        rows = np.array(positions, dtype=np.int64)
     unlike = []
     if int(facts["seed"]) != study.seed:
         unlike.append("seed")
@@ -199,7 +245,19 @@ def difference(study: Plan, path: Place) -> Difference:
 
 
 def check_same(study: Plan, path: Place, found: Difference) -> None:
-    """Refuse a store that belongs to another study, and say in what it differs."""
+    """Refuse a store that belongs to another study, and name the differences.
+
+    Parameters
+    ----------
+    study : Plan
+    path : Path or ObjectPath
+        Of the store.
+    found : Difference
+
+    Raises
+    ------
+    UserError
+    """
     if found.none:
         return
     parts = different(study, path)
@@ -216,18 +274,32 @@ def check_same(study: Plan, path: Place, found: Difference) -> None:
             else "take what it has of this one with extend=true, or "
         )
     raise UserError(
-        f"{path} holds another study{what}; {way}give this one a place of its own with "
+        f"{path} holds another study{what}; {way}give this one its own place with "
         "study=NAME or store=PATH, or move that one away"
     )
 
 
 def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str]:
-    """Return the parameters in which a store's configuration is another one than a study's."""
+    """Return the parameters in which a study's configuration differs from a store's.
+
+    Parameters
+    ----------
+    study : Plan
+    path : Path or ObjectPath
+        Of the store.
+    ignored : sequence of str
+        Dotted names that may differ.
+
+    Returns
+    -------
+    list of str
+        Dotted names; "axes" first where those differ.
+    """
     facts = attributes(path)
     was = OmegaConf.to_container(OmegaConf.create(str(facts.get("config", "{}"))))
     is_now = plain_config(study.config)
     assert isinstance(was, dict)
-    found = [
+    names = [
         name
         for name in dict.fromkeys([*leaves(was), *leaves(is_now)])
         if name.split(".")[0] not in _ANYWHERE
@@ -238,8 +310,8 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
     if _axes_of(facts) != [axis.name for axis in study.axes] or (
         study.points and facts.get("axes") != _facts(study)["axes"]
     ):
-        found.insert(0, "axes")
-    return found
+        names.insert(0, "axes")
+    return names
 
 
 def _axes_of(facts: dict[str, Any]) -> list[str]:
@@ -247,17 +319,24 @@ def _axes_of(facts: dict[str, Any]) -> list[str]:
 
 
 def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64]:
-    """Add to a store what a study has and it has not; nothing there is changed.
+    """Add to a store all parts of a study that it lacks; its contents stay unchanged.
+
+    Parameters
+    ----------
+    study : Plan
+    store : Store
+    found : Difference
+        Between the two.
 
     Returns
     -------
     (plan's candidate,) array of int
-        Where each of the study's candidates is in the store now.
+        Row in the store of each of the study's candidates.
 
     Raises
     ------
     UserError
-        If the two differ in what no addition can bring together; nothing is added then.
+        If a difference cannot be removed by addition; nothing is added then.
     """
     if found.unlike:
         names = " and ".join(found.unlike)
@@ -270,12 +349,12 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
                 if "axes" in found.unlike
                 else ""
             )
-            + ", or give this one a place of its own with study=NAME"
+            + ", or give this one its own place with study=NAME"
         )
     lengthen(study, store)
     if found.metrics:
         metrics = metrics_of(study)
-        store.reopen()  # before what it is for: killed between the two, all is computed again
+        store.reopen()  # before the addition: killed between the two, all is computed again
         store.add(variables(metrics[name] for name in found.metrics))
     rows = found.rows.copy()
     missing = np.flatnonzero(rows < 0)
@@ -288,22 +367,33 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
 
 
 def lengthen(study: Plan, store: Store) -> None:
-    """Give a store as many realisations, and as long dimensions of workloads, as a study has."""
+    """Lengthen a store's realisations and workload dimensions to those of a study.
+
+    Parameters
+    ----------
+    study : Plan
+    store : Store
+
+    Raises
+    ------
+    UserError
+        If the store lacks a dimension of the study's workloads.
+    """
     wanted: dict[str, npt.NDArray[Any]] = {"realisation": np.arange(study.realisations)}
     wanted |= {name: dimension.values for name, dimension in study.dimensions.items()}
     for dim, values in wanted.items():
-        there = store.shapes.get(dim, (0,))[0]
-        if len(values) > there:
-            if not there:
+        length = store.shapes.get(dim, (0,))[0]
+        if len(values) > length:
+            if not length:
                 raise UserError(
                     f"{store.path} holds workloads without the dimension {dim}: give those that "
-                    "have it a study of their own (study=NAME)"
+                    "have it a separate study (study=NAME)"
                 )
             store.lengthen(dim, values)
 
 
 def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
-    """Return what a store of so many candidates says of its study and of those added to it."""
+    """Attributes of a store of `total` candidates that describe its study and additions."""
     was, more = attributes(store.path), _facts(study)
     facts, news = json.loads(str(was["provenance"])), json.loads(more["provenance"])
     history = [*facts.get("extended", []), {**news, "config": more["config"]}]
@@ -315,7 +405,7 @@ def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
 
 
 def _joined_axes(axes: list[dict[str, Any]], study: Plan, total: int) -> list[dict[str, Any]]:
-    """Return the axes with all their values, if all combinations are there; else without."""
+    """Axes with all their values if all combinations are stored; else without values."""
     factorial = study.factorial
     new = {} if factorial is None else dict(zip(study.names, factorial, strict=True))
     joined: list[list[Any]] = []
@@ -336,7 +426,18 @@ def _joined_sources(was: str, more: str) -> str:
 
 
 def value_at(node: Any, path: str) -> Any:
-    """Return the value at a dotted path of nested mappings, None where there is none."""
+    """Return the value at a dotted path of nested mappings.
+
+    Parameters
+    ----------
+    node : dict or any value
+    path : str
+
+    Returns
+    -------
+    object
+        None where there is none.
+    """
     for key in path.split("."):
         node = node.get(key) if isinstance(node, dict) else None
     return node

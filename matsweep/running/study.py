@@ -47,7 +47,7 @@ type Rows = npt.NDArray[np.int64]
 
 
 class StoppedError(UserError):
-    """The user stopped the run; what was done is safe."""
+    """The user stopped the run; finished results are safe."""
 
 
 def explore(
@@ -56,13 +56,13 @@ def explore(
     config_dir: str | Path | None = None,
     console: Console | None = None,
 ) -> Place:
-    """Run a sweep, or resume one, and return where its results are.
+    """Run a sweep, or resume one.
 
     Parameters
     ----------
     overrides : sequence of str, or mapping
         As after ``matsweep explore -m``: ``["material=pcm_gst,hfox_vcm", "device.read_noise=0"]``;
-        or the same as a nested mapping, with ``axes`` for what is swept.
+        or the same as a nested mapping, with sweeps under ``axes``.
     config_dir : path or None
         A folder of the user's own configurations.
     console : rich.console.Console or None
@@ -76,7 +76,7 @@ def explore(
     Raises
     ------
     UserError
-        In one line what cannot be, before anything is computed.
+        For an invalid study, in one line, before anything is computed.
 
     Examples
     --------
@@ -100,7 +100,29 @@ def run_overrides(
     *,
     config_name: str = "explore",
 ) -> Place:
-    """Plan and run the study of some overrides, typed as a command; call it inside `composer`."""
+    """Plan and run the study of some overrides; call it inside `composer`.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on Hydra's command line.
+    console : rich.console.Console or None
+        Where progress is shown; None: standard error.
+    command : str
+        As typed.
+    config_name : str
+        Primary configuration.
+
+    Returns
+    -------
+    Path or ObjectPath
+        Of the store.
+
+    Raises
+    ------
+    UserError
+        For an invalid study, before anything is computed.
+    """
     console = console or Console(stderr=True)
     study = plan(overrides, config_name=config_name)
     settings = plain_config(study.config)
@@ -128,7 +150,7 @@ def run_overrides(
 
 
 def _place(settings: Mapping[str, Any]) -> Place:
-    """Return where results go; a study's name is one word, as it becomes a file's."""
+    """Place of the results; a study's name is one word, as it becomes a file's."""
     name, place = settings["study"], settings["store"]
     if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
         raise UserError(f"study must be a name of letters, digits, . _ + and -, got {name!r}")
@@ -145,7 +167,7 @@ class Run:
     ----------
     study : Plan
     path : Place
-        Of its store, which need not be there yet.
+        Of its store, which need not exist yet.
     runner : Executor
     console : rich.console.Console
         Where progress is shown.
@@ -153,9 +175,9 @@ class Run:
     command : str
         As typed.
     extend : bool
-        Whether a store that lacks some of the study may be added to.
+        Whether to add to a store that lacks part of the study.
     retry_failed : bool
-        Compute those that failed again; one that fails again keeps its new error.
+        Whether to compute failed candidates again; one that fails again keeps its new error.
     """
 
     study: Plan
@@ -172,12 +194,18 @@ class Run:
     _verified: Parts = NO_PARTS
 
     def race(self, racing: Racing) -> None:
-        """Simulate what the store lacks of a design whose candidates are all known.
+        """Simulate the rest of a design whose candidates are all known.
+
+        Parameters
+        ----------
+        racing : Racing
 
         Raises
         ------
+        UserError
+            If the store is another study's, or the race does not fit the study.
         StoppedError
-            On Ctrl-C, once all that was computed is safe.
+            On Ctrl-C, once all computed results are safe.
         """
         study = self.study
         rounds = racing.rounds(study.realisations)
@@ -185,16 +213,16 @@ class Run:
         if isinstance(racing, Elimination):
             better = directions(racing.objectives, metrics_of(study), "racing")
             check_time(racing.time, study.times, "racing")
-        found = difference(study, self.path) if self.path.exists() else None
-        if found and not self.extend:
-            check_same(study, self.path, found)
+        change = difference(study, self.path) if self.path.exists() else None
+        if change and not self.extend:
+            check_same(study, self.path, change)
         self.runner.check(self._parts)
-        with self._session(), self._open(new=found is None) as store:
+        with self._session(), self._open(new=change is None) as store:
             rows = np.arange(len(study), dtype=np.int64)
-            if found and not found.none:  # looked at again now that nobody else can write
+            if change and not change.none:  # compared again now that no other process can write
                 rows = extend(study, store, difference(study, self.path))
-            elif found:
-                rows = found.rows
+            elif change:
+                rows = change.rows
             remember_command(store, self.command)
             self._tell_done(store, rows, rounds[-1])
             alive = np.arange(len(study), dtype=np.int64)
@@ -214,14 +242,18 @@ class Run:
             self._finish(store)
 
     def search(self, design: Adaptive) -> None:
-        """Ask for batch after batch, and simulate what the store lacks of each.
+        """Ask for batch after batch, and simulate the candidates of each that the store lacks.
+
+        Parameters
+        ----------
+        design : Adaptive
 
         Raises
         ------
         UserError
             If the store is another study's, or too few points can be built.
         StoppedError
-            On Ctrl-C, once all that was computed is safe.
+            On Ctrl-C, once all computed results are safe.
         """
         study = self.study
         if not study.axes:
@@ -238,7 +270,10 @@ class Run:
         batches = design.batches()
         asked = self._take(search.ask(next(batches), refused))
         new = not self.path.exists()
-        with self._session(), self._open(new=new) as store:  # to its end: a search has one writer
+        with (
+            self._session(),
+            self._open(new=new) as store,
+        ):  # a search has one writer to its end
             stored = open_results(self.path)["candidate_id"].values.tolist()
             places = {identity: row for row, identity in enumerate(stored)}
             remember_command(store, self.command)
@@ -257,42 +292,42 @@ class Run:
                 asked = self._take(search.ask(count, refused))
         if refused.count:
             self.console.print(
-                f"{refused.count} points that were asked for cannot be, such as: {refused.example}",
+                f"{refused.count} proposed points are invalid, such as: {refused.example}",
                 soft_wrap=True,
                 markup=False,
             )
 
     def _take(self, points: Sequence[tuple[object, ...]]) -> Rows:
-        """Take points into the plan; return where in it each of them is."""
+        """Add points to the plan; return their positions in it."""
         study = self.study
-        there = {identity: index for index, identity in enumerate(study.identities)}
+        places = {identity: index for index, identity in enumerate(study.identities)}
         asked = []
         for point in points:
             identity = study.identity(point)
-            if identity not in there:
-                there[identity] = len(study)
+            if identity not in places:
+                places[identity] = len(study)
                 study.add([point])
-            asked.append(there[identity])
+            asked.append(places[identity])
         return np.array(asked, dtype=np.int64)
 
     def _check_search(self) -> None:
-        """Refuse a store that is not of this search."""
+        """Refuse a store of another search."""
         ignored = ("design.trials",)
         parts = different(self.study, self.path, ignored)
         if parts:
             raise UserError(
                 f"{self.path} holds another study (different: {', '.join(parts[:5])}); give this "
-                "one a place of its own with study=NAME or store=PATH, or move that one away"
+                "one its own place with study=NAME or store=PATH, or move that one away"
             )
         was = str(attributes(self.path).get("optuna", version()))
         if was != version():
             self.console.print(
                 f"{self.path} was begun with Optuna {was}, this is {version()}: it may ask for "
-                "other candidates than before, which then come on top"
+                "other candidates than before, in addition to those"
             )
 
     def _append(self, store: Store, places: dict[str, int]) -> None:
-        """Add to the store what the plan has and it has not."""
+        """Append to the store the plan's candidates that it lacks."""
         study = self.study
         missing = [i for i, identity in enumerate(study.identities) if identity not in places]
         if not missing:
@@ -302,7 +337,7 @@ class Run:
         places.update({study.identities[i]: int(r) for i, r in zip(missing, rows, strict=True)})
 
     def _simulate(self, store: Store, rows: Rows, chosen: Rows, realisations: int) -> None:
-        """Give some candidates of the plan so many realisations."""
+        """Simulate chosen candidates of the plan up to N realisations."""
         wanted = np.zeros(store.shapes["status"][0], dtype=bool)
         wanted[store.pending(realisations, retry_failed=self.retry_failed)] = True
         pending = chosen[wanted[rows[chosen]]]
@@ -313,7 +348,7 @@ class Run:
         parts = self._parts
         check_versions(parts, store)
         self._start(parts)
-        # One that was reopened for more metrics gets them for all realisations that it has.
+        # A candidate reopened for more metrics gets them for all realisations that it has.
         had = -store.read(["realisations"], rows[pending])["realisations"].astype(np.int64)
         wanted_of = np.maximum(had, realisations)
         done, short = len(chosen) - len(pending), []
@@ -337,11 +372,11 @@ class Run:
 
     @property
     def _parts(self) -> Parts:
-        """What the candidates and metrics of the plan use besides matsweep itself."""
+        """Parts from outside matsweep in the plan's candidates and metrics."""
         return Parts.of(self.study.foreign, metrics_of(self.study))
 
     def _start(self, parts: Parts) -> None:
-        """Start what tasks run on, and see that it has the parts that they use."""
+        """Start the executor's session, and check that its processes have the parts."""
         if not self._started:
             self._sessions.enter_context(self.runner.session())
             self._started = True
@@ -350,7 +385,7 @@ class Run:
             self._verified = parts
 
     def _prepare(self) -> None:
-        """Prepare the workloads of the plan's candidates that are not there yet."""
+        """Prepare the plan's workloads that are not prepared yet."""
         missing = [each for each in self.study.workloads if each.key not in self._prepared]
         if missing:
             with self.console.status("preparing networks"):
@@ -361,8 +396,8 @@ class Run:
         wanted[store.pending(realisations, retry_failed=self.retry_failed)] = True
         done = len(rows) - int(np.count_nonzero(wanted[rows]))
         if done:
-            told = f"{self.path}: {done} of {len(rows)} candidates are there already"
-            self.console.print(told, soft_wrap=True)
+            message = f"{self.path}: {done} of {len(rows)} candidates are there already"
+            self.console.print(message, soft_wrap=True)
 
     def _finish(self, store: Store) -> None:
         facts = json.loads(str(attributes(self.path)["provenance"]))
@@ -372,7 +407,7 @@ class Run:
 
     @contextmanager
     def _session(self) -> Iterator[None]:
-        """End at last what the executor was started for, if anything had to be computed."""
+        """End the executor's session at the end, if anything had to be computed."""
         try:
             with self._sessions:
                 yield
@@ -381,9 +416,9 @@ class Run:
 
     @contextmanager
     def _open(self, *, new: bool) -> Iterator[Store]:
-        """Open the store; tell on Ctrl-C what is safe in it.
+        """Open the store; on Ctrl-C report the number of safe candidates.
 
-        A new one is created, once all that may be refused was looked at.
+        A new one is created, after all checks that may refuse the study.
         """
         if new:
             if self._parts != NO_PARTS:
@@ -403,7 +438,7 @@ class Run:
 
 @dataclass(slots=True)
 class Refused:
-    """Whether a point can be built; counts those that cannot."""
+    """A test whether a point can be built; counts those that cannot."""
 
     study: Plan
     count: int = 0
@@ -424,7 +459,7 @@ class Refused:
 
 
 def _check_prepared(prepared: Mapping[str, Prepared], store: Store) -> None:
-    """Refuse to go on with a workload that is not the one the study began with."""
+    """Refuse to resume with another network than the study began with."""
     facts = attributes(store.path)
     digests = {key: each.digest for key, each in prepared.items()}
     begun: dict[str, str] = json.loads(str(facts.get("networks", "{}")))
@@ -447,7 +482,18 @@ def _check_prepared(prepared: Mapping[str, Prepared], store: Store) -> None:
 
 
 def better_reference(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
-    """Return the better of two references, metric by metric."""
+    """Return the better of two references, metric by metric.
+
+    Parameters
+    ----------
+    first : mapping of str to float
+    second : mapping of str to float
+        By metric.
+
+    Returns
+    -------
+    dict of str to float
+    """
     joined = dict(first)
     for name, value in second.items():
         best = max if METRICS[name].better == "higher" else min

@@ -1,4 +1,4 @@
-"""What a worker does: simulate a chunk of candidates, and never stop at one that fails."""
+"""Worker: simulates a chunk of candidates, and goes on after one that fails."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from matsweep.workloads import Prepared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What all tasks of a study share.
+    """Data shared by all tasks of a study.
 
     Parameters
     ----------
     prepared : mapping of str to Prepared
-        By the key of their workload.
+        By the key of the workload.
     seed : int
     realisations : int
-        Of each candidate, with those that were simulated before.
+        Of each candidate, earlier ones included.
     metrics : tuple of str
     limits : Limits
         Of each candidate.
@@ -45,12 +45,14 @@ class Shared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one candidate: its metrics, or its error.
+    """Outcome of one candidate: its metrics, or its error.
 
     Parameters
     ----------
     position : int
+        In the store.
     values : dict of str to array, or None
+        By metric; None where it failed.
     error : str
         Empty if there was none.
     seconds : float, s
@@ -66,10 +68,20 @@ class Outcome:
 def evaluate(shared: Shared, chunk: tuple[Candidate, ...]) -> tuple[Outcome, ...]:
     """Simulate a chunk of candidates on one thread.
 
+    Parameters
+    ----------
+    shared : Shared
+    chunk : tuple of Candidate
+
+    Returns
+    -------
+    tuple of Outcome
+        One per candidate, in the chunk's order.
+
     Raises
     ------
     PartsError
-        If this process has not the parts that they use.
+        If this process lacks one of their parts.
     """
     load_parts(shared.packages)
     with threadpool_limits(1):

@@ -18,7 +18,20 @@ Ledger = tuple[NDArray[np.int8], NDArray[np.int32]]
 
 
 def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Group:
-    """Return the zarr group that a root document describes, be it on the disk yet or not.
+    """Open the zarr group that a root document describes, whether it is on the disk yet or not.
+
+    Parameters
+    ----------
+    path : Place
+        The store.
+    document : mapping
+        The root document.
+    mode : str
+        "r" to read, "r+" to read and write.
+
+    Returns
+    -------
+    zarr.Group
 
     Raises
     ------
@@ -33,7 +46,22 @@ def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Grou
 
 
 def get_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return an array of the store."""
+    """Return an array of a store; every chunk written to it becomes a file.
+
+    Parameters
+    ----------
+    group : zarr.Group
+    name : str
+
+    Returns
+    -------
+    zarr.Array
+
+    Raises
+    ------
+    TypeError
+        If the name is a group's.
+    """
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{name} is not an array")
@@ -43,7 +71,20 @@ def get_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 def read_array(
     path: Place, group: zarr.Group, name: str, rows: slice = slice(None)
 ) -> NDArray[Any]:
-    """Return a whole array, or some rows of it.
+    """Return an array, or some rows of it.
+
+    Parameters
+    ----------
+    path : Place
+        The store, for the message.
+    group : zarr.Group
+    name : str
+    rows : slice, optional
+        Along the first axis; by default all.
+
+    Returns
+    -------
+    (rows, …) array
 
     Raises
     ------
@@ -59,16 +100,22 @@ def read_array(
 def read_ledger(
     path: Place, group: zarr.Group, realisations: int, rows: slice = slice(None)
 ) -> Ledger:
-    """Return status and number of realisations of every candidate as folded.
+    """Return the folded status and number of realisations of every candidate.
 
     Parameters
     ----------
     path : Place
     group : zarr.Group
     realisations : int
-        Of what is done, in a store that has no ledger of them yet (format 1).
+        Realisations of a done candidate, in a store without a ledger of them (format 1).
     rows : slice
-        Of which candidates.
+        The candidates to read.
+
+    Returns
+    -------
+    status : (rows,) array of int8
+    counts : (rows,) array of int32
+        Number of realisations.
 
     Raises
     ------
@@ -86,21 +133,33 @@ def read_rows(
 ) -> NDArray[Any]:
     """Return some rows of an array, each chunk read once.
 
+    Parameters
+    ----------
+    path : Place
+    group : zarr.Group
+    name : str
+    positions : (n,) array of int64
+        In any order.
+
+    Returns
+    -------
+    (n, …) array
+
     Raises
     ------
     StoreError
         If a chunk is damaged.
     """
     array = get_array(group, name)
-    found = np.empty((positions.size, *array.shape[1:]), array.dtype)
+    rows = np.empty((positions.size, *array.shape[1:]), array.dtype)
     order = np.argsort(positions, kind="stable")
     for start, stop, inside in _blocks(array, positions[order]):
         chosen = order[inside]
         try:
-            found[chosen] = np.array(array[start:stop])[positions[chosen] - start]
+            rows[chosen] = np.array(array[start:stop])[positions[chosen] - start]
         except Exception as problem:
             raise damaged(path, f"array {name!r} cannot be read") from problem
-    return found
+    return rows
 
 
 def replace_rows(
@@ -110,13 +169,22 @@ def replace_rows(
     positions: NDArray[np.int64],
     values: NDArray[Any],
 ) -> None:
-    """Write some candidates of one array, each chunk read and replaced whole and once.
+    """Write some candidates of one array; each chunk is read and replaced as a whole, once.
 
-    One chunk a call of zarr: of several, zarr would leave the others being
-    written in its own threads after the first fails, past the release of the lock.
+    Each call of zarr writes one chunk: given several, zarr would go on writing the others in its
+    own threads after the first one fails, past the release of the lock.
 
-    ``positions`` are in order. The names are made durable before the next array is begun, so
-    that after a power cut too no ``status`` is newer than the data it vouches for.
+    The names are made durable before the next array is begun, so that after a power cut too no
+    ``status`` is newer than the data it vouches for.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+    name : str
+    positions : (n,) array of int64
+        Ascending.
+    values : (n, …) array
 
     Raises
     ------
@@ -136,7 +204,14 @@ def replace_rows(
 
 
 def write_all(array: zarr.Array[Any], values: NDArray[Any] | None) -> None:
-    """Write a whole array, a chunk at a time; None: what stands for nothing in it."""
+    """Write a whole array, one chunk at a time.
+
+    Parameters
+    ----------
+    array : zarr.Array
+    values : array of the same shape, or None
+        None: the fill value everywhere.
+    """
     step = int(array.chunks[0])
     for start in range(0, array.shape[0], step):
         stop = min(start + step, array.shape[0])
@@ -145,11 +220,11 @@ def write_all(array: zarr.Array[Any], values: NDArray[Any] | None) -> None:
 
 
 def _blocks(array: zarr.Array[Any], positions: NDArray[np.int64]) -> list[tuple[int, int, slice]]:
-    """Return the chunks that hold some rows: first and last row, and which of the positions."""
+    """Return the chunks that hold some rows: first row, last row + 1, slice of the positions."""
     chunk = int(array.chunks[0])
-    found = []
+    blocks = []
     for number in np.unique(positions // chunk):
         start, stop = int(number) * chunk, min((int(number) + 1) * chunk, array.shape[0])
         first, last = np.searchsorted(positions, (start, stop))
-        found.append((start, stop, slice(int(first), int(last))))
-    return found
+        blocks.append((start, stop, slice(int(first), int(last))))
+    return blocks

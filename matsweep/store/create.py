@@ -1,4 +1,4 @@
-"""Making the store of a study."""
+"""Creation of the store of a study."""
 
 from __future__ import annotations
 
@@ -47,32 +47,32 @@ def create(
     attrs: Mapping[str, Any],
     chunk: int | None = None,
 ) -> Place:
-    """Make the store of a study, whole or not at all, with every candidate pending.
+    """Create the store of a study, whole or not at all, with every candidate pending.
 
     Parameters
     ----------
     path : path or URL
-        Of the new store; its parents are made. An empty directory there is replaced. Or
-        ``s3://BUCKET/PREFIX/NAME.zarr`` (`matsweep.store.objects`).
+        Of the new store; missing parent directories are created, an empty directory is replaced.
+        Or ``s3://BUCKET/PREFIX/NAME.zarr`` (`matsweep.store.objects`).
     coordinates : mapping of name to Coordinate
         One or more along ``candidate`` (they set the number of candidates), and one for every
-        other dim, named like it. ``candidate`` itself is 0 … N-1 and comes by itself.
+        other dim, with its name. ``candidate`` itself is 0 … N-1 and is added if absent.
     variables : sequence of Variable
     attrs : mapping
         Of the whole study; JSON.
     chunk : int, optional
-        Candidates per storage chunk; by default so many that a chunk has 1 MiB.
+        Candidates per storage chunk; by default chunks have 1 to 4 MiB (`rows_of_chunk`).
 
     Returns
     -------
     Path or ObjectPath
-        Of the store.
+        The new store.
 
     Raises
     ------
     StoreError
-        If something is there already, names clash, a dim has no coordinate, attrs are not JSON,
-        or the place cannot be written.
+        If the place is taken, names clash, a dim has no coordinate, attrs are not JSON, or the
+        place cannot be written.
     """
     path = place_of(path)
     check_root_attrs(attrs)
@@ -106,9 +106,9 @@ def create(
 
 @contextlib.contextmanager
 def _to_oneself(path: ObjectPath) -> Iterator[None]:
-    """Hold a prefix in object storage that is free, or has what a killed creation left.
+    """Hold a free prefix in object storage, or one with the remains of a killed creation.
 
-    The store is born with its root document; until then `announce` says what the rest is.
+    The store exists as soon as it has its root document; until then `announce` marks the rest.
     """
     taken = StoreError(f"{path} already holds a store; choose another path, or move it away")
     if (path / "zarr.json").is_file():

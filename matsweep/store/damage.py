@@ -1,4 +1,4 @@
-"""Chunks that have lost something: found by their size or by reading them, and made pending."""
+"""Damaged chunks: detected by their size or by reading them; their candidates become pending."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ _MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
-    """Yield the chunks that must be there: of variables those with an outcome, else all."""
+    """Yield the chunks that must exist: of variables those with an outcome, of other arrays all.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    status : (candidate,) array of int8
+
+    Yields
+    ------
+    Chunk
+    """
     for name, rows in layout.chunks.items():
         files = layout.chunk_names(name)
         used = np.ones(len(files), bool)
@@ -34,7 +44,17 @@ def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
 
 
 def size(layout: StoreLayout, status: NDArray[np.int8]) -> int:
-    """Return how many bytes the chunks have on the disk."""
+    """Return the size on the disk, in bytes, of all chunks that must exist.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    status : (candidate,) array of int8
+
+    Returns
+    -------
+    int
+    """
     if isinstance(layout.path, ObjectPath):
         there = layout.path.sizes()
         return sum(there.get(chunk.file, 0) for chunk in expected(layout, status))
@@ -43,9 +63,18 @@ def size(layout: StoreLayout, status: NDArray[np.int8]) -> int:
 
 
 def lost(layout: StoreLayout, status: NDArray[np.int8]) -> list[Chunk]:
-    """Return the chunks that are missing or truncated, by their sizes (0.1 ms a chunk).
+    """Return the chunks that are missing or truncated, judged by their sizes (0.1 ms a chunk).
 
-    In object storage, where no put is ever partial, one listing tells what is missing.
+    In object storage, where no put is ever partial, one listing shows the missing ones.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    status : (candidate,) array of int8
+
+    Returns
+    -------
+    list of Chunk
     """
     if isinstance(layout.path, ObjectPath):
         there = layout.path.sizes()
@@ -55,45 +84,79 @@ def lost(layout: StoreLayout, status: NDArray[np.int8]) -> list[Chunk]:
 
 
 def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8]) -> list[Chunk]:
-    """Return the chunks whose content is damaged, by reading all and checking their sums."""
-    found = []
+    """Return the chunks with damaged content: reads all of them and verifies their checksums.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+    status : (candidate,) array of int8
+
+    Returns
+    -------
+    list of Chunk
+    """
+    damaged = []
     for chunk in expected(layout, status):
         try:
             get_array(group, chunk.array)[layout.rows(chunk)]
         except Exception:  # whatever zarr, numcodecs or the system have to say
-            found.append(chunk)
-    return found
+            damaged.append(chunk)
+    return damaged
 
 
 def gone(
     layout: StoreLayout, chunks: Sequence[Chunk], status: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
-    """Return which candidates must be computed again for what chunks have lost: (candidate,).
+    """Mark the candidates that damaged chunks force to be computed again.
 
-    Those that are done, for a chunk of a variable; those that failed, for one of errors; none for
-    one of computing times, which just become unknown; all, for another one of the ledger.
+    For a chunk of a variable, those that are done; for one of ``error``, those that failed; for
+    one of ``seconds``, none (the times become unknown); for ``status`` or ``realisations``, all.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    chunks : sequence of Chunk
+        The damaged ones.
+    status : (candidate,) array of int8
+
+    Returns
+    -------
+    (candidate,) array of bool
 
     Raises
     ------
     DamagedError
         Where a coordinate is damaged: no run brings it back.
     """
-    found = np.zeros(layout.total, bool)
+    again = np.zeros(layout.total, bool)
     for chunk in chunks:
         if chunk.array not in {*layout.variables, *LEDGER}:
             raise DamagedError(layout.path, chunk)
         rows = layout.rows(chunk)
         if chunk.array in ("status", "realisations"):
-            found[rows] = True
+            again[rows] = True
         elif chunk.array != "seconds":
-            found[rows] |= status[rows] == (
+            again[rows] |= status[rows] == (
                 Status.FAILED if chunk.array == "error" else Status.DONE
             )
-    return found
+    return again
 
 
 def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
-    """Return status and number of realisations of every candidate; 0 where either is lost."""
+    """Return status and number of realisations of every candidate; 0 where either is unreadable.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+
+    Returns
+    -------
+    status : (candidate,) array of int8
+    counts : (candidate,) array of int32
+        Number of realisations.
+    """
     parts = []
     step = layout.chunks["status"]
     for start in range(0, layout.total, step):
@@ -110,7 +173,16 @@ def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
 def replace_chunk(
     layout: StoreLayout, group: zarr.Group, chunk: Chunk, values: NDArray[Any] | None
 ) -> None:
-    """Write one chunk whole, durably; None: what stands for nothing."""
+    """Write one whole chunk, durably.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+    chunk : Chunk
+    values : (rows, …) array or None
+        None: the fill value everywhere.
+    """
     array, rows = get_array(group, chunk.array), layout.rows(chunk)
     nothing = np.full((rows.stop - rows.start, *array.shape[1:]), array.fill_value, array.dtype)
     array[rows] = nothing if values is None else values
@@ -118,7 +190,16 @@ def replace_chunk(
 
 
 def is_whole(file: Path) -> bool:
-    """Return whether a file is there and one whole zstd frame, by the sizes of its blocks."""
+    """Return whether a file exists and is one whole zstd frame, judged by the sizes of its blocks.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    bool
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY)
     except FileNotFoundError:
@@ -131,12 +212,19 @@ def is_whole(file: Path) -> bool:
 
 
 def frame_size(read: Callable[[int, int], bytes]) -> int:
-    """Return how many bytes a zstd frame must have, without decompressing it; -1 if it is none.
+    """Return the size, in bytes, that the header and blocks of a zstd frame give it.
+
+    Nothing is decompressed.
 
     Parameters
     ----------
     read : function (int, int) -> bytes
-        Reads from an offset on so many bytes, or fewer at the end.
+        Takes offset and count; returns that many bytes, or fewer at the end of the file.
+
+    Returns
+    -------
+    int
+        -1 if the bytes are no whole zstd frame.
 
     References
     ----------

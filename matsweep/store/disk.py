@@ -1,4 +1,4 @@
-"""Writing so that it lasts: whole files, through a power cut, and what to say on a full disk."""
+"""Durable writing of whole files, and the errors of full or forbidden disks."""
 
 from __future__ import annotations
 
@@ -23,19 +23,27 @@ _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
 Place = Path | ObjectPath
-"""Where a store is: a directory, or a prefix in object storage."""
+"""Place of a store: a directory, or a prefix in object storage."""
 
 AnyPlace = str | os.PathLike[str] | ObjectPath
-"""How a caller may name one."""
+"""The ways in which a caller may name a place."""
 
 
 def place_of(path: AnyPlace) -> Place:
     """Return the place that a path or a URL (``s3://…``) names.
 
+    Parameters
+    ----------
+    path : path or URL
+
+    Returns
+    -------
+    Path or ObjectPath
+
     Raises
     ------
     StoreError
-        If the URL cannot be.
+        If the URL is not one of object storage.
     """
     if isinstance(path, ObjectPath):
         return path
@@ -45,7 +53,16 @@ def place_of(path: AnyPlace) -> Place:
 
 
 def names_in(directory: Place) -> list[str]:
-    """Return the names directly in a directory; none if it is not there."""
+    """Return the names directly in a directory; none if it does not exist.
+
+    Parameters
+    ----------
+    directory : Place
+
+    Returns
+    -------
+    list of str
+    """
     if isinstance(directory, ObjectPath):
         return [each.name for each in directory.iterdir()]
     try:
@@ -55,12 +72,26 @@ def names_in(directory: Place) -> list[str]:
 
 
 def size_of(file: Place) -> int:
-    """Return the size of a file, in bytes."""
+    """Return the size of a file, in bytes.
+
+    Parameters
+    ----------
+    file : Place
+
+    Returns
+    -------
+    int
+    """
     return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
 
 
 def remove_tree(directory: Place) -> None:
-    """Delete a directory with all that is in it, as far as that can be."""
+    """Delete a directory and its content, as far as possible.
+
+    Parameters
+    ----------
+    directory : Place
+    """
     if isinstance(directory, ObjectPath):
         directory.remove()
     else:
@@ -68,7 +99,19 @@ def remove_tree(directory: Place) -> None:
 
 
 def set_aside(file: Place, name: str) -> Place:
-    """Give a file another name in its directory, and return its place there."""
+    """Rename a file within its directory.
+
+    Parameters
+    ----------
+    file : Place
+    name : str
+        The new name.
+
+    Returns
+    -------
+    Place
+        Its new place.
+    """
     if isinstance(file, ObjectPath):
         replace_file(file.parent / name, file.read_bytes())
         file.unlink()
@@ -78,7 +121,17 @@ def set_aside(file: Place, name: str) -> Place:
 
 
 def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
-    """Return zarr's view of a place."""
+    """Return zarr's store object for a place.
+
+    Parameters
+    ----------
+    place : Place
+    read_only : bool
+
+    Returns
+    -------
+    zarr.abc.store.Store
+    """
     if isinstance(place, ObjectPath):
         return place.zarr_store(read_only=read_only)
     return DurableStore(place, read_only=read_only)
@@ -87,8 +140,18 @@ def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
 def sync_directory(path: Place) -> None:
     """Make the names in a directory (renames, deletions) durable.
 
-    Some network file systems cannot fsync a directory; there the rename itself is all we get.
-    In object storage a put lasts by itself.
+    Some network file systems cannot fsync a directory; there the rename alone has to do. In
+    object storage a put is durable by itself.
+
+    Parameters
+    ----------
+    path : Place
+        The directory.
+
+    Raises
+    ------
+    OSError
+        If the directory cannot be opened or synchronised.
     """
     if isinstance(path, ObjectPath):
         return
@@ -107,6 +170,11 @@ def replace_file(path: Place, data: bytes | memoryview) -> None:
 
     The bytes are fsync'ed before the rename: else a power cut could leave the new name with no
     content. The rename itself lasts after `sync_directory`.
+
+    Parameters
+    ----------
+    path : Place
+    data : bytes or memoryview
 
     Raises
     ------
@@ -139,11 +207,23 @@ class DurableStore(LocalStore):
     """
 
     async def set(self, key: str, value: Buffer) -> None:
-        """Replace one key durably."""
+        """Replace the value of one key durably.
+
+        Parameters
+        ----------
+        key : str
+        value : Buffer
+        """
         await asyncio.to_thread(self.set_sync, key, value)
 
     def set_sync(self, key: str, value: Buffer) -> None:
-        """Replace one key durably."""
+        """Replace the value of one key durably.
+
+        Parameters
+        ----------
+        key : str
+        value : Buffer
+        """
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, memoryview(value.as_buffer_like()))
@@ -151,16 +231,21 @@ class DurableStore(LocalStore):
 
 @contextlib.contextmanager
 def telling(path: Place, action: str, safe: int) -> Iterator[None]:
-    """Turn a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
+    """Turn the error of a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
 
     Parameters
     ----------
     path : Place
         The store.
     action : str
-        What was being done, for the message: "write to".
+        The action under way, for the message: "write to".
     safe : int
-        Candidates already on the disk.
+        Number of candidates already on the disk.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or forbidden, or object storage refuses. Other errors pass.
     """
     try:
         yield

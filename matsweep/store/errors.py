@@ -1,10 +1,10 @@
-"""What can go wrong with a store."""
+"""Errors of a store."""
 
 from matsweep.core.checks import UserError
 
 
 class StoreError(UserError):
-    """A results store that cannot be made, opened or written, and how to mend it."""
+    """A results store cannot be created, opened or written; the message gives the way out."""
 
 
 class StoreBusy(StoreError):

@@ -44,18 +44,18 @@ _MOST_CHUNKS = 16  # of an array, before it gets larger ones if they are smaller
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """What becomes of one array.
+    """Change of one array: its new metadata and values.
 
     Parameters
     ----------
     metadata : mapping
-        The new ones.
+        The new metadata.
     keeps : bool
         Whether its present values are kept, at the beginning of every axis.
     start : int
         The first row whose chunk is written; 0: all are.
     fresh : (n, …) array or None
-        The values behind the kept rows; None: nothing (NaN, 0, "").
+        The values behind the kept rows; None: the fill value (NaN, 0, "").
     sparse : bool
         Chunks without an outcome are left out, as those of variables.
     """
@@ -70,7 +70,19 @@ class Change:
 def appended(
     layout: StoreLayout, group: zarr.Group, values: Mapping[str, ArrayLike]
 ) -> tuple[int, dict[str, Change]]:
-    """Return how many candidates come, and the changes that append them.
+    """Return the number of new candidates, and the changes that append them.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+    values : mapping of name to (n,) array
+        One for each of ``layout.parameters``.
+
+    Returns
+    -------
+    count : int
+    changes : dict of str to Change
 
     Raises
     ------
@@ -80,7 +92,7 @@ def appended(
     fresh = {name: np.asarray(Coordinate(values=value).values) for name, value in values.items()}
     if wrong := sorted(set(fresh) ^ set(layout.parameters)):
         raise StoreError(
-            f"more candidates need a value for each of {', '.join(layout.parameters)}; mend {wrong}"
+            f"more candidates need a value for each of {', '.join(layout.parameters)}; fix {wrong}"
         )
     lengths = {len(value) for value in fresh.values()}
     if len(lengths) > 1:
@@ -116,7 +128,19 @@ def _longer(
 def lengthened(
     layout: StoreLayout, group: zarr.Group, dim: str, values: ArrayLike
 ) -> dict[str, Change]:
-    """Return the changes that make an inner dim longer.
+    """Return the changes that lengthen an inner dim.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+    dim : str
+    values : (n,) array
+        All of its coordinate: the old values first, and more behind them.
+
+    Returns
+    -------
+    dict of str to Change
 
     Raises
     ------
@@ -152,6 +176,15 @@ def lengthened(
 def added(layout: StoreLayout, variables: Sequence[Variable]) -> dict[str, Change]:
     """Return the changes that add variables.
 
+    Parameters
+    ----------
+    layout : StoreLayout
+    variables : sequence of Variable
+
+    Returns
+    -------
+    dict of str to Change
+
     Raises
     ------
     StoreError
@@ -171,7 +204,18 @@ def added(layout: StoreLayout, variables: Sequence[Variable]) -> dict[str, Chang
 
 
 def upgraded(layout: StoreLayout, realisations: NDArray[np.int32]) -> dict[str, Change]:
-    """Return the changes that give a store of format 1 what format 2 has."""
+    """Return the changes that upgrade a store from format 1 to format 2.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    realisations : (candidate,) array of int32
+        Number of realisations of every candidate.
+
+    Returns
+    -------
+    dict of str to Change
+    """
     dtype, attrs = LEDGER_ARRAYS["realisations"]
     chunk = layout.chunks["status"]
     metadata = describe(("candidate",), (layout.total,), dtype, attrs, chunk=chunk)
@@ -185,7 +229,7 @@ def carry_out(
     status: NDArray[np.int8],
     attrs: Mapping[str, Any],
 ) -> None:
-    """Change a store, from one moment to the next.
+    """Carry out changes of a store, atomically.
 
     Parameters
     ----------
@@ -194,7 +238,7 @@ def carry_out(
     group : zarr.Group
         Of the old layout.
     changes : mapping of name to Change
-    status : (candidate,) array
+    status : (candidate,) array of int8
         As folded.
     attrs : mapping
         Merged into the root attrs in the same moment.
@@ -221,7 +265,7 @@ def _write(
     change: Change,
     status: NDArray[np.int8],
 ) -> None:
-    """Write the chunks of one array, each by a call of its own."""
+    """Write the chunks of one array, one call of zarr for each."""
     chunk, total = int(target.chunks[0]), target.shape[0]
     for start in range(change.start // chunk * chunk, total, chunk):
         stop = min(start + chunk, total)
@@ -245,7 +289,7 @@ def _redone(
     dtype: np.dtype[Any],
     chunk: int | None,
 ) -> dict[str, Any]:
-    """Return the metadata of an array that is written anew, under its other set of names."""
+    """Return the metadata of an array that is rewritten, under its other set of names."""
     (other,) = set(PREFIXES) - {layout.keys(name)}
     attrs = arrays_of(layout.document)[name].get("attributes", {})
     kind = str if dtype.kind == "T" else dtype
@@ -260,7 +304,12 @@ def _clear(directory: Place, prefix: str) -> None:
 
 
 def settle(layout: StoreLayout) -> None:
-    """Complete or clear away what a kill left of a change, and the names that no chunk has now."""
+    """Complete, or clear away, a change that a kill interrupted, and remove unused chunk names.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    """
     new = announced(layout.path)
     if new is not None:
         for name in set(new) - set(layout.dims):
@@ -268,18 +317,30 @@ def settle(layout: StoreLayout) -> None:
         finish(layout.path, layout.document)
     for name in layout.dims:
         alive = {"zarr.json", *layout.chunk_names(name)}
-        for found in names_in(layout.path / name):
-            if found not in alive and chunk_prefix(found) is not None:
-                (layout.path / name / found).unlink()
+        for file in names_in(layout.path / name):
+            if file not in alive and chunk_prefix(file) is not None:
+                (layout.path / name / file).unlink()
 
 
 def union(
     dtype: np.dtype[Any], old: Callable[[], NDArray[Any]], more: NDArray[Any]
 ) -> np.dtype[Any]:
-    """Return the type of a column of a type that takes more values in.
+    """Return the dtype of a column that takes in more values.
 
-    Numbers with numbers, booleans with booleans; whatever else comes together is text, as where
-    a plan makes one column of them.
+    Numbers join numbers and booleans join booleans; every other mixture becomes text, as in a plan.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the column so far.
+    old : function () -> array
+        Reads the column; called only if it becomes text.
+    more : (n,) array
+        The new values.
+
+    Returns
+    -------
+    dtype
     """
     if dtype.kind == more.dtype.kind or {dtype.kind, more.dtype.kind} <= set("iuf"):
         return np.promote_types(dtype, more.dtype)
@@ -287,14 +348,33 @@ def union(
 
 
 def text_type(values: NDArray[Any]) -> np.dtype[Any]:
-    """Return the narrowest type of text that holds values as text."""
+    """Return the narrowest text dtype that holds values as text.
+
+    Parameters
+    ----------
+    values : (n,) array
+
+    Returns
+    -------
+    dtype
+    """
     if values.dtype.kind == "U":
         return values.dtype
     return np.dtype(f"U{max((len(str(value)) for value in values.tolist()), default=1)}")
 
 
 def cast(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return values as another type; numbers and booleans become text as Python writes them."""
+    """Return values as another dtype; numbers and booleans become text as Python writes them.
+
+    Parameters
+    ----------
+    values : array
+    dtype : dtype
+
+    Returns
+    -------
+    array of the same shape
+    """
     if dtype.kind == "U" and values.dtype.kind != "U":
         return np.array([str(value) for value in values.tolist()], dtype)
     return values.astype(dtype)

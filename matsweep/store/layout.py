@@ -1,4 +1,4 @@
-"""The metadata of a store: read from its one root file, checked, and replaced."""
+"""Metadata of a store: read from its root file, checked, and replaced."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from matsweep.store.parts import STAGED
 from matsweep.store.schema import _NAME, LEDGER, check_attrs
 
 FORMAT = 2
-"""2: growth, so a ledger of realisations and two ways to name chunks. 1 is read, and made 2."""
+"""2: growth, so a ledger of realisations and two encodings of chunk names. 1 is upgraded to 2."""
 
 FORMAT_KEY = "matsweep_store_format"
 GROWING = ".growing"
-"""There while the arrays' own metadata may differ from the root's; lists arrays that are new."""
+"""Present while the arrays' metadata files may differ from the root; lists new arrays."""
 
 _RESERVED_ATTRS = (FORMAT_KEY, "coordinates")
 
@@ -66,25 +66,63 @@ class StoreLayout:
 
     @property
     def realisations(self) -> int:
-        """Number of realisations that there is room for; 1 without that dim."""
+        """Length of the dim ``realisation``; 1 without that dim."""
         return self.shapes["realisation"][0] if "realisation" in self.dims else 1
 
     def keys(self, name: str) -> str:
-        """Return which encoding the names of an array's chunks have (`PREFIXES`)."""
+        """Return the name encoding of an array's chunks, one of `PREFIXES`.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+        """
         return str(arrays_of(self.document)[name]["chunk_key_encoding"]["name"])
 
     def chunk_names(self, name: str) -> list[str]:
-        """Return the file names of an array's chunks in order of the first axis."""
+        """Return the file names of an array's chunks in order of the first axis.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        list of str
+        """
         count = -(-self.shapes[name][0] // self.chunks[name])
         rest = ".0" * (len(self.shapes[name]) - 1)
         return [f"{PREFIXES[self.keys(name)]}{i}{rest}" for i in range(count)]
 
     def chunk(self, name: str, number: int) -> Chunk:
-        """Return a chunk of an array."""
+        """Return a chunk of an array.
+
+        Parameters
+        ----------
+        name : str
+        number : int
+            Along the first axis.
+
+        Returns
+        -------
+        Chunk
+        """
         return Chunk(array=name, number=number, file=f"{name}/{self.chunk_names(name)[number]}")
 
     def rows(self, chunk: Chunk) -> slice:
-        """Return the rows that a chunk holds."""
+        """Return the rows that a chunk holds.
+
+        Parameters
+        ----------
+        chunk : Chunk
+
+        Returns
+        -------
+        slice
+        """
         start = chunk.number * self.chunks[chunk.array]
         return slice(start, min(start + self.chunks[chunk.array], self.shapes[chunk.array][0]))
 
@@ -108,7 +146,7 @@ class Chunk:
 
 
 class DamagedError(StoreError):
-    """A chunk has lost something.
+    """A chunk is missing, truncated or has changed.
 
     Parameters
     ----------
@@ -121,30 +159,53 @@ class DamagedError(StoreError):
         self.chunk = chunk
         super().__init__(
             f"{path} is damaged ({chunk.file} is missing, truncated or has changed); run the same "
-            "study again, which computes it anew, or restore it from a copy"
+            "study again, which computes it again, or restore it from a copy"
         )
 
 
 def read_layout(path: Place) -> StoreLayout:
     """Read and check the metadata of a store.
 
+    Parameters
+    ----------
+    path : Place
+
+    Returns
+    -------
+    StoreLayout
+
     Raises
     ------
     StoreError
-        If there is no store, or another's, a newer one or a damaged one.
+        If there is no store, it is not one of matsweep, its format is newer, or it is damaged.
     """
     return layout_of(path, _read_root(path))
 
 
 def layout_of(path: Place, root: Mapping[str, Any]) -> StoreLayout:
-    """Return the layout that a root document describes (`StoreError` if it cannot be)."""
+    """Return the layout that a root document describes.
+
+    Parameters
+    ----------
+    path : Place
+    root : mapping
+
+    Returns
+    -------
+    StoreLayout
+
+    Raises
+    ------
+    StoreError
+        If the document is damaged, or names an array that matsweep would not.
+    """
     attrs = root["attributes"]
     try:
         arrays = arrays_of(root)
         _check_names(path, "zarr.json", list(arrays))
         coordinates = attrs["coordinates"].split()
         own = {name for name, meta in arrays.items() if [name] == meta["dimension_names"]}
-        made = StoreLayout(
+        layout = StoreLayout(
             path=path,
             document=root,
             attrs={key: value for key, value in attrs.items() if key not in _RESERVED_ATTRS},
@@ -164,16 +225,23 @@ def layout_of(path: Place, root: Mapping[str, Any]) -> StoreLayout:
             ),
         )
         for name in ("status", *arrays):
-            made.chunk_names(name)
+            layout.chunk_names(name)
     except StoreError:
         raise
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as problem:
         raise damaged(path, "zarr.json") from problem
-    return made
+    return layout
 
 
 def write_attrs(path: Place, attrs: Mapping[str, Any]) -> None:
-    """Merge attrs into the root attrs, whole or not at all. Only the holder of the lock may."""
+    """Merge attrs into the root attrs, whole or not at all. Only the holder of the lock may.
+
+    Parameters
+    ----------
+    path : Place
+    attrs : mapping
+        JSON.
+    """
     check_root_attrs(attrs)
     root = _read_root(path)
     root["attributes"] |= attrs
@@ -182,16 +250,28 @@ def write_attrs(path: Place, attrs: Mapping[str, Any]) -> None:
 
 
 def announce(path: Place, new: list[str]) -> None:
-    """Say, before the first step, that the store is about to change, and which arrays are new."""
+    """Mark the store as about to change, before the first step, and list its new arrays.
+
+    Parameters
+    ----------
+    path : Place
+    new : list of str
+        Names of the arrays that the store does not have yet.
+    """
     replace_file(path / GROWING, json.dumps(new).encode())
     sync_directory(path)
 
 
 def publish(path: Place, document: Mapping[str, Any]) -> None:
-    """Make a document the store's: from one moment to the next, that of the root's rename.
+    """Replace the root document of a store; the change takes effect with the file's rename.
 
-    What the arrays say of themselves follows; xarray and zarr read them only where one asks for
-    unconsolidated metadata. `finish` completes it after a kill.
+    The metadata files of the arrays follow; xarray and zarr read them only where one asks for
+    unconsolidated metadata. `finish` completes them after a kill.
+
+    Parameters
+    ----------
+    path : Place
+    document : mapping
     """
     replace_file(path / "zarr.json", as_bytes(document))
     sync_directory(path)
@@ -199,7 +279,13 @@ def publish(path: Place, document: Mapping[str, Any]) -> None:
 
 
 def finish(path: Place, document: Mapping[str, Any]) -> None:
-    """Let what the arrays say of themselves agree with the root."""
+    """Bring the metadata files of the arrays into agreement with the root document.
+
+    Parameters
+    ----------
+    path : Place
+    document : mapping
+    """
     for name, metadata in arrays_of(document).items():
         directory, content = path / name, as_bytes(metadata)
         directory.mkdir(exist_ok=True)
@@ -212,12 +298,20 @@ def finish(path: Place, document: Mapping[str, Any]) -> None:
 
 
 def announced(path: Place) -> list[str] | None:
-    """Return what `announce` wrote; None if no change was begun, or all were completed.
+    """Return the list that `announce` wrote; None if no change is under way.
+
+    Parameters
+    ----------
+    path : Place
+
+    Returns
+    -------
+    list of str or None
 
     Raises
     ------
     StoreError
-        If it is not names of arrays: what `announce` did not write names no folder to remove.
+        If it holds other things than names of arrays: they must not name folders to remove.
     """
     try:
         content = (path / GROWING).read_bytes()
@@ -244,7 +338,18 @@ def _check_names(path: Place, file: str, names: list[Any]) -> None:
 
 
 def damaged(path: Place, what: str) -> StoreError:
-    """Return the error of a store that has lost something."""
+    """Return the error of a damaged store.
+
+    Parameters
+    ----------
+    path : Place
+    what : str
+        The damage, in words.
+
+    Returns
+    -------
+    StoreError
+    """
     return StoreError(
         f"{path} is damaged ({what}); restore it from a copy, or move it away and run the study "
         "again"
@@ -252,10 +357,20 @@ def damaged(path: Place, what: str) -> StoreError:
 
 
 def check_root_attrs(attrs: Mapping[str, Any]) -> None:
-    """Refuse root attrs that are not JSON or take a name of the store's own (`StoreError`)."""
+    """Refuse root attrs that are not JSON or take a reserved name.
+
+    Parameters
+    ----------
+    attrs : mapping
+
+    Raises
+    ------
+    StoreError
+        If they are not JSON or take a reserved name.
+    """
     check_attrs("the study", attrs)
     if taken := sorted(set(attrs) & set(_RESERVED_ATTRS)):
-        raise StoreError(f"attrs {taken} are the store's own; take other names")
+        raise StoreError(f"attrs {taken} are reserved; take other names")
 
 
 def _read_root(path: Place) -> dict[str, Any]:
@@ -263,7 +378,9 @@ def _read_root(path: Place) -> dict[str, Any]:
         raise StoreError(f"no results at {path}; check the path, or run the study first")
     if not path.is_dir():
         raise StoreError(f"{path} is a file, not a results store; give the NAME.zarr directory")
-    foreign = StoreError(f"{path} is not a results store of matsweep; give a NAME.zarr of its own")
+    foreign = StoreError(
+        f"{path} is not a results store of matsweep; give a NAME.zarr that it wrote"
+    )
     try:
         content = (path / "zarr.json").read_bytes()
     except FileNotFoundError:

@@ -26,20 +26,20 @@ BEAT = 15.0
 """Seconds between two renewals."""
 
 EXPIRY = 60.0
-"""Seconds after which a lock that was not renewed belongs to nobody."""
+"""Seconds after which a lock that was not renewed is free."""
 
 
 class Lease:
-    """The lock of a store in object storage, held; made by `acquire`.
+    """Lock of a store in object storage, held; created by `acquire`.
 
     Parameters
     ----------
     file : ObjectPath
         The lock object.
     token : str
-        That tells this holder from all others.
+        Identifies this holder.
     tag : str
-        Of the lock object as it was written last.
+        Of the lock object as last written.
     """
 
     def __init__(self, file: ObjectPath, token: str, tag: str) -> None:
@@ -72,7 +72,7 @@ class Lease:
         while not self._ended.wait(BEAT):
             self._count += 1
             started = time.monotonic()
-            with contextlib.suppress(StoreError):  # told by `check` if it lasts
+            with contextlib.suppress(StoreError):  # reported by `check` if it lasts
                 tag = self._file.write_if(_content(self._token, self._count), self._tag)
                 if tag is None:
                     self._gone = not self._is_mine()
@@ -94,6 +94,15 @@ class Lease:
 def acquire(file: ObjectPath) -> Lease:
     """Take the lock of a store.
 
+    Parameters
+    ----------
+    file : ObjectPath
+        The lock object.
+
+    Returns
+    -------
+    Lease
+
     Raises
     ------
     StoreBusy
@@ -101,8 +110,8 @@ def acquire(file: ObjectPath) -> Lease:
     """
     token = secrets.token_hex(8)
     for _ in range(3):
-        if (made := file.write_if(_content(token, 0), None)) is not None:
-            return Lease(file, token, made)
+        if (fresh := file.write_if(_content(token, 0), None)) is not None:
+            return Lease(file, token, fresh)
         try:
             data, tag, written = file.read_tagged()
         except FileNotFoundError:
@@ -121,21 +130,40 @@ def acquire(file: ObjectPath) -> Lease:
 
 
 def alive(written: datetime) -> bool:
-    """Return whether a lock written then is held, by this machine's clock."""
+    """Return whether a lock written at a time is still held, by this machine's clock.
+
+    Parameters
+    ----------
+    written : datetime
+        With its time zone.
+
+    Returns
+    -------
+    bool
+    """
     return datetime.now(written.tzinfo) - written <= timedelta(seconds=EXPIRY)
 
 
 def read(data: bytes) -> dict[str, object]:
-    """Return what a lock object says; nothing if it cannot be read."""
+    """Return the content of a lock object; empty if it cannot be read.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    dict
+    """
     with contextlib.suppress(ValueError):
-        found = json.loads(data)
-        if isinstance(found, dict):
-            return found
+        content = json.loads(data)
+        if isinstance(content, dict):
+            return content
     return {}
 
 
 def _content(token: str, count: int) -> bytes:
-    """Return a content that no other has had, as storage tells contents apart only."""
+    """Return unique content, as storage distinguishes versions by their content alone."""
     held = {"pid": os.getpid(), "host": socket.gethostname()[:128], "token": token, "beat": count}
     return json.dumps(held).encode()
 

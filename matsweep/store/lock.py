@@ -61,7 +61,7 @@ class Lock(Protocol):
         """Raise `StoreError` if it is not held any more."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,24 @@ class FileLock:
     descriptor: int
 
     def check(self) -> None:
-        """Do nothing: the kernel takes it from nobody."""
+        """Do nothing: the kernel takes an flock from no holder."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)
 
 
 def acquire(store: Place) -> Lock:
     """Take the lock of a store and write pid and host into it.
+
+    Parameters
+    ----------
+    store : Place
+
+    Returns
+    -------
+    Lock
 
     Raises
     ------
@@ -112,7 +120,16 @@ def acquire(store: Place) -> Lock:
 
 
 def holder(store: Place) -> Holder | None:
-    """Return who writes the store now, or None. Needs no right to write."""
+    """Return the process that writes the store now, or None. Needs no right to write.
+
+    Parameters
+    ----------
+    store : Place
+
+    Returns
+    -------
+    Holder or None
+    """
     if isinstance(store, ObjectPath):
         try:
             data, _, written = (store / LOCK).read_tagged()

@@ -1,4 +1,4 @@
-"""The metadata of arrays and of their group, as zarr v3 writes them."""
+"""Metadata of arrays and of their group, as zarr v3 writes them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,21 @@ _CHUNKS = 16
 _CHUNK_MOST = 100_000
 
 PREFIXES = {"default": "c.", "v2": ""}
-"""How the names of an array's chunks begin, by zarr's name for that encoding of keys."""
+"""Prefix of the names of an array's chunks, by zarr's name for that encoding of keys."""
 
 
 def chunk_prefix(name: str) -> str | None:
-    """Return the prefix of the name of a chunk; None for what is none."""
+    """Return the prefix of the name of a chunk; None for other names.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str or None
+        A value of `PREFIXES`.
+    """
     match = re.fullmatch(r"(c\.)?\d+(\.\d+)*(\.partial)?", name)
     return None if match is None else match[1] or ""
 
@@ -50,9 +60,14 @@ def describe(
     attrs : mapping
         JSON.
     chunk : int, optional
-        Rows of a chunk; by default as many as `rows_of_chunk` says.
+        Rows of a chunk; by default as `rows_of_chunk` gives.
     keys : str
         The encoding of the names of chunks, one of `PREFIXES`.
+
+    Returns
+    -------
+    dict
+        The content of its ``zarr.json``.
     """
     floating = dtype is not str and np.dtype(dtype).kind == "f"
     array = zarr.create_array(
@@ -67,12 +82,22 @@ def describe(
         attributes=dict(attrs),
     )
     buffers = array.metadata.to_buffer_dict(default_buffer_prototype())
-    found: dict[str, Any] = json.loads(buffers["zarr.json"].to_bytes())
-    return found
+    metadata: dict[str, Any] = json.loads(buffers["zarr.json"].to_bytes())
+    return metadata
 
 
 def rows_of_chunk(dtype: np.dtype[Any] | type[str], shape: tuple[int, ...]) -> int:
-    """Return how many rows a chunk of an array should have: 1 to 4 MiB, all of them at most."""
+    """Return the number of rows for a chunk of an array: 1 to 4 MiB, at most all rows.
+
+    Parameters
+    ----------
+    dtype : dtype or str
+    shape : tuple of int
+
+    Returns
+    -------
+    int
+    """
     row = (16 if dtype is str else np.dtype(dtype).itemsize) * int(np.prod(shape[1:]))
     least, most = _CHUNK_BYTES
     by_bytes = min(max(row * shape[0] // _CHUNKS, least), most) // max(1, row)
@@ -82,7 +107,17 @@ def rows_of_chunk(dtype: np.dtype[Any] | type[str], shape: tuple[int, ...]) -> i
 def group_document(
     attrs: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the metadata of a group with those of all its arrays inside (consolidated)."""
+    """Return the metadata of a group that includes those of all its arrays (consolidated).
+
+    Parameters
+    ----------
+    attrs : mapping
+    arrays : mapping of name to mapping
+
+    Returns
+    -------
+    dict
+    """
     inline = {"kind": "inline", "must_understand": False, "metadata": dict(arrays)}
     return {
         "attributes": dict(attrs),
@@ -93,11 +128,30 @@ def group_document(
 
 
 def arrays_of(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the metadata of the arrays of a group's document, by name."""
-    found: dict[str, dict[str, Any]] = document["consolidated_metadata"]["metadata"]
-    return found
+    """Return the metadata of the arrays in a group's document, by name.
+
+    Parameters
+    ----------
+    document : mapping
+
+    Returns
+    -------
+    dict of str to dict
+    """
+    arrays: dict[str, dict[str, Any]] = document["consolidated_metadata"]["metadata"]
+    return arrays
 
 
 def as_bytes(document: Mapping[str, Any]) -> bytes:
-    """Return a document as the bytes of its file."""
+    """Return a document as the content of its file.
+
+    Parameters
+    ----------
+    document : mapping
+        JSON.
+
+    Returns
+    -------
+    bytes
+    """
     return json.dumps(document, indent=2).encode()

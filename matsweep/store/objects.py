@@ -33,7 +33,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 @dataclass(frozen=True, slots=True)
 class ObjectPath:
-    """An object, or what lies below a prefix; answers like `pathlib.Path` as far as a store asks.
+    """An object, or a prefix, in object storage; has those methods of `pathlib.Path` a store needs.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class ObjectPath:
         return f"s3://{self.bucket}/{self.key}"
 
     def __truediv__(self, name: str) -> ObjectPath:
-        """Return what is called so below this one."""
+        """Return the object of this name below this one."""
         return ObjectPath(self.bucket, f"{self.key}/{name}")
 
     @property
@@ -64,16 +64,16 @@ class ObjectPath:
         return self.name.rpartition(".")[0] or self.name
 
     def resolve(self) -> ObjectPath:
-        """Return this: there are no links and no relative places."""
+        """Return this path: there are no links and no relative places."""
         return self
 
     @property
     def parent(self) -> ObjectPath:
-        """What this lies below."""
+        """The prefix that holds this one."""
         return ObjectPath(self.bucket, self.key.rpartition("/")[0])
 
     def is_file(self) -> bool:
-        """Return whether there is such an object."""
+        """Return whether the object exists."""
         try:
             self._head()
         except FileNotFoundError:
@@ -85,12 +85,12 @@ class ObjectPath:
         return int(self._head()["size"])
 
     def is_dir(self) -> bool:
-        """Return whether there is anything below."""
-        with _told(self):
+        """Return whether any object lies below."""
+        with _one_line_errors(self):
             return any(self._listed(1))
 
     def exists(self) -> bool:
-        """Return whether there is such an object, or anything below."""
+        """Return whether the object, or any object below it, exists."""
         return self.is_dir() or self.is_file()
 
     def read_bytes(self) -> bytes:
@@ -98,18 +98,29 @@ class ObjectPath:
         return self.read_tagged()[0]
 
     def read_tagged(self) -> tuple[bytes, str, datetime]:
-        """Return the content, its tag, and when it was written by the storage's clock."""
-        with _told(self):
-            found = _obstore().get(_client(self.bucket), self.key)
-            return bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"]
+        """Return the content, its tag, and the time of writing by the storage's clock."""
+        with _one_line_errors(self):
+            answer = _obstore().get(_client(self.bucket), self.key)
+            return bytes(answer.bytes()), str(answer.meta["e_tag"]), answer.meta["last_modified"]
 
     def write_bytes(self, data: bytes | memoryview) -> None:
-        """Replace the content, whole or not at all."""
-        with _told(self):
+        """Replace the content, whole or not at all.
+
+        Parameters
+        ----------
+        data : bytes or memoryview
+        """
+        with _one_line_errors(self):
             _obstore().put(_client(self.bucket), self.key, bytes(data))
 
     def write_if(self, data: bytes, tag: str | None) -> str | None:
         """Write if the content still has a tag, or (None) if there is none.
+
+        Parameters
+        ----------
+        data : bytes
+        tag : str or None
+            The content's tag; None: the object must not exist.
 
         Returns
         -------
@@ -118,21 +129,27 @@ class ObjectPath:
         """
         errors = _obstore().exceptions
         mode: Any = "create" if tag is None else {"e_tag": tag}
-        with _told(self):
+        with _one_line_errors(self):
             try:
-                found = _obstore().put(_client(self.bucket), self.key, data, mode=mode)
+                answer = _obstore().put(_client(self.bucket), self.key, data, mode=mode)
             except (errors.AlreadyExistsError, errors.PreconditionError, FileNotFoundError):
                 return None
-            return str(found["e_tag"])
+            return str(answer["e_tag"])
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Delete the object; one that is not there is no error."""
-        with _told(self):
+        """Delete the object; a missing one is no error.
+
+        Parameters
+        ----------
+        missing_ok : bool
+            Ignored; for the signature of `pathlib.Path.unlink`.
+        """
+        with _one_line_errors(self):
             _obstore().delete(_client(self.bucket), self.key)
 
     def remove(self) -> None:
-        """Delete all that lies below."""
-        with _told(self):
+        """Delete all objects below."""
+        with _one_line_errors(self):
             keys = [key for key, _ in self._listed()]
             if keys:
                 _obstore().delete(_client(self.bucket), keys)
@@ -143,18 +160,35 @@ class ObjectPath:
 
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of every object below, by its name from here: one listing."""
-        with _told(self):
+        with _one_line_errors(self):
             return {key[len(self.key) + 1 :]: size for key, size in self._listed()}
 
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
-        """Do nothing: prefixes need not be made."""
+        """Do nothing: prefixes need no creation.
+
+        Parameters
+        ----------
+        parents : bool
+            Ignored.
+        exist_ok : bool
+            Ignored.
+        """
 
     def zarr_store(self, *, read_only: bool) -> Store:
-        """Return zarr's view of what lies below."""
+        """Return zarr's store object for the prefix.
+
+        Parameters
+        ----------
+        read_only : bool
+
+        Returns
+        -------
+        zarr.abc.store.Store
+        """
         return ObjectStore(_client(self.bucket, self.key), read_only=read_only)
 
     def _head(self) -> Any:
-        with _told(self):
+        with _one_line_errors(self):
             return _obstore().head(_client(self.bucket), self.key)
 
     def _listed(self, most: int = 1000) -> Iterator[tuple[str, int]]:
@@ -163,19 +197,28 @@ class ObjectPath:
 
 
 def object_path(url: str) -> ObjectPath:
-    """Return the place of a URL.
+    """Return the place that a URL names.
+
+    Parameters
+    ----------
+    url : str
+        ``s3://BUCKET/PREFIX/NAME.zarr``
+
+    Returns
+    -------
+    ObjectPath
 
     Raises
     ------
     StoreError
-        If it is none, obstore is missing, or its endpoint is not safe.
+        If the URL has another form, obstore is missing, or its endpoint is not safe.
     """
-    found = _URL.fullmatch(url)
-    if found is None or not all(part.strip(".") for part in found[2].split("/")):
+    match = _URL.fullmatch(url)
+    if match is None or not all(part.strip(".") for part in match[2].split("/")):
         raise StoreError(f"store must be like s3://BUCKET/PREFIX/NAME.zarr, got {url!r}")
     _obstore()
     _plain_http()
-    return ObjectPath(found[1], found[2])
+    return ObjectPath(match[1], match[2])
 
 
 def _obstore() -> ModuleType:
@@ -191,12 +234,14 @@ def _obstore() -> ModuleType:
 
 def _client(bucket: str, prefix: str | None = None) -> Any:
     surroundings = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_")))
-    return _made(bucket, prefix, surroundings)
+    return _cached_client(bucket, prefix, surroundings)
 
 
 @functools.lru_cache(maxsize=64)
-def _made(bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]) -> Any:
-    """Return a client, which lives as long as the variables that it was made from."""
+def _cached_client(
+    bucket: str, prefix: str | None, surroundings: tuple[tuple[str, str], ...]
+) -> Any:
+    """Return a client, cached by the environment variables that configure it."""
     from obstore.store import S3Store
 
     if _plain_http():
@@ -219,8 +264,8 @@ def _plain_http() -> bool:
 
 
 @contextlib.contextmanager
-def _told(place: ObjectPath) -> Iterator[None]:
-    """Turn what the storage refuses into one line."""
+def _one_line_errors(place: ObjectPath) -> Iterator[None]:
+    """Turn an error of the storage into a one-line `StoreError`."""
     try:
         yield
     except Exception as problem:
@@ -233,7 +278,16 @@ def _told(place: ObjectPath) -> Iterator[None]:
 
 
 def reason(problem: BaseException | None) -> str | None:
-    """Return what object storage complained of, in one line; None if it was not that."""
+    """Return the complaint of object storage in one line; None for other errors.
+
+    Parameters
+    ----------
+    problem : BaseException or None
+
+    Returns
+    -------
+    str or None
+    """
     while problem is not None:
         if type(problem).__module__.startswith("obstore"):
             lines = (line.strip() for line in str(problem).splitlines())

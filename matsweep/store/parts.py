@@ -22,7 +22,7 @@ _VALUE = "value."  # before the names of variables inside a staged file
 
 
 class Status(IntEnum):
-    """What became of a candidate."""
+    """Outcome of a candidate."""
 
     PENDING = 0
     DONE = 1
@@ -66,7 +66,7 @@ class Part:
     realisations: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        """Normalise types and check."""
+        """Normalise types and check them."""
         normal: dict[str, object] = {
             "positions": _whole("positions", self.positions, np.int64),
             "status": _whole("status", self.status, np.int8),
@@ -105,25 +105,30 @@ class Part:
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        """Which candidates are done: (n,)."""
+        """Mask of the candidates that are done: (n,)."""
         return np.asarray(self.status == Status.DONE)
 
     @property
     def counts(self) -> NDArray[np.int32]:
-        """How many realisations each has: (n,); as given, or 1 where done."""
+        """Number of realisations of each candidate: (n,); as given, or 1 where done."""
         return self.done.astype(np.int32) if self.realisations is None else self.realisations
 
     def beats(self, status: NDArray[np.int8], counts: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which outcomes take the place of what the store has: (n,).
+        """Mark the outcomes that replace those of the store.
 
-        Done takes the place of pending and failed, and more realisations that of fewer; failed
-        takes that of pending and failed only. So the order in which outcomes come decides
-        nothing but which of several errors, or of several equals, is kept.
+        Done replaces pending and failed, and more realisations replace fewer; failed replaces
+        pending and failed only. So the order in which outcomes arrive decides only which of several
+        errors, or of several equal outcomes, is kept.
 
         Parameters
         ----------
-        status, counts : (candidate,) arrays
-            The ledger.
+        status : (candidate,) array of int8
+        counts : (candidate,) array of int32
+            Number of realisations.
+
+        Returns
+        -------
+        (n,) array of bool
         """
         there = counts[self.positions]
         # Of one that was reopened the count is negative: what it has is not to be lost for less.
@@ -132,7 +137,17 @@ class Part:
 
 
 def tidy(text: str) -> str:
-    """Return an error text that UTF-8 and every reader can hold, its middle cut if too long."""
+    """Return an error text as valid UTF-8 without null characters, its middle cut if too long.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        About `LONGEST_ERROR` characters at most.
+    """
     text = str(text).encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
     if len(text) <= LONGEST_ERROR:
         return text
@@ -141,7 +156,16 @@ def tidy(text: str) -> str:
 
 
 def encode(part: Part) -> bytes:
-    """Return a part as the bytes of an npz file."""
+    """Return a part as the content of an npz file.
+
+    Parameters
+    ----------
+    part : Part
+
+    Returns
+    -------
+    bytes
+    """
     arrays: dict[str, NDArray[Any]] = {
         "positions": part.positions,
         "status": part.status,
@@ -157,13 +181,17 @@ def encode(part: Part) -> bytes:
 
 
 def decode(data: bytes, *, values: bool = True) -> Part:
-    """Return the part held by the bytes of an npz file.
+    """Return the part held by the content of an npz file.
 
     Parameters
     ----------
     data : bytes
     values : bool
         False leaves the variables out.
+
+    Returns
+    -------
+    Part
 
     Raises
     ------
@@ -191,7 +219,20 @@ def decode(data: bytes, *, values: bool = True) -> Part:
 
 
 def stage(part: Part, store: Place, number: int) -> int:
-    """Write a part into its staged file, durably, and return its size in bytes."""
+    """Write a part into its staged file, durably.
+
+    Parameters
+    ----------
+    part : Part
+    store : Place
+    number : int
+        Of the file; ascending.
+
+    Returns
+    -------
+    int
+        Size of the file, in bytes.
+    """
     data = encode(part)
     directory = store / STAGED
     replace_file(directory / f"{number:012d}.npz", data)
@@ -200,16 +241,34 @@ def stage(part: Part, store: Place, number: int) -> int:
 
 
 def staged(store: Place) -> list[Place]:
-    """Return the staged files in the order in which they were written."""
+    """Return the staged files in the order in which they were written.
+
+    Parameters
+    ----------
+    store : Place
+
+    Returns
+    -------
+    list of Place
+    """
     names = sorted(names_in(store / STAGED))
     return [store / STAGED / name for name in names if name.endswith(".npz")]
 
 
 def merge(parts: Sequence[Part]) -> Part:
-    """Return one part of several, in order of position.
+    """Merge several parts into one, in order of position.
 
     A candidate that comes more than once (a retry, a fold that was killed) counts once: with
     the most realisations, of these the first, or else with its last failure.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        One or more, each with the same variables.
+
+    Returns
+    -------
+    Part
     """
     positions = np.concatenate([part.positions for part in parts])
     status = np.concatenate([part.status for part in parts])
@@ -234,7 +293,17 @@ def merge(parts: Sequence[Part]) -> Part:
 
 
 def take(part: Part, chosen: NDArray[np.bool_]) -> Part:
-    """Return the chosen candidates of a part."""
+    """Return the chosen candidates of a part.
+
+    Parameters
+    ----------
+    part : Part
+    chosen : (n,) array of bool
+
+    Returns
+    -------
+    Part
+    """
     return Part(
         positions=part.positions[chosen],
         status=part.status[chosen],

@@ -1,4 +1,4 @@
-"""Reading a store: its Dataset, its attrs, and how far it is."""
+"""Reading of a store: its Dataset, its attrs and its progress."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How far a study is.
+    """Progress of a study.
 
     Parameters
     ----------
     total, done, failed, pending : int
-        Candidates; staged ones are counted.
+        Numbers of candidates; staged ones are counted.
     slowest : tuple of (int, float)
-        Position and computing time in s of the slowest candidates, slowest first.
+        Position and computing time, s, of the slowest candidates, slowest first.
     failures : tuple of Failure
         Those that failed, grouped by cause, most frequent first.
     holder : Holder or None
         The process that writes the store now.
     damaged : tuple of str
-        Files that are missing or truncated; the study run again computes them anew.
+        Files that are missing or truncated; the study run again computes them again.
     """
 
     total: int
@@ -57,6 +57,14 @@ class Summary:
 def attributes(path: AnyPlace) -> dict[str, Any]:
     """Return the root attrs as the caller gave them, without opening an array (< 1 ms).
 
+    Parameters
+    ----------
+    path : path or URL
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     StoreError
@@ -68,17 +76,21 @@ def attributes(path: AnyPlace) -> dict[str, Any]:
 def open_results(path: AnyPlace) -> xr.Dataset:
     """Open the results of a study, lazily.
 
-    Parts that a killed run left staged are folded first. Where that cannot be (a read-only
-    place, a full disk), and while a run is active, the Dataset shows what is folded; in the
-    first case a warning is logged. `summary` counts staged parts always.
+    Parts that a killed run left staged are folded first. Where that is impossible (a read-only
+    place, a full disk), and while a run is active, the Dataset shows the folded results; in the
+    first case a warning is logged. `summary` always counts staged parts.
 
-    While a fold replaces outcomes by such with more realisations, some variables may show the
-    new one already and others the old one still; ``realisations`` never counts what is not there.
-    A Dataset opened before the store grew shows what was there then, until the store is next
+    While a fold replaces outcomes by others with more realisations, some variables may show the
+    new one already and others the old one still; ``realisations`` never counts missing values.
+    A Dataset opened before the store grew shows the earlier state, until the store is next
     opened for writing.
 
     ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
     candidate that reads done can have data from before it was.
+
+    Parameters
+    ----------
+    path : path or URL
 
     Returns
     -------
@@ -88,8 +100,8 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     Raises
     ------
     StoreError
-        If there is no whole store of matsweep: nothing there, a file, another's, a newer
-        format, metadata or a chunk missing. (A chunk with wrong content is noticed, by its
+        If there is no whole store of matsweep: nothing, a file, another program's store, a newer
+        format, or missing metadata or chunks. (A chunk with wrong content is noticed, by its
         checksum, when it is read.)
     """
     path = place_of(path)
@@ -113,10 +125,10 @@ def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
     ``reindex`` do.
     """
     failed = np.flatnonzero(status == Status.FAILED).astype(np.int64)
-    found = np.full(status.size, "", dtype=object)
+    errors = np.full(status.size, "", dtype=object)
     group = open_group(layout.path, layout.document, "r")
-    found[failed] = read_rows(layout.path, group, "error", failed).astype(object)
-    return found
+    errors[failed] = read_rows(layout.path, group, "error", failed).astype(object)
+    return errors
 
 
 def _open(layout: StoreLayout) -> xr.Dataset:
@@ -139,13 +151,17 @@ def _open(layout: StoreLayout) -> xr.Dataset:
 
 
 def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
-    """Return how far a study is, also while it runs.
+    """Return the progress of a study, also while it runs.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
     slowest : int
-        How many of the slowest candidates to name.
+        Number of the slowest candidates to name.
+
+    Returns
+    -------
+    Summary
 
     Raises
     ------
@@ -193,11 +209,11 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
 
 
 def parameters(path: AnyPlace, positions: ArrayLike) -> list[dict[str, Any]]:
-    """Return what the swept parameters of some candidates are, without opening the results.
+    """Return the swept parameters of some candidates, without opening the results.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
     positions : (n,) array of int
 
     Returns

@@ -1,4 +1,4 @@
-"""What a store is to hold: its variables and coordinates, checked before anything is made."""
+"""Schema of a store: its variables and coordinates, checked before the store is created."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEDGER_ARRAYS: dict[str, tuple[np.dtype[Any] | type[str], dict[str, Any]]] = {
     "realisations": (np.dtype("int32"), {"long_name": "realisations computed"}),
     "status": (np.dtype("int8"), {"long_name": "status", **_FLAGS}),
 }
-"""Type and attrs of what the store notes of every candidate, as a fold writes them: in order."""
+"""Type and attrs of the ledger's arrays, in the order in which a fold writes them."""
 
 LEDGER = tuple(LEDGER_ARRAYS)
 _NAME = re.compile(r"(?!zarr\.json$)[^\W\d][\w.\-]*")
@@ -42,12 +42,12 @@ class Variable:
     attrs : mapping
         ``units``, ``long_name``, ``better`` ("higher" | "lower"), …; JSON.
     dtype : str
-        A floating-point type: what is not done reads NaN.
+        A floating-point type: candidates that are not done read NaN.
 
     Raises
     ------
     StoreError
-        If name, dims or dtype cannot be.
+        If name, dims or dtype break these rules.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Variable:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        """Check."""
+        """Check name, dims, dtype and attrs."""
         _check_name(self.name)
         if self.name in (*LEDGER, "candidate"):
-            raise StoreError(f"variable {self.name!r} is a name of the store's own; take another")
+            raise StoreError(f"variable {self.name!r} is a reserved name; take another")
         if self.dims[:1] != ("candidate",) or len(set(self.dims)) != len(self.dims):
             raise StoreError(
                 f"dims of variable {self.name!r} must begin with 'candidate' and differ, "
@@ -112,6 +112,15 @@ def dimension_sizes(
 ) -> dict[str, int]:
     """Return the size of every dim.
 
+    Parameters
+    ----------
+    coordinates : mapping of name to Coordinate
+    variables : sequence of Variable
+
+    Returns
+    -------
+    dict of str to int
+
     Raises
     ------
     StoreError
@@ -119,7 +128,7 @@ def dimension_sizes(
     """
     names = [*coordinates, *(item.name for item in variables)]
     if clash := sorted({name for name in names if names.count(name) > 1 or name in LEDGER}):
-        raise StoreError(f"names must differ and not be {', '.join(LEDGER)}; mend {clash}")
+        raise StoreError(f"names must differ and not be {', '.join(LEDGER)}; fix {clash}")
     sizes: dict[str, int] = {}
     for name, item in coordinates.items():
         _check_name(name)
@@ -146,7 +155,19 @@ def _check_name(name: str) -> None:
 
 
 def check_attrs(owner: str, attrs: Mapping[str, Any]) -> None:
-    """Refuse attrs that are not JSON (`StoreError`)."""
+    """Refuse attrs that are not JSON.
+
+    Parameters
+    ----------
+    owner : str
+        Of the attrs, for the message.
+    attrs : mapping
+
+    Raises
+    ------
+    StoreError
+        If they are not JSON.
+    """
     try:
         json.dumps(dict(attrs), allow_nan=False)
     except (TypeError, ValueError) as problem:

@@ -1,4 +1,4 @@
-"""The one writer of a store: stage every part at once, fold them into the arrays now and then."""
+"""Writer of a store: stages every part at once and folds them into the arrays periodically."""
 
 from __future__ import annotations
 
@@ -60,20 +60,20 @@ _log = logging.getLogger(__name__)
 
 
 class Store:
-    """A store open for writing; made by `open_store`, to be used with ``with``.
+    """A store open for writing; created by `open_store`, for use with ``with``.
 
     Parameters
     ----------
     layout : StoreLayout
     lock : Lock
-        Taken.
+        Held.
     fold_every : float, s
-        Between two folds; longer (up to six times) where folding takes over a tenth of it.
+        Time between two folds; longer (up to six times) where a fold takes over a tenth of it.
 
     Attributes
     ----------
     on_fold : function (int, float) -> None, or None
-        Is told after each fold of how many parts it was, and of its seconds.
+        Called after each fold with the number of parts and its duration in s.
     """
 
     def __init__(self, layout: StoreLayout, lock: Lock, fold_every: float) -> None:
@@ -92,9 +92,9 @@ class Store:
             self._tidy_up()
             if layout.format < FORMAT:
                 self._change(upgraded(layout, self._counts), {})
-        self._mend(lost(self._layout, self._status))
+        self._repair(lost(self._layout, self._status))
         if size(self._layout, self._status) <= _VERIFIED_BYTES:
-            self._mend(self._unread())
+            self._repair(self._unread())
         self.fold()
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class Store:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Fold and give the lock back; an error of the body is not hidden by one of the fold."""
+        """Fold and release the lock; an error of the fold does not hide one of the body."""
         try:
             self.close()
         except StoreError as second:
@@ -117,7 +117,7 @@ class Store:
                 _log.warning("%s", second)
 
     def close(self) -> None:
-        """Fold and give the lock back. A second call does nothing.
+        """Fold and release the lock. A second call does nothing.
 
         Raises
         ------
@@ -140,9 +140,13 @@ class Store:
         Parameters
         ----------
         target : int or (candidate,) array of int, optional
-            Count those too that are done with fewer realisations than this.
+            Include candidates done with fewer realisations than this.
         retry_failed : bool
-            Count those that failed too.
+            Include candidates that failed.
+
+        Returns
+        -------
+        (n,) array of int64
         """
         wanted = self._status == Status.PENDING
         if target is not None:
@@ -152,10 +156,14 @@ class Store:
         return np.flatnonzero(wanted).astype(np.int64)
 
     def write(self, part: Part) -> None:
-        """Keep a part: when this returns, no kill and no power cut can lose it.
+        """Write a part: when this returns, no kill and no power cut can lose it.
 
-        A candidate that is done stays as it is, unless the new outcome has more realisations:
-        else it is dropped. One that failed takes the new outcome.
+        A candidate that is done stays as it is unless the new outcome has more realisations;
+        otherwise the new one is dropped. One that failed takes the new outcome.
+
+        Parameters
+        ----------
+        part : Part
 
         Raises
         ------
@@ -210,7 +218,7 @@ class Store:
     def read(
         self, names: Sequence[str], positions: NDArray[np.integer[Any]]
     ) -> dict[str, NDArray[Any]]:
-        """Return some candidates' rows of some arrays, with all that was written so far.
+        """Return some candidates' rows of some arrays, including all parts written so far.
 
         Parameters
         ----------
@@ -228,7 +236,7 @@ class Store:
         Raises
         ------
         StoreError
-            If a name or a position is none of the store's, or an array is damaged.
+            If the store has no such name or position, or an array is damaged.
         """
         at = np.asarray(positions, dtype=np.int64)
         along = [name for name, dims in self._layout.dims.items() if dims[0] == "candidate"]
@@ -240,18 +248,18 @@ class Store:
                 f"to {at.max()}"
             )
         self.fold()
-        found = {name: read_rows(self.path, self._group, name, at) for name in names}
+        rows = {name: read_rows(self.path, self._group, name, at) for name in names}
         return {
             name: value.astype(object) if value.dtype.kind == "T" else value
-            for name, value in found.items()
+            for name, value in rows.items()
         }
 
     def verify(self) -> tuple[str, ...]:
-        """Read all there is, and make the candidates of damaged chunks pending again.
+        """Read every chunk, and make the candidates of damaged chunks pending again.
 
         Missing and truncated chunks are noticed whenever the store is opened for writing, and in
-        a store of up to 64 MiB wrong content too. This finds it in a store of any size, at the
-        price of reading it: about 1 s for 1 GB.
+        a store of up to 64 MiB wrong content too. This finds wrong content in a store of any size,
+        in about 1 s for 1 GB.
 
         Returns
         -------
@@ -264,14 +272,14 @@ class Store:
             If a coordinate is damaged, which no run brings back, or the disk is full.
         """
         self.fold()
-        found = self._unread()
-        self._mend(found)
-        return tuple(chunk.file for chunk in found)
+        damaged = self._unread()
+        self._repair(damaged)
+        return tuple(chunk.file for chunk in damaged)
 
     def append(
         self, coordinates: Mapping[str, ArrayLike], *, attrs: Mapping[str, Any] | None = None
     ) -> NDArray[np.int64]:
-        """Add candidates behind the others, pending; all or none of them.
+        """Append candidates, pending; all or none of them.
 
         A column takes the type that holds old and new values: longer texts, int64 and float64
         as float64, and booleans or numbers with texts as text.
@@ -303,9 +311,9 @@ class Store:
     def lengthen(
         self, dim: str, values: ArrayLike, *, attrs: Mapping[str, Any] | None = None
     ) -> None:
-        """Make an inner dim longer, as ``realisation`` or ``epoch``; all or nothing.
+        """Lengthen an inner dim, such as ``realisation`` or ``epoch``; all or nothing.
 
-        Every array along it is written anew (about a second for 200 MB). What is done stays done,
+        Every array along it is rewritten (about a second for 200 MB). Done candidates stay done,
         with NaN at the new places.
 
         Parameters
@@ -336,7 +344,7 @@ class Store:
         Raises
         ------
         StoreError
-            If a name is taken, a dim is not there, or the disk is full: then the store is as it
+            If a name is taken, a dim does not exist, or the disk is full: then the store is as it
             was.
         """
         self._grow(added(self._layout, variables), attrs)
@@ -347,9 +355,9 @@ class Store:
         return self._layout.shapes
 
     def reopen(self) -> None:
-        """Count every done candidate as short of what was added, until it is written again.
+        """Count every done candidate as short of new variables, until it is written again.
 
-        What is there stays, and stays to be seen: only `realisations` turns negative.
+        Its values stay and remain visible: only `realisations` turns negative.
         """
         self.fold()
         self._counts = -np.abs(self._counts)
@@ -360,10 +368,15 @@ class Store:
     def update_attrs(self, attrs: Mapping[str, Any]) -> None:
         """Merge attrs (JSON) into the root attrs, whole or not at all.
 
+        Parameters
+        ----------
+        attrs : mapping
+            JSON.
+
         Raises
         ------
         StoreError
-            If they are not JSON, take a name of the store's own, or the disk is full.
+            If they are not JSON, take a reserved name, or the disk is full.
         """
         self._require_lock()
         with telling(self.path, "write to", self._safe()):
@@ -389,13 +402,13 @@ class Store:
         self._group = open_group(self.path, layout.document, "r+")
 
     def _write_arrays(self, parts: Sequence[Part]) -> None:
-        """Write parts into the arrays; a damaged chunk on the way is mended first."""
+        """Write parts into the arrays; a damaged chunk on the way is repaired first."""
         while True:
             try:
                 self._write_merged(merge(parts))
                 return
             except DamagedError as problem:
-                self._mend([problem.chunk])
+                self._repair([problem.chunk])
                 for part in parts:
                     self._note(part)
 
@@ -412,18 +425,18 @@ class Store:
         for name, values in {**part.values, **ledger}.items():
             replace_rows(self._layout, self._group, name, part.positions, values)
 
-    def _mend(self, chunks: Sequence[Chunk]) -> None:
-        """Make what damaged chunks held pending, then write them anew: ``status`` comes first."""
+    def _repair(self, chunks: Sequence[Chunk]) -> None:
+        """Make the candidates of damaged chunks pending (``status`` first); rewrite the chunks."""
         if not chunks:
             return
         layout, group = self._layout, self._group
         status, counts = salvaged_ledger(layout, group)
         again = gone(layout, chunks, status)
-        told = ", ".join(chunk.file for chunk in chunks[:5])
+        files = ", ".join(chunk.file for chunk in chunks[:5])
         _log.warning(
             "%s: %s %s missing, truncated or changed; %d candidates are pending again",
             layout.path,
-            told if len(chunks) <= 5 else f"{told} and {len(chunks) - 5} more",
+            files if len(chunks) <= 5 else f"{files} and {len(chunks) - 5} more",
             "was" if len(chunks) == 1 else "were",
             np.count_nonzero(again),
         )
@@ -521,7 +534,7 @@ class Store:
         self._lock.check()
 
     def _tidy_up(self) -> None:
-        """Remove what a kill left half written, and number on after what is there."""
+        """Remove half-written files of a killed run, and continue the numbering of parts."""
         directory = self.path / STAGED
         directory.mkdir(exist_ok=True)
         names = names_in(directory)
@@ -534,13 +547,17 @@ class Store:
 
 
 def open_store(path: AnyPlace, *, fold_every: float = 10.0) -> Store:
-    """Open a store for writing, alone: take its lock and fold what a killed run left.
+    """Open a store for writing, exclusively: take its lock and fold what a killed run left.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
     fold_every : float, s
         Time between two folds; inf leaves it to `Store.fold`, the number of parts and closing.
+
+    Returns
+    -------
+    Store
 
     Raises
     ------
@@ -550,7 +567,7 @@ def open_store(path: AnyPlace, *, fold_every: float = 10.0) -> Store:
         If there is no whole store of matsweep that can be written.
     """
     path = place_of(path)
-    read_layout(path)  # a wrong path is told as such, and gets no lock file
+    read_layout(path)  # a wrong path raises here, and gets no lock file
     held = acquire(path)
     try:
         return Store(read_layout(path), held, fold_every)
@@ -560,7 +577,7 @@ def open_store(path: AnyPlace, *, fold_every: float = 10.0) -> Store:
 
 
 def _batches(files: list[Place]) -> Iterator[list[Place]]:
-    """Yield the files in order, in lots of bounded memory."""
+    """Yield the files in order, in batches of bounded memory."""
     batch: list[Place] = []
     size = 0
     for file in files:

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
 from matsweep.analysis.requirements import requirements
 from matsweep.core.checks import UserError
@@ -340,18 +341,19 @@ def test_what_cannot_be_required_is_told(change, target, message):
 def test_the_picture_shows_the_region_candidates_and_families(linear, curved):
     figure = requirement_figure(linear)
     panel = figure.axes[0]
-    assert (panel.get_xlabel(), panel.get_ylabel()) == ("scale", "bits")
-    not_met, met = panel.lines[:2]
-    assert met.get_xdata().size == linear.met.sum()
-    assert not_met.get_xdata().size == (~linear.met).sum()
-    places = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in panel.lines[2:]}
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("scale [%]", "bits")
+    dots = [c.get_offsets() for c in panel.collections if isinstance(c, PathCollection)]
+    not_met, met = dots[:2]
+    assert len(met) == linear.met.sum()
+    assert len(not_met) == (~linear.met).sum()
+    places = {tuple(map(float, points[0])) for points in dots[2:]}
     assert (0.01, 8.0) in places
     assert (0.06, 7.0) in places  # beyond the sweep: at its edge
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "GOOD:\nmet with > 99.9 %" in shown
     assert "BEYOND:\nmet with < 0.1 %, beyond the sweep" in shown
     turned = requirement_figure(curved, "nu", "scale").axes[0]
-    assert (turned.get_xlabel(), turned.get_ylabel()) == ("nu", "scale")
+    assert (turned.get_xlabel(), turned.get_ylabel()) == ("nu", "scale [%]")
 
 
 def test_the_picture_of_one_parameter_is_a_line():

@@ -140,7 +140,7 @@ def test_options_of_numba_and_vectors_have_kernels_of_their_own(monkeypatch):
 
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
-    """Return a kernel of a package of its own, and the folder that it is kept in."""
+    """Return a kernel of a separate package, and the folder of its cache."""
     monkeypatch.setenv("MATSWEEP_KERNELS", str(tmp_path / "kernels"))
     monkeypatch.setattr(begun, "BEGUN", float("inf"))  # the module below is younger than this
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,4 +1,4 @@
-"""What is imported before it is needed costs every worker and every command its time."""
+"""Lazy imports: an import before its use costs every worker and every command its time."""
 
 from __future__ import annotations
 

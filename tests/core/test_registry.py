@@ -212,7 +212,7 @@ def test_a_worker_loads_what_it_is_told_and_nothing_else(site):
     site("twos", {"twos.py": two}, {METRICS: {"two": "twos:TWO"}})
     site("breaks", {}, {METRICS: {"x": "gone:X"}})
     both = {package.name: package for package in packages()}
-    packages_module._known = None  # a process of its own
+    packages_module._known = None  # as in a separate process
     found = numbers()
     load_parts([both["twos"]])
     load_parts([both["twos"]])

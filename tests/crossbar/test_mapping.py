@@ -333,7 +333,7 @@ def test_read_noise_behind_resistances_is_that_of_devices_that_fluctuate(
     """Against a Monte Carlo of whole arrays, each device of which fluctuates by 1 %.
 
     A quarter of the current or more is lost, and inputs are random. 20,000 arrays and as many
-    reads: each deviation to 0.7 %, bound six times that, beside the slack of the approximation
+    reads: each deviation to 0.7 %, bound six times that, plus the slack of the approximation
     for wires.
     """
     rng = np.random.default_rng(0)

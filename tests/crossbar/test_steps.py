@@ -59,7 +59,7 @@ STEPS = {
 
 
 def results(name, dtype):
-    """Return what a step makes of memory, in vector registers and in plain loops."""
+    """Return a step's results in memory, from vector registers and from plain loops."""
     memory = np.random.default_rng(5).uniform(0.5, 2, 300 * 32 // np.dtype(dtype).itemsize)
     if name == "write_quad":
         cells = memory[: 12 * 32 // np.dtype(dtype).itemsize].reshape(12, -1)

@@ -140,7 +140,7 @@ def test_statistical_programming_states_no_pulses():
 @pytest.mark.parametrize("time", [25.0, 3600.0, 86400.0, 2.592e6, 3.15576e7])
 @pytest.mark.parametrize("target", [5e-6, 12e-6, 22e-6])
 def test_pcm_after_programming_and_drift_is_a_monte_carlo_of_the_published_equations(time, target):
-    """Nandakumar et al., ICECS 2019, written out anew in microsiemens with its own numbers.
+    """Nandakumar et al., ICECS 2019, written out again in microsiemens with its own numbers.
 
     1e6 devices: means to 1e-3 of sigma, standard deviations to 0.07 %; bound 1 %.
     """

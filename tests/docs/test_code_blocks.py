@@ -1,8 +1,8 @@
-"""What README and the documentation tell to type does what they say.
+"""Commands and code in README and the documentation work as described.
 
 The blocks of a page are run in order, in an empty folder. Studies are run as written but for
 `SMALL` and `SMALLER`, or only planned where they are too long even so (`PLANNED`); `SUPPLIED` has
-what a page takes for given. Whatever none of these lists knows is an error.
+the files that a page needs. A command that none of these lists covers is an error.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ PLANNED = {
     "experiment=isaac": "has a large network",
     "racing=elimination": "has 64 realisations",
     "store=s3://BUCKET/PREFIX/NAME.zarr": "is for an object store",
+    "executor.address=auto": "is for a cluster",
 }
 """Words of studies that are composed and checked, candidate by candidate, but not run."""
 
@@ -130,6 +131,8 @@ SUPPLIED = {
     "docs/costs.md": {"results/converters.zarr": "quickstart"},
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
     "docs/tutorial.md": {"results/quickstart.zarr": "quickstart"},
     "docs/wires.md": {"results/wires.zarr": wired},

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING shows of the example package stands in it."""
+"""Excerpts of the example package in CONTRIBUTING agree with the package."""
 
 from __future__ import annotations
 

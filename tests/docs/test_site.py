@@ -12,8 +12,17 @@ import yaml
 
 import matsweep.analysis
 import matsweep.crossbar
+import matsweep.datasets
 import matsweep.devices
 import matsweep.devices.dynamics
+import matsweep.identification.calibration
+import matsweep.identification.derivation
+import matsweep.identification.fitting
+import matsweep.machine
+import matsweep.metrics
+import matsweep.reporting
+import matsweep.solving
+import matsweep.workloads
 from matsweep.cli.main import _COMMANDS
 
 from .blocks import ROOT
@@ -56,9 +65,18 @@ def test_the_reference_has_every_public_function_and_class(site):
     for module, *pages in (
         (matsweep, "matsweep"),
         (matsweep.analysis, "analysis"),
-        (matsweep.devices.dynamics, "dynamics"),
-        (matsweep.devices, "devices", "dynamics"),
+        (matsweep.reporting, "reporting"),
+        (matsweep.devices, "devices", "dynamics", "solving"),
+        (matsweep.devices.dynamics, "dynamics", "solving"),
+        (matsweep.solving, "solving"),
+        (matsweep.identification.fitting, "identification"),
+        (matsweep.identification.derivation, "identification"),
+        (matsweep.identification.calibration, "identification"),
         (matsweep.crossbar, "crossbar", "devices"),
+        (matsweep.machine, "machine"),
+        (matsweep.datasets, "datasets"),
+        (matsweep.workloads, "workloads"),
+        (matsweep.metrics, "metrics"),
     ):
         text = "".join((site / f"reference/{page}.html").read_text() for page in pages)
         headed = re.findall(r'<h\d id="matsweep\.([\w.]+)"', text)

@@ -56,7 +56,7 @@ TRUTH = {
 
 
 def simulate(model, seed, devices=20, cycles=5, pulses=100):
-    """Return what a bench would measure: pulses up, then down, over and over."""
+    """Return a bench's measurement: pulses up, then down, over and over."""
     rng = np.random.default_rng(seed)
     own, state = model.draw((devices, 1), rng=rng), np.zeros((devices, 1))
     columns = {"device": [], "before": [], "after": [], "up": []}

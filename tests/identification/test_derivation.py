@@ -219,7 +219,7 @@ def test_the_walk_of_the_tip_is_the_hops_variance():
 
 
 def test_a_diffusing_gap_forgets_as_its_law_says():
-    """The mean conductance of many simulated gaps, beside the stretched exponential of two points.
+    """The mean conductance of many simulated gaps, against the stretched exponential of two points.
 
     A mean of 3000 devices: its own error is below 0.01, of which six are allowed, and 0.04 for the
     form, which is exact at 0.8 and 0.3 only.

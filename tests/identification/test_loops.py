@@ -21,7 +21,7 @@ GAP = {"i0": 1e-3, "g0": 0.25e-9, "v0": 0.25, "velocity": 10.0, "activation_ev":
 
 
 def sweep(model, state, *, top=1.5, period=1.0, points=160, noise=0.01, seed=1, device="a"):
-    """Return what a meter with a relative and a small absolute noise would see."""
+    """Return the readings of a meter with relative and small absolute noise."""
     rng = np.random.default_rng(seed)
     drive = triangle(top, -top, period, points=points)
     current = transient(model, drive.time, drive.voltage, state=state).current.values
@@ -78,7 +78,7 @@ def test_sweeps_of_the_other_polarity_are_turned_round(switch):
 
 
 def test_what_a_sweep_does_not_say_has_no_error_bar():
-    """Below the threshold of the RESET nothing tells where it is."""
+    """Data below the threshold of the RESET do not determine it."""
     model = VTEAM(**(SWITCH | {"v_off": 5.0}))
     fit = calibration.fit_loops([sweep(model, 2.5e-9)], "vteam")
     assert np.isinf(fit.errors["v_off"][0]) or np.isinf(fit.errors["k_off"][0])

@@ -124,7 +124,7 @@ def test_read_noise_of_a_transposed_read_adds_in_squares(mapping):
 
 
 def test_compensation_is_read_once_at_a_time():
-    """Every product at one time has the same gain; noise of its read would tell two apart."""
+    """Every product at one time has the same gain; noise of its read would make two differ."""
     weights = matrix()
     drift = Drift(nu=Law.from_number(0.1))
     tile = Tile(rows=10, columns=12, compensate_drift=True)

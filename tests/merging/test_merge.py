@@ -21,7 +21,7 @@ DONE, FAILED = 1, 2
 
 
 def number(candidate, shape):
-    """Return what a candidate gives, whoever computes it."""
+    """Return a candidate's results, a function of its identity alone."""
     return np.random.default_rng(candidate).random(shape)
 
 

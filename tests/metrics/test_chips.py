@@ -1,6 +1,6 @@
-"""Published accelerators rebuilt from their numbers, beside what was published of them.
+"""Published accelerators rebuilt from their numbers, compared with their published figures.
 
-No number here is fitted: what differs by more than a factor of 2 has its reason beside it.
+No number here is fitted: a difference of more than a factor of 2 has its reason next to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Energy, latency and area by hand calculation, and component costs beside published figures."""
+"""Energy, latency and area by hand calculation, and component costs against published figures."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def study(*overrides: str) -> Case:
 
 
 def explored(folder: Path, overrides: tuple[str, ...], **given: Any) -> xr.Dataset:
-    """Return what a study stores, opened anew and in memory."""
+    """Return the results of a study, opened again and in memory."""
     path = matsweep.explore(
         [*overrides, "executor=serial", "log=null", f"store={folder}/study.zarr"], **given
     )
@@ -245,7 +245,7 @@ def wired_array(folder: Path) -> xr.Dataset:
 
 
 def dataset(arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """Return a Dataset whose variables have axes of their own."""
+    """Return a Dataset whose variables have different axes."""
     return xr.Dataset({
         name: ([f"{name}_{axis}" for axis in range(array.ndim)], array)
         for name, array in arrays.items()

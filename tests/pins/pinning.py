@@ -1,4 +1,4 @@
-"""What is pinned of a case, where it is kept, and how two of them are compared."""
+"""Pins of a case: their content, their files, and their comparison."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def record(variable: xr.DataArray) -> dict[str, Any]:
 
 
 def arithmetic() -> dict[str, str]:
-    """Return what decides the last bits of a result: libraries, and how this machine rounds.
+    """Return the influences on the last bits of a result: libraries, and this machine's rounding.
 
     Kernels of BLAS differ between processors, and so do the mathematical functions of NumPy and
     of the C library.
@@ -94,7 +94,7 @@ def differences(
     Parameters
     ----------
     pinned, found : dict
-        As of `computed`.
+        From `computed`.
     exact : bool
         Compare all bits; else means, as `near` does.
     fitted : bool

@@ -217,7 +217,7 @@ def test_the_volatile_switch_forgets():
     ],
 )
 def test_numbers_are_those_of_their_source(name, path, value):
-    """Typed anew from the papers and tables that the files name."""
+    """Typed again from the papers and tables that the files name."""
     found = device_of(name)
     for part in path.split("."):
         found = getattr(found, part)

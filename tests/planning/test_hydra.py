@@ -33,7 +33,7 @@ def planned(workplace, monkeypatch, capsys):
 
 @pytest.fixture
 def mine(workplace):
-    """Return a folder of configurations: an experiment that sets axes, and a study of its own."""
+    """Return a folder of configurations: an experiment that sets axes, and a separate study."""
     folder = workplace / "conf"
     (folder / "experiment").mkdir(parents=True)
     (folder / "experiment" / "mine.yaml").write_text(

@@ -54,7 +54,7 @@ def test_every_number_of_a_material_names_where_it_comes_from(name):
 
 @pytest.mark.parametrize("name", MATERIALS)
 def test_a_missing_number_is_neutral(name):
-    """What is not known is left at a value that changes nothing."""
+    """Unknown parameters keep neutral values, which change nothing."""
     neutral = AnalogDevice(g_min=0, g_max=1, read_voltage=1, cell_size=1)
     loaded = matsweep.load_material(name)
     for path, origin in loaded.sources.items():

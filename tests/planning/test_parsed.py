@@ -130,7 +130,7 @@ def test_materials_with_defaults_of_their_own_are_composed_by_hydra(tmp_path):
 
 
 def outcome(loader, *given):
-    """What is composed, or the error."""
+    """Return the composed configuration, or the error."""
     try:
         return composed(loader, *given)
     except Exception as error:

@@ -68,7 +68,7 @@ def test_the_picture_maps_each_material_and_stacks_components():
     titles = [axes.get_title(loc="left") for axes in maps.axes[:2]]
     assert titles == ["(a) pcm_gst: 2.60 nJ", "(b) ecram_li: 3.60 nJ"]
     (panel,) = bars.axes
-    labels = [text.get_text() for text in panel.get_legend().get_texts()]
+    labels = [text.get_text() for text in bars.legends[0].get_texts()]
     assert labels == ["cells", "adc", "others"]
     widths = [sum(bar.get_width() for bar in bars) for bars in zip(*panel.containers, strict=True)]
     np.testing.assert_allclose(widths, [2.601e-9, 3.601e-9])
@@ -77,7 +77,7 @@ def test_the_picture_maps_each_material_and_stacks_components():
 def test_with_one_axis_there_are_bars_only():
     ds = array_study()
     figure = cheapest_figure(ds.isel(candidate=ds["tile.rows"].values == 64))
-    assert len(figure.subfigs) == 1
+    assert len(figure.axes) == 1
 
 
 def test_a_loss_that_nothing_keeps_is_an_error():

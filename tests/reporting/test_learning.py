@@ -10,10 +10,11 @@ import xarray as xr
 from rich.console import Console
 
 from matsweep.analysis import summarise
-from matsweep.analysis.objectives import LEARNING, usual
+from matsweep.analysis.objectives import TRAINED, usual
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting import pareto_figure, report
-from matsweep.reporting.figures.learning import learning_figure
+from matsweep.reporting.figures.course import course_figure
 
 RATES = np.array([0.02, 0.05, 0.1, 0.2])
 ALONG = ("candidate", "realisation", "epoch")
@@ -60,33 +61,33 @@ def test_the_last_epoch_that_a_candidate_has_counts():
 
 
 def test_a_study_of_learning_is_judged_by_what_training_costs(tmp_path):
-    assert usual(learning_study()) == LEARNING
+    assert usual(View(learning_study())) == ("accuracy", *TRAINED)
     console = Console(width=120, record=True)
     written = report(learning_study(), console, tmp_path)
     assert "accuracy ↑, training_energy ↓, pulses_p999 ↓" in console.export_text()
     names = {path.name for path in written}
-    assert names >= {"pareto.png", "tradeoff.png", "learning.png", "learning.pdf"}
+    assert names >= {"pareto.png", "tradeoff.png", "learning_accuracy.png", "learning_accuracy.pdf"}
 
 
 def test_lines_hold_the_epochs_and_the_worst_is_shown_too():
-    figure = learning_figure(learning_study(candidates=20, failed=2))
+    figure = course_figure(learning_study(candidates=20, failed=2))
     lines = figure.axes[0].get_lines()
     assert len(lines) == 9  # eight, and floating point
     shown = [float(line.get_label().split()[-1]) for line in lines[:8]]
     rates = learning_study(candidates=20, failed=2)["device.pulse_model.a"].values[:18]
     assert {shown[0], shown[-1]} == {rates.max().round(6), rates.min()}
     ds = learning_study()
-    ends = {line.get_label(): line.get_ydata()[-1] for line in learning_figure(ds).axes[0].lines}
-    assert ends["a 0.02"] == pytest.approx(100 * ds.learning_accuracy[0, :, 4].mean())
-    assert ends["floating point"] == 95
+    ends = {line.get_label(): line.get_ydata()[-1] for line in course_figure(ds).axes[0].lines}
+    assert ends["a 0.02"] == pytest.approx(float(ds.learning_accuracy[0, :, 4].mean()))
+    assert ends["float, 95.0 %"] == 0.95
 
 
 def test_materials_are_told_apart():
     ds = learning_study().drop_vars("device.pulse_model.a")
     ds = ds.assign_coords(material=("candidate", list("abcd")))
     ds.attrs["axes"] = json.dumps({"material": list("abcd")})
-    labels = {line.get_label() for line in learning_figure(ds).axes[0].lines}
-    assert labels == {"a", "b", "c", "floating point"}
+    labels = {line.get_label() for line in course_figure(ds).axes[0].lines}
+    assert labels == {"a", "b", "c", "float, 95.0 %"}
 
 
 def test_without_swept_numbers_no_trade_off_is_drawn_nor_missed(tmp_path):
@@ -106,10 +107,10 @@ def test_training_is_the_cost_of_a_study_of_learning():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda ds: ds.drop_vars("learning_accuracy"), "only a workload that learns"),
+        (lambda ds: ds.drop_vars("learning_accuracy"), "runs along a coordinate of its own"),
         (lambda ds: ds.assign(status=ds.status * 0), "no candidate is done"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(change, message):
     with pytest.raises(UserError, match=message):
-        learning_figure(change(learning_study()))
+        course_figure(change(learning_study()))

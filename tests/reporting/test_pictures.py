@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures.distribution import distribution_figure
 from matsweep.reporting.figures.parallel import objective_scale, parallel_figure, parameter_scale
@@ -12,9 +13,10 @@ from tests.synthetic import study, with_status
 
 
 def test_an_objective_stands_with_its_good_end_up():
-    summary = study().matsweep.summary()
-    accuracy = objective_scale(summary, "accuracy", "higher")
-    energy = objective_scale(summary, "energy", "lower")
+    view = View(study())
+    summary = view.summary
+    accuracy = objective_scale(view, "accuracy", "higher")
+    energy = objective_scale(view, "energy", "lower")
     assert accuracy.places.argmax() == summary["accuracy"].values.argmax()
     assert energy.places.argmax() == summary["energy"].values.argmin()
     for scale in (accuracy, energy):
@@ -26,8 +28,7 @@ def test_an_objective_stands_with_its_good_end_up():
 
 
 def test_few_values_are_evenly_spaced_and_named():
-    summary = study().matsweep.summary()
-    scale = parameter_scale(summary, "tile.adc.bits")
+    scale = parameter_scale(View(study()), "tile.adc.bits")
     assert [text for _, text in scale.ticks] == ["4", "5", "6", "7", "8", "10"]
     np.testing.assert_allclose([at for at, _ in scale.ticks], np.linspace(0, 1, 6))
     assert set(np.round(scale.places * 5).astype(int)) == set(range(6))
@@ -50,7 +51,7 @@ def test_each_realisation_of_the_best_of_each_material_is_a_point():
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert labels[0] == "Metal-oxide ECRAM"
     assert len(labels) == 5
-    drawn = np.sort(axes.collections[1].get_offsets()[:, 0])
+    drawn = np.sort(axes.collections[0].get_offsets()[:, 0])
     wanted = np.sort(best["accuracy"].isel(candidate=0, time=-1).values)
     np.testing.assert_array_equal(drawn, wanted)
 

@@ -159,7 +159,7 @@ def test_a_local_ray_listens_on_the_loopback_address_only(local_ray):
     node = ray.nodes()[0]
     assert node["NodeManagerAddress"] == "127.0.0.1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # sends nothing; tells this machine's own address
+        probe.connect(("192.0.2.1", 9))  # sends nothing; gives this machine's own address
         outside = probe.getsockname()[0]
     ports = [node["NodeManagerPort"], int(ray.get_runtime_context().gcs_address.split(":")[1])]
     for port in ports:

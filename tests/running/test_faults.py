@@ -48,7 +48,7 @@ def undisturbed(tmp_path_factory):
 
 
 def test_a_driver_killed_at_ten_random_moments_loses_nothing(undisturbed, tmp_path):
-    """SIGKILL ten forks of one process, each at a moment of its own; the eleventh ends the study.
+    """SIGKILL ten forks of one process, each at another moment; the eleventh ends the study.
 
     Candidates take 20 ms longer than they would, so that the moments fall among them.
     """
@@ -100,7 +100,7 @@ POISON = {3: "raises", 9: "hangs", 15: "eats", 20: "dies"}
 
 
 def toy(scenario, network, *, realisations, metrics, **given):
-    """Return what depends on the candidate alone, at once also in a process that just started."""
+    """Return results that depend on the candidate alone, at once even in a new process."""
     rng = np.random.default_rng(int(scenario.identity, 16))
     sizes = {"realisation": realisations, "time": 1, "component": 12, "baseline": 9}
     return {name: rng.random(tuple(sizes[dim] for dim in METRICS[name].dims)) for name in metrics}
@@ -157,7 +157,7 @@ def test_poisonous_candidates_take_no_neighbour_with_them(
 
 
 def slowly(shared, chunk):
-    """Evaluate toys, and tell who does."""
+    """Evaluate toys, and record the process that does."""
     folder, shared = shared
     (folder / str(os.getpid())).touch()
     time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What a job takes of a store: the rows of its candidates, and what is known of each."""
+"""Input of a job from a store: the rows of its candidates, and their known outcomes."""
 
 from __future__ import annotations
 

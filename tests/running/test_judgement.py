@@ -1,4 +1,4 @@
-"""What a race and a search are told of candidates, against the numbers that are stored."""
+"""Results that a race and a search receive for candidates, against the stored numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of chunks whose flights end badly, without any cluster: every order of events."""
+"""Fate of chunks whose flights fail, without any cluster: every order of events."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ SETTINGS = ["realisations=2", "times=[1]", "workload.hidden=[4]", "workload.epoc
 
 
 def toy(scenario, network, *, realisations, metrics, **given):
-    """Return what depends on the candidate alone, at no cost; and fail for some."""
+    """Return results that depend on the candidate alone, at no cost; and fail for some."""
     rng = np.random.default_rng(int(scenario.identity, 16))
     if rng.random() < 0.2:
         raise ArithmeticError("so it is with this one")

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: on a terminal, in a log, and to programs."""
+"""Progress of a run: on a terminal, in a log, and for programs."""
 
 from __future__ import annotations
 

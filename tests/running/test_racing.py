@@ -29,7 +29,7 @@ def left(samples, better, racing, candidates, rounds):
 
 
 def most(races, share):
-    """Return how many of some races may break the front, each with a probability up to `share`.
+    """Return the number of races that may break the front, each with a probability up to `share`.
 
     More are seen by luck less often than once in 1e6.
     """
@@ -76,7 +76,7 @@ def test_most_of_the_beaten_go():
 
 
 def test_candidates_and_rounds_divide_the_level():
-    """Of equals nobody is beaten: 20 noisy ones beside one known well, judged seven times.
+    """Equals do not beat each other: 20 noisy ones and one known well, judged seven times.
 
     Here the bound is not much too wide, since each interval that misses the mean leaves its
     candidate, or the one known well, beaten. Of 300 races at 80 % confidence 13 % are broken; 67 %

@@ -52,7 +52,7 @@ def columns(start: int, stop: int) -> dict[str, np.ndarray]:
 
 
 def part(positions: list[int], counts: int | list[int] | None = None, rooms: int = R) -> m.Part:
-    """Return outcomes whose numbers tell candidate, time, realisation."""
+    """Return outcomes whose numbers identify candidate, time and realisation."""
     at = np.array(positions)
     numbers = at[:, None, None] + np.array([0.0, 0.5])[:, None] + np.arange(1, rooms + 1) / 64
     return m.Part(
@@ -170,8 +170,8 @@ def test_a_column_takes_the_type_that_holds_all(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda v: v.pop("bits"), "mend ['bits']"),
-        (lambda v: v.update(other=[1]), "mend ['other']"),
+        (lambda v: v.pop("bits"), "fix ['bits']"),
+        (lambda v: v.update(other=[1]), "fix ['other']"),
         (lambda v: v.update(bits=[1]), "one length, got [1, 2]"),
         (lambda v: v.update(bits=[[1, 2]]), "2 axes"),
         (lambda v: v.update(bits=[{}, 2]), "object"),

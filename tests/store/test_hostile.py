@@ -41,7 +41,7 @@ def received(tmp_path) -> Path:
 
 @pytest.fixture
 def mine(tmp_path) -> Path:
-    """Return a folder beside the store, with a file in it."""
+    """Return a folder next to the store, with a file in it."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("three years")
     return tmp_path / "mine"

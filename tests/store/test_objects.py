@@ -122,7 +122,7 @@ def test_a_store_is_the_same_as_on_a_disk(url: str, tmp_path: Path) -> None:
 def test_killed_after_any_request_loses_nothing(
     url: str, upto: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process of its own is killed before its n-th put or deletion; the next one goes on."""
+    """A separate process is killed before its n-th put or deletion; the next one goes on."""
     url = url.replace("s.zarr", f"{upto}.zarr")
     code = f"""
 import os, signal, sys

@@ -243,7 +243,7 @@ def test_what_is_added_to_outputs_is_no_attenuation():
 
 
 def test_wires_before_a_reference_column_are_compensated_upwards(network):
-    """What the reference loses less than others shifts outputs; they are no larger for it."""
+    """The reference's smaller losses shift outputs; they do not enlarge them."""
     hardware = Hardware(
         device=AnalogDevice(g_min=10e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0),
         tile=Tile(mapping="reference", compensate_wires=True),

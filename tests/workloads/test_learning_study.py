@@ -35,7 +35,7 @@ def run(store, *overrides):
 
 
 def numbers(ds: xr.Dataset) -> xr.Dataset:
-    """Return what must not depend on the schedule: everything but the computing time."""
+    """Return the results that must not depend on the schedule: all but the computing time."""
     return ds.drop_vars("seconds").drop_attrs().compute()
 
 

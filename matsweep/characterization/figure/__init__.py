@@ -1,4 +1,4 @@
-"""Figures of the virtual test bench and of calibrations, one module each."""
+"""Figures of the virtual test bench and of calibrations."""
 
 from matsweep.characterization.figure.array import array_figure
 from matsweep.characterization.figure.bench import bench_figure

@@ -1,4 +1,4 @@
-"""The picture of what happens inside one wired array."""
+"""Figure of one wired array."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 
 
 def array_figure(found: xr.Dataset, title: str = "") -> Figure:
-    """Draw what happens inside one wired array.
+    """Draw the voltages and currents inside one wired array.
 
     Parameters
     ----------
@@ -47,17 +47,17 @@ def array_figure(found: xr.Dataset, title: str = "") -> Figure:
     return figure
 
 
-def _array_terms(found: xr.Dataset) -> str:
-    """Say what wires, access devices and inputs an array has."""
-    told, known = [], found.attrs
+def _array_terms(data: xr.Dataset) -> str:
+    """Describe wires, access devices and inputs of an array in one line."""
+    terms, known = [], data.attrs
     if known.get("node") is not None:
-        told.append(f"node {engineering(float(known['node']), 'm')}")
+        terms.append(f"node {engineering(float(known['node']), 'm')}")
     word, bit = (engineering(known[f"{line}_resistance"], "Ω") for line in ("word", "bit"))
-    told.append(f"{word} a segment" if word == bit else f"{word}, {bit} a segment")
+    terms.append(f"{word} a segment" if word == bit else f"{word}, {bit} a segment")
     for name in ("driver", "sense", "access"):
-        told.append(f"{name} {engineering(known[f'{name}_resistance'], 'Ω')}")
-    told.append(f"inputs {engineering(known['inputs'] * known['read_voltage'], 'V')}")
-    return ", ".join(told)
+        terms.append(f"{name} {engineering(known[f'{name}_resistance'], 'Ω')}")
+    terms.append(f"inputs {engineering(known['inputs'] * known['read_voltage'], 'V')}")
+    return ", ".join(terms)
 
 
 def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
@@ -78,17 +78,17 @@ def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
         axis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
 
 
-def _column_currents(axes: Axes, found: xr.Dataset) -> None:
+def _column_currents(axes: Axes, data: xr.Dataset) -> None:
     """Draw the columns' currents with and without wires; a single column as a point."""
-    marker = "o" if found.sizes["column"] == 1 else None
+    marker = "o" if data.sizes["column"] == 1 else None
     for name, colour, width, label in (
         ("column_current_ideal", "0.5", 0.8, "without wires"),
         ("column_current", BLUE, 1.0, "with wires"),
     ):
-        axes.plot(found["column"], found[name], color=colour, linewidth=width, marker=marker,
+        axes.plot(data["column"], data[name], color=colour, linewidth=width, marker=marker,
                   label=label)  # fmt: skip
-    ideal, left = (float(found[name].sum()) for name in ("column_current_ideal", "column_current"))
-    top = 1.05 * float(found["column_current_ideal"].max())
+    ideal, left = (float(data[name].sum()) for name in ("column_current_ideal", "column_current"))
+    top = 1.05 * float(data["column_current_ideal"].max())
     axes.set_ylim(0, top if top > 0 else 1e-12)
     tidy(axes, "column", "column current")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))

@@ -1,4 +1,4 @@
-"""The picture of a calibration: steps, residuals and their distribution."""
+"""Figure of a calibration: steps, residuals and their distribution."""
 
 from __future__ import annotations
 

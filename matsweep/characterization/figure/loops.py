@@ -1,4 +1,4 @@
-"""Measured and modelled I-V sweeps."""
+"""Figure of measured and modelled I-V sweeps."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit) -> Figure:
     with drawing(0.62, WIDTH * min(1.0, 0.28 + 0.24 * len(drawn))) as figure:
         panels = figure.subplots(2, len(drawn), squeeze=False)
         for index, loop in enumerate(drawn):
-            seen = turned(loop) if fit.flipped else loop
-            current = simulated(fit.models[index], fit.states[index], seen)
+            driven = turned(loop) if fit.flipped else loop
+            current = simulated(fit.models[index], fit.states[index], driven)
             current = -current if fit.flipped else current
             _loop(panels[0, index], loop, current, logarithmic=False)
             _loop(panels[1, index], loop, current, logarithmic=True)

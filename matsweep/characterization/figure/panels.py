@@ -1,4 +1,4 @@
-"""What the pictures share: panels with letters, empty ones, legends and axes with prefixes."""
+"""Shared parts of the figures: panels with letters, empty ones, legends and axes with prefixes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,19 @@ CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")
 def panels(
     found: xr.Dataset, title: str, *draw: tuple[str, Callable[[Axes, xr.Dataset], None]]
 ) -> Figure:
-    """Draw six panels of a Dataset, each with its heading."""
+    """Draw six panels of a Dataset, each with its heading.
+
+    Parameters
+    ----------
+    found : Dataset
+    title : str
+    *draw : (str, function (Axes, Dataset) -> None)
+        Heading and drawing function of each panel; six of them.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     with drawing(0.62) as figure:
         places = figure.subplots(2, 3).ravel()
         for letter, axes, (heading, function) in zip("abcdef", places, draw, strict=True):
@@ -34,7 +46,13 @@ def panels(
 
 
 def absent(axes: Axes, text: str) -> None:
-    """Say why a panel is empty."""
+    """Write the reason into an empty panel.
+
+    Parameters
+    ----------
+    axes : Axes
+    text : str
+    """
     axes.grid(visible=False)
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="0.4",
               fontsize=FONT - 1)  # fmt: skip
@@ -43,7 +61,14 @@ def absent(axes: Axes, text: str) -> None:
 
 
 def legend(axes: Axes, entries: int = 2) -> None:
-    """Set a legend above the data, in a frame made higher for it."""
+    """Set a legend above the data, and raise the upper limit to make room for it.
+
+    Parameters
+    ----------
+    axes : Axes
+    entries : int
+        Number of entries; two of them stand in each row.
+    """
     share = 0.03 + 0.075 * -(-entries // 2)
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
@@ -56,7 +81,15 @@ def legend(axes: Axes, entries: int = 2) -> None:
 
 
 def prefixed(axis: Axis, unit: str, largest: float) -> None:
-    """Count an axis in a unit with the prefix that suits, told in its label."""
+    """Scale an axis by a suitable SI prefix, which its label names.
+
+    Parameters
+    ----------
+    axis : Axis
+    unit : str
+    largest : float
+        Largest value on the axis, in that unit.
+    """
     power, prefix = prefix_of(largest)
     axis.set_major_locator(MaxNLocator(5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.5g}"))
@@ -64,13 +97,17 @@ def prefixed(axis: Axis, unit: str, largest: float) -> None:
 
 
 def tick_labels(ticks: FloatArray, unit: str) -> list[str]:
-    """Return labels with one SI prefix, and as many digits as tell the ticks apart.
+    """Return labels with one SI prefix, and enough digits to distinguish the ticks.
 
     Parameters
     ----------
     ticks : (tick,) array
         Evenly spaced, ascending.
     unit : str
+
+    Returns
+    -------
+    list of str
     """
     largest = float(np.abs(ticks).max(initial=0.0))
     if ticks.size < 2 or not 1e-15 <= largest < 1e6:

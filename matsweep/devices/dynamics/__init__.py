@@ -47,7 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what integrates the models, `transient` and its like, from `matsweep.solving`."""
+    """Load the integrators, `transient` and others, from `matsweep.solving`."""
     if name not in _SOLVING:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module("matsweep.solving"), name)

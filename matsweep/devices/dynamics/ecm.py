@@ -26,6 +26,7 @@ K_EV = k / elementary_charge  # eV/K
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the gap [m/s]; return the current [A]."""
     j0, transfer, z, temperature, per_charge, tunnel, decay, area, r_series, rho, length = p
     gap = state[0]
     thermal = K_EV * temperature
@@ -40,14 +41,16 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
-    """dx/dt = -(M / (z e ρ_m)) J,  J = j0 (exp(α z e η / kT) - exp(-(1 - α) z e η / kT)).
+    """Electrochemical metallization cell: Butler-Volmer growth of a metal filament.
 
-    Metal ions of the active electrode are reduced at the filament's tip (Butler-Volmer), the gap x
+    dx/dt = -(M / (z e ρ_m)) J,  J = j0 (exp(α z e η / kT) - exp(-(1 - α) z e η / kT)).
+
+    Metal ions of the active electrode are reduced at the filament's tip (Butler-Volmer); the gap x
     closes under a positive voltage. η is the whole voltage over the gap: the overpotentials of
-    nucleation and of hopping through the electrolyte are left out, which holds at the middle
-    voltages, where electron transfer is the slowest (Menzel's regime II). Electrons tunnel,
+    nucleation and of hopping through the electrolyte are left out, which holds at intermediate
+    voltages, where electron transfer is slowest (Menzel's regime II). Electrons tunnel,
     I = A C (3 √(2 m ΔW) / 2x) (e/h)² exp(-4π x √(2 m ΔW) / h) V with C = 2.7, in series with the
-    filament and the electrodes; the ions' current passes beside.
+    filament and the electrodes; the ions' current flows in parallel.
 
     Parameters
     ----------
@@ -107,11 +110,11 @@ class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
         self._check_order("gap_min", "length", "m")
 
     def _atom(self) -> FloatArray:
-        """Return the volume of an atom, m³."""
+        """Volume of an atom, m³."""
         return np.asarray(self.molar_mass / (6.02214076e23 * np.asarray(self.density)))
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         momentum = np.sqrt(
             2 * np.asarray(self.mass) * electron_mass * self.barrier_ev * elementary_charge
         )
@@ -122,13 +125,13 @@ class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
                 self.resistivity, self.length)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return no filament."""
+        """State without a filament."""
         return np.broadcast_to(np.asarray(self.length, np.float64), shape).copy()
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return the narrowest gap, and no filament."""
+        """Return the narrowest gap, and the gap without a filament."""
         return self.gap_min, self.length
 
     def quantum(self) -> FloatArray | float:
-        """Return by how much one atom moves the tip."""
+        """Return the tip's advance by one atom, m."""
         return self._atom() / (np.pi * np.square(self.radius))

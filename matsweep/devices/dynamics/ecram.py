@@ -1,4 +1,4 @@
-"""The electrochemical transistor: ions that a gate pushes into a channel."""
+"""Electrochemical transistor: ions that a gate moves into a channel."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ K_EV = k / elementary_charge  # eV/K
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the share of ions [1/s]; return the gate current [A]."""
     exchange, transfer, capacity, temperature, interaction, leak = p
     x = state[0]
     thermal = K_EV * temperature
@@ -38,13 +39,15 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class ECRAM(CompiledModel, kind="ecram"):
-    """dx/dt = I / Q,  I = I0 (exp(α e η / kT) - exp(-(1 - α) e η / kT)),  η = V - U(x).
+    """Electrochemical random-access memory: a gate that charges a channel with ions.
 
-    The voltage is the gate's, the current what it draws; U = (kT/e) ln(x / (1 - x)) + u (x - 1/2)
-    is the potential at which the channel holds a share x of its ions (Nernst, with a mean-field
+    dx/dt = I / Q,  I = I0 (exp(α e η / kT) - exp(-(1 - α) e η / kT)),  η = V - U(x).
+
+    The voltage and the current are the gate's; U = (kT/e) ln(x / (1 - x)) + u (x - 1/2) is the
+    potential at which the channel holds a share x of its ions (Nernst, with a mean-field
     interaction). The channel's conductance, g_min + (g_max - g_min) x, is `read_conductance`. With
-    the gate at 0 V the device discharges towards x = 1/2 like the battery it is; in use the gate is
-    left open, which a current drive of 0 A says. Left out: diffusion inside the channel and the
+    the gate at 0 V the device discharges towards x = 1/2 like a battery; in use the gate is left
+    open, that is, driven by a current of 0 A. Left out: diffusion inside the channel and the
     electrolyte's resistance.
 
     Parameters
@@ -89,12 +92,12 @@ class ECRAM(CompiledModel, kind="ecram"):
         self._check_order("g_min", "g_max", "S")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         return (self.exchange_current, self.transfer, self.capacity, self.temperature,
                 self.interaction, self.leakage)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return half the ions, in equilibrium at 0 V."""
+        """State with half the ions, in equilibrium at 0 V."""
         return np.full(shape, 0.5)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -102,11 +105,11 @@ class ECRAM(CompiledModel, kind="ecram"):
         return 1e-3, 1 - 1e-3
 
     def quantum(self) -> FloatArray | float:
-        """Return one ion."""
+        """Return the share of one ion."""
         return np.asarray(elementary_charge / np.asarray(self.capacity))
 
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the channel's conductance, (…) array [S]."""
+        """Conductance of the channel, (…) array [S]."""
         return np.asarray(
             self.g_min + (np.asarray(self.g_max) - self.g_min) * state + 0 * np.asarray(voltage)
         )

@@ -1,7 +1,7 @@
-"""Equations of dynamical models, compiled by numba and evaluated for batches of devices.
+"""Compiled equations of dynamical models, evaluated for batches of devices.
 
-A model's equations come in as a function pointer, so that one compiled loop serves all of them.
-Import this module where it is called: numba takes half a second.
+A model's equations are passed as a function pointer, so that one compiled loop serves all of
+them. Import this module inside the functions that need it: numba takes half a second.
 """
 
 from __future__ import annotations
@@ -27,13 +27,32 @@ _EVALUATE = types.void(FUNCTION, GRID, VECTOR, GRID, GRID, GRID, VECTOR, GRID)
 
 @functools.cache
 def compiled_kernel(kernel: Callable[..., float]) -> Any:
-    """Return a model's equations, compiled; the functions that they call are copied into them."""
+    """Compile a model's equations together with the functions that they call.
+
+    Parameters
+    ----------
+    kernel : callable
+        Python function of the signature in `CompiledModel`.
+
+    Returns
+    -------
+    first-class function of numba, of type `KERNEL`
+    """
     return compiled_as(KERNEL)(with_compiled_helpers(kernel))
 
 
 @functools.cache
 def with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same function, its helpers compiled: models then import without numba."""
+    """Copy of a function whose helpers are compiled, so that models import without numba.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+    """
     known: dict[str, Any] = function.__globals__
     helpers = {
         name: inlined(with_compiled_helpers(known[name]))
@@ -46,7 +65,29 @@ def with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @compiled
 def slope(kernel, x, v, p, low, high, up, down, rate):
-    """Write dx/dt, zero where a state would leave its bounds, and return the current."""
+    """Write dx/dt (component,), zero where a state would leave its bounds; return the current [A].
+
+    One device: kernel is its equations, x (component,) its state, v its voltage [V], p (p,) its
+    parameters, low and high (component,) its bounds; up and down (component,) are work space.
+
+    Parameters
+    ----------
+    kernel : function pointer of type `KERNEL`
+    x : (component,) array
+    v : float, V
+    p : (p,) array
+    low : (component,) array
+    high : (component,) array
+    up : (component,) array
+    down : (component,) array
+        Work space: rates of rise and fall.
+    rate : (component,) array
+        Written.
+
+    Returns
+    -------
+    float, A
+    """
     current = kernel(x, v, p, up, down)
     for k in range(x.size):
         net = up[k] - down[k]
@@ -58,7 +99,22 @@ def slope(kernel, x, v, p, low, high, up, down, rate):
 
 @compiled_as(_EVALUATE)
 def evaluate(kernel, states, voltages, parameters, low, high, currents, rates):
-    """Fill currents (point,) and rates (point, component); the devices' own arrays repeat."""
+    """Fill currents [A] and rates at states and voltages; the devices' own arrays repeat.
+
+    Parameters
+    ----------
+    kernel : function pointer of type `KERNEL`
+    states : (point, component) array
+    voltages : (point,) array, V
+    parameters : (device, p) array
+        Point i belongs to device i modulo their number.
+    low : (device, component) array
+    high : (device, component) array
+    currents : (point,) array, A
+        Written.
+    rates : (point, component) array
+        Written.
+    """
     up, down = np.empty(states.shape[1]), np.empty(states.shape[1])
     for i in range(states.shape[0]):
         d = i % parameters.shape[0]

@@ -27,7 +27,10 @@ GROUPS = 16  # of domains, by their activation field
 def _nucleate(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> tuple[float, float]:
-    """Write the rates at which the domains of each group turn up and down; return their mean."""
+    """Write the rates at which each group's domains flip up and down [1/s].
+
+    Returns the mean share of domains up, and its rate of change [1/s].
+    """
     tau0, exponent, thickness = p[0], p[1], p[2]
     field = abs(voltage) / thickness
     mean, turning = 0.0, 0.0
@@ -42,7 +45,7 @@ def _nucleate(
 
 
 def _tunnel(voltage: float, first: float, second: float, k_d: float, front: float) -> float:
-    """Return the current density [A/m²] through a trapezoid of heights [eV]."""
+    """Return the current density [A/m²] of direct tunnelling through a trapezoid [eV]."""
     a, b = max(first + voltage / 2, 1e-3), max(second - voltage / 2, 1e-3)
     roots = np.sqrt(a) + np.sqrt(b)
     through = np.exp(-k_d * (a + np.sqrt(a * b) + b) / roots)
@@ -52,6 +55,7 @@ def _tunnel(voltage: float, first: float, second: float, k_d: float, front: floa
 def _junction_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the groups [1/s]; return the tunnelling current [A]."""
     mean, _ = _nucleate(state, voltage, p, up, down)
     area, first, second, shift, k_d, front = p[3 + GROUPS :]
     on = _tunnel(voltage, first - shift, second - shift, k_d, front)
@@ -62,15 +66,17 @@ def _junction_kernel(
 def _transistor_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the groups [1/s]; return the gate's switching current [A]."""
     _, turning = _nucleate(state, voltage, p, up, down)
     return float(p[3 + GROUPS] * turning)
 
 
 class _NucleationLimited(CompiledModel):
-    """dx/dt = ±(…) / τ, τ = τ0 exp((E_a / E)^n): each group of domains at its own activation field.
+    """Nucleation-limited switching of groups of domains, each with its own activation field.
 
-    The fields E_a of the groups are the quantiles of a lognormal distribution. A domain never
-    turns back at 0 V: retention needs its own law.
+    dx/dt = (1 - x) / τ at V > 0, -x / τ at V < 0, with τ = τ0 exp((E_a / E)^n). The fields E_a of
+    the groups are the quantiles of a lognormal distribution. A domain never flips back at 0 V:
+    retention needs its own law.
     """
 
     tau0: FloatArray | float
@@ -95,7 +101,7 @@ class _NucleationLimited(CompiledModel):
         self._check(">= 0", sigma="")
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return all domains down."""
+        """State with all domains down."""
         return np.zeros((GROUPS, *shape))
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -107,13 +113,22 @@ class _NucleationLimited(CompiledModel):
         return np.minimum(GROUPS / np.asarray(self.domains, np.float64), 1.0)
 
     def polarization(self, state: FloatArray) -> FloatArray:
-        """Return the share of domains that point up, (…) array."""
+        """Share of domains that point up.
+
+        Parameters
+        ----------
+        state : (group, …) array
+
+        Returns
+        -------
+        (…) array, in [0, 1]
+        """
         return np.asarray(state).mean(axis=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FerroelectricTunnelJunction(_NucleationLimited, kind="ftj"):
-    """Domains up conduct through a lower barrier, beside the domains down.
+    """Ferroelectric tunnel junction: domains up conduct through a lower barrier than domains down.
 
     Switching is nucleation-limited with Merz's law for each group of domains; the two tunnelling
     currents (direct tunnelling through a trapezoid, in WKB) flow in parallel. Left out:
@@ -168,7 +183,7 @@ class FerroelectricTunnelJunction(_NucleationLimited, kind="ftj"):
             self._check_order("shift_ev", name, "eV")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         m = np.asarray(self.mass) * electron_mass
         decay = 4 * np.asarray(self.thickness) / 3 * np.sqrt(2 * m * elementary_charge) / hbar
         front = 4 * elementary_charge * m * elementary_charge**2 / (9 * np.pi**2 * hbar**3)
@@ -178,17 +193,17 @@ class FerroelectricTunnelJunction(_NucleationLimited, kind="ftj"):
 
 @dataclass(frozen=True, kw_only=True)
 class FeFET(_NucleationLimited, kind="fefet"):
-    """A transistor whose channel follows the polarization of its gate.
+    """Ferroelectric transistor, whose channel follows the polarization of its gate.
 
-    The voltage is the gate's, the current what turns the domains, A 2 P_r d⟨x⟩/dt; the channel's
-    conductance, g_min + (g_max - g_min) ⟨x⟩, is `read_conductance`. Left out: the channel's own
-    curve, depolarization, charge trapping and the stack's other capacitances, so that
-    `thickness` and `activation_field` are effective ones.
+    The voltage is the gate's, the current that of the switching domains, A 2 P_r d⟨x⟩/dt; the
+    channel's conductance, g_min + (g_max - g_min) ⟨x⟩, is `read_conductance`. Left out: the
+    channel's own I-V curve, depolarization, charge trapping and the stack's other capacitances, so
+    that `thickness` and `activation_field` are effective ones.
 
     Parameters
     ----------
     tau0, exponent, thickness, activation_field, sigma, domains
-        As of `FerroelectricTunnelJunction`.
+        See `FerroelectricTunnelJunction`.
     area : float or (…) array, m²
     remanent : float or (…) array, C/m²
         P_r.
@@ -219,11 +234,11 @@ class FeFET(_NucleationLimited, kind="fefet"):
         self._check_order("g_min", "g_max", "S")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         return (*self._switching(), 2 * np.asarray(self.area) * self.remanent)
 
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the channel's conductance, (…) array [S]."""
+        """Conductance of the channel, (…) array [S]."""
         return np.asarray(
             self.g_min
             + (np.asarray(self.g_max) - self.g_min) * self.polarization(state)

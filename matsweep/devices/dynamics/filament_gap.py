@@ -29,6 +29,7 @@ K_EV = k / elementary_charge  # eV/K
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the gap [m/s]; return the current [A]."""
     i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient, r_series = p
     gap = state[0]
     front = i0 * np.exp(-gap / g0)
@@ -57,17 +58,19 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class FilamentGap(CompiledModel, kind="filament_gap"):
-    """I = I0 exp(-g / g0) sinh(V / V0),  dg/dt = -v0 exp(-Ea / kT) sinh(γ a0 e V / (L kT)).
+    """Filament that grows into a gap by thermally activated hops (Stanford-PKU).
 
-    V is what a series resistance leaves of the voltage; T = T0 + R_th V I and γ = γ0 - β (g / nm)³,
-    not below 0. The gap g between the filament's tip and the electrode shrinks under a positive
+    I = I0 exp(-g / g0) sinh(V / V0),  dg/dt = -v0 exp(-Ea / kT) sinh(γ a0 e V / (L kT)).
+
+    V is the voltage left by a series resistance; T = T0 + R_th V I and γ = γ0 - β (g / nm)³, not
+    below 0. The gap g between the filament's tip and the electrode shrinks under a positive
     voltage, ion by ion: the sinh is the difference of hops ahead and back, which a stochastic
     transient draws one by one. At V = 0 both are equal: the mean gap keeps still, but it diffuses,
-    and so a device forgets at a temperature.
+    so that a device loses its state at a temperature.
 
-    Left out: the least field that the paper asks for to begin a RESET, and its noise term, which
-    the hops replace. The thermal time constant (ns or less) is taken as zero. The rate is odd in
-    the voltage but for T, so that SET and RESET differ only through the gap and the heat.
+    Left out: the least field that the paper requires for the start of a RESET, and its noise term,
+    which the hops replace. The thermal time constant (ns or less) is taken as zero. The rate is odd
+    in the voltage but for T, so that SET and RESET differ only through the gap and the heat.
 
     Parameters
     ----------
@@ -132,13 +135,13 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
             )
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         return (self.i0, self.g0, self.v0, self.velocity, self.activation_ev, self.hop,
                 self.thickness, self.gamma0, self.beta, self.r_th, self.temperature,
                 self.r_series)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the widest gap."""
+        """State of the widest gap."""
         return np.broadcast_to(np.asarray(self.gap_max, np.float64), shape).copy()
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -146,17 +149,18 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         return self.gap_min, self.gap_max
 
     def quantum(self) -> FloatArray | float:
-        """Return by how much one hop moves the tip."""
+        """Return the tip's advance by one hop, m."""
         return np.asarray(self.hop / np.asarray(self.hops_per_gap))
 
     def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
-        """Return how the current of a gap that diffuses between its bounds forgets.
+        """Loss of the current of a gap that diffuses between its bounds.
 
         Hops ahead and back balance on the mean gap, but spread it: ∂p/∂t = D ∂²p/∂g² with
         2D = v0 a0 exp(-Ea / kT) / hops_per_gap, reflected at both bounds, so that in the end all
-        gaps are equally likely. The mean of exp(-g / g0) has a series in cosines; the stretched
-        exponential that goes through 0.8 and 0.3 of it is returned. The Ea of a fit to switching
-        is an effective one, often too low for retention.
+        gaps are equally likely. The mean of exp(-g / g0) has a series in cosines; the result is the
+        stretched exponential through 0.8 and 0.3 of it. The Ea of a fit to switching is an
+        effective
+        one, often too low for retention.
         """
         from scipy.optimize import brentq
 
@@ -169,7 +173,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         sign = np.where(np.arange(1, 400) % 2, 1.0, -1.0)
         terms = (1 + sign * np.exp(-span / g0)) / (1 / g0**2 + orders**2)
         own = terms * np.cos(orders * start)
-        # A gap that conducts as all gaps do on average has nothing to forget: take the closed one.
+        # A gap that conducts like the average of all gaps has nothing to lose: take the closed one.
         terms = own if abs(own.sum()) > 0.05 * terms.sum() else terms
         speed = 0.5 * walk * np.exp(-barrier / thermal)
 
@@ -185,7 +189,17 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         return Forgetting(float(time), barrier, states, float(stretch))
 
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return T, (…) array [K]."""
+        """Temperature T of the filament.
+
+        Parameters
+        ----------
+        state : (…) array, m
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        (…) array, K
+        """
         current = self.current(state, voltage)
         inner = voltage - current * self.r_series
         return np.asarray(self.temperature + self.r_th * inner * current)

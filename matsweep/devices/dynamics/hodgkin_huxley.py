@@ -1,4 +1,4 @@
-"""Ion channels of the squid's axon, nature's memristors, and the membrane they make fire."""
+"""Ion channels of the squid axon, as memristors, and its firing membrane."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from matsweep.devices.dynamics.model import CompiledModel
 
 
 def _ratio(x: float) -> float:
-    """Return x / (1 - exp(-x)), 1 at 0."""
+    """Ratio x / (1 - exp(-x)), 1 at 0."""
     return 1 + x / 2 if abs(x) < 1e-6 else x / -np.expm1(-x)
 
 
 def _potassium(mv: float) -> tuple[float, float]:
-    """Return α_n and β_n [1/s] at a potential [mV]."""
+    """Rates α_n and β_n [1/s] at a potential [mV]."""
     return 100 * _ratio((mv + 55) / 10), 125 * np.exp(-(mv + 65) / 80)
 
 
 def _sodium(mv: float) -> tuple[float, float, float, float]:
-    """Return α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
+    """Rates α_m, β_m, α_h and β_h [1/s] at a potential [mV]."""
     return (
         1000 * _ratio((mv + 40) / 10),
         4000 * np.exp(-(mv + 65) / 18),
@@ -35,6 +35,7 @@ def _sodium(mv: float) -> tuple[float, float, float, float]:
 def _potassium_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the gate n [1/s]; return the current [A]."""
     conductance, reversal, faster = p
     n = state[0]
     a, b = _potassium(1e3 * (voltage + reversal))
@@ -45,6 +46,7 @@ def _potassium_kernel(
 def _sodium_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the gates m and h [1/s]; return the current [A]."""
     conductance, reversal, faster = p
     m, h = state[0], state[1]
     a, b, c, d = _sodium(1e3 * (voltage + reversal))
@@ -56,6 +58,7 @@ def _sodium_kernel(
 def _membrane_kernel(
     state: FloatArray, current: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the potential [V/s] and gates [1/s] under a current [A]; return it [V]."""
     capacitance, g_k, g_na, g_leak, e_k, e_na, e_leak, faster = p
     v, m, h, n = state[0], state[1], state[2], state[3]
     out = (
@@ -72,10 +75,19 @@ def _membrane_kernel(
 
 
 def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
-    """Return m, h and n in equilibrium at a membrane potential [V]."""
+    """Gates m, h and n in equilibrium at a membrane potential.
+
+    Parameters
+    ----------
+    potential : float, V
+
+    Returns
+    -------
+    tuple of 3 floats, in [0, 1]
+    """
     from matsweep.devices.dynamics.equations import with_compiled_helpers
 
-    # NumPy's own expm1, in another last digit, would start devices off their equilibrium.
+    # NumPy's expm1 differs in the last digit: devices would start off their equilibrium.
     mv = 1e3 * potential
     a, b, c, d = with_compiled_helpers(_sodium)(mv)
     e, f = with_compiled_helpers(_potassium)(mv)
@@ -83,12 +95,12 @@ def gates_at_rest(potential: float = -65e-3) -> tuple[float, float, float]:
 
 
 def _faster(temperature: FloatArray | float) -> FloatArray:
-    """Return 3^((T - 279.45 K) / 10 K): the experiments were done at 6.3 °C."""
+    """Acceleration of the gates, 3^((T - 279.45 K) / 10 K): the experiments were done at 6.3 °C."""
     return np.asarray(3.0 ** ((np.asarray(temperature) - 279.45) / 10))
 
 
 class _Channel(CompiledModel):
-    """Gates that open and close at rates α and β set by the membrane's potential.
+    """Ion channel: gates that open and close at rates α and β set by the membrane's potential.
 
     dg/dt = φ (α (1 - g) - β g), φ = 3^((T - 279.45 K) / 10 K). The voltage across a channel is
     the membrane's potential less the ion's reversal potential, so that its current vanishes
@@ -105,7 +117,7 @@ class _Channel(CompiledModel):
         self._check("finite", reversal="V")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return the conductance, the reversal potential, and how much faster gates are."""
+        """Return the conductance, the reversal potential, and the acceleration of the gates."""
         return self.conductance, self.reversal, _faster(self.temperature)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -119,7 +131,7 @@ class _Channel(CompiledModel):
 
 @dataclass(frozen=True, kw_only=True)
 class PotassiumChannel(_Channel, kind="potassium_channel"):
-    """i = g n⁴ v, a memristor of one state.
+    """Potassium channel, i = g n⁴ v: a memristor with one state variable.
 
     Parameters
     ----------
@@ -128,8 +140,8 @@ class PotassiumChannel(_Channel, kind="potassium_channel"):
     reversal : float or (…) array, V
     temperature : float or (…) array, K
     channels : float or (…) array
-        How many there are: in a stochastic transient gates open and close one by one, those of
-        a kind independently of which channel they are in.
+        Their number: in a stochastic transient gates open and close one by one, those of a kind
+        independently of the channel they are in.
 
     References
     ----------
@@ -147,24 +159,24 @@ class PotassiumChannel(_Channel, kind="potassium_channel"):
     kernel: ClassVar[Any] = staticmethod(_potassium_kernel)
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the gate at the resting potential of -65 mV, in equilibrium."""
+        """State of the gate in equilibrium at the resting potential of -65 mV."""
         return np.full(shape, gates_at_rest()[2])
 
 
 @dataclass(frozen=True, kw_only=True)
 class SodiumChannel(_Channel, kind="sodium_channel"):
-    """i = g m³ h v, a memristor of two states.
+    """Sodium channel, i = g m³ h v: a memristor with two state variables.
 
     Parameters
     ----------
     conductance : float or (…) array, S
         g, all gates open: 120 mS/cm² times the area.
     reversal, temperature, channels
-        As of `PotassiumChannel`.
+        See `PotassiumChannel`.
 
     References
     ----------
-    As of `PotassiumChannel`; eqs. 20, 21, 23 and 24.
+    See `PotassiumChannel`; eqs. 20, 21, 23 and 24.
     """
 
     conductance: FloatArray | Conductance = 120e-3
@@ -176,14 +188,14 @@ class SodiumChannel(_Channel, kind="sodium_channel"):
     kernel: ClassVar[Any] = staticmethod(_sodium_kernel)
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the gates at the resting potential of -65 mV, in equilibrium."""
+        """State of the gates in equilibrium at the resting potential of -65 mV."""
         m, h, _ = gates_at_rest()
         return np.stack([np.full(shape, m), np.full(shape, h)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Membrane(CompiledModel, kind="membrane"):
-    """The axon that fires: both channels, a leak and a capacitor, driven by a current.
+    """Firing axon: both channels, a leak and a capacitor, driven by a current.
 
     C dv/dt = I - g_K n⁴ (v - E_K) - g_Na m³ h (v - E_Na) - g_L (v - E_L). All numbers are of one
     square centimetre: divide a current by the area.
@@ -220,16 +232,16 @@ class Membrane(CompiledModel, kind="membrane"):
         self._check("finite", e_k="V", e_na="V", e_leak="V")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them, the temperature as how much faster gates are."""
+        """Return the parameters of the kernel: the temperature as the acceleration of the gates."""
         return (self.capacitance, self.g_k, self.g_na, self.g_leak, self.e_k, self.e_na,
                 self.e_leak, _faster(self.temperature))  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return rest, at -65 mV."""
+        """State of rest, at -65 mV."""
         return np.stack([np.full(shape, each) for each in (-65e-3, *gates_at_rest())])
 
     def scale(self) -> FloatArray | float:
-        """Return 0.1 V, and 1 for the gates."""
+        """Return 0.1 V for the potential, and 1 for the gates."""
         return np.array([0.1, 1.0, 1.0, 1.0])
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:

@@ -1,4 +1,4 @@
-"""The memristor of the definition: charge- or flux-controlled, by any function."""
+"""Ideal memristor: charge- or flux-controlled, by any function."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from matsweep.devices.dynamics.model import DynamicalModel
 
 @dataclass(frozen=True, kw_only=True)
 class ChargeControlled(DynamicalModel):
-    """v = M(q) i, dq/dt = i.
+    """Ideal charge-controlled memristor.
 
-    Under a current that is a straight line between the times given, q is exact.
+    v = M(q) i, dq/dt = i. Under a current that is a straight line between the times given, q is
+    exact.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class ChargeControlled(DynamicalModel):
     unit: ClassVar[str] = "C"
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the charge at rest."""
+        """State of the charge at rest, C."""
         return np.full(shape, self.charge)
 
     def scale(self) -> FloatArray | float:
@@ -52,17 +53,19 @@ class ChargeControlled(DynamicalModel):
         return np.asarray(voltage / self.memristance(state))
 
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return dq/dt, A."""
+        """Rate dq/dt, A."""
         return self.current(state, voltage)
 
     def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
-        """Return the voltage, V."""
+        """Voltage, V."""
         return np.asarray(self.memristance(state) * current)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FluxControlled(DynamicalModel):
-    """i = W(φ) v, dφ/dt = v.
+    """Ideal flux-controlled memristor.
+
+    i = W(φ) v, dφ/dt = v.
 
     Parameters
     ----------
@@ -86,7 +89,7 @@ class FluxControlled(DynamicalModel):
     unit: ClassVar[str] = "Wb"
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the flux at rest."""
+        """State of the flux at rest, Wb."""
         return np.full(shape, self.flux)
 
     def scale(self) -> FloatArray | float:
@@ -98,9 +101,9 @@ class FluxControlled(DynamicalModel):
         return np.asarray(self.memductance(state) * voltage)
 
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return dφ/dt, V."""
+        """Rate dφ/dt, V."""
         return np.asarray(voltage + np.zeros_like(state))
 
     def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
-        """Return the voltage, V."""
+        """Voltage, V."""
         return np.asarray(current / self.memductance(state))

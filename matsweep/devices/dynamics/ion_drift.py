@@ -18,6 +18,7 @@ WINDOWS = {"none": 0, "joglekar": 1, "biolek": 2, "prodromakis": 3}
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the boundary [1/s]; return the current [A]."""
     r_on, r_off, factor, window, power, height = p[0], p[1], p[2], p[3], p[4], p[5]
     x = state[0]
     current = voltage / (r_on * x + r_off * (1 - x))
@@ -35,7 +36,9 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
-    """v = (R_on x + R_off (1 - x)) i,  dx/dt = µ R_on / D² i f(x, i),  x = w / D in [0, 1].
+    """Linear ion drift of the boundary between doped and undoped oxide.
+
+    v = (R_on x + R_off (1 - x)) i,  dx/dt = µ R_on / D² i f(x, i),  x = w / D in [0, 1].
 
     The window f slows the boundary near the electrodes:
 
@@ -89,9 +92,9 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
         return self.r_on, self.r_off, factor, WINDOWS[self.window or "none"], self.p, self.j
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return a boundary at a tenth of the film."""
+        """State of a boundary at a tenth of the film."""
         return np.full(shape, 0.1)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return the electrodes' places."""
+        """Return the positions of the electrodes."""
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Valence change by ion hopping with Joule heating: the form of the JART VCM v1b model."""
+"""Valence change by ion hopping with Joule heating, after the JART VCM v1b model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _barrier_current(u: float, thermal: float, setting: bool, n: float, p: Float
     """Return the current [A] through the Schottky barrier at u >= 0 [V], in a SET or a RESET."""
     area, barrier, fermi, richardson, eps, eps_image, mass, z = p[:8]
     temperature = thermal / K_EV
-    # A SET drives it backwards, and the image force has more field to work with.
+    # A SET biases the barrier in reverse, and the image force lowers it in a larger field.
     depth = barrier - fermi + (u if setting else -u)
     height = barrier
     if depth > 0:
@@ -53,7 +53,10 @@ type _Balance = tuple[float, float, float, float]
 
 
 def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Balance:
-    """Return ln(barrier's current / the rest's) at u [V] of a [V], both, and kT [eV]."""
+    """Balance of the currents through the barrier and through the rest, at u [V] of a [V].
+
+    Returns ln(barrier's current / the rest's), both currents [A], and kT [eV].
+    """
     inner = p[8] / n + p[9]
     constant, cubic = inner + p[10] + p[11], p[11] * p[12]
     current = (a - u) / constant
@@ -71,12 +74,13 @@ def _balance(u: float, a: float, setting: bool, n: float, p: FloatArray) -> _Bal
 def _solve_current(n: float, v: float, p: FloatArray) -> tuple[float, float]:
     """Return the current [A] at |v|, and kT [eV], where barrier, resistances and heat agree.
 
-    The unknown is the barrier's voltage u. Under the image force a RESET may have several
-    solutions: that of the least u, of the largest current, is taken.
+    The unknown is the barrier's voltage u: an interval is doubled until it holds a root, then
+    narrowed by regula falsi (Illinois). Under the image force a RESET may have several solutions:
+    that of the smallest u, of the largest current, is taken.
     """
     setting = v < 0
     a = abs(v)
-    if a < 1e-100:  # nothing, to any precision
+    if a < 1e-100:  # no current, to any precision
         return 0.0, K_EV * p[14]
     low, f_low = 0.0, -np.inf
     high = 1e-7 * a
@@ -115,6 +119,7 @@ def _solve_current(n: float, v: float, p: FloatArray) -> tuple[float, float]:
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the concentration [1e26/m³/s]; return the current [A]."""
     n = state[0]
     current, thermal = _solve_current(n, voltage, p)
     z = p[7]
@@ -143,8 +148,9 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class JART(CompiledModel, kind="jart"):
-    """dN/dt = -I_ion / (z e A l_disc): oxygen vacancies hop between a plug and a disc of oxide.
+    """Valence change memory: oxygen vacancies hop between a plug and a disc of oxide.
 
+    dN/dt = -I_ion / (z e A l_disc),
     I_ion = z e c a ν0 A (exp(-ΔW_f / kT) - exp(-ΔW_r / kT)) F, c = (N_plug + N) / 2,
     ΔW_f,r = ΔW_A (√(1 - γ²) ∓ γ π/2 + γ asin γ), γ = z e a E / (π ΔW_A) (Genreith-Schriever, De
     Souza); F = 1 - (N / N_max)^10 in a SET, 1 - (N_min / N)^10 in a RESET; E = V_disc / l_disc in a
@@ -155,8 +161,8 @@ class JART(CompiledModel, kind="jart"):
 
     The paper fits the barrier's current by polynomials; here the barrier's equations themselves
     are solved with the heat, to 1e-13. Left out: the thermal time constant (taken as zero) and,
-    unless a transient is stochastic, all variability; there a vacancy hops at a time, and the
-    spread of the filament's radius and length is left to the parameters.
+    unless a transient is stochastic, all variability; in a stochastic one vacancies hop one at a
+    time, and the spread of the filament's radius and length is left to the parameters.
 
     Parameters
     ----------
@@ -239,7 +245,7 @@ class JART(CompiledModel, kind="jart"):
         self._check_order("l_disc", "l_cell", "m")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need, in their units."""
+        """Return the parameters of the kernel, in its units."""
         area = np.pi * np.square(self.radius)
         ohm = 1 / (np.asarray(self.charge) * elementary_charge * self.mobility * area * UNIT)
         return (
@@ -252,11 +258,11 @@ class JART(CompiledModel, kind="jart"):
         )  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the fewest vacancies: high resistance."""
+        """State of the fewest vacancies: high resistance."""
         return np.broadcast_to(np.asarray(self.n_min, np.float64), shape).copy()
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return the least and the largest concentration."""
+        """Return the smallest and the largest concentration."""
         return self.n_min, self.n_max
 
     def quantum(self) -> FloatArray | float:
@@ -264,7 +270,7 @@ class JART(CompiledModel, kind="jart"):
         return 1 / (np.pi * np.square(self.radius) * self.l_disc * UNIT)
 
     def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
-        """Return how long vacancies stay in the disc.
+        """Dwell time of vacancies in the disc.
 
         l_disc² / 2D with D = a² ν0 exp(-ΔW_A / kT): at rest the state equations balance, and
         only the vacancies' random walk, which they leave out, empties the disc.
@@ -275,7 +281,17 @@ class JART(CompiledModel, kind="jart"):
         return Forgetting(float(time), barrier, np.array([float(self.n_min)]))
 
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return T of the filament, (…) array [K]."""
+        """Temperature T of the filament.
+
+        Parameters
+        ----------
+        state : (…) array, 1e26/m³
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        (…) array, K
+        """
         current = np.abs(self.current(state, voltage))
         series = self.r_oxide + self.r_line * (1 + self.line_heating * current**2)
         heat = np.where(

@@ -1,4 +1,4 @@
-"""The superconducting memristor: the phase-dependent conductance of a Josephson junction."""
+"""Superconducting memristor: the phase-dependent conductance of a Josephson junction."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ FLUX_QUANTUM = flux_quantum  # Wb
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the phase [rad/s]; return the current [A]."""
     conductance, epsilon, critical = p
     speed = 2 * np.pi / FLUX_QUANTUM * voltage
     up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
@@ -29,11 +30,11 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class SuperconductingMemristor(CompiledModel, kind="superconducting"):
-    """I = I_c sin γ + G_L (1 + ε cos γ) V, dγ/dt = 2π V / Φ0.
+    """Superconducting memristor: a Josephson junction with its phase-dependent conductance.
 
-    The second term alone (I_c = 0) is a flux-controlled memristor, γ being 2π φ / Φ0; with the
-    supercurrent the junction is a memristor and an inductor in parallel, which may give energy
-    back.
+    I = I_c sin γ + G_L (1 + ε cos γ) V, dγ/dt = 2π V / Φ0. The second term alone (I_c = 0) is a
+    flux-controlled memristor, γ being 2π φ / Φ0; with the supercurrent the junction is a memristor
+    and an inductor in parallel, which may give energy back.
 
     Parameters
     ----------
@@ -69,9 +70,9 @@ class SuperconductingMemristor(CompiledModel, kind="superconducting"):
             in_range("epsilon", float(value), -1.0, 1.0)
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
+        """Return the parameters of the kernel."""
         return self.conductance, self.epsilon, self.critical_current
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the phase at rest."""
+        """State of the phase at rest, rad."""
         return np.broadcast_to(np.asarray(self.phase, np.float64), shape).copy()

@@ -1,4 +1,4 @@
-"""What every dynamical memristor is: dx/dt = f(x, v), i = g(x, v)."""
+"""Base of dynamical memristors: dx/dt = f(x, v), i = g(x, v)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ RULES: dict[str, Callable[[FloatArray], Any]] = {
 
 
 class Forgetting(NamedTuple):
-    """How a population of devices at rest forgets: exp(-(t / time)^stretch) of it is left.
+    """Decay of a population's state at rest: exp(-(t / time)^stretch) of it is left.
 
     Parameters
     ----------
     time : float, s
     activation_ev : float, eV
-        Of the time.
+        Activation energy of the time.
     states : (n,) or (component, n) array
-        That devices end in, each as likely as the others.
-    stretch : float
+        Final states of the devices, equally likely.
+    stretch : float, dimensionless
     """
 
     time: float
@@ -53,10 +53,11 @@ class DynamicalModel(ABC):
     registry: ClassVar[Registry[type[DynamicalModel]]] = Registry(
         "dynamical model", "matsweep.dynamics"
     )
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every model is one
+    # Every model is a dataclass.
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     components: ClassVar[tuple[str, ...]] = ("x",)
     unit: ClassVar[str] = "1"
-    insulator: ClassVar[str | None] = None  # which parameter is the thickness a voltage falls over
+    insulator: ClassVar[str | None] = None  # name of the parameter that is the film's thickness
     drive: ClassVar[str] = "voltage"  # or "current": then `current` takes one and gives a voltage
 
     def __init_subclass__(cls, kind: str | None = None, **options: Any) -> None:
@@ -66,73 +67,153 @@ class DynamicalModel(ABC):
 
     @abstractmethod
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the state of devices at rest, (…) or (component, …) array."""
+        """State of devices at rest.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The batch.
+
+        Returns
+        -------
+        (…) or (component, …) array
+        """
 
     @abstractmethod
     def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the current, (…) array [A], at a state and a voltage [V]."""
+        """Return the current at a state and a voltage.
+
+        Parameters
+        ----------
+        state : (…) or (component, …) array
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        (…) array, A
+        """
 
     @abstractmethod
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the time derivative of the state, of its shape, at a voltage [V]."""
+        """Time derivative of the state.
+
+        Parameters
+        ----------
+        state : (…) or (component, …) array
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        array of the shape of the state
+            Unit of the state per s.
+        """
 
     def voltage(self, state: FloatArray, current: FloatArray | float) -> FloatArray:
-        """Return the voltage, (…) array [V], at a state and a current [A], in closed form.
+        """Voltage at a state and a current, in closed form.
 
-        Compiled models need none: the solver finds it.
+        Compiled models need none: the solver inverts the current numerically.
+
+        Parameters
+        ----------
+        state : (…) or (component, …) array
+        current : float or (…) array, A
+
+        Returns
+        -------
+        (…) array, V
 
         Raises
         ------
         UserError
-            If the model has none.
+            If the model has no closed form.
         """
         raise UserError(
             f"{type(self).__name__} has no compiled equations: it takes a voltage [V] only"
         )
 
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return what a read sees, (…) array [S]: current over voltage; a channel's, if any."""
+        """Conductance of a read: current over voltage, or the channel's in a transistor.
+
+        Parameters
+        ----------
+        state : (…) or (component, …) array
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        (…) array, S
+            NaN at 0 V.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = self.current(state, voltage) / voltage
         return np.where(np.asarray(voltage) == 0, np.nan, ratio)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return the least and the largest value of the state: it stops there."""
+        """Return the smallest and the largest value of the state, where it stops."""
         return -np.inf, np.inf
 
     def scale(self) -> FloatArray | float:
-        """Return how large the state's range is: errors are relative to it."""
+        """Return the width of the state's range, to which errors are relative."""
         low, high = self.bounds()
         with np.errstate(invalid="ignore"):
             span = np.subtract(high, low)
         return np.where(np.isfinite(span), span, 1.0)
 
     def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
-        """Return how devices of one parameter set at rest forget a state at T [K].
+        """Loss of a state by devices of one parameter set at rest.
 
-        None where the model says nothing of it: a rate that vanishes at 0 V never forgets.
-        `state` () or (component,); None: the one that conducts best.
+        A rate that vanishes at 0 V never loses it.
+
+        Parameters
+        ----------
+        temperature : float, K
+        state : () or (component,) array, optional
+            By default the state of the highest conductance.
+
+        Returns
+        -------
+        Forgetting or None
+            None where the model does not describe retention.
         """
         return None
 
     def shape(self) -> tuple[int, ...]:
-        """Return the batch that the parameters span."""
+        """Return the batch shape that the parameters span."""
         fields = dataclasses.fields(self)
         return np.broadcast_shapes(*(np.shape(getattr(self, field.name)) for field in fields))
 
     def replace(self, **parameters: Any) -> Self:
-        """Return the same model with other parameters, checked anew."""
+        """Copy of the model with other parameters, checked again.
+
+        Parameters
+        ----------
+        **parameters : float or (…) array
+            By name.
+
+        Returns
+        -------
+        DynamicalModel
+
+        Raises
+        ------
+        UserError
+            If a parameter is out of its range.
+        """
         changed: Self = dataclasses.replace(self, **parameters)
         return changed
 
     def select(self, chosen: Any, shape: tuple[int, ...] | None = None) -> Self:
-        """Return some devices of a batch.
+        """Copy of the model for some devices of a batch.
 
         Parameters
         ----------
         chosen : index or mask, of an array of the shape
         shape : tuple of int or None
-            That the devices are repeated to first; None: their own.
+            Shape to which the devices are repeated first; None: their own.
+
+        Returns
+        -------
+        DynamicalModel
         """
         whole = self.shape() if shape is None else shape
         return self.replace(
@@ -164,30 +245,30 @@ class DynamicalModel(ABC):
 
 
 class CompiledModel(DynamicalModel):
-    """A model whose equations are a scalar function that numba compiles.
+    """Dynamical model whose equations are a scalar function that numba compiles.
 
     `kernel(state, voltage, p, up, down)` gets one device's state (component,), its voltage [V]
-    and its `parameters` (p,); it writes how fast each component rises and falls, apart, because
-    a stochastic device may do both at once, and returns the current [A]. Functions that it calls
-    are compiled with it.
+    and its `parameters` (p,); it writes the rates of rise and fall of each component separately,
+    because a stochastic device may do both at once, and returns the current [A]. Functions that it
+    calls are compiled with it.
     """
 
     kernel: ClassVar[Callable[..., float]]
 
     @abstractmethod
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the kernel gets, in its order: numbers or arrays over the batch."""
+        """Return the parameters of the kernel, in its order: numbers or arrays over the batch."""
 
     def quantum(self) -> FloatArray | float | None:
-        """Return by how much one elementary event moves the state, None if nothing is random."""
+        """Return the change of the state by one elementary event, None if nothing is random."""
         return None
 
     def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the current, (…) array [A], at a state and a voltage [V]."""
+        """Return the current at a state and a voltage."""
         return self._evaluate(state, voltage)[0]
 
     def rate(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return the time derivative of the state, of its shape, at a voltage [V]."""
+        """Time derivative of the state."""
         return self._evaluate(state, voltage)[1]
 
     def _evaluate(
@@ -199,7 +280,7 @@ class CompiledModel(DynamicalModel):
         several = len(self.components) > 1
         states = states if several else states[None]
         shape = np.broadcast_shapes(states.shape[1:], np.shape(voltage), self.shape())
-        # What belongs to the devices is not repeated along axes before theirs.
+        # Parameters and bounds of the devices are not repeated along axes before theirs.
         own = self.shape()
         own = own if shape[len(shape) - len(own) :] == own else shape
         low, high = (per_device(bound, own, len(states)) for bound in self.bounds())
@@ -220,7 +301,7 @@ class CompiledModel(DynamicalModel):
         return current.reshape(shape), rates if several else rates[0]
 
     def _flat(self, shape: tuple[int, ...]) -> FloatArray:
-        """Return the parameters of each device, (device, p) array."""
+        """Parameters of each device, (device, p) array."""
         columns = [
             np.broadcast_to(np.asarray(p, np.float64), shape).ravel() for p in self.parameters()
         ]
@@ -228,7 +309,21 @@ class CompiledModel(DynamicalModel):
 
 
 def per_device(value: FloatArray | float, shape: tuple[int, ...], components: int) -> FloatArray:
-    """Return a number of the state, (…) or (component, …), as a (device, component) array."""
+    """Array with the value of each device and component.
+
+    Parameters
+    ----------
+    value : float, (…) or (component, …) array
+        In the unit of the state.
+    shape : tuple of int
+        The batch.
+    components : int
+        Number of state variables.
+
+    Returns
+    -------
+    (device, component) array
+    """
     values = np.asarray(value, np.float64)
     each = (
         values

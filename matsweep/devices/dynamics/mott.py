@@ -1,4 +1,4 @@
-"""The Mott threshold switch: a metallic channel that its own heat keeps open."""
+"""Mott threshold switch: a metallic channel kept open by its own heat."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from matsweep.core.streams import FloatArray
 from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
 
-EDGE = 1e-3  # how near to 0 and 1 the channel's radius comes
+EDGE = 1e-3  # least distance of the core's radius from 0 and from 1
 
 
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the core's radius [1/s]; return the current [A]."""
     r_off, ratio, cooling, rise, heat, latent, r_series = p
     u = state[0]
     resistance = r_off / (1 + (ratio - 1) * u * u)
@@ -31,8 +32,9 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class MottSwitch(CompiledModel, kind="mott"):
-    """du/dt = (i² R(u) - Γ(u) ΔT) / (dH/du): u the metallic core's radius over the channel's.
+    """Mott threshold switch: a metallic core grows by Joule heat and shrinks by conduction.
 
+    du/dt = (i² R(u) - Γ(u) ΔT) / (dH/du), u the metallic core's radius over the channel's,
     R = (ρ_ins L / π r²) / (1 + (ρ_ins / ρ_met - 1) u²), Γ = 2π L κ / ln(1/u), and
     dH/du = π L r² (c_p ΔT (1 - u² + 2 u² ln u) / (2 u ln² u) + 2 Δh u), ΔT from the surroundings
     to the transition. Its static I-V curve has a negative differential resistance; above a
@@ -84,7 +86,7 @@ class MottSwitch(CompiledModel, kind="mott"):
         self._check_order("rho_met", "rho_ins", "Ω m")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         volume = np.pi * np.asarray(self.length) * np.square(self.radius)
         return (
             np.asarray(self.rho_ins) * self.length / (np.pi * np.square(self.radius)),
@@ -97,9 +99,9 @@ class MottSwitch(CompiledModel, kind="mott"):
         )
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return no metallic core."""
+        """State without a metallic core."""
         return np.full(shape, EDGE)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return all but closed, and all but the whole channel."""
+        """Return the radius of an almost closed core, and of one that almost fills the channel."""
         return EDGE, 1 - EDGE

@@ -1,4 +1,4 @@
-"""The magnetic tunnel junction: thermally activated reversal, assisted by spin torque."""
+"""Magnetic tunnel junction: thermally activated reversal, assisted by spin torque."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ K_EV = k / elementary_charge  # eV/K
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the probability to be parallel [1/s]; return the current [A]."""
     tau0, delta, v_c, g_p, tmr, v_half = p
     x = state[0]
     ahead = np.exp(-delta * max(1 - voltage / v_c, 0.0)) / tau0
@@ -29,19 +30,20 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class MagneticTunnelJunction(CompiledModel, kind="mtj"):
-    """dx/dt = (1 - x) / τ_P - x / τ_AP,  τ = τ0 exp(Δ (1 ∓ V / V_c0)): x the chance to be parallel.
+    """Magnetic tunnel junction with thermally activated reversal.
 
-    A positive voltage turns the free layer parallel. In a stochastic transient x is 0 or 1: a
-    telegraph. TMR(V) = TMR0 / (1 + (V / V_h)²). The exponent is linear in the voltage (spin torque
-    on a macrospin, uniaxial anisotropy, no field); above V_c0, where the reversal is precessional
-    and no longer activated, the rate is left at 1/τ0, as slow as the attempt.
+    dx/dt = (1 - x) / τ_P - x / τ_AP,  τ = τ0 exp(Δ (1 ∓ V / V_c0)), x the probability of the
+    parallel state. A positive voltage turns the free layer parallel. In a stochastic transient x is
+    0 or 1: a telegraph signal. TMR(V) = TMR0 / (1 + (V / V_h)²). The exponent is linear in the
+    voltage (spin torque on a macrospin, uniaxial anisotropy, no field); above V_c0, where the
+    reversal is precessional and no longer activated, the rate stays at that of the attempts, 1/τ0.
 
     Parameters
     ----------
     tau0 : float or (…) array, s
         Attempt time.
     delta : float or (…) array
-        Δ = E_b / kT at 300 K; as 1/T at others.
+        Δ = E_b / kT at 300 K; scales as 1/T.
     v_c : float or (…) array, V
         V_c0, critical voltage.
     g_p : float or (…) array, S
@@ -75,16 +77,16 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
         self._check(">= 0", tmr="")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return what the equations need."""
+        """Return the parameters of the kernel."""
         delta = np.asarray(self.delta) * 300 / self.temperature
         return self.tau0, delta, self.v_c, self.g_p, self.tmr, self.v_half
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return antiparallel."""
+        """State of the antiparallel junction."""
         return np.zeros(shape)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return antiparallel and parallel."""
+        """Return the antiparallel and the parallel state."""
         return 0.0, 1.0
 
     def quantum(self) -> FloatArray | float:
@@ -92,7 +94,7 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
         return 1.0
 
     def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
-        """Return τ0 exp(Δ T0 / T) / 2: both turns happen, and end in as many of either state.
+        """Decay time τ0 exp(Δ T0 / T) / 2, T0 = 300 K: both states end equally likely.
 
         A device jumps; the mean of many decays.
         """

@@ -1,4 +1,4 @@
-"""Phase change memory: melting, crystal growth, threshold switching, and a glass that relaxes."""
+"""Phase change memory: melting, crystal growth, threshold switching and structural relaxation."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ K_EV = k / elementary_charge  # eV/K
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of the thickness [m/s] and of the glass [1/s]; return the current [A]."""
     (size, area, r_series, sigma0, e_star, alpha, sigma_on, field, width, r_th, ambient, melting,
      growth, e_growth, heat, quench, nu, e_glass) = p  # fmt: skip
     u, glass = state[0], state[1]
@@ -56,10 +57,11 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseChange(CompiledModel, kind="phase_change"):
-    """du/dt: melting where T > T_m, else growth of the crystal; dΣ/dt = -ν e^(-E_s (1 - Σ) / kT).
+    """Phase change memory cell with melting, crystal growth, threshold switching and drift.
 
+    du/dt: melting where T > T_m, else growth of the crystal; dΣ/dt = -ν e^(-E_s (1 - Σ) / kT).
     u is the thickness of the amorphous region over the heater, Σ the distance of its glass from
-    equilibrium (1 after a melt-quench). The temperature falls in a straight line from
+    equilibrium (1 after a melt-quench). The temperature falls linearly from
     T_hot = T0 + R_th V I at the heater to T0 at the far end. Where it exceeds T_m the material
     melts, within a quench time, and becomes glass when the pulse ends, as fresh as its molten
     share; elsewhere the amorphous region shrinks by the growth velocity at its edge,
@@ -93,10 +95,10 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         v, before its activation.
     e_growth_ev : float or (…) array, eV
     heat_of_fusion_ev : float or (…) array, eV
-        ΔH, an atom.
+        ΔH, per atom.
     quench_time : float or (…) array, s
     nu : float or (…) array, 1/s
-        Of the glass's relaxation, times its step.
+        Attempt rate of the glass's relaxation, times its step of Σ.
     e_glass_ev : float or (…) array, eV
         E_s.
     temperature : float or (…) array, K
@@ -140,7 +142,7 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         self._check_order("temperature", "melting", "K")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
+        """Return the parameters of the kernel."""
         return (
             self.size, np.pi * np.square(self.radius), self.r_series, self.sigma0, self.e_star_ev,
             self.alpha_ev, self.sigma_on, self.threshold_field, self.threshold_width, self.r_th,
@@ -149,20 +151,31 @@ class PhaseChange(CompiledModel, kind="phase_change"):
         )  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return a crystalline cell."""
+        """State of a crystalline cell."""
         return np.stack([np.zeros(shape), np.ones(shape)])
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return crystal and equilibrium, and all amorphous and fresh."""
+        """Return crystal and relaxed glass (0, 0), and all amorphous and fresh glass (size, 1)."""
         size = np.asarray(self.size, np.float64)
         return np.zeros((2, *size.shape)), np.stack([size, np.ones(size.shape)])
 
     def device_temperature(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
-        """Return T at the heater, (…) array [K]."""
+        """Temperature T at the heater.
+
+        Parameters
+        ----------
+        state : (2, …) array
+            u [m] and Σ.
+        voltage : float or (…) array, V
+
+        Returns
+        -------
+        (…) array, K
+        """
         return np.asarray(self.temperature + self.r_th * voltage * self.current(state, voltage))
 
     def retention(self, temperature: float, state: FloatArray | None = None) -> Forgetting | None:
-        """Return the time in which the amorphous region grows over, which conducts better then.
+        """Time in which crystal growth consumes the amorphous region, which raises the conductance.
 
         The whole region of `state`, or half of the largest, at the speed of growth at T.
         """

@@ -15,6 +15,7 @@ from matsweep.devices.dynamics.model import CompiledModel
 def _voltage_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of w [m/s] from the voltage; return the current [A]."""
     v_on, v_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off = p
     share = (state[0] - w_on) / (w_off - w_on)
     up[0] = k_off * (voltage / v_off - 1) ** a_off if voltage > v_off else 0.0
@@ -25,6 +26,7 @@ def _voltage_kernel(
 def _current_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of w [m/s] from the current; return the current [A]."""
     i_on, i_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off = p
     share = (state[0] - w_on) / (w_off - w_on)
     current = voltage / (r_on + (r_off - r_on) * share)
@@ -34,7 +36,7 @@ def _current_kernel(
 
 
 class _Threshold(CompiledModel):
-    """What TEAM and VTEAM share: an ohmic state between two ends."""
+    """Common part of TEAM and VTEAM: an ohmic state between two ends."""
 
     r_on: FloatArray | float
     r_off: FloatArray | float
@@ -45,7 +47,7 @@ class _Threshold(CompiledModel):
     unit: ClassVar[str] = "m"
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return the off state."""
+        """State of the off end."""
         return np.broadcast_to(np.asarray(self.w_off, np.float64), shape).copy()
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -55,9 +57,11 @@ class _Threshold(CompiledModel):
 
 @dataclass(frozen=True, kw_only=True)
 class VTEAM(_Threshold, kind="vteam"):
-    """dw/dt = k_off (v / v_off - 1)^alpha_off above v_off, k_on (v / v_on - 1)^alpha_on below v_on.
+    """Threshold adaptive memristor, driven by the voltage.
 
-    Between the thresholds nothing moves. v = [r_on + (r_off - r_on) (w - w_on) / (w_off - w_on)] i.
+    dw/dt = k_off (v / v_off - 1)^alpha_off above v_off, k_on (v / v_on - 1)^alpha_on below v_on.
+    Between the thresholds the state rests. v = [r_on + (r_off - r_on) (w - w_on) / (w_off - w_on)]
+    i.
     Windows are left out: w stops at w_on and w_off.
 
     Parameters
@@ -97,15 +101,16 @@ class VTEAM(_Threshold, kind="vteam"):
         self._check_order("w_on", "w_off", "m")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
+        """Return the parameters of the kernel."""
         return (self.v_on, self.v_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off,
                 self.r_on, self.r_off, self.w_on, self.w_off)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class TEAM(_Threshold, kind="team"):
-    """dx/dt = k_off (i / i_off - 1)^alpha_off above i_off, k_on (i / i_on - 1)^alpha_on below i_on.
+    """Threshold adaptive memristor, driven by the current.
 
+    dx/dt = k_off (i / i_off - 1)^alpha_off above i_off, k_on (i / i_on - 1)^alpha_on below i_on.
     As `VTEAM`, with thresholds of the current. Windows are left out: x stops at w_on and w_off
     (x_on and x_off in the paper).
 
@@ -146,6 +151,6 @@ class TEAM(_Threshold, kind="team"):
         self._check_order("w_on", "w_off", "m")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
+        """Return the parameters of the kernel."""
         return (self.i_on, self.i_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off,
                 self.r_on, self.r_off, self.w_on, self.w_off)  # fmt: skip

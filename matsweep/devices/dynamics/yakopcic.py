@@ -1,4 +1,4 @@
-"""Yakopcic's compact model: thresholds, exponential motion, and a sinh of the voltage."""
+"""Yakopcic's compact model: thresholds, an exponential rate, and a sinh of the voltage."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from matsweep.devices.dynamics.model import CompiledModel
 def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
+    """Write the rates of x [1/s]; return the current [A]."""
     a1, a2, b, v_p, v_n, big_p, big_n, alpha_p, alpha_n, x_p, x_n, eta = p
     x = state[0]
     speed = 0.0
@@ -35,7 +36,9 @@ def _kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class Yakopcic(CompiledModel, kind="yakopcic"):
-    """I = a1 x sinh(b V) at V >= 0, a2 x sinh(b V) below;  dx/dt = η g(V) f(x),  x in [0, 1].
+    """Yakopcic's memristor: sinh current and exponential rate beyond thresholds.
+
+    I = a1 x sinh(b V) at V >= 0, a2 x sinh(b V) below;  dx/dt = η g(V) f(x),  x in [0, 1].
 
     g = A_p (e^V - e^V_p) above V_p, -A_n (e^-V - e^V_n) below -V_n, 0 between, and f slows the
     motion exponentially beyond x_p on its way up and below 1 - x_n on its way down.
@@ -52,7 +55,7 @@ class Yakopcic(CompiledModel, kind="yakopcic"):
     x_p, x_n : float or (…) array
         In [0, 1), where the motion begins to slow.
     eta : float
-        1 or -1: which way a positive voltage moves the state.
+        1 or -1: the direction in which a positive voltage moves the state.
     x0 : float or (…) array
         At rest.
 
@@ -88,12 +91,12 @@ class Yakopcic(CompiledModel, kind="yakopcic"):
             raise UserError(f"eta must be 1 or -1, got {self.eta!r}")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return all of them."""
+        """Return the parameters of the kernel."""
         return (self.a1, self.a2, self.b, self.v_p, self.v_n, self.a_p, self.a_n, self.alpha_p,
                 self.alpha_n, self.x_p, self.x_n, self.eta)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
-        """Return x0."""
+        """State x0."""
         return np.broadcast_to(np.asarray(self.x0, np.float64), shape).copy()
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:

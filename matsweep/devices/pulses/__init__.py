@@ -1,4 +1,4 @@
-"""What identical pulses do: potentiation and depression (LTP, LTD).
+"""Response to identical pulses: potentiation and depression (LTP, LTD).
 
 A pulse model works on the state x, the conductance as a fraction of the device's range: 0 at
 g_min, 1 at g_max. Potentiating pulses move it up, depressing ones down; after every pulse it is

@@ -120,7 +120,7 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
     """Steps with an exponential part that fades along the range.
 
     dx = ± step max(1 - amplitude exp(± rate z), 0), z = scale (2 x - 1) + offset: the upper sign
-    for potentiation, with parameters of its own for each polarity.
+    for potentiation, with separate parameters for each polarity.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What every pulse model has: its parameters, their spread, and how pulses are applied."""
+"""Base of pulse models: parameters, their spread, and the application of pulses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CycleNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class PulseModel(ABC):
-    """What pulses do to the state, on average and with noise.
+    """Change of the state by pulses, on average and with noise.
 
     A model states its equation twice: `step` for arrays, and a `kernel` for compiled loops, without
     which it cannot learn in the crossbar. A kernel takes numbers that `flat` and `table` return;
@@ -106,29 +106,58 @@ class PulseModel(ABC):
 
     @staticmethod
     def prepared(parameters: Parameters) -> Parameters:
-        """Return the parameters with what `step` needs to be computed from them only once."""
+        """Parameters with the derived quantities that `step` needs, computed once.
+
+        Parameters
+        ----------
+        parameters : mapping
+
+        Returns
+        -------
+        mapping
+        """
         return parameters
 
     def draw(self, shape: tuple[int, ...], *, rng: Rng) -> Parameters:
-        """Draw the parameters of devices: arrays of a shape where they differ.
+        """Draw the parameters of devices.
 
         A parameter that has a sign keeps it: a draw beyond zero is cut to zero.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        rng : Rng
+
+        Returns
+        -------
+        mapping
+            Arrays of the shape for the parameters that differ between devices.
         """
-        found = dict(self.nominal)
+        parameters = dict(self.nominal)
         for name in self.names():  # in their order, not in that of the mapping
             spread = self.device_to_device.get(name, 0.0)
             if spread == 0:
                 continue
-            value = float(found[name])
+            value = float(parameters[name])
             draw = rng.standard_normal(shape, np.float64)
             if name in self.absolute:
-                found[name] = self.cut(name, value + spread * draw)
+                parameters[name] = self.cut(name, value + spread * draw)
             else:
-                found[name] = value * np.maximum(1 + spread * draw, 0)
-        return self.prepared(found)
+                parameters[name] = value * np.maximum(1 + spread * draw, 0)
+        return self.prepared(parameters)
 
     def cut(self, name: str, values: FloatArray) -> FloatArray:
-        """Return drawn values (…) of a parameter of `absolute`, cut to where it is defined."""
+        """Drawn values of a parameter of `absolute`, cut to where it is defined.
+
+        Parameters
+        ----------
+        name : str
+        values : (…) array
+
+        Returns
+        -------
+        (…) array
+        """
         return values
 
     def flat(self, parameters: Parameters) -> FloatArray:
@@ -173,16 +202,49 @@ class PulseModel(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Refuse parameters out of their range, naming them (`UserError`)."""
+        """Refuse parameters out of their range.
+
+        Raises
+        ------
+        UserError
+            If a parameter is out of its range; the message names it.
+        """
 
     @abstractmethod
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
-        """Return the mean change of the state (…) by one pulse; negative for depression."""
+        """Mean change of the state by one pulse.
+
+        Parameters
+        ----------
+        state : (…) array, in [0, 1]
+        up : bool
+            Potentiating, else depressing.
+        parameters : mapping
+            From `nominal` or `draw`.
+
+        Returns
+        -------
+        (…) array, fraction of the range
+            Negative for depression.
+        """
 
     def noisy_step(
         self, state: FloatArray, up: bool, parameters: Parameters, rng: Rng
     ) -> FloatArray:
-        """Return the change of the state (…) by one pulse: mean (1 + of_step xi) + of_range xi'."""
+        """Change of the state by one pulse: mean (1 + of_step xi) + of_range xi'.
+
+        Parameters
+        ----------
+        state : (…) array, in [0, 1]
+        up : bool
+            Potentiating, else depressing.
+        parameters : mapping
+        rng : Rng
+
+        Returns
+        -------
+        (…) array, fraction of the range
+        """
         change = self.step(state, up, parameters)
         if self.cycle_to_cycle.of_step:
             change += self.cycle_to_cycle.of_step * change * _normal(state, rng)

@@ -57,12 +57,12 @@ class NeuroSim(PulseModel, kind="neurosim"):
         positive("pulses_down", self.pulses_down)
 
     def cut(self, name: str, values: FloatArray) -> FloatArray:
-        """Cut labels to those that the form is defined for."""
+        """Cut labels to [-9, 9], where the form is defined."""
         return np.clip(values, -9.0, 9.0)
 
     @staticmethod
     def prepared(parameters: Parameters) -> Parameters:
-        """Return the parameters with the curve of each label."""
+        """Parameters with the curve of each label."""
         labels = np.broadcast_arrays(parameters["nonlinearity_up"], parameters["nonlinearity_down"])
         up, down = curvature(np.stack(labels))  # one search for both: its steps are what costs
         return {**parameters, "curve_up": up, "curve_down": down}
@@ -101,7 +101,7 @@ class NeuroSim(PulseModel, kind="neurosim"):
 
 
 def curvature(label: FloatArray | float) -> FloatArray:
-    """Return 1 / A of a NeuroSim nonlinearity label.
+    """Curvature 1 / A of a NeuroSim nonlinearity label.
 
     label = 10.1015 max_p |x(p) - p| with x(p) = (1 - exp(-p / A)) / (1 - exp(-1 / A)), where the
     largest distance is at p = -A ln(A (1 - exp(-1 / A))). The sign of the label is A's. Computed
@@ -127,9 +127,9 @@ def curvature(label: FloatArray | float) -> FloatArray:
         return np.asarray(-np.expm1(-curve * at) / whole - at - wanted)
 
     bent = distance > 1e-4  # below, the distance is curve / 8 to a relative 1e-7
-    found = elementwise.find_root(
+    root = elementwise.find_root(
         excess, (np.full(distance.shape, 1e-4), np.full(distance.shape, 1e3)),
         args=(np.where(bent, distance, 0.1),),
     ).x  # fmt: skip
-    curve = np.where(bent, found, 8 * distance)
+    curve = np.where(bent, root, 8 * distance)
     return np.asarray(np.copysign(np.maximum(curve, _FLATTEST), label))

@@ -1,4 +1,4 @@
-"""Steps as they were measured, without a formula."""
+"""Measured or simulated steps, without a formula."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def _drawn(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Tabulated(PulseModel, kind="tabulated"):
-    """Steps as measured or simulated: quantiles of the change against the state.
+    """Tabulated steps: quantiles of the change against the state.
 
     A pulse draws a probability and looks its change up, linearly between states and between
-    probabilities, constant beyond the outermost of either. Its spread is the table's: there is
-    no `cycle_to_cycle` besides.
+    probabilities, constant beyond the outermost of either. The table contains the spread, so
+    `cycle_to_cycle` must be left out.
 
     Parameters
     ----------
@@ -118,7 +118,8 @@ class Tabulated(PulseModel, kind="tabulated"):
         positive("scale_down", self.scale_down)
         if self.cycle_to_cycle != CycleNoise():
             raise UserError(
-                "cycle_to_cycle must be left out of a tabulated model: the table has the spread"
+                "cycle_to_cycle must be left out of a tabulated model, whose table contains the "
+                f"spread, got {self.cycle_to_cycle}"
             )
 
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
@@ -147,7 +148,7 @@ class Tabulated(PulseModel, kind="tabulated"):
 
 
 def _cell(values: FloatArray, edges: tuple[float, ...]) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """Return the index of the edge below each value, and how far it is to the next one."""
+    """Index of the edge below each value, and the fraction of the way to the next one."""
     grid = np.array(edges)
     if grid.size == 1:
         return np.zeros(values.shape, np.int64), np.zeros(values.shape, values.dtype)

@@ -1,4 +1,4 @@
-"""Designs: which points of the axes become candidates. One module each, found by its kind."""
+"""Designs: points of the axes that become candidates. One module each, selected by kind."""
 
 from matsweep.planning.designs.adaptive import Adaptive
 from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point

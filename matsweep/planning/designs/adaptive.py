@@ -1,8 +1,7 @@
-"""Adaptive designs: what has been seen decides what is tried next, through Optuna.
+"""Adaptive designs: earlier results decide the next points, through Optuna.
 
-No state is kept but the store. A batch is a function of the batches before it and their results,
-so that asking again from the first one, with each answer looked up, leads back to where a study
-was stopped.
+The store holds all state. A batch is a function of the batches before it and their results, so
+asking again from the first, with each answer looked up, leads back to where a study stopped.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ if TYPE_CHECKING:
     import optuna
 
 SAMPLERS = ("tpe", "nsga2", "gp", "random")
-_MOST_REFUSED = 200  # points asked for one that is allowed
+_MOST_REFUSED = 200  # points asked for per allowed one, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptive(Design):
-    """A search for the candidates that no other beats.
+    """A search for the Pareto-optimal candidates.
 
     Parameters
     ----------
     sampler : "tpe", "nsga2", "gp" or "random"
         Tree-structured Parzen estimators; a genetic algorithm with generations of one batch;
-        Gaussian processes (needs PyTorch); or none, to compare with.
+        Gaussian processes (needs PyTorch); or random points, as a baseline.
     objectives : tuple of str
-        Metrics, each with the good direction that it has; means over the realisations.
+        Metrics, each with its own good direction; means over the realisations.
     constraints : tuple of str
-        On metrics, ``"accuracy >= 90 %"``: what meets them is searched for first.
+        On metrics, ``"accuracy >= 90 %"``: candidates that meet them come first.
     time : float [s], str or None
         The stored time at which candidates are judged; None: the last.
     trials : int
-        Points asked for; one that was asked for before is not simulated again, but counts.
+        Points asked for; a repeated one counts, but is not simulated again.
     batch : int
-        Points asked for at a time. The results of all decide the next: more for more workers,
-        fewer to learn sooner.
+        Points asked for at a time. The results of all decide the next: a larger batch suits more
+        workers, a smaller one learns sooner.
     seed : int
 
     References
@@ -73,29 +72,34 @@ class Adaptive(Design):
             raise UserError("objectives must name at least one metric")
 
     def size(self, axes: Sequence[Axis]) -> int:
-        """Return the number of points that will be asked for."""
+        """Return the number of points to ask for."""
         return self.trials
 
     def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
-        """Yield none: they are not known before results are."""
+        """Yield none: the points depend on results."""
         return iter(())
 
     def batches(self) -> Iterator[int]:
-        """Yield how many points each batch has."""
+        """Yield the number of points of each batch.
+
+        Yields
+        ------
+        int
+        """
         for start in range(0, self.trials, self.batch):
             yield min(self.batch, self.trials - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a search is told of a point.
+    """Results of a point, for a search.
 
     Parameters
     ----------
     values : tuple of float
-        Of each objective.
+        (objective,).
     violations : tuple of float
-        Of each constraint; positive where it is not met.
+        (constraint,); positive where a constraint is not met.
     """
 
     values: tuple[float, ...]
@@ -103,7 +107,7 @@ class Judgement:
 
 
 class Search:
-    """Ask for points, tell what came of them.
+    """A search in progress: ask for points, report their results.
 
     Parameters
     ----------
@@ -115,7 +119,7 @@ class Search:
     Raises
     ------
     UserError
-        If Optuna, or what its sampler needs, is not installed.
+        If Optuna, or a package that its sampler needs, is not installed.
     """
 
     def __init__(self, design: Adaptive, axes: Sequence[Axis], better: Sequence[str]) -> None:
@@ -130,30 +134,35 @@ class Search:
             )
 
     def ask(self, count: int, allowed: Callable[[Point], bool] | None = None) -> list[Point]:
-        """Return a batch of points.
+        """Propose a batch of points.
 
         Parameters
         ----------
         count : int
-        allowed : function of a point, or None
-            Whether it may be tried; another is asked for where not.
+        allowed : callable or None
+            Whether a point may be tried; another is asked for where not.
+
+        Returns
+        -------
+        list of tuple
+            `count` points.
 
         Raises
         ------
         UserError
             If hardly any point is allowed.
         """
-        found: list[Point] = []
+        points: list[Point] = []
         with _quiet():
             self._study.sampler = self._sampler()
             for _ in range(_MOST_REFUSED * count):
                 trial = self._study.ask()
                 point = tuple(_suggest(trial, axis) for axis in self._axes)
                 if allowed is None or allowed(point):
-                    found.append(point)
+                    points.append(point)
                     self._asked.append(trial)
-                    if len(found) == count:
-                        return found
+                    if len(points) == count:
+                        return points
                 else:
                     self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         raise UserError(
@@ -162,7 +171,13 @@ class Search:
         )
 
     def tell(self, judgements: Sequence[Judgement | None]) -> None:
-        """Tell what came of the batch asked for last, in its order; None where one failed."""
+        """Report the results of the last batch.
+
+        Parameters
+        ----------
+        judgements : sequence of Judgement or None
+            In the batch's order; None where a point failed.
+        """
         failed = self._optuna.trial.TrialState.FAIL
         with _quiet():
             for trial, judgement in zip(self._asked, judgements, strict=True):
@@ -176,24 +191,29 @@ class Search:
         self._number += 1
 
     def _sampler(self) -> optuna.samplers.BaseSampler:
-        """Return a sampler whose random numbers belong to the batch alone."""
+        """Create a sampler whose random numbers belong to the batch alone."""
         samplers, design = self._optuna.samplers, self._design
         words = np.random.SeedSequence((design.seed, self._number)).generate_state(1)
         seed = int(words[0])
-        made: optuna.samplers.BaseSampler
+        sampler: optuna.samplers.BaseSampler
         if design.sampler == "tpe":
-            made = samplers.TPESampler(seed=seed, multivariate=True)
+            sampler = samplers.TPESampler(seed=seed, multivariate=True)
         elif design.sampler == "nsga2":
-            made = samplers.NSGAIISampler(seed=seed, population_size=max(2, design.batch))
+            sampler = samplers.NSGAIISampler(seed=seed, population_size=max(2, design.batch))
         elif design.sampler == "gp":
-            made = samplers.GPSampler(seed=seed)
+            sampler = samplers.GPSampler(seed=seed)
         else:
-            made = samplers.RandomSampler(seed=seed)
-        return made
+            sampler = samplers.RandomSampler(seed=seed)
+        return sampler
 
 
 def version() -> str:
-    """Return the version of Optuna, which decides what is asked for."""
+    """Return the version of Optuna, which decides the points.
+
+    Returns
+    -------
+    str
+    """
     import optuna
 
     return str(optuna.__version__)
@@ -211,7 +231,7 @@ def _library(design: Adaptive) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna's log lines, and its warnings of what is experimental, from the user."""
+    """Suppress Optuna's log lines, and its warnings about experimental features."""
     import optuna
 
     level = optuna.logging.get_verbosity()
@@ -225,7 +245,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _ordered(axis: Axis) -> Axis:
-    """Return an axis with its numbers in order, so that neighbours are alike."""
+    """Sort an axis's numbers, so that neighbours are alike."""
     if isinstance(axis, Interval) or not _numeric(axis.values):
         return axis
     numbers: tuple[Any, ...] = axis.values

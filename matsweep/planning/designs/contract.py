@@ -1,4 +1,4 @@
-"""What every design can do, and what it makes of its rows."""
+"""Contract of designs, and selection of their distinct feasible rows."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ type Point = tuple[object, ...]
 type Feasible = Callable[[Point], bool]
 """Whether a point meets the study's constraints."""
 
-_TRIED = 10_000  # rows, before a design may be given up …
+_TRIED = 10_000  # rows tried before a design may be given up …
 _LEAST_SHARE = 1e-3  # … because fewer of them than this are feasible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """The points that become candidates, and the rows of the design that they come from.
+    """The points that become candidates, and the design's rows that they come from.
 
     Parameters
     ----------
     points : list of tuple
         Distinct: rows that are the same point are one candidate.
     first : list of int
-        Of each point, the row that it first stands in, from 0.
+        For each point, the row where it first stands, from 0.
     rows : int
-        Of the design, with those that repeat others and without those that were dropped.
+        Rows of the design, including repeated ones, without dropped ones.
     dropped : int
         Rows that violate a constraint.
     repeated : list of (int, int)
-        Rows that repeat an earlier one, with the position of their candidate. Every other row
-        is, in order, the next candidate.
+        Rows that repeat an earlier one, with the position of their candidate. Every other row is,
+        in order, the next candidate.
     """
 
     points: list[Point]
@@ -49,35 +49,77 @@ class Drawn:
 
 
 class Design(ABC):
-    """What every design can do: say how many rows it has, list them, and draw candidates."""
+    """A design: counts its rows, lists them, and draws candidates from them."""
 
     __slots__ = ()
     registry: ClassVar[Registry[type[Design]]] = Registry("design")
 
     @abstractmethod
     def size(self, axes: Sequence[Axis]) -> int:
-        """Return the number of rows."""
+        """Return the number of rows.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+
+        Returns
+        -------
+        int
+        """
 
     @abstractmethod
     def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
-        """Yield the rows, whatever the constraints: one value for each axis."""
+        """Yield the rows, whatever the constraints.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+
+        Returns
+        -------
+        iterator of tuple
+            One value per axis.
+        """
 
     def axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        """Return the axes of the study; a design that has its own takes them in here."""
+        """Return the axes of the study; a design may bring its own.
+
+        Parameters
+        ----------
+        axes : tuple of Axis
+            Those of the configuration and the command line.
+
+        Returns
+        -------
+        tuple of Axis
+        """
         return axes
 
     def factorial(self, axes: Sequence[Axis]) -> list[tuple[object, ...]] | None:
-        """Return each axis's values if the design is all their combinations, else None."""
+        """Return each axis's values if the design is all their combinations, else None.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+
+        Returns
+        -------
+        list of tuple, or None
+        """
         return None
 
     def draw(self, axes: Sequence[Axis], feasible: Feasible | None = None) -> Drawn:
-        """Return the candidates; by default the distinct rows that are feasible.
+        """Draw the candidates; by default the distinct rows that are feasible.
 
         Parameters
         ----------
         axes : sequence of Axis
         feasible : callable or None
-            None: every point is.
+            Whether a point meets the constraints; None: every point does.
+
+        Returns
+        -------
+        Drawn
 
         Raises
         ------
@@ -87,7 +129,18 @@ class Design(ABC):
         return collect(self.points(axes), feasible)
 
     def facts(self, axes: Sequence[Axis], drawn: Drawn) -> dict[str, Any]:
-        """Return what a store says of the design, as JSON can write it."""
+        """Return the store's record of the design.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+        drawn : Drawn
+
+        Returns
+        -------
+        dict
+            JSON.
+        """
         return {
             **plain(self),
             "rows": drawn.rows,
@@ -96,29 +149,50 @@ class Design(ABC):
         }
 
     def advice(self) -> str:
-        """Return what its user should know of the numbers given, empty if nothing."""
+        """Return a remark for the user on the design's settings.
+
+        Returns
+        -------
+        str
+            Empty where there is none.
+        """
         return ""
 
     @property
     def source(self) -> str:
-        """The file that axes come from, empty if they come from the command line or a config."""
+        """The file that axes come from; empty for the command line or a configuration."""
         return ""
 
     def where(self, row: int) -> str:
-        """Return where a row was written by the user, for messages; empty if nowhere."""
+        """Return the place in the user's file of a row, for messages.
+
+        Parameters
+        ----------
+        row : int
+            From 0.
+
+        Returns
+        -------
+        str
+            Empty where the design has no file.
+        """
         return ""
 
 
 def collect(rows: Iterable[Point], feasible: Feasible | None, wanted: int | None = None) -> Drawn:
-    """Return the distinct points among rows, without those that are not feasible.
+    """Collect the distinct feasible points among rows.
 
     Parameters
     ----------
     rows : iterable of tuple
     feasible : callable or None
+        Whether a point meets the constraints; None: every point does.
     wanted : int or None
-        Stop at so many feasible rows (repeated ones count), however many it takes; None: take
-        all rows.
+        Stop at N feasible rows, repeated ones included; None: take all rows.
+
+    Returns
+    -------
+    Drawn
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The full factorial."""
+"""Full factorial design."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point
 class Grid(Design):
     """Every combination of the axes' values, the last axis changing fastest.
 
-    Combinations that violate a constraint are left out; what is left is no full factorial then.
+    Combinations that violate a constraint are left out; the rest is no full factorial.
 
     Parameters
     ----------
     intervals : int
-        Points that an interval is cut into.
+        Points per interval.
     """
 
     intervals: int = 5
@@ -42,7 +42,7 @@ class Grid(Design):
         return [axis.listed(self.intervals) for axis in axes]
 
     def draw(self, axes: Sequence[Axis], feasible: Feasible | None = None) -> Drawn:
-        """Return the feasible combinations; they are distinct, as the values of an axis are."""
+        """Return the feasible combinations; they are distinct, as each axis's values are."""
         total = self.size(axes)
         if feasible is None:
             return Drawn(points=list(self.points(axes)), first=range(total), rows=total)

@@ -1,4 +1,4 @@
-"""Latin hypercube sampling."""
+"""Latin hypercube design."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from matsweep.planning.designs.contract import Design, Point
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatinHypercube(Design):
-    """A Latin hypercube: of every axis, each of `samples` equal slices is met exactly once.
+    """A Latin hypercube: each of `samples` equal slices of every axis holds exactly one row.
 
-    With constraints the hypercube is laid over the whole ranges, and rows that violate one are
-    dropped. What is left is uniform over the feasible region (each row alone is uniform over the
-    box), but fewer than `samples`, and its slices are no longer all met. There is no drawing on:
-    a Latin hypercube cannot be extended row by row. Other samples are another design altogether.
+    With constraints the hypercube covers the whole ranges, and rows that violate one are dropped.
+    The rest is uniform over the feasible region (each row alone is uniform over the box), but fewer
+    than `samples`, and some slices are empty. A Latin hypercube cannot be extended row by row:
+    another number of samples is another design altogether.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Independent random samples."""
+"""Independent random design."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Random(Design):
         return itertools.islice(self._endless(axes), self.samples)
 
     def draw(self, axes: Sequence[Axis], feasible: Feasible | None = None) -> Drawn:
-        """Return the first feasible samples, as many as were asked for."""
+        """Return the first `samples` feasible points."""
         return collect(self._endless(axes), feasible, self.samples)
 
     def _endless(self, axes: Sequence[Axis]) -> Iterator[Point]:

@@ -1,4 +1,4 @@
-"""Saltelli's design, for Sobol' indices of sensitivity."""
+"""Saltelli's design, for Sobol' sensitivity indices."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 class Saltelli(Design):
     """Saltelli's extension of a scrambled Sobol' sequence, as SALib samples it.
 
-    For D axes it has N (D + 2) rows, or N (2 D + 2) with indices of the second order: N blocks of
+    For D axes it has N (D + 2) rows, or N (2 D + 2) with second-order indices: N blocks of
     a row of A, A with each of its values in turn from B, (B with each from A,) and a row of B.
     `SALib.analyze.sobol.analyze` takes one result for each row, in this order.
 
     Rows that are the same point (axes of few values make many) are one candidate: the store's
-    attribute `design` has all that takes results back to rows, and
-    `matsweep.analysis.attributes.design_rows` does.
+    attribute `design` records which, and `matsweep.analysis.attributes.design_rows` takes results
+    back to rows.
 
-    Constraints: the estimators need every row, so that none can be left out. A design of which
-    one row violates a constraint is refused.
+    Constraints: the estimators need every row, so none can be left out. A design with a row that
+    violates a constraint is refused.
 
     Parameters
     ----------
     samples : int
         N; best a power of two.
     second_order : bool
-        Whether indices of pairs are wanted too.
+        Whether to estimate indices of pairs too.
     seed : int
-        Of the scrambling.
+        Seed of the scrambling.
 
     References
     ----------
@@ -79,7 +79,7 @@ class Saltelli(Design):
         return drawn
 
     def facts(self, axes: Sequence[Axis], drawn: Drawn) -> dict[str, Any]:
-        """Add the problem as SALib defines it, and which rows share a candidate.
+        """Add the problem as SALib defines it, and the rows that share a candidate.
 
         `problem`: names, bounds and distributions; an axis of listed values is the index of its
         value, from 0 to their number. `repeated`: (row, candidate) of each row that repeats an
@@ -96,12 +96,12 @@ class Saltelli(Design):
             "bounds": bounds,
             "dists": ["logunif" if log else "unif" for log in logarithmic],
         }
-        # `super` without arguments knows no class with slots that a decorator made anew.
+        # `super` without arguments fails in a class with slots that a decorator created again.
         common = Design.facts(self, axes, drawn)
         return {**common, "problem": problem, "repeated": [list(pair) for pair in drawn.repeated]}
 
     def advice(self) -> str:
-        """Say which numbers of samples are balanced, if this one is not."""
+        """Name the nearest balanced numbers of samples, if this one is not."""
         return power_of_two("design.samples", self.samples)
 
     def _fractions(self, names: list[str]) -> np.typing.NDArray[np.float64]:
@@ -113,11 +113,11 @@ class Saltelli(Design):
             ) from None
         problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `advice` says it
-            found = sobol.sample(
+            warnings.simplefilter("ignore")  # `advice` reports it
+            rows = sobol.sample(
                 problem,
                 self.samples,
                 calc_second_order=self.second_order,
                 seed=np.random.default_rng(self.seed),
             )
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(rows, dtype=np.float64)

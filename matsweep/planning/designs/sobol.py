@@ -1,4 +1,4 @@
-"""Sobol' sequences."""
+"""Sobol' sequence design."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Sobol(Design):
     """A Sobol' sequence: points that fill the space evenly; more samples keep those before.
 
     The balance of the sequence holds for powers of two: with 64 or 128 samples every half,
-    quarter, … of an axis has its exact share; between them it has not, and an average over the
-    design converges no faster than over random points.
+    quarter, … of an axis has its exact share; with other numbers it has not, and an average over
+    the design converges no faster than over random points.
 
     With constraints the sequence is followed until there are `samples` feasible points. They are
     spread as evenly as the sequence over the feasible region, without exact balance.
@@ -31,11 +31,11 @@ class Sobol(Design):
     Parameters
     ----------
     samples : int
-        Best a power of two.
+        Preferably a power of two.
     seed : int
-        Of the scrambling.
+        Seed of the scrambling.
     scramble : bool
-        Owen's random scrambling; false: the bare sequence, whose first point is the lowest
+        Owen's random scrambling; false: the plain sequence, whose first point is the lowest
         corner of all axes.
 
     References
@@ -61,7 +61,7 @@ class Sobol(Design):
         return itertools.islice(self._sequence(axes), self.samples)
 
     def draw(self, axes: Sequence[Axis], feasible: Feasible | None = None) -> Drawn:
-        """Return the first feasible points of the sequence, as many as were asked for."""
+        """Return the first `samples` feasible points of the sequence."""
         drawn = collect(self._sequence(axes), feasible, self.samples)
         if drawn.rows < self.samples:
             raise UserError(
@@ -71,7 +71,7 @@ class Sobol(Design):
         return drawn
 
     def advice(self) -> str:
-        """Say which numbers of samples are balanced, if this one is not."""
+        """Name the nearest balanced numbers of samples, if this one is not."""
         return power_of_two("design.samples", self.samples)
 
     def _sequence(self, axes: Sequence[Axis]) -> Iterator[Point]:
@@ -87,7 +87,19 @@ class Sobol(Design):
 
 
 def power_of_two(name: str, samples: int) -> str:
-    """Say which powers of two are near a number of samples; nothing if it is one."""
+    """Name the powers of two near a number of samples.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's, for the message.
+    samples : int
+
+    Returns
+    -------
+    str
+        Empty where `samples` is a power of two.
+    """
     below = 1 << (samples.bit_length() - 1)
     if samples == below:
         return ""

@@ -1,4 +1,4 @@
-"""Points that the user lists, one a row of a file."""
+"""Table design: points listed by the user, one per row of a file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from matsweep.planning.designs.contract import Design, Point
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Design):
-    """The rows of a table: one column an axis, one row a point.
+    """The rows of a table: one column per axis, one row per point.
 
-    Headers are names of parameters or groups as on the command line. A cell of a CSV holds what
-    would stand behind the `=`: a number, a choice, true, false, null, a list. In a Parquet file
-    columns are numbers, texts, booleans or lists; a missing value is null.
+    Headers are names of parameters or groups as on the command line. A CSV cell holds the text that
+    would follow the `=`: a number, a choice, true, false, null, a list. In a Parquet file columns
+    are numbers, texts, booleans or lists; a missing value is null.
 
     Rows that violate a constraint are dropped.
 
     Parameters
     ----------
     path : str or None
-        Of the file, `.csv` or `.parquet`, as seen from the working directory.
+        The file, `.csv` or `.parquet`, relative to the working directory.
     """
 
     path: str | None = None
@@ -41,7 +41,7 @@ class Table(Design):
             raise UserError(f"path must end in {' or '.join(_READERS)}, got {self.path!r}")
 
     def axes(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        """Return the table's columns as axes; there can be no others."""
+        """Return the table's columns as axes; others are refused."""
         if axes:
             raise UserError(
                 f"axis {axes[0].name}: design=table takes all axes from {self.path}; make it a "
@@ -58,7 +58,7 @@ class Table(Design):
         return len(self._read()[1])
 
     def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
-        """Yield the rows; quantities as the numbers that the axes have for them."""
+        """Yield the rows; quantities as numbers in the axes' units."""
         units = [axis.unit if isinstance(axis, Values) else None for axis in axes]
         rows = self._read()[1]
         if not any(units):
@@ -72,7 +72,7 @@ class Table(Design):
         return self.path
 
     def where(self, row: int) -> str:
-        """Return the file, and the line (of a CSV) or the row (from 1)."""
+        """Return the file, and the line (CSV) or the row (Parquet, from 1)."""
         return f"{self.path}, {self._read()[2](row)}"
 
     def _read(self) -> _Content:
@@ -81,20 +81,20 @@ class Table(Design):
 
 
 type _Content = tuple[list[str], list[Point], Callable[[int], str]]
-"""Names of the columns, rows, and what a row is called."""
+"""Names of the columns, rows, and the name of a row in messages."""
 
 
 def _stamp(path: str) -> tuple[int, int]:
     try:
-        found = os.stat(path)
+        state = os.stat(path)
     except OSError as problem:
         raise UserError(f"design.path: {path} cannot be read: {problem.strerror}") from None
-    return found.st_mtime_ns, found.st_size
+    return state.st_mtime_ns, state.st_size
 
 
 @functools.lru_cache(maxsize=2)
 def _read(path: str, stamp: tuple[int, int]) -> _Content:
-    """Return what a table holds, read once while the file stays as it is."""
+    """Read a table, once while the file stays as it is."""
     names, rows, called = _READERS[Path(path).suffix](path)
     for name in names:
         if not name:
@@ -133,7 +133,7 @@ def _row(names: list[str], texts: list[str], cell: Callable[[str], object], wher
 
 
 def _cell(text: str) -> object:
-    """Return what the text of a cell means: a number, or what Hydra makes of it."""
+    """Parse the text of a cell: a number, or a value in Hydra's grammar."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -162,19 +162,19 @@ def _parquet(path: str) -> _Content:
 
 
 def _plain_column(path: str, name: str, column: Any) -> list[object]:
-    found: list[object] = column.to_pylist()
-    for row, value in enumerate(found):
+    values: list[object] = column.to_pylist()
+    for row, value in enumerate(values):
         if not isinstance(value, (bool, int, float, str, list, type(None))):
             raise UserError(
                 f"{path}, row {row + 1}: {name} must be a number, a text, true, false or a list, "
                 f"got {value!r}"
             )
-    return found
+    return values
 
 
 _READERS: dict[str, Callable[[str], _Content]] = {".csv": _csv, ".parquet": _parquet}
 
 
 def _distinct(values: Iterator[object]) -> tuple[object, ...]:
-    found = {repr(v) if isinstance(v, list) else v: v for v in values}
-    return tuple(found.values())
+    distinct = {repr(v) if isinstance(v, list) else v: v for v in values}
+    return tuple(distinct.values())

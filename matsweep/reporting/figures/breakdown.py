@@ -1,23 +1,26 @@
-"""Figure of the least energy that keeps the accuracy, component by component."""
+"""The least energy that keeps the merit, component by component."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Rectangle
+from matplotlib.figure import Figure
 
-from matsweep.analysis.attributes import numbered, parameters, short_names
-from matsweep.analysis.cheapest import cheapest, keeps, materials
-from matsweep.analysis.summary import at_time, summarise
+from matsweep.analysis.cheapest import cheapest_of, keeps
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
-from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.pareto import label
+from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.figures.style import IDEAL, component_looks
 
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
+_MOST_MAPS = 4
+_CROSS = m.Look(colour="#ffffff", marker="x", size=5.0)
+_FRAME = m.Look(colour="#D55E00", line="solid", width=1.8)
 
 
 def cheapest_figure(
@@ -25,9 +28,9 @@ def cheapest_figure(
 ) -> Figure:
     """Draw where the energy of each material's cheapest candidate goes, component by component.
 
-    Where two numbers were swept, such as the size of the array and the bits of the ADC, beside it
+    Where two numbers were swept, such as the size of the array and the bits of the ADC, above it
     for each material (four at most) a map of the least energy over them: crossed where the
-    accuracy is not kept, framed where it costs least.
+    merit is not kept, framed where it costs least.
 
     Parameters
     ----------
@@ -44,109 +47,116 @@ def cheapest_figure(
     Raises
     ------
     UserError
-        If no candidate keeps the accuracy, or the results hold no breakdown.
+        If no candidate keeps the merit, or the results hold no breakdown.
     """
-    if "energy_breakdown" not in ds:
+    return draw(cheapest_picture(View(ds, time), loss))
+
+
+def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
+    """Describe the cheapest candidates: maps of energy where two numbers were swept, and bars."""
+    if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
-    ds = numbered(ds)
-    best, summary = cheapest(ds, loss=loss, time=time), summarise(ds, time)
-    if not best.sizes["candidate"]:
-        raise UserError(f"no candidate is within {loss:.3g} of the accuracy of floating point")
-    axes = [name for name in parameters(summary) if summary[name].dtype.kind in "fiu"]
-    axes = [name for name in axes if len(set(summary[name].values.tolist())) > 1]
-    maps = list(dict.fromkeys(materials(best).tolist()))[:4] if len(axes) == 2 else []
-    with drawing(0.655 if maps else 0.345) as figure:
-        rows = figure.subfigures(2 if maps else 1, 1, squeeze=False)[:, 0]
-        if maps:
-            _maps(rows[0], summary, maps, axes, loss)
-        _bars(rows[-1].subplots(), ds, best, time)
-    return figure
-
-
-def _maps(
-    figure: SubFigure, summary: xr.Dataset, names: list[str], axes: list[str], loss: float
-) -> None:
-    """Draw a map of the energy for each material, on one scale."""
-    energy = np.asarray(summary["energy"].values, np.float64)
-    good, across, up = keeps(summary, loss), *(summary[name].values for name in reversed(axes))
-    here = np.isin(materials(summary), names) & np.isfinite(energy)
-    norm = LogNorm(float(energy[here].min()), float(energy[here].max()))
-    panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
-    columns, lines = np.unique(across[here]), np.unique(up[here])
-    for letter, name, panel in zip("abcd", names, panels, strict=False):
-        mine = here & (materials(summary) == name)
-        table = np.full((lines.size, columns.size), np.nan)
-        table[np.searchsorted(lines, up[mine]), np.searchsorted(columns, across[mine])] = energy[
-            mine
-        ]
-        image = panel.pcolormesh(table, cmap="viridis_r", norm=norm, edgecolors="white")
-        for row in np.flatnonzero(mine):
-            spot = (
-                np.searchsorted(columns, across[row]) + 0.5,
-                np.searchsorted(lines, up[row]) + 0.5,
-            )
-            if not good[row]:
-                panel.plot(*spot, marker="x", color="white", markersize=5, markeredgewidth=1.0)
-        winner = min(np.flatnonzero(mine & good), key=lambda row: energy[row])
-        corner = np.searchsorted(columns, across[winner]), np.searchsorted(lines, up[winner])
-        panel.add_patch(
-            Rectangle(corner, 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.8, zorder=4)
+    best = cheapest_of(view, loss)
+    if not best.size:
+        raise UserError(
+            f"no candidate is within {loss:.3g} of the {view.title(view.merit)} of floating point"
         )
-        panel.set_xticks(np.arange(columns.size) + 0.5, [f"{value:g}" for value in columns])
-        panel.set_yticks(np.arange(lines.size) + 0.5, [f"{value:g}" for value in lines])
-        panel.set_xlabel(axes[1], fontsize=FONT)
-        panel.set_title(f"({letter}) {name}: {engineering(energy[winner], 'J')}", loc="left",
-                        fontsize=FONT)  # fmt: skip
-    panels[0].set_ylabel(axes[0], fontsize=FONT)
-    figure.suptitle(f"crossed: more than {100 * loss:g} % of accuracy lost", fontsize=FONT)
-    bar = figure.colorbar(image, ax=list(panels), label="energy of an inference", pad=0.01)
-    quantity_axis(bar.ax.yaxis, "J", norm.vmin or 1.0, norm.vmax or 1.0)
+    bars = breakdown(view, best, title="energy of an inference, least that keeps the merit")
+    axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
+    if len(axes) != 2:
+        return bars
+    names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
+    maps = _maps(view, names, axes, loss)
+    lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
+    told = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: least energy"
+    return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=told,
+                   caption=f"{told[:1].upper()}{told[1:]}.")  # fmt: skip
 
 
-def _bars(panel: Axes, ds: xr.Dataset, best: xr.Dataset, time: float | str | None) -> None:
-    """Draw a bar for each of the best candidates, and lines where other machines are."""
-    terms = at_time(ds[["energy_breakdown"]], time)[0]["energy_breakdown"]
-    terms = terms.sel(candidate=best["candidate"].values).mean("realisation")
-    terms = terms.transpose("candidate", "component")
-    values, names = terms.values, [str(name) for name in terms["component"].values]
-    large = (values > _LEAST_SHARE * values.sum(axis=1).max()).any(axis=0)
-    shown = [
-        (name, column) for name, column, keep in zip(names, values.T, large, strict=True) if keep
-    ]
-    rest = values[:, ~large].sum(axis=1)
-    if rest.any():
-        shown.append(("others", rest))
-    labels, left = _told(best), np.zeros(len(values))
-    colours = colormaps["tab20"](np.arange(len(shown)))
-    for (name, column), colour in zip(shown, colours, strict=True):
-        panel.barh(labels, column, left=left, height=0.6, color=colour, label=name)
-        left += column
-    panel.invert_yaxis()
-    tidy(panel, "energy of an inference, least that keeps the accuracy", "")
-    _others(panel, ds, best)
-    quantity_axis(panel.xaxis, "J", 0.0, 1.0)
-    panel.legend(fontsize=FONT, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> m.Picture:
+    """Describe where the energy of some candidates goes."""
+    terms = view.at_time["energy_breakdown"].isel(candidate=best)
+    terms = terms.mean([dim for dim in terms.dims if dim not in ("candidate", "component")])
+    values = np.nan_to_num(terms.transpose("candidate", "component").values.astype(np.float64))
+    large = (values > _LEAST_SHARE * values.sum(axis=1).max(initial=0.0)).any(axis=0)
+    names = [str(name) for name in terms["component"].values]
+    shown = [(n, c) for n, c, keep in zip(names, values.T, large, strict=True) if keep]
+    if values[:, ~large].any():
+        shown.append(("others", values[:, ~large].sum(axis=1)))
+    places = np.arange(best.size, dtype=np.float64)
+    told = [_told(view, int(row)) for row in best]
+    marks: list[m.Mark] = []
+    start = np.zeros(best.size)
+    for (name, column), look in zip(shown, component_looks(len(shown)), strict=True):
+        marks.append(m.Bars(places=places, starts=start, lengths=column, thickness=0.6, look=look,
+                          name=name, text=tuple(told)))  # fmt: skip
+        start = start + column
+    marks += _others(view, best, float(start.max(initial=0.0)))
+    x = m.Axis(title=title, unit=str(terms.attrs.get("units") or "J"))
+    y = m.Axis(ticks=tuple(zip(places.tolist(), told, strict=True)), downward=True,
+             limits=(-0.5, best.size - 0.5))  # fmt: skip
+    return m.Picture(
+        name="energy", title="Where the energy goes",
+        caption="The best candidate of each material.",
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), beside=True,
+        height=62.0, pixels=200 + 34 * best.size,
+    )  # fmt: skip
 
 
-def _told(best: xr.Dataset) -> list[str]:
-    """Return what each of the best candidates is, for the axis."""
-    axes = [name for name in parameters(best) if best[name].dtype.kind in "fiu"]
-    short = short_names(axes)
+def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[m.Panel, ...]:
+    """Describe a map of the energy for each material, on one scale."""
+    energy, good = view.column("energy"), keeps(view, loss)
+    up, across = (view.column(name) for name in axes)
+    here = np.isin(view.materials, names) & np.isfinite(energy)
+    columns, lines = np.unique(across[here]), np.unique(up[here])
+    low, high = float(energy[here].min()), float(energy[here].max())
+    scale = m.Axis(title="energy of an inference", unit=view.unit("energy"), logarithmic=True)
+    panels: list[m.Panel] = []
+    for letter, name in zip("abcd", names, strict=False):
+        mine = here & (view.materials == name)
+        place = (np.searchsorted(columns, across), np.searchsorted(lines, up))
+        table = np.full((lines.size, columns.size), np.nan)
+        table[place[1][mine], place[0][mine]] = energy[mine]
+        winner = min(np.flatnonzero(mine & good), key=lambda row: energy[row])
+        x, y = (float(at[winner]) for at in place)
+        marks: tuple[m.Mark, ...] = (
+            m.Cells(x=m.numbers(range(columns.size)), y=m.numbers(range(lines.size)), values=table,
+                  colours="viridis_r", low=low, high=high, scale=scale),
+            m.Series(x=place[0][mine & ~good] * 1.0, y=place[1][mine & ~good] * 1.0, look=_CROSS),
+            m.Series(x=x + m.numbers([-0.5, 0.5, 0.5, -0.5, -0.5]),
+                   y=y + m.numbers([-0.5, -0.5, 0.5, 0.5, -0.5]), look=_FRAME),
+        )  # fmt: skip
+        panels.append(
+            m.Panel(
+                x=_places(view.short[axes[1]], columns),
+                y=_places(view.short[axes[0]] if not panels else "", lines), marks=marks,
+                title=f"({letter}) {label(view, name)}: {engineering(energy[winner], 'J')}",
+            )
+        )  # fmt: skip
+    return tuple(panels)
+
+
+def _places(title: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> m.Axis:
+    return m.Axis(title=title, ticks=tuple((float(i), f"{v:g}") for i, v in enumerate(values)),
+                limits=(-0.5, values.size - 0.5))  # fmt: skip
+
+
+def _told(view: View, row: int) -> str:
+    """Return what a candidate is: its material, and the numbers that were swept."""
+    axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
+    told = ", ".join(f"{view.short[a]} {view.ds[a].values[row]:g}" for a in axes)
+    return f"{label(view, str(view.materials[row]))}\n{told}".strip()
+
+
+def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
+    """Return what other machines take, where it is near the bars."""
+    if "baseline_energy" not in view.ds or not best.size:
+        return []
+    first = view.ds["baseline_energy"].isel(candidate=int(best[0]))
+    limit = 1.5 * longest
+    found = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
     return [
-        "\n".join([str(name), ", ".join(f"{short[a]} {best[a].values[row]:g}" for a in axes)])
-        for row, name in enumerate(materials(best))
+        m.Rule(at=value, across="x", look=IDEAL, text=name)
+        for name, value in found.items()
+        if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
     ]
-
-
-def _others(panel: Axes, ds: xr.Dataset, best: xr.Dataset) -> None:
-    """Draw what other machines take, where it is near the bars."""
-    if "baseline_energy" not in ds:
-        return
-    first = ds["baseline_energy"].sel(candidate=best["candidate"].values[0])
-    limit = 1.5 * float(best["energy"].max())
-    for name in ("int8_sram", "brain"):
-        value = float(first.sel(baseline=name))
-        if 0.02 * limit < value < limit:
-            panel.axvline(value, color="0.3", linestyle=(0, (4, 2)), linewidth=0.9)
-            panel.annotate(name, (value, 0.99), xycoords=("data", "axes fraction"), rotation=90,
-                           ha="right", va="top", fontsize=FONT - 1, color="0.3")  # fmt: skip

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from matsweep.analysis.attributes import float_accuracy, material_label, numbered, sources
 from matsweep.analysis.objectives import directions, order
-from matsweep.analysis.summary import realised, summarise
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
-from matsweep.reporting.figures.style import (
-    BASELINE,
-    FONT,
-    drawing,
-    material_styles,
-    quantity_axis,
-    tidy,
-)
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.pareto import capital, ideal_name, label
+from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.figures.style import IDEAL, material_styles
+
+_BOX = m.Look(colour="#e5e5e5")
+_MEDIAN = m.Look(colour="#4d4d4d", line="solid", width=1.2)
 
 
 def distribution_figure(
     ds: xr.Dataset,
-    metric: str = "accuracy",
+    metric: str | None = None,
     *,
     time: float | str | None = None,
     top: int = 10,
@@ -37,7 +36,8 @@ def distribution_figure(
     ----------
     ds : Dataset
         Results along `candidate` and `realisation`.
-    metric : str
+    metric : str, optional
+        Default: the merit of the study, such as the accuracy.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     top : int
@@ -48,52 +48,64 @@ def distribution_figure(
     UserError
         If the metric is unknown or the same for all realisations, or no candidate is done.
     """
+    return draw(distribution_picture(View(ds, time), metric, top=top))
+
+
+def distribution_picture(view: View, metric: str | None = None, *, top: int = 10) -> m.Picture:
+    """Describe what `distribution_figure` draws."""
     whole("top", top, low=1)
-    ds = numbered(ds)
-    summary = summarise(ds, time)
-    ((name, _),) = directions(summary, [metric]).items()
-    if "realisation" not in ds[name].dims:
+    ((name, _),) = directions(view, [metric or view.merit]).items()
+    if "realisation" not in view.ds[name].dims:
         raise UserError(f"{name} does not differ between realisations")
-    best = order(summary, name)
-    best = best[np.isfinite(np.asarray(summary[name].values, dtype=np.float64)[best])]
+    best = order(view, name)
+    best = best[np.isfinite(view.column(name)[best])]
     if not best.size:
         raise UserError(f"no done candidate has a number for {name}, so there is nothing to draw")
-    labels = [f"no. {number}" for number in summary["candidate"].values[best]]
-    groups = labels
-    if "material" in summary.coords:
-        groups = [str(each) for each in summary["material"].values[best]]
-        _, first = np.unique(groups, return_index=True)
-        best, groups = best[np.sort(first)], [groups[i] for i in np.sort(first)]
-        labels = [material_label(ds, group) for group in groups]
-    best, groups, labels = best[:top], groups[:top], labels[:top]
-    styles = material_styles({*groups, *sources(ds)["materials"]})
-    values = realised(ds.isel(candidate=best), name, time)
-    with drawing(0.12 + 0.055 * len(best)) as figure:
-        axes = figure.subplots()
-        for row, (group, own) in enumerate(zip(groups, values, strict=True)):
-            own = own[np.isfinite(own)]
-            low, middle, high = np.percentile(own, [25, 50, 75])
-            axes.fill_between([low, high], row - 0.3, row + 0.3, color="0.9", linewidth=0)
-            axes.plot([middle, middle], [row - 0.3, row + 0.3], color="0.3", linewidth=1.2)
-            axes.scatter(own, row + _apart(own), s=9, color=styles[group].colour, linewidths=0.3,
-                         edgecolors="white", marker=styles[group].marker, zorder=3)  # fmt: skip
-        tidy(axes, str(ds[name].attrs.get("long_name", name)), "")
-        axes.set_yticks(range(len(labels)), labels, fontsize=FONT)
-        axes.invert_yaxis()
-        if name == "accuracy":
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
-            if (baseline := float_accuracy(ds)) is not None:
-                axes.axvline(float(baseline), label="floating point", **BASELINE)
-                axes.legend(loc="lower left", fontsize=FONT, frameon=False)
-        else:
-            low, high = float(np.nanmin(values)), float(np.nanmax(values))
-            quantity_axis(axes.xaxis, str(ds[name].attrs.get("units", "1")), low * 0, high)
-    return figure
+    if view.has_materials:
+        _, first = np.unique(view.materials[best].astype(str), return_index=True)
+        best = best[np.sort(first)]
+    return distribution(view, name, best[:top])
 
 
-def _apart(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def distribution(view: View, metric: str, best: Index) -> m.Picture:
+    """Describe a metric of each realisation of some candidates, from above downward."""
+    groups = [
+        str(view.materials[row]) if view.has_materials else f"no. {view.numbers[row]}"
+        for row in best
+    ]
+    labels = [label(view, group) if view.has_materials else group for group in groups]
+    styles = material_styles({*groups, *view.all_materials})
+    marks: list[m.Mark] = []
+    for row, (group, told, own) in enumerate(
+        zip(groups, labels, view.rows(best).realised(metric), strict=True)
+    ):
+        known = own[np.isfinite(own)]
+        if not known.size:
+            continue
+        low, middle, high = np.percentile(known, [25, 50, 75])
+        ends = m.numbers([row - 0.3, row - 0.3, row + 0.3, row + 0.3])
+        marks += [
+            m.Area(x=m.numbers([low, high, high, low]), y=ends, look=_BOX),
+            m.Series(x=m.numbers([middle, middle]), y=ends[1:3], look=_MEDIAN),
+            m.Series(x=known, y=row + _apart(known), look=replace(styles[group], size=3.0),
+                   text=(told,) * known.size),
+        ]  # fmt: skip
+    if (ideal := view.reference(metric)) is not None:
+        name = ideal_name(view, metric)
+        marks.append(m.Rule(at=ideal, across="x", look=IDEAL, name=name))
+    x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
+             percent=view.is_share(metric))  # fmt: skip
+    y = m.Axis(ticks=tuple((float(at), told) for at, told in enumerate(labels)), downward=True,
+             limits=(-0.5, len(labels) - 0.5))  # fmt: skip
+    return m.Picture(
+        name="distribution", title="How realisations differ", wide=False,
+        caption="Every realisation of the best candidate of each material; the box is the middle "
+        "half, the bar the median.", rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
+        height=21.6 + 9.9 * len(best), pixels=150 + 48 * len(best),
+    )  # fmt: skip
+
+
+def _apart(values: m.Numbers) -> m.Numbers:
     """Return heights, within a quarter of the middle, at which close values do not overlap."""
     span = np.ptp(values) or 1.0
     bins = np.floor(40 * (values - values.min()) / span).astype(int)

@@ -1,4 +1,8 @@
-"""Parallel coordinates: every parameter and objective of many candidates at once."""
+"""Parallel coordinates: every parameter and objective of many candidates at once.
+
+Lines are ordinary ones, on a screen too, so that they print, need no graphics processor and can
+be pointed at; of many candidates some are drawn.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import material_label, parameters, short_names, states
-from matsweep.analysis.attributes import sources as stored_sources
 from matsweep.analysis.objectives import Objectives, directions, front
-from matsweep.analysis.summary import summarise
+from matsweep.analysis.pareto import Mask
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
 from matsweep.core.units import engineering
-from matsweep.reporting.figures.style import FONT, Style, drawing, material_styles
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.pareto import label, styles_of
+from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.texts import texts
 
 _TICKS = 5
-_BEHIND = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
+_WIDE = 30.0  # a ratio of values beyond which an axis is logarithmic
+_UPRIGHT = m.Look(colour="#333333", line="solid", width=0.6)
+_FAINT = m.Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,7 @@ class Scale:
     """One vertical axis: where each value stands on it, from 0 to 1, and its ticks."""
 
     name: str
-    places: NDArray[np.float64]
+    places: m.Numbers
     ticks: tuple[tuple[float, str], ...]
 
 
@@ -55,7 +60,7 @@ def parallel_figure(
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     most : int
-        Candidates drawn beside the Pareto set.
+        Candidates drawn next to the Pareto set.
 
     Raises
     ------
@@ -66,67 +71,98 @@ def parallel_figure(
     ----------
     A. Inselberg, The Visual Computer 1:69, 1985, doi:10.1007/BF01898350.
     """
+    return draw(parallel_picture(View(ds, time), objectives, most=most))
+
+
+def parallel_picture(
+    view: View, objectives: Objectives | None = None, *, most: int = 300
+) -> m.Picture:
+    """Describe what `parallel_figure` draws."""
     whole("most", most, low=0)
-    summary = summarise(ds, time)
-    names = sorted(set(map(str, summary["material"].values))) if "material" in summary else []
-    styles = material_styles({*names, *stored_sources(ds)["materials"]})
-    summary = summary.isel(candidate=np.flatnonzero(states(summary) == "done"))
-    if not summary.sizes["candidate"]:
+    view = view.rows(np.flatnonzero(view.done))
+    if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
-    chosen = directions(summary, objectives)
-    varied = [n for n in parameters(summary) if len(set(summary[n].values.tolist())) > 1]
-    scales = [parameter_scale(summary, name) for name in varied]
-    scales += [
-        objective_scale(summary, name, better)
-        for name, better in chosen.items()
-        if np.unique(summary[name].values).size > 1
-    ]
+    scales = scales_of(view, directions(view, objectives))
     if len(scales) < 2:
         raise UserError("parallel coordinates want two axes: sweep a parameter, or name objectives")
-    best = front(summary, objectives)
-    with drawing(0.42) as figure:
-        axes = figure.subplots()
-        _lines(axes, summary, scales, best, styles, most)
-        _verticals(axes, scales, short_names(varied, taken=map(str, summary.data_vars)))
-        handles = [
-            Line2D([], [], color=styles[name].colour, label=material_label(ds, name), linewidth=1.5)
-            for name in _on_front(summary, best)
-        ]
-        handles.append(Line2D([], [], color="0.6", linewidth=0.5, label="not on the Pareto front"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=FONT,
-                      frameon=False)  # fmt: skip
-    return figure
+    best = front(view, objectives)
+    others = _spaced(np.flatnonzero(~best), most)
+    return parallel(view, scales, best, np.concatenate([others, np.flatnonzero(best)]))
 
 
-def _on_front(summary: xr.Dataset, best: NDArray[np.bool_]) -> list[str]:
-    if "material" not in summary:
-        return []
-    return sorted(set(summary["material"].values[best].astype(str).tolist()))
+def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) -> list[Scale]:
+    """Return the axes of what differs: the material, the parameters and the objectives."""
+    scales = [parameter_scale(view, "material")] if materials and _several(view) else []
+    scales += [parameter_scale(view, name) for name in view.varied]
+    known = [n for n in chosen if np.unique(view.column(n)[np.isfinite(view.column(n))]).size > 1]
+    return scales + [objective_scale(view, name, chosen[name]) for name in known]
 
 
-def parameter_scale(summary: xr.Dataset, name: str) -> Scale:
+def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m.Picture:
+    """Describe some candidates as lines, those that are marked as the best strongly."""
+    heights = np.stack([scale.places for scale in scales], axis=1)
+    styles = styles_of(view)
+    across = np.arange(len(scales), dtype=np.float64)
+    short = {name: view.short.get(name, name) for name in (scale.name for scale in scales)}
+    told = [dict(zip(drawn.tolist(), texts(view, view.summary[scale.name][drawn]), strict=True))
+            for scale in scales]  # fmt: skip
+    marks: list[m.Mark] = []
+    for strong in (False, True):
+        chosen = drawn[best[drawn] == strong]
+        for name in sorted(set(view.materials[chosen].tolist())):
+            rows = chosen[view.materials[chosen] == name]
+            colour = styles[name].colour if view.has_materials else "#1a1a1a"
+            look = m.Look(colour=colour, line="solid", width=1.2) if strong else _FAINT
+            entry = label(view, name) if view.has_materials else "Pareto front"
+            marks.append(
+                m.Paths(
+                    x=np.tile(across, (rows.size, 1)), y=heights[rows], look=look,
+                    name=entry if strong else "not on the Pareto front",
+                    text=tuple(
+                        tuple(f"no. {view.numbers[row]}, {short[scale.name]}: {column[row]}"
+                              for scale, column in zip(scales, told, strict=True))
+                        for row in rows
+                    ),
+                )
+            )  # fmt: skip
+    for at, scale in enumerate(scales):
+        marks.append(m.Series(x=m.numbers([at, at]), y=m.numbers([0, 1]), look=_UPRIGHT))
+        marks += [m.Text(x=float(at), y=height, text=text) for height, text in scale.ticks]
+    x = m.Axis(ticks=tuple((float(at), short[scale.name]) for at, scale in enumerate(scales)),
+             limits=(-0.1, len(scales) - 0.55), bare=True)  # fmt: skip
+    y = m.Axis(limits=(-0.04, 1.04), bare=True)
+    caption = "Strong lines are the Pareto set; every objective has its good end up"
+    if view.done.sum() > drawn.size:
+        caption += f"; of the other candidates {int((~best[drawn]).sum()):,} are drawn"
+    return m.Picture(
+        name="parallel", title="Parameters and what comes of them", caption=f"{caption}.",
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), pixels=480,
+    )  # fmt: skip
+
+
+def parameter_scale(view: View, name: str) -> Scale:
     """Return the axis of a parameter: its values evenly spaced where they are few, or texts."""
-    values = summary[name].values
+    values = view.summary[name].values
     known = np.unique(values.astype(str) if values.dtype.kind not in "fiu" else values)
     if values.dtype.kind in "fiu" and len(known) > 8:
-        return _numeric(summary, name, values.astype(np.float64), up=True)
-    where = np.searchsorted(known, values.astype(known.dtype)) / (len(known) - 1)
-    unit = str(summary[name].attrs.get("units", "1"))
+        return _numeric(view, name, values.astype(np.float64), up=True)
+    last = max(len(known) - 1, 1)
+    where = np.searchsorted(known, values.astype(known.dtype)) / last
+    unit = view.unit(name)
     told = [engineering(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known]
-    ticks = tuple((i / (len(known) - 1), text) for i, text in enumerate(told))
+    ticks = tuple((i / last, text) for i, text in enumerate(told))
     return Scale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks)
 
 
-def objective_scale(summary: xr.Dataset, name: str, better: str) -> Scale:
+def objective_scale(view: View, name: str, better: str) -> Scale:
     """Return the axis of an objective, with its good end up."""
-    values = np.asarray(summary[name].values, dtype=np.float64)
-    return _numeric(summary, name, values, up=better == "higher")
+    return _numeric(view, name, view.column(name), up=better == "higher")
 
 
-def _numeric(summary: xr.Dataset, name: str, values: NDArray[np.float64], *, up: bool) -> Scale:
+def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> Scale:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    logarithmic = low > 0 and high > 30 * low
+    logarithmic = low > 0 and high > _WIDE * low
     if high == low:
         places, marks = np.full(len(values), 0.5), [(0.5, low)]
     else:
@@ -136,48 +172,21 @@ def _numeric(summary: xr.Dataset, name: str, values: NDArray[np.float64], *, up:
         marks = list(zip(at, np.exp(levels) if logarithmic else levels, strict=True))
         taken = np.log(values) if logarithmic else values
         places = (taken - ends[0]) / (ends[1] - ends[0])
-    unit = str(summary[name].attrs.get("units", "1"))
-    ticks = [(p if up else 1 - p, _told(name, float(v), unit)) for p, v in marks]
+    unit, share = view.unit(name), view.is_share(name)
+    ticks = [
+        (p if up else 1 - p, f"{100 * v:.3g} %" if share else engineering(float(v), unit))
+        for p, v in marks
+    ]
+    places = np.where(np.isfinite(places), places, np.nan)
     return Scale(name=name, places=places if up else 1 - places, ticks=tuple(ticks))
 
 
-def _told(name: str, value: float, unit: str) -> str:
-    return f"{100 * value:.3g} %" if name == "accuracy" else engineering(value, unit)
+def _spaced(rows: Index, most: int) -> Index:
+    """Return some rows evenly, all if they are few."""
+    if rows.size <= most:
+        return rows
+    return rows[np.linspace(0, rows.size - 1, most).astype(np.intp)] if most else rows[:0]
 
 
-def _lines(
-    axes: Axes,
-    summary: xr.Dataset,
-    scales: Sequence[Scale],
-    best: NDArray[np.bool_],
-    styles: dict[str, Style],
-    most: int,
-) -> None:
-    """Draw the candidates, those of the front last."""
-    heights = np.stack([scale.places for scale in scales], axis=1)
-    across = np.arange(len(scales))
-    rest = np.flatnonzero(~best)
-    if len(rest) > most:
-        rest = rest[np.linspace(0, len(rest) - 1, most).astype(np.intp)] if most else rest[:0]
-    axes.plot(across, heights[rest].T, color="0.6", linewidth=0.4, alpha=0.5, zorder=1)
-    materials = summary["material"].values.astype(str) if "material" in summary else None
-    for row in np.flatnonzero(best).tolist():
-        colour = "black" if materials is None else styles[str(materials[row])].colour
-        axes.plot(across, heights[row], color=colour, linewidth=1.2, zorder=2)
-
-
-def _verticals(axes: Axes, scales: Sequence[Scale], short: dict[str, str]) -> None:
-    """Draw the axes with their ticks, and nothing else of the frame."""
-    for at, scale in enumerate(scales):
-        axes.axvline(at, color="0.2", linewidth=0.6, zorder=3)
-        for height, text in scale.ticks:
-            axes.annotate(text, (at, height), xytext=(3, 0), textcoords="offset points",
-                          fontsize=FONT - 2, va="center", zorder=4, bbox=_BEHIND)  # fmt: skip
-    axes.set_xticks(range(len(scales)), [short.get(s.name, s.name).replace("_", " ").replace(
-        ".", ".\n") for s in scales], fontsize=FONT)  # fmt: skip
-    axes.set_yticks([])
-    axes.set_ylim(-0.04, 1.04)
-    axes.set_xlim(-0.1, len(scales) - 0.55)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+def _several(view: View) -> bool:
+    return len(set(view.materials.tolist())) > 1

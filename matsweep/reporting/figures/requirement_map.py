@@ -1,26 +1,24 @@
-"""A picture of the region that meets a target."""
+"""The region that meets a target."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.families import Family
 from matsweep.analysis.requirements import Requirements
 from matsweep.analysis.studytable import Scale
-from matsweep.analysis.wording import quantity
-from matsweep.reporting.figures.style import BASELINE, FONT, drawing, material_styles, tidy
+from matsweep.analysis.wording import is_fraction, quantity
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.figures.style import IDEAL, material_styles
 
-_MAPPED = 81  # points along each parameter of a map
-_LINE = "#0072B2"  # of the palette of `style`
+_MAPPED = 61  # points along each parameter of a map
+_LINE = 121
+_BLUE, _INK = "#0072B2", "#262626"
 
 
 def requirement_figure(found: Requirements, x: str | None = None, y: str | None = None) -> Figure:
@@ -48,142 +46,35 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
     UserError
         If they are no swept parameters, or the same.
     """
-    names = list(found.surrogate.names)
-    with drawing(0.42, 165.0) as figure:
-        if len(names) == 1:
-            panel = figure.add_subplot()
-            shown, drawn = _line(panel, found), names
-        else:
-            across, up = found.shown(x, y)
-            grid = found.map(across, up, _MAPPED)
-            panel, key = figure.subplots(2, 1, height_ratios=(22, 1))
-            shown, drawn = _map(figure, panel, key, found, grid), [str(dim) for dim in grid.dims]
-        panel.set_title(_heading(found, *drawn), fontsize=FONT, loc="left")
-        figure.legend(handles=shown, loc="outside right upper", fontsize=FONT, frameon=False)
-    return figure
+    return draw(requirement_picture(found, x, y))
 
 
-def _heading(found: Requirements, *drawn: str) -> str:
-    """Tell the target, whose it is, and where the parameters stand that are not drawn."""
-    target = found.target.replace(">=", "≥").replace("<=", "≤")
-    told = [target] if found.material is None else [target, found.material]
+def requirement_picture(
+    found: Requirements, x: str | None = None, y: str | None = None, *, name: str = "required"
+) -> m.Picture:
+    """Describe where a target is met: over two parameters its probability, over one the metric."""
+    drawn = found.shown(x, y)
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
     short = short_names(scales)
-    told += [
-        f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
-    ]
-    lines = [", ".join(told[start : start + 2]) for start in range(0, len(told), 2)]
-    return ",\n".join(lines)
-
-
-def _map(
-    figure: Figure, panel: Axes, key: Axes, found: Requirements, grid: xr.DataArray
-) -> list[Line2D]:
-    """Draw the map; return what its legend shows."""
-    vertical, horizontal = (str(dim) for dim in grid.dims)
-    names = found.surrogate.names
-    scales = {scale.name: scale for scale in found.surrogate.table.scales}
-    across, up = grid[horizontal].values, grid[vertical].values
-    c = found.confidence
-    levels = sorted({0.0, 1 - c, 0.25, 0.5, 0.75, c, 1.0})
-    image = panel.contourf(across, up, grid.values, levels=levels, cmap="Blues", alpha=0.8)
-    lines: dict[tuple[float, ...], dict[str, Any]] = {
-        (0.5,): {"linewidth": 1.2, "linestyle": "solid", "label": "limit (50 %)"},
-        (1 - c, c): {"linewidth": 0.8, "linestyle": "dashed",
-                     "label": f"{100 * (1 - c):.3g} and {100 * c:.3g} %"},
-    }  # fmt: skip
-    shown = []
-    for asked, look in lines.items():
-        there = [level for level in asked if grid.values.min() < level < grid.values.max()]
-        if there:
-            panel.contour(across, up, grid.values, levels=there, colors="0.15",
-                          linewidths=look["linewidth"], linestyles=look["linestyle"])  # fmt: skip
-            shown.append(Line2D([], [], color="0.15", **look))
-    points = found.surrogate.table.points
-    places = points[:, names.index(horizontal)], points[:, names.index(vertical)]
-    _candidates(panel, *places, found.met)
-    short = short_names(names)
-    tidy(panel, short[horizontal], short[vertical])
-    panel.grid(visible=False)
-    if scales[horizontal].logarithmic:
-        panel.set_xscale("log")
-    if scales[vertical].logarithmic:
-        panel.set_yscale("log")
-    _ticks(panel.xaxis, scales[horizontal])
-    _ticks(panel.yaxis, scales[vertical])
-    bar = figure.colorbar(image, cax=key, orientation="horizontal")
-    bar.set_ticks(levels, labels=[f"{100 * level:.3g}" for level in levels])
-    key.tick_params(labelsize=FONT - 1, width=0.6, length=2)
-    bar.set_label("probability of meeting the target (%)", fontsize=FONT)
-    bar.outline.set_linewidth(0.6)
-    shown += _candidate_keys(found)
-    return shown + _family_marks(panel, found, scales[horizontal], scales[vertical])
-
-
-def _line(panel: Axes, found: Requirements) -> list[Line2D]:
-    """Draw the metric over the only parameter; return what its legend shows."""
-    (scale,) = found.surrogate.table.scales
-    points = scale.from_unit(np.linspace(0, 1, 201))
-    mean, deviation = found.surrogate.predict(points[:, None])
-    (line,) = panel.plot(points, mean, color=_LINE, linewidth=1.2, label="fit, ± 2 deviations")
-    panel.fill_between(points, mean - 2 * deviation, mean + 2 * deviation, color=_LINE, alpha=0.2,
-                       linewidth=0)  # fmt: skip
-    panel.axhline(found.bound, **BASELINE)
-    table = found.surrogate.table
-    _candidates(panel, table.points[:, 0], table.values, found.met)
-    tidy(panel, short_names([scale.name])[scale.name], found.metric)
-    if found.surrogate.logarithmic:
-        panel.set_yscale("log")
-    if scale.logarithmic:
-        panel.set_xscale("log")
-    _ticks(panel.xaxis, scale)
-    bound = Line2D([], [], label="target", **BASELINE)
-    return [line, bound, *_candidate_keys(found), *_family_marks(panel, found, scale, None)]
-
-
-def _candidates(panel: Axes, across: Any, up: Any, met: Any) -> None:
-    for chosen, face in ((~met, "white"), (met, "0.15")):
-        if not chosen.any():  # a line without points would count as one at the figure's corner
-            continue
-        panel.plot(across[chosen], up[chosen], linestyle="none", marker="o", markersize=2.8,
-                   markerfacecolor=face, markeredgecolor="0.15", markeredgewidth=0.5,
-                   clip_on=False, zorder=3)  # fmt: skip
-
-
-def _candidate_keys(found: Requirements) -> list[Line2D]:
-    kinds = ((found.met.any(), "0.15", "candidate, met"), (~found.met.all(), "white", "not met"))
-    return [
-        Line2D([], [], linestyle="none", marker="o", markersize=2.8, markerfacecolor=face,
-               markeredgecolor="0.15", markeredgewidth=0.5, label=label)
-        for there, face, label in kinds if there
-    ]  # fmt: skip
-
-
-def _family_marks(
-    panel: Axes, found: Requirements, across: Scale, up: Scale | None
-) -> list[Line2D]:
-    """Mark the materials: hollow where a value is not known (there at its best) or beyond."""
-    styles = material_styles(family.material for family in found.families)
-    shown = []
-    for family in found.families:
-        style = styles[family.material]
-        here = place(family, across, found)
-        there = family.metric if up is None else place(family, up, found)
-        drawn = [across.name] if up is None else [across.name, up.name]
-        exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
-        look: dict[str, Any] = {
-            "linestyle": "none", "marker": style.marker, "markersize": 7,
-            "markerfacecolor": style.colour if exact else "white",
-            "markeredgecolor": "white" if exact else style.colour,
-            "markeredgewidth": 0.8 if exact else 1.4,
-        }  # fmt: skip
-        panel.plot([here], [there], clip_on=False, zorder=5, **look)
-        note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
-        note = note or ("" if exact else ", not all known")
-        shown.append(
-            Line2D([], [], label=f"{family.label}:\nmet with {percent(family)}{note}", **look)
-        )
-    return shown
+    across, up = scales[drawn[0]], scales[drawn[1]] if len(drawn) == 2 else None
+    marks = _line(found, across) if up is None else _map(found, across, up)
+    marks += _candidates(found, across, up) + _families(found, across, up)
+    vertical = _metric_axis(found) if up is None else _axis(up, short)
+    panel = m.Panel(x=_axis(across, short), y=vertical, marks=tuple(marks),
+                  title=_heading(found, *drawn))  # fmt: skip
+    others = [f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items()
+              if n not in drawn]  # fmt: skip
+    caption = "The fitted mean with two deviations; dashed: the target."
+    if up is not None:
+        c = 100 * found.confidence
+        caption = "Probability that the fitted mean meets the target; solid: 50 %, dashed: "
+        caption += f"{100 - c:.3g} and {c:.3g} %."
+    caption += f" All else at its best: {', '.join(others)}." if others else ""
+    title = f"Where {found.target} is met" + (f" by {found.material}" if found.material else "")
+    return m.Picture(
+        name=name, title=title, caption=caption, rows=((panel,),), beside=True,
+        width=165.0, height=75.6,
+    )  # fmt: skip
 
 
 def percent(family: Family) -> str:
@@ -200,10 +91,94 @@ def place(family: Family, scale: Scale, found: Requirements) -> float:
     return min(max(value, scale.low), scale.high)
 
 
-def _ticks(axis: Axis, scale: Scale) -> None:
-    if scale.logarithmic:
-        axis.set_major_locator(LogLocator(numticks=8))
-        axis.set_minor_formatter(NullFormatter())
-    else:
-        axis.set_major_locator(MaxNLocator(nbins=6, integer=scale.whole))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(scale, value)))
+def _heading(found: Requirements, *drawn: str) -> str:
+    """Return the target, whose it is, and where the parameters stand that are not drawn."""
+    target = found.target.replace(">=", "≥").replace("<=", "≤")
+    told = [target] if found.material is None else [target, found.material]
+    scales = {scale.name: scale for scale in found.surrogate.table.scales}
+    short = short_names(scales)
+    told += [
+        f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
+    ]
+    lines = [", ".join(told[start : start + 2]) for start in range(0, len(told), 2)]
+    return ",\n".join(lines)
+
+
+def _map(found: Requirements, across: Scale, up: Scale) -> list[m.Mark]:
+    grid = found.map(across.name, up.name, _MAPPED)
+    x, y, values = (m.numbers(part) for part in (grid[across.name], grid[up.name], grid.values))
+    c = found.confidence
+    marks: list[m.Mark] = [
+        m.Cells(x=x, y=y, values=values, colours="Blues", low=0.0, high=1.0, smooth=True,
+              scale=m.Axis(title="probability to meet the target", percent=True),
+              levels=tuple(sorted({0.0, 1 - c, 0.25, 0.5, 0.75, c, 1.0})))
+    ]  # fmt: skip
+    solid = m.Look(colour=_INK, line="solid", width=1.2)
+    dashed = m.Look(colour=_INK, line="dash", width=0.8)
+    for levels, look, name in (
+        ((0.5,), solid, "limit (50 %)"),
+        ((1 - c, c), dashed, f"{100 * (1 - c):.3g} and {100 * c:.3g} %"),
+    ):
+        if any(values.min() < level < values.max() for level in levels):
+            marks.append(m.Contour(x=x, y=y, values=values, levels=levels, look=look, name=name))
+    return marks
+
+
+def _line(found: Requirements, scale: Scale) -> list[m.Mark]:
+    x = scale.from_unit(np.linspace(0, 1, _LINE))
+    mean, deviation = found.surrogate.predict(x[:, None])
+    blue = m.Look(colour=_BLUE, line="solid", width=1.2)
+    faint = m.Look(colour=_BLUE, opacity=0.2)
+    return [
+        m.Area.band(x, mean - 2 * deviation, mean + 2 * deviation, faint),
+        m.Series(x=x, y=mean, look=blue, name="fit"),
+        m.Rule(at=found.bound, across="y", look=IDEAL, name="target"),
+    ]
+
+
+def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
+    table, names = found.surrogate.table, list(found.surrogate.names)
+    x = table.points[:, names.index(across.name)]
+    y = table.values if up is None else table.points[:, names.index(up.name)]
+    look = m.Look(colour=_INK, marker="o", size=2.8)
+    marks: list[m.Mark] = []
+    for which, name, hollow in ((~found.met, "not met", True), (found.met, "met", False)):
+        if which.any():
+            told = [_metric(found, value) for value in table.values[which].tolist()]
+            marks.append(m.Series(x=x[which], y=y[which], name=f"candidate, {name}",
+                                look=replace(look, hollow=hollow),
+                                text=tuple(f"{found.metric} {text}" for text in told)))  # fmt: skip
+    return marks
+
+
+def _families(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
+    """Mark the materials: hollow where a value is not known (there at its best) or beyond."""
+    styles = material_styles(family.material for family in found.families)
+    drawn = [across.name] if up is None else [across.name, up.name]
+    marks: list[m.Mark] = []
+    for family in found.families:
+        exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
+        note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
+        note = note or ("" if exact else ", not all known")
+        told = f"{family.label}:\nmet with {percent(family)}{note}"
+        height = family.metric if up is None else place(family, up, found)
+        marks.append(m.Series(
+            x=m.numbers([place(family, across, found)]), y=m.numbers([height]), name=told,
+            look=replace(styles[family.material], size=7.0, hollow=not exact), text=(told,),
+        ))  # fmt: skip
+    return marks
+
+
+def _metric(found: Requirements, value: float) -> str:
+    share = found.surrogate.table.share
+    return f"{100 * value:.4g} %" if share else f"{value:.4g} {found.unit}".removesuffix(" 1")
+
+
+def _metric_axis(found: Requirements) -> m.Axis:
+    return m.Axis(title=found.metric, unit=found.unit, percent=found.surrogate.table.share,
+                logarithmic=found.surrogate.logarithmic)  # fmt: skip
+
+
+def _axis(scale: Scale, short: dict[str, str]) -> m.Axis:
+    return m.Axis(title=short[scale.name], unit=scale.unit, percent=is_fraction(scale),
+                logarithmic=scale.logarithmic, whole=scale.whole)  # fmt: skip

@@ -1,25 +1,32 @@
-"""A picture of sensitivities: bars, and pairs."""
+"""Indices of sensitivity: bars, and pairs."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matsweep.analysis.attributes import short_names
 from matsweep.core.checks import UserError
-from matsweep.reporting.figures.style import FONT, drawing, tidy
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.printed import draw
 
 _ALONE, _ALL = "#0072B2", "#E69F00"  # of the palette of `style`
+_KINDS = {
+    "ST": (("S1", "alone (S1)", _ALONE, -0.19), ("ST", "with interactions (ST)", _ALL, 0.19)),
+    "median": (("median", "PAWN, median over slices", _ALONE, 0.0),),
+    "delta": (("delta", "Borgonovo's delta", _ALONE, 0.0),),
+}
+_METHODS = {"sobol": "Sobol' indices", "pawn": "PAWN indices", "delta": "Borgonovo's delta"}
 _MOST_PAIRS = 12  # parameters up to which a table of pairs can be read
+_THRESHOLD = m.Look(colour="#333333", line="dash", width=0.9)
 
 
 def sensitivity_figure(found: xr.Dataset) -> Figure:
     """Draw indices of sensitivity as bars, with their intervals.
 
     Sobol' indices are drawn alone (`S1`) and with all interactions (`ST`), the strongest parameter
-    first, and those of pairs as a table beside; PAWN and delta with what a parameter without
+    first, and those of pairs as a table next to them; PAWN and delta with what a parameter without
     influence stays below.
 
     Parameters
@@ -37,79 +44,79 @@ def sensitivity_figure(found: xr.Dataset) -> Figure:
     UserError
         If it holds no indices.
     """
-    if "parameter" not in found.dims or not {"ST", "median", "delta"} & set(found.data_vars):
+    return draw(sensitivity_picture(found))
+
+
+def sensitivity_picture(found: xr.Dataset) -> m.Picture:
+    """Describe indices of sensitivity, the strongest parameter first."""
+    if "parameter" not in found.dims or not {*_KINDS} & set(found.data_vars):
         raise UserError("found must be what sensitivity() returns: it holds no indices")
-    main = next(name for name in ("ST", "median", "delta") if name in found)
+    main = next(name for name in _KINDS if name in found)
     strongest = np.argsort(-np.nan_to_num(found[main].values), kind="stable")
     found = found.isel(parameter=strongest)
     names = [str(name) for name in found["parameter"].values]
     short = short_names(names)
+    labels = [short[name] for name in names]
     pairs = "S2" in found and 2 <= len(names) <= _MOST_PAIRS
-    with drawing(min(0.16 + 0.055 * len(names), 0.9), 180.0 if pairs else 120.0) as figure:
-        panels = figure.subplots(1, 2 if pairs else 1, squeeze=False)[0]
-        _bars(panels[0], found, [short[name] for name in names], main)
-        if pairs:
-            _interactions(figure, panels[1], found.sel(other=names), [short[n] for n in names])
-            panels[0].set_title("(a)", fontsize=FONT, loc="left")
-            panels[1].set_title(
-                "(b) pairs, beyond both alone (bold: surely)", fontsize=FONT, loc="left"
-            )
-        figure.suptitle(_told(found), fontsize=FONT)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=2, fontsize=FONT,
-                      frameon=False)  # fmt: skip
-    return figure
+    bars = _bars(found, labels, main)
+    panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
+    return m.Picture(
+        name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
+        caption=f"{_told(found)}.", heading=_told(found), rows=(panels,),
+        width=180.0 if pairs else 120.0, height=min(28.8 + 9.9 * len(names), 162.0),
+        pixels=150 + 46 * len(names),
+    )  # fmt: skip
 
 
-def _bars(panel: Axes, found: xr.Dataset, names: list[str], main: str) -> None:
-    places = np.arange(len(names), dtype=np.float64)
-    if main == "ST":
-        kinds = [("S1", "alone (S1)", _ALONE, -0.19), ("ST", "with interactions (ST)", _ALL, 0.19)]
-    else:
-        told = "PAWN, median over slices" if main == "median" else "Borgonovo's delta"
-        kinds = [(main, told, _ALONE, 0.0)]
-    for name, label, colour, shift in kinds:
-        panel.barh(places + shift, found[name].values, height=0.36 if shift else 0.6, color=colour,
-                   label=label, xerr=found[f"{name}_conf"].values,
-                   error_kw={"elinewidth": 0.7, "capsize": 1.5, "ecolor": "0.2"})  # fmt: skip
+def _bars(found: xr.Dataset, labels: list[str], main: str) -> m.Panel:
+    places = np.arange(len(labels), dtype=np.float64)
+    marks: list[m.Mark] = [
+        m.Bars(
+            places=places + shift, starts=0 * places, lengths=found[name].values, name=told,
+            thickness=0.36 if shift else 0.6, look=m.Look(colour=colour),
+            bars=found[f"{name}_conf"].values, text=tuple(labels),
+        )
+        for name, told, colour, shift in _KINDS[main]
+    ]  # fmt: skip
     if "threshold" in found:
-        height = 0.42
-        panel.vlines(found["threshold"].values, places - height, places + height, color="0.2",
-                     linestyle=(0, (2, 1)), linewidth=0.9, label="without influence")  # fmt: skip
-    panel.set_yticks(places, names)
-    panel.invert_yaxis()
-    tidy(panel, "share of the variance" if main == "ST" else "index", "")
-    panel.axvline(0.0, color="0.35", linewidth=0.6)
-    panel.grid(visible=False, axis="y")
+        ends = np.stack([places - 0.42, places + 0.42], axis=1)
+        level = np.repeat(found["threshold"].values[:, None], 2, axis=1)
+        marks.append(m.Paths(x=level, y=ends, look=_THRESHOLD, name="without influence"))
+    y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
+             limits=(-0.5, len(labels) - 0.5))  # fmt: skip
+    x = m.Axis(title="share of the variance" if main == "ST" else "index")
+    return m.Panel(x=x, y=y, marks=tuple(marks), title="(a)" if "S2" in found else "")
 
 
-def _interactions(figure: Figure, panel: Axes, found: xr.Dataset, names: list[str]) -> None:
+def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:
     values, half = found["S2"].values, found["S2_conf"].values
-    shown = np.where(np.tri(len(names), k=-1, dtype=bool), values, np.nan)[1:, :-1]
+    shown = np.where(np.tri(len(labels), k=-1, dtype=bool), values, np.nan)[1:, :-1]
+    sure = np.abs(shown) > half[1:, :-1]
+    told = tuple(
+        tuple(
+            f"{'*' * bool(sure[row, column])}{value:.2f}".replace("-0.00", "0.00")
+            if np.isfinite(value) else ""
+            for column, value in enumerate(line)
+        )
+        for row, line in enumerate(shown)
+    )  # fmt: skip
+    places = np.arange(len(labels) - 1, dtype=np.float64)
     high = max(0.05, float(np.nanmax(np.nan_to_num(values))))
-    image = panel.imshow(np.clip(shown, 0, None), cmap="Blues", vmin=0, vmax=high, aspect="auto")
-    for row, column in np.argwhere(np.isfinite(shown)).tolist():
-        sure = abs(shown[row, column]) > half[row + 1, column]
-        told = f"{shown[row, column]:.2f}".replace("-0.00", "0.00")
-        panel.text(column, row, told, ha="center", va="center",
-                   fontsize=FONT - 1, fontweight="bold" if sure else "normal",
-                   color="white" if shown[row, column] > 0.6 * high else "0.2")  # fmt: skip
-    tidy(panel, "", "")
-    panel.grid(visible=False)
-    panel.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right",
-                     rotation_mode="anchor")  # fmt: skip
-    panel.set_yticks(range(len(names) - 1), names[1:])
-    bar = figure.colorbar(image, ax=panel, shrink=0.9)
-    bar.ax.tick_params(labelsize=FONT, width=0.6, length=3)
-    bar.set_label("S2", fontsize=FONT)
-    bar.outline.set_linewidth(0.6)
+    cells = m.Cells(x=places, y=places, values=np.clip(shown, 0, None), colours="Blues", low=0.0,
+                  high=high, scale=m.Axis(title="S2"), text=told)  # fmt: skip
+    ends = (-0.5, len(places) - 0.5)
+    return m.Panel(
+        x=m.Axis(ticks=tuple(zip(places.tolist(), labels[:-1], strict=True)), limits=ends),
+        y=m.Axis(ticks=tuple(zip(places.tolist(), labels[1:], strict=True)), limits=ends,
+               downward=True),
+        marks=(cells,), title="(b) pairs, beyond both alone (bold: surely)",
+    )  # fmt: skip
 
 
 def _told(found: xr.Dataset) -> str:
-    method = {"sobol": "Sobol' indices", "pawn": "PAWN indices", "delta": "Borgonovo's delta"}
     name = str(found.attrs.get("method", ""))
-    told = method.get(name, "Sobol' indices of a fit")
+    told = _METHODS.get(name, "Sobol' indices of a fit")
     if name == "surrogate":
         told += f" (cross-validated r2 {found.attrs['r2']:.3f})"
     confidence = 100 * float(found.attrs.get("confidence", 0.95))
-    return f"{found.attrs.get('metric', '')}: {told}; bars: {confidence:.3g} % intervals"
+    return f"{found.attrs.get('metric', '')}: {told}; bars of error: {confidence:.3g} % intervals"

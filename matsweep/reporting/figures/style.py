@@ -1,32 +1,41 @@
-"""How the pictures look: one colour and marker per material, sizes, axes with SI prefixes."""
+"""Colours and markers of materials and components, sizes, and axes with SI prefixes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from matsweep.core.units import duration, engineering
+from matsweep.reporting.figures.marks import Look
 
 MILLIMETRE = 1 / 25.4  # inches, in which matplotlib measures
 WIDTH = 180.0  # mm, both columns of a paper
 FONT = 8.0  # pt
 BASELINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (4, 2)), "linewidth": 0.9}
-FRONT_LINE: dict[str, Any] = {"color": "0.35", "linewidth": 0.9}
+IDEAL = Look(colour="#595959", line="dash", width=0.9)
+"""A line where an ideal machine, or a target, is."""
+FRONT = Look(colour="#595959", line="solid", width=0.9)
+"""The line of a Pareto front."""
 # Okabe and Ito's colour-blind-safe palette without its yellow (too faint on white),
 # jfly.uni-koeln.de/color. 7 colours and 9 markers have no common divisor: 63 pairs.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0, 315_360_000.0)
+# Hatching tells components apart that have the same colour.
+_PATTERNS = ("", "/", ".", "x", "-", "|")
+_YEAR = 31_536_000.0
+_TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0,
+          *(_YEAR * 10.0**power for power in range(7)))  # fmt: skip
+_MOST_TIMES = 6
 
 
 @contextmanager
@@ -46,24 +55,38 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
         yield figure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """Colour and marker of one material."""
-
-    colour: str
-    marker: str
-
-
-def material_styles(names: Iterable[str]) -> dict[str, Style]:
-    """Give each material its colour and marker.
+def material_styles(names: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each material: its colour and marker.
 
     They depend on the set of names only, not on its order: with the names of the whole study
     every picture of it uses the same ones. All colours differ up to 7 names, all pairs up to 63.
     """
     return {
-        name: Style(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
+        name: Look(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
         for i, name in enumerate(sorted(set(names)))
     }
+
+
+def component_looks(count: int) -> list[Look]:
+    """Return a look for each of some components: a colour, and hatching where colours repeat."""
+    several = len(_COLOURS)
+    return [
+        Look(colour=_COLOURS[i % several], pattern=_PATTERNS[i // several % len(_PATTERNS)])
+        for i in range(count)
+    ]
+
+
+def shades(count: int) -> list[str]:
+    """Return colours from dark to bright, for people who see no colours too."""
+    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.87, count))]
+
+
+def time_ticks(low: float, high: float) -> list[float]:
+    """Return round times [s] between two positive ones: at most six, else their ends."""
+    ticks = [time for time in _TIMES if low <= time <= high]
+    if len(ticks) < 2:
+        return sorted({low, high})
+    return ticks[:: -(-len(ticks) // _MOST_TIMES)]
 
 
 def tidy(axes: Axes, horizontal: str, vertical: str) -> None:
@@ -104,9 +127,11 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
     else:
         axes.set_xscale("symlog", linthresh=max(high * 1e-6, 1.0))
     left, right = axes.get_xlim()
+    left = left if low > 0 else max(high * 1e-6, 1.0)
     ticks = [time for time in _TIMES if left <= time <= right]
     if len(ticks) < 2:
         ticks = sorted({low, high})
+    ticks = ticks[:: -(-len(ticks) // _MOST_TIMES)]
     axes.xaxis.set_major_locator(FixedLocator([0.0, *ticks] if low <= 0 else ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
     axes.xaxis.set_minor_locator(NullLocator())

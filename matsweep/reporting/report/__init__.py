@@ -43,8 +43,8 @@ def report(
         Where to print.
     folder : str or Path
         Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, with a breakdown of
-        the energy also ``energy``, of a study of physics or of learning also ``tradeoff`` and of
-        learning ``learning``; it is made.
+        the energy also ``energy``, of a study of physics or of training also ``tradeoff``, and each
+        metric along a coordinate of its own by its name; it is made.
     by, top, objectives, time
         As in `ranking_table`.
     html, markdown, pdf : bool

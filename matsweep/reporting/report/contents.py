@@ -17,9 +17,6 @@ from matsweep.analysis.attributes import (
     converter_costs,
     decoded,
     design,
-    float_accuracy,
-    material_label,
-    short_names,
 )
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.objectives import column
@@ -39,14 +36,16 @@ from matsweep.reporting.report.document import (
     Section,
     Table,
 )
-from matsweep.reporting.report.plots import figures
+from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.study import Study
-from matsweep.reporting.report.values import columns, metrics, span, spread, texts
-from matsweep.reporting.table import ranking_table
+from matsweep.reporting.report.values import columns, span, spread
+from matsweep.reporting.table import ranking_of
+from matsweep.reporting.texts import metrics, texts
 
 MOST_ROWS = 5000
 """Candidates in the table of a page."""
 
+_STATES = ("done", "failed", "pending")
 _MOST_NUMBERS = 6
 _MOST_CAUSES = 8
 _LONGEST = 500  # characters of an error
@@ -58,24 +57,27 @@ def document(study: Study) -> Document:
     """Build the report of a study."""
     found = [section for build in SECTIONS if (section := build(study)) is not None]
     return Document(
-        study=str(study.ds.attrs.get("study") or ""), state=_state(study), sections=tuple(found)
+        study=str(study.view.ds.attrs.get("study") or ""),
+        state=_state(study),
+        sections=tuple(found),
     )
 
 
 def question(study: Study) -> Section:
     """Say what was asked: what was swept, and what it is judged by, and when."""
-    total = study.state.size
+    total = study.view.states.size
     facts = [("candidates", f"{total:,}"), *((name, told) for name, told in _swept(study))]
     if study.objectives:
         facts.append(("Pareto set of", _directions(study.objectives)))
         facts.append(("ranked by", _directions(study.by)))
-    if "time" in study.summary.coords:
-        at = duration(float(study.summary["time"]))
-        facts.append(("compared", f"{at} after programming"))
-    if "realisation" in study.ds.sizes:
-        facts.append(("realisations", f"{study.ds.sizes['realisation']} of each candidate"))
-    if (best := float_accuracy(study.ds)) is not None:
-        facts.append(("accuracy in floating point", f"{100 * best:.2f} %"))
+    if study.view.chosen_time is not None:
+        facts.append(("compared", f"{duration(study.view.chosen_time)} after programming"))
+    if "realisation" in study.view.ds.sizes:
+        facts.append(("realisations", f"{study.view.ds.sizes['realisation']} of each candidate"))
+    merit = study.view.merit
+    if (ideal := study.view.reference(merit)) is not None:
+        told = f"{100 * ideal:.2f} %" if study.view.is_share(merit) else f"{ideal:.4g}"
+        facts.append((f"{study.view.title(merit)} in floating point", told))
     facts += _design(study)
     return Section(title="The question", blocks=(Facts(items=tuple(facts)),))
 
@@ -84,12 +86,12 @@ def answer(study: Study) -> Section:
     """Say which candidate is best, what the Pareto set holds, and what is still open."""
     blocks: list[Block] = []
     if not study.ranked.size:
-        told = "No candidate is done" if not study.count("done") else "Nothing can be ranked"
+        told = "No candidate is done" if not study.view.count("done") else "Nothing can be ranked"
         blocks.append(Paragraph(text=f"{told}, so there is no answer yet.", notice=True))
     else:
         blocks.append(_best(study))
         blocks += _per_material(study)
-    blocks.append(Paragraph(text=_state(study) + ".", notice=study.count("pending") > 0))
+    blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The answer", blocks=tuple(blocks))
 
 
@@ -101,8 +103,8 @@ def pictures(study: Study) -> Section | None:
 
 def candidates(study: Study) -> Section:
     """List the candidates."""
-    ranking = ranking_table(
-        study.summary, by=study.by or None, top=study.top, objectives=study.objectives or None
+    ranking = ranking_of(
+        study.view, by=study.by or None, top=study.top, objectives=study.objectives or None
     )
     rows = study.ranked
     blocks: list[Block] = []
@@ -116,8 +118,8 @@ def candidates(study: Study) -> Section:
         blocks.append(Paragraph(text=told))
     found: tuple[Column, ...] = columns(study, rows) if rows.size else ()
     blocks = [Candidates(ranking=ranking, columns=found), *blocks]
-    if pending := study.count("pending"):
-        share = f"{pending} of {study.state.size}"
+    if pending := study.view.count("pending"):
+        share = f"{pending} of {study.view.states.size}"
         told = f"{share} candidates are still pending: the ranking may change."
         blocks.append(Paragraph(text=told, notice=True))
     return Section(title="Candidates", blocks=tuple(blocks), terminal=True, headed=False)
@@ -126,8 +128,8 @@ def candidates(study: Study) -> Section:
 def basis(study: Study) -> Section | None:
     """Tell the unconfirmed numbers behind each material of the Pareto set."""
     items = [
-        Item(text=f"{_named(study, name)}: {_told(unsure_numbers(study.ds, name))}")
-        for name in study.present(study.front)
+        Item(text=f"{_named(study, name)}: {_told(unsure_numbers(study.view.ds, name))}")
+        for name in study.view.present(study.front)
     ]
     return _listed("Unconfirmed numbers behind the Pareto set", items)
 
@@ -136,8 +138,8 @@ def unknown(study: Study) -> Section | None:
     """Tell how much of each material is not known: what is left out flatters it."""
     counts = {
         name: sum(number.status == "missing" for number in numbers)
-        for name in study.present(study.state == "done")
-        if (numbers := unsure_numbers(study.ds, name)) is not None
+        for name in study.view.present(study.view.done)
+        if (numbers := unsure_numbers(study.view.ds, name)) is not None
     }
     if not any(counts.values()):
         return None
@@ -148,10 +150,10 @@ def unknown(study: Study) -> Section | None:
 
 def converters(study: Study) -> Section | None:
     """Tell how far the sources of the ADCs' costs lie apart."""
-    told = converter_costs(study.ds)
+    told = converter_costs(study.view.ds)
     if told is None:
         return None
-    used = str(told["used"]) if "periphery.adc_source" not in study.ds.coords else "swept"
+    used = str(told["used"]) if "periphery.adc_source" not in study.view.ds.coords else "swept"
     costs = ", ".join(
         f"{name} {engineering(joules, 'J')}" for name, joules in told["joules"].items()
     )
@@ -165,7 +167,7 @@ def converters(study: Study) -> Section | None:
 
 def failed(study: Study) -> Section | None:
     """Group the failures by cause, and tell how to compute them again."""
-    found = failures(study.summary)
+    found = failures(study.view.ds)
     if not found:
         return None
     items = []
@@ -183,7 +185,7 @@ def failed(study: Study) -> Section | None:
 
 def literature(study: Study) -> Section | None:
     """List the sources of the numbers of the materials that are done."""
-    references = cited(study.ds, study.present(study.state == "done"))
+    references = cited(study.view.ds, study.view.present(study.view.done))
     items = [
         Item(text=line, link=_doi(entry))
         for line, entry in zip(
@@ -198,7 +200,7 @@ def literature(study: Study) -> Section | None:
 
 def origin(study: Study) -> Section | None:
     """Tell what the results were made with, where and when."""
-    facts: dict[str, Any] = dict(decoded(study.ds, "provenance") or {})
+    facts: dict[str, Any] = dict(decoded(study.view.ds, "provenance") or {})
     versions = facts.pop("versions", None)
     extended = facts.pop("extended", None)
     items = [(str(name), str(value)) for name, value in facts.items() if value not in ("", None)]
@@ -207,7 +209,7 @@ def origin(study: Study) -> Section | None:
         items.append(("versions", told))
     if extended:
         items.append(("added to", f"{len(extended)} times by other studies"))
-    if (seed := study.ds.attrs.get("seed")) is not None:
+    if (seed := study.view.ds.attrs.get("seed")) is not None:
         items.append(("seed", str(seed)))
     if not items:
         return None
@@ -216,7 +218,7 @@ def origin(study: Study) -> Section | None:
 
 def configuration(study: Study) -> Section | None:
     """Give the whole configuration."""
-    stored = str(study.ds.attrs.get("config") or "").strip()
+    stored = str(study.view.ds.attrs.get("config") or "").strip()
     if not stored:
         return None
     lines = stored.count("\n") + 1
@@ -226,7 +228,7 @@ def configuration(study: Study) -> Section | None:
 
 def reproduction(study: Study) -> Section | None:
     """Tell how to compute the study again."""
-    command = str(study.ds.attrs.get("command") or "")
+    command = str(study.view.ds.attrs.get("command") or "")
     if not command:
         return None
     told = (
@@ -239,14 +241,12 @@ def reproduction(study: Study) -> Section | None:
 def _best(study: Study) -> Facts:
     """Return what the first of the ranking is, and what it reaches."""
     at = int(study.ranked[0])
-    row = study.summary.isel(candidate=[at])
-    material = _named(study, str(study.materials[at])) if "material" in row.coords else ""
-    where = f"no. {int(row['candidate'].values[0])}"
-    names = study.varied()
-    labels = short_names(names, taken=map(str, row.data_vars))
+    row = study.view.summary.isel(candidate=[at])
+    material = _named(study, str(study.view.materials[at])) if study.view.has_materials else ""
+    where = f"no. {int(study.view.numbers[at])}"
     items = [(f"best by {next(iter(study.by))}", f"{material}, {where}" if material else where)]
-    if names:
-        told = ", ".join(f"{labels[name]} = {texts(row[name])[0]}" for name in names)
+    if short := study.view.short:
+        told = ", ".join(f"{label} = {texts(study.view, row[n])[0]}" for n, label in short.items())
         items.append(("with", told))
     judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
     items += [(name, spread(study, name, at)) for name in judged]
@@ -257,13 +257,13 @@ def _best(study: Study) -> Facts:
 
 def _as_good(study: Study) -> str:
     """Name the candidates that reach the same as the best by what is ranked by first."""
-    values = column(study.summary, next(iter(study.by)))[study.ranked]
+    values = column(study.view, next(iter(study.by)))[study.ranked]
     others = study.ranked[1:][values[1:] == values[0]]
     told = []
     for at in others[:_MOST_EQUAL].tolist():
-        number = f"no. {int(study.summary['candidate'].values[at])}"
-        named = "material" in study.summary.coords
-        told.append(f"{study.materials[at]} {number}" if named else number)
+        number = f"no. {int(study.view.numbers[at])}"
+        named = study.view.has_materials
+        told.append(f"{study.view.materials[at]} {number}" if named else number)
     if others.size > _MOST_EQUAL:
         told.append(f"and {others.size - _MOST_EQUAL} more")
     return ", ".join(told)
@@ -271,19 +271,17 @@ def _as_good(study: Study) -> str:
 
 def _per_material(study: Study) -> list[Block]:
     """Return a sentence, and a line a material, on the Pareto set."""
-    size, done = int(study.front.sum()), study.count("done")
+    size, done = int(study.front.sum()), study.view.count("done")
     if not study.objectives or not size:
         return []
     told = f"The Pareto set of {_directions(study.objectives)} has {size} of {done} done candidates"
-    if "material" not in study.summary.coords:
+    if not study.view.has_materials:
         return [Paragraph(text=f"{told}.")]
-    judged = [name for name in study.objectives if name in metrics(study.summary)]
+    judged = [name for name in study.objectives if name in metrics(study.view.summary)]
     rows = []
-    for name in study.present(study.state == "done"):
-        mine = study.materials == name
-        count = (
-            f"{int((mine & study.front).sum())} of {int((mine & (study.state == 'done')).sum())}"
-        )
+    for name in study.view.present(study.view.done):
+        mine = study.view.materials == name
+        count = f"{int((mine & study.front).sum())} of {int((mine & study.view.done).sum())}"
         on = np.flatnonzero(mine & study.front)
         cells = [span(study, metric, on) if on.size else "–" for metric in judged]
         rows.append((_named(study, name), count, *cells))
@@ -293,12 +291,12 @@ def _per_material(study: Study) -> list[Block]:
 
 def _swept(study: Study) -> list[tuple[str, str]]:
     """Return each axis with its values, or between which they lie."""
-    present = ["material"] if "material" in study.summary.coords else []
-    known = axes(study.ds) or dict.fromkeys([*present, *study.varied()])
+    present = ["material"] if study.view.has_materials else []
+    known = axes(study.view.ds) or dict.fromkeys([*present, *study.view.varied])
     found = []
     for name, listed in known.items():
-        if listed is None and name in study.summary.coords:
-            listed = np.unique(np.asarray(study.summary[name].values)).tolist()
+        if listed is None and name in study.view.summary.coords:
+            listed = np.unique(np.asarray(study.view.summary[name].values)).tolist()
         values = listed or []
         numbers = all(isinstance(value, (int, float)) for value in values)
         if len(values) > _MOST_VALUES and numbers:
@@ -311,7 +309,7 @@ def _swept(study: Study) -> list[tuple[str, str]]:
 
 
 def _design(study: Study) -> list[tuple[str, str]]:
-    facts = design(study.ds) or {}
+    facts = design(study.view.ds) or {}
     found = [("design", str(facts["kind"]))] if facts.get("kind") else []
     if constraints := facts.get("constraints"):
         found.append(("constraints", "; ".join(map(str, constraints))))
@@ -321,7 +319,7 @@ def _design(study: Study) -> list[tuple[str, str]]:
 
 
 def _state(study: Study) -> str:
-    return ", ".join(f"{study.count(state):,} {state}" for state in ("done", "failed", "pending"))
+    return ", ".join(f"{study.view.count(state):,} {state}" for state in _STATES)
 
 
 def _directions(chosen: Mapping[str, str]) -> str:
@@ -359,7 +357,7 @@ def _doi(entry: Mapping[str, Any]) -> Link | None:
 
 
 def _named(study: Study, material: str) -> str:
-    label = material_label(study.ds, material)
+    label = study.view.label(material)
     return material if label == material else f"{material} ({label})"
 
 

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.stability import stability
+from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
+from matsweep.reporting.figures.requirement_map import requirement_picture
+from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
+from matsweep.reporting.report.figures import figure
 from matsweep.reporting.report.pictures import required_name
-from matsweep.reporting.report.regions import requirement_map, sensitivity_bars
 from matsweep.reporting.report.study import Study
 
 
 def certainty(study: Study) -> Section | None:
     """Say how probably each material is the best, where there are several."""
-    if len(study.present(study.state == "done")) < 2 or not study.by:
+    if len(study.view.present(study.view.done)) < 2 or not study.by:
         return None
     name = next(iter(study.by))
     try:
-        found = stability(study.ds, name, time=study.time)
+        found = stability_of(study.view, name)
     except UserError as error:
         text = f"How sure the order of the materials is, is not known: {error}."
         return Section(title="How sure is that?", blocks=(Paragraph(text=text),), terminal=True)
@@ -57,8 +59,8 @@ def _required(study: Study) -> Iterator[Block]:
             yield Paragraph(text=f"Not to be said: {found}.")
         else:
             yield Items(items=tuple(Item(text=line) for line in found.specification()))
-            picture = study.pictures.get(required_name(material))
-            yield requirement_map(found, f"required_{number}", picture)
+            picture = requirement_picture(found, name=f"required_{number}")
+            yield figure(picture, study.pictures.get(required_name(material)))
 
 
 def matters(study: Study) -> Section | None:
@@ -67,11 +69,11 @@ def matters(study: Study) -> Section | None:
     if found is None:
         return None
     if isinstance(found, UserError):
-        name = next(iter(study.by), "accuracy")
+        name = next(iter(study.by), study.view.merit)
         blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {found}."),)
     else:
         name = str(found.attrs["metric"])
-        bars = sensitivity_bars(found, study.pictures.get("sensitivity"))
+        bars = figure(sensitivity_picture(found), study.pictures.get("sensitivity"))
         blocks = (_indices(found), Paragraph(text=_method(found)), bars)
     return Section(title=f"What decides {name}", blocks=blocks, terminal=True)
 

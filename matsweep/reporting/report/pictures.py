@@ -10,20 +10,22 @@ from typing import Any
 
 import xarray as xr
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 
-from matsweep.analysis.objectives import MAIN, usual
+from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
 from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
-from matsweep.reporting.figures.breakdown import cheapest_figure
-from matsweep.reporting.figures.distribution import distribution_figure
-from matsweep.reporting.figures.figure import pareto_figure, save
-from matsweep.reporting.figures.learning import learning_figure
-from matsweep.reporting.figures.parallel import parallel_figure
-from matsweep.reporting.figures.requirement_map import requirement_figure
-from matsweep.reporting.figures.sensitivity_bars import sensitivity_figure
-from matsweep.reporting.figures.tradeoff import tradeoff_figure
+from matsweep.reporting.figures import printed
+from matsweep.reporting.figures.breakdown import cheapest_picture
+from matsweep.reporting.figures.course import course_name, course_picture
+from matsweep.reporting.figures.distribution import distribution_picture
+from matsweep.reporting.figures.marks import Picture
+from matsweep.reporting.figures.parallel import parallel_picture
+from matsweep.reporting.figures.pareto import pareto_picture
+from matsweep.reporting.figures.printed import save
+from matsweep.reporting.figures.requirement_map import requirement_picture
+from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
+from matsweep.reporting.figures.tradeoff import tradeoff_picture
 from matsweep.reporting.report.study import Study
 
 _MARK = "% Written by matsweep report, and anew by each."
@@ -37,30 +39,30 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     tuple of list of Path and list of str
         What was written, and which others were not, and why.
     """
-    ds, time = study.ds, study.time
-    drawn: dict[str, Callable[[], Figure]] = {"pareto": lambda: pareto_figure(ds, time=time)}
-    if usual(study.summary) != MAIN and swept_numbers(study):
-        drawn["tradeoff"] = lambda: tradeoff_figure(ds, time=time)
-    if "energy_breakdown" in ds and usual(study.summary) == MAIN:
-        drawn["energy"] = lambda: cheapest_figure(ds, time=time)
-    if "learning_accuracy" in ds:
-        drawn["learning"] = lambda: learning_figure(ds)
-    if "accuracy" in ds and ds["accuracy"].sizes.get("realisation", 1) > 1:
-        drawn["distribution"] = lambda: distribution_figure(ds, time=time)
+    view = study.view
+    drawn: dict[str, Callable[[], Picture]] = {"pareto": partial(pareto_picture, view)}
+    if weighed(view) != MAIN and swept_numbers(study):
+        drawn["tradeoff"] = partial(tradeoff_picture, view)
+    if "energy_breakdown" in view.ds and "energy" in weighed(view):
+        drawn["energy"] = partial(cheapest_picture, view)
+    if view.done.any():
+        drawn |= {course_name(n): partial(course_picture, view, n) for n in view.courses}
+    if view.merit in view.ds and view.ds[view.merit].sizes.get("realisation", 1) > 1:
+        drawn["distribution"] = partial(distribution_picture, view)
     if study.ranked.size > 1:
-        drawn["parallel"] = lambda: parallel_figure(ds, objectives=study.objectives, time=time)
+        drawn["parallel"] = partial(parallel_picture, view, study.objectives)
     for material, found in study.required.items():
         if isinstance(found, Requirements):
-            drawn[required_name(material)] = partial(requirement_figure, found)
+            drawn[required_name(material)] = partial(requirement_picture, found)
     if isinstance(influence := study.influence, xr.Dataset):
-        drawn["sensitivity"] = lambda: sensitivity_figure(influence)
+        drawn["sensitivity"] = partial(sensitivity_picture, influence)
     written: list[Path] = []
     problems = []
     for name, picture in drawn.items():
         try:
             # A "$" in a text of the store is no mathematics, which may not even be readable.
             with rc_context({"text.parse_math": False}):
-                written += save(picture(), folder / name)
+                written += save(printed.draw(picture()), folder / name)
         except UserError as error:
             if name != "parallel":  # which says nothing where all but one axis are constant
                 problems.append(f"{name}.png, as {error}")
@@ -92,4 +94,4 @@ def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator
 
 def swept_numbers(study: Study) -> list[str]:
     """Return the swept parameters that are numbers and have several values."""
-    return [name for name in study.varied() if study.summary[name].dtype.kind in "fiu"]
+    return [name for name in study.view.varied if study.view.summary[name].dtype.kind in "fiu"]

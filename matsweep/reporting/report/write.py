@@ -46,7 +46,7 @@ def write(
                     sensitivity=sensitivity)  # fmt: skip
     # Written before anything is printed: whoever reads the first lines only has them all the same.
     written, problems = pictures.draw(study, folder)
-    references = cited(study.ds, study.present(study.state == "done"))
+    references = cited(study.view.ds, study.view.present(study.view.done))
     shown = {path.stem: path for path in written if path.suffix == ".png"}
     study = dataclasses.replace(study, pictures=shown, rerun=rerun or study.rerun)
     document = contents.document(study)

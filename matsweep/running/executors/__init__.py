@@ -1,4 +1,4 @@
-"""Where tasks run: one contract, several executors.
+"""Executors: one contract for running tasks, several implementations.
 
 Ray takes a second to import, so each executor is imported when it is chosen.
 """
@@ -29,12 +29,21 @@ EXECUTORS: dict[str, Callable[[], type[Executor]]] = {"serial": _serial, "ray": 
 
 
 def executor(config: Mapping[str, Any]) -> Executor:
-    """Return the executor of a configuration's node `executor`.
+    """Build the executor of a configuration's node `executor`.
+
+    Parameters
+    ----------
+    config : mapping
+        `kind`, and the parameters of that executor.
+
+    Returns
+    -------
+    Executor
 
     Raises
     ------
     UserError
-        If its kind or one of its parameters cannot be.
+        For an unknown kind or an invalid parameter.
     """
     parameters = dict(config)
     kind = one_of("executor.kind", parameters.pop("kind", None), EXECUTORS)

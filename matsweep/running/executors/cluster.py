@@ -1,4 +1,4 @@
-"""Starting a Ray on this machine, joining one that runs, and knowing what it has."""
+"""Ray on this machine, on a running cluster, and the resources of its nodes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ import ray
 from ray._private import ray_constants
 from ray.exceptions import RayError
 
-_PATIENCE = 5.0  # s, for a cluster to answer
+_PATIENCE = 5.0  # s for a cluster to answer
 _STARTS = 3  # tries: on a busy machine a start may take longer than the 30 s that Ray grants it
 _LATE = "timed out during startup"
-_FRESH = 2.0  # s, for which a count of nodes is taken as it was
+_FRESH = 2.0  # s between counts of the nodes
 _MODE, _TOKEN = "RAY_AUTH_MODE", ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _FORMS = "local, auto, HOST:PORT or ray://HOST:PORT"
 _PACKAGE = Path(__file__).resolve().parents[2]  # matsweep itself
@@ -35,14 +35,19 @@ _PACKAGE = Path(__file__).resolve().parents[2]  # matsweep itself
 def start_local(workers: int | None, object_store_memory: int) -> None:
     """Start Ray on this machine, all its services bound to the loopback address.
 
-    Who reaches one of them can run code as this user, so other users of the machine must not know
-    Ray's token: see `_keep_token`.
+    Anyone who reaches one of them can run code as this user, so other users of the machine must not
+    know Ray's token: see `_keep_token`.
 
     Parameters
     ----------
     workers : int or None
-        Processes; None: one a core.
+        Processes; None: one per core.
     object_store_memory : int, bytes
+
+    Raises
+    ------
+    Exception
+        Ray's own, if it does not start.
     """
     _keep_token()
     # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
@@ -55,7 +60,7 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
             try:
                 _start(workers or os.cpu_count() or 1, object_store_memory)
                 return
-            except Exception as error:  # a plain one: its text is all that tells
+            except Exception as error:  # a plain Exception: only its text identifies the cause
                 ray.shutdown()
                 if not left or _LATE not in str(error):
                     raise
@@ -65,11 +70,11 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
 
 
 def _keep_token() -> None:
-    """Make the token that Ray asks for, where there is none, in a file that no one else can read.
+    """Create the token that Ray asks for, if missing, in a file that only this user can read.
 
     Ray 2.60 turns its token authentication on by itself where it starts a cluster, unless
-    RAY_AUTH_MODE says otherwise, and makes the token too, but readable to all whom the umask
-    allows, in a home that on many machines all can enter.
+    RAY_AUTH_MODE says otherwise. It creates the token too, but readable to all whom the umask
+    allows, in a home that on many machines everyone can enter.
     """
     if (
         any(os.environ.get(name) for name in _TOKEN)
@@ -77,7 +82,7 @@ def _keep_token() -> None:
     ):
         return
     file = Path.home() / ".ray" / "auth_token"  # where Ray looks for it, and keeps its own
-    with contextlib.suppress(OSError):  # it is there, or Ray itself tells what is wrong
+    with contextlib.suppress(OSError):  # the file exists, or Ray itself reports the error
         file.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w") as out:
@@ -96,9 +101,9 @@ def _start(workers: int, object_store_memory: int) -> None:
 
 
 def join(address: str) -> None:
-    """Join a running cluster; this matsweep goes with its tasks, so that no node needs one.
+    """Join a running cluster; this matsweep is sent with its tasks, so that no node needs one.
 
-    So do the installed packages that bring parts.
+    So are the installed packages that bring parts.
 
     Parameters
     ----------
@@ -108,7 +113,7 @@ def join(address: str) -> None:
     Raises
     ------
     UserError
-        If there is none, or it does not let us in.
+        If no cluster answers, or it refuses this user.
     """
     try:
         ray.init(
@@ -128,9 +133,9 @@ def join(address: str) -> None:
 
 
 def _sent() -> list[Path]:
-    """Return the modules of the installed packages that bring parts; nodes import them.
+    """Modules of the installed packages that bring parts, for the nodes to import.
 
-    One inside a namespace package cannot be sent: a node that lacks it says so (`lacking`).
+    A module inside a namespace package cannot be sent: a node that lacks it reports so (`lacking`).
     """
     brought = [each for each in packages() if any(p.group in GROUPS for p in each.points)]
     return [
@@ -142,7 +147,17 @@ def _sent() -> list[Path]:
 
 
 def check_reachable(address: str) -> None:
-    """Refuse an address that no one answers at, within seconds: Ray itself waits for minutes."""
+    """Refuse an address where no one answers, within seconds: Ray itself waits for minutes.
+
+    Parameters
+    ----------
+    address : str
+        "HOST:PORT" or "ray://HOST:PORT".
+
+    Raises
+    ------
+    UserError
+    """
     place = address.removeprefix("ray://")
     host, _, port = place.rpartition(":")
     if not host or not port.isdigit():
@@ -162,19 +177,19 @@ def _unreachable(address: str, reason: str) -> UserError:
 
 @dataclass(slots=True, kw_only=True)
 class Nodes:
-    """What the nodes of a cluster have for tasks; they come and go, so it is asked again.
+    """Resources of a cluster's nodes for tasks, read again as nodes come and go.
 
     Parameters
     ----------
     num_cpus : float
-        That a task takes.
+        Cores per task.
     memory : int or None, bytes
-        That a task takes.
+        Memory per task.
 
     Attributes
     ----------
     hosts : int
-        The most nodes that were seen alive at once.
+        Largest number of nodes alive at once.
     """
 
     num_cpus: float
@@ -186,7 +201,7 @@ class Nodes:
 
     @property
     def slots(self) -> int:
-        """Tasks that run at once; at least 1, for a cluster that grows when it is asked to."""
+        """Tasks that run at once; at least 1, for a cluster that grows on demand."""
         self._refresh()
         return self._slots
 
@@ -206,7 +221,7 @@ class Nodes:
         ]
 
     def check(self) -> None:
-        """Refuse what no node can run, where there are nodes that run anything.
+        """Refuse a task that fits on no node, where there are nodes with cores.
 
         Raises
         ------
@@ -233,7 +248,7 @@ class Nodes:
         self._cores = min((cores for room, cores in rooms if room), default=1)
 
     def _room(self, resources: dict[str, float]) -> int:
-        """Return how many tasks a node runs at once."""
+        """Count the tasks that a node runs at once."""
         room = (resources.get("CPU", 0) + 1e-9) / self.num_cpus
         if self.memory is not None:
             room = min(room, resources.get("memory", 0) / self.memory)
@@ -241,5 +256,5 @@ class Nodes:
 
 
 def _alive() -> list[dict[str, float]]:
-    """Return the resources of each node that lives."""
+    """Resources of each node alive."""
     return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]

@@ -1,4 +1,4 @@
-"""What an executor promises."""
+"""Contract of executors."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts
 
 Task = Callable[[Any, tuple[Any, ...]], Any]
-"""A function of what all tasks share and a chunk of items; it must be importable by name."""
+"""A function of the shared data and a chunk of items; it must be importable by name."""
 
 NO_PARTS = Parts()
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a task gave no result: its process died, or it raised where it must not."""
+    """Reason why a task gave no result: its process died, or it raised where it must not."""
 
     reason: str
 
 
 class Executor(ABC):
-    """Run a task on chunks of items.
+    """Runs a task on chunks of items.
 
-    Every executor yields exactly one result for every item of every chunk, in any order: a pair
-    of the chunk (or, after a crash, a part of it) and what the task returned, or a `Fault` for a
-    chunk of one item that cannot be computed. Chunks are taken from the iterable only when there
-    is room for them, so that it may be endless and may look at what has come back.
+    Every executor yields exactly one result for every item of every chunk, in any order: a pair of
+    the chunk (or, after a crash, a part of it) and the task's result, or a `Fault` for a chunk of
+    one item that cannot be computed. Chunks are taken from the iterable only when there is room for
+    them, so it may be endless and may depend on earlier results.
     """
 
     __slots__ = ()
@@ -40,26 +40,26 @@ class Executor(ABC):
     @property
     @abstractmethod
     def slots(self) -> int:
-        """Tasks that run at once."""
+        """Number of tasks that run at once."""
 
     @property
     def hosts(self) -> int:
-        """Machines that tasks ran on."""
+        """Number of machines that tasks ran on."""
         return 1
 
     @property
     def limits(self) -> Limits:
-        """What one candidate may take; the task holds it."""
+        """Limits of one candidate; the task holds them."""
         return Limits()
 
     @abstractmethod
     def check(self, parts: Parts = NO_PARTS) -> None:
-        """Refuse, within seconds and before anything is written, what cannot be started.
+        """Refuse a setup that cannot start, within seconds and before anything is written.
 
         Parameters
         ----------
         parts : Parts
-            That tasks use besides matsweep itself.
+            Parts from outside matsweep that tasks use.
 
         Raises
         ------
@@ -68,15 +68,25 @@ class Executor(ABC):
 
     @abstractmethod
     def verify(self, parts: Parts) -> None:
-        """Refuse parts that the processes of this session do not have as they are here.
+        """Refuse parts that this session's processes lack, or have otherwise than here.
+
+        Parameters
+        ----------
+        parts : Parts
 
         Raises
         ------
         UserError
+            For the first such part.
         """
 
     def session(self) -> AbstractContextManager[None]:
-        """Keep what tasks run on started, over several calls of `run`."""
+        """Keep processes started over several calls of `run`.
+
+        Returns
+        -------
+        context manager
+        """
         return nullcontext()
 
     @abstractmethod
@@ -91,4 +101,9 @@ class Executor(ABC):
         shared : object
             Sent to every process once.
         chunks : iterable of tuples
+
+        Returns
+        -------
+        iterator of (tuple, object)
+            A chunk, and its result or `Fault`.
         """

@@ -1,7 +1,7 @@
-"""What waits, what flies, and what becomes of a chunk whose flight ends badly.
+"""Ledger of chunks: waiting, in flight, and recovered after a crash.
 
-No executor's own: it knows chunks, tickets and a clock, so that every order of events can be
-tried without a cluster.
+It belongs to no executor: it knows chunks, tickets and a clock, so that every order of events can
+be tested without a cluster.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any
 
 from matsweep.running.executors.contract import Fault
 
-_DEATHS = 2  # of a chunk of one, before it is given up
-_LOSSES = 5  # of a chunk with the node it was on, before it is suspected itself
-_PARTS = 32  # that a chunk is split into when its process died
-_LATE = 3.0  # times what is expected, from when on a second copy is started
-_SHORT = 1.0  # s, below which nothing is late
+_DEATHS = 2  # deaths of a chunk of one before it becomes a fault
+_LOSSES = 5  # losses of a chunk with its node before the chunk itself is suspect
+_PARTS = 32  # parts of a chunk whose process died
+_LATE = 3.0  # times the expected time, after which a second copy starts
+_SHORT = 1.0  # s below which no chunk is late
 
 Chunk = tuple[Any, ...]
 
 
 class Cause(Enum):
-    """Why a flight gave no result."""
+    """Reason why a flight gave no result."""
 
-    RAISED = auto()  # the task itself, where it must not: it would again
-    DIED = auto()  # its process
+    RAISED = auto()  # the task itself raised, where it must not: it would again
+    DIED = auto()  # its process died
     STARVED = auto()  # its process was ended because its node ran out of memory
-    LOST = auto()  # its node, which is not the chunk's fault
+    LOST = auto()  # its node died, which is not the chunk's fault
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,11 +45,11 @@ class Assignment:
     suspect : bool
         A process died of it or of a chunk that it was part of.
     alone : bool
-        It is to have a node for itself, as there was too little memory beside others.
+        It needs a whole node, as memory was too scarce next to others.
     deaths, losses : int
-        How often its process, and its node, died.
+        Times that its process, and its node, died.
     copies : int
-        Flights that are under way.
+        Flights under way.
     doubled : bool
         A second copy was started because it was late.
     settled : bool
@@ -73,23 +73,23 @@ class _Flight:
 
 
 class Ledger[Ticket: Hashable]:
-    """Give every item of every chunk exactly one result, whatever happens to the flights.
+    """Gives every item of every chunk exactly one result, whatever happens to the flights.
 
-    - At most two chunks a slot fly, so that none is idle and little is taken ahead.
+    - At most two chunks per slot fly, so that none is idle and little is taken ahead.
     - A chunk whose process died is split in 32; a chunk of one is tried again and then becomes a
-      `Fault`. So a candidate that never comes back costs two or three times the limit of time,
-      and its neighbours are computed once more. What is suspect flies only when a slot is free:
-      then the clock tells whether it took too long.
-    - A chunk lost with its node flies again.
-    - At the end, when slots are idle, a chunk that takes three times longer than expected is
-      started a second time; the first result counts.
+      `Fault`. So a candidate that never returns costs two or three times the time limit, and its
+      neighbours are computed once more. A suspect flies only when a slot is free: then the clock
+      shows whether it took too long.
+    - A chunk lost with its node flies again. - At the end, when slots are idle, a chunk that takes
+    three times longer than expected is started a
+      second time; the first result counts.
 
     Parameters
     ----------
     chunks : iterable of tuples
         Taken only when there is room.
     time_limit : float or None, s
-        After which a worker ends its own process.
+        Time after which a worker ends its own process.
     clock : function () -> float, s
     """
 
@@ -106,17 +106,27 @@ class Ledger[Ticket: Hashable]:
         self._suspects: deque[Assignment] = deque()
         self._again: deque[Assignment] = deque()
         self._flights: dict[Ticket, _Flight] = {}
-        self._each: float | None = None  # s an item, of late
+        self._each: float | None = None  # s per item, moving average
 
     @property
     def flying(self) -> list[Ticket]:
-        """Tickets of what is under way, oldest first; none if all have their results."""
+        """Tickets under way, oldest first; none if all have their results."""
         if all(flight.job.settled for flight in self._flights.values()):
             return []
         return list(self._flights)
 
     def next(self, slots: int) -> Assignment | None:
-        """Return what to start now, if there is anything and room for it."""
+        """Return the next chunk to start, if there is one and room for it.
+
+        Parameters
+        ----------
+        slots : int
+            Tasks that run at once.
+
+        Returns
+        -------
+        Assignment or None
+        """
         self._mark(slots)
         if self._suspects:
             return self._suspects.popleft() if len(self._flights) < slots else None
@@ -128,12 +138,28 @@ class Ledger[Ticket: Hashable]:
         return self._late(slots) if chunk is None else Assignment(chunk=chunk)
 
     def started(self, ticket: Ticket, job: Assignment) -> None:
-        """Note that a job was started."""
+        """Record that a job was started.
+
+        Parameters
+        ----------
+        ticket : hashable
+        job : Assignment
+        """
         job.copies += 1
         self._flights[ticket] = _Flight(job=job)
 
     def landed(self, ticket: Ticket) -> Chunk | None:
-        """Return the chunk of a flight that gave a result; None if it has one already."""
+        """Settle a flight that gave a result.
+
+        Parameters
+        ----------
+        ticket : hashable
+
+        Returns
+        -------
+        tuple or None
+            Its chunk; None if that has a result already.
+        """
         flight = self._flights.pop(ticket)
         job = flight.job
         job.copies -= 1
@@ -146,7 +172,20 @@ class Ledger[Ticket: Hashable]:
         return job.chunk
 
     def crashed(self, ticket: Ticket, cause: Cause, reason: str) -> tuple[Chunk, Fault] | None:
-        """Return a chunk of one that has to be given up, and why; None if all go on."""
+        """Queue the chunk of a failed flight again, in parts, or give it up.
+
+        Parameters
+        ----------
+        ticket : hashable
+        cause : Cause
+        reason : str
+            For the fault.
+
+        Returns
+        -------
+        (tuple, Fault) or None
+            A chunk of one that is given up; None otherwise.
+        """
         flight = self._flights.pop(ticket)
         job = flight.job
         job.copies -= 1
@@ -181,14 +220,14 @@ class Ledger[Ticket: Hashable]:
         return self._clock() - flight.started >= self._time_limit
 
     def _mark(self, slots: int) -> None:
-        """Note when the oldest flights, for which there are slots, began to run."""
+        """Record when the oldest flights, one per slot, began to run."""
         now = self._clock()
         for flight in islice(self._flights.values(), slots):
             if flight.started is None:
                 flight.started = now
 
     def _late(self, slots: int) -> Assignment | None:
-        """Return what takes far longer than expected, once there is a slot for a second copy."""
+        """Return a chunk far later than expected, if a slot is free for a second copy."""
         if len(self._flights) >= slots or self._each is None:
             return None
         now = self._clock()

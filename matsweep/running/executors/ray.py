@@ -1,4 +1,4 @@
-"""On Ray: a local one started for the study, or a running cluster."""
+"""Ray executor: a local Ray started for the study, or a running cluster."""
 
 from __future__ import annotations
 
@@ -30,37 +30,36 @@ from matsweep.running.executors.ledger import Assignment, Cause, Ledger
 from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts, lacking
 
-_LOOK = 1.0  # s, after which nodes that joined are noticed, and what is late
+_LOOK = 1.0  # s between looks at new nodes and late chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayExecutor(Executor):
-    """Run tasks on Ray.
+    """Runs tasks on Ray.
 
-    What becomes of a chunk whose process or node dies, or which is late, is `Ledger`'s; Ray
-    itself tries nothing again. Results come back through the driver, so that nodes need share no
-    file system.
+    `Ledger` handles a chunk that is late or whose process or node dies; Ray itself retries nothing.
+    Results come back through the driver, so nodes need share no file system.
 
     Parameters
     ----------
     address : str
-        "local" starts Ray on this machine for the study, bound to the loopback address, and
-        stops it afterwards (one that is started already in this process is used and left);
-        otherwise a running cluster's: "HOST:PORT", "ray://HOST:PORT" or "auto".
+        "local" starts Ray on this machine for the study, bound to the loopback address, and stops
+        it afterwards (one that this process has started already is used and left); otherwise a
+        running cluster's: "HOST:PORT", "ray://HOST:PORT" or "auto".
     workers : int or None
-        Processes of a local Ray; None: one a core.
+        Processes of a local Ray; None: one per core.
     chunk_size : int or None
-        Candidates a task; None: as many as take a second, or up to a minute on many cores.
+        Candidates per task; None: as many as take a second, or up to a minute on many cores.
     object_store_memory : int, bytes
         Of a local Ray.
     num_cpus : float
-        Cores that a task is given; it computes on one thread.
+        Cores reserved for a task; it computes on one thread.
     memory : int or None, bytes
-        That a task is given: as many run on a node as have room; None: as many as it has cores.
+        Memory reserved for a task: a node runs as many as have room; None: as many as it has cores.
     time_limit : float or None, s
-        That one candidate may take.
+        Wall-clock time of one candidate at most.
     memory_limit : int or None, bytes
-        That one candidate may allocate.
+        Allocations of one candidate at most.
     """
 
     address: str = "local"
@@ -91,31 +90,31 @@ class RayExecutor(Executor):
 
     @property
     def limits(self) -> Limits:
-        """What one candidate may take."""
+        """Limits of one candidate."""
         return Limits(time=self.time_limit, memory=self.memory_limit)
 
     @property
     def slots(self) -> int:
-        """Tasks that run at once on the nodes alive; before it is started, on those asked for."""
+        """Tasks that run at once on the nodes alive; before the start, on those requested."""
         if ray.is_initialized():
             return self._nodes.slots
         return max(1, int((self.workers or os.cpu_count() or 1) / self.num_cpus))
 
     @property
     def hosts(self) -> int:
-        """Nodes, the most that were alive at once."""
+        """Largest number of nodes alive at once."""
         return self._nodes.hosts
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield (chunk, result) as they come; at most 2 tasks a slot are in flight."""
+        """Yield (chunk, result) as they come; at most 2 tasks per slot are in flight."""
         with self.session():
             yield from self._run(task, shared, chunks)
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Start or join Ray, and leave it at the end; one that is started already stays."""
+        """Start or join Ray, and leave it at the end; one started already stays."""
         if ray.is_initialized():
             yield
             return
@@ -129,18 +128,18 @@ class RayExecutor(Executor):
             ray.shutdown()
 
     def check(self, parts: Parts = NO_PARTS) -> None:
-        """Refuse parts that are in this process only, and an address that no one answers at."""
+        """Refuse parts of this process only, and an address where no one answers."""
         parts.check_shared()
         if self.address not in ("local", "auto"):
             check_reachable(self.address)
 
     def verify(self, parts: Parts) -> None:
-        """Refuse parts that nodes do not have as they are here: one task on each node says so.
+        """Refuse parts that nodes lack or have otherwise than here, by one task on each node.
 
         Raises
         ------
         UserError
-            Names the part or its package.
+            For the first such part or package.
         """
         parts.check_shared()
         if not parts.packages:
@@ -166,9 +165,9 @@ class RayExecutor(Executor):
     def _run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield (chunk, result); stopped early, it leaves what is in flight to end with the driver.
+        """Yield (chunk, result); stopped early, tasks in flight end with the driver.
 
-        Cancelling is no use here: Ray aborts this process if a task ends at the same moment.
+        They are not cancelled: Ray aborts this process if a task ends at the same moment.
         """
         self._nodes.check()
         handle, remote = ray.put((task, shared)), ray.remote(_call)
@@ -193,7 +192,7 @@ class RayExecutor(Executor):
                         yield chunk, result
 
     def _start(self, remote: Any, handle: Any, job: Assignment) -> Any:
-        """Start a job: a second copy elsewhere if it can be, one that starved on a node alone."""
+        """Start a job: a second copy elsewhere if possible, a starved one alone on a node."""
         placed = remote.options(
             max_retries=0,  # also for lack of memory, where Ray would try for ever
             num_cpus=max(self.num_cpus, self._nodes.cores) if job.alone else self.num_cpus,
@@ -209,21 +208,21 @@ def _call(handle: tuple[Task, Any], chunk: tuple[Any, ...]) -> Any:
 
 
 def _cause(error: RayError) -> Cause:
-    """Return whose fault it was.
+    """Classify an error of a flight.
 
     Raises
     ------
     UserError
-        If nodes cannot run our tasks at all: no candidate is at fault then.
+        If nodes cannot run the study's tasks at all: no candidate is at fault then.
     """
     inner = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(inner, PartsError):
         raise _unlike(str(inner))
     if isinstance(inner, (RaySystemError, RuntimeEnvSetupError)):
-        told = " ".join(str(inner).split())
+        message = " ".join(str(inner).split())
         raise UserError(
             "a node of the cluster cannot load the study; give all nodes the same Python, "
-            f"packages and Ray as here (pip install 'matsweep[cluster]'): … {told[-300:]}"
+            f"packages and Ray as here (pip install 'matsweep[cluster]'): … {message[-300:]}"
         ) from None
     if isinstance(error, RayTaskError):
         return Cause.RAISED

@@ -1,4 +1,4 @@
-"""In this process, one chunk after another."""
+"""Serial executor: this process, one chunk after another."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from matsweep.running.parts import Parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialExecutor(Executor):
-    """Run tasks in this process.
+    """Runs tasks in this process.
 
     Parameters
     ----------
     chunk_size : int or None
-        Candidates a task; None: as many as take about a second.
+        Candidates per task; None: as many as take about a second.
     time_limit : None
-        Refused otherwise: what takes too long can only be ended with its process, and that is
-        this one.
+        Refused otherwise: a candidate that takes too long can only be ended with its process, which
+        is this one.
     memory_limit : int or None, bytes
-        What a candidate may allocate.
+        Allocations of one candidate at most.
     """
 
     chunk_size: int | None = None
@@ -44,16 +44,16 @@ class SerialExecutor(Executor):
 
     @property
     def limits(self) -> Limits:
-        """What one candidate may take."""
+        """Limits of one candidate."""
         return Limits(memory=self.memory_limit)
 
     @property
     def slots(self) -> int:
-        """One."""
+        """One task at a time."""
         return 1
 
     def check(self, parts: Parts = NO_PARTS) -> None:
-        """Refuse nothing: it runs where it is."""
+        """Refuse nothing: tasks run in this process."""
 
     def verify(self, parts: Parts) -> None:
         """Refuse nothing: all parts are here."""

@@ -400,7 +400,7 @@ def test_a_rest_that_cannot_be_is_refused(make, message):
 
 
 def test_a_glass_is_ohmic_below_its_threshold():
-    """In ln σ the logistic's tail at half of the threshold is nothing beside the glass."""
+    """In ln σ the logistic's tail at half of the threshold is negligible next to the glass."""
     model = PhaseChange(**PCM)
     state = np.array([20e-9, 1.0])  # threshold at 0.4 V
     low, read = (float(model.current(state, v)) / v for v in (0.05, 0.2))

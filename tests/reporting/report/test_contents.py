@@ -20,7 +20,7 @@ from matsweep.reporting.report.html import render
 from matsweep.reporting.report.markdown import render as markdown
 from matsweep.reporting.report.pdf import write as pdf
 from matsweep.reporting.report.study import studied
-from matsweep.reporting.report.values import scaled
+from matsweep.reporting.texts import scaled
 from tests.synthetic import attrs, study, with_status
 
 
@@ -105,7 +105,7 @@ def test_every_shape_has_a_page_in_every_format(shape, tmp_path):
         ("one candidate", ["pareto"]),
         ("bare", ["time", "distribution", "parallel"]),
         ("no accuracy", ["parallel"]),
-        ("learning", ["pareto", "distribution", "learning", "tradeoff", "parallel"]),
+        ("learning", ["pareto", "distribution", "learning_accuracy", "tradeoff", "parallel"]),
         ("physics", ["pareto", "time", "distribution", "tradeoff", "parallel"]),
         ("nothing done", []),
     ],
@@ -208,9 +208,9 @@ def test_of_many_candidates_only_what_decides_is_read(monkeypatch):
     monkeypatch.setattr(studies, "_MANY", 100)
     ds = study(realisations=2)
     kept = studied(ds, objectives={"accuracy": "higher", "seconds": "lower"})
-    assert "seconds" in kept.ds
-    assert "seconds" not in studied(ds).ds
-    assert "seconds" in studied(ds, target="seconds <= 1 h").ds
+    assert "seconds" in kept.view.ds
+    assert "seconds" not in studied(ds).view.ds
+    assert "seconds" in studied(ds, target="seconds <= 1 h").view.ds
     assert document(studied(ds)).state == "120 done, 0 failed, 0 pending"
 
 

@@ -48,7 +48,7 @@ def test_requirements_are_told_and_drawn_for_each_material():
     assert [block.name for block in maps] == ["required_0", "required_1"]
     shades, *others = maps[1].plot["data"]
     across, up = wanted.shown()
-    grid = wanted.map(across, up, 41)
+    grid = wanted.map(across, up, 61)
     np.testing.assert_allclose(shades["z"], 100 * grid.values, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(shades["x"], 100 * grid[across].values, rtol=1e-5)  # a fraction
     np.testing.assert_allclose(shades["y"], grid[up].values, rtol=1e-5)
@@ -112,11 +112,11 @@ def test_what_decides_is_told_where_it_was_asked_for():
         "device.programming_error.scale", "tile.adc.bits",
     ]  # fmt: skip
     assert "Method:" in found.blocks[1].text
-    alone, together = found.blocks[2].plot["data"]
+    alone, together, *_ = found.blocks[2].plot["data"]
     wanted = ds.matsweep.sensitivity("accuracy")
     largest = int(np.argmax(wanted["ST"].values))
     assert together["x"][0] == pytest.approx(float(wanted["ST"][largest]), rel=1e-4)
     assert alone["error_x"]["array"][0] == pytest.approx(
         float(wanted["S1_conf"][largest]), rel=1e-4
     )
-    assert together["y"][0] == ("scale", "bits")[largest]
+    assert together["text"][0] == ("scale", "bits")[largest]

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from matsweep.analysis.pareto import pareto_mask
-from matsweep.reporting.report import plots
-from matsweep.reporting.report.plots import MOST_POINTS, described, figures
+from matsweep.analysis.view import View
+from matsweep.reporting.report import figures as drawn
+from matsweep.reporting.report.figures import MOST_POINTS, figures
 from matsweep.reporting.report.study import studied
+from matsweep.reporting.texts import described
 from tests.synthetic import MATERIALS, study
 
 from .test_contents import SHAPES
@@ -59,7 +61,7 @@ def test_the_line_is_the_front_of_the_two():
     summary = ds.matsweep.summary()
     table = np.stack([summary["accuracy"].values, summary["energy"].values], axis=1)
     front = np.flatnonzero(pareto_mask(table, ["higher", "lower"]))
-    line = next(t for t in plot(ds, "pareto")["data"] if t["name"] == "Pareto front")
+    line = next(t for t in plot(ds, "pareto")["data"] if t["name"].startswith("Pareto front"))
     assert line["x"] == sorted(line["x"])
     assert line["y"] == sorted(line["y"])
     assert line["y"] == pytest.approx(np.sort(100 * table[front, 0]).tolist(), rel=1e-5)
@@ -86,13 +88,14 @@ def test_colours_are_those_of_the_pictures():
         for trace in plot(ds, "pareto")["data"]
         if "legendgroup" in trace
     }
-    assert colours == {name: style.colour for name, style in material_styles(MATERIALS).items()}
+    styles = material_styles(MATERIALS)
+    assert colours == {MATERIALS[name][0]: style.colour for name, style in styles.items()}
     part = plot(ds.matsweep.select(material="sonos"), "pareto")
-    assert part["data"][0]["marker"]["color"] == colours["sonos"]
+    assert part["data"][0]["marker"]["color"] == colours["SONOS"]
 
 
 def test_hovering_tells_parameters_and_metrics():
-    names, cells = described(studied(study(realisations=2)), np.array([7]))
+    names, cells = described(View(study(realisations=2)), np.array([7]))
     told = dict(zip(names, cells[0], strict=True))
     assert told["no."] == "7"
     assert {"bits", "scale", "energy", "latency", "area"} <= set(told)
@@ -101,13 +104,13 @@ def test_hovering_tells_parameters_and_metrics():
 
 
 def test_thinning_keeps_the_fronts_and_the_bound(monkeypatch):
-    monkeypatch.setattr(plots, "MOST_POINTS", 40)
+    monkeypatch.setattr(drawn, "MOST_POINTS", 40)
     ds = study(realisations=2)
     figure = plot(ds, "pareto")
     shown = points(figure)
     assert len(shown) <= 40
     assert set(ds.matsweep.pareto()["candidate"].values.tolist()) <= set(shown)
-    front = next(t for t in figure["data"] if t["name"] == "Pareto front")
+    front = next(t for t in figure["data"] if t["name"].startswith("Pareto front"))
     assert set(front["y"]) <= {y for _, y in shown.values()}
     assert MOST_POINTS == 20_000
 

@@ -1,0 +1,223 @@
+"""A study at one time, as analysis and reports look at it: what is worked out of it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.attributes import (
+    axes,
+    material_label,
+    merit,
+    numbered,
+    parameters,
+    references,
+    short_names,
+    sources,
+    states,
+)
+from matsweep.analysis.summary import at_time, course, given, realised, summarise
+from matsweep.core.units import normal_unit
+
+type Index = NDArray[np.intp]
+
+NO_MATERIAL = "candidates"
+"""Stands for the material where none is stored."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The results of a study at one time since programming; what follows from them is cached.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`; the view numbers its candidates.
+    time : float [s], str or None
+        One of the stored times. None: the last.
+
+    Raises
+    ------
+    UserError
+        If `ds` has no dimension `candidate`; from `summary` on, if the time is not stored.
+    """
+
+    ds: xr.Dataset
+    time: float | str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ds", numbered(self.ds))
+
+    @cached_property
+    def summary(self) -> xr.Dataset:
+        """Scalars along `candidate`; see `summarise`."""
+        return summarise(self.ds, self.time)
+
+    @cached_property
+    def at_time(self) -> xr.Dataset:
+        """Results at the time at which candidates are compared, with all realisations."""
+        return at_time(self.ds, self.time)[0]
+
+    @cached_property
+    def chosen_time(self) -> float | None:
+        """Time at which candidates are compared [s]; None where the results hold no times."""
+        return float(self.summary["time"]) if "time" in self.summary.coords else None
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """Number of each candidate in the store, (candidate,)."""
+        return np.asarray(self.ds["candidate"].values)
+
+    @cached_property
+    def states(self) -> NDArray[np.str_]:
+        """State of each candidate, "pending", "done" or "failed", (candidate,)."""
+        return states(self.ds)
+
+    @cached_property
+    def done(self) -> NDArray[np.bool_]:
+        """Whether each candidate is done, (candidate,)."""
+        return np.asarray(self.states == "done")
+
+    @cached_property
+    def given(self) -> NDArray[np.int64]:
+        """Number of realisations that each candidate was given, (candidate,)."""
+        return given(self.ds)
+
+    @cached_property
+    def merit(self) -> str:
+        """Name of the metric that ranks the study."""
+        return merit(self.ds)
+
+    @cached_property
+    def references(self) -> dict[str, float]:
+        """Values that an ideal machine reaches, by metric, in the metric's unit."""
+        return references(self.ds)
+
+    @cached_property
+    def courses(self) -> dict[str, str]:
+        """Metrics that run along a coordinate of their own, each with that dimension."""
+        found = {str(name): course(self.ds, values) for name, values in self.ds.data_vars.items()}
+        return {name: dim for name, dim in found.items() if dim is not None}
+
+    @cached_property
+    def parameters(self) -> list[str]:
+        """Swept parameters along `candidate`, without the material."""
+        return parameters(self.ds)
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """Swept parameters, without the material, that differ between candidates."""
+        return [name for name in self.parameters if _differs(self.ds[name].values)]
+
+    @cached_property
+    def short(self) -> dict[str, str]:
+        """Shortest unambiguous ending of the name of each parameter in `varied`."""
+        return short_names(self.varied, taken=map(str, self.summary.data_vars))
+
+    @cached_property
+    def has_materials(self) -> bool:
+        """Whether each candidate has a material."""
+        return "material" in self.ds.coords and self.ds["material"].dims == ("candidate",)
+
+    @cached_property
+    def materials(self) -> NDArray[Any]:
+        """Material of each candidate, (candidate,) array of str; `NO_MATERIAL` without one."""
+        if not self.has_materials:
+            return np.full(self.ds.sizes["candidate"], NO_MATERIAL, dtype=object)
+        return np.asarray(self.ds["material"].values).astype(str).astype(object)
+
+    @cached_property
+    def all_materials(self) -> set[str]:
+        """Materials of the whole study, of which the results may be a part."""
+        swept = map(str, axes(self.ds).get("material") or ())
+        return {*swept, *sources(self.ds)["materials"], *self.materials.tolist()}
+
+    def label(self, material: str) -> str:
+        """Return the readable name of a material."""
+        return material_label(self.ds, material)
+
+    def present(self, mask: NDArray[np.bool_]) -> list[str]:
+        """Return the materials of the marked candidates, in alphabetic order."""
+        return sorted(set(self.materials[mask].tolist())) if self.has_materials else []
+
+    def count(self, state: str) -> int:
+        """Return how many candidates are "pending", "done" or "failed"."""
+        return int(np.count_nonzero(self.states == state))
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Return a metric or parameter of each candidate; NaN if the results do not hold it."""
+        if name not in self.summary.variables:
+            return np.full(self.ds.sizes["candidate"], np.nan)
+        return np.asarray(self.summary[name].values, dtype=np.float64)
+
+    def realised(self, name: str) -> NDArray[np.float64]:
+        """Return a metric of each realisation, (candidate, realisation); see `realised`."""
+        return realised(self.ds, name, self.time)
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a metric or parameter, SI; "1" without one."""
+        return str(self.summary[name].attrs.get("units", "1"))
+
+    def title(self, name: str) -> str:
+        """Return what a metric is in words; of the merit, and where no words are stored, its name.
+
+        The merit is named often, and its name says enough.
+        """
+        plain = name.replace("_", " ")
+        stored = self.ds[name].attrs.get("long_name") if name in self.ds.variables else None
+        return plain if name == self.merit or not stored else str(stored).strip()
+
+    def reference(self, name: str) -> float | None:
+        """Return what an ideal machine reaches in a metric; of a course of the merit, the merit."""
+        if name not in self.references and self._of_merit(name):
+            name = self.merit
+        return self.references.get(name)
+
+    def is_share(self, name: str) -> bool:
+        """Whether a metric is a share of successes, which people read in percent.
+
+        That is the merit (its spread, percentile and course too), where it has no unit, is better
+        the higher, and lies between 0 and 1.
+        """
+        base = _base(name)
+        if not self._of_merit(base):
+            return False
+        known = base if base in self.summary else name
+        if known not in self.summary:
+            return False
+        attrs, values = self.summary[known].attrs, self.column(known)
+        if normal_unit(str(attrs.get("units", "1"))) != "1" or attrs.get("better") == "lower":
+            return False
+        values = values[np.isfinite(values)]
+        return bool(np.all((values >= 0) & (values <= 1)))
+
+    def rows(self, index: Iterable[int] | Index) -> View:
+        """Return the view of some candidates."""
+        chosen = np.asarray(index, dtype=np.intp)
+        part = View(self.ds.isel(candidate=chosen), self.time)
+        if "summary" in self.__dict__:  # every row of it is that of one candidate
+            part.__dict__["summary"] = self.summary.isel(candidate=chosen)
+        return part
+
+    def assign(self, **columns: xr.DataArray) -> View:
+        """Return the view with further scalars along `candidate`, or others in their place."""
+        more = View(self.ds.assign(columns), self.time)
+        more.__dict__["summary"] = self.summary.assign(columns)
+        return more
+
+    def _of_merit(self, name: str) -> bool:
+        return name == self.merit or name.endswith(f"_{self.merit}")
+
+
+def _base(name: str) -> str:
+    return name.removesuffix("_std").removesuffix("_p05")
+
+
+def _differs(values: NDArray[Any]) -> bool:
+    return bool(values.size) and bool(np.any(values != values[0]))

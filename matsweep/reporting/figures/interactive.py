@@ -1,0 +1,372 @@
+"""Interactive figures: a `Picture` as plotly's `data` and `layout`, plain data without plotly.
+
+Texts from a store are escaped here, as plotly reads a kind of HTML. Axes are in one unit with its
+SI prefix, so that they stay right when one zooms.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex, to_rgb
+
+from matsweep.core.printing import printable
+from matsweep.core.units import duration, engineering
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.style import time_ticks
+from matsweep.reporting.texts import scaled
+
+INK, GREY = "#1a1a1a", "#595959"
+_SYMBOLS = {
+    "o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down",
+    "P": "cross", "X": "x", "<": "triangle-left", ">": "triangle-right", "x": "x-thin-open",
+    "": "circle",
+}  # fmt: skip
+_DASHES = {"": "solid", "solid": "solid", "dash": "dash"}
+_PIXELS = 2.0  # of a screen for a point of print
+_LONGEST = 48  # characters of a line of a title
+_GAP = 0.09  # of the width between panels
+
+type _Trace = dict[str, Any]
+type _About = Callable[[m.Rows], tuple[list[str], list[list[str]]]]
+
+
+def plot(picture: m.Picture) -> dict[str, Any]:
+    """Return a picture as plotly takes it.
+
+    Parameters
+    ----------
+    picture : Picture
+
+    Returns
+    -------
+    dict
+        `data` and `layout`, of numbers and texts only.
+    """
+    counts, looks = Counter(mark.name for mark in picture.named), picture.legend
+    # A legend takes its look from a trace: of several, or a faint one, from one without points.
+    alone = {mark.name for mark in picture.named if counts[mark.name] == mark.look.opacity == 1}
+    data = [_entry(name, look) for name, look in looks.items() if name not in alone]
+    layout = _layout(picture)
+    for number, (panel, domain) in enumerate(_domains(picture), start=1):
+        suffix = "" if number == 1 else str(number)
+        x, y = _Scale.of(panel, "x"), _Scale.of(panel, "y")
+        layout[f"xaxis{suffix}"] = x.layout() | {"domain": domain[0], "anchor": f"y{suffix}"}
+        layout[f"yaxis{suffix}"] = y.layout() | {"domain": domain[1], "anchor": f"x{suffix}"}
+        for mark in panel.marks:
+            if isinstance(mark, m.Text):
+                layout["annotations"].append(_note(mark, x, y, suffix))
+                continue
+            for trace in _traces(mark, x, y, picture.about, domain):
+                name = getattr(mark, "name", "")
+                shown = name in alone
+                group = {"legendgroup": safe(name)} if name in looks and not shown else {}
+                data.append({"name": safe(name), **group, "showlegend": shown,
+                             "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", **trace})  # fmt: skip
+        if number > 1 or len(list(picture.panels)) > 1:
+            layout["annotations"].append(_heading(panel, domain))
+    return {"data": data, "layout": layout}
+
+
+def safe(text: object) -> str:
+    """Return a text of a store as plotly shows it as it is: it reads a kind of HTML."""
+    return escape(printable(text), quote=False).replace("\n", "<br>")
+
+
+def rounded(values: m.Numbers | Iterable[float]) -> list[float | None]:
+    """Return numbers with 6 digits, as no screen shows more; None for NaN, as JSON has none."""
+    listed = np.asarray(values, dtype=np.float64).tolist()
+    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in listed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scale:
+    """An axis in the unit that its title names."""
+
+    axis: m.Axis
+    factor: float
+    written: str
+    extent: tuple[float, float]
+
+    @classmethod
+    def of(cls, panel: m.Panel, way: str) -> _Scale:
+        axis: m.Axis = getattr(panel, way)
+        found = [np.ravel(values) for mark in panel.marks for values in _values(mark, way)]
+        values = np.concatenate([np.empty(0), *found])
+        values = values[np.isfinite(values)]
+        factor, unit = 1.0, ""
+        if not (axis.ticks or axis.time):
+            factor, unit = scaled(values, axis.title, axis.unit, share=axis.percent)
+        extent = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        return cls(axis=axis, factor=factor, written=unit, extent=extent)
+
+    @property
+    def unit(self) -> str:
+        """The unit, safe within plotly's templates."""
+        return _template(self.written)
+
+    @property
+    def category(self) -> bool:
+        """Whether places are texts: times of which one is 0, which no logarithm shows."""
+        return self.axis.time and not self.axis.logarithmic
+
+    def of_values(self, values: m.Numbers) -> list[Any]:
+        if self.category:
+            return [duration(float(value)) for value in values]
+        return rounded(self.factor * values)
+
+    def layout(self) -> dict[str, Any]:
+        axis, (low, high) = self.axis, self.extent
+        title = axis.title + (f" ({self.written})" if self.written and axis.title else "")
+        kind = "category" if self.category else "log" if axis.logarithmic else "linear"
+        found: dict[str, Any] = {
+            "title": {"text": safe(fill(title, _LONGEST))}, "type": kind, "linecolor": GREY,
+            "gridcolor": "#e3e3e3",
+            "ticks": "outside", "zeroline": False, "automargin": True,
+        }  # fmt: skip
+        if axis.bare:
+            found |= {"showgrid": False, "ticks": "", "showline": False}
+            found |= {} if axis.ticks else {"visible": False}
+        ticks = axis.ticks
+        if axis.time and axis.logarithmic:
+            ticks = tuple((at, duration(at)) for at in time_ticks(low / 2, high * 2))
+        if ticks:
+            found |= {"tickvals": [at for at, _ in ticks], "ticktext": [safe(t) for _, t in ticks]}
+        if axis.limits is not None:
+            ends = self.factor * np.array(axis.limits)
+            found["range"] = rounded(np.log10(ends) if axis.logarithmic else ends)
+        if axis.downward:
+            found |= {"range": found["range"][::-1]} if "range" in found else {
+                "autorange": "reversed"}  # fmt: skip
+        return found
+
+
+def _values(mark: m.Mark, way: str) -> Iterator[Any]:
+    """Yield what a mark has on an axis."""
+    if isinstance(mark, m.Rule):
+        if mark.across == way:
+            yield mark.at
+    elif isinstance(mark, m.Bars):
+        yield mark.places if way == "y" else mark.starts + mark.lengths
+    else:
+        yield getattr(mark, way)
+
+
+def _traces(
+    mark: m.Mark, x: _Scale, y: _Scale, about: _About | None, domain: Any
+) -> Iterator[_Trace]:
+    match mark:
+        case m.Series():
+            yield _series(mark, x, y, about)
+        case m.Paths():
+            yield _paths(mark, x, y)
+        case m.Area():
+            yield {
+                "type": "scatter", "mode": "lines", "x": x.of_values(mark.x),
+                "y": y.of_values(mark.y), "fill": "toself", "line": {"width": 0},
+                "fillcolor": _faint(mark.look), "hoverinfo": "skip",
+            }  # fmt: skip
+        case m.Bars():
+            yield _bars(mark, x)
+        case m.Rule():
+            yield _rule(mark, x, y)
+        case m.Cells():
+            yield _cells(mark, x, y, last=domain[0][1] == 1)
+        case m.Contour():
+            low, high = (100 * mark.levels[at] for at in (0, -1))
+            yield {
+                "type": "contour", "x": x.of_values(mark.x), "y": y.of_values(mark.y),
+                "z": [rounded(100 * row) for row in mark.values], "showscale": False,
+                "hoverinfo": "skip", "line": _line(mark.look),
+                "contours": {"coloring": "none", "start": low, "end": high,
+                             "size": max(high - low, 1.0)},
+            }  # fmt: skip
+
+
+def _series(mark: m.Series, x: _Scale, y: _Scale, about: _About | None) -> _Trace:
+    look = mark.look
+    modes = [mode for mode, there in (("lines", look.line), ("markers", look.marker)) if there]
+    trace: _Trace = {
+        "type": "scatter", "mode": "+".join(modes), "x": x.of_values(mark.x),
+        "y": y.of_values(mark.y), "marker": _marker(look),
+        "line": _line(look) | ({"shape": "hv"} if mark.steps else {}),
+    }  # fmt: skip
+    for way, bars, scale in (("x", mark.x_bars, x), ("y", mark.y_bars, y)):
+        if bars is not None and np.nan_to_num(bars).any():
+            trace[f"error_{way}"] = _needles(scale.factor * bars, look.colour)
+    if mark.rows is not None and about is not None:
+        names, cells = about(mark.rows)
+        lines = [f"{_template(name)}: %{{customdata[{at}]}}" for at, name in enumerate(names)]
+        trace["customdata"] = [[safe(cell) for cell in row] for row in cells]
+        told = "<b>%{fullData.name}</b><br>" + "<br>".join(lines)
+    elif mark.text:
+        trace["text"] = [safe(text) for text in mark.text]
+        told = f"%{{text}}<br>%{{y:.4g}} {y.unit}" if not y.axis.ticks else "%{text}"
+    else:
+        told = f"<b>%{{fullData.name}}</b><br>%{{x:.4g}}: %{{y:.4g}} {y.unit}"
+    if look.line and not look.marker and not mark.text:
+        return trace | {"hoverinfo": "skip"}
+    return trace | {"hovertemplate": f"{told}<extra></extra>"}
+
+
+def _paths(mark: m.Paths, x: _Scale, y: _Scale) -> _Trace:
+    """Return lines as one trace, with gaps between them."""
+    gap = np.full((len(mark.x), 1), np.nan)
+    across, up = (np.hstack([values, gap]).ravel() for values in (mark.x, mark.y))
+    trace: _Trace = {
+        "type": "scatter", "mode": "lines+markers" if mark.look.marker else "lines",
+        "x": x.of_values(across), "y": y.of_values(up), "line": _line(mark.look),
+        "marker": _marker(mark.look), "opacity": mark.look.opacity,
+    }  # fmt: skip
+    if not mark.text:
+        return trace | {"hoverinfo": "skip"}
+    return trace | {
+        "text": [safe(text) for line in mark.text for text in (*line, "")],
+        "hovertemplate": "<b>%{fullData.name}</b><br>%{text}<extra></extra>",
+    }
+
+
+def _bars(mark: m.Bars, x: _Scale) -> _Trace:
+    look = mark.look
+    trace: _Trace = {
+        "type": "bar", "orientation": "h", "y": rounded(mark.places), "width": mark.thickness,
+        "x": x.of_values(mark.lengths), "base": x.of_values(mark.starts),
+        "text": [safe(text) for text in mark.text], "textposition": "none",
+        "customdata": x.of_values(mark.lengths),
+        "hovertemplate": "%{text}<br>%{fullData.name}: %{customdata:.3g} "
+        f"{x.unit}<extra></extra>",
+        "marker": {"color": look.colour, "line": {"color": "white", "width": 0.5},
+                   "pattern": {"shape": look.pattern, "fgcolor": "white", "size": 6}},
+    }  # fmt: skip
+    if mark.bars is not None:
+        trace["error_x"] = _needles(x.factor * mark.bars, GREY)
+    return trace
+
+
+def _rule(mark: m.Rule, x: _Scale, y: _Scale) -> _Trace:
+    """Return a line from the first to the last of what is drawn."""
+    along = y if mark.across == "x" else x
+    ends = along.of_values(np.array(along.axis.limits or along.extent))
+    at = (x if mark.across == "x" else y).of_values(np.full(2, mark.at))
+    places = {"x": at, "y": ends} if mark.across == "x" else {"x": ends, "y": at}
+    text = {"mode": "lines+text", "text": ["", safe(mark.text)],
+            "textposition": "middle left"} if mark.text else {"mode": "lines"}  # fmt: skip
+    return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}
+
+
+def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
+    scale, values, ends = mark.scale, mark.values, np.array([mark.low, mark.high])
+    factor, unit = scaled(values.ravel(), "", scale.unit, share=scale.percent)
+    bar: dict[str, Any] = {
+        "title": {"text": safe(f"{scale.title} ({unit})" if unit else scale.title)}
+    }
+    shades = colormaps[mark.colours](np.linspace(0, 1, 9))
+    told: _Trace = {"hovertemplate": f"%{{z:.3g}} {_template(unit)}<extra></extra>"}
+    if scale.logarithmic:
+        ticks = np.geomspace(mark.low, mark.high, 4)
+        bar |= {"tickvals": rounded(np.log10(ticks)),
+                "ticktext": [engineering(float(v), scale.unit) for v in ticks]}  # fmt: skip
+        told = {"customdata": [[engineering(float(v), scale.unit) for v in row] for row in values],
+                "hovertemplate": "%{customdata}<extra></extra>"}  # fmt: skip
+        values, ends, factor = np.log10(values), np.log10(ends), 1.0
+    if mark.text:
+        told |= {"text": [[safe(text.strip("*")) for text in row] for row in mark.text],
+                 "texttemplate": "%{text}"}  # fmt: skip
+    return {
+        "type": "heatmap", "x": x.of_values(mark.x), "y": y.of_values(mark.y), **told,
+        "z": [rounded(factor * row) for row in values],
+        "zmin": factor * float(ends[0]), "zmax": factor * float(ends[1]),
+        "colorscale": [[at / 8, to_hex(shade)] for at, shade in enumerate(shades)],
+        "zsmooth": "best" if mark.smooth else False, "opacity": 0.8 if mark.smooth else 1.0,
+        "showscale": last, "colorbar": bar,
+    }  # fmt: skip
+
+
+def _note(mark: m.Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:
+    return {
+        "x": x.factor * mark.x, "y": y.factor * mark.y, "xref": f"x{suffix}", "yref": f"y{suffix}",
+        "text": safe(mark.text), "showarrow": False, "xanchor": "left", "xshift": 6,
+        "font": {"size": 11, "color": INK}, "bgcolor": "rgba(255,255,255,0.8)",
+    }  # fmt: skip
+
+
+def _heading(panel: m.Panel, domain: Any) -> dict[str, Any]:
+    return {
+        "x": domain[0][0], "y": domain[1][1], "xref": "paper", "yref": "paper", "showarrow": False,
+        "text": safe(panel.title), "xanchor": "left", "yanchor": "bottom",
+        "font": {"size": 12, "color": INK},
+    }  # fmt: skip
+
+
+def _entry(name: str, look: m.Look) -> _Trace:
+    """Return a trace without points, for the legend."""
+    if not look.marker and not look.line:
+        look = replace(look, marker="s", size=5.0)
+    modes = [mode for mode, there in (("lines", look.line), ("markers", look.marker)) if there]
+    return {
+        "type": "scatter", "mode": "+".join(modes), "x": [None], "y": [None], "hoverinfo": "skip",
+        "name": safe(name), "legendgroup": safe(name), "marker": _marker(look),
+        "line": _line(look), "showlegend": True,
+    }  # fmt: skip
+
+
+def _marker(look: m.Look) -> dict[str, Any]:
+    edge = look.colour if look.hollow or look.marker == "x" else "white"
+    return {
+        "color": "white" if look.hollow else look.colour, "symbol": _SYMBOLS[look.marker],
+        "size": round(_PIXELS * look.size, 1), "opacity": look.opacity,
+        "line": {"color": edge, "width": 2 if look.hollow else int(look.opacity == 1)},
+    }  # fmt: skip
+
+
+def _line(look: m.Look) -> dict[str, Any]:
+    return {"color": look.colour, "width": 1.6 * look.width, "dash": _DASHES[look.line]}
+
+
+def _needles(lengths: m.Numbers, colour: str) -> dict[str, Any]:
+    return {"type": "data", "array": rounded(np.nan_to_num(lengths)), "color": colour,
+            "thickness": 1, "width": 2}  # fmt: skip
+
+
+def _faint(look: m.Look) -> str:
+    red, green, blue = (round(255 * part) for part in to_rgb(look.colour))
+    return f"rgba({red},{green},{blue},{look.opacity:g})"
+
+
+def _template(text: str) -> str:
+    return safe(text).replace("%{", "% {")
+
+
+def _domains(picture: m.Picture) -> Iterator[tuple[m.Panel, tuple[list[float], list[float]]]]:
+    """Yield each panel with the part of the width and of the height that it takes."""
+    rows = len(picture.rows)
+    for line, row in enumerate(picture.rows):
+        top = 1 - line / rows
+        up = [top - 1 / rows + (0.12 if line < rows - 1 else 0.0), top - (0.08 if line else 0.0)]
+        for at in range(len(row)):
+            gap = _GAP / 2 if len(row) > 1 else 0.0
+            left = at / len(row) + (gap if at else 0.0)
+            right = (at + 1) / len(row) - (gap if at < len(row) - 1 else 0.0)
+            yield row[at], ([round(left, 4), round(right, 4)], [round(each, 4) for each in up])
+
+
+def _layout(picture: m.Picture) -> dict[str, Any]:
+    """Return a layout: dark on white, of a fixed height that has room for the legend."""
+    return {
+        "height": picture.pixels + 20 * (len(picture.legend) // 4),
+        "margin": {"l": 64, "r": 16, "t": 30 if len(list(picture.panels)) > 1 else 12, "b": 64},
+        "font": {"size": 13, "color": INK}, "paper_bgcolor": "white", "plot_bgcolor": "white",
+        "hovermode": "closest", "barmode": "overlay", "annotations": [],
+        "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK}},
+        # Above the panels: below them it would run into the axis where a page is narrow.
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.06, "yanchor": "bottom",
+                   "itemsizing": "constant", "traceorder": "normal",
+                   "title": {"text": safe(picture.legend_title)}},
+    }  # fmt: skip

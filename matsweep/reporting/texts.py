@@ -1,0 +1,95 @@
+"""Values of results as people read them: SI prefixes, percent, days and years."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from matsweep.analysis.view import Index, View
+from matsweep.core.units import duration, engineering, factor_of, normal_unit
+
+_NO_METRIC = ("status", "error", "realisations")
+
+
+def metrics(summary: xr.Dataset) -> list[str]:
+    """Return the numbers along `candidate` that are no bookkeeping."""
+    return [
+        str(name)
+        for name, values in summary.data_vars.items()
+        if name not in _NO_METRIC and values.dims == ("candidate",) and values.dtype.kind in "fiub"
+    ]
+
+
+def texts(view: View, variable: xr.DataArray) -> list[str]:
+    """Return values of a view as people read them: SI prefixes, percent for shares, years."""
+    values = np.asarray(variable.values)
+    if values.dtype.kind not in "fiu":
+        return [str(value) for value in values]
+    unit = str(variable.attrs.get("units", "1"))
+    # Many candidates share a latency or an area, and printing is what takes time.
+    known, place = np.unique(values, return_inverse=True)
+    long = unit == "s" and bool((known >= 60).any())
+    share = view.is_share(str(variable.name))
+    told = [_told(value, unit, share=share, long=long) for value in known.tolist()]
+    return [told[at] for at in place]
+
+
+def described(view: View, rows: Index) -> tuple[list[str], list[list[str]]]:
+    """Return what is known of some candidates: names, and their values for each as texts."""
+    summary = view.summary.isel(candidate=rows)
+    measured = metrics(summary)
+    hidden = {f"{name}_std" for name in measured} & {*measured}
+    kept = [name for name in measured if name not in hidden]
+    columns = [[str(number) for number in view.numbers[rows]]]
+    columns += [texts(view, summary[name]) for name in view.varied]
+    for name in kept:
+        told = texts(view, summary[name])
+        if f"{name}_std" in hidden:
+            more, known = texts(view, summary[f"{name}_std"]), view.column(f"{name}_std")[rows] > 0
+            told = [f"{t} ± {m}" if k else t for t, m, k in zip(told, more, known, strict=True)]
+        columns.append(told)
+    names = ["no.", *view.short.values(), *kept]
+    return names, [list(row) for row in zip(*columns, strict=True)]
+
+
+def named(view: View, at: int) -> str:
+    """Return what a candidate is, in a line: its material and parameters, as far as they differ."""
+    row = view.summary.isel(candidate=[at])
+    told = [f"{short} {texts(view, row[name])[0]}" for name, short in view.short.items()]
+    if len(set(view.materials.tolist())) > 1:
+        told.insert(0, view.label(str(view.materials[at])))
+    return ", ".join(told) or f"no. {int(view.numbers[at])}"
+
+
+def scaled(
+    values: NDArray[np.float64], name: str, unit: str, *, share: bool = False
+) -> tuple[float, str]:
+    """Return the factor and the unit in which the values of an axis have few digits.
+
+    Those of a share are percent.
+
+    Examples
+    --------
+    >>> scaled(np.array([1.2e-10, 3e-10]), "energy", "J")
+    (1000000000000.0, 'pJ')
+    """
+    if share:
+        return 100.0, "%"
+    positive = values[np.isfinite(values) & (values > 0)]
+    if normal_unit(unit) == "1" or not positive.size:
+        return 1.0, "" if normal_unit(unit) == "1" else unit
+    middle = float(np.exp(np.log(positive).mean()))
+    _, _, written = engineering(middle, unit).partition(" ")
+    one = factor_of(written, unit)
+    return (1.0, unit) if one is None else (1.0 / one, written)  # TOPS/W has no prefixes
+
+
+def _told(value: float, unit: str, *, share: bool, long: bool) -> str:
+    if isinstance(value, int) and normal_unit(unit) == "1":
+        return str(value)
+    if share:
+        return "–" if np.isnan(value) else f"{100 * value:.2f} %"
+    if long and np.isfinite(value):
+        return duration(float(value))
+    return engineering(float(value), unit)

@@ -1,0 +1,470 @@
+"""Statements of the documentation that contain results, with the computation of their numbers.
+
+A statement is a text of a page with `{name}` in the place of each number. `numbers` computes the
+texts of these from the study that the page runs. Studies that take up to some minutes are computed
+where `MATSWEEP_EXHAUSTIVE=1`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from matsweep.analysis import cheapest
+from matsweep.analysis.attributes import float_accuracy
+from matsweep.crossbar import Wires, effective_conductance
+from matsweep.devices import dynamics
+from matsweep.metrics import converter_costs
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
+from tests.metrics.test_chips import filled
+
+from .blocks import ROOT
+
+Numbers = Callable[[xr.Dataset], Mapping[str, str]]
+
+STUDIES = {
+    "quickstart": "experiment=quickstart",
+    "spread": (
+        "-m material=ecram_li,fefet_hzo device.device_to_device=range(0,0.25,0.05) "
+        "device.cycle_to_cycle=0.02 adc.bits=6 realisations=64 study=spread"
+    ),
+    "activation": "experiment=activation",
+    "wires": "experiment=wires",
+    "converters": "experiment=converters",
+    "nonlinearity": "experiment=nonlinearity",
+}
+"""Words after `matsweep explore` by name."""
+
+LONG = ("activation", "wires", "converters", "nonlinearity")
+"""Studies that take one to six minutes on one core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A text with results.
+
+    Parameters
+    ----------
+    page : str
+        Path in the repository.
+    text : str
+        With `{name}` in the place of each number.
+    numbers : callable
+        From the Dataset of the study to the text of each number.
+    study : str or None
+        One of `STUDIES`; None: nothing has to be simulated, and `numbers` gets an empty Dataset.
+    slow : bool
+        Computed where `MATSWEEP_EXHAUSTIVE=1` only.
+    """
+
+    page: str
+    text: str
+    numbers: Numbers
+    study: str | None = None
+    slow: bool = False
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The text with any number in the place of each name."""
+        named = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^\\s|]+?)", re.escape(self.text))
+        return re.compile(rf"(?<![\w.]){named}(?![\w])" if self.text[0] != "|" else named)
+
+
+# --------------------------------------------------------------------------- values as printed
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    return f"{100 * float(value):.{digits}f}"
+
+
+def significant(value: Any) -> str:
+    """Return three significant digits, zeros at the end included."""
+    return f"{float(value):#.3g}".rstrip(".")
+
+
+def last(ds: xr.Dataset, name: str = "accuracy") -> xr.DataArray:
+    """Return the mean over realisations at the last time."""
+    return ds[name].mean("realisation").isel(time=-1)
+
+
+def best(ds: xr.Dataset, material: str) -> int:
+    """Return the candidate of a material with the highest accuracy at the last time."""
+    return int(last(ds).where(ds.material == material).argmax("candidate"))
+
+
+# ------------------------------------------------------------------------------- quickstart
+
+
+def drifting(ds: xr.Dataset) -> dict[str, str]:
+    rows = {str(name): best(ds, str(name)) for name in np.unique(ds.material.values)}
+    means = ds.accuracy.mean("realisation")
+    losses = {name: float(means[row, 0] - means[row, -1]) for name, row in rows.items()}
+    return {
+        "first": percent(means[rows["pcm_gst"], 0]),
+        "last": percent(means[rows["pcm_gst"], -1]),
+        "most": percent(max(loss for name, loss in losses.items() if name != "pcm_gst")),
+        "float": percent(float_accuracy(ds)),
+    }
+
+
+def two_families(ds: xr.Dataset) -> dict[str, str]:
+    both = ds.matsweep.select("accuracy >= 97 %", "energy <= 0.15 nJ")
+    assert set(both.material.values.tolist()) == {"ecram_li", "fefet_hzo"}
+    return {"count": str(both.sizes["candidate"])}
+
+
+def equal_energy(ds: xr.Dataset) -> dict[str, str]:
+    energy = 1e12 * last(ds, "energy").where(ds["adc.bits"] == 6)
+    own = [energy.where(ds.material == name).min() for name in ("ecram_li", "fefet_hzo")]
+    first, second = (f"{float(each):.0f}" for each in own)
+    assert first == second
+    return {"energy": first}
+
+
+def rank(material: str) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        row = ds.matsweep.stability("accuracy").sel(option=material)
+        return {
+            "best": f"{float(row.best):.2f}",
+            "value": percent(row.value, 2),
+            "low": str(int(row.rank_low)),
+            "high": str(int(row.rank_high)),
+        }
+
+    return numbers
+
+
+def engines(ds: xr.Dataset) -> dict[str, str]:
+    joules = 1e9 * ds.baseline_energy.isel(candidate=0).to_series()
+    return {
+        **{name: f"{value:,.0f}" for name, value in joules.items()},
+        "int8_sram": f"{joules['int8_sram']:.2f}",
+        "fp32_sram": f"{joules['fp32_sram']:.1f}",
+        "brain": f"{joules['brain']:.3f}",
+    }
+
+
+def pcm_energy(ds: xr.Dataset) -> dict[str, str]:
+    pcm = 1e9 * last(ds, "energy").where(ds.material == "pcm_gst")
+    chosen = {bits: pcm.where(ds["adc.bits"] == bits) for bits in (4, 8)}
+    assert all(each.max() < 1.01 * each.min() for each in chosen.values())
+    return {f"bits{bits}": f"{float(each.mean()):.3f}" for bits, each in chosen.items()}
+
+
+def limit(ds: xr.Dataset) -> dict[str, str]:
+    required = ds.matsweep.requirements("accuracy >= 96 %", material="hfox_vcm")
+    (line,) = (line for line in required.specification() if line.startswith("cycle_to_cycle <="))
+    bound, low, high = re.findall(r"[\d.]+", line)
+    return {"bound": bound, "low": low, "high": high}
+
+
+# ---------------------------------------------------------------------------------- spread
+
+
+def chips(spread: float) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        answer = ds.matsweep.yields("accuracy >= 97 %", "energy <= 0.15 nJ")
+        texts = {}
+        for short, material in (("ecram", "ecram_li"), ("fefet", "fefet_hzo")):
+            row = (answer.material == material).values
+            row &= np.isclose(answer["device.device_to_device"], spread)
+            (at,) = np.flatnonzero(row)
+            texts[short] = f"{float(answer['yield'][at]):.2f}"
+            texts[f"{short}_low"] = f"{float(answer.yield_low[at]):.2f}"
+        return texts
+
+    return numbers
+
+
+def forty_five(ds: xr.Dataset) -> dict[str, str]:
+    answer = ds.matsweep.yields("accuracy >= 97 %", "energy <= 0.15 nJ")
+    row = (answer.material == "fefet_hzo").values
+    (at,) = np.flatnonzero(row & np.isclose(answer["device.device_to_device"], 0.1))
+    good = 64 * float(answer["yield"][at])
+    return {"good": f"{good:.0f}", "low": percent(answer.yield_low[at], 0)}
+
+
+# ------------------------------------------------------------------------- longer studies
+
+
+def barrier(energy: float, unit: str) -> Numbers:
+    seconds = {"days": 86_400.0, "years": 365.25 * 86_400.0}[unit]
+
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        summary = ds.matsweep.summary()
+        row = np.isclose(summary["physics.activation_ev"], energy)
+        row &= np.isclose(summary["protocol.voltage_up"], 2.2)
+        (at,) = np.flatnonzero(row)
+        kept = float(summary.retention[at]) / seconds
+        return {
+            "kept": f"{kept:.1f}" if kept < 10 else f"{kept:.0f}",
+            "accuracy": f"{float(summary.accuracy[at]):.2f}",
+            "energy": f"{1e9 * float(summary.write_energy[at]):.1f}",
+        }
+
+    return numbers
+
+
+def not_switched(ds: xr.Dataset) -> dict[str, str]:
+    failed = ds.isel(candidate=(ds.status == 2) & np.isclose(ds["physics.activation_ev"], 1.3))
+    return {"highest": f"{float(failed['protocol.voltage_up'].max()):.1f}"}
+
+
+def sizes(material: str, rows: int) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        grid = last(ds.matsweep.grid()).sel(material=material).sel({"tile.rows": rows})
+        at = {"n65": 6.5e-8, "n22": 2.2e-8, "n14": 1.4e-8, "n7": 7e-9}
+        return {
+            name: f"{float(grid.sel({'periphery.node': node}, method='nearest')):.2f}"
+            for name, node in at.items()
+        }
+
+    return numbers
+
+
+def lowest(material: str) -> Numbers:
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        chosen = cheapest(ds, loss=0.01)
+        (row,) = np.flatnonzero(chosen.material == material)
+        one = chosen.isel(candidate=row)
+        return {
+            "rows": str(int(one["tile.rows"])),
+            "columns": str(int(one["tile.rows"])),
+            "bits": str(int(one["adc.bits"])),
+            "energy": f"{1e9 * float(one.energy):.2f}",
+            "tops": f"{float(one.tops_per_watt):.0f}",
+        }
+
+    return numbers
+
+
+def too_large(ds: xr.Dataset) -> dict[str, str]:
+    hfox = last(ds.matsweep.grid()).sel(material="hfox_milo").max("adc.bits")
+    return {f"n{n}": percent(hfox.sel({"tile.rows": n})) for n in (128, 256)}
+
+
+def float_percent(ds: xr.Dataset) -> dict[str, str]:
+    return {"float": percent(float_accuracy(ds))}
+
+
+def labelled(label: float) -> Numbers:
+    names = (
+        "device.pulse_model.nonlinearity_down",
+        "device.pulse_model.cycle_to_cycle.of_range",
+    )
+
+    def numbers(ds: xr.Dataset) -> dict[str, str]:
+        late = ds.matsweep.grid().learning_accuracy.isel(epoch=slice(-3, None))
+        texts = {}
+        for number, noise in enumerate((0.005, 0.02, 0.04, 0.08)):
+            one = late.sel(dict(zip(names, (label, noise), strict=True)), method="nearest")
+            texts[f"mean{number}"] = f"{float(one.mean()):.3f}"
+            texts[f"std{number}"] = f"{float(one.mean('epoch').std('realisation', ddof=1)):.3f}"
+        return texts
+
+    return numbers
+
+
+# -------------------------------------------------------------------- without a study
+
+
+def of_n(_: xr.Dataset) -> dict[str, str]:
+    """Lower end of the interval of a share if all n are good: 0.025^(1/n)."""
+    return {f"n{n}": f"{100 * 0.025 ** (1 / n):.0f}" for n in (8, 36, 72)}
+
+
+@functools.cache
+def size(experiment: str) -> int:
+    with composer():
+        return len(plan([f"experiment={experiment}"]))
+
+
+def candidates(experiment: str) -> Numbers:
+    return lambda _: {"count": str(size(experiment))}
+
+
+def families(_: xr.Dataset) -> dict[str, str]:
+    return {"count": str(len(list((ROOT / "conf" / "material").glob("*.yaml"))))}
+
+
+def models(_: xr.Dataset) -> dict[str, str]:
+    every = (getattr(dynamics, name) for name in dynamics.__all__)
+    kinds = [each for each in every if issubclass(each, dynamics.DynamicalModel)]
+    return {"count": str(len({*kinds} - {dynamics.DynamicalModel, dynamics.CompiledModel}))}
+
+
+@functools.cache
+def line_by_line(ohms: float) -> tuple[float, float]:
+    """Return the share of the current that is lost and the rms error of the approximation."""
+    g = np.random.default_rng(0).uniform(1e-6, 1e-4, (128, 128))
+    exact, lines = (
+        effective_conductance(g, Wires(ohms, ohms, method=method)) for method in ("exact", "lines")
+    )
+    error = np.sqrt(np.mean((lines - exact) ** 2) / np.mean(exact**2))
+    return float(1 - exact.sum() / g.sum()), float(error)
+
+
+def segments(which: int, digits: int) -> Numbers:
+    def numbers(_: xr.Dataset) -> dict[str, str]:
+        ohms = (0.03, 0.1, 0.3, 1.0, 3.0)
+        return {f"r{n}": percent(line_by_line(r)[which], digits) for n, r in enumerate(ohms)}
+
+    return numbers
+
+
+@functools.cache
+def conversion(bits: int) -> Mapping[str, float]:
+    with composer():
+        study = plan([f"adc.bits={bits}"])
+    facts = converter_costs(study.scenario(study.points[0]))
+    assert facts["node"] == 22e-9
+    return {name: 1e12 * joules for name, joules in facts["joules"].items()}
+
+
+def converters(bits: int) -> Numbers:
+    return lambda _: {name: significant(pj) for name, pj in conversion(bits).items()}
+
+
+@functools.cache
+def chip(name: str, source: str) -> Mapping[str, float]:
+    inputs, outputs = {"hermes_core": (256, 256)}.get(name, (128, 16))
+    return filled(name, inputs, outputs, source)[0]
+
+
+def ratio(name: str, source: str, key: str, published: float, form: str) -> Numbers:
+    def numbers(_: xr.Dataset) -> dict[str, str]:
+        value = chip(name, source)[key]
+        modelled = significant(value) if form.endswith("g") else f"{value:{form}}"
+        share = value / published
+        return {"modelled": modelled, "ratio": f"{share:.2f}" if share < 2 else f"{share:.2g}"}
+
+    return numbers
+
+
+def _costs(text: str, *arguments: Any) -> Statement:
+    return Statement(page="docs/costs.md", text=text, numbers=ratio(*arguments))
+
+
+_TOPS, _WATT, _AREA = "tops", "tops_per_watt", "tops_per_mm2"
+CHIPS = [
+    _costs("| ISAAC, TOPS an array | 41.3 / 16,128 = 2.56e-3 | {modelled} | {ratio} |",
+           "isaac", "isaac", _TOPS, 2.56e-3, ".2e"),
+    _costs("| ISAAC, TOPS/W (`isaac`) | 0.63 | {modelled} | {ratio} |",
+           "isaac", "isaac", _WATT, 0.63, ".2f"),
+    _costs("| ISAAC, TOPS/W (`regression`) | 0.63 | {modelled} | {ratio} |",
+           "isaac", "regression", _WATT, 0.63, ".2f"),
+    _costs("| ISAAC, TOPS/W (`survey`) | 0.63 | {modelled} | {ratio} |",
+           "isaac", "survey", _WATT, 0.63, ".2f"),
+    _costs("| ISAAC, TOPS/mm² (`isaac`) | 0.48 | {modelled} | {ratio} |",
+           "isaac", "isaac", _AREA, 0.48, ".2f"),
+    _costs("| ISAAC, TOPS/mm² (`regression`) | 0.48 | {modelled} | {ratio} |",
+           "isaac", "regression", _AREA, 0.48, ".2f"),
+    _costs("| PUMA, TOPS/W (`isaac`) | 0.84 | {modelled} | {ratio} |",
+           "puma", "isaac", _WATT, 0.84, ".2f"),
+    _costs("| PUMA, TOPS/W (`regression`) | 0.84 | {modelled} | {ratio} |",
+           "puma", "regression", _WATT, 0.84, ".2f"),
+    _costs("| PUMA, TOPS/mm² (`isaac`) | 0.58 | {modelled} | {ratio} |",
+           "puma", "isaac", _AREA, 52.31 / 90.6, ".2f"),
+    _costs("| PUMA, TOPS/mm² (`regression`) | 0.58 | {modelled} | {ratio} |",
+           "puma", "regression", _AREA, 52.31 / 90.6, ".2f"),
+    _costs("| HERMES core, TOPS | 0.986 (63.1 / 64) | {modelled} | {ratio} |",
+           "hermes_core", "survey", _TOPS, 63.1 / 64, ".3f"),
+    _costs("| HERMES core, TOPS/W (`survey`) | 10.5, measured | {modelled} | {ratio} |",
+           "hermes_core", "survey", _WATT, 10.5, ".1f"),
+    _costs("| HERMES core, TOPS/W (`regression`) | 10.5, measured | {modelled} | {ratio} |",
+           "hermes_core", "regression", _WATT, 10.5, ".0f"),
+    _costs("| HERMES core, TOPS/mm² (`survey`) | 1.59, measured | {modelled} | {ratio} |",
+           "hermes_core", "survey", _AREA, 1.59, ".1f"),
+]  # fmt: skip
+
+# -------------------------------------------------------------------------- all statements
+
+
+def _of(page: str, study: str | None) -> Callable[..., Statement]:
+    return functools.partial(Statement, page=page, study=study)
+
+
+_TUTORIAL, _SPREAD = _of("docs/tutorial.md", "quickstart"), _of("docs/tutorial.md", "spread")
+_CHOOSING, _COSTS = _of("docs/choosing.md", "quickstart"), _of("docs/costs.md", "quickstart")
+_BARRIER, _WIRES = _of("docs/physics.md", "activation"), _of("docs/wires.md", "wires")
+_LOWEST, _LEARNING = _of("docs/costs.md", "converters"), _of("docs/learning.md", "nonlinearity")
+
+STATEMENTS = [
+    *(Statement(page=page, text=text, numbers=candidates(experiment))
+      for page, text, experiment in (
+          ("README.md", "bits of the ADC: {count} candidates", "quickstart"),
+          ("docs/tutorial.md", "are {count} candidates", "quickstart"),
+          ("docs/wires.md", "256 × 256: {count} candidates", "wires"),
+          ("docs/physics.md", "({count} candidates)", "activation"),
+          ("docs/learning.md", "({count} candidates, 6 realisations", "nonlinearity"))),
+    *(Statement(page=page, text=text, numbers=families)
+      for page, text in (("README.md", "`matsweep materials` lists {count}"),
+                         ("docs/index.md", "{count} families of materials come with it"))),
+    Statement(page="README.md", text="{count} dynamical models", numbers=models),
+    _TUTORIAL(text="drifts from {first} % to {last} %; those of the other families lose at most "
+              "{most} %. In floating point the network reaches {float} %", numbers=drifting),
+    _TUTORIAL(text="The {count} are of two families", numbers=two_families),
+    _TUTORIAL(text="Candidate {best} is the best of PCM",
+              numbers=lambda ds: {"best": str(best(ds, "pcm_gst"))}),
+    _TUTORIAL(text="({energy} pJ both, with 6 bits)", numbers=equal_energy),
+    *(_SPREAD(text=f"| {label} | {{ecram}} ({{ecram_low}}) | {{fefet}} ({{fefet_low}}) |",
+              numbers=chips(spread))
+      for label, spread in (("0", 0), ("5 %", 0.05), ("10 %", 0.1), ("15 %", 0.15),
+                            ("20 %", 0.2))),
+    _SPREAD(text="64 chips of which {good} are good could also come from a process with a yield "
+            "of {low} %", numbers=forty_five),
+    _SPREAD(text="at 5 % the lower end of the yield is {ecram_low} %",
+            numbers=lambda ds: {"ecram_low": percent(chips(0.05)(ds)["ecram_low"], 0)}),
+    *(_CHOOSING(text=f"| {name} | {{best}} | {{value}} % | {{low}} to {{high}} |",
+                numbers=rank(name))
+      for name in ("ecram_li", "fefet_hzo", "stt_mram", "hfox_vcm", "pcm_gst")),
+    _CHOOSING(text="so that 8 show a yield of {n8} %, 36 one of {n36} %, 72 one of {n72} %",
+              study=None, numbers=of_n),
+    Statement(page="notebooks/choose_a_device.ipynb", numbers=of_n,
+              text="Eight realisations show no yield of more than {n8} % with 95 % confidence"),
+    Statement(page="docs/requirements.md", study="quickstart", slow=True, numbers=limit,
+              text="`cycle_to_cycle <= {bound} % ({low} % to {high} %)`"),
+    _COSTS(text="int8 {int8_sram} with SRAM, {int8_hbm2} with HBM2, {int8_lpddr4} with LPDDR4; "
+           "fp32 {fp32_sram}, {fp32_hbm2}, {fp32_lpddr4}; CPU {cpu}, GPU {gpu}, brain {brain}.",
+           numbers=engines),
+    _COSTS(text="takes {bits8} nJ at 8 bits and {bits4} nJ at 4", numbers=pcm_energy),
+    *(_BARRIER(text=f"| {ev} eV | {{kept}} {unit} | {{accuracy}} | {{energy}} nJ |",
+               numbers=barrier(ev, unit))
+      for ev, unit in ((1.0, "days"), (1.1, "days"), (1.2, "years"), (1.3, "years"))),
+    _BARRIER(text="(1.3 eV: up to {highest} V)", numbers=not_switched),
+    *(_WIRES(text=f"| {label} | {rows} | {{n65}} | {{n22}} | {{n14}} | {{n7}} |",
+             numbers=sizes(material, rows))
+      for label, material, rows in (
+          ("TaOx VCM (4.1 mS)", "taox_vcm", 16), ("TaOx VCM", "taox_vcm", 32),
+          ("TaOx VCM", "taox_vcm", 64), ("TaOx VCM", "taox_vcm", 128),
+          ("HfOx, Milo (225 µS)", "hfox_milo", 64), ("HfOx, Milo", "hfox_milo", 128),
+          ("HfOx, Milo", "hfox_milo", 256), ("GST PCM (25 µS)", "pcm_gst", 256))),
+    Statement(page="docs/wires.md", numbers=segments(0, 1),
+              text="| share of the current lost | {r0} % | {r1} % | {r2} % | {r3} % | {r4} % |"),
+    Statement(page="docs/wires.md", numbers=segments(1, 2),
+              text="| rms error | {r0} % | {r1} % | {r2} % | {r3} % | {r4} % |"),
+    _LOWEST(text="({float} % in floating point)", numbers=float_percent),
+    *(_LOWEST(text=f"| {label} | {{rows}} × {{columns}} | {{bits}} bits | {{energy}} nJ | "
+              "{tops} |", numbers=lowest(material))
+      for label, material in (("Li ECRAM (1.6 µS at most)", "ecram_li"),
+                              ("PCM (25 µS at most)", "pcm_gst"),
+                              ("HfO₂ (225 µS at most)", "hfox_milo"))),
+    _LOWEST(text="the best accuracy of HfO₂ is {n128} % on 128 × 128 and {n256} % on 256 × 256",
+            numbers=too_large),
+    Statement(page="docs/costs.md", text="| 4 | {regression} | {isaac} | – | – |",
+              numbers=converters(4)),
+    *(Statement(page="docs/costs.md", numbers=converters(bits),
+                text=f"| {bits} | {{regression}} | {{isaac}} | {{survey_sar}} | {{survey}} |")
+      for bits in (6, 8, 10)),
+    *CHIPS,
+    *(_LEARNING(text=f"| {label:g} | {{mean0}} ({{std0}}) | {{mean1}} ({{std1}}) | "
+                "{mean2} ({std2}) | {mean3} ({std3}) |", numbers=labelled(label))
+      for label in (-0.5, -1.5, -3.0, -5.0, -7.0)),
+]  # fmt: skip
