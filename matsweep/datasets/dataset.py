@@ -259,7 +259,7 @@ def as_table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> F
     """
     if labels.ndim != 1 or len(labels) != len(inputs):
         raise UserError(
-            f"{name} must hold one label a sample, got {labels.shape} for {len(inputs)} samples"
+            f"{name} must hold one label per sample, got {labels.shape} for {len(inputs)} samples"
         )
     try:
         values = np.asarray(inputs, float).reshape(len(inputs), -1)

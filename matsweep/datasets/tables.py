@@ -75,7 +75,7 @@ class CSV(Split, kind="csv"):
         for at, row in lines[: self.header]:
             if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
-                    f"header: line {at} of {self.path} holds numbers only, so that a sample would "
+                    f"header: line {at} of {self.path} holds numbers only, so a sample would "
                     f"be left out; give header={self.header - 1} if it is one"
                 )
         return self._samples(lines[self.header :])

@@ -255,7 +255,7 @@ def simulated(
         At the beginning, in the model's unit.
     loop : Loop
     tolerance : float
-        Of the solver, relative.
+        Of the solver, relative to the state's range.
 
     Returns
     -------

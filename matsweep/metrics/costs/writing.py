@@ -32,8 +32,8 @@ def half_select_energy(evaluation: Evaluation) -> float:
     """Return the energy dissipated in the half-selected cells by one write pulse.
 
     (V/2)² G t of each of the rows + columns - 2 cells that share a line with the one written, at
-    the middle of the range, times the tile's conduction factor (`half_selected`); V² t is the mean
-    of both polarities. Wires are left out: `matsweep.crossbar.write_cell` has them for one cell.
+    the middle of the range, times the tile's `half_selected`; V² t is the mean of both polarities.
+    Wires are left out: `matsweep.crossbar.write_cell` has them for one cell.
 
     Parameters
     ----------
