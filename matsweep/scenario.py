@@ -25,7 +25,7 @@ from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
 MODEL_VERSION = 7
-"""Raised whenever a change of the code moves a result: it is part of each candidate's identity."""
+"""Version of the model, raised when the code changes a result; part of each identity."""
 
 
 def array_wires(
@@ -40,7 +40,11 @@ def array_wires(
     node : float, m
         Of the study's technology.
     path : str
-        Where the node stands in the configuration.
+        Of the node in the configuration.
+
+    Returns
+    -------
+    Wires or None
 
     Raises
     ------
@@ -48,7 +52,7 @@ def array_wires(
         For a node without known wires, or if every segment of the word or bit lines is broken.
     """
     try:
-        found = interconnect.wires(cell_size, node)
+        wires = interconnect.wires(cell_size, node)
     except UserError as error:
         if str(error).startswith("node") and getattr(interconnect, "node", node) is None:
             raise UserError(
@@ -57,12 +61,12 @@ def array_wires(
             ) from None
         raise UserError(f"wires.{error}") from None
     for name in ("word_resistance", "bit_resistance"):
-        if found is not None and np.isinf(getattr(found, name)).all():
+        if wires is not None and np.isinf(getattr(wires, name)).all():
             raise UserError(
                 f"wires.{name} [Ω] must be finite, got inf: no current would pass any line (for "
                 "single broken segments give matsweep.crossbar.Wires an array)"
             )
-    return found
+    return wires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,10 @@ class Periphery:
     accumulator_bits : int
         Word width of the digital adders and output registers.
     adc_source, dac_source : str
-        Where the costs of converters come from; `matsweep.metrics.costs.periphery` has the names.
+        Sources of the converters' costs, as named in `matsweep.metrics.costs.periphery`.
     pipelined : bool
-        Whether reads, conversions and layers overlap, each working on a sample of its own: a new
-        one every time that the slowest takes, rather than when the one before is through.
+        Whether reads, conversions and layers overlap, each working on its own sample: a new sample
+        starts after the slowest stage's time, rather than when the one before is through.
     replication : int
         Copies of the whole network, which take samples in turn.
     """
@@ -101,7 +105,7 @@ class Periphery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """All that a simulation depends on, but the random numbers.
+    """All parameters of a simulation, but the random numbers.
 
     Parameters
     ----------
@@ -156,7 +160,7 @@ class Scenario:
 
     @property
     def hardware(self) -> Hardware:
-        """What the workload's network runs on."""
+        """Devices, tiles, converters and wires that the workload's network runs on."""
         return Hardware(
             device=self.device,
             tile=self.tile,
@@ -169,17 +173,25 @@ class Scenario:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Build a scenario from plain nested mappings.
 
+        Parameters
+        ----------
+        config : mapping
+
+        Returns
+        -------
+        Scenario
+
         Raises
         ------
         UserError
-            If anything in it is missing, unknown or out of its range; the message names the
-            parameter by its whole path.
+            If an entry is missing, unknown or out of its range; the message names the parameter by
+            its whole path.
         """
         return build(cls, config)
 
     @property
     def resolved(self) -> Self:
-        """The same scenario with the device that its source gives, computed or from the cache.
+        """The same scenario with its derived or measured device, computed or from the cache.
 
         Raises
         ------
@@ -197,24 +209,33 @@ class Scenario:
         return self.identify(None)
 
     def foreign(self, memory: Memory | None = None) -> frozenset[type]:
-        """Return the classes of all its parts that are not matsweep's own.
+        """Return the classes of its parts from outside matsweep.
 
         Parameters
         ----------
         memory : Memory or None
-            As of `matsweep.core.codec.foreign`.
+            As in `matsweep.core.codec.foreign`.
+
+        Returns
+        -------
+        frozenset of type
         """
         if not any_foreign():
             return frozenset()
         return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n in _WRITTEN))
 
     def identify(self, memory: Memory | None) -> str:
-        """Return the identity; the versions of other packages whose parts it uses are in it.
+        """Return the identity; it includes the versions of other packages whose parts are used.
 
         Parameters
         ----------
         memory : Memory or None
-            As of `matsweep.core.codec.canonical`.
+            As in `matsweep.core.codec.canonical`.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
         """
         pieces = [f"{key}{canonical(getattr(self, name), memory)}" for key, name in _WRITTEN]
         if self.device.measurements is not None:
@@ -232,7 +253,21 @@ _WRITTEN = [(f'"{f.name}":', f.name) for f in dataclasses.fields(Scenario)]
 
 
 def read_bytes(path: str) -> bytes:
-    """Return a file of measurements, whole."""
+    """Read a file of measurements.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
     try:
         return Path(path).read_bytes()
     except OSError as problem:

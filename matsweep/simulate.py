@@ -1,4 +1,4 @@
-"""From a scenario to the values of its metrics."""
+"""Simulation of one candidate: from a scenario to the values of its metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def simulate(
     ----------
     scenario : Scenario
     prepared : Prepared
-        What the scenario's workload prepared.
+        By the scenario's workload.
     seed : int
         The study's.
     realisations : int
@@ -40,8 +40,8 @@ def simulate(
         Realisations that were simulated before.
     known : mapping of str to array, or None
         Their values, for each metric with the dimension `realisation`.
-    metrics : names, or None
-        Those wanted; None: all. Those that need what the workload does not measure are left out.
+    metrics : iterable of str, or None
+        Requested ones; None: all. Those that need other measures than the workload's are left out.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def simulate(
     ArithmeticError
         If a metric is not finite, so that it is never stored as a result.
     UserError
-        If a wanted metric is not known here, or the workload does not return what it states.
+        If a requested metric is unknown, or the workload does not return a measure that it states.
 
     Notes
     -----
@@ -91,7 +91,7 @@ def simulate(
 
 
 def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric]:
-    """Return the wanted metrics that the scenario's workload measures."""
+    """Return the requested metrics that the scenario's workload measures."""
     measured = available(scenario.workload.measures)
     if names is None:
         return measured
@@ -108,7 +108,7 @@ def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric
 def _joined(
     parts: list[Mapping[str, FloatArray]], promised: frozenset[str]
 ) -> dict[str, FloatArray]:
-    """Put measures of several blocks of realisations together.
+    """Join the measures of several blocks of realisations.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def _joined(
 def _values(
     evaluation: Evaluation, metrics: Mapping[str, Metric], known: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
-    """Compute metrics, each put after what is known of earlier realisations."""
+    """Compute metrics, and append them to the known values of earlier realisations."""
 
     def value(metric: Metric) -> FloatArray:
         if metric.of:

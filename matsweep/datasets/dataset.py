@@ -1,4 +1,4 @@
-"""A dataset: labelled samples to learn from and to be judged on."""
+"""A dataset: labelled samples for training and test."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(ABC):
-    """Where samples come from, and what is done with their images.
+    """A source of samples, and the preparation of their images.
 
     Parameters
     ----------
     crop : int or None, pixels
-        Cut square images about their middle to so many pixels a side; None: whole.
+        Side of the central square cut from square images; None: whole.
     black_white : float or None
-        Make inputs 0 or 1 by this threshold, in [0, 1); None: leave them grey.
+        Threshold in [0, 1] that makes inputs 0 or 1; None: leave them grey.
     test_samples : int or None
-        Use only so many of the held-out samples; None: all.
+        Use only the first N of the held-out samples; None: all.
     """
 
     registry: ClassVar[Registry[type[Dataset]]] = Registry("dataset")
@@ -61,7 +61,12 @@ class Dataset(ABC):
         self.check()
 
     def check(self) -> None:
-        """Refuse parameters out of their range (`UserError`)."""
+        """Refuse parameters out of their range.
+
+        Raises
+        ------
+        UserError
+        """
         if self.crop is not None:
             whole("crop", self.crop, low=1)
         if self.black_white is not None:
@@ -71,11 +76,27 @@ class Dataset(ABC):
 
     @abstractmethod
     def files(self) -> dict[str, Path]:
-        """Return the files that decide the samples, by parameter."""
+        """Return the files that decide the samples.
+
+        Returns
+        -------
+        dict of str to Path
+            By parameter.
+        """
 
     @abstractmethod
     def read(self) -> Samples:
-        """Return the samples as they are."""
+        """Read the samples, unprepared.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read.
+        """
 
     @property
     def content(self) -> str:
@@ -86,12 +107,22 @@ class Dataset(ABC):
         return hashed.hexdigest()
 
     def load(self) -> Samples:
-        """Return the samples, cropped and made black and white where that is wanted."""
-        found = self.read()
-        train, test = (self._prepared(part) for part in (found.train_inputs, found.test_inputs))
+        """Read the samples, cropped and made black and white as set.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read, or its images cannot be cropped.
+        """
+        samples = self.read()
+        train, test = (self._prepared(part) for part in (samples.train_inputs, samples.test_inputs))
         return Samples(
-            train, found.train_labels, test[: self.test_samples],
-            found.test_labels[: self.test_samples],
+            train, samples.train_labels, test[: self.test_samples],
+            samples.test_labels[: self.test_samples],
         )  # fmt: skip
 
     def _prepared(self, inputs: FloatArray) -> FloatArray:
@@ -112,7 +143,7 @@ class Dataset(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Split(Dataset):
-    """A set that is split here.
+    """A set without a given split into training and test samples.
 
     Parameters
     ----------
@@ -126,18 +157,34 @@ class Split(Dataset):
     seed: int = 0
 
     def check(self) -> None:
-        """Refuse an empty part."""
+        """Refuse parameters out of their range."""
         super().check()
         in_range("test_fraction", self.test_fraction, 0.01, 0.99)
         whole("seed", self.seed, low=0, high=2**32 - 1)
 
     def split(self, inputs: FloatArray, labels: npt.NDArray[Any]) -> Samples:
-        """Split samples, and number their classes."""
+        """Split samples, and number their classes.
+
+        Parameters
+        ----------
+        inputs : (sample, input) array
+        labels : (sample,) array
+            Of any sortable type.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        UserError
+            If there are fewer than two classes, or fewer than two samples of one.
+        """
         from sklearn.model_selection import train_test_split
 
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
-            raise UserError(f"labels must tell at least 2 classes, got {len(classes)}")
+            raise UserError(f"labels must hold at least 2 classes, got {len(classes)}")
         least = int(np.argmin(np.bincount(numbers)))
         if np.bincount(numbers)[least] < 2:
             raise UserError(
@@ -155,7 +202,17 @@ class Split(Dataset):
 
 
 def read_bytes(name: str, path: Path) -> bytes:
-    """Return the content of a file, kept while the file does not change.
+    """Read a file, and keep its content while the file does not change.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's, for messages.
+    path : Path
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
@@ -182,10 +239,27 @@ def _kept_bytes(name: str, path: str, stamp: tuple[int, int]) -> bytes:
 
 
 def as_table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> FloatArray:
-    """Return inputs as finite numbers (sample, input); labels must be one a sample."""
+    """Convert inputs to a table of finite numbers, with one label per sample.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's, for messages.
+    inputs : (sample, …) array
+    labels : (sample,) array
+
+    Returns
+    -------
+    (sample, input) array
+
+    Raises
+    ------
+    UserError
+        If shapes do not fit, or an input or label is no finite number.
+    """
     if labels.ndim != 1 or len(labels) != len(inputs):
         raise UserError(
-            f"{name} must hold one label a sample, got {labels.shape} for {len(inputs)} samples"
+            f"{name} must hold one label per sample, got {labels.shape} for {len(inputs)} samples"
         )
     try:
         values = np.asarray(inputs, float).reshape(len(inputs), -1)
@@ -199,7 +273,17 @@ def as_table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> F
 
 
 def in_unit_range(inputs: npt.NDArray[Any]) -> FloatArray:
-    """Return inputs in [0, 1]: as they are, or between the least and the largest of them all."""
+    """Scale inputs to [0, 1]; inputs in that range stay as they are.
+
+    Parameters
+    ----------
+    inputs : array
+        Any shape; scaled between the least and the largest of all.
+
+    Returns
+    -------
+    float32 array of the same shape
+    """
     low, high = float(inputs.min()), float(inputs.max())
     if low >= 0 and high <= 1:
         return np.asarray(inputs, np.float32)

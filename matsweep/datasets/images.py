@@ -45,11 +45,11 @@ class Digits(Split, kind="digits"):
     samples: ClassVar[int | None] = 1797
 
     def files(self) -> dict[str, Path]:
-        """None: the set comes with scikit-learn."""
+        """Return none: the set comes with scikit-learn."""
         return {}
 
     def read(self) -> Samples:
-        """Return the digits, split."""
+        """Read the digits, split."""
         from sklearn.datasets import load_digits
 
         inputs, labels = load_digits(return_X_y=True)
@@ -58,12 +58,12 @@ class Digits(Split, kind="digits"):
 
 @dataclass(frozen=True, kw_only=True)
 class MNIST(Dataset, kind="mnist"):
-    """MNIST: 60,000 images of 28 × 28 pixels to learn from and 10,000 to be judged on.
+    """MNIST: 60,000 images of 28 × 28 pixels for training and 10,000 for test.
 
     Parameters
     ----------
     folder : str or None
-        Where its four files are, as they are distributed (IDX, gzip); None: the user's cache,
+        Folder of its four files, as they are distributed (IDX, gzip); None: the user's cache,
         to which they are downloaded once, their checksums verified.
 
     References
@@ -74,20 +74,26 @@ class MNIST(Dataset, kind="mnist"):
     folder: str | None = None
 
     def files(self) -> dict[str, Path]:
-        """Return the four files, downloaded if need be."""
+        """Return the four files, downloaded if necessary."""
         if self.folder is not None:
             return {f"folder ({name})": Path(self.folder) / name for name in MNIST_FILES}
         return {name: _downloaded(name) for name in MNIST_FILES}
 
     def read(self) -> Samples:
-        """Return the images as they are split already."""
-        found = [read_idx(name, path) for name, path in self.files().items()]
-        return as_samples(*found)
+        """Read the images in their published split."""
+        arrays = [read_idx(name, path) for name, path in self.files().items()]
+        return as_samples(*arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IDX(Dataset, kind="idx"):
-    """Any set in four IDX files (Fashion-MNIST, KMNIST, EMNIST, …), gzip or not."""
+    """Any set in four IDX files (Fashion-MNIST, KMNIST, EMNIST, …), gzip or not.
+
+    Parameters
+    ----------
+    train_images, train_labels, test_images, test_labels : str
+        Paths of the files.
+    """
 
     train_images: str
     train_labels: str
@@ -100,17 +106,28 @@ class IDX(Dataset, kind="idx"):
         return {name: Path(getattr(self, name)) for name in names}
 
     def read(self) -> Samples:
-        """Return the images as they are split already."""
+        """Read the images in their given split."""
         return as_samples(*(read_idx(name, path) for name, path in self.files().items()))
 
 
 def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
     """Read an IDX file, gzip or not.
 
+    Parameters
+    ----------
+    name : str
+        Parameter's, for messages.
+    path : Path
+
+    Returns
+    -------
+    array
+        In the file's shape and type.
+
     Raises
     ------
     UserError
-        If it is none, or not whole.
+        If it is no IDX file, or incomplete.
     """
     content = read_bytes(name, path)
     if content[:2] == b"\x1f\x8b":
@@ -129,11 +146,11 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
 
 
 def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:
-    """Return a file of MNIST in the cache, downloaded and verified if it is not there."""
+    """Path of a file of MNIST in the cache, downloaded and verified if missing."""
     import pooch
 
     try:
-        found = (retrieve or pooch.retrieve)(
+        path = (retrieve or pooch.retrieve)(
             MNIST_URL + name, known_hash=f"sha256:{MNIST_FILES[name]}", fname=name,
             path=cache_folder() / "mnist",
         )  # fmt: skip
@@ -142,7 +159,7 @@ def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:
             f"folder: MNIST cannot be downloaded ({problem}); put its four files into a folder "
             "and give workload.data.folder"
         ) from None
-    return Path(found)
+    return Path(path)
 
 
 def as_samples(
@@ -151,7 +168,24 @@ def as_samples(
     test_images: npt.NDArray[Any],
     test_labels: npt.NDArray[Any],
 ) -> Samples:
-    """Put two parts together: pixels in [0, 1], classes from 0."""
+    """Join training and test images: pixels in [0, 1], classes from 0.
+
+    Parameters
+    ----------
+    train_images : (sample, …) array
+    train_labels : (sample,) array
+    test_images : (sample, …) array
+    test_labels : (sample,) array
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    UserError
+        If the two differ in their number of inputs, or there are fewer than two classes.
+    """
     train = as_table("train_images", train_images, train_labels)
     test = as_table("test_images", test_images, test_labels)
     if train.shape[1] != test.shape[1]:
@@ -162,7 +196,7 @@ def as_samples(
     both = in_unit_range(np.concatenate([train, test]))
     classes, numbers = np.unique(np.concatenate([train_labels, test_labels]), return_inverse=True)
     if len(classes) < 2:
-        raise UserError(f"labels must tell at least 2 classes, got {len(classes)}")
+        raise UserError(f"labels must hold at least 2 classes, got {len(classes)}")
     split = len(train)
     labels = numbers.astype(np.int64)
     return Samples(both[:split], labels[:split], both[split:], labels[split:])

@@ -15,7 +15,12 @@ from matsweep.datasets.dataset import Samples, Split, as_table
 
 @dataclass(frozen=True, kw_only=True)
 class NPZ(Split, kind="npz"):
-    """An NPZ file with `inputs` (sample, …) and `labels` (sample,); never unpickled."""
+    """An NPZ file with `inputs` (sample, …) and `labels` (sample,); never unpickled.
+
+    Parameters
+    ----------
+    path : str
+    """
 
     path: str
 
@@ -24,7 +29,7 @@ class NPZ(Split, kind="npz"):
         return {"path": Path(self.path)}
 
     def read(self) -> Samples:
-        """Return the samples, split."""
+        """Read the samples, split."""
         try:
             with np.load(self.path, allow_pickle=False) as kept:
                 inputs, labels = kept["inputs"], kept["labels"]
@@ -39,13 +44,13 @@ class NPZ(Split, kind="npz"):
 
 @dataclass(frozen=True, kw_only=True)
 class CSV(Split, kind="csv"):
-    """A table of numbers, one sample a row, with the class in one column.
+    """A table of numbers, one sample per row, with the class in one column.
 
     Parameters
     ----------
     path : str
     label_column : int
-        Where the class stands; -1: last.
+        Column of the class; -1: last.
     header : int
         Lines to leave out at the top, by default one; they must not be samples.
     """
@@ -55,7 +60,7 @@ class CSV(Split, kind="csv"):
     header: int = 1
 
     def check(self) -> None:
-        """Refuse what is no column."""
+        """Refuse parameters out of their range."""
         super().check()
         whole("label_column", self.label_column, low=-(2**31), high=2**31 - 1)
         whole("header", self.header, low=0)
@@ -65,18 +70,18 @@ class CSV(Split, kind="csv"):
         return {"path": Path(self.path)}
 
     def read(self) -> Samples:
-        """Return the samples, split."""
+        """Read the samples, split."""
         lines = read_rows(self.path, owner="path")
         for at, row in lines[: self.header]:
             if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
-                    f"header: line {at} of {self.path} holds numbers only, so that a sample would "
+                    f"header: line {at} of {self.path} holds numbers only, so a sample would "
                     f"be left out; give header={self.header - 1} if it is one"
                 )
         return self._samples(lines[self.header :])
 
     def _samples(self, lines: list[Row]) -> Samples:
-        """Return samples of the rows, each with the number of its line."""
+        """Convert rows to samples; each row has the number of its line."""
         if not lines:
             raise UserError(f"path: {self.path} holds no samples")
         width = len(lines[0][1])
@@ -85,7 +90,7 @@ class CSV(Split, kind="csv"):
         for place, (at, row) in enumerate(lines):
             if len(row) != width:
                 raise UserError(
-                    f"path: {self.path}, line {at}: {width} columns are wanted, got {len(row)}"
+                    f"path: {self.path}, line {at}: {width} columns are expected, got {len(row)}"
                 )
             labels.append(row[column].strip())
             others = [(n, cell) for n, cell in enumerate(row) if n != column]

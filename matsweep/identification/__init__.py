@@ -1,1 +1,1 @@
-"""A device model from data or from physics."""
+"""Device models from data or from physics."""

@@ -1,4 +1,4 @@
-"""How the scales of a layer are found, before anything is programmed."""
+"""Calibration of a layer's scales, before any device is programmed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from matsweep.machine.product import Scaling, fractions, voltages, wired
 
 
 class Target(NamedTuple):
-    """What the devices of a layer are programmed to, for calibration.
+    """Programming target of a layer's devices, for calibration.
 
     Parameters
     ----------
     g_min, g_range : float, S
     levels : int or None
-        To which targets are rounded.
+        Levels that targets are rounded to.
     wires : Wires or None
     access : float, Ω
+        In series with each device.
     """
 
     g_min: float
@@ -40,7 +41,7 @@ def calibrate(
     dac: DAC,
     adc: ADC,
 ) -> Scaling:
-    """Find a layer's scales from training inputs and conductances as targeted.
+    """Calibrate a layer's scales on training inputs and target conductances.
 
     Parameters
     ----------
@@ -49,8 +50,9 @@ def calibrate(
         Of training data.
     layout : Layout
     target : Target
-    dac, adc : DAC, ADC
-        The ADC's own full scales are over (read_voltage · g_range) here.
+    dac : DAC
+    adc : ADC
+        With full scales over (read_voltage · g_range).
 
     Returns
     -------
@@ -69,14 +71,14 @@ def calibrate(
         ideal = np.rint(ideal * (target.levels - 1)) * ideal.dtype.type(1 / (target.levels - 1))
     ideal *= ideal.dtype.type(target.g_range)
     ideal += ideal.dtype.type(target.g_min)
-    seen = wired(ideal[None], layout, target.wires, target.access, power=False).conductance[0]
-    signed = layout.mapping.difference(seen, layout.owner) / seen.dtype.type(target.g_range)
+    wired_g = wired(ideal[None], layout, target.wires, target.access, power=False).conductance[0]
+    signed = layout.mapping.difference(wired_g, layout.owner) / wired_g.dtype.type(target.g_range)
     currents = np.matmul(voltages(inputs, scale, dac, layout), signed)
     current: float | FloatArray = percentile(currents, adc.percentile)
     if adc.per_column:
         columns = np.moveaxis(currents, -1, 0).reshape(currents.shape[-1], -1)
-        found = np.percentile(np.abs(columns), adc.percentile, axis=-1)
-        current = np.where(found > 0, found, current)
+        full_scales = np.percentile(np.abs(columns), adc.percentile, axis=-1)
+        current = np.where(full_scales > 0, full_scales, current)
     if adc.least_full_scale is not None:
         current = np.maximum(current, adc.least_full_scale)
         current = current if adc.per_column else float(current)

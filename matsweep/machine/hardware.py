@@ -1,4 +1,4 @@
-"""The circuits and devices that a matrix is programmed into."""
+"""The devices and circuits of an analog machine."""
 
 from __future__ import annotations
 

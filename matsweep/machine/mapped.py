@@ -1,4 +1,4 @@
-"""Matrices laid on tiles, before any device is programmed."""
+"""Matrices laid out on tiles, before any device is programmed."""
 
 from __future__ import annotations
 
@@ -41,21 +41,40 @@ class Mapped:
     wanted: FloatArray
 
     def conversions(self, dac: DAC) -> int:
-        """Return the ADC conversions of one product."""
+        """Return the ADC conversions of one product.
+
+        Parameters
+        ----------
+        dac : DAC
+
+        Returns
+        -------
+        int
+        """
         cycles = dac.cycles(signed=self.scale.signed)
         return self.layout.row_tiles * self.layout.columns * cycles
 
     def voltages(self, inputs: FloatArray, dac: DAC) -> FloatArray:
-        """Return row voltages (cycle, …, row_tile, sample, row) of inputs (…, sample, input)."""
+        """Convert inputs to row voltages.
+
+        Parameters
+        ----------
+        inputs : (…, sample, input) array
+        dac : DAC
+
+        Returns
+        -------
+        (cycle, …, row_tile, sample, row) array, in read voltages
+        """
         return voltages(inputs, self.scale, dac, self.layout)
 
 
 def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapped, ...]:
-    """Lay matrices on tiles and calibrate their converters on their calibration inputs.
+    """Lay matrices out on tiles and calibrate their converters on their calibration inputs.
 
-    Without wires, and where currents are subtracted before they are converted, nothing here
-    depends on the device but its levels (and its range, if the ADC has a full scale in amperes),
-    so that most candidates of a sweep share it.
+    Without wires, and where currents are subtracted before their conversion, the result depends
+    only on the device's levels (and its range, if the ADC has a full scale in amperes), so most
+    candidates of a sweep share it.
 
     Parameters
     ----------
@@ -79,7 +98,7 @@ def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapp
 
 
 def _relative(adc: ADC, unit: float) -> ADC:
-    """Return the converter with its full scales [A] over a unit of current [A]."""
+    """Express a converter's full scales [A] in a unit of current [A]."""
     fixed, least = (
         None if each is None else each / unit for each in (adc.full_scale, adc.least_full_scale)
     )

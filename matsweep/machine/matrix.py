@@ -1,4 +1,4 @@
-"""A weight matrix that lies on tiles, and how one inference uses it."""
+"""A weight matrix on tiles, and its use in one inference."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from matsweep.core.checks import UserError, whole
 from matsweep.core.streams import FloatArray
 
 OPERATIONS = ("comparison",)
-"""Digital operations behind a matrix whose costs are known, by kind."""
+"""Kinds of digital operations behind a matrix whose costs are known."""
 
 
 class Usage(NamedTuple):
-    """What costs are counted from: the shape of a matrix and how often one inference uses it.
+    """Shape of a matrix and its use in one inference, from which costs are counted.
 
     Parameters
     ----------

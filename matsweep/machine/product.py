@@ -28,9 +28,9 @@ class Scaling:
     Parameters
     ----------
     weight : float
-        Largest magnitude of the layer's weights: it becomes the whole range of conductance.
+        Largest magnitude of the layer's weights: it maps to the whole conductance range.
     input : float
-        Input that becomes the whole read voltage.
+        Input that maps to the whole read voltage.
     signed : bool
         Whether inputs can be negative.
     current : float or (column,) array
@@ -44,7 +44,7 @@ class Scaling:
 
 
 def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
-    """Return what part of the device's range each device is asked for.
+    """Return the target of each device as a fraction of its conductance range.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
     Returns
     -------
     (row_tile, arm, row, column) array in [0, 1]
-        References, where the mapping has them, follow the columns. Rows without an input (the
-        first of short tiles) are there for the shape only, at weight zero: no voltage is
-        applied to them, and `wired` opens them.
+        References, where the mapping has them, follow the columns. Rows without an input (the first
+        of short tiles) are there for the shape only, at weight zero: no voltage is applied to them,
+        and `wired` opens them.
     """
     padded = _split(weights.T, layout, 1).reshape(weights.shape[1], -1).T
     arms = layout.mapping.encode(padded, layout.slicing)
@@ -71,7 +71,7 @@ def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
 
 
 def _split(values: FloatArray, layout: Layout, cells: int) -> FloatArray:
-    """Cut values (…, input · cell) into tiles, (…, row_tile, row); zero where no input is.
+    """Cut values (…, input · cell) into tiles, (…, row_tile, row); zero in rows without input.
 
     A view where all tiles are alike.
     """
@@ -79,10 +79,10 @@ def _split(values: FloatArray, layout: Layout, cells: int) -> FloatArray:
     if not short:
         return values.reshape(*lead, layout.row_tiles, rows)
     full = layout.row_tiles - short
-    found = np.zeros((*lead, layout.row_tiles, rows), values.dtype)
-    found[..., :full, :] = values[..., : full * rows].reshape(*lead, full, rows)
-    found[..., full:, cells:] = values[..., full * rows :].reshape(*lead, short, rows - cells)
-    return found
+    tiled = np.zeros((*lead, layout.row_tiles, rows), values.dtype)
+    tiled[..., :full, :] = values[..., : full * rows].reshape(*lead, full, rows)
+    tiled[..., full:, cells:] = values[..., full * rows :].reshape(*lead, short, rows - cells)
+    return tiled
 
 
 def _columns(arms: FloatArray) -> FloatArray:
@@ -111,19 +111,20 @@ def voltages(inputs: FloatArray, scale: Scaling, dac: DAC, layout: Layout) -> Fl
         converted = np.repeat(converted, layout.cells, axis=-1)
     return np.moveaxis(
         _split(converted, layout, layout.cells), -2, -3
-    )  # a view: BLAS takes rows that lie apart
+    )  # a view: BLAS takes strided rows
 
 
 class Wired(NamedTuple):
-    """A layer's conductances as its converters and drivers see them, wires and all.
+    """A layer's conductances at its converters and drivers, wires included.
 
     Parameters
     ----------
     conductance : (realisation, row_tile, arm, row, column) array, S
-        What each device adds to its column's current for a volt on its row.
+        Current of each device in its column per volt on its row.
     drivers : (realisation, row_tile, row, row) array, S, or None
-        Currents of the drivers = voltages @ it, summed over the arrays of a row of tiles; None
-        without wires: then the devices of a row draw what their conductances do.
+        Matrix of the drivers' currents per voltage: I = V @ drivers, summed over the arrays of a
+        row of tiles; None without wires: then the devices of a row draw current by their
+        conductances.
     """
 
     conductance: FloatArray
@@ -133,10 +134,10 @@ class Wired(NamedTuple):
 def wired(
     conductance: FloatArray, layout: Layout, wires: Wires | None, access: float, *, power: bool
 ) -> Wired:
-    """Put a layer's devices behind their access devices and wires.
+    """Return a layer's conductances behind their access devices and wires.
 
     Each array holds its layer's rows next to the sense amplifiers and its columns next to the
-    drivers; beyond them no device is connected.
+    drivers; no device is connected beyond them.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def wired(
     access : float, Ω
         In series with each device.
     power : bool
-        Whether the drivers' currents are wanted.
+        Whether to compute the drivers' currents.
 
     Returns
     -------
@@ -165,21 +166,30 @@ def wired(
         arrays[:, -layout.short_tiles :, :, : layout.cells] = 0
     drivers = None
     if power:
-        seen, taken = port_conductance(arrays, wires)
+        effective, taken = port_conductance(arrays, wires)
         drivers = taken.sum(axis=2)
     else:
-        seen = effective_conductance(arrays, wires)
-    found = np.empty_like(lines)
+        effective = effective_conductance(arrays, wires)
+    unplaced = np.empty_like(lines)
     used = places >= 0
-    found[..., places[used]] = np.moveaxis(seen, 2, 3)[..., used]
-    return Wired(np.moveaxis(found.reshape(*lead, rows, arms, columns), 3, 2), drivers)
+    unplaced[..., places[used]] = np.moveaxis(effective, 2, 3)[..., used]
+    return Wired(np.moveaxis(unplaced.reshape(*lead, rows, arms, columns), 3, 2), drivers)
 
 
 def power(voltage: FloatArray, seen: Wired) -> FloatArray:
-    """Return the mean power that a layer's drivers give, (realisation,), for a volt of read.
+    """Return the mean power of a layer's drivers for a read voltage of 1 V.
 
-    Without wires sum_ij <V_i²> G_ij; with them sum_ik <V_i V_k> Y_ik, so that what wires,
-    drivers and sense amplifiers dissipate is in it. Summed over the cycles of a serial DAC.
+    Without wires sum_ij <V_i²> G_ij; with them sum_ik <V_i V_k> Y_ik, which includes the
+    dissipation in wires, drivers and sense amplifiers. Summed over the cycles of a serial DAC.
+
+    Parameters
+    ----------
+    voltage : (cycle, …, row_tile, sample, row) array, in read voltages
+    seen : Wired
+
+    Returns
+    -------
+    (realisation,) array, W/V²
     """
     samples = voltage.shape[-2]
     if seen.drivers is None:
@@ -199,7 +209,7 @@ class Product(NamedTuple):
     saturated : (realisation,) array
         Share of the conversions that saturated.
     subtracted : (…, sample, 1) array or None
-        What was taken from the values digitally, where a mapping needs it.
+        Offset subtracted from the values digitally, where a mapping needs it.
     """
 
     values: FloatArray
@@ -208,11 +218,20 @@ class Product(NamedTuple):
 
     @property
     def converted(self) -> FloatArray:
-        """The values before anything was subtracted: proportional to the currents."""
+        """Values before the subtraction: proportional to the currents."""
         return self.values if self.subtracted is None else self.values + self.subtracted
 
     def scaled(self, gain: FloatArray) -> FloatArray:
-        """Return the values that currents times a gain (realisation, 1, 1) would have given."""
+        """Return the values for currents scaled by a gain; may overwrite `values`.
+
+        Parameters
+        ----------
+        gain : (realisation, 1, 1) array
+
+        Returns
+        -------
+        (realisation, sample, output) array
+        """
         if self.subtracted is None:
             return np.multiply(self.values, gain, out=self.values)
         return np.asarray(self.converted * gain - self.subtracted)
@@ -259,7 +278,7 @@ def multiply(
     mapping = layout.mapping
     signs = mapping.signed or scale.signed
     largest = adc.codes(signed=signs)[1]
-    codes = largest / scale.current  # of a read voltage times the whole range
+    codes = largest / scale.current  # per read voltage times the whole range
     samples = voltage.shape[-2]
     total = np.zeros((conductance.shape[0], samples, layout.owner.size), voltage.dtype)
     saturated = np.zeros(len(total))
@@ -298,15 +317,28 @@ def multiply(
 
 
 def noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
-    """Return what part of a device's read noise reaches its column, of its shape.
+    """Return the share of a device's read noise that reaches its column.
 
     Behind a resistance R in series i = V g / (1 + R g), so that di/dg = V a² with
     a = 1 / (1 + R g), exactly. Wires that leave the share w of a device's current leave w^3/2 of
     its noise, to 10 % for dense inputs: an approximation between w, exact if no other device
     carries a current, and w², exact for a resistance that all share and inputs that are alike.
+
+    Parameters
+    ----------
+    devices : (…, row, column) array, S
+        Of the devices.
+    through : (…, row, column) array, S
+        The same behind access devices and wires.
+    access : float, Ω
+        In series with each device.
+
+    Returns
+    -------
+    (…, row, column) array
     """
     share = through / np.maximum(devices, np.finfo(devices.dtype).tiny)  # a w
-    np.minimum(share, 1, out=share)  # what sneaks past an open device is not its own
+    np.minimum(share, 1, out=share)  # sneak currents past an open device are not its own
     share *= np.sqrt(share)
     if access:
         share /= np.sqrt(1 + share.dtype.type(access) * devices)
@@ -321,7 +353,7 @@ def _converter_noise(
     tile: int,
     rng: Rng,
 ) -> FloatArray | None:
-    """Add what converters add to the currents, in codes: their own noise, and columns' offsets."""
+    """Add to the currents [codes] the converters' noise and the columns' offsets."""
     if adc.noise:
         own = rng.standard_normal(shape, np.float32)
         own *= own.dtype.type(adc.noise)
@@ -333,7 +365,7 @@ def _converter_noise(
 
 
 def _summed(total: FloatArray, largest: int, scale: Scaling, layout: Layout) -> FloatArray:
-    """Shift and add the codes of slices, and make numbers of them."""
+    """Shift and add the codes of slices, and scale them to values."""
     units = layout.worth * (scale.weight * scale.input) / largest
     if isinstance(scale.current, np.ndarray):
         total *= scale.current.astype(total.dtype)
@@ -356,7 +388,7 @@ def _zero(
     scale: Scaling,
     layout: Layout,
 ) -> FloatArray:
-    """Return what weight zero gives, by the inputs and the device's nominal range alone."""
+    """Offset of weight zero, from the inputs and the device's nominal range alone."""
     inputs = np.tensordot(significance, voltage, 1).sum(axis=-1).sum(axis=-2)[..., None]
     common = layout.worth.sum() * device.g_min / device.g_range + 1 / layout.cells
     return np.asarray(inputs * (common * scale.weight * scale.input))
@@ -374,14 +406,15 @@ def read_noise(
     ----------
     voltage : (…, sample, row) array, in read voltages
     variance : (realisation, arm, row, column) array
-        Of one read of each device, in any unit in which it neither vanishes nor overflows in
-        the array's type.
+        Of one read of each device, in any unit in which it neither vanishes nor overflows in the
+        array's type.
     layout : Layout
     rng : Rng
 
     Returns
     -------
-    (realisation, sample, column) array, in that unit's root times the read voltage
+    (realisation, sample, column) array
+        In the root of the variance's unit times the read voltage.
     """
     noise = np.matmul(np.square(voltage), layout.mapping.column_variance(variance))
     np.sqrt(noise, out=noise)

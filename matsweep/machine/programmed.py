@@ -43,17 +43,17 @@ class ProgrammedMatrix:
 
     @classmethod
     def program(cls, mapped: Mapped, hardware: Hardware, *, rng: Streams) -> ProgrammedMatrix:
-        """Program a matrix, and make the calibration reads that its compensations need.
+        """Program a matrix, and make the calibration reads for its compensations.
 
-        The reads are made at the time for which the device's programming is stated
-        (`Drift.time_zero`), with the read noise of that time.
+        The reads take place at the time of the device's stated programming (`Drift.time_zero`),
+        with the read noise of that time.
 
         Parameters
         ----------
         mapped : Mapped
         hardware : Hardware
         rng : Streams
-            One stream a realisation.
+            One stream per realisation.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class ProgrammedMatrix:
         if tile.compensate_wires:
             if product.subtracted is None:
                 gain = fitted_gain(centred(values), centred(mapped.wanted))
-            else:  # the common part of the currents must come to what is subtracted from it
+            else:  # the currents' common part must equal the digital offset
                 gain = fitted_gain(values, mapped.wanted + product.subtracted)
             matrix = dataclasses.replace(matrix, gain=gain)
         if tile.compensate_drift:
@@ -92,7 +92,7 @@ class ProgrammedMatrix:
         ----------
         time : float, s
         power : bool
-            Whether the drivers' currents are wanted, which wires make costly.
+            Whether to compute the drivers' currents, which wires make costly.
 
         Returns
         -------
@@ -169,15 +169,36 @@ class AgedMatrix:
         self._compensation: FloatArray | None = None
 
     def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
-        """Multiply inputs ([realisation,] sample, input) by the matrix."""
+        """Multiply inputs by the matrix: x W.
+
+        Parameters
+        ----------
+        x : ([realisation,] sample, input) array
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, output).
+        """
         mapped = self.programmed.mapped
         return self.read(mapped.voltages(x, self.programmed.hardware.dac), rng=rng)
 
     def read(self, voltage: FloatArray, *, rng: Streams) -> Product:
-        """Multiply row voltages (cycle, …, row_tile, sample, row) [read voltages] by the matrix.
+        """Multiply row voltages by the matrix.
 
         Where drift is compensated, the first product at this time is followed by one read of the
         calibration inputs, whose mean magnitude over that after programming scales all products.
+
+        Parameters
+        ----------
+        voltage : (cycle, …, row_tile, sample, row) array, in read voltages
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, output).
         """
         tile = self.programmed.hardware.tile
         product = self._product(voltage, rng)
@@ -186,15 +207,45 @@ class AgedMatrix:
         return product
 
     def calibration_read(self, *, rng: Streams) -> Product:
-        """Multiply the calibration inputs, without any compensation."""
+        """Multiply the calibration inputs by the matrix, without any compensation.
+
+        Parameters
+        ----------
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, output).
+        """
         return self._product(self.programmed.mapped.calibration, rng)
 
     def power(self, voltage: FloatArray) -> FloatArray:
-        """Return the mean power of the word lines' drivers, (realisation,) W."""
+        """Return the mean power of the word lines' drivers.
+
+        Parameters
+        ----------
+        voltage : (cycle, …, row_tile, sample, row) array, in read voltages
+
+        Returns
+        -------
+        (realisation,) array, W
+        """
         return self.programmed.hardware.device.read_voltage**2 * power(voltage, self.seen)
 
     def transposed(self, x: FloatArray, *, rng: Streams) -> Product:
-        """Multiply inputs ([realisation,] sample, output) by the transposed matrix."""
+        """Multiply inputs by the transposed matrix: x Wᵀ.
+
+        Parameters
+        ----------
+        x : ([realisation,] sample, output) array
+        rng : Streams
+
+        Returns
+        -------
+        Product
+            Values (realisation, sample, input).
+        """
         programmed = self.programmed
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
@@ -227,7 +278,7 @@ class AgedMatrix:
 
 
 def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> FloatArray:
-    """Return conductances (realisation, row_tile, arm, row, column) [S] after programming."""
+    """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming."""
     device, shares = hardware.device, mapped.fractions
     target = shares * shares.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
@@ -235,9 +286,18 @@ def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> FloatArray:
 
 
 def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
-    """Return the factor (realisation, 1, 1) that brings values closest to those wanted.
+    """Fit the factor that brings values closest to the wanted ones.
 
     Least squares over samples and outputs; 1 where all values are zero.
+
+    Parameters
+    ----------
+    values : (realisation, sample, output) array
+    wanted : (sample, output) array
+
+    Returns
+    -------
+    (realisation, 1, 1) array
     """
     along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
     size = np.sum(values * values, axis=(-1, -2), keepdims=True)
@@ -245,10 +305,18 @@ def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
 
 
 def centred(values: FloatArray) -> FloatArray:
-    """Remove per-output and per-sample means of values (…, sample, output).
+    """Remove per-output and per-sample means.
 
-    A reference column that loses more or less than others adds the same to all outputs of a
-    sample; that is no attenuation, and outweighs it where conductances have much in common.
+    A reference column that loses more or less than others adds the same to all outputs of a sample;
+    that is no attenuation, and outweighs it where conductances have much in common.
+
+    Parameters
+    ----------
+    values : (…, sample, output) array
+
+    Returns
+    -------
+    (…, sample, output) array
     """
     difference = values - values.mean(axis=-2, keepdims=True)
     if values.shape[-1] > 1:

@@ -15,7 +15,7 @@ from matsweep.machine.product import Product, Wired, noise_share
 
 
 class _Cells(NamedTuple):
-    """Devices as a transposed read sees them, in ranges of conductance.
+    """Devices of a transposed read, in conductance ranges.
 
     Parameters
     ----------
@@ -41,15 +41,14 @@ def multiply_transposed(
 ) -> Product:
     """Multiply by the transposed weights: x Wᵀ, column voltages in and row currents out.
 
-    A network of resistances is reciprocal, so that wires attenuate as in a forward read. Of a pair
-    both columns are driven, with opposite signs; a reference column gets minus the sum of the
-    voltages of its columns; slices are read one after the other; rows that share an input are
-    converted together. Each tile of columns is converted by itself and added digitally.
+    A network of resistances is reciprocal, so wires attenuate as in a forward read. Both columns of
+    a pair are driven, with opposite signs; a reference column gets minus the sum of the voltages of
+    its columns; slices are read one after the other; rows that share an input are converted
+    together. Each tile of columns is converted by itself and added digitally.
 
     Simplified: the drive of reference columns is exact and unbounded; the rows' converters have
-    neither column errors of gain and offset nor a calibration of their own: the full scale follows
-    the largest input of the batch and the ADC's percentile of its currents, unless the ADC states
-    one.
+    neither column errors of gain and offset nor their own calibration: the full scale follows the
+    largest input of the batch and the ADC's percentile of its currents, unless the ADC states one.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ def _turned(signed: FloatArray) -> FloatArray:
 
 
 def _parts(plan: Layout) -> list[tuple[slice, slice]]:
-    """Return outputs and columns of each slice and tile of columns, tiles within slices."""
+    """Slices of outputs and columns of each slice and tile of columns, tiles within slices."""
     tiles = [
         slice(first, min(first + plan.tile_outputs, plan.outputs))
         for first in range(0, plan.outputs, plan.tile_outputs)

@@ -1,4 +1,4 @@
-"""Area of the arrays, their converters and digital parts, and how much of it is used."""
+"""Area of arrays, converters and digital parts, and its utilisation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from matsweep.workloads import COSTS
 
 
 def utilisation(evaluation: Evaluation) -> float:
-    """Return the share of the places of all arrays where a device holds a weight."""
+    """Return the share of the arrays' places where a device holds a weight.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
     counts = evaluation.bill.census
     return sum(count.devices for count in counts) / sum(count.places for count in counts)
 

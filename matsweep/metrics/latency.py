@@ -1,4 +1,4 @@
-"""Latency of one inference, the layers one after the other, and how many are done in a second."""
+"""Latency of one inference, layer after layer, and inferences per second."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from matsweep.workloads import COSTS
 
 
 def throughput(evaluation: Evaluation) -> float:
-    """Return the inferences per second of all copies, 1/s.
+    """Return the inferences per second of all copies.
 
-    Of one copy the next begins when the one before is through or, where it is a pipeline, when
-    the slowest stage of the slowest layer is free.
+    A copy takes the next sample when the last is through or, in a pipeline, when the slowest stage
+    of the slowest layer is free.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, 1/s
     """
     return evaluation.scenario.periphery.replication / evaluation.bill.interval
 

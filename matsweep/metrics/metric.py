@@ -1,4 +1,4 @@
-"""A metric: a name, a unit, a direction, and how it is computed from one evaluation."""
+"""A metric: name, unit, direction, and computation from one evaluation."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from matsweep.scenario import Scenario
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """A scenario with the measures that its workload gave.
+    """A scenario with its workload's measures.
 
     Parameters
     ----------
     scenario : Scenario
     usages : tuple of Usage
-        Of each matrix: its shape, and how often an inference uses it.
+        Of each matrix: its shape, and its use in one inference.
     layouts : tuple of Layout
         Of each matrix on the scenario's tiles.
-    measures : mapping of str to (realisation[, time][, own dimensions]) array
-        What `Prepared.run` returned.
+    measures : mapping of str to (realisation[, time][, workload's dimensions]) array
+        As `Prepared.run` returns them.
     """
 
     scenario: Scenario
@@ -44,7 +44,18 @@ class Evaluation:
         matrices: tuple[Matrix, ...],
         measures: Mapping[str, FloatArray],
     ) -> Evaluation:
-        """Return the evaluation of a workload's matrices and measures on a scenario."""
+        """Build the evaluation of a workload's matrices and measures on a scenario.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        matrices : tuple of Matrix
+        measures : mapping of str to (realisation[, time][, workload's dimensions]) array
+
+        Returns
+        -------
+        Evaluation
+        """
         tile = scenario.workload.tiled(scenario.tile)
         levels = scenario.device.levels
         return cls(
@@ -56,7 +67,7 @@ class Evaluation:
 
     @property
     def ends(self) -> int:
-        """How many ends of a word line are driven."""
+        """Number of driven ends of a word line."""
         return 2 if getattr(self.scenario.wires, "driven", "left") == "both" else 1
 
     @functools.cached_property
@@ -76,13 +87,13 @@ class Evaluation:
 
     @property
     def operations(self) -> int:
-        """Of one inference: one multiplication and one addition for each use of each weight."""
+        """Operations of one inference: a multiplication and an addition per use of each weight."""
         return 2 * sum(usage.weights * usage.uses for usage in self.usages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One number, or one for each realisation and time, that a candidate is judged by.
+    """A number that a candidate is judged by, or one for each realisation and time.
 
     Parameters
     ----------
@@ -91,7 +102,7 @@ class Metric:
     units : str
     better : "higher" or "lower"
     dims : tuple of str
-        Beside `candidate`: of "realisation", "time", "component" (`COMPONENTS`), "baseline"
+        Next to `candidate`: of "realisation", "time", "component" (`COMPONENTS`), "baseline"
         (`BASELINES`) and the dimensions of the workload, such as "epoch".
     compute : function of an Evaluation
         Returns an array with these dimensions.
@@ -99,11 +110,11 @@ class Metric:
         Measures of the workload that it is computed from, and `COSTS` where it takes the bill of
         circuits: the metric exists in a study if a workload gives them all.
     of : str
-        The metric that this one is a statistic of, over all realisations; `compute` is then a
-        function of its values, (realisation, …), so that realisations may come in instalments.
-        It needs what that one needs.
+        For a statistic over all realisations, the metric of its values; `compute` is then a
+        function of those, (realisation, …), so that realisations may come in instalments. It needs
+        the same measures.
     partial : bool
-        Whether it may be not a number, where a material does not say enough.
+        Whether it may be not a number, where a material lacks data.
     """
 
     name: str
@@ -122,13 +133,22 @@ METRICS: Registry[Metric] = Registry("metric", "matsweep.metrics", named="name")
 
 
 def needs(metric: Metric) -> frozenset[str]:
-    """Return the measures that a metric, or the one that it is a statistic of, is computed from."""
+    """Return the measures that a metric, or a statistic's own metric, is computed from.
+
+    Parameters
+    ----------
+    metric : Metric
+
+    Returns
+    -------
+    frozenset of str
+    """
     own = frozenset(metric.needs)
     return own | needs(METRICS[metric.of]) if metric.of else own
 
 
 def available(measures: frozenset[str]) -> dict[str, Metric]:
-    """Return the metrics that can be computed from measures, by name.
+    """Return the metrics that can be computed from measures.
 
     Parameters
     ----------
@@ -138,6 +158,6 @@ def available(measures: frozenset[str]) -> dict[str, Metric]:
     Returns
     -------
     dict of str to Metric
-        In the order of the registry.
+        By name, in the order of the registry.
     """
     return {name: metric for name, metric in METRICS.items() if needs(metric) <= measures}

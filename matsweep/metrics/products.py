@@ -1,4 +1,4 @@
-"""How good the analog products are, whatever the network makes of them."""
+"""Accuracy of the analog products, independent of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the whole system does for its energy, area and power; 1 MAC counts as 2 operations."""
+"""Efficiency of the whole system by energy, area and power; 1 MAC counts as 2 operations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,45 @@ from matsweep.workloads import COSTS
 
 
 def tops_per_watt(evaluation: Evaluation) -> FloatArray:
-    """Return operations over energy, (realisation, time) TOPS/W: of weights, not of cells."""
+    """Return operations per energy; operations of weights, not of cells.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    (realisation, time) array, TOPS/W
+    """
     return np.asarray(evaluation.operations / evaluation.energy / 1e12)
 
 
 def tops_per_mm2(evaluation: Evaluation) -> float:
-    """Return operations per second over area, TOPS/mm²."""
+    """Return operations per second and area.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, TOPS/mm²
+    """
     area = float(evaluation.bill.area.sum()) / 1e-6  # mm²
     return evaluation.operations * throughput(evaluation) / 1e12 / area
 
 
 def static_power(evaluation: Evaluation) -> float:
-    """Return the leakage of all copies, W."""
+    """Return the leakage power of all copies.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, W
+    """
     return evaluation.bill.leakage * evaluation.scenario.periphery.replication
 
 

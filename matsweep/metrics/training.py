@@ -17,15 +17,24 @@ TRAINING = (COSTS, "array_power", "updates", "write_time", "write_energy", "puls
 
 
 def training_breakdown(evaluation: Evaluation) -> FloatArray:
-    """Return the energy of the whole training by component, (realisation, component) J.
+    """Return the energy of the whole training by component.
 
-    Writing: all pulses, with what half-selected cells take of each. The rest: for each sample
-    learned from one read forward, arrays being as at the end of the training (the first of the
-    times), and, where errors go back through the tiles, one back (`read_back`; its cells are
-    taken to draw the upper layers' share of the weights of what they draw forward). Leakage: for
-    as long as these reads and all pulses last, one after the other, nothing being switched off.
-    Left out: the repeated reads of bound management, the reads that a rule makes of its own
-    (transfers, verification), judging, and the digital memory of rules that add up or keep a copy.
+    Writing: all pulses, and the dissipation of half-selected cells in each. The rest: for each
+    training sample one forward read, arrays being as at the end of the training (the first of the
+    times), and, where errors go back through the tiles, one backward read (`read_back`; its cells
+    are taken to draw the upper layers' share of the weights of their forward draw). Leakage: for as
+    long as these reads and all pulses last, one after the other, with nothing switched off. Left
+    out: the repeated reads of bound management, a rule's own reads (transfers, verification), the
+    tests during training, and the digital memory of rules that accumulate or keep a copy.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    (realisation, component) array, J
+        `COMPONENTS`; not a number where the material states no pulse.
     """
     updates, measures = evaluation.measures["updates"], evaluation.measures
     terms = updates[:, None] * evaluation.energy_terms[:, 0]
@@ -45,7 +54,16 @@ def training_breakdown(evaluation: Evaluation) -> FloatArray:
 
 
 def training_energy(evaluation: Evaluation) -> FloatArray:
-    """Return the energy of the whole training, (realisation,) J: the sum of its components."""
+    """Return the energy of the whole training: the sum of its components.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    (realisation,) array, J
+    """
     return np.asarray(training_breakdown(evaluation).sum(axis=-1))
 
 
@@ -59,7 +77,7 @@ def _of_realisations(
     better: Literal["higher", "lower"] = "lower",
     more: tuple[str, ...] = (),
 ) -> Metric:
-    """Return a metric of training; in SI units it is unknown where the pulse is."""
+    """Create a metric of training; those in SI units are unknown where the pulse is."""
     return Metric(
         name=name, long_name=long_name, units=units, better=better, dims=("realisation", *more),
         compute=compute, needs=needs, partial=units != "1",

@@ -1,4 +1,4 @@
-"""How much accuracy differs between realisations of the devices."""
+"""Spread of the accuracy over realisations of the devices."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from matsweep.metrics.metric import Metric
 
 
 def spread(accuracy: FloatArray) -> FloatArray:
-    """Return the sample standard deviation of (realisation, time) accuracies, (time,).
+    """Return the sample standard deviation of the accuracy over realisations.
 
-    Zero for a single realisation, which says nothing of the spread.
+    Zero for a single realisation, which has no spread.
+
+    Parameters
+    ----------
+    accuracy : (realisation, time) array
+
+    Returns
+    -------
+    (time,) array
     """
     if len(accuracy) == 1:
         return np.zeros(accuracy.shape[1])
@@ -19,9 +27,17 @@ def spread(accuracy: FloatArray) -> FloatArray:
 
 
 def low_percentile(accuracy: FloatArray) -> FloatArray:
-    """Return the 5th percentile of (realisation, time) accuracies, (time,).
+    """Return the 5th percentile of the accuracy over realisations.
 
     Linear between order statistics; below 20 realisations it lies between the two worst.
+
+    Parameters
+    ----------
+    accuracy : (realisation, time) array
+
+    Returns
+    -------
+    (time,) array
     """
     return np.asarray(np.percentile(accuracy, 5, axis=0))
 

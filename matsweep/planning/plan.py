@@ -163,7 +163,7 @@ class Plan:
                 shared = min(len(known.values), len(new.values))
                 if not np.array_equal(known.values[:shared], new.values[:shared]):
                     raise UserError(
-                        f"workload: its values differ in what {name} is: give each a separate study"
+                        f"workload: its values differ in {name}: give each a separate study"
                     )
                 if len(new.values) > len(known.values):
                     longest[name] = new

@@ -14,8 +14,8 @@ from matsweep.planning.plan import Candidate
 
 _RATE = 16.0  # tasks a second for the driver at most: it needs 1 ms to dispatch each, and a few ms
 # to write its results
-_SHORT, _LONG = 1.0, 60.0  # s a task: long next to Ray's millisecond, short for a user who waits
-_LEAST = 0.05  # s a task, at the end: dispatch stays at 2 % of it
+_SHORT, _LONG = 1.0, 60.0  # s per task: long next to Ray's millisecond, short for a user who waits
+_LEAST = 0.05  # s per task, at the end: dispatch stays at 2 % of it
 _FIRST = 4  # candidates per task while their cost is unknown
 _KEEP = 16  # tasks, on top of two per slot, over which cost is averaged
 

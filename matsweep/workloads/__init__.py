@@ -1,4 +1,4 @@
-"""What devices are judged by: one room for each workload."""
+"""Workloads that judge devices, one folder each."""
 
 from matsweep.workloads.inference import MLP, Perceptron
 from matsweep.workloads.learning import InSitu

@@ -1,4 +1,4 @@
-"""The contract of workloads: what a device is judged by."""
+"""Contract of workloads, which judge devices."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from matsweep.devices import AnalogDevice
 from matsweep.machine import Hardware, Matrix
 
 COSTS = "costs"
-"""A workload that lists this among its measures has matrices, from which costs are counted."""
+"""Measure of a workload that has matrices, from which costs are counted."""
 
 
 class Prepared(Protocol):
-    """What all candidates with one workload share: data, matrices, and how they are run.
+    """Data and matrices shared by all candidates with one workload, and their run.
 
     Attributes
     ----------
     matrices : tuple of Matrix
-        Weights that lie on tiles; costs are counted from them.
+        Weights on tiles; costs are counted from them.
     merit : str
         The metric that ranks candidates: "accuracy", "success_probability", "nrmse".
     reference : mapping of str to float
-        What an ideal machine reaches, by metric.
+        Results of an ideal machine, by metric.
     coordinates : mapping of str to (n,) array
         The workload's own dimensions, such as "epoch", with their values.
     digest : str
@@ -38,7 +38,7 @@ class Prepared(Protocol):
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        """Weights that lie on tiles."""
+        """Weights on tiles."""
 
     @property
     def merit(self) -> str:
@@ -46,7 +46,7 @@ class Prepared(Protocol):
 
     @property
     def reference(self) -> Mapping[str, float]:
-        """What an ideal machine reaches, by metric."""
+        """Results of an ideal machine, by metric."""
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
@@ -67,7 +67,7 @@ class Prepared(Protocol):
         times : tuple of float, s
             Since programming.
         rng : Streams
-            One stream a realisation.
+            One stream per realisation.
 
         Returns
         -------
@@ -90,10 +90,10 @@ class Workload(ABC):
     objectives : tuple of str
         Metrics that a choice weighs by default, `merit` first.
     measures : frozenset of str
-        What `Prepared.run` returns, and `COSTS` if there are matrices: a metric exists in a study
-        if a workload gives all that the metric needs.
+        Names of the results of `Prepared.run`, and `COSTS` if there are matrices: a metric exists
+        in a study if a workload gives all measures that it needs.
     dimensions : mapping of str to str
-        The workload's own dimensions, with a long name each.
+        Long names of the workload's own dimensions.
     """
 
     __slots__ = ()
@@ -114,19 +114,32 @@ class Workload(ABC):
     @property
     @abstractmethod
     def key(self) -> str:
-        """Hash of all that decides what `prepare` gives."""
+        """Hash of all that decides the result of `prepare`."""
 
     @abstractmethod
     def prepare(self) -> Prepared:
-        """Return what every candidate with this workload shares."""
+        """Prepare the data and matrices that all candidates with this workload share.
+
+        Returns
+        -------
+        Prepared
+        """
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
-        """Values of the workload's own dimensions, known before anything is prepared."""
+        """Values of the workload's own dimensions, known before `prepare`."""
         return {}
 
     def tiled(self, tile: Tile) -> Tile:
         """Return the tile as the workload uses it.
+
+        Parameters
+        ----------
+        tile : Tile
+
+        Returns
+        -------
+        Tile
 
         Raises
         ------
@@ -136,8 +149,18 @@ class Workload(ABC):
         return tile
 
     def refuses(self, device: AnalogDevice, material: str) -> str | None:
-        """Return why the workload cannot use a device, or None if it can.
+        """Explain why the workload cannot use a device.
 
-        The text begins with the parameter that is missing, and ends with what to do.
+        Parameters
+        ----------
+        device : AnalogDevice
+        material : str
+            Name of the family.
+
+        Returns
+        -------
+        str or None
+            Begins with the missing parameter, and ends with the way out; None: it can use the
+            device.
         """
         return None

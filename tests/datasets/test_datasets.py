@@ -134,7 +134,7 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
         ("1,2,0\n3,4,1\n1,2,0\n3,4,1\n", {}, "header: line 1 of .* give header=0"),
         ("a,b,y\n1,oops,0\n", {}, "line 2: column 1 must be a finite number, got 'oops'"),
         ("a,b,y\n1,nan,0\n", {}, "line 2: column 1 must be a finite number"),
-        ("a,b,y\n1,2,0\n\n1,2\n", {}, "line 4: 3 columns are wanted, got 2"),
+        ("a,b,y\n1,2,0\n\n1,2\n", {}, "line 4: 3 columns are expected, got 2"),
         ("a,b,y\n1,2,0\n", {"label_column": 9}, "label_column must be"),
         ("a,b,y\n", {}, "holds no samples"),
         ("a,b,y\n1,2,0\n3,4,1.5\n1,3,0\n", {}, "two samples of each class, got one of 1.5"),

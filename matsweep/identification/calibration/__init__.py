@@ -1,4 +1,4 @@
-"""From measured pulses or I-V sweeps to a device model, and a material that `explore` takes."""
+"""Calibration: measured pulses or I-V sweeps to a device model and a material for `explore`."""
 
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination

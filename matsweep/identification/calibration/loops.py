@@ -1,4 +1,4 @@
-"""Tables of a calibration on I-V sweeps, and the material with physics that it writes."""
+"""Tables of a calibration on I-V sweeps, and the material with its physics."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from matsweep.identification.fitting import Loop, LoopFit, turned
 from matsweep.solving import transient
 
 _POOR = 0.25  # misfit beyond which a model does not describe the sweeps
-TURNED = ": voltages are turned round, as the model sets under the other polarity"
-_PULSES = 10  # of the written protocol, to half of the window
+TURNED = ": voltages are inverted, as the model sets under the other polarity"
+_PULSES = 10  # pulses of the written protocol to half of the window
 
 
 def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console) -> None:
@@ -58,7 +58,7 @@ def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Cons
             name,
             f"{getattr(mean, name):.4g}",
             f"{error:.2g}" if np.isfinite(error) else "not determined",
-            f"{spread[name]:.1%}" if name in spread else "not seen",
+            f"{spread[name]:.1%}" if name in spread else "not detected",
         )
     console.print()
     console.print(parameters)
@@ -72,10 +72,10 @@ def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Cons
 
 
 def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
-    """Write a material whose physics is the mean device's, and whose device is derived from it.
+    """Write a material with the mean device's physics, and a device derived from it.
 
-    Its range is what the sweeps reach at the read voltage. Pulses have the sweeps' largest
-    voltages of either polarity, and a width of which ten come half way.
+    Its range is that of the sweeps at the read voltage. Pulses have the sweeps' largest voltages of
+    either polarity, and a width of which ten come half way.
 
     Parameters
     ----------
@@ -122,24 +122,24 @@ def _origin(fit: LoopFit, key: str, of: str) -> dict[str, str]:
 def _pulses(
     model: CompiledModel, state: float, loop: Loop, read_voltage: float
 ) -> tuple[float, float, dict[str, float]]:
-    """Return the range [S] that a sweep reaches, and pulses that go through it."""
+    """Return the range [S] of a sweep, and pulses that go through it."""
     swept = transient(model, loop.time, loop.voltage, state=state).state.values
-    seen = np.asarray(model.read_conductance(swept, read_voltage))
-    if not seen.max() > 1.01 * seen.min() > 0:
+    g = np.asarray(model.read_conductance(swept, read_voltage))
+    if not g.max() > 1.01 * g.min() > 0:
         raise UserError("the fitted model does not switch in these sweeps: no material is written")
     high, low = float(loop.voltage.max()), float(loop.voltage.min())
     rising = model.read_conductance(swept[int(np.argmax(loop.voltage))], read_voltage)
     falling = model.read_conductance(swept[int(np.argmin(loop.voltage))], read_voltage)
     up, down = (high, low) if rising >= falling else (low, high)
-    half = 0.5 * float(seen.max() + seen.min())
+    half = 0.5 * float(g.max() + g.min())
     widths = [
-        _width(model, float(swept[int(np.argmin(seen if going else -seen))]), voltage, half,
+        _width(model, float(swept[int(np.argmin(g if going else -g))]), voltage, half,
                loop.time[-1], read_voltage)
         for voltage, going in ((up, True), (down, False))
     ]  # fmt: skip
     protocol = {"voltage_up": up, "width_up": widths[0], "voltage_down": down,
                 "width_down": widths[1]}  # fmt: skip
-    return float(seen.min()), float(seen.max()), protocol
+    return float(g.min()), float(g.max()), protocol
 
 
 def _width(
@@ -148,6 +148,6 @@ def _width(
     """Return a tenth of the time [s] that a held voltage takes to half of the window."""
     time = np.concatenate([[0.0], period * np.logspace(-9, 1, 201)])
     held = transient(model, time, np.full(time.size, voltage), state=state).state.values
-    seen = np.asarray(model.read_conductance(held, read))
-    crossed = (seen >= half) if seen[0] < half else (seen <= half)
+    g = np.asarray(model.read_conductance(held, read))
+    crossed = (g >= half) if g[0] < half else (g <= half)
     return float(time[int(np.argmax(crossed))] if crossed.any() else period) / _PULSES

@@ -1,4 +1,4 @@
-"""The material that a calibration writes, for `matsweep explore --config-dir FOLDER`."""
+"""Material file of a calibration, for `matsweep explore --config-dir FOLDER`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABSENT = {"status": "illustrative", "note": "not in the data"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a material goes, and what measurements do not say of it.
+    """Place of a material's file, and the parameters that measurements lack.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ class Destination:
     read_voltage : float, V
     cell_size : float, F²
     replace : bool
-        Write over a file that is there.
+        Overwrite an existing file.
 
     Raises
     ------
     UserError
-        For a name that cannot be, or a file that is there already.
+        For an invalid name, or a file that is there already.
     """
 
     folder: str | Path
@@ -63,7 +63,7 @@ class Destination:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return Path(self.folder) / "material" / f"{self.name}.yaml"
 
     def write(
@@ -76,16 +76,27 @@ class Destination:
         physics: Mapping[str, Any] | None = None,
         protocol: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Write the file and return its path.
+        """Write the file.
 
         Parameters
         ----------
         comment : str
             One line, for people.
-        origins, physics_origins : mapping
-            Of what stands in `device` and in `physics`.
-        device, physics, protocol : mapping
-            Plain, with what the data says.
+        origins : mapping
+            Of the device's parameters, by path.
+        device : mapping
+            Parameters from the data, plain.
+        physics_origins : mapping or None
+            Of the physics' parameters, by path.
+        physics : mapping or None
+            Parameters from the data, plain; None: the material states no physics.
+        protocol : mapping or None
+            Of the virtual experiment, plain; written with `physics`.
+
+        Returns
+        -------
+        Path
+            Of the file.
         """
         content: dict[str, Any] = {
             "material": {
@@ -112,7 +123,7 @@ class Destination:
 
 
 def _short(value: Any) -> Any:
-    """Return a copy of plain content with six significant digits of every float."""
+    """Copy plain content, with six significant digits of every float."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):

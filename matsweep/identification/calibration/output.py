@@ -1,4 +1,4 @@
-"""What a calibration on pulses leaves: tables for people, and a material for `explore`."""
+"""Output of a calibration on pulses: tables for people, and a material for `explore`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def write_material(
     data : PulseData
     model : PulseModel
     to : Destination
-    g_min, g_max : float, S
+    g_min : float, S
+    g_max : float, S
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""From the physics of a material to the behaviour of its device."""
+"""Derivation of a device's behaviour from its material's physics."""
 
 from matsweep.identification.derivation.experiment import Derived, derive
 from matsweep.identification.derivation.protocol import HOTTEST, Protocol

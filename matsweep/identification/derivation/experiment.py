@@ -1,4 +1,4 @@
-"""Derive a behavioural device: simulate a population of devices, and fit what they do."""
+"""Derivation of a behavioural device: simulate a population of devices, and fit its behaviour."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _BAKE = 358.15  # K, at which retention is stated
 _TARGETS = np.linspace(0, 1, 9)
-_MOST_ERROR = 0.5  # of a label's scale of -9 to 9: what is less certain says nothing
+_MOST_ERROR = 0.5  # of a label, on its scale of -9 to 9, beyond which it is unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """What a population of simulated devices behaves like.
+    """Behaviour of a population of simulated devices.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ class Derived:
         device before and after its pulses, where the model knows its heat; `state_up` (pulse, …,
         device) of the last potentiation, `state_down` (…, device) after the last depression.
     labels : Fit or None
-        NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where these
-        do not determine them.
+        NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where these do
+        not determine them.
     figures : dict of str to float
-        What a data sheet would say: `g_min`, `g_max` [S], `cycle_to_cycle` and
-        `device_to_device` of either end (of the range), `levels` that verified programming tells
-        apart by six standard deviations, `pulses` to program, `write_energy` [J], and the share
-        `missed` of programmings that end beyond the tolerance.
+        Data-sheet figures: `g_min`, `g_max` [S], `cycle_to_cycle` and `device_to_device` of either
+        end (of the range), `levels` that verified programming separates by six standard deviations,
+        `pulses` to program, `write_energy` [J], and the share `missed` of programmings that end
+        beyond the tolerance.
     """
 
     device: AnalogDevice
@@ -60,12 +60,13 @@ def derive(
     """Derive a behavioural device from a material's physics.
 
     The range is from the median conductance after depression to that after potentiation. The
-    response to a pulse is the table of the changes met in it (`identification.fitting.tabulate`: an
-    abrupt SET is no exponential), with a scale of its own for each device. Programming is write
-    and verify on the simulated devices (`verify`): what is left at each target, root mean square
-    and so with any bias, becomes the programming error, zero-mean; a bias of more than a fifth of
-    the range is refused. The I–V law is a sinh through the currents at the read voltage and half
-    of it, in a state met; retention is the physics' own where it has one; energies are ∫ v i dt.
+    response to a pulse is the table of its changes (`identification.fitting.tabulate`: an abrupt
+    SET is no exponential), with its own scale for each device. Programming is write and verify on
+    the simulated devices (`verify`): the remaining error at each target, root mean square and so
+    with any bias, becomes the programming error, zero-mean; a bias of more than a fifth of the
+    range is refused. The I–V law is a sinh through the currents at the read voltage and half of it,
+    in a state of the pulse trains; retention is the physics' own where it has one; energies are
+    ∫ v i dt.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def derive(
         The mean device.
     protocol : Protocol
     base : AnalogDevice
-        For all that the physics says nothing of: read voltage, cell, read noise, drift, ….
+        For all parameters outside the physics: read voltage, cell, read noise, drift, ….
     labels : bool
         Whether to fit NeuroSim's labels too (seconds).
 
@@ -85,7 +86,7 @@ def derive(
     ------
     UserError
         If a spread names no parameter, or the pulses destroy the device, do not switch or do not
-        program it, or it cannot be solved; the message says which pulse to change.
+        program it, or it cannot be solved; the message names the pulse to change.
     """
     if not isinstance(physics, CompiledModel) or physics.drive != "voltage":
         raise UserError(f"{type(physics).__name__} cannot be derived from: it takes no voltage")
@@ -141,7 +142,7 @@ def derive(
 def _figures(
     device: AnalogDevice, traces: xr.Dataset, programmed: Verified, up: float, down: float
 ) -> dict[str, float]:
-    """Return what a data sheet would say."""
+    """Return the figures of a data sheet."""
     span = device.g_range
     apart = span / (6 * max(float(programmed.error.mean()), 1e-6 * span)) + 1
     figures = {
@@ -168,15 +169,13 @@ def _law(
 ) -> SinhIV | None:
     """Return the sinh through the currents at the read voltage and half of it; None if ohmic.
 
-    Its conductance is the one read there.
-
-    In the state met whose conductance is nearest to the middle of the range. A device that is
-    read at a channel of its own is ohmic there.
+    Its conductance is the one read there, in the simulated state whose conductance is nearest to
+    the middle of the range. A device with its own read channel is ohmic there.
     """
     if type(physics).read_conductance is not DynamicalModel.read_conductance:
         return None
-    seen = traces.up.values[-1]
-    pulse, device = np.unravel_index(np.argmin(np.abs(seen - middle)), seen.shape)
+    conductance = traces.up.values[-1]
+    pulse, device = np.unravel_index(np.argmin(np.abs(conductance - middle)), conductance.shape)
     state = traces.state_up.values[pulse, ..., device]
     whole, half = (abs(float(physics.current(state, v))) for v in (read_voltage, read_voltage / 2))
     if not half > 0 or whole / half < 2 * (1 + 1e-3):
@@ -188,22 +187,22 @@ def _law(
 def _retention(
     devices: CompiledModel, traces: xr.Dataset, base: AnalogDevice, g_min: float, g_max: float
 ) -> Retention:
-    """Return how the population forgets, in the terms of the behavioural model."""
+    """Return the population's retention, in the terms of the behavioural model."""
     ends = traces.state_up.values[-1], traces.state_down.values
-    found = forgets(devices, ends, _BAKE, read_voltage=base.read_voltage)
-    if found is None:
+    law = forgets(devices, ends, _BAKE, read_voltage=base.read_voltage)
+    if law is None:
         return base.retention
     return Retention(
-        time=found.time,
-        activation_ev=found.activation_ev,
+        time=law.time,
+        activation_ev=law.activation_ev,
         temperature=_BAKE,
-        stable=float(np.clip((found.conductance - g_min) / (g_max - g_min), 0, 1)),
-        stretch=found.stretch,
+        stable=float(np.clip((law.conductance - g_min) / (g_max - g_min), 0, 1)),
+        stretch=law.stretch,
     )
 
 
 def _labels(data: PulseData, g_min: float, g_max: float) -> Fit | None:
-    """Return NeuroSim's curve; None where these pulses do not determine its labels."""
+    """Fit NeuroSim's curve; None where these pulses do not determine its labels."""
     try:
         fit = fit_model(data, "neurosim", g_min=g_min, g_max=g_max)
     except (UserError, np.linalg.LinAlgError):

@@ -1,4 +1,4 @@
-"""What a virtual experiment refuses: pulses that destroy, do not switch, or do not program."""
+"""Limits of a virtual experiment: pulses that destroy, do not switch, or do not program."""
 
 from __future__ import annotations
 
@@ -15,11 +15,26 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _LEAST_WINDOW = 1.05  # g_max over g_min
-_MOST_BIAS = 0.2  # of the range: what programming may miss its targets by, root mean square
+_MOST_BIAS = 0.2  # of the range: bias of programming at most, root mean square over targets
 
 
 def window(traces: xr.Dataset, protocol: Protocol) -> tuple[float, float]:
-    """Return the range [S] that the median device goes through; refuse one that stays."""
+    """Return the range of the median device; refuse one that does not switch.
+
+    Parameters
+    ----------
+    traces : Dataset
+        From `pulsed`.
+    protocol : Protocol
+
+    Returns
+    -------
+    g_min, g_max : float, S
+
+    Raises
+    ------
+    UserError
+    """
     g_min, g_max = (float(np.median(traces[way].values[:, -1])) for way in ("down", "up"))
     if not g_max >= _LEAST_WINDOW * g_min > 0:
         (up, up_width), (down, down_width) = protocol.pulse(True), protocol.pulse(False)
@@ -32,7 +47,19 @@ def window(traces: xr.Dataset, protocol: Protocol) -> tuple[float, float]:
 
 
 def refuse_heat(devices: CompiledModel, protocol: Protocol, traces: xr.Dataset) -> None:
-    """Refuse pulses under which a device would have melted, where the model knows its heat."""
+    """Refuse pulses under which a device would have melted, where the model knows its heat.
+
+    Parameters
+    ----------
+    devices : CompiledModel
+    protocol : Protocol
+    traces : Dataset
+        From `pulsed`.
+
+    Raises
+    ------
+    UserError
+    """
     if "hottest" in traces and float(traces.hottest) > protocol.hottest:
         raise UserError(
             f"protocol heats a device of {type(devices).__name__} to "
@@ -42,7 +69,17 @@ def refuse_heat(devices: CompiledModel, protocol: Protocol, traces: xr.Dataset) 
 
 
 def refuse_field(physics: CompiledModel, protocol: Protocol) -> None:
-    """Refuse pulses that break the insulator down, where the model knows its thickness."""
+    """Refuse pulses that break the insulator down, where the model knows its thickness.
+
+    Parameters
+    ----------
+    physics : CompiledModel
+    protocol : Protocol
+
+    Raises
+    ------
+    UserError
+    """
     if physics.insulator is None:
         return
     thinnest = float(np.min(getattr(physics, physics.insulator)))
@@ -57,7 +94,18 @@ def refuse_field(physics: CompiledModel, protocol: Protocol) -> None:
 
 
 def refuse_bias(programmed: Verified, span: float) -> None:
-    """Refuse a device that write and verify does not bring to its targets."""
+    """Refuse a device that write and verify does not bring to its targets.
+
+    Parameters
+    ----------
+    programmed : Verified
+    span : float, S
+        The range.
+
+    Raises
+    ------
+    UserError
+    """
     bias = float(np.sqrt(np.mean(np.square(programmed.bias)))) / span
     if bias > _MOST_BIAS:
         raise UserError(

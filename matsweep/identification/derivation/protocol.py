@@ -1,4 +1,4 @@
-"""The virtual experiment that turns physics into behaviour."""
+"""Protocol of the virtual experiment that derives behaviour from physics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Protocol:
 
     Each device first goes through one cycle that is not counted, then through `cycles` of
     potentiation and depression, then through a random sequence of single pulses, so that every
-    state is met from both sides.
+    state is reached from both sides.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Protocol:
     max_pulses : int
         Its budget.
     ramp : int
-        Over how many pulses of one polarity in a row its voltage rises to that of the protocol;
-        0: not at all. Abrupt devices reach states in between only so (incremental step pulses).
+        Pulses of one polarity in a row over which the voltage rises to the protocol's; 0: none.
+        Abrupt devices reach states in between only so (incremental step pulses).
     ramp_from : float
         Fraction of the voltage that a ramp begins at.
     hottest : float, K
@@ -83,7 +83,7 @@ class Protocol:
             value = getattr(self, name)
             if value is not None and finite(name, value, "V") == 0:
                 raise UserError(f"{name} [V] must not be 0")
-        # Phase change takes one polarity: an amplitude, or a width, tells its pulses apart.
+        # Phase change takes one polarity: an amplitude, or a width, separates its pulses.
         if self.pulse(True) == self.pulse(False):
             raise UserError(
                 f"voltage_up and voltage_down must differ, or their widths, got "
@@ -105,7 +105,18 @@ class Protocol:
         positive("breakdown_field", self.breakdown_field, "V/m")
 
     def pulse(self, up: bool) -> tuple[float, float]:
-        """Return the voltage [V] and the width [s] of a pulse."""
+        """Return the voltage and the width of a pulse.
+
+        Parameters
+        ----------
+        up : bool
+            Potentiating or depressing.
+
+        Returns
+        -------
+        voltage : float, V
+        width : float, s
+        """
         if up:
             return self.voltage_up, self.width_up
         voltage = -self.voltage_up if self.voltage_down is None else self.voltage_down

@@ -1,4 +1,4 @@
-"""The virtual experiment: a population of simulated devices, its pulses, and what they changed."""
+"""The virtual experiment: a population of simulated devices, its pulses, and their changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 def population(
     physics: CompiledModel, protocol: Protocol, rng: np.random.Generator
 ) -> CompiledModel:
-    """Return the protocol's devices, spread around the mean one: a model with arrays (device,).
+    """Draw the protocol's devices, spread around the mean one.
+
+    Parameters
+    ----------
+    physics : CompiledModel
+        The mean device.
+    protocol : Protocol
+    rng : Generator
+
+    Returns
+    -------
+    CompiledModel
+        With arrays (device,) for the parameters that spread.
 
     Raises
     ------
@@ -46,7 +58,21 @@ def population(
 def pulsed(
     devices: CompiledModel, protocol: Protocol, read_voltage: float, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Give the population its pulses; return what was read after each."""
+    """Apply the protocol's pulses to the population, with a read after each.
+
+    Parameters
+    ----------
+    devices : CompiledModel
+        A population, with arrays (device,).
+    protocol : Protocol
+    read_voltage : float, V
+    rng : Generator
+
+    Returns
+    -------
+    Dataset
+        As in `Derived.traces`.
+    """
     import xarray as xr
 
     jumps = protocol.stochastic and devices.quantum() is not None
@@ -57,7 +83,7 @@ def pulsed(
     def pulses(up: bool, count: int) -> xr.Dataset:
         nonlocal state
         voltage, width = protocol.pulse(up)
-        found = respond(
+        response = respond(
             devices,
             voltage,
             width,
@@ -67,23 +93,23 @@ def pulsed(
             rng=rng if jumps else None,
         )
         if hot is not None:
-            states = found.state.values
+            states = response.state.values
             ordered = np.moveaxis(states, 1, 0) if len(devices.components) > 1 else states
             hottest.append(float(np.max(hot(ordered, voltage))))
-        state = found.state.values[-1]
-        return found
+        state = response.state.values[-1]
+        return response
 
     halves: dict[str, list[FloatArray]] = {
         n: [] for n in ("up", "down", "energy_up", "energy_down")
     }
     for cycle in range(protocol.cycles + 1):
         for way, count in (("up", protocol.pulses_up), ("down", protocol.pulses_down)):
-            found = pulses(way == "up", count)
+            response = pulses(way == "up", count)
             if way == "up":
-                risen = found.state
+                risen = response.state
             if cycle:
-                halves[way].append(found.conductance.values)
-                halves[f"energy_{way}"].append(found.energy.values)
+                halves[way].append(response.conductance.values)
+                halves[f"energy_{way}"].append(response.energy.values)
     polarity = rng.random(protocol.mixed) < 0.5
     lowest = state
     mixed = [halves["down"][-1][-1]]
@@ -110,9 +136,20 @@ def pulsed(
 
 
 def changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
-    """Return every change met, inside the range; those that start at the end they go to, left out.
+    """Collect all changes inside the range, but those that start at the end they go to.
 
     A state beyond an end is at that end: the derived device reaches no further.
+
+    Parameters
+    ----------
+    traces : Dataset
+        From `pulsed`.
+    g_min : float, S
+    g_max : float, S
+
+    Returns
+    -------
+    PulseData
     """
     befores, afters, ups, devices = [], [], [], []
 

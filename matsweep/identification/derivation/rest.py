@@ -1,4 +1,4 @@
-"""What a population forgets at rest, in one stretched exponential."""
+"""Retention of a population at rest, as one stretched exponential."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
-_EARLY, _LATE = 0.8, 0.3  # shares left, that the stretched exponential goes through
+_EARLY, _LATE = 0.8, 0.3  # remaining shares that the stretched exponential goes through
 
 
 class Forgotten(NamedTuple):
-    """exp(-(t / time)^stretch) of the distance from a conductance [S] is left at t [s]."""
+    """Decay exp(-(t / time)^stretch) of the distance from a conductance [S], t and time in s."""
 
     time: float
     activation_ev: float
@@ -28,11 +28,11 @@ def forgets(
     *,
     read_voltage: float,
 ) -> Forgotten | None:
-    """Return how the mean of a population forgets, None where its physics does not say.
+    """Fit the mean decay of a population; None where its physics has no law of retention.
 
-    Each device forgets by its own law, from that of its two end states which is farther from
-    where it goes; the spread of barriers makes the mean's decay slower than exponential. A
-    stretched exponential through 0.8 and 0.3 of it is returned.
+    Each device forgets by its own law, from the one of its two end states that is farther from its
+    resting state; the spread of barriers makes the mean's decay slower than exponential. The result
+    is a stretched exponential through 0.8 and 0.3 of it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where a device's behaviour comes from, if not from its data sheet: physics, or measurements."""
+"""Sources of a device's behaviour other than its data sheet: physics, or measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.fitting import compare, read_pulses, recommend, tabulate
 
-_VERSION = 2  # raised whenever a change of the code moves a derived number
+_VERSION = 2  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
             "pulse_model", "write_pulse", "iv")  # fmt: skip
 _TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
@@ -28,11 +28,28 @@ _TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
 def derived_device(
     physics: DynamicalModel, protocol: Protocol, *, base: AnalogDevice
 ) -> AnalogDevice:
-    """Return the derived device, from the cache if these contents were derived before.
+    """Return the derived device, from the cache if the same contents were derived before.
 
-    Parameters and errors as of `derive`. The cache is a folder of JSON texts, named by a hash of
-    all that decides what is derived; of `base` that is the read voltage and whether it is binary.
-    What cannot be derived is kept too, as its error.
+    The cache is a folder of JSON texts, named by a hash of all that decides the result; of `base`
+    that is the read voltage and whether it is binary. A failed derivation is kept too, as its
+    error.
+
+    Parameters
+    ----------
+    physics : DynamicalModel
+        The mean device.
+    protocol : Protocol
+    base : AnalogDevice
+        For all parameters outside the physics.
+
+    Returns
+    -------
+    AnalogDevice
+
+    Raises
+    ------
+    UserError
+        As `derive` does.
     """
     bare = AnalogDevice(g_min=0.0, g_max=1.0, cell_size=1.0, read_voltage=base.read_voltage,
                         levels=2 if base.levels == 2 else None)  # fmt: skip
@@ -41,24 +58,24 @@ def derived_device(
     if outside := versions(foreign(physics)):
         facts["outside"] = outside
     text = json.dumps(facts, sort_keys=True)
-    found = _kept(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
-    if isinstance(found, str):
-        raise UserError(found)
-    values = {name: getattr(found, name) for name in _DERIVED}
-    if found.retention.time is not None:
-        values["retention"] = found.retention
+    kept = _kept(hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
+    if isinstance(kept, str):
+        raise UserError(kept)
+    values = {name: getattr(kept, name) for name in _DERIVED}
+    if kept.retention.time is not None:
+        values["retention"] = kept.retention
     return dataclasses.replace(base, write_verify=None, **values)
 
 
 @functools.lru_cache(maxsize=256)
 def _kept(key: str, text: str) -> AnalogDevice | str:
-    """Return the device derived from a bare one, or why there is none."""
+    """Return the device derived from a bare one, or the error's text."""
     name = f"derived-{key}.json"
     try:
-        found = json.loads((cache_folder() / name).read_text(encoding="utf-8"))
-        return str(found["error"]) if "error" in found else build(AnalogDevice, found)
+        content = json.loads((cache_folder() / name).read_text(encoding="utf-8"))
+        return str(content["error"]) if "error" in content else build(AnalogDevice, content)
     except (OSError, ValueError):
-        pass  # not there, or damaged: derive it
+        pass  # absent or damaged: derive it
     facts = json.loads(text)
     physics: DynamicalModel = build(DynamicalModel, facts["physics"], "physics")
     try:
@@ -78,7 +95,7 @@ def _kept(key: str, text: str) -> AnalogDevice | str:
 def resolve(
     device: AnalogDevice, physics: DynamicalModel | None, protocol: Protocol | None
 ) -> AnalogDevice:
-    """Return the device that its source gives: itself, what its physics makes, or measurements.
+    """Return the device of a source: reported as it is, derived, or measured.
 
     Parameters
     ----------
@@ -87,10 +104,14 @@ def resolve(
     protocol : Protocol or None
         Both are needed if the source is "derived".
 
+    Returns
+    -------
+    AnalogDevice
+
     Raises
     ------
     UserError
-        As of `derive` and of `measured_device`.
+        As `derive` and `measured_device` do.
     """
     if device.source == "measured":
         return measured_device(device)
@@ -104,7 +125,7 @@ def resolve(
 
 
 def measured_device(base: AnalogDevice) -> AnalogDevice:
-    """Return a device that does what pulses measured on real ones did.
+    """Return a device that responds to pulses as measured ones did.
 
     The pulse response is the fitted model with the least BIC, or the table where no formula fits
     (`identification.fitting`); the range is that of the measurement, programming is simulated write
@@ -113,7 +134,11 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     Parameters
     ----------
     base : AnalogDevice
-        Its `measurements` name the file; for all that the pulses say nothing of.
+        Its `measurements` name the file; for all parameters outside the pulses.
+
+    Returns
+    -------
+    AnalogDevice
 
     Raises
     ------
@@ -146,14 +171,14 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
 
 
 def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
-    """Write and verify on a grid of targets; return the error that is left, and the mean pulses."""
+    """Write and verify on a grid of targets; return the remaining error, and the mean pulses."""
     level = device.nearest_level(device.g_min + _TARGETS * device.g_range)
     target = np.repeat(np.unique(level)[:, None], _VERIFIED, axis=1)
-    found = device.program(target, rng=rng)
-    off = np.sqrt(np.mean(np.square(found.conductance - target), axis=1))
+    programmed = device.program(target, rng=rng)
+    off = np.sqrt(np.mean(np.square(programmed.conductance - target), axis=1))
     error = ProgrammingError(
         at=tuple(map(float, target[:, 0] / device.g_max)),
         sigmas=tuple(map(float, off)),
         g_reference=device.g_max,
     )
-    return error, float(np.mean(found.pulses))
+    return error, float(np.mean(programmed.pulses))

@@ -1,4 +1,4 @@
-"""Write and verify on simulated devices: pulse, read, and again, on the physics itself."""
+"""Write and verify on simulated devices: pulse and read in turns, on the physics itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.solving.protocols import respond
 
-_SIDE = 0.25  # of the range, from an end, that a binary device may stay away
-_AHEAD, _LATER = 32, 4  # pulses simulated before looking which read ended them
+_SIDE = 0.25  # of the range: distance from an end at which a binary device may stay
+_AHEAD, _LATER = 32, 4  # pulses simulated before checking which read ended them
 
 
 class Verified(NamedTuple):
-    """What write and verify left of a population, target by target.
+    """Result of write and verify on a population, target by target.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def verify(
     """Bring every device to every target by pulses of the protocol, with an exact read after each.
 
     A device gets pulses of the polarity that its target asks for until a read is within the
-    tolerance, turns round where a pulse went beyond it, and stops when its budget is spent. With
-    `ramp` the voltage begins low after every turn, and rises with each pulse.
+    tolerance, changes polarity where a pulse went beyond it, and stops when its budget is spent.
+    With `ramp` the voltage begins low after every change, and rises with each pulse.
 
     Parameters
     ----------
@@ -61,10 +61,10 @@ def verify(
     state : (…, device) array
         Before the first pulse.
     span : float, S
-        The range, that the tolerance is a fraction of.
+        The range; the tolerance is a fraction of it.
     read_voltage : float, V
     binary : bool
-        Two targets, and any state near enough to the outer side of either will do.
+        Two targets, either reached by any state near enough to its outer side.
     rng : Rng
 
     Returns
@@ -78,7 +78,7 @@ def verify(
         np.broadcast_to(state[:, None] if several else state,
                         (len(devices.components), *shape) if several else shape)
     )  # fmt: skip
-    seen = np.array(devices.read_conductance(states, read_voltage))
+    conductance = np.array(devices.read_conductance(states, read_voltage))
     pulses, energy = np.zeros(shape), np.zeros(shape)
     tolerance = (_SIDE if binary else protocol.tolerance) * span
     upper = np.array([[False], [True]]) if binary else np.False_
@@ -86,7 +86,7 @@ def verify(
     last = np.zeros(shape, bool)
     jumps = protocol.stochastic and devices.quantum() is not None
     for turn in range(protocol.max_pulses):
-        missing = level - seen
+        missing = level - conductance
         if binary:
             missing = np.where((missing > 0) == upper, missing, 0.0)
         todo = (np.abs(missing) > tolerance) & (pulses < protocol.max_pulses)
@@ -104,24 +104,24 @@ def verify(
                 share = np.minimum(run[chosen] / protocol.ramp, 1)
                 share = protocol.ramp_from + (1 - protocol.ramp_from) * share
             ahead = 1 if protocol.ramp else _LATER if turn else _AHEAD
-            found = respond(
+            response = respond(
                 devices.select(chosen, shape), voltage * share, width, ahead,
                 read_voltage=read_voltage, state=states[..., chosen], rng=rng if jumps else None,
             )  # fmt: skip
-            after = found.conductance.values[1:]
+            after = response.conductance.values[1:]
             left = level[chosen] - after
             ends = (np.abs(left) <= tolerance) | ((left > 0) != up)
             taken = np.where(ends.any(axis=0), np.argmax(ends, axis=0), len(ends) - 1) + 1
             budget = protocol.max_pulses - pulses[chosen]
             taken = np.minimum(taken, budget).astype(np.int64)
             which = np.arange(taken.size)
-            spent = np.cumsum(found.energy.values[1:], axis=0)
-            seen[chosen] = after[taken - 1, which]
-            states[..., chosen] = np.moveaxis(found.state.values, 0, -2)[..., taken, which]
+            spent = np.cumsum(response.energy.values[1:], axis=0)
+            conductance[chosen] = after[taken - 1, which]
+            states[..., chosen] = np.moveaxis(response.state.values, 0, -2)[..., taken, which]
             pulses[chosen] += taken
             run[chosen] += taken
             energy[chosen] += spent[taken - 1, which]
-    off = seen - level
+    off = conductance - level
     beyond = np.where((off < 0) == upper, np.abs(off), 0.0) if binary else np.abs(off)
     return Verified(
         error=np.sqrt(np.mean(np.square(off), axis=1)),

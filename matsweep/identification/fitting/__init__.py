@@ -1,4 +1,4 @@
-"""Device models from data, measured or simulated."""
+"""Device models fitted to data, measured or simulated."""
 
 from matsweep.identification.fitting.data import PulseData, read_pulses
 from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend

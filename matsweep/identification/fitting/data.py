@@ -34,10 +34,12 @@ class PulseData:
     name : str
         Of the file, for messages and notes.
     devices : tuple of str
+        Names of the devices.
     device : (change,) array of int
-        Index of each change's device.
+        Position in `devices` of each change's device.
     before, after : (change,) array, S
     up : (change,) array of bool
+        Whether the pulse potentiates.
     """
 
     name: str
@@ -61,18 +63,18 @@ class PulseData:
 def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
     """Read measured pulse responses.
 
-    A line for each pulse, in the order of the measurement: `device`, `pulse` (its number, from 1
-    in each run of one polarity; 0: the state before it), `polarity` (+1 or -1, up or down, ltp
-    or ltd, set or reset) and `conductance` after the pulse, with its unit in the heading
-    (`conductance [uS]`, `conductance_uS`). Other columns are left alone. Commas, semicolons or
-    tabs separate; lines that begin with # are comments. A pulse's change is that from the line
-    before it of the same device, if its number follows on.
+    One line per pulse, in the order of the measurement: `device`, `pulse` (its number, from 1 in
+    each run of one polarity; 0: the state before it), `polarity` (+1 or -1, up or down, ltp or ltd,
+    set or reset) and `conductance` after the pulse, with its unit in the heading (`conductance
+    [uS]`, `conductance_uS`). Other columns are ignored. Commas, semicolons or tabs separate; lines
+    that begin with # are comments. A pulse's change is that from the line before it of the same
+    device, if its number follows on.
 
     Parameters
     ----------
     path : path
     unit : str, optional
-        Of the conductance, where the heading says none: S, mS, uS, nS or pS.
+        Of the conductance, where the heading states none: S, mS, uS, nS or pS.
 
     Returns
     -------
@@ -81,15 +83,15 @@ def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
     Raises
     ------
     UserError
-        For a file that cannot be read so; the message names the line and the column.
+        For a file of another form; the message names the line and the column.
     """
     path = Path(path)
     heading, *rows = measured_rows(path)
     columns = find_columns(path, heading, _COLUMNS)
     factor = _factor(path, heading.line, heading.cells[columns["conductance"]], unit)
-    found: list[tuple[str, float, float, bool]] = []
+    changes: list[tuple[str, float, float, bool]] = []
     last: dict[str, tuple[int, float, bool]] = {}
-    seen = 0
+    lines = 0
     for line, cells in rows:
         values = _cells(path, line, cells, columns)
         device = values["device"]
@@ -100,36 +102,36 @@ def read_pulses(path: str | Path, *, unit: str | None = None) -> PulseData:
             raise UserError(
                 f"{path}, line {line}: conductance must be > 0, got {values['conductance']}"
             )
-        seen += 1
+        lines += 1
         if device in last and pulse > 0:
             earlier, before, same = last[device]
             if pulse == 1 or (pulse == earlier + 1 and same == up):
-                found.append((device, before, conductance, up))
+                changes.append((device, before, conductance, up))
             elif pulse == earlier and same == up:
                 raise UserError(
                     f"{path}, line {line}: pulse {pulse} of device {device} stands twice; leave "
                     "one out"
                 )
         last[device] = (pulse, conductance, up)
-    return _checked(path, found, seen)
+    return _checked(path, changes, lines)
 
 
-def _checked(path: Path, found: list[tuple[str, float, float, bool]], lines: int) -> PulseData:
-    ups = np.array([item[3] for item in found], dtype=bool)
+def _checked(path: Path, changes: list[tuple[str, float, float, bool]], lines: int) -> PulseData:
+    ups = np.array([item[3] for item in changes], dtype=bool)
     for way, count in (("up", int(ups.sum())), ("down", int((~ups).sum()))):
         if count < _LEAST:
             raise UserError(
                 f"{path} has {count} pulses {way} that follow on another (of {lines} lines): at "
                 f"least {_LEAST} of either polarity are needed"
             )
-    names = tuple(dict.fromkeys(item[0] for item in found))
+    names = tuple(dict.fromkeys(item[0] for item in changes))
     index = {name: number for number, name in enumerate(names)}
     data = PulseData(
         name=path.name,
         devices=names,
-        device=np.array([index[item[0]] for item in found]),
-        before=np.array([item[1] for item in found]),
-        after=np.array([item[2] for item in found]),
+        device=np.array([index[item[0]] for item in changes]),
+        before=np.array([item[1] for item in changes]),
+        after=np.array([item[2] for item in changes]),
         up=ups,
     )
     if data.highest <= data.lowest * (1 + 1e-9):
@@ -140,7 +142,15 @@ def _checked(path: Path, found: list[tuple[str, float, float, bool]], lines: int
 
 
 def measured_rows(path: Path) -> list[Row]:
-    """Return the rows of measurements, heading first; comments (#) are left out.
+    """Read the rows of measurements, heading first, without comments (#).
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    list of Row
 
     Raises
     ------
@@ -175,12 +185,12 @@ def _factor(path: Path, line: int, heading: str, unit: str | None) -> float:
 
 
 def _cells(path: Path, line: int, cells: list[str], columns: Mapping[str, int]) -> dict[str, str]:
-    found = {}
+    values = {}
     for name, index in columns.items():
         if index >= len(cells) or not cells[index]:
             raise UserError(f"{path}, line {line}: column {name} is empty")
-        found[name] = cells[index]
-    return found
+        values[name] = cells[index]
+    return values
 
 
 def _whole(path: Path, line: int, text: str) -> int:

@@ -1,14 +1,14 @@
-"""Maximum-likelihood fits of pulse models, devices and cycles apart.
+"""Maximum-likelihood fits of pulse models, with devices and cycles apart.
 
 A change of state by one pulse is dx = f(x, theta_d) (1 + of_step xi) + of_range xi', where the
 parameters theta_d belong to the device: theta_d ~ Normal(theta, spread²). States are taken as
-read exactly, so that read noise counts as noise of the pulse. Pulses that could have been cut at
-an end of the range (that start within four standard deviations of it) are left out, the same ones
-for every model: a rule on the state before, which does not select on the outcome.
+read exactly, so read noise counts as noise of the pulse. Pulses that could have been cut at an end
+of the range (that start within four standard deviations of it) are left out, the same ones for
+every model: a rule on the state before, which does not select on the outcome.
 
-Mean, spread and noise are found in turns, as in M. Lindstrom, D. Bates, Biometrics 46:673, 1990,
-doi:10.2307/2532087: each device's parameters by least squares, weighted by the noise and drawn to
-the mean as the spread demands; the model linear about them; then mean and spread by restricted
+Mean, spread and noise are estimated in turns, as in M. Lindstrom, D. Bates, Biometrics 46:673,
+1990, doi:10.2307/2532087: each device's parameters by least squares, weighted by the noise and
+drawn to the mean by the spread; the model linear about them; then mean and spread by restricted
 maximum likelihood of that linear mixed model, and the noise of all devices pooled. The marginal
 likelihood, for AIC and BIC, is Laplace's approximation at each device's parameters.
 """
@@ -43,14 +43,14 @@ _LOUD = 0.05  # distance from the normal distribution beyond which no formula is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """How a model is fitted.
+    """Settings of a model's fit.
 
     Parameters
     ----------
     start : dict of str to float or callable
         Starting values; a callable takes the mean size of the first steps of a polarity.
     low, high : dict of str to float
-        Between which each device's value is sought.
+        Bounds of each device's value.
     fixed : dict of str to float
         Parameters that the others make redundant.
     """
@@ -104,7 +104,7 @@ SPECS: dict[str, Spec] = {
               "pulses_down": 1e6},
     ),
 }  # fmt: skip
-"""Every model that is fitted, by its kind: here and nowhere else."""
+"""Every fitted model, by its kind: here and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,12 @@ class Fit:
         Every parameter by its path in the model (`step_up`, `device_to_device.step_up`,
         `cycle_to_cycle.of_step`) and its standard error.
     log_likelihood, aic, bic : float
-        Marginal, of the changes that were used, in units of the state.
+        Marginal, of the used changes, in units of the state.
     distance : float
         Largest distance of the residuals' distribution from the normal one (Kolmogorov and
         Smirnov's statistic).
     used : (change,) array of bool
-        The changes that took part.
+        Whether a change took part.
     residuals : (change,) array
         In standard deviations; NaN where not used.
     g_min, g_max : float, S
@@ -155,9 +155,10 @@ def fit_model(
     data : PulseData
     kind : str
         One of `SPECS`.
-    g_min, g_max : float, S, optional
-        The range that the device is used in; by default the lowest and highest conductance
-        measured.
+    g_min : float, S, optional
+        Lower end of the device's range; by default the lowest conductance measured.
+    g_max : float, S, optional
+        Upper end; by default the highest conductance measured.
 
     Returns
     -------
@@ -177,16 +178,43 @@ def fit_model(
 def compare(
     data: PulseData, *, g_min: float | None = None, g_max: float | None = None
 ) -> list[Fit]:
-    """Fit every pulse model; the one with the least BIC first."""
+    """Fit every pulse model; the one with the least BIC first.
+
+    Parameters
+    ----------
+    data : PulseData
+    g_min : float, S, optional
+        Lower end of the device's range; by default the lowest conductance measured.
+    g_max : float, S, optional
+        Upper end; by default the highest conductance measured.
+
+    Returns
+    -------
+    list of Fit
+
+    Raises
+    ------
+    UserError
+        As `fit_model` does.
+    """
     fits = [fit_model(data, kind, g_min=g_min, g_max=g_max) for kind in SPECS]
     return sorted(fits, key=lambda fit: fit.bic)
 
 
 def recommend(fits: list[Fit]) -> Fit | None:
-    """Return the fit with the least BIC, or None if its residuals are far from normal.
+    """Select the fit with the least BIC, unless its residuals are far from normal.
 
-    Far is a distance of more than 0.05 between the distribution functions: then the tabulated
-    model says more than any formula.
+    Far is a distance of more than 0.05 between the distribution functions: then the tabulated model
+    is better than any formula.
+
+    Parameters
+    ----------
+    fits : list of Fit
+
+    Returns
+    -------
+    Fit or None
+        None where no formula fits.
     """
     best = min(fits, key=lambda fit: fit.bic)
     return best if best.distance <= _LOUD else None
@@ -233,8 +261,8 @@ class _Problem:
             size[way] = float(np.clip(sign * self.dx[mask].mean(), 1e-5, 0.5))
         values: list[float] = []
         for name, value in self.spec.start.items():
-            made = value(size[name.rsplit("_", 1)[1]]) if callable(value) else value
-            values.append(float(np.clip(made, self.low[len(values)], self.high[len(values)])))
+            guess = value(size[name.rsplit("_", 1)[1]]) if callable(value) else value
+            values.append(float(np.clip(guess, self.low[len(values)], self.high[len(values)])))
         return np.array(values, dtype=float)
 
     # ------------------------------------------------------------------ the mean and its slope
@@ -250,11 +278,11 @@ class _Problem:
         # Device's parameters with each of them moved in turn, prepared all at once.
         moved = theta + step.T[:, :, None] * np.eye(len(self.names))[:, None, :]
         parameters = self._prepared(moved)
-        found = np.empty((self.x.size, len(self.names)))
+        slopes = np.empty((self.x.size, len(self.names)))
         for i in range(len(self.names)):
             own = {k: value[i] if np.ndim(value) else value for k, value in parameters.items()}
-            found[:, i] = (self._changes(own) - at) / (moved[i] - theta)[self.device, i]
-        return found
+            slopes[:, i] = (self._changes(own) - at) / (moved[i] - theta)[self.device, i]
+        return slopes
 
     def _prepared(self, theta: Array) -> Mapping[str, Any]:
         """Return the model's parameters (…, device) of theta (…, device, parameter)."""
@@ -307,15 +335,15 @@ class _Problem:
         return self._finish(at, population, self._linear(at)[2])
 
     def _settle(self) -> Array:
-        """Find each device's parameters at the noise and the mean of all; return f (change,)."""
+        """Fit each device's parameters at the common noise and mean; return f (change,)."""
         self._improve(1 / self.variance(self.mean(self.theta)))
         return self.mean(self.theta)
 
     def _linear(self, at: Array) -> tuple[Array, Array, Array]:
         """Return each device's estimate in the model linear about its parameters.
 
-        With its covariance, and the information of its changes. A parameter that is held by a
-        bound stays there, as good as known.
+        With its covariance, and the information of its changes. A parameter held by a bound stays
+        there, as good as known.
         """
         weight = 1 / self.variance(at)
         slope = self.slopes(self.theta, at)
@@ -334,7 +362,7 @@ class _Problem:
         return self.theta + step, covariance, normal
 
     def _drawn(self, theta: Array) -> Array:
-        """Return the part (device,) of the sum of squares that draws to the mean."""
+        """Return the penalty (device,) in the sum of squares that draws to the mean."""
         if self.prior is None:
             return np.zeros(self.count)
         mean, variance = self.prior
@@ -358,15 +386,15 @@ class _Problem:
             damped = normal + damping[:, None, None] * np.eye(len(self.names)) * scale[:, None, :]
             step = np.linalg.solve(damped, gradient[..., None])[..., 0]
             trial = np.clip(self.theta + step, self.low, self.high)
-            there = self.mean(trial)
-            fresh = self.per_device((weight * (self.dx - there) ** 2)[:, None])[:, 0]
+            moved = self.mean(trial)
+            fresh = self.per_device((weight * (self.dx - moved) ** 2)[:, None])[:, 0]
             fresh += self._drawn(trial)
             better = fresh < cost
             self.theta[better] = trial[better]
             damping = np.where(better, damping / 5, damping * 4)
             small = cost - fresh < 1e-8 * cost
             cost = np.where(better, fresh, cost)
-            at = np.where(better[self.device], there, at)
+            at = np.where(better[self.device], moved, at)
             if np.all((better & small) | (damping > 1e8)):
                 break
 
@@ -386,12 +414,12 @@ class _Problem:
         best: Any = None
         for share in (0.02, 0.5, 0.98):  # of the variance that is of the step
             start = np.log([spread * share**0.5 / size, spread * (1 - share) ** 0.5])
-            found = optimize.minimize(
+            minimum = optimize.minimize(
                 self._noise_cost, start, args=(residual, mean), method="L-BFGS-B",
                 bounds=[(-12, 4), (-16, 1)],
             )  # fmt: skip
-            if best is None or found.fun < best.fun:
-                best = found
+            if best is None or minimum.fun < best.fun:
+                best = minimum
         freedom = len(residual) / (len(residual) - self.theta.size)
         self.noise = tuple(np.exp(best.x) * freedom**0.5)
 
@@ -425,10 +453,9 @@ class _Problem:
         )
 
     def _evidence(self, population: Population, normal: Array) -> float:
-        """Return what the spread between devices adds to the logarithm of the likelihood.
+        """Return the term of the log-likelihood from the spread between devices.
 
-        Laplace's approximation at each device's parameters: where they are, nothing is
-        extrapolated.
+        Laplace's approximation at each device's parameters, without extrapolation.
         """
         if self.count == 1:
             return 0.0
@@ -438,14 +465,14 @@ class _Problem:
         joint = np.linalg.slogdet(normal + np.diag(1 / variance))[1].sum()
         return -0.5 * (away + width + float(joint))
 
-    def _named(self, found: Population) -> tuple[dict[str, float], dict[str, float]]:
-        values = dict(zip(self.names, map(float, found.mean), strict=True))
-        errors = dict(zip(self.names, map(float, found.mean_error), strict=True))
+    def _named(self, result: Population) -> tuple[dict[str, float], dict[str, float]]:
+        values = dict(zip(self.names, map(float, result.mean), strict=True))
+        errors = dict(zip(self.names, map(float, result.mean_error), strict=True))
         if self.count > 1:
             for i, name in enumerate(self.names):
-                unit = 1.0 if name in self.cls.absolute else max(abs(float(found.mean[i])), 1e-12)
-                values[f"device_to_device.{name}"] = float(found.spread[i]) / unit
-                errors[f"device_to_device.{name}"] = float(found.spread_error[i]) / unit
+                unit = 1.0 if name in self.cls.absolute else max(abs(float(result.mean[i])), 1e-12)
+                values[f"device_to_device.{name}"] = float(result.spread[i]) / unit
+                errors[f"device_to_device.{name}"] = float(result.spread_error[i]) / unit
         return values, errors
 
     def _noises(self, residual: Array, mean: Array) -> dict[str, tuple[float, float]]:
@@ -461,7 +488,7 @@ class _Problem:
         }
 
     def _model(self, values: Mapping[str, float]) -> PulseModel:
-        """Return the model with the fitted values, brought to where it is defined."""
+        """Return the model with the fitted values, clipped to its domain."""
         plain: dict[str, Any] = {}
         for name, low, high in zip(self.names, self.low, self.high, strict=True):
             least = max(low, 0.0) if name.startswith(("slope", "exponent")) else low
@@ -478,7 +505,7 @@ class _Problem:
 
 
 def _clear_of_ends(x: Array, dx: Array, up: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return which changes (change,) start too far from the ends to have been cut there."""
+    """Select the changes (change,) that start too far from the ends to be cut there."""
     used = np.zeros(x.shape, bool)
     for way in (True, False):
         mask = np.flatnonzero(up == way)
@@ -487,8 +514,8 @@ def _clear_of_ends(x: Array, dx: Array, up: npt.NDArray[np.bool_]) -> npt.NDArra
         mean = np.bincount(place, dx[mask], _BINS) / count
         square = np.bincount(place, dx[mask] ** 2, _BINS) / count
         reach = _CLEAR * np.sqrt(np.maximum(square - mean**2, 0))
-        there = x[mask] + mean[place]
-        used[mask] = (there - reach[place] > 0) & (there + reach[place] < 1)
+        reached = x[mask] + mean[place]
+        used[mask] = (reached - reach[place] > 0) & (reached + reach[place] < 1)
     return used
 
 

@@ -18,9 +18,9 @@ from matsweep.solving import transient
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _STARTS, _BRIEF, _LONG = 16, 25, 200  # starting points; evaluations of each; of the best
-_AGREED = 1.01  # of the least sum of squares: two starting points that come so near end the search
-_AS_GOOD = 2.0  # times another device's misfit: its parameters are then near enough to begin from
-_HOPELESS = 20.0  # residual of what cannot be simulated
+_AGREED = 1.01  # of the least sum of squares: two starting points this near end the search
+_AS_GOOD = 2.0  # times another device's misfit at most, to begin from its parameters
+_HOPELESS = 20.0  # residual of parameters that cannot be simulated
 _UNKNOWN = 1e-9  # of the largest information: directions with less are not determined
 
 
@@ -43,7 +43,7 @@ class LoopFit:
     aic, bic : float
         Of all devices together.
     flipped : bool
-        Whether voltages and currents were turned round, so that a set has the model's sign.
+        Whether voltages and currents were inverted, so that a set has the model's sign.
     """
 
     kind: str
@@ -57,7 +57,12 @@ class LoopFit:
     flipped: bool
 
     def mean(self) -> CompiledModel:
-        """Return the model of the mean device: geometric means over devices."""
+        """Return the model of the mean device: geometric means over devices.
+
+        Returns
+        -------
+        CompiledModel
+        """
         middle = {
             name: float(np.sign(v[0]) * np.exp(np.mean(np.log(np.abs(v)))))
             for name, v in self.values.items()
@@ -67,35 +72,47 @@ class LoopFit:
     def error(self, name: str) -> float:
         """Return the standard error of the mean device's parameter.
 
-        Of the fits and of having so few devices, which differ; infinite where it is larger than
-        the parameter: then the sweeps do not determine it.
+        The larger of the fits' error and that of a finite number of devices; infinite where it
+        exceeds the parameter: then the sweeps do not determine it.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        float
+            In the parameter's unit.
         """
         of, values = self.errors[name], self.values[name]
         if not np.isfinite(of).all():
             return float("inf")
         within = np.mean(of**2)
-        seen = values.var(ddof=1) if values.size > 1 else 0.0
-        found = float(np.sqrt(max(within, seen) / values.size))
-        return found if found < abs(values.mean()) else float("inf")
+        between = values.var(ddof=1) if values.size > 1 else 0.0
+        error = float(np.sqrt(max(within, between) / values.size))
+        return error if error < abs(values.mean()) else float("inf")
 
     def spread(self) -> dict[str, float]:
         """Return the relative standard deviation between devices, less that of the fits.
 
-        Of those parameters in which devices differ by more than the fits' errors.
+        Returns
+        -------
+        dict of str to float
+            Of the parameters in which devices differ by more than the fits' errors.
         """
-        found = {}
+        spread = {}
         for name, v in self.values.items():
             if v.size > 1 and np.isfinite(self.errors[name]).all():
                 relative = (v.std(ddof=1) / v.mean()) ** 2
                 noise = np.mean((self.errors[name] / v) ** 2)
                 if relative > noise:
-                    found[name] = float(np.sqrt(relative - noise))
-        return found
+                    spread[name] = float(np.sqrt(relative - noise))
+        return spread
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a kind begins: a model from one loop, and the parameters left free."""
+    """Start of a kind's fit: a model from one loop, and the free parameters."""
 
     start: Callable[[Loop], CompiledModel]
     free: tuple[str, ...]
@@ -103,7 +120,7 @@ class _Kind:
 
 
 def _extremes(loop: Loop) -> tuple[float, float]:
-    """Return the least and the largest conductance where the voltage is not small."""
+    """Return the least and the largest conductance [S] at voltages that are not small."""
     clear = np.abs(loop.voltage) > 0.1 * np.abs(loop.voltage).max()
     g = loop.current[clear] / loop.voltage[clear]
     g = g[g > 0]
@@ -138,8 +155,8 @@ def _gap(loop: Loop) -> CompiledModel:
     start = FilamentGap(i0=high * 0.5, g0=0.25e-9, v0=top / 3, velocity=1.0, activation_ev=1.0,
                         hop=0.25e-9, thickness=6e-9, gamma0=16.0, beta=0.8, r_th=0.0)  # fmt: skip
     # So fast that 0.7 of the largest voltage closes the gap in a tenth of the sweep.
-    found = abs(float(start.rate(np.array(1e-9), 0.7 * top)))
-    return start.replace(velocity=1e-9 / (0.1 * loop.time[-1]) / found)
+    rate = abs(float(start.rate(np.array(1e-9), 0.7 * top)))
+    return start.replace(velocity=1e-9 / (0.1 * loop.time[-1]) / rate)
 
 
 KINDS: dict[str, _Kind] = {
@@ -152,7 +169,7 @@ KINDS: dict[str, _Kind] = {
     ),
     "filament_gap": _Kind(_gap, ("i0", "v0", "velocity", "gamma0", "beta"), 1),
 }
-"""Every kind that begins from data alone: here and nowhere else."""
+"""Every kind that starts from data alone: here and nowhere else."""
 
 
 def fit_loops(
@@ -166,10 +183,10 @@ def fit_loops(
     """Fit a dynamical model to each device's sweep.
 
     Least squares of asinh(I / s), s being 1 % of the largest current, which weighs decades of
-    current alike and noise below s evenly; free parameters in logarithms, so that their signs
-    stay, and the state at the beginning. Several starting points, drawn around one that is read
-    off the data, the best then polished. Standard errors from the Jacobian at the minimum, for
-    independent residuals; parameters along directions that the data say nothing of have none.
+    current alike and noise below s evenly; free parameters in logarithms, so that their signs stay,
+    and the state at the beginning. Several starting points, drawn around one that is estimated from
+    the data; the best is then polished. Standard errors from the Jacobian at the minimum, for
+    independent residuals; parameters along directions without information have none.
 
     Parameters
     ----------
@@ -204,9 +221,9 @@ def fit_loops(
         for name in names:
             one_of("free", name, known)
     flip = chosen is not None and start is None and sets(loops[0]) != chosen.sets
-    seen = [turned(loop) if flip else loop for loop in loops]
+    oriented = [turned(loop) if flip else loop for loop in loops]
     fits: list[_Fitted] = []
-    for loop in seen:
+    for loop in oriented:
         first = start if start is not None or chosen is None else chosen.start(loop)
         assert first is not None
         fits.append(_fit(loop, first, names, seed, fits[0] if fits else None))
@@ -229,9 +246,23 @@ def fit_loops(
 def simulated(
     model: CompiledModel, state: float, loop: Loop, tolerance: float = 1e-7
 ) -> FloatArray:
-    """Return the model's current, (n,) A, under a loop's voltage."""
-    found = transient(model, loop.time, loop.voltage, state=state, tolerance=tolerance)
-    return np.asarray(found.current.values)
+    """Simulate the model's current under a loop's voltage.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    state : float
+        At the beginning, in the model's unit.
+    loop : Loop
+    tolerance : float
+        Of the solver, relative to the state's range.
+
+    Returns
+    -------
+    (n,) array, A
+    """
+    solution = transient(model, loop.time, loop.voltage, state=state, tolerance=tolerance)
+    return np.asarray(solution.current.values)
 
 
 class _Fitted(NamedTuple):
@@ -246,7 +277,7 @@ class _Fitted(NamedTuple):
 def _fit(
     loop: Loop, start: CompiledModel, names: tuple[str, ...], seed: int, other: _Fitted | None
 ) -> _Fitted:
-    """Fit one loop; what another device's gave, if any, is tried first."""
+    """Fit one loop; another device's parameters, if any, are tried first."""
     from scipy.optimize import least_squares
 
     low, high = (float(bound) for bound in start.bounds())
@@ -267,25 +298,27 @@ def _fit(
             model, state = unpack(theta)
             return np.asarray(np.arcsinh(simulated(model, state, loop) / scale) - wanted)
         except UserError:
-            return np.full(wanted.shape, _HOPELESS)  # cannot be, or not be solved
+            return np.full(wanted.shape, _HOPELESS)  # out of range, or not solvable
 
     best = _search(residuals, first, seed, other)
-    found = least_squares(residuals, best, diff_step=1e-5, max_nfev=_LONG, x_scale="jac",
+    minimum = least_squares(residuals, best, diff_step=1e-5, max_nfev=_LONG, x_scale="jac",
                           xtol=1e-10, ftol=1e-10)  # fmt: skip
-    if np.abs(found.fun).min() >= _HOPELESS:
+    if np.abs(minimum.fun).min() >= _HOPELESS:
         raise UserError(
             f"{loop.device}: no starting point can be simulated; give start, a material near it"
         )
-    model, state = unpack(found.x)
-    variance = 2 * found.cost / max(wanted.size - found.x.size, 1)
-    mean_square = max(2 * found.cost / wanted.size, 1e-30)
+    model, state = unpack(minimum.x)
+    variance = 2 * minimum.cost / max(wanted.size - minimum.x.size, 1)
+    mean_square = max(2 * minimum.cost / wanted.size, 1e-30)
     return _Fitted(
         model=model,
         state=float(state),
-        errors=_errors(found.jac, variance, dict(zip(names, np.exp(found.x[:-1]), strict=True))),
+        errors=_errors(
+            minimum.jac, variance, dict(zip(names, np.exp(minimum.x[:-1]), strict=True))
+        ),
         misfit=float(np.sqrt(mean_square)),
         log_likelihood=float(-0.5 * wanted.size * (np.log(2 * np.pi * mean_square) + 1)),
-        theta=found.x,
+        theta=minimum.x,
     )
 
 
@@ -300,8 +333,8 @@ def _search(
     def improved(theta: FloatArray) -> tuple[float, FloatArray]:
         from scipy.optimize import least_squares
 
-        found = least_squares(residuals, theta, diff_step=1e-5, max_nfev=_BRIEF, x_scale="jac")
-        return float(found.cost), found.x
+        minimum = least_squares(residuals, theta, diff_step=1e-5, max_nfev=_BRIEF, x_scale="jac")
+        return float(minimum.cost), minimum.x
 
     brief = []
     if other is not None:

@@ -1,4 +1,4 @@
-"""Mean and spread of parameters that were each found with an error of their own."""
+"""Mean and spread of parameters that were each estimated with its own error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Population(NamedTuple):
-    """Mean and spread (parameter,) of devices' parameters, and their errors."""
+    """Mean and spread (parameter,) of devices' parameters, and their standard errors."""
 
     mean: Array
     mean_error: Array
@@ -21,7 +21,7 @@ class Population(NamedTuple):
 
 
 def find_population(theta: Array, covariance: Array) -> Population:
-    """Return mean and spread of devices' parameters.
+    """Estimate mean and spread of devices' parameters.
 
     theta_d ~ Normal(mean, diag(spread²) + covariance_d), by restricted maximum likelihood.
 
@@ -29,6 +29,11 @@ def find_population(theta: Array, covariance: Array) -> Population:
     ----------
     theta : (device, parameter) array
     covariance : (device, parameter, parameter) array
+        Of each device's estimate.
+
+    Returns
+    -------
+    Population
     """
     from scipy import optimize
 
@@ -56,10 +61,10 @@ def find_population(theta: Array, covariance: Array) -> Population:
         return 0.5 * (quadratic + logs + float(np.linalg.slogdet(information)[1]))
 
     start = np.log(np.full(size, 0.5))
-    found = optimize.minimize(
+    minimum = optimize.minimize(
         lambda logs: cost(np.exp(logs)), start, method="L-BFGS-B", bounds=[(-16, 6)] * size
     )
-    variances = np.exp(found.x)
+    variances = np.exp(minimum.x)
     mean, information, _, _ = parts(variances)
     error = np.sqrt(np.diag(np.linalg.inv(information)))
     curvature = _hessian(cost, variances, np.maximum(1e-3 * variances, 1e-6))
@@ -72,7 +77,19 @@ def find_population(theta: Array, covariance: Array) -> Population:
 
 
 def root_error(root: float, variance_error: float) -> float:
-    """Return the error of a standard deviation from that of its square."""
+    """Convert the error of a variance to that of its root.
+
+    Parameters
+    ----------
+    root : float
+        Standard deviation.
+    variance_error : float
+        Standard error of its square.
+
+    Returns
+    -------
+    float
+    """
     return (
         float(np.sqrt(root**2 + variance_error) - root)
         if root**2 < variance_error
@@ -83,7 +100,7 @@ def root_error(root: float, variance_error: float) -> float:
 def _hessian(cost: Callable[[Array], float], point: Array, step: Array) -> Array:
     """Return second derivatives by central differences."""
     size = len(point)
-    found = np.empty((size, size))
+    hessian = np.empty((size, size))
     shifts = np.diag(step)
     for i in range(size):
         for j in range(i, size):
@@ -91,5 +108,5 @@ def _hessian(cost: Callable[[Array], float], point: Array, step: Array) -> Array
                 sign * cost(np.maximum(point + a * shifts[i] + b * shifts[j], 1e-300))
                 for sign, a, b in ((1, 1, 1), (-1, 1, -1), (-1, -1, 1), (1, -1, -1))
             ]
-            found[i, j] = found[j, i] = sum(corners) / (4 * step[i] * step[j])
-    return found
+            hessian[i, j] = hessian[j, i] = sum(corners) / (4 * step[i] * step[j])
+    return hessian

@@ -1,4 +1,4 @@
-"""Measured I-V sweeps, and how they are read from files."""
+"""Measured I-V sweeps, read from files."""
 
 from __future__ import annotations
 
@@ -29,15 +29,33 @@ class Loop:
 
 
 def turned(loop: Loop) -> Loop:
-    """Return a sweep with voltage and current turned round."""
+    """Invert voltage and current of a sweep.
+
+    Parameters
+    ----------
+    loop : Loop
+
+    Returns
+    -------
+    Loop
+    """
     return Loop(device=loop.device, time=loop.time, voltage=-loop.voltage, current=-loop.current)
 
 
 def sets(loop: Loop) -> int:
     """Return the sign of the voltage under which the conductance rises.
 
-    Between reversals through zero a voltage rises and falls again; what conducts better on its
-    way back was set by it.
+    Between zero crossings a voltage rises and falls again; a device that conducts better on the way
+    back was set by it.
+
+    Parameters
+    ----------
+    loop : Loop
+
+    Returns
+    -------
+    int
+        1 or -1.
     """
     v = loop.voltage
     clear = np.abs(v) > 0.2 * np.abs(v).max()
@@ -53,7 +71,17 @@ def sets(loop: Loop) -> int:
 
 
 def is_sweep(path: str | Path) -> bool:
-    """Whether a file's heading names a current and no polarity: then it holds I-V sweeps."""
+    """Whether a file's heading names a current and no polarity: then it holds I-V sweeps.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    bool
+        False for a file that cannot be read.
+    """
     try:
         heading = measured_rows(Path(path))[0]
     except UserError:
@@ -65,13 +93,22 @@ def is_sweep(path: str | Path) -> bool:
 def read_loops(paths: Sequence[str | Path]) -> list[Loop]:
     """Read measured sweeps: columns time, voltage and current with their units in the heading.
 
-    A file is a device, unless it has a column `device`. Commas, semicolons or tabs separate;
-    lines that begin with # are comments.
+    A file is a device, unless it has a column `device`. Commas, semicolons or tabs separate; lines
+    that begin with # are comments.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+
+    Returns
+    -------
+    list of Loop
+        One per device.
 
     Raises
     ------
     UserError
-        For a file that cannot be read so; the message names the line and the column.
+        For a file of another form; the message names the line and the column.
     """
     loops: list[Loop] = []
     for path in map(Path, paths):
@@ -84,17 +121,17 @@ def read_loops(paths: Sequence[str | Path]) -> list[Loop]:
         }
         plain = [split_heading(cell)[0].lower() for cell in heading.cells]
         of = plain.index("device") if "device" in plain else None
-        found: dict[str, list[tuple[float, ...]]] = {}
+        sweeps: dict[str, list[tuple[float, ...]]] = {}
         for row, cells in rows:
             label = path.stem if of is None else cells[of] if of < len(cells) else ""
             texts = {n: cells[k] if k < len(cells) else "" for n, k in places.items()}
             values = (factors[n] * number(path, row, n, text) for n, text in texts.items())
-            found.setdefault(label, []).append(tuple(values))
-        for label, points in found.items():
+            sweeps.setdefault(label, []).append(tuple(values))
+        for label, points in sweeps.items():
             if label in {loop.device for loop in loops}:
                 raise UserError(
                     f"{path}: there are sweeps of device {label} already; give each device one "
-                    "file, or a name of its own in a column device"
+                    "file, or its own name in a column device"
                 )
             loops.append(_checked(path, label, np.array(points)))
     if not loops:

@@ -1,4 +1,4 @@
-"""The tabulated model: what was measured, where no formula fits."""
+"""The tabulated model: measured quantiles, where no formula fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matsweep.identification.fitting.data import PulseData
 
 _PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _LEAST = 20  # changes in a bin
-_LEAST_SCALE = 0.05  # of a device whose steps are all but nothing
+_LEAST_SCALE = 0.05  # of a device with almost no steps
 
 
 def tabulate(
@@ -30,15 +30,16 @@ def tabulate(
     Parameters
     ----------
     data : PulseData
-    g_min, g_max : float, S, optional
-        The range; by default the lowest and highest conductance measured.
+    g_min : float, S, optional
+        Lower end of the range; by default the lowest conductance measured.
+    g_max : float, S, optional
+        Upper end; by default the highest conductance measured.
     bins : int
         Of the state, fewer where there are not 20 changes for each.
     own : bool
-        Whether devices have steps of their own size: the table is then that of changes over each
-        device's own scale, and the scales' deviation stands as `device_to_device`, less what
-        the noise of so many pulses makes of it. Else differences between devices count as noise
-        of the pulse.
+        Whether devices differ in the size of their steps: the table is then that of changes over
+        each device's own scale, and the scales' deviation, less the part of the pulses' noise,
+        becomes `device_to_device`. Else differences between devices count as noise of the pulse.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def _scaled(
     count = np.bincount(place, minlength=bins)
     mean = (np.bincount(place, change, minlength=bins) / np.maximum(count, 1))[place]
     known, index = np.unique(device, return_inverse=True)
-    # Weighted by the mean step, so that where nothing moves nothing is learnt.
+    # Weighted by the mean step: states without change carry no information.
     weight = np.bincount(index, mean**2)
     scale = np.bincount(index, mean * change) / np.where(weight > 0, weight, 1.0)
     scale = np.where(weight > 0, np.maximum(scale, _LEAST_SCALE), 1.0)

@@ -1,1 +1,1 @@
-"""Energy, latency and area by component, and the machines to compare with."""
+"""Energy, latency and area by component, and baseline machines."""

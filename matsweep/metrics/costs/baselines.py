@@ -1,9 +1,9 @@
-"""The machines to beat: what the same network takes elsewhere.
+"""Baseline machines: energy of the same network elsewhere.
 
 A von Neumann engine of the same node, with numbers of 8 bits or in floating point and its weights
 in SRAM, LPDDR4 or HBM2; a CPU and a GPU by published operations per energy; and the brain's budget
-for as many synaptic events. Samples come one by one, so that every weight is fetched for each. Left
-out, to the engine's advantage: control, registers, leakage, and what its memory waits for.
+for as many synaptic events. Samples come one by one, so every weight is fetched for each. Left out,
+to the engine's advantage: control, registers, leakage, and memory wait times.
 """
 
 from __future__ import annotations
@@ -32,22 +32,26 @@ type Usages = tuple[Usage, ...]
 def engine_energy(
     usages: Usages, number: str, memory: str, node: float, *, training: bool = False
 ) -> float:
-    """Return the energy of a von Neumann engine for one sample, J.
+    """Return the energy of a von Neumann engine for one sample.
 
     Every weight is fetched once and multiplied at each use; inputs and outputs of products are read
-    and written once in SRAM. A sample to learn from takes three passes over the weights (forward,
-    back, and the gradient; two for the first layer), each a fetch, and writes each weight back.
+    and written once in SRAM. A training sample takes three passes over the weights (forward, back,
+    and the gradient; two for the first layer), each a fetch, and writes each weight back.
 
     Parameters
     ----------
     usages : tuple of Usage
-        Of the matrices.
+        Of each matrix.
     number : "int8" or "fp32"
     memory : "sram", "lpddr4" or "hbm2"
         Of the weights: SRAM is as large as they are.
     node : float, m
     training : bool
-        One step of learning rather than an inference.
+        One step of training rather than an inference.
+
+    Returns
+    -------
+    float, J
     """
     bits = {"int8": 8, "fp32": 32}[number]
     weights = [usage.weights for usage in usages]
@@ -65,14 +69,20 @@ def engine_energy(
 
 
 def baseline_energy(usages: Usages, node: float, *, training: bool = False) -> FloatArray:
-    """Return the energy of one sample on every baseline, (baseline,) J.
+    """Return the energy of one sample on every baseline.
 
     Parameters
     ----------
     usages : tuple of Usage
+        Of each matrix.
     node : float, m
     training : bool
-        As in `engine_energy`.
+        One step of training rather than an inference.
+
+    Returns
+    -------
+    (baseline,) array, J
+        In the order of `BASELINES`.
     """
     engines = [
         engine_energy(usages, number, memory, node, training=training)

@@ -1,7 +1,7 @@
 """Energy, latency and area of matrices on tiles, component by component.
 
-All but the energy of the cells, which needs the simulated currents, follows from the scenario and
-the layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
+All but the cells' energy, which needs the simulated currents, follows from the scenario and the
+layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
 links between chips, and the buffers of images before the first layer's.
 """
 
@@ -47,12 +47,12 @@ _RISING = 0.25  # share of random bits that rise from one word to the next
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What one inference takes, and the circuits that it needs.
+    """Energy, latency and area of one inference, and its circuits.
 
     Parameters
     ----------
     energy : (component,) array, J
-        Without that of the cells, and without leakage.
+        Without the cells' energy and without leakage.
     latency : (component,) array, s
         It adds up exactly, in any order.
     area : (component,) array, m²
@@ -62,7 +62,7 @@ class Bill:
     read_time : float, s
         Of one read.
     interval : float, s
-        From one sample that a copy takes to the next.
+        Between samples that a copy takes.
     census : tuple of Census
         Of each layer.
     """
@@ -77,14 +77,14 @@ class Bill:
 
     @property
     def static_energy(self) -> float:
-        """Return what leaks in the time that one inference keeps its copy busy, J."""
+        """Leakage energy during the time that one inference keeps its copy busy, J."""
         return self.leakage * self.interval
 
 
 def bill(
     scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...], ends: int
 ) -> Bill:
-    """Return the bill of matrices on tiles; candidates that differ in devices only share it.
+    """Return the bill of matrices on tiles; candidates that differ only in devices share it.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def bill(
     usages : tuple of Usage
         Of each matrix.
     ends : int
-        Of word lines that are driven.
+        Driven ends of a word line.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def bill(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """One layer: how it lies on tiles, how often its parts are used, and what each costs."""
+    """One layer: its layout on tiles, the use of its parts, and the cost of each."""
 
     scenario: Scenario
     layout: Layout
@@ -126,7 +126,7 @@ class _Layer:
 
     @property
     def words(self) -> int:
-        """Bits of its inputs."""
+        """Number of bits of its inputs."""
         return self.layout.inputs * self.scenario.dac.bits
 
 
@@ -174,18 +174,25 @@ def _bill(
 def read_back(
     scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...]
 ) -> tuple[FloatArray, float]:
-    """Return what carrying one sample's errors back through the tiles takes, without the cells.
+    """Return the cost of carrying one sample's errors back through the tiles, without the cells.
 
     Matrices with transposed uses are read with columns driven and rows converted. Errors have both
-    signs, and of a pair both columns are driven. Counted as a layer of the swapped shape on
-    swapped tiles would be; its converters are taken to be the forward ones, switched over.
+    signs, and both columns of a pair are driven. The count is that of a layer of the swapped shape
+    on swapped tiles; the converters are taken to be the forward ones, switched over.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    layouts : tuple of Layout
+        Of each matrix.
+    usages : tuple of Usage
+        Of each matrix.
 
     Returns
     -------
-    (component,) array, J
+    energy : (component,) array, J
         Dynamic energy.
-    float, s
-        Time.
+    time : float, s
     """
     tile = scenario.tile
     turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
@@ -209,22 +216,22 @@ def read_back(
 
 
 def _by_component(**terms: float) -> FloatArray:
-    """Return terms in the order of `COMPONENTS`, 0 where there is none."""
-    found = np.zeros(len(COMPONENTS))
+    """Order terms as `COMPONENTS`, 0 where there is none."""
+    ordered = np.zeros(len(COMPONENTS))
     for name, value in terms.items():
-        found[_PLACES[name]] = value
-    return found
+        ordered[_PLACES[name]] = value
+    return ordered
 
 
 def _energy(layer: _Layer) -> FloatArray:
-    """Return the dynamic energy of a layer in one inference, but for its cells', J.
+    """Return the dynamic energy of a layer in one inference, without its cells, J.
 
-    Word lines: C V² for each that is used, over the whole width of its array, in every cycle: an
-    upper bound, as an input below the largest charges to less; bit lines stay at their virtual
-    ground. Converters, additions and comparisons as counted; each output's register and each
-    input's place in the buffer are written and read once. Network: each input goes along all
-    tiles of its row, and to it past half of the rows; each partial sum to the next tile. Tiles
-    are taken as squares side by side.
+    Word lines: C V² for each used one, over the whole width of its array, in every cycle: an upper
+    bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
+    Converters, additions and comparisons as counted; each output's register and each input's place
+    in the buffer are written and read once. Network: each input travels along all tiles of its row,
+    and to it past half of the rows; each partial sum travels to the next tile. Tiles are taken as
+    squares side by side.
     """
     scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
     voltage = scenario.device.read_voltage
@@ -249,11 +256,11 @@ def _energy(layer: _Layer) -> FloatArray:
 def _latency(layer: _Layer, reading: float) -> FloatArray:
     """Return the time of a layer, s.
 
-    All tiles work at once. In each cycle the conversion of the inputs (all rows at once), the
+    All tiles work at once. Each cycle takes the conversion of the inputs (all rows at once), the
     read, the conversions of the columns that share an ADC one after the other, and one shift and
     addition after the last; earlier ones overlap the conversions. Then the partial sums of tiles
     are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
-    through a port of its own.
+    through its own port.
     """
     scenario, cycles, count, parts = layer.scenario, layer.cycles, layer.count, layer.parts
     words = math.ceil(layer.layout.tile_inputs * scenario.dac.bits / PORT)
@@ -269,10 +276,10 @@ def _latency(layer: _Layer, reading: float) -> FloatArray:
 
 
 def _slowest(latency: FloatArray) -> float:
-    """Return the time after which a layer that works as a pipeline takes its next sample, s.
+    """Return the time between samples of a layer that works as a pipeline, s.
 
-    Its stages: reads with the conversion of their inputs, conversions, additions within and
-    between tiles, and the buffer.
+    Its stages: reads with the conversion of their inputs, conversions, additions within and between
+    tiles, and the buffer.
     """
     by_name = dict(zip(COMPONENTS, latency.tolist(), strict=True))
     read = by_name["dac"] + by_name["cells"]
@@ -283,9 +290,9 @@ def _slowest(latency: FloatArray) -> float:
 def _area(layer: _Layer) -> FloatArray:
     """Return the area of a layer, m².
 
-    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch),
-    a DAC each row and end that is driven, their ADCs with a shift-and-add each; an adder, a
-    comparator and a register for each output; the buffer's cells. Wires lie above.
+    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch), a
+    DAC per row and driven end, their ADCs with a shift-and-add each; an adder, a comparator and a
+    register for each output; the buffer's cells. Wires lie above.
     """
     scenario, count, parts = layer.scenario, layer.count, layer.parts
     cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
@@ -302,7 +309,7 @@ def _area(layer: _Layer) -> FloatArray:
 
 
 def _leakage(layer: _Layer) -> float:
-    """Return what a layer's circuits draw all the time, W."""
+    """Return the static power of a layer's circuits, W."""
     count, parts = layer.count, layer.parts
     total = layer.buffer.leakage + count.dacs * parts.dac.leakage
     total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
@@ -312,18 +319,22 @@ def _leakage(layer: _Layer) -> float:
 
 
 def itemised(bill: Bill, power: FloatArray) -> FloatArray:
-    """Return the energy of one inference by component, (…, component) J.
+    """Return the energy of one inference by component.
 
-    Cells: the power that devices, access devices, wires, drivers and sense amplifiers' inputs
-    dissipate together (sum V² G of the devices without wires), averaged over the samples' real
-    inputs, times the read time. Columns that share an ADC are sampled together and held, so that
-    the array is read once in each cycle.
+    Cells: the total power dissipated by devices, access devices, wires, drivers and sense
+    amplifiers' inputs (sum V² G of the devices without wires), averaged over the samples' real
+    inputs, times the read time. Columns that share an ADC are sampled together and held, so the
+    array is read once per cycle.
 
     Parameters
     ----------
     bill : Bill
     power : (…) array, W
         Of the arrays while they are read, all layers and cycles together.
+
+    Returns
+    -------
+    (…, component) array, J
     """
     terms = np.empty((*power.shape, len(COMPONENTS)))
     terms[:] = bill.energy
@@ -333,7 +344,7 @@ def itemised(bill: Bill, power: FloatArray) -> FloatArray:
 
 
 def exact(terms: FloatArray) -> FloatArray:
-    """Round terms so that they add up to the same number in whatever order, bit for bit.
+    """Round terms so that their sum is the same in any order, bit for bit.
 
     To multiples of 2^-48 of the sum's next power of two: by less than 1e-14 of the sum.
 
@@ -341,6 +352,11 @@ def exact(terms: FloatArray) -> FloatArray:
     ----------
     terms : (…, component) array
         Not negative; not a number where unknown.
+
+    Returns
+    -------
+    (…, component) array
+        In the terms' unit.
     """
     _, exponent = np.frexp(terms.sum(axis=-1, keepdims=True))
     return np.asarray(np.ldexp(np.rint(np.ldexp(terms, 48 - exponent)), exponent - 48))

@@ -1,4 +1,4 @@
-"""How many of each part a layer has, and how often one inference uses them."""
+"""Census of a layer's parts, and their use in one inference."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ class Census:
     tiles : int
         Arrays, each with its own converters.
     dacs, adcs : int
-        Converters in all tiles: one DAC for each input and end at which its word lines are driven,
-        one ADC for `sharing` signed columns.
+        Converters in all tiles: one DAC for each input and driven end of its word lines, one ADC
+        for `sharing` signed columns.
     dac_conversions, adc_conversions : int
-        In one inference: in each cycle every used row of every tile once at each driven end;
-        every used signed column of every tile once, its current already the difference of a pair
-        or to a reference.
+        In one inference: in each cycle every used row of every tile once at each driven end; every
+        used signed column of every tile once, its current already the difference of a pair or to a
+        reference.
     turns : int
         Columns that the busiest converter takes one after the other.
     additions : int
-        One for each converted number: it is shifted by the significance of its slice and cycle
-        and added to its tile's partial sum, which starts at the bias in the first tile.
+        One for each converted number: it is shifted by the significance of its slice and cycle and
+        added to its tile's partial sum, which starts at the bias in the first tile.
     merges : int
         Additions of the partial sums of all tiles that share an output, in pairs.
     depth : int
-        Of these additions, those that wait for one another.
+        Of these additions, the longest chain of dependent ones.
     outputs : int
     devices : int
-        Programmed, references included.
+        Programmed devices, references included.
     places : int
-        Where a device could stand in all tiles.
+        Cross points of all tiles.
     """
 
     tiles: int
@@ -62,11 +62,10 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1)
     tile : Tile
     adc : ADC
     cycles : int
-        Reads that one product takes: the bits of a serial DAC.
+        Reads per product: the bits of a serial DAC.
     ends : int
-        Of a word line at which it is driven, each by a DAC of its own: the library's DACs drive
-        their lines, and a wire from one side of an array to the other would lose what the second
-        driver is there to save.
+        Driven ends of a word line, each with its own DAC: the library's DACs drive their lines, and
+        a wire from one side of an array to the other would lose the second driver's gain.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Costs from cited figures, for what the component library does not have.
+"""Costs from cited figures, for parts that the component library lacks.
 
 Figures of one node are scaled to another with the library's own factors (A. Stillmaker, B. Baas,
 Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002).
@@ -48,31 +48,36 @@ SRAM_CELL = 280.0  # F²: six transistors at 22 nm, DNN+NeuroSim V1.4 (seen)
 _SRAM_LEAKAGE = 0.33e-3 / (2048 * 8)  # W a bit at 32 nm: PUMA's data memory (seen)
 _SRAM_CYCLE = 1e-9  # s at 32 nm: as PUMA's data memory runs
 PORT = 256
-"""Bits that a buffer moves in one cycle: the width of ISAAC's."""
+"""Bits that a buffer moves in one cycle: the width of ISAAC's buffer."""
 
 
 @functools.cache
 def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
     """Return the cost of one ADC by the medians of B. Murmann's survey.
 
-    What published converters of so many effective bits take per conversion, whatever their node
-    and rate; by an order of magnitude more than the regression on the best of them
-    (`components.adc`), whose area is used, as the statistics have none.
+    The energy per conversion of published converters with this effective number of bits, whatever
+    their node and rate; it exceeds the regression on the best of them (`components.adc`) by an
+    order of magnitude. The area is that regression's, as the statistics have none.
 
     Parameters
     ----------
     bits : int
         Taken as effective bits.
     node : float, m
-        Of the area.
+        For the area.
     sample_rate : float, Hz
     sar : bool
         Only successive-approximation converters since 2014, or all.
 
+    Returns
+    -------
+    Cost
+        Of one ADC and one conversion.
+
     Raises
     ------
     UserError
-        If the node or the bits are not supported; it lists what is.
+        If the node or the bits are not supported; the message lists those that are.
     """
     table = SURVEY_SAR if sar else SURVEY_ALL
     _known(bits, table, "survey_sar" if sar else "survey")
@@ -82,7 +87,7 @@ def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
 
 @functools.cache
 def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
-    """Return the cost of one ADC as ISAAC and PUMA were designed with.
+    """Return the cost of one ADC of ISAAC's and PUMA's designs.
 
     Leakage is contained, and the rate changes nothing but the latency.
 
@@ -92,10 +97,15 @@ def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
     node : float, m
     sample_rate : float, Hz
 
+    Returns
+    -------
+    Cost
+        Of one ADC and one conversion.
+
     Raises
     ------
     UserError
-        If the node or the bits are not supported; it lists what is.
+        If the node or the bits are not supported; the message lists those that are.
     """
     _known(bits, ISAAC, "isaac")
     energy, area = ISAAC[bits]
@@ -109,7 +119,7 @@ def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
 
 
 def _known(bits: int, table: Mapping[int, object], source: str) -> None:
-    """Refuse bits that a table of converters does not have."""
+    """Refuse bits that a table of converters lacks."""
     if bits not in table:
         known = ", ".join(map(str, table))
         raise UserError(
@@ -119,7 +129,7 @@ def _known(bits: int, table: Mapping[int, object], source: str) -> None:
 
 @functools.cache
 def sram(bits: int, node: float) -> Cost:
-    """Return the cost of an SRAM and of reading or writing one bit of it.
+    """Return the cost of an SRAM, and of reading or writing one bit of it.
 
     The energy is interpolated between published memories of 256 B to 1 MB, log against log (it
     grows about with the root of the size); smaller ones cost as the smallest, larger ones are
@@ -131,12 +141,17 @@ def sram(bits: int, node: float) -> Cost:
     bits : int
         Capacity.
     node : float, m
+
+    Returns
+    -------
+    Cost
+        Energy [J] and latency [s] of an access: energy per bit, latency per word.
     """
     size, energy, known = (np.array(column) for column in zip(*_SRAM, strict=True))
     scaled = [e * tech_node_energy(node, n) for e, n in zip(energy, known, strict=True)]
-    found = np.interp(np.log(max(bits, 1) / 8), np.log(size), np.log(scaled))
+    energy_per_bit = np.interp(np.log(max(bits, 1) / 8), np.log(size), np.log(scaled))
     return Cost(
-        energy=float(np.exp(found)),
+        energy=float(np.exp(energy_per_bit)),
         latency=_SRAM_CYCLE * float(tech_node_latency(node, 32e-9)),
         area=bits * SRAM_CELL * node**2,
         leakage=bits * _SRAM_LEAKAGE * float(tech_node_leak(node, 32e-9)),
@@ -149,15 +164,19 @@ _MAC = {"int8": 2.3e-13, "fp32": 4.6e-12}
 
 @functools.cache
 def mac(number: str, node: float) -> float:
-    """Return the energy of one digital multiplication and addition, J.
+    """Return the energy of one digital multiplication and addition.
 
     Horowitz's figures rather than the library's: its integer multiplier takes four times as
-    much, and the machine to beat shall be a good one.
+    much, and the baseline shall be a good machine.
 
     Parameters
     ----------
     number : "int8" or "fp32"
     node : float, m
+
+    Returns
+    -------
+    float, J
     """
     return _MAC[number] * float(tech_node_energy(node, 45e-9))
 
@@ -175,5 +194,11 @@ BRAIN_RATE = 1.0  # Hz: mean rate of spikes, illustrative
 
 
 def brain_event() -> float:
-    """Return the brain's whole power over its synaptic events, J: 23 fJ at 1 Hz."""
+    """Return the energy per synaptic event of the brain: its power over its event rate.
+
+    Returns
+    -------
+    float, J
+        23 fJ at 1 Hz.
+    """
     return BRAIN_POWER / (BRAIN_SYNAPSES * BRAIN_RATE)

@@ -1,7 +1,7 @@
 """Costs of the circuits around the arrays, from the component library `hwcomponents`.
 
-Nothing is fitted here: each function names the library's model, the publication behind it, how
-the library scales it to the technology node, and what it leaves out.
+No number is fitted here: each function names the library's model, the publication behind it, the
+library's scaling to the technology node, and its omissions.
 
 References
 ----------
@@ -38,17 +38,17 @@ ADC_BITS = (4, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one component costs.
+    """Cost of one component.
 
     Parameters
     ----------
     energy : float, J
-        Of one action.
+        Per action.
     latency : float, s
-        Of one action.
+        Per action.
     area : float, m²
     leakage : float, W
-        Drawn all the time.
+        Static power.
     """
 
     energy: float
@@ -73,10 +73,14 @@ def adc(bits: int, node: float, sample_rate: float) -> Cost:
     node : float, m
     sample_rate : float, Hz
 
+    Returns
+    -------
+    Cost
+
     Raises
     ------
     UserError
-        If the node or the bits are not supported; it lists what is.
+        If the node or the bits are not supported; the message lists those that are.
     """
     whole("adc.bits", bits, *ADC_BITS)
     return _cost(
@@ -96,22 +100,30 @@ def dac(bits: int, node: float) -> Cost:
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(BrahmsDAC(tech_node=supported(node), resolution=bits), "convert")
 
 
 @functools.cache
 def driver(bits: int, node: float) -> Cost:
-    """Return the cost of ISAAC's row driver and of one voltage that it applies.
+    """Return the cost of ISAAC's row driver and of applying one voltage.
 
     `IsaacDAC`: 0.417 pJ for one bit at 32 nm, energy and area doubling with each more (Shafiee
-    et al., ISCA 2016, doi:10.1109/ISCA.2016.12: 4 mW for 8 × 128 rows). Some 200 times what
-    `dac` gives for one bit: that scales a capacitive converter down to nothing but a switch.
+    et al., ISCA 2016, doi:10.1109/ISCA.2016.12: 4 mW for 8 × 128 rows). Some 200 times
+    the result of `dac` for one bit, which scales a capacitive converter down to a mere switch.
 
     Parameters
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(IsaacDAC(tech_node=supported(node), resolution=bits), "convert")
 
@@ -127,6 +139,10 @@ def adder(bits: int, node: float) -> Cost:
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(AladdinAdder(tech_node=supported(node), width=bits), "add")
 
@@ -141,32 +157,44 @@ def comparator(bits: int, node: float) -> Cost:
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(AladdinComparator(tech_node=supported(node), width=bits), "compare")
 
 
 @functools.cache
 def wire(node: float) -> float:
-    """Return the energy of raising one metre of digital wire, J/m.
+    """Return the energy of raising digital wire to the supply, per length.
 
     `Wire`: 0.2 fF/µm at 0.7 V, whatever the node.
 
     Parameters
     ----------
     node : float, m
+
+    Returns
+    -------
+    float, J/m
     """
     return float(Wire(length=1.0, tech_node=supported(node)).read().energy)
 
 
 @functools.cache
 def dram(kind: str) -> float:
-    """Return the energy of moving one bit to or from memory outside the chip, J.
+    """Return the energy of moving one bit to or from memory outside the chip.
 
     `LPDDR4` (8 pJ) and `HBM2` (6.25 pJ): the library's figures.
 
     Parameters
     ----------
     kind : "lpddr4" or "hbm2"
+
+    Returns
+    -------
+    float, J
     """
     memory, width = {"lpddr4": (LPDDR4, 64), "hbm2": (HBM2, 1024)}[kind]
     return float(memory(width=width).read().energy / width)
@@ -183,6 +211,10 @@ def shift_add(bits: int, node: float) -> Cost:
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(IsaacShiftAdd(tech_node=supported(node), width=bits), "shift_add")
 
@@ -198,12 +230,30 @@ def register(bits: int, node: float) -> Cost:
     ----------
     bits : int
     node : float, m
+
+    Returns
+    -------
+    Cost
     """
     return _cost(AladdinRegister(tech_node=supported(node), width=bits), "write")
 
 
 def supported(node: float) -> float:
-    """Return a node [m]; refuse one that the library would only extrapolate to (`UserError`)."""
+    """Return a node; refuse one outside the library's range.
+
+    Parameters
+    ----------
+    node : float, m
+
+    Returns
+    -------
+    float, m
+
+    Raises
+    ------
+    UserError
+        Outside `NODES`, where the library would extrapolate.
+    """
     low, high = NODES
     if not low * (1 - 1e-9) <= node <= high * (1 + 1e-9):
         raise UserError(
@@ -215,7 +265,7 @@ def supported(node: float) -> float:
 
 def _cost(component: Any, action: str) -> Cost:
     done = getattr(component, action)()
-    found = (done.energy, done.latency, component.area, component.leak_power)
-    assert all(math.isfinite(value) and value >= 0 for value in found)
-    energy, latency, area, leakage = (float(value) for value in found)
+    values = (done.energy, done.latency, component.area, component.leak_power)
+    assert all(math.isfinite(value) and value >= 0 for value in values)
+    energy, latency, area, leakage = (float(value) for value in values)
     return Cost(energy=energy, latency=latency, area=area, leakage=leakage)

@@ -1,4 +1,4 @@
-"""The costs of the circuits of one scenario."""
+"""Costs of the circuits of one scenario."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ADC_SOURCES: dict[str, Callable[[int, float, float], Cost]] = {
     "survey": functools.partial(cited.survey, sar=False),
     "survey_sar": functools.partial(cited.survey, sar=True),
 }
-"""By bits, node [m] and rate [Hz]: they differ by an order of magnitude and more."""
+"""ADC cost by bits, node [m] and rate [Hz]: they differ by an order of magnitude and more."""
 
 DAC_SOURCES: dict[str, Callable[[int, float], Cost]] = {
     "capacitive": components.dac,
     "driver": components.driver,
 }
-"""By bits and node [m]."""
+"""DAC cost by bits and node [m]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuits:
-    """What one of each circuit around the arrays costs; `wire` in J/m."""
+    """Costs of one of each circuit around the arrays; `wire` in J/m."""
 
     dac: Cost
     adc: Cost
@@ -44,10 +44,18 @@ class Circuits:
 def circuits(scenario: Scenario) -> Circuits:
     """Return the costs of a scenario's circuits; each is computed once and kept.
 
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    Circuits
+
     Raises
     ------
     UserError
-        If there is no model for its node, its bits or the source of its converters' costs.
+        If no model exists for its node, its bits or the source of its converters' costs.
     """
     return _circuits(scenario.periphery, scenario.dac, scenario.adc)
 
@@ -69,22 +77,41 @@ def _circuits(periphery: Periphery, dac: DAC, adc: ADC) -> Circuits:
 
 
 def converter_costs(scenario: Scenario) -> dict[str, Any]:
-    """Return what one conversion takes by each source that supports its bits, J, and which counts.
+    """Return the energy of one conversion by each source that supports the ADC's bits.
 
-    With what leaks meanwhile; for reports, so that nobody takes one of them for the truth.
+    Leakage during the conversion is included. Reports show all sources, as they differ widely.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    dict
+        `used` (source of the scenario), `bits`, `node` [m], and `joules` by source [J].
     """
     bits, rate = scenario.adc.bits, scenario.adc.sample_rate
     joules = {}
     for name, source in ADC_SOURCES.items():
         try:
-            found = source(bits, scenario.periphery.node, rate)
+            cost = source(bits, scenario.periphery.node, rate)
         except UserError:
             continue
-        joules[name] = found.energy + found.leakage / rate
+        joules[name] = cost.energy + cost.leakage / rate
     used = scenario.periphery.adc_source
     return {"used": used, "bits": bits, "node": scenario.periphery.node, "joules": joules}
 
 
 def check_costs(scenario: Scenario) -> None:
-    """Refuse a scenario whose circuits there is no cost model for (`UserError`)."""
+    """Refuse a scenario with circuits that no cost model covers.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Raises
+    ------
+    UserError
+        As `circuits` does.
+    """
     circuits(scenario)

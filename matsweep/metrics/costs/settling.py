@@ -1,4 +1,4 @@
-"""How long a wired array takes to settle: the floor of its read time."""
+"""Settling time of a wired array: the floor of its read time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matsweep.scenario import Scenario
 
 
 def elmore(segments: int, resistance: float, capacitance: float, end: float = 0.0) -> float:
-    """Return the Elmore delay of a line that is driven at one end, s.
+    """Return the Elmore delay of a line that is driven at one end.
 
     τ = N C R_end + R C N (N + 1) / 2: each of the N segments' capacitances is charged through
     the resistance between it and the end.
@@ -18,10 +18,16 @@ def elmore(segments: int, resistance: float, capacitance: float, end: float = 0.
     Parameters
     ----------
     segments : int
-    resistance, capacitance : float, Ω and F
+    resistance : float, Ω
+        Of one segment.
+    capacitance : float, F
         Of one segment.
     end : float, Ω
         Of the driver, or of the sense amplifier of a line that is held there.
+
+    Returns
+    -------
+    float, s
 
     References
     ----------
@@ -31,11 +37,20 @@ def elmore(segments: int, resistance: float, capacitance: float, end: float = 0.
 
 
 def settling_time(scenario: Scenario) -> float:
-    """Return how long word and bit lines take to within half an LSB of the ADC, s.
+    """Return the settling time of word and bit lines to half an LSB of the ADC.
 
-    ln 2 (bits + 1) times the sum of their Elmore delays; half as many segments a driver where
-    word lines are driven at both ends. Left out: what the devices conduct, which only makes it
-    faster, and the amplifiers' own time. Zero without wires.
+    ln 2 (bits + 1) times the sum of their Elmore delays; half as many segments per driver where
+    word lines are driven at both ends. Left out: conduction of the devices, which only makes it
+    faster, and the amplifiers' own time.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    float, s
+        Zero without wires.
     """
     tile, node = scenario.tile, scenario.periphery.node
     wires = scenario.wires.wires(scenario.device.cell_size, node)
@@ -50,5 +65,14 @@ def settling_time(scenario: Scenario) -> float:
 
 
 def read_time(scenario: Scenario) -> float:
-    """Return how long a read takes, s: the tile's read time, or until it has settled."""
+    """Return the time of one read: the tile's read time, or its settling time if longer.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    float, s
+    """
     return max(scenario.tile.read_time, settling_time(scenario))

@@ -1,4 +1,4 @@
-"""What it takes to write a device, and how long what was written stays."""
+"""Write energy of devices, and their retention."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ BAKE = 358.15  # K, 85 °C
 
 
 def write_energy(evaluation: Evaluation) -> float:
-    """Return the energy that programming one device takes, J: pulses times energy of a pulse.
+    """Return the energy of programming one device: pulses times energy per pulse.
 
-    Not a number where the material states no energy of a pulse, or not how many it takes.
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, J
+        Not a number where the material does not state both.
     """
     pulse = evaluation.scenario.device.write_pulse
     if pulse.energy is None or pulse.count is None:
@@ -22,12 +29,20 @@ def write_energy(evaluation: Evaluation) -> float:
 
 
 def half_select_energy(evaluation: Evaluation) -> float:
-    """Return what the half-selected cells of one write pulse take, J.
+    """Return the energy dissipated in the half-selected cells by one write pulse.
 
     (V/2)² G t of each of the rows + columns - 2 cells that share a line with the one written, at
-    the middle of the range, times what the tile says they conduct (`half_selected`); V² t is the
-    mean of both polarities. Wires are left out: `matsweep.crossbar.write_cell` has them for one
-    cell. Not a number where the material does not state a voltage and a time.
+    the middle of the range, times the tile's `half_selected`; V² t is the mean of both polarities.
+    Wires are left out: `matsweep.crossbar.write_cell` has them for one cell.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, J
+        Not a number where the material does not state a voltage and a time.
     """
     tile, device = evaluation.scenario.tile, evaluation.scenario.device
     if tile.half_selected == 0:
@@ -43,10 +58,18 @@ def half_select_energy(evaluation: Evaluation) -> float:
 
 
 def programming_energy(evaluation: Evaluation) -> float:
-    """Return the energy that programming the whole network once takes, J.
+    """Return the energy of programming the whole network once.
 
-    For every device of every copy its pulses (`write_energy`), and what half-selected cells take.
-    Not a number where a pulse's energy or their count is unknown.
+    For every device of every copy its pulses (`write_energy`), and the half-selected cells' share.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, J
+        Not a number where a pulse's energy or the number of pulses is unknown.
     """
     count = evaluation.scenario.device.write_pulse.count
     if count is None:
@@ -57,9 +80,16 @@ def programming_energy(evaluation: Evaluation) -> float:
 
 
 def retention(evaluation: Evaluation) -> float:
-    """Return after how long at 85 °C a device has lost half of what was written, s.
+    """Return the time at 85 °C after which a device has lost half of its written state.
 
-    Not a number where nothing is known of it.
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, s
+        Not a number where unknown.
     """
     law = evaluation.scenario.device.retention
     if law.time is None:

@@ -1,4 +1,4 @@
-"""A trained perceptron and the samples it is judged on, in floating point and on tiles."""
+"""A trained perceptron and its held-out samples, in floating point and on tiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matsweep.machine import Hardware, Mapped, Matrix, ProgrammedMatrix, map_mat
 IntArray = npt.NDArray[np.integer]
 
 MEASURES = frozenset({"correct", "array_power", "vmm_error", "saturated"})
-_JUDGED = 100  # samples on which the error of a product is measured
+_JUDGED = 100  # samples of the error of a product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +56,7 @@ class Perceptron:
 
     @property
     def float_accuracy(self) -> float:
-        """Share of the held-out samples that floating point classifies correctly."""
+        """Share of the held-out samples classified correctly in floating point."""
         scores = activations(self.weights, self.biases, self.images)[-1]
         return float(np.mean(scores.argmax(axis=-1) == self.labels))
 
@@ -79,15 +79,14 @@ class Perceptron:
         times : tuple of float, s
             Since programming.
         rng : Streams
-            One stream a realisation.
+            One stream per realisation.
 
         Returns
         -------
         dict of str to (realisation, time) array
             correct : share of the samples classified correctly.
-            array_power : W, mean over samples of the power that the word lines' drivers give
-            while arrays are read, of all layers, summed over the cycles of a serial DAC:
-            sum V² G without wires.
+            array_power : W, mean over samples of the power of the word lines' drivers during
+            reads, of all layers, summed over the cycles of a serial DAC: sum V² G without wires.
             vmm_error : root-mean-square error of the analog products of the first 100 samples,
             over the root-mean-square of the ideal products of the same inputs: the root mean
             square of all layers.
@@ -109,7 +108,7 @@ class Perceptron:
         measures: Mapping[str, FloatArray],
         rng: Streams,
     ) -> None:
-        """Run all samples at one time, and add to the measures (realisation,)."""
+        """Classify all samples at one time, and add to the measures (realisation,)."""
         dac = programmed[0].hardware.dac
         layers = [each.mapped for each in programmed]
         shares = [layer.conversions(dac) for layer in layers]
@@ -130,12 +129,12 @@ class Perceptron:
 
 @functools.lru_cache(maxsize=8)
 def _driven(network: Perceptron, first: Mapped, dac: DAC) -> FloatArray:
-    """Return the first layer's voltages: candidates that differ in devices share them."""
+    """Return the first layer's voltages, shared by candidates that differ in devices."""
     return first.voltages(network.images, dac)
 
 
 def _error(values: FloatArray, inputs: FloatArray, layer: Mapped) -> FloatArray:
-    """Return the error of each realisation's products, (realisation,), over the ideal ones."""
+    """Return the relative rms error of each realisation's products, (realisation,)."""
     ideal = np.matmul(inputs[..., :_JUDGED, :], layer.matrix.weight)
     size = np.sqrt(np.mean(np.square(ideal), axis=(-1, -2)))
     wrong = np.sqrt(np.mean(np.square(values[:, :_JUDGED] - ideal), axis=(-1, -2)))
@@ -149,14 +148,14 @@ def perceptron(
     images: FloatArray,
     labels: IntArray,
 ) -> Perceptron:
-    """Put a trained network together.
+    """Build a perceptron from a trained network.
 
     Parameters
     ----------
     weights : list of (input, output) arrays
     biases : list of (output,) arrays
     training : (sample, input) array
-        Training inputs to calibrate on.
+        Training inputs, for calibration.
     images : (sample, input) array
         Held out.
     labels : (sample,) array
@@ -199,7 +198,10 @@ def activations(
 
     Parameters
     ----------
-    weights, biases : tuples of arrays
+    weights : tuple of (input, output) arrays
+        Of each layer.
+    biases : tuple of (output,) arrays
+        Of each layer.
     inputs : (sample, input) array
 
     Returns

@@ -26,20 +26,20 @@ from matsweep.workloads.inference.perceptron import MEASURES, IntArray, Perceptr
 from matsweep.workloads.workload import COSTS, Workload
 
 _CALIBRATION_SAMPLES = 512
-_VERSION = 1  # of what is cached; raise it when training changes
+_VERSION = 1  # of cached networks; raise it when training changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MLP(Workload):
-    """A multilayer perceptron trained in floating point and then put on devices.
+    """A multilayer perceptron trained in floating point and then programmed into devices.
 
     Training is scikit-learn's `MLPClassifier` (Adam, cross-entropy) on one thread.
 
     Parameters
     ----------
     dataset : str or Dataset
-        A dataset's kind where that says it all (`digits`, `mnist`), or the dataset. One that is
-        not split yet is split by `test_fraction` and `seed`.
+        A dataset's kind where that is enough (`digits`, `mnist`), or the dataset. One without its
+        own split is split by `test_fraction` and `seed`.
     hidden : tuple of int
         Units of the hidden layers.
     test_fraction : float
@@ -51,7 +51,7 @@ class MLP(Workload):
     decay : float
         L2 penalty.
     test_samples : int or None
-        Use only so many of the held-out samples; None: all.
+        Use only the first N of the held-out samples; None: all.
     """
 
     kind: ClassVar[str] = "mlp"
@@ -93,7 +93,7 @@ class MLP(Workload):
 
     @property
     def data(self) -> Dataset:
-        """The dataset, split as the workload says where it is not split yet.
+        """The dataset, split by the workload where it has no own split.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class MLP(Workload):
 
     @property
     def key(self) -> str:
-        """Hash of all that decides what training gives."""
+        """Hash of all that decides the trained network."""
         own = isinstance(self.dataset, Dataset)
         facts = {
             **{name.name: getattr(self, name.name) for name in fields(self)},
@@ -128,7 +128,7 @@ class MLP(Workload):
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> Perceptron:
-        """Return the trained network, from the cache if it was trained before on this machine."""
+        """Return the trained network, from the cache if this machine trained it before."""
         path = cache_folder() / f"mlp-{self.key}.npz"
         cached = _load(path)
         if cached is not None:
@@ -138,7 +138,18 @@ class MLP(Workload):
         return trained
 
     def train(self) -> Perceptron:
-        """Train the network; the same on every call on one machine."""
+        """Train the network; the same on every call on one machine.
+
+        Returns
+        -------
+        Perceptron
+
+        Raises
+        ------
+        UserError
+            If the dataset cannot be read, lacks training samples of a class, or has too few held
+            out.
+        """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
@@ -172,7 +183,7 @@ class MLP(Workload):
 
 
 def _save(path: Path, trained: Perceptron) -> None:
-    """Keep a network; where that cannot be, do without."""
+    """Keep a network in the cache, if it can be written."""
     arrays: dict[str, FloatArray | IntArray] = {"images": trained.images, "labels": trained.labels}
     for index, weight in enumerate(trained.weights):
         arrays[f"weight_{index}"] = weight
@@ -184,7 +195,7 @@ def _save(path: Path, trained: Perceptron) -> None:
 
 
 def _load(path: Path) -> Perceptron | None:
-    """Return a kept network, or None if there is none that can be read whole."""
+    """Read a kept network; None if there is none, or it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             layers = sum(name.startswith("weight_") for name in kept)
