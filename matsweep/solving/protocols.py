@@ -295,12 +295,17 @@ def retain(
     """
     name = type(model).__name__
     if "temperature" not in [field.name for field in dataclasses.fields(model)]:
-        raise UserError(f"{name} has no temperature [K]: it says nothing of retention")
+        raise UserError(f"{name} has no temperature [K], which retention needs: use another model")
     if model.drive != "voltage":
-        raise UserError(f"{name} is driven by a current [A]: it is not held at 0 V")
+        raise UserError(
+            f"{name} is driven by a current [A], but retention holds devices at 0 V: use transient"
+        )
     times = np.asarray(time, np.float64)
     if times.ndim != 1 or times.size < 2 or times[0] != 0 or not (np.diff(times) > 0).all():
-        raise UserError("time [s] must be a (time,) array that begins with 0 and rises")
+        raise UserError(
+            "time [s] must be a (time,) array that begins with 0 and rises, got "
+            f"{np.array2string(times, threshold=6)}"
+        )
     rested = model.replace(temperature=temperature)
     rest = transient(rested, times, np.zeros(times.size), state=state, tolerance=tolerance,
                      rng=rng, on_failure=on_failure)  # fmt: skip

@@ -70,8 +70,8 @@ def step(
                 steps += taken
             if not np.isfinite(now).all():
                 raise UserError(
-                    f"the state left what can be computed after {time[index - 1]:g} s: the "
-                    "voltage or a parameter is out of the model's reach"
+                    f"the state is no longer finite after {time[index - 1]:g} s: the "
+                    "voltage or a parameter is out of the model's range"
                 )
             states[index] = now
             answers[index] = plant.answer(now, applied[index])
@@ -147,7 +147,7 @@ def _advance(
             break
     raise UserError(
         f"a device needs more than {_MOST_STEPS} steps within {span:g} s: its rate is too fast for "
-        "times so far apart, or the drive is out of the model's reach"
+        "times so far apart, or the drive is out of the model's range; give times closer together"
     )
 
 

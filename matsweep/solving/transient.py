@@ -131,7 +131,10 @@ def integrated(
     time = np.require(time, np.float64, ("C", "W"))
     positive("tolerance", tolerance)
     if time.ndim != 1 or not (np.diff(time) >= 0).all() or not np.isfinite(time).all():
-        raise UserError("time [s] must be a (time,) array that does not fall")
+        raise UserError(
+            "time [s] must be a finite (time,) array that does not fall, got "
+            f"{np.array2string(time, threshold=6)}"
+        )
     if (voltage is None) == (current is None):
         raise UserError("give either a voltage [V] or a current [A] over time")
     label = "voltage [V]" if current is None else "current [A]"
@@ -294,7 +297,8 @@ def _refuse(model: DynamicalModel, solution: Solution) -> None:
     code = int(np.atleast_1d(solution.ended)[where])
     reasons = {
         1: "needs more than 200,000 steps between two times: its rate is too fast for times so "
-        "far apart, or the drive is out of the model's reach",
-        2: "left what can be computed: the drive or a parameter is out of the model's reach",
+        "far apart, or the drive is out of the model's range; give times closer together",
+        2: "has a state that is no longer finite: the drive or a parameter is out of the model's "
+        "range",
     }
     raise UserError(f"{device}{type(model).__name__} {reasons[code]}")

@@ -79,7 +79,7 @@ def ohmic(conductance: FloatArray, supplies: Supplies, out: Nodes, *, direct: bo
     ):
         return
     if not direct:
-        raise SolveError("the array's nodes did not converge by iterations")
+        raise SolveError("the array's nodes did not converge by conjugate gradients")
     _eliminated(conductance, extra, supplies, out)
 
 
@@ -109,7 +109,10 @@ def linear(
     """
     for sample in map(int, np.flatnonzero(active)):
         if not np.isfinite(slope[sample]).all():
-            raise SolveError("slopes of the device's I-V law are infinite")
+            raise SolveError(
+                "the slope of the device's I-V law must be finite, got infinity in sample "
+                f"{sample}: lower the voltage, or check the law"
+            )
         if not _iterated(slope, extra, supplies, out, sample):
             only = slice(sample, sample + 1)
             alone = supplies._replace(voltage=supplies.voltage[only])
