@@ -1,1 +1,1 @@
-"""Checks, units, random numbers, registries and compilation that every package uses."""
+"""Checks, units, random numbers, registries and compilation for all packages."""

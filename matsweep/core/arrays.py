@@ -1,4 +1,4 @@
-"""Arrays as compiled code takes them."""
+"""Arrays for compiled code."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ import numpy.typing as npt
 
 
 def read_only[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """Return a contiguous array that compiled code can only read.
+    """Make an array contiguous and read-only, for compiled code.
 
-    Loops are compiled for each kind of array that they meet. Some can be written to, others (what
-    Ray hands out) cannot; some are contiguous, others are not: here all are alike.
+    Loops are compiled for each kind of array that they meet. Some arrays are writeable, others
+    (those
+    from Ray) are not; some are contiguous, others are not: after this all are of one kind.
+
+    Parameters
+    ----------
+    array : (…) array
+
+    Returns
+    -------
+    (…) array
+        A view where the array is contiguous, else a copy.
     """
-    seen = np.ascontiguousarray(array).view()
-    seen.flags.writeable = False
-    return seen
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -1,4 +1,4 @@
-"""When this process began to read the package's sources: the package imports this module first."""
+"""Time at which this process began to read the package's sources: it imports this module first."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Where results that are dear to compute are kept between runs."""
+"""Cache of expensive results between runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ def cache_folder() -> Path:
 
 
 def keep(name: str, content: bytes) -> None:
-    """Keep a file in the cache, whole or not at all; where that cannot be, do without."""
+    """Keep a file in the cache, whole or not at all; do without if it cannot be written.
+
+    Parameters
+    ----------
+    name : str
+        Path below the cache folder.
+    content : bytes
+    """
     path = cache_folder() / name
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:

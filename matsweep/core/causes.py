@@ -1,4 +1,4 @@
-"""Why candidates failed: error texts grouped by what they have in common."""
+"""Causes of failed candidates: error texts grouped by their common part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Failure:
     first : int
         Its position.
     count : int
-        How many they are.
+        Their number.
     """
 
     message: str
@@ -32,29 +32,42 @@ class Failure:
 
 
 def by_cause(failed: Iterable[tuple[int, str]]) -> list[Failure]:
-    """Group failed candidates by cause: messages that are equal but for numbers; most first.
+    """Group failed candidates by cause: messages that are equal but for numbers.
 
     Parameters
     ----------
     failed : iterable of (int, str)
         Position and error text of each.
+
+    Returns
+    -------
+    list of Failure
+        Most frequent first.
     """
-    found: dict[str, Failure] = {}
+    causes: dict[str, Failure] = {}
     for position, error in failed:
         message = cause(error)
         key = _VARYING.sub("#", message)
-        old = found.get(key)
+        old = causes.get(key)
         if old is None:
-            found[key] = Failure(message=message, first=position, count=1)
+            causes[key] = Failure(message=message, first=position, count=1)
         else:
-            found[key] = Failure(message=old.message, first=old.first, count=old.count + 1)
-    return sorted(found.values(), key=lambda failure: -failure.count)
+            causes[key] = Failure(message=old.message, first=old.first, count=old.count + 1)
+    return sorted(causes.values(), key=lambda failure: -failure.count)
 
 
 def cause(error: str) -> str:
-    """Return the line of an error text or traceback that says what happened.
+    """Line of an error text or traceback that states the error.
 
-    Of a traceback this is the first line after the last call; lines below it are notes.
+    In a traceback this is the first line after the last call; lines below it are notes.
+
+    Parameters
+    ----------
+    error : str
+
+    Returns
+    -------
+    str
     """
     lines = [line for line in error.splitlines() if line.strip()]
     if not lines:

@@ -1,6 +1,6 @@
-"""Checks of what a user gave: one clear line when it cannot be.
+"""Checks of user input: one clear line for an invalid value.
 
-Every message names the parameter with its unit, the rule it broke and the value that came:
+Every message names the parameter with its unit, the rule it broke and the value given:
 ``read_voltage [V] must be > 0, got -0.2``. Parameters are checked when the object that holds
 them is built, before any work starts.
 """
@@ -13,11 +13,22 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake of the user's, told in one line that says how to mend it."""
+    """Mistake of the user, reported in one line that says how to fix it."""
 
 
 def finite(name: str, value: object, unit: str = "") -> float:
-    """Return ``value`` as a float if it is a finite real number.
+    """Check that a value is a finite real number.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    unit : str
+        For the message.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -30,7 +41,24 @@ def finite(name: str, value: object, unit: str = "") -> float:
 
 
 def positive(name: str, value: object, unit: str = "") -> float:
-    """Return ``value`` as a float if it is finite and > 0 (else `UserError`)."""
+    """Check that a value is a finite number > 0.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    unit : str
+        For the message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
     number = finite(name, value, unit)
     if number <= 0:
         raise UserError(f"{_label(name, unit)} must be > 0, got {value!r}")
@@ -38,7 +66,24 @@ def positive(name: str, value: object, unit: str = "") -> float:
 
 
 def non_negative(name: str, value: object, unit: str = "") -> float:
-    """Return ``value`` as a float if it is finite and >= 0 (else `UserError`)."""
+    """Check that a value is a finite number >= 0.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    unit : str
+        For the message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
     number = finite(name, value, unit)
     if number < 0:
         raise UserError(f"{_label(name, unit)} must be >= 0, got {value!r}")
@@ -46,7 +91,26 @@ def non_negative(name: str, value: object, unit: str = "") -> float:
 
 
 def in_range(name: str, value: object, low: float, high: float, unit: str = "") -> float:
-    """Return ``value`` as a float if low <= value <= high (else `UserError`)."""
+    """Check that a value is a finite number in [low, high].
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    low : float
+    high : float
+    unit : str
+        For the message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
     number = finite(name, value, unit)
     if not low <= number <= high:
         raise UserError(f"{_label(name, unit)} must be in [{low:g}, {high:g}], got {value!r}")
@@ -54,7 +118,25 @@ def in_range(name: str, value: object, low: float, high: float, unit: str = "") 
 
 
 def whole(name: str, value: object, low: int = 0, high: int | None = None) -> int:
-    """Return ``value`` as an int if it is a whole number in [low, high] (else `UserError`)."""
+    """Check that a value is a whole number in [low, high].
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    low : int
+    high : int or None
+        None: no upper bound.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
     number = finite(name, value)
     if number != int(number):
         raise UserError(f"{name} must be a whole number, got {value!r}")
@@ -65,14 +147,45 @@ def whole(name: str, value: object, low: int = 0, high: int | None = None) -> in
 
 
 def truth(name: str, value: object) -> bool:
-    """Return ``value`` if it is true or false (else `UserError`)."""
+    """Check that a value is true or false.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
     if not isinstance(value, bool):
         raise UserError(f"{name} must be true or false, got {value!r}")
     return value
 
 
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return ``value`` if it is one of ``choices``; else a `UserError` with the near misses."""
+    """Check that a value is one of some names.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    choices : iterable of str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UserError
+        If it is not; the message proposes near misses.
+    """
     known = sorted(choices)
     if not isinstance(value, str) or value not in known:
         raise UserError(
@@ -82,7 +195,18 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def near(value: object, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" with the known names closest to ``value``, or an empty text."""
+    """Suggest the known names closest to a value.
+
+    Parameters
+    ----------
+    value : object
+    known : iterable of str
+
+    Returns
+    -------
+    str
+        "; did you mean …?", or empty if none is close.
+    """
     close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 

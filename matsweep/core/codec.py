@@ -1,8 +1,8 @@
-"""Frozen parameter objects from plain configuration, and back.
+"""Conversion of plain configurations to frozen parameter objects, and back.
 
-A configuration names parts of this package only: which class a mapping becomes is decided by
-the field's annotation and, where several will do, by its `kind` looked up in an explicit
-registry. No import path is ever read from a configuration.
+A configuration names parts of this package only: the class of a mapping is determined by the
+field's annotation and, where there are several, by its `kind` in an explicit registry. No import
+path is ever read from a configuration.
 
 A number may be written with its unit, as the text ``25uS``: it is converted to the unit that the
 field's annotation states (`matsweep.core.quantities`), exactly as if that number had been typed.
@@ -27,24 +27,24 @@ from matsweep.core.units import Unit, read_parameter
 
 @dataclasses.dataclass(slots=True)
 class Memory:
-    """Parts that were built before, so that what many candidates share is built once.
+    """Parts built before, so that parts common to many candidates are built once.
 
-    All is found by the identity of what it was made from, which is kept with it and must not
-    change; parts must be frozen, and keep the values that they are made of as they are. Who
-    hands a memory over clears it when it grows large.
+    Entries are found by the identity of their sources, which are kept with them and must not
+    change; parts must be frozen, and keep the values that they are made of as they are. The owner
+    of a memory clears it when it grows large.
 
     Parameters
     ----------
     objects : dict
-        What was built, by (class, id of the configuration).
+        Built objects, by (class, id of the configuration).
     values : dict
-        The converted values of an object that variants are made of, likewise.
+        The converted values of an object that has variants, by the same key.
     likes : dict
-        Of a variant, by its id, the object that it is like and the names that differ.
+        By the id of a variant, the object that it is like and the names that differ.
     texts : dict
-        Of a part, by its id, its canonical text and the pieces of it by name.
+        By the id of a part, its canonical text and the pieces of it by name.
     foreign : dict
-        Of a part, by its id, the classes in it that are not matsweep's own.
+        By the id of a part, the classes in it that are not matsweep's own.
     """
 
     objects: dict[tuple[Any, ...], tuple[object, Any]] = dataclasses.field(default_factory=dict)
@@ -58,24 +58,24 @@ class Memory:
     foreign: dict[int, tuple[object, frozenset[type]]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
-        """Return how many objects are kept."""
+        """Return the number of objects kept."""
         return len(self.objects)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all entries."""
         for kept in (self.objects, self.values, self.likes, self.texts, self.foreign):
             kept.clear()
 
 
 class Variant(dict[str, Any]):
-    """A mapping that differs from another in some values: what is built of both is shared.
+    """Mapping that differs from another in some values: common parts are built once.
 
     Parameters
     ----------
     origin : dict
-        The other, which must not change.
+        The other mapping, which must not change.
     changed : mapping
-        The values that differ, of keys that are there.
+        The values that differ, of existing keys.
     """
 
     def __init__(self, origin: dict[str, Any], changed: Mapping[str, Any]) -> None:
@@ -97,16 +97,21 @@ def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None
     cls : dataclass
     config : mapping, number or an object of the class already
     path : str
-        Where in the configuration it stands, for messages (`device.drift`).
+        Its place in the configuration, for messages (`device.drift`).
     memory : Memory or None
-        What was built before from the very same mappings (not from equal ones) is taken from
-        there, and what is built is put there.
+        Objects built before from the very same mappings (not from equal ones) are taken from it,
+        and
+        new ones are put there.
+
+    Returns
+    -------
+    object of the class, or of a class in its registry
 
     Raises
     ------
     UserError
-        For an unknown or missing key, a value of the wrong type, or one that a check refuses;
-        the message begins with the parameter's whole path.
+        If a key is unknown or missing, a value is of the wrong type, or a check refuses it; the
+        message begins with the parameter's whole path.
     """
     if isinstance(config, cls):
         return config
@@ -116,16 +121,16 @@ def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None
     key = (cls, repr(config) if number else id(config))
     known = memory.objects.get(key)
     if known is None:
-        found = _varied(cls, config, path, memory) if isinstance(config, Variant) else None
-        known = (config, found or _built(cls, config, path, memory))
+        varied = _varied(cls, config, path, memory) if isinstance(config, Variant) else None
+        known = (config, varied or _built(cls, config, path, memory))
         memory.objects[key] = known
     return typing.cast(T, known[1])
 
 
 def _varied[T](cls: type[T], config: Variant, path: str, memory: Memory) -> T | None:
-    """Build an object like that of a variant's origin, converting only what differs.
+    """Build an object like that of a variant's origin, converting only the values that differ.
 
-    None where that cannot be: another kind, or an origin that is not valid by itself.
+    None if that is impossible: another kind, or an origin that is not valid by itself.
     """
     key = (cls, id(config.origin))
     if key not in memory.values:
@@ -141,21 +146,21 @@ def _varied[T](cls: type[T], config: Variant, path: str, memory: Memory) -> T | 
     values = values.copy()
     for name, value in config.changed.items():
         values[name] = _convert(fields[name][0], value, f"{path}.{name}", memory)
-    made = _made(concrete, fields, values, path)
-    memory.likes[id(made)] = (made, like, (*config.changed, *_computed(concrete)))
-    return typing.cast(T, made)
+    variant = _made(concrete, fields, values, path)
+    memory.likes[id(variant)] = (variant, like, (*config.changed, *_computed(concrete)))
+    return typing.cast(T, variant)
 
 
 @functools.cache
 def _computed(cls: Any) -> tuple[str, ...]:
-    """Return the fields that an object gives itself."""
+    """Return the names of the fields that an object computes."""
     return tuple(f.name for f in dataclasses.fields(cls) if not f.init)
 
 
 def _values(
     cls: Any, origin: dict[str, Any], path: str, memory: Memory
 ) -> tuple[Any, dict[str, Any]] | None:
-    """Return the object of a configuration and the values it is made of; None if it is invalid."""
+    """Return the object of a configuration and its values; None if it is invalid."""
     try:
         like = build(cls, origin, path, memory)
     except UserError:
@@ -165,7 +170,7 @@ def _values(
 
 
 def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) -> T:
-    """Build an object that is in no way there yet."""
+    """Build a new object."""
     config = _number(cls, config, path)
     if isinstance(config, (int, float)) and not isinstance(config, bool):
         shorthand = getattr(cls, "from_number", None)
@@ -202,18 +207,18 @@ def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) ->
 def _made(
     cls: Any, fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: str
 ) -> object:
-    """Make an object of converted values; what it refuses is named by its whole path."""
+    """Create an object of converted values; errors name the whole path."""
     try:
         return cls(**values)
     except UserError as error:
         raise UserError(_join(path, str(error))) from None
-    except TypeError:  # of arithmetic with what is no number
+    except TypeError:  # of arithmetic with a value that is no number
         _numbers(fields, values, path)
         raise
 
 
 def _numbers(fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: str) -> None:
-    """Refuse the first value that should be a number and is none."""
+    """Refuse the first value that should be a number and is not."""
     for name, value in values.items():
         if _shape(fields[name][0]).numeric and not isinstance(value, (int, float, types.NoneType)):
             raise UserError(
@@ -222,7 +227,16 @@ def _numbers(fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: 
 
 
 def plain(part: object) -> Any:
-    """Return a parameter object as plain mappings, lists and numbers (the inverse of `build`)."""
+    """Convert a parameter object to plain mappings, lists and numbers (the inverse of `build`).
+
+    Parameters
+    ----------
+    part : dataclass, dict, list, tuple, number, text or None
+
+    Returns
+    -------
+    dict, list, number, text or None
+    """
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
         values = {f.name: plain(getattr(part, f.name)) for f in dataclasses.fields(part)}
         kind = _kind(type(part))
@@ -235,13 +249,17 @@ def plain(part: object) -> Any:
 
 
 def canonical(part: Any, memory: Memory | None = None) -> str:
-    """Return the one text of a parameter object: `plain` of it as JSON, keys sorted, no spaces.
+    """Return the unique text of a parameter object: `plain` of it as JSON, keys sorted, no spaces.
 
     Parameters
     ----------
     part : dataclass, dict, list, tuple, number, text or None
     memory : Memory or None
-        Texts of parts seen before are taken from there, and those of new ones put there.
+        Texts of known parts are taken from it, and those of new ones put there.
+
+    Returns
+    -------
+    str
     """
     kind: Any = type(part)
     if part is None:
@@ -263,7 +281,7 @@ def canonical(part: Any, memory: Memory | None = None) -> str:
 
 
 def _pieces(part: object, memory: Memory | None) -> dict[str, str]:
-    """Return what a part's text is made of, by name, in order; of a variant, from its like."""
+    """Return the pieces of a part's text by name, in order; of a variant, from its like."""
     like, cls = None if memory is None else memory.likes.get(id(part)), typing.cast(Any, type(part))
     if like is None or memory is None:
         return {
@@ -284,17 +302,17 @@ _is_part = functools.cache(dataclasses.is_dataclass)
 
 @functools.cache
 def _keys(cls: Any) -> list[tuple[str, str, str | None]]:
-    """Return a class's keys, sorted: name, as it is written, and the text of its kind if it is."""
-    found: dict[str, str | None] = {f.name: None for f in dataclasses.fields(cls)}
+    """Return a class's keys, sorted: name, written form, and the text of its kind if it is one."""
+    kinds: dict[str, str | None] = {f.name: None for f in dataclasses.fields(cls)}
     kind = _kind(cls)
     if kind is not None:
-        found["kind"] = _json(kind)
-    return [(name, f'"{name}":', found[name]) for name in sorted(found)]
+        kinds["kind"] = _json(kind)
+    return [(name, f'"{name}":', kinds[name]) for name in sorted(kinds)]
 
 
 @functools.cache
 def _kind(cls: Any) -> str | None:
-    """Return the kind that a class is found by in its registry, None where it needs none."""
+    """Return the name of a class in its registry, None where it needs none."""
     registry = getattr(cls, "registry", None)
     if registry is None:
         return None
@@ -303,13 +321,17 @@ def _kind(cls: Any) -> str | None:
 
 
 def foreign(part: object, memory: Memory | None = None) -> frozenset[type]:
-    """Return the classes of a part, and of all parts in it, that are not matsweep's own.
+    """Classes of a part, and of all parts in it, that are not matsweep's own.
 
     Parameters
     ----------
     part : dataclass, dict, list, tuple, number, text or None
     memory : Memory or None
-        What was seen before is taken from there, and what is new put there.
+        Results for known parts are taken from it, and those of new ones put there.
+
+    Returns
+    -------
+    frozenset of type
     """
     if not any_foreign():
         return frozenset()
@@ -323,8 +345,8 @@ def foreign(part: object, memory: Memory | None = None) -> frozenset[type]:
     known = None if memory is None else memory.foreign.get(id(part))
     if known is None:
         inside = (foreign(getattr(part, f.name), memory) for f in dataclasses.fields(cls))
-        found = frozenset[type]().union(*inside, () if is_own(cls) else (cls,))
-        known = (part, found)
+        classes = frozenset[type]().union(*inside, () if is_own(cls) else (cls,))
+        known = (part, classes)
         if memory is not None:
             memory.foreign[id(part)] = known
     return known[1]
@@ -355,7 +377,7 @@ def _fields(cls: Hashable) -> dict[str, tuple[Any, bool]]:
 
 
 class _Shape(NamedTuple):
-    """What an annotation asks for.
+    """Types that an annotation admits.
 
     Parameters
     ----------
@@ -363,16 +385,17 @@ class _Shape(NamedTuple):
         Without null and unit; of several, the first that is no text.
     origin : type or None
         Of a generic one.
-    union, nullable : bool
-        Whether several may be, and null among them.
+    union : bool
+    nullable : bool
+        Whether several are admitted, and null among them.
     text : bool
         Whether a text is taken as it is.
     part : bool
         Whether it is built from a mapping.
     unit : str or None
-        That a number is in; None where none is stated.
+        Of a number; None where none is stated.
     numeric : bool
-        Whether a number is among what may be.
+        Whether a number is admitted.
     """
 
     hint: Any
@@ -426,7 +449,7 @@ def _number(hint: Any, value: object, path: str) -> object:
 
 @functools.cache
 def _shorthand(cls: Any) -> str | None:
-    """Return the unit of the number that stands for a whole object; None where none does."""
+    """Return the unit of the number that represents a whole object; None where none does."""
     make = getattr(cls, "from_number", None)
     if make is None:
         return None
@@ -435,21 +458,21 @@ def _shorthand(cls: Any) -> str | None:
 
 
 def in_units(hint: Any, value: Any, path: str = "") -> Any:
-    """Return a configuration with its quantities as numbers, in the units of the parameters.
+    """Convert the quantities of a configuration to numbers, in the units of the parameters.
 
     Parameters
     ----------
     hint : type or annotation
-        What is built from it.
+        Of the object that is built from it.
     value : mapping, list, number or text
         Plain; it is not changed.
     path : str
-        Where it stands, for messages.
+        Its place, for messages.
 
     Returns
     -------
     mapping, list, number or text
-        Everything else is as it was, also what cannot be built.
+        Everything else is unchanged, also parts that cannot be built.
 
     Raises
     ------
@@ -474,7 +497,7 @@ def in_units(hint: Any, value: Any, path: str = "") -> Any:
 
 
 def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the arguments of a function, with quantities in the units of its annotations.
+    """Arguments of a function, with quantities in the units of its annotations.
 
     Parameters
     ----------
@@ -482,7 +505,11 @@ def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str
     config : mapping of str to value
         Plain.
     path : str
-        Where it stands, for messages.
+        Its place, for messages.
+
+    Returns
+    -------
+    dict of str to value
 
     Raises
     ------
@@ -496,16 +523,16 @@ def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str
 
 
 def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
-    """Return the units that a parameter has, by the kinds that it may be a parameter of.
+    """Units that a parameter has, by the kinds of part that it may belong to.
 
     Parameters
     ----------
     hint : type or annotation
         Of the section that the parameter is in.
     keys : sequence of str
-        Its name within the section, taken apart.
+        Its name within the section, split at the dots.
     node : mapping or None
-        The section's configuration; None: any kind may be.
+        The section's configuration; None: any kind is possible.
 
     Returns
     -------
@@ -522,12 +549,12 @@ def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
     mapping = node if isinstance(node, Mapping) else {}
     cls = _class(shape.hint, mapping) if mapping else None
     registry = getattr(shape.hint, "registry", {})
-    found: set[str | None] = set()
+    units: set[str | None] = set()
     for each in [cls] if cls is not None else list(registry.values()) or [shape.hint]:
         fields = _fields(each)
         if keys[0] in fields:
-            found |= units_at(fields[keys[0]][0], keys[1:], mapping.get(keys[0]))
-    return found
+            units |= units_at(fields[keys[0]][0], keys[1:], mapping.get(keys[0]))
+    return units
 
 
 def _class(cls: Any, config: Mapping[Any, Any]) -> Any:

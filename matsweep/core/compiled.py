@@ -1,7 +1,7 @@
-"""The one way to compile loops: numba, strict IEEE arithmetic, kept on disk.
+"""Compilation of loops: numba, strict IEEE arithmetic, kept on disk.
 
 Strict means no contraction and no reordering: the same bits on every machine. Import this module
-where it is called, not where a module begins: numba takes half a second.
+inside the functions that need it: numba takes half a second.
 
 numba's own cache compares the file of the outermost function alone and knows nothing of the
 functions that it calls. Here kernels lie in a folder that is named by all sources, see
@@ -50,7 +50,17 @@ _variants: set[str] = set()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function for the types of its arguments when it is first called with them."""
+    """Compile a function for the types of its arguments at its first call with them.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    dispatcher of numba
+        The function itself where compilation is disabled.
+    """
     if _config.DISABLE_JIT:
         return function
     dispatcher = numba.njit(**_STRICT)(function)
@@ -59,13 +69,17 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def compiled_as(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator that compiles a function at once, for one signature alone.
+    """Compile a function when it is defined, for one signature alone: a decorator.
 
     Parameters
     ----------
     signature : numba signature
-        Such as ``types.void(types.float64)``. The function gets an address that other kernels
-        may be given: its type is then ``types.FunctionType(signature)``.
+        Such as ``types.void(types.float64)``. The function gets an address that other kernels take
+        as an argument: its type is then ``types.FunctionType(signature)``.
+
+    Returns
+    -------
+    decorator
     """
 
     def decorated(function: Callable[..., Any]) -> Any:
@@ -79,25 +93,34 @@ def compiled_as(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Copy a function into each kernel that calls it."""
+    """Copy a function into each kernel that calls it.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    dispatcher of numba
+    """
     return numba.njit(inline="always", **_STRICT)(function)
 
 
 def set_apart(variant: str) -> None:
-    """Keep the kernels that this process compiles from now on apart from other processes'.
+    """Separate the kernels that this process compiles from now on from other processes' kernels.
 
     Parameters
     ----------
     variant : str
-        How their code differs although sources, versions and processor are the same.
+        Difference of their code, where sources, versions and processor are the same.
     """
     _variants.add(variant)
 
 
 class _KernelCache(NullCache):
-    """The kernels of one function on disk, a file for each signature.
+    """Kernels of one function on disk, a file for each signature.
 
-    A dispatcher asks it before it compiles, and gives it what it compiled.
+    A dispatcher reads it before it compiles, and writes to it afterwards.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -123,13 +146,13 @@ class _KernelCache(NullCache):
             kept, parts = pickle.loads(content[_DIGEST:])
         except FileNotFoundError:
             return None
-        except Exception as error:  # whatever a damaged file makes of unpickling
+        except Exception as error:  # unpickling of a damaged file may raise anything
             _log.info("%s is compiled again: %s", path, error)
             return None
         return CompileResult._rebuild(target_context, *parts) if kept == sig else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the kernel of a signature; where that cannot be, do without."""
+        """Keep the kernel of a signature; do without if it cannot be written."""
         dynamic = data.lifted or data.library.has_dynamic_globals  # addresses of this process
         path = None if dynamic else self._path(sig, data.codegen)
         if path is None:
@@ -172,7 +195,7 @@ class _KernelCache(NullCache):
 def _package(function: Callable[..., Any]) -> str | None:
     """Return the top-level package of a function.
 
-    None where its sources are unknown: a notebook's, a script's or made up ones.
+    None where its sources are unknown: in a notebook, a script or generated code.
     """
     name = function.__module__.partition(".")[0]
     return name if name != "__main__" and name in sys.modules else None
@@ -185,7 +208,7 @@ def _codegen() -> Any:
 
 
 def _build(codegen: Any) -> str:
-    """Describe what compiled code depends on besides its source."""
+    """Describe everything that compiled code depends on in addition to its source."""
     options = [f"{name}={getattr(_config, name, None)}" for name in _OPTIONS]
     python = sys.implementation.cache_tag, sys.abiflags
     versions = (*python, numba.__version__, llvmlite.__version__, np.__version__)

@@ -1,4 +1,4 @@
-"""Physical constants in SI units, CODATA 2022, numbers as scipy.constants has them.
+"""Physical constants in SI units: CODATA 2022, with the numbers of scipy.constants.
 
 SciPy parses all of CODATA when its module is imported, and its numbers change with its version.
 

@@ -1,4 +1,4 @@
-"""The log of a study: one JSON object a line, added to by every run.
+"""Log of a study: one JSON object a line, appended to by every run.
 
 Events: ``started`` and ``resumed`` (a run begins), ``chunk`` (a task's candidates were written),
 ``failed`` (one of them, with its error), ``fold`` (staged parts went into the arrays),
@@ -21,20 +21,30 @@ from matsweep.core.checks import UserError
 
 _NAME = ".log.jsonl"
 _BEGIN = b'{"time": "'  # of every line
-_TAIL = 65536  # bytes at the end in which the last events are looked for
+_TAIL = 65536  # bytes at the end that are searched for the last events
 
 
 def place(log: object, store: str | Path) -> Path | None:
-    """Return where the log of a store is.
+    """Path of the log of a store.
 
-    Inside a store on a file system, so that it moves with it; beside no object can one add, so
-    that of a store at ``s3://…/NAME.zarr`` is NAME.log.jsonl in the working directory.
+    Inside a store on a file system, so that it moves with it; an object store cannot be appended
+    to, so the log of a store at ``s3://…/NAME.zarr`` is NAME.log.jsonl in the working directory.
 
     Parameters
     ----------
     log : str or None
         "auto", a path, or None for none.
     store : str or Path
+
+    Returns
+    -------
+    Path or None
+        None: no log.
+
+    Raises
+    ------
+    UserError
+        If log is neither text nor None, or is empty.
     """
     if log is None:
         return None
@@ -48,7 +58,7 @@ def place(log: object, store: str | Path) -> Path | None:
 
 
 class Journal:
-    """The log of a study, open for one run. It never stops a study: what fails is told once.
+    """Log of a study, open for one run. It never stops a study: a failure is reported once.
 
     Nothing is added to a file that holds anything but a log, so that a configuration from
     elsewhere cannot have ``log: ~/.profile`` written to.
@@ -58,7 +68,7 @@ class Journal:
     path : Path or None
         None: nothing is kept.
     tell : function (str) -> None
-        For what cannot be written.
+        Reports that the log cannot be written.
     """
 
     def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
@@ -66,7 +76,13 @@ class Journal:
         self._tell = tell
 
     def write(self, event: str, **facts: Any) -> None:
-        """Add a line; facts must be JSON."""
+        """Append a line.
+
+        Parameters
+        ----------
+        event : str
+        **facts : values of JSON
+        """
         if self._path is None:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -84,7 +100,7 @@ class Journal:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """Open a log to add to it.
+    """Open a log to append to it.
 
     The log of a store is the file itself and no link: a store may come from elsewhere.
 
@@ -102,7 +118,7 @@ def _opened(path: Path) -> IO[bytes]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a plain file; give log=PATH or log=null")
-        # There is less of it if the first run was killed at once.
+        # The file holds less than that if the first run was killed at once.
         if not _BEGIN.startswith(os.pread(descriptor, len(_BEGIN), 0)):
             raise OSError(errno.EEXIST, "it holds something else; give another log=PATH")
     except BaseException:
@@ -112,7 +128,18 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def last_event(path: Path, event: str) -> dict[str, Any] | None:
-    """Return the last event of a kind among those of the last run that are near the end."""
+    """Last event of a kind, among those of the last run that are near the end of the log.
+
+    Parameters
+    ----------
+    path : Path
+    event : str
+
+    Returns
+    -------
+    dict or None
+        The line's facts; None if there is no such event.
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may not begin, a device not end
             return None
@@ -123,12 +150,12 @@ def last_event(path: Path, event: str) -> dict[str, Any] | None:
         return None
     for text in reversed(lines):
         try:
-            found = json.loads(text)
-            kind = found["event"]
+            line = json.loads(text)
+            kind = line["event"]
         except (ValueError, KeyError, TypeError):
             continue
         if kind == event:
-            return dict(found)
+            return dict(line)
         if kind in ("started", "resumed"):
             return None
     return None

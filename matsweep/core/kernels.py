@@ -1,4 +1,4 @@
-"""The folder of compiled kernels, named by everything that their code depends on.
+"""Folder of compiled kernels, named by everything that their code depends on.
 
 The name is a hash of the sources of the package and of a description of the build: versions,
 processor, options. Hence checkouts, workers and CI share kernels exactly where these agree, and
@@ -32,7 +32,7 @@ import platformdirs
 from matsweep.core import begun
 
 # The layers of the package above the topmost kernels, those of `workloads`: imports run downward,
-# so that no kernel depends on what is here, and an edit here compiles nothing anew.
+# so that no kernel depends on these layers, and an edit to them compiles nothing again.
 ABOVE = (
     "__main__",
     "analysis",
@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sources(NamedTuple):
-    """The source files of a package.
+    """Source files of a package.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Sources(NamedTuple):
     files: tuple[str, ...]
 
     def changed(self) -> bool:
-        """Whether a file was changed or removed after this process began to import matsweep."""
+        """Compare with the start of this process: whether a file was changed or removed since."""
         try:
             return any(os.stat(file).st_ctime > begun.BEGUN for file in self.files)
         except OSError:
@@ -81,7 +81,7 @@ class Sources(NamedTuple):
 
 @functools.cache
 def sources(package: str) -> Sources | None:
-    """Read the sources of a package that is imported; None if it has none.
+    """Read the sources of an imported package.
 
     Those of matsweep's layers above all kernels are left out.
 
@@ -89,6 +89,11 @@ def sources(package: str) -> Sources | None:
     ----------
     package : str
         The name of a top-level package or module.
+
+    Returns
+    -------
+    Sources or None
+        None if it has none.
     """
     module = sys.modules[package]
     file = getattr(module, "__file__", None)
@@ -108,7 +113,7 @@ def sources(package: str) -> Sources | None:
 
 
 def _files(place: str, skipped: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """List (name relative to the place, path) of source files; of a zip, the archive itself."""
+    """Yield (name relative to the place, path) of source files; of a zip, the archive itself."""
     if not os.path.isdir(place):
         whole = Path(place)
         archive = next((path for path in (whole, *whole.parents) if path.is_file()), None)
@@ -127,13 +132,13 @@ def _files(place: str, skipped: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def kernel_folder(package: str, build: str) -> Path | None:
-    """Return the folder of a package's kernels, locked for this process.
+    """Folder of a package's kernels, locked for this process.
 
     Parameters
     ----------
     package : str
-        The name of the top-level package whose kernels these are: matsweep or one that is
-        installed next to it, whose sources then count as well.
+        Name of the top-level package whose kernels these are: matsweep, or one that is installed
+        next to it, whose sources then count as well.
     build : str
         Everything else that compiled code depends on.
 
@@ -182,7 +187,7 @@ def _opened(name: str) -> Path | None:
 
 
 def _hold(folder: Path) -> None:
-    """Lock a folder against removal for as long as this process lives, and touch it."""
+    """Lock a folder against removal while this process lives, and touch it."""
     lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     os.utime(lock)
     with contextlib.suppress(OSError):  # file systems without locks: age alone decides
@@ -190,13 +195,19 @@ def _hold(folder: Path) -> None:
 
 
 def remove_old(base: Path) -> None:
-    """Remove the folders that are old, or more than are kept, and that no process uses."""
-    found = []
+    """Remove folders that are old, or beyond the number kept, and that no process uses.
+
+    Parameters
+    ----------
+    base : Path
+        The folder of all kernel folders.
+    """
+    folders = []
     for folder in base.iterdir():
         with contextlib.suppress(OSError):
-            found.append(((folder / _LOCK).stat().st_mtime, folder))
-    found.sort(reverse=True)
-    for rank, (used, folder) in enumerate(found):
+            folders.append(((folder / _LOCK).stat().st_mtime, folder))
+    folders.sort(reverse=True)
+    for rank, (used, folder) in enumerate(folders):
         if rank >= _KEPT or time.time() - used > _UNUSED:
             _remove_unused(folder)
 
@@ -211,7 +222,7 @@ def _remove_unused(folder: Path) -> None:
 def _base() -> Path | None:
     """Return the private folder of all kernels: $MATSWEEP_KERNELS, or in the user's cache folder.
 
-    Where that cannot be written, one among the temporary files, None where that fails too.
+    Where that cannot be written, one among the temporary files; None where that fails too.
     """
     user = os.geteuid()
     stated = os.environ.get("MATSWEEP_KERNELS")
@@ -229,12 +240,12 @@ def _base() -> Path | None:
 
 
 def _private(folder: Path) -> Path:
-    """Return a folder that this user alone can write to, made if it is not there.
+    """Create a folder, if it does not exist, that only this user can write to.
 
     Raises
     ------
     OSError
-        If it cannot be made or written, or is another user's.
+        If it cannot be created or written, or is another user's.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = folder.lstat()

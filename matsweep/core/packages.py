@@ -1,8 +1,9 @@
-"""Installed packages that bring parts or configurations, by their entry points.
+"""Installed packages that provide parts or configurations, by their entry points.
 
 Installed packages are trusted, configurations are not: a configuration can name a registered part
-only, and which modules are imported is decided by what is installed where the study is started.
-Worker processes load what that process names (`adopt`), whatever is installed where they run.
+only, and the modules that are imported depend on the packages installed where the study is started.
+Worker processes load the packages that the starting process names (`adopt`), whatever is installed
+on their machine.
 """
 
 from __future__ import annotations
@@ -29,18 +30,19 @@ _OWN = __name__.partition(".")[0]
 
 
 class PartsError(UserError):
-    """A process has not the parts that a study uses."""
+    """Lack of parts in a process that a study uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """An entry point.
+    """Entry point.
 
     Parameters
     ----------
-    group, name : str
+    group : str
+    name : str
     value : str
-        Where the part lies: ``package.module:attribute``, or the module alone.
+        Location of the part: ``package.module:attribute``, or the module alone.
     """
 
     group: str
@@ -59,7 +61,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """An installed package that brings something.
+    """Installed package that provides parts or configurations.
 
     Parameters
     ----------
@@ -75,11 +77,20 @@ class Package:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The outermost regular packages or modules that its parts lie in, by dotted name."""
+        """The outermost regular packages or modules that contain its parts, by dotted name."""
         return tuple(dict.fromkeys(_outermost(point.module) for point in self.points))
 
     def has(self, cls: type) -> bool:
-        """Whether a class is defined in it."""
+        """Check whether a class is defined in the package.
+
+        Parameters
+        ----------
+        cls : type
+
+        Returns
+        -------
+        bool
+        """
         return any(f"{cls.__module__}.".startswith(f"{module}.") for module in self.modules)
 
     @property
@@ -128,26 +139,30 @@ def _place(module: str) -> Path:
 
 
 def _digest(places: Iterable[Path]) -> str:
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for place in places:
         files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
         for file in files:
-            found.update(f"{file.relative_to(place.parent).as_posix()}\0".encode())
-            found.update(file.read_bytes())
-    return found.hexdigest()
+            digest.update(f"{file.relative_to(place.parent).as_posix()}\0".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 _known: dict[str, Package] | None = None
-"""By name: those installed, or in a worker those that it was told of. None: not looked for yet."""
+"""By name: those installed, or in a worker those that it adopted. None: not read yet."""
 
 
 def packages() -> tuple[Package, ...]:
-    """Return the packages that bring parts or configurations, sorted by name.
+    """Return the packages that provide parts or configurations, sorted by name.
+
+    Returns
+    -------
+    tuple of Package
 
     Raises
     ------
     UserError
-        If one has an entry point of a group that there is not.
+        If one has an entry point of an unknown group.
     """
     global _known
     if _known is None:
@@ -156,7 +171,7 @@ def packages() -> tuple[Package, ...]:
 
 
 def _installed() -> dict[str, Package]:
-    found: dict[str, tuple[str, list[Point]]] = {}
+    installed: dict[str, tuple[str, list[Point]]] = {}
     for point in entry_points():
         if not point.group.startswith(f"{_OWN}."):
             continue
@@ -168,7 +183,7 @@ def _installed() -> dict[str, Package]:
                 f"which matsweep does not know (there are {', '.join(known)})"
                 f"{near(point.group, known)}"
             )
-        points = found.setdefault(name, (version, []))[1]
+        points = installed.setdefault(name, (version, []))[1]
         points.append(Point(group=point.group, name=point.name, value=point.value))
     return {
         name: Package(
@@ -176,16 +191,16 @@ def _installed() -> dict[str, Package]:
             version=version,
             points=tuple(sorted(points, key=lambda each: (each.group, each.name))),
         )
-        for name, (version, points) in sorted(found.items())
+        for name, (version, points) in sorted(installed.items())
     }
 
 
 def adopt(told: Iterable[Package]) -> None:
-    """Take over the packages of the process that started the study.
+    """Add the packages of the process that started the study.
 
     Parameters
     ----------
-    told : packages
+    told : iterable of Package
 
     Raises
     ------
@@ -198,38 +213,56 @@ def adopt(told: Iterable[Package]) -> None:
         there = known.get(package.name, package)
         if there != package:
             raise PartsError(
-                f"package {package.name} {package.version} is {there.version} there, or has other "
-                "entry points"
+                f"package {package.name} must be {package.version}, as where the study started, "
+                f"got {there.version} or other entry points; install the same version"
             )
         known = {**known, package.name: package}
     _known = known
 
 
 def package_of(cls: type) -> Package | None:
-    """Return the package that a class comes from; None: it was defined by hand.
+    """Package that a class comes from.
 
     Parameters
     ----------
     cls : type
         Not one of matsweep's own.
+
+    Returns
+    -------
+    Package or None
+        None: the class is not an installed package's.
     """
     return next((package for package in packages() if package.has(cls)), None)
 
 
 def versions(classes: Iterable[type]) -> dict[str, str]:
-    """Return the version of each package that classes come from, by its name, sorted.
+    """Versions of the packages that classes come from, by name, sorted.
 
     Parameters
     ----------
-    classes : types
-        Not matsweep's own; those defined by hand come from none.
+    classes : iterable of type
+        Not matsweep's own; those of no installed package are left out.
+
+    Returns
+    -------
+    dict of str to str
     """
-    found = {package_of(cls) for cls in classes}
-    if not found:
+    used = {package_of(cls) for cls in classes}
+    if not used:
         return {}
-    return {each.name: each.version for each in packages() if each in found}
+    return {each.name: each.version for each in packages() if each in used}
 
 
 def is_own(cls: type) -> bool:
-    """Whether a class is matsweep's own."""
+    """Check whether a class is matsweep's own.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    bool
+    """
     return cls.__module__.partition(".")[0] == _OWN

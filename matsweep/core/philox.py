@@ -1,7 +1,7 @@
 """Counter-based random numbers (Philox 4x32-10), compiled by numba on first use.
 
 Strict IEEE arithmetic (no contraction, no reordering): the same bits on every machine. Import
-this module where it is called, not where a module begins: numba takes half a second.
+this module inside the functions that need it: numba takes half a second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,20 @@ from matsweep.core.compiled import compiled, inlined
 
 @inlined
 def philox(counter, high, key):
-    """Return four random words of a counter (high, counter) and a key."""
+    """Four random words of a counter (high, counter) and a key: ten rounds of Philox 4x32.
+
+    Parameters
+    ----------
+    counter : uint64
+        Lower half of the counter.
+    high : uint64
+        Upper half of the counter.
+    key : uint64
+
+    Returns
+    -------
+    tuple of 4 uint32
+    """
     c0, c1 = uint32(counter), uint32(counter >> uint64(32))
     c2, c3 = uint32(high), uint32(high >> uint64(32))
     k0, k1 = uint32(key), uint32(key >> uint64(32))
@@ -31,7 +44,16 @@ def philox(counter, high, key):
 
 @inlined
 def gaussian_radius(bits):
-    """Return sqrt(-2 ln u) of u = (bits // 2 + 1/2) / 2^31, the logarithm as in Cephes."""
+    """Radius sqrt(-2 ln u) with u = (bits // 2 + 1/2) / 2^31, the logarithm as in Cephes.
+
+    Parameters
+    ----------
+    bits : uint32
+
+    Returns
+    -------
+    float32
+    """
     uniform = float32(float32(int32(bits >> uint32(1))) + float32(0.5))
     pattern = uniform.view(np.int32)
     exponent = int32(int32(pattern - int32(0x3F3504F3)) >> int32(23))
@@ -54,7 +76,16 @@ def gaussian_radius(bits):
 
 @inlined
 def cosine_sine(bits):
-    """Return cos and sin of 2 pi bits / 2^32: the quadrant exactly, the rest as in Cephes."""
+    """Cosine and sine of 2 pi bits / 2^32: the quadrant exactly, the rest as in Cephes.
+
+    Parameters
+    ----------
+    bits : uint32
+
+    Returns
+    -------
+    tuple of 2 float32
+    """
     quadrant = uint32(uint32(bits + uint32(0x20000000)) >> uint32(30))
     rest = uint32(bits - uint32(quadrant << uint32(30))).view(np.int32)
     x = float32(rest) * float32(2 * np.pi / 2**32)
@@ -74,7 +105,18 @@ def cosine_sine(bits):
 
 @compiled
 def fill_bits(counter, high, key, out):
-    """Fill (4, n) uint32 with Philox 4x32-10 of the counters from (high, counter) on."""
+    """Fill an array with Philox 4x32-10 of consecutive counters from (high, counter) on.
+
+    Parameters
+    ----------
+    counter : uint64
+        Lower half of the first counter.
+    high : uint64
+        Upper half of the counters.
+    key : uint64
+    out : (4, n) array of uint32
+        Written: one column a counter.
+    """
     for i in range(out.shape[1]):
         count = uint64(counter) + uint64(i)
         out[0, i], out[1, i], out[2, i], out[3, i] = philox(count, uint64(high), uint64(key))
@@ -82,7 +124,18 @@ def fill_bits(counter, high, key, out):
 
 @compiled
 def fill_normal(counter, high, key, out):
-    """Fill (4, n) float32 with standard normal numbers: Box and Muller on `fill_bits`."""
+    """Fill an array with standard normal numbers: Box and Muller's transform of `fill_bits`.
+
+    Parameters
+    ----------
+    counter : uint64
+        Lower half of the first counter.
+    high : uint64
+        Upper half of the counters.
+    key : uint64
+    out : (4, n) array of float32
+        Written: one column a counter.
+    """
     for i in range(out.shape[1]):
         count = uint64(counter) + uint64(i)
         a, b, c, d = philox(count, uint64(high), uint64(key))

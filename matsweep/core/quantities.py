@@ -2,7 +2,7 @@
 
 A field annotated ``g_max: Conductance`` holds a float in S, and a configuration may give it as
 ``25uS``. Every number of a parameter class has one of these annotations, or
-``Annotated[float, Unit("…")]`` where its unit stands nowhere else.
+``Annotated[float, Unit("…")]`` where its unit is used nowhere else.
 """
 
 from __future__ import annotations

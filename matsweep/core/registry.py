@@ -19,7 +19,7 @@ class Registry[T](MutableMapping[str, T]):
     Parameters
     ----------
     noun : str
-        What a part is, for messages: "workload", "metric".
+        The sort, for messages: "workload", "metric".
     group : str or None
         Group of entry points; None: the package's own parts, and those of modules that were
         imported for others.
@@ -71,7 +71,7 @@ class Registry[T](MutableMapping[str, T]):
         del self._parts[name]
 
     def __getitem__(self, name: str) -> T:
-        """Return the part of a name."""
+        """Return the part with a name."""
         self._load()
         return self._parts[name]
 
@@ -86,17 +86,41 @@ class Registry[T](MutableMapping[str, T]):
         return len(self._parts)
 
     def enter_own(self, parts: Iterable[T]) -> None:
-        """Enter the package's own parts, where they are no classes, by the name that each holds."""
+        """Enter the package's own parts, where they are no classes, by their own names.
+
+        Parameters
+        ----------
+        parts : iterable of parts
+        """
         for part in parts:
             name = str(getattr(part, self.named or "name"))
             self._own[name] = self._parts[name] = part
 
     def is_own(self, name: str) -> bool:
-        """Whether the part of a name is the package's own."""
+        """Check whether the part with a name is the package's own.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        bool
+        """
         return self._is_own(name, self[name])
 
     def package(self, name: str) -> Package | None:
-        """Return the package whose entry point the part of a name is; None: it is of none."""
+        """Package whose entry point the part with a name is.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Package or None
+            None: no entry point.
+        """
         self._load()
         return self._origins.get(name)
 
@@ -128,9 +152,9 @@ class Registry[T](MutableMapping[str, T]):
         except UserError as error:  # of a class that takes a name
             raise UserError(f"{whose}: {error}, or uninstall the package") from None
         except Exception as error:
-            told = " ".join(f"{type(error).__name__}: {error}".split())
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
             raise UserError(
-                f"{whose} cannot be loaded from {point.value} ({told}); fix the package or "
+                f"{whose} cannot be loaded from {point.value} ({cause}); fix the package or "
                 "uninstall it"
             ) from error
         taken = self._origins.get(point.name)
@@ -151,7 +175,7 @@ class Registry[T](MutableMapping[str, T]):
         _FOREIGN.add(self.noun)
 
     def _stated(self, part: T, point: Point, whose: str) -> str:
-        """Return the name that a part states itself; refuse what is no part of this sort."""
+        """Return the name that a part states itself; refuse an object of another sort."""
         if self.named is not None:
             sorts = tuple({type(own) for own in self._own.values()})
             if isinstance(part, sorts):
@@ -167,13 +191,13 @@ class Registry[T](MutableMapping[str, T]):
 
 
 def load_parts(told: Iterable[Package]) -> None:
-    """Have the parts of packages in all registries of this process, and of no others.
+    """Load the parts of packages, and of no others, into all registries of this process.
 
     A worker calls it with the packages of the process that started the study.
 
     Parameters
     ----------
-    told : packages
+    told : iterable of Package
 
     Raises
     ------
@@ -192,7 +216,16 @@ def load_parts(told: Iterable[Package]) -> None:
 
 
 def described(cls: type) -> str:
-    """Return how messages call a class: by the name under which it is registered, if it is."""
+    """Name of a class in messages: its registered name, if it has one.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    str
+    """
     for registry in _ALL:
         for name, part in registry.items():
             if part is cls:
@@ -201,7 +234,7 @@ def described(cls: type) -> str:
 
 
 def any_foreign() -> bool:
-    """Whether any registry of this process has parts that are not the package's own."""
+    """Check whether any registry of this process has parts that are not the package's own."""
     return bool(_FOREIGN)
 
 

@@ -1,4 +1,4 @@
-"""The language of constraints: of a study's parameters, of `select`, and of requirements.
+"""Language of constraints: of a study's parameters, of `select`, and of requirements.
 
     device.g_min < device.g_max / 5
     tile.rows * tile.columns <= 16384 and material != "pcm_gst"
@@ -7,9 +7,9 @@
 
 There are numbers, with or without a unit; dotted names; texts in quotes; true, false, null; + - *
 / ** and parentheses; abs, log10, sqrt, min, max; comparisons, which may be chained; and, or, not.
-Texts are parsed, never run as code. This module says what is written; what a name stands for, and
-whether a constraint holds, is for those who use it: `matsweep.planning.constraints` for the
-parameters of a point, `matsweep.analysis.selection` for columns of results.
+Texts are parsed, never run as code. This module handles the syntax; the meaning of a name, and
+whether a constraint holds, is up to its users: `matsweep.planning.constraints` for the parameters
+of a point, `matsweep.analysis.selection` for columns of results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DEEPEST = 100  # operations within one another
 ORDER = ("<", "<=", ">", ">=")
 EQUALITY = ("==", "!=")
 FUNCTIONS = {"abs": 1, "log10": 1, "sqrt": 1, "min": 0, "max": 0}
-"""With the number of arguments; 0: two or more."""
+"""Number of arguments; 0: two or more."""
 
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}
@@ -41,7 +41,7 @@ _ALLOWED = (
 _STRENGTH = {
     "or": 0, "and": 1, "not": 2, "compare": 3, "+": 4, "-": 4, "*": 5, "/": 5, "**": 7,
 }  # fmt: skip
-"""How tightly operators bind, those of Python's grammar."""
+"""Binding strength of operators, as in Python's grammar."""
 _SIGN = 6
 _TOO_DEEP = "it is too deeply nested: split it into several constraints"
 _DEEPEST_TEXT = 200  # operations and parentheses within one another
@@ -62,7 +62,7 @@ _UNIT = re.compile(r"\s*(?:%|°C|[^\W\d_]+[²³0-9]*(?:[/*][^\W\d_]+[²³0-9]*(?
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word or a sign of the language, and where it stands."""
+    """Word or sign of the language, and its place in the text."""
 
     kind: str
     text: str
@@ -72,7 +72,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number with or without a unit; `value` is in SI, or in eV."""
+    """Number with or without a unit; `value` is in SI, or in eV."""
 
     value: float
     text: str
@@ -80,28 +80,28 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text in quotes."""
+    """Text in quotes."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """True, false or null."""
+    """Constant: true, false or null."""
 
     value: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A dotted name."""
+    """Dotted name."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operator or one of `FUNCTIONS` on its arguments; - and + on one of them are signs."""
+    """Operator or one of `FUNCTIONS` on its arguments; - and + on one of them are signs."""
 
     operator: str
     arguments: tuple[Node, ...]
@@ -109,7 +109,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Values compared in a chain: `operators` has one for each two neighbours."""
+    """Chain of comparisons: `operators` has one for each two neighbours."""
 
     values: tuple[Node, ...]
     operators: tuple[str, ...]
@@ -117,7 +117,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """`and`, `or` (two or more arguments) or `not` (one)."""
+    """Logical operation: `and`, `or` (two or more arguments) or `not` (one)."""
 
     operator: str
     arguments: tuple[Node, ...]
@@ -127,15 +127,15 @@ type Node = Quantity | Text | Constant | Name | Operation | Comparison | Logic
 
 
 class UnreadableError(UserError):
-    """A text that has not the form of the language at all."""
+    """Text that does not have the form of the language at all."""
 
 
 class RefusedError(UserError):
-    """Something that this language has not, named."""
+    """Element that this language lacks, named in the message."""
 
 
 def parse(text: str) -> Node:
-    """Read an expression.
+    """Parse an expression.
 
     Parameters
     ----------
@@ -148,28 +148,37 @@ def parse(text: str) -> Node:
     Raises
     ------
     RefusedError
-        For what the language has not.
+        If the text uses an element that the language lacks.
     UnreadableError
-        For what is no expression.
+        If the text is no expression.
     """
     reader = _Reader(text)
-    found = reader.expression()
+    node = reader.expression()
     reader.end()
-    _check_depth(found)
-    return found
+    _check_depth(node)
+    return node
 
 
 def tokens(text: str) -> list[Token]:
-    """Take a text apart; what the language has not is of the kind `other`."""
-    found = []
+    """Split a text into tokens; signs that the language lacks are of the kind `other`.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of Token
+    """
+    words = []
     for match in _TOKEN.finditer(text):
         kind = str(match.lastgroup)
-        found.append(Token(kind, match[kind], match.start(kind), match.end()))
-    return found
+        words.append(Token(kind, match[kind], match.start(kind), match.end()))
+    return words
 
 
 def sides(text: str) -> tuple[list[str], list[str]]:
-    """Take a text apart at its comparisons, without reading what is compared.
+    """Split a text at its comparisons, without parsing the sides.
 
     Parameters
     ----------
@@ -190,19 +199,23 @@ def sides(text: str) -> tuple[list[str], list[str]]:
 
 
 def operator_of(sign: str, text: str) -> str:
-    """Return a comparison in its one spelling.
+    """Comparison in its normal spelling.
 
     Parameters
     ----------
     sign : str
         As written.
     text : str
-        What it stands in, for the message.
+        The whole constraint, for the message.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     RefusedError
-        If there is no such comparison, with what may be meant.
+        If there is no such comparison; the message proposes one.
     """
     sign = _SIGNS.get(sign, sign)
     if sign in ORDER or sign in EQUALITY:
@@ -213,7 +226,7 @@ def operator_of(sign: str, text: str) -> str:
 
 
 def split_chance(text: str) -> tuple[list[str], str, str] | None:
-    """Take ``P(constraint and constraint) >= share`` apart.
+    """Split ``P(constraint and constraint) >= share`` into its parts.
 
     Parameters
     ----------
@@ -227,18 +240,18 @@ def split_chance(text: str) -> tuple[list[str], str, str] | None:
     Raises
     ------
     UnreadableError
-        If it begins so and goes on otherwise.
+        If it begins so and continues differently.
     """
-    found = tokens(text)
-    if [token.text for token in found[:2]] != ["P", "("]:
+    words = tokens(text)
+    if [token.text for token in words[:2]] != ["P", "("]:
         return None
     depth, close = 0, None
-    for place, token in enumerate(found):
+    for place, token in enumerate(words):
         depth += (token.text == "(") - (token.text == ")")
         if depth == 0 and token.text == ")":
             close = place
             break
-    behind = found[close + 1 :] if close is not None else []
+    behind = words[close + 1 :] if close is not None else []
     if (
         not behind
         or close is None
@@ -250,28 +263,28 @@ def split_chance(text: str) -> tuple[list[str], str, str] | None:
             "a chance constraint reads P(CONSTRAINT) >= SHARE, such as "
             f"'P(accuracy >= 95 %) >= 90 %'; got {text!r}"
         )
-    cuts = [token for token in found[2:close] if token.text in ("and", ",")]
-    places = [found[1].end, *(p for cut in cuts for p in (cut.start, cut.end)), found[close].start]
+    cuts = [token for token in words[2:close] if token.text in ("and", ",")]
+    places = [words[1].end, *(p for cut in cuts for p in (cut.start, cut.end)), words[close].start]
     inner = [text[a:b].strip() for a, b in zip(places[::2], places[1::2], strict=True)]
     return inner, _SIGNS.get(behind[0].text, behind[0].text), text[behind[0].end :].strip()
 
 
 def _kind(token: Token) -> str:
-    """Return what an operator is found by in `_STRENGTH`."""
+    """Return the key of an operator in `_STRENGTH`."""
     if token.kind == "compare" or (token.kind == "name" and token.text in ("in", "is", "not")):
         return "compare"
     return token.text if token.kind in ("sign", "name") else ""
 
 
 def _joined(word: str, left: Node, right: Node) -> Node:
-    """Return `left and right`, one node for all that the same word joins."""
+    """Join two nodes by `and` or `or`: one node for all that the same word joins."""
     if isinstance(left, Logic) and left.operator == word:
         return Logic(word, (*left.arguments, right))
     return Logic(word, (left, right))
 
 
 def _check_depth(node: Node) -> None:
-    """Refuse what would take more of Python's stack than there may be left."""
+    """Refuse an expression that would exceed Python's stack."""
     level: list[Node] = [node]
     for _ in range(_DEEPEST):
         level = [inner for each in level for inner in _within(each)]
@@ -287,7 +300,7 @@ def _within(node: Node) -> tuple[Node, ...]:
 
 
 class _Reader:
-    """Reads tokens from left to right, by the strength of their operators."""
+    """Parser of tokens from left to right, by the strength of their operators."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -308,28 +321,28 @@ class _Reader:
         return token.text
 
     def expression(self, level: int = 0) -> Node:
-        """Return what follows, as far as its operators bind at least as tightly as `level`."""
+        """Parse the following tokens, while operators bind at least as tightly as `level`."""
         self.depth += 1
         if self.depth > _DEEPEST_TEXT:
             raise RefusedError(_TOO_DEEP)
-        found = self.prefixed(level)
+        node = self.prefixed(level)
         while (token := self.next) is not None:
             strength = _STRENGTH.get(_kind(token), -1)
             if strength < level:
                 break
             self.place += 1
             if token.text in ("and", "or"):
-                found = _joined(token.text, found, self.expression(strength + 1))
+                node = _joined(token.text, node, self.expression(strength + 1))
             elif _kind(token) == "compare":
-                found = self.comparison(token, found)
+                node = self.comparison(token, node)
             else:
                 right = self.expression(_SIGN if token.text == "**" else strength + 1)
-                found = Operation(token.text, (found, right))
+                node = Operation(token.text, (node, right))
         self.depth -= 1
-        return found
+        return node
 
     def prefixed(self, level: int) -> Node:
-        """Return a single value, or one behind `not`, + or -."""
+        """Parse a single value, or one behind `not`, + or -."""
         if level <= _STRENGTH["not"] and self.take("not"):
             return Logic("not", (self.expression(_STRENGTH["not"]),))
         if sign := self.take("-", "+"):
@@ -337,7 +350,7 @@ class _Reader:
         return self.single()
 
     def comparison(self, token: Token, left: Node) -> Node:
-        """Return a chain of comparisons."""
+        """Parse a chain of comparisons."""
         values, operators = [left], list[str]()
         tighter = _STRENGTH["compare"] + 1
         while True:
@@ -367,13 +380,13 @@ class _Reader:
                 return self.named(token)
         if token.text != "(":
             raise self.refused(token)
-        found = self.expression()
+        node = self.expression()
         if not self.take(")"):
             self.end(inside=True)
-        return found
+        return node
 
     def quantity(self, token: Token) -> Node:
-        """Return a number, with the unit that follows it."""
+        """Parse a number, with the unit that follows it."""
         try:
             number = float(ast.literal_eval(token.text))
         except OverflowError:
@@ -424,7 +437,7 @@ class _Reader:
         return Operation(name, tuple(arguments))
 
     def end(self, inside: bool = False) -> None:
-        """Refuse whatever follows; inside parentheses also the end."""
+        """Refuse all that follows; inside parentheses also the end."""
         if (token := self.next) is not None:
             raise self.refused(token)
         if inside:

@@ -1,4 +1,4 @@
-"""Random numbers that belong to the realisation, not to the batch it is computed in."""
+"""Random numbers that belong to a realisation, not to the batch in which it is computed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,40 @@ FloatArray = npt.NDArray[np.floating]
 
 
 class Rng(Protocol):
-    """What a device model asks of a random number generator.
+    """Random number generator of a device model.
 
     `numpy.random.Generator` and `Streams` both are one.
     """
 
     def standard_normal(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
-        """Return standard normal numbers of a shape."""
+        """Draw standard normal numbers.
+
+        Parameters
+        ----------
+        size : tuple of int
+        dtype : float32 or float64
+
+        Returns
+        -------
+        array of the size
+        """
 
     def random(self, size: tuple[int, ...], dtype: Any) -> FloatArray:
-        """Return uniform numbers in [0, 1) of a shape."""
+        """Draw uniform numbers in [0, 1).
+
+        Parameters
+        ----------
+        size : tuple of int
+        dtype : float32 or float64
+
+        Returns
+        -------
+        array of the size
+        """
 
 
 class Streams:
-    """One independent stream of random numbers for each realisation along the first axis.
+    """Independent random streams, one for each realisation along the first axis.
 
     A batch of realisations then draws exactly what each of them would draw alone, so that the
     number of realisations computed together changes no bit. Numbers are counter-based (Philox
@@ -58,13 +78,45 @@ class Streams:
         return self._keys.copy()
 
     def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
-        """Return standard normal numbers of shape (realisation, …)."""
+        """Draw standard normal numbers, (realisation, …).
+
+        Parameters
+        ----------
+        size : tuple of int
+            The first axis is the realisations.
+        dtype : float32 or float64
+
+        Returns
+        -------
+        (realisation, …) array
+
+        Raises
+        ------
+        ValueError
+            If the first axis is not the number of realisations.
+        """
         from matsweep.core.philox import fill_normal
 
         return self._draw(fill_normal, size, np.float32).astype(dtype, copy=False)
 
     def random(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
-        """Return uniform numbers in [0, 1) of shape (realisation, …)."""
+        """Draw uniform numbers in [0, 1), (realisation, …).
+
+        Parameters
+        ----------
+        size : tuple of int
+            The first axis is the realisations.
+        dtype : float32 or float64
+
+        Returns
+        -------
+        (realisation, …) array
+
+        Raises
+        ------
+        ValueError
+            If the first axis is not the number of realisations.
+        """
         from matsweep.core.philox import fill_bits
 
         bits = self._draw(fill_bits, size, np.uint32)
@@ -88,7 +140,7 @@ class Streams:
 
 
 def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -> Streams:
-    """Return the random streams of some realisations of one candidate.
+    """Random streams of some realisations of one candidate.
 
     Parameters
     ----------
@@ -97,7 +149,11 @@ def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -
     seed : int
         The study's.
     realisations : sequence of int
-        Which ones.
+        Their numbers.
+
+    Returns
+    -------
+    Streams
     """
     key = int(identity, 16)
     words = tuple((key >> shift) & 0xFFFFFFFF for shift in (0, 32, 64, 96))

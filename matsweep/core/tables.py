@@ -1,7 +1,7 @@
-"""Reading tables of delimited text (CSV), with the line and the column in every message.
+"""Reader of tables of delimited text (CSV), with the line and the column in every message.
 
 All tables that a user gives as text are read here: measurements, points of a design, labelled
-samples. What their columns mean is the reader's business.
+samples. The meaning of their columns is up to the caller.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _QUOTED = "put a cell that holds a separator in double quotes, and close them"
 
 
 class Row(NamedTuple):
-    """One row of a table: the number of the line it begins in, from 1, and its cells as text."""
+    """Row of a table: the number of the line it begins in, from 1, and its cells as text."""
 
     line: int
     cells: list[str]
@@ -36,7 +36,7 @@ def read_rows(
     path : str or path
         Text in UTF-8, with or without a byte order mark.
     separators : str
-        Of cells; of several the one that the first row has most of.
+        Of cells; of several the one that is most frequent in the first row.
     comment : str
         The rest of a line from this character on is left out; empty: there are no comments.
     owner : str
@@ -78,18 +78,22 @@ def read_rows(
 def find_columns(
     path: str | Path, heading: Row, spellings: Mapping[str, Sequence[str]], hint: str = ""
 ) -> dict[str, int]:
-    """Return the position of each column that is wanted, by its name.
+    """Positions of the required columns, by name.
 
     Parameters
     ----------
     path : str or path
         For messages.
     heading : Row
-        Names of the columns; their units are left aside.
+        Names of the columns; their units are ignored.
     spellings : mapping of str to sequence of str
-        How each column may be called, in small letters.
+        Possible names of each column, in small letters.
     hint : str
-        What the message of a missing column ends with.
+        End of the message of a missing column.
+
+    Returns
+    -------
+    dict of str to int
 
     Raises
     ------
@@ -97,7 +101,7 @@ def find_columns(
         If one is missing.
     """
     names = [split_heading(cell)[0].lower() for cell in heading.cells]
-    found = {}
+    columns = {}
     for name, known in spellings.items():
         places = [place for place, each in enumerate(names) if each in known]
         if not places:
@@ -105,20 +109,24 @@ def find_columns(
                 f"{path}, line {heading.line}: no column {name}{near(name, names)} (there are "
                 f"{', '.join(heading.cells)}){hint}"
             )
-        found[name] = places[0]
-    return found
+        columns[name] = places[0]
+    return columns
 
 
 def number(path: str | Path, line: int, column: str, text: str) -> float:
-    """Return a cell's finite number.
+    """Read a cell as a finite number.
 
     Parameters
     ----------
     path : str or path
+        For messages, like the next two.
     line : int
     column : str
-        Where the cell is, for messages.
     text : str
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -135,7 +143,17 @@ def number(path: str | Path, line: int, column: str, text: str) -> float:
 
 
 def finite_number(text: str) -> float | None:
-    """Return the finite number that a text is; None where it is none."""
+    """Read a text as a finite number.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    float or None
+        None if it is none.
+    """
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Units and prefixes: reading quantities as people write them, and printing them.
+"""Units and prefixes: reading of quantities as people write them, and printing.
 
 This is the one table of units. Configurations, constraints, `select`, requirements, headings of
 tables, figures and reports all read and print by it: ``25uS``, ``10 nJ``, ``0.012 mm²``, ``95 %``,
@@ -21,13 +21,13 @@ _PREFIXES = {
     "k": 3, "M": 6, "G": 9, "T": 12,
 }  # fmt: skip
 _BASES = ("m", "kg", "s", "A", "K", "mol", "B", "LSB", "F2")
-"""Of all dimensions; F2 is the square of a technology's feature size F, and B is a byte."""
+"""Base units; F2 is the square of a technology's feature size F, and B is a byte."""
 _DEFINED = {
     "m": "m", "g": "1e-3 kg", "s": "s", "A": "A", "K": "K", "mol": "mol", "B": "B",
     "Hz": "1/s", "C": "A s", "J": "kg m2/s2", "V": "J/C", "W": "J/s", "ohm": "V/A", "S": "A/V",
     "F": "C/V", "eV": "1.602176634e-19 J",
 }  # fmt: skip
-"""Units that take a prefix, each by those before it; eV as the SI fixes it."""
+"""Units that take a prefix, each defined by those before it; eV as fixed by the SI."""
 _SPECIAL = {
     "kg": "kg", "LSB": "LSB", "F2": "F2", "%": "0.01", "rad": "1", "cm": "0.01 m",
     "min": "60 s", "h": "3600 s", "d": "86400 s", "day": "d", "days": "d",
@@ -43,7 +43,7 @@ _KINDS = {
     "F2": "an area in squares of the feature size F", "LSB": "a number of codes",
 }  # fmt: skip
 _PREFIXED = ("J", "s", "m", "m2", "S", "V", "A", "ohm", "W", "Hz", "K", "F", "eV", "C", "B")
-"""Those that are printed with a prefix."""
+"""Units that are printed with a prefix."""
 _EXAMPLES = {
     "J": "10 nJ", "s": "5 us", "m2": "0.1 mm2", "1": "0.95 or 95 %", "S": "25 uS", "m": "22 nm",
     "V": "0.2 V", "A": "5 uA", "ohm": "2 kohm", "Hz": "100 MHz", "K": "300 K or 85 degC",
@@ -77,7 +77,7 @@ _PURE: Dimension = (0,) * len(_BASES)
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The unit of a parameter, stated once in its annotation: ``Annotated[float, Unit("S")]``.
+    """Unit of a parameter, stated once in its annotation: ``Annotated[float, Unit("S")]``.
 
     Numbers without a unit are in it, and texts with one are converted to it.
 
@@ -92,7 +92,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """What a unit stands for: a factor to SI base units, and a dimension."""
+    """Measure of a unit: a factor to SI base units, and a dimension."""
 
     factor: Decimal
     dimension: Dimension
@@ -107,7 +107,7 @@ _ONE = _Measure(Decimal(1), _PURE)
 
 def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
     """Return the measure of a product of units such as `m2/(V s)`; None if it is none."""
-    found: list[_Measure] = [_ONE]  # one for each open parenthesis
+    stack: list[_Measure] = [_ONE]  # one for each open parenthesis
     signs, sign, place = list[int](), 1, 0
     while place < len(text):
         match = _TOKEN.match(text, place)
@@ -115,7 +115,7 @@ def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
             return None
         place = match.end()
         if match["sign"] == "(":
-            found.append(_ONE)
+            stack.append(_ONE)
             signs.append(sign)
             sign = 1
             continue
@@ -125,7 +125,7 @@ def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
         if match["sign"] == ")":
             if not signs:
                 return None
-            factor, sign = found.pop(), signs.pop()
+            factor, sign = stack.pop(), signs.pop()
         elif match["number"]:
             factor = _Measure(Decimal(match["number"]), _PURE)
         elif (whole := match["unit"] + (match["power"] or "")) in known:  # such as F2
@@ -134,9 +134,9 @@ def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
             factor = _ONE.times(known[match["unit"]], int(match["power"] or 1))
         else:
             return None
-        found[-1] = found[-1].times(factor, sign)
+        stack[-1] = stack[-1].times(factor, sign)
         sign = 1
-    return found[0] if not signs and sign == 1 else None
+    return stack[0] if not signs and sign == 1 else None
 
 
 def _table() -> dict[str, _Measure]:
@@ -167,7 +167,16 @@ def _read_unit(text: str) -> _Measure | None:
 
 
 def normal_unit(unit: str) -> str:
-    """Return one spelling per unit: "m²", "m^2" and "m2" are "m2", "" is "1"."""
+    """Return the normal spelling of a unit: "m²", "m^2" and "m2" are "m2", "" is "1".
+
+    Parameters
+    ----------
+    unit : str
+
+    Returns
+    -------
+    str
+    """
     for spelling, normal in _SPELLINGS.items():
         unit = unit.replace(spelling, normal)
     return unit.strip() or "1"
@@ -183,9 +192,9 @@ def read_quantity(text: str, unit: str | None, name: str) -> float:
     text : str
         "10 nJ", "95 %", "1e-8" (a bare number is in `unit`).
     unit : str or None
-        Unit of the result; None if it is unknown, then any unit is taken, to SI.
+        Unit of the result; None if it is unknown: any unit is then converted to SI.
     name : str
-        What is read, for the message of an error.
+        Name of the quantity, for messages.
 
     Returns
     -------
@@ -252,7 +261,19 @@ def read_parameter(text: str, unit: str, name: str) -> float | None:
 
 
 def value_in_unit(value: Any, unit: str | None, name: str) -> Any:
-    """Return the number of a text with a unit; everything else as it is.
+    """Convert a text with a unit to a number; everything else stays as it is.
+
+    Parameters
+    ----------
+    value : text or any other value
+    unit : str or None
+        Of the parameter; None: nothing is converted.
+    name : str
+        Of the parameter, for messages.
+
+    Returns
+    -------
+    float, int, or the value
 
     Raises
     ------
@@ -266,12 +287,18 @@ def value_in_unit(value: Any, unit: str | None, name: str) -> Any:
 
 
 def factor_of(written: str, unit: str) -> float | None:
-    """Return how many of a unit one of another is; None if it is unknown, or of another kind.
+    """Factor from one unit to another.
 
     Parameters
     ----------
-    written, unit : str
+    written : str
+    unit : str
         ``factor_of("uS", "S")`` is 1e-6.
+
+    Returns
+    -------
+    float or None
+        None if a unit is unknown, or of another kind.
     """
     measure, wanted = _read_unit(written), _read_unit(unit)
     if measure is None or wanted is None or measure.dimension != wanted.dimension:
@@ -280,10 +307,20 @@ def factor_of(written: str, unit: str) -> float | None:
 
 
 def split_heading(heading: str) -> tuple[str, str | None]:
-    """Return the name and the unit of a column's heading; None where it states none.
+    """Split a column's heading into name and unit.
 
-    ``conductance [uS]``, ``conductance (uS)`` and ``conductance_uS`` are the same; what follows
-    an underscore counts as a unit only if it is a known one.
+    ``conductance [uS]``, ``conductance (uS)`` and ``conductance_uS`` are the same; the part after
+    an
+    underscore counts as a unit only if it is a known one.
+
+    Parameters
+    ----------
+    heading : str
+
+    Returns
+    -------
+    tuple of (str, str or None)
+        Name and unit; None where it states none.
     """
     match = _HEADED.search(heading)
     if match is None or (match[1] is None and _read_unit(match[2]) is None):
@@ -292,25 +329,48 @@ def split_heading(heading: str) -> tuple[str, str | None]:
 
 
 def kind_of(unit: str) -> str:
-    """Return what a unit measures, "a conductance", for messages."""
+    """Kind of quantity that a unit measures, "a conductance", for messages.
+
+    Parameters
+    ----------
+    unit : str
+
+    Returns
+    -------
+    str
+    """
     normal = "K" if normal_unit(unit) == _CELSIUS else normal_unit(unit)
     alike = (kind for each, kind in _KINDS.items() if _dimension(each) == _dimension(normal))
     return _KINDS.get(normal) or next(alike, f"in {printed_unit(normal)}")
 
 
 def printed_unit(unit: str) -> str:
-    """Return a unit as it is printed: "m2" is "m²", "ohm" is "Ω"."""
+    """Return the printed form of a unit: "m2" is "m²", "ohm" is "Ω".
+
+    Parameters
+    ----------
+    unit : str
+
+    Returns
+    -------
+    str
+    """
     normal = normal_unit(unit)
     return _PRINTED_UNIT.get(normal, normal)
 
 
 def spellings(unit: str) -> dict[str, float]:
-    """Return how a unit may be written with its prefixes, and how many of the unit that is.
+    """Spellings of a unit with its prefixes, and their factors.
 
     Parameters
     ----------
     unit : str
         "S" gives "fS", "pS", "µS", "uS", …; "1" gives "%".
+
+    Returns
+    -------
+    dict of str to float
+        Factor to the unit, by spelling.
     """
     if unit == "1":
         return {"%": 0.01}
@@ -324,14 +384,19 @@ def spellings(unit: str) -> dict[str, float]:
 
 
 def prefix_of(value: float, low: int = -15, high: int = 3) -> tuple[int, str]:
-    """Return the power of ten and the printed prefix that a number is counted in.
+    """Power of ten, and its printed prefix, for printing a number.
 
     Parameters
     ----------
     value : float
-        ``prefix_of(2e-5)`` is (-6, "µ"); what rounding keeps below a power counts as it.
-    low, high : int
-        The least and the largest power.
+        ``prefix_of(2e-5)`` is (-6, "µ"); a number that rounding keeps below a power counts as it.
+    low : int
+    high : int
+        Smallest and largest power.
+
+    Returns
+    -------
+    tuple of (int, str)
     """
     powers = [power for power in _PREFIXES.values() if low <= power <= high]
     power = max((each for each in powers if value >= 10.0**each * (1 - 1e-9)), default=low)
@@ -342,6 +407,18 @@ def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
     """Print a quantity with an SI prefix: 1.23e-9 and "J" give "1.23 nJ", nan gives "–".
 
     Areas take squared prefixes (mm², µm²) and numbers without a unit none.
+
+    Parameters
+    ----------
+    value : float
+        In the unit.
+    unit : str
+    digits : int
+        Significant ones.
+
+    Returns
+    -------
+    str
     """
     unit = normal_unit(unit)
     if not math.isfinite(value):
@@ -356,7 +433,16 @@ def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Print a time in the unit a person would use: "20 s", "1 h", "30 days", "1 year"."""
+    """Print a time in a common unit: "20 s", "1 h", "30 days", "1 year".
+
+    Parameters
+    ----------
+    seconds : float, s
+
+    Returns
+    -------
+    str
+    """
     for name, length in (("year", 31_536_000.0), ("day", 86_400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= length:
             count = f"{seconds / length:.3g}"
@@ -366,7 +452,7 @@ def duration(seconds: float) -> str:
 
 
 def _converted(number: Decimal, written: str, unit: str, name: str) -> float | None:
-    """Return a number of one unit in another; None if they are of different kinds."""
+    """Convert a number from one unit to another; None if they are of different kinds."""
     wanted = _read_unit(unit)
     if normal_unit(written) == _CELSIUS:
         return float(number + _ICE_POINT) if normal_unit(unit) == "K" else None
@@ -379,7 +465,7 @@ def _converted(number: Decimal, written: str, unit: str, name: str) -> float | N
 
 
 def _in_si(number: Decimal, written: str, name: str) -> float:
-    """Return a number in SI units; in electronvolts where it is written in them."""
+    """Convert a number to SI units; to electronvolts where it is written in them."""
     if normal_unit(written) == _CELSIUS:
         return float(number + _ICE_POINT)
     factor = _known_unit(written, None, name).factor
@@ -432,7 +518,7 @@ def _exponent(value: float, step: int, low: int, high: int, digits: int) -> int:
 
 
 def _significant(value: float, digits: int) -> str:
-    """Print `value` with so many digits, trailing zeros kept, without an exponent."""
+    """Print `value` with a number of digits, trailing zeros kept, without an exponent."""
     if value == 0:
         return "0"
     decade = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))) + 1e-12)

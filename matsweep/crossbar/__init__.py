@@ -1,4 +1,4 @@
-"""Weights to conductances, voltages to currents, and back: one analog product."""
+"""Analog matrix product: weights to conductances, voltages to currents, and back."""
 
 from matsweep.crossbar.converters import ADC, DAC
 from matsweep.crossbar.mapping import (

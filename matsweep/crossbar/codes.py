@@ -1,6 +1,6 @@
 """Conversion of currents to codes, compiled by numba on first use.
 
-Import this module where it is called, not where a module begins: numba takes half a second.
+Import this module inside the functions that need it: numba takes half a second.
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ from matsweep.core.compiled import compiled
 
 @compiled
 def add_codes(total, currents, low, high, worth, saturated):
-    """Add to totals the currents [codes], rounded and cut to low … high; count what was cut."""
+    """Add currents, rounded and clipped to the codes low … high, to totals; count the clipped ones.
+
+    Parameters
+    ----------
+    total : (realisation, output) array
+        Changed in place.
+    currents : (realisation, output) array, codes
+    low : float, codes
+    high : float, codes
+    worth : float
+        Weight of a code in the total.
+    saturated : (realisation,) array
+        Number of clipped conversions, added to.
+    """
     for r in range(total.shape[0]):
         count = 0
         for i in range(total.shape[1]):
@@ -25,7 +38,21 @@ def add_codes(total, currents, low, high, worth, saturated):
 
 @compiled
 def add_noisy_codes(total, currents, noise, low, high, worth, saturated):
-    """Do as `add_codes` after adding noise [codes] to the currents."""
+    """Add currents with noise to totals, as `add_codes`.
+
+    Parameters
+    ----------
+    total : (realisation, output) array
+        Changed in place.
+    currents : (realisation, output) array, codes
+    noise : (realisation, output) array, codes
+    low : float, codes
+    high : float, codes
+    worth : float
+        Weight of a code in the total.
+    saturated : (realisation,) array
+        Number of clipped conversions, added to.
+    """
     for r in range(total.shape[0]):
         count = 0
         for i in range(total.shape[1]):

@@ -1,4 +1,4 @@
-"""Converters between digital numbers and the voltages and currents of an array."""
+"""Converters between digital numbers and an array's voltages and currents."""
 
 from __future__ import annotations
 
@@ -40,11 +40,21 @@ class DAC:
         in_range("percentile", self.percentile, 1e-9, 100.0)
 
     def full_scale(self, inputs: FloatArray) -> float:
-        """Return the largest input that is still converted exactly, from training inputs."""
+        """Largest input that is converted without saturation.
+
+        Parameters
+        ----------
+        inputs : (…) array
+            Of the layer on training data.
+
+        Returns
+        -------
+        float
+        """
         return percentile(inputs, self.percentile)
 
     def convert(self, inputs: FloatArray, full_scale: float, *, signed: bool) -> FloatArray:
-        """Return the voltage over the read voltage, in [-1, 1].
+        """Input voltages over the read voltage, in [-1, 1].
 
         Parameters
         ----------
@@ -66,17 +76,47 @@ class DAC:
         return out
 
     def cycles(self, *, signed: bool) -> int:
-        """Return how many voltages an input takes, one after the other."""
+        """Return the number of voltages that carry an input, one after the other.
+
+        Parameters
+        ----------
+        signed : bool
+            Whether inputs below zero are converted.
+
+        Returns
+        -------
+        int
+        """
         return self._steps(signed).bit_length() if self.serial else 1
 
     def significance(self, *, signed: bool) -> FloatArray:
-        """Return what the read voltage is worth in each cycle, in full scales, (cycle,) array."""
+        """Value of the read voltage in each cycle, in full scales.
+
+        Parameters
+        ----------
+        signed : bool
+
+        Returns
+        -------
+        (cycle,) array, dimensionless
+        """
         if not self.serial:
             return np.ones(1)
         return np.asarray(2.0 ** np.arange(self.cycles(signed=signed)) / self._steps(signed))
 
     def apply(self, converted: FloatArray, *, signed: bool) -> FloatArray:
-        """Return the voltages that carry converted inputs, (cycle, …), in read voltages."""
+        """Voltages that carry converted inputs, over the read voltage.
+
+        Parameters
+        ----------
+        converted : (…) array, in [-1, 1]
+            From `convert`.
+        signed : bool
+
+        Returns
+        -------
+        (cycle, …) array, dimensionless
+        """
         if not self.serial:
             return converted[None]
         steps = self._steps(signed)
@@ -90,10 +130,10 @@ class DAC:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ADC:
-    """Output converter: column currents to whole numbers.
+    """Output converter: column currents to integer codes.
 
-    Of signed currents mid-tread: 2^bits - 1 evenly spaced codes from -full scale to +full scale;
-    of currents of one sign 2^bits codes from 0 to full scale. Beyond, a current saturates.
+    For signed currents mid-tread: 2^bits - 1 evenly spaced codes from -full scale to +full scale;
+    for currents of one sign 2^bits codes from 0 to full scale. Beyond, a current saturates.
 
     Parameters
     ----------
@@ -105,9 +145,9 @@ class ADC:
     full_scale : float or None, A
         A fixed full scale, the same for all layers.
     least_full_scale : float or None, A
-        The smallest full scale that the converter can be set to: a calibrated one is raised to
-        it. None: calibration follows the currents however small they get, which makes any
-        attenuation, by wires or drivers, free of charge.
+        Smallest full scale that the converter can be set to: a calibrated one is raised to it.
+        None: calibration follows the currents however small they get, so that attenuation, by
+        wires or drivers, costs nothing.
     per_column : bool
         Calibrate each column's full scale rather than one for all columns of a layer.
     noise : float, LSB
@@ -152,18 +192,32 @@ class ADC:
         whole("sharing", self.sharing, low=1)
 
     def codes(self, *, signed: bool) -> tuple[int, int]:
-        """Return the least and the largest code."""
+        """Smallest and largest code.
+
+        Parameters
+        ----------
+        signed : bool
+            Whether currents have both signs.
+
+        Returns
+        -------
+        tuple of (int, int)
+        """
         largest = int(2 ** (self.bits - 1) - 1 if signed else 2**self.bits - 1)
         return (-largest if signed else 0), largest
 
     def errors(self, shape: tuple[int, ...], *, rng: Rng) -> ColumnErrors:
-        """Draw what each column's conversion has of its own.
+        """Draw the fixed conversion error of each column.
 
         Parameters
         ----------
         shape : tuple of int
             (realisation, row_tile, column).
         rng : Rng
+
+        Returns
+        -------
+        ColumnErrors
         """
         gain = offset = None
         if self.gain_error:
@@ -186,20 +240,20 @@ class ADC:
         Parameters
         ----------
         total : (realisation, …) array, contiguous
-            Sum of codes, changed in place. A code times full_scale / largest code is the
-            current converted.
+            Sum of codes, changed in place. A code times full_scale / largest code is the current
+            converted.
         currents : (realisation, …) array, contiguous, in codes
         noise : (realisation, …) array, contiguous, in codes
             Added to the currents before they are converted.
         signed : bool
             Whether currents have both signs.
         worth : float
-            What a code counts in the total.
+            Weight of a code in the total.
 
         Returns
         -------
         (realisation,) array
-            How many conversions saturated.
+            Number of conversions that saturated.
         """
         from matsweep.crossbar import codes
 
@@ -216,7 +270,7 @@ class ADC:
 
 
 class ColumnErrors(NamedTuple):
-    """What the conversion of each column has of its own; None where there is nothing.
+    """Fixed conversion errors of each column; None where there is none.
 
     Parameters
     ----------
@@ -232,13 +286,23 @@ NO_ERRORS = ColumnErrors(None, None)
 
 
 def percentile(values: FloatArray, percent: float) -> float:
-    """Return a percentile of the magnitudes, at least the smallest positive magnitude.
+    """Percentile of the magnitudes, at least the smallest positive magnitude.
 
-    So that a column that training data hardly ever reach still has a range.
+    A column that training data hardly ever reach thus still has a range.
+
+    Parameters
+    ----------
+    values : (…) array
+    percent : float, %, in [0, 100]
+
+    Returns
+    -------
+    float
+        In the unit of the values; 1 if all are zero.
     """
     magnitudes = np.abs(values)
-    found = float(np.percentile(magnitudes, percent))
-    if found > 0:
-        return found
+    quantile = float(np.percentile(magnitudes, percent))
+    if quantile > 0:
+        return quantile
     positives = magnitudes[magnitudes > 0]
     return float(positives.min()) if positives.size else 1.0

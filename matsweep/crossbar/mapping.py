@@ -1,9 +1,9 @@
 """Signed weights as conductances, and signed currents back.
 
 A weight w in [-1, 1] becomes one or more conductances, each a fraction 0 … 1 of the device's
-range g_min … g_max. Where a device has fewer levels than a weight needs, the weight's whole
-number is written in the base of the levels, one device a digit (bit slicing, in the base 2 for
-binary cells), and the digits' currents are shifted and added after conversion.
+range g_min … g_max. Where a device has fewer levels than a weight needs, the weight's integer is
+written in the base of the levels, one device a digit (bit slicing, in the base 2 for binary
+cells), and the digits' currents are shifted and added after conversion.
 
 Pairs and references subtract currents before conversion, as chips with differential or
 referenced sensing do (Wan et al., Nature 2022, doi:10.1038/s41586-022-04992-8), so that g_min,
@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """How a weight is written in digits.
+    """Representation of a weight in digits.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ class Slicing:
         Levels of a digit; None for one continuous or finely stepped device.
     digits : int
     largest : int
-        The whole number that stands for a weight of 1.
+        Integer that represents a weight of 1.
     top : float
-        Where in the range a weight of 1 stands, where a device is all of a weight: below 1 if
-        the uppermost level is left out.
+        Fraction of the range that represents a weight of 1, where one device holds the whole
+        weight: below 1 if the uppermost level is left out.
     """
 
     base: int | None
@@ -46,17 +46,20 @@ class Slicing:
 
     @classmethod
     def of(cls, levels: int | None, weight_bits: int | None, *, offset: bool) -> Slicing:
-        """Return the slicing of a device with a number of levels.
+        """Slicing for a device with a number of levels.
 
         Parameters
         ----------
         levels : int or None
             Of the device; None for a continuum.
         weight_bits : int or None
-            Least resolution of a weight, its sign included; None: one device whatever its
-            levels.
+            Lowest resolution of a weight, its sign included; None: one device whatever its levels.
         offset : bool
             Whether one side holds both signs (the whole range of codes) or magnitudes only.
+
+        Returns
+        -------
+        Slicing
 
         Notes
         -----
@@ -79,13 +82,13 @@ class Slicing:
         return cls(levels, digits, largest)
 
     def significance(self) -> FloatArray:
-        """Return what a digit's full range is worth in weights, (slice,) array."""
+        """Value of each digit's full range in weights, (slice,) array."""
         assert self.base is not None
         powers = np.asarray(float(self.base)) ** np.arange(self.digits)
         return np.asarray((self.base - 1) * powers / self.largest)
 
     def fractions(self, numbers: FloatArray) -> FloatArray:
-        """Write non-negative whole numbers in digits.
+        """Write non-negative integers in digits.
 
         Parameters
         ----------
@@ -103,11 +106,10 @@ class Slicing:
 
 
 class Mapping(Protocol):
-    """How signed weights lie on the columns of an array.
+    """Placement of signed weights on the columns of an array.
 
-    `signed`: currents are subtracted before they are converted; if not, what weight zero gives
-    is subtracted digitally. Columns run slice by slice; where there are references they follow
-    the columns.
+    `signed`: currents are subtracted before they are converted; if not, the output of weight zero
+    is subtracted digitally. Columns run slice by slice; references, if any, follow the columns.
     """
 
     arms: ClassVar[int]
@@ -116,30 +118,95 @@ class Mapping(Protocol):
     signed: ClassVar[bool]
 
     def outputs(self, tile_columns: int, slices: int) -> int:
-        """Return how many weights of a row fit a tile of so many physical columns."""
+        """Return the number of weights of a row that fit a tile.
+
+        Parameters
+        ----------
+        tile_columns : int
+            Physical columns of the tile.
+        slices : int
+            Of a weight.
+
+        Returns
+        -------
+        int
+        """
 
     def references(self, slices: int, column_tiles: int) -> int:
-        """Return the number of reference columns."""
+        """Return the number of reference columns.
+
+        Parameters
+        ----------
+        slices : int
+            Of a weight.
+        column_tiles : int
+
+        Returns
+        -------
+        int
+        """
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """Return fractions of the range, (arm, slice, row, column), of weights in [-1, 1]."""
+        """Fractions of the range that represent weights.
+
+        Parameters
+        ----------
+        weights : (row, column) array, in [-1, 1]
+        slicing : Slicing
+
+        Returns
+        -------
+        (arm, slice, row, column) array, in [0, 1]
+        """
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
-        """Return signed conductances (…, row, column) of (…, arm, row, column + reference).
+        """Signed conductances of columns, less their references.
 
-        `owner` gives each column's reference.
+        Parameters
+        ----------
+        conductance : (…, arm, row, column + reference) array, S
+        owner : (column,) array of int
+            Each column's reference.
+
+        Returns
+        -------
+        (…, row, column) array, S
         """
 
     def column_variance(self, variance: FloatArray) -> FloatArray:
-        """Return the variance of what flows into each converter, of each device's."""
+        """Variance of the current into each converter.
+
+        Parameters
+        ----------
+        variance : (…, arm, row, column + reference) array
+            Of each device.
+
+        Returns
+        -------
+        (…, row, column + reference) array
+            In the unit of `variance`.
+        """
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
-        """Return the noise of signed currents from that of what flows into each converter."""
+        """Noise of signed currents.
+
+        Parameters
+        ----------
+        noise : (…, column + reference) array
+            Of the current into each converter.
+        owner : (column,) array of int
+            Each column's reference.
+
+        Returns
+        -------
+        (…, column) array
+            In the unit of `noise`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class DifferentialPair:
-    """Two devices a weight: the positive part on one, the negative part on the other."""
+    """Differential pair of devices: the positive part on one, the negative part on the other."""
 
     arms: ClassVar[int] = 2
     offset: ClassVar[bool] = False
@@ -147,30 +214,30 @@ class DifferentialPair:
     signed: ClassVar[bool] = True
 
     def outputs(self, tile_columns: int, slices: int) -> int:
-        """Two columns for each slice of a weight."""
+        """Count two columns for each slice of a weight."""
         return tile_columns // (2 * slices)
 
     def references(self, slices: int, column_tiles: int) -> int:
-        """None: the partner is the reference."""
+        """Count none: the partner is the reference."""
         return 0
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """Positive parts on arm 0, negative parts on arm 1."""
+        """Put positive parts on arm 0, negative parts on arm 1."""
         parts = np.stack([np.maximum(weights, 0), np.maximum(-weights, 0)])
         if slicing.base is None:
             return parts[:, None]
         return np.stack([slicing.fractions(np.rint(part * slicing.largest)) for part in parts])
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
-        """Arm 0 minus arm 1."""
+        """Subtract arm 1 from arm 0."""
         return np.asarray(conductance[..., 0, :, :] - conductance[..., 1, :, :])
 
     def column_variance(self, variance: FloatArray) -> FloatArray:
-        """Add the variances of the two arms: they are independent."""
+        """Add the variances of the two arms, which are independent."""
         return np.asarray(variance[..., 0, :, :] + variance[..., 1, :, :])
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
-        """Noise is independent in each pair of columns."""
+        """Return the noise as it is: independent in each pair of columns."""
         return noise
 
 
@@ -184,36 +251,36 @@ class ReferenceColumn:
     signed: ClassVar[bool] = True
 
     def outputs(self, tile_columns: int, slices: int) -> int:
-        """One column for each slice of a weight, and one reference for each slice."""
+        """Count one column for each slice of a weight, and one reference for each slice."""
         return tile_columns // slices - 1
 
     def references(self, slices: int, column_tiles: int) -> int:
-        """One in each tile for each slice."""
+        """Count one in each tile for each slice."""
         return slices * column_tiles
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """Weight -1 at g_min, weight 1 at g_max, or one level below it (`Slicing.top`)."""
+        """Put weight -1 at g_min, weight 1 at g_max, or one level below it (`Slicing.top`)."""
         if slicing.base is None:
             return np.asarray((weights[None, None] + 1) * (slicing.top / 2))
         return slicing.fractions(np.rint(weights * slicing.largest) + slicing.largest)[None]
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
-        """Column minus its reference."""
+        """Subtract its reference from each column."""
         return self.column_noise(conductance[..., 0, :, :], owner)
 
     def column_variance(self, variance: FloatArray) -> FloatArray:
-        """Columns and references each have their own."""
+        """Return the variance of the one device, in columns and references alike."""
         return np.asarray(variance[..., 0, :, :])
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
-        """Take a reference's noise, common to its columns, from each of them."""
+        """Subtract a reference's noise, common to its columns, from each of them."""
         columns = owner.size
         return np.asarray(noise[..., :columns] - noise[..., columns:][..., owner])
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetEncoded:
-    """One device a weight; what weight zero would give is known and subtracted digitally.
+    """One device a weight; the known output of weight zero is subtracted digitally.
 
     The whole current is converted, its common part included, and the subtraction takes the
     conductances to be where they were targeted: cheap in devices, hard on the converter, and
@@ -226,15 +293,15 @@ class OffsetEncoded:
     signed: ClassVar[bool] = False
 
     def outputs(self, tile_columns: int, slices: int) -> int:
-        """One column for each slice of a weight."""
+        """Count one column for each slice of a weight."""
         return tile_columns // slices
 
     def references(self, slices: int, column_tiles: int) -> int:
-        """None."""
+        """Count none."""
         return 0
 
     def encode(self, weights: FloatArray, slicing: Slicing) -> FloatArray:
-        """As with a reference column."""
+        """Encode as with a reference column."""
         return ReferenceColumn().encode(weights, slicing)
 
     def difference(self, conductance: FloatArray, owner: IntArray) -> FloatArray:
@@ -242,11 +309,11 @@ class OffsetEncoded:
         return np.array(conductance[..., 0, :, :])
 
     def column_variance(self, variance: FloatArray) -> FloatArray:
-        """Return that of the one device."""
+        """Return the variance of the one device."""
         return np.asarray(variance[..., 0, :, :])
 
     def column_noise(self, noise: FloatArray, owner: IntArray) -> FloatArray:
-        """Noise is independent in each column."""
+        """Return the noise as it is: independent in each column."""
         return noise
 
 

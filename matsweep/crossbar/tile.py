@@ -1,4 +1,4 @@
-"""Tiles: the arrays of fixed size that a layer's weights are cut into."""
+"""Tiles: the arrays of fixed size on which a layer's weights are placed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One crossbar array and how weights are put on it.
+    """Crossbar array and the placement of weights on it.
 
     Parameters
     ----------
@@ -25,26 +25,26 @@ class Tile:
     mapping : "differential", "reference" or "offset"
         `DifferentialPair`, `ReferenceColumn` or `OffsetEncoded`.
     weight_bits : int or None
-        Least resolution of a weight, sign included: a device with fewer levels is bit-sliced.
+        Lowest resolution of a weight, sign included: a device with fewer levels is bit-sliced.
         None: one device (pair) a weight whatever its levels.
     cells : int
         Devices in parallel for each weight (each digit of it, on each arm): rows side by side
         that share an input. Their independent errors average.
     read_time : float, s
-        How long the read voltage is applied in one product (in each cycle of a serial DAC).
+        Duration of the read voltage in one product (in each cycle of a serial DAC).
     access_resistance : float, Ω
         In series with each device: its selecting transistor (1T1R), taken as ohmic.
     half_selected : float
-        What a cell conducts at half of the write voltage, over its conductance: 0 behind a
+        Conductance of a cell at half of the write voltage, over its conductance: 0 behind a
         transistor that is off, 1 in a bare passive array, between them behind a selector. It
         only costs energy while others are written.
     compensate_wires : bool
-        Multiply each layer's output by one number, found from calibration reads after
-        programming, that brings it closest to the wanted product: it undoes the mean voltage
-        drop along the wires.
+        Multiply each layer's output by one factor, fitted to calibration reads after programming,
+        that brings it closest to the exact product: it corrects the mean voltage drop along the
+        wires.
     compensate_drift : bool
-        Multiply each layer's output by what its calibration reads have lost since programming
-        (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
+        Multiply each layer's output by the factor that its calibration reads have lost since
+        programming (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
         doi:10.1038/s41467-020-16108-9).
     """
 
@@ -78,10 +78,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How the weights of one layer lie on tiles.
+    """Placement of the weights of one layer on tiles.
 
     Rows are split evenly over the fewest tiles that hold them: the last ones may have one input
-    less. Arrays are kept as large as those of the first; the rows missing are then their first,
+    less. All arrays are as large as the first; the rows missing in the last ones are their first,
     farthest from the sense amplifiers, and hold no devices. Columns run slice by slice, all
     outputs of a slice side by side; each tile of columns holds all slices of its outputs.
 
@@ -127,7 +127,7 @@ class Layout:
 
     @property
     def columns(self) -> int:
-        """Signed columns, over all tiles of columns: what is converted for each tile of rows."""
+        """Signed columns, over all tiles of columns, that are converted for each tile of rows."""
         return self.slices * self.outputs
 
     @property
@@ -137,7 +137,7 @@ class Layout:
 
     @property
     def worth(self) -> FloatArray:
-        """Weight that a full range of signed conductance stands for, (slice,) array.
+        """Weight that a full range of signed conductance represents, (slice,) array.
 
         A weight of 1 spans the whole range of all its cells in a pair, half of it about a
         reference (a little less where the number of levels is even, see `Slicing`).
@@ -154,7 +154,7 @@ class Layout:
         return np.asarray((slices + tile).ravel())
 
     def places(self) -> IntArray:
-        """Return where the columns of each physical array come from.
+        """Origins of the columns of each physical array.
 
         The devices of one weight lie side by side, slice by slice; references in the middle of
         their array.
@@ -162,11 +162,11 @@ class Layout:
         Returns
         -------
         (column_tile, physical column) array
-            Places in (arm · column), columns with the references behind them; -1: no device
-            (the last array may be narrower).
+            Index in (arm · column), columns followed by the references; -1: no device (the last
+            array may be narrower).
         """
         width = self.columns + self.references
-        found = []
+        arrays = []
         for tile in range(self.column_tiles):
             first = tile * self.tile_outputs
             outputs = np.arange(first, min(first + self.tile_outputs, self.outputs))
@@ -176,29 +176,34 @@ class Layout:
             if self.references:
                 own = self.columns + np.arange(self.slices) * self.column_tiles + tile
                 columns = np.insert(columns, columns.size // 2, own)
-            found.append(columns)
-        most = max(columns.size for columns in found)
-        return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in found])
+            arrays.append(columns)
+        most = max(columns.size for columns in arrays)
+        return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in arrays])
 
 
 @functools.lru_cache(maxsize=4096)
 def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:
-    """Lay a layer of weights on tiles.
+    """Place a layer of weights on tiles.
 
     Parameters
     ----------
-    inputs, outputs : int
+    inputs : int
+    outputs : int
         Of the layer.
     tile : Tile
     levels : int or None
         Of the device.
     path : str
-        For messages.
+        Name of the tile in messages.
+
+    Returns
+    -------
+    Layout
 
     Raises
     ------
     UserError
-        If not even one weight fits the columns of a tile, or no level can stand for weight zero.
+        If not even one weight fits the columns of a tile, or no level represents weight zero.
     """
     mapping = MAPPINGS[tile.mapping]
     slicing = Slicing.of(levels, tile.weight_bits, offset=mapping.offset)

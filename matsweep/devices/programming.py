@@ -77,7 +77,7 @@ class ProgrammingError:
             finite("at", place)
         if len(self.at) != len(self.sigmas) or any(b <= a for a, b in pairwise(self.at)):
             raise UserError(
-                f"at must increase and have a number for each of sigmas, got {list(self.at)} and "
+                f"at must increase and have one number for each of sigmas, got {list(self.at)} and "
                 f"{list(self.sigmas)}"
             )
         for sigma in self.sigmas:
@@ -113,8 +113,8 @@ class ProgrammingError:
         if not self.rescale and not self.absent and g_max > self.g_reference * (1 + 1e-6):
             raise UserError(
                 f"programming_error was fitted up to {self.g_reference:g} S, got g_max = "
-                f"{g_max:g} S; give a law for that range, or scale this one with the range on "
-                "purpose by programming_error.rescale=true"
+                f"{g_max:g} S; give a law for that range, or scale this one with the range by "
+                "programming_error.rescale=true"
             )
 
     def sigma(self, conductance: FloatArray, g_max: float) -> FloatArray:

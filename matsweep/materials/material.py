@@ -1,4 +1,4 @@
-"""Material families: what is known of them, and from where."""
+"""Material families: their description and the origin of their numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from matsweep.core.checks import UserError, one_of
 
 STATUSES = ("seen", "derived", "recalled", "illustrative", "missing")
-"""How well a number is known: read in the source named; computed from such; from memory of the
-source, unverified; chosen to illustrate; or not known and left at a neutral value."""
+"""Quality of a number: read in the source named; computed from such numbers; from memory of the
+source, unverified; chosen to illustrate; or unknown and left at a neutral value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where one number comes from.
+    """Origin of a number.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A publication or a data set."""
+    """Reference: a publication or a data set."""
 
     citation: str
     doi: str | None = None
@@ -51,7 +51,7 @@ class Material:
     name : str
         As in configurations.
     label : str
-        For people.
+        Printed name.
     mechanism, role : str
     origins : dict of str to Origin
         For each parameter of the device, by its path below `device`.
@@ -69,8 +69,8 @@ class Material:
     physics_origins: dict[str, Origin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        told = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}
-        told |= {f"origins.{path}": each for path, each in self.origins.items()}
-        for path, origin in told.items():
+        origins = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}
+        origins |= {f"origins.{path}": each for path, each in self.origins.items()}
+        for path, origin in origins.items():
             if origin.source is not None and origin.source not in self.references:
                 raise UserError(f"{path}.source must be a key of references, got {origin.source!r}")

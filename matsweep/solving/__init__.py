@@ -1,4 +1,4 @@
-"""Dynamical models solved in time: drives, transients and responses to pulses."""
+"""Time integration of dynamical models: drives, transients and responses to pulses."""
 
 from matsweep.solving.protocols import (
     Drive,

@@ -1,4 +1,4 @@
-"""Devices whose state jumps by quanta, event by event, compiled by numba on first use.
+"""Stochastic devices whose state jumps by quanta, event by event; compiled by numba on first use.
 
 D. T. Gillespie, J. Phys. Chem. 81:2340, 1977, doi:10.1021/j100540a008.
 """
@@ -22,7 +22,7 @@ _JUMP = types.void(FUNCTION, VECTOR, *(GRID,) * 6, _KEYS, BLOCK, GRID, GRID, COU
 
 @compiled
 def _uniform(count, key):
-    """Return two numbers of (0, 1) that belong to a count and a key."""
+    """Draw two numbers in (0, 1) that belong to a count and a key."""
     a, b, c, d = philox(uint64(count), uint64(0), uint64(key))
     first = (np.float64(a >> uint32(5)) * 67108864.0 + np.float64(b >> uint32(6)) + 0.5) / 2.0**53
     second = (np.float64(c >> uint32(5)) * 67108864.0 + np.float64(d >> uint32(6)) + 0.5) / 2.0**53
@@ -31,7 +31,14 @@ def _uniform(count, key):
 
 @compiled
 def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answers, energy):
-    """Let one device's state jump by its quanta, event by event; return (events, how it ended)."""
+    """Let one device's state jump by its quanta, event by event; return (events, how it ended).
+
+    Gillespie's direct method: the wait until the next event is exponential with the sum of all
+    rates
+    over their quanta, and the event is drawn by its share of that sum. Arguments as of `jump`, of
+    one
+    device.
+    """
     n = start.size
     x, up, down = start.copy(), np.empty(n), np.empty(n)
     inside(x, low, high)
@@ -61,7 +68,7 @@ def _jump(kernel, times, drive, start, p, low, high, quantum, key, states, answe
             stay = min(wait, end - t)
             total += answer * u * stay
             if t + wait >= end:
-                # The wait has no memory: what is left of it is drawn anew in the next span.
+                # The wait has no memory: the rest of it is drawn again in the next span.
                 count += 1
                 break
             t += wait
@@ -89,7 +96,32 @@ def jump(
     kernel, times, drive, start, parameters, low, high, quantum, keys, states, answers, energy,
     steps, ended,
 ):  # fmt: skip
-    """Let devices jump one by one: arguments as of `integrate`, keys (device,) uint64."""
+    """Let devices jump one by one.
+
+    Parameters
+    ----------
+    kernel : function pointer of type `KERNEL`
+    times : (time,) array, s
+    drive : (device or 1, time) array, V
+    start : (device, component) array
+    parameters : (device, p) array
+    low : (device, component) array
+    high : (device, component) array
+    quantum : (device, component) array
+        Change of the state by one event.
+    keys : (device,) array of uint64
+        Of each device's random numbers.
+    states : (device, time, component) array
+        Written.
+    answers : (device, time) array, A
+        Written.
+    energy : (device, time) array, J
+        Written.
+    steps : (device,) array of int
+        Written: number of events.
+    ended : (device,) array of int
+        Written: `DONE`, `TOO_MANY_STEPS` or `NOT_FINITE`.
+    """
     for d in range(start.shape[0]):
         steps[d], ended[d] = _jump(
             kernel, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d], low[d],

@@ -1,4 +1,4 @@
-"""What is put on a device: sines, triangles, pulses, reads between them, and rest in the heat."""
+"""Drive protocols: sines, triangles, pulses with reads between them, and rest at a temperature."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Drive(NamedTuple):
-    """A voltage over time.
+    """Voltage over time.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Drive(NamedTuple):
 
 
 class Pulses(NamedTuple):
-    """A train of pulses.
+    """Train of pulses.
 
     Parameters
     ----------
@@ -46,7 +46,25 @@ class Pulses(NamedTuple):
 
 
 def sine(amplitude: float, frequency: float, *, periods: float = 1.0, points: int = 400) -> Drive:
-    """Return a sine of an amplitude [V] and a frequency [Hz], `points` to each period."""
+    """Sine of an amplitude and a frequency.
+
+    Parameters
+    ----------
+    amplitude : float, V
+    frequency : float, Hz, > 0
+    periods : float, > 0
+    points : int, >= 4
+        In each period.
+
+    Returns
+    -------
+    Drive
+
+    Raises
+    ------
+    UserError
+        If a number is out of its range.
+    """
     positive("frequency", frequency, "Hz")
     positive("periods", periods)
     whole("points", points, low=4)
@@ -57,7 +75,26 @@ def sine(amplitude: float, frequency: float, *, periods: float = 1.0, points: in
 def triangle(
     high: float, low: float, period: float, *, periods: int = 1, points: int = 400
 ) -> Drive:
-    """Return ramps 0 → high → low → 0 [V], all of one slope, as a quasi-static sweep does."""
+    """Quasi-static sweep 0 → high → low → 0, with ramps of one slope.
+
+    Parameters
+    ----------
+    high : float, V, >= 0
+    low : float, V, <= 0
+    period : float, s, > 0
+    periods : int
+    points : int, >= 4
+        In each period.
+
+    Returns
+    -------
+    Drive
+
+    Raises
+    ------
+    UserError
+        If a number is out of its range, or high and low are both 0.
+    """
     positive("period", period, "s")
     whole("periods", periods, low=1)
     whole("points", points, low=4)
@@ -78,7 +115,7 @@ def pulse_train(
     read_voltage: float = 0.0,
     read_width: float | None = None,
 ) -> Pulses:
-    """Return rectangular pulses, each followed by a rest at 0 V and, if asked for, a read.
+    """Rectangular pulses, each followed by a rest at 0 V and, optionally, a read.
 
     Parameters
     ----------
@@ -90,6 +127,15 @@ def pulse_train(
         0: no read.
     read_width : float or None, s
         None: as long as a pulse.
+
+    Returns
+    -------
+    Pulses
+
+    Raises
+    ------
+    UserError
+        If a width or the rest is not positive.
     """
     voltages = np.asarray(voltages, np.float64)
     width = positive("width", width, "s")
@@ -132,15 +178,19 @@ def respond(
     model : DynamicalModel
         One device or a batch.
     voltage : float or (…) array, V
-        The same for all devices, or one of its own for each.
-    width, rest : float, s
-        Of a pulse, and of the time at 0 V after it (None: as long as a pulse).
+        The same for all devices, or a separate one for each.
+    width : float, s
+        Of a pulse.
     pulses : int
     read_voltage : float, V
+    rest : float or None, s
+        Time at 0 V after a pulse; None: as long as a pulse.
     state : (…) or (component, …) array or None
         Before the first pulse.
-    tolerance, rng, on_failure
-        As of `transient`.
+    tolerance : float
+        See `transient`, like the next two.
+    rng : Rng or None
+    on_failure : {"raise", "flag"}
 
     Returns
     -------
@@ -156,37 +206,38 @@ def respond(
     if still:
         time = positive("width", width, "s") * np.arange(pulses + 1)
         drive = np.multiply.outer(np.ones(pulses + 1), voltage)
-        found = integrated(model, time, drive, state=first, tolerance=tolerance, rng=None,
-                           on_failure=on_failure, answers=False)  # fmt: skip
-        # What keeps still before the train might not after it.
-        still = not np.any(np.nan_to_num(model.rate(found.states[-1], 0.0)))
+        solution = integrated(model, time, drive, state=first, tolerance=tolerance, rng=None,
+                              on_failure=on_failure, answers=False)  # fmt: skip
+        # A device that keeps still before the train might not after it.
+        still = not np.any(np.nan_to_num(model.rate(solution.states[-1], 0.0)))
     at: Any = slice(None)
     if not still:
         train = pulse_train(np.ones(pulses), width, rest=rest)
         drive = np.multiply.outer(train.voltage, voltage)
-        found = integrated(model, train.time, drive, state=first, tolerance=tolerance, rng=rng,
-                           on_failure=on_failure, answers=False)  # fmt: skip
+        solution = integrated(model, train.time, drive, state=first, tolerance=tolerance, rng=rng,
+                              on_failure=on_failure, answers=False)  # fmt: skip
         at = np.concatenate([[0], train.after])
-    states = found.states[at]
+    states = solution.states[at]
     conductance = _read(model, states, read_voltage)
     energy = np.full(conductance.shape, np.nan)
-    energy[1:] = np.diff(found.energy[at], axis=0)
-    over = ("pulse", *found.devices)
+    energy[1:] = np.diff(solution.energy[at], axis=0)
+    over = ("pulse", *solution.devices)
     several = len(model.components) > 1
-    along = ("pulse", "component", *found.devices) if several else over
-    told = {"units": model.unit, "long_name": ", ".join(model.components)}
+    along = ("pulse", "component", *solution.devices) if several else over
+    labels = {"units": model.unit, "long_name": ", ".join(model.components)}
+    solved = solution.ended == 0
     return xr.Dataset(
         {
             "conductance": (over, conductance, {"units": "S", "long_name": "conductance"}),
             "energy": (over, energy, {"units": "J", "long_name": "energy of the pulse"}),
-            "state": (along, states, told),
-            "solved": (found.devices, found.ended == 0, {"long_name": "the solver got to the end"}),
+            "state": (along, states, labels),
+            "solved": (solution.devices, solved, {"long_name": "the solver got to the end"}),
         },
         coords={
             "pulse": np.arange(pulses + 1),
             **({"component": list(model.components)} if several else {}),
         },
-        attrs={"model": type(model).__name__, "steps": found.steps},
+        attrs={"model": type(model).__name__, "steps": solution.steps},
     )  # fmt: skip
 
 
@@ -203,8 +254,8 @@ def retain(
 ) -> xr.Dataset:
     """Let devices rest at 0 V at a temperature, and read them there.
 
-    Each read is an instant at `read_voltage` and disturbs nothing. What keeps still on the mean
-    may still forget by its fluctuations: give `rng` then (filaments diffuse hop by hop).
+    Each read is an instant at `read_voltage` and disturbs nothing. A state that keeps still on
+    average may still be lost by its fluctuations: give `rng` then (filaments diffuse hop by hop).
 
     Parameters
     ----------
@@ -217,8 +268,10 @@ def retain(
     read_voltage : float, V
     state : (…) or (component, …) array or None
         When the rest begins; None: `model.initial_state`.
-    tolerance, rng, on_failure
-        As of `transient`.
+    tolerance : float
+        See `transient`, like the next two.
+    rng : Rng or None
+    on_failure : {"raise", "flag"}
 
     Returns
     -------
@@ -236,29 +289,34 @@ def retain(
     >>> import numpy as np
     >>> from matsweep.devices import MagneticTunnelJunction, retain
     >>> cell = MagneticTunnelJunction(tau0=1e-9, delta=40.0, v_c=0.5, g_p=3e-4, tmr=1.0, v_half=0.4)
-    >>> found = retain(cell, np.array([0.0, 1e9]), 300.0, read_voltage=0.1, state=1.0)
-    >>> round(float(found.state[-1]), 2)
+    >>> decay = retain(cell, np.array([0.0, 1e9]), 300.0, read_voltage=0.1, state=1.0)
+    >>> round(float(decay.state[-1]), 2)
     0.5
     """
     name = type(model).__name__
     if "temperature" not in [field.name for field in dataclasses.fields(model)]:
-        raise UserError(f"{name} has no temperature [K]: it says nothing of retention")
+        raise UserError(f"{name} has no temperature [K], which retention needs: use another model")
     if model.drive != "voltage":
-        raise UserError(f"{name} is driven by a current [A]: it is not held at 0 V")
+        raise UserError(
+            f"{name} is driven by a current [A], but retention holds devices at 0 V: use transient"
+        )
     times = np.asarray(time, np.float64)
     if times.ndim != 1 or times.size < 2 or times[0] != 0 or not (np.diff(times) > 0).all():
-        raise UserError("time [s] must be a (time,) array that begins with 0 and rises")
+        raise UserError(
+            "time [s] must be a (time,) array that begins with 0 and rises, got "
+            f"{np.array2string(times, threshold=6)}"
+        )
     rested = model.replace(temperature=temperature)
-    found = transient(rested, times, np.zeros(times.size), state=state, tolerance=tolerance,
-                      rng=rng, on_failure=on_failure)  # fmt: skip
-    read = _read(rested, found.state.values, read_voltage)
-    over = ("time", *found.energy.dims[1:])
-    kept = found[["state", "solved"]]
+    rest = transient(rested, times, np.zeros(times.size), state=state, tolerance=tolerance,
+                     rng=rng, on_failure=on_failure)  # fmt: skip
+    read = _read(rested, rest.state.values, read_voltage)
+    over = ("time", *rest.energy.dims[1:])
+    kept = rest[["state", "solved"]]
     kept["conductance"] = (over, read, {"units": "S", "long_name": "conductance"})
-    return kept.assign_attrs(model=name, steps=found.attrs["steps"], read_voltage=read_voltage)
+    return kept.assign_attrs(model=name, steps=rest.attrs["steps"], read_voltage=read_voltage)
 
 
 def _read(model: DynamicalModel, states: FloatArray, voltage: float) -> FloatArray:
-    """Return what a read sees, (time, …) array [S], at states (time[, component], …)."""
+    """Conductance of a read, (time, …) array [S], at states (time[, component], …)."""
     ordered = np.moveaxis(states, 1, 0) if len(model.components) > 1 else states
     return model.read_conductance(ordered, voltage)

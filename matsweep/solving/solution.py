@@ -1,4 +1,4 @@
-"""What an integration found, and the Dataset that it becomes."""
+"""Solution of an integration, and its Dataset."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 class Solution(NamedTuple):
-    """What integration gives of a batch.
+    """Solution of an integration of a batch.
 
     Parameters
     ----------
-    drive, answers : (time, …) array
-        Voltage and current, V and A; or current and voltage.
+    drive : (time, …) array
+    answers : (time, …) array
+        Voltage [V] and current [A]; or current and voltage.
     states : (time[, component], …) array
     energy : (time, …) array, J
     steps : int
+        Number of steps, or of events.
     ended : (…) array of int
         0 where the solver reached the end.
     """
@@ -45,7 +47,20 @@ class Solution(NamedTuple):
 def dataset(
     model: DynamicalModel, time: FloatArray, found: Solution, by_current: bool
 ) -> xr.Dataset:
-    """Return what was found as `transient` promises it, along time and the devices' axes."""
+    """Dataset of a solution, as described in `transient`.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+    time : (time,) array, s
+    found : Solution
+    by_current : bool
+        Whether the drive is a current.
+
+    Returns
+    -------
+    Dataset
+    """
     import xarray as xr
 
     several = len(model.components) > 1

@@ -1,13 +1,13 @@
-"""Devices in time, compiled by numba on first use and kept on disk.
+"""Compiled time integration of devices, kept on disk.
 
-A model's equations come in as a function pointer, so that one solver serves all of them. Strict
-IEEE arithmetic. Import this module where it is called: numba takes half a second.
+A model's equations are passed as a function pointer, so that one solver serves all of them. Strict
+IEEE arithmetic. Import this module inside the functions that need it: numba takes half a second.
 
-Each device has steps of its own: Dormand and Prince's method of order 5, or, for a device that
+Each device has its own steps: Dormand and Prince's method of order 5, or, for a device that
 needs more than 300 steps in one span, Rodas4, an L-stable Rosenbrock method of order 4, whose
-steps are not bound by the fastest time constant. Energy is ∫ v i dt: one more variable to Dormand
-and Prince's method, whose error does not bind the steps; where it is too large, or the step was one
-of Rodas4, Simpson's rule on ever more panels of the step, the state interpolated.
+steps are not limited by the fastest time constant. Energy is ∫ v i dt: one more variable to Dormand
+and Prince's method, whose error does not limit the steps; where it is too large, or the step was
+one of Rodas4, Simpson's rule on ever more panels of the step, the state interpolated.
 
 J. R. Dormand, P. J. Prince, J. Comput. Appl. Math. 6:19, 1980, doi:10.1016/0771-050X(80)90013-3,
 with L. F. Shampine's interpolation; Rodas4 and both interpolations: E. Hairer, G. Wanner, Solving
@@ -32,7 +32,7 @@ _INTEGRATE = types.void(
 
 DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
 _PATIENCE, _MOST_STEPS = 300, 200_000
-_ENERGY_ERROR = 1e-7  # of a step, over what was put in so far; 10 tolerances where that is more
+_ENERGY_ERROR = 1e-7  # of a step, over the energy so far; 10 tolerances where that is more
 _FINEST = 1024  # parts of a step, two to a panel
 
 _GAMMA = 0.25
@@ -71,10 +71,26 @@ _RODAS_BETWEEN = np.array(
 
 @compiled
 def voltage_at(kernel, x, current, p, up, down, guess):
-    """Return the voltage [V] at which a device carries a current; not a number if there is none.
+    """Voltage at which a device carries a current, at a fixed state.
 
-    The current rises with the voltage at a state held fast: a bracket, then the Illinois form of
-    the false position.
+    The current rises with the voltage at a fixed state: a bracket is doubled until it holds the
+    root, then narrowed by the Illinois form of the false position.
+
+    Parameters
+    ----------
+    kernel : function pointer of type `KERNEL`
+    x : (component,) array
+    current : float, A
+    p : (p,) array
+    up : (component,) array
+    down : (component,) array
+        Work space.
+    guess : float, V
+
+    Returns
+    -------
+    float, V
+        Not a number if no voltage carries the current.
     """
     a, fa = 0.0, kernel(x, 0.0, p, up, down) - current
     if fa == 0:
@@ -115,7 +131,7 @@ def voltage_at(kernel, x, current, p, up, down, guess):
 
 @compiled
 def _driven(kernel, inverse, x, u, p, low, high, work, rate):
-    """Write dx/dt under a drive and return (what answers it, the voltage)."""
+    """Write dx/dt under a drive; return its answer [A, or V if inverse] and the voltage [V]."""
     up, down = work[0], work[1]
     if not inverse:
         return slope(kernel, x, u, p, low, high, up, down, rate), u
@@ -127,17 +143,25 @@ def _driven(kernel, inverse, x, u, p, low, high, work, rate):
 
 @compiled
 def inside(x, low, high):
-    """Bring states back to their bounds."""
+    """Clip states to their bounds.
+
+    Parameters
+    ----------
+    x : (component,) array
+        Changed in place.
+    low : (component,) array
+    high : (component,) array
+    """
     for k in range(x.size):
         x[k] = min(max(x[k], low[k]), high[k])
 
 
 @compiled
 def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
-    """Take one step of Dormand and Prince's method; return the error over the state's range.
+    """Take one step of Dormand and Prince's method; return (error over the state's range, answer).
 
     f: rates (7, component), the first known. mid: the interpolation (5, component). power: of the
-    stages (7,), the first known.
+    stages (7,) [W], the first known.
     """
     n = x.size
     answer = 0.0
@@ -170,7 +194,11 @@ def _explicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
 
 @compiled
 def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, new, power):
-    """Take one step of Rodas4; return the error over the state's range. Of power, only the last."""
+    """Take one step of Rodas4; return (error over the state's range, answer).
+
+    Arguments as of `_explicit`; only the last of power is written. The Jacobian is taken by forward
+    differences of 1e-7 of the state's range.
+    """
     n = x.size
     shifted, moved_rate = np.empty(n), np.empty(n)
     matrix, in_time = np.empty((n, n)), np.empty(n)
@@ -238,7 +266,7 @@ def _implicit(kernel, inverse, x, u, du, h, p, low, high, scale, work, f, mid, n
 
 @compiled
 def _between(mid, stiff, share, low, high, out):
-    """Write the state at a share of the last step."""
+    """Write the state at a share of the last step, by its interpolation."""
     rest = 1 - share
     for k in range(out.size):
         if stiff:
@@ -251,9 +279,9 @@ def _between(mid, stiff, share, low, high, out):
 
 @compiled
 def _spend(power, step, total, accuracy, spent):
-    """Integrate the power of an explicit step; return whether that is good enough.
+    """Integrate the power of an explicit step; return whether its error is small enough.
 
-    Written to spent (4,): the interpolation, as of a state.
+    Written to spent (4,) [J]: the interpolation, as of a state.
     """
     added, wrong, between = 0.0, 0.0, 0.0
     for j in range(7):
@@ -265,7 +293,7 @@ def _spend(power, step, total, accuracy, spent):
     spent[1] = step * power[0] - spent[0]
     spent[2] = spent[0] - step * power[6] - spent[1]
     spent[3] = step * between
-    # A passive device must not give energy back by an error, small as it is beside the total.
+    # A passive device must not give energy back by an error, however small next to the total.
     falls = added < 0 and power[0] >= 0 and power[6] >= 0
     return abs(step * wrong) <= accuracy * (abs(total) + abs(spent[0])) and not falls
 
@@ -275,9 +303,10 @@ def _spend_finely(
     kernel, inverse, u, du, step, p, low, high, work, mid, stiff, power, total,
     accuracy, state, rate, fine,
 ):  # fmt: skip
-    """Integrate the power of a step by Simpson's rule; return (energy, parts of the step).
+    """Integrate the power of a step by Simpson's rule; return (energy [J], parts of the step).
 
-    Panels are halved until that changes little. fine (_FINEST + 1,): powers, evenly spaced.
+    Panels are halved until the energy changes little. fine (_FINEST + 1,): powers [W], evenly
+    spaced.
     """
     fine[0], fine[_FINEST] = power[0], power[6]
     parts, even, odd, before, energy = 1, 0.0, 0.0, 0.0, 0.0
@@ -301,7 +330,7 @@ def _spend_finely(
 
 @compiled
 def _spent_until(share, step, spent, fine, parts):
-    """Return the energy of a share of a step: interpolated, or up to a point within a panel."""
+    """Energy [J] of a share of a step: interpolated, or up to a point within a panel."""
     if parts == 0:
         rest = 1 - share
         inner = spent[0] + rest * (spent[1] + share * (spent[2] + rest * spent[3]))
@@ -327,7 +356,10 @@ def _spent_until(share, step, spent, fine, parts):
 def _trace(
     kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
 ):  # fmt: skip
-    """Integrate one device; return (steps, how it ended)."""
+    """Integrate one device; return (steps, how it ended).
+
+    Spans of constant drive are integrated at once; states between are interpolated.
+    """
     n = start.size
     x, new, half = start.copy(), np.empty(n), np.empty(n)
     work, f, mid = np.zeros((3, n)), np.empty((7, n)), np.zeros((5, n))
@@ -425,7 +457,7 @@ def _trace(
                     states[index] = new
                     if wanted:
                         answers[index] = after
-                    if wanted and du != 0:  # at the voltage given, not at one off by a rounding
+                    if wanted and du != 0:  # at the exact drive, not one off by a rounding error
                         answers[index], _ = _driven(
                             kernel, inverse, new, drive[index], p, low, high, work, f[1]
                         )
@@ -457,9 +489,31 @@ def integrate(
 ):  # fmt: skip
     """Integrate devices one by one.
 
-    times (time,); drive (device or 1, time); start, low, high, scale (device, component);
-    parameters (device, p). Filled: states (device, time, component); answers, energy
-    (device, time); steps, ended (device,). Answers without any times are not asked for.
+    Parameters
+    ----------
+    kernel : function pointer of type `KERNEL`
+    inverse : bool
+        Whether the drive is a current that a voltage must be solved for.
+    times : (time,) array, s
+    drive : (device or 1, time) array, V or A
+    start : (device, component) array
+    parameters : (device, p) array
+    low : (device, component) array
+    high : (device, component) array
+    scale : (device, component) array
+        Bounds and width of the state's range.
+    tolerance : float
+        Of a step, over the state's range.
+    states : (device, time, component) array
+        Written.
+    answers : (device, time) array, A or V
+        Written; of no times: not computed.
+    energy : (device, time) array, J
+        Written.
+    steps : (device,) array of int
+        Written.
+    ended : (device,) array of int
+        Written: `DONE`, `TOO_MANY_STEPS` or `NOT_FINITE`.
     """
     for d in range(start.shape[0]):
         steps[d], ended[d] = _trace(

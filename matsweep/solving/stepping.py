@@ -1,4 +1,4 @@
-"""Integrate models whose equations are plain Python, all devices side by side."""
+"""Integration of models with plain Python equations, all devices together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matsweep.solving.tableau import BETWEEN, ERROR, NODES, STAGES
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 _MOST_STEPS = 200_000  # between two times
-_ENERGY_ERROR = 1e-7  # of a step, over what was put in so far; 10 tolerances where that is more
+_ENERGY_ERROR = 1e-7  # of a step, over the energy so far; 10 tolerances where that is more
 _FINEST = 1024  # parts of a step, two to a panel of Simpson's rule
 
 
@@ -26,7 +26,29 @@ def step(
     tolerance: float,
     inverse: bool,
 ) -> Solution:
-    """Integrate with equations in plain Python, all devices side by side."""
+    """Integrate a model with plain Python equations, all devices together.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+    time : (time,) array, s
+    drive : (time, …) array, V or A
+    start : (…) or (component, …) array
+    batch : tuple of int
+    tolerance : float
+        Of a step, over the state's range.
+    inverse : bool
+        Whether the drive is a current that a voltage must be solved for.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    UserError
+        If a device needs too many steps or its state stops being finite.
+    """
     plant = _Plant(model, inverse)
     several = len(model.components) > 1
     whole = (len(model.components), *batch) if several else batch
@@ -48,8 +70,8 @@ def step(
                 steps += taken
             if not np.isfinite(now).all():
                 raise UserError(
-                    f"the state left what can be computed after {time[index - 1]:g} s: the "
-                    "voltage or a parameter is out of the model's reach"
+                    f"the state is no longer finite after {time[index - 1]:g} s: the "
+                    "voltage or a parameter is out of the model's range"
                 )
             states[index] = now
             answers[index] = plant.answer(now, applied[index])
@@ -58,7 +80,7 @@ def step(
 
 
 class _Plant:
-    """A model under its drive, a voltage or (`inverse`) a current."""
+    """Model under its drive, a voltage or (`inverse`) a current."""
 
     def __init__(self, model: DynamicalModel, inverse: bool) -> None:
         self.inverse, self.model = inverse, model
@@ -66,7 +88,7 @@ class _Plant:
         self.several = len(model.components) > 1
 
     def answer(self, state: FloatArray, drive: FloatArray) -> FloatArray:
-        """Return the current [A] to a voltage, or the voltage [V] to a current."""
+        """Return the current [A] at a voltage, or the voltage [V] at a current."""
         if self.inverse:
             return self.model.voltage(state, drive)
         return self.model.current(state, drive)
@@ -87,7 +109,7 @@ def _advance(
 ) -> tuple[FloatArray, FloatArray, int, FloatArray]:
     """Integrate every device over one span, on which its drive is a straight line.
 
-    Return the state, the next step, the count of steps, and the energy with what came to `total`.
+    Returns the state, the next step, the count of steps, and the energy added to `total`.
     """
     low, high = plant.bounds
     slope = (ends[1] - ends[0]) / span
@@ -117,7 +139,7 @@ def _advance(
         at = np.where(accepted, at + h, at)
         factor = _SAFETY * (tolerance / np.maximum(error, 1e-30)) ** 0.2
         wished = h * np.clip(factor, _SHRINK, _GROW)
-        # A last step that was cut short says little about the next.
+        # A last step that was cut short is no measure for the next.
         step = np.where(
             active, np.where(accepted & (h < step), np.maximum(step, wished), wished), step
         )
@@ -125,7 +147,7 @@ def _advance(
             break
     raise UserError(
         f"a device needs more than {_MOST_STEPS} steps within {span:g} s: its rate is too fast for "
-        "times so far apart, or the drive is out of the model's reach"
+        "times so far apart, or the drive is out of the model's range; give times closer together"
     )
 
 
@@ -141,7 +163,7 @@ def _spend(
     accuracy: float,
     chosen: npt.NDArray[np.bool_],
 ) -> FloatArray:
-    """Return the energy of a step, by Simpson's rule on panels halved until that changes little.
+    """Energy of a step, by Simpson's rule on panels halved until it changes little, (…) J.
 
     The drive rises from `drive` by `rise`. Only the `chosen` devices decide when to stop.
     """

@@ -1,4 +1,4 @@
-"""Dormand and Prince's coefficients (J. Comput. Appl. Math. 6:19, 1980, table 2).
+"""Coefficients of Dormand and Prince (J. Comput. Appl. Math. 6:19, 1980, table 2).
 
 BETWEEN is of L. F. Shampine's interpolation (Hairer, Wanner, Solving ODEs II, section II.6).
 """

@@ -1,4 +1,4 @@
-"""Integrate devices in time, each with steps of its own."""
+"""Transients: integration of devices in time, each with its own steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matsweep.solving.stepping import step
 if TYPE_CHECKING:
     import xarray as xr
 
-_OUTSIDE = 1e-9  # of the state's range: how far beyond a bound rounding may have brought it
+_OUTSIDE = 1e-9  # of the state's range: distance beyond a bound that is put down to rounding
 
 
 def transient(
@@ -32,11 +32,11 @@ def transient(
 ) -> xr.Dataset:
     """Drive a device, or a batch of devices, with a voltage or a current.
 
-    Every device has steps of its own, their error held below `tolerance` of the state's range:
-    Dormand and Prince's method of order 5, and Rodas4 where a device turns out to be stiff (see
-    `matsweep.solving.solver`). The energy is integrated within each step to 1e-7 of what
-    was put in so far, or 10 tolerances where that is more. Between the times given the drive is a
-    straight line; a jump is two times that are equal. At its bounds a state stops.
+    Every device has its own steps, with an error below `tolerance` of the state's range: Dormand
+    and Prince's method of order 5, and Rodas4 for stiff devices (see `matsweep.solving.solver`).
+    The energy is integrated within each step to 1e-7 of the energy so far, or 10 tolerances where
+    that is more. Between the times given the drive is a straight line; a jump is two equal times.
+    At its bounds a state stops.
 
     With `rng` the state jumps by the model's quanta at random times (Gillespie's algorithm), the
     drive held at its mean between two times: give times close together where it ramps.
@@ -46,17 +46,20 @@ def transient(
     model : DynamicalModel
     time : (time,) array, s
         Not falling.
-    voltage, current : (time,) or (time, …) array, V or A
-        One of them; the same for all devices, or one of its own for each.
+    voltage : (time,) or (time, …) array, V
+        The same for all devices, or a separate one for each.
+    current : (time,) or (time, …) array, A
+        Instead of the voltage.
     state : (…) or (component, …) array or None
         At the first time, within the model's bounds; None: `model.initial_state`.
     tolerance : float
+        Of a step, over the state's range.
     rng : Rng or None
-        None: the deterministic equations. Random numbers are each device's own: a batch draws
-        what `rng` alone says, whatever the threads.
+        None: the deterministic equations. Each device has its own random numbers: a batch depends
+        on `rng` alone, whatever the threads.
     on_failure : {"raise", "flag"}
-        What happens if a device cannot be solved: an error, or `solved` is False for it and its
-        values are not numbers.
+        Behaviour if a device cannot be solved: an error, or `solved` is False for it and its values
+        are not numbers.
 
     Returns
     -------
@@ -64,14 +67,14 @@ def transient(
         `voltage` [V], `current` [A], `conductance` [S] (not a number at 0 V), `energy` [J] put in
         since the first time, and `state`, over `time`, then over `component` if there are
         several, then over `device` if it is a batch (`device_0`, … if it has several axes), and
-        `solved` (device). Attribute `steps`: how many were taken, or events.
+        `solved` (device). Attribute `steps`: the number of steps, or of events.
 
     Raises
     ------
     UserError
         If shapes do not fit, a state is beyond its bounds, times fall, both or no drives are
         given, the model has no stochastic version, or a device needs more than 200,000 steps
-        between two times or leaves what can be computed.
+        between two times or its state stops being finite.
 
     References
     ----------
@@ -80,9 +83,9 @@ def transient(
     Equations II, Springer 1996, section IV.7; D. T. Gillespie, J. Phys. Chem. 81:2340, 1977,
     doi:10.1021/j100540a008.
     """
-    found = integrated(model, time, voltage, current=current, state=state, tolerance=tolerance,
-                       rng=rng, on_failure=on_failure)  # fmt: skip
-    return dataset(model, np.asarray(time, np.float64), found, current is not None)
+    solution = integrated(model, time, voltage, current=current, state=state, tolerance=tolerance,
+                          rng=rng, on_failure=on_failure)  # fmt: skip
+    return dataset(model, np.asarray(time, np.float64), solution, current is not None)
 
 
 def integrated(
@@ -97,14 +100,41 @@ def integrated(
     on_failure: str,
     answers: bool = True,
 ) -> Solution:
-    """Return what `transient` puts into a Dataset; without `answers` what answers the drive is NaN.
+    """Solution that `transient` converts to a Dataset.
 
-    Who wants states and energies only is spared a look at every device at every time.
+    Without `answers` the response to the drive is NaN, and is not computed at every time.
+
+    Parameters
+    ----------
+    model : DynamicalModel
+    time : (time,) array, s
+    voltage : (time,) or (time, …) array, V
+    current : (time,) or (time, …) array, A
+        Instead of the voltage.
+    state : (…) or (component, …) array or None
+    tolerance : float
+        Of a step, over the state's range.
+    rng : Rng or None
+    on_failure : {"raise", "flag"}
+    answers : bool
+        Compute the current (or voltage) at every time.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    UserError
+        See `transient`.
     """
     time = np.require(time, np.float64, ("C", "W"))
     positive("tolerance", tolerance)
     if time.ndim != 1 or not (np.diff(time) >= 0).all() or not np.isfinite(time).all():
-        raise UserError("time [s] must be a (time,) array that does not fall")
+        raise UserError(
+            "time [s] must be a finite (time,) array that does not fall, got "
+            f"{np.array2string(time, threshold=6)}"
+        )
     if (voltage is None) == (current is None):
         raise UserError("give either a voltage [V] or a current [A] over time")
     label = "voltage [V]" if current is None else "current [A]"
@@ -120,20 +150,20 @@ def integrated(
     drive = drive.reshape(time.size, *(1,) * (len(batch) - drive.ndim + 1), *drive.shape[1:])
     inverse = current is not None and model.drive == "voltage"
     if isinstance(model, CompiledModel):
-        found = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers)
+        solution = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers)
     else:
         if rng is not None:
             raise UserError(f"{type(model).__name__} has no stochastic version: leave rng out")
-        found = step(model, time, drive, start, batch, tolerance, inverse)
+        solution = step(model, time, drive, start, batch, tolerance, inverse)
     if on_failure != "flag":
-        _refuse(model, found)
-    return found
+        _refuse(model, solution)
+    return solution
 
 
 def starting(
     model: DynamicalModel, state: FloatArray | float | None, shape: tuple[int, ...] = ()
 ) -> tuple[FloatArray, tuple[int, ...]]:
-    """Return the state where a transient begins, checked, and the batch it is of.
+    """Return the initial state of a transient, checked, and its batch shape.
 
     Parameters
     ----------
@@ -141,7 +171,14 @@ def starting(
     state : (…) or (component, …) array or None
         None: `model.initial_state`.
     shape : tuple of int
-        Of the devices that the drive has one of its own for.
+        Of the devices for which the drive has separate values.
+
+    Returns
+    -------
+    (…) or (component, …) array
+        The state.
+    tuple of int
+        The batch.
 
     Raises
     ------
@@ -233,10 +270,10 @@ def _solve(
     for values in (states, answers, energy):
         values[ended != solver.DONE] = np.nan
     moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)
-    seen = answers.T if answers.size else np.broadcast_to(np.nan, energy.T.shape)
+    responses = answers.T if answers.size else np.broadcast_to(np.nan, energy.T.shape)
     return Solution(
         np.broadcast_to(drive, (time.size, *batch)),
-        seen.reshape(time.size, *batch),
+        responses.reshape(time.size, *batch),
         moved if components > 1 else moved[:, 0],
         energy.T.reshape(time.size, *batch),
         int(steps.sum()),
@@ -251,16 +288,17 @@ def _keys(rng: Rng, devices: int) -> npt.NDArray[np.uint64]:
     return keys | words[:, 2] << np.uint64(48)
 
 
-def _refuse(model: DynamicalModel, found: Solution) -> None:
-    """Say which device could not be solved."""
-    if not found.ended.any():
+def _refuse(model: DynamicalModel, solution: Solution) -> None:
+    """Refuse a solution in which a device could not be solved, naming the device."""
+    if not solution.ended.any():
         return
-    where = tuple(int(i) for i in np.argwhere(np.atleast_1d(found.ended))[0])
-    device = f"device {where if len(where) > 1 else where[0]} of " if found.ended.ndim else ""
-    code = int(np.atleast_1d(found.ended)[where])
+    where = tuple(int(i) for i in np.argwhere(np.atleast_1d(solution.ended))[0])
+    device = f"device {where if len(where) > 1 else where[0]} of " if solution.ended.ndim else ""
+    code = int(np.atleast_1d(solution.ended)[where])
     reasons = {
         1: "needs more than 200,000 steps between two times: its rate is too fast for times so "
-        "far apart, or the drive is out of the model's reach",
-        2: "left what can be computed: the drive or a parameter is out of the model's reach",
+        "far apart, or the drive is out of the model's range; give times closer together",
+        2: "has a state that is no longer finite: the drive or a parameter is out of the model's "
+        "range",
     }
     raise UserError(f"{device}{type(model).__name__} {reasons[code]}")

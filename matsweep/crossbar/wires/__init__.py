@@ -1,1 +1,1 @@
-"""Arrays with the resistance of their wires, solved exactly."""
+"""Arrays with wire resistance, solved exactly."""

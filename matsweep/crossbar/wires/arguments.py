@@ -1,4 +1,4 @@
-"""What arrays of conductances and voltages are checked for."""
+"""Checks of arrays of conductances and voltages."""
 
 from __future__ import annotations
 
@@ -11,29 +11,91 @@ from matsweep.devices import CurrentLaw
 
 
 def refuse_first(name: str, values: FloatArray, wrong: npt.NDArray[np.bool_], rule: str) -> None:
-    """Refuse an array for its first wrong element, with its value and place."""
+    """Refuse an array for its first wrong element, with its value and index.
+
+    Parameters
+    ----------
+    name : str
+        With the unit, for the message.
+    values : (…) array
+    wrong : (…) array of bool
+    rule : str
+        "must be …".
+
+    Raises
+    ------
+    UserError
+        If any element is wrong.
+    """
     if wrong.any():
         place = [int(index) for index in np.argwhere(wrong)[0]]
         raise UserError(f"{name} {rule}, got {values[tuple(place)]!s} at {place}")
 
 
 def real_numbers(name: str, values: FloatArray) -> FloatArray:
-    """Return real numbers as float32 or float64."""
-    found = np.asarray(values)
-    if found.dtype.kind not in "fiub":
-        raise UserError(f"{name} must be an array of real numbers, got {found.dtype} values")
-    return found if found.dtype in (np.float32, np.float64) else found.astype(np.float64)
+    """Convert real numbers to float32 or float64.
+
+    Parameters
+    ----------
+    name : str
+        With the unit, for the message.
+    values : (…) array
+
+    Returns
+    -------
+    (…) array of float32 or float64
+        float32 stays so.
+
+    Raises
+    ------
+    UserError
+        If the values are not real numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"{name} must be an array of real numbers, got {array.dtype} values")
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
 def finite_voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArray:
-    """Return voltages, all finite."""
-    found = real_numbers(name, voltage)
-    refuse_first(name, found, ~np.isfinite(found), "must be finite")
-    return found
+    """Check that voltages are finite.
+
+    Parameters
+    ----------
+    voltage : (…) array, V
+    name : str
+        With the unit, for the message.
+
+    Returns
+    -------
+    (…) array, V
+
+    Raises
+    ------
+    UserError
+        If a voltage is not a finite number.
+    """
+    voltages = real_numbers(name, voltage)
+    refuse_first(name, voltages, ~np.isfinite(voltages), "must be finite")
+    return voltages
 
 
 def checked_conductance(conductance: FloatArray) -> FloatArray:
-    """Return (…, row, column) conductances, none below zero."""
+    """Check the shape and the sign of conductances.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+
+    Returns
+    -------
+    (…, row, column) array, S
+
+    Raises
+    ------
+    UserError
+        If the shape is wrong, or a conductance below zero or not a number.
+    """
     conductance = real_numbers("conductance [S]", conductance)
     if conductance.ndim < 2 or 0 in conductance.shape[-2:]:
         raise UserError(
@@ -44,7 +106,18 @@ def checked_conductance(conductance: FloatArray) -> FloatArray:
 
 
 def check_shapes(conductance: FloatArray, voltage: FloatArray) -> None:
-    """Refuse voltages that do not fit the arrays."""
+    """Refuse voltages that do not fit the arrays.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+    voltage : (…, sample, row) array, V
+
+    Raises
+    ------
+    UserError
+        If rows or leading axes do not fit.
+    """
     if voltage.ndim < 2 or voltage.shape[-1] != conductance.shape[-2]:
         raise UserError(
             f"voltage must be (…, sample, row) with {conductance.shape[-2]} rows, "
@@ -60,6 +133,16 @@ def check_shapes(conductance: FloatArray, voltage: FloatArray) -> None:
 
 
 def required_law(iv: object) -> None:
-    """Refuse what is neither None nor a law."""
+    """Refuse an argument that is neither None nor an I-V law.
+
+    Parameters
+    ----------
+    iv : CurrentLaw or None
+
+    Raises
+    ------
+    UserError
+        If it is anything else.
+    """
     if iv is not None and not isinstance(iv, CurrentLaw):
         raise UserError(f"iv must be a device's I-V law, such as SinhIV(v0=0.3), got {iv!r}")

@@ -1,4 +1,4 @@
-"""The wires of a study: ideal, of given resistances, or of a metal layer of a technology."""
+"""Interconnect of a study: ideal, of given resistances, or a metal layer of a technology."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matsweep.crossbar.wires.wires import Wires
 
 
 class Interconnect(ABC):
-    """How an array's lines are wired; `kind` in a configuration."""
+    """Interconnect of an array's lines; `kind` in a configuration."""
 
     registry: ClassVar[Registry[type[Interconnect]]] = Registry("interconnect")
 
@@ -24,7 +24,7 @@ class Interconnect(ABC):
 
     @abstractmethod
     def wires(self, cell_size: float, node: float) -> Wires | None:
-        """Return the wires of an array, None if they are ideal.
+        """Wires of an array.
 
         Parameters
         ----------
@@ -32,27 +32,52 @@ class Interconnect(ABC):
             Area of a cell, taken as square.
         node : float, m
             F, of the study's technology.
+
+        Returns
+        -------
+        Wires or None
+            None if they are ideal.
         """
 
     def pitch(self, cell_size: float, node: float) -> float:
-        """Return the side of a cell, taken as square, m; parameters as of `wires`."""
+        """Side of a cell, taken as square.
+
+        Parameters
+        ----------
+        cell_size : float, F²
+        node : float, m
+
+        Returns
+        -------
+        float, m
+        """
         return node * math.sqrt(cell_size)
 
     @abstractmethod
     def segment_capacitance(self, cell_size: float, node: float) -> float:
-        """Return the capacitance of one segment of a line, F; parameters as of `wires`."""
+        """Capacitance of one segment of a line.
+
+        Parameters
+        ----------
+        cell_size : float, F²
+        node : float, m
+
+        Returns
+        -------
+        float, F
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ideal(Interconnect, kind="ideal"):
-    """Wires without resistance and capacitance."""
+    """Ideal wires, without resistance and capacitance."""
 
     def wires(self, cell_size: float, node: float) -> Wires | None:
-        """None."""
+        """Return None."""
         return None
 
     def segment_capacitance(self, cell_size: float, node: float) -> float:
-        """Zero."""
+        """Return zero."""
         return 0.0
 
 
@@ -85,19 +110,19 @@ class Resistances(Interconnect, kind="resistances"):
         self.wires(1.0, 1.0)
 
     def wires(self, cell_size: float, node: float) -> Wires | None:
-        """Return these wires."""
+        """Return the wires of the stated resistances."""
         ends = self.driver_resistance, self.sense_resistance, self.driven, self.method
         return Wires(self.word_resistance, self.bit_resistance, *ends)
 
     def segment_capacitance(self, cell_size: float, node: float) -> float:
-        """Return the capacitance stated."""
+        """Return the stated capacitance."""
         return self.capacitance
 
 
 class Layer(NamedTuple):
-    """The lowest metal layer of a node: width [m], thickness over width, resistivity [Ω m].
+    """Lowest metal layer of a node: width [m], thickness over width, resistivity [Ω m].
 
-    The resistivity counts the whole cross-section, barrier included.
+    The resistivity is that of the whole cross-section, barrier included.
     """
 
     width: float
@@ -128,10 +153,9 @@ class Metal(Interconnect, kind="metal"):
     """Copper wires of a technology node, one cell's pitch a segment.
 
     R = resistivity · pitch / (width · thickness): the resistivity of narrow wires, barrier
-    included, by node as NeuroSim has it, times the change by `resistivity` where a width is stated.
-    The pitch is that of a square cell, node · sqrt(cell_size), and at least a wire and a space as
-    wide; the area of the cells follows from it.
-    C = 0.2 fF/µm.
+    included, by node as in NeuroSim, scaled by `resistivity` where a width is stated. The pitch is
+    that of a square cell, node · sqrt(cell_size), and at least a wire and an equally wide space;
+    the area of the cells follows from it. C = 0.2 fF/µm.
 
     Parameters
     ----------
@@ -158,29 +182,39 @@ class Metal(Interconnect, kind="metal"):
     def __post_init__(self) -> None:
         if self.width is not None and positive("width", self.width, "m") < NARROWEST:
             raise UserError(
-                f"width [m] must be >= {NARROWEST:g}, narrower than any wire that is made and than "
-                f"the law of its resistivity holds for, got {self.width!r}"
+                f"width [m] must be >= {NARROWEST:g} (the law of the resistivity does not hold for "
+                f"narrower wires), got {self.width!r}"
             )
         self.wires(1.0, 22e-9 if self.node is None else self.node)
 
     def wires(self, cell_size: float, node: float) -> Wires | None:
-        """Return the wires of cells of a size."""
+        """Wires of cells of a size."""
         ends = self.driver_resistance, self.sense_resistance, self.driven, self.method
         resistance = self.segment_resistance(cell_size, node)
         return Wires(resistance, resistance, *ends)
 
     def segment_resistance(self, cell_size: float, node: float) -> float:
-        """Return the resistance of one segment, Ω; parameters as of `wires`."""
+        """Resistance of one segment.
+
+        Parameters
+        ----------
+        cell_size : float, F²
+        node : float, m
+
+        Returns
+        -------
+        float, Ω
+        """
         layer = self._layer(node)
         section = layer.width**2 * layer.aspect_ratio
         return layer.resistivity * self.pitch(cell_size, node) / section
 
     def segment_capacitance(self, cell_size: float, node: float) -> float:
-        """Return the capacitance of one segment, F."""
+        """Capacitance of one segment, F."""
         return _CAPACITANCE * self.pitch(cell_size, node)
 
     def pitch(self, cell_size: float, node: float) -> float:
-        """Return the side of a cell, m: square, and as wide as a wire and a space at least."""
+        """Side of a square cell, m: at least the width of a wire and a space."""
         feature = node if self.node is None else self.node
         side = feature * math.sqrt(positive("cell_size", cell_size, "F^2"))
         return max(side, 2 * self._layer(node).width)
@@ -198,7 +232,7 @@ class Metal(Interconnect, kind="metal"):
         if self.width is None:
             return layer
         ratio = layer.aspect_ratio
-        # The law leaves barriers out: it only says how the node's own value changes with width.
+        # The law leaves barriers out: only its ratio between two widths scales the node's value.
         change = resistivity(self.width, ratio * self.width)
         change /= resistivity(layer.width, ratio * layer.width)
         return Layer(self.width, ratio, layer.resistivity * change)
@@ -213,7 +247,7 @@ def resistivity(
     specularity: float = 0.25,
     reflection: float = 0.3,
 ) -> float:
-    """Return the resistivity of a narrow copper wire, Ω m.
+    """Resistivity of a narrow copper wire.
 
     Surfaces (Fuchs, Sondheimer), both pairs, to first order in λ/width and λ/thickness, and
     grain boundaries (Mayadas, Shatzkes) of grains as wide as the wire:
@@ -226,13 +260,20 @@ def resistivity(
 
     Parameters
     ----------
-    width, thickness : float, m
+    width : float, m
+    thickness : float, m
     bulk : float, Ω m
         ρ0, of copper at room temperature.
     free_path : float, m
         λ, of copper at room temperature.
-    specularity, reflection : float
-        p and R, typical of damascene copper.
+    specularity : float
+        p, typical of damascene copper.
+    reflection : float
+        R, typical of damascene copper.
+
+    Returns
+    -------
+    float, Ω m
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""Blocks of a wired array, seen from their ports alone, and how two are joined.
+"""Blocks of a wired array, described by their ports alone, and the joining of two blocks.
 
 A block of m × n cells is cut out of the array by cutting wires: m word lines on its left and on its
-right, n bit lines above and below. What it does is the linear map (u: inputs, o: outputs)
+right, n bit lines above and below. Its response is the linear map (u: inputs, o: outputs)
 
     u = (voltage at the left, current leaving at the right,
          current leaving at the top, voltage at the bottom)
@@ -17,8 +17,8 @@ where R, a matrix of resistances, and G, of conductances, are positive semidefin
 eigenvalues of 1 + R G are 1 or more, whatever the wires and the devices. Nothing is divided by a
 resistance or a conductance, so that ideal wires and open devices are exact.
 
-As H is symmetric, one half of it is computed: with A = G (1 + R G)⁻¹ and B = R (1 + G R)⁻¹, what
-the two blocks add to each other's response is
+As H is symmetric, only one half of it is computed: with A = G (1 + R G)⁻¹ and B = R (1 + G R)⁻¹,
+the two blocks add to each other's response
 
     C₁ᵀ A C₁ to the first's,   C₁ᵀ (1 + G R)⁻¹ C₂ between them,   -C₂ᵀ B C₂ to the second's.
 """
@@ -38,28 +38,28 @@ Index = npt.NDArray[np.int64]
 LEFT, RIGHT, TOP, BOTTOM = range(4)
 
 _TILE = 64  # bytes that are computed at once
-_LARGE = 96  # lines: from here on blocks are joined by BLAS
+_LARGE = 96  # lines: from this number on blocks are joined by BLAS
 _CHUNK = 128  # rows of half a product that are computed at once
 _SMALL = 64  # lines: smaller matrices are inverted at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ports:
-    """Where, among a block's lines, those of its four ports are."""
+    """Lines of a block's four ports, as indices among all of its lines."""
 
     lines: tuple[Index, ...]
 
 
 class Block(NamedTuple):
-    """The responses of some blocks of the same kind, at places in a grid.
+    """Responses of some blocks of the same kind, at places in a grid.
 
     Parameters
     ----------
     responses : (block, line, wide column) array
-        Symmetric: what is on the diagonal and right of it counts. Columns beyond the lines are
-        there for whole tiles to be written to.
+        Symmetric: only the diagonal and the elements right of it count. Columns beyond the lines
+        complete whole tiles.
     places : (batch, block row, block column) array of int
-        Which of the responses is where.
+        Index of the response at each place.
     ports : Ports
     """
 
@@ -69,16 +69,20 @@ class Block(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """Which lines of two blocks are joined, which stay open, and where these come to lie.
+    """Plan of a joint of two blocks: the lines joined, those that stay open, and their order.
 
     Parameters
     ----------
-    far1, near2, open1, open2 : (run, 3) arrays
+    far1 : (run, 3) arrays
+    near2 : (run, 3) arrays
+    open1 : (run, 3) arrays
+    open2 : (run, 3) arrays
         Of the first's and the second's lines, see `_runs`; open ones in ascending order.
     ports : Ports
         Of the joint.
-    joined, lines : int
-        How many are joined, and how many the joint has.
+    joined : int
+    lines : int
+        Number of joined lines, and of lines of the joint.
     """
 
     far1: Index
@@ -92,7 +96,18 @@ class Joint(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def joint_of(first: Ports, second: Ports, far: int) -> Joint:
-    """Plan how the first's right meets the second's left, or the first's top the other's bottom."""
+    """Plan the joint of the first's right (top) to the second's left (bottom).
+
+    Parameters
+    ----------
+    first : Ports
+    second : Ports
+    far : RIGHT or TOP
+
+    Returns
+    -------
+    Joint
+    """
     near = LEFT if far == RIGHT else BOTTOM
     order = (0, 1) if far == RIGHT else (1, 0)  # lines run left to right and top to bottom
     sides = [
@@ -117,7 +132,7 @@ def joint_of(first: Ports, second: Ports, far: int) -> Joint:
 
 
 def _runs(lines: Index) -> Index:
-    """Return (run, 3): where runs of consecutive lines begin and end, and where in the array."""
+    """Return runs of consecutive lines, (run, 3): begin, end, position of the begin here."""
     if not lines.size:
         return np.empty((0, 3), lines.dtype)
     marks = np.flatnonzero(np.diff(lines) != 1) + 1
@@ -131,7 +146,8 @@ def join(first: Block, second: Block, far: int) -> Block:
 
     Parameters
     ----------
-    first, second : Block
+    first : Block
+    second : Block
     far : RIGHT or TOP
 
     Returns
@@ -177,14 +193,25 @@ def _join_large(first: Block, second: Block, joint: Joint, out: FloatArray) -> N
 
 
 def _half_product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
-    """Write leftᵀ right, as far as it is on the diagonal or right of it."""
+    """Write the diagonal of leftᵀ right and the elements right of it."""
     for start in range(0, len(out), _CHUNK):
         rows = slice(start, start + _CHUNK)
         np.matmul(left[:, rows].T, right[:, start:], out=out[rows, start:])
 
 
 def join_down(first: Block, second: Block, far: int) -> FloatArray:
-    """Return what flows to the bottom (batch, output, input at the left) of two blocks joined."""
+    """Response from the left to the bottom of two blocks joined.
+
+    Parameters
+    ----------
+    first : Block
+    second : Block
+    far : RIGHT or TOP
+
+    Returns
+    -------
+    (batch, output at the bottom, input at the left) array, S
+    """
     joint = joint_of(first.ports, second.ports, far)
     left, below = _side(first.ports, LEFT), _side(first.ports, BOTTOM)
     conductance = _picked(second, joint.near2, joint.near2)
@@ -202,7 +229,18 @@ def join_down(first: Block, second: Block, far: int) -> FloatArray:
 
 
 def response_between(block: Block, output: int, source: int) -> FloatArray:
-    """Return (batch, output, input) of blocks that are alone in their grids."""
+    """Response between two ports of blocks that are alone in their grids.
+
+    Parameters
+    ----------
+    block : Block
+    output : LEFT, RIGHT, TOP or BOTTOM
+    source : LEFT, RIGHT, TOP or BOTTOM
+
+    Returns
+    -------
+    (batch, output, input) array
+    """
     return _picked(block, _side(block.ports, output), _side(block.ports, source))
 
 
@@ -212,7 +250,7 @@ def _side(ports: Ports, port: int) -> Index:
 
 
 def _picked(block: Block, rows: Index, columns: Index) -> FloatArray:
-    """Return (place, row, column), the responses between the lines of some runs."""
+    """Responses between the lines of some runs, (place, row, column)."""
     from matsweep.crossbar.wires.compiled.joints import pick
 
     places = block.places.ravel()
@@ -223,7 +261,7 @@ def _picked(block: Block, rows: Index, columns: Index) -> FloatArray:
 
 
 def _loop_inverse(negative: FloatArray, conductance: FloatArray) -> FloatArray:
-    """Return (1 + R G)^-1."""
+    """Inverse of the loop matrix, (1 + R G)^-1."""
     loop = np.matmul(negative, conductance)
     np.subtract(np.eye(loop.shape[-1], dtype=loop.dtype), loop, out=loop)
     return _inverse(loop)

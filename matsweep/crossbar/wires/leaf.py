@@ -14,7 +14,7 @@ _QUAD = 2  # cells along the sides of the smallest block
 
 @functools.lru_cache(maxsize=256)
 def _ports(height: int, width: int) -> Ports:
-    """Return where the ports of a block are that has all of them."""
+    """Ports of a block that has all four."""
     bounds = np.cumsum([0, height, height, width, width])
     return Ports(tuple(np.arange(bounds[port], bounds[port + 1]) for port in range(4)))
 
@@ -26,8 +26,9 @@ def leaf_blocks(conductance: FloatArray, word: FloatArray, bit: FloatArray) -> B
     ----------
     conductance : (block, row, column) array, S
         Of even numbers of rows and columns.
-    word, bit : (position, row, column) arrays, Ω
-        Segments of the blocks of one array, of which the conductances are several.
+    word : (position, row, column) array, Ω
+    bit : (position, row, column) array, Ω
+        Segments of the blocks of one array; block i is at position i modulo their number.
 
     Returns
     -------
@@ -47,20 +48,21 @@ def leaf_blocks(conductance: FloatArray, word: FloatArray, bit: FloatArray) -> B
 
 @functools.cache
 def _leaf_plan(rows: int, columns: int) -> tuple[Index, Index, Index, int]:
-    """Plan how a small block is built from its cells, by halves.
+    """Plan the construction of a small block from its cells, by halves.
 
     Returns
     -------
     (step, 15) array of int
         (-1, target, its step, row, column) places 2 × 2 cells; (1, target, its step, first, its
         step, second, its step, lines joined, lines of the first and of the second that stay open)
-        joins two blocks, followed by where in the runs those begin of what is joined of the first
-        and of the second and of what stays open of each, and where these end. Targets, first and
-        second are places in memory, their steps the distance of two lines there.
+        joins two blocks, followed by the begins, among the runs, of the joined lines of the first
+        and
+        of the second and of the open lines of each, and by their end. Targets, first and second are
+        places in memory, their steps the distance of two lines there.
     (run, 3) array of int
         See `matsweep.crossbar.wires.join.Joint`.
     (port,) array of int
-        Where the ports are in the last step's target, from left to bottom.
+        Position of the ports in the last step's target, from left to bottom.
     int
         Memory needed, in vectors.
     """

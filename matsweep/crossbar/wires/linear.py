@@ -16,12 +16,12 @@ from matsweep.crossbar.wires.nodal import Network
 from matsweep.crossbar.wires.ports import port_response
 from matsweep.crossbar.wires.wires import APART, Segments, Wires, required_wires
 
-_KEPT = 31 << 20  # bytes, below the most that glibc follows
+_KEPT = 31 << 20  # bytes, below the largest block that glibc's thresholds follow
 _APART_SINGLE = 300.0  # of `Segments.apart`: beyond, joining in single precision loses too much
 
 
 def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
-    """Return the linear map of a wired array of ohmic devices.
+    """Linear map of a wired array of ohmic devices.
 
     Parameters
     ----------
@@ -32,24 +32,23 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     Returns
     -------
     (…, row, column) array, S
-        So that column currents = voltages @ it. Of the type of `conductance` (float32 stays so).
+        Column currents = voltages @ map. Of the type of `conductance` (float32 stays so).
 
     Raises
     ------
     UserError
-        For a conductance below zero or not a number.
+        If a conductance is below zero or not a number, or the wires are not `Wires`.
 
     Notes
     -----
     method "exact": joining blocks (`crossbar.wires.ports`), O(n³) for n × n cells; to a few 1e-14
     of the largest element in double precision, to 1e-5 in single (5e-6 at 128 × 128, 7e-6 at 512 ×
-    512). Joining loses what flows around in lines that reach neither a driver nor ground but
-    through resistances far larger than those around them, on word and bit lines alike. Where those
-    are 1e5 times as large, or infinite on both, nodes are eliminated instead
-    (`crossbar.wires.nodal`): each element exact to its own size whatever the resistances, some
-    thirty times as slow. Below, 1e-11 of the largest element is lost at most; single precision is
-    computed in double from 300 times on. Uses one thread: run several arrays side by side in
-    processes.
+    512). Joining loses the currents within lines that reach a driver or ground only through
+    resistances far larger than those around them, on word and bit lines alike. Where those are
+    1e5 times as large, or infinite on both, nodes are eliminated instead (`crossbar.wires.nodal`):
+    each element exact to its own size whatever the resistances, some thirty times as slow. Below,
+    at most 1e-11 of the largest element is lost; single precision is computed in double from 300
+    times on. Uses one thread: run several arrays in parallel processes.
 
     method "lines": G_ij t_ij s_ij, t_ij being the voltage of word line i at column j with all
     bit lines grounded, s_ij the share of a current at row i that arrives at the bottom of bit
@@ -65,7 +64,7 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
 
 
 def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray, FloatArray]:
-    """Return the maps from voltages to column currents and to the drivers' currents.
+    """Return the maps from voltages to the column currents and to the drivers' currents.
 
     Parameters
     ----------
@@ -77,17 +76,17 @@ def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray,
     (…, row, column) array, S
         The effective conductance.
     (…, row, row) array, S
-        Currents that the drivers give = voltages @ it; the power that enters an array is
-        the sum of voltages times these. With method "lines" diagonal: the rows' sums of the
-        effective conductance, which leaves out what drivers of different voltage exchange, so
-        that the power comes out too low: by up to 0.31 of the share of the current that is lost
-        for inputs of one sign where that is below 0.3, 0.88 above; for inputs of both signs by up
-        to all of it (square arrays without ends' resistances: 0.56 and 0.80). Measured as in
+        Driver currents = voltages @ map; the power that enters an array is the sum of voltages
+        times these. With method "lines" diagonal: the rows' sums of the effective conductance,
+        which leaves out the currents between drivers of different voltage, so that the power
+        comes out too low: by up to 0.31 of the share of the current that is lost for inputs of
+        one sign where that is below 0.3, 0.88 above; for inputs of both signs by up to all of it
+        (square arrays without ends' resistances: 0.56 and 0.80). Measured as in
         `effective_conductance`.
     """
-    found = _maps(conductance, wires, inputs=True)
-    assert found[1] is not None
-    return found[0], found[1]
+    columns, drivers = _maps(conductance, wires, inputs=True)
+    assert drivers is not None
+    return columns, drivers
 
 
 def _maps(
@@ -107,17 +106,17 @@ def _maps(
             raise UserError(
                 'conductance must be finite for method "lines", got inf; "exact" takes shorts'
             )
-        found = line_by_line(flat, segments)
+        maps = line_by_line(flat, segments)
         power: FloatArray | None = None
         if inputs:
-            power = np.asarray(np.eye(rows, dtype=flat.dtype) * found.sum(axis=-1)[..., None])
+            power = np.asarray(np.eye(rows, dtype=flat.dtype) * maps.sum(axis=-1)[..., None])
     else:
         _keep_memory()
-        # Of products as small as most are here, several threads make ten times as long a job.
+        # Most products are so small that several threads take ten times as long.
         with _threads().limit(limits=1, user_api="blas"):
-            found, power = _exact(flat, segments, inputs=inputs)
+            maps, power = _exact(flat, segments, inputs=inputs)
     return (
-        found.reshape(conductance.shape),
+        maps.reshape(conductance.shape),
         None if power is None else power.reshape(*lead, rows, rows),
     )
 
@@ -126,8 +125,8 @@ def _maps(
 def _keep_memory() -> None:
     """Let glibc keep freed memory.
 
-    Its thresholds, from which it gives memory back to the system only to fetch it again page by
-    page (a quarter of the time at 128 × 128), follow the largest block that was freed: this one
+    Its thresholds for returning memory to the system follow the largest block that was freed;
+    memory returned is fetched again page by page (a quarter of the time at 128 × 128). This block
     costs nothing, as nothing is written to it.
     """
     np.empty(_KEPT, np.uint8)
@@ -135,14 +134,14 @@ def _keep_memory() -> None:
 
 @functools.cache
 def _threads() -> ThreadpoolController:
-    """Return the handles of the libraries loaded, which take a millisecond to find."""
+    """Return the handles of the loaded thread pools, which take a millisecond to find."""
     return ThreadpoolController()
 
 
 def _exact(
     conductance: FloatArray, segments: Segments, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Return the maps of some arrays, each by the fastest way that is exact for it."""
+    """Return the maps of some arrays, each by the fastest method that is exact for it."""
     single = conductance.dtype == np.float32
     far = segments.apart(conductance) > (_APART_SINGLE if single else APART)
     if not far.any():
@@ -151,44 +150,46 @@ def _exact(
     parts = [(far, slow(conductance[far].astype(np.float64), segments, inputs=inputs))]
     if not far.all():
         parts.append((~far, _joined(conductance[~far], segments, inputs=inputs)))
-    found = np.empty_like(conductance)
+    maps = np.empty_like(conductance)
     rows = conductance.shape[1]
-    power = np.empty((len(found), rows, rows), found.dtype) if inputs else None
-    for some, (down, taken) in parts:
-        found[some] = down
+    power = np.empty((len(maps), rows, rows), maps.dtype) if inputs else None
+    for some, (down, drawn) in parts:
+        maps[some] = down
         if power is not None:
-            power[some] = taken
-    return found, power
+            power[some] = drawn
+    return maps, power
 
 
 def _eliminated(
     conductance: FloatArray, segments: Segments, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
+    """Return the maps of some arrays by elimination of nodes."""
     rows = conductance.shape[1]
-    found = np.empty(conductance.shape)
-    power = np.empty((len(found), rows, rows)) if inputs else None
+    maps = np.empty(conductance.shape)
+    power = np.empty((len(maps), rows, rows)) if inputs else None
     for index, array in enumerate(conductance):
         between = Network(array, *segments, solve=False).between
-        found[index] = between[:rows, rows:]
+        maps[index] = between[:rows, rows:]
         if power is not None:
             power[index] = np.diag(between[:rows].sum(axis=1)) - between[:rows, :rows]
-    return found, power
+    return maps, power
 
 
 def _joined(
     conductance: FloatArray, segments: Segments, *, inputs: bool
 ) -> tuple[FloatArray, FloatArray | None]:
+    """Return the maps of some arrays by joining blocks."""
     driven = (LEFT,) if segments.right is None else (LEFT, RIGHT)
-    seen = (BOTTOM, *driven) if inputs or segments.right is not None else (BOTTOM,)
-    between = tuple((output, source) for output in seen for source in driven)
-    found = port_response(conductance, segments.word, segments.bit, between)
-    part = dict(zip(between, found, strict=True))
+    outputs = (BOTTOM, *driven) if inputs or segments.right is not None else (BOTTOM,)
+    between = tuple((output, source) for output in outputs for source in driven)
+    responses = port_response(conductance, segments.word, segments.bit, between)
+    part = dict(zip(between, responses, strict=True))
     down, taken = -part[BOTTOM, LEFT], part.get((LEFT, LEFT)) if inputs else None
     if segments.right is not None:
         # The driver on the right holds V = v_right - R i_right; solved for the current leaving.
         above = part[RIGHT, LEFT] - np.eye(len(segments.right))
         loop = -part[RIGHT, RIGHT] + np.diag(segments.right)
-        # Without any resistance on its whole line a driver on the right changes nothing.
+        # A driver on the right changes nothing if its whole line has no resistance.
         idle = np.flatnonzero(segments.right + segments.word.sum(axis=-1) == 0)
         loop[:, idle, idle] += 1
         leaving = np.linalg.solve(loop, above).astype(conductance.dtype)

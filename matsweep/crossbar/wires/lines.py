@@ -1,4 +1,4 @@
-"""Line by line: an approximation of the linear map where wires are a small correction."""
+"""Line-by-line approximation of the linear map, for wires that are a small correction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from matsweep.crossbar.wires.wires import Segments
 
 
 def line_by_line(conductance: FloatArray, segments: Segments) -> FloatArray:
-    """Return the product of each device and its two lines' shares, each line by itself."""
+    """Product of each device and its two lines' shares, each line solved separately.
+
+    Parameters
+    ----------
+    conductance : (array, row, column) array, S
+    segments : Segments
+
+    Returns
+    -------
+    (array, row, column) array, S
+    """
     from matsweep.crossbar.wires.compiled.lines import arriving
 
     near, shares = np.empty_like(conductance), np.empty_like(conductance)

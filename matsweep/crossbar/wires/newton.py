@@ -1,4 +1,4 @@
-"""Devices with an I-V law: Newton's method on the solve of straight lines."""
+"""Newton's method for devices with an I-V law, on the solve of linear devices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,21 @@ _MOST_STEPS = 200
 
 
 def newton(conductance: FloatArray, supplies: Supplies, iv: CurrentLaw, out: Nodes) -> None:
-    """Solve one array of devices (row, column) with a law for some inputs; fills `out`."""
+    """Solve one array of devices with an I-V law for some inputs.
+
+    Parameters
+    ----------
+    conductance : (row, column) array, S
+    supplies : Supplies
+    iv : CurrentLaw
+    out : Nodes
+        (sample, row, column); first guess and result.
+
+    Raises
+    ------
+    SolveError
+        If Newton's method does not converge.
+    """
     slope = np.broadcast_to(conductance, out.word.shape)
     extra = np.zeros_like(out.word)
     out.bit[...], out.current[...] = supplies.ground, 0
@@ -46,7 +60,7 @@ def newton(conductance: FloatArray, supplies: Supplies, iv: CurrentLaw, out: Nod
 
 
 def _start(conductance: FloatArray, supplies: Supplies, iv: CurrentLaw, out: Nodes) -> FloatArray:
-    """Return device voltages to begin from: no device carries more than its wires let through."""
+    """Return the initial device voltages: no device carries more than its wires let through."""
     voltage, ground, segments = supplies
     point = out.word - out.bit
     along = np.cumsum(segments.word, axis=1)
@@ -65,7 +79,7 @@ def _start(conductance: FloatArray, supplies: Supplies, iv: CurrentLaw, out: Nod
 
 
 def _next(point: FloatArray, law: FloatArray, slope: FloatArray, drop: FloatArray) -> FloatArray:
-    """Return where to linearise next: at the tangent's voltage, or, far away, at its current.
+    """Voltages of the next linearisation: the tangent's, or, far away, those of its current.
 
     A law that rises by e within `fold` is followed by its current there, as an exponential.
     """

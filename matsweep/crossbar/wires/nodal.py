@@ -1,18 +1,18 @@
-"""Direct solve of a wired array, exact whatever is broken, shorted or far apart.
+"""Direct solve of a wired array, exact for broken, shorted and widely different resistances.
 
-Nodes are eliminated one after the other by the star-mesh transform: a node k whose neighbours it
-sees through c_ki is replaced by conductances between these,
+Nodes are eliminated one after the other by the star-mesh transform: a node k with conductances
+c_ki to its neighbours is replaced by conductances between these,
 
     c_ij += c_ki c_kj / Σ_l c_kl.
 
 Nothing is ever subtracted, so that each conductance that is left, and with them each element of
-the array's map, is right to its own size (about the number of eliminations times 1e-16), were the
-resistances to differ by thirty orders of magnitude (for Markov chains: Grassmann, Taksar and
+the array's map, is right to its own size (about the number of eliminations times 1e-16), even if
+the resistances differ by thirty orders of magnitude (for Markov chains: Grassmann, Taksar and
 Heyman). Broken segments and open devices are no edges, and parts without a path to a driver or to
-ground vanish; ideal segments and shorts make one node of their two.
+ground vanish; ideal segments and shorts merge their two nodes.
 
 Blocks of cells are halved down to 8 × 8 and eliminated from there up (George's nested dissection):
-O(n³) for n × n cells, some ten times what joining blocks (`matsweep.crossbar.wires.ports`) takes.
+O(n³) for n × n cells, some ten times the time of joining blocks (`matsweep.crossbar.wires.ports`).
 
 References
 ----------
@@ -33,19 +33,19 @@ from matsweep.core.streams import FloatArray
 Index = npt.NDArray[np.int64]
 
 BROKEN = 1e30
-"""Resistances [Ω] from here on are no edges."""
+"""Resistances [Ω] from this value on are no edges."""
 _LEAF = 8  # cells along a side
 
 
 class Step(NamedTuple):
-    """Nodes eliminated together, and what they saw.
+    """Nodes eliminated together, and their conductances.
 
     Parameters
     ----------
     ids : (node,) array
         The eliminated ones first.
     share : (eliminated, node) array
-        Of the conductances of each to those behind it, over their sum.
+        Conductance of each to each later node, over their sum.
     total : (eliminated,) array, S
         Their sums; 0: no path leads anywhere.
     """
@@ -56,9 +56,9 @@ class Step(NamedTuple):
 
 
 class _Front(NamedTuple):
-    """A block's nodes that others may see: how many of its edges end at each, and what is between.
+    """Nodes of a block that are visible outside: their numbers of edges, and their conductances.
 
-    Only above the diagonal, or symmetric; what stands on the diagonal means nothing.
+    Only above the diagonal, or symmetric; the diagonal is meaningless.
     """
 
     ids: Index
@@ -67,7 +67,7 @@ class _Front(NamedTuple):
 
 
 class Network:
-    """An array reduced to its drivers and grounds.
+    """Array reduced to its drivers and grounds.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Network:
     right : (row,) array or None, Ω
         To the drivers on the right.
     solve : bool
-        Whether `nodes` will be asked for.
+        Keep the eliminations, for `nodes`.
 
     Raises
     ------
@@ -122,7 +122,7 @@ class Network:
         np.fill_diagonal(self.between, 0)
 
     def _ends(self) -> tuple[Index, Index]:
-        """Return both ends of word segment, bit segment, device, and segment on the right."""
+        """Both ends of word segment, bit segment, device, and segment on the right."""
         rows, columns = self.shape
         drivers, grounds = np.arange(rows), rows + np.arange(columns)
         before = np.column_stack([drivers, self._word[:, :-1]])
@@ -132,7 +132,7 @@ class Network:
         return first, np.stack([self._word, below, self._bit, driver], axis=-1)
 
     def _merged(self, first: Index, second: Index, same: npt.NDArray[np.bool_]) -> Index:
-        """Return the number of each node once those without resistance between them are one."""
+        """Return the number of each node after merging those without resistance between them."""
         count = self.terminals + 2 * self._word.size
         if not same.any():
             return np.arange(count)
@@ -195,19 +195,21 @@ class Network:
     def nodes(
         self, voltage: FloatArray, ground: FloatArray, extra: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the voltages of word and bit lines at each cell.
+        """Voltages of word and bit lines at each cell.
 
         Parameters
         ----------
         voltage : (sample, row) array, V
         ground : (column,) array, V
         extra : (sample, row, column) array, A
-            Current through each device beside its conductance times its voltage.
+            Current through each device in addition to its conductance times its voltage.
 
         Returns
         -------
-        two (sample, row, column) arrays, V
-            Nodes without a path to any driver or ground: 0.
+        (sample, row, column) array, V
+            Of word lines. Nodes without a path to any driver or ground: 0.
+        (sample, row, column) array, V
+            Of bit lines.
         """
         from matsweep.crossbar.wires.compiled.mesh import pull_voltages, push_currents
 
@@ -220,16 +222,16 @@ class Network:
             np.add.at(flowing, self.label[self._bit.ravel()], taken)
         for step in self.steps:
             push_currents(step.ids, step.share, flowing)
-        found = np.zeros_like(flowing)
-        found[:rows], found[rows : self.terminals] = voltage.T, ground[:, None]
+        voltages = np.zeros_like(flowing)
+        voltages[:rows], voltages[rows : self.terminals] = voltage.T, ground[:, None]
         for step in reversed(self.steps):
-            pull_voltages(step.ids, step.share, step.total, flowing, found)
-        word, bit = (found[self.label[x]] for x in (self._word, self._bit))
+            pull_voltages(step.ids, step.share, step.total, flowing, voltages)
+        word, bit = (voltages[self.label[x]] for x in (self._word, self._bit))
         return np.moveaxis(word, -1, 0), np.moveaxis(bit, -1, 0)
 
 
 def _together(first: _Front, second: _Front) -> _Front:
-    """Put two blocks beside each other."""
+    """Put two blocks next to each other."""
     ids = np.union1d(first.ids, second.ids)
     edges, between = np.zeros(ids.size, np.int64), np.zeros((ids.size, ids.size))
     for front in (first, second):

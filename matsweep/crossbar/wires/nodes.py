@@ -1,4 +1,4 @@
-"""Node voltages of an array, ohmic or with a law, in batches."""
+"""Node voltages of an array, ohmic or with an I-V law, in batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matsweep.crossbar.wires.wires import Wires, required_wires
 from matsweep.devices import CurrentLaw
 
 CELLS_AT_ONCE = 200_000
-"""Times inputs: a temporary array has so many numbers."""
+"""Cells times inputs of a temporary array."""
 
 
 def node_voltages(
@@ -32,17 +32,18 @@ def node_voltages(
     *,
     ground: FloatArray | float = 0.0,
 ) -> Nodes:
-    """Solve for every node of an array.
+    """Voltages and currents of every node of an array.
 
     Ohmic devices: conjugate gradients on the bit lines' voltages, word and bit lines solved
     exactly; 3 to 20 iterations of O(n²) each while lines drop up to all of their voltage, to a
     relative residual of 1e-13. Where they do not converge, or where segments are so far apart that
-    a small residual says little (see `effective_conductance`), nodes are eliminated instead
+    a small residual does not bound the error (see `effective_conductance`), nodes are eliminated
+    instead
     (`matsweep.crossbar.wires.nodal`), O(n³): exact voltages, currents to 1e-15 of the devices'
     conductance times the largest voltage. Other devices: Newton's method on the same solves, each
     device replaced by its slope and an offset, until the currents of law and tangent agree to
     1e-10 of the largest. Nodes without a path to a driver or to ground are at 0 V. `wires.method`
-    has no say here: this is exact.
+    has no effect: the result is exact.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def node_voltages(
     wires : Wires
     iv : CurrentLaw or None
     ground : float or (column,) array, V
-        Voltage in which the bit lines end.
+        Voltage at the ends of the bit lines.
 
     Returns
     -------
@@ -81,7 +82,27 @@ def solve_nodes(
     *,
     direct: bool,
 ) -> Nodes:
-    """Do as `node_voltages`; not direct: `SolveError` where conjugate gradients do not converge."""
+    """Solve for every node as `node_voltages`, arguments unchecked.
+
+    Parameters
+    ----------
+    conductance : (…, row, column) array, S
+    voltage : (…, sample, row) array, V
+    wires : Wires
+    iv : CurrentLaw or None
+    ground : float or (column,) array, V
+    direct : bool
+        Eliminate nodes where conjugate gradients do not converge.
+
+    Returns
+    -------
+    Nodes
+
+    Raises
+    ------
+    SolveError
+        If conjugate gradients do not converge and not `direct`, or if Newton's method does not.
+    """
     lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
     cells = conductance.shape[-2:]
     inputs, count = voltage.shape[-2:], math.prod(lead)
@@ -104,7 +125,7 @@ def solve_nodes(
 
 
 def _checked_ground(ground: FloatArray | float, columns: int) -> FloatArray:
-    """Return the voltages in which the bit lines end, (column,) float64."""
+    """Voltages at the ends of the bit lines, (column,) float64."""
     if np.shape(ground) not in ((), (columns,)):
         raise UserError(
             f"ground must be a number or a (column,) array of {columns}, got shape "

@@ -1,4 +1,4 @@
-"""Passive arrays: sneak paths while one cell is read, half-selected cells while one is written."""
+"""Passive arrays: sneak paths during a read, half-selected cells during a write."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ WRITE_SCHEMES: dict[str, tuple[float, float]] = {"half": (1 / 2, 1 / 2), "third"
 
 
 class CellRead(NamedTuple):
-    """One cell of a passive array, read.
+    """Read of one cell of a passive array.
 
     Parameters
     ----------
     current : float, A
         At the sense amplifier of the cell's column.
     cell : float, A
-        Through the cell itself; the difference came by sneak paths, or was lost to them.
+        Through the cell itself; the difference is sneak current.
     power : float, W
-        That the drivers give.
+        Of the drivers.
     """
 
     current: float
@@ -47,12 +47,13 @@ def read_cell(
     *,
     scheme: str = "floating",
 ) -> CellRead:
-    """Read one cell of a passive array, among all the others.
+    """Read one cell of a passive array.
 
     Parameters
     ----------
     conductance : (row, column) array, S
-    row, column : int
+    row : int
+    column : int
         Of the cell.
     voltage : float, V
     wires : Wires or None
@@ -60,9 +61,9 @@ def read_cell(
     iv : CurrentLaw or None
         Of cell and selector together.
     scheme : "floating" or "grounded"
-        What the other lines are connected to: nothing, so that current sneaks through three
-        other cells in series and more; or ground, which takes the sneak current off at the cost
-        of power and of the drop that all cells of the row cause together.
+        Connection of the other lines: none, so that current sneaks through three other cells in
+        series and more; or ground, which diverts the sneak current at the cost of power and of the
+        voltage drop of all cells of the row together.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def read_cell(
     Raises
     ------
     UserError
-        For an unknown scheme, or a cell outside the array.
+        If the scheme is unknown, or the cell outside the array.
     """
     one_of("scheme", scheme, READ_SCHEMES)
     finite("voltage", voltage, "V")
@@ -100,7 +101,7 @@ def read_cell(
 
 
 class CellWrite(NamedTuple):
-    """One cell of a passive array under a write pulse.
+    """Write pulse on one cell of a passive array.
 
     Parameters
     ----------
@@ -108,10 +109,10 @@ class CellWrite(NamedTuple):
         Across each cell: the selected one, the half-selected ones that share its row or its
         column, and all others.
     power : float, W
-        That the supplies give which give any.
+        Of the supplies that source current.
     absorbed : float, W
-        That flows back into supplies which sink current: at a half-selected voltage they may. Few
-        circuits use it again; what wires and cells dissipate is power - absorbed.
+        Of the supplies that sink current, as those at a half-selected voltage may. Few circuits
+        recover it; wires and cells dissipate power - absorbed.
     cell : float, W
         In the selected cell itself: the rest is lost in other cells and in wires.
     selected_energy, half_selected_energy, others_energy, wires_energy : float, J
@@ -150,7 +151,8 @@ def write_cell(
     Parameters
     ----------
     conductance : (row, column) array, S
-    row, column : int
+    row : int
+    column : int
         Of the cell.
     voltage : float, V
     wires : Wires or None
@@ -169,7 +171,7 @@ def write_cell(
     Raises
     ------
     UserError
-        For an unknown scheme, or a cell outside the array.
+        If the scheme is unknown, or the cell outside the array.
 
     References
     ----------
@@ -206,7 +208,7 @@ def write_cell(
 
 
 def equivalent_pulses(across: FloatArray, voltage: float, decade: float) -> FloatArray:
-    """Return the full write pulses that a cell's share of a write is worth, its disturb.
+    """Return the number of full write pulses equivalent to the disturbance of a cell by a write.
 
     10^-((V - v) / decade) for a cell that sees v: switching times that fall exponentially with
     the voltage, as ionic and ferroelectric switching does over many decades (R. Waser et al.,
@@ -220,7 +222,7 @@ def equivalent_pulses(across: FloatArray, voltage: float, decade: float) -> Floa
     voltage : float, V
         Of a full write pulse.
     decade : float, V
-        By which the voltage must rise for a switching ten times as fast.
+        Rise of the voltage that makes switching ten times as fast.
 
     Returns
     -------

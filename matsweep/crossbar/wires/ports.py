@@ -1,11 +1,11 @@
-"""The exact response of a wired array, by joining blocks that are seen from their ports alone.
+"""Exact response of a wired array, by joining blocks that are described by their ports alone.
 
 Small blocks come from `crossbar.wires.leaf`; `crossbar.wires.join` defines a block and joins two.
 Joining k × k blocks to 2k × 2k takes O(k³) operations and there are (n/2k)² of them: O(n³) in all,
-half of it in the last two levels, in dense products. An array is halved, and each half is whole
-before the other is begun, so that what is joined is in the cache. Ports at which nothing is
+half of it in the last two levels, in dense products. An array is halved, and each half is complete
+before the other is begun, so that joined blocks are in the cache. Ports at which nothing is
 connected to the array are dropped: no current leaves at the top or, unless it is driven there, at
-the right. The last joint computes no more than what is asked for.
+the right. The last joint computes only the responses that are requested.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ type Cells = tuple[FloatArray, FloatArray, FloatArray]
 """Conductance, word and bit segments (batch, leaf row, leaf column, row, column)."""
 
 _LARGEST_LEAF = 32
-_FEWEST_LEAVES = 4  # that are computed side by side, as far as the array has them
+_FEWEST_LEAVES = 4  # that are computed in parallel lanes, as far as the array has them
 _LEAVES = 2  # along a side, computed at once
 _BATCH_BYTES = 1.2e6  # of the responses of the arrays that are computed at once
 
@@ -50,11 +50,13 @@ def port_response(
     Parameters
     ----------
     conductance : (batch, row, column) array, S
-    word, bit : (row, column) arrays, Ω
+    word : (row, column) array, Ω
+    bit : (row, column) array, Ω
         Segment on the left of, and below, each cell; drivers and sense amplifiers included.
     between : (output, input) pairs
-        Of which ports (not the top) the responses are wanted. Where the right is not among them
-        nothing is connected to it; outputs at the bottom alone, inputs at the left alone are fast.
+        Ports (not the top) between which the responses are computed. Where the right is not among
+        them nothing is connected to it; outputs at the bottom alone, inputs at the left alone are
+        fast.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def port_response(
 
     edge1, edge2 = (leaves(wire[None].astype(conductance.dtype)) for wire in (word, bit))
     step = max(1, int(_BATCH_BYTES / (16 * rows * columns * conductance.itemsize)))
-    found = [
+    responses = [
         _responses((leaves(conductance[start : start + step]), edge1, edge2), between)
         for start in range(0, len(conductance), step)
     ]
@@ -85,14 +87,14 @@ def port_response(
     }
     return [
         np.concatenate(parts)[:, kept[output], kept[source]]
-        for (output, source), *parts in zip(between, *found, strict=True)
+        for (output, source), *parts in zip(between, *responses, strict=True)
     ]
 
 
 def _cut(*shape: int) -> list[tuple[int, int]]:
-    """Return, for rows and columns, a power of two of leaves, and an even number of lines of each.
+    """Cut rows and columns into a power of two of leaves, each with an even number of lines.
 
-    It goes by the array's shape alone, so that a batch changes no bit of its arrays.
+    It depends on the array's shape alone, so that a batch changes no bit of its arrays.
     """
     counts = [1, 1]
 
@@ -116,14 +118,14 @@ def _responses(cells: Cells, between: tuple[tuple[int, int], ...]) -> list[Float
 
 
 def _whole(cells: Cells, *, right: bool, top: bool) -> Block:
-    """Build blocks, whose ports at the right or top are dropped where they are not wanted."""
+    """Build blocks; unneeded ports at the right or top are dropped."""
     if math.prod(cells[0].shape[1:3]) > 1:
         return join(*_halves(cells, right=right, top=top))
     return _open(_leaves(cells), right=right, top=top)
 
 
 def _halves(cells: Cells, *, right: bool, top: bool) -> tuple[Block, Block, int]:
-    """Build two halves of blocks of several leaves; as `join` takes them."""
+    """Build two halves of blocks of several leaves, as arguments of `join`."""
     shape = cells[0].shape
     if max(shape[1:3]) > _LEAVES:
         return _split(cells, shape[3:], _whole, right=right, top=top)
@@ -146,7 +148,7 @@ def _split(
     right: bool,
     top: bool,
 ) -> tuple[Block, Block, int]:
-    """Build both halves of grids (batch, leaf row, leaf column, …), the longer side being split."""
+    """Build both halves of grids (batch, leaf row, leaf column, …), split along the longer side."""
     rows, columns = grids[0].shape[1:3]
     if rows > 1 and (columns == 1 or rows * leaf[0] >= columns * leaf[1]):
         lower, upper = (

@@ -1,4 +1,4 @@
-"""The column currents of an array."""
+"""Column currents of an array."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_currents(
     wires: Wires | None = None,
     iv: CurrentLaw | None = None,
 ) -> FloatArray:
-    """Return the column currents of an array.
+    """Column currents of an array.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def read_currents(
     Notes
     -----
     Ohmic devices: with 16 inputs or more, and with method "lines", by the effective conductance;
-    with fewer by conjugate gradients (`node_voltages`), to the same to 1e-12. Other devices:
-    Newton's method, see `node_voltages`; `wires.method` has no say in it. Memory: what the result
-    takes, and 30 MB.
+    with fewer by conjugate gradients (`node_voltages`), which agrees to 1e-12. Other devices:
+    Newton's method, see `node_voltages`; `wires.method` has no effect on it. Memory: that of the
+    result, and 30 MB.
     """
     conductance, voltage = checked_conductance(conductance), finite_voltages(voltage)
     check_shapes(conductance, voltage)
@@ -71,17 +71,17 @@ def read_currents(
         few = wires.method == "exact" and voltage.shape[-2] < _FEW
         if few and not np.isinf(conductance).any():
             try:
-                found = _column_currents(conductance, voltage, wires, None)
-                return np.asarray(found, np.result_type(conductance, voltage))
+                currents = _column_currents(conductance, voltage, wires, None)
+                return np.asarray(currents, np.result_type(conductance, voltage))
             except SolveError:
-                pass  # what iterations do not solve the map does
+                pass  # where iterations do not converge, the map is computed
         return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
     refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
     return _column_currents(conductance, voltage, wires, iv)
 
 
 def _summed(conductance: FloatArray, voltage: FloatArray, iv: CurrentLaw) -> FloatArray:
-    """Add the currents of a law up column by column, some inputs at a time."""
+    """Sum the currents of a law column by column, some inputs at a time."""
     lead = np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
     samples, columns = voltage.shape[-2], conductance.shape[-1]
     out = np.empty((*lead, samples, columns), np.result_type(conductance, voltage))

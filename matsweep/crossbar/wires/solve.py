@@ -1,4 +1,4 @@
-"""All nodes of an array, its devices being straight lines: current = slope × voltage + extra."""
+"""Node solve of an array of linear devices: current = slope × voltage + extra."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ITERATIONS = 10_000
 
 
 class Nodes(NamedTuple):
-    """What every node of an array does under given inputs.
+    """Voltages and currents of every node of an array under given inputs.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ class Nodes(NamedTuple):
 
 
 class Supplies(NamedTuple):
-    """What an array is connected to, and by what.
+    """Supplies of an array, and the wires that connect them.
 
     Parameters
     ----------
     voltage : (sample, row) array, V
         At the drivers.
     ground : (column,) array, V
-        In which the bit lines end.
+        At the ends of the bit lines.
     segments : Segments
     """
 
@@ -51,13 +51,25 @@ class Supplies(NamedTuple):
 
 
 class SolveError(UserError):
-    """The nodes of an array could not be found by iterations."""
+    """Failure of the iterations that solve for an array's nodes."""
 
 
 def ohmic(conductance: FloatArray, supplies: Supplies, out: Nodes, *, direct: bool) -> None:
-    """Solve one array of ohmic devices (row, column) for some inputs; fills `out`.
+    """Solve one array of ohmic devices for some inputs.
 
-    Not direct: `SolveError` where conjugate gradients do not converge.
+    Parameters
+    ----------
+    conductance : (row, column) array, S
+    supplies : Supplies
+    out : Nodes
+        (sample, row, column); filled.
+    direct : bool
+        Eliminate nodes where conjugate gradients do not converge.
+
+    Raises
+    ------
+    SolveError
+        If conjugate gradients do not converge and not `direct`.
     """
     extra = np.zeros_like(out.word)
     out.bit[...], out.current[...] = supplies.ground, 0
@@ -67,7 +79,7 @@ def ohmic(conductance: FloatArray, supplies: Supplies, out: Nodes, *, direct: bo
     ):
         return
     if not direct:
-        raise SolveError("the array's nodes did not converge by iterations")
+        raise SolveError("the array's nodes did not converge by conjugate gradients")
     _eliminated(conductance, extra, supplies, out)
 
 
@@ -78,20 +90,29 @@ def linear(
     out: Nodes,
     active: npt.NDArray[np.bool_],
 ) -> None:
-    """Solve for some inputs by conjugate gradients, or, where that fails, by elimination.
+    """Solve for some inputs by conjugate gradients, or, where they fail, by elimination.
 
     Parameters
     ----------
-    slope, extra : (sample, row, column) array, S and A
+    slope : (sample, row, column) array, S
+    extra : (sample, row, column) array, A
     supplies : Supplies
     out : Nodes
         First guess and result.
-    active : (sample,) array
-        Which are solved.
+    active : (sample,) array of bool
+        Inputs that are solved.
+
+    Raises
+    ------
+    SolveError
+        If a slope is infinite.
     """
     for sample in map(int, np.flatnonzero(active)):
         if not np.isfinite(slope[sample]).all():
-            raise SolveError("slopes of the device's I-V law are infinite")
+            raise SolveError(
+                "the slope of the device's I-V law must be finite, got infinity in sample "
+                f"{sample}: lower the voltage, or check the law"
+            )
         if not _iterated(slope, extra, supplies, out, sample):
             only = slice(sample, sample + 1)
             alone = supplies._replace(voltage=supplies.voltage[only])
@@ -102,12 +123,12 @@ def linear(
 def _iterated(
     slope: FloatArray, extra: FloatArray, supplies: Supplies, out: Nodes, sample: int
 ) -> bool:
-    """Solve for one input by conjugate gradients; False where that did not converge."""
+    """Solve for one input by conjugate gradients; False if they do not converge."""
     from matsweep.core.arrays import read_only
     from matsweep.crossbar.wires.compiled.gradients import solve_array
 
     voltage, ground, segments = supplies
-    # What a bit line has above the voltage in which it ends.
+    # Voltages of bit lines relative to their ends.
     above = out.bit[sample] - ground
     error = solve_array(
         read_only(slope[sample]),

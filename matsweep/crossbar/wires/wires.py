@@ -1,4 +1,4 @@
-"""Resistances of an array's wires."""
+"""Wire resistances of an array."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APART = 1e5
 
 @dataclass(frozen=True, eq=False)
 class Wires:
-    """Resistances of an array's wires.
+    """Wire resistances of an array.
 
     A word line is driven at its left end, through `driver_resistance` and one segment before its
     first cell; a bit line ends, after one segment below its last cell and `sense_resistance`, in
@@ -36,14 +36,14 @@ class Wires:
         Both: the same driver at the right end too, through one more segment, like the first of
         its line (or, where that is broken, like the line's least).
     method : "exact" or "lines"
-        What `effective_conductance` computes, and what rests on it: `read_currents` of ohmic
-        devices, and studies. Node voltages, reads and writes of one cell, and devices with an I-V
-        law are exact whichever is chosen.
+        Method of `effective_conductance`, and thereby of `read_currents` of ohmic devices and of
+        studies. Node voltages, reads and writes of one cell, and devices with an I-V law are
+        exact with either.
 
     Raises
     ------
     UserError
-        For a resistance below zero or not a number.
+        If a resistance is below zero or not a number.
     """
 
     word_resistance: float | FloatArray
@@ -75,7 +75,7 @@ class Wires:
         one_of("method", self.method, ("exact", "lines"))
 
     def __eq__(self, other: object) -> bool:
-        """Whether all resistances are the same, element by element."""
+        """Compare all resistances, element by element."""
         return isinstance(other, Wires) and self._values() == other._values()
 
     def __hash__(self) -> int:
@@ -92,19 +92,35 @@ class Wires:
         )
 
     def segments(self, rows: int, columns: int) -> Segments:
-        """Return the resistances around each cell of an array, ends included."""
-        found = []
+        """Resistances around each cell of an array, ends included.
+
+        Parameters
+        ----------
+        rows : int
+        columns : int
+            Of the array.
+
+        Returns
+        -------
+        Segments
+
+        Raises
+        ------
+        UserError
+            If resistances per segment have another shape.
+        """
+        lines = []
         for name in ("word_resistance", "bit_resistance"):
             value = np.asarray(getattr(self, name), np.float64)
             if value.ndim and value.shape != (rows, columns):
                 raise UserError(
                     f"{name} must have the array's shape {(rows, columns)}, got {value.shape}"
                 )
-            found.append(np.minimum(np.broadcast_to(value, (rows, columns)), BROKEN, order="C"))
-        word, bit = found
+            lines.append(np.minimum(np.broadcast_to(value, (rows, columns)), BROKEN, order="C"))
+        word, bit = lines
         right = None
         if self.driven == "both":
-            # It has no element of its own: a sound one is like the first.
+            # It has no element in the array: an intact one is like the first.
             first = word[:, 0]
             right = np.where(first < BROKEN, first, np.min(word, axis=1)) + self.driver_resistance
         word[:, 0] += self.driver_resistance
@@ -130,19 +146,29 @@ class Segments(NamedTuple):
     right: FloatArray | None
 
     def far_conductance(self) -> FloatArray:
-        """Return the conductance to the drivers at the far ends of word lines, (row,) S."""
+        """Conductance to the drivers at the far ends of word lines, (row,) S."""
         if self.right is None:
             return np.zeros(len(self.word))
         return np.asarray(1 / np.maximum(self.right, 1 / BROKEN))
 
     def apart(self, conductance: FloatArray) -> FloatArray:
-        """Return how far the segments of each array are apart, (array,).
+        """Bound on the ratio of segment resistances that joining loses, for each array.
 
-        Lines that are cut off by large resistances on word and bit lines have a large resistance
-        to all others, R, which joining adds to that of the paths between them, at least r: r is
-        lost if R is 1e16 r. R is at most the largest segment of those lines whose largest is
-        smaller; r at least the smallest segment of any family, and that of all devices of a line
-        together.
+        Lines that are cut off by large resistances on word and bit lines have a large resistance R
+        to
+        all others, which joining adds to that of the paths between them, at least r: r is lost if R
+        is
+        1e16 r. R is at most the smaller of the largest word and the largest bit segment; r at least
+        the smallest segment of any family, and that of all devices of a line together.
+
+        Parameters
+        ----------
+        conductance : (array, row, column) array, S
+
+        Returns
+        -------
+        (array,) array, dimensionless
+            R / r.
         """
         word, bit, right = self
         ends = [word.max(), 0.0 if right is None else right.max()]
@@ -155,6 +181,16 @@ class Segments(NamedTuple):
 
 
 def required_wires(wires: object) -> None:
-    """Refuse what is no `Wires`."""
+    """Refuse an argument that is not a `Wires`.
+
+    Parameters
+    ----------
+    wires : Wires
+
+    Raises
+    ------
+    UserError
+        If it is anything else.
+    """
     if not isinstance(wires, Wires):
         raise UserError(f"wires must be a matsweep.crossbar.Wires, got {wires!r}")

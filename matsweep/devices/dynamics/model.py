@@ -128,7 +128,8 @@ class DynamicalModel(ABC):
             If the model has no closed form.
         """
         raise UserError(
-            f"{type(self).__name__} has no compiled equations: it takes a voltage [V] only"
+            f"{type(self).__name__} has no compiled equations and takes a voltage [V] only: give "
+            "voltage="
         )
 
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:

@@ -475,7 +475,7 @@ def test_windows_are_their_papers():
         (lambda: transient(VTEAM(**SWITCH), [0.0, 1.0], [0.0]), "array of 2 times, got shape"),
         (lambda: transient(VTEAM(**SWITCH), [1.0, 0.0], [0.0, 1.0]), "does not fall"),
         (lambda: transient(VTEAM(**SWITCH), [0.0, 1.0], [0.0, np.inf]), "finite"),
-        (lambda: transient(FilamentGap(**GAP), [0.0, 1.0], [1e4, 1e4]), "out of the model's reach"),
+        (lambda: transient(FilamentGap(**GAP), [0.0, 1.0], [1e4, 1e4]), "out of the model's range"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make, message):

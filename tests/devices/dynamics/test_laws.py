@@ -458,7 +458,7 @@ def test_a_failing_device_is_named_or_flagged():
     model = FilamentGap(**GAP)
     time = np.linspace(0, 1e-6, 3)
     drive = np.full(3, 1.0)[:, None] * np.array([0.5, 1e4, 0.7])
-    with pytest.raises(UserError, match="device 1 of FilamentGap left what can be computed"):
+    with pytest.raises(UserError, match="device 1 of FilamentGap has a state that is no longer"):
         transient(model, time, drive)
     found = transient(model, time, drive, on_failure="flag")
     np.testing.assert_array_equal(found.solved, [True, False, True])

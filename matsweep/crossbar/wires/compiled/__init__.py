@@ -1,5 +1,5 @@
-"""Loops over cells, lines and nodes of a wired array, compiled by numba on first use and kept.
+"""Compiled loops over cells, lines and nodes of a wired array, kept on disk.
 
 Strict IEEE arithmetic, but for the code for vector registers: `registers` says how that rounds.
-Import these modules where they are called: numba takes half a second.
+Import these modules inside the functions that need them: numba takes half a second.
 """

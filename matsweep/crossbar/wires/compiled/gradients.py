@@ -7,24 +7,37 @@ import numpy as np
 from matsweep.core.compiled import compiled
 from matsweep.crossbar.wires.compiled.lines import along, fractions
 
-_PATIENCE = 200  # iterations without halving the residual's square, after which it is given up
+_PATIENCE = 200  # iterations without halving the residual's square, after which it stops
 
 
 @compiled
 def fractions_down(g, below, out):
-    """Do as `_fractions` for bit lines, seen from below: out (row, column)."""
+    """Write `lines.fractions` of bit lines, from their tops to their grounded ends.
+
+    Parameters
+    ----------
+    g : (row, column) array, S
+        Conductance to ground at each cell.
+    below : (row, column) array, Ω
+        Segment below each cell.
+    out : (row, column) array
+        Share of a voltage that passes the segment.
+    """
     rows, columns = g.shape
-    seen = np.zeros(columns, g.dtype)
+    above = np.zeros(columns, g.dtype)
     for i in range(rows):
         for j in range(columns):
-            seen[j] += g[i, j]
-            out[i, j] = 1 / (1 + below[i, j] * seen[j])
-            seen[j] *= out[i, j]
+            above[j] += g[i, j]
+            out[i, j] = 1 / (1 + below[i, j] * above[j])
+            above[j] *= out[i, j]
 
 
 @compiled
 def _down(push, below, passed, out):
-    """Compute voltages of bit lines, grounded below, into which currents (row, column) flow."""
+    """Compute voltages of bit lines, grounded below, into which currents (row, column) flow.
+
+    Thomas' algorithm along each line, with the shares of `fractions_down` in `passed`.
+    """
     rows, columns = push.shape
     for j in range(columns):
         out[0, j] = push[0, j]
@@ -40,7 +53,7 @@ def _down(push, below, passed, out):
 
 @compiled
 def _lowered(flow, below):
-    """Move what flows into a bit line above segments without resistance to below them."""
+    """Move currents from above segments without resistance to below them."""
     rows, columns = flow.shape
     for i in range(rows):
         for j in range(columns):
@@ -67,19 +80,40 @@ def solve_array(g, extra, near, far_conductance, word, below, bit, flow, w, tole
     (B⁻¹ + K) b = K w0, B being the bit lines' resistance, K the word lines' and devices'
     conductance, both solved line by line; the preconditioner (B⁻¹ + diag g)⁻¹ solves the bit
     lines with every word line held. Vectors b come with B⁻¹ b, the currents that flow into the
-    bit lines, so that nothing is divided by a resistance.
+    bit lines, so that nothing is divided by a resistance. A segment without resistance merges the
+    two bit line nodes at its ends, and the current into the upper flows into the lower:
+    `_lowered`. Without it the part of the residual that no voltage can change would grow from
+    step to step.
 
-    Parameters: g, extra (row, column); near (row,) voltage at the drivers; far_conductance
-    (row,) of drivers at the far ends, or 0; word and below (row, column) resistances; bit and
-    flow (row, column), first guess and result: voltages of the bit lines and currents flowing
-    into them; w (row, column), result, voltages of the word lines.
-    A segment without resistance makes one node of the two bit line nodes at its ends, and what
-    flows into the upper flows into the lower: `_lowered`, or the share of the residual that no
-    voltage answers to would grow from step to step.
+    Parameters
+    ----------
+    g : (row, column) array, S
+        Slopes of the devices.
+    extra : (row, column) array, A
+    near : (row,) array, V
+        At the drivers.
+    far_conductance : (row,) array, S
+        To drivers at the far ends, or 0.
+    word : (row, column) array, Ω
+        Segment on the left of each cell.
+    below : (row, column) array, Ω
+        Segment below each cell.
+    bit : (row, column) array, V
+        First guess and result: voltages of the bit lines.
+    flow : (row, column) array, A
+        First guess and result: currents into the bit lines.
+    w : (row, column) array, V
+        Result: voltages of the word lines.
+    tolerance : float
+        Of the residual, over the device currents.
+    most : int
+        Iterations.
 
-    Returns an estimate of the error: the residual over the currents, times the longest step that
-    was taken, the inverse of the least stiffness that was met. Infinite if rounding errors broke
-    the iteration off.
+    Returns
+    -------
+    float
+        Estimate of the error: the residual over the currents, times the longest step taken, the
+        inverse of the smallest stiffness met. Infinite if rounding errors ended the iteration.
     """
     rows, columns = g.shape
     passed = np.empty_like(g)

@@ -1,7 +1,7 @@
-"""Joints of blocks, and what is done to their responses besides.
+"""Joints of blocks, and copies and inverses of their responses.
 
-Of the symmetric matrices only what is on the diagonal and right of it counts. Lines are given
-as runs: (run, 3) arrays of where a run begins and ends in the block, and where it begins here.
+Of the symmetric matrices only the diagonal and the elements right of it count. Lines are given
+as runs: (run, 3) arrays of begin and end in the block, and of the begin here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from matsweep.core.compiled import compiled
 from matsweep.crossbar.wires.compiled.tiles import add_product, wide
 
-_STEP = 8  # lines that are eliminated at once
+_STEP = 8  # lines that are eliminated together
 
 
 @compiled
@@ -63,9 +63,9 @@ def _pick(source, rows, columns, out):
 
 @compiled
 def _copy_half(source, runs, out, offset):
-    """Copy what is between some lines, in ascending order, to out[offset:, offset:].
+    """Copy the elements between some lines, in ascending order, to out[offset:, offset:].
 
-    As `add_half`, for a block that holds nothing yet: clearing it and adding takes a fifth longer.
+    As `add_half`, for an empty block: clearing it and adding takes a fifth longer.
     """
     for r in range(runs.shape[0]):
         first, end, at = runs[r, 0], runs[r, 1], runs[r, 2]
@@ -81,14 +81,34 @@ def _copy_half(source, runs, out, offset):
 
 @compiled
 def pick(blocks, places, rows, columns, out):
-    """Copy some rows and columns of some symmetric matrices (block, line, wide column)."""
+    """Copy some rows and columns of some symmetric matrices.
+
+    Parameters
+    ----------
+    blocks : (block, line, wide column) array
+    places : (place,) array of int
+        Indices of blocks.
+    rows : (run, 3) array of int
+    columns : (run, 3) array of int
+    out : (place, row, column) array
+        Written.
+    """
     for block in range(places.size):
         _pick(blocks[places[block]], rows, columns, out[block])
 
 
 @compiled
 def add_half(source, runs, out, offset):
-    """Add what is between some lines, in ascending order, to out[offset:, offset:]."""
+    """Add the elements between some lines, in ascending order, to out[offset:, offset:].
+
+    Parameters
+    ----------
+    source : (line, wide column) array
+    runs : (run, 3) array of int
+    out : (line, wide column) array
+        Changed in place.
+    offset : int
+    """
     for r in range(runs.shape[0]):
         first, end, at = runs[r, 0], runs[r, 1], runs[r, 2]
         for i in range(end - first):
@@ -103,7 +123,7 @@ def add_half(source, runs, out, offset):
 
 @compiled
 def _invert_few(matrix, lines):
-    """Invert (line, line) in place by Gauss and Jordan's elimination, without pivoting."""
+    """Invert (line, line) in place by Gauss-Jordan elimination, without pivoting."""
     for c in range(lines):
         row = matrix[c]
         pivot = 1 / row[c]
@@ -121,7 +141,7 @@ def _invert_few(matrix, lines):
 
 @compiled
 def _invert(matrix, scratch):
-    """Invert (line, wide column) in place by Gauss and Jordan's elimination of some at a time."""
+    """Invert (line, wide column) in place by Gauss-Jordan elimination, `_STEP` lines at once."""
     pivot, factor, row, new = scratch
     lines = matrix.shape[0]
     if lines <= _STEP:
@@ -149,7 +169,14 @@ def _invert(matrix, scratch):
 
 @compiled
 def inverted(matrices, out):
-    """Invert (matrix, line, line)."""
+    """Write the inverses of matrices.
+
+    Parameters
+    ----------
+    matrices : (matrix, line, line) array
+    out : (matrix, line, line) array
+        Written.
+    """
     lines = out.shape[1]
     matrix = np.zeros((lines, wide(lines, out)), out.dtype)
     scratch = _scratch(lines, out)
@@ -174,10 +201,23 @@ def _scratch(lines, like):
 
 @compiled
 def join_small(blocks1, blocks2, places1, places2, far, near, open1, open2, out):
-    """Join blocks (block, line, wide column), see `matsweep.crossbar.wires.join`.
+    """Join blocks, see `matsweep.crossbar.wires.join`.
 
-    Parameters: blocks; which of them are joined, each two to a block of out; runs of lines of the
-    first and the second that are joined, and of those that stay open.
+    Parameters
+    ----------
+    blocks1 : (block, line, wide column) array
+    blocks2 : (block, line, wide column) array
+    places1 : (joint,) array of int
+    places2 : (joint,) array of int
+        Indices of the blocks that are joined.
+    far : (run, 3) array of int
+    near : (run, 3) array of int
+        Lines of the first and of the second that are joined.
+    open1 : (run, 3) array of int
+    open2 : (run, 3) array of int
+        Lines of the first and of the second that stay open.
+    out : (joint, line, wide column) array
+        Written.
     """
     lines, ports1, ports2 = _lines(far), _lines(open1), _lines(open2)
     across, across1, across2 = wide(lines, out), wide(ports1, out), wide(ports2, out)

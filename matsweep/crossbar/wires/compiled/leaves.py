@@ -1,4 +1,4 @@
-"""Responses of small blocks of cells, some side by side in the lanes of vectors."""
+"""Responses of small blocks of cells, several in the lanes of vectors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _pick(memory, source, step, runs, rows, columns, out, step_out):
 
 @compiled
 def _copy_half(memory, source, step, runs, some, out, step_out):
-    """Copy what is between some lines, in ascending order."""
+    """Copy the elements between some lines, in ascending order."""
     for r in range(some[0], some[1]):
         first, count, at = runs[r, 0], runs[r, 1] - runs[r, 0], runs[r, 2]
         for i in range(count):
@@ -51,7 +51,7 @@ def _copy_half(memory, source, step, runs, some, out, step_out):
 def _join(memory, step, runs, scratch):
     """Join two blocks, see `joints.join_small`; for a step of the plan see `leaf._leaf_plan`.
 
-    Products leave something in the columns behind them, so that what lies there comes later.
+    Products overwrite the columns behind them: those are written later.
     """
     out, across_out = step[1], step[2]
     first, across1, second, across2 = step[3], step[4], step[5], step[6]
@@ -100,7 +100,7 @@ def _join(memory, step, runs, scratch):
 
 @compiled
 def _multiply(memory, lines, across, a, rows, b, columns, c):
-    """Add a[:lines, :rows]^T b[:lines, :columns] to c, all with lines as long."""
+    """Add a[:lines, :rows]^T b[:lines, :columns] to c, all with lines of the same length."""
     add_product(memory, lines, a, across, rows, b, across, columns, c, across, False)
 
 
@@ -108,14 +108,24 @@ def _multiply(memory, lines, across, a, rows, b, columns, c):
 def leaves(conductance, word, bit, plan, runs, order, size, out):
     """Compute the responses of small blocks of cells.
 
-    Parameters: conductance (block, row, column); word and bit (position, row, column), in which
-    blocks lie over and over; plan, runs, order and size of memory, see `leaf._leaf_plan`; out
-    (block, port, port).
+    Parameters
+    ----------
+    conductance : (block, row, column) array, S
+    word : (position, row, column) array, Ω
+    bit : (position, row, column) array, Ω
+        Block i is at position i modulo their number.
+    plan :
+    runs :
+    order :
+    size :
+        See `leaf._leaf_plan`.
+    out : (block, port, port) array
+        Written on the diagonal and right of it.
     """
     blocks, rows, columns = conductance.shape
     ports, positions, width = out.shape[1], word.shape[0], lanes(conductance)
     scratch = size + 12  # behind the parameters of four cells
-    # Eight matrices, of the last joint's lines and of all that stay open there, are the largest.
+    # Room for the eight largest matrices: of the last joint's lines, by the lines open there.
     room = 8 * (max(rows, columns) + MORE) * (ports + MORE)
     memory = np.zeros((scratch + room) * width, conductance.dtype)
     cells = memory[size * width : scratch * width].reshape(12, width)

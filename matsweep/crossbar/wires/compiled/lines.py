@@ -1,4 +1,4 @@
-"""Word lines, each a chain of cells, solved one by one."""
+"""Word lines as separate chains of cells, solved one by one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from matsweep.core.compiled import compiled
 
 @compiled
 def fractions(g, before, out, end):
-    """Look along lines, from their far ends to their near ones.
+    """Write the shares of a voltage that pass each segment, from the far ends of lines to the near.
 
-    out = 1 / (1 + r G) is the share of a voltage that passes the segment before a cell, G being
-    the conductance that the cell and all beyond it show. `end` (line,) is the conductance at the
-    far end.
+    out = 1 / (1 + r G), G being the conductance of the cell and of all beyond it.
+
+    Parameters
+    ----------
+    g : (line, cell) array, S
+    before : (line, cell) array, Ω
+        Segment before each cell.
+    out : (line, cell) array
+        Written.
+    end : (line,) array, S
+        Conductance at the far end.
     """
     lines, cells = g.shape
     for i in range(lines):
@@ -26,10 +34,23 @@ def fractions(g, before, out, end):
 
 @compiled
 def along(push, near, far, before, passed, out):
-    """Compute voltages of lines, four at a time: each is a chain of its own.
+    """Compute voltages of lines, four at a time: each is a separate chain.
 
-    Currents `push` (line, cell) flow in at the cells, near (line,) is the voltage at the near
-    end, far (line,) a current flowing in at the far one.
+    Thomas' algorithm: currents are summed from the far end to the near one, voltages back.
+
+    Parameters
+    ----------
+    push : (line, cell) array, A
+        Currents that flow in at the cells.
+    near : (line,) array, V
+        At the near ends.
+    far : (line,) array, A
+        Current that flows in at the far ends.
+    before : (line, cell) array, Ω
+    passed : (line, cell) array
+        From `fractions`.
+    out : (line, cell) array, V
+        Written.
     """
     lines, cells = push.shape
     whole = lines - lines % 4
@@ -64,14 +85,20 @@ def along(push, near, far, before, passed, out):
 def arriving(g, before, end, out):
     """Compute voltages along lines with 1 V at their near ends, and at their far ones behind `end`.
 
-    Parameters: g, out (batch, line, cell); before (line, cell); end (line,), a conductance.
+    Parameters
+    ----------
+    g : (batch, line, cell) array, S
+    before : (line, cell) array, Ω
+    end : (line,) array, S
+    out : (batch, line, cell) array, V
+        Written.
     """
     lines = g.shape[1]
-    passed, seen = np.empty(g.shape[1:]), np.empty(g.shape[1:])
+    passed, voltages = np.empty(g.shape[1:]), np.empty(g.shape[1:])
     still, near = np.zeros(g.shape[1:]), np.ones(lines)
     for batch in range(g.shape[0]):
         fractions(g[batch], before, passed, end)
-        along(still, near, end, before, passed, seen)
+        along(still, near, end, before, passed, voltages)
         for i in range(lines):
             for j in range(g.shape[2]):
-                out[batch, i, j] = seen[i, j]
+                out[batch, i, j] = voltages[i, j]

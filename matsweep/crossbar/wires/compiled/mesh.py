@@ -7,11 +7,17 @@ from matsweep.core.compiled import compiled
 
 @compiled
 def star_mesh(between, total):
-    """Eliminate the first nodes of a network, as far as these see each other.
+    """Eliminate the first nodes of a network, as far as the conductances among them go.
 
-    Parameters: between (node, node) conductances, of which those right of the diagonal count;
-    total (eliminated,), result: what each saw when it went. Its row then holds what it saw of
-    those behind it; what that adds between the nodes that stay is one product, left to the caller.
+    The row of an eliminated node then holds its conductances to later nodes; the conductances that
+    this adds between the nodes that stay are one product, left to the caller.
+
+    Parameters
+    ----------
+    between : (node, node) array, S
+        Conductances, of which those right of the diagonal count; changed in place.
+    total : (eliminated,) array, S
+        Written: the sum of each node's conductances when it was eliminated.
     """
     size = between.shape[0]
     count = total.size
@@ -35,10 +41,16 @@ def _add(share, source, target):
 
 @compiled
 def push_currents(ids, share, flowing):
-    """Hand on the currents (id, sample) that flow into eliminated nodes to those that they saw.
+    """Pass the currents that flow into eliminated nodes on to their neighbours.
 
-    Parameters: ids (node,), the eliminated ones first; share (eliminated, node), of what each
-    saw, those behind it.
+    Parameters
+    ----------
+    ids : (node,) array of int
+        The eliminated ones first.
+    share : (eliminated, node) array
+        Conductance of each to each later node, over their sum.
+    flowing : (id, sample) array, A
+        Changed in place.
     """
     for node in range(share.shape[0]):
         for other in range(node + 1, ids.size):
@@ -48,9 +60,19 @@ def push_currents(ids, share, flowing):
 
 @compiled
 def pull_voltages(ids, share, total, flowing, voltage):
-    """Compute the voltages (id, sample) of eliminated nodes from those that they saw.
+    """Compute the voltages of eliminated nodes from those of their neighbours.
 
-    Parameters as of `push_currents`; total (eliminated,), the sum of what each saw.
+    Parameters
+    ----------
+    ids : (node,) array of int
+        The eliminated ones first.
+    share : (eliminated, node) array
+        Conductance of each to each later node, over their sum.
+    total : (eliminated,) array, S
+        Those sums.
+    flowing : (id, sample) array, A
+    voltage : (id, sample) array, V
+        Changed in place.
     """
     for node in range(total.size - 1, -1, -1):
         if total[node] > 0:

@@ -1,4 +1,4 @@
-"""The steps of `registers` and `quads` in plain loops: the same operations in the same order.
+"""Plain loops for the steps of `registers` and `quads`: the same operations in the same order.
 
 Products and sums are rounded one by one, so that results are those of a processor without fused
 multiply-add. Arguments are those of `registers`: an array, and a tuple of places in it, which count
@@ -12,7 +12,7 @@ import numpy as np
 from matsweep.core.compiled import compiled
 from matsweep.crossbar.wires.compiled.sizes import BYTES, COLUMNS, ROWS, TILE_BYTES
 
-# Lines of 2 × 2 cells, see `quads._quad`: (which block, line) of those that stay open.
+# Lines of 2 × 2 cells, see `quads._quad`: (block, line) of those that stay open.
 _PAIR = np.array([(0, 0), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)])
 _QUAD = np.array([(1, 0), (0, 0), (1, 1), (0, 1), (1, 2), (1, 3), (0, 4), (0, 5)])
 _RIGHT, _LEFT = np.array([1]), np.array([0])
@@ -21,13 +21,29 @@ _TOP, _BOTTOM = np.array([2, 3]), np.array([4, 5])
 
 @compiled
 def lanes(array):
-    """Return how many numbers of an array's type a vector holds."""
+    """Return the number of numbers of an array's type in a vector.
+
+    Parameters
+    ----------
+    array : array
+
+    Returns
+    -------
+    int
+    """
     return BYTES // array.itemsize
 
 
 @compiled
 def copy(memory, at):
-    """Copy (source, to, count)."""
+    """Copy vectors.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (source, target, count), places and a number of vectors.
+    """
     width = lanes(memory)
     source, to = at[0] * width, at[1] * width
     for i in range(at[2] * width):
@@ -36,7 +52,14 @@ def copy(memory, at):
 
 @compiled
 def clear(memory, at):
-    """Put 0 in (to, count)."""
+    """Set vectors to 0.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (target, count).
+    """
     width = lanes(memory)
     for i in range(at[0] * width, (at[0] + at[1]) * width):
         memory[i] = 0
@@ -44,7 +67,14 @@ def clear(memory, at):
 
 @compiled
 def complete(memory, at):
-    """Subtract (row, diagonal, count) from that of the matrix of ones."""
+    """Subtract a row from that of the identity matrix.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (row, its diagonal element, count).
+    """
     width = lanes(memory)
     row, diagonal = at[0] * width, at[1] * width
     for i in range(row, row + at[2] * width):
@@ -55,7 +85,14 @@ def complete(memory, at):
 
 @compiled
 def divide_row(memory, at):
-    """Divide (row, pivot, count) by its pivot, in whose place 1 is first put."""
+    """Divide a row by its pivot, which is first replaced by 1.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (row, pivot, count).
+    """
     width = lanes(memory)
     row, pivot = at[0] * width, at[1] * width
     one = memory.dtype.type(1)
@@ -68,7 +105,14 @@ def divide_row(memory, at):
 
 @compiled
 def reduce_row(memory, at):
-    """Subtract from (row, factor, pivot row, count) a factor times another row."""
+    """Subtract a factor times another row from a row; the factor is first replaced by 0.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (row, factor, pivot row, count).
+    """
     width = lanes(memory)
     row, factor, other = at[0] * width, at[1] * width, at[2] * width
     for w in range(width):
@@ -80,7 +124,15 @@ def reduce_row(memory, at):
 
 @compiled
 def add_tile(memory, at):
-    """Add sum over m < count of a[m, i] b[m, j] to c[i, j] for a tile of c."""
+    """Add sum over m < count of a[m, i] b[m, j] to c[i, j] for a tile of c.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (a, step_a, b, step_b, c, step_c, count): places, each followed by the distance of two
+        lines.
+    """
     a, step_a, b, step_b, c, step_c, count = at
     width = lanes(memory)
     for i in range(ROWS):
@@ -95,7 +147,18 @@ def add_tile(memory, at):
 
 
 def row_adder(rows):
-    """Return a function that adds a tile of `rows` rows to a C-contiguous matrix."""
+    """Compile the addition of a tile of rows to a C-contiguous matrix.
+
+    Parameters
+    ----------
+    rows : int
+        Of the tile.
+
+    Returns
+    -------
+    compiled function
+        See `registers.row_adder`.
+    """
 
     @compiled
     def add(a, at_a, step_a, b, at_b, step_b, c, at_c, step_c, count):
@@ -139,7 +202,7 @@ def _multiply(left, right, out):
 
 @compiled
 def _invert(rows):
-    """Invert in place by Gauss and Jordan's elimination, without pivoting."""
+    """Invert in place by Gauss-Jordan elimination, without pivoting."""
     one = rows.dtype.type(1)
     for c in range(rows.shape[0]):
         inverse = one / rows[c, c]
@@ -156,7 +219,7 @@ def _invert(rows):
 
 @compiled
 def _picked(block, lines, order, which):
-    """Return block[lines, kept], kept being the lines of a block that stay open."""
+    """Copy block[lines, kept], kept being the lines of a block that stay open."""
     kept = order[order[:, 0] == which, 1]
     out = np.empty((lines.size, kept.size), block.dtype)
     for i in range(lines.size):
@@ -195,12 +258,12 @@ def _join(first, second, far, near, order, out):
     _multiply(ahead1.T, current2, added[:ports1, ports1:])
     _multiply(ahead2.T, voltage, added[ports1:, ports1:])
     place = np.empty(len(order), np.int64)  # of the lines in `added`
-    seen1, seen2 = 0, ports1
+    next1, next2 = 0, ports1
     for i in range(len(order)):
         if order[i, 0] == 0:
-            place[i], seen1 = seen1, seen1 + 1
+            place[i], next1 = next1, next1 + 1
         else:
-            place[i], seen2 = seen2, seen2 + 1
+            place[i], next2 = next2, next2 + 1
     for i in range(len(order)):
         for j in range(i, len(order)):
             low, high = min(place[i], place[j]), max(place[i], place[j])
@@ -213,7 +276,15 @@ def _join(first, second, far, near, order, out):
 
 @compiled
 def write_quad(memory, at):
-    """Write the response of 2 × 2 cells (cells, to, step), see `quads._quad`."""
+    """Write the response of 2 × 2 cells, see `quads._quad`.
+
+    Parameters
+    ----------
+    memory : array
+    at : tuple of int
+        (cells, target, step): places of the cells' parameters and of the response, and the distance
+        of two of its lines.
+    """
     cells, to, step = at
     width = lanes(memory)
     parts = np.empty((4, 4, 4), memory.dtype)

@@ -1,7 +1,7 @@
-"""The response of 2 × 2 cells: formulas, written out in vector registers.
+"""Response of 2 × 2 cells: formulas, written out in vector registers.
 
-Here code is generated for, not called with, numbers: blocks are {(line, line): number}, of what is
-on the diagonal and right of it. See `registers` for how products and sums are rounded.
+Here code is generated for, not called with, numbers: blocks are {(line, line): number}, on the
+diagonal and right of it. See `registers` for how products and sums are rounded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from matsweep.crossbar.wires.compiled.registers import FUSED, on_vectors
 
 
 class _Number:
-    """A vector, for formulas of code that is being generated."""
+    """Vector in formulas of code that is being generated."""
 
     def __init__(self, memory, value):
         self.memory, self.value = memory, value
@@ -49,7 +49,7 @@ class _Number:
         return _Number(self.memory, self.memory.builder.fneg(self.value))
 
     def where_finite(self, of, other):
-        """Return it where another is finite, else a third."""
+        """Select this vector where another is finite, else a third."""
         builder = self.memory.builder
         infinite = self.memory.constant(float("inf"))
         chosen = builder.fcmp_ordered("<", of.value, infinite)
@@ -59,7 +59,7 @@ class _Number:
 
 
 def _cell(g, r, s):
-    """Return a cell's response, upper triangle; ports left, right, top, bottom.
+    """Response of a cell, upper triangle; ports left, right, top, bottom.
 
     With i = g (v_left - r j_right - v_bottom + s j_top) / (1 + g (r + s)), written without
     differences that would cancel where a segment is broken.
@@ -102,7 +102,7 @@ def _turned(matrix):
 
 
 def _inverse(matrix):
-    """Invert by Gauss and Jordan's elimination, without pivoting."""
+    """Invert by Gauss-Jordan elimination, without pivoting."""
     size = range(len(matrix))
     rows = [list(row) for row in matrix]
     for c in size:
@@ -120,8 +120,8 @@ def _inverse(matrix):
 def _joined(first, second, far, near, order):
     """Join two blocks, see `matsweep.crossbar.wires.join`; upper triangles {(line, line): number}.
 
-    `far` and `near` are the lines that are joined, `order` lists (which block, line) of those that
-    stay open.
+    `far` and `near` are the lines that are joined, `order` lists (block, line) of those that stay
+    open.
     """
     blocks = first, second
     kept = [[line for which, line in order if which == block] for block in range(2)]
@@ -171,7 +171,7 @@ write_quad = on_vectors(_quad)
 
 
 def _divide(memory, to):
-    """Divide ones by what lies at a place, as a quad does: a trial of what its code needs."""
+    """Divide ones by the vector at a place, with all operations that the code of a quad needs."""
     number = _Number(memory, memory.load(to))
     memory.store((1.0 / number - 0.0).where_finite(-number + 4.0, 0.0).value, to)
 

@@ -1,8 +1,8 @@
-"""Code that is generated for vector registers: the steps of `lanes` and `tiles`.
+"""Generated code for vector registers: the steps of `lanes` and `tiles`.
 
 A vector of `lanes` holds the numbers of some blocks next to each other, that of a tile some
 columns of one row. `matsweep.crossbar.wires.compiled.plain` has the same steps in plain loops, for
-where this code cannot be compiled: `steps` chooses.
+machines where this code cannot be compiled: `steps` chooses.
 
 Products and the sums that they are added to carry LLVM's flag `contract`: where the processor has
 fused multiply-add (FMA; every x86-64 since 2013, every 64-bit ARM), both are rounded at once,
@@ -25,7 +25,7 @@ FUSED = ("contract",)  # a product and a sum may be rounded at once
 
 
 class Memory:
-    """Vectors of an array, for code that is being generated."""
+    """Vectors of an array, in code that is being generated."""
 
     def __init__(self, context, builder, array, value):
         self.context, self.builder = context, builder
@@ -36,42 +36,119 @@ class Memory:
         self._data = builder.bitcast(data, self.vector.as_pointer())
 
     def index(self, value):
-        """Return a value of the code, of itself or of a number."""
+        """Convert a number to a value of the code.
+
+        Parameters
+        ----------
+        value : value or int
+
+        Returns
+        -------
+        value
+        """
         return self.context.get_constant(types.intp, value) if isinstance(value, int) else value
 
     def line(self, start, index, step):
-        """Return where a line of a matrix begins."""
+        """Place of a line of a matrix.
+
+        Parameters
+        ----------
+        start : value
+            Place of the matrix.
+        index : value or int
+            Of the line.
+        step : value
+            Distance of two lines.
+
+        Returns
+        -------
+        value
+        """
         return self.builder.add(start, self.builder.mul(self.index(index), step))
 
     def pointer(self, *place):
-        """Return where a vector is: the sum of values and numbers."""
+        """Address of a vector.
+
+        Parameters
+        ----------
+        *place : value or int
+            Added up.
+
+        Returns
+        -------
+        pointer
+        """
         total = self.index(0)
         for each in place:
             total = self.builder.add(total, self.index(each))
         return self.builder.gep(self._data, [total])
 
     def load(self, *place):
-        """Return a vector."""
+        """Load a vector.
+
+        Parameters
+        ----------
+        *place : value or int
+            Added up.
+
+        Returns
+        -------
+        vector
+        """
         return self.builder.load(self.pointer(*place), align=self._size)
 
     def store(self, vector, *place):
-        """Put a vector in its place."""
+        """Store a vector.
+
+        Parameters
+        ----------
+        vector : vector
+        *place : value or int
+            Added up.
+        """
         self.builder.store(vector, self.pointer(*place), align=self._size)
 
     def constant(self, number):
-        """Return a vector that holds a number in each lane."""
+        """Fill a vector with a number.
+
+        Parameters
+        ----------
+        number : float
+
+        Returns
+        -------
+        vector
+        """
         return ir.Constant(self.vector, [number] * self.vector.count)
 
     def add_product(self, total, a, b):
-        """Return total + a b, rounded at once where the processor can."""
+        """Add the product a b to total, rounded once where the processor can.
+
+        Parameters
+        ----------
+        total : vector
+        a : vector
+        b : vector
+
+        Returns
+        -------
+        vector
+        """
         product = self.builder.fmul(a, b, flags=FUSED)
         return self.builder.fadd(total, product, flags=FUSED)
 
 
 def on_vectors(generate):
-    """Return a compiled function of an array and a tuple of places.
+    """Compile a function of an array and a tuple of places.
 
-    Its code is what `generate(memory, *places)` makes of a `Memory`.
+    Parameters
+    ----------
+    generate : callable
+        `generate(memory, *places)` writes the code with a `Memory`.
+
+    Returns
+    -------
+    intrinsic function of numba
     """
 
     @intrinsic
@@ -89,7 +166,7 @@ def on_vectors(generate):
 def _count_lanes():
     @intrinsic
     def count(typing, array):
-        """Return how many numbers of an array's type a vector holds, a constant in the code."""
+        """Return the number of numbers of an array's type in a vector, a constant in the code."""
 
         def generate(context, builder, signature, values):
             number = context.get_value_type(signature.args[0].dtype)
@@ -106,7 +183,7 @@ lanes = _count_lanes()
 def _add_tile(memory, a, step_a, b, step_b, c, step_c, count):
     """Add sum over m < count of a[m, i] b[m, j] to c[i, j] for a tile of c.
 
-    Each place, where a tile begins, is followed by how far lines are apart.
+    Each place, where a tile begins, is followed by the distance of two lines.
     """
     builder, line = memory.builder, memory.line
     tile = [(i, j, line(c, i, step_c)) for i in range(ROWS) for j in range(COLUMNS)]
@@ -132,7 +209,7 @@ def _clear(memory, to, count):
 
 
 def _complete(memory, row, diagonal, count):
-    """Subtract a row from that of the matrix of ones."""
+    """Subtract a row from that of the identity matrix."""
     with cgutils.for_range(memory.builder, count) as loop:
         memory.store(memory.builder.fneg(memory.load(row, loop.index)), row, loop.index)
     one = memory.constant(1.0)
@@ -140,7 +217,7 @@ def _complete(memory, row, diagonal, count):
 
 
 def _divide_row(memory, row, pivot, count):
-    """Divide a row by its pivot, in whose place 1 is first put."""
+    """Divide a row by its pivot, which is first replaced by 1."""
     builder, one = memory.builder, memory.constant(1.0)
     inverse = builder.fdiv(one, memory.load(pivot))
     memory.store(one, pivot)
@@ -149,7 +226,7 @@ def _divide_row(memory, row, pivot, count):
 
 
 def _reduce_row(memory, row, factor, pivot_row, count):
-    """Subtract from a row a factor times another; in the factor's place 0 is first put."""
+    """Subtract a factor times another row from a row; the factor is first replaced by 0."""
     negative = memory.builder.fneg(memory.load(factor))
     memory.store(memory.constant(0.0), factor)
     with cgutils.for_range(memory.builder, count) as loop:
@@ -166,13 +243,44 @@ reduce_row = on_vectors(_reduce_row)
 
 
 def row_adder(rows):
-    """Return a function that adds a tile of `rows` rows to a C-contiguous matrix."""
+    """Compile the addition of a tile of rows to a C-contiguous matrix.
+
+    Parameters
+    ----------
+    rows : int
+        Of the tile.
+
+    Returns
+    -------
+    intrinsic function of numba
+        Its arguments are matrices a, b and c, each followed by the tile's begin and the distance of
+        two rows, and a count.
+    """
 
     @intrinsic
     def add(typing, a, at_a, step_a, b, at_b, step_b, c, at_c, step_c, count):
         """Add sum over m < count of a[m, i] b[m, j] to c[i, j], i < rows, j < `wide`.
 
-        Each matrix is followed by where in it the tile begins and by how far its rows are apart.
+        Each matrix is followed by the tile's begin in it and by the distance of two rows.
+
+        Parameters
+        ----------
+        typing : typing context
+        a : C-contiguous array
+        at_a : int
+        step_a : int
+        b : C-contiguous array
+        at_b : int
+        step_b : int
+        c : C-contiguous array
+            Changed in place.
+        at_c : int
+        step_c : int
+        count : int
+
+        Returns
+        -------
+        signature and code generator
         """
 
         def generate(context, builder, signature, values):

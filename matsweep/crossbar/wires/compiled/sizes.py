@@ -1,4 +1,4 @@
-"""Sizes that the code of vector registers and its plain counterpart share."""
+"""Sizes common to the code of vector registers and its plain counterpart."""
 
 BYTES = 32  # of a vector in `lanes`
 ROWS, COLUMNS = 4, 3  # of a tile there: its vectors, a row's and one more fill the registers

@@ -1,4 +1,4 @@
-"""The steps of `lanes`, `quads` and `tiles`: in vector registers, or in plain loops.
+"""Steps of `lanes`, `quads` and `tiles`: in vector registers, or in plain loops.
 
 Plain loops are taken where code for vectors cannot be compiled, as with a version of numba or
 llvmlite whose interfaces differ, and where the variable MATSWEEP_VECTORS is 0.
@@ -15,7 +15,7 @@ from matsweep.core.compiled import set_apart
 
 
 def _compiles() -> bool:
-    """Whether code for vectors can be compiled here, and computes what it should."""
+    """Check that code for vectors compiles here and computes correctly."""
     try:
         from matsweep.crossbar.wires.compiled.trial import trial
 

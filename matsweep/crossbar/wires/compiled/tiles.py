@@ -1,4 +1,4 @@
-"""Products of small matrices, a tile of the result at a time in vector registers."""
+"""Products of small matrices, one tile of the result at a time in vector registers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ _add_rows, _add_row = row_adder(_ROWS), row_adder(1)
 
 @compiled
 def wide(columns, matrix):
-    """Round a number of columns up to whole tiles of the type of a matrix."""
+    """Round a number of columns up to whole tiles of the type of a matrix.
+
+    Parameters
+    ----------
+    columns : int
+    matrix : array
+
+    Returns
+    -------
+    int
+    """
     tile = TILE_BYTES // matrix.itemsize
     return (columns + tile - 1) // tile * tile
 
@@ -24,8 +34,20 @@ def wide(columns, matrix):
 def add_product(a, rows, b, columns, c, at, half):
     """Add a[:, :rows]^T b[:, :columns] to c[at:, at:]; matrices are C-contiguous.
 
-    With `half`, what is left of the diagonal need not be right. Whole tiles are computed: rows
-    of b have, and those of c behind `at`, as many numbers as `wide` says.
+    Whole tiles are computed: rows of b, and those of c behind `at`, have the length given by
+    `wide`.
+
+    Parameters
+    ----------
+    a : (line, row) array
+    rows : int
+    b : (line, column) array
+    columns : int
+    c : (row, column) array
+        Changed in place.
+    at : int
+    half : bool
+        Leave the elements left of the diagonal undefined.
     """
     tile = TILE_BYTES // c.itemsize
     step_a, step_b, step_c = a.shape[1], b.shape[1], c.shape[1]

@@ -1,4 +1,4 @@
-"""A trial of all that the code for vector registers is made of, see `steps`."""
+"""Trial of all operations in the code for vector registers, see `steps`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ _add_row = row_adder(1)
 
 @compiled
 def trial(memory, one, out):
-    """Add to out (8,) the reciprocals of memory (8,), of which the second half is overwritten."""
+    """Add the reciprocals of memory to out.
+
+    Parameters
+    ----------
+    memory : (8,) array
+        Overwritten by the reciprocals of the first half.
+    one : (1,) array
+        1.
+    out : (8,) array
+        Changed in place.
+    """
     divide(memory, (0,))
     copy(memory, (0, 1, 1))
     _add_row(one, 0, 1, memory, 0, 8, out, 0, 8, 1)
