@@ -193,7 +193,7 @@ class Results:
         if by is not None and weights is not None:
             raise UserError("rank takes by or weights, not both")
         if weights is not None and how != "mean":
-            raise UserError(f"weights are of means: how={how!r} cannot be had with them")
+            raise UserError(f"weights apply to means only: leave out weights or how={how!r}")
         view = View(self._ds, time)
         if weights is not None:
             view, by = view.assign(score=score_of(view, weights)), "score"

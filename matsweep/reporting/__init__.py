@@ -1,6 +1,6 @@
 """Figures, tables, reports and progress, for people.
 
-What draws is imported when it is first used: a command line starts faster.
+Modules that draw are imported on first use, so that a command line starts faster.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# The function of the same name takes the place of its module for good, whoever imports which first.
+# The function replaces the module of the same name as attribute, whichever is imported first.
 from matsweep.reporting.report import report
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name from its module, and keep it in the place of the module."""
+    """Import a name from its module, and keep it as an attribute of this one."""
     if name not in _HOMES:
         raise AttributeError(f"module 'matsweep.reporting' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"matsweep.reporting.{_HOMES[name]}"), name)

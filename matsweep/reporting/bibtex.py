@@ -31,10 +31,10 @@ def bibtex(references: Mapping[str, Mapping[str, Any]]) -> str:
 def _entry(key: str, reference: Mapping[str, Any]) -> str:
     citation = str(reference.get("citation") or key)
     fields: dict[str, str] = {}
-    if found := _QUOTED.match(citation):
-        fields["author"] = _authors(found["authors"])
-        fields["title"] = "{" + _escaped(found["title"].strip()) + "}"
-        fields["howpublished"] = _escaped(found["rest"].strip(" ,."))
+    if parts := _QUOTED.match(citation):
+        fields["author"] = _authors(parts["authors"])
+        fields["title"] = "{" + _escaped(parts["title"].strip()) + "}"
+        fields["howpublished"] = _escaped(parts["rest"].strip(" ,."))
     else:
         fields["note"] = _escaped(citation)
     if years := _YEAR.findall(citation):

@@ -1,4 +1,4 @@
-"""A choice in words: how many meet the specification, which is best, and how sure that is."""
+"""A choice in words: candidates that meet the specification, the best ones, and how sure it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATES = {"pending": "are still pending: the answer may change", "failed": "fai
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Asked:
-    """A specification, and which candidates meet each part of it."""
+    """A specification, and the candidates that meet each part of it."""
 
     view: View
     parsed: Sequence[Constraint | Chance]
@@ -67,22 +67,29 @@ def choose(
     ds : Dataset
         Results along `candidate`, finished or not.
     console : rich.console.Console
-        Where to print.
     constraints : sequence of str
-        As of ``ds.matsweep.select``, chance constraints among them.
-    by, how, weights
-        What to rank by, as of ``ds.matsweep.rank``; by default the merit of the study.
-    objectives, time, top
-        As of `ranking_table`.
-    confidence : float or None
-        As of ``ds.matsweep.select``.
-    why : int or None
-        A candidate whose place is explained.
+        Constraints of ``ds.matsweep.select``, chance constraints among them.
+    by : str, optional
+        Metric to rank by. Default: the merit of the study.
+    how : str
+        Criterion over the realisations, see ``ds.matsweep.rank``.
+    weights : mapping of str to float, optional
+        Weight of each metric in a score, see ``ds.matsweep.rank``.
+    objectives : names or mapping, optional
+        Objectives of the Pareto set, see `ranking_table`.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    confidence : float, optional
+        Confidence of chance constraints, see ``ds.matsweep.select``.
+    top : int
+        Number of best candidates listed.
+    why : int, optional
+        Candidate whose place is explained.
 
     Returns
     -------
     Dataset
-        The candidates that meet all, in the order of their numbers.
+        Candidates that meet all constraints, in the order of their numbers.
 
     Raises
     ------
@@ -93,11 +100,11 @@ def choose(
     by = by or view.merit
     parsed = [parse_chance(text) or parse(text) for text in constraints]
     if confidence is not None and not any(isinstance(each, Chance) for each in parsed):
-        enough(view, [], confidence)  # which says why it cannot be
+        enough(view, [], confidence)  # raises: a confidence needs a chance constraint
     if weights and how != "mean":
-        raise UserError(f"weights are of means: how={how} cannot be had with them; leave one out")
+        raise UserError(f"weights apply to means only: leave out weights or how={how}")
     if why is not None:
-        explanation_of(view, why, objectives=objectives)  # whether there is such a candidate
+        explanation_of(view, why, objectives=objectives)  # raises if no such candidate exists
     masks = [meets(view, each, confidence) for each in parsed]
     asked = _Asked(view=view, parsed=parsed, masks=masks, confidence=confidence)
     for line in _counted(asked):
@@ -111,27 +118,29 @@ def choose(
     if why is not None:
         _line(console, "")
         chance = any(isinstance(each, Chance) for each in parsed)
-        told = explanation_of(view, why, constraints, objectives, confidence if chance else None)
-        _line(console, str(told))
+        explanation = explanation_of(
+            view, why, constraints, objectives, confidence if chance else None
+        )
+        _line(console, str(explanation))
     return kept.ds
 
 
 def _counted(asked: _Asked) -> Iterator[str]:
-    """Tell how many meet all; where several are asked for, or none meets all, how many each."""
+    """Yield how many candidates meet the specification, and each constraint where it helps."""
     if not asked.done.any():
         yield "No candidate is done, so there is nothing to choose from."
         return
     if asked.parsed:
         yield from _met(asked)
-    for state, told in _STATES.items():
+    for state, text in _STATES.items():
         if other := asked.view.count(state):
-            yield f"{other} of {len(asked.done)} candidates {told}"
+            yield f"{other} of {len(asked.done)} candidates {text}"
 
 
 def _met(asked: _Asked) -> Iterator[str]:
     total, count = int(asked.done.sum()), int(asked.met.sum())
-    told = " and ".join(map(str, asked.parsed))
-    yield f"{count or 'None'} of {total} done candidates meet{'s' * (count == 1)} {told}."
+    wanted = " and ".join(map(str, asked.parsed))
+    yield f"{count or 'None'} of {total} done candidates meet{'s' * (count == 1)} {wanted}."
     for constraint, mask in zip(asked.parsed, asked.masks, strict=True):
         if len(asked.parsed) > 1:
             yield f"  {int(mask.sum())} meet {constraint}"
@@ -142,35 +151,35 @@ def _met(asked: _Asked) -> Iterator[str]:
 
 
 def _nearest(asked: _Asked) -> Iterator[str]:
-    """Name the candidates that miss the least, by their largest miss in relation to its bound."""
+    """Yield the candidates with the least violation: their largest miss relative to its bound."""
     view = asked.view
     misses = np.stack([_miss(asked, each) for each in asked.parsed])
     worst = np.where(asked.done, misses.max(axis=0), np.inf)
     order = np.lexsort((np.maximum(misses, 0.0).sum(axis=0), worst))
     near = [row for row in order[:_NEAREST] if np.isfinite(worst[row])]
     if not near:
-        yield "No candidate comes near: what is asked for is never the case."
+        yield "No candidate comes near: each fails an equality, or its value is unknown."
         return
     yield "The nearest:"
     for row in near:
         name = f" ({view.materials[row]})" if view.has_materials else ""
-        told = ", ".join(
+        missed = ", ".join(
             f"{constraint} by {100 * max(miss, 0.0):.3g} % of the bound"
             for constraint, miss, mask in zip(
                 asked.parsed, misses[:, row], asked.masks, strict=True
             )
             if not mask[row]
         )
-        yield f"  candidate {int(view.numbers[row])}{name} misses {told}"
+        yield f"  candidate {int(view.numbers[row])}{name} misses {missed}"
 
 
 def _miss(asked: _Asked, constraint: Constraint | Chance) -> NDArray[np.float64]:
-    """Return by how much each candidate misses a constraint, in relation to its bound."""
+    """Miss of each candidate relative to the bound, (candidate,); infinite if it is unknown."""
     if isinstance(constraint, Chance):
         level = 0.95 if asked.confidence is None else asked.confidence
-        made = yields_of(asked.view, constraint.constraints, level)
-        found = made["yield" if asked.confidence is None else "yield_low"].values
-        over = (constraint.share - found) / (constraint.share or 1.0)
+        yields = yields_of(asked.view, constraint.constraints, level)
+        share = yields["yield" if asked.confidence is None else "yield_low"].values
+        over = (constraint.share - share) / (constraint.share or 1.0)
     elif constraint.operator[0] in "<>":
         over = violation(asked.view.summary, constraint)
     else:
@@ -185,7 +194,7 @@ def _judged(
     how: str,
     weights: Mapping[str, float] | None,
 ) -> tuple[View, list[str]]:
-    """Return the view with what ranks it, and the names of that."""
+    """View with the ranking criteria as metrics, and their names."""
     ranked = kept
     if weights:
         ranked, keys = kept.assign(score=score_of(kept, weights)), ["score"]
@@ -197,27 +206,28 @@ def _judged(
     chances = [each for each in parsed if isinstance(each, Chance)]
     for number, chance in enumerate(chances, start=1):
         name = "yield" if len(chances) == 1 else f"yield {number}"
-        found = yields_of(kept, chance.constraints)["yield"]
-        ranked, keys = ranked.assign(**{name: found}), [*keys, name]
+        share = yields_of(kept, chance.constraints)["yield"]
+        ranked, keys = ranked.assign(**{name: share}), [*keys, name]
     return ranked, keys
 
 
 def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | None) -> str:
-    """Tell how probably the best material is the best, or why that is not known."""
+    """Probability of each material to be the best, or why it is unknown, in a sentence."""
     if weights or not kept.has_materials or how == "regret":
         return ""
     try:
-        found = stability_of(kept, by, how=how)
+        stability = stability_of(kept, by, how=how)
     except UserError as error:
-        return f"How sure the order is, is not known: {error}."
-    told = ", ".join(
+        return f"The certainty of the order is unknown: {error}."
+    shares = ", ".join(
         f"{name} {share:.2f}"
-        for name, share in zip(found["option"].values, found["best"].values, strict=True)
+        for name, share in zip(stability["option"].values, stability["best"].values, strict=True)
         if share >= 0.005
     )
     return (
-        f"Best by {found.attrs['by']}, with probability: {told}, from "
-        f"{found.attrs['samples']} bootstrap samples of the realisations of each material's best."
+        f"Best by {stability.attrs['by']}, with probability: {shares}, "
+        f"from {stability.attrs['samples']} bootstrap samples of the realisations of each "
+        "material's best."
     )
 
 

@@ -27,10 +27,19 @@ _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingTable:
-    """The ranked candidates as something `rich` can print at any width.
+    """Ranked candidates that `rich` prints at any width.
 
     Where the width allows, every swept parameter has its own column; else they share one with
     the material. Build it with `ranking_table`.
+
+    Parameters
+    ----------
+    rows : list of dict of str to str
+        Cells by column, best candidate first.
+    parameters : list of str
+        Columns of swept parameters.
+    footer : list of str
+        Lines below the table.
     """
 
     rows: list[dict[str, str]]
@@ -38,7 +47,7 @@ class RankingTable:
     footer: list[str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
-        """Lay the table out for the width of the console."""
+        """Lay out the table for the width of the console."""
         ascii_only = options.ascii_only
         if self.rows:
             wide = _layout(self.rows, self.parameters, shared=False, ascii_only=ascii_only)
@@ -51,7 +60,7 @@ class RankingTable:
             yield Text(_plain(line, ascii_only))
 
     def _narrow(self, console: Console, options: ConsoleOptions) -> Table:
-        """Lay out with shared parameters, and without the columns that there is no room for."""
+        """Lay out with shared parameters, and without the columns that do not fit."""
         rows = self.rows
         for name in ("", *_FIRST_TO_GO):
             rows = [{key: cell for key, cell in row.items() if key != name} if name else row
@@ -79,17 +88,17 @@ def ranking_table(
     ds : Dataset
         Results along `candidate`.
     by : name, names or mapping, optional
-        What to rank by, later ones where earlier ones are equal. Default: the merit of the study,
-        energy, latency and area, or what else it is judged by.
+        Metrics to rank by, later ones where earlier ones are equal. Default: the merit of the
+        study, energy, latency and area, or the study's own objectives.
     top : int
-        How many of the best are listed; the Pareto set always is.
+        Number of best candidates listed; the Pareto set always is.
     objectives : names or mapping, optional
-        What the Pareto set is of. Default: the merit, energy, latency, area; of a study that
+        Objectives of the Pareto set. Default: the merit, energy, latency, area; of a study that
         sweeps physics or its pulses the merit, retention and write energy.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     counted : bool
-        Whether to tell how many are done, failed and pending; a selection has only done ones.
+        Whether the footer counts done, failed and pending candidates.
 
     Returns
     -------
@@ -112,7 +121,20 @@ def ranking_of(
     objectives: Objectives | None = None,
     counted: bool = True,
 ) -> RankingTable:
-    """Rank the done candidates of a view; see `ranking_table`."""
+    """Rank the done candidates of a view; see `ranking_table`.
+
+    Parameters
+    ----------
+    view : View
+    by : name, names or mapping, optional
+    top : int
+    objectives : names or mapping, optional
+    counted : bool
+
+    Returns
+    -------
+    RankingTable
+    """
     top = whole("top", top, low=0)
     by = by if by is not None else directions(view)
     best = order(view, by) if by else np.empty(0, dtype=np.intp)
@@ -129,7 +151,7 @@ def ranking_of(
 def _columns(
     view: View, listed: Index, by: Objectives | None, objectives: Objectives | None
 ) -> dict[str, list[str]]:
-    """Return the text of every cell, column by column."""
+    """Texts of all cells, column by column."""
     shown = view.summary.isel(candidate=listed)
     columns = {}
     if view.has_materials:
@@ -147,9 +169,9 @@ def _columns(
 
 
 def _share(shown: xr.Dataset, name: str) -> dict[str, list[str]]:
-    """Return the merit ± spread and its low percentile, in percent."""
+    """Merit ± spread and its 5th percentile, in percent."""
     cells = [_percent(value) for value in shown[name].values]
-    # A single realisation is stored with a spread of 0, which says nothing.
+    # A single realisation has a stored spread of 0, which is no estimate.
     if f"{name}_std" in shown and bool((shown[f"{name}_std"] > 0).any()):
         spread = [_percent(value) for value in shown[f"{name}_std"].values]
         cells = [c if s == "–" else f"{c} ±{s:>5}" for c, s in zip(cells, spread, strict=True)]
@@ -183,7 +205,7 @@ def _marks(marked: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:
 def _layout(
     rows: list[dict[str, str]], names: list[str], *, shared: bool, ascii_only: bool
 ) -> Table:
-    """Build the table, the parameters in columns of their own or `shared` with the material."""
+    """Build the table, with parameters in their own columns or `shared` with the material."""
     gap = (0, 0) if shared else (0, 1, 0, 0)
     table = Table(box=SIMPLE_HEAD, padding=gap, pad_edge=False, show_edge=False)
     first = "material" if "material" in rows[0] else "parameters"
@@ -206,17 +228,17 @@ def _layout(
 
 
 def _with_parameters(row: dict[str, str], names: list[str], first: str) -> dict[str, str]:
-    """Return a row whose parameters stand with the material in one cell."""
+    """Join the parameters of a row with the material in one cell."""
     # Unbreakable within one parameter, so that lines break between them.
-    told = " ".join(f"{name}={row[name]}".replace(" ", "\u00a0") for name in names)
+    joined = " ".join(f"{name}={row[name]}".replace(" ", "\u00a0") for name in names)
     result = {}
     for name, cell in row.items():
         if name == first:
-            result[name] = f"{cell}\n{told}"
+            result[name] = f"{cell}\n{joined}"
         elif name not in names:
             result[name] = cell
         if name == "P" and first not in row:
-            result[first] = told
+            result[first] = joined
     return result
 
 
@@ -232,14 +254,14 @@ def _footer(
     *,
     counted: bool,
 ) -> list[str]:
-    """Return the lines below the table: what it shows, of what, and what it leaves out."""
+    """Lines below the table: size of the Pareto set, rows left out, time, reference and counts."""
     count = Counter(view.states.tolist())
     lines = []
     if not count["done"]:
         lines.append("No candidate is done, so there is nothing to rank.")
     elif chosen := directions(view, objectives):
-        told = ", ".join(f"{name} {'↑' if b == 'higher' else '↓'}" for name, b in chosen.items())
-        lines.append(f"● Pareto set: {front_size} of {count['done']} by {told}")
+        ends = ", ".join(f"{name} {'↑' if b == 'higher' else '↓'}" for name, b in chosen.items())
+        lines.append(f"● Pareto set: {front_size} of {count['done']} by {ends}")
     else:
         lines.append("The results hold no metric with a good direction to rank by.")
     if left_out:
@@ -248,11 +270,11 @@ def _footer(
     if view.chosen_time is not None:
         facts.append(f"{duration(view.chosen_time)} after programming")
     if (ideal := view.reference(view.merit)) is not None:
-        told = f"{_percent(ideal)} %" if view.is_share(view.merit) else f"{ideal:.4g}"
-        facts.append(f"float {view.merit} {told}")
+        value = f"{_percent(ideal)} %" if view.is_share(view.merit) else f"{ideal:.4g}"
+        facts.append(f"float {view.merit} {value}")
     if counted:
-        states_told = (f"{count[state]} {state}" for state in ("done", "failed", "pending"))
-        facts.append(", ".join(states_told))
+        states = (f"{count[state]} {state}" for state in ("done", "failed", "pending"))
+        facts.append(", ".join(states))
     return [*lines, "; ".join(facts)] if facts else lines
 
 

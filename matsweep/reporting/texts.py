@@ -1,4 +1,4 @@
-"""Values of results as people read them: SI prefixes, percent, days and years."""
+"""Values of results as texts for people: SI prefixes, percent, days and years."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ _NO_METRIC = ("status", "error", "realisations")
 
 
 def metrics(summary: xr.Dataset) -> list[str]:
-    """Return the numbers along `candidate` that are no bookkeeping."""
+    """Names of the numeric metrics along `candidate`, bookkeeping excluded.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Scalars along `candidate`.
+
+    Returns
+    -------
+    list of str
+    """
     return [
         str(name)
         for name, values in summary.data_vars.items()
@@ -22,21 +32,45 @@ def metrics(summary: xr.Dataset) -> list[str]:
 
 
 def texts(view: View, variable: xr.DataArray) -> list[str]:
-    """Return values of a view as people read them: SI prefixes, percent for shares, years."""
+    """Format values of a view: SI prefixes, percent for shares, years.
+
+    Parameters
+    ----------
+    view : View
+    variable : (value,) DataArray
+        With its unit in ``attrs["units"]``.
+
+    Returns
+    -------
+    list of str
+    """
     values = np.asarray(variable.values)
     if values.dtype.kind not in "fiu":
         return [str(value) for value in values]
     unit = str(variable.attrs.get("units", "1"))
-    # Many candidates share a latency or an area, and printing is what takes time.
+    # Formatting is slow, and many candidates share a latency or an area.
     known, place = np.unique(values, return_inverse=True)
     long = unit == "s" and bool((known >= 60).any())
     share = view.is_share(str(variable.name))
-    told = [_told(value, unit, share=share, long=long) for value in known.tolist()]
-    return [told[at] for at in place]
+    formatted = [_text(value, unit, share=share, long=long) for value in known.tolist()]
+    return [formatted[at] for at in place]
 
 
 def described(view: View, rows: Index) -> tuple[list[str], list[list[str]]]:
-    """Return what is known of some candidates: names, and their values for each as texts."""
+    """All known facts of some candidates as texts.
+
+    Parameters
+    ----------
+    view : View
+    rows : (row,) array of int
+        Positions of the candidates.
+
+    Returns
+    -------
+    names : list of str
+    values : list of list of str
+        One text for each candidate and name.
+    """
     summary = view.summary.isel(candidate=rows)
     measured = metrics(summary)
     hidden = {f"{name}_std" for name in measured} & {*measured}
@@ -44,30 +78,54 @@ def described(view: View, rows: Index) -> tuple[list[str], list[list[str]]]:
     columns = [[str(number) for number in view.numbers[rows]]]
     columns += [texts(view, summary[name]) for name in view.varied]
     for name in kept:
-        told = texts(view, summary[name])
+        column = texts(view, summary[name])
         if f"{name}_std" in hidden:
             more, known = texts(view, summary[f"{name}_std"]), view.column(f"{name}_std")[rows] > 0
-            told = [f"{t} ± {m}" if k else t for t, m, k in zip(told, more, known, strict=True)]
-        columns.append(told)
+            column = [f"{t} ± {m}" if k else t for t, m, k in zip(column, more, known, strict=True)]
+        columns.append(column)
     names = ["no.", *view.short.values(), *kept]
     return names, [list(row) for row in zip(*columns, strict=True)]
 
 
 def named(view: View, at: int) -> str:
-    """Return what a candidate is, in a line: its material and parameters, as far as they differ."""
+    """Short description of a candidate: its material and parameters, as far as they differ.
+
+    Parameters
+    ----------
+    view : View
+    at : int
+        Position of the candidate.
+
+    Returns
+    -------
+    str
+    """
     row = view.summary.isel(candidate=[at])
-    told = [f"{short} {texts(view, row[name])[0]}" for name, short in view.short.items()]
+    parts = [f"{short} {texts(view, row[name])[0]}" for name, short in view.short.items()]
     if len(set(view.materials.tolist())) > 1:
-        told.insert(0, view.label(str(view.materials[at])))
-    return ", ".join(told) or f"no. {int(view.numbers[at])}"
+        parts.insert(0, view.label(str(view.materials[at])))
+    return ", ".join(parts) or f"no. {int(view.numbers[at])}"
 
 
 def scaled(
     values: NDArray[np.float64], name: str, unit: str, *, share: bool = False
 ) -> tuple[float, str]:
-    """Return the factor and the unit in which the values of an axis have few digits.
+    """Factor and unit in which the values of an axis have few digits; percent for shares.
 
-    Those of a share are percent.
+    Parameters
+    ----------
+    values : array
+        In `unit`.
+    name : str
+        Title of the axis.
+    unit : str
+    share : bool
+        Whether the values are fractions that are read in percent.
+
+    Returns
+    -------
+    factor : float
+    unit : str
 
     Examples
     --------
@@ -85,7 +143,7 @@ def scaled(
     return (1.0, unit) if one is None else (1.0 / one, written)  # TOPS/W has no prefixes
 
 
-def _told(value: float, unit: str, *, share: bool, long: bool) -> str:
+def _text(value: float, unit: str, *, share: bool, long: bool) -> str:
     if isinstance(value, int) and normal_unit(unit) == "1":
         return str(value)
     if share:

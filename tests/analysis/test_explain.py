@@ -132,7 +132,7 @@ def test_a_study_half_done_or_of_one_candidate_has_an_answer():
     one = study(materials=("pcm_gst",), scales=(0.0,), bits=(8,), realisations=1)
     kept, told = chosen(one, "accuracy >= 10 %", why=0)
     assert kept.sizes["candidate"] == 1
-    assert "is not known" in told
+    assert "is unknown" in told
     assert "is on the Pareto front" in told
 
 
@@ -172,7 +172,7 @@ def test_what_differs_is_printed_with_digits_that_show_it():
 
 def test_weights_are_of_means():
     for choice in (study().matsweep.rank, lambda **given: chosen(study(), **given)):
-        with pytest.raises(UserError, match="weights are of means"):
+        with pytest.raises(UserError, match="weights apply to means only"):
             choice(weights={"accuracy": 1}, how="worst")
 
 

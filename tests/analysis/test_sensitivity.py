@@ -251,7 +251,7 @@ def test_bars_stand_for_the_indices_strongest_first(ishigami_design, with_dummy)
     distances = sensitivity_figure(sensitivity(with_dummy, method="delta"))
     (panel,) = distances.axes
     assert [tick.get_text() for tick in panel.get_yticklabels()][:2] == ["y", "x"]
-    with pytest.raises(UserError, match=r"what sensitivity\(\) returns"):
+    with pytest.raises(UserError, match=r"result of sensitivity\(\)"):
         sensitivity_figure(with_dummy)
 
 

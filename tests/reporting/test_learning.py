@@ -107,7 +107,7 @@ def test_training_is_the_cost_of_a_study_of_learning():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda ds: ds.drop_vars("learning_accuracy"), "runs along a coordinate of its own"),
+        (lambda ds: ds.drop_vars("learning_accuracy"), "runs along its own coordinate"),
         (lambda ds: ds.assign(status=ds.status * 0), "no candidate is done"),
     ],
 )

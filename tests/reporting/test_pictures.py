@@ -65,7 +65,7 @@ def test_what_cannot_be_drawn_is_told():
     with pytest.raises(UserError, match="does not differ between realisations"):
         distribution_figure(study(), "area")
     one = study(materials=("pcm_gst",), scales=(0.0,), bits=(8,))
-    with pytest.raises(UserError, match="want two axes"):
+    with pytest.raises(UserError, match="need two axes"):
         parallel_figure(one, objectives=["accuracy"])
     (axes,) = distribution_figure(one, top=1).axes
     assert len(axes.get_yticklabels()) == 1

@@ -174,12 +174,12 @@ def test_no_accuracy(ds, tmp_path):
 def test_a_bibliography_that_no_report_wrote_stays(ds, tmp_path):
     _, paths = told(ds, tmp_path)
     assert "references.bib" in {path.name for path in paths}
-    _, again = told(ds, tmp_path)  # a report's own is written anew
+    _, again = told(ds, tmp_path)  # a report replaces its own
     assert [path.name for path in again] == [path.name for path in paths]
     (tmp_path / "references.bib").write_text("@article{mine}")
     text, paths = told(ds, tmp_path)
     assert "references.bib" not in {path.name for path in paths}
-    assert "as one is there that no report wrote: give another folder=" in " ".join(text.split())
+    assert "as it exists and no report wrote it: give another folder=" in " ".join(text.split())
     assert (tmp_path / "references.bib").read_text() == "@article{mine}"
 
 

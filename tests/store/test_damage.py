@@ -126,7 +126,7 @@ def test_status_names_what_is_damaged(whole: Path, tmp_path: Path) -> None:
     harm(path / "area" / "c.1", "cut")
     console = Console(width=200, record=True, file=io.StringIO())
     show(path, console)
-    assert "computed anew when the study is run again: area/c.1" in console.export_text()
+    assert "computed again when the study is run again: area/c.1" in console.export_text()
     assert (m.summary(path).done, m.summary(path).pending) == (N - 6, 4)
 
 

@@ -1,4 +1,4 @@
-"""The least energy that keeps the merit, component by component."""
+"""Energy of the cheapest candidates that keep the merit, component by component."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ def cheapest_figure(
 ) -> Figure:
     """Draw where the energy of each material's cheapest candidate goes, component by component.
 
-    Where two numbers were swept, such as the size of the array and the bits of the ADC, above it
-    for each material (four at most) a map of the least energy over them: crossed where the
-    merit is not kept, framed where it costs least.
+    Where two numbers were swept, such as the size of the array and the bits of the ADC, maps of
+    the lowest energy over them stand above, one for each material (four at most): crossed where
+    the merit is not kept, framed at the lowest energy.
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate`, with `energy_breakdown`.
-    loss, time
-        As in `cheapest`.
+    loss : float
+        Largest loss of the merit against floating point, in the merit's unit.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
 
     Returns
     -------
@@ -53,7 +55,23 @@ def cheapest_figure(
 
 
 def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
-    """Describe the cheapest candidates: maps of energy where two numbers were swept, and bars."""
+    """Describe the cheapest candidates: maps of energy where two numbers were swept, and bars.
+
+    Parameters
+    ----------
+    view : View
+    loss : float
+        Largest loss of the merit against floating point, in the merit's unit.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If no candidate keeps the merit, or the results hold no breakdown.
+    """
     if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
     best = cheapest_of(view, loss)
@@ -61,20 +79,33 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
         raise UserError(
             f"no candidate is within {loss:.3g} of the {view.title(view.merit)} of floating point"
         )
-    bars = breakdown(view, best, title="energy of an inference, least that keeps the merit")
+    bars = breakdown(view, best, title="lowest energy of an inference that keeps the merit")
     axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
     if len(axes) != 2:
         return bars
     names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
     maps = _maps(view, names, axes, loss)
     lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
-    told = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: least energy"
-    return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=told,
-                   caption=f"{told[:1].upper()}{told[1:]}.")  # fmt: skip
+    legend = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: lowest energy"
+    return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=legend,
+                   caption=f"{legend[:1].upper()}{legend[1:]}.")  # fmt: skip
 
 
 def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> m.Picture:
-    """Describe where the energy of some candidates goes."""
+    """Describe where the energy of some candidates goes.
+
+    Parameters
+    ----------
+    view : View
+    best : (bar,) array of int
+        Positions of the candidates.
+    title : str
+        Title of the horizontal axis.
+
+    Returns
+    -------
+    Picture
+    """
     terms = view.at_time["energy_breakdown"].isel(candidate=best)
     terms = terms.mean([dim for dim in terms.dims if dim not in ("candidate", "component")])
     values = np.nan_to_num(terms.transpose("candidate", "component").values.astype(np.float64))
@@ -84,16 +115,16 @@ def breakdown(view: View, best: Index, *, title: str = "Energy of an inference")
     if values[:, ~large].any():
         shown.append(("others", values[:, ~large].sum(axis=1)))
     places = np.arange(best.size, dtype=np.float64)
-    told = [_told(view, int(row)) for row in best]
+    labels = [_label(view, int(row)) for row in best]
     marks: list[m.Mark] = []
     start = np.zeros(best.size)
     for (name, column), look in zip(shown, component_looks(len(shown)), strict=True):
         marks.append(m.Bars(places=places, starts=start, lengths=column, thickness=0.6, look=look,
-                          name=name, text=tuple(told)))  # fmt: skip
+                          name=name, text=tuple(labels)))  # fmt: skip
         start = start + column
     marks += _others(view, best, float(start.max(initial=0.0)))
     x = m.Axis(title=title, unit=str(terms.attrs.get("units") or "J"))
-    y = m.Axis(ticks=tuple(zip(places.tolist(), told, strict=True)), downward=True,
+    y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
              limits=(-0.5, best.size - 0.5))  # fmt: skip
     return m.Picture(
         name="energy", title="Where the energy goes",
@@ -141,22 +172,22 @@ def _places(title: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) ->
                 limits=(-0.5, values.size - 0.5))  # fmt: skip
 
 
-def _told(view: View, row: int) -> str:
-    """Return what a candidate is: its material, and the numbers that were swept."""
+def _label(view: View, row: int) -> str:
+    """Label of a candidate: its material, and the swept numbers."""
     axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
-    told = ", ".join(f"{view.short[a]} {view.ds[a].values[row]:g}" for a in axes)
-    return f"{label(view, str(view.materials[row]))}\n{told}".strip()
+    values = ", ".join(f"{view.short[a]} {view.ds[a].values[row]:g}" for a in axes)
+    return f"{label(view, str(view.materials[row]))}\n{values}".strip()
 
 
 def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
-    """Return what other machines take, where it is near the bars."""
+    """Lines at the energies of reference machines that are near the bars."""
     if "baseline_energy" not in view.ds or not best.size:
         return []
     first = view.ds["baseline_energy"].isel(candidate=int(best[0]))
     limit = 1.5 * longest
-    found = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
+    energies = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
     return [
         m.Rule(at=value, across="x", look=IDEAL, text=name)
-        for name, value in found.items()
+        for name, value in energies.items()
         if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
     ]

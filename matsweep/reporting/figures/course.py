@@ -1,4 +1,4 @@
-"""A metric along a coordinate of its own, such as the accuracy over the epochs of a training."""
+"""A metric along its own coordinate, such as the accuracy over the epochs of a training."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _MOST = 8
 def course_figure(
     ds: xr.Dataset, metric: str | None = None, *, time: float | str | None = None
 ) -> Figure:
-    """Draw a metric along a coordinate of its own for some candidates, and what is ideal.
+    """Draw a metric along its own coordinate for some candidates, and the ideal value.
 
     Lines are means over the realisations, bands one standard deviation to either side. Where more
-    than eight candidates are done, eight are shown that are evenly spaced in rank, the best and
+    than eight candidates are done, eight that are evenly spaced in rank are drawn, the best and
     the worst among them.
 
     Parameters
     ----------
     ds : Dataset
-        Results along `candidate`, with a metric that has a numeric dimension of its own.
+        Results along `candidate`, with a metric that has its own numeric dimension.
     metric : str, optional
         Default: the first that has one.
     time : float [s] or str, optional
@@ -52,14 +52,38 @@ def course_figure(
 
 
 def course_name(metric: str) -> str:
-    """Return the name of the figure, and of the file, of a metric."""
+    """Name of the figure, and of its file, for a metric.
+
+    Parameters
+    ----------
+    metric : str
+
+    Returns
+    -------
+    str
+    """
     return re.sub(r"\W", "_", metric)
 
 
 def course_picture(view: View, metric: str | None = None) -> m.Picture:
-    """Describe what `course_figure` draws."""
+    """Describe the picture that `course_figure` draws.
+
+    Parameters
+    ----------
+    view : View
+    metric : str, optional
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If there is no such metric, or no candidate is done.
+    """
     if not view.courses:
-        raise UserError("no metric of these results runs along a coordinate of its own, such as "
+        raise UserError("no metric of these results runs along its own coordinate, such as "
                         "the epochs of a training")  # fmt: skip
     metric = next(iter(view.courses)) if metric is None else one_of("metric", metric, view.courses)
     if not view.done.any():

@@ -1,4 +1,4 @@
-"""How the realisations of the best candidates are distributed."""
+"""Distribution of the realisations of the best candidates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def distribution_figure(
 ) -> Figure:
     """Draw a metric of each realisation of the best candidate of each material.
 
-    A point is one set of devices; points of equal height are moved apart. The bar is the median,
+    A point is one set of devices; points of equal value are moved apart. The bar is the median,
     the box the middle half.
 
     Parameters
@@ -41,7 +41,12 @@ def distribution_figure(
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     top : int
-        Materials shown, the best ones; without materials, candidates.
+        Number of materials drawn, best first; of candidates where there are no materials.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
 
     Raises
     ------
@@ -52,7 +57,23 @@ def distribution_figure(
 
 
 def distribution_picture(view: View, metric: str | None = None, *, top: int = 10) -> m.Picture:
-    """Describe what `distribution_figure` draws."""
+    """Describe the picture that `distribution_figure` draws.
+
+    Parameters
+    ----------
+    view : View
+    metric : str, optional
+    top : int
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown or the same for all realisations, or no candidate is done.
+    """
     whole("top", top, low=1)
     ((name, _),) = directions(view, [metric or view.merit]).items()
     if "realisation" not in view.ds[name].dims:
@@ -68,7 +89,19 @@ def distribution_picture(view: View, metric: str | None = None, *, top: int = 10
 
 
 def distribution(view: View, metric: str, best: Index) -> m.Picture:
-    """Describe a metric of each realisation of some candidates, from above downward."""
+    """Describe a metric of each realisation of some candidates, from top to bottom.
+
+    Parameters
+    ----------
+    view : View
+    metric : str
+    best : (row,) array of int
+        Positions of the candidates.
+
+    Returns
+    -------
+    Picture
+    """
     groups = [
         str(view.materials[row]) if view.has_materials else f"no. {view.numbers[row]}"
         for row in best
@@ -76,7 +109,7 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
     labels = [label(view, group) if view.has_materials else group for group in groups]
     styles = material_styles({*groups, *view.all_materials})
     marks: list[m.Mark] = []
-    for row, (group, told, own) in enumerate(
+    for row, (group, text, own) in enumerate(
         zip(groups, labels, view.rows(best).realised(metric), strict=True)
     ):
         known = own[np.isfinite(own)]
@@ -88,14 +121,14 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
             m.Area(x=m.numbers([low, high, high, low]), y=ends, look=_BOX),
             m.Series(x=m.numbers([middle, middle]), y=ends[1:3], look=_MEDIAN),
             m.Series(x=known, y=row + _apart(known), look=replace(styles[group], size=3.0),
-                   text=(told,) * known.size),
+                   text=(text,) * known.size),
         ]  # fmt: skip
     if (ideal := view.reference(metric)) is not None:
         name = ideal_name(view, metric)
         marks.append(m.Rule(at=ideal, across="x", look=IDEAL, name=name))
     x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
              percent=view.is_share(metric))  # fmt: skip
-    y = m.Axis(ticks=tuple((float(at), told) for at, told in enumerate(labels)), downward=True,
+    y = m.Axis(ticks=tuple((float(at), text) for at, text in enumerate(labels)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
     return m.Picture(
         name="distribution", title="How realisations differ", wide=False,
@@ -106,7 +139,7 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
 
 
 def _apart(values: m.Numbers) -> m.Numbers:
-    """Return heights, within a quarter of the middle, at which close values do not overlap."""
+    """Heights, within 0.25 of the middle, at which close values do not overlap, (value,)."""
     span = np.ptp(values) or 1.0
     bins = np.floor(40 * (values - values.min()) / span).astype(int)
     heights = np.zeros(len(values))

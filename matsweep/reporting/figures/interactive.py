@@ -39,7 +39,7 @@ type _About = Callable[[m.Rows], tuple[list[str], list[list[str]]]]
 
 
 def plot(picture: m.Picture) -> dict[str, Any]:
-    """Return a picture as plotly takes it.
+    """Convert a picture to a figure of plotly.
 
     Parameters
     ----------
@@ -76,12 +76,30 @@ def plot(picture: m.Picture) -> dict[str, Any]:
 
 
 def safe(text: object) -> str:
-    """Return a text of a store as plotly shows it as it is: it reads a kind of HTML."""
+    """Escape a text for plotly, which reads a kind of HTML.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+    """
     return escape(printable(text), quote=False).replace("\n", "<br>")
 
 
 def rounded(values: m.Numbers | Iterable[float]) -> list[float | None]:
-    """Return numbers with 6 digits, as no screen shows more; None for NaN, as JSON has none."""
+    """Round numbers to 6 digits, beyond the resolution of a screen; None for NaN, as JSON has none.
+
+    Parameters
+    ----------
+    values : (value,) array or iterable of float
+
+    Returns
+    -------
+    list of float or None
+    """
     listed = np.asarray(values, dtype=np.float64).tolist()
     return [float(f"{v:.6g}") if np.isfinite(v) else None for v in listed]
 
@@ -98,8 +116,8 @@ class _Scale:
     @classmethod
     def of(cls, panel: m.Panel, way: str) -> _Scale:
         axis: m.Axis = getattr(panel, way)
-        found = [np.ravel(values) for mark in panel.marks for values in _values(mark, way)]
-        values = np.concatenate([np.empty(0), *found])
+        parts = [np.ravel(values) for mark in panel.marks for values in _values(mark, way)]
+        values = np.concatenate([np.empty(0), *parts])
         values = values[np.isfinite(values)]
         factor, unit = 1.0, ""
         if not (axis.ticks or axis.time):
@@ -114,7 +132,7 @@ class _Scale:
 
     @property
     def category(self) -> bool:
-        """Whether places are texts: times of which one is 0, which no logarithm shows."""
+        """Whether places are texts: times of which one is 0, which a logarithm cannot show."""
         return self.axis.time and not self.axis.logarithmic
 
     def of_values(self, values: m.Numbers) -> list[Any]:
@@ -126,30 +144,33 @@ class _Scale:
         axis, (low, high) = self.axis, self.extent
         title = axis.title + (f" ({self.written})" if self.written and axis.title else "")
         kind = "category" if self.category else "log" if axis.logarithmic else "linear"
-        found: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "title": {"text": safe(fill(title, _LONGEST))}, "type": kind, "linecolor": GREY,
             "gridcolor": "#e3e3e3",
             "ticks": "outside", "zeroline": False, "automargin": True,
         }  # fmt: skip
         if axis.bare:
-            found |= {"showgrid": False, "ticks": "", "showline": False}
-            found |= {} if axis.ticks else {"visible": False}
+            settings |= {"showgrid": False, "ticks": "", "showline": False}
+            settings |= {} if axis.ticks else {"visible": False}
         ticks = axis.ticks
         if axis.time and axis.logarithmic:
             ticks = tuple((at, duration(at)) for at in time_ticks(low / 2, high * 2))
         if ticks:
-            found |= {"tickvals": [at for at, _ in ticks], "ticktext": [safe(t) for _, t in ticks]}
+            settings |= {
+                "tickvals": [at for at, _ in ticks],
+                "ticktext": [safe(t) for _, t in ticks],
+            }
         if axis.limits is not None:
             ends = self.factor * np.array(axis.limits)
-            found["range"] = rounded(np.log10(ends) if axis.logarithmic else ends)
+            settings["range"] = rounded(np.log10(ends) if axis.logarithmic else ends)
         if axis.downward:
-            found |= {"range": found["range"][::-1]} if "range" in found else {
+            settings |= {"range": settings["range"][::-1]} if "range" in settings else {
                 "autorange": "reversed"}  # fmt: skip
-        return found
+        return settings
 
 
 def _values(mark: m.Mark, way: str) -> Iterator[Any]:
-    """Yield what a mark has on an axis."""
+    """Yield the values of a mark on an axis."""
     if isinstance(mark, m.Rule):
         if mark.across == way:
             yield mark.at
@@ -205,19 +226,19 @@ def _series(mark: m.Series, x: _Scale, y: _Scale, about: _About | None) -> _Trac
         names, cells = about(mark.rows)
         lines = [f"{_template(name)}: %{{customdata[{at}]}}" for at, name in enumerate(names)]
         trace["customdata"] = [[safe(cell) for cell in row] for row in cells]
-        told = "<b>%{fullData.name}</b><br>" + "<br>".join(lines)
+        template = "<b>%{fullData.name}</b><br>" + "<br>".join(lines)
     elif mark.text:
         trace["text"] = [safe(text) for text in mark.text]
-        told = f"%{{text}}<br>%{{y:.4g}} {y.unit}" if not y.axis.ticks else "%{text}"
+        template = f"%{{text}}<br>%{{y:.4g}} {y.unit}" if not y.axis.ticks else "%{text}"
     else:
-        told = f"<b>%{{fullData.name}}</b><br>%{{x:.4g}}: %{{y:.4g}} {y.unit}"
+        template = f"<b>%{{fullData.name}}</b><br>%{{x:.4g}}: %{{y:.4g}} {y.unit}"
     if look.line and not look.marker and not mark.text:
         return trace | {"hoverinfo": "skip"}
-    return trace | {"hovertemplate": f"{told}<extra></extra>"}
+    return trace | {"hovertemplate": f"{template}<extra></extra>"}
 
 
 def _paths(mark: m.Paths, x: _Scale, y: _Scale) -> _Trace:
-    """Return lines as one trace, with gaps between them."""
+    """Lines as one trace, with gaps between them."""
     gap = np.full((len(mark.x), 1), np.nan)
     across, up = (np.hstack([values, gap]).ravel() for values in (mark.x, mark.y))
     trace: _Trace = {
@@ -251,7 +272,7 @@ def _bars(mark: m.Bars, x: _Scale) -> _Trace:
 
 
 def _rule(mark: m.Rule, x: _Scale, y: _Scale) -> _Trace:
-    """Return a line from the first to the last of what is drawn."""
+    """Draw a line from the first to the last value."""
     along = y if mark.across == "x" else x
     ends = along.of_values(np.array(along.axis.limits or along.extent))
     at = (x if mark.across == "x" else y).of_values(np.full(2, mark.at))
@@ -268,19 +289,19 @@ def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
         "title": {"text": safe(f"{scale.title} ({unit})" if unit else scale.title)}
     }
     shades = colormaps[mark.colours](np.linspace(0, 1, 9))
-    told: _Trace = {"hovertemplate": f"%{{z:.3g}} {_template(unit)}<extra></extra>"}
+    hover: _Trace = {"hovertemplate": f"%{{z:.3g}} {_template(unit)}<extra></extra>"}
     if scale.logarithmic:
         ticks = np.geomspace(mark.low, mark.high, 4)
         bar |= {"tickvals": rounded(np.log10(ticks)),
                 "ticktext": [engineering(float(v), scale.unit) for v in ticks]}  # fmt: skip
-        told = {"customdata": [[engineering(float(v), scale.unit) for v in row] for row in values],
+        hover = {"customdata": [[engineering(float(v), scale.unit) for v in row] for row in values],
                 "hovertemplate": "%{customdata}<extra></extra>"}  # fmt: skip
         values, ends, factor = np.log10(values), np.log10(ends), 1.0
     if mark.text:
-        told |= {"text": [[safe(text.strip("*")) for text in row] for row in mark.text],
+        hover |= {"text": [[safe(text.strip("*")) for text in row] for row in mark.text],
                  "texttemplate": "%{text}"}  # fmt: skip
     return {
-        "type": "heatmap", "x": x.of_values(mark.x), "y": y.of_values(mark.y), **told,
+        "type": "heatmap", "x": x.of_values(mark.x), "y": y.of_values(mark.y), **hover,
         "z": [rounded(factor * row) for row in values],
         "zmin": factor * float(ends[0]), "zmax": factor * float(ends[1]),
         "colorscale": [[at / 8, to_hex(shade)] for at, shade in enumerate(shades)],
@@ -306,7 +327,7 @@ def _heading(panel: m.Panel, domain: Any) -> dict[str, Any]:
 
 
 def _entry(name: str, look: m.Look) -> _Trace:
-    """Return a trace without points, for the legend."""
+    """Legend entry: a trace without points."""
     if not look.marker and not look.line:
         look = replace(look, marker="s", size=5.0)
     modes = [mode for mode, there in (("lines", look.line), ("markers", look.marker)) if there]
@@ -345,7 +366,7 @@ def _template(text: str) -> str:
 
 
 def _domains(picture: m.Picture) -> Iterator[tuple[m.Panel, tuple[list[float], list[float]]]]:
-    """Yield each panel with the part of the width and of the height that it takes."""
+    """Yield each panel with its parts of the width and of the height."""
     rows = len(picture.rows)
     for line, row in enumerate(picture.rows):
         top = 1 - line / rows
@@ -358,7 +379,7 @@ def _domains(picture: m.Picture) -> Iterator[tuple[m.Panel, tuple[list[float], l
 
 
 def _layout(picture: m.Picture) -> dict[str, Any]:
-    """Return a layout: dark on white, of a fixed height that has room for the legend."""
+    """Layout: dark on white, of a fixed height that has room for the legend."""
     return {
         "height": picture.pixels + 20 * (len(picture.legend) // 4),
         "margin": {"l": 64, "r": 16, "t": 30 if len(list(picture.panels)) > 1 else 12, "b": 64},

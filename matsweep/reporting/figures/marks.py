@@ -1,4 +1,4 @@
-"""Description of a figure: what it shows, in SI units, before a library draws it.
+"""Description of a figure: its marks and axes, in SI units, before a library draws it.
 
 `matsweep.reporting.figures.printed` draws a `Picture` with matplotlib and
 `matsweep.reporting.figures.interactive` with plotly.
@@ -71,7 +71,7 @@ class Look:
     hollow : bool
         Whether the marker is white with a coloured edge.
     pattern : str
-        Hatching of bars; it tells components apart whose colours repeat.
+        Hatching of bars, for components whose colours repeat.
     """
 
     colour: str
@@ -99,9 +99,9 @@ class Series:
     steps : bool
         Whether the line keeps its height up to the next point.
     text : tuple of str
-        What is told of each point when it is pointed at.
+        Text of each point, shown when it is pointed at.
     rows : (point,) array of int, optional
-        Candidates that the points are; `Picture.about` tells of them.
+        Candidate of each point; `Picture.about` describes them.
     """
 
     x: Numbers
@@ -117,7 +117,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Paths:
-    """Many lines of one look: x and y are (line, vertex) arrays, `text` a text for each vertex."""
+    """Many lines of one look.
+
+    Parameters
+    ----------
+    x, y : (line, vertex) array
+    look : Look
+    name : str
+        Entry of the legend; "" for none.
+    text : tuple of tuple of str
+        A text for each vertex.
+    """
 
     x: Numbers
     y: Numbers
@@ -137,7 +147,20 @@ class Area:
 
     @classmethod
     def band(cls, x: Numbers, low: Numbers, high: Numbers, look: Look, name: str = "") -> Area:
-        """Return the area between two curves over x, where both are known."""
+        """Area between two curves over x, where both are known.
+
+        Parameters
+        ----------
+        x : (point,) array
+        low : (point,) array
+        high : (point,) array
+        look : Look
+        name : str
+
+        Returns
+        -------
+        Area
+        """
         known = np.isfinite(low) & np.isfinite(high)
         across = np.concatenate([x[known], x[known][::-1]])
         return cls(x=across, y=np.concatenate([low[known], high[known][::-1]]), look=look,
@@ -159,7 +182,7 @@ class Bars:
     bars : (bar,) array, optional
         Half-lengths of the bars of error at their ends.
     text : tuple of str
-        What each bar stands for.
+        Label of each bar.
     """
 
     places: Numbers
@@ -262,7 +285,7 @@ class Picture:
     name : str
         Unique in a report: letters, digits and "_".
     title, caption : str
-        The caption says in words what is to be seen.
+        The caption describes the figure in a sentence or two.
     rows : tuple of tuple of Panel
     heading : str
         In print, above the panels.
@@ -274,9 +297,9 @@ class Picture:
     pixels : int
         Height on a screen, without the legend.
     wide : bool
-        Whether a page gives it its whole width.
+        Whether it takes the whole width of a page.
     about : callable, optional
-        Candidates -> names of what is known of them, and its values for each as texts.
+        Candidates -> names of their known facts, and the values for each as texts.
     """
 
     name: str
@@ -301,7 +324,7 @@ class Picture:
     def legend(self) -> dict[str, Look]:
         """Entries of the legend: the names of marks, each with the look of its first mark.
 
-        A faint or small look is made one that can be seen.
+        A faint or small look is made visible.
         """
         looks = {mark.name: mark.look for mark in reversed(self.named)}
         return {
@@ -317,5 +340,14 @@ class Picture:
 
 
 def numbers(values: ArrayLike) -> Numbers:
-    """Return values as an array of floats."""
+    """Convert values to an array of floats.
+
+    Parameters
+    ----------
+    values : array-like
+
+    Returns
+    -------
+    array of float
+    """
     return np.asarray(values, dtype=np.float64)

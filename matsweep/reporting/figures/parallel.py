@@ -1,7 +1,7 @@
 """Parallel coordinates: every parameter and objective of many candidates at once.
 
 Lines are ordinary ones, on a screen too, so that they print, need no graphics processor and can
-be pointed at; of many candidates some are drawn.
+be pointed at; of many candidates a sample is drawn.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ _FAINT = m.Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """One vertical axis: where each value stands on it, from 0 to 1, and its ticks."""
+    """One vertical axis: places from 0 to 1, and ticks.
+
+    Parameters
+    ----------
+    name : str
+    places : (candidate,) array
+        Height of each candidate's value; NaN: unknown.
+    ticks : tuple of (float, str)
+    """
 
     name: str
     places: m.Numbers
@@ -47,20 +55,25 @@ def parallel_figure(
 ) -> Figure:
     """Draw each candidate as a line through its parameters and objectives.
 
-    The Pareto set is drawn strongly, others faintly: of more than `most`, an even sample. Every
-    objective stands with its good end up. Positive values over more than a factor of 30 are on a
-    logarithmic axis.
+    The Pareto set is drawn strongly, others faintly: of more than `most`, an even sample. The
+    better end of every objective is on top. Positive values over more than a factor of 30 are on
+    a logarithmic axis.
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate`.
     objectives : names, or mapping of names to "higher" or "lower", optional
-        As of ``ds.matsweep.pareto``.
+        See ``ds.matsweep.pareto``.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     most : int
         Candidates drawn next to the Pareto set.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
 
     Raises
     ------
@@ -77,21 +90,50 @@ def parallel_figure(
 def parallel_picture(
     view: View, objectives: Objectives | None = None, *, most: int = 300
 ) -> m.Picture:
-    """Describe what `parallel_figure` draws."""
+    """Describe the picture that `parallel_figure` draws.
+
+    Parameters
+    ----------
+    view : View
+    objectives : names or mapping, optional
+    most : int
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If no candidate is done, or there are fewer than two axes.
+    """
     whole("most", most, low=0)
     view = view.rows(np.flatnonzero(view.done))
     if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
     scales = scales_of(view, directions(view, objectives))
     if len(scales) < 2:
-        raise UserError("parallel coordinates want two axes: sweep a parameter, or name objectives")
+        raise UserError("parallel coordinates need two axes: sweep a parameter, or name objectives")
     best = front(view, objectives)
     others = _spaced(np.flatnonzero(~best), most)
     return parallel(view, scales, best, np.concatenate([others, np.flatnonzero(best)]))
 
 
 def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) -> list[Scale]:
-    """Return the axes of what differs: the material, the parameters and the objectives."""
+    """Axes for the material, the parameters and the objectives, as far as they differ.
+
+    Parameters
+    ----------
+    view : View
+    chosen : dict of str to "higher" or "lower"
+        Objectives with their better directions.
+    materials : bool
+        Whether the material is an axis too.
+
+    Returns
+    -------
+    list of Scale
+    """
     scales = [parameter_scale(view, "material")] if materials and _several(view) else []
     scales += [parameter_scale(view, name) for name in view.varied]
     known = [n for n in chosen if np.unique(view.column(n)[np.isfinite(view.column(n))]).size > 1]
@@ -99,12 +141,27 @@ def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) ->
 
 
 def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m.Picture:
-    """Describe some candidates as lines, those that are marked as the best strongly."""
+    """Describe candidates as lines, those of the Pareto set strongly.
+
+    Parameters
+    ----------
+    view : View
+    scales : sequence of Scale
+        From left to right.
+    best : (candidate,) array of bool
+        The Pareto set.
+    drawn : (line,) array of int
+        Positions of the candidates drawn.
+
+    Returns
+    -------
+    Picture
+    """
     heights = np.stack([scale.places for scale in scales], axis=1)
     styles = styles_of(view)
     across = np.arange(len(scales), dtype=np.float64)
     short = {name: view.short.get(name, name) for name in (scale.name for scale in scales)}
-    told = [dict(zip(drawn.tolist(), texts(view, view.summary[scale.name][drawn]), strict=True))
+    columns = [dict(zip(drawn.tolist(), texts(view, view.summary[scale.name][drawn]), strict=True))
             for scale in scales]  # fmt: skip
     marks: list[m.Mark] = []
     for strong in (False, True):
@@ -120,7 +177,7 @@ def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m
                     name=entry if strong else "not on the Pareto front",
                     text=tuple(
                         tuple(f"no. {view.numbers[row]}, {short[scale.name]}: {column[row]}"
-                              for scale, column in zip(scales, told, strict=True))
+                              for scale, column in zip(scales, columns, strict=True))
                         for row in rows
                     ),
                 )
@@ -131,17 +188,27 @@ def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m
     x = m.Axis(ticks=tuple((float(at), short[scale.name]) for at, scale in enumerate(scales)),
              limits=(-0.1, len(scales) - 0.55), bare=True)  # fmt: skip
     y = m.Axis(limits=(-0.04, 1.04), bare=True)
-    caption = "Strong lines are the Pareto set; every objective has its good end up"
+    caption = "Strong lines are the Pareto set; the better end of every objective is on top"
     if view.done.sum() > drawn.size:
         caption += f"; of the other candidates {int((~best[drawn]).sum()):,} are drawn"
     return m.Picture(
-        name="parallel", title="Parameters and what comes of them", caption=f"{caption}.",
+        name="parallel", title="Parameters and objectives", caption=f"{caption}.",
         rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), pixels=480,
     )  # fmt: skip
 
 
 def parameter_scale(view: View, name: str) -> Scale:
-    """Return the axis of a parameter: its values evenly spaced where they are few, or texts."""
+    """Axis of a parameter: its values evenly spaced where they are few, or texts.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+
+    Returns
+    -------
+    Scale
+    """
     values = view.summary[name].values
     known = np.unique(values.astype(str) if values.dtype.kind not in "fiu" else values)
     if values.dtype.kind in "fiu" and len(known) > 8:
@@ -149,13 +216,24 @@ def parameter_scale(view: View, name: str) -> Scale:
     last = max(len(known) - 1, 1)
     where = np.searchsorted(known, values.astype(known.dtype)) / last
     unit = view.unit(name)
-    told = [engineering(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known]
-    ticks = tuple((i / last, text) for i, text in enumerate(told))
+    labels = [engineering(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known]
+    ticks = tuple((i / last, text) for i, text in enumerate(labels))
     return Scale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks)
 
 
 def objective_scale(view: View, name: str, better: str) -> Scale:
-    """Return the axis of an objective, with its good end up."""
+    """Axis of an objective, with its better end on top.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+    better : {"higher", "lower"}
+
+    Returns
+    -------
+    Scale
+    """
     return _numeric(view, name, view.column(name), up=better == "higher")
 
 
@@ -182,7 +260,7 @@ def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> Scale:
 
 
 def _spaced(rows: Index, most: int) -> Index:
-    """Return some rows evenly, all if they are few."""
+    """Evenly spaced rows, at most `most`."""
     if rows.size <= most:
         return rows
     return rows[np.linspace(0, rows.size - 1, most).astype(np.intp)] if most else rows[:0]

@@ -36,10 +36,9 @@ def pareto_figure(
     """Draw the merit against a cost, and against time for the best of each material.
 
     The merit is the metric that ranks the study, such as the accuracy. Bars are one standard
-    deviation over the realisations; the line is the Pareto front of these two metrics (what is
-    attained at each cost). Over time, materials stand a little apart, so that equal ones do not
-    hide each other. Colours and markers go by the names of all materials of the study, so that
-    pictures of its parts agree.
+    deviation over the realisations; the line is the Pareto front of these two metrics. Over time,
+    materials are moved slightly apart, so that equal ones do not hide each other. Colours and
+    markers depend on the names of all materials of the study, so that pictures of its parts agree.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def pareto_figure(
     time : float [s] or str, optional
         One of the stored times since programming. Default: the last.
     materials : names, optional
-        All names that colours are shared between, for pictures of several studies.
+        All names that share the colours, for pictures of several studies.
     width : float, mm
         Of the whole figure.
 
@@ -71,7 +70,24 @@ def pareto_figure(
 def pareto_picture(
     view: View, *, cost: str | None = None, materials: tuple[str, ...] = ()
 ) -> m.Picture:
-    """Describe what `pareto_figure` draws: one or two panels."""
+    """Describe the picture that `pareto_figure` draws: one or two panels.
+
+    Parameters
+    ----------
+    view : View
+    cost : str, optional
+    materials : tuple of str
+        Further names that share the colours.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If no candidate is done, or the results hold no merit.
+    """
     rows = drawable(view)
     left = against_cost(view, rows, cost=cost, materials=materials)
     if not lasts(view):
@@ -85,7 +101,16 @@ def pareto_picture(
 
 
 def drawable(view: View) -> Index:
-    """Return the done candidates that have a merit.
+    """Done candidates that have a merit.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    (n,) array of int
+        Positions.
 
     Raises
     ------
@@ -103,23 +128,65 @@ def drawable(view: View) -> Index:
 
 
 def known_costs(view: View, rows: Index) -> list[str]:
-    """Return the costs that are known for at least one of some candidates."""
+    """Costs that are known for at least one of some candidates.
+
+    Parameters
+    ----------
+    view : View
+    rows : (n,) array of int
+
+    Returns
+    -------
+    list of str
+    """
     return [name for name in _COSTS if bool(np.isfinite(view.column(name)[rows]).any())]
 
 
 def lasts(view: View) -> bool:
-    """Return whether the merit is stored at several times."""
+    """Return whether the merit is stored at several times.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    bool
+    """
     return "time" in view.ds[view.merit].dims and view.ds.sizes["time"] > 1
 
 
 def front_of(view: View, rows: Index, cost: str) -> Mask:
-    """Mark those of some candidates that no other beats in merit and cost."""
+    """Mark the candidates that are Pareto-optimal in merit and cost.
+
+    Parameters
+    ----------
+    view : View
+    rows : (n,) array of int
+    cost : str
+
+    Returns
+    -------
+    (n,) array of bool
+    """
     table = np.stack([view.column(view.merit)[rows], view.column(cost)[rows]], axis=1)
     return pareto_mask(table, [_better(view), "lower"])
 
 
 def best_of_each(view: View, rows: Index) -> Index:
-    """Return the candidate of the best merit of each material, the first of equal ones."""
+    """Candidate of the best merit of each material, the first of equal ones.
+
+    Parameters
+    ----------
+    view : View
+    rows : (n,) array of int
+        Candidates to choose from.
+
+    Returns
+    -------
+    (material,) array of int
+        In the alphabetical order of the materials.
+    """
     sign = -1.0 if _better(view) == "higher" else 1.0
     order = rows[np.argsort(sign * view.column(view.merit)[rows], kind="stable")]
     _, first = np.unique(view.materials[order].astype(str), return_index=True)
@@ -142,10 +209,20 @@ def against_cost(
     rows : (n,) array of int
         Candidates that have a merit.
     cost : str, optional
+        Default: the first known one.
     materials : tuple of str
         Further names that share the colours.
-    shown : (n,) array of int, optional
+    shown : (m,) array of int, optional
         Those of `rows` that are drawn; the front is that of all.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If the cost is unknown.
     """
     known = known_costs(view, rows)
     cost = one_of("cost", cost, known) if cost is not None else next(iter(known), None)
@@ -179,7 +256,7 @@ def against_cost(
     bars = "Bars" if int(drawn.sum()) <= _BARS else "Bars, of the front only,"
     caption = (
         f"{bars} are one standard deviation over the realisations; the line is the front of these "
-        "two metrics, large points lie on it. Point at one for all that is known of it."
+        "two metrics, large points lie on it. Point at one to see all its values."
     )
     if missing := int((~drawn).sum()):
         caption += f" {missing:,} other points are left out to keep the page quick."
@@ -193,7 +270,20 @@ def against_cost(
 
 
 def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.Picture:
-    """Describe the merit of some candidates, one of each material, over time."""
+    """Describe the merit of some candidates, one of each material, over time.
+
+    Parameters
+    ----------
+    view : View
+    best : (material,) array of int
+        Positions of the candidates.
+    materials : tuple of str
+        Further names that share the colours.
+
+    Returns
+    -------
+    Picture
+    """
     kept = [n for n in (view.merit, f"{view.merit}_std", "realisations") if n in view.ds]
     part = view.ds[kept].isel(candidate=best).sortby("time")
     times = np.asarray(part["time"].values, dtype=np.float64)
@@ -230,7 +320,16 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
 
 
 def merit_axis(view: View) -> m.Axis:
-    """Return an axis of the merit."""
+    """Axis of the merit.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Axis
+    """
     unit = view.unit(view.merit)
     return m.Axis(
         title=capital(view.title(view.merit)), unit=unit, percent=view.is_share(view.merit)
@@ -238,28 +337,68 @@ def merit_axis(view: View) -> m.Axis:
 
 
 def styles_of(view: View, more: Iterable[str] = ()) -> dict[str, m.Look]:
-    """Return the styles of the materials of a study."""
+    """Colour and marker of each material of a study.
+
+    Parameters
+    ----------
+    view : View
+    more : iterable of str
+        Further names that share the colours.
+
+    Returns
+    -------
+    dict of str to Look
+    """
     return material_styles({*view.all_materials, *more})
 
 
 def label(view: View, material: str) -> str:
-    """Return the readable name of a material, or what stands for it."""
+    """Readable name of a material, or its placeholder where there is none.
+
+    Parameters
+    ----------
+    view : View
+    material : str
+
+    Returns
+    -------
+    str
+    """
     return material if material == NO_MATERIAL else view.label(material)
 
 
 def ideal_name(view: View, name: str) -> str:
-    """Return how the legend names what floating point reaches in a metric."""
+    """Entry of the legend for the value that floating point reaches in a metric.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+
+    Returns
+    -------
+    str
+    """
     value = view.reference(name) or 0.0
     return f"float, {100 * value:.1f} %" if view.is_share(name) else f"float, {value:.4g}"
 
 
 def capital(text: str) -> str:
-    """Return a text with its first letter capital."""
+    """Capitalise the first letter of a text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return text[:1].upper() + text[1:]
 
 
 def _ideal(view: View) -> list[m.Mark]:
-    """Return the line that floating point reaches, if it is known."""
+    """Line at the merit that floating point reaches, if it is known."""
     value = view.reference(view.merit)
     name = ideal_name(view, view.merit)
     return [] if value is None else [m.Rule(at=value, across="y", look=IDEAL, name=name)]
@@ -288,7 +427,7 @@ def _points(
 
 
 def _cost_axis(view: View, cost: str, values: NDArray[np.float64]) -> m.Axis:
-    """Return the axis of a cost; it spans at least a factor of 1.5, so that one point has one."""
+    """Axis of a cost; it spans at least a factor of 1.5, so that a single point has an axis too."""
     logarithmic = bool((values > 0).all())
     limits = None
     if logarithmic and values.size and values.max() < 1.5 * values.min():

@@ -69,13 +69,17 @@ def draw(picture: m.Picture) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
-    """Write a figure as PNG (300 dpi) and PDF (fonts embedded) and return both paths.
+    """Write a figure as PNG (300 dpi) and PDF (fonts embedded).
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     path : str or Path
-        With or without one of the two endings; the folder is made.
+        With or without one of the two endings; the folder is created.
+
+    Returns
+    -------
+    png, pdf : Path
     """
     path = Path(path)
     stem = path.with_suffix("") if path.suffix.lower() in (".png", ".pdf") else path
@@ -93,7 +97,7 @@ def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
     for axes, panel in zip(panels, row, strict=True):
         images = _panel(axes, panel, _LONGEST // len(row))
         maps += [(axes, cells, image) for cells, image in images]
-    if maps:  # those of a row share their scale of colours
+    if maps:  # maps of a row share their scale of colours
         _colour_bar(holder, [axes for axes, _, _ in maps], *maps[-1][1:])
 
 
@@ -163,7 +167,7 @@ def _bare(axes: Axes, way: Literal["x", "y"]) -> None:
 
 
 def _extent(panel: m.Panel) -> tuple[float, float]:
-    """Return the least and the largest x of a panel's series."""
+    """Smallest and largest x of a panel's series."""
     across = np.concatenate([mark.x for mark in panel.marks if isinstance(mark, m.Series)])
     return float(np.nanmin(across)), float(np.nanmax(across))
 
@@ -284,7 +288,7 @@ def _colour_bar(
 
 
 def _legend(figure: Figure, last: Figure | SubFigure, picture: m.Picture) -> None:
-    """Put the legend next to the panels, or below them with room of its own."""
+    """Put the legend next to the panels, or into its own space below them."""
     handles = [_handle(name, look) for name, look in picture.legend.items()]
     shared: dict[str, Any] = {"fontsize": FONT, "frameon": False, "handlelength": 1.8,
                               "columnspacing": 1.4, "title_fontsize": FONT}  # fmt: skip

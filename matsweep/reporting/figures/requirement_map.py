@@ -22,19 +22,20 @@ _BLUE, _INK = "#0072B2", "#262626"
 
 
 def requirement_figure(found: Requirements, x: str | None = None, y: str | None = None) -> Figure:
-    """Draw with which probability a target is met, over two parameters.
+    """Draw the probability to meet a target, over two parameters.
 
     All others are at their best values. The solid line is the limit (50 %), dashed ones are where
-    the target is met with the probability of the requirements' confidence, and the rest of it;
-    candidates are drawn wherever they lie in the other parameters. With one parameter the metric
-    is drawn over it.
+    the probability is the requirements' confidence, and one minus that; candidates are drawn
+    wherever they lie in the other parameters. With one parameter the metric is drawn over it.
 
     Parameters
     ----------
     found : Requirements
-        As returned by `requirements`.
-    x, y : str, optional
-        Parameters, or the ends of their names. Default: the first two with a limit.
+        Result of `requirements`.
+    x : str, optional
+        Parameter, or the end of its name. Default: the first with a limit.
+    y : str, optional
+        Default: the second with a limit, if there is one.
 
     Returns
     -------
@@ -52,7 +53,25 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
 def requirement_picture(
     found: Requirements, x: str | None = None, y: str | None = None, *, name: str = "required"
 ) -> m.Picture:
-    """Describe where a target is met: over two parameters its probability, over one the metric."""
+    """Describe where a target is met: over two parameters its probability, over one the metric.
+
+    Parameters
+    ----------
+    found : Requirements
+    x : str, optional
+    y : str, optional
+    name : str
+        Of the picture.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If they are no swept parameters, or the same.
+    """
     drawn = found.shown(x, y)
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
     short = short_names(scales)
@@ -78,29 +97,50 @@ def requirement_picture(
 
 
 def percent(family: Family) -> str:
-    """Return with which probability a material meets the target, in percent."""
+    """Probability of a material to meet the target, in percent.
+
+    Parameters
+    ----------
+    family : Family
+
+    Returns
+    -------
+    str
+    """
     if 0.001 <= family.probability <= 0.999:
         return f"{100 * family.probability:.3g} %"
     return "> 99.9 %" if family.inside else "< 0.1 %"
 
 
 def place(family: Family, scale: Scale, found: Requirements) -> float:
-    """Return where a material is drawn: at its own value, the end of the sweep, or the best."""
+    """Place of a material on an axis: its own value, the end of the sweep, or the best value.
+
+    Parameters
+    ----------
+    family : Family
+    scale : Scale
+    found : Requirements
+
+    Returns
+    -------
+    float
+        In the unit of the scale.
+    """
     value = family.position[scale.name]
     value = found.best[scale.name] if value is None else value
     return min(max(value, scale.low), scale.high)
 
 
 def _heading(found: Requirements, *drawn: str) -> str:
-    """Return the target, whose it is, and where the parameters stand that are not drawn."""
+    """Target, material, and the values of the parameters that are not drawn."""
     target = found.target.replace(">=", "≥").replace("<=", "≤")
-    told = [target] if found.material is None else [target, found.material]
+    parts = [target] if found.material is None else [target, found.material]
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
     short = short_names(scales)
-    told += [
+    parts += [
         f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
     ]
-    lines = [", ".join(told[start : start + 2]) for start in range(0, len(told), 2)]
+    lines = [", ".join(parts[start : start + 2]) for start in range(0, len(parts), 2)]
     return ",\n".join(lines)
 
 
@@ -144,27 +184,27 @@ def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.
     marks: list[m.Mark] = []
     for which, name, hollow in ((~found.met, "not met", True), (found.met, "met", False)):
         if which.any():
-            told = [_metric(found, value) for value in table.values[which].tolist()]
+            values = [_metric(found, value) for value in table.values[which].tolist()]
             marks.append(m.Series(x=x[which], y=y[which], name=f"candidate, {name}",
                                 look=replace(look, hollow=hollow),
-                                text=tuple(f"{found.metric} {text}" for text in told)))  # fmt: skip
+                                text=tuple(f"{found.metric} {v}" for v in values)))  # fmt: skip
     return marks
 
 
 def _families(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
-    """Mark the materials: hollow where a value is not known (there at its best) or beyond."""
+    """Mark the materials: hollow where a value is unknown (there at its best) or beyond it."""
     styles = material_styles(family.material for family in found.families)
     drawn = [across.name] if up is None else [across.name, up.name]
     marks: list[m.Mark] = []
     for family in found.families:
         exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
-        note = note or ("" if exact else ", not all known")
-        told = f"{family.label}:\nmet with {percent(family)}{note}"
+        note = note or ("" if exact else ", partly unknown")
+        text = f"{family.label}:\nmet with {percent(family)}{note}"
         height = family.metric if up is None else place(family, up, found)
         marks.append(m.Series(
-            x=m.numbers([place(family, across, found)]), y=m.numbers([height]), name=told,
-            look=replace(styles[family.material], size=7.0, hollow=not exact), text=(told,),
+            x=m.numbers([place(family, across, found)]), y=m.numbers([height]), name=text,
+            look=replace(styles[family.material], size=7.0, hollow=not exact), text=(text,),
         ))  # fmt: skip
     return marks
 

@@ -1,4 +1,4 @@
-"""Indices of sensitivity: bars, and pairs."""
+"""Sensitivity indices: bars, and pairs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _THRESHOLD = m.Look(colour="#333333", line="dash", width=0.9)
 
 
 def sensitivity_figure(found: xr.Dataset) -> Figure:
-    """Draw indices of sensitivity as bars, with their intervals.
+    """Draw sensitivity indices as bars, with their intervals.
 
     Sobol' indices are drawn alone (`S1`) and with all interactions (`ST`), the strongest parameter
-    first, and those of pairs as a table next to them; PAWN and delta with what a parameter without
-    influence stays below.
+    first, and those of pairs as a table next to them; PAWN and delta with the threshold below which
+    a parameter has no influence.
 
     Parameters
     ----------
     found : Dataset
-        As returned by `sensitivity`.
+        Result of `sensitivity`.
 
     Returns
     -------
@@ -48,9 +48,24 @@ def sensitivity_figure(found: xr.Dataset) -> Figure:
 
 
 def sensitivity_picture(found: xr.Dataset) -> m.Picture:
-    """Describe indices of sensitivity, the strongest parameter first."""
+    """Describe sensitivity indices, the strongest parameter first.
+
+    Parameters
+    ----------
+    found : Dataset
+        Result of `sensitivity`.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If it holds no indices.
+    """
     if "parameter" not in found.dims or not {*_KINDS} & set(found.data_vars):
-        raise UserError("found must be what sensitivity() returns: it holds no indices")
+        raise UserError("found must be a result of sensitivity(), got a Dataset without indices")
     main = next(name for name in _KINDS if name in found)
     strongest = np.argsort(-np.nan_to_num(found[main].values), kind="stable")
     found = found.isel(parameter=strongest)
@@ -62,37 +77,37 @@ def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
     return m.Picture(
         name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
-        caption=f"{_told(found)}.", heading=_told(found), rows=(panels,),
+        caption=f"{_caption(found)}.", heading=_caption(found), rows=(panels,),
         width=180.0 if pairs else 120.0, height=min(28.8 + 9.9 * len(names), 162.0),
         pixels=150 + 46 * len(names),
     )  # fmt: skip
 
 
-def _bars(found: xr.Dataset, labels: list[str], main: str) -> m.Panel:
+def _bars(indices: xr.Dataset, labels: list[str], main: str) -> m.Panel:
     places = np.arange(len(labels), dtype=np.float64)
     marks: list[m.Mark] = [
         m.Bars(
-            places=places + shift, starts=0 * places, lengths=found[name].values, name=told,
+            places=places + shift, starts=0 * places, lengths=indices[name].values, name=label,
             thickness=0.36 if shift else 0.6, look=m.Look(colour=colour),
-            bars=found[f"{name}_conf"].values, text=tuple(labels),
+            bars=indices[f"{name}_conf"].values, text=tuple(labels),
         )
-        for name, told, colour, shift in _KINDS[main]
+        for name, label, colour, shift in _KINDS[main]
     ]  # fmt: skip
-    if "threshold" in found:
+    if "threshold" in indices:
         ends = np.stack([places - 0.42, places + 0.42], axis=1)
-        level = np.repeat(found["threshold"].values[:, None], 2, axis=1)
+        level = np.repeat(indices["threshold"].values[:, None], 2, axis=1)
         marks.append(m.Paths(x=level, y=ends, look=_THRESHOLD, name="without influence"))
     y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
     x = m.Axis(title="share of the variance" if main == "ST" else "index")
-    return m.Panel(x=x, y=y, marks=tuple(marks), title="(a)" if "S2" in found else "")
+    return m.Panel(x=x, y=y, marks=tuple(marks), title="(a)" if "S2" in indices else "")
 
 
-def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:
-    values, half = found["S2"].values, found["S2_conf"].values
+def _interactions(indices: xr.Dataset, labels: list[str]) -> m.Panel:
+    values, half = indices["S2"].values, indices["S2_conf"].values
     shown = np.where(np.tri(len(labels), k=-1, dtype=bool), values, np.nan)[1:, :-1]
     sure = np.abs(shown) > half[1:, :-1]
-    told = tuple(
+    cell_texts = tuple(
         tuple(
             f"{'*' * bool(sure[row, column])}{value:.2f}".replace("-0.00", "0.00")
             if np.isfinite(value) else ""
@@ -103,7 +118,7 @@ def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:
     places = np.arange(len(labels) - 1, dtype=np.float64)
     high = max(0.05, float(np.nanmax(np.nan_to_num(values))))
     cells = m.Cells(x=places, y=places, values=np.clip(shown, 0, None), colours="Blues", low=0.0,
-                  high=high, scale=m.Axis(title="S2"), text=told)  # fmt: skip
+                  high=high, scale=m.Axis(title="S2"), text=cell_texts)  # fmt: skip
     ends = (-0.5, len(places) - 0.5)
     return m.Panel(
         x=m.Axis(ticks=tuple(zip(places.tolist(), labels[:-1], strict=True)), limits=ends),
@@ -113,10 +128,12 @@ def _interactions(found: xr.Dataset, labels: list[str]) -> m.Panel:
     )  # fmt: skip
 
 
-def _told(found: xr.Dataset) -> str:
-    name = str(found.attrs.get("method", ""))
-    told = _METHODS.get(name, "Sobol' indices of a fit")
+def _caption(indices: xr.Dataset) -> str:
+    name = str(indices.attrs.get("method", ""))
+    method = _METHODS.get(name, "Sobol' indices of a fit")
     if name == "surrogate":
-        told += f" (cross-validated r2 {found.attrs['r2']:.3f})"
-    confidence = 100 * float(found.attrs.get("confidence", 0.95))
-    return f"{found.attrs.get('metric', '')}: {told}; bars of error: {confidence:.3g} % intervals"
+        method += f" (cross-validated r2 {indices.attrs['r2']:.3f})"
+    confidence = 100 * float(indices.attrs.get("confidence", 0.95))
+    return (
+        f"{indices.attrs.get('metric', '')}: {method}; bars of error: {confidence:.3g} % intervals"
+    )

@@ -30,7 +30,7 @@ FRONT = Look(colour="#595959", line="solid", width=0.9)
 # jfly.uni-koeln.de/color. 7 colours and 9 markers have no common divisor: 63 pairs.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-# Hatching tells components apart that have the same colour.
+# Hatching separates components that have the same colour.
 _PATTERNS = ("", "/", ".", "x", "-", "|")
 _YEAR = 31_536_000.0
 _TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0,
@@ -40,13 +40,17 @@ _MOST_TIMES = 6
 
 @contextmanager
 def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
-    """Give a figure that is independent of pyplot, and the style to draw in.
+    """Open a figure that is independent of pyplot, and set the style to draw in.
 
     Parameters
     ----------
     height : float
-        Over the width of a page.
+        Relative to the width of a page, > 0.
     width : float, mm
+
+    Yields
+    ------
+    matplotlib.figure.Figure
     """
     with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
         figure = Figure(layout="constrained")
@@ -56,10 +60,18 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
 
 
 def material_styles(names: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each material: its colour and marker.
+    """Look of each material: its colour and marker.
 
     They depend on the set of names only, not on its order: with the names of the whole study
     every picture of it uses the same ones. All colours differ up to 7 names, all pairs up to 63.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    dict of str to Look
     """
     return {
         name: Look(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
@@ -68,7 +80,16 @@ def material_styles(names: Iterable[str]) -> dict[str, Look]:
 
 
 def component_looks(count: int) -> list[Look]:
-    """Return a look for each of some components: a colour, and hatching where colours repeat."""
+    """Colour of each component, and hatching where colours repeat.
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    list of Look
+    """
     several = len(_COLOURS)
     return [
         Look(colour=_COLOURS[i % several], pattern=_PATTERNS[i // several % len(_PATTERNS)])
@@ -77,12 +98,32 @@ def component_looks(count: int) -> list[Look]:
 
 
 def shades(count: int) -> list[str]:
-    """Return colours from dark to bright, for people who see no colours too."""
+    """Colours from dark to bright, which differ in brightness too.
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    list of str
+        ``#rrggbb``.
+    """
     return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.87, count))]
 
 
 def time_ticks(low: float, high: float) -> list[float]:
-    """Return round times [s] between two positive ones: at most six, else their ends."""
+    """Round times between two positive ones: at most six, else their ends.
+
+    Parameters
+    ----------
+    low : float, s, > 0
+    high : float, s, >= low
+
+    Returns
+    -------
+    list of float, s
+    """
     ticks = [time for time in _TIMES if low <= time <= high]
     if len(ticks) < 2:
         return sorted({low, high})
@@ -90,7 +131,16 @@ def time_ticks(low: float, high: float) -> list[float]:
 
 
 def tidy(axes: Axes, horizontal: str, vertical: str) -> None:
-    """Set labels, fonts, frame and grid of one panel."""
+    """Set labels, fonts, frame and grid of one panel.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    horizontal : str
+        Label of the axis.
+    vertical : str
+        Label of the axis.
+    """
     axes.set_xlabel(horizontal, fontsize=FONT)
     axes.set_ylabel(vertical, fontsize=FONT)
     axes.tick_params(which="both", labelsize=FONT, width=0.6, length=3)
@@ -103,9 +153,18 @@ def tidy(axes: Axes, horizontal: str, vertical: str) -> None:
 
 
 def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
-    """Label an axis with SI prefixes; logarithmic if everything on it is positive.
+    """Label an axis with SI prefixes; set logarithmic ticks if everything on it is positive.
 
     Ticks stand at 1, 2, 3, 5 times the powers of ten where the range is short, else at powers.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+    unit : str
+    low : float
+        In `unit`; the axis is linear where it is not positive.
+    high : float
+        In `unit`.
     """
     axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, unit)))
     if low <= 0:
@@ -121,6 +180,14 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
     """Make the horizontal axis a logarithmic time with the units people use.
 
     With a time of 0 the axis is linear up to the first positive time.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    low : float, s
+        Shortest time drawn.
+    high : float, s
+        Longest time drawn.
     """
     if low > 0:
         axes.set_xscale("log")
@@ -138,7 +205,7 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def _short(value: float, unit: str) -> str:
-    """Print a tick: "5 nJ" rather than "5.00 nJ"."""
+    """Format a tick: "5 nJ" rather than "5.00 nJ"."""
     text = engineering(value, unit)
     number, _, rest = text.partition(" ")
     if "." in number:

@@ -1,4 +1,4 @@
-"""What a study is judged by, against what was swept: of physics, of training, and the like."""
+"""Objectives of a study against its swept numbers: for physics, training, and the like."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WIDE = 30.0  # a ratio of values beyond which the horizontal axis is logarithmi
 
 
 def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figure:
-    """Draw what the study is judged by (`objectives.usual`) against what was swept.
+    """Draw the objectives of the study (`objectives.usual`) against the swept numbers.
 
-    Of physics that is the merit, retention and write energy; where devices are trained the merit,
-    the energy of the training and the pulses that it gave.
+    For physics these are the merit, retention and write energy; where devices are trained the
+    merit, the energy of the training and the number of its pulses.
 
-    The horizontal axis is the last numeric axis that was swept, colours are the values of the
-    other, if there is one; bars are one standard deviation over the realisations.
+    The horizontal axis is the last swept numeric axis, colours are the values of the other, if
+    there is one; bars are one standard deviation over the realisations.
 
     Parameters
     ----------
@@ -49,13 +49,36 @@ def tradeoff_figure(ds: xr.Dataset, *, time: float | str | None = None) -> Figur
 
 
 def sweeps_numbers(view: View) -> bool:
-    """Return whether one or two numbers, and no texts, differ between candidates."""
+    """Return whether one or two numbers, and no texts, differ between candidates.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    bool
+    """
     kinds = {view.ds[name].dtype.kind for name in view.varied}
     return 1 <= len(view.varied) <= 2 and kinds <= {"f", "i", "u"}
 
 
 def tradeoff_picture(view: View) -> m.Picture:
-    """Describe what a study is judged by against its one or two swept numbers."""
+    """Describe the objectives of a study against its one or two swept numbers.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If not one or two numbers were swept, or no candidate is done.
+    """
     view = view.rows(np.flatnonzero(view.done))
     if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
@@ -86,7 +109,7 @@ def tradeoff_picture(view: View) -> m.Picture:
         panels.append(m.Panel(x=x, y=_up(view, name), marks=tuple(marks), title=f"({letter})"))
     at = "" if view.chosen_time is None else f" At {duration(view.chosen_time)} after programming."
     return m.Picture(
-        name="tradeoff", title="What decides, against what was swept",
+        name="tradeoff", title="Objectives against the swept numbers",
         caption=f"Bars are one standard deviation over the realisations.{at}",
         rows=(tuple(panels),), height=58.0,
         legend_title=view.short[view.varied[0]] if two else "",

@@ -1,6 +1,6 @@
 """The report of a study: on a terminal, and as HTML, Markdown and PDF, with pictures.
 
-`contents` says what is in it, as a `document`; `console`, `html`, `markdown` and `pdf` render that.
+`contents` builds a `document`; `console`, `html`, `markdown` and `pdf` render it.
 """
 
 from __future__ import annotations
@@ -40,35 +40,45 @@ def report(
     ds : Dataset
         Results along `candidate`, finished or not.
     console : rich.console.Console
-        Where to print.
     folder : str or Path
-        Where to save ``pareto.png``, ``pareto.pdf`` and ``references.bib``, with a breakdown of
-        the energy also ``energy``, of a study of physics or of training also ``tradeoff``, and each
-        metric along a coordinate of its own by its name; it is made.
-    by, top, objectives, time
-        As in `ranking_table`.
-    html, markdown, pdf : bool
-        Whether to write ``report.html`` (one file that needs no network), ``report.md`` and
-        ``report.pdf``. HTML and PDF need the extra `report`; where it is missing, the console says
-        so, and the rest is written.
+        Folder for ``pareto.png``, ``pareto.pdf`` and ``references.bib``, with a breakdown of
+        the energy also ``energy``, of a study of physics or of training also ``tradeoff``, and
+        each metric along its own coordinate by its name; it is created.
+    by : name, names or mapping, optional
+        Metrics to rank by, see `ranking_table`.
+    top : int
+        Number of best candidates listed.
+    objectives : names or mapping, optional
+        Objectives of the Pareto set, see `ranking_table`.
+    time : float [s] or str, optional
+        One of the stored times. Default: the last.
+    html : bool
+        Whether to write ``report.html``: one file that needs no network. Needs the extra `report`;
+        where it is missing, the console reports that, and the rest is written.
+    markdown : bool
+        Whether to write ``report.md``.
+    pdf : bool
+        Whether to write ``report.pdf``. Needs the extra `report`, too.
     rerun : str, optional
-        Command that computes again what failed. Default: from the results' attributes.
+        Command that computes failed candidates again. Default: from the results' attributes.
     target : str
-        A constraint on a metric, such as ``accuracy >= 95 %``: what devices must be like for it.
+        A constraint on a metric, such as ``accuracy >= 95 %``, whose device requirements are
+        reported; empty: none.
     sensitivity : bool
-        Whether to say which parameters decide; needs the extra `sensitivity`, and half a minute.
+        Whether to report the most influential parameters; needs the extra `sensitivity`, and half
+        a minute.
 
     Returns
     -------
     tuple of Path
-        What was written.
+        The files written.
 
     Raises
     ------
     UserError
         If a metric or the time is unknown.
     """
-    # What computes and draws is imported when it is used: a command line starts faster.
+    # Imported on use, so that a command line starts faster.
     from matsweep.reporting.report.write import write
 
     return write(

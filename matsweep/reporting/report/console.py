@@ -1,4 +1,4 @@
-"""A report on a terminal, or in a log: what there is room for."""
+"""A report on a terminal, or in a log: the sections that fit there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from matsweep.reporting.report.document import (
 
 
 def tell(document: Document, console: Console) -> None:
-    """Print those sections of a report that a terminal shows."""
+    """Print the sections of a report that are meant for a terminal.
+
+    Parameters
+    ----------
+    document : Document
+    console : rich.console.Console
+    """
     if document.study:
         _line(console, document.title, style="bold")
     for section in document.sections:
@@ -37,7 +43,17 @@ def tell(document: Document, console: Console) -> None:
 def tell_files(
     console: Console, written: Iterable[Path], problems: Iterable[str], refused: Iterable[str]
 ) -> None:
-    """Print what was written, which pictures were not drawn, and which files not written."""
+    """Print the files written, the pictures not drawn, and the files not written.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    written : iterable of Path
+    problems : iterable of str
+        Pictures that were not drawn, and why.
+    refused : iterable of str
+        Files that were not written, and why.
+    """
     for problem in problems:
         _line(console, f"\nNot drawn: {problem}.")
     for problem in refused:

@@ -1,7 +1,7 @@
-"""What a report says, section by section: from the results of a study to a `Document`.
+"""Contents of a report, section by section: from the results of a study to a `Document`.
 
-Every section is a function from a `Study` to a `Section`, or to None where there is nothing to
-say. `SECTIONS` at the end has them in their order: a new one is a function and its place there.
+Every section is a function from a `Study` to a `Section`, or to None where it would be empty.
+`SECTIONS` at the end lists them in order: add a section as a function and an entry there.
 """
 
 from __future__ import annotations
@@ -54,19 +54,37 @@ _MOST_VALUES = 12  # of an axis, that are listed
 
 
 def document(study: Study) -> Document:
-    """Build the report of a study."""
-    found = [section for build in SECTIONS if (section := build(study)) is not None]
+    """Build the report of a study.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Document
+    """
+    sections = [section for build in SECTIONS if (section := build(study)) is not None]
     return Document(
         study=str(study.view.ds.attrs.get("study") or ""),
         state=_state(study),
-        sections=tuple(found),
+        sections=tuple(sections),
     )
 
 
 def question(study: Study) -> Section:
-    """Say what was asked: what was swept, and what it is judged by, and when."""
+    """State the question: the axes swept, the objectives, and the time of comparison.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section
+    """
     total = study.view.states.size
-    facts = [("candidates", f"{total:,}"), *((name, told) for name, told in _swept(study))]
+    facts = [("candidates", f"{total:,}"), *((name, text) for name, text in _swept(study))]
     if study.objectives:
         facts.append(("Pareto set of", _directions(study.objectives)))
         facts.append(("ranked by", _directions(study.by)))
@@ -76,18 +94,27 @@ def question(study: Study) -> Section:
         facts.append(("realisations", f"{study.view.ds.sizes['realisation']} of each candidate"))
     merit = study.view.merit
     if (ideal := study.view.reference(merit)) is not None:
-        told = f"{100 * ideal:.2f} %" if study.view.is_share(merit) else f"{ideal:.4g}"
-        facts.append((f"{study.view.title(merit)} in floating point", told))
+        text = f"{100 * ideal:.2f} %" if study.view.is_share(merit) else f"{ideal:.4g}"
+        facts.append((f"{study.view.title(merit)} in floating point", text))
     facts += _design(study)
     return Section(title="The question", blocks=(Facts(items=tuple(facts)),))
 
 
 def answer(study: Study) -> Section:
-    """Say which candidate is best, what the Pareto set holds, and what is still open."""
+    """State the best candidate, the Pareto set, and the number of open candidates.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section
+    """
     blocks: list[Block] = []
     if not study.ranked.size:
-        told = "No candidate is done" if not study.view.count("done") else "Nothing can be ranked"
-        blocks.append(Paragraph(text=f"{told}, so there is no answer yet.", notice=True))
+        reason = "No candidate is done" if not study.view.count("done") else "Nothing can be ranked"
+        blocks.append(Paragraph(text=f"{reason}, so there is no answer yet.", notice=True))
     else:
         blocks.append(_best(study))
         blocks += _per_material(study)
@@ -96,13 +123,31 @@ def answer(study: Study) -> Section:
 
 
 def pictures(study: Study) -> Section | None:
-    """Show the figures that the results hold the data of."""
-    found = tuple(figures(study))
-    return Section(title="Figures", blocks=found) if found else None
+    """Show the figures whose data the results hold.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    blocks = tuple(figures(study))
+    return Section(title="Figures", blocks=blocks) if blocks else None
 
 
 def candidates(study: Study) -> Section:
-    """List the candidates."""
+    """List the candidates.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section
+    """
     ranking = ranking_of(
         study.view, by=study.by or None, top=study.top, objectives=study.objectives or None
     )
@@ -110,32 +155,50 @@ def candidates(study: Study) -> Section:
     blocks: list[Block] = []
     if rows.size > MOST_ROWS:
         keep = (np.arange(rows.size) < MOST_ROWS) | study.front[rows]
-        rows = rows[keep][: 2 * MOST_ROWS]  # a page must stay readable, whatever the front is
-        told = (
+        rows = rows[keep][: 2 * MOST_ROWS]  # a page must stay readable, however large the front is
+        text = (
             f"The page of this report lists {rows.size:,} of {study.ranked.size:,} done "
             "candidates, the best and the Pareto set; matsweep export writes all."
         )
-        blocks.append(Paragraph(text=told))
-    found: tuple[Column, ...] = columns(study, rows) if rows.size else ()
-    blocks = [Candidates(ranking=ranking, columns=found), *blocks]
+        blocks.append(Paragraph(text=text))
+    listed: tuple[Column, ...] = columns(study, rows) if rows.size else ()
+    blocks = [Candidates(ranking=ranking, columns=listed, example=_filter(study)), *blocks]
     if pending := study.view.count("pending"):
         share = f"{pending} of {study.view.states.size}"
-        told = f"{share} candidates are still pending: the ranking may change."
-        blocks.append(Paragraph(text=told, notice=True))
+        text = f"{share} candidates are still pending: the ranking may change."
+        blocks.append(Paragraph(text=text, notice=True))
     return Section(title="Candidates", blocks=tuple(blocks), terminal=True, headed=False)
 
 
 def basis(study: Study) -> Section | None:
-    """Tell the unconfirmed numbers behind each material of the Pareto set."""
+    """List the unconfirmed numbers behind each material of the Pareto set.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     items = [
-        Item(text=f"{_named(study, name)}: {_told(unsure_numbers(study.view.ds, name))}")
+        Item(text=f"{_named(study, name)}: {_standing(unsure_numbers(study.view.ds, name))}")
         for name in study.view.present(study.front)
     ]
     return _listed("Unconfirmed numbers behind the Pareto set", items)
 
 
 def unknown(study: Study) -> Section | None:
-    """Tell how much of each material is not known: what is left out flatters it."""
+    """Count the unknown numbers of each material: leaving them out favours the material.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     counts = {
         name: sum(number.status == "missing" for number in numbers)
         for name in study.view.present(study.view.done)
@@ -143,22 +206,34 @@ def unknown(study: Study) -> Section | None:
     }
     if not any(counts.values()):
         return None
-    told = ", ".join(f"{name} {count}" for name, count in counts.items())
-    text = f"{told}: this flatters the materials that have been measured least."
-    return _listed("Not known, so left out, by material", [Item(text=text)])
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    text = f"{listed}: this favours the materials that have been measured least."
+    return _listed("Unknown, so left out, by material", [Item(text=text)])
 
 
 def converters(study: Study) -> Section | None:
-    """Tell how far the sources of the ADCs' costs lie apart."""
-    told = converter_costs(study.view.ds)
-    if told is None:
+    """Compare the sources of the ADCs' costs.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    comparison = converter_costs(study.view.ds)
+    if comparison is None:
         return None
-    used = str(told["used"]) if "periphery.adc_source" not in study.view.ds.coords else "swept"
-    costs = ", ".join(
-        f"{name} {engineering(joules, 'J')}" for name, joules in told["joules"].items()
+    used = (
+        str(comparison["used"]) if "periphery.adc_source" not in study.view.ds.coords else "swept"
     )
+    costs = ", ".join(
+        f"{name} {engineering(joules, 'J')}" for name, joules in comparison["joules"].items()
+    )
+    node = engineering(comparison["node"], "m")
     text = (
-        f"one conversion of {told['bits']} bits at {engineering(told['node'], 'm')}: {costs} "
+        f"one conversion of {comparison['bits']} bits at {node}: {costs} "
         f"(periphery.adc_source, here {used}; the regression follows the best published "
         "converters, the survey is their median)"
     )
@@ -166,25 +241,43 @@ def converters(study: Study) -> Section | None:
 
 
 def failed(study: Study) -> Section | None:
-    """Group the failures by cause, and tell how to compute them again."""
-    found = failures(study.view.ds)
-    if not found:
+    """Group the failures by cause, and give the command that computes them again.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    causes = failures(study.view.ds)
+    if not causes:
         return None
     items = []
-    for failure in found[:_MOST_CAUSES]:
+    for failure in causes[:_MOST_CAUSES]:
         where = "no." if failure.count == 1 else "first no."
         message = failure.message[:_LONGEST] + "…" * (len(failure.message) > _LONGEST)
         items.append(Item(text=f"{failure.count} × {message} ({where} {failure.first})"))
-    if len(found) > _MOST_CAUSES:
-        rest = sum(failure.count for failure in found[_MOST_CAUSES:])
-        items.append(Item(text=f"{rest} × {len(found) - _MOST_CAUSES} other causes"))
+    if len(causes) > _MOST_CAUSES:
+        rest = sum(failure.count for failure in causes[_MOST_CAUSES:])
+        items.append(Item(text=f"{rest} × {len(causes) - _MOST_CAUSES} other causes"))
     again = Paragraph(text="They are computed again by")
     blocks = (Items(items=tuple(items)), again, Code(text=study.rerun))
     return Section(title="Failures by cause", blocks=blocks, terminal=True)
 
 
 def literature(study: Study) -> Section | None:
-    """List the sources of the numbers of the materials that are done."""
+    """List the sources of the numbers of the materials that are done.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     references = cited(study.view.ds, study.view.present(study.view.done))
     items = [
         Item(text=line, link=_doi(entry))
@@ -199,14 +292,23 @@ def literature(study: Study) -> Section | None:
 
 
 def origin(study: Study) -> Section | None:
-    """Tell what the results were made with, where and when."""
+    """State the versions, place and time of the computation.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     facts: dict[str, Any] = dict(decoded(study.view.ds, "provenance") or {})
     versions = facts.pop("versions", None)
     extended = facts.pop("extended", None)
     items = [(str(name), str(value)) for name, value in facts.items() if value not in ("", None)]
     if isinstance(versions, Mapping):
-        told = ", ".join(f"{name} {value}" for name, value in versions.items() if value)
-        items.append(("versions", told))
+        listed = ", ".join(f"{name} {value}" for name, value in versions.items() if value)
+        items.append(("versions", listed))
     if extended:
         items.append(("added to", f"{len(extended)} times by other studies"))
     if (seed := study.view.ds.attrs.get("seed")) is not None:
@@ -217,7 +319,16 @@ def origin(study: Study) -> Section | None:
 
 
 def configuration(study: Study) -> Section | None:
-    """Give the whole configuration."""
+    """Give the whole configuration.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     stored = str(study.view.ds.attrs.get("config") or "").strip()
     if not stored:
         return None
@@ -227,27 +338,53 @@ def configuration(study: Study) -> Section | None:
 
 
 def reproduction(study: Study) -> Section | None:
-    """Tell how to compute the study again."""
+    """Give the command that computes the study again.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     command = str(study.view.ds.attrs.get("command") or "")
     if not command:
         return None
-    told = (
+    text = (
         "The same command with the same versions gives the same numbers, bit for bit, however many "
         "workers compute them. Where the store exists, it computes what is missing."
     )
-    return Section(title="How to reproduce this", blocks=(Code(text=command), Paragraph(text=told)))
+    return Section(title="How to reproduce this", blocks=(Code(text=command), Paragraph(text=text)))
+
+
+def _filter(study: Study) -> str:
+    """Write an example of a filter: bounds that half of all meet, on the merit and one more."""
+    view, bounds = study.view, []
+    for name in list(dict.fromkeys([view.merit, *study.objectives]))[:2]:
+        values = view.column(name)[study.ranked]
+        known = np.sort(values[np.isfinite(values)])
+        if known.size:
+            middle = float(known[known.size // 2])
+            share, unit = view.is_share(name), view.unit(name)
+            text = f"{100 * middle:.3g} %" if share else engineering(middle, unit)
+            higher = view.summary[name].attrs.get("better") == "higher"
+            bounds.append(f"{name} {'>=' if higher else '<='} {text}")
+    return ", ".join(bounds)
 
 
 def _best(study: Study) -> Facts:
-    """Return what the first of the ranking is, and what it reaches."""
+    """Facts of the best candidate: its parameters and metrics."""
     at = int(study.ranked[0])
     row = study.view.summary.isel(candidate=[at])
     material = _named(study, str(study.view.materials[at])) if study.view.has_materials else ""
     where = f"no. {int(study.view.numbers[at])}"
     items = [(f"best by {next(iter(study.by))}", f"{material}, {where}" if material else where)]
     if short := study.view.short:
-        told = ", ".join(f"{label} = {texts(study.view, row[n])[0]}" for n, label in short.items())
-        items.append(("with", told))
+        values = ", ".join(
+            f"{label} = {texts(study.view, row[n])[0]}" for n, label in short.items()
+        )
+        items.append(("with", values))
     judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
     items += [(name, spread(study, name, at)) for name in judged]
     if equal := _as_good(study):
@@ -256,27 +393,27 @@ def _best(study: Study) -> Facts:
 
 
 def _as_good(study: Study) -> str:
-    """Name the candidates that reach the same as the best by what is ranked by first."""
+    """Name the candidates that equal the best in the first metric of the ranking."""
     values = column(study.view, next(iter(study.by)))[study.ranked]
     others = study.ranked[1:][values[1:] == values[0]]
-    told = []
+    names = []
     for at in others[:_MOST_EQUAL].tolist():
         number = f"no. {int(study.view.numbers[at])}"
         named = study.view.has_materials
-        told.append(f"{study.view.materials[at]} {number}" if named else number)
+        names.append(f"{study.view.materials[at]} {number}" if named else number)
     if others.size > _MOST_EQUAL:
-        told.append(f"and {others.size - _MOST_EQUAL} more")
-    return ", ".join(told)
+        names.append(f"and {others.size - _MOST_EQUAL} more")
+    return ", ".join(names)
 
 
 def _per_material(study: Study) -> list[Block]:
-    """Return a sentence, and a line a material, on the Pareto set."""
+    """Summarise the Pareto set: a sentence, and a row for each material."""
     size, done = int(study.front.sum()), study.view.count("done")
     if not study.objectives or not size:
         return []
-    told = f"The Pareto set of {_directions(study.objectives)} has {size} of {done} done candidates"
+    text = f"The Pareto set of {_directions(study.objectives)} has {size} of {done} done candidates"
     if not study.view.has_materials:
-        return [Paragraph(text=f"{told}.")]
+        return [Paragraph(text=f"{text}.")]
     judged = [name for name in study.objectives if name in metrics(study.view.summary)]
     rows = []
     for name in study.view.present(study.view.done):
@@ -286,36 +423,36 @@ def _per_material(study: Study) -> list[Block]:
         cells = [span(study, metric, on) if on.size else "–" for metric in judged]
         rows.append((_named(study, name), count, *cells))
     table = Table(headings=("material", "in the set", *judged), rows=tuple(rows))
-    return [Paragraph(text=f"{told}; of each material:"), table]
+    return [Paragraph(text=f"{text}; of each material:"), table]
 
 
 def _swept(study: Study) -> list[tuple[str, str]]:
-    """Return each axis with its values, or between which they lie."""
+    """Each axis with its values, or their range."""
     present = ["material"] if study.view.has_materials else []
     known = axes(study.view.ds) or dict.fromkeys([*present, *study.view.varied])
-    found = []
+    facts = []
     for name, listed in known.items():
         if listed is None and name in study.view.summary.coords:
             listed = np.unique(np.asarray(study.view.summary[name].values)).tolist()
         values = listed or []
         numbers = all(isinstance(value, (int, float)) for value in values)
         if len(values) > _MOST_VALUES and numbers:
-            told = f"{_value(min(values))} to {_value(max(values))}, {len(values):,} values"
+            text = f"{_value(min(values))} to {_value(max(values))}, {len(values):,} values"
         else:
-            told = ", ".join(_value(value) for value in values[:_MOST_VALUES])
-            told += f" and {len(values) - _MOST_VALUES} more" * (len(values) > _MOST_VALUES)
-        found.append((f"swept: {name}", told or "–"))
-    return found
+            text = ", ".join(_value(value) for value in values[:_MOST_VALUES])
+            text += f" and {len(values) - _MOST_VALUES} more" * (len(values) > _MOST_VALUES)
+        facts.append((f"swept: {name}", text or "–"))
+    return facts
 
 
 def _design(study: Study) -> list[tuple[str, str]]:
     facts = design(study.view.ds) or {}
-    found = [("design", str(facts["kind"]))] if facts.get("kind") else []
+    items = [("design", str(facts["kind"]))] if facts.get("kind") else []
     if constraints := facts.get("constraints"):
-        found.append(("constraints", "; ".join(map(str, constraints))))
+        items.append(("constraints", "; ".join(map(str, constraints))))
     if dropped := facts.get("dropped"):
-        found.append(("dropped by them", f"{dropped:,} points"))
-    return found
+        items.append(("dropped by them", f"{dropped:,} points"))
+    return items
 
 
 def _state(study: Study) -> str:
@@ -327,28 +464,28 @@ def _directions(chosen: Mapping[str, str]) -> str:
 
 
 def _listed(title: str, items: list[Item]) -> Section | None:
-    """Return a section of one list, that a terminal shows too; None of an empty one."""
+    """Section of one list, for a terminal too; None for an empty one."""
     if not items:
         return None
     return Section(title=title, blocks=(Items(items=tuple(items)),), terminal=True)
 
 
-def _told(numbers: list[Number] | None) -> str:
+def _standing(numbers: list[Number] | None) -> str:
     if numbers is None:
         return "no sources stored"
     if not numbers:
         return "none, all seen or derived"
     chosen = [number for number in numbers if number.status != "missing"]
-    told = []
+    parts = []
     for number in chosen[:_MOST_NUMBERS]:
         note = f", {number.note}" if number.note else ""
-        told.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
+        parts.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
     if len(chosen) > _MOST_NUMBERS:
-        told.append(f"and {len(chosen) - _MOST_NUMBERS} more")
+        parts.append(f"and {len(chosen) - _MOST_NUMBERS} more")
     missing = [number.name for number in numbers if number.status == "missing"]
     if missing:
-        told.append(f"not known, so left out: {', '.join(missing)}")
-    return "; ".join(told)
+        parts.append(f"unknown, so left out: {', '.join(missing)}")
+    return "; ".join(parts)
 
 
 def _doi(entry: Mapping[str, Any]) -> Link | None:

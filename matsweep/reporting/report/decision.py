@@ -1,4 +1,4 @@
-"""Sections that help to decide: how sure the ranking is, what is required, and what matters."""
+"""Sections that help to decide: certainty of the ranking, requirements, and sensitivity."""
 
 from __future__ import annotations
 
@@ -18,33 +18,51 @@ from matsweep.reporting.report.study import Study
 
 
 def certainty(study: Study) -> Section | None:
-    """Say how probably each material is the best, where there are several."""
+    """Probability of each material to be the best, where there are several.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     if len(study.view.present(study.view.done)) < 2 or not study.by:
         return None
     name = next(iter(study.by))
     try:
-        found = stability_of(study.view, name)
+        stability = stability_of(study.view, name)
     except UserError as error:
-        text = f"How sure the order of the materials is, is not known: {error}."
+        text = f"The certainty of the order of the materials is unknown: {error}."
         return Section(title="How sure is that?", blocks=(Paragraph(text=text),), terminal=True)
     rows = tuple(
         (str(option), f"{share:.2f}", f"{low} to {high}" if low != high else str(low), str(number))
         for option, share, low, high, number in zip(
-            found["option"].values, found["best"].values, found["rank_low"].values,
-            found["rank_high"].values, found["candidate"].values, strict=True,
+            stability["option"].values, stability["best"].values, stability["rank_low"].values,
+            stability["rank_high"].values, stability["candidate"].values, strict=True,
         )
     )  # fmt: skip
     headings = ("material", "best with probability", "rank (95 %)", "no.")
-    told = (
-        f"By {name}, from {found.attrs['samples']:,} bootstrap samples of the realisations of each "
-        "material's best candidate. What the model does not know is not counted."
+    basis = (
+        f"By {name}, from {stability.attrs['samples']:,} bootstrap samples of the realisations of "
+        "each material's best candidate. Errors of the model itself are not counted."
     )
-    blocks: tuple[Block, ...] = (Table(headings=headings, rows=rows), Paragraph(text=told))
+    blocks: tuple[Block, ...] = (Table(headings=headings, rows=rows), Paragraph(text=basis))
     return Section(title="How sure is that?", blocks=blocks, terminal=True)
 
 
 def required(study: Study) -> Section | None:
-    """Say what devices must be like for the target, if one was given."""
+    """State the requirements on devices for the target, if one was given.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
     if not study.target:
         return None
     blocks = tuple(_required(study))
@@ -52,58 +70,67 @@ def required(study: Study) -> Section | None:
 
 
 def _required(study: Study) -> Iterator[Block]:
-    for number, (material, found) in enumerate(study.required.items()):
+    for number, (material, requirements) in enumerate(study.required.items()):
         if material:
             yield Paragraph(text=f"{material}:")
-        if isinstance(found, UserError):
-            yield Paragraph(text=f"Not to be said: {found}.")
+        if isinstance(requirements, UserError):
+            yield Paragraph(text=f"Unknown: {requirements}.")
         else:
-            yield Items(items=tuple(Item(text=line) for line in found.specification()))
-            picture = requirement_picture(found, name=f"required_{number}")
+            yield Items(items=tuple(Item(text=line) for line in requirements.specification()))
+            picture = requirement_picture(requirements, name=f"required_{number}")
             yield figure(picture, study.pictures.get(required_name(material)))
 
 
 def matters(study: Study) -> Section | None:
-    """Say which parameters decide, if that was asked for."""
-    found = study.influence
-    if found is None:
+    """Most influential parameters, if they were asked for.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    indices = study.influence
+    if indices is None:
         return None
-    if isinstance(found, UserError):
+    if isinstance(indices, UserError):
         name = next(iter(study.by), study.view.merit)
-        blocks: tuple[Block, ...] = (Paragraph(text=f"Not to be said: {found}."),)
+        blocks: tuple[Block, ...] = (Paragraph(text=f"Unknown: {indices}."),)
     else:
-        name = str(found.attrs["metric"])
-        bars = figure(sensitivity_picture(found), study.pictures.get("sensitivity"))
-        blocks = (_indices(found), Paragraph(text=_method(found)), bars)
+        name = str(indices.attrs["metric"])
+        bars = figure(sensitivity_picture(indices), study.pictures.get("sensitivity"))
+        blocks = (_indices(indices), Paragraph(text=_method(indices)), bars)
     return Section(title=f"What decides {name}", blocks=blocks, terminal=True)
 
 
-def _indices(found: xr.Dataset) -> Table:
-    """Return the indices along `parameter`, each with half its interval where it has one."""
+def _indices(indices: xr.Dataset) -> Table:
+    """Table of the indices along `parameter`, each with half its interval where it has one."""
     names = [
         str(name)
-        for name, values in found.data_vars.items()
+        for name, values in indices.data_vars.items()
         if values.dims == ("parameter",) and not str(name).endswith("_conf")
     ]
     rows = tuple(
-        (str(parameter), *(_index(found, name, number) for name in names))
-        for number, parameter in enumerate(found["parameter"].values)
+        (str(parameter), *(_index(indices, name, number) for name in names))
+        for number, parameter in enumerate(indices["parameter"].values)
     )
     return Table(headings=("parameter", *names), rows=rows)
 
 
-def _index(found: xr.Dataset, name: str, number: int) -> str:
-    value = found[name].values[number]
+def _index(indices: xr.Dataset, name: str, number: int) -> str:
+    value = indices[name].values[number]
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     half = f"{name}_conf"
-    error = f" ± {found[half].values[number]:.2f}" if half in found else ""
+    error = f" ± {indices[half].values[number]:.2f}" if half in indices else ""
     return f"{value:.2f}{error}"
 
 
-def _method(found: xr.Dataset) -> str:
-    r2 = found.attrs.get("r2")
+def _method(indices: xr.Dataset) -> str:
+    r2 = indices.attrs.get("r2")
     fit = (
         f"; the fit explains unseen candidates with r2 = {float(r2):.2f}" if r2 is not None else ""
     )
-    return f"Method: {found.attrs.get('method', 'not told')}{fit}."
+    return f"Method: {indices.attrs.get('method', 'unknown')}{fit}."

@@ -1,4 +1,4 @@
-"""What a report is before it is HTML, Markdown, PDF or lines of a terminal: sections of blocks.
+"""A report before it is HTML, Markdown, PDF or lines of a terminal: sections of blocks.
 
 A `Document` holds text as the store has it, unescaped: every renderer escapes for its own format.
 """
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An address and what is read in its place."""
+    """An address and the text shown for it."""
 
     text: str
     address: str
@@ -66,7 +66,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Text that keeps its lines; with a `summary` it is folded below that, where it can be."""
+    """Text that keeps its lines; with a `summary` it is folded below it, where it can be."""
 
     text: str
     summary: str = ""
@@ -81,7 +81,7 @@ class Figure:
     name : str
         Unique in its document: letters, digits and "_".
     title, caption : str
-        The caption says in words what is to be seen.
+        The caption describes the figure in a sentence or two.
     plot : mapping or None
         `data` and `layout` of plotly, texts escaped for its pseudo-HTML.
     picture : Path or None
@@ -105,7 +105,8 @@ class Column:
     Parameters
     ----------
     name : str
-        In the results, as filters and files call it.
+        Name in the results, in filters and in files.
+
     label : str
         Its heading.
     about : str
@@ -117,9 +118,9 @@ class Column:
     main : bool
         Whether it is shown at first.
     values : tuple of float, str or None
-        One a row; None: not known.
+        One a row; None: unknown.
     texts : tuple of str
-        The same, as people read them.
+        The same values, formatted.
     """
 
     name: str
@@ -134,7 +135,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """The ranked candidates: a few where pages cannot be searched, else all that a page bears.
+    """The ranked candidates: a few where pages cannot be searched, else as many as a page can hold.
 
     Parameters
     ----------
@@ -142,10 +143,13 @@ class Candidates:
         The best and the Pareto set.
     columns : tuple of Column
         Of all that are listed, best first.
+    example : str
+        An example of a filter.
     """
 
     ranking: RankingTable
     columns: tuple[Column, ...]
+    example: str = ""
 
 
 type Block = Paragraph | Facts | Table | Items | Code | Figure | Candidates
@@ -180,7 +184,7 @@ class Document:
     study : str
         The study's name; "" if it has none.
     state : str
-        How far it is, in a line.
+        Its progress, in a line.
     sections : tuple of Section
     """
 

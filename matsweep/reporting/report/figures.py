@@ -1,4 +1,4 @@
-"""Figures of a report: those that the results hold the data of."""
+"""Figures of a report, as far as the results hold their data."""
 
 from __future__ import annotations
 
@@ -27,18 +27,38 @@ from matsweep.reporting.report.document import Figure
 from matsweep.reporting.report.study import Study
 
 MOST_POINTS = 20_000
-"""Candidates in a scatter; of more the front is kept, and of the others evenly spaced ones."""
+"""Candidates in a scatter; of more, the front and evenly spaced others are kept."""
 _MOST_LINES = 300
 _LEAST_AXES = 3
 
 
 def figures(study: Study) -> Iterator[Figure]:
-    """Yield the figures that the results hold the data of."""
+    """Figures whose data the results hold.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    iterator of Figure
+    """
     return (figure(each, study.pictures.get(each.name)) for each in pictures(study))
 
 
 def figure(picture: Picture, saved: Path | None) -> Figure:
-    """Return a picture as a block of a report: interactive, and as it was saved."""
+    """Convert a picture to a block of a report: interactive, and as the file saved.
+
+    Parameters
+    ----------
+    picture : Picture
+    saved : Path or None
+        PNG.
+
+    Returns
+    -------
+    Figure
+    """
     return Figure(
         name=picture.name, title=picture.title, caption=picture.caption, plot=plot(picture),
         picture=saved, wide=picture.wide,
@@ -46,7 +66,16 @@ def figure(picture: Picture, saved: Path | None) -> Figure:
 
 
 def pictures(study: Study) -> Iterator[Picture]:
-    """Yield the descriptions of the figures."""
+    """Yield the descriptions of the figures.
+
+    Parameters
+    ----------
+    study : Study
+
+    Yields
+    ------
+    Picture
+    """
     view, merit = study.view, study.view.merit
     rows = study.ranked[np.isfinite(view.column(merit)[study.ranked])]
     if rows.size:
@@ -67,7 +96,7 @@ def pictures(study: Study) -> Iterator[Picture]:
 
 
 def _parallel(study: Study) -> Iterator[Picture]:
-    """Yield the parallel coordinates of the Pareto set and of some others, where they say much."""
+    """Yield the parallel coordinates of the Pareto set and others, where there are enough axes."""
     view = study.view.rows(study.ranked)
     best = study.front[study.ranked]
     scales = scales_of(view, dict(study.objectives), materials=True)
@@ -79,7 +108,7 @@ def _parallel(study: Study) -> Iterator[Picture]:
 
 
 def _thinned(study: Study, rows: Index, cost: str) -> Index:
-    """Return the candidates that are drawn: all, or the front and others evenly along the rank."""
+    """Candidates that are drawn: all, or the front and others evenly along the rank."""
     if rows.size <= MOST_POINTS:
         return rows
     rows = rows[np.isfinite(study.view.column(cost)[rows])]

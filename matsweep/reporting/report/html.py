@@ -34,12 +34,12 @@ _FIRST = 25  # rows that are there without scripts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """How far a study is whose page is served and follows it.
+    """Progress of a study whose page is served and follows it.
 
     Parameters
     ----------
     revision : str
-        Of what the page shows.
+        Of the page's contents.
     total, done, failed : int
         Candidates.
     """
@@ -56,7 +56,17 @@ class Live:
 
 
 def write(document: Document, folder: Path) -> Path:
-    """Write ``report.html`` and return its path.
+    """Write ``report.html``.
+
+    Parameters
+    ----------
+    document : Document
+    folder : Path
+
+    Returns
+    -------
+    Path
+        Of the file.
 
     Raises
     ------
@@ -70,14 +80,19 @@ def write(document: Document, folder: Path) -> Path:
 
 
 def render(document: Document, live: Live | None = None) -> str:
-    """Return the page of a report.
+    """Render the page of a report.
 
     Parameters
     ----------
     document : Document
     live : Live, optional
-        Of a page that is served: it asks ``state`` beside itself how far the study is, shows
-        that, and loads itself anew when there is news.
+        Progress, for a page that is served: it polls ``state`` next to it, shows the progress,
+        and reloads itself when the study has changed.
+
+    Returns
+    -------
+    str
+        HTML.
 
     Raises
     ------
@@ -123,7 +138,7 @@ def _own(name: str) -> str:
 
 
 def _policy(scripts: Sequence[str], live: Live | None) -> str:
-    """Return the content security policy: these scripts and no others, and no connections."""
+    """Content security policy: these scripts and no others, and no connections."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
         for code in scripts
@@ -136,13 +151,13 @@ def _policy(scripts: Sequence[str], live: Live | None) -> str:
 
 
 def _embedded(value: Any) -> str:
-    """Return JSON that is safe inside a script element, whatever texts it holds."""
+    """JSON that is safe inside a script element, whatever texts it holds."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _data(block: Candidates) -> dict[str, Any]:
-    """Return the table as the page's script takes it."""
+    """Convert the table to data for the page's script."""
     columns = block.columns
     return {
         "columns": [
@@ -163,7 +178,7 @@ def _plain(value: float | str | None) -> float | str | None:
 
 
 def _picture(figure: Figure) -> str:
-    """Return a PNG as an address that holds it."""
+    """Address that holds a PNG."""
     if figure.picture is None:
         raise ValueError(f"figure {figure.name} has neither a plot nor a picture")
     return "data:image/png;base64," + base64.b64encode(figure.picture.read_bytes()).decode()

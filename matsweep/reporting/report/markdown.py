@@ -1,4 +1,4 @@
-"""A report as Markdown (GitHub's), with the PNG pictures beside it."""
+"""A report as Markdown (GitHub's), with the PNG pictures next to it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,35 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!$])")
 
 
 def write(document: Document, folder: Path) -> Path:
-    """Write ``report.md`` and return its path."""
+    """Write ``report.md``.
+
+    Parameters
+    ----------
+    document : Document
+    folder : Path
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
     path = folder / NAME
     path.write_text(render(document, folder), encoding="utf-8")
     return path
 
 
 def render(document: Document, folder: Path) -> str:
-    """Return a report as Markdown; pictures are named relative to the folder."""
+    """Render a report as Markdown; pictures are named relative to the folder.
+
+    Parameters
+    ----------
+    document : Document
+    folder : Path
+
+    Returns
+    -------
+    str
+    """
     parts = [f"# {escaped(document.title)}", f"{escaped(document.state)}"]
     for section in document.sections:
         parts.append(f"## {escaped(section.title)}")
@@ -43,7 +64,16 @@ def render(document: Document, folder: Path) -> str:
 
 
 def escaped(text: object) -> str:
-    """Return a text that Markdown shows as it is, in one line."""
+    """Escape a text for Markdown, in one line.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+    """
     line = " ".join(printable(text).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", line)
@@ -54,7 +84,7 @@ def _block(block: Block, folder: Path) -> str:
         case Paragraph():
             return f"> {escaped(block.text)}" if block.notice else escaped(block.text)
         case Facts():
-            return "\n".join(f"- {escaped(name)}: {escaped(told)}" for name, told in block.items)
+            return "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in block.items)
         case Items():
             return "\n".join(
                 f"- {escaped(item.text)}"
@@ -72,13 +102,13 @@ def _block(block: Block, folder: Path) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    told = [" | ".join(map(escaped, headings)), " | ".join(["---"] * len(headings))]
-    told += [" | ".join(map(escaped, row)) for row in rows]
-    return "\n".join(f"| {line} |" for line in told)
+    lines = [" | ".join(map(escaped, headings)), " | ".join(["---"] * len(headings))]
+    lines += [" | ".join(map(escaped, row)) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def _code(block: Code) -> str:
-    """Return code between fences that are longer than any within."""
+    """Put code between fences that are longer than any within."""
     text = printable(block.text)
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", text))])
     body = f"{fence}\n{text}\n{fence}"

@@ -32,7 +32,17 @@ _BLUE = (0, 86, 138)
 
 
 def write(document: Document, folder: Path) -> Path:
-    """Write ``report.pdf`` and return its path.
+    """Write ``report.pdf``.
+
+    Parameters
+    ----------
+    document : Document
+    folder : Path
+
+    Returns
+    -------
+    Path
+        Of the file.
 
     Raises
     ------
@@ -139,7 +149,7 @@ def _table(
 def _widths(
     pages: FPDF, headings: Sequence[str] | None, rows: Sequence[Sequence[str]]
 ) -> list[float]:
-    """Return how wide columns want to be, long texts less than they want."""
+    """Relative widths of columns, with an upper bound for long texts."""
     every = [*rows, *([headings] if headings is not None else [])]
     widest = [max(pages.get_string_width(_shown(c)) for c in column)
               for column in zip(*every, strict=True)]  # fmt: skip
@@ -157,7 +167,7 @@ def _figure(pages: FPDF, block: Figure) -> None:
 
 
 def _code(pages: FPDF, block: Code) -> None:
-    """Print code; what a page would fold away, small and in two columns."""
+    """Print code; foldable code small and in two columns."""
     if not block.summary:
         _write(pages, block.text, _CODE, family=_MONO, height=3.4)
         return

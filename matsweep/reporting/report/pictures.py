@@ -1,4 +1,4 @@
-"""The files beside a report: pictures for papers and talks, and references for BibTeX."""
+"""The files next to a report: pictures for papers and talks, and references for BibTeX."""
 
 from __future__ import annotations
 
@@ -28,16 +28,23 @@ from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.figures.tradeoff import tradeoff_picture
 from matsweep.reporting.report.study import Study
 
-_MARK = "% Written by matsweep report, and anew by each."
+_MARK = "% Written by matsweep report"
+_NOTE = f"{_MARK}; each report replaces this file."
 
 
 def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     """Write the pictures of a study as PNG and PDF.
 
+    Parameters
+    ----------
+    study : Study
+    folder : Path
+
     Returns
     -------
-    tuple of list of Path and list of str
-        What was written, and which others were not, and why.
+    written : list of Path
+    problems : list of str
+        Pictures that were not drawn, and why.
     """
     view = study.view
     drawn: dict[str, Callable[[], Picture]] = {"pareto": partial(pareto_picture, view)}
@@ -51,26 +58,36 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["distribution"] = partial(distribution_picture, view)
     if study.ranked.size > 1:
         drawn["parallel"] = partial(parallel_picture, view, study.objectives)
-    for material, found in study.required.items():
-        if isinstance(found, Requirements):
-            drawn[required_name(material)] = partial(requirement_picture, found)
+    for material, requirements in study.required.items():
+        if isinstance(requirements, Requirements):
+            drawn[required_name(material)] = partial(requirement_picture, requirements)
     if isinstance(influence := study.influence, xr.Dataset):
         drawn["sensitivity"] = partial(sensitivity_picture, influence)
     written: list[Path] = []
     problems = []
     for name, picture in drawn.items():
         try:
-            # A "$" in a text of the store is no mathematics, which may not even be readable.
+            # A "$" in a text of the store starts no formula, which might not even parse.
             with rc_context({"text.parse_math": False}):
                 written += save(printed.draw(picture()), folder / name)
         except UserError as error:
-            if name != "parallel":  # which says nothing where all but one axis are constant
+            if name != "parallel":  # no problem to report where all but one axis are constant
                 problems.append(f"{name}.png, as {error}")
     return written, list(dict.fromkeys(problems))
 
 
 def required_name(material: str) -> str:
-    """Return the file name, without its ending, of the map of what is required of a material."""
+    """File name, without its ending, of the map of a material's requirements.
+
+    Parameters
+    ----------
+    material : str
+        "" where no material was swept.
+
+    Returns
+    -------
+    str
+    """
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", material)
     return f"required_{plain}" if plain else "required"
 
@@ -78,20 +95,40 @@ def required_name(material: str) -> str:
 def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator[Path]:
     """Write ``references.bib``, if anything is cited.
 
+    Parameters
+    ----------
+    cited : mapping of str to mapping
+        Citation and DOI by key.
+    folder : Path
+
+    Yields
+    ------
+    Path
+        Of the file.
+
     Raises
     ------
     UserError
-        If there is one that no report wrote: it may be a collection of the user's.
+        If a file of that name exists that no report wrote, such as a user's own collection.
     """
     if cited:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "references.bib"
         if path.exists() and not path.read_text("utf-8", "replace").startswith(_MARK):
-            raise UserError(f"{path}, as one is there that no report wrote: give another folder=")
-        path.write_text(f"{_MARK}\n\n{bibtex(cited)}", encoding="utf-8")
+            raise UserError(f"{path}, as it exists and no report wrote it: give another folder=")
+        path.write_text(f"{_NOTE}\n\n{bibtex(cited)}", encoding="utf-8")
         yield path
 
 
 def swept_numbers(study: Study) -> list[str]:
-    """Return the swept parameters that are numbers and have several values."""
+    """Names of the swept parameters that are numbers.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    list of str
+    """
     return [name for name in study.view.varied if study.view.summary[name].dtype.kind in "fiu"]

@@ -1,4 +1,4 @@
-"""A study as a report needs it: what was found of it, worked out once."""
+"""A study with the analysis that a report needs, computed once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from matsweep.analysis.sensitivity import sensitivity_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 
-# Beyond so many candidates only the metrics are read that decide: reading the others takes longer
-# than all the rest.
+# Above this number of candidates only the deciding metrics are read: reading the others takes
+# longer than everything else.
 _MANY = 50_000
 _ALWAYS = (
     *MAIN, *PHYSICAL, *TRAINED, "status", "error", "realisations", "baseline_energy",
@@ -37,14 +37,15 @@ _ALWAYS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study and what was worked out of it.
+    """A study and its analysis.
 
     Parameters
     ----------
     view : View
-        Results at the time at which candidates are compared, of many candidates only what decides.
+        Results at the time at which candidates are compared; of many candidates only the deciding
+        metrics.
     by, objectives : mapping of str to "higher" or "lower"
-        What is ranked by, and what the Pareto set is of.
+        Metrics of the ranking and objectives of the Pareto set.
     ranked : (done candidate,) array of int
         Positions, best first.
     front : (candidate,) array of bool
@@ -54,14 +55,14 @@ class Study:
     pictures : mapping of str to Path
         PNGs by name.
     rerun : str
-        Command that computes again what failed.
+        Command that computes failed candidates again.
     target : str
-        A constraint on a metric that devices were asked to meet; empty: none.
+        Constraint on a metric that devices were asked to meet; empty: none.
     required : mapping of str to Requirements or UserError
-        What they must be like for it, by material ("" where no material was swept), or why that
-        cannot be said.
+        Requirements for the target by material ("" where no material was swept), or why they are
+        unknown.
     influence : Dataset, UserError or None
-        Which parameters decide, if that was asked for, or why it cannot be said.
+        Sensitivity indices, if they were asked for, or why they are unknown.
     """
 
     view: View
@@ -77,7 +78,13 @@ class Study:
     influence: xr.Dataset | UserError | None
 
     def best_of_each(self) -> Index:
-        """Return the best candidate of each material, in the materials' order."""
+        """Best candidate of each material, in the materials' order.
+
+        Returns
+        -------
+        (material,) array of int
+            Positions.
+        """
         _, first = np.unique(self.view.materials[self.ranked].astype(str), return_index=True)
         return np.asarray(self.ranked[first])
 
@@ -92,7 +99,23 @@ def studied(
     target: str = "",
     sensitivity: bool = False,
 ) -> Study:
-    """Work out of results what a report needs; `report` has the parameters.
+    """Analyse results for a report.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    by : name, names or mapping, optional
+    top : int
+    objectives : names or mapping, optional
+    time : float [s] or str, optional
+    target : str
+    sensitivity : bool
+        Whether to compute sensitivity indices.
+
+    Returns
+    -------
+    Study
 
     Raises
     ------
@@ -102,7 +125,7 @@ def studied(
     asked = [*_names(by), *_names(objectives), *([parse(target).name] if target else ())]
     view = lean(View(ds, time), asked)
     if target:
-        read_target(view, target)  # what cannot be read is told before anything is written
+        read_target(view, target)  # an unreadable target is reported before anything is written
     known = directions(view)
     ranked_by = directions(view, by) if by is not None else known
     judged = directions(view, objectives) if objectives is not None else known
@@ -123,15 +146,15 @@ def studied(
 
 
 def _required(view: View, target: str) -> dict[str, Requirements | UserError]:
-    """Return for each material what is required, or why that cannot be said."""
+    """Derive the requirements of each material, or why they are unknown."""
     names = view.present(view.done)
-    found: dict[str, Requirements | UserError] = {}
+    requirements: dict[str, Requirements | UserError] = {}
     for name in names if len(names) > 1 else [""]:
         try:
-            found[name] = requirements_of(view, target, material=name or None)
+            requirements[name] = requirements_of(view, target, material=name or None)
         except UserError as error:
-            found[name] = error
-    return found
+            requirements[name] = error
+    return requirements
 
 
 def _influence(view: View, metric: str) -> xr.Dataset | UserError:
@@ -142,7 +165,18 @@ def _influence(view: View, metric: str) -> xr.Dataset | UserError:
 
 
 def lean(view: View, asked: Iterable[str]) -> View:
-    """Return results, of many candidates only those variables that decide or are asked for."""
+    """Drop the variables that a report does not need, where there are many candidates.
+
+    Parameters
+    ----------
+    view : View
+    asked : iterable of str
+        Further metrics to keep.
+
+    Returns
+    -------
+    View
+    """
     ds = view.ds
     wanted = {*_ALWAYS, *(resolve(ds, name) for name in asked)}
     if ds.sizes["candidate"] <= _MANY:

@@ -1,4 +1,4 @@
-"""Values of results as people read them: the columns of tables, and one unit for an axis."""
+"""Values of results for people: the columns of tables, and one unit for an axis."""
 
 from __future__ import annotations
 
@@ -15,21 +15,31 @@ from matsweep.reporting.texts import metrics, texts
 
 
 def columns(study: Study, rows: Index) -> tuple[Column, ...]:
-    """Return the columns of the table of some candidates, all that is known of them.
+    """Columns of the table of candidates, with all known values.
 
-    What is shown at first are the material, what was swept, and what the study is judged by.
+    The material, the swept parameters and the objectives of the study are shown at first.
+
+    Parameters
+    ----------
+    study : Study
+    rows : (row,) array of int
+        Positions of the candidates.
+
+    Returns
+    -------
+    tuple of Column
     """
     view = study.view
     summary = view.summary.isel(candidate=rows)
     place = {int(row): rank + 1 for rank, row in enumerate(study.ranked)}
-    found = [_counted("rank", "#", "rank", [place[int(row)] for row in rows])]
+    listed = [_counted("rank", "#", "rank", [place[int(row)] for row in rows])]
     if view.has_materials:
-        found.append(_column(view, summary["material"], "material", main=True))
-    found += [_column(view, summary[n], label, main=True) for n, label in view.short.items()]
+        listed.append(_column(view, summary["material"], "material", main=True))
+    listed += [_column(view, summary[n], label, main=True) for n, label in view.short.items()]
     judged = {*study.objectives, *study.by}
     shown = judged | {f"{name}_std" for name in judged if view.is_share(name)}
     for name in sorted(metrics(summary), key=lambda n: (n.removesuffix("_std") not in judged,)):
-        found.append(_column(view, summary[name], name, main=name in shown))
+        listed.append(_column(view, summary[name], name, main=name in shown))
     front = [bool(on) for on in study.front[rows]]
     pareto = Column(
         name="pareto", label="Pareto", about="whether it is in the Pareto set", unit="1",
@@ -37,14 +47,26 @@ def columns(study: Study, rows: Index) -> tuple[Column, ...]:
         texts=tuple("●" if on else "" for on in front),
     )  # fmt: skip
     number = _counted("candidate", "no.", "number in the store", summary["candidate"].values)
-    return (found[0], pareto, *found[1:], number)
+    return (listed[0], pareto, *listed[1:], number)
 
 
 def spread(study: Study, name: str, at: int) -> str:
-    """Return a metric of a candidate with its standard deviation, if that is known."""
+    """Metric of a candidate with its standard deviation, if that is known.
+
+    Parameters
+    ----------
+    study : Study
+    name : str
+    at : int
+        Position of the candidate.
+
+    Returns
+    -------
+    str
+    """
     text = texts(study.view, study.view.summary[name][[at]])[0]
     deviation = study.view.column(f"{name}_std")[at]
-    if not deviation > 0:  # a single realisation is stored with 0, which says nothing
+    if not deviation > 0:  # a single realisation has a stored spread of 0, which is no estimate
         return text
     number, _, unit = text.partition(" ")
     one = factor_of(unit, study.view.unit(name)) if unit else None
@@ -54,7 +76,19 @@ def spread(study: Study, name: str, at: int) -> str:
 
 
 def span(study: Study, name: str, rows: Index) -> str:
-    """Return the least and the largest value of some candidates: "124 pJ to 138 pJ"."""
+    """Smallest and largest value of some candidates: "124 pJ to 138 pJ".
+
+    Parameters
+    ----------
+    study : Study
+    name : str
+    rows : (row,) array of int
+        Positions of the candidates.
+
+    Returns
+    -------
+    str
+    """
     values = study.view.summary[name][rows]
     order = np.argsort(values.values)[[0, -1]]
     low, high = texts(study.view, values[order])

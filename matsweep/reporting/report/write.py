@@ -1,4 +1,4 @@
-"""Writing a report: pictures, documents, and what is said of them."""
+"""Writing a report: pictures, documents, and the summary on the terminal."""
 
 from __future__ import annotations
 
@@ -41,10 +41,33 @@ def write(
     target: str,
     sensitivity: bool,
 ) -> tuple[Path, ...]:
-    """Write and print a report; `matsweep.reporting.report` has the parameters."""
+    """Write and print a report.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Results along `candidate`.
+    console : rich.console.Console
+    folder : Path
+    by : name, names or mapping, optional
+    top : int
+    objectives : names or mapping, optional
+    time : float [s] or str, optional
+    wanted : mapping of {"html", "markdown", "pdf"} to bool
+        Documents to write.
+    rerun : str, optional
+    target : str
+    sensitivity : bool
+        The others are parameters of `matsweep.reporting.report`.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+    """
     study = studied(ds, by=by, top=top, objectives=objectives, time=time, target=target,
                     sensitivity=sensitivity)  # fmt: skip
-    # Written before anything is printed: whoever reads the first lines only has them all the same.
+    # Written before printing: a pipe that closes after the first lines loses no file.
     written, problems = pictures.draw(study, folder)
     references = cited(study.view.ds, study.view.present(study.view.done))
     shown = {path.stem: path for path in written if path.suffix == ".png"}

@@ -1,4 +1,4 @@
-"""How far a study is, for people: once, watched, and while it runs."""
+"""Progress of a study, for people: once, watched, and while it runs."""
 
 from matsweep.reporting.status.lines import Progress, line, view
 from matsweep.reporting.status.memory import own_memory, workers_memory

@@ -1,4 +1,4 @@
-"""How far a study is, as two lines of a terminal or one of a log."""
+"""Progress of a study, as two lines of a terminal or one of a log."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a study is.
+    """Progress of a study.
 
     Parameters
     ----------
     total, done, failed : int
-        Candidates; those that failed are not counted as done.
+        Candidates; failed ones are not counted as done.
     rate : float or None, 1/s
         Candidates that get an outcome.
     left : float or None, s
+        Time until all have an outcome.
     workers, nodes : int or None
         Tasks that run at once, and machines.
     memory : int or None, bytes
@@ -28,9 +29,9 @@ class Progress:
     workers_memory : int or None, bytes
         Of the others, on its machine.
     note : str
-        What else there is to say.
+        Any other remark.
     elapsed : float or None, s
-        What it took, once it is over.
+        Duration of the run, once it is over.
     """
 
     total: int
@@ -52,7 +53,16 @@ class Progress:
 
 
 def view(progress: Progress) -> Group:
-    """Return two lines, of which narrow terminals cut what matters least."""
+    """Two lines of which narrow terminals cut the least important part.
+
+    Parameters
+    ----------
+    progress : Progress
+
+    Returns
+    -------
+    rich.console.Group
+    """
     count = f"{progress.over:,} of {progress.total:,}"
     share = f"{int(1000 * progress.over / max(progress.total, 1)) / 10:.1f} %"  # never early 100
     head = Table.grid(padding=(0, 1), expand=True)
@@ -75,37 +85,55 @@ def view(progress: Progress) -> Group:
 
 
 def line(progress: Progress) -> str:
-    """Return one line for a log."""
+    """One line for a log.
+
+    Parameters
+    ----------
+    progress : Progress
+
+    Returns
+    -------
+    str
+    """
     facts = ", ".join(text for text, _ in _facts(progress, always_failed=True))
     return f"{progress.over:,} of {progress.total:,} candidates, {facts}"
 
 
 def _facts(progress: Progress, *, always_failed: bool = False) -> list[tuple[str, str]]:
-    """Return what there is to say, what matters most first, each with its style."""
-    found = []
+    """Remarks with their styles, the most important first."""
+    facts = []
     if progress.failed or always_failed:
-        found.append((f"{progress.failed:,} failed", "red" if progress.failed else ""))
+        facts.append((f"{progress.failed:,} failed", "red" if progress.failed else ""))
     if progress.rate is not None:
-        found.append((rate_text(progress.rate), ""))
+        facts.append((rate_text(progress.rate), ""))
     if progress.elapsed is not None:
-        found.append((f"took {duration(progress.elapsed)}", ""))
+        facts.append((f"took {duration(progress.elapsed)}", ""))
     elif progress.left is not None:
-        found.append((f"{duration(progress.left)} left", ""))
+        facts.append((f"{duration(progress.left)} left", ""))
     if progress.note:
-        found.append((progress.note, ""))
+        facts.append((progress.note, ""))
     if progress.workers is not None:
         nodes = f" on {progress.nodes} nodes" if (progress.nodes or 1) > 1 else ""
         plural = "" if progress.workers == 1 else "s"
-        found.append((f"{progress.workers:,} worker{plural}{nodes}", "dim"))
+        facts.append((f"{progress.workers:,} worker{plural}{nodes}", "dim"))
     if progress.memory is not None:
         more = progress.workers_memory
         added = "" if more is None else f" + {size(more)} of workers"
-        found.append((f"memory {size(progress.memory)}{added}", "dim"))
-    return found
+        facts.append((f"memory {size(progress.memory)}{added}", "dim"))
+    return facts
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people read it: 12 s, 4:05 min, 3:20 h, 2 d 05 h."""
+    """Format a time: 12 s, 4:05 min, 3:20 h, 2 d 05 h.
+
+    Parameters
+    ----------
+    seconds : float, s
+
+    Returns
+    -------
+    str
+    """
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -119,7 +147,21 @@ def duration(seconds: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """Return a rate in the unit in which it is about 1 or more."""
+    """Format a rate in the unit in which it is about 1 or more.
+
+    Parameters
+    ----------
+    rate : float, 1/s
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    AssertionError
+        Never: the last unit takes every rate.
+    """
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
         if rate * seconds >= 1 or unit == "h":
             value = rate * seconds
@@ -128,7 +170,16 @@ def rate_text(rate: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return bytes as people read them."""
+    """Format a number of bytes.
+
+    Parameters
+    ----------
+    count : float, bytes
+
+    Returns
+    -------
+    str
+    """
     for unit in ("kB", "MB"):
         count /= 1000
         if count < 999.5:

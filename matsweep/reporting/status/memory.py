@@ -1,4 +1,4 @@
-"""How much memory this process and the workers below it hold, where the system tells (Linux)."""
+"""Memory of this process and of the workers below it, where the system reports it (Linux)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ _PAGE = resource.getpagesize()
 
 
 def own_memory(pid: int | None = None) -> int | None:
-    """Return the resident memory of a process of this machine, bytes; None if unknown.
+    """Resident memory of a process of this machine.
 
     Parameters
     ----------
     pid : int or None
-        None: this one.
+        None: this process.
+
+    Returns
+    -------
+    int or None, bytes
+        None: unknown.
     """
     try:
         return int((_PROC / str(pid or os.getpid()) / "statm").read_bytes().split()[1]) * _PAGE
@@ -26,35 +31,40 @@ def own_memory(pid: int | None = None) -> int | None:
 
 
 def workers_memory() -> int | None:
-    """Return what Ray's workers that this process started hold for themselves, bytes.
+    """Memory that Ray's workers below this process hold for themselves.
 
-    Without pages that processes share, such as libraries and Ray's object store, which would
-    count once for each. None where there are none, as on a cluster that was joined.
+    Pages that processes share, such as libraries and Ray's object store, are excluded: they would
+    count once for each.
+
+    Returns
+    -------
+    int or None, bytes
+        None where there are no such workers, as on a cluster that was joined.
     """
     children = _children()
-    below, found = [os.getpid()], []
+    below, held = [os.getpid()], []
     while below:
         for pid in children[below.pop()]:
             below.append(pid)
             if _is_worker(pid):
-                found.append(_private(pid))
-    return sum(found) if found else None
+                held.append(_private(pid))
+    return sum(held) if held else None
 
 
 def _children() -> dict[int, list[int]]:
-    """Return the processes of this machine by the one that started them."""
-    found: dict[int, list[int]] = defaultdict(list)
+    """Map each process of this machine to its children."""
+    children: dict[int, list[int]] = defaultdict(list)
     try:
         pids = [int(name) for name in os.listdir(_PROC) if name.isdigit()]
     except OSError:
-        return found
+        return children
     for pid in pids:
         try:
             stat = (_PROC / str(pid) / "stat").read_bytes()
-            found[int(stat.rpartition(b")")[2].split()[1])].append(pid)
+            children[int(stat.rpartition(b")")[2].split()[1])].append(pid)
         except (OSError, ValueError, IndexError):
             continue
-    return found
+    return children
 
 
 def _is_worker(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a store says of its study: how far it is, what was slow, and why candidates failed."""
+"""State of a stored study: progress, slow candidates, and causes of failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_CAUSES = 10
 
 
 def show(path: Place, console: Console, *, slowest: int = 5) -> None:
-    """Print what is done, failed and pending, what was slow, and why candidates failed.
+    """Print the numbers of done, failed and pending candidates, the slowest ones, and the failures.
 
     Parameters
     ----------
@@ -27,28 +27,37 @@ def show(path: Place, console: Console, *, slowest: int = 5) -> None:
         Of the store.
     console : rich.console.Console
     slowest : int
-        How many of the slowest candidates to list.
+        Number of slowest candidates to list.
 
     Raises
     ------
     StoreError
         If there is no store.
     """
-    facts, found = attributes(path), summary(path, slowest=slowest)
-    _tell(console, f"{facts.get('study', '')}  {path}")
-    _tell(console, counts(found))
-    if found.damaged:
-        files = ", ".join(found.damaged[:_MOST_CAUSES])
-        _tell(console, f"damaged, and computed anew when the study is run again: {files}")
-    if found.slowest:
-        _slowest(path, console, found.slowest)
-    if found.failures:
-        _failures(path, console, found.failures)
-        _tell(console, f"compute again those that failed: {rerun(facts, path)}")
+    facts, state = attributes(path), summary(path, slowest=slowest)
+    _print(console, f"{facts.get('study', '')}  {path}")
+    _print(console, counts(state))
+    if state.damaged:
+        files = ", ".join(state.damaged[:_MOST_CAUSES])
+        _print(console, f"damaged, and computed again when the study is run again: {files}")
+    if state.slowest:
+        _slowest(path, console, state.slowest)
+    if state.failures:
+        _failures(path, console, state.failures)
+        _print(console, f"compute failed candidates again: {rerun(facts, path)}")
 
 
 def counts(found: Summary) -> str:
-    """Return how many are done, failed and pending, and who is at work."""
+    """Numbers of done, failed and pending candidates, and the process at work, in a line.
+
+    Parameters
+    ----------
+    found : Summary
+
+    Returns
+    -------
+    str
+    """
     at_work = (
         f"; a run on {found.holder.host} (process {found.holder.pid}) is at work"
         if found.holder
@@ -61,9 +70,9 @@ def counts(found: Summary) -> str:
 
 
 def rerun(facts: Mapping[str, Any], path: Place) -> str:
-    """Return the command that computes again what failed in a store.
+    """Command that computes failed candidates of a store again.
 
-    A store may come from elsewhere, and what is shown as a command will be typed: only one of
+    A store may come from elsewhere, and a command that is shown will be typed: only a
     `matsweep explore` is shown, every word of it quoted.
 
     Parameters
@@ -71,7 +80,11 @@ def rerun(facts: Mapping[str, Any], path: Place) -> str:
     facts : mapping
         The store's attributes: ``command`` as it was typed, and ``config``.
     path : Place
-        Where the store is now.
+        Present place of the store.
+
+    Returns
+    -------
+    str
     """
     command = _explore(str(facts.get("command", "")))
     if command is None:
@@ -83,7 +96,7 @@ def rerun(facts: Mapping[str, Any], path: Place) -> str:
 
 
 def _explore(command: str) -> str | None:
-    """Return a command line of `matsweep explore`, its words quoted; None for any other."""
+    """Command line of `matsweep explore` with quoted words; None for any other."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -93,24 +106,36 @@ def _explore(command: str) -> str | None:
 
 
 def setting(facts: Mapping[str, Any], name: str, default: str | None = None) -> str | None:
-    """Return a setting of a stored study that is no part of a group, as it is written."""
-    found = re.search(rf"^{name}: *(.+)$", str(facts.get("config", "")), re.MULTILINE)
-    text = found.group(1).strip("'\"") if found else default
+    """Read a setting of a stored study that is no part of a group, as it is written.
+
+    Parameters
+    ----------
+    facts : mapping
+        The store's attributes, with the ``config`` as YAML.
+    name : str
+    default : str, optional
+
+    Returns
+    -------
+    str or None
+    """
+    match = re.search(rf"^{name}: *(.+)$", str(facts.get("config", "")), re.MULTILINE)
+    text = match.group(1).strip("'\"") if match else default
     return None if text == "null" else text
 
 
 def _failures(path: Place, console: Console, failures: Sequence[Failure]) -> None:
     shown = failures[:_MOST_CAUSES]
     examples = parameters(path, [failure.first for failure in shown])
-    _tell(console, "failed, by cause")
+    _print(console, "failed, by cause")
     for failure, example in zip(shown, examples, strict=True):
-        _tell(console, f"  {failure.count} × {failure.message}")
+        _print(console, f"  {failure.count} × {failure.message}")
         values = ", ".join(f"{name}={_text(value)}" for name, value in example.items())
         which = "candidate" if failure.count == 1 else "first candidate"
-        _tell(console, f"      {which} {failure.first}: {values}")
+        _print(console, f"      {which} {failure.first}: {values}")
     if rest := failures[_MOST_CAUSES:]:
         number = sum(failure.count for failure in rest)
-        _tell(console, f"  {number} × {len(rest)} other causes")
+        _print(console, f"  {number} × {len(rest)} other causes")
 
 
 def _slowest(path: Place, console: Console, slowest: Sequence[tuple[int, float]]) -> None:
@@ -128,5 +153,5 @@ def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _tell(console: Console, text: str) -> None:
+def _print(console: Console, text: str) -> None:
     console.print(one_line(text), soft_wrap=True, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""How fast a study goes now, and how long it will take."""
+"""Present speed of a study, and the time it will take."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _WINDOW = 60.0  # s, over which the rate is taken: long enough for tasks, short 
 
 
 class Rate:
-    """Candidates a second, of late.
+    """Candidates a second, over the last minute or so.
 
-    Counts of an earlier run are no part of it, so that it is right after a resume. Workers give
-    their results in waves, so the window spans three waves at least; the start-up of workers
+    Counts of an earlier run are excluded, so that the rate is right after a resume. Workers deliver
+    their results in waves, so the window spans at least three waves; the start-up of workers
     counts until there are as many. When results stay away for long the rate falls.
 
     Parameters
@@ -29,7 +29,14 @@ class Rate:
         self._starting = True
 
     def note(self, count: int, slots: int = 1) -> None:
-        """Take in how many candidates have an outcome now, of tasks on so many slots."""
+        """Record the number of candidates with an outcome.
+
+        Parameters
+        ----------
+        count : int
+        slots : int
+            Tasks that run at once, > 0.
+        """
         now, least = self._clock(), 3 * slots + 1
         if count == self._marks[-1][1]:
             return
@@ -42,7 +49,7 @@ class Rate:
 
     @property
     def value(self) -> float | None:
-        """Candidates a second; None before the first."""
+        """Candidates a second; None before the first outcome."""
         (start, before), (end, count) = self._marks[0], self._marks[-1]
         if count <= before:
             return None
@@ -52,6 +59,16 @@ class Rate:
         return (count - before) / max(span, 1e-9)
 
     def left(self, total: int) -> float | None:
-        """Return the seconds until so many have an outcome; None where nothing is known."""
+        """Time until `total` candidates have an outcome.
+
+        Parameters
+        ----------
+        total : int
+
+        Returns
+        -------
+        float or None, s
+            None: unknown.
+        """
         rate = self.value
         return None if rate is None else max(total - self._marks[-1][1], 0) / rate

@@ -24,7 +24,7 @@ _GRACE = 6.0  # s, for which a run may leave its store, as an adaptive design do
 
 
 def watch(path: Place, console: Console, *, every: float = 2.0, slowest: int = 5) -> None:
-    """Show how far a study is until no run is at work on it; then print what `show` does.
+    """Show the progress of a study while a run is at work on it; then print its state as `show`.
 
     On a terminal two lines are refreshed in place; elsewhere a line is printed when something
     changed, or a minute has passed. Ctrl-C stops watching, and the run goes on.
@@ -37,7 +37,7 @@ def watch(path: Place, console: Console, *, every: float = 2.0, slowest: int = 5
     every : float, s
         Between two looks.
     slowest : int
-        How many of the slowest candidates to list at the end.
+        Number of slowest candidates to list at the end.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def watch(path: Place, console: Console, *, every: float = 2.0, slowest: int = 5
 
 
 class Eye:
-    """What can be seen of a run from outside: its store, the end of its log, its process.
+    """Observer of a run from outside: of its store, the end of its log, its process.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Eye:
     Attributes
     ----------
     gone : bool
-        Whether no run is at work, as of the last look.
+        Whether no run is at work, at the last look.
     """
 
     def __init__(self, path: Place, *, clock: Callable[[], float] = monotonic) -> None:
@@ -79,26 +79,31 @@ class Eye:
         self.gone = False
 
     def look(self) -> Progress:
-        """Return how far the study is now."""
-        found = summary(self._path, slowest=0)
-        over = found.done + found.failed
+        """Look at the progress of the study.
+
+        Returns
+        -------
+        Progress
+        """
+        counts = summary(self._path, slowest=0)
+        over = counts.done + counts.failed
         self._rate = self._rate or Rate(over, clock=self._clock)
         self._rate.note(over)
-        self.gone = self._is_gone(found.holder)
-        told = (last_event(self._log, "chunk") if self._log else None) or {}
-        here = found.holder is not None and found.holder.host == socket.gethostname()
-        memory = own_memory(found.holder.pid) if found.holder and here else told.get("memory")
+        self.gone = self._is_gone(counts.holder)
+        event = (last_event(self._log, "chunk") if self._log else None) or {}
+        here = counts.holder is not None and counts.holder.host == socket.gethostname()
+        memory = own_memory(counts.holder.pid) if counts.holder and here else event.get("memory")
         return Progress(
-            total=found.total,
-            done=found.done,
-            failed=found.failed,
+            total=counts.total,
+            done=counts.done,
+            failed=counts.failed,
             rate=self._rate.value,
-            left=self._rate.left(found.total),
-            workers=told.get("workers"),
-            nodes=told.get("nodes"),
+            left=self._rate.left(counts.total),
+            workers=event.get("workers"),
+            nodes=event.get("nodes"),
             memory=memory,
-            workers_memory=told.get("workers_memory"),
-            note=str(found.holder or "between batches"),
+            workers_memory=event.get("workers_memory"),
+            note=str(counts.holder or "between batches"),
         )
 
     def _is_gone(self, holder: Holder | None) -> bool:
@@ -145,5 +150,5 @@ class _Lines:
         now, counts = monotonic(), (state.over, state.total)
         if counts != self._last or now - self._spoken >= _QUIET:
             self._spoken, self._last = now, counts
-            told = f"{datetime.now():%H:%M:%S} {line(state)}"
-            self._console.print(told, soft_wrap=True, markup=False, highlight=False)
+            text = f"{datetime.now():%H:%M:%S} {line(state)}"
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""What is served: how far a study is, and its page, built anew when the store has news."""
+"""Served contents: the progress of a study, and its page, built again when the store changes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from matsweep.store import Place, open_results, summary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """How far a study is.
+    """Progress of a study.
 
     Parameters
     ----------
     revision : str
-        Of what a page of it would show: another one where the page would differ.
+        Of the page's contents: it differs where the page would differ.
     total, done, failed : int
-        Candidates; staged outcomes, that no page shows yet, are counted.
+        Candidates; staged outcomes, which no page shows yet, are counted.
     """
 
     revision: str
@@ -40,7 +40,7 @@ class Pages:
     place : Place
         Of the store.
     top, objectives, time, rerun
-        As in `matsweep.reporting.report`.
+        See `matsweep.reporting.report`.
     """
 
     def __init__(
@@ -58,22 +58,31 @@ class Pages:
         self._kept: tuple[str, str] | None = None
 
     def state(self) -> State:
-        """Look how far the study is.
+        """Look at the progress of the study.
+
+        Returns
+        -------
+        State
 
         Raises
         ------
         StoreError
-            If there is no whole store.
+            If there is no complete store.
         """
         return self._state(open_results(self.place))
 
     def page(self) -> str:
-        """Return the page; it is built anew only if the store has changed.
+        """Page of the study; it is built again only if the store has changed.
+
+        Returns
+        -------
+        str
+            HTML.
 
         Raises
         ------
         StoreError
-            If there is no whole store.
+            If there is no complete store.
         UserError
             If the extra `report` is missing, or an objective or the time is unknown.
         """
@@ -85,11 +94,13 @@ class Pages:
             return self._kept[1]
 
     def _state(self, ds: xr.Dataset) -> State:
-        found = summary(self.place, slowest=0)
-        return State(revision=revision(ds), total=found.total, done=found.done, failed=found.failed)
+        counts = summary(self.place, slowest=0)
+        return State(
+            revision=revision(ds), total=counts.total, done=counts.done, failed=counts.failed
+        )
 
     def _build(self, ds: xr.Dataset, state: State) -> str:
-        # Imported when a page is asked for: they draw, and the first look should not wait.
+        # Imported when a page is asked for: plotting libraries would delay the first look.
         from matsweep.reporting.report.contents import document
         from matsweep.reporting.report.html import Live, render
         from matsweep.reporting.report.study import studied
@@ -103,10 +114,18 @@ class Pages:
 
 
 def revision(ds: xr.Dataset) -> str:
-    """Return a short text that differs where the outcomes or facts in a store do.
+    """Short text that differs where the outcomes or facts in a store do.
 
-    By the states, the numbers of realisations and the attributes: outcomes are computed, so the
-    same candidates with as many realisations have the same ones.
+    It hashes the states, the numbers of realisations and the attributes: outcomes are computed, so
+    the same candidates with as many realisations have the same ones.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    str
     """
     digest = hashlib.blake2b(digest_size=12)
     for name in ("status", "realisations"):

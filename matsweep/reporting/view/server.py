@@ -1,7 +1,7 @@
 """The server: this machine's own browser is its only client.
 
 It listens on 127.0.0.1, and answers only requests that name this machine as their host: else a page
-of another site could read the study through a name of its own that leads here (DNS rebinding).
+of another site could read the study through its own name that leads here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def serve(pages: Pages, console: Console, *, port: int) -> None:
     console : rich.console.Console
         For the address.
     port : int
-        0: any that is free.
+        0: any free one.
 
     Raises
     ------
     UserError
-        If the port cannot be had, or there is no page to be served.
+        If the port is unavailable, or there is no page to serve.
     """
-    pages.page()  # what is wrong with the store or the objectives is told here, not in a browser
+    pages.page()  # errors of the store or the objectives are reported here, not in a browser
     with server_of(pages, port) as server:
         address = f"http://{HOST}:{server.server_address[1]}/"
         console.print(f"{address} shows {pages.place}; Ctrl-C ends it", markup=False,
@@ -52,12 +52,22 @@ def serve(pages: Pages, console: Console, *, port: int) -> None:
 
 
 def server_of(pages: Pages, port: int) -> ThreadingHTTPServer:
-    """Return a server that listens; `serve_forever` makes it answer.
+    """Open a server that listens; `serve_forever` makes it answer.
+
+    Parameters
+    ----------
+    pages : Pages
+    port : int
+        0: any free one.
+
+    Returns
+    -------
+    http.server.ThreadingHTTPServer
 
     Raises
     ------
     UserError
-        If the port is occupied, or not this user's to have.
+        If the port is occupied, or not open to this user.
     """
 
     class Handler(_Handler):
@@ -76,24 +86,24 @@ def server_of(pages: Pages, port: int) -> ThreadingHTTPServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """Says nothing of browsers that go away in the middle of a request."""
+    """HTTP server that ignores browsers that go away in the middle of a request."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of what went wrong, but for broken connections."""
+        """Report errors other than broken connections."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD of the page and of ``state``."""
+    """Handler of GET and HEAD requests for the page and ``state``."""
 
     shown: Pages
     server_version = "matsweep"
     sys_version = ""
-    timeout = 30  # s, for a client that says nothing
+    timeout = 30  # s, for a silent client
 
     def do_GET(self) -> None:
-        """Answer with the whole."""
+        """Answer with head and body."""
         self._answer()
 
     def do_HEAD(self) -> None:
@@ -101,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: every look of a page would be a line."""
+        """Log nothing: every look of a page would be a line."""
 
     def _answer(self) -> None:
         if not self._meant():
@@ -119,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         except UserError as problem:  # the store is gone or damaged; it may come back
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"{problem}\n")
         except Exception as problem:
-            told = f"the page cannot be built: {type(problem).__name__}: {problem}\n"
-            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, told)
+            text = f"the page cannot be built: {type(problem).__name__}: {problem}\n"
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, text)
 
     def _meant(self) -> bool:
         """Return whether a request names this machine as its host."""

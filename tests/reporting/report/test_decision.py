@@ -31,7 +31,7 @@ def test_the_order_comes_with_its_probability():
     assert [row[0] for row in table.rows] == stability["option"].values.tolist()
     assert sum(float(row[1]) for row in table.rows) == pytest.approx(1, abs=0.03)
     assert section("How sure", study(materials=("pcm_gst",))) is None
-    assert "is not known" in section("How sure", study(realisations=1)).blocks[0].text
+    assert "is unknown" in section("How sure", study(realisations=1)).blocks[0].text
 
 
 def test_requirements_are_told_and_drawn_for_each_material():
@@ -90,10 +90,7 @@ def test_pictures_of_what_is_required_and_decides_are_saved(tmp_path):
 
 def test_what_cannot_be_required_is_told(tmp_path):
     one = study(materials=("pcm_gst",), scales=(0.0,), bits=(8,))
-    assert (
-        "Not to be said"
-        in section("What is required", one, target="accuracy >= 85 %").blocks[0].text
-    )
+    assert "Unknown" in section("What is required", one, target="accuracy >= 85 %").blocks[0].text
     console = Console(file=io.StringIO())
     for target, why in (
         ("accuracy", "NAME OPERATOR VALUE"), ("acuracy >= 1 %", "did you mean accuracy"),

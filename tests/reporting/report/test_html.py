@@ -65,6 +65,18 @@ def bad():
     return page_of(hostile())
 
 
+def test_the_example_of_a_filter_is_of_the_study():
+    ds = study(realisations=2)
+    ds = ds.rename(accuracy="share", accuracy_std="share_std", accuracy_p05="share_p05")
+    page = page_of(ds.assign_attrs(merit="share"))
+    (wanted,) = [a["placeholder"] for a in page.every("input") if "placeholder" in a]
+    assert re.fullmatch(r"share >= [\d.]+ %, energy <= [\d.]+ [pnµ]?J", wanted)
+    names = [column["name"] for column in page.data["table-data"]["columns"]]
+    values = page.data["table-data"]["values"][names.index("share")]
+    bound = float(wanted.split()[2]) / 100
+    assert 0.4 < sum(value >= bound for value in values) / len(values) < 0.6
+
+
 @pytest.mark.parametrize("which", ["plain", "bad"])
 def test_a_page_needs_nothing_else(which, request):
     page = request.getfixturevalue(which)
