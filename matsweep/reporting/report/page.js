@@ -101,10 +101,10 @@
   }
 
   function element(name, text, kind) {
-    const element = document.createElement(name);
-    element.textContent = text;
-    if (kind) element.className = kind;
-    return element;
+    const node = document.createElement(name);
+    node.textContent = text;
+    if (kind) node.className = kind;
+    return node;
   }
 
   function head(shown) {
