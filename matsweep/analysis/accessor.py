@@ -1,4 +1,4 @@
-"""``ds.matsweep``: the questions one asks of the results of a study."""
+"""``ds.matsweep``: analysis of the results of a study."""
 
 from __future__ import annotations
 
@@ -39,13 +39,22 @@ class Results:
         self._ds = ds
 
     def summary(self, time: float | str | None = None) -> xr.Dataset:
-        """Return scalars per candidate; see `matsweep.analysis.summarise`."""
+        """Scalars per candidate; see `matsweep.analysis.summarise`.
+
+        Parameters
+        ----------
+        time : float [s] or str, optional
+
+        Returns
+        -------
+        Dataset
+        """
         return summarise(self._ds, time)
 
     def pareto(
         self, objectives: Objectives | None = None, time: float | str | None = None
     ) -> xr.Dataset:
-        """Return the done candidates that no other done candidate beats.
+        """Pareto-optimal ones among the done candidates.
 
         Parameters
         ----------
@@ -66,8 +75,8 @@ class Results:
         """
         view = View(self._ds, time)
         chosen = directions(view, objectives)
-        told = ", ".join(f"{name} {better}" for name, better in chosen.items())
-        return self._rows(np.flatnonzero(front(view, chosen or None)), f"Pareto set of {told}")
+        text = ", ".join(f"{name} {better}" for name, better in chosen.items())
+        return self._rows(np.flatnonzero(front(view, chosen or None)), f"Pareto set of {text}")
 
     def select(
         self,
@@ -76,7 +85,7 @@ class Results:
         confidence: float | None = None,
         **equal: Any,
     ) -> xr.Dataset:
-        """Return the done candidates that meet all constraints.
+        """Select the done candidates that meet all constraints.
 
         Parameters
         ----------
@@ -85,12 +94,12 @@ class Results:
             dotted name, where that is unambiguous), one of ``== != < <= > >=``, and a number
             with an SI prefix and unit or %, or a text. A number without a unit is SI. Means over
             the realisations are compared; ``P(accuracy >= 95 % and energy <= 1 nJ) >= 90 %``
-            asks instead that so many of the realisations meet all that is in the brackets.
+            asks instead that this share of the realisations meets all constraints in brackets.
         time : float [s] or str, optional
             One of the stored times. Default: the last.
         confidence : float, optional
-            With it the share of the realisations is not taken as it is, but by the lower end of
-            its interval (see `yields`): a yield that few realisations cannot show is not met.
+            Compare the lower end of the interval of the share of realisations (see `yields`)
+            instead of the share: few realisations cannot prove a high yield.
         **equal : number, str, or a list of them
             Parameters or metrics that must equal the value, or one of the values.
 
@@ -109,44 +118,109 @@ class Results:
         >>> ds.matsweep.select("accuracy >= 95 %", "energy <= 10 nJ", material="pcm_gst")
         ... # doctest: +SKIP
         """
-        chances = [found for text in constraints if (found := parse_chance(text)) is not None]
+        chances = [chance for text in constraints if (chance := parse_chance(text)) is not None]
         parsed = [parse(text) for text in constraints if parse_chance(text) is None]
         parsed += [Constraint(name=k, operator="==", value=v) for k, v in equal.items()]
         view = View(self._ds, time)
         mask = selected(view.summary, parsed) & enough(view, chances, confidence)
-        told = " and ".join(map(str, [*parsed, *chances])) or "all done"
-        return self._rows(np.flatnonzero(mask), told)
+        text = " and ".join(map(str, [*parsed, *chances])) or "all done"
+        return self._rows(np.flatnonzero(mask), text)
 
     def yields(
         self, *constraints: str, time: float | str | None = None, confidence: float = 0.95
     ) -> xr.Dataset:
-        """Return what share of realisations meets a specification; see `analysis.yields`."""
+        """Share of realisations that meet a specification; see `matsweep.analysis.yields`.
+
+        Parameters
+        ----------
+        *constraints : str
+        time : float [s] or str, optional
+        confidence : float
+
+        Returns
+        -------
+        Dataset
+        """
         return yields(self._ds, *constraints, time=time, confidence=confidence)
 
     def robust(
         self, metric: str, how: str = "mean - 2 std", time: float | str | None = None
     ) -> xr.DataArray:
-        """Return one cautious number per candidate; see `matsweep.analysis.robust`."""
+        """One cautious number per candidate; see `matsweep.analysis.robust`.
+
+        Parameters
+        ----------
+        metric : str
+        how : str
+        time : float [s] or str, optional
+
+        Returns
+        -------
+        (candidate,) DataArray
+        """
         return robust(self._ds, metric, how, time)
 
     def score(self, weights: Mapping[str, float], time: float | str | None = None) -> xr.DataArray:
-        """Return a weighted mean of objectives; see `matsweep.analysis.score`."""
+        """Weighted mean of objectives; see `matsweep.analysis.score`.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+        time : float [s] or str, optional
+
+        Returns
+        -------
+        (candidate,) DataArray, dimensionless
+        """
         return score(self._ds, weights, time)
 
     def sensitivity(self, metric: str | None = None, **options: Any) -> xr.Dataset:
-        """Return how much each parameter matters; see `matsweep.analysis.sensitivity`."""
+        """Sensitivity indices of each parameter; see `matsweep.analysis.sensitivity`.
+
+        Parameters
+        ----------
+        metric : str, optional
+        **options : Any
+            Keywords of `sensitivity`.
+
+        Returns
+        -------
+        Dataset
+        """
         from matsweep.analysis.sensitivity import sensitivity
 
         return sensitivity(self._ds, metric, **options)
 
     def requirements(self, target: str, **options: Any) -> Requirements:
-        """Return what devices must be like; see `matsweep.analysis.requirements`."""
+        """Derive what devices need for a target; see `matsweep.analysis.requirements`.
+
+        Parameters
+        ----------
+        target : str
+        **options : Any
+            Keywords of `requirements`.
+
+        Returns
+        -------
+        Requirements
+        """
         from matsweep.analysis.requirements import requirements
 
         return requirements(self._ds, target, **options)
 
     def stability(self, by: str | None = None, **options: Any) -> xr.Dataset:
-        """Return how probably each option is the best; see `matsweep.analysis.stability`."""
+        """Probability of each option to be the best; see `matsweep.analysis.stability`.
+
+        Parameters
+        ----------
+        by : str, optional
+        **options : Any
+            Keywords of `stability`.
+
+        Returns
+        -------
+        Dataset
+        """
         return stability(self._ds, by, **options)
 
     def why_not(
@@ -157,7 +231,20 @@ class Results:
         time: float | str | None = None,
         confidence: float | None = None,
     ) -> Explanation:
-        """Explain why a candidate is not among the best; see `matsweep.analysis.why_not`."""
+        """Explain why a candidate is not among the best; see `matsweep.analysis.why_not`.
+
+        Parameters
+        ----------
+        candidate : int
+        *constraints : str
+        objectives : names or mapping, optional
+        time : float [s] or str, optional
+        confidence : float, optional
+
+        Returns
+        -------
+        Explanation
+        """
         return why_not(self._ds, candidate, *constraints, objectives=objectives, time=time,
                        confidence=confidence)  # fmt: skip
 
@@ -169,21 +256,25 @@ class Results:
         how: str = "mean",
         weights: Mapping[str, float] | None = None,
     ) -> xr.Dataset:
-        """Return the done candidates, best first, with the coordinate `rank` (1, 2, …).
+        """Sort the done candidates, best first, with the coordinate `rank` (1, 2, …).
 
         Parameters
         ----------
         by : name, names, or mapping of names to "higher" or "lower", optional
-            Default: the merit, and then what else the study is judged by, as of `pareto`. Later
-            names break the ties of earlier ones; what then is equal keeps its order, and a NaN
+            Default: the merit, then the other default objectives of `pareto`. Later names break
+            the ties of earlier ones; candidates that are equal in all keep their order, and a NaN
             comes last.
         time : float [s] or str, optional
             One of the stored times. Default: the last.
         how : str
-            What the first of `by` is judged by: ``mean``, ``mean - 2 std``, ``p05``, ``worst`` or
+            Criterion for the first of `by`: ``mean``, ``mean - 2 std``, ``p05``, ``worst`` or
             ``regret``; see `robust`.
         weights : mapping of str to float, optional
             In the place of `by`: rank by a weighted mean of these; see `score`.
+
+        Returns
+        -------
+        Dataset
 
         Raises
         ------
@@ -202,23 +293,27 @@ class Results:
             chosen |= {name: b for name, b in directions(view).items() if name not in chosen}
         if how != "mean":
             first = next(iter(chosen))
-            found = robust_of(view, first, how)
-            view, chosen[first] = view.assign(**{first: found}), str(found.attrs["better"])
+            cautious = robust_of(view, first, how)
+            view, chosen[first] = view.assign(**{first: cautious}), str(cautious.attrs["better"])
         best = order(view, chosen)
         judged = "" if how == "mean" else f" ({how})"
-        told = ", ".join(f"{name} {better}" for name, better in chosen.items()) + judged
-        result = self._rows(best, f"ranked by {told}")
+        text = ", ".join(f"{name} {better}" for name, better in chosen.items()) + judged
+        result = self._rows(best, f"ranked by {text}")
         return result.assign_coords(rank=("candidate", np.arange(1, len(best) + 1)))
 
     def grid(self) -> xr.Dataset:
-        """Return a full factorial with one dimension per swept parameter.
+        """Unfold a full factorial to one dimension per swept parameter.
 
-        See `matsweep.analysis.grid`; a design that is none raises a `UserError`.
+        See `matsweep.analysis.grid`; it raises a `UserError` for any other design.
+
+        Returns
+        -------
+        Dataset
         """
         return grid(self._ds)
 
-    def _rows(self, index: NDArray[np.intp], told: str) -> xr.Dataset:
-        """Return some candidates; the attribute `selection` tells how they were found."""
+    def _rows(self, index: NDArray[np.intp], text: str) -> xr.Dataset:
+        """Take rows; the attribute `selection` records how they were selected."""
         rows = View(self._ds).rows(index).ds
         before = self._ds.attrs.get("selection")
-        return rows.assign_attrs(selection=f"{before}; {told}" if before else told)
+        return rows.assign_attrs(selection=f"{before}; {text}" if before else text)

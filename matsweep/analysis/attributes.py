@@ -1,4 +1,4 @@
-"""What a results Dataset tells about itself in its attributes, coordinates and status."""
+"""Facts that a results Dataset stores in its attributes, coordinates and status."""
 
 from __future__ import annotations
 
@@ -18,9 +18,17 @@ _NO_PARAMETER = ("candidate", "candidate_id", "material", "rank", "time", "reali
 
 
 def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
-    """Return the swept parameters in order, each with its values (None: no value list).
+    """Swept parameters in order, each with its values (None: no value list).
 
     The attribute may be a mapping, a list of pairs, or a list of ``{"name":, "values":}``.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict of str to list or None
     """
     stored = decoded(ds, "axes")
     if not stored:
@@ -39,24 +47,40 @@ def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
 
 
 def design(ds: xr.Dataset) -> dict[str, Any] | None:
-    """Return what is stored of the design: its kind and parameters, rows, dropped, constraints.
+    """Read the facts of the design: its kind and parameters, rows, dropped points, constraints.
 
-    Of a Saltelli design also `problem`, as SALib takes it.
+    For a Saltelli design also `problem`, as SALib takes it.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict or None
     """
     stored = decoded(ds, "design")
     return stored if isinstance(stored, dict) else None
 
 
 def design_rows(ds: xr.Dataset) -> NDArray[np.int64]:
-    """Return the candidate of each row of the design, in the design's order: (row,) array.
+    """Candidate of each row of the design, in the design's order.
 
     Rows that are the same point are one candidate. Analysis of a Saltelli design needs one result
     a row: ``ds.accuracy.sel(candidate=design_rows(ds))``.
 
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    (row,) array of int
+
     Raises
     ------
     UserError
-        If the rows are not stored: of a design other than Saltelli's where some repeat others.
+        If the rows are not stored: for a design other than Saltelli's where some repeat others.
     """
     facts = design(ds)
     if facts is None or ("repeated" not in facts and facts["rows"] != facts["candidates"]):
@@ -70,26 +94,63 @@ def design_rows(ds: xr.Dataset) -> NDArray[np.int64]:
 
 
 def sources(ds: xr.Dataset) -> dict[str, Any]:
-    """Return the stored sources: ``{"materials": {...}, "references": {...}}``."""
+    """Read the sources: ``{"materials": {...}, "references": {...}}``.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict
+    """
     stored = decoded(ds, "sources") or {}
     return {name: stored.get(name) or {} for name in ("materials", "references")}
 
 
 def material_label(ds: xr.Dataset, material: str) -> str:
-    """Return the readable name of a material, or its name in the config."""
+    """Readable name of a material, or its name in the config.
+
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    str
+    """
     return str(sources(ds)["materials"].get(material, {}).get("label") or material)
 
 
 def merit(ds: xr.Dataset) -> str:
-    """Return the name of the metric that ranks a study; "accuracy" of stores that name none."""
+    """Name of the metric that ranks a study; "accuracy" for stores that name none.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    str
+    """
     stored = ds.attrs.get("merit")
     return stored if isinstance(stored, str) and stored.strip() else "accuracy"
 
 
 def references(ds: xr.Dataset) -> dict[str, float]:
-    """Return what an ideal machine reaches, by metric, in the metric's unit.
+    """Values that an ideal machine reaches.
 
     Stores that lack the attribute `reference` have that of their merit as `float_accuracy`.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict of str to float
+        By metric, in the metric's unit.
 
     Raises
     ------
@@ -104,20 +165,38 @@ def references(ds: xr.Dataset) -> dict[str, float]:
     else:
         name, rule = "reference", "numbers by metric"
     try:
-        found = {str(metric): float(value) for metric, value in dict(stored).items()}
+        values = {str(metric): float(value) for metric, value in dict(stored).items()}
     except (TypeError, ValueError):
         raise _unreadable(name, rule, ds.attrs[name]) from None
-    return {metric: value for metric, value in found.items() if math.isfinite(value)}
+    return {metric: value for metric, value in values.items() if math.isfinite(value)}
 
 
 def converter_costs(ds: xr.Dataset) -> dict[str, Any] | None:
-    """Return what a conversion takes by each source, if it is stored."""
+    """Cost of a conversion by each source, if it is stored.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict or None
+    """
     stored = decoded(ds, "converter_costs")
     return stored if isinstance(stored, dict) else None
 
 
 def parameters(ds: xr.Dataset) -> list[str]:
-    """Return the swept parameters, without the material, that are coordinates."""
+    """Swept parameters, without the material, that are coordinates.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    list of str
+    """
     names = list(axes(ds)) or [str(name) for name in ds.coords if name not in _NO_PARAMETER]
     return [
         name
@@ -128,6 +207,15 @@ def parameters(ds: xr.Dataset) -> list[str]:
 
 def short_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """Map each dotted name to its shortest ending that no other and no `taken` name has.
+
+    Parameters
+    ----------
+    names : iterable of str
+    taken : iterable of str
+
+    Returns
+    -------
+    dict of str to str
 
     Examples
     --------
@@ -150,7 +238,17 @@ def _shortest(name: str, names: list[str], taken: set[str]) -> str:
 
 
 def resolve(ds: xr.Dataset, name: str) -> str:
-    """Return the variable or coordinate along candidate that `name`, or its ending, means.
+    """Find the variable or coordinate along `candidate` that a name, or its ending, means.
+
+    Parameters
+    ----------
+    ds : Dataset
+    name : str
+
+    Returns
+    -------
+    str
+        The full name.
 
     Raises
     ------
@@ -160,18 +258,27 @@ def resolve(ds: xr.Dataset, name: str) -> str:
     known = [str(key) for key, value in ds.variables.items() if "candidate" in value.dims]
     if name in known:
         return name
-    found = [key for key in known if key.endswith("." + name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UserError(f"{name!r} may mean {' or '.join(found)}: write the longer name")
+    matches = [key for key in known if key.endswith("." + name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UserError(f"{name!r} may mean {' or '.join(matches)}: write the longer name")
     endings = [key.rsplit(".", 1)[-1] for key in known]
     close = near(name, [*known, *endings]) or f"; known are {', '.join(sorted(known))}"
     raise UserError(f"the results hold no metric or parameter {name!r}{close}")
 
 
 def states(ds: xr.Dataset) -> NDArray[np.str_]:
-    """Return "pending", "done" or "failed" per candidate (by the CF flags of `status`)."""
+    """State of each candidate, by the CF flags of `status`.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    (candidate,) array of {"pending", "done", "failed"}
+    """
     count = ds.sizes.get("candidate", 0)
     if "status" not in ds:
         return np.full(count, "done")
@@ -185,7 +292,15 @@ def states(ds: xr.Dataset) -> NDArray[np.str_]:
 
 
 def numbered(ds: xr.Dataset) -> xr.Dataset:
-    """Return `ds` with the number of each candidate as the coordinate `candidate`.
+    """Add the number of each candidate as the coordinate `candidate`, unless it exists.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
@@ -203,7 +318,17 @@ def numbered(ds: xr.Dataset) -> xr.Dataset:
 
 
 def decoded(ds: xr.Dataset, name: str) -> Any:
-    """Return an attribute that holds JSON, decoded; None if it is missing.
+    """Decode an attribute that holds JSON.
+
+    Parameters
+    ----------
+    ds : Dataset
+    name : str
+
+    Returns
+    -------
+    Any
+        None if the attribute is missing.
 
     Raises
     ------

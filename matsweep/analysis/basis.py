@@ -1,4 +1,4 @@
-"""What a ranking rests on: unconfirmed numbers, references, and why candidates failed."""
+"""Basis of a ranking: unconfirmed numbers, references, and causes of failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _UNSURE = ("illustrative", "recalled", "missing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """One number of a material with its standing: seen, derived, recalled or illustrative."""
+    """One number of a material with its status.
+
+    Parameters
+    ----------
+    name : str
+    value : Any
+    status : {"seen", "derived", "recalled", "illustrative", "missing"}
+    note : str
+    """
 
     name: str
     value: Any
@@ -26,11 +34,19 @@ class Number:
 
 
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
-    """Return a material's unconfirmed numbers that the study did not sweep.
+    """Unconfirmed numbers of a material that the study did not sweep.
 
-    Illustrative, recalled, or missing: those stand at a value that changes nothing.
+    They are illustrative, recalled, or missing: missing ones have a neutral value.
 
-    None if the results hold no sources of this material.
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    list of Number or None
+        None if the results hold no sources of this material.
     """
     stored = sources(ds)["materials"].get(material)
     if not stored or not stored.get("numbers"):
@@ -49,11 +65,19 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
 
 
 def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the references of the given materials, and those of no material, by their keys.
+    """Collect the references of the given materials, and those of no material, by their keys.
 
     A number that the study sweeps is not used, so its source does not count.
+    A reference that no material cites belongs to the shared parts (periphery, wires).
 
-    A reference that no material cites belongs to what all share (periphery, wires).
+    Parameters
+    ----------
+    ds : Dataset
+    materials : iterable of str
+
+    Returns
+    -------
+    dict of str to dict
     """
     stored = sources(ds)
     wanted = set(materials)
@@ -69,12 +93,30 @@ def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]
 
 
 def bibliography(references: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return references from `cited`, one line each."""
+    """Format references from `cited`, one line each.
+
+    Parameters
+    ----------
+    references : mapping of str to mapping
+
+    Returns
+    -------
+    list of str
+    """
     return [_reference(key, entry) for key, entry in references.items()]
 
 
 def failures(ds: xr.Dataset) -> list[Failure]:
-    """Group the failed candidates by cause: messages that differ in numbers only; most first."""
+    """Group the failed candidates by cause: messages that differ in numbers only; most first.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    list of Failure
+    """
     failed = np.flatnonzero(states(ds) == "failed")
     if not failed.size:
         return []

@@ -1,4 +1,4 @@
-"""The candidate of least energy that keeps the merit, for each material."""
+"""Candidate of the lowest energy that keeps the merit, for each material."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from matsweep.core.checks import UserError, in_range
 
 
 def cheapest(ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = None) -> xr.Dataset:
-    """Return each material's candidate of least energy that keeps the merit, such as the accuracy.
+    """Candidate of each material with the lowest energy that keeps the merit, such as the accuracy.
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate`.
-    loss : float
-        How much of what floating point reaches (of the best candidate, where that is not stored)
-        the mean over realisations may lack, in the unit of the merit.
+    loss : float, in [0, 1]
+        Largest loss of the mean over realisations against floating point (against the best
+        candidate, where that is not stored), in the unit of the merit.
     time : float [s] or str, optional
         One of the stored times since programming. Default: the last.
 
     Returns
     -------
     Dataset
-        The scalars of `ds.matsweep.summary()` of one candidate a material, by energy; materials
-        of which none keeps the merit are not in it.
+        Scalars of `ds.matsweep.summary()` of one candidate a material, by energy; materials of
+        which none keeps the merit are missing.
 
     Raises
     ------
@@ -38,7 +38,17 @@ def cheapest(ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = N
 
 
 def cheapest_of(view: View, loss: float) -> Index:
-    """Return the positions of what `cheapest` returns."""
+    """Positions of the candidates that `cheapest` selects.
+
+    Parameters
+    ----------
+    view : View
+    loss : float, in [0, 1]
+
+    Returns
+    -------
+    (material,) array of int
+    """
     good = keeps(view, in_range("loss", loss, 0.0, 1.0))
     energy = np.where(good, view.column("energy"), np.inf)
     names = view.materials
@@ -51,7 +61,23 @@ def cheapest_of(view: View, loss: float) -> Index:
 
 
 def keeps(view: View, loss: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which candidates lack no more than `loss` of the merit, (candidate,) array."""
+    """Mark the candidates that lose no more than `loss` of the merit.
+
+    Parameters
+    ----------
+    view : View
+    loss : float
+        In the unit of the merit.
+
+    Returns
+    -------
+    (candidate,) array of bool
+
+    Raises
+    ------
+    UserError
+        If merit or energy are not in the results, or no candidate is done.
+    """
     for name in (view.merit, "energy"):
         if name not in view.summary:
             raise UserError(f"the results hold no {name}")

@@ -1,4 +1,4 @@
-"""Importance of a parameter from any data: how a condition on it moves a distribution.
+"""Importance of a parameter from any data: shift of the distribution under a condition on it.
 
 SALib's functions for the same give no slice to the largest value of a parameter with few values
 (PAWN) and cut through equal values (delta), so that they suit drawn designs only.
@@ -17,7 +17,17 @@ SLICES = 10
 
 
 def slices(column: Numbers) -> list[NDArray[np.intp]]:
-    """Return the rows within each slice of a parameter: a value each, or about equal numbers."""
+    """Rows within each slice of a parameter: one slice a value, or about equal numbers of rows.
+
+    Parameters
+    ----------
+    column : (row,) array
+        Values of the parameter.
+
+    Returns
+    -------
+    list of (n,) array of int
+    """
     wanted = min(SLICES, max(2, len(column) // 10))
     levels, inverse = np.unique(column, return_inverse=True)
     if len(levels) > wanted:
@@ -27,19 +37,43 @@ def slices(column: Numbers) -> list[NDArray[np.intp]]:
 
 
 def pawn(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
-    """Return median, mean and maximum over slices of the Kolmogorov-Smirnov distance."""
+    """Median, mean and maximum over slices of the Kolmogorov-Smirnov distance.
+
+    Parameters
+    ----------
+    values : (row,) array
+        The metric.
+    groups : list of (n,) array of int
+        Rows of each slice.
+
+    Returns
+    -------
+    (3,) array, dimensionless
+    """
     everything = np.sort(values)
     steps = np.searchsorted(everything, everything, side="right") / len(values)
-    found = [
+    gaps = [
         np.abs(np.searchsorted(np.sort(values[rows]), everything, side="right") / len(rows) - steps)
         for rows in groups
     ]
-    distances = np.array([each.max() for each in found])
+    distances = np.array([each.max() for each in gaps])
     return np.array([np.median(distances), distances.mean(), distances.max()])
 
 
 def delta(values: Numbers, groups: list[NDArray[np.intp]]) -> Numbers:
-    """Return Borgonovo's delta: eq. 26 of Plischke et al. 2013, with Silverman's bandwidth."""
+    """Borgonovo's delta: eq. 26 of Plischke et al. 2013, with Silverman's bandwidth.
+
+    Parameters
+    ----------
+    values : (row,) array
+        The metric.
+    groups : list of (n,) array of int
+        Rows of each slice.
+
+    Returns
+    -------
+    (1,) array, dimensionless
+    """
     low, high = float(values.min()), float(values.max())
     margin = 0.1 * (high - low)  # kernels reach beyond the outermost values
     grid = np.linspace(low - margin, high + margin, 120)

@@ -1,4 +1,4 @@
-"""Why not this one: who beats a candidate, in what, and what it would need."""
+"""Explanation of a candidate's place: candidates that dominate it, and values it would need."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a candidate is, or is not, among the best.
+    """Explanation why a candidate is, or is not, among the best.
 
     Parameters
     ----------
     candidate : int
     dominated_by : tuple of int
-        The candidates that beat it, those that differ in the fewest parameters first.
+        Candidates that dominate it, those that differ in the fewest parameters first.
     missed : tuple of str
-        The constraints that it does not meet.
+        Constraints that it does not meet.
     needed : dict of str to float
-        For each objective the value that it alone would have to pass for no candidate to beat it;
+        For each objective the value that it alone would have to pass to be Pareto-optimal;
         empty on the front.
     lines : tuple of str
-        All that in words.
+        The explanation in words.
     """
 
     candidate: int
@@ -64,13 +64,17 @@ def why_not(
     candidate : int
         Its number, as in the coordinate `candidate`.
     *constraints : str
-        As of ``ds.matsweep.select``; told where they are not met.
+        Constraints of ``ds.matsweep.select``; those that are not met are reported.
     objectives : names, or mapping of names to "higher" or "lower", optional
-        As of ``ds.matsweep.pareto``.
+        See ``ds.matsweep.pareto``.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
-    confidence : float or None
-        Of chance constraints, as of ``ds.matsweep.select``.
+    confidence : float, optional
+        Of chance constraints, see ``ds.matsweep.select``.
+
+    Returns
+    -------
+    Explanation
 
     Raises
     ------
@@ -88,14 +92,32 @@ def explanation_of(
     objectives: Objectives | None = None,
     confidence: float | None = None,
 ) -> Explanation:
-    """Explain the place of a candidate of a view; see `why_not`."""
-    found = np.flatnonzero(view.numbers == candidate)
-    if not found.size:
+    """Explain the place of a candidate of a view; see `why_not`.
+
+    Parameters
+    ----------
+    view : View
+    candidate : int
+    constraints : sequence of str
+    objectives : names or mapping, optional
+    confidence : float, optional
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    UserError
+        If there is no such candidate, or an objective or constraint is unknown.
+    """
+    places = np.flatnonzero(view.numbers == candidate)
+    if not places.size:
         raise UserError(
             f"there is no candidate {candidate!r} here; there are {view.numbers.size}, "
             "numbered as in the coordinate candidate"
         )
-    at = int(found[0])
+    at = int(places[0])
     state = view.states[at]
     if state != "done":
         why = (
@@ -118,7 +140,7 @@ def explanation_of(
     )
     unknown = [name for name, cost in zip(chosen, costs[at], strict=True) if np.isnan(cost)]
     if unknown:
-        line = f"candidate {candidate} cannot be judged: its {' and '.join(unknown)} is not known"
+        line = f"candidate {candidate} cannot be judged: its {' and '.join(unknown)} is unknown"
         return Explanation(
             candidate=candidate, dominated_by=(), missed=missed, needed={}, lines=(line,)
         )
@@ -141,13 +163,13 @@ def explanation_of(
 
 
 def _beaters(costs: NDArray[np.float64], at: int, done: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the done rows that cost no more in anything, and less in something."""
+    """Done rows that dominate one: no worse in any objective, and better in one."""
     mine = costs[at]
     return np.flatnonzero(done & (costs <= mine).all(axis=1) & (costs < mine).any(axis=1))
 
 
 def _differences(view: View, at: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Return in how many parameters each row differs from one."""
+    """Count the parameters in which each row differs from one, (row,)."""
     names = [*view.parameters, *(["material"] if view.has_materials else [])]
     count = np.zeros(len(rows), dtype=np.int64)
     for name in names:
@@ -157,7 +179,7 @@ def _differences(view: View, at: int, rows: NDArray[np.intp]) -> NDArray[np.int6
 
 
 def _gain(costs: NDArray[np.float64], at: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return a key by which the rows that save the most, in relation, come first."""
+    """Sort key that puts the rows with the largest relative savings first, (row,)."""
     scale = np.maximum(np.abs(costs[at]), np.finfo(float).tiny)
     return np.asarray(((costs[rows] - costs[at]) / scale).sum(axis=1))
 
@@ -175,21 +197,21 @@ def _lines(
     if missed:
         lines.append(f"{me} does not meet {' and '.join(missed)}.")
     if not beaters.size:
-        told = ", ".join(f"{name} {_value(view, name, at)}" for name in chosen)
-        lines.append(f"{me} is on the Pareto front ({told}): no done candidate is as good in all "
+        facts = ", ".join(f"{name} {_value(view, name, at)}" for name in chosen)
+        lines.append(f"{me} is on the Pareto front ({facts}): no done candidate is as good in all "
                      "of these and better in one.")  # fmt: skip
         return lines
     some = f", {_SHOWN} of them" if len(beaters) > _SHOWN else ""
     plural = "s beat" if len(beaters) > 1 else " beats"
     lines.append(f"{len(beaters)} candidate{plural} {me}{some}:")
     for row in beaters[:_SHOWN].tolist():
-        told = ", ".join(
+        facts = ", ".join(
             "{} {} (not {})".format(name, *_apart(view, name, row, at))
             if view.summary[name].values[row] != view.summary[name].values[at]
             else f"{name} the same"
             for name in chosen
         )
-        lines.append(f"  {_named(view, row)}, {_changes(view, at, row)}: {told}")
+        lines.append(f"  {_named(view, row)}, {_changes(view, at, row)}: {facts}")
     ways = " or ".join(
         f"{name} {'above' if chosen[name] == 'higher' else 'below'} {_limit(view, name, value, at)}"
         for name, value in needed.items()
@@ -206,32 +228,32 @@ def _named(view: View, row: int) -> str:
 
 
 def _changes(view: View, at: int, row: int) -> str:
-    """Tell the parameters of a row that are not those of the candidate."""
-    told = [
+    """Parameters of a row that differ from those of the candidate, in words."""
+    changes = [
         f"{view.short[name]} {_value(view, name, row)} (not {_value(view, name, at)})"
         for name in view.varied
         if view.summary[name].values[row] != view.summary[name].values[at]
     ]
-    return f"with {', '.join(told)}" if told else "with the same parameters"
+    return f"with {', '.join(changes)}" if changes else "with the same parameters"
 
 
 def _apart(view: View, name: str, first: int, second: int) -> tuple[str, str]:
-    """Print a metric of two rows with as many digits as tell them apart."""
+    """Format a metric of two rows with enough digits to see them differ."""
     values = [float(view.summary[name].values[row]) for row in (first, second)]
     for digits in (3, 5, 7):
-        told = [_quantity(view, name, value, digits) for value in values]
-        if told[0] != told[1]:
+        texts = [_quantity(view, name, value, digits) for value in values]
+        if texts[0] != texts[1]:
             break
-    return told[0], told[1]
+    return texts[0], texts[1]
 
 
 def _limit(view: View, name: str, value: float, at: int) -> str:
-    """Print a value with as many digits as tell it from that of a row."""
+    """Format a value with enough digits to see that it differs from that of a row."""
     own = float(view.summary[name].values[at])
-    told = [_quantity(view, name, value, digits) for digits in (3, 5, 7)]
+    texts = [_quantity(view, name, value, digits) for digits in (3, 5, 7)]
     return next(
-        (text for text, digits in zip(told, (3, 5, 7), strict=True)
-         if text != _quantity(view, name, own, digits)), told[0],
+        (text for text, digits in zip(texts, (3, 5, 7), strict=True)
+         if text != _quantity(view, name, own, digits)), texts[0],
     )  # fmt: skip
 
 

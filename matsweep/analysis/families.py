@@ -1,4 +1,4 @@
-"""Where materials stand beside what is required, and what each would have to mend."""
+"""Places of materials relative to the requirements, and the change that each would need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from matsweep.analysis.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The one parameter that brings a family to the target, its new value, relative change."""
+    """Change of one parameter that brings a family to the target.
+
+    Parameters
+    ----------
+    parameter : str
+    value : float
+        New value, in the parameter's unit.
+    relative : float
+        Change relative to the present value.
+    """
 
     parameter: str
     value: float
@@ -24,24 +33,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Where a material stands.
+    """Place of a material relative to a target.
 
     Parameters
     ----------
     material, label : str
     position : dict of str to float or None
-        Its own value of each parameter; None: not known.
+        Its own value of each parameter; None: unknown.
     beyond : tuple of str
         Parameters whose value lies outside the swept range: judged at the end of the range.
     metric, deviation : float
-        As predicted there, what is not known at its best.
+        Predicted there, with unknown parameters at their best.
     inside : bool
         Whether the predicted mean meets the target.
     probability : float
-        With which it does.
+        Probability that it does.
     change : Change or None
-        What moves it inside with the least relative change of one known parameter; None if it is
-        inside, or no parameter alone does.
+        Least relative change of one known parameter that meets the target; None if it is met,
+        or no parameter alone is enough.
     """
 
     material: str
@@ -56,7 +65,21 @@ class Family:
 
 
 def families(view: View, search: Search, best: Numbers, material: str | None) -> tuple[Family, ...]:
-    """Return where a study's materials stand, unknown parameters at `best` (in the unit cube)."""
+    """Places of a study's materials, unknown parameters at `best`.
+
+    Parameters
+    ----------
+    view : View
+    search : Search
+    best : (parameter,) array
+        In the unit cube.
+    material : str or None
+        None: all of the study.
+
+    Returns
+    -------
+    tuple of Family
+    """
     known = sources(view.ds)["materials"]
     if material is not None:
         wanted = [material]
@@ -100,21 +123,21 @@ def _family(
 
 
 def _change(position: dict[str, float | None], search: Search, u: Numbers) -> Change | None:
-    """Return the one parameter whose least relative change meets the target."""
-    found = []
+    """Find the one parameter whose least relative change meets the target."""
+    changes = []
     for index, (name, value) in enumerate(position.items()):
         if value is None:
             continue
         new = search.nearest(u, index, value)
         if not math.isnan(new):
             relative = abs(new - value) / abs(value) if value else math.inf
-            found.append((relative, abs(new - value), Change(parameter=name, value=new,
+            changes.append((relative, abs(new - value), Change(parameter=name, value=new,
                                                              relative=relative)))  # fmt: skip
-    return min(found, key=lambda each: each[:2])[2] if found else None
+    return min(changes, key=lambda each: each[:2])[2] if changes else None
 
 
 def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:
-    """Return a material's own value of a parameter; None if it is missing or no number.
+    """Value of a parameter that a material states; None if it is missing or no number.
 
     A number may stand within an object: ``device.drift.nu`` in that of ``device.drift``.
     """

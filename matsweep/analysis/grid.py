@@ -1,4 +1,4 @@
-"""A full factorial as what it is: one dimension per swept parameter."""
+"""A full factorial unfolded: one dimension per swept parameter."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def grid(ds: xr.Dataset) -> xr.Dataset:
     """Replace `candidate` by one dimension per swept parameter.
 
     The candidates may stand in any order; dimensions and their values come in the order of
-    the attribute `axes`. Every variable is carried. Numbers of pending and failed candidates
-    become NaN; `status` tells which they are. A coordinate that is the same everywhere, such as
+    the attribute `axes`. Every variable is kept. Numbers of pending and failed candidates
+    become NaN; `status` marks them. A coordinate that is the same everywhere, such as
     an unswept material, becomes a scalar.
 
     Parameters
@@ -39,7 +39,7 @@ def grid(ds: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     UserError
-        If the design is no full factorial: which combination is missing or double.
+        If the design is no full factorial, with the combination that is missing or double.
     """
     ds = numbered(ds)
     values = _axis_values(ds)
@@ -61,20 +61,20 @@ def grid(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _axis_values(ds: xr.Dataset) -> dict[str, list[Any]]:
-    """Return the values of every axis, if the design is a full factorial."""
-    found = axes(ds)
-    unlisted = [name for name, values in found.items() if values is None]
-    if not found or unlisted:
+    """Values of every axis, if the design is a full factorial."""
+    stored = axes(ds)
+    unlisted = [name for name, values in stored.items() if values is None]
+    if not stored or unlisted:
         why = f" ({', '.join(unlisted)}: no list of values)" if unlisted else ""
         raise UserError(f"the design is not a full factorial{why}, so it has no grid; {_INSTEAD}")
-    for name in found:
+    for name in stored:
         if name not in ds.coords or ds[name].dims != ("candidate",):
             raise UserError(f"the axis {name} is no coordinate along candidate; {_INSTEAD}")
-    return {name: list(values) for name, values in found.items() if values is not None}
+    return {name: list(values) for name, values in stored.items() if values is not None}
 
 
 def _order(ds: xr.Dataset, values: dict[str, list[Any]]) -> NDArray[np.intp]:
-    """Return the position of the candidate of each grid point, the last axis fastest."""
+    """Position of the candidate of each grid point, the last axis fastest, (point,)."""
     count, size = ds.sizes["candidate"], math.prod(len(axis) for axis in values.values())
     if size >= 2**62:
         raise UserError(f"{size:.3g} combinations cannot all be there ({count} are); {_INSTEAD}")
@@ -100,7 +100,7 @@ def _order(ds: xr.Dataset, values: dict[str, list[Any]]) -> NDArray[np.intp]:
 
 
 def _indices(ds: xr.Dataset, name: str, axis: list[Any]) -> NDArray[np.int64]:
-    """Return for each candidate the position of its value on one axis."""
+    """Position of each candidate's value on one axis, (candidate,)."""
     stored = np.asarray(ds[name].values).tolist()
     keys = [_key(value) for value in stored]
     # An axis of texts and numbers is stored as text.
@@ -108,17 +108,17 @@ def _indices(ds: xr.Dataset, name: str, axis: list[Any]) -> NDArray[np.int64]:
     position = {_key(str(v) if text else v): index for index, v in enumerate(axis)}
     if len(position) != len(axis):
         raise UserError(f"the axis {name} holds a value more than once; {_INSTEAD}")
-    found = np.fromiter((position.get(key, -1) for key in keys), dtype=np.int64, count=len(keys))
-    if strange := np.flatnonzero(found < 0).tolist():
+    indices = np.fromiter((position.get(key, -1) for key in keys), dtype=np.int64, count=len(keys))
+    if strange := np.flatnonzero(indices < 0).tolist():
         raise UserError(
             f"the design is not a full factorial: {name}={stored[strange[0]]} is none of the "
             f"values {', '.join(map(str, axis))} of its axis; {_INSTEAD}"
         )
-    return found
+    return indices
 
 
 def _key(value: Any) -> Hashable:
-    """Return what makes a stored value equal to one of the axis: 8 and 8.0, null and NaN."""
+    """Key by which a stored value equals one of the axis: 8 and 8.0, null and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, (bool, int, float)):
@@ -127,12 +127,12 @@ def _key(value: Any) -> Hashable:
 
 
 def _combination(place: int, values: dict[str, list[Any]]) -> str:
-    """Tell the combination of one grid point."""
-    told = []
+    """Format the combination of one grid point."""
+    parts = []
     for name, axis in reversed(values.items()):
         place, index = divmod(place, len(axis))
-        told.append(f"{name}={axis[index]}")
-    return ", ".join(reversed(told))
+        parts.append(f"{name}={axis[index]}")
+    return ", ".join(reversed(parts))
 
 
 def _unfold(
@@ -153,7 +153,7 @@ def _unfold(
 
 
 def _axis(ds: xr.Dataset, name: str, axis: list[Any]) -> xr.Variable:
-    """Return the coordinate of one axis, in the type of the stored parameter."""
+    """Coordinate of one axis, in the type of the stored parameter."""
     stored = np.asarray(ds[name].values)
     _, first = np.unique(_indices(ds, name, axis), return_index=True)
     return xr.Variable((name,), stored[first], ds[name].attrs)

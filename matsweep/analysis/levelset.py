@@ -1,4 +1,4 @@
-"""Where a fitted metric meets a bound: limits of single parameters, and boxes for all of them."""
+"""Level set of a fitted metric: limits of single parameters, and boxes for all of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matsweep.analysis.surrogate import Surrogate
 
 _LINE = 241  # points of a line along one parameter
 _POINTS = 512  # points that fill a box
-_CORNERS = 8  # parameters up to which all corners of a box are looked at
+_CORNERS = 8  # parameters up to which all corners of a box are checked
 _HALVINGS = 12
-_WHOLE = 4001  # whole numbers that are tried; of a wider range some
+_WHOLE = 4001  # whole numbers that are tried; of a wider range, a sample
 _ROUNDS = 3
 
 
@@ -51,9 +51,9 @@ class Box:
     low, high : dict of str to float
         In the parameters' units.
     relaxed : float
-        How far from the best point to the parameters' own limits all could go, 0 to 1.
+        Distance from the best point toward the parameters' own limits that all can go, 0 to 1.
     probability : float
-        With which the target is met at every point that was looked at.
+        Probability to meet the target at every point checked.
     """
 
     low: dict[str, float]
@@ -64,7 +64,16 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
-    """The fitted margin over the unit cube of the parameters: where it is, and crosses, zero."""
+    """The fitted margin over the unit cube of the parameters: its maximum, and its zeros.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+    operator : {"<", "<=", ">", ">="}
+    bound : float
+        In the metric's unit.
+    confidence : float
+    """
 
     surrogate: Surrogate
     operator: str
@@ -72,23 +81,63 @@ class Search:
     confidence: float
 
     def point(self, u: Numbers) -> Numbers:
-        """Return points of the unit cube, (..., parameter), in the parameters' units."""
+        """Convert points of the unit cube to the parameters' units.
+
+        Parameters
+        ----------
+        u : (..., parameter) array
+
+        Returns
+        -------
+        (..., parameter) array
+        """
         scales = self.surrogate.table.scales
         return np.stack([s.from_unit(u[..., i]) for i, s in enumerate(scales)], axis=-1)
 
     def margins(self, u: Numbers) -> Numbers:
-        """Return by how much the mean meets the target at points of the unit cube."""
+        """Margin by which the mean meets the target.
+
+        Parameters
+        ----------
+        u : (n, parameter) array
+            Points of the unit cube.
+
+        Returns
+        -------
+        (n,) array
+            In the fitted scale; negative where it misses the target.
+        """
         return self.surrogate.margin_mean(self.point(u), self.operator, self.bound)
 
     def probabilities(self, u: Numbers) -> Numbers:
-        """Return with which probability the target is met at points of the unit cube."""
+        """Probability to meet the target.
+
+        Parameters
+        ----------
+        u : (n, parameter) array
+            Points of the unit cube.
+
+        Returns
+        -------
+        (n,) array
+        """
         return self.surrogate.probability(self.point(u), self.operator, self.bound)
 
     def best(self, fixed: dict[int, float]) -> Numbers:
-        """Return the best point, some coordinates being given.
+        """Find the best point, with some coordinates given.
 
-        That is the one whose margin is largest even when it is as small as the fit's deviation
+        It is the one whose margin is largest even when it is as small as the fit's deviation
         allows: where no candidate is near, the mean alone promises too much.
+
+        Parameters
+        ----------
+        fixed : dict of int to float
+            Given coordinates by the parameter's index, in the unit cube.
+
+        Returns
+        -------
+        (parameter,) array
+            In the unit cube.
         """
         from scipy.special import ndtri
 
@@ -96,11 +145,11 @@ class Search:
         return u if self.margins(u[None])[0] >= 0 else self._highest(fixed, 0.0)
 
     def _highest(self, fixed: dict[int, float], caution: float) -> Numbers:
-        """Return the point of the largest margin less so many deviations."""
+        """Find the point of the largest margin minus `caution` deviations."""
         table = self.surrogate.table
         scales = table.scales
-        seen = np.stack([s.to_unit(table.points[:, i]) for i, s in enumerate(scales)], axis=1)
-        tried = np.concatenate([_filling(len(scales)), seen])
+        measured = np.stack([s.to_unit(table.points[:, i]) for i, s in enumerate(scales)], axis=1)
+        tried = np.concatenate([_filling(len(scales)), measured])
         for index, value in fixed.items():
             tried[:, index] = value
         u: Numbers = tried[int(np.argmax(self._cautious(tried, caution)))].copy()
@@ -118,7 +167,17 @@ class Search:
         return np.asarray(margin - caution * deviation)
 
     def limits(self, best: Numbers) -> tuple[Limit, ...]:
-        """Return the limits of all parameters, the others at `best`."""
+        """Limits of all parameters, the others at `best`.
+
+        Parameters
+        ----------
+        best : (parameter,) array
+            In the unit cube.
+
+        Returns
+        -------
+        tuple of Limit
+        """
         return tuple(limit for index in range(len(best)) for limit in self._limits_of(best, index))
 
     def _limits_of(self, best: Numbers, index: int) -> list[Limit]:
@@ -129,7 +188,7 @@ class Search:
         start = int(np.lexsort((margins, np.round(chance, 3)))[-1])
         if margins[start] < 0:
             return [Limit(parameter=scale.name, direction="nowhere")]
-        found = []
+        limits = []
         for step, direction in ((-1, ">="), (1, "<=")):
             side = np.arange(start, len(line) if step > 0 else -1, step)
             across = line[side, index]
@@ -142,17 +201,33 @@ class Search:
             ]
             low, high = ends if step > 0 else ends[::-1]
             numbers = scale.from_unit([value, low, high]).tolist()
-            found.append(Limit(parameter=scale.name, direction=direction,
+            limits.append(Limit(parameter=scale.name, direction=direction,
                                value=numbers[0], low=numbers[1], high=numbers[2]))  # fmt: skip
-        return found or [Limit(parameter=scale.name, direction="everywhere")]
+        return limits or [Limit(parameter=scale.name, direction="everywhere")]
 
     def box(self, best: Numbers, low: Numbers, high: Numbers, level: float) -> Box | None:
-        """Return the largest box between `best` and the limits that meets the target throughout.
+        """Grow the largest box between `best` and the limits that meets the target throughout.
 
-        Sides on which a parameter has no limit of its own reach to the end of the swept range; if
-        that is too far for all parameters at once, they are relaxed like the others. Parameters of
-        whole numbers are drawn in to such, and the others then relaxed further. At last each side
-        that can go on to the end of the swept range without cost to the others does.
+        Sides on which a parameter has no limit reach to the end of the swept range; if that is too
+        far for all parameters at once, they are relaxed like the others. Whole-number parameters
+        are drawn in to whole values, and the others then relaxed further. Finally each side that
+        can go on to the end of the swept range without cost to the others does.
+
+        Parameters
+        ----------
+        best : (parameter,) array
+            In the unit cube.
+        low : (parameter,) array
+            Lower limits, in the unit cube; 0: none.
+        high : (parameter,) array
+            Upper limits, in the unit cube; 1: none.
+        level : float
+            Probability to meet the target; up to 0.5 the fitted mean decides.
+
+        Returns
+        -------
+        Box or None
+            None if not even the best point meets the target.
         """
         free = np.where(low == 0, low, best), np.where(high == 1, high, best)
         for start in (free, (best, best)):
@@ -171,7 +246,7 @@ class Search:
     def _whole(
         self, bottom: Numbers, top: Numbers, low: Numbers, high: Numbers, level: float
     ) -> tuple[Numbers, Numbers]:
-        """Return a box with whole numbers where only such make sense, and the rest grown again."""
+        """Round the sides of whole-number parameters inward, and grow the others again."""
         scales = self.surrogate.table.scales
         places = [index for index, scale in enumerate(scales) if scale.whole]
         if not places:
@@ -186,7 +261,7 @@ class Search:
         return bottom + more * (low - bottom), top + more * (high - top)
 
     def _freed(self, bottom: Numbers, top: Numbers, level: float) -> tuple[Numbers, Numbers]:
-        """Return a box with every side at the end of the swept range that may be there too."""
+        """Move every side to the end of the swept range where the box still meets the target."""
         sides = [(at, index) for at in (0, 1) for index in range(len(bottom))]
         box = [bottom, top]
         for at, index in sides:
@@ -197,7 +272,7 @@ class Search:
         return box[0], box[1]
 
     def _meets(self, low: Numbers, high: Numbers, level: float) -> bool:
-        """Whether every point of a box that is looked at meets the target."""
+        """Check that every sampled point of a box meets the target."""
         u = low + _filling(len(low)) * (high - low)
         if level <= 0.5:
             return bool(np.all(self.margins(u) >= 0))
@@ -206,7 +281,7 @@ class Search:
     def _relaxed(
         self, start: tuple[Numbers, Numbers], end: tuple[Numbers, Numbers], level: float
     ) -> float | None:
-        """Return how far a box may grow from one to another; None if not even the first will do."""
+        """Find how far a box may grow from one to another; None if even the first fails."""
 
         def meets(relaxed: float) -> bool:
             low, high = (a + relaxed * (b - a) for a, b in zip(start, end, strict=True))
@@ -223,7 +298,22 @@ class Search:
         return inside
 
     def nearest(self, u: Numbers, index: int, value: float) -> float:
-        """Return the nearest value of one parameter that meets the target; NaN if none does."""
+        """Nearest value of one parameter that meets the target, the others at `u`.
+
+        Parameters
+        ----------
+        u : (parameter,) array
+            In the unit cube.
+        index : int
+            Of the parameter.
+        value : float
+            Present value, in the parameter's unit.
+
+        Returns
+        -------
+        float
+            In the parameter's unit; NaN if none meets it.
+        """
         scale = self.surrogate.table.scales[index]
         if scale.whole:
             numbers = (
@@ -257,7 +347,7 @@ class Search:
 
 
 def _crossing(across: Numbers, values: Numbers) -> float:
-    """Return where values first fall below 0, between points; NaN if never, or from the start."""
+    """Place where values first fall below 0, interpolated; NaN if never, or from the start."""
     below = np.flatnonzero(values < 0)
     if not below.size or below[0] == 0:
         return math.nan
@@ -267,7 +357,7 @@ def _crossing(across: Numbers, values: Numbers) -> float:
 
 
 def _filling(count: int) -> Numbers:
-    """Return points that fill the unit cube, with its corners."""
+    """Sample the unit cube, with its corners, (n, count)."""
     points = sobol_points(count, _POINTS)
     ends = np.array([np.zeros(count), np.ones(count)])
     if count <= _CORNERS:
@@ -276,7 +366,19 @@ def _filling(count: int) -> Numbers:
 
 
 def sobol_points(count: int, number: int) -> Numbers:
-    """Return points of Sobol's sequence that fill the unit cube, (number, count)."""
+    """Points of Sobol's sequence that fill the unit cube.
+
+    Parameters
+    ----------
+    count : int
+        Coordinates of a point.
+    number : int
+        Points.
+
+    Returns
+    -------
+    (number, count) array
+    """
     from scipy.stats import qmc
 
     engine = qmc.Sobol(d=count, scramble=True, rng=np.random.default_rng(0))
@@ -286,7 +388,19 @@ def sobol_points(count: int, number: int) -> Numbers:
 def reach(
     scales: tuple[Scale, ...], best: Numbers, limits: tuple[Limit, ...]
 ) -> tuple[Numbers, Numbers]:
-    """Return how far each parameter may go down and up by its own limits, in the unit cube."""
+    """Range of each parameter by its own limits, in the unit cube.
+
+    Parameters
+    ----------
+    scales : tuple of Scale
+    best : (parameter,) array
+        In the unit cube.
+    limits : tuple of Limit
+
+    Returns
+    -------
+    low, high : (parameter,) array
+    """
     low, high = np.zeros(len(best)), np.ones(len(best))
     places = {scale.name: index for index, scale in enumerate(scales)}
     for limit in limits:

@@ -1,4 +1,4 @@
-"""Which metrics count, and which direction is good."""
+"""Objectives of a study, and their good directions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
 MAIN = ("energy", "latency", "area")
-"""What a study weighs against its merit."""
+"""Costs that a study weighs against its merit."""
 PHYSICAL = ("retention", "write_energy")
-"""The same of a study of physics: its axes hardly move what a read costs."""
+"""The same of a study of physics: its axes hardly move the cost of a read."""
 TRAINED = ("training_energy", "pulses_p999")
 """The same of networks trained on the devices: training costs energy and endurance."""
 
@@ -23,7 +23,7 @@ type Objectives = str | Iterable[str] | Mapping[str, str]
 
 
 def directions(view: View, objectives: Objectives | None = None) -> dict[str, str]:
-    """Return the objectives, each with its good direction.
+    """Objectives with their good directions.
 
     Parameters
     ----------
@@ -31,6 +31,10 @@ def directions(view: View, objectives: Objectives | None = None) -> dict[str, st
     objectives : str, names, or mapping of names to "higher" or "lower", optional
         Names take the direction from the attribute `better`. Default: those of `usual` that are
         known for at least one done candidate.
+
+    Returns
+    -------
+    dict of str to {"higher", "lower"}
 
     Raises
     ------
@@ -63,15 +67,32 @@ def directions(view: View, objectives: Objectives | None = None) -> dict[str, st
 
 
 def usual(view: View) -> tuple[str, ...]:
-    """Return what a study is judged by: its merit, and what is weighed against that."""
+    """Default objectives of a study: its merit, and the metrics weighed against it.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    tuple of str
+    """
     return (view.merit, *weighed(view))
 
 
 def weighed(view: View) -> tuple[str, ...]:
-    """Return what a study weighs against its merit.
+    """Metrics that a study weighs against its merit.
 
-    That is what its workload states; of an inference study that sweeps physics or its pulses,
-    `PHYSICAL`. Older stores state nothing: where devices are trained it is `TRAINED`.
+    They are the objectives of its workload; for an inference study that sweeps physics or its
+    pulses, `PHYSICAL`. Older stores state nothing: where devices are trained they are `TRAINED`.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    tuple of str
     """
     stated = tuple(name for name in decoded(view.ds, "objectives") or () if name != view.merit)
     if stated and stated != MAIN:
@@ -83,7 +104,18 @@ def weighed(view: View) -> tuple[str, ...]:
 
 
 def front(view: View, objectives: Objectives | None = None) -> Mask:
-    """Mark the done candidates that no other done candidate beats."""
+    """Mark the Pareto-optimal ones among the done candidates.
+
+    Parameters
+    ----------
+    view : View
+    objectives : names or mapping, optional
+        Default: see `directions`.
+
+    Returns
+    -------
+    (candidate,) array of bool
+    """
     chosen = directions(view, objectives)
     done = view.done
     mask = np.zeros(done.shape, dtype=bool)
@@ -94,9 +126,19 @@ def front(view: View, objectives: Objectives | None = None) -> Mask:
 
 
 def order(view: View, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the positions of the done candidates, best first.
+    """Sort the done candidates, best first.
 
     Ties are broken by the further objectives, then by the position; NaN comes last.
+
+    Parameters
+    ----------
+    view : View
+    by : name, names or mapping
+
+    Returns
+    -------
+    (done candidate,) array of int
+        Positions.
     """
     chosen = directions(view, by)
     done = np.flatnonzero(view.done)
@@ -108,7 +150,7 @@ def order(view: View, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp
 
 
 def levelled(values: ArrayLike, precision: int = 8) -> NDArray[np.float64]:
-    """Return numbers without their last digits, so that what only rounding parts is equal.
+    """Round the last digits away, so that numbers that differ by rounding only are equal.
 
     The means of 4 and of 5 equal realisations may differ by 1e-16.
 
@@ -117,6 +159,10 @@ def levelled(values: ArrayLike, precision: int = 8) -> NDArray[np.float64]:
     values : (...) array
     precision : int
         Bytes of a number as it is stored: 4 keeps 6 digits, 8 keeps 12.
+
+    Returns
+    -------
+    (...) array
     """
     kept = 2.0**40 if precision >= 8 else 2.0**20
     mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
@@ -133,6 +179,16 @@ def _known(view: View, name: str) -> bool:
 
 
 def column(view: View, name: str) -> NDArray[np.float64]:
-    """Return a metric of each candidate to be compared: without the digits that are rounding."""
+    """Metric of each candidate for comparisons, without the digits that are rounding.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+
+    Returns
+    -------
+    (candidate,) array
+    """
     values = np.asarray(view.summary[name].values)
     return levelled(values, values.dtype.itemsize if values.dtype.kind == "f" else 8)

@@ -1,4 +1,4 @@
-"""The set of candidates that no other candidate beats: N-dimensional, exact and fast."""
+"""Pareto-optimal candidates: N-dimensional, exact and fast."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def pareto_mask(values: ArrayLike, better: Sequence[str]) -> Mask:
 
 
 def _costs(values: ArrayLike, better: Sequence[str]) -> Costs:
-    """Return the objectives as costs: the lower the better."""
+    """Objectives as costs: the lower the better, (row, objective)."""
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] == 0:
         raise UserError(f"values must have the shape (row, objective), got {table.shape}")
@@ -107,7 +107,7 @@ def _not_beaten_by_sample(rows: Costs) -> Mask:
 
 
 def _front(rows: Costs, index: Index) -> Index:
-    """Return those of `index` that are on the front of the rows at `index`.
+    """Those of `index` that are on the front of the rows at `index`.
 
     `rows` are distinct and in lexicographic order, so that no row dominates an earlier one.
     """
@@ -122,7 +122,17 @@ def _front(rows: Costs, index: Index) -> Index:
 
 
 def covered(points: Costs, by: Costs) -> Mask:
-    """Mark the points that some row of `by` equals or undercuts in every column."""
+    """Mark the points that some row of `by` equals or undercuts in every column.
+
+    Parameters
+    ----------
+    points : (point, column) array
+    by : (row, column) array
+
+    Returns
+    -------
+    (point,) array of bool
+    """
     if len(points) == 0 or len(by) == 0:
         return np.zeros(len(points), dtype=bool)
     columns = points.shape[1]

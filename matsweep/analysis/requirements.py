@@ -1,4 +1,4 @@
-"""The question turned round: what a device must be like for a network to reach a target."""
+"""The inverse question: requirements on a device for a network to reach a target."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from matsweep.core.checks import UserError, in_range, near
 from matsweep.core.units import read_quantity
 
 POOR_R2 = 0.8
-"""Cross-validated r2 below which the lines of a specification say that the fit is poor."""
-_POINTS = 1024  # that the share of the box is counted from
+"""Cross-validated r2 below which a specification reports that the fit is poor."""
+_POINTS = 1024  # sample for the share of the box
 _COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Requirements:
-    """What the swept parameters must be for a target to be met.
+    """Requirements on the swept parameters for a target to be met.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class Requirements:
         In the metric's unit.
     confidence : float
     material : str or None
-        Whose candidates were fitted; None: all.
+        Material whose candidates were fitted; None: all.
     surrogate : Surrogate
     best : dict of str to float
-        The reference: the best point of the fit, or what was given.
+        The reference: the best point of the fit, or the one given.
     best_metric : float
-        As predicted there.
+        Predicted there.
     share : float
-        Part of the swept box (in its scales) in which the predicted mean meets the target.
+        Share of the swept box (in its scales) in which the predicted mean meets the target.
     limits : tuple of Limit
         One or two for each parameter.
     jointly, surely : Box or None
@@ -54,9 +54,9 @@ class Requirements:
         None if not even the best point is.
     families : tuple of Family
     met : (row,) bool array
-        Of each fitted candidate (`surrogate.table.points`), whether it meets the target itself.
+        Whether each fitted candidate (`surrogate.table.points`) meets the target itself.
     failed : int
-        Candidates that failed, and count as nothing.
+        Failed candidates, which are not fitted.
     """
 
     target: str
@@ -78,7 +78,7 @@ class Requirements:
     failed: int
 
     def probability(self, points: ArrayLike) -> Numbers:
-        """Return with which probability the target is met at points.
+        """Probability to meet the target.
 
         Parameters
         ----------
@@ -92,9 +92,22 @@ class Requirements:
         return self.surrogate.probability(points, self.operator, self.bound)
 
     def shown(self, x: str | None = None, y: str | None = None) -> tuple[str, ...]:
-        """Return which parameters to draw: those asked for, else the first with a limit.
+        """Parameters to draw: those asked for, else the first with a limit.
 
-        Two, across and up; one where only one was swept.
+        Parameters
+        ----------
+        x : str, optional
+        y : str, optional
+
+        Returns
+        -------
+        tuple of str
+            Two, across and up; one where only one was swept.
+
+        Raises
+        ------
+        UserError
+            If they are no swept parameters.
         """
         limited = [limit.parameter for limit in self.limits if limit.direction in ("<=", ">=")]
         names = list(self.surrogate.names)
@@ -107,12 +120,14 @@ class Requirements:
         return across, up or next(name for name in chosen if name != across)
 
     def map(self, x: str, y: str, count: int = 61) -> xr.DataArray:
-        """Return the probability over two parameters, all others at `best`.
+        """Map the probability over two parameters, all others at `best`.
 
         Parameters
         ----------
-        x, y : str
-            Parameters, or the ends of their names.
+        x : str
+            Parameter, or the end of its name.
+        y : str
+            Parameter, or the end of its name.
         count : int
             Points along each.
 
@@ -145,19 +160,23 @@ class Requirements:
         )
 
     def specification(self) -> list[str]:
-        """Return the limits in words: ``programming_error.scale <= 3.1 % (2.8 to 3.4 %)``.
+        """Limits in words: ``programming_error.scale <= 3.1 % (2.8 to 3.4 %)``.
 
-        The first line says what all of it is for. A parameter of whole numbers is rounded to one
-        that meets the target.
+        The first line states the target and the best point. A parameter of whole numbers is rounded
+        to one that meets the target.
+
+        Returns
+        -------
+        list of str
         """
         scales = {scale.name: scale for scale in self.surrogate.table.scales}
         short = short_names(scales)
-        told = ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in self.best.items())
+        text = ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in self.best.items())
         reached = metric_text(self.best_metric, self.unit)
-        lines = [f"{self.target}: the fit reaches {reached} with {told}"]
+        lines = [f"{self.target}: the fit reaches {reached} with {text}"]
         if self.jointly is None:
             lines[0] = (
-                f"{self.target} is met nowhere: the fit reaches {reached} at best, with {told}"
+                f"{self.target} is met nowhere: the fit reaches {reached} at best, with {text}"
             )
         if self.surrogate.r2 < POOR_R2:
             lines.append(f"the fit explains unseen candidates poorly (r2 {self.surrogate.r2:.2f}): "
@@ -166,8 +185,8 @@ class Requirements:
                   for each in self.limits]  # fmt: skip
         for box, how in ((self.jointly, "jointly"), (self.surely, "jointly and surely")):
             if box is not None:
-                told = "; ".join(f"{short[n]} {side(scales[n], box)}" for n in scales)
-                lines.append(f"{how} (P >= {box.probability:.4g}): {told}")
+                text = "; ".join(f"{short[n]} {side(scales[n], box)}" for n in scales)
+                lines.append(f"{how} (P >= {box.probability:.4g}): {text}")
         if self.failed:
             lines.append(f"{self.failed} candidates failed and were left out of the fit")
         return lines
@@ -183,10 +202,10 @@ def requirements(
     material: str | None = None,
     seed: int = 0,
 ) -> Requirements:
-    """Return what the swept parameters must be for a metric to meet a target.
+    """Derive the requirements on the swept parameters for a metric to meet a target.
 
     The mean of the metric over realisations is fitted (`fit_surrogate`; its logarithm if it spans
-    orders of magnitude) over all numbers that were swept. Probabilities are those of the fit: of
+    orders of magnitude) over all swept numbers. Probabilities are those of the fit: of
     the mean, not of one realisation, for which see `yields`.
 
     - `limits`: from the best value of each parameter outward, with all others at theirs, the first
@@ -194,8 +213,8 @@ def requirements(
     - `jointly`: as parameters cannot all be at their own limits at once, all are relaxed in
       proportion, from the best point toward their limits (in the scales of the fit), as far as
       every one of a few hundred points of the box and its corners meets the target. Parameters of
-      whole numbers end at such; the others then go on.
-    - `families`: where the materials of the study stand, and what the nearest would have to mend.
+      whole numbers end at whole ones; the others then go on.
+    - `families`: places of the materials of the study, and the change that each would need.
 
     Parameters
     ----------
@@ -210,8 +229,8 @@ def requirements(
     confidence : float
         Of the intervals of limits, and of `surely`.
     material : str, optional
-        Whose candidates to fit. Needed where the material is swept, as materials differ in more
-        than what is swept; `families` then holds this one.
+        Material whose candidates to fit. Needed where the material is swept, as materials differ
+        in more than the swept parameters; `families` then holds this one.
     seed : int
         Of the fit.
 
@@ -243,7 +262,21 @@ def requirements_of(
     material: str | None = None,
     seed: int = 0,
 ) -> Requirements:
-    """Return what a target requires in a view; see `requirements`."""
+    """Derive the requirements of a target in a view; see `requirements`.
+
+    Parameters
+    ----------
+    view : View
+    target : str
+    reference : mapping of str to float, optional
+    confidence : float, in [0.5, 0.9999]
+    material : str, optional
+    seed : int
+
+    Returns
+    -------
+    Requirements
+    """
     in_range("confidence", confidence, 0.5, 0.9999)
     view = _of_material(view, material)
     metric, operator, bound = read_target(view, target)
@@ -276,7 +309,7 @@ def requirements_of(
 
 
 def _of_material(view: View, material: str | None) -> View:
-    """Return the candidates of one material; refuse to mix several."""
+    """Candidates of one material; refuse to mix several."""
     if not view.has_materials:
         known = list(sources(view.ds)["materials"])
         if material is not None and material not in known:
@@ -287,7 +320,7 @@ def _of_material(view: View, material: str | None) -> View:
     if material is None and len(known) > 1:
         raise UserError(
             "requirements of a study of several materials are of one of them, as they differ in "
-            f"more than what is swept: give material=, one of {', '.join(known)}"
+            f"more than the swept parameters: give material=, one of {', '.join(known)}"
         )
     if material is not None and material not in known:
         raise UserError(
@@ -297,7 +330,19 @@ def _of_material(view: View, material: str | None) -> View:
 
 
 def read_target(view: View, target: str) -> tuple[str, str, float]:
-    """Return metric, operator and bound of a target.
+    """Read metric, operator and bound of a target.
+
+    Parameters
+    ----------
+    view : View
+    target : str
+
+    Returns
+    -------
+    metric : str
+    operator : {"<", "<=", ">", ">="}
+    bound : float
+        In the metric's unit.
 
     Raises
     ------
@@ -318,13 +363,13 @@ def read_target(view: View, target: str) -> tuple[str, str, float]:
     if name not in summary.data_vars or summary[name].dtype.kind not in "fiu":
         raise UserError(f"a target is a bound on a metric, {example}; {name} is none")
     unit = summary[name].attrs.get("units")
-    if told := next((each for each in doubts(summary, constraint) if "did you mean" in each), ""):
-        raise UserError(f"target {target!r}: {told}")
+    if doubt := next((each for each in doubts(summary, constraint) if "did you mean" in each), ""):
+        raise UserError(f"target {target!r}: {doubt}")
     return name, constraint.operator, read_quantity(str(constraint.value), unit, name)
 
 
 def _reference(fitted: Surrogate, given: Mapping[str, float] | None) -> dict[int, float]:
-    """Return the coordinates that are given."""
+    """Given coordinates by the parameter's index, in the unit cube."""
     names = list(fitted.names)
     fixed = {}
     for asked, value in (given or {}).items():
@@ -337,11 +382,11 @@ def _reference(fitted: Surrogate, given: Mapping[str, float] | None) -> dict[int
 
 
 def _named(names: list[str], asked: str) -> str:
-    found = [name for name in names if name == asked or name.endswith(f".{asked}")]
-    if asked in found:
+    matches = [name for name in names if name == asked or name.endswith(f".{asked}")]
+    if asked in matches:
         return asked
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(found or names)
-    rule = "may mean several" if found else "is no swept number"
+    if len(matches) == 1:
+        return matches[0]
+    listed = ", ".join(matches or names)
+    rule = "may mean several" if matches else "is no swept number"
     raise UserError(f"{asked!r} {rule}: give one of {listed}{near(asked, names)}")

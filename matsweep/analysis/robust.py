@@ -1,4 +1,4 @@
-"""One number per candidate that counts how much its realisations differ, or its times."""
+"""One number per candidate that accounts for differences between realisations, or times."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _PERCENTILE = re.compile(r"p(?P<percent>\d{1,2}(?:\.\d+)?)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caution:
-    """How a candidate is judged by realisations that differ.
+    """Criterion for realisations that differ.
 
     Parameters
     ----------
     kind : "mean", "percentile" or "regret"
     deviations : float
-        Of the mean: how many standard deviations are taken off on the bad side.
+        For the mean: standard deviations subtracted on the bad side.
     percent : float
-        Of the percentile, from the bad side; 0: the worst realisation.
+        For the percentile, from the bad side; 0: the worst realisation.
     """
 
     kind: str
@@ -43,6 +43,14 @@ class Caution:
     @classmethod
     def read(cls, text: str) -> Caution:
         """Read ``mean``, ``mean - 2 std``, ``p05``, ``worst`` or ``regret``.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Caution
 
         Raises
         ------
@@ -62,7 +70,18 @@ class Caution:
         raise UserError(f"how must be {_FORMS}, got {text!r}")
 
     def of(self, values: Values, better: str) -> Values:
-        """Judge values along their last axis; NaN among them are realisations not given."""
+        """Judge values along their last axis; NaN among them are realisations not given.
+
+        Parameters
+        ----------
+        values : (..., realisation) array
+        better : {"higher", "lower"}
+
+        Returns
+        -------
+        (...) array
+            In the unit of the values.
+        """
         sign = 1.0 if better == "higher" else -1.0
         if self.kind == "percentile":
             percent = self.percent if better == "higher" else 100 - self.percent
@@ -81,7 +100,7 @@ def robust(
 
     The bad side follows from the metric's good direction: of an energy, ``mean - 2 std`` is the
     mean plus two standard deviations, ``p05`` its 95th percentile and ``worst`` the largest.
-    ``regret`` is what a candidate loses on the best one at the stored time at which it loses most
+    ``regret`` is the largest loss of a candidate against the best one over the stored times
     (Savage's minimax regret; its states of the world are the times, since realisations are drawn
     for each candidate apart and cannot be compared one by one).
 
@@ -114,14 +133,25 @@ def robust(
 
 
 def robust_of(view: View, metric: str, how: str) -> xr.DataArray:
-    """Judge each candidate of a view; see `robust`."""
+    """Judge each candidate of a view; see `robust`.
+
+    Parameters
+    ----------
+    view : View
+    metric : str
+    how : str
+
+    Returns
+    -------
+    (candidate,) DataArray
+    """
     caution = Caution.read(how)
     ((name, better),) = directions(view, [metric]).items()
     if caution.kind == "regret":
         values, better = _regret(view, name, better), "lower"
     else:
         each = view.realised(name)
-        # One that a candidate was given and that has no number leaves it without one.
+        # A candidate with a realisation without a number has no number either.
         broken = np.isnan(each) & (np.arange(each.shape[1]) < view.given[:, None])
         values = np.where(broken.any(axis=1), np.nan, caution.of(each, better))
     values = np.where(view.done, values, np.nan)
@@ -144,9 +174,9 @@ def _regret(view: View, name: str, better: str) -> Values:
 
 
 def _percentile(values: Values, percent: float) -> Values:
-    """Return a percentile along the last axis, linear between order statistics, without NaN.
+    """Percentile along the last axis, linear between order statistics, NaN ignored.
 
-    What `numpy.nanpercentile` does, a hundred times faster where rows are many and short.
+    It equals `numpy.nanpercentile`, a hundred times faster where rows are many and short.
     """
     ordered = np.sort(values, axis=-1)  # NaN last
     last = (~np.isnan(values)).sum(axis=-1) - 1

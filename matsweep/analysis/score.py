@@ -1,4 +1,4 @@
-"""One number for several objectives, where a user weighs them."""
+"""One number for several weighted objectives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOGARITHMIC = 10.0  # largest over smallest, from which ratios count and not di
 def score(
     ds: xr.Dataset, weights: Mapping[str, float], time: float | str | None = None
 ) -> xr.DataArray:
-    """Return the weighted mean of the objectives, each from 0 (the worst) to 1 (the best).
+    """Weighted mean of the objectives, each from 0 (the worst) to 1 (the best).
 
     The worst and the best are those of the done candidates of `ds`, so scores of different
     selections do not compare. An objective that is positive everywhere and spans more than a
@@ -48,7 +48,22 @@ def score(
 
 
 def score_of(view: View, weights: Mapping[str, float]) -> xr.DataArray:
-    """Return the score of each candidate of a view; see `score`."""
+    """Score of each candidate of a view; see `score`.
+
+    Parameters
+    ----------
+    view : View
+    weights : mapping of str to float, > 0
+
+    Returns
+    -------
+    (candidate,) DataArray, dimensionless
+
+    Raises
+    ------
+    UserError
+        If `weights` is empty, or a metric or weight is invalid.
+    """
     if not weights:
         raise UserError("weights must name at least one metric, as in {accuracy: 2, energy: 1}")
     given = {name: positive(f"the weight of {name}", weight) for name, weight in weights.items()}
@@ -57,13 +72,13 @@ def score_of(view: View, weights: Mapping[str, float]) -> xr.DataArray:
     for (name, better), weight in zip(chosen.items(), given.values(), strict=True):
         share = _share(np.where(view.done, view.column(name), np.nan))
         total += weight * (share if better == "higher" else 1 - share)
-    told = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
-    attrs = {"units": "1", "better": "higher", "long_name": f"score of {told}"}
+    text = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
+    attrs = {"units": "1", "better": "higher", "long_name": f"score of {text}"}
     return xr.DataArray(total / sum(given.values()), dims="candidate", attrs=attrs, name="score")
 
 
 def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where between the smallest, 0, and the largest, 1; a half where all are equal."""
+    """Place between the smallest, 0, and the largest, 1; a half where all are equal."""
     known = values[np.isfinite(values)]
     if not known.size or known.max() == known.min():
         return np.where(np.isfinite(values), 0.5, np.nan)

@@ -29,7 +29,14 @@ _ROUNDING = {4: 1e-6, 2: 1e-3}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """``name operator value``, the value as text with an optional unit, or as an object."""
+    """``name operator value``, the value as text with an optional unit, or as an object.
+
+    Parameters
+    ----------
+    name : str
+    operator : {"==", "!=", "<", "<=", ">", ">="}
+    value : Any
+    """
 
     name: str
     operator: str
@@ -41,6 +48,14 @@ class Constraint:
 
 def parse(text: str) -> Constraint:
     """Read one constraint such as ``accuracy >= 95 %`` or ``material == pcm_gst``.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Constraint
 
     Raises
     ------
@@ -61,7 +76,18 @@ def parse(text: str) -> Constraint:
 
 
 def selected(summary: xr.Dataset, constraints: Iterable[Constraint]) -> Mask:
-    """Mark the done candidates of a summary that meet all constraints (NaN meets none)."""
+    """Mark the done candidates of a summary that meet all constraints (NaN meets none).
+
+    Parameters
+    ----------
+    summary : Dataset
+        Scalars along `candidate`.
+    constraints : iterable of Constraint
+
+    Returns
+    -------
+    (candidate,) array of bool
+    """
     mask: Mask = states(summary) == "done"
     for constraint in constraints:
         mask &= _met(summary, constraint)
@@ -69,7 +95,7 @@ def selected(summary: xr.Dataset, constraints: Iterable[Constraint]) -> Mask:
 
 
 def violation(summary: xr.Dataset, constraint: Constraint) -> NDArray[np.float64]:
-    """Return by how much each candidate misses a constraint, relative to its bound.
+    """Violation of a constraint by each candidate, relative to its bound.
 
     Parameters
     ----------
@@ -97,9 +123,20 @@ def violation(summary: xr.Dataset, constraint: Constraint) -> NDArray[np.float64
 
 
 def doubts(summary: xr.Dataset, constraint: Constraint) -> Iterator[str]:
-    """Say where a bound without a unit may have been meant otherwise.
+    """Yield hints where a bound without a unit may have been meant otherwise.
 
-    That is one beyond 1 on a fraction (``accuracy >= 95``), and a number on what has a unit.
+    That is one beyond 1 on a fraction (``accuracy >= 95``), and a plain number for a quantity that
+    has a unit.
+
+    Parameters
+    ----------
+    summary : Dataset
+        Scalars along `candidate`.
+    constraint : Constraint
+
+    Yields
+    ------
+    str
     """
     if _computed(summary, constraint):
         return
@@ -143,9 +180,9 @@ def met_by_each(view: View, constraint: Constraint) -> Mask:
 
 
 def _computed(ds: xr.Dataset, constraint: Constraint) -> bool:
-    """Whether a side is computed from columns, rather than a name or what it is compared with.
+    """Whether a side is computed from columns, rather than a name or a plain value.
 
-    What text is compared with is never computed: ``material == hfox-vcm``.
+    A value that text is compared with is never computed: ``material == hfox-vcm``.
     """
     if constraint.name not in ds.variables and isinstance(_node(constraint.name), Operation):
         return True
@@ -171,7 +208,7 @@ def _names(node: Node) -> bool:
 
 
 def _node(side: object) -> Node | None:
-    """Return what a side of a constraint says; None where it is a text that needs no quotes."""
+    """Parse a side of a constraint; None where it is a text that needs no quotes."""
     try:
         return parse_expression(side) if isinstance(side, str) else None
     except UserError:
@@ -239,7 +276,7 @@ def _compare(summary: xr.Dataset, name: str, operator: str, value: Any) -> Mask:
 def _compare_numbers(
     values: NDArray[Any], operator: str, wanted: float | NDArray[np.float64], rounding: float
 ) -> Mask:
-    """Compare with a tolerance for rounding: what is equal within it is equal."""
+    """Compare with a tolerance for rounding: numbers within it are equal."""
     values = values.astype(np.float64)
     equal = np.isclose(values, wanted, rtol=rounding, atol=0.0)
     if operator in ("==", "!="):

@@ -1,4 +1,4 @@
-"""Which swept parameter moves a metric, and how much: indices of sensitivity."""
+"""Sensitivity of a metric to each swept parameter: Sobol', PAWN and Borgonovo's indices."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from matsweep.core.checks import UserError, in_range, one_of, whole
 
 METHODS = ("auto", "sobol", "surrogate", "pawn", "delta")
 GOOD_R2 = 0.8
-"""Least cross-validated r2 of a surrogate whose indices are believed without asking."""
+"""Least cross-validated r2 of a surrogate that method="auto" relies on."""
 _RESAMPLES = 200
-_ROWS = 40_000  # about so many evaluations of a surrogate
-_MOST = 10_000  # candidates that distributions are compared of; drawn from more
+_ROWS = 40_000  # evaluations of a surrogate, about
+_MOST = 10_000  # candidates whose distributions are compared; a sample of more
 _REFERENCES = {
     "sobol": "I. M. Sobol', Math. Comput. Simul. 55:271, 2001, "
     "doi:10.1016/S0378-4754(00)00270-6; A. Saltelli et al., Comput. Phys. Commun. 181:259, 2010, "
@@ -50,12 +50,12 @@ def sensitivity(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return how much each swept parameter moves a metric.
+    """Sensitivity indices of a metric for each swept parameter.
 
     - "sobol": Sobol' indices of a Saltelli design: `S1` is the share of the metric's variance that
       a parameter causes alone, `ST` with all its interactions, `S2` that of a pair beyond both
       alone. Intervals by resampling the design's rows.
-    - "surrogate": the same of a fit to whatever candidates there are, parameters varying
+    - "surrogate": the same of a fit to any set of candidates, parameters varying
       independently, each as it does in the study. Intervals hold the spread of the `FOLDS` refits
       without one part of the candidates each (grouped jackknife) and that of the points used.
     - "pawn": of any design: the Kolmogorov-Smirnov distance between the metric's distribution with
@@ -65,17 +65,17 @@ def sensitivity(
     - "auto": "sobol" of a complete Saltelli design; else "surrogate" if its cross-validated r2 is
       at least 0.8, else "pawn", which needs no SALib.
 
-    "pawn" and "delta" are above 0 for every finite sample: `threshold` is what a parameter without
-    influence stays below with probability `confidence` (by permutations), and `significant` says
-    whether the index is above. Their intervals are by resampling candidates. Of more than 10,000
-    candidates so many are drawn (the attribute `rows` says how many were used).
+    "pawn" and "delta" are above 0 for every finite sample: the index of a parameter without
+    influence stays below `threshold` with probability `confidence` (by permutations), and
+    `significant` marks the indices above it. Their intervals are by resampling candidates. Of more
+    than 10,000 candidates a sample of 10,000 is used (the attribute `rows` has their number).
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate`.
     metric : str, optional
-        Its mean over realisations is judged. Default: the merit of the study.
+        Its mean over realisations is analysed. Default: the merit of the study.
     method : str
         One of the above.
     time : float [s] or str, optional
@@ -83,7 +83,7 @@ def sensitivity(
     confidence : float
         Of the intervals: ``S1 ± S1_conf``.
     seed : int
-        Of everything drawn.
+        Of all random samples.
 
     Returns
     -------
@@ -115,7 +115,20 @@ def sensitivity_of(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return how much each swept parameter of a view moves a metric; see `sensitivity`."""
+    """Sensitivity indices of a metric in a view; see `sensitivity`.
+
+    Parameters
+    ----------
+    view : View
+    metric : str, optional
+    method : str
+    confidence : float, in [0.5, 0.9999]
+    seed : int
+
+    Returns
+    -------
+    Dataset
+    """
     one_of("method", method, METHODS)
     in_range("confidence", confidence, 0.5, 0.9999)
     whole("seed", seed)
@@ -125,14 +138,14 @@ def sensitivity_of(
     if method == "auto":
         method, fitted = _suited(view, table, seed)
     if method == "sobol":
-        found = _sobol(view, table.metric, confidence, seed)
+        indices = _sobol(view, table.metric, confidence, seed)
     elif method == "surrogate":
         if fitted is None:
             fitted = surrogate_of(view, metric, seed=seed)
-        found = _of_surrogate(fitted, confidence, seed)
+        indices = _of_surrogate(fitted, confidence, seed)
     else:
-        found = _given_data(table, method, confidence, seed)
-    unit_and_all = {
+        indices = _given_data(table, method, confidence, seed)
+    facts = {
         "metric": table.metric,
         "unit": table.unit,
         "confidence": confidence,
@@ -140,11 +153,11 @@ def sensitivity_of(
         "left_out": table.left_out,
         "references": _REFERENCES.get(method, _REFERENCES["sobol"]),
     }
-    return found.assign_attrs(method=method, **unit_and_all)
+    return indices.assign_attrs(method=method, **facts)
 
 
 def _suited(view: View, table: StudyTable, seed: int) -> tuple[str, Surrogate | None]:
-    """Return the method that suits a study, and the fit that says so if there is one."""
+    """Choose the method that suits a study; with the fit that decided it if there is one."""
     if find_spec("SALib") is None:
         return "pawn", None
     facts = design(view.ds)
@@ -158,19 +171,19 @@ def _suited(view: View, table: StudyTable, seed: int) -> tuple[str, Surrogate | 
 
 
 def _missing(view: View, metric: str) -> str:
-    """Say what a Saltelli design lacks; nothing if it is complete."""
+    """Describe the missing part of a Saltelli design; "" if it is complete."""
     facts = design(view.ds) or {}
     count = view.numbers.size
     here = np.isin(np.arange(int(facts.get("candidates", 0))), view.numbers)
     if count != len(here) or not here.all():
         return f"{int(here.sum())} of the {len(here)} candidates of the design are here"
-    told = [
+    undone = [
         f"{number} {'failed' if state == 'failed' else 'are pending'}"
         for state in ("failed", "pending")
         if (number := view.count(state))
     ]
-    if told:
-        return f"of {count} candidates {' and '.join(told)}"
+    if undone:
+        return f"of {count} candidates {' and '.join(undone)}"
     empty = int(np.count_nonzero(~np.isfinite(view.column(metric))))
     return f"{metric} is not a number for {empty} of {count} candidates" if empty else ""
 
@@ -192,10 +205,10 @@ def _sobol(view: View, metric: str, confidence: float, seed: int) -> xr.Dataset:
     results = results[np.argsort(view.numbers)]  # they may be ranked
     rows = design_rows(view.ds)
     second = bool(facts.get("second_order", True))
-    found = _analyse(facts["problem"], results[rows], second, confidence, seed)
+    indices = _analyse(facts["problem"], results[rows], second, confidence, seed)
     names = [str(name) for name in facts["problem"]["names"]]
     interval = f"{confidence:.4g}: {_RESAMPLES} resamples of the design's rows"
-    return _indices(names, found).assign_attrs(interval=interval, rows=len(rows))
+    return _indices(names, indices).assign_attrs(interval=interval, rows=len(rows))
 
 
 def _of_surrogate(fitted: Surrogate, confidence: float, seed: int) -> xr.Dataset:
@@ -215,21 +228,21 @@ def _of_surrogate(fitted: Surrogate, confidence: float, seed: int) -> xr.Dataset
     points = np.stack(
         [_as_swept(fitted.table.points[:, index], fractions[:, index])
          for index in range(len(scales))], axis=1)  # fmt: skip
-    found = _analyse(problem, fitted.mean(points), second, confidence, seed)
+    indices = _analyse(problem, fitted.mean(points), second, confidence, seed)
     others = [
         _analyse(problem, fitted.mean(points, number), second, confidence, seed, intervals=False)
         for number in range(FOLDS)
     ]
     quantile = float(student.ppf(0.5 + confidence / 2, FOLDS - 1))
-    for name in [name for name in found if not name.endswith("_conf")]:
+    for name in [name for name in indices if not name.endswith("_conf")]:
         each = np.stack([other[name] for other in others])
         jackknife = np.sqrt((FOLDS - 1) / FOLDS * np.sum((each - each.mean(axis=0)) ** 2, axis=0))
-        found[f"{name}_conf"] = np.hypot(found[f"{name}_conf"], quantile * jackknife)
+        indices[f"{name}_conf"] = np.hypot(indices[f"{name}_conf"], quantile * jackknife)
     interval = (
         f"{confidence:.4g}: jackknife over {FOLDS} refits without one part of the candidates each, "
         f"and {_RESAMPLES} resamples of the points, added in squares"
     )
-    return _indices(names, found).assign_attrs(
+    return _indices(names, indices).assign_attrs(
         interval=interval,
         rows=len(points),
         r2=fitted.r2,
@@ -239,7 +252,7 @@ def _of_surrogate(fitted: Surrogate, confidence: float, seed: int) -> xr.Dataset
 
 
 def _as_swept(values: Numbers, fractions: Numbers) -> Numbers:
-    """Return what fractions stand for, so that the parameter is distributed as in the study."""
+    """Quantiles of the swept values, so that the parameter is distributed as in the study."""
     inside = np.clip(fractions, 0.0, 1.0)
     if len(np.unique(values)) * 2 <= len(values):  # listed values
         return np.asarray(np.quantile(values, inside, method="inverted_cdf"), dtype=np.float64)
@@ -268,11 +281,11 @@ def _analyse(
     seed: int,
     intervals: bool = True,
 ) -> dict[str, Numbers]:
-    """Return Sobol' indices of a Saltelli sample, pairs both ways round."""
+    """Sobol' indices of a Saltelli sample, with `S2` symmetric."""
     analyse = _salib("analyze.sobol").analyze
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = analyse(
+        indices = analyse(
             problem,
             results,
             calc_second_order=second,
@@ -280,7 +293,7 @@ def _analyse(
             conf_level=confidence,
             seed=seed + 1,  # SALib takes 0 for none
         )
-    kept = {name: np.asarray(found[name], dtype=np.float64) for name in found}
+    kept = {name: np.asarray(indices[name], dtype=np.float64) for name in indices}
     for name in ("S2", "S2_conf"):
         if name in kept:
             upper = np.triu(np.nan_to_num(kept[name]), 1)
@@ -299,12 +312,12 @@ _LONG_NAMES = {
 }
 
 
-def _indices(names: list[str], found: dict[str, Numbers]) -> xr.Dataset:
+def _indices(names: list[str], indices: dict[str, Numbers]) -> xr.Dataset:
     variables = {}
-    for name, values in found.items():
+    for name, values in indices.items():
         index = name.removesuffix("_conf")
-        told = _LONG_NAMES[index]
-        long_name = f"half-width of the interval of: {told}" if index != name else told
+        title = _LONG_NAMES[index]
+        long_name = f"half-width of the interval of: {title}" if index != name else title
         dims = ("parameter", "other")[: values.ndim]
         variables[name] = (dims, values, {"long_name": long_name, "units": "1"})
     coords = {"parameter": names, "other": names}
@@ -313,7 +326,7 @@ def _indices(names: list[str], found: dict[str, Numbers]) -> xr.Dataset:
 
 
 def _given_data(table: StudyTable, method: str, confidence: float, seed: int) -> xr.Dataset:
-    """Return distances between conditional and unconditional distributions, of any design."""
+    """Distances between conditional and unconditional distributions, for any design."""
     if len(table.values) < 2 * SLICES:
         raise UserError(
             f"method={method} compares distributions and needs at least {2 * SLICES} done "
@@ -340,14 +353,14 @@ def _given_data(table: StudyTable, method: str, confidence: float, seed: int) ->
         half.append(ndtri(0.5 + confidence / 2) * np.std(again, axis=0, ddof=1))
         shuffled = [statistic(rng.permutation(values), groups) for _ in range(repeats)]
         threshold.append(np.quantile(np.array(shuffled)[:, 0], confidence))
-    found = {name: np.array(index)[:, k] for k, name in enumerate(names)}
-    found |= {f"{name}_conf": np.array(half)[:, k] for k, name in enumerate(names)}
-    result = _indices([scale.name for scale in table.scales], found)
-    told = f"what a parameter without influence stays below with probability {confidence:.4g}"
+    indices = {name: np.array(index)[:, k] for k, name in enumerate(names)}
+    indices |= {f"{name}_conf": np.array(half)[:, k] for k, name in enumerate(names)}
+    result = _indices([scale.name for scale in table.scales], indices)
+    bound = f"upper bound without influence, with probability {confidence:.4g}"
     result["threshold"] = (
         "parameter",
         np.array(threshold),
-        {"long_name": f"{names[0]}: {told}", "units": "1"},
+        {"long_name": f"{names[0]}: {bound}", "units": "1"},
     )
     result["significant"] = result[names[0]] > result["threshold"]
     result["significant"].attrs = {"long_name": f"whether {names[0]} is above its threshold"}

@@ -1,4 +1,4 @@
-"""How sure a ranking is, given that each mean is of a few realisations."""
+"""Stability of a ranking, given that each mean is over a few realisations."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def stability(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return how probably each option is the best, by a bootstrap over the realisations.
+    """Probability of each option to be the best, by a bootstrap over the realisations.
 
     The options are the best candidates of each material, or the `top` best candidates. The
-    realisations of each are drawn again, with replacement, and ranked anew. Deviations of the mean
-    are enlarged by the root of n / (n - 1), without which a bootstrap of n realisations
-    understates the spread. What is not counted: that other candidates of a material might overtake
-    its best one, and whatever the model itself does not know.
+    realisations of each are drawn again, with replacement, and ranked again. Deviations of the
+    mean are enlarged by the root of n / (n - 1), without which a bootstrap of n realisations
+    understates the spread. Not counted are other candidates of a material that might overtake
+    its best one, and errors of the model itself.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def stability(
     among : str
         A text coordinate along `candidate` (the best of each is compared), or "candidate".
     how : str
-        What a candidate is judged by, as of `robust`; not regret.
+        Criterion over the realisations, see `robust`; not regret.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     top : int
@@ -87,7 +87,28 @@ def stability_of(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Return how probably each option of a view is the best; see `stability`."""
+    """Probability of each option of a view to be the best; see `stability`.
+
+    Parameters
+    ----------
+    view : View
+    by : str, optional
+    among : str
+    how : str
+    top : int, >= 2
+    samples : int, >= 100
+    confidence : float, in [0.5, 0.9999]
+    seed : int
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two options, or one has fewer than two realisations.
+    """
     whole("top", top, low=2)
     whole("samples", samples, low=100)
     in_range("confidence", confidence, 0.5, 0.9999)
@@ -136,7 +157,7 @@ def _precision(variable: xr.DataArray) -> int:
 
 
 def _options(view: View, values: Values, among: str) -> Index:
-    """Return the candidates that are compared, best first: the best of each group."""
+    """Candidates that are compared, best first: the best of each group."""
     known = np.flatnonzero(view.done & np.isfinite(values))
     known = known[np.argsort(-values[known], kind="stable")]
     if among == "candidate":
@@ -155,7 +176,7 @@ def _drawn(
     samples: int,
     rng: np.random.Generator,
 ) -> Values:
-    """Return what each option is worth in each sample, the more the better: (sample, option)."""
+    """Value of each option in each sample, the higher the better, (sample, option)."""
     sign = 1.0 if better == "higher" else -1.0
     result = np.empty((samples, len(rows)))
     for option, number in enumerate(count.tolist()):
@@ -163,21 +184,21 @@ def _drawn(
         step = max(1, _BLOCK // number)
         for start in range(0, samples, step):
             end = min(start + step, samples)
-            picked = own[rng.integers(0, number, (end - start, number))]
+            resampled = own[rng.integers(0, number, (end - start, number))]
             if caution.kind == "mean":
                 centre = own.mean()
-                picked = centre + (picked - centre) * np.sqrt(number / (number - 1))
-            result[start:end, option] = sign * caution.of(picked, better)
+                resampled = centre + (resampled - centre) * np.sqrt(number / (number - 1))
+            result[start:end, option] = sign * caution.of(resampled, better)
     return result
 
 
 def _shares(drawn: Values) -> Values:
-    """Return how often each option is the best; equal ones share."""
+    """Share of samples in which each option is the best; equal ones share, (option,)."""
     best = drawn == drawn.max(axis=1, keepdims=True)
     return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
 def _ranks(drawn: Values) -> NDArray[np.int64]:
-    """Return the rank of each option in each sample, 1 the best; equal ones have the better."""
-    beaten = (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
-    return np.asarray(beaten + 1, dtype=np.int64)
+    """Rank of each option in each sample, (sample, option), from 1; equal ones get the better."""
+    better = (drawn[:, None, :] > drawn[:, :, None]).sum(axis=2)
+    return np.asarray(better + 1, dtype=np.int64)

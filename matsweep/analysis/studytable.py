@@ -1,4 +1,4 @@
-"""The done candidates of a study as a table of numbers, for what is fitted to them."""
+"""The done candidates of a study as a table of numbers, for fits."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from matsweep.core.checks import UserError, one_of
 type Numbers = NDArray[np.float64]
 
 DECADES = 30.0
-"""A range wider than this factor is one of orders of magnitude."""
+"""A range wider than this factor spans orders of magnitude."""
 _LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How one swept parameter becomes a coordinate in [0, 1].
+    """Scale of one swept parameter as a coordinate in [0, 1].
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Scale:
     whole : bool
         Whether all swept values are whole numbers.
     levels : tuple of str
-        Of a parameter that is text, or true and false: its values; the number of a level, from 0,
-        stands for it. Empty: it is numeric.
+        Values of a parameter that is text, or true and false: the number of a level, from 0,
+        represents it. Empty: the parameter is numeric.
     unit : str
         "1" where it is not stored.
     """
@@ -49,7 +49,17 @@ class Scale:
     unit: str = "1"
 
     def to_unit(self, values: ArrayLike) -> Numbers:
-        """Return values as fractions of the range; what lies beyond it, below 0 or above 1."""
+        """Convert values to fractions of the range; beyond it they are below 0 or above 1.
+
+        Parameters
+        ----------
+        values : (...) array
+            In the parameter's units.
+
+        Returns
+        -------
+        (...) array
+        """
         x = np.asarray(values, dtype=np.float64)
         if not self.logarithmic:
             return np.asarray((x - self.low) / (self.high - self.low))
@@ -57,16 +67,36 @@ class Scale:
         return np.asarray(np.log(positive / self.low) / np.log(self.high / self.low))
 
     def from_unit(self, fractions: ArrayLike) -> Numbers:
-        """Return the values at fractions of the range."""
+        """Convert fractions of the range to values.
+
+        Parameters
+        ----------
+        fractions : (...) array
+
+        Returns
+        -------
+        (...) array
+            In the parameter's units.
+        """
         u = np.asarray(fractions, dtype=np.float64)
         if not self.logarithmic:
             return np.asarray(self.low + u * (self.high - self.low))
         return np.asarray(self.low * (self.high / self.low) ** u)
 
     def rounded(self, value: float, *, down: bool) -> float:
-        """Return a whole number below or above, of a parameter that has only such.
+        """Round to a whole number below or above, for a parameter of whole numbers.
 
-        What rounding alone keeps from being whole is whole.
+        A value that misses a whole number by rounding errors only counts as whole.
+
+        Parameters
+        ----------
+        value : float
+        down : bool
+            Whether to round down.
+
+        Returns
+        -------
+        float
         """
         if not self.whole:
             return value
@@ -115,7 +145,7 @@ def study_table(
     time: float | str | None = None,
     categorical: Literal["encode", "refuse"] = "encode",
 ) -> StudyTable:
-    """Return a metric and the parameters that were swept, of the done candidates.
+    """Table of a metric and the swept parameters for the done candidates.
 
     Parameters
     ----------
@@ -126,12 +156,16 @@ def study_table(
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     categorical : {"encode", "refuse"}
-        What becomes of a swept parameter that is text, or true and false.
+        Treatment of a swept parameter that is text, or true and false.
+
+    Returns
+    -------
+    StudyTable
 
     Raises
     ------
     UserError
-        If the metric is unknown, no number or constant, nothing was swept, or what was swept is
+        If the metric is unknown, no number or constant, nothing was swept, or a swept parameter is
         refused.
     """
     return table_of(View(ds, time), metric, categorical)
@@ -140,7 +174,24 @@ def study_table(
 def table_of(
     view: View, metric: str, categorical: Literal["encode", "refuse"] = "encode"
 ) -> StudyTable:
-    """Return a metric and the parameters that were swept in a view; see `study_table`."""
+    """Table of a metric and the swept parameters of a view; see `study_table`.
+
+    Parameters
+    ----------
+    view : View
+    metric : str
+    categorical : {"encode", "refuse"}
+
+    Returns
+    -------
+    StudyTable
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown, no number or constant, nothing was swept, or a swept parameter is
+        refused.
+    """
     one_of("categorical", categorical, ("encode", "refuse"))
     summary = view.summary
     name = resolve(summary, metric)
@@ -183,7 +234,7 @@ def table_of(
 
 
 def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
-    """Return the columns that are fitted: numbers in [0, 1], one column for each level.
+    """Columns for a fit: numbers in [0, 1], one column for each level.
 
     Parameters
     ----------
@@ -202,17 +253,17 @@ def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
     x = np.atleast_2d(np.asarray(points, dtype=np.float64))
     if x.ndim != 2 or x.shape[1] != len(scales):
         raise ValueError(f"points must be (n, {len(scales)}), got {np.shape(points)}")
-    found = [
+    columns = [
         x[:, index, None] == np.arange(len(scale.levels))
         if scale.levels
         else scale.to_unit(x[:, index])[:, None]
         for index, scale in enumerate(scales)
     ]
-    return np.concatenate(found, axis=1).astype(np.float64)
+    return np.concatenate(columns, axis=1).astype(np.float64)
 
 
 def _swept(view: View, usable: NDArray[np.bool_]) -> list[str]:
-    """Return the parameters, material included, that differ between usable candidates."""
+    """Parameters, material included, that differ between usable candidates."""
     names = list(view.parameters)
     if view.has_materials:
         order = list(axes(view.ds))
@@ -259,7 +310,7 @@ def _even_in_logarithm(values: Numbers) -> bool:
 
 
 def _errors(view: View, name: str) -> Numbers:
-    """Return the standard error of each candidate's mean; NaN where it is not known."""
+    """Estimate the standard error of each candidate's mean, (candidate,); NaN if unknown."""
     count = view.given.astype(np.float64)
     if f"{name}_std" not in view.summary or "realisation" not in view.ds.dims:
         return np.full(len(count), np.nan)

@@ -20,12 +20,12 @@ _STATISTICS = ("_std", "_p05")
 def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     """Reduce results to scalars per candidate.
 
-    Every number is averaged over `realisation` at one time; along a numeric coordinate of a
-    metric's own, such as an epoch, the last value counts that a candidate has. Realisations that
-    a candidate was not given (`realisations` says how many it was) do not count; one of which
-    another is NaN is NaN. Next to each metric stands its standard deviation over the realisations,
-    ``<metric>_std`` (n - 1; as stored, where the results hold it). Pending and failed candidates
-    stay, as NaN. A summary of a summary is itself.
+    Every number is averaged over `realisation` at one time; along a metric's own numeric
+    coordinate, such as an epoch, the last value that a candidate has counts. Realisations that
+    a candidate was not given (`realisations` has their number) do not count; a candidate with a NaN
+    among its realisations is NaN. Next to each metric stands its standard deviation over the
+    realisations, ``<metric>_std`` (n - 1; as stored, where the results hold it). Pending and
+    failed candidates stay, as NaN. A summary of a summary is itself.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Along `candidate`; the time used is the scalar coordinate `time` and is told in the
+        Along `candidate`; the time used is the scalar coordinate `time` and is named in the
         attribute `summary`.
 
     Raises
@@ -66,19 +66,29 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
                 spread.attrs = {"units": variable.attrs.get("units", "1"), "long_name": long_name}
                 result[f"{name}_std"] = spread
     fewer = counts is not None and bool(np.any((counts > 0) & (counts < ds.sizes["realisation"])))
-    told = (
+    text = (
         f"mean over {'up to ' if fewer else ''}{ds.sizes.get('realisation', 1)} realisations{used}"
     )
-    attrs = ds.attrs if "realisation" not in ds.dims and not used else ds.attrs | {"summary": told}
+    attrs = ds.attrs if "realisation" not in ds.dims and not used else ds.attrs | {"summary": text}
     coords = {k: v for k, v in ds.coords.items() if v.dims in (("candidate",), ())}
     return xr.Dataset(result, coords, attrs)
 
 
 def course(ds: xr.Dataset, variable: xr.DataArray) -> str | None:
-    """Return the dimension that a metric runs along: the only one of its own, with numbers.
+    """Dimension that a metric runs along: its only own one, with numbers.
 
     Dimensions that all share (candidate, realisation, time) are not its own; one whose coordinate
-    is text, such as `component`, lists parts. None: there is no such dimension.
+    is text, such as `component`, lists parts.
+
+    Parameters
+    ----------
+    ds : Dataset
+    variable : DataArray
+
+    Returns
+    -------
+    str or None
+        None: there is no such dimension.
     """
     own = [str(dim) for dim in variable.dims if dim not in _SHARED]
     if len(own) != 1 or own[0] not in ds.coords or ds[own[0]].dtype.kind not in "fiu":
@@ -87,7 +97,16 @@ def course(ds: xr.Dataset, variable: xr.DataArray) -> str | None:
 
 
 def given(ds: xr.Dataset) -> NDArray[np.int64]:
-    """Return how many realisations each candidate was given: (candidate,) array."""
+    """Count the realisations that each candidate was given.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    (candidate,) array of int
+    """
     room = ds.sizes.get("realisation", 1)
     if "realisations" in ds and "realisation" in ds.dims:
         return np.abs(np.asarray(ds["realisations"].values)).astype(np.int64)
@@ -95,7 +114,7 @@ def given(ds: xr.Dataset) -> NDArray[np.int64]:
 
 
 def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDArray[np.float64]:
-    """Return one number for each realisation of each candidate.
+    """Extract one number for each realisation of each candidate.
 
     Parameters
     ----------
@@ -104,13 +123,13 @@ def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDAr
     name : str
         A metric, or a numeric coordinate.
     time : float [s] or str, optional
-        One of the stored times. Default: the last. Of a course the last value counts.
+        One of the stored times. Default: the last. For a course, the last value counts.
 
     Returns
     -------
     (candidate, realisation) array
-        In the metric's units; what does not differ between realisations is repeated, and what a
-        candidate was not given is NaN.
+        In the metric's units; values that do not differ between realisations are repeated, and
+        realisations that a candidate was not given are NaN.
     """
     variable = at_time(numbered(ds), time)[0][name]
     if (own := course(ds, variable)) is not None:
@@ -124,7 +143,25 @@ def realised(ds: xr.Dataset, name: str, time: float | str | None = None) -> NDAr
 
 
 def at_time(ds: xr.Dataset, time: float | str | None = None) -> tuple[xr.Dataset, str]:
-    """Return `ds` at one stored time (default: the last), and how to tell it in words."""
+    """Select one stored time, and describe it in words.
+
+    Parameters
+    ----------
+    ds : Dataset
+    time : float [s] or str, optional
+        Default: the last.
+
+    Returns
+    -------
+    ds : Dataset
+    text : str
+        Such as " at 1 day after programming"; "" without times.
+
+    Raises
+    ------
+    UserError
+        If the time is not among the stored ones.
+    """
     if "time" not in ds.coords:
         if "time" in ds.dims:
             raise UserError("the dimension 'time' has no coordinate with its times [s]")
@@ -133,35 +170,35 @@ def at_time(ds: xr.Dataset, time: float | str | None = None) -> tuple[xr.Dataset
         return ds, ""
     stored = np.atleast_1d(np.asarray(ds["time"].values, dtype=np.float64))
     index = _time_index(stored, time)
-    told = f" at {duration(float(stored[index]))} after programming"
+    text = f" at {duration(float(stored[index]))} after programming"
     if "time" not in ds.dims:
         return ds, ""
-    return ds.isel(time=index), told + (" (the last stored)" if time is None else "")
+    return ds.isel(time=index), text + (" (the last stored)" if time is None else "")
 
 
 def _time_index(stored: NDArray[np.float64], time: float | str | None) -> int:
-    """Return the position of `time` [s] among the stored times."""
+    """Position of `time` [s] among the stored times."""
     if stored.size == 0:
         raise UserError("the results hold no time")
     if time is None:
         return int(np.argmax(stored))
     wanted = read_quantity(time, "s", "time") if isinstance(time, str) else float(time)
-    found = np.flatnonzero(np.isclose(stored, wanted, rtol=1e-9, atol=0.0))
-    if found.size == 0:
+    matches = np.flatnonzero(np.isclose(stored, wanted, rtol=1e-9, atol=0.0))
+    if matches.size == 0:
         known = ", ".join(f"{value:g}" for value in stored)
         raise UserError(f"time [s] must be one of the stored times {known}; got {time!r}")
-    return int(found[0])
+    return int(matches[0])
 
 
 def _last(variable: xr.DataArray, own: str) -> xr.DataArray:
-    """Return a variable at the last place along a dimension that each candidate reached."""
+    """Select the last place along a dimension that each candidate reached."""
     others = [dim for dim in variable.dims if dim not in ("candidate", own)]
     number = variable.notnull().any(others).sum(own)
     return variable.isel({own: np.maximum(number - 1, 0)}).drop_vars(own, errors="ignore")
 
 
 def _like(variable: xr.DataArray, values: NDArray[np.float64]) -> xr.DataArray:
-    """Return values along `candidate` with the attributes and precision of `variable`."""
+    """Give values along `candidate` the attributes and precision of `variable`."""
     kept = values.astype(variable.dtype) if variable.dtype.kind == "f" else values
     return xr.DataArray(kept, dims="candidate", attrs=dict(variable.attrs))
 
@@ -171,7 +208,7 @@ def _by_number(
     values: NDArray[Any],
     given: NDArray[Any] | None,
 ) -> NDArray[np.float64]:
-    """Return a statistic over each candidate's own number of realisations."""
+    """Apply a statistic over each candidate's own number of realisations."""
     if given is None:
         return statistic(values)
     result = np.full(len(values), np.nan)

@@ -1,7 +1,7 @@
-"""A regression of one metric over what a study swept, with its own error.
+"""Regression of one metric over the swept parameters, with its own error.
 
-Two kinds, by the number of candidates: a Gaussian process, which says at each point how sure it is,
-and boosted trees, of which only the mean error is known.
+Two kinds, by the number of candidates: a Gaussian process with a standard error at each point,
+and boosted trees with the mean error only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from matsweep.core.checks import UserError, one_of
 MOST = 1000
 """Points up to which a Gaussian process is fitted: its cost grows with their cube."""
 FOLDS = 5
-_TUNED = 300  # points that length scales are sought with: all of them count for predictions
+_TUNED = 300  # points for the search of length scales: all of them count for predictions
 _FEWEST = 8
 _BATCH = 4096
 
@@ -38,15 +38,15 @@ class Surrogate:
     Parameters
     ----------
     table : StudyTable
-        What it was fitted to.
+        Data of the fit.
     kind : {"gp", "boosting"}
     logarithmic : bool
         Whether the logarithm (base 10) of the metric was fitted.
     r2, rmse : float
-        Of candidates that a fit has not seen (cross-validation over `FOLDS` parts); of the
-        logarithm if that was fitted. `r2` is 1 - residual / total sum of squares.
+        For candidates outside the fit (cross-validation over `FOLDS` parts); of the logarithm if
+        that was fitted. `r2` is 1 - residual / total sum of squares.
     inflation : float, >= 1
-        By how much deviations were widened, so that unseen candidates lie as far out as said.
+        Factor on deviations, so that they match the residuals of candidates outside the fit.
     model : callable
         Columns -> mean and deviation, in the fitted scale.
     refits : tuple of callable
@@ -64,35 +64,49 @@ class Surrogate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters, in the order of the columns of points."""
+        """Names of the parameters, in the order of the columns of points."""
         return tuple(scale.name for scale in self.table.scales)
 
     def mean(self, points: ArrayLike, refit: int | None = None) -> Numbers:
-        """Return the metric at points, (n,), without its deviation: faster than `predict`.
+        """Predict the metric without its deviation: faster than `predict`.
 
         Parameters
         ----------
         points : (n, parameter) array
-            In the parameters' own units; of a level its number.
+            In the parameters' own units; the number of a level.
         refit : int or None
-            That one of the refits instead of the fit.
+            Index of the refit to use instead of the fit.
+
+        Returns
+        -------
+        (n,) array
+            In the metric's unit.
         """
         model = self.model if refit is None else self.refits[refit]
-        found = _batched(model, columns_of(self.table.scales, points), deviation=False)[0]
-        return np.asarray(10.0**found) if self.logarithmic else found
+        mean = _batched(model, columns_of(self.table.scales, points), deviation=False)[0]
+        return np.asarray(10.0**mean) if self.logarithmic else mean
 
     def latent(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
-        """Return mean and deviation, (n,) each, in the fitted scale (see `logarithmic`)."""
+        """Predict mean and deviation in the fitted scale (see `logarithmic`).
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+
+        Returns
+        -------
+        mean, deviation : (n,) array
+        """
         mean, deviation = _batched(self.model, columns_of(self.table.scales, points))
         return mean, deviation * self.inflation
 
     def predict(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
-        """Return the metric and its standard deviation at points.
+        """Predict the metric and its standard deviation.
 
         Parameters
         ----------
         points : (n, parameter) array
-            In the parameters' own units; of a level its number.
+            In the parameters' own units; the number of a level.
 
         Returns
         -------
@@ -107,17 +121,7 @@ class Surrogate:
         return value, np.asarray(value * np.log(10.0) * deviation)
 
     def margin(self, points: ArrayLike, operator: str, bound: float) -> tuple[Numbers, Numbers]:
-        """Return by how much the mean meets a bound, and its deviation, in the fitted scale."""
-        mean, deviation = self.latent(points)
-        return self._beyond(mean, operator, bound), deviation
-
-    def margin_mean(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
-        """Return by how much the mean meets a bound, in the fitted scale, without deviation."""
-        found = _batched(self.model, columns_of(self.table.scales, points), deviation=False)[0]
-        return self._beyond(found, operator, bound)
-
-    def probability(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
-        """Return with which probability the metric's mean is on the right side of a bound, (n,).
+        """Margin by which the mean meets a bound, and its deviation, in the fitted scale.
 
         Parameters
         ----------
@@ -125,6 +129,44 @@ class Surrogate:
         operator : {"<", "<=", ">", ">="}
         bound : float
             In the metric's unit.
+
+        Returns
+        -------
+        margin, deviation : (n,) array
+        """
+        mean, deviation = self.latent(points)
+        return self._beyond(mean, operator, bound), deviation
+
+    def margin_mean(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
+        """Margin by which the mean meets a bound, in the fitted scale, without deviation.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+        operator : {"<", "<=", ">", ">="}
+        bound : float
+            In the metric's unit.
+
+        Returns
+        -------
+        (n,) array
+        """
+        mean = _batched(self.model, columns_of(self.table.scales, points), deviation=False)[0]
+        return self._beyond(mean, operator, bound)
+
+    def probability(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
+        """Probability that the metric's mean meets a bound.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+        operator : {"<", "<=", ">", ">="}
+        bound : float
+            In the metric's unit.
+
+        Returns
+        -------
+        (n,) array
         """
         from scipy.special import ndtr
 
@@ -152,10 +194,9 @@ def fit_surrogate(
     A parameter that is positive, spans more than a factor of 30 and lies more evenly over orders
     of magnitude than over its range counts by its logarithm; all are scaled to [0, 1], and levels
     are one column each. The Gaussian process has a Matérn kernel (5/2) with a length for each
-    column, the squared standard error of each candidate's mean as noise, and noise of its own for
-    what remains; of more than 300 candidates a random 300 decide the lengths, and all of them the
-    predictions. All runs on one BLAS thread and fixed seeds, so
-    that bits repeat.
+    column, the squared standard error of each candidate's mean as noise, and a fitted noise for
+    the rest; of more than 300 candidates a random 300 decide the lengths, and all of them the
+    predictions. All runs on one BLAS thread and fixed seeds, so that bits repeat.
 
     Parameters
     ----------
@@ -168,7 +209,7 @@ def fit_surrogate(
     kind : {"auto", "gp", "boosting"}
         "auto": a Gaussian process up to `MOST` points, else boosted trees.
     categorical : {"encode", "refuse"}
-        What becomes of a swept parameter that is text, or true and false.
+        Treatment of a swept parameter that is text, or true and false.
     logarithmic : bool or None
         Whether to fit the metric's logarithm; None: if it is positive and spans more than a
         factor of 30.
@@ -201,7 +242,26 @@ def surrogate_of(
     logarithmic: bool | None = False,
     seed: int = 0,
 ) -> Surrogate:
-    """Fit a metric over the parameters of a view; see `fit_surrogate`."""
+    """Fit a metric over the parameters of a view; see `fit_surrogate`.
+
+    Parameters
+    ----------
+    view : View
+    metric : str
+    kind : {"auto", "gp", "boosting"}
+    categorical : {"encode", "refuse"}
+    logarithmic : bool or None
+    seed : int
+
+    Returns
+    -------
+    Surrogate
+
+    Raises
+    ------
+    UserError
+        If a logarithm is asked for and the metric is not positive everywhere.
+    """
     from threadpoolctl import threadpool_limits
 
     one_of("kind", kind, ("auto", "gp", "boosting"))
@@ -217,16 +277,18 @@ def surrogate_of(
     chosen = kind if kind != "auto" else "gp" if len(values) <= MOST else "boosting"
     columns = columns_of(table.scales, table.points)
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        # scikit-learn warns where a length scale ends at its bound: a column without influence
-        # ends there by right.
+        # scikit-learn warns where a length scale ends at its bound, as it should for a column
+        # without influence.
         warnings.simplefilter("ignore")
         if chosen == "gp":
             model = _process(columns, values, errors, seed)
         else:
             model = _trees(columns, values, seed)
-        refits, residual, said = _cross_validated(columns, values, errors, model, seed)
+        refits, residual, predicted = _cross_validated(columns, values, errors, model, seed)
     rmse = float(np.sqrt(np.mean(residual**2)))
-    inflation = float(max(1.0, np.sqrt(np.mean((residual / said) ** 2)))) if chosen == "gp" else 1.0
+    inflation = (
+        float(max(1.0, np.sqrt(np.mean((residual / predicted) ** 2)))) if chosen == "gp" else 1.0
+    )
     return Surrogate(
         table=table,
         kind=chosen,
@@ -255,7 +317,7 @@ def _check_enough(table: StudyTable) -> None:
 def _process(
     columns: Numbers, values: Numbers, errors: Numbers, seed: int, start: Any = None
 ) -> _Model:
-    """Fit a Gaussian process; `start` is one fitted to more data, whose lengths to begin with."""
+    """Fit a Gaussian process; `start` is the kernel of one fitted to more data."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -329,7 +391,7 @@ def _constant_deviation(model: _Model, rmse: float) -> _Model:
 def _cross_validated(
     columns: Numbers, values: Numbers, errors: Numbers, model: _Model, seed: int
 ) -> tuple[tuple[_Model, ...], Numbers, Numbers]:
-    """Return fits without a part each, and of that part the residuals and what was said of them."""
+    """Refits without one part each, and residuals and predicted deviations of the parts, (row,)."""
     fit: Callable[[NDArray[np.bool_]], _Model]
     if isinstance(model, _Process):
         kernel, noise = model.regressor.kernel_, model.noise * model.spread**2
@@ -342,18 +404,18 @@ def _cross_validated(
         def fit(kept: NDArray[np.bool_]) -> _Model:
             return _trees(columns[kept], values[kept], seed)
 
-    # Candidates at the same point are left out together: else one would tell the other.
+    # Candidates at the same point are left out together: else one would predict the other.
     _, place = np.unique(columns, axis=0, return_inverse=True)
     part = (np.random.default_rng(seed).permutation(place.max() + 1) % FOLDS)[place.ravel()]
-    residual, said = np.empty(len(values)), np.empty(len(values))
+    residual, predicted = np.empty(len(values)), np.empty(len(values))
     refits = []
     for number in range(FOLDS):
         held = part == number
         refits.append(fit(~held))
         mean, deviation = refits[-1](columns[held], True)
         residual[held] = values[held] - mean
-        said[held] = np.sqrt(deviation**2 + noise + errors[held] ** 2)
-    return tuple(refits), residual, np.maximum(said, np.finfo(float).tiny)
+        predicted[held] = np.sqrt(deviation**2 + noise + errors[held] ** 2)
+    return tuple(refits), residual, np.maximum(predicted, np.finfo(float).tiny)
 
 
 def _batched(

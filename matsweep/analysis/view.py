@@ -1,4 +1,4 @@
-"""A study at one time, as analysis and reports look at it: what is worked out of it, once."""
+"""A study at one time, as analysis and reports look at it, with derived values cached."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from matsweep.core.units import normal_unit
 type Index = NDArray[np.intp]
 
 NO_MATERIAL = "candidates"
-"""Stands for the material where none is stored."""
+"""Placeholder for the material where none is stored."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The results of a study at one time since programming; what follows from them is cached.
+    """The results of a study at one time since programming; derived values are cached.
 
     Parameters
     ----------
@@ -101,9 +101,11 @@ class View:
 
     @cached_property
     def courses(self) -> dict[str, str]:
-        """Metrics that run along a coordinate of their own, each with that dimension."""
-        found = {str(name): course(self.ds, values) for name, values in self.ds.data_vars.items()}
-        return {name: dim for name, dim in found.items() if dim is not None}
+        """Metrics that run along their own coordinate, each with that dimension."""
+        dimensions = {
+            str(name): course(self.ds, values) for name, values in self.ds.data_vars.items()
+        }
+        return {name: dim for name, dim in dimensions.items() if dim is not None}
 
     @cached_property
     def parameters(self) -> list[str]:
@@ -139,42 +141,116 @@ class View:
         return {*swept, *sources(self.ds)["materials"], *self.materials.tolist()}
 
     def label(self, material: str) -> str:
-        """Return the readable name of a material."""
+        """Readable name of a material.
+
+        Parameters
+        ----------
+        material : str
+
+        Returns
+        -------
+        str
+        """
         return material_label(self.ds, material)
 
     def present(self, mask: NDArray[np.bool_]) -> list[str]:
-        """Return the materials of the marked candidates, in alphabetic order."""
+        """Materials of the marked candidates, in alphabetic order.
+
+        Parameters
+        ----------
+        mask : (candidate,) array of bool
+
+        Returns
+        -------
+        list of str
+        """
         return sorted(set(self.materials[mask].tolist())) if self.has_materials else []
 
     def count(self, state: str) -> int:
-        """Return how many candidates are "pending", "done" or "failed"."""
+        """Count the candidates in a state.
+
+        Parameters
+        ----------
+        state : {"pending", "done", "failed"}
+
+        Returns
+        -------
+        int
+        """
         return int(np.count_nonzero(self.states == state))
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """Return a metric or parameter of each candidate; NaN if the results do not hold it."""
+        """Values of a metric or parameter; NaN if the results do not hold it.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        (candidate,) array
+            In the unit of the metric.
+        """
         if name not in self.summary.variables:
             return np.full(self.ds.sizes["candidate"], np.nan)
         return np.asarray(self.summary[name].values, dtype=np.float64)
 
     def realised(self, name: str) -> NDArray[np.float64]:
-        """Return a metric of each realisation, (candidate, realisation); see `realised`."""
+        """Values of a metric for each realisation; see `summary.realised`.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        (candidate, realisation) array
+            In the unit of the metric.
+        """
         return realised(self.ds, name, self.time)
 
     def unit(self, name: str) -> str:
-        """Return the unit of a metric or parameter, SI; "1" without one."""
+        """SI unit of a metric or parameter; "1" without one.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+        """
         return str(self.summary[name].attrs.get("units", "1"))
 
     def title(self, name: str) -> str:
-        """Return what a metric is in words; of the merit, and where no words are stored, its name.
+        """Title of a metric in words; for the merit, and where no words are stored, its name.
 
-        The merit is named often, and its name says enough.
+        The merit is named often, and its name is clear enough.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
         """
         plain = name.replace("_", " ")
         stored = self.ds[name].attrs.get("long_name") if name in self.ds.variables else None
         return plain if name == self.merit or not stored else str(stored).strip()
 
     def reference(self, name: str) -> float | None:
-        """Return what an ideal machine reaches in a metric; of a course of the merit, the merit."""
+        """Value that an ideal machine reaches in a metric; for a course of the merit, the merit's.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        float or None
+            In the unit of the metric; None: unknown.
+        """
         if name not in self.references and self._of_merit(name):
             name = self.merit
         return self.references.get(name)
@@ -184,6 +260,14 @@ class View:
 
         That is the merit (its spread, percentile and course too), where it has no unit, is better
         the higher, and lies between 0 and 1.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        bool
         """
         base = _base(name)
         if not self._of_merit(base):
@@ -198,7 +282,17 @@ class View:
         return bool(np.all((values >= 0) & (values <= 1)))
 
     def rows(self, index: Iterable[int] | Index) -> View:
-        """Return the view of some candidates."""
+        """Select candidates.
+
+        Parameters
+        ----------
+        index : (n,) array of int
+            Positions.
+
+        Returns
+        -------
+        View
+        """
         chosen = np.asarray(index, dtype=np.intp)
         part = View(self.ds.isel(candidate=chosen), self.time)
         if "summary" in self.__dict__:  # every row of it is that of one candidate
@@ -206,7 +300,16 @@ class View:
         return part
 
     def assign(self, **columns: xr.DataArray) -> View:
-        """Return the view with further scalars along `candidate`, or others in their place."""
+        """Add scalars along `candidate`, or replace them.
+
+        Parameters
+        ----------
+        **columns : (candidate,) DataArray
+
+        Returns
+        -------
+        View
+        """
         more = View(self.ds.assign(columns), self.time)
         more.__dict__["summary"] = self.summary.assign(columns)
         return more

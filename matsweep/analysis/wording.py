@@ -13,12 +13,32 @@ _FRACTIONS = ("scale", "cycle_to_cycle", "device_to_device", "read_noise")
 
 
 def is_fraction(scale: Scale) -> bool:
-    """Whether a parameter is a fraction, which people read in percent."""
+    """Whether a parameter is a fraction, which people read in percent.
+
+    Parameters
+    ----------
+    scale : Scale
+
+    Returns
+    -------
+    bool
+    """
     return scale.unit == "1" and scale.name.rsplit(".", 1)[-1] in _FRACTIONS
 
 
 def quantity(scale: Scale, value: float) -> str:
-    """Print a value of a parameter with its unit; fractions in percent."""
+    """Format a value of a parameter with its unit; fractions in percent.
+
+    Parameters
+    ----------
+    scale : Scale
+    value : float
+        In the parameter's unit.
+
+    Returns
+    -------
+    str
+    """
     if is_fraction(scale):
         return f"{100 * value:.3g} %"
     if scale.whole and value == round(value):
@@ -27,7 +47,7 @@ def quantity(scale: Scale, value: float) -> str:
 
 
 def limit_line(limit: Limit, scale: Scale, name: str) -> str:
-    """Return a limit in words: ``scale <= 3.1 % (2.8 to 3.4 %)``.
+    """Describe a limit in words: ``scale <= 3.1 % (2.8 to 3.4 %)``.
 
     Parameters
     ----------
@@ -35,7 +55,11 @@ def limit_line(limit: Limit, scale: Scale, name: str) -> str:
     scale : Scale
         Of its parameter.
     name : str
-        That the parameter is called by.
+        Short name of the parameter.
+
+    Returns
+    -------
+    str
     """
     swept = f"{quantity(scale, scale.low)} to {quantity(scale, scale.high)}"
     if limit.direction == "everywhere":
@@ -49,10 +73,10 @@ def limit_line(limit: Limit, scale: Scale, name: str) -> str:
         _end(scale, sure, "nowhere sure", down=upper),
         _end(scale, possible, "beyond the swept range", down=upper),
     ]
-    told = quantity(scale, value)
+    bound = quantity(scale, value)
     low, high = ends if upper else ends[::-1]
-    between = "" if low == high == told else f" ({low} to {high})"
-    return f"{name} {limit.direction} {told}{between}"
+    between = "" if low == high == bound else f" ({low} to {high})"
+    return f"{name} {limit.direction} {bound}{between}"
 
 
 def _end(scale: Scale, value: float, unknown: str, *, down: bool) -> str:
@@ -60,7 +84,17 @@ def _end(scale: Scale, value: float, unknown: str, *, down: bool) -> str:
 
 
 def side(scale: Scale, box: Box) -> str:
-    """Return one side of a box in words, without the ends that are those of the swept range."""
+    """Describe one side of a box in words, without the ends of the swept range.
+
+    Parameters
+    ----------
+    scale : Scale
+    box : Box
+
+    Returns
+    -------
+    str
+    """
     low, high = box.low[scale.name], box.high[scale.name]
     tiny = 1e-9 * (scale.high - scale.low)
     from_low, to_high = low <= scale.low + tiny, high >= scale.high - tiny
@@ -76,5 +110,15 @@ def side(scale: Scale, box: Box) -> str:
 
 
 def metric_text(value: float, unit: str) -> str:
-    """Print a metric with its unit; what may be a fraction, in percent."""
+    """Format a metric with its unit; values that may be fractions in percent.
+
+    Parameters
+    ----------
+    value : float
+    unit : str
+
+    Returns
+    -------
+    str
+    """
     return f"{100 * value:.2f} %" if unit == "1" and 0 <= value <= 1 else engineering(value, unit)

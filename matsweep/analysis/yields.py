@@ -1,4 +1,4 @@
-"""Yield: which share of the devices that are made meets a specification."""
+"""Yield: share of the fabricated devices that meets a specification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ from matsweep.core.units import read_quantity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """``P(constraint and constraint) >= share``: enough of the realisations meet all of them."""
+    """``P(constraint and constraint) >= share``: enough of the realisations meet all of them.
+
+    Parameters
+    ----------
+    constraints : tuple of Constraint
+    operator : {">", ">="}
+    share : float
+        In [0, 1].
+    """
 
     constraints: tuple[Constraint, ...]
     operator: str
@@ -33,6 +41,10 @@ class Chance:
 def parse_chance(text: str) -> Chance | None:
     """Read a chance constraint such as ``P(accuracy >= 95 % and energy <= 1 nJ) >= 90 %``.
 
+    Parameters
+    ----------
+    text : str
+
     Returns
     -------
     Chance or None
@@ -43,10 +55,10 @@ def parse_chance(text: str) -> Chance | None:
     UserError
         If it begins as one and cannot be read.
     """
-    found = split_chance(text) if isinstance(text, str) else None
-    if found is None:
+    parts = split_chance(text) if isinstance(text, str) else None
+    if parts is None:
         return None
-    inner, operator, written = found
+    inner, operator, written = parts
     share = read_quantity(written, "1", "the share of the realisations")
     if 1 < share <= 100 and "%" not in written:
         raise UserError(f"the share of the realisations must be in [0, 1], got {share:g}: did you "
@@ -61,18 +73,17 @@ def yields(
     time: float | str | None = None,
     confidence: float = 0.95,
 ) -> xr.Dataset:
-    """Return the share of each candidate's realisations that meet all constraints.
+    """Share of each candidate's realisations that meet all constraints.
 
-    A realisation is one set of devices as they would be made, so that the share is the yield. The
-    interval is Clopper and Pearson's: it covers the true yield at least as often as `confidence`
-    says, whatever that is.
+    A realisation is one fabricated set of devices, so that the share is the yield. The interval is
+    Clopper and Pearson's: it covers the true yield with a probability of at least `confidence`.
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate` and `realisation`.
     *constraints : str or Constraint
-        As of ``ds.matsweep.select``; all must be met by the same realisation.
+        Constraints of ``ds.matsweep.select``; the same realisation must meet all.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     confidence : float
@@ -99,7 +110,23 @@ def yields(
 def yields_of(
     view: View, constraints: Sequence[str | Constraint], confidence: float = 0.95
 ) -> xr.Dataset:
-    """Return the yield of each candidate of a view; see `yields`."""
+    """Yield of each candidate of a view; see `yields`.
+
+    Parameters
+    ----------
+    view : View
+    constraints : sequence of str or Constraint
+    confidence : float, in [0.5, 0.9999]
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UserError
+        If a constraint cannot be read, or there is none.
+    """
     in_range("confidence", confidence, 0.5, 0.9999)
     if not constraints:
         raise UserError("the yield is of a specification: give at least one constraint")
@@ -108,10 +135,10 @@ def yields_of(
     good = np.arange(view.ds.sizes.get("realisation", 1)) < count[:, None]
     for constraint in parsed:
         good = good & met_by_each(view, constraint)
-    met, made = np.where(view.done, good.sum(axis=1), 0), np.where(view.done, count, 0)
-    low, high = binomial_interval(met, made, confidence)
-    share = np.divide(met, made, out=np.full(len(met), np.nan), where=made > 0)
-    told = " and ".join(map(str, parsed))
+    met, trials = np.where(view.done, good.sum(axis=1), 0), np.where(view.done, count, 0)
+    low, high = binomial_interval(met, trials, confidence)
+    share = np.divide(met, trials, out=np.full(len(met), np.nan), where=trials > 0)
+    specification = " and ".join(map(str, parsed))
 
     def along(values: NDArray[np.generic], name: str, **more: str) -> xr.DataArray:
         attrs = {"units": "1", "long_name": name, **more}
@@ -119,27 +146,32 @@ def yields_of(
 
     return xr.Dataset(
         {
-            "yield": along(share, f"yield of {told}", better="higher"),
+            "yield": along(share, f"yield of {specification}", better="higher"),
             "yield_low": along(low, f"lower end of its {confidence:.4g} interval"),
             "yield_high": along(high, f"upper end of its {confidence:.4g} interval"),
             "met": along(met, "realisations that meet it"),
-            "realisations": along(made, "realisations"),
+            "realisations": along(trials, "realisations"),
         },
         {k: v for k, v in view.ds.coords.items() if v.dims in (("candidate",), ())},
-        {"specification": told, "confidence": confidence},
+        {"specification": specification, "confidence": confidence},
     )
 
 
 def binomial_interval(
     successes: ArrayLike, trials: ArrayLike, confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Clopper and Pearson's interval of a share; 0 to 1 of no trial.
+    """Clopper and Pearson's interval of a share; 0 to 1 without trials.
 
     Parameters
     ----------
-    successes, trials : (...) array of int
+    successes : (...) array of int
+    trials : (...) array of int
     confidence : float
         Two-sided.
+
+    Returns
+    -------
+    low, high : (...) array
     """
     from scipy.special import betaincinv
 
@@ -151,14 +183,18 @@ def binomial_interval(
 
 
 def met(view: View, constraint: Constraint | Chance, confidence: float | None = None) -> Mask:
-    """Mark the done candidates that meet a constraint, of a chance or of the means.
+    """Mark the done candidates that meet a constraint, on a chance or on the means.
 
     Parameters
     ----------
     view : View
     constraint : Constraint or Chance
     confidence : float or None
-        Of a chance, as of `enough`.
+        For a chance, see `enough`.
+
+    Returns
+    -------
+    (candidate,) array of bool
     """
     if isinstance(constraint, Chance):
         return enough(view, [constraint], confidence)
@@ -173,15 +209,24 @@ def enough(view: View, chances: Sequence[Chance], confidence: float | None = Non
     view : View
     chances : sequence of Chance
     confidence : float or None
-        With it the lower end of the yield's two-sided interval must be enough; None: the yield.
+        Compare the lower end of the yield's two-sided interval of this confidence; None: the yield.
+
+    Returns
+    -------
+    (candidate,) array of bool
+
+    Raises
+    ------
+    UserError
+        If there is a confidence and no chance.
     """
     if confidence is not None and not chances:
-        raise UserError(f"confidence is that of P(...) >= SHARE, and none is asked for, got "
-                        f"{confidence!r}: leave it out, or ask for a share")  # fmt: skip
+        raise UserError(f"confidence applies to P(...) >= SHARE only, got {confidence!r} without "
+                        f"one: leave it out, or add such a constraint")  # fmt: skip
     mask: Mask = view.done.copy()
     for chance in chances:
-        found = yields_of(view, chance.constraints, 0.95 if confidence is None else confidence)
-        share = found["yield" if confidence is None else "yield_low"].values
+        table = yields_of(view, chance.constraints, 0.95 if confidence is None else confidence)
+        share = table["yield" if confidence is None else "yield_low"].values
         close = np.isclose(share, chance.share, rtol=1e-12, atol=0.0)
         mask &= (share > chance.share) & ~close | close & (chance.operator == ">=")
     return mask

@@ -71,7 +71,7 @@ def test_missed_constraints_and_states_are_told():
     assert "failed: ValueError: boom" in str(ds.matsweep.why_not(1))
     ds["energy"][7] = np.nan
     told = ds.matsweep.why_not(7, objectives=OBJECTIVES)
-    assert str(told) == "candidate 7 cannot be judged: its energy is not known"
+    assert str(told) == "candidate 7 cannot be judged: its energy is unknown"
     with pytest.raises(UserError, match="there is no candidate 500"):
         ds.matsweep.why_not(500)
 

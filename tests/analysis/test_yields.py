@@ -125,7 +125,7 @@ def test_a_chance_constraint_selects_by_the_yield():
 def test_a_confidence_is_that_of_a_chance():
     with pytest.raises(UserError, match=r"confidence must be in \[0.5, 0.9999\], got 0"):
         four().matsweep.select("P(accuracy >= 95 %) >= 75 %", confidence=0)
-    with pytest.raises(UserError, match=r"confidence is that of P\(...\) >= SHARE, and none is"):
+    with pytest.raises(UserError, match=r"confidence applies to P\(...\) >= SHARE only"):
         four().matsweep.select("accuracy >= 95 %", confidence=0.95)
 
 

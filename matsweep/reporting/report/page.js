@@ -22,7 +22,7 @@
   const { columns, values, texts, units } = JSON.parse(source.textContent);
   const find = (id) => document.getElementById(id);
   const grid = find("candidates"), filter = find("filter"), every = find("all");
-  const told = find("filter-told"), more = find("more");
+  const status = find("filter-told"), more = find("more");
   const count = values[0].length;
   const paretoColumn = columns.findIndex((column) => column.name === "pareto");
   const lower = texts.map((cells) => cells.map((cell) => cell.toLowerCase()));
@@ -101,10 +101,10 @@
   }
 
   function element(name, text, kind) {
-    const made = document.createElement(name);
-    made.textContent = text;
-    if (kind) made.className = kind;
-    return made;
+    const node = document.createElement(name);
+    node.textContent = text;
+    if (kind) node.className = kind;
+    return node;
   }
 
   function head(shown) {
@@ -152,13 +152,13 @@
       tests = filter.value.split(/,|\band\b|&&/i).map((part) => part.trim()).filter(Boolean).map(clause);
     } catch (problem) {
       filter.ariaInvalid = "true";
-      told.textContent = problem.message;
+      status.textContent = problem.message;
       return;
     }
     filter.ariaInvalid = "false";
     rows = Array.from({ length: count }, (_, row) => row).filter((row) => tests.every((test) => test(row)));
     limit = STEP;
-    told.textContent = `${rows.length} of ${count} candidates`;
+    status.textContent = `${rows.length} of ${count} candidates`;
     draw();
   }
 
