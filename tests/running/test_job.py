@@ -45,7 +45,10 @@ class Given(Executor):
 
     slots = 1
 
-    def check(self):
+    def check(self, parts=None):
+        pass
+
+    def verify(self, parts):
         pass
 
     def run(self, task, shared, source):
