@@ -14,6 +14,7 @@ from matsweep.running.job import Job
 from matsweep.running.work import Outcome
 from matsweep.store import Status
 
+MEASURED = SimpleNamespace(workload=SimpleNamespace(measures=frozenset({"correct", "costs"})))
 ROOMS = 4  # realisations that the store has room for
 
 
@@ -58,7 +59,7 @@ class Given(Executor):
 
 def job(counts, pending, rows, realisations=ROOMS):
     study = SimpleNamespace(
-        candidate=lambda index: Candidate(position=-1, identity=f"{index:032x}", scenario=None),
+        candidate=lambda index: Candidate(position=-1, identity=f"{index:032x}", scenario=MEASURED),
         seed=1,
     )
     return Job(
