@@ -5,8 +5,8 @@ inside the functions that need it: numba takes half a second.
 
 numba's own cache compares the file of the outermost function alone and knows nothing of the
 functions that it calls. Here kernels lie in a folder that is named by all sources, see
-`matsweep.core.kernels`; each is one file, replaced as a whole, so that processes may compile the
-same function at once.
+`core.kernel_cache`; each is one file, replaced as a whole, so that processes may compile the same
+function at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from matsweep.core.kernels import kernel_folder
+from matsweep.core.kernel_cache import kernel_folder
 
 _STRICT: Any = {"error_model": "numpy"}
 _config: Any = numba_config

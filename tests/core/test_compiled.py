@@ -19,7 +19,7 @@ import numba
 import pytest
 
 import matsweep
-from matsweep.core import begun, kernels
+from matsweep.core import begun, kernel_cache
 
 ROOT = Path(matsweep.__file__).parents[1]
 
@@ -145,11 +145,11 @@ def kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(begun, "BEGUN", float("inf"))  # the module below is younger than this
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_package.py").write_text("def double(x):\n    return x + x\n")
-    for cached in (kernels._base, kernels._opened):
+    for cached in (kernel_cache._base, kernel_cache._opened):
         cached.cache_clear()
     yield importlib.import_module("a_package").double, tmp_path / "kernels" / f"user-{os.geteuid()}"
     del sys.modules["a_package"]
-    for cached in (kernels._base, kernels._opened, kernels.sources):
+    for cached in (kernel_cache._base, kernel_cache._opened, kernel_cache.sources):
         cached.cache_clear()
 
 
@@ -180,7 +180,7 @@ def test_kernel_is_kept_for_each_signature_and_damage_is_compiled_again(kernel):
 
 def test_sources_that_change_under_a_process_end_its_use_of_kernels(kernel, monkeypatch, caplog):
     double, _ = kernel
-    kernels._say_changed.cache_clear()
+    kernel_cache._say_changed.cache_clear()
     assert counted(double, 1) == ([2], 0)
     monkeypatch.setattr(begun, "BEGUN", time.time() - 60)
     os.utime(sys.modules["a_package"].__file__)  # a change of any kind
@@ -193,7 +193,7 @@ def test_without_a_folder_kernels_are_compiled_all_the_same(kernel, tmp_path, mo
     (tmp_path / "file").touch()
     monkeypatch.setenv("MATSWEEP_KERNELS", str(tmp_path / "file"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere/at/all"))
-    monkeypatch.setattr(kernels.Path, "mkdir", refuse)
+    monkeypatch.setattr(kernel_cache.Path, "mkdir", refuse)
     assert counted(double, 1) == ([2], 0)
     assert counted(double, 1) == ([2], 0)
     (record,) = caplog.records
@@ -224,12 +224,12 @@ def test_folder_that_others_can_write_to_is_refused(tmp_path):
     shared.mkdir()
     shared.chmod(0o777)
     with pytest.raises(PermissionError, match="can be written by others"):
-        kernels._private(shared)
+        kernel_cache._private(shared)
     shared.chmod(0o700)
-    assert kernels._private(shared) == shared
+    assert kernel_cache._private(shared) == shared
     (tmp_path / "link").symlink_to(shared)
     with pytest.raises(PermissionError):
-        kernels._private(tmp_path / "link")
+        kernel_cache._private(tmp_path / "link")
 
 
 def test_folders_that_are_old_or_many_are_removed_but_none_in_use(tmp_path):
@@ -241,7 +241,7 @@ def test_folders_that_are_old_or_many_are_removed_but_none_in_use(tmp_path):
         os.utime(tmp_path / str(number) / ".used", (now - age, now - age))
     with open(tmp_path / "18/.used") as used:
         fcntl.flock(used, fcntl.LOCK_SH)
-        kernels.remove_old(tmp_path)
+        kernel_cache.remove_old(tmp_path)
     left = {int(folder.name) for folder in tmp_path.iterdir()}
     assert left == {*range(17), 18} - {3}
 
@@ -250,8 +250,8 @@ def test_layers_left_out_of_the_hash_are_those_above_all_kernels():
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = next(each for each in rules["contracts"] if each["name"] == "Imports run downward")
     above = layers["layers"][: layers["layers"].index("workloads")]
-    assert set(kernels.ABOVE) == {name for layer in above for name in layer.split(" | ")}
-    for name in kernels.ABOVE:
+    assert set(kernel_cache.ABOVE) == {name for layer in above for name in layer.split(" | ")}
+    for name in kernel_cache.ABOVE:
         place = ROOT / "matsweep" / name
         for file in [place.with_suffix(".py")] if not place.is_dir() else place.rglob("*.py"):
             assert "core.compiled" not in file.read_text(), file
