@@ -79,7 +79,7 @@ class Prepared(Protocol):
 class Workload(ABC):
     """A task and the network that solves it, as configured.
 
-    A configuration without `kind` is of the `default` one.
+    A configuration without `kind` describes the `default` one.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Workload(ABC):
         Metrics that a choice weighs by default, `merit` first.
     measures : frozenset of str
         Names of the results of `Prepared.run`, and `COSTS` if there are matrices: a metric exists
-        in a study if a workload gives all measures that it needs.
+        in a study if the workload gives all measures that it needs.
     dimensions : mapping of str to str
         Long names of the workload's own dimensions.
     """
@@ -131,7 +131,7 @@ class Workload(ABC):
         return {}
 
     def tiled(self, tile: Tile) -> Tile:
-        """Return the tile as the workload uses it.
+        """Return the tile as the workload uses it: unchanged by default.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Workload(ABC):
         Raises
         ------
         UserError
-            If the workload cannot use it.
+            If the workload cannot use the tile.
         """
         return tile
 
@@ -160,7 +160,7 @@ class Workload(ABC):
         Returns
         -------
         str or None
-            Begins with the missing parameter, and ends with the way out; None: it can use the
-            device.
+            Begins with the missing parameter and ends with the way out; None if the workload can
+            use the device.
         """
         return None

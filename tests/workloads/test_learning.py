@@ -373,8 +373,8 @@ def test_what_was_learned_drifts_away():
 @pytest.mark.parametrize(
     ("parameters", "mapping", "message"),
     [
-        ({"positive": True}, "differential", "workload.positive needs one device"),
-        ({"reset": Reset()}, "reference", "workload.reset is of pairs"),
+        ({"positive": True}, "differential", "workload.positive must be false"),
+        ({"reset": Reset()}, "reference", "workload.reset must be null"),
         ({"activation": "tanh"}, "offset", "workload.activation must be sigmoid or relu"),
     ],
 )

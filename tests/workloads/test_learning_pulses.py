@@ -137,7 +137,7 @@ def test_a_kernel_taken_by_its_address_gives_the_bits_of_the_form_that_is_built_
 def test_a_model_without_a_kernel_cannot_learn(outside):
     outside.kernel = None
     workload = InSitu(hidden=(6,), epochs=1)
-    with pytest.raises(UserError, match="Parabolic cannot learn: it brings no compiled kernel"):
+    with pytest.raises(UserError, match="must have a compiled kernel to learn, got Parabolic"):
         Course.of(
             workload.prepare().lesson,
             workload,

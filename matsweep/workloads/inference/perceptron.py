@@ -18,7 +18,7 @@ from matsweep.machine import Hardware, Mapped, Matrix, ProgrammedMatrix, map_mat
 IntArray = npt.NDArray[np.integer]
 
 MEASURES = frozenset({"correct", "array_power", "vmm_error", "saturated"})
-_JUDGED = 100  # samples of the error of a product
+_JUDGED = 100  # samples that the error of a product is measured on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +108,7 @@ class Perceptron:
         measures: Mapping[str, FloatArray],
         rng: Streams,
     ) -> None:
-        """Classify all samples at one time, and add to the measures (realisation,)."""
+        """Classify all samples at one time [s] and add to the measures, (realisation,) arrays."""
         dac = programmed[0].hardware.dac
         layers = [each.mapped for each in programmed]
         shares = [layer.conversions(dac) for layer in layers]
@@ -129,12 +129,12 @@ class Perceptron:
 
 @functools.lru_cache(maxsize=8)
 def _driven(network: Perceptron, first: Mapped, dac: DAC) -> FloatArray:
-    """Return the first layer's voltages, shared by candidates that differ in devices."""
+    """Voltages of the first layer's word lines, shared by candidates that differ in devices."""
     return first.voltages(network.images, dac)
 
 
 def _error(values: FloatArray, inputs: FloatArray, layer: Mapped) -> FloatArray:
-    """Return the relative rms error of each realisation's products, (realisation,)."""
+    """Relative root-mean-square error of each realisation's products, (realisation,)."""
     ideal = np.matmul(inputs[..., :_JUDGED, :], layer.matrix.weight)
     size = np.sqrt(np.mean(np.square(ideal), axis=(-1, -2)))
     wrong = np.sqrt(np.mean(np.square(values[:, :_JUDGED] - ideal), axis=(-1, -2)))
@@ -194,7 +194,7 @@ def perceptron(
 def activations(
     weights: tuple[FloatArray, ...], biases: tuple[FloatArray, ...], inputs: FloatArray
 ) -> tuple[FloatArray, ...]:
-    """Run the network in floating point.
+    """Run the network forward in floating point.
 
     Parameters
     ----------

@@ -38,14 +38,14 @@ class MLP(Workload):
     Parameters
     ----------
     dataset : str or Dataset
-        A dataset's kind where that is enough (`digits`, `mnist`), or the dataset. One without its
-        own split is split by `test_fraction` and `seed`.
+        A dataset's kind where its name is enough (`digits`, `mnist`), or the dataset. A dataset
+        without its own split is split by `test_fraction` and `seed`.
     hidden : tuple of int
         Units of the hidden layers.
     test_fraction : float
         Share of the samples held out, drawn class by class.
     seed : int
-        Of the split and the training, apart from the study's.
+        Of the split and the training, independent of the study's.
     epochs : int
     learning_rate : float
     decay : float
@@ -93,7 +93,7 @@ class MLP(Workload):
 
     @property
     def data(self) -> Dataset:
-        """The dataset, split by the workload where it has no own split.
+        """The dataset, split by the workload if it has no split.
 
         Raises
         ------
@@ -108,8 +108,9 @@ class MLP(Workload):
         fresh = (Split.test_fraction, Split.seed)
         if (dataset.test_fraction, dataset.seed) != fresh:
             raise UserError(
-                "dataset: its split is that of the workload: give workload.test_fraction and "
-                "workload.seed"
+                "dataset must not state a split, got "
+                f"test_fraction={dataset.test_fraction:g}, seed={dataset.seed}: give "
+                "workload.test_fraction and workload.seed"
             )
         return replace(dataset, test_fraction=self.test_fraction, seed=self.seed)
 
@@ -128,7 +129,7 @@ class MLP(Workload):
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> Perceptron:
-        """Return the trained network, from the cache if this machine trained it before."""
+        """Load the trained network from this machine's cache, or train it."""
         path = cache_folder() / f"mlp-{self.key}.npz"
         cached = _load(path)
         if cached is not None:
@@ -138,7 +139,7 @@ class MLP(Workload):
         return trained
 
     def train(self) -> Perceptron:
-        """Train the network; the same on every call on one machine.
+        """Train the network: the same one on every call on one machine.
 
         Returns
         -------
@@ -147,8 +148,8 @@ class MLP(Workload):
         Raises
         ------
         UserError
-            If the dataset cannot be read, lacks training samples of a class, or has too few held
-            out.
+            If the dataset cannot be read, lacks training samples of a class, or has too few samples
+            held out.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
@@ -157,8 +158,11 @@ class MLP(Workload):
         held_out = len(samples.test_labels)
         self._check_samples(held_out)
         classes = max(samples.train_labels.max(), samples.test_labels.max()) + 1
-        if len(np.unique(samples.train_labels)) < classes:
-            raise UserError("dataset must have training samples of every class")
+        present = len(np.unique(samples.train_labels))
+        if present < classes:
+            raise UserError(
+                f"dataset must have training samples of all {classes} classes, got {present}"
+            )
         train_x = samples.train_inputs.astype(np.float64)
         model = MLPClassifier(
             self.hidden,
@@ -170,7 +174,7 @@ class MLP(Workload):
             n_iter_no_change=self.epochs,
         )
         with threadpool_limits(1), warnings.catch_warnings():
-            # The epochs are chosen, not awaited.
+            # The number of epochs is a setting: training need not converge.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(train_x, samples.train_labels)
             return perceptron(
@@ -183,7 +187,7 @@ class MLP(Workload):
 
 
 def _save(path: Path, trained: Perceptron) -> None:
-    """Keep a network in the cache, if it can be written."""
+    """Write a network to the cache, if the cache can be written."""
     arrays: dict[str, FloatArray | IntArray] = {"images": trained.images, "labels": trained.labels}
     for index, weight in enumerate(trained.weights):
         arrays[f"weight_{index}"] = weight
@@ -195,7 +199,7 @@ def _save(path: Path, trained: Perceptron) -> None:
 
 
 def _load(path: Path) -> Perceptron | None:
-    """Read a kept network; None if there is none, or it is damaged."""
+    """Read a cached network; None if there is none, or it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             layers = sum(name.startswith("weight_") for name in kept)

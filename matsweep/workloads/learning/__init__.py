@@ -1,4 +1,4 @@
-"""Learning in the crossbar: rules, settings, and the compiled core."""
+"""In-situ training in the crossbar: settings, learning rules and the compiled core."""
 
 from matsweep.workloads.learning.lesson import Lesson
 from matsweep.workloads.learning.rules import Reset, Rule, Schedule

@@ -1,4 +1,4 @@
-"""What trained devices still do after some time."""
+"""Inference by trained devices as they age."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
 
-_JUDGED = 100  # samples on which the error of a product is measured
+_JUDGED = 100  # samples that the error of a product is measured on
 
 
 def aged(
@@ -18,10 +18,26 @@ def aged(
 ) -> dict[str, FloatArray]:
     """Let trained devices age, and run the network at each time.
 
+    The states of the learners are overwritten.
+
+    Parameters
+    ----------
+    course : Course
+    learners : list of Learner
+        Trained, one per realisation.
+    times : tuple of float, s
+        Since the end of training.
+    rng : Streams
+        One stream per realisation.
+
     Returns
     -------
     dict of str to (realisation, time) array
-        correct, array_power [W], vmm_error and saturated.
+        correct : share of the held-out samples classified correctly.
+        array_power : W, mean power of the word lines' drivers in one inference.
+        vmm_error : relative root-mean-square error of the analog products of the first 100 samples,
+        root mean square over layers.
+        saturated : share of the conversions that saturated.
     """
     device, samples = course.hardware.device, course.lesson.samples
     test = read_only(samples.test_inputs), read_only(samples.test_labels)
@@ -73,7 +89,10 @@ def _conversions(course: Course) -> int:
 def _error(
     course: Course, weights: tuple[FloatArray, ...], inputs: FloatArray, products: FloatArray
 ) -> float:
-    """Return the root mean square, over layers, of the products' relative error."""
+    """Root mean square, over layers, of the products' relative error.
+
+    `inputs` is (sample, row of any layer), `products` (sample, column of any layer).
+    """
     total = 0.0
     for layer, weight in enumerate(weights):
         rows = slice(course.first_row[layer], course.first_row[layer + 1])
@@ -85,7 +104,11 @@ def _error(
 
 
 def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
-    """Return the mean power that the word lines' drivers give in one inference, W."""
+    """Mean power of the word lines' drivers in one inference, W.
+
+    `squares` (row of any layer,) is the mean squared voltage of each word line, in units of the
+    read voltage squared.
+    """
     device, devices = course.hardware.device, learner.devices
     size = course.arms * devices.synapses
     conductance = device.g_min + learner.state.x[:size].astype(float) * device.g_range

@@ -1,4 +1,4 @@
-"""The network, its tiles and their converters as the compiled core takes them."""
+"""The network, its tiles and their converters in the form of the compiled core."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_ed
 
 type Weights = tuple[FloatArray, ...]
 
-_CALIBRATION = 64  # training samples that converters are calibrated on
+_CALIBRATION = 64  # training samples that calibrate the converters
 
 
 def compiled_circuit(
     course: Course, number: int, variance: FloatArray, weights: Weights | None = None
 ) -> Any:
-    """Return the network and its tiles as the compiled core takes them.
+    """Build the compiled core's description of the network and its tiles.
 
     Parameters
     ----------
     course : Course
     number : int
-        Which realisation.
+        Index of the realisation.
     variance : (state,) array, ranges squared
-        Of one read, at evenly spaced states.
+        Of one read, at evenly spaced states from 0 to 1.
     weights : tuple of (row, column) arrays or None
-        That converters are set for; None: converters without errors.
+        Weights that the converters' ranges are set for; None: converters are exact.
+
+    Returns
+    -------
+    core.Circuit
     """
     workload, hardware = course.workload, course.hardware
     layers = len(course.layouts)
@@ -66,14 +70,14 @@ def compiled_circuit(
 
 
 def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:
-    """Return the least currents of each layer's converters, forward and back, in ranges."""
+    """Least currents of each layer's converters, forward and back, (layer,) arrays in ranges."""
     adc = course.hardware.adc
     device, workload = course.hardware.device, course.workload
     signs = course.common < 0
     tops = adc.codes(signed=signs)[1], adc.codes(signed=True)[1]
     forward, back = _currents(course, weights)
     unit = device.read_voltage * device.g_range
-    found = np.zeros((2, len(course.layouts)), np.float32)
+    steps = np.zeros((2, len(course.layouts)), np.float32)
     for layer, plan in enumerate(course.layouts):
         for way, currents in enumerate((forward[layer], back[layer])):
             if adc.full_scale is not None:
@@ -84,14 +88,14 @@ def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:
                 scale = _percentile(currents, adc.percentile)
             if adc.least_full_scale is not None:
                 scale = max(scale, adc.least_full_scale / unit)
-            found[way, layer] = scale / tops[way]
+            steps[way, layer] = scale / tops[way]
     if workload.backward == "digital":
-        found[1] = 0
-    return found[0], found[1]
+        steps[1] = 0
+    return steps[0], steps[1]
 
 
 def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Return each layer's currents, in ranges, of some training samples: forward and back."""
+    """Currents of some training samples in each layer's tiles, forward and back, in ranges."""
     workload, samples = course.workload, course.lesson.samples
     images = samples.train_inputs[:_CALIBRATION]
     inputs, sums = floating.activations(workload, weights, images)
@@ -120,5 +124,5 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
-    found = float(np.percentile(np.abs(values), percent))
-    return found if found > 0 else 1.0
+    largest = float(np.percentile(np.abs(values), percent))
+    return largest if largest > 0 else 1.0

@@ -1,4 +1,4 @@
-"""What the realisations of a candidate share, and the draws of their devices."""
+"""Devices, tiles and converters of a candidate's realisations, drawn before they learn."""
 
 from __future__ import annotations
 
@@ -19,29 +19,35 @@ from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
 from matsweep.workloads.learning.tiles import starts
 
-_KEY = np.uint64(0x9E3779B97F4A7C15)  # tells the numbers of training from those of devices
+_KEY = np.uint64(0x9E3779B97F4A7C15)  # separates random numbers of training from the devices'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Course:
-    """What the realisations of a candidate share, and each one's draws.
+    """Tiles that the realisations of a candidate share, and each realisation's devices.
 
     Parameters
     ----------
+    lesson : Lesson
+    workload : Training
+    hardware : Hardware
     layouts : tuple of Layout
+        Of each layer.
     first, first_row, first_column : (layer + 1,) arrays
-        Where each layer begins among all synapses, rows and columns.
+        Each layer's first synapse, row and column among those of all layers, then their number.
     arms : int
-        Devices of a synapse.
+        Devices of a synapse: 1 or 2.
     fast : bool
         Whether the rule has a second array.
     states : (realisation, arm, synapse) array
-        The devices' first ones; of the fast array behind the others.
-    low, high : arrays alike
-        Bounds of the states: what is left of the range, or where a device is stuck.
+        The devices' first states, in [0, 1]; the fast array is one more arm, the last.
+    low, high : (realisation, arm, synapse) arrays
+        Bounds of the states: the part of the range that endurance leaves, or the state where a
+        device is stuck.
     parameters : (realisation, arm, synapse, k) or (arm, k) array
         Of the pulse model.
     column_gain, column_offset : (realisation, column of all row tiles) arrays
+        Errors of the converters: factor, and ADC steps.
     keys : (realisation, 2) array
         Of the random numbers of training.
     """
@@ -65,18 +71,31 @@ class Course:
 
     @classmethod
     def of(cls, lesson: Lesson, workload: Training, hardware: Hardware, rng: Streams) -> Course:
-        """Draw the devices of some realisations.
+        """Draw the devices and converters of all realisations.
+
+        Parameters
+        ----------
+        lesson : Lesson
+        workload : Training
+        hardware : Hardware
+        rng : Streams
+            One stream per realisation.
+
+        Returns
+        -------
+        Course
 
         Raises
         ------
         UserError
-            If no pulse response of the material is known.
+            If no pulse response of the material is known, its pulse model has no compiled kernel,
+            the ADC has a range per column, or the tile does not suit the workload.
         """
         device, tile = hardware.device, workload.tiled(hardware.tile)
         if device.pulse_model is None:
             raise UserError(
-                "pulse_model must be given: no response of this material to pulses is known, so "
-                "that it cannot learn (set device.pulse_model, or calibrate one)"
+                "pulse_model must be given for a network that learns, got null: no response of "
+                "this material to pulses is known (set device.pulse_model, or calibrate one)"
             )
         if hardware.adc.per_column:
             raise UserError("adc.per_column must be false for a network that learns, got true")
@@ -108,12 +127,12 @@ class Course:
 
     @property
     def zero(self) -> float:
-        """State that stands for weight zero, of one device; 0 where a pair's partner does."""
+        """State of one device at weight zero; 0 for pairs and for weights without a reference."""
         return 0.0 if self.arms == 2 or self.workload.positive else 0.5
 
     @property
     def common(self) -> float:
-        """What weight zero adds to an unsigned current, in ranges; -1: currents are signed."""
+        """Unsigned current of a device at weight zero, in ranges; -1: currents are signed."""
         if self.layouts[0].mapping.signed:
             return -1.0
         device = self.hardware.device
@@ -121,9 +140,9 @@ class Course:
 
 
 def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> FloatArray:
-    """Draw the devices' responses to pulses; parameters (realisation, arm, synapse, k) or (arm, k).
+    """Draw the devices' parameters of the pulse model, (realisation, arm, synapse, k).
 
-    The latter where all devices are alike.
+    (arm, k) if all devices are alike.
 
     Raises
     ------
@@ -132,7 +151,7 @@ def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> Float
     """
     if model.kernel is None:
         raise UserError(
-            f"pulse_model {type(model).__name__} cannot learn: it brings no compiled kernel"
+            f"pulse_model must have a compiled kernel to learn, got {type(model).__name__}"
         )
     spread = any(model.device_to_device.values())
     flat = model.flat(model.draw(shape, rng=rng) if spread else model.nominal)
@@ -163,7 +182,7 @@ def _bounds(
     first: npt.NDArray[np.int64],
     rng: Streams,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the least and largest state of each device, (realisation, arm, synapse)."""
+    """Least and largest state of each device, (realisation, arm, synapse)."""
     least, most = device.endurance.window(device.cycles)
     low = np.full(shape, least, np.float32)
     high = np.full(shape, most, np.float32)
@@ -187,7 +206,7 @@ def _start(
     first: npt.NDArray[np.int64],
     rng: Streams,
 ) -> FloatArray:
-    """Return the states that the devices are programmed to, (realisation, arm, synapse)."""
+    """Draw the states that the devices are programmed to, (realisation, arm, synapse)."""
     states = np.zeros(shape, np.float32)
     ranges = workload.per_layer(workload.weight_range)
     for layer, ((rows, columns), start) in enumerate(zip(lesson.shapes, first[:-1], strict=True)):
@@ -207,6 +226,6 @@ def _start(
         return states
     sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
     target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
-    made = sound.program(target, rng=rng).conductance
-    states[:, :arms] = (made - device.g_min) / device.g_range
+    programmed = sound.program(target, rng=rng).conductance
+    states[:, :arms] = (programmed - device.g_min) / device.g_range
     return states

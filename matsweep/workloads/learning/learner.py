@@ -27,7 +27,7 @@ class Learner:
     ----------
     course : Course
     number : int
-        Which realisation.
+        Index of the realisation.
     devices, settings, state, work : tuples of `core`
     """
 
@@ -40,7 +40,18 @@ class Learner:
 
     @classmethod
     def of(cls, course: Course, number: int) -> Learner:
-        """Set a realisation up: its arrays, its first weights and what the rule begins with."""
+        """Set up a realisation: its arrays, first weights and the rule's initial state.
+
+        Parameters
+        ----------
+        course : Course
+        number : int
+            Index of the realisation.
+
+        Returns
+        -------
+        Learner
+        """
         device = course.hardware.device
         model = device.pulse_model
         assert model is not None
@@ -72,15 +83,15 @@ class Learner:
             counter=np.array([0, course.keys[number, 1], course.keys[number, 0]], np.uint64),
             clock=np.zeros(1 + len(course.layouts), np.int64),
         )
-        made = cls(
+        learner = cls(
             course=course, number=number, devices=devices, settings=_settings(course), state=state,
             work=_work(course),
         )  # fmt: skip
-        made._begin()
-        return made
+        learner._begin()
+        return learner
 
     def _begin(self) -> None:
-        """Write the first weights by pulses if asked for, and prepare the rule's own arrays."""
+        """Write the first weights, by pulses if asked for, and prepare the rule's own arrays."""
         workload, state, devices = self.course.workload, self.state, self.devices
         circuit = self.circuit(exact=True)
         if workload.pulsed_start:
@@ -96,7 +107,7 @@ class Learner:
         )
 
     def _wanted(self) -> FloatArray:
-        """Return the signals of the weights trained in floating point, (synapse,)."""
+        """Signals of the weights trained in floating point, in ranges, (synapse,)."""
         flat = [
             np.clip(weight / gain, -1, 1).ravel()
             for weight, gain in zip(self.course.lesson.weights, self.course.gain, strict=True)
@@ -104,14 +115,20 @@ class Learner:
         return np.concatenate(flat)
 
     def train(self) -> list[float]:
-        """Learn, and return the accuracy after each epoch."""
+        """Train for all epochs.
+
+        Returns
+        -------
+        list of float
+            Share of the held-out samples classified correctly after each epoch.
+        """
         workload, samples = self.course.workload, self.course.lesson.samples
         test = read_only(samples.test_inputs), read_only(samples.test_labels)
         rates = np.array(workload.per_layer(workload.learning_rate), np.float32)
         learns = np.ones(len(rates), np.int64)
         if workload.learns == "last":
             learns[:-1] = 0
-        found = []
+        accuracy = []
         none, nothing = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         for epoch in range(workload.epochs):
             self.calibrate_wires()
@@ -120,8 +137,8 @@ class Learner:
             right, _ = core.judge(
                 self.circuit(), self.state, self.work, *test, none, nothing, nothing
             )  # fmt: skip
-            found.append(right / len(samples.test_labels))
-        return found
+            accuracy.append(right / len(samples.test_labels))
+        return accuracy
 
     def learn(
         self,
@@ -129,9 +146,18 @@ class Learner:
         rates: npt.NDArray[np.float32],
         learns: npt.NDArray[np.int64],
     ) -> None:
-        """Learn from training samples in an order, (n,); rates and learns are (layer,).
+        """Learn from training samples in a given order.
 
-        Layers of which `learns` is 0 stay. Converters are set for the weights as they begin.
+        Converters are set for the weights at the start.
+
+        Parameters
+        ----------
+        order : (n,) int64 array
+            Indices of training samples.
+        rates : (layer,) float32 array
+            Learning rates.
+        learns : (layer,) int64 array
+            0 where a layer keeps its weights.
         """
         samples = self.course.lesson.samples
         tuples = self.circuit(), self.devices, self.settings, self.state, self.work
@@ -140,7 +166,7 @@ class Learner:
         core.learn(update, *tuples, images, labels, order, rates, learns)
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Return the samples of an epoch, by the realisation's own random numbers."""
+        """Draw the samples of an epoch, (n,), from the realisation's own random numbers."""
         number = len(self.course.lesson.samples.train_labels)
         drawn = self.course.workload.samples
         keys = self.course.keys[self.number : self.number + 1] + np.uint64(epoch + 1)
@@ -150,7 +176,15 @@ class Learner:
         return np.asarray(uniform * number, np.int64)
 
     def written(self) -> tuple[float, float]:
-        """Return the energy [J] and the time [s] of all pulses."""
+        """Energy and time of all pulses of the training.
+
+        Returns
+        -------
+        energy : float, J
+            Not a number where the pulse is not known.
+        time : float, s
+            Not a number where the duration of a pulse is not known.
+        """
         device, sums, slots = self.course.hardware.device, self.state.sums, self.state.slots
         pulse, energy, time = device.write_pulse, 0.0, 0.0
         for way, up, duration in ((0, True, pulse.time_up), (1, False, pulse.time_down)):
@@ -163,18 +197,42 @@ class Learner:
         return energy, time
 
     def calibrate_wires(self, zeros: FloatArray | None = None) -> None:
-        """Update what part of each device's conductance its column sees; see `see_wires`."""
+        """Update the shares of the devices' conductances that their columns see, by `see_wires`.
+
+        Without wires and access devices nothing changes.
+
+        Parameters
+        ----------
+        zeros : (row of any layer,) array or None
+            States of the references; None: their nominal ones.
+        """
         if has_wires(self.course.hardware):
             circuit = self.circuit(exact=True)
             see_wires(self.course, circuit, self.devices, self.state, zeros)
 
     def circuit(self, *, exact: bool = False) -> Any:
-        """Return the network and its tiles, with converters set for the weights unless exact."""
+        """Build the compiled core's description of the network and its tiles.
+
+        Parameters
+        ----------
+        exact : bool
+            Whether converters are exact; else they are set for the present weights.
+
+        Returns
+        -------
+        core.Circuit
+        """
         weights = None if exact else self.weights()
         return compiled_circuit(self.course, self.number, self.devices.variance, weights)
 
     def weights(self) -> tuple[FloatArray, ...]:
-        """Return the weights that the devices hold, (row, column) of each layer."""
+        """Weights that the devices hold, read without noise.
+
+        Returns
+        -------
+        tuple of (row, column) arrays
+            Of each layer.
+        """
         course = self.course
         return tuple(
             self.state.signal[a:b].reshape(shape) * gain

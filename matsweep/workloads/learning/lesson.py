@@ -1,4 +1,4 @@
-"""What all candidates that learn the same share: data, and the network in floating point."""
+"""The lesson that candidates share: data, and the network trained in floating point."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from matsweep.workloads.learning.settings import Training
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lesson:
-    """Data to learn from, and what floating point makes of it.
+    """Data to learn from, and the network that floating point trains on them.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Lesson:
     float_accuracy : float
         Of these weights, on the held-out samples.
     digest : str
-        Hash of all of the above.
+        Hash of the samples and weights.
     """
 
     samples: Samples
@@ -46,12 +46,22 @@ class Lesson:
 
 
 def lesson(workload: Training, key: str) -> Lesson:
-    """Return the lesson of a workload; its floating-point weights from the cache if they are.
+    """Load the data of a workload, and train its network in floating point, or load that too.
+
+    Parameters
+    ----------
+    workload : Training
+    key : str
+        Hash of all that decides the weights: their name in the cache.
+
+    Returns
+    -------
+    Lesson
 
     Raises
     ------
     UserError
-        If devices are to begin with weights that diverged.
+        If devices are to begin with weights that diverged, or the data cannot be read.
     """
     samples = workload.data.load()
     shapes = layer_shapes(workload, samples)
@@ -92,7 +102,17 @@ def _load(path: Path, layers: int) -> tuple[FloatArray, ...] | None:
 
 
 def layer_shapes(workload: Training, samples: Samples) -> tuple[tuple[int, int], ...]:
-    """Return rows (with a bias) and columns of each layer."""
+    """Rows (with a bias) and columns of each layer.
+
+    Parameters
+    ----------
+    workload : Training
+    samples : Samples
+
+    Returns
+    -------
+    tuple of (int, int)
+    """
     classes = int(max(samples.train_labels.max(), samples.test_labels.max())) + 1
     units = (samples.train_inputs.shape[1], *workload.hidden, classes)
     extra = int(workload.bias)
@@ -102,7 +122,22 @@ def layer_shapes(workload: Training, samples: Samples) -> tuple[tuple[int, int],
 def initial_weights(
     workload: Training, layer: int, uniform: FloatArray, limit: float
 ) -> FloatArray:
-    """Return initial weights (…, row, column) from uniform numbers in [0, 1) of that shape."""
+    """Spread the first weights of a layer evenly over their range.
+
+    Parameters
+    ----------
+    workload : Training
+    layer : int
+        Index of the layer.
+    uniform : (…, row, column) array
+        Random numbers in [0, 1).
+    limit : float
+        Largest weight that the layer can hold.
+
+    Returns
+    -------
+    (…, row, column) float32 array
+    """
     rows = uniform.shape[-2]
     largest = min(1 / rows**0.5 if workload.initial is None else workload.initial, limit)
     low = 0.0 if workload.positive else -largest
@@ -117,8 +152,19 @@ def trained(
 ) -> tuple[FloatArray, ...]:
     """Train in floating point: plain gradient descent with the workload's rates and batches.
 
-    Weights are not bounded. NumPy only, the simplest form: the baseline that devices and the
-    compiled core are measured against.
+    Weights are not bounded. NumPy only, the simplest form: the baseline for devices and for the
+    compiled core.
+
+    Parameters
+    ----------
+    workload : Training
+    samples : Samples
+    rng : np.random.Generator
+
+    Returns
+    -------
+    tuple of (row, column) float32 arrays
+        Weights of each layer.
     """
     weights = [
         initial_weights(workload, layer, rng.random(shape, np.float32), np.inf)
@@ -138,7 +184,21 @@ def descend(
     factor: float,
     rng: np.random.Generator,
 ) -> None:
-    """Train for one epoch, changing the weights in place."""
+    """Train for one epoch and change the weights in place.
+
+    Parameters
+    ----------
+    workload : Training
+    weights : list of (row, column) float32 arrays
+        Of each layer; they change.
+    samples : Samples
+    rates : tuple of float
+        Learning rate of each layer.
+    factor : float
+        On the learning rates in this epoch.
+    rng : np.random.Generator
+        Draws the order of the samples.
+    """
     number = len(samples.train_labels)
     if workload.samples is None:
         order = rng.permutation(number)
@@ -156,16 +216,31 @@ def descend(
 def activations(
     workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray
 ) -> tuple[list[FloatArray], FloatArray]:
-    """Return each layer's inputs (sample, row), bias and all, and the last layer's sums."""
-    values, found = inputs, []
+    """Run the network forward in floating point.
+
+    Parameters
+    ----------
+    workload : Training
+    weights : tuple of (row, column) arrays
+        Of each layer.
+    inputs : (sample, input) array
+
+    Returns
+    -------
+    values : list of (sample, row) arrays
+        Inputs of each layer, with the bias.
+    sums : (sample, class) array
+        Of the last layer, before its activation.
+    """
+    values, rows = inputs, []
     for index, weight in enumerate(weights):
         if workload.bias:
             values = np.concatenate([values, np.ones((len(values), 1), values.dtype)], axis=1)
-        found.append(values)
+        rows.append(values)
         sums = values @ weight
         if index < len(weights) - 1:
             values = _activated(workload.activation, sums)
-    return found, sums
+    return rows, sums
 
 
 def _activated(name: str, sums: FloatArray) -> FloatArray:
@@ -175,13 +250,24 @@ def _activated(name: str, sums: FloatArray) -> FloatArray:
 
 
 def _sigmoid(sums: FloatArray) -> FloatArray:
-    from scipy.special import expit  # a quarter of a second, and of no use to inference
+    from scipy.special import expit  # takes 0.25 s, which inference does not need
 
     return np.asarray(expit(sums))
 
 
 def output_error(workload: Training, sums: FloatArray, labels: IntArray) -> FloatArray:
-    """Return the derivative of the loss by the last layer's sums (sample, class)."""
+    """Differentiate the loss by the last layer's sums.
+
+    Parameters
+    ----------
+    workload : Training
+    sums : (sample, class) array
+    labels : (sample,) integer array
+
+    Returns
+    -------
+    (sample, class) array
+    """
     wanted = np.eye(sums.shape[1], dtype=sums.dtype)[labels]
     if workload.loss == "squared":
         y = _sigmoid(sums)
@@ -196,30 +282,73 @@ def errors(
     inputs: list[FloatArray],
     last: FloatArray,
 ) -> list[FloatArray]:
-    """Return the derivatives of the loss by each layer's sums (sample, column)."""
-    found = [last]
+    """Propagate the derivatives of the loss back to each layer's sums.
+
+    Parameters
+    ----------
+    workload : Training
+    weights : tuple of (row, column) arrays
+        Of each layer.
+    inputs : list of (sample, row) arrays
+        Of each layer, from `activations`.
+    last : (sample, class) array
+        Derivative by the last layer's sums.
+
+    Returns
+    -------
+    list of (sample, column) arrays
+        Of each layer.
+    """
+    derivatives = [last]
     for index in range(len(weights) - 1, 0, -1):
-        back = found[0] @ weights[index].T
+        back = derivatives[0] @ weights[index].T
         a = inputs[index]
         slope = {"sigmoid": a * (1 - a), "tanh": 1 - a * a, "relu": (a > 0).astype(a.dtype)}
         below = back * slope[workload.activation]
-        found.insert(0, below[:, : below.shape[1] - int(workload.bias)])
-    return found
+        derivatives.insert(0, below[:, : below.shape[1] - int(workload.bias)])
+    return derivatives
 
 
 def gradients(
     workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> list[FloatArray]:
-    """Return the gradient of the summed loss by each weight (row, column)."""
+    """Gradient of the loss, summed over samples, by the weights.
+
+    Parameters
+    ----------
+    workload : Training
+    weights : tuple of (row, column) arrays
+        Of each layer.
+    inputs : (sample, input) array
+    labels : (sample,) integer array
+
+    Returns
+    -------
+    list of (row, column) arrays
+        Of each layer.
+    """
     values, sums = activations(workload, weights, inputs)
-    found = errors(workload, weights, values, output_error(workload, sums, labels))
-    return [value.T @ error for value, error in zip(values, found, strict=True)]
+    derivatives = errors(workload, weights, values, output_error(workload, sums, labels))
+    return [value.T @ error for value, error in zip(values, derivatives, strict=True)]
 
 
 def accuracy(
     workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
 ) -> float:
-    """Return the share of samples that floating point classifies correctly."""
+    """Share of the samples that the network classifies correctly in floating point.
+
+    Parameters
+    ----------
+    workload : Training
+    weights : tuple of (row, column) arrays
+        Of each layer.
+    inputs : (sample, input) array
+    labels : (sample,) integer array
+
+    Returns
+    -------
+    float, in [0, 1]
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # weights may have diverged
         _, sums = activations(workload, weights, inputs)
     return float(np.mean(sums.argmax(axis=1) == labels))

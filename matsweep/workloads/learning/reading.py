@@ -1,4 +1,4 @@
-"""Laws of reading as numbers for the compiled core."""
+"""Read noise of devices as numbers for the compiled core."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ _GRID = 257  # states at which the noise of a read is tabulated
 
 
 def read_variance(device: AnalogDevice) -> npt.NDArray[np.float32]:
-    """Return the variance of one read over (g_max - g_min)², at evenly spaced states, (state,).
+    """Tabulate the variance of one read over (g_max - g_min)², at 257 even states from 0 to 1.
 
-    At the time that the device's programming is stated for.
+    The read is at the time that the device's programming is stated for.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+
+    Returns
+    -------
+    (state,) float32 array, ranges squared
     """
     conductance = device.g_min + np.linspace(0, 1, _GRID) * device.g_range
     sigma = device.read_sigma(conductance, device.drift.time_zero) / device.g_range
@@ -21,5 +29,14 @@ def read_variance(device: AnalogDevice) -> npt.NDArray[np.float32]:
 
 
 def quiet(device: AnalogDevice) -> bool:
-    """Whether reads of a device have no noise."""
+    """Whether reads of a device have no noise.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+
+    Returns
+    -------
+    bool
+    """
     return device.read_noise.absent and device.telegraph_noise.absent

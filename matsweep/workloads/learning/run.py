@@ -1,4 +1,4 @@
-"""Training in the crossbar: devices, tiles and a rule put together and run."""
+"""Training in the crossbar: one run of a candidate on its devices, tiles and rule."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURES = frozenset({
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedLesson:
-    """A lesson with the settings of its training: what all candidates that learn it share.
+    """A lesson and the settings of its training, shared by all candidates that learn it.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class PreparedLesson:
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        """Weights with the bias as a row, as floating point trains them.
+        """Weights with the bias as a row, trained in floating point.
 
-        Errors go back through all layers but the first, where they do so on the devices.
+        Errors go back through all layers but the first, in analog reads if `backward` is analog.
         """
         back = int(self.settings.backward == "analog")
         return tuple(
@@ -84,14 +84,14 @@ class PreparedLesson:
         times : tuple of float, s
             Since the end of training.
         rng : Streams
-            One stream a realisation.
+            One stream per realisation.
 
         Returns
         -------
         dict of str to array
             correct, array_power, vmm_error, saturated : (realisation, time), of the trained
-            network, as for inference; the error of its products is relative to what the devices
-            hold at the end of training, read exactly.
+            network, as for inference; the error of its products is relative to the weights that the
+            devices hold at the end of training, read exactly.
             learning_correct : (realisation, epoch), share of the held-out samples classified
             correctly after each epoch.
             pulses_mean, pulses_high : (realisation,), pulses that a device got in all of the

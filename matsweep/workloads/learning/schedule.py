@@ -1,4 +1,4 @@
-"""Changes in the course of training: falling rates, and pairs that are erased."""
+"""Changes during training: falling learning rates, and pairs that are erased."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from matsweep.core.quantities import Dimensionless
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Learning rates fall by a factor every so many epochs; 1: they stay."""
+    """Learning rates that fall by a factor at regular intervals.
+
+    Parameters
+    ----------
+    factor : float
+        On the rates, each time; 1: they stay.
+    every : int
+        Epochs between two times.
+    """
 
     factor: Dimensionless = 1.0
     every: int = 1
@@ -20,20 +28,30 @@ class Schedule:
         whole("every", self.every, low=1)
 
     def at(self, epoch: int) -> float:
-        """Return the factor on the learning rates in an epoch, from 0."""
+        """Factor on the learning rates in an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+
+        Returns
+        -------
+        float
+        """
         return float(self.factor ** (epoch // self.every))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """Pairs of which a device nears the end of its range are erased and written anew.
+    """Pairs are erased and written again when a device nears the end of its range.
 
     Parameters
     ----------
     every : int
-        Batches between two times.
+        Batches between two checks.
     above : float, ranges
-        A pair is erased if one of its devices is beyond.
+        A pair is erased if the state of one of its devices exceeds it.
     """
 
     every: int = 100

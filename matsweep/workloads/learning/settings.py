@@ -43,35 +43,35 @@ class Training:
         Of each layer, or one for all.
     schedule : Schedule
     weight_range : tuple of float
-        Weight that a whole positive range of conductance stands for, of each layer or one for
-        all: weights are in [-weight_range, weight_range].
+        Weight of a whole positive range of conductance, of each layer or one for all: weights
+        are in [-weight_range, weight_range].
     positive : bool
         No reference: weights are in [0, weight_range]; with one device a weight only.
     start : "random" or "trained"
-        Where weights begin: uniformly at random, or trained in floating point.
+        First weights: uniformly distributed, or trained in floating point.
     initial : float or None
         Largest initial weight; None: one over the root of a layer's inputs.
     initial_levels : int or None
-        Draw initial weights from so many evenly spaced values; None: a continuum.
+        Number of evenly spaced values that initial weights are drawn from; None: a continuum.
     pulsed_start : bool
-        Write the initial weights by potentiating pulses from g_min, as many as the nominal
-        device needs if it were linear, with all their errors; else as the device is programmed.
+        Write the initial weights by potentiating pulses from g_min, with all their errors, in
+        the number that a linear nominal device needs; else by the device's programming.
     learns : "all" or "last"
         Which layers learn.
     pair : "both" or "potentiate"
-        Of two devices a weight, move both half way in opposite directions, or only potentiate
-        the one or the other.
+        With two devices a weight, move both half way in opposite directions, or only
+        potentiate one of them.
     reset : Reset or None
         Of saturated pairs, for `pair: potentiate`.
     backward : "analog" or "digital"
         Whether errors go back through the devices and their converters, or are computed from
         the exact conductances.
     adc_range : "calibrated" or "full"
-        Full scale of the converters where the ADC has none of its own: the ADC's percentile of
-        the currents of 64 training samples, set anew before each epoch; or the range of
+        Full scale of the converters where the ADC states none: the ADC's percentile of the
+        currents of 64 training samples, set again before each epoch; or the range of
         conductance of all rows at the full read voltage.
     bound_management : bool
-        Repeat a read of which a conversion saturates at half the voltages, until none does.
+        Repeat a read at half the voltages if a conversion saturates, until none does.
     """
 
     data: Dataset = field(default_factory=Digits)
@@ -135,11 +135,30 @@ class Training:
         return len(self.hidden) + 1
 
     def per_layer(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        """Return one number for each layer."""
+        """Repeat one number for each layer.
+
+        Parameters
+        ----------
+        values : tuple of float
+            One, or one for each layer.
+
+        Returns
+        -------
+        tuple of float
+            One for each layer.
+        """
         return values if len(values) == self.layers else values * self.layers
 
     def tiled(self, tile: Tile) -> Tile:
         """Return the tile with one device (pair) a weight: learning devices are not sliced.
+
+        Parameters
+        ----------
+        tile : Tile
+
+        Returns
+        -------
+        Tile
 
         Raises
         ------
@@ -151,12 +170,14 @@ class Training:
         two = tile.mapping == "differential"
         if self.positive and two:
             raise UserError(
-                "workload.positive needs one device a weight: give tile.mapping=reference or offset"
+                "workload.positive must be false with two devices a weight, got true: give "
+                "tile.mapping=reference or offset"
             )
         if self.reset is not None and (not two or self.pair != "potentiate"):
             raise UserError(
-                "workload.reset is of pairs that are only potentiated: give "
-                "tile.mapping=differential and workload.pair=potentiate, or workload.reset=null"
+                "workload.reset must be null unless pairs are only potentiated, got "
+                f"{self.reset}: give tile.mapping=differential and workload.pair=potentiate, or "
+                "workload.reset=null"
             )
         if tile.mapping == "offset" and self.activation == "tanh":
             raise UserError(

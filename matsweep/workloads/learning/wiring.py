@@ -1,4 +1,4 @@
-"""What wires and access devices leave of the conductances, held while devices learn."""
+"""Shares of the conductances that wires and access devices leave, held while devices learn."""
 
 from __future__ import annotations
 
@@ -18,22 +18,34 @@ from matsweep.workloads.learning.tiles import row_edges
 
 
 def has_wires(hardware: Hardware) -> bool:
-    """Whether wires or access devices change what a column sees of its devices."""
+    """Whether wires or access devices change the conductances that columns see.
+
+    Parameters
+    ----------
+    hardware : Hardware
+
+    Returns
+    -------
+    bool
+    """
     return hardware.wires is not None or bool(hardware.tile.access_resistance)
 
 
 def see_wires(
     course: Course, circuit: Any, devices: Any, state: Any, zeros: FloatArray | None = None
 ) -> None:
-    """Update what part of each device's conductance its column sees, in place.
+    """Update the shares of the devices' conductances that their columns see, in place.
 
     Parameters
     ----------
     course : Course
-    circuit, devices, state : tuples of `core`
-        Of a realisation. Of devices `seen` and `reference` change, of state `signal`, `variance`.
+    circuit : core.Circuit
+    devices : core.Devices
+        `seen` and `reference` change.
+    state : core.State
+        `signal` and `variance` change.
     zeros : (row of any layer,) array or None
-        States of the references; None: as they were set.
+        States of the references; None: their nominal ones.
     """
     hardware, device = course.hardware, course.hardware.device
     seen = devices.seen.reshape(course.arms, -1)
@@ -55,11 +67,11 @@ def see_wires(
 def attenuation(
     states: FloatArray, plan: Layout, hardware: Hardware, device: AnalogDevice, zero: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what part of devices' conductances wires and access devices leave.
+    """Shares of the devices' conductances that wires and access devices leave.
 
-    The array is solved with the devices as they are; while they learn, the shares are held. A
-    transposed read sees the same: the lines' ends are the same, and a network of resistances is
-    reciprocal.
+    The array is solved with the devices' present states; while they learn, the shares are held. A
+    transposed read has the same shares: the lines' ends are the same, and a network of resistances
+    is reciprocal.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class InSitu(Training, Workload):
         return {"epoch": np.arange(1, self.epochs + 1)}
 
     def refuses(self, device: AnalogDevice, material: str) -> str | None:
-        """Return why a device cannot learn: no response to pulses is known."""
+        """Explain why a device cannot learn: its response to pulses is unknown."""
         if device.pulse_model is not None or device.source != "reported":
             return None
         return (
@@ -56,5 +56,5 @@ class InSitu(Training, Workload):
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def prepare(self) -> PreparedLesson:
-        """Return the data, and the same network trained in floating point, cached."""
+        """Load the data, and train the same network in floating point, or load that too."""
         return PreparedLesson(settings=self, lesson=lesson(self, self.key))
