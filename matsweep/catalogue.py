@@ -96,7 +96,7 @@ def show_material(name: str, console: Console) -> None:
         _show_physics(loaded, console)
     if missing:
         console.print(
-            f"\nNot known, so left out of any simulation: {', '.join(missing)}.", markup=False
+            f"\nUnknown, so left out of any simulation: {', '.join(missing)}.", markup=False
         )
     console.print(Text("\nReferences", style="bold"))
     for key, reference in material.references.items():
