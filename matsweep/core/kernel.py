@@ -45,5 +45,15 @@ class Kernel:
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:
-    """Make a function a kernel."""
+    """Make a function a kernel.
+
+    Parameters
+    ----------
+    function : callable
+        In the part of Python that numba compiles.
+
+    Returns
+    -------
+    Kernel
+    """
     return Kernel(function)

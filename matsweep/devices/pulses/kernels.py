@@ -25,13 +25,41 @@ from matsweep.core.streams import FloatArray
 
 @kernel
 def affine(x: Any, up: Any, p: Any, table: Any, chance: Any) -> Any:
-    """Return dx = p[0] + p[1] x by a potentiating pulse, p[2] + p[3] x by a depressing one."""
+    """Change of the state by one pulse, affine in the state.
+
+    dx = p[0] + p[1] x by a potentiating pulse, p[2] + p[3] x by a depressing one.
+
+    Parameters
+    ----------
+    x : float32, in [0, 1]
+    up : bool
+        Whether the pulse potentiates.
+    p : (4,) float32 array
+        Parameters of the device.
+    table : (n,) float32 array
+        Unused.
+    chance : float32
+        Unused.
+
+    Returns
+    -------
+    float32
+    """
     if up:
         return p[0] + p[1] * x
     return p[2] + p[3] * x
 
 
 def columns(*parameters: FloatArray | float) -> FloatArray:
-    """Return parameters of devices, (…) arrays or numbers, as a (…, k) float32 array."""
+    """Stack parameters of devices along a last axis.
+
+    Parameters
+    ----------
+    *parameters : (…) array or float
+
+    Returns
+    -------
+    (…, k) float32 array
+    """
     stacked = np.stack(np.broadcast_arrays(*parameters), axis=-1)
     return np.ascontiguousarray(stacked, np.float32)

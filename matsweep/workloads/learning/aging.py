@@ -112,11 +112,11 @@ def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
     device, devices = course.hardware.device, learner.devices
     size = course.arms * devices.synapses
     conductance = device.g_min + learner.state.x[:size].astype(float) * device.g_range
-    seen = (conductance * devices.seen).reshape(course.arms, -1).sum(axis=0)
+    effective = (conductance * devices.seen).reshape(course.arms, -1).sum(axis=0)
     total = 0.0
     for layer, plan in enumerate(course.layouts):
         part = slice(course.first[layer], course.first[layer + 1])
-        rows = seen[part].reshape(plan.inputs, plan.outputs).sum(axis=1)
+        rows = effective[part].reshape(plan.inputs, plan.outputs).sum(axis=1)
         if plan.references:
             middle = device.g_min + course.zero * device.g_range
             rows = rows + plan.references * middle

@@ -124,5 +124,5 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
-    largest = float(np.percentile(np.abs(values), percent))
-    return largest if largest > 0 else 1.0
+    scale = float(np.percentile(np.abs(values), percent))
+    return scale if scale > 0 else 1.0

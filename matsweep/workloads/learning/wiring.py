@@ -100,13 +100,13 @@ def attenuation(
     )  # fmt: skip
     for tile, (a, b) in enumerate(itertools.pairwise(edges)):
         tiles[tile, :, plan.tile_inputs - (b - a) :] = conductance[:, a:b]
-    seen = wired(
+    effective = wired(
         tiles[None], plan, hardware.wires, hardware.tile.access_resistance, power=False
     ).conductance[0]
     share = np.empty_like(conductance)
     for tile, (a, b) in enumerate(itertools.pairwise(edges)):
         rows = slice(plan.tile_inputs - (b - a), None)
-        share[:, a:b] = seen[tile, :, rows] / tiles[tile, :, rows]
+        share[:, a:b] = effective[tile, :, rows] / tiles[tile, :, rows]
     columns = share[..., : plan.outputs]
     if plan.references:
         return columns, share[0][:, plan.outputs :][:, plan.owner]

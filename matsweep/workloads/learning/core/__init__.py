@@ -1,18 +1,18 @@
 """Learning in the crossbar, one realisation at a time: forward, backward, pulses.
 
 Compiled by numba on first use and kept on disk. Importing this package is quick: its modules, and
-numba, are imported when one of their functions is first asked for. A learning rule's kernel calls
+numba, are imported when one of their functions is first used. A learning rule's kernel calls
 them as `core.pulse`, `core.by_count` and so on.
 
 Synapses of all layers lie behind each other in one axis, a layer's as (row, column). A device's
-state x is its conductance as a fraction of the range g_min … g_max. What a product sees is kept
-next to the states and updated device by device as pulses change them:
+state x is its conductance as a fraction of the range g_min … g_max. The signals and variances that
+products use are kept next to the states and updated device by device as pulses change them:
 
     signal = seen x (one device) or seen+ x+ - seen- x- (two), less the reference's,
-    variance = that of one read of the synapse, in ranges squared.
+    variance = variance of one read of the synapse, in ranges squared.
 
 Random numbers are Philox's, by the realisation's key and a counter that only it advances, so that
-what else is computed with it changes no bit.
+no bit depends on the other realisations computed in the same run.
 """
 
 import importlib
@@ -31,9 +31,9 @@ _MODULES = {name: module for module, names in _FUNCTIONS.items() for name in nam
 
 
 def __getattr__(name: str) -> Any:
-    """Import a function's module when it is first asked for."""
+    """Import a function's module at its first use."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = found
-    return found
+    function = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = function
+    return function

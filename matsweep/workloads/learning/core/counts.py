@@ -1,4 +1,4 @@
-"""Updates in whole pulses, of each sample at once or of what a batch adds up to."""
+"""Updates in whole pulses, of each sample at once or of the sum over a batch."""
 
 from numpy import float32
 
@@ -17,14 +17,26 @@ def by_count(
     Parameters
     ----------
     whole : kernel, (change, pulses_up, pulses_down, least) -> (int, float32)
-        Pulses of a change (float32, ranges), signed, and the rest that is left of it.
+        Pulses of a change (float32, ranges), signed, and the rest of the change.
     least : float32, pulses
         Changes that are worth less get no pulse: counted in pulses of their own polarity if the
         rest is kept, else in those of the finer polarity.
     kept : bool
-        Whether the rest stays in digital memory; else the memory is only for adding a batch up.
-    circuit, devices, settings, state, work, layer, samples, rate
-        As of a rule's kernel.
+        Whether the rest stays in digital memory; else the memory only sums a batch.
+    circuit : Circuit
+    devices : Devices
+    settings : Settings
+    state : State
+    work : Work
+    layer : int
+    samples : int
+        Of the batch.
+    rate : float32
+        Learning rate of the layer.
+
+    Returns
+    -------
+    None
     """
     share = rate / float32(samples) * halved(devices, settings)
     if settings.batch == 1:
@@ -36,9 +48,19 @@ def by_count(
 
 @compiled
 def accumulate(circuit, state, work, layer, samples, share):
-    """Add the wanted changes of samples to a layer's digital numbers, in ranges.
+    """Add the wanted changes of all samples to a layer's digital numbers, in ranges.
 
-    share : float32, the learning rate over the number of samples.
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+        `digital` changes.
+    work : Work
+    layer : int
+    samples : int
+        Of the batch.
+    share : float32
+        The learning rate over the number of samples.
     """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     for b in range(samples):
@@ -54,7 +76,7 @@ def accumulate(circuit, state, work, layer, samples, share):
 
 @compiled
 def _worth(devices, change, kept):
-    """Return the pulses of a whole range: of the change's polarity if kept, else of the finer."""
+    """Pulses of a whole range: of the change's polarity if the rest is kept, else of the finer."""
     if kept:
         return float32(devices.pulses_up if change > 0 else devices.pulses_down)
     return float32(max(devices.pulses_up, devices.pulses_down))

@@ -9,9 +9,15 @@ from matsweep.core.philox import cosine_sine, gaussian_radius, philox
 
 @compiled
 def normals(counter, out, number):
-    """Fill out[:number] with standard normal numbers; up to three more places are written.
+    """Fill out[:number] with standard normal numbers, four a block of Philox.
 
-    counter (3,): the counter, its high half and the key of Philox. Four numbers a block.
+    Parameters
+    ----------
+    counter : (3,) uint64 array
+        The counter, which advances, its high half and the key of Philox.
+    out : (n,) float32 array
+        Up to three more places than `number` are written.
+    number : int
     """
     blocks = (number + 3) // 4
     high, key, start = counter[1], counter[2], counter[0]
@@ -28,7 +34,17 @@ def normals(counter, out, number):
 
 @compiled
 def uniform(counter):
-    """Return one uniform number in [0, 1)."""
+    """Draw one uniform number.
+
+    Parameters
+    ----------
+    counter : (3,) uint64 array
+        The counter, which advances, its high half and the key of Philox.
+
+    Returns
+    -------
+    float32, in [0, 1)
+    """
     a, _, _, _ = philox(counter[0], counter[1], counter[2])
     counter[0] += uint64(1)
     return float32(a >> uint32(8)) * float32(2.0**-24)
@@ -36,7 +52,19 @@ def uniform(counter):
 
 @compiled
 def bit_words(counter, values, scale, bits, words):
-    """Write for each value (n,) a word whose first `bits` bits are 1 with chance |value| scale."""
+    """Draw for each value a word whose first bits are 1 with probability |value| scale.
+
+    Parameters
+    ----------
+    counter : (3,) uint64 array
+        The counter, which advances, its high half and the key of Philox.
+    values : (n,) float32 array
+    scale : float32
+    bits : int
+        Of a word, 1 to 32; the others are 0.
+    words : (n,) uint32 array
+        Takes the words.
+    """
     for i in range(values.shape[0]):
         words[i] = uint32(0)
         chance = abs(values[i]) * scale
@@ -60,7 +88,16 @@ def bit_words(counter, values, scale, bits, words):
 
 @compiled
 def ones(word):
-    """Count the bits of a word that are 1."""
+    """Count the bits of a word that are 1.
+
+    Parameters
+    ----------
+    word : uint32
+
+    Returns
+    -------
+    int32
+    """
     word = uint32(word - ((word >> uint32(1)) & uint32(0x55555555)))
     word = uint32((word & uint32(0x33333333)) + ((word >> uint32(2)) & uint32(0x33333333)))
     word = uint32((word + (word >> uint32(4))) & uint32(0x0F0F0F0F))

@@ -1,4 +1,4 @@
-"""The loop over samples, learned from or judged."""
+"""Loops over samples: learning and classification."""
 
 import functools
 
@@ -12,9 +12,17 @@ from matsweep.workloads.learning.core.rewriting import renew
 
 
 def update_of(kernel, *tuples):
-    """Return the address of a rule's kernel, compiled for the tuples of a realisation.
+    """Compile a rule's kernel for the tuples of a realisation.
 
-    tuples: circuit, devices, settings, state, work.
+    Parameters
+    ----------
+    kernel : Kernel
+    *tuples : Circuit, Devices, Settings, State and Work
+
+    Returns
+    -------
+    Pointer
+        Address of the compiled kernel.
     """
     signature = types.void(
         *(numba.typeof(each) for each in tuples), types.int64, types.int64, types.float32
@@ -31,7 +39,7 @@ def _update_of(kernel, signature):
 def learn(
     update, circuit, devices, settings, state, work, images, labels, order, rates, learns
 ):  # fmt: skip
-    """Learn from images in an order: one epoch, or any part of one made of whole batches.
+    """Learn from images in a given order: one epoch, or any part of one made of whole batches.
 
     Each sample is read forward and its error back; after a batch `update`, the address of the
     rule's kernel, changes each layer.
@@ -40,8 +48,12 @@ def learn(
     ----------
     update : Pointer
         From `update_of`.
-    circuit, devices, settings, state, work
-        Of a realisation; the last two change.
+    circuit : Circuit
+    devices : Devices
+    settings : Settings
+    state : State
+        Changes.
+    work : Work
     images : (sample, input) float32 array, in [0, 1]
     labels : (sample,) int64 array
     order : (n,) int64 array
@@ -49,7 +61,7 @@ def learn(
     rates : (layer,) float32 array
         Learning rates.
     learns : (layer,) int64 array
-        0 where a layer stays.
+        0 where a layer keeps its weights.
     """
     layers = circuit.rows.shape[0]
     held = 0
@@ -74,11 +86,30 @@ def learn(
 
 @compiled
 def judge(circuit, state, work, images, labels, squares, inputs, products):
-    """Classify images; return how many are right and how many conversions saturated.
+    """Classify images.
 
-    squares (row of any layer) takes the sum of squared voltages; inputs (sample, row of any layer)
-    and products (sample, column of any layer) those of the first samples' layers, before their
-    activation. Any of them may be empty.
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+        Only the counter of its random numbers changes.
+    work : Work
+    images : (sample, input) float32 array
+    labels : (sample,) int64 array
+    squares : (row of any layer,) float32 array
+        Takes the sum over samples of squared voltages, in units of the read voltage squared; may be
+        empty.
+    inputs : (first samples, row of any layer) float32 array
+        Takes each layer's inputs of the first samples; may be empty.
+    products : (first samples, column of any layer) float32 array
+        Takes each layer's sums before the activation; may be empty.
+
+    Returns
+    -------
+    right : int
+        Images classified correctly.
+    saturated : int
+        Conversions that saturated.
     """
     active = work.active[0]
     layers = circuit.rows.shape[0]

@@ -1,4 +1,4 @@
-"""One sample forward and its error back."""
+"""Forward and backward propagation of one sample."""
 
 import numpy as np
 from numpy import float32
@@ -11,7 +11,16 @@ from matsweep.workloads.learning.core.structures import RELU, SIGMOID, SQUARED, 
 
 @compiled
 def load(circuit, images, sample, active):
-    """Write a sample into the first layer's inputs, with the bias if there is one."""
+    """Write a sample into the first layer's inputs, with the bias if there is one.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    images : (sample, input) float32 array
+    sample : int
+    active : (row of any layer,) float32 array
+        Takes the inputs.
+    """
     inputs = images.shape[1]
     for i in range(inputs):
         active[i] = images[sample, i]
@@ -21,7 +30,21 @@ def load(circuit, images, sample, active):
 
 @compiled
 def sample(circuit, work, layer, b):
-    """Return a layer's inputs (row,) and its sums' errors (column,) of sample b of the batch."""
+    """Select a layer's inputs and its sums' errors of one sample, as views.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    work : Work
+    layer : int
+    b : int
+        Place of the sample in the batch.
+
+    Returns
+    -------
+    active : (row,) float32 array
+    error : (column,) float32 array
+    """
     at, to = circuit.first_row[layer], circuit.first_column[layer]
     active = work.active[b, at : at + circuit.rows[layer]]
     return active, work.error[b, to : to + circuit.columns[layer]]
@@ -29,10 +52,22 @@ def sample(circuit, work, layer, b):
 
 @compiled
 def forward(circuit, state, work, active):
-    """Run one sample through all layers; return the number of conversions that saturated.
+    """Run one sample through all layers.
 
-    active (row of any layer,): the first layer's inputs; takes those of the others. Each layer's
-    sums before the activation, in weights times inputs, are left in work.sums.
+    Each layer's sums before the activation, in weights times inputs, are left in work.sums.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+    work : Work
+    active : (row of any layer,) float32 array
+        The first layer's inputs; takes those of the others.
+
+    Returns
+    -------
+    int
+        Conversions that saturated.
     """
     layers = circuit.rows.shape[0]
     saturated = 0
@@ -71,9 +106,22 @@ def forward(circuit, state, work, active):
 
 @compiled
 def output_error(circuit, z, label, error):
-    """Write the derivative of the loss by the last layer's sums z (class,) to error (class,).
+    """Write the derivative of the loss by the last layer's sums.
 
     Squared: (y - t)² summed over sigmoid outputs y; else the cross-entropy of softmax.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    z : (class,) float32 array
+        The last layer's sums.
+    label : int
+    error : (class,) float32 array
+        Takes the derivative.
+
+    Returns
+    -------
+    None
     """
     m = circuit.columns[circuit.columns.shape[0] - 1]
     if circuit.output == SQUARED:
@@ -94,10 +142,18 @@ def output_error(circuit, z, label, error):
 
 @compiled
 def backward(circuit, state, work, active, error):
-    """Carry the last layer's errors down to the first layer's sums, by transposed reads.
+    """Propagate the last layer's errors down to the first layer's sums, by transposed reads.
 
-    error (column of any layer,): derivatives of the loss by each layer's sums; those of the last
-    layer are given. active (row of any layer,): as `forward` left it.
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+    work : Work
+    active : (row of any layer,) float32 array
+        From `forward`.
+    error : (column of any layer,) float32 array
+        Derivatives of the loss by each layer's sums: the last layer's are given, the others
+        written.
     """
     for layer in range(circuit.rows.shape[0] - 1, 0, -1):
         n, m = circuit.rows[layer], circuit.columns[layer]

@@ -1,4 +1,4 @@
-"""Pulses on devices, and what products see of the synapses that they changed."""
+"""Pulses on devices, and the signals and variances of the synapses that they change."""
 
 import functools
 
@@ -16,13 +16,34 @@ STEP = types.float32(types.float32, types.boolean, NUMBERS, NUMBERS, types.float
 
 @functools.cache
 def step_of(kernel):
-    """Return the address of a pulse model's kernel, compiled."""
+    """Compile a pulse model's kernel.
+
+    Parameters
+    ----------
+    kernel : Kernel
+
+    Returns
+    -------
+    Pointer
+        Address of the compiled kernel.
+    """
     return Pointer(kernel, STEP)
 
 
 @compiled
 def interpolated(table, x):
-    """Return a table's value (n,) at a state x, linearly between its evenly spaced states 0 … 1."""
+    """Interpolate a table linearly between evenly spaced states from 0 to 1.
+
+    Parameters
+    ----------
+    table : (n,) float32 array
+    x : float32
+        State.
+
+    Returns
+    -------
+    float32
+    """
     place = x * float32(table.shape[0] - 1)
     index = max(min(int(place), table.shape[0] - 2), 0)
     return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
@@ -30,11 +51,24 @@ def interpolated(table, x):
 
 @compiled
 def signal_of(x, seen, reference, synapse, other):
-    """Return the signal of a synapse, in ranges: seen x less the reference's and the second's.
+    """Signal of a synapse: seen x of its device, less the reference's and the second device's.
 
-    x, seen (device,) and reference (synapse,): states, and parts of them that the column sees.
-    other: the second device, or the synapse itself if it has none. Few arguments, so that it is
-    compiled into the loops that call it.
+    Few arguments, so that it is compiled into the loops that call it.
+
+    Parameters
+    ----------
+    x : (device,) float32 array
+        States.
+    seen : (device,) float32 array
+        Shares of the conductances that columns see.
+    reference : (synapse,) float32 array, ranges
+    synapse : int
+    other : int
+        Place of the second device; `synapse` if there is none.
+
+    Returns
+    -------
+    float32, ranges
     """
     value = seen[synapse] * x[synapse] - reference[synapse]
     if other != synapse:
@@ -44,7 +78,22 @@ def signal_of(x, seen, reference, synapse, other):
 
 @compiled
 def variance_of(x, table, synapse, other):
-    """Return the variance of one read of a synapse, in ranges squared, from its table over x."""
+    """Variance of one read of a synapse, from its table over states.
+
+    Parameters
+    ----------
+    x : (device,) float32 array
+        States.
+    table : (n,) float32 array, ranges squared
+        At evenly spaced states from 0 to 1.
+    synapse : int
+    other : int
+        Place of the second device; `synapse` if there is none.
+
+    Returns
+    -------
+    float32, ranges squared
+    """
     variance = interpolated(table, x[synapse])
     if other != synapse:
         variance += interpolated(table, x[other])
@@ -53,7 +102,15 @@ def variance_of(x, table, synapse, other):
 
 @compiled
 def see_all(circuit, devices, state):
-    """Update signal and variance (synapse,) of all synapses from the states."""
+    """Update the signals and variances of all synapses from the states.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    state : State
+        `signal` changes and, with noise, `variance`.
+    """
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
         state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
@@ -63,16 +120,27 @@ def see_all(circuit, devices, state):
 
 @compiled
 def pulse(circuit, devices, state, work, events):
-    """Give the first `events` pulses that are listed in work, and update what products see.
+    """Give devices the first pulses listed in work, and update the signals of their synapses.
 
     Event e is work.number[e] pulses, > 0 potentiating, < 0 depressing, on the device work.place[e].
-    Each pulse makes its step from where the one before left the device, with `of_step` of it as
-    noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
+    Each pulse makes its step from the state that the previous one left, with `of_step` of the step
+    as noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
     added, as published, and cut again. All in ranges. The affine form is built in: it is most of
     the work of three models. Other kernels are called by their address, once a pulse.
 
     Random numbers: normal ones for all events first, then a uniform one for each pulse if `draws`.
     Counted: pulses of each device, and numbers and mean states of both polarities.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    state : State
+        Changes.
+    work : Work
+        `place` and `number` hold the events.
+    events : int
+        Number of events.
     """
     needed = 0
     if devices.of_step > 0:
@@ -142,7 +210,18 @@ def pulse(circuit, devices, state, work, events):
 
 @compiled
 def give(circuit, devices, state, work, counts):
-    """Give each device its number of pulses, signed: counts (arm · synapse,) int32."""
+    """Give each device its number of pulses.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    state : State
+        Changes.
+    work : Work
+    counts : (device,) int32 array
+        Signed: > 0 potentiating, < 0 depressing.
+    """
     events = 0
     limit = work.place.shape[0]
     for i in range(counts.shape[0]):

@@ -14,8 +14,23 @@ LANES = 8  # sums that a product keeps side by side, in vector registers
 def multiply(circuit, state, work, layer, volts, out):
     """Multiply a layer's signals by the voltages of its word lines, tile by tile.
 
-    volts (row,): in units of the read voltage. out (column,): in ranges, after conversion of each
-    tile's currents. Returns the number of conversions that saturated.
+    Each tile's currents get the noise of its devices, pass the converters and are summed digitally.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+    work : Work
+    layer : int
+    volts : (row,) float32 array
+        In units of the read voltage.
+    out : (column,) float32 array, ranges
+        Takes the products.
+
+    Returns
+    -------
+    int
+        Conversions that saturated.
     """
     m, start = circuit.columns[layer], circuit.first[layer]
     current, noise = work.current, work.noise
@@ -74,9 +89,21 @@ def multiply(circuit, state, work, layer, volts, out):
 
 @compiled
 def add_read_noise(circuit, state, work, layer, tile, volts, power):
-    """Add to a tile's currents (column,) the noise of its devices and of its reference column.
+    """Add the noise of a tile's devices and of its reference column to its currents.
 
-    volts (row of the layer,): in units of the read voltage. power: sum of their squares.
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+    work : Work
+        `current` (column,), in ranges, changes.
+    layer : int
+    tile : int
+        Index of the row tile in the layer.
+    volts : (row of the layer,) float32 array
+        In units of the read voltage.
+    power : float32
+        Sum of the squared voltages of the tile.
     """
     m, start, at = circuit.columns[layer], circuit.first[layer], circuit.row_edge_at[layer]
     noise = work.noise
@@ -99,7 +126,16 @@ def add_read_noise(circuit, state, work, layer, tile, volts, power):
 def multiply_transposed(circuit, state, work, layer, volts, out):
     """Multiply a layer's signals by the voltages of its bit lines, read on the word lines.
 
-    volts (column,): in units of the read voltage. out (row,): in ranges.
+    Parameters
+    ----------
+    circuit : Circuit
+    state : State
+    work : Work
+    layer : int
+    volts : (column,) float32 array
+        In units of the read voltage.
+    out : (row,) float32 array, ranges
+        Takes the products.
     """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     step, at = circuit.step_back[layer], circuit.column_edge_at[layer]
@@ -142,7 +178,21 @@ def multiply_transposed(circuit, state, work, layer, volts, out):
 
 @compiled
 def dot(a, b, left, right, lanes):
-    """Return the dot product of a[left:right] and b[left:right], in LANES sums side by side."""
+    """Dot product of a[left:right] and b[left:right], in LANES sums at a time.
+
+    Parameters
+    ----------
+    a : (n,) float32 array
+    b : (n,) float32 array
+    left : int
+    right : int
+    lanes : (LANES,) float32 array
+        Scratch memory.
+
+    Returns
+    -------
+    float32
+    """
     for k in range(LANES):
         lanes[k] = 0
     whole = left + (right - left) // LANES * LANES

@@ -1,4 +1,4 @@
-"""Pairs of devices, erased and written again when one is saturated."""
+"""Saturated pairs of devices, erased and written again."""
 
 import numpy as np
 from numpy import float32
@@ -9,10 +9,19 @@ from matsweep.workloads.learning.core.pulses import pulse, signal_of, variance_o
 
 @compiled
 def renew(circuit, devices, settings, state, work):
-    """Erase pairs of which a device is beyond `reset_above`, and write their difference again.
+    """Erase pairs with a device beyond `reset_above`, and write their difference again.
 
-    An erasing pulse takes each device to the lower end; then as many potentiating ones as the
-    difference is worth go to one of them.
+    An erasing pulse takes each device to the lower end; then one of them gets as many potentiating
+    pulses as the difference is worth.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    settings : Settings
+    state : State
+        Changes.
+    work : Work
     """
     events = 0
     for k in range(devices.synapses):

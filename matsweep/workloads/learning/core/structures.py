@@ -15,15 +15,44 @@ SQUARED, CROSS_ENTROPY = 0, 1
 
 
 class Circuit(NamedTuple):
-    """The network and its tiles; (layer,) arrays.
+    """The network, its tiles and their converters.
 
-    `rows` are inputs and, with `bias`, one that is always 1. `first` is each layer's first
-    synapse, `first_row` and `first_column` each layer's first row and column in arrays over all
-    layers. Edges are where tiles begin, with the end behind the last. `gain` is the weight of a
-    whole range. `step` is an ADC's least current over (read voltage · range), 0: it is exact.
-    `managed`: a
-    read that saturates is repeated at half the voltages. `common` is what a
-    device at weight zero adds to an unsigned current (-1: signed currents).
+    Attributes
+    ----------
+    rows, columns : (layer,) int64 arrays
+        Inputs of each layer and, with `bias`, one that is always 1; outputs.
+    first, first_row, first_column : (layer + 1,) int64 arrays
+        Each layer's first synapse, row and column in arrays over all layers, then their number.
+    row_edges, column_edges : (edge of any layer,) int64 arrays
+        First row or column of each tile, and each layer's end behind its last tile.
+    row_edge_at, column_edge_at : (layer + 1,) int64 arrays
+        Place of each layer's first edge.
+    gain : (layer,) float32 array
+        Weight of a whole range.
+    step, step_back : (layer,) float32 arrays
+        ADC's least current over (read voltage · range), forward and back; 0: it is exact.
+    column_gain, column_offset : (column of all row tiles,) float32 arrays
+        Errors of the ADCs: factor, and ADC steps.
+    bias : int
+        1: each layer has a bias.
+    hidden, output : int
+        SIGMOID, TANH or RELU; SQUARED or CROSS_ENTROPY.
+    dac_steps, dac_steps_signed : float
+        Steps of the DAC between 0 and its largest voltage, for inputs of one sign and of both.
+    top, top_signed : float
+        Largest code of the ADC, for currents of one sign and of both.
+    common : float, ranges
+        Unsigned current of a device at weight zero; -1: currents are signed.
+    adc_noise : float, ADC steps
+        Standard deviation.
+    reference_variance : float, ranges squared
+        Of one read of a reference device.
+    analog_backward : int
+        1: errors go back through the converters.
+    noisy : int
+        1: reads have noise.
+    managed : int
+        1: a read that saturates is repeated at half the voltages.
     """
 
     rows: IntArray
@@ -58,10 +87,36 @@ class Circuit(NamedTuple):
 class Devices(NamedTuple):
     """Devices' parameters and bounds; arm 0 potentiates the weight, arm 1 (of a pair) depresses it.
 
-    `step` is the address of the pulse model's kernel, `affine` whether that is the one that loops
-    have built in, `draws` and `late` as in `PulseModel`. `parameters` is (arm · synapse or arm, k),
-    `table` (n,) what the kernel takes of all devices. `pulses_up` and `pulses_down` span the range.
-    `variance` is tabulated over x. `fast_reference` (synapse,): zeros of the fast array, states.
+    The axis `device` is (arm · synapse), with the fast array as one more arm where there is one.
+
+    Attributes
+    ----------
+    step : Pointer
+        Address of the pulse model's kernel.
+    affine : int
+        1: it is the affine kernel, which the loops have built in.
+    draws, late : int
+        From `PulseModel`.
+    arms, synapses : int
+        Devices of a synapse, and synapses of all layers.
+    shared : int
+        1: all devices of an arm have the same parameters.
+    parameters : (device, k) or (arm, k) float32 array
+    table : (n,) float32 array
+        Numbers that all devices share.
+    of_step, of_range : float
+        Noise of a pulse: over its step, and over the range.
+    pulses_up, pulses_down : float
+        Pulses that span the range.
+    variance : (state,) float32 array, ranges squared
+        Of one read, at evenly spaced states from 0 to 1.
+    low, high : (device,) float32 arrays
+        Bounds of the states.
+    seen : (device without the fast array,) float32 array
+        Shares of the conductances that columns see.
+    reference : (synapse,) float32 array, ranges
+    fast_reference : (synapse,) float32 array
+        States of the fast array that are its zeros.
     """
 
     step: Any
@@ -86,11 +141,20 @@ class Devices(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How updates are made, whatever the rule, and the rule's own numbers.
+    """Settings of updates that all rules share, and the rule's own numbers.
 
-    `batch` samples make an update; of a pair `both` devices move half way, or one is potentiated.
-    `reset_every` so many batches (0: never) pairs beyond `reset_above` (ranges) are erased.
-    `parameters` (k,): `Rule.parameters`.
+    Attributes
+    ----------
+    batch : int
+        Samples of an update.
+    both : int
+        1: both devices of a pair move half way; 0: one is potentiated.
+    reset_every : int
+        Batches between two times that saturated pairs are erased; 0: never.
+    reset_above : float, ranges
+        State beyond which a pair is erased.
+    parameters : (k,) float64 array
+        `Rule.parameters`.
     """
 
     batch: int
@@ -103,11 +167,25 @@ class Settings(NamedTuple):
 class State(NamedTuple):
     """Arrays that change while learning.
 
-    `x` (arm · synapse, and the fast array behind them where there is one); `digital` (synapse) a
-    number each, whose meaning is the rule's; `pulses` given to each device; `sums` number and
-    number times mean state of potentiating, then of depressing pulses; `slots` times of a pulse
-    that passed, potentiating and depressing; `counter` of the random numbers, the high half, the
-    key; `clock` batches since the start, and each layer's row to transfer next.
+    Attributes
+    ----------
+    x : (device,) float32 array
+        States, in [0, 1]; the fast array's are last.
+    signal : (synapse,) float32 array, ranges
+    variance : (synapse,) float32 array, ranges squared
+        Of one read.
+    digital : (synapse,) float32 array
+        Numbers in digital memory; the rule defines their meaning.
+    pulses : (device,) int64 array
+        Given to each device.
+    sums : (4,) float64 array
+        Number, and number times mean state, of potentiating, then of depressing pulses.
+    slots : (2,) float64 array
+        Pulse times that passed, potentiating and depressing.
+    counter : (3,) uint64 array
+        Counter of the random numbers, its high half, and their key.
+    clock : (1 + layer,) int64 array
+        Batches since the start, and each layer's row to transfer next.
     """
 
     x: FloatArray
@@ -122,7 +200,26 @@ class State(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch memory: activations and errors of a batch, events, random numbers."""
+    """Scratch memory: activations and errors of a batch, events, random numbers.
+
+    Attributes
+    ----------
+    active : (sample, row of any layer) float32 array
+        Inputs of each layer.
+    error : (sample, column of any layer) float32 array
+        Derivatives of the loss by each layer's sums.
+    volts : (row of any layer, or column,) float32 array
+        In units of the read voltage.
+    current, noise, output : (line,) float32 arrays
+    sums : (column of any layer,) float32 array
+    place : (event,) int64 array
+        Device of each event.
+    number : (event,) int32 array
+        Its pulses, signed.
+    normal : (n,) float32 array
+    row_bits, column_bits : (line,) uint32 arrays
+        Trains of random bits.
+    """
 
     active: FloatArray
     error: FloatArray

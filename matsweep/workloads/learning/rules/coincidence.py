@@ -1,4 +1,4 @@
-"""Updates by random pulses that meet."""
+"""Updates by coincidences of random pulses."""
 
 from __future__ import annotations
 
@@ -18,14 +18,33 @@ from matsweep.workloads.learning.rules.rule import Rule
 def coincide(
     circuit, devices, settings, state, work, layer, active, error, rate, bits, fast
 ):  # fmt: skip
-    """Pulse a layer where random bits of a row and of a column meet.
-
-    active (row,) and error (column,): of one sample. rate: float32, times the weight change over
-    that of the sample. bits: int, length of the trains, 1 to 32. fast: whether the fast array gets
-    the pulses, not the weights.
+    """Pulse a layer where random bits of a row and of a column coincide.
 
     With bits of probability |x| a and |e| b the mean number of coincidences is the wanted change
-    over that of one pulse; a and b make the largest of both equal (update management).
+    over that of one pulse; a and b make the largest probability of both equal (update management).
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    settings : Settings
+    state : State
+    work : Work
+    layer : int
+    active : (row,) float32 array
+        Inputs x of one sample.
+    error : (column,) float32 array
+        Errors e of the sample.
+    rate : float32
+        Weight change over -x e.
+    bits : int
+        Length of the trains, 1 to 32.
+    fast : bool
+        Whether the fast array gets the pulses, not the weights.
+
+    Returns
+    -------
+    None
     """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     other = core.partner(devices)
@@ -89,9 +108,9 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
 
 @dataclass(frozen=True, kw_only=True)
 class Coincidence(Rule, kind="coincidence"):
-    """Random pulses on rows and columns at once; a device moves where two of them meet.
+    """Random pulses on rows and columns at once; a device moves where two of them coincide.
 
-    The outer product is formed by the array, in a time that does not depend on its size. The
+    The array forms the outer product, in a time that does not depend on its size. The
     probabilities of rows and columns are scaled so that their largest are equal.
 
     Parameters

@@ -16,7 +16,7 @@ from matsweep.workloads.learning.rules.rule import Rule
 
 @kernel
 def _one(change, pulses_up, pulses_down, least):
-    """Return one pulse in the direction of a change, and the rest that is kept: none."""
+    """One pulse in the direction of a change, and no rest."""
     if change == 0:
         return 0, float32(0)
     return 1 if change > 0 else -1, float32(0)
@@ -38,7 +38,7 @@ class Manhattan(Rule, kind="sign"):
     Parameters
     ----------
     threshold : float, pulses
-        Smaller changes are left out.
+        Smaller changes get no pulse.
 
     References
     ----------

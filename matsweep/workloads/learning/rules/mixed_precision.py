@@ -1,4 +1,4 @@
-"""Updates in whole pulses of what adds up in digital memory."""
+"""Updates in whole pulses of changes that digital memory accumulates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matsweep.workloads.learning.rules.rule import Rule
 
 @kernel
 def _whole(change, pulses_up, pulses_down, least):
-    """Return the whole pulses of a change, in ranges, and the rest that stays in memory."""
+    """Whole pulses of a change, in ranges, and the rest that stays in memory."""
     count = core.counted(change, pulses_up, pulses_down, least)
     worth = pulses_up if change > 0 else pulses_down
     return count, change - float32(count) / float32(worth)
@@ -30,7 +30,7 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
 
 @dataclass(frozen=True, kw_only=True)
 class MixedPrecision(Rule, kind="mixed_precision"):
-    """Changes add up in digital memory; whole pulses are given and taken from what is kept.
+    """Changes accumulate in digital memory; their whole pulses are given and subtracted.
 
     References
     ----------

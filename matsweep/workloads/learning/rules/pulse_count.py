@@ -1,4 +1,4 @@
-"""Updates in whole pulses, of which the rest is forgotten."""
+"""Updates in whole pulses without memory of the rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matsweep.workloads.learning.rules.rule import Rule
 
 @kernel
 def _whole(change, pulses_up, pulses_down, least):
-    """Return the whole pulses of a change, in ranges, and the rest that is kept: none."""
+    """Whole pulses of a change, in ranges, and no rest."""
     return core.counted(change, pulses_up, pulses_down, least), float32(0)
 
 
@@ -31,15 +31,15 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
 
 @dataclass(frozen=True, kw_only=True)
 class PulseCount(Rule, kind="pulse_count"):
-    """As many pulses as the change is worth, in whole ones; the rest is forgotten.
+    """The number of pulses that the change is worth, rounded; the rest is forgotten.
 
     N = the whole part of |change| / range · pulses from end to end + 1 - threshold.
 
     Parameters
     ----------
     threshold : float
-        Part of a pulse from which on it is given, in (0, 1]: 0.5 rounds to the nearest number
-        of pulses, as MLP+NeuroSim's function `truncate` does by default, 1 truncates.
+        Fraction of a pulse from which on one more is given, in (0, 1]: 0.5 rounds to the nearest
+        number of pulses, as MLP+NeuroSim's function `truncate` does by default, 1 truncates.
 
     References
     ----------

@@ -31,22 +31,22 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """How gradients become pulses.
+    """A learning rule: how gradients become pulses.
 
     With inputs x of a layer and errors e of its sums, gradient descent changes each weight by
-    -rate x e, averaged over a batch. A rule is one class in one module: its parameters, what it
-    needs of the hardware, and a compiled kernel.
+    -rate x e, averaged over a batch. A rule is one class in one module: its parameters, its
+    requirements of the hardware, and a compiled kernel.
 
     The kernel is ``update(circuit, devices, settings, state, work, layer, samples, rate)``,
     decorated by `matsweep.core.kernel.kernel`. It changes one layer after a batch, by
-    `core.pulse` or what builds on it:
+    `core.pulse` or functions built on it:
 
     - circuit, devices, settings, state, work : the tuples of `core`;
     - layer : int;
     - samples : int, of the batch: `core.sample` returns each one's x and e of the layer;
     - rate : float32, the layer's learning rate.
 
-    `settings.parameters` holds the numbers that `parameters` returns, as float64.
+    `settings.parameters` holds the rule's `parameters` as float64.
 
     The loop over samples takes a kernel by its address and calls it once a layer and batch, so
     that the loop is compiled once for all rules, and only rules that are used are compiled.
@@ -71,8 +71,13 @@ class Rule:
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """Numbers that the kernel takes: all parameters, in their order; they must be numbers."""
+        """Numbers that the kernel takes: all fields in their order, which must be numbers."""
         return tuple(float(getattr(self, field.name)) for field in dataclasses.fields(self))
 
     def begin(self, start: Start) -> None:
-        """Prepare the arrays of a realisation in place, before it learns; by default nothing."""
+        """Prepare the arrays of a realisation in place, before it learns; by default nothing.
+
+        Parameters
+        ----------
+        start : Start
+        """

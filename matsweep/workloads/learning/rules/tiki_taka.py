@@ -18,12 +18,12 @@ from matsweep.workloads.learning.rules.rule import Rule, Start
 
 @kernel
 def _pass_on(circuit, devices, settings, state, work, layer, transfer, version):
-    """Read one row of a layer's fast array, the next in turn, and pass it on to the weights.
+    """Read one row of a layer's fast array, the next in turn, and transfer it to the weights.
 
     transfer: float32, change of a weight, in ranges, for each range off the fast device's zero.
 
-    Version 1: by pulses whose mean number it gives, at once. Version 2: through a digital number
-    each; only what exceeds one pulse is passed on, and the rest kept.
+    Version 1: by pulses at once, whose number is rounded at random and right in the mean. Version
+    2: through a digital number each; only its whole pulses are given, and the rest is kept.
     """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     other = core.partner(devices)
@@ -71,8 +71,18 @@ def _pass_on(circuit, devices, settings, state, work, layer, transfer, version):
 def symmetry_points(circuit, devices, state, work, pairs):
     """Find the states of the fast array that a potentiating and a depressing pulse leave as is.
 
-    Each device gets pulses of both signs in turn, `pairs` of them; the mean over the second half
-    is written to `devices.fast_reference` (synapse,).
+    Each device gets pulses of both signs in turn; the mean state over the second half is written to
+    `devices.fast_reference` (synapse,).
+
+    Parameters
+    ----------
+    circuit : Circuit
+    devices : Devices
+    state : State
+        Of the fast array.
+    work : Work
+    pairs : int
+        Of pulses for each device, >= 1.
     """
     shift, zeros = devices.arms * devices.synapses, devices.fast_reference
     for k in range(devices.synapses):
@@ -96,7 +106,7 @@ def symmetry_points(circuit, devices, state, work, pairs):
 
 @kernel
 def _update(circuit, devices, settings, state, work, layer, samples, rate):
-    """Pulse a layer's fast array for each sample, and every so many batches pass a row on.
+    """Pulse a layer's fast array for each sample, and every N batches transfer a row.
 
     `settings.parameters` (6,): those of `TikiTaka`, in their order.
     """
@@ -115,19 +125,19 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
 
 @dataclass(frozen=True, kw_only=True)
 class TikiTaka(Rule, kind="tiki_taka"):
-    """Gradients go to a second, fast array, whose symmetry point is its zero, and on from there.
+    """Gradients go to a fast array, whose symmetry points are its zeros, and on to the weights.
 
-    The fast array gets random pulses that meet (`Coincidence`). Every so many batches one row of
-    it is read, in turn, and passed on to the weights. Its references are set to the states that
-    a potentiating and a depressing pulse leave as is, found by pulses in turn.
+    The fast array gets random pulses that coincide (`Coincidence`). Every N batches one row of it
+    is read, in turn, and transferred to the weights. Its references are set to the states that
+    a potentiating and a depressing pulse leave as is, determined by pulses in turn.
 
     Parameters
     ----------
     version : int
-        1: what is read becomes pulses at once. 2: it adds up in digital memory and only whole
-        pulses are passed on, which filters the noise of the fast array.
+        1: reads become pulses at once. 2: reads accumulate in digital memory and only whole
+        pulses are given, which filters the noise of the fast array.
     bits : int
-        Of the trains of pulses.
+        Length of the trains of pulses, 1 to 32.
     every : int
         Batches between two transfers.
     transfer : float

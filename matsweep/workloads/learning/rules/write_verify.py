@@ -1,4 +1,4 @@
-"""Updates of a digital copy of the weights, to which devices are verified."""
+"""Updates of a digital copy of the weights, which devices follow by write and verify."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def _verify(circuit, devices, settings, state, work, layer, tolerance, most):
 
 @kernel
 def _update(circuit, devices, settings, state, work, layer, samples, rate):
-    """Change a layer's digital copy, and every so many batches write it to the devices.
+    """Change a layer's digital copy, and every N batches write it to the devices.
 
-    `settings.parameters` (3,): tolerance, largest number of pulses, batches between two times.
+    `settings.parameters` (3,): tolerance, largest number of pulses, batches between two writes.
     """
     core.accumulate(circuit, state, work, layer, samples, rate / float32(samples))
     for k in range(circuit.first[layer], circuit.first[layer + 1]):
@@ -73,16 +73,16 @@ class Tuning(Rule, kind="write_verify"):
     """A digital copy of the weights learns; devices are pulsed until a read is near it.
 
     Meant to fine-tune a network trained elsewhere (`start: trained`): gradients are of the
-    devices as they are, so that the copy learns to make up for their errors.
+    devices as they are, so that the copy learns to compensate for their errors.
 
     Parameters
     ----------
     tolerance : float, ranges
         Accepted distance between a read and its target.
     max_pulses : int
-        Budget of each device, each time.
+        Largest number of pulses of each device in one write.
     every : int
-        Batches between two times.
+        Batches between two writes.
     """
 
     kernel: ClassVar[Kernel] = _update
