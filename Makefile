@@ -47,7 +47,7 @@ exhaustive: test ## Run the tests with every variant that `make test` takes samp
 cluster: setup ## Start the files of cluster/ on this machine (several real nodes, minutes)
 	@$(VENV)/python -m pytest cluster $(PYTEST_ARGS)
 
-check: lint types layers hooks ## All that needs no running (make -k check: to the end)
+check: lint docstrings types layers hooks ## All that needs no running (make -k check: to the end)
 
 lint: setup ## Lint and check formatting (ruff)
 	@$(VENV)/ruff check .

@@ -135,7 +135,7 @@ def test_the_catalogue_is_listed_and_shown(capsys):
     assert "crystallisation" in shown
     assert "programming_error" in shown
     assert "10.1109/ICECS46596.2019.8964852" in shown
-    assert "Not known, so left out" in shown
+    assert "Unknown, so left out" in shown
     assert main(["materials", "pcm_gs"]) == 2
     assert "did you mean pcm_gst" in capsys.readouterr().err
 
