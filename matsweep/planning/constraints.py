@@ -63,7 +63,7 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class PointConstraint:
     """One constraint on the parameters of a point.
 
     Parameters
@@ -117,7 +117,7 @@ class _NoNumberError(Exception):
     """An operand is no number where one is needed."""
 
 
-def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
+def parse_constraint(text: object, unit_of: UnitOf | None = None) -> PointConstraint:
     """Parse one constraint.
 
     Parameters
@@ -129,7 +129,7 @@ def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
 
     Returns
     -------
-    Constraint
+    PointConstraint
 
     Raises
     ------
@@ -151,7 +151,7 @@ def parse_constraint(text: object, unit_of: UnitOf | None = None) -> Constraint:
         raise UserError(f"constraint {text!r}: {error}") from None
     if not names:
         raise UserError(f"constraint {text!r} names no parameter")
-    return Constraint(text=text, names=tuple(names), _holds=part)
+    return PointConstraint(text=text, names=tuple(names), _holds=part)
 
 
 def _part(node: Node, names: dict[str, None], unit_of: UnitOf | None) -> _Part:

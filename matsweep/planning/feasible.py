@@ -10,7 +10,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.planning.assembly import Assembly
 from matsweep.planning.bases import Base, at_point, related
 from matsweep.planning.config import leaves
-from matsweep.planning.constraints import Constraint
+from matsweep.planning.constraints import PointConstraint
 from matsweep.planning.designs import Point
 
 
@@ -22,12 +22,12 @@ class Feasibility:
 
     Parameters
     ----------
-    constraints : sequence of Constraint
+    constraints : sequence of PointConstraint
     assembly : Assembly
         Composes the configuration of a point.
     """
 
-    constraints: Sequence[Constraint]
+    constraints: Sequence[PointConstraint]
     assembly: Assembly
     _axes: dict[str, int] = field(init=False)
     _overlapping: frozenset[str] = field(init=False)
@@ -106,7 +106,7 @@ class Feasibility:
             return self.assembly.configuration(base, point)
         return self.assembly.bases.resolved(base, point)
 
-    def _unknown(self, constraint: Constraint, name: str, bases: Sequence[Base]) -> UserError:
+    def _unknown(self, constraint: PointConstraint, name: str, bases: Sequence[Base]) -> UserError:
         known = {leaf for base in bases for leaf in [*leaves(base.plain), *base.choices]}
         return UserError(
             f"constraint {constraint.text!r} names no parameter: {name} is none{near(name, known)}"

@@ -20,7 +20,7 @@ from matsweep.planning.assembly import DERIVING, Assembly
 from matsweep.planning.axes import Axis, Values, in_unit, parse_axes
 from matsweep.planning.bases import SECTIONS, Base, Bases, at_point
 from matsweep.planning.config import compose_with_choices, groups, plain_config
-from matsweep.planning.constraints import Constraint, UnitOf, parse_constraint
+from matsweep.planning.constraints import PointConstraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
@@ -457,7 +457,7 @@ def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None)
     return in_unit(axis, unit)
 
 
-def _constraints(written: object, unit_of: UnitOf) -> list[Constraint]:
+def _constraints(written: object, unit_of: UnitOf) -> list[PointConstraint]:
     if written is None:
         return []
     texts = written if isinstance(written, list) else [written]
@@ -465,7 +465,7 @@ def _constraints(written: object, unit_of: UnitOf) -> list[Constraint]:
 
 
 def _facts(
-    design: Design, axes: Sequence[Axis], drawn: Drawn, limits: Sequence[Constraint]
+    design: Design, axes: Sequence[Axis], drawn: Drawn, limits: Sequence[PointConstraint]
 ) -> dict[str, Any]:
     facts = design.facts(axes, drawn)
     if "constraints" in facts:  # a search's, on metrics rather than parameters

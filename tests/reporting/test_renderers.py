@@ -16,7 +16,7 @@ from matsweep.reporting.figures.breakdown import breakdown, cheapest_picture
 from matsweep.reporting.figures.course import course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.interactive import plot, safe
-from matsweep.reporting.figures.marks import Area, Bars, Cells, Contour, Paths, Rule, Series, Text
+from matsweep.reporting.figures.marks import Area, Bars, Cells, Contour, Guide, Paths, Series, Text
 from matsweep.reporting.figures.parallel import parallel_picture
 from matsweep.reporting.figures.pareto import pareto_picture
 from matsweep.reporting.figures.printed import draw
@@ -94,8 +94,8 @@ def test_matplotlib_draws_what_is_described(name):
         paths = [np.stack([x, y], axis=1) for mark in panel.marks if isinstance(mark, Paths)
                  for x, y in zip(mark.x, mark.y, strict=True)]  # fmt: skip
         assert all(any(same(line, path) for line in lines) for path in paths)
-        rules = [mark.at for mark in panel.marks if isinstance(mark, Rule)]
-        assert len(lines) == sum(bool(m.look.line) for m in series) + len(paths) + len(rules)
+        guides = [mark.at for mark in panel.marks if isinstance(mark, Guide)]
+        assert len(lines) == sum(bool(m.look.line) for m in series) + len(paths) + len(guides)
         wanted = [bar for mark in panel.marks if isinstance(mark, Bars)
                   for bar in zip(mark.starts, mark.lengths, mark.places, strict=True)]  # fmt: skip
         assert same(bars, wanted)
@@ -139,7 +139,7 @@ def test_plotly_draws_what_is_described(name):
             elif isinstance(mark, Bars):
                 assert same(trace["x"], across * mark.lengths)
                 assert same(trace["base"], across * mark.starts)
-            elif isinstance(mark, Rule):
+            elif isinstance(mark, Guide):
                 at, scale = (trace["x"], across) if mark.across == "x" else (trace["y"], up)
                 assert same(at, [scale * mark.at] * 2)
             elif isinstance(mark, Cells):
@@ -167,7 +167,7 @@ def factor(panel, way):
 
 
 def along(mark, way):
-    if isinstance(mark, Rule):
+    if isinstance(mark, Guide):
         return [mark.at] if mark.across == way else []
     if isinstance(mark, Bars):
         return [mark.places if way == "y" else mark.starts + mark.lengths]

@@ -187,7 +187,7 @@ def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
     limit = 1.5 * longest
     energies = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
     return [
-        m.Rule(at=value, across="x", look=IDEAL, text=name)
+        m.Guide(at=value, across="x", look=IDEAL, text=name)
         for name, value in energies.items()
         if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
     ]

@@ -110,7 +110,7 @@ def course_picture(view: View, metric: str | None = None) -> m.Picture:
         text = tuple(f"{name}, {own} {place:g}" for place in across)
         marks.append(m.Series(x=across, y=up, look=look, name=name, text=text))
     if (ideal := view.reference(metric)) is not None:
-        marks.append(m.Rule(at=ideal, across="y", look=IDEAL, name=ideal_name(view, metric)))
+        marks.append(m.Guide(at=ideal, across="y", look=IDEAL, name=ideal_name(view, metric)))
     y = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
              percent=view.is_share(metric))  # fmt: skip
     x = m.Axis(title=capital(title), whole=view.ds[own].dtype.kind in "iu",

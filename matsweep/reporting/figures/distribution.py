@@ -125,7 +125,7 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
         ]  # fmt: skip
     if (ideal := view.reference(metric)) is not None:
         name = ideal_name(view, metric)
-        marks.append(m.Rule(at=ideal, across="x", look=IDEAL, name=name))
+        marks.append(m.Guide(at=ideal, across="x", look=IDEAL, name=name))
     x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
              percent=view.is_share(metric))  # fmt: skip
     y = m.Axis(ticks=tuple((float(at), text) for at, text in enumerate(labels)), downward=True,

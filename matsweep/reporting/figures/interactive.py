@@ -171,7 +171,7 @@ class _Scale:
 
 def _values(mark: m.Mark, way: str) -> Iterator[Any]:
     """Yield the values of a mark on an axis."""
-    if isinstance(mark, m.Rule):
+    if isinstance(mark, m.Guide):
         if mark.across == way:
             yield mark.at
     elif isinstance(mark, m.Bars):
@@ -196,8 +196,8 @@ def _traces(
             }  # fmt: skip
         case m.Bars():
             yield _bars(mark, x)
-        case m.Rule():
-            yield _rule(mark, x, y)
+        case m.Guide():
+            yield _guide(mark, x, y)
         case m.Cells():
             yield _cells(mark, x, y, last=domain[0][1] == 1)
         case m.Contour():
@@ -271,7 +271,7 @@ def _bars(mark: m.Bars, x: _Scale) -> _Trace:
     return trace
 
 
-def _rule(mark: m.Rule, x: _Scale, y: _Scale) -> _Trace:
+def _guide(mark: m.Guide, x: _Scale, y: _Scale) -> _Trace:
     """Draw a line from the first to the last value."""
     along = y if mark.across == "x" else x
     ends = along.of_values(np.array(along.axis.limits or along.extent))

@@ -196,7 +196,7 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rule:
+class Guide:
     """A line across the whole panel at a value of x or y, with a text along it."""
 
     at: float
@@ -262,7 +262,7 @@ class Text:
     text: str
 
 
-type Named = Series | Paths | Area | Bars | Rule | Contour
+type Named = Series | Paths | Area | Bars | Guide | Contour
 type Mark = Named | Cells | Text
 
 

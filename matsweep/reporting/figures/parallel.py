@@ -30,7 +30,7 @@ _FAINT = m.Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class AxisScale:
     """One vertical axis: places from 0 to 1, and ticks.
 
     Parameters
@@ -119,7 +119,7 @@ def parallel_picture(
     return parallel(view, scales, best, np.concatenate([others, np.flatnonzero(best)]))
 
 
-def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) -> list[Scale]:
+def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) -> list[AxisScale]:
     """Axes for the material, the parameters and the objectives, as far as they differ.
 
     Parameters
@@ -132,7 +132,7 @@ def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) ->
 
     Returns
     -------
-    list of Scale
+    list of AxisScale
     """
     scales = [parameter_scale(view, "material")] if materials and _several(view) else []
     scales += [parameter_scale(view, name) for name in view.varied]
@@ -140,13 +140,13 @@ def scales_of(view: View, chosen: dict[str, str], *, materials: bool = False) ->
     return scales + [objective_scale(view, name, chosen[name]) for name in known]
 
 
-def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m.Picture:
+def parallel(view: View, scales: Sequence[AxisScale], best: Mask, drawn: Index) -> m.Picture:
     """Describe candidates as lines, those of the Pareto set strongly.
 
     Parameters
     ----------
     view : View
-    scales : sequence of Scale
+    scales : sequence of AxisScale
         From left to right.
     best : (candidate,) array of bool
         The Pareto set.
@@ -197,7 +197,7 @@ def parallel(view: View, scales: Sequence[Scale], best: Mask, drawn: Index) -> m
     )  # fmt: skip
 
 
-def parameter_scale(view: View, name: str) -> Scale:
+def parameter_scale(view: View, name: str) -> AxisScale:
     """Axis of a parameter: its values evenly spaced where they are few, or texts.
 
     Parameters
@@ -207,7 +207,7 @@ def parameter_scale(view: View, name: str) -> Scale:
 
     Returns
     -------
-    Scale
+    AxisScale
     """
     values = view.summary[name].values
     known = np.unique(values.astype(str) if values.dtype.kind not in "fiu" else values)
@@ -218,10 +218,10 @@ def parameter_scale(view: View, name: str) -> Scale:
     unit = view.unit(name)
     labels = [engineering(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known]
     ticks = tuple((i / last, text) for i, text in enumerate(labels))
-    return Scale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks)
+    return AxisScale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks)
 
 
-def objective_scale(view: View, name: str, better: str) -> Scale:
+def objective_scale(view: View, name: str, better: str) -> AxisScale:
     """Axis of an objective, with its better end on top.
 
     Parameters
@@ -232,12 +232,12 @@ def objective_scale(view: View, name: str, better: str) -> Scale:
 
     Returns
     -------
-    Scale
+    AxisScale
     """
     return _numeric(view, name, view.column(name), up=better == "higher")
 
 
-def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> Scale:
+def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> AxisScale:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     logarithmic = low > 0 and high > _WIDE * low
@@ -256,7 +256,7 @@ def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> Scale:
         for p, v in marks
     ]
     places = np.where(np.isfinite(places), places, np.nan)
-    return Scale(name=name, places=places if up else 1 - places, ticks=tuple(ticks))
+    return AxisScale(name=name, places=places if up else 1 - places, ticks=tuple(ticks))
 
 
 def _spaced(rows: Index, most: int) -> Index:

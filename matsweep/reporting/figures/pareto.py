@@ -401,7 +401,7 @@ def _ideal(view: View) -> list[m.Mark]:
     """Line at the merit that floating point reaches, if it is known."""
     value = view.reference(view.merit)
     name = ideal_name(view, view.merit)
-    return [] if value is None else [m.Rule(at=value, across="y", look=IDEAL, name=name)]
+    return [] if value is None else [m.Guide(at=value, across="y", look=IDEAL, name=name)]
 
 
 def _points(

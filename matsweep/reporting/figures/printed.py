@@ -189,8 +189,8 @@ def _mark(axes: Axes, mark: m.Mark, order: float) -> Any:
                       error_kw={**_NEEDLES, "ecolor": "0.2", "zorder": order},
                       xerr=mark.bars,
                       hatch=3 * mark.look.pattern or None)  # fmt: skip
-        case m.Rule():
-            _rule(axes, mark)
+        case m.Guide():
+            _guide(axes, mark)
         case m.Cells():
             return _cells(axes, mark)
         case m.Contour():
@@ -241,7 +241,7 @@ def _line(look: m.Look) -> dict[str, Any]:
             "markeredgecolor": "white", "markeredgewidth": 0.5}  # fmt: skip
 
 
-def _rule(axes: Axes, mark: m.Rule) -> None:
+def _guide(axes: Axes, mark: m.Guide) -> None:
     draw = axes.axvline if mark.across == "x" else axes.axhline
     draw(mark.at, color=mark.look.colour, linewidth=mark.look.width, zorder=1.5,
          linestyle=_LINES[mark.look.line], label=mark.name)  # fmt: skip

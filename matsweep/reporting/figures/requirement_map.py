@@ -172,7 +172,7 @@ def _line(found: Requirements, scale: Scale) -> list[m.Mark]:
     return [
         m.Area.band(x, mean - 2 * deviation, mean + 2 * deviation, faint),
         m.Series(x=x, y=mean, look=blue, name="fit"),
-        m.Rule(at=found.bound, across="y", look=IDEAL, name="target"),
+        m.Guide(at=found.bound, across="y", look=IDEAL, name="target"),
     ]
 
 
