@@ -8,7 +8,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.streams import FloatArray, realisation_streams
-from matsweep.metrics import METRICS, Evaluation, Metric, available
+from matsweep.metrics import COORDINATES, METRICS, Evaluation, Metric, available
 from matsweep.scenario import Scenario
 from matsweep.workloads import COSTS, Prepared
 
@@ -79,8 +79,21 @@ def simulate(
         ],
         scenario.workload.measures - {COSTS},
     )
+    for name, measure in measures.items():
+        if np.shape(measure)[:1] != (realisations - first,):
+            raise UserError(
+                f"the measure {name} must have {realisations - first} realisations first, got the "
+                f"shape {np.shape(measure)}"
+            )
     values = _values(Evaluation.of(scenario, prepared.matrices, measures), chosen, known or {})
+    sizes = _sizes(scenario, realisations)
     for name, value in values.items():
+        due = tuple(sizes[dim] for dim in chosen[name].dims)
+        if value.shape != due:
+            raise UserError(
+                f"the metric {name} must have the shape {due} of its dimensions "
+                f"({', '.join(chosen[name].dims)}), got {value.shape}"
+            )
         unknown = np.isnan(value) if chosen[name].partial else False
         if not np.all(np.isfinite(value) | unknown):
             raise ArithmeticError(
@@ -88,6 +101,13 @@ def simulate(
                 "orders of magnitude"
             )
     return values
+
+
+def _sizes(scenario: Scenario, realisations: int) -> dict[str, int]:
+    """Return the length of every dimension that a metric of a scenario may have."""
+    sizes = {name: len(values) for name, values in COORDINATES.items()}
+    sizes |= {name: len(values) for name, values in scenario.workload.coordinates.items()}
+    return {**sizes, "realisation": realisations, "time": len(scenario.times)}
 
 
 def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import marshal
 import pickle
 import re
 import sys
@@ -185,11 +186,36 @@ class _KernelCache(NullCache):
             isinstance(each, bool | int | float | complex | str | bytes) for each in captured
         ):
             return None  # other functions are part of the kernel, and may be another package's
+        if not _of_its_module(self._function) or _foreign(self._function, frozenset()):
+            return None
         folder = self._folder(codegen)
         if folder is None:
             return None
-        key = re.sub(r" at 0x\w+", "", str(sig)), self._function.__code__.co_code, captured
+        code = marshal.dumps(self._function.__code__)
+        key = re.sub(r" at 0x\w+", "", str(sig)), code, self._function.__defaults__, captured
         return folder / f"{self._name()}-{hashlib.blake2b(repr(key).encode()).hexdigest()[:24]}"
+
+
+def _of_its_module(function: Callable[..., Any]) -> bool:
+    """Whether a function was defined by its module here, rather than sent by value."""
+    module = sys.modules.get(function.__module__)
+    return module is not None and function.__globals__ is vars(module)
+
+
+def _foreign(function: Callable[..., Any], seen: frozenset[int]) -> bool:
+    """Whether a function reaches compiled functions of a third package, by their global names.
+
+    The folder of a kernel is named by the sources of matsweep and of the kernel's own package only.
+    """
+    own = {"matsweep", _package(function)}
+    for name in function.__code__.co_names:
+        used = function.__globals__.get(name)
+        inner = getattr(used, "py_func", None) or getattr(used, "function", None)
+        if not callable(inner) or not hasattr(inner, "__code__") or id(inner) in seen:
+            continue
+        if _package(inner) not in own or _foreign(inner, seen | {id(inner)}):
+            return True
+    return False
 
 
 def _package(function: Callable[..., Any]) -> str | None:

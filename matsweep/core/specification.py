@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError, near
-from matsweep.core.units import read_quantity
+from matsweep.core.units import is_celsius, read_quantity
 
 LONGEST = 2000  # characters
 _DEEPEST = 100  # operations within one another
@@ -346,8 +346,25 @@ class _Reader:
         if level <= _STRENGTH["not"] and self.take("not"):
             return Logic("not", (self.expression(_STRENGTH["not"]),))
         if sign := self.take("-", "+"):
-            return Operation(sign, (self.expression(_SIGN),))
+            below = self.below_zero() if sign == "-" else None
+            return Operation(sign, (self.expression(_SIGN),)) if below is None else below
         return self.single()
+
+    def below_zero(self) -> Quantity | None:
+        """Parse a number of degrees Celsius whose minus was taken; None if none follows.
+
+        -10 degC is 263.15 K, not the negative of 283.15 K.
+        """
+        place, token = self.place, self.next
+        if token is not None and token.kind == "number":
+            node = self.single()
+            written = node.text if isinstance(node, Quantity) else ""
+            unit = written.removeprefix(token.text)
+            if isinstance(node, Quantity) and is_celsius(unit):
+                plain = f"-{token.text.replace('_', '')}{unit}"
+                return Quantity(read_quantity(plain, None, f"-{node.text}"), f"-{node.text}")
+            self.place = place
+        return None
 
     def comparison(self, token: Token, left: Node) -> Node:
         """Parse a chain of comparisons."""

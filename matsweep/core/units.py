@@ -103,10 +103,14 @@ class _Measure:
 
 
 _ONE = _Measure(Decimal(1), _PURE)
+_LARGEST_POWER = 9
 
 
-def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
-    """Return the measure of a product of units such as `m2/(V s)`; None if it is none."""
+def _measure(text: str, known: dict[str, _Measure], *, defining: bool = False) -> _Measure | None:
+    """Return the measure of a product of units such as `m2/(V s)`; None if it is none.
+
+    Where a unit is defined any number may be a factor, elsewhere the first one, as in `1/s`.
+    """
     stack: list[_Measure] = [_ONE]  # one for each open parenthesis
     signs, sign, place = list[int](), 1, 0
     while place < len(text):
@@ -127,11 +131,18 @@ def _measure(text: str, known: dict[str, _Measure]) -> _Measure | None:
                 return None
             factor, sign = stack.pop(), signs.pop()
         elif match["number"]:
+            rest = text[place:].lstrip()
+            leads = match.start() == 0 and (rest.startswith("/") or text == "1")
+            if not (leads or defining):  # as in 1/s, but not in 5 S 0
+                return None
             factor = _Measure(Decimal(match["number"]), _PURE)
         elif (whole := match["unit"] + (match["power"] or "")) in known:  # such as F2
             factor = known[whole]
         elif match["unit"] in known:
-            factor = _ONE.times(known[match["unit"]], int(match["power"] or 1))
+            power = int((match["power"] or "1")[:4])
+            if not 1 <= abs(power) <= _LARGEST_POWER:
+                return None
+            factor = _ONE.times(known[match["unit"]], power)
         else:
             return None
         stack[-1] = stack[-1].times(factor, sign)
@@ -145,13 +156,13 @@ def _table() -> dict[str, _Measure]:
         base: _Measure(Decimal(1), tuple(int(base == each) for each in _BASES)) for base in _BASES
     }
     for symbol, definition in _DEFINED.items():
-        measure = _measure(definition, known)
+        measure = _measure(definition, known, defining=True)
         assert measure is not None
         for prefix, exponent in _PREFIXES.items():
             scale = Decimal(1).scaleb(exponent)
             known[prefix + symbol] = _Measure(scale * measure.factor, measure.dimension)
     for symbol, definition in _SPECIAL.items():
-        measure = _measure(definition, known)
+        measure = _measure(definition, known, defining=True)
         assert measure is not None
         known[symbol] = measure
     return known
@@ -454,24 +465,49 @@ def duration(seconds: float) -> str:
 def _converted(number: Decimal, written: str, unit: str, name: str) -> float | None:
     """Convert a number from one unit to another; None if they are of different kinds."""
     wanted = _read_unit(unit)
-    if normal_unit(written) == _CELSIUS:
-        return float(number + _ICE_POINT) if normal_unit(unit) == "K" else None
+    if is_celsius(written):
+        return _as_float(number + _ICE_POINT, name) if normal_unit(unit) == "K" else None
     measure = _known_unit(written, unit, name)
     if wanted is None or measure.dimension != wanted.dimension:
         return None
     if measure.factor == wanted.factor:
-        return float(number)
-    return float(number * measure.factor / wanted.factor)
+        return _as_float(number, name)
+    return _as_float(number, name, measure.factor / wanted.factor)
 
 
 def _in_si(number: Decimal, written: str, name: str) -> float:
     """Convert a number to SI units; to electronvolts where it is written in them."""
-    if normal_unit(written) == _CELSIUS:
-        return float(number + _ICE_POINT)
+    if is_celsius(written):
+        return _as_float(number + _ICE_POINT, name)
     factor = _known_unit(written, None, name).factor
     if normal_unit(written).endswith("eV"):
         factor /= _UNITS["eV"].factor
-    return float(number * factor)
+    return _as_float(number, name, factor)
+
+
+def is_celsius(unit: str) -> bool:
+    """Whether a unit, in any spelling, is the degree Celsius.
+
+    Parameters
+    ----------
+    unit : str
+
+    Returns
+    -------
+    bool
+    """
+    return normal_unit(unit) == _CELSIUS
+
+
+def _as_float(number: Decimal, name: str, factor: Decimal = Decimal(1)) -> float:
+    """Return a product, rounded once; refuse what is too large for a float."""
+    try:
+        value = float(number * factor)
+    except ArithmeticError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise UserError(f"{name} must be a finite number, got one too large to compute with")
+    return value
 
 
 def _dimension(unit: str) -> Dimension | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.crossbar import Layout
-from matsweep.crossbar.converters import ADC, percentile
+from matsweep.crossbar.converters import ADC, DAC, percentile
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
 from matsweep.machine.product import Product, Wired, noise_share
@@ -71,44 +71,48 @@ def multiply_transposed(
         Values (realisation, sample, input).
     """
     plan, dac, adc = mapped.layout, hardware.dac, hardware.adc
-    both = bool((x < 0).any())
-    largest_input = dac.full_scale(x)
-    drive = dac.apply(dac.convert(x, largest_input, signed=both), signed=both)
+    largest_input = _largest(x, dac)
+    scaled = x / largest_input.astype(x.dtype)
+    drive = dac.apply(dac.convert(scaled, 1.0, signed=True), signed=True)
     cells = _cells(conductance, seen, mapped, hardware, time)
     parts = _parts(plan)
     currents = [
         [np.matmul(each[..., outputs], _turned(cells.signed[..., columns])) for each in drive]
         for outputs, columns in parts
     ]
-    signs = plan.mapping.signed or both
-    full = _full_scale(adc, currents, hardware)
-    codes = adc.codes(signed=signs)[1] / full
+    codes = adc.codes(signed=True)[1] / _full_scale(adc, currents, hardware)
     shape = len(conductance), x.shape[-2], plan.inputs
     total, saturated = np.zeros(shape, x.dtype), np.zeros(len(conductance))
-    worth = dac.significance(signed=both)
+    worth = dac.significance(signed=True)
     for number, (outputs, columns) in enumerate(parts):
+        slice_worth = float(plan.worth[number // plan.column_tiles])
         for cycle, each in enumerate(drive):
             noise = _noise(each[..., outputs], cells.variance, columns, plan, shape, rng)
             if noise is not None:
-                noise *= noise.dtype.type(codes)
+                noise *= codes.astype(noise.dtype)
             if adc.noise:
                 own = np.float32(adc.noise) * rng.standard_normal(shape, np.float32)
                 noise = own if noise is None else noise + own
-            flow = np.ascontiguousarray(currents[number][cycle] * x.dtype.type(codes), x.dtype)
-            slice_worth = float(plan.worth[number // plan.column_tiles])
+            flow = np.ascontiguousarray(currents[number][cycle] * codes.astype(x.dtype))
             saturated += adc.add_codes(
-                total, np.ascontiguousarray(np.broadcast_to(flow, shape)), noise, signed=signs,
-                worth=float(worth[cycle]) * slice_worth,
-            )  # fmt: skip
+                total, flow, noise, signed=True, worth=float(worth[cycle]) * slice_worth
+            )
     unit = mapped.scale.weight * largest_input
-    values = total * total.dtype.type(unit / codes) * gain
+    values = total * (unit / codes).astype(total.dtype) * gain
     if not plan.mapping.signed:
         device = hardware.device
         common = plan.cells * plan.worth.sum() * device.g_min / device.g_range + 1
         applied = np.tensordot(worth, drive, 1).sum(axis=-1)[..., None]
         values = values - (applied * (common * unit)).astype(values.dtype)
     conversions = len(parts) * len(drive) * x.shape[-2] * plan.inputs
-    return Product(np.asarray(values), saturated / conversions)
+    return Product(np.asarray(values, x.dtype), saturated / conversions)
+
+
+def _largest(x: FloatArray, dac: DAC) -> FloatArray:
+    """Return the input of the whole read voltage, (1, 1) or (realisation, 1, 1)."""
+    if x.ndim == 2:
+        return np.full((1, 1), dac.full_scale(x))
+    return np.array([dac.full_scale(each) for each in x])[:, None, None]
 
 
 def _turned(signed: FloatArray) -> FloatArray:
@@ -154,14 +158,20 @@ def _by_input(values: FloatArray, plan: Layout) -> FloatArray:
     return np.concatenate([whole, short], axis=1)
 
 
-def _full_scale(adc: ADC, currents: list[list[FloatArray]], hardware: Hardware) -> float:
-    """Return the current of the largest code, over read voltage times range."""
+def _full_scale(adc: ADC, currents: list[list[FloatArray]], hardware: Hardware) -> FloatArray:
+    """Return the current of the largest code, (realisation, 1, 1), over read voltage times range.
+
+    Of each realisation's own currents, so that it does not depend on the others.
+    """
     unit = hardware.device.read_voltage * hardware.device.g_range
+    realisations = len(currents[0][0])
     if adc.full_scale is not None:
-        return adc.full_scale / unit
-    every = np.concatenate([np.ravel(cycle) for part in currents for cycle in part])
-    full = percentile(every, adc.percentile)
-    return full if adc.least_full_scale is None else max(full, adc.least_full_scale / unit)
+        return np.full((realisations, 1, 1), adc.full_scale / unit)
+    every = np.concatenate(
+        [cycle.reshape(realisations, -1) for part in currents for cycle in part], axis=1
+    )
+    full = np.array([percentile(own, adc.percentile) for own in every])[:, None, None]
+    return full if adc.least_full_scale is None else np.maximum(full, adc.least_full_scale / unit)
 
 
 def _noise(

@@ -141,9 +141,8 @@ def check_versions(parts: Parts, store: Store) -> None:
     ------
     UserError
     """
-    facts = json.loads(str(attributes(store.path).get("provenance", "{}")))
-    for begun in (facts, *facts.get("extended", [])):
-        for name, version in begun.get("outside", {}).items():
+    for begun in _histories(store):
+        for name, version in begun.items():
             now = parts.versions.get(name, version)
             if now != version:
                 raise UserError(
@@ -151,3 +150,22 @@ def check_versions(parts: Parts, store: Store) -> None:
                     f"give other numbers: install {name}=={version}, or give this study its own "
                     "place with study=NAME"
                 )
+
+
+def _histories(store: Store) -> list[dict[str, str]]:
+    """Return the versions of outside packages at the beginning of a study and at each extension.
+
+    Raises
+    ------
+    UserError
+        If the store's provenance is not what matsweep writes.
+    """
+    try:
+        facts = json.loads(str(attributes(store.path).get("provenance", "{}")))
+        begun = [facts, *facts.get("extended", [])]
+        return [{str(k): str(v) for k, v in each.get("outside", {}).items()} for each in begun]
+    except (ValueError, AttributeError, TypeError) as problem:
+        raise UserError(
+            f"{store.path}: the attribute 'provenance' must be JSON of matsweep, which it is not "
+            f"({problem}): the store was written by something else, or is damaged"
+        ) from None

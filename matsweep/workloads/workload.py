@@ -72,7 +72,9 @@ class Prepared(Protocol):
         Returns
         -------
         mapping of str to (realisation[, time][, own dimensions]) array
-            The workload's measures.
+            The workload's measures. `array_power` (realisation, time), W, where there is one: the
+            mean power of the word lines' drivers while arrays are read (`AgedMatrix.power`),
+            summed over all products of one inference, that is over matrices and their uses.
         """
 
 

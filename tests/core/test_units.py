@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
+from matsweep.core.specification import Operation, Quantity, parse
 from matsweep.core.units import (
     duration,
     engineering,
@@ -238,3 +239,22 @@ def test_a_prefix_is_chosen_within_limits():
     assert prefix_of(9.9999999999e-7) == (-6, "µ")
     assert prefix_of(1e-30) == (-15, "f")
     assert prefix_of(1e9) == (3, "k")
+
+
+@pytest.mark.parametrize("text", ["5 S 0", "5 mS0", "7 nm0", "5S/0", "2 S 3", "5 km999999999"])
+def test_numbers_and_absurd_powers_in_a_unit_are_no_unit(text):
+    with pytest.raises(UserError, match="unknown unit"):
+        read_quantity(text, "S", "g_max")
+
+
+@pytest.mark.parametrize("text", ["1e999999kS", "1e400 S", "9" * 400 + "uS"])
+def test_numbers_beyond_floats_are_refused(text):
+    with pytest.raises(UserError, match="must be a finite number"):
+        read_parameter(text, "S", "g_max")
+
+
+def test_degrees_below_zero_are_kelvin_in_constraints():
+    (bound,) = parse("temperature >= -10 degC").values[1:]
+    assert bound == Quantity(263.15, "-10 degC")
+    (bound,) = parse("temperature >= -10 K").values[1:]
+    assert isinstance(bound, Operation)

@@ -23,7 +23,9 @@ def test_the_densest_cells_have_the_published_resistance(node):
 
 
 def test_capacitance_is_that_of_the_pitch():
-    assert Metal().segment_capacitance(16.0, 22e-9) == pytest.approx(0.2e-15 * 0.088)
+    assert Metal().segment_capacitance(16.0, 22e-9) == pytest.approx(
+        0.2e-15 * 0.088, rel=1e-9, abs=0
+    )
     assert Ideal().segment_capacitance(16.0, 22e-9) == 0
 
 

@@ -157,3 +157,52 @@ def test_a_use_that_cannot_be_is_refused(given, message):
     base = matrix()
     with pytest.raises(UserError, match=message):
         Matrix(weight=base.weight, calibration=base.calibration, signed=True, **given)
+
+
+def test_a_transposed_product_does_not_depend_on_other_realisations():
+    weights, platform = matrix(), hardware(cycle_to_cycle=0.1, read_noise=ReadNoise(relative=0.05))
+    (mapped,) = map_matrices((weights,), platform)
+    y = np.random.default_rng(2).normal(size=(4, 6, 9)).astype(np.float32)
+    y *= np.array([1.0, 7.0, 0.1, 3.0], np.float32)[:, None, None]
+
+    def products(numbers):
+        rng = realisation_streams("ef" * 16, 0, numbers)
+        made = ProgrammedMatrix.program(mapped, platform, rng=rng)
+        return made.transposed(y[list(numbers)], 1.0, rng=rng).values
+
+    together = products(range(4))
+    for number in range(4):
+        np.testing.assert_array_equal(products([number])[0], together[number])
+
+
+def test_converter_noise_and_a_least_full_scale_reach_transposed_products():
+    """A code is full scale over 127; noise of 3 codes spreads 2,000 outputs by 3, within 8 %."""
+    weights = matrix(inputs=1, outputs=1)
+    made, rng = programmed(
+        weights, hardware(converters=(DAC(bits=16), ADC(bits=8, noise=3.0, full_scale=1e-5))), 1
+    )
+    y = np.zeros((2000, 1), np.float32)
+    y[0] = 1
+    values = made.transposed(y, 1.0, rng=rng).values[0, 1:, 0]
+    step = 1e-5 / (0.2 * 24e-6) / 127 * made.mapped.scale.weight
+    assert values.std() == pytest.approx(3 * step, rel=0.08)
+    coarse = ADC(bits=8, least_full_scale=2e-3)
+    made, rng = programmed(weights, hardware(converters=(DAC(bits=16), coarse)), 1)
+    assert (made.transposed(y, 1.0, rng=rng).values == 0).all()  # under half a step of 2 mA / 127
+
+
+def test_noise_behind_access_resistances_is_less_in_transposed_reads_too():
+    """Behind R a device's noise falls by 1 / (1 + R g)², at one device 0.16 of it for R g = 1.5."""
+    weights = matrix(inputs=1, outputs=1)
+    y = np.full((4000, 1), 0.5, np.float32)
+    y[-1] = 1
+    spread, level = [], []
+    for access in (0.0, 6e4):
+        tile = Tile(rows=10, columns=12, access_resistance=access)
+        made, rng = programmed(weights, hardware(tile=tile, read_noise=ReadNoise(relative=0.02)), 1)
+        values = made.transposed(y, 1.0, rng=rng).values[0, :-1, 0]
+        spread.append(values.std())
+        level.append(made.conductance[0, 0, :, 0, 0])
+    share = 1 / (1 + 6e4 * level[0].astype(float)) ** 2
+    noise = np.hypot(*(level[0] * share)) / np.hypot(*level[0])
+    assert spread[1] / spread[0] == pytest.approx(noise, rel=0.1)

@@ -56,13 +56,14 @@ def engine_energy(
     bits = {"int8": 8, "fp32": 32}[number]
     weights = [usage.weights for usage in usages]
     used = [usage.weights * usage.uses for usage in usages]
+    held = sum(usage.inputs + usage.outputs for usage in usages)  # of one use at a time
     values = sum((usage.inputs + usage.outputs) * usage.uses for usage in usages)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
     products = sum(weight * times for weight, times in zip(used, passes, strict=True))
     fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
     store = cited.sram(bits * sum(weights), node).energy
     fetch = store if memory == "sram" else components.dram(memory)
-    local = cited.sram(bits * values, node).energy
+    local = cited.sram(bits * held, node).energy
     fetched = fetches + training * sum(weights)
     moved = values * (3 if training else 1)
     return products * cited.mac(number, node) + fetched * bits * fetch + moved * bits * local

@@ -125,6 +125,11 @@ class _Layer:
     buffer: Cost
 
     @property
+    def comparisons(self) -> int:
+        """Comparisons behind one product, each with its comparator."""
+        return dict(self.usage.operations).get("comparison", 0)
+
+    @property
     def words(self) -> int:
         """Number of bits of its inputs."""
         return self.layout.inputs * self.scenario.dac.bits
@@ -246,7 +251,7 @@ def _energy(layer: _Layer) -> FloatArray:
         adc=count.adc_conversions * parts.adc.energy,
         shift_add=count.additions * parts.shift_add.energy,
         accumulation=count.merges * parts.adder.energy,
-        activation=dict(layer.usage.operations).get("comparison", 0) * parts.comparator.energy,
+        activation=layer.comparisons * parts.comparator.energy,
         registers=2 * count.outputs * parts.register.energy,
         buffers=2 * layer.words * layer.buffer.energy,
         network=_RISING * parts.wire * pitch * moved,
@@ -270,7 +275,7 @@ def _latency(layer: _Layer, reading: float) -> FloatArray:
         adc=cycles * count.turns / scenario.adc.sample_rate,
         shift_add=cycles * parts.shift_add.latency,
         accumulation=count.depth * parts.adder.latency,
-        activation=parts.comparator.latency,
+        activation=parts.comparator.latency if layer.comparisons else 0.0,
         buffers=2 * words * layer.buffer.latency,
     )
 
@@ -302,7 +307,7 @@ def _area(layer: _Layer) -> FloatArray:
         adc=count.adcs * parts.adc.area,
         shift_add=count.adcs * parts.shift_add.area,
         accumulation=min(count.merges, count.outputs) * parts.adder.area,
-        activation=count.outputs * parts.comparator.area,
+        activation=layer.comparisons * parts.comparator.area,
         registers=count.outputs * parts.register.area,
         buffers=layer.buffer.area,
     )
@@ -314,7 +319,8 @@ def _leakage(layer: _Layer) -> float:
     total = layer.buffer.leakage + count.dacs * parts.dac.leakage
     total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
     total += min(count.merges, count.outputs) * parts.adder.leakage
-    total += count.outputs * (parts.comparator.leakage + parts.register.leakage)
+    total += layer.comparisons * parts.comparator.leakage
+    total += count.outputs * parts.register.leakage
     return total
 
 
