@@ -198,7 +198,7 @@ def test_update_attrs_merges_and_keeps_the_rest(path: Path) -> None:
         store.update_attrs({"finished": "2031-01-01", "seed": 3})
         with pytest.raises(m.StoreError, match="JSON"):
             store.update_attrs({"x": object()})
-        with pytest.raises(m.StoreError, match="own"):
+        with pytest.raises(m.StoreError, match="reserved"):
             store.update_attrs({"coordinates": "x"})
     assert m.attributes(path) == ATTRS | {"finished": "2031-01-01", "seed": 3}
     check(xr.open_zarr(path, chunks=None), reference(range(N)))
@@ -953,7 +953,7 @@ def along(values: object, dim: str = "candidate") -> m.Coordinate:
         ({"coordinates": {"a": along([1])}, "variables": [m.Variable(name="a")]}, "differ"),
         ({"attrs": {"x": float("nan")}}, "JSON"),
         ({"attrs": {"x": np.float64}}, "JSON"),
-        ({"attrs": {"coordinates": "x"}}, "own"),
+        ({"attrs": {"coordinates": "x"}}, "reserved"),
     ],
 )
 def test_create_refuses_what_does_not_fit(
@@ -970,7 +970,7 @@ def test_create_refuses_what_does_not_fit(
     [
         (lambda: m.Variable(name="a", dtype="int64"), "floating"),
         (lambda: m.Variable(name="a", dtype="object"), "floating"),
-        (lambda: m.Variable(name="status"), "own"),
+        (lambda: m.Variable(name="status"), "reserved"),
         (lambda: m.Variable(name="a", dims=("time",)), "candidate"),
         (lambda: m.Variable(name="a", attrs={"units": "seconds"}), "symbol"),
         (lambda: m.Variable(name="a", attrs={"scale_factor": 2}), "scale_factor"),

@@ -187,6 +187,8 @@ def _computed(ds: xr.Dataset, constraint: Constraint) -> bool:
     if constraint.name not in ds.variables and isinstance(_node(constraint.name), Operation):
         return True
     right = _node(constraint.value)
+    if isinstance(right, Operation) and len(right.arguments) > 1 and not _names(right):
+        return ds[resolve(ds, constraint.name)].dtype.kind in "fiu"  # 150 pJ - 10 pJ
     if right is None or not _names(right):
         return False
     if isinstance(right, Name) and not _known(ds, right.name):

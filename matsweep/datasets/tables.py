@@ -37,8 +37,14 @@ class NPZ(Split, kind="npz"):
             raise UserError(
                 f"path: {self.path} must hold arrays named inputs and labels: {problem}"
             ) from None
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile) as problem:
+        except OSError as problem:
             raise UserError(f"path: {self.path} cannot be read as NPZ: {problem}") from None
+        except (ValueError, TypeError, zipfile.BadZipFile):
+            # NumPy's own words would advise to unpickle it.
+            raise UserError(
+                f"path: {self.path} cannot be read as NPZ: it is another kind of file, is damaged, "
+                "or holds objects instead of numbers (write it with numpy.savez)"
+            ) from None
         return self.split(as_table("path", inputs, labels), labels)
 
 
