@@ -14,13 +14,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import marshal
 import pickle
 import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
 from typing import IO, Any
 
 import llvmlite
@@ -191,9 +191,20 @@ class _KernelCache(NullCache):
         folder = self._folder(codegen)
         if folder is None:
             return None
-        code = marshal.dumps(self._function.__code__)
+        code = _content(self._function.__code__)
         key = re.sub(r" at 0x\w+", "", str(sig)), code, self._function.__defaults__, captured
         return folder / f"{self._name()}-{hashlib.blake2b(repr(key).encode()).hexdigest()[:24]}"
+
+
+def _content(code: CodeType) -> tuple[object, ...]:
+    """Return the instructions of a function, alike in every checkout and process."""
+    constants = [
+        _content(each) if isinstance(each, CodeType)
+        else sorted(map(repr, each)) if isinstance(each, frozenset)
+        else repr(each)
+        for each in code.co_consts
+    ]  # fmt: skip
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, *constants
 
 
 def _of_its_module(function: Callable[..., Any]) -> bool:

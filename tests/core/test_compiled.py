@@ -13,6 +13,7 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
+from types import FunctionType
 
 import llvmlite
 import numba
@@ -176,6 +177,30 @@ def test_kernel_is_kept_for_each_signature_and_damage_is_compiled_again(kernel):
         assert counted(double, 1, 1.5) == ([2, 3.0], 1)
         assert counted(double, 1, 1.5) == ([2, 3.0], 2)
     assert not list(folder.glob("*.partial"))
+
+
+def test_functions_that_differ_in_a_constant_alone_are_two(kernel, tmp_path):
+    """On one line, with the same instructions and the same name."""
+    module = importlib.import_module("a_package")
+    exec("f, g = (lambda x: x * 2.0), (lambda x: x * 3.0)", vars(module))
+    for _ in range(2):
+        assert counted(module.f, 1.0)[0] == [2.0]
+        assert counted(module.g, 1.0)[0] == [3.0]
+    assert counted(module.f, 1.0) == ([2.0], 1)
+
+
+def test_kernels_sent_by_value_or_that_reach_a_third_package_are_not_kept(kernel, tmp_path):
+    """The folder's name knows neither the sender's source nor the third package's."""
+    from matsweep.core.compiled import compiled
+
+    double, _ = kernel
+    by_value = FunctionType(double.__code__, dict(double.__globals__), "double")
+    module = importlib.import_module("a_package")
+    module.other = compiled(FunctionType(double.__code__, {"__name__": "b_package"}, "double"))
+    exec("def quadruple(x):\n    return other(other(x))\n", vars(module))
+    for function, result in ((by_value, 2), (module.quadruple, 4)):
+        for _ in range(2):
+            assert counted(function, 1) == ([result], 0)
 
 
 def test_sources_that_change_under_a_process_end_its_use_of_kernels(kernel, monkeypatch, caplog):

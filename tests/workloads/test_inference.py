@@ -283,7 +283,10 @@ def test_a_layer_that_gives_nothing_is_left_so(network, mapping):
 def test_a_metric_that_is_not_finite_is_an_error_and_no_result(network, monkeypatch):
     from matsweep import simulate as module
 
-    broken = dataclasses.replace(module.METRICS["vmm_error"], compute=lambda evaluation: np.nan)
+    broken = dataclasses.replace(
+        module.METRICS["vmm_error"],
+        compute=lambda evaluation: np.nan * evaluation.measures["correct"],
+    )
     monkeypatch.setitem(module.METRICS, "vmm_error", broken)
     with composer():
         study = plan(["material=hfox_milo"])
