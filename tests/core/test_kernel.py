@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,7 @@ def test_compiled_kernels_are_kept_on_disk(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, check=True,
             capture_output=True, text=True,
+            env={**os.environ, "MATSWEEP_KERNELS": str(tmp_path / "kernels")},
         )  # fmt: skip
         hits.append(int(done.stdout))
     assert hits == [0, 1]
