@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
 from matsweep.planning.folders import conf_folder
-from matsweep.planning.parsed import Loader
+from matsweep.planning.parsed import Loader, plain_choice
 
 
 @contextmanager
@@ -118,8 +117,8 @@ def compose_with_choices(
 
 
 def merge_choices(
-    base: DictConfig, group: str, names: Sequence[str]
-) -> Iterator[DictConfig | None]:
+    base: Mapping[str, Any], group: str, names: Sequence[str]
+) -> Iterator[dict[str, Any] | None]:
     """Merge the file of each choice of a group into a configuration composed without the group.
 
     This is many times faster than `compose`, with the same result where a choice changes nothing
@@ -127,28 +126,32 @@ def merge_choices(
 
     Parameters
     ----------
-    base : DictConfig
-        As composed with ``~group``; it is not changed.
+    base : mapping
+        Plain values, as composed with ``~group``; it is not changed.
     group : str
     names : sequence of str
         Choices of the group.
 
     Yields
     ------
-    DictConfig or None
-        None where `compose` is needed: the choice has its own defaults, or lacks
-        ``# @package _global_``.
+    dict or None
+        None where `compose` is needed, as for `plain_choice`.
     """
-    unmerged = pickle.dumps(base)
-    loader: Any = GlobalHydra.instance().config_loader()
+    loader = GlobalHydra.instance().config_loader()
     for name in names:
-        stated = loader.repository.load_config(f"{group}/{name}")
-        if stated is None or stated.defaults_list or stated.header["package"] != "_global_":
-            yield None
-            continue
-        config = pickle.loads(unmerged)
-        config.merge_with(stated.config)
-        yield config
+        stated = plain_choice(loader, f"{group}/{name}")
+        yield None if stated is None else _merged(base, stated)
+
+
+def _merged(base: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge mappings as OmegaConf does: mappings key by key, all else replaced."""
+    merged = dict(base)
+    for key, value in stated.items():
+        earlier = merged.get(key)
+        if isinstance(value, dict):
+            value = _merged(earlier if isinstance(earlier, dict) else {}, value)
+        merged[key] = value
+    return merged
 
 
 def groups() -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
@@ -71,10 +71,10 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     """
     with composer():
         config = compose([f"material={name}"], _LEAST)
-    device = plain_config(config.device)
+    parts = {part: plain_config(config[part]) for part in _PARTS if config[part] is not None}
     for key, value in overrides.items():
-        set_path(device, key.replace("__", "."), value, "device")
-    return _loaded(config, device, material_of(config))
+        set_path(parts["device"], key.replace("__", "."), value, "device")
+    return _loaded(parts, material_of(config))
 
 
 def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:
@@ -96,35 +96,33 @@ def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:
     with composer():
         without = compose(["~material"], _LEAST)
         known = plain_config(without.references)
-        base = OmegaConf.create({part: without[part] for part in ("device", "physics", "protocol")})
+        base = {part: plain_config(without[part]) for part in _PARTS if without[part] is not None}
         return [
             load_material(name)
-            if config is None or "references" in config
-            else _loaded(config, plain_config(config.device), _material(config, known))
-            for name, config in zip(names, merge_choices(base, "material", names), strict=True)
+            if parts is None or "references" in parts
+            else _loaded(parts, _material(parts.get("material") or {}, known))
+            for name, parts in zip(names, merge_choices(base, "material", names), strict=True)
         ]
 
 
 _LEAST = "characterize"
 """Smallest configuration that holds a whole material."""
 
+_PARTS = ("device", "physics", "protocol")
 
-def _loaded(config: DictConfig, device: dict[str, Any], material: Material) -> LoadedMaterial:
+
+def _loaded(parts: Mapping[str, Any], material: Material) -> LoadedMaterial:
     """Build the objects that a configuration states of a material."""
     physics = protocol = None
-    if config.physics is not None:
-        physics = build(
-            DynamicalModel,
-            plain_config(config.physics),
-            "physics",
-        )
-        protocol = build(Protocol, plain_config(config.protocol), "protocol")
+    if parts.get("physics") is not None:
+        physics = build(DynamicalModel, parts["physics"], "physics")
+        protocol = build(Protocol, parts["protocol"], "protocol")
     of_physics = {f"physics.{path}": origin for path, origin in material.physics_origins.items()}
     return LoadedMaterial(
         material=material,
         physics=physics,
         protocol=protocol,
-        device=build(AnalogDevice, device, "device"),
+        device=build(AnalogDevice, parts["device"], "device"),
         sources={**material.origins, **of_physics},
     )
 
@@ -148,12 +146,12 @@ def material_of(config: DictConfig) -> Material:
     -------
     Material
     """
-    return _material(config, plain_config(config.references))
+    return _material(plain_config(config.material), plain_config(config.references))
 
 
-def _material(config: DictConfig, known: Mapping[str, Any]) -> Material:
-    """Build a configuration's material, with those of the known references that it uses."""
-    facts = plain_config(config.material)
+def _material(stated: Mapping[str, Any], known: Mapping[str, Any]) -> Material:
+    """Build a material as stated, with those of the known references that it uses."""
+    facts = dict(stated)
     if not isinstance(facts.get("origins"), dict):
         raise UserError(
             "material.origins must say where each number comes from, as in conf/material: "

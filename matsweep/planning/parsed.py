@@ -27,6 +27,8 @@ from omegaconf._utils import get_yaml_loader
 _RESTING = 2_000_000_000
 """ns after a change during which another may leave the same modification time."""
 
+_UNREADABLE = (OSError, UnicodeError, yaml.YAMLError)
+
 _parsed: dict[tuple[object, ...], bytes] = {}
 
 
@@ -65,6 +67,39 @@ class _Repository(ConfigRepository):
         return parsed
 
 
+def plain_choice(loader: Any, config_path: str) -> dict[str, Any] | None:
+    """Parse a file that is merged as it stands, without OmegaConf's objects.
+
+    Building those takes most of the time of a composition.
+
+    Parameters
+    ----------
+    loader : Loader
+        Of the present Hydra application.
+    config_path : str
+        Group and choice, "material/pcm_gst".
+
+    Returns
+    -------
+    dict or None
+        None where Hydra is needed: the file has its own defaults, an interpolation or a missing
+        value, lacks ``# @package _global_``, or is not read by libyaml.
+    """
+    source = loader.repository._find_object_source(config_path, ObjectType.CONFIG)
+    if not isinstance(source, _Folder):
+        return None
+    try:
+        text, content = source.read(config_path)
+    except _UNREADABLE:
+        return None
+    header = ConfigSource._get_header_dict(text[:512])
+    if not isinstance(content, dict) or "defaults" in content:
+        return None
+    if header.get("package") != "_global_" or "${" in text or "???" in text:
+        return None
+    return content
+
+
 def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | None:
     """Source, path and state of a file; None where its content must be read.
 
@@ -92,11 +127,9 @@ class _Folder(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Parse a file by libyaml; Hydra reports the error where libyaml fails."""
-        file = Path(self.path, self._normalize_file_name(config_path))
         try:
-            text = file.read_text(encoding="utf-8")
-            content = yaml.load(text, Loader=_loader())
-        except (OSError, UnicodeError, yaml.YAMLError):
+            text, content = self.read(config_path)
+        except _UNREADABLE:
             return super().load_config(config_path)
         if not isinstance(content, dict):
             return super().load_config(config_path)
@@ -106,6 +139,26 @@ class _Folder(FileConfigSource):
             provider=self.provider,
             header=ConfigSource._get_header_dict(text[:512]),
         )
+
+    def read(self, config_path: str) -> tuple[str, Any]:
+        """Text and content of a file.
+
+        Parameters
+        ----------
+        config_path : str
+
+        Returns
+        -------
+        text : str
+        content : object
+
+        Raises
+        ------
+        OSError, UnicodeError, yaml.YAMLError
+            If it cannot be read or parsed.
+        """
+        text = Path(self.path, self._normalize_file_name(config_path)).read_text(encoding="utf-8")
+        return text, yaml.load(text, Loader=_loader())
 
 
 @cache

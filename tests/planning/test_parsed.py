@@ -120,9 +120,16 @@ def test_materials_with_defaults_of_their_own_are_composed_by_hydra(tmp_path):
         own_references.replace("source: aihwkit", "source: me")
         + "\nreferences: {me: {citation: my own work}}\n"
     )
+    (tmp_path / "material" / "doubled.yaml").write_text(
+        own_references.replace(
+            "name: pcm_gst", "name: doubled\n  label: of ${material.name}", 1
+        ).replace("  label: PCM", "  # label: PCM", 1)
+    )
     with composer(tmp_path):
-        mine, cites = load_materials(["mine", "cites"])
+        mine, cites, doubled = load_materials(["mine", "cites", "doubled"])
         assert mine == load_material("mine")
+        assert doubled == load_material("doubled")
+        assert doubled.material.label == "of doubled"
         assert mine.material.name == "mine"
         assert "me" in cites.material.references
         with pytest.raises(UserError, match="no such material"):
