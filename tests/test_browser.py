@@ -271,7 +271,7 @@ def test_hostile_texts_do_nothing(browser, tmp_path):
     assert any("<img src=x onerror=alert(2)>" in name for name in browser.execute_script(script))
 
 
-def test_a_live_page_loads_anew_when_there_is_news(browser, tmp_path):
+def test_a_live_page_loads_again_when_there_is_news(browser, tmp_path):
     path = m.create(
         tmp_path / "s.zarr",
         coordinates={

@@ -19,7 +19,16 @@ from matsweep.analysis.attributes import axes, resolve, sources, states
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, near
-from matsweep.core.specification import Name, Node, Operation, Quantity, operator_of, sides
+from matsweep.core.dimensions import check_dimensions
+from matsweep.core.specification import (
+    Comparison,
+    Name,
+    Node,
+    Operation,
+    Quantity,
+    operator_of,
+    sides,
+)
 from matsweep.core.specification import parse as parse_expression
 from matsweep.core.units import read_quantity
 
@@ -169,7 +178,7 @@ def met_by_each(view: View, constraint: Constraint) -> Mask:
     """
     ds = view.ds
     if _computed(ds, constraint):
-        return _compared(constraint, lambda name: view.realised(resolve(ds, name)))
+        return _compared(ds, constraint, lambda name: view.realised(resolve(ds, name)))
     name = resolve(ds, constraint.name)
     if np.asarray(ds[name].values[:1]).dtype.kind not in "fiu":
         return _met(ds, constraint)[:, None]
@@ -203,6 +212,11 @@ def _known(ds: xr.Dataset, name: str) -> bool:
         return False
 
 
+def _unit_of(ds: xr.Dataset, name: str) -> str | None:
+    unit = ds[resolve(ds, name)].attrs.get("units")
+    return str(unit) if unit else None
+
+
 def _names(node: Node) -> bool:
     """Whether a name is in an expression."""
     inside = node.arguments if isinstance(node, Operation) else ()
@@ -217,10 +231,19 @@ def _node(side: object) -> Node | None:
         return None
 
 
-def _compared(constraint: Constraint, column: Callable[[str], NDArray[Any]]) -> Mask:
+def _compared(
+    ds: xr.Dataset, constraint: Constraint, column: Callable[[str], NDArray[Any]]
+) -> Mask:
     """Compare two sides that are computed from columns, which are in SI units."""
+    nodes = [_node(side) for side in (constraint.name, constraint.value)]
+    read = tuple(node for node in nodes if node is not None)
+    try:
+        check_dimensions(Comparison(read, (constraint.operator,)), lambda name: _unit_of(ds, name))
+    except UserError as error:
+        raise UserError(f"{constraint}: {error}") from None
     left, right = (
-        _value(side, _node(side), column) for side in (constraint.name, constraint.value)
+        _value(side, node, column)
+        for side, node in zip((constraint.name, constraint.value), nodes, strict=True)
     )
     return _compare_numbers(left, constraint.operator, right, 1e-9)
 
@@ -230,7 +253,7 @@ def _value(
 ) -> NDArray[np.float64]:
     match node:
         case Quantity(value=number):
-            return np.float64(number)  # type: ignore[return-value]
+            return np.full((), number)
         case Name(name=name):
             values = np.asarray(column(name))
             if values.dtype.kind not in "fiu":
@@ -254,7 +277,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def _met(summary: xr.Dataset, constraint: Constraint) -> Mask:
     if _computed(summary, constraint):
-        return _compared(constraint, lambda name: summary[resolve(summary, name)].values)
+        return _compared(summary, constraint, lambda name: summary[resolve(summary, name)].values)
     name = resolve(summary, constraint.name)
     value = constraint.value
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):

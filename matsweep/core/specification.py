@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.units import is_celsius, read_quantity
@@ -76,6 +76,7 @@ class Quantity:
 
     value: float
     text: str
+    unit: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +363,7 @@ class _Reader:
             unit = written.removeprefix(token.text)
             if isinstance(node, Quantity) and is_celsius(unit):
                 plain = f"-{token.text.replace('_', '')}{unit}"
-                return Quantity(read_quantity(plain, None, f"-{node.text}"), f"-{node.text}")
+                return Quantity(read_quantity(plain, None, f"-{node.text}"), f"-{node.text}", unit)
             self.place = place
         return None
 
@@ -419,7 +420,7 @@ class _Reader:
             self.place += 1
         written = self.text[token.start : match.end()]
         plain = token.text.replace("_", "") + match[0]
-        return Quantity(read_quantity(plain, None, written), written)
+        return Quantity(read_quantity(plain, None, written), written, match[0].strip())
 
     def quoted(self, token: Token) -> Node:
         texts = [str(ast.literal_eval(token.text))]

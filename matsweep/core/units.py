@@ -351,8 +351,41 @@ def kind_of(unit: str) -> str:
     str
     """
     normal = "K" if normal_unit(unit) == _CELSIUS else normal_unit(unit)
-    alike = (kind for each, kind in _KINDS.items() if _dimension(each) == _dimension(normal))
+    alike = (kind for each, kind in _KINDS.items() if dimension_of(each) == dimension_of(normal))
     return _KINDS.get(normal) or next(alike, f"in {printed_unit(normal)}")
+
+
+def dimension_of(unit: str) -> Dimension | None:
+    """Exponents of the base units in a unit.
+
+    Parameters
+    ----------
+    unit : str
+
+    Returns
+    -------
+    Dimension or None
+        None if the unit is unknown.
+    """
+    measure = _read_unit("K" if is_celsius(unit) else unit)
+    return None if measure is None else measure.dimension
+
+
+def kind_of_dimension(dimension: Dimension) -> str:
+    """Kind of quantity that has a dimension, "a conductance", for messages.
+
+    Parameters
+    ----------
+    dimension : Dimension
+
+    Returns
+    -------
+    str
+    """
+    alike = (kind for unit, kind in _KINDS.items() if dimension_of(unit) == dimension)
+    powers = zip(_BASES, dimension, strict=True)
+    written = " ".join(f"{base}{'' if n == 1 else n}" for base, n in powers if n)
+    return next(alike, f"a quantity in {written}")
 
 
 def printed_unit(unit: str) -> str:
@@ -508,11 +541,6 @@ def _as_float(number: Decimal, name: str, factor: Decimal = Decimal(1)) -> float
     if not math.isfinite(value):
         raise UserError(f"{name} must be a finite number, got one too large to compute with")
     return value
-
-
-def _dimension(unit: str) -> Dimension | None:
-    measure = _read_unit(unit)
-    return None if measure is None else measure.dimension
 
 
 def _known_unit(written: str, expected: str | None, name: str) -> _Measure:

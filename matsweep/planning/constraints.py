@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
+from matsweep.core.dimensions import check_dimensions
 from matsweep.core.specification import (
     LONGEST,
     Comparison,
@@ -141,7 +142,10 @@ def parse_constraint(text: object, unit_of: UnitOf | None = None) -> PointConstr
         raise UserError(f"constraints must be comparisons such as 'a.x < b.y', got {text!r}")
     names: dict[str, None] = {}
     try:
-        part = _part(parse(text), names, unit_of)
+        node = parse(text)
+        part = _part(node, names, unit_of)
+        if unit_of is not None:
+            check_dimensions(node, unit_of)
     except UnreadableError as error:
         raise UserError(
             f"constraint {text!r} is no comparison that can be read ({error}); write one such as "
@@ -206,7 +210,7 @@ def _fitted(values: tuple[Node, ...], place: int, unit_of: UnitOf) -> Node:
         for other in values[max(place - 1, 0) : place + 2]:
             if isinstance(other, Name) and (unit := unit_of(other.name)) is not None:
                 number = read_parameter(node.text, unit, other.name)
-                return node if number is None else Quantity(number, node.text)
+                return node if number is None else Quantity(number, node.text, node.unit)
     return node
 
 

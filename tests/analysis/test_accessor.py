@@ -183,6 +183,18 @@ def test_select_by_hand(constraints, numbers):
     assert chosen(tiny().matsweep.select(*constraints)) == numbers
 
 
+def test_select_refuses_sums_and_comparisons_of_unlike_quantities():
+    """energy / latency is a power, of which 3 to 30 mW are asked here."""
+    ds = tiny()
+    power = np.ravel(ds["energy"] / ds["latency"])
+    assert chosen(ds.matsweep.select("energy / latency <= 5 mW")) == list(
+        np.flatnonzero(power <= 5e-3)
+    )
+    for text in ("energy <= 10 nJ + 1 V", "energy / latency <= 5 mJ", "energy + latency <= 1"):
+        with pytest.raises(UserError, match=r"^energy.*cannot be (added|compared)$"):
+            ds.matsweep.select(text)
+
+
 def test_select_by_keyword():
     ds = tiny()
     assert chosen(ds.matsweep.select(material="pcm")) == [0, 1]

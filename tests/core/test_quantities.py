@@ -123,8 +123,8 @@ def test_whole_numbers_of_array_parameters_keep_their_identity():
                "alpha_off": 1, "r_on": 50.0, "r_off": 1000.0, "w_on": 0.0, "w_off": 3e-9,
                "kind": kind}  # fmt: skip
     texts = numbers | {"v_on": "-1V", "v_off": "1.0V", "k_off": "0.5mm/s", "w_off": "3nm"}
-    build_model = lambda config: build(DynamicalModel, config, "physics")  # noqa: E731
-    assert canonical(build_model(texts)) == canonical(build_model(numbers))
+    written, plain = (build(DynamicalModel, config, "physics") for config in (texts, numbers))
+    assert canonical(written) == canonical(plain)
 
 
 def test_bytes_are_whole_and_lists_and_mappings_convert():

@@ -359,7 +359,7 @@ def test_what_cannot_be_derived_is_kept_too(hfox, monkeypatch):
     assert len(calls) == 1
 
 
-def test_conditions_of_a_study_derive_nothing_anew(hfox, monkeypatch):
+def test_conditions_of_a_study_derive_nothing_again(hfox, monkeypatch):
     import matsweep.identification.derivation.source as module
 
     protocol = dataclasses.replace(hfox.protocol, seed=22, **SMALL)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernel
 
 HINT = (
     "\nIf the change must move it, CHANGELOG.md says so and `python -m tests.pins.make` pins it "
-    "anew (see CONTRIBUTING.md)."
+    "again (see CONTRIBUTING.md)."
 )
 
 

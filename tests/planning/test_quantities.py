@@ -94,6 +94,10 @@ def test_quantities_make_the_candidates_of_their_numbers(written, typed):
         (["device.cell_size=0.01um2"], r"device.cell_size \[F²\] must be an area in squares"),
         (["wires=resistances", "wires.word_resistance=2S"], r"wires.word_resistance \[Ω\] must be"),
         (
+            ["constraints=['device.g_max <= 25 uS + 1 V']"],
+            "a conductance and a voltage cannot be added",
+        ),
+        (
             ["constraints=['device.g_max < 30 uV']"],
             r"constraint .*device.g_max \[S\] must be a cond",
         ),

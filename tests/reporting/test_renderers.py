@@ -158,7 +158,7 @@ def test_plotly_draws_what_is_described(name):
 
 
 def factor(panel, way):
-    """Return how many of the unit of an axis one of its SI unit is."""
+    """Return the factor from SI units to those of an axis."""
     axis = getattr(panel, way)
     if axis.ticks or axis.time:
         return 1.0

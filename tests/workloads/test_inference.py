@@ -396,11 +396,11 @@ def test_a_digital_offset_needs_its_drift_and_wires_compensated(network):
         ({"compensate_drift": True}, {"times": (1e6,)}),
         ({"compensate_wires": True}, {"wires": Wires(0.2, 0.2)}),
     ):
-        plain, mended = (
+        plain, compensated = (
             infer(network, target, Tile(mapping="offset", **more), converters=fine, **given)
             for more in ({}, fix)
         )
-        assert mended["vmm_error"].mean() < 0.5 * plain["vmm_error"].mean()
+        assert compensated["vmm_error"].mean() < 0.5 * plain["vmm_error"].mean()
 
 
 def test_a_serial_input_gives_the_same_network(network):

@@ -41,7 +41,7 @@ def test_training_is_reproducible_and_kept_by_content():
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a network"])
-def test_a_damaged_cache_is_trained_anew(damage, tmp_path, monkeypatch):
+def test_a_damaged_cache_is_trained_again(damage, tmp_path, monkeypatch):
     monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path))
     small = MLP(hidden=(8,), epochs=2)
     digest = small.prepare().digest
