@@ -49,7 +49,7 @@ def cheapest_figure(
     Raises
     ------
     UserError
-        If no candidate keeps the merit, or the results hold no breakdown.
+        If every candidate loses more of the merit, or the results hold no breakdown.
     """
     return draw(cheapest_picture(View(ds, time), loss))
 
@@ -70,7 +70,7 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
     Raises
     ------
     UserError
-        If no candidate keeps the merit, or the results hold no breakdown.
+        If every candidate loses more of the merit, or the results hold no breakdown.
     """
     if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
@@ -79,13 +79,15 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
         raise UserError(
             f"no candidate is within {loss:.3g} of the {view.title(view.merit)} of floating point"
         )
-    bars = breakdown(view, best, title="lowest energy of an inference that keeps the merit")
+    lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
+    bars = breakdown(
+        view, best, title=f"Energy of an inference; at most {lost} of {view.title(view.merit)} lost"
+    )
     axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
     if len(axes) != 2:
         return bars
     names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
     maps = _maps(view, names, axes, loss)
-    lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
     legend = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: lowest energy"
     return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=legend,
                    caption=f"{legend[:1].upper()}{legend[1:]}.")  # fmt: skip
