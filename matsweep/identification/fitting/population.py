@@ -92,7 +92,7 @@ def root_error(root: float, variance_error: float) -> float:
     """
     return (
         float(np.sqrt(root**2 + variance_error) - root)
-        if root**2 < variance_error
+        if root**2 <= variance_error
         else (variance_error / (2 * root))
     )
 
