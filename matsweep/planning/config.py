@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
 from matsweep.planning.folders import conf_folder
+from matsweep.planning.kinds import merge
 from matsweep.planning.parsed import Loader
 
 
@@ -147,7 +148,7 @@ def merge_choices(
             yield None
             continue
         config = pickle.loads(unmerged)
-        config.merge_with(stated.config)
+        merge(config, stated.config)
         yield config
 
 
@@ -229,9 +230,11 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     close = near(last, siblings).replace(" or ", f" or {parent}.")
     if close:
         return f"{key} is not a parameter{close.replace('mean ', f'mean {parent}.', 1)}"
+    section = key.partition(".")[0]
+    other = f" or {parent}.kind=…" if "kind" in siblings and parent != section else ""
     return (
         f"{key} is not a parameter here, {parent} has {', '.join(map(str, siblings)) or 'none'}: "
-        f"choose another {key.partition('.')[0]}=…, or add it: +{key}=…"
+        f"choose another {section}=…{other}, or add it: +{key}=…"
     )
 
 
