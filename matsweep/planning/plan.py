@@ -130,6 +130,12 @@ class Plan:
         return list(distinct.values())
 
     @property
+    def preparations(self) -> list[str]:
+        """How the workloads change their data before networks see them, each way once."""
+        ways = [self.scenario(p).workload.preparation for p in self._distinct("workload")]
+        return list(dict.fromkeys(filter(None, ways)))
+
+    @property
     def merit(self) -> str:
         """The metric that ranks the candidates.
 
@@ -419,6 +425,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     study.add(drawn.points, lambda position: design.where(drawn.first[position]))
     if study.points:
         feasibility.check_names()
+        study.notes.extend(f"data: {way}" for way in study.preparations)
     return study
 
 
