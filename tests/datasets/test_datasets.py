@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
 
 import numpy as np
 import pytest
@@ -11,12 +10,11 @@ import pytest
 from matsweep import datasets
 from matsweep.core.checks import UserError
 from matsweep.datasets import images as image_sets
+from tests.own_data import write_idx
 
 
-def idx(path, array, compress=False):
-    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
-    content = header + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(content) if compress else content)
+def idx(path, array):
+    write_idx(path, array)
     return str(path)
 
 
@@ -26,11 +24,11 @@ def images():
     return rng.integers(0, 256, (30, 6, 6)), np.arange(30) % 3
 
 
-@pytest.mark.parametrize("compress", [False, True])
-def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, compress):
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, ending):
     pixels, labels = images
     names = {
-        name: idx(tmp_path / name, array, compress)
+        name: idx(tmp_path / f"{name}{ending}", array)
         for name, array in (
             ("train_images", pixels[:20]), ("train_labels", labels[:20]),
             ("test_images", pixels[20:]), ("test_labels", labels[20:]),

@@ -14,21 +14,13 @@ from sklearn.preprocessing import MinMaxScaler
 from matsweep import datasets
 from matsweep.core.checks import UserError
 from matsweep.workloads import MLP
-
-
-def table(path, inputs, labels):
-    rows = [
-        ",".join([*map(repr, map(float, row)), str(label)])
-        for row, label in zip(inputs, labels, strict=True)
-    ]
-    heading = ",".join([*(f"x{n}" for n in range(inputs.shape[1])), "class"])
-    path.write_text("\n".join([heading, *rows]) + "\n")
-    return str(path)
+from tests import own_data
 
 
 @pytest.fixture
 def wine(tmp_path):
-    return table(tmp_path / "wine.csv", *load_wine(return_X_y=True))
+    own_data.wine(tmp_path / "wine.csv")
+    return str(tmp_path / "wine.csv")
 
 
 def test_columns_are_scaled_as_scikit_learn_scales_them(wine):
