@@ -21,6 +21,7 @@ import matsweep
 from matsweep.cli import main
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
+from tests.own_data import FILES
 
 from .blocks import PAGES, ROOT, blocks, commands
 
@@ -133,6 +134,7 @@ SUPPLIED = {
     "docs/costs.md": {"results/converters.zarr": "quickstart"},
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/learning.md": FILES,
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},

@@ -92,6 +92,7 @@ def question(study: Study) -> Section:
         facts.append(("compared", f"{duration(study.view.chosen_time)} after programming"))
     if "realisation" in study.view.ds.sizes:
         facts.append(("realisations", f"{study.view.ds.sizes['realisation']} of each candidate"))
+    facts += [("data", way) for way in decoded(study.view.ds, "data") or []]
     merit = study.view.merit
     if (ideal := study.view.reference(merit)) is not None:
         text = f"{100 * ideal:.2f} %" if study.view.is_share(merit) else f"{ideal:.4g}"
