@@ -315,6 +315,7 @@ class AnalogDevice:
         after = model.apply(state, count, rng=rng, parameters=devices, least=self.least_state)
         low, high = self.narrowed(low, high)
         reached = self._conductance(np.clip(after, low, high, out=after))
+        np.maximum(reached, 0, out=reached)
         middle = (reached + conductance) * conductance.dtype.type(0.5)
         counts = np.broadcast_to(np.asarray(count), conductance.shape)
         energy = np.where(
@@ -493,7 +494,8 @@ class AnalogDevice:
         state = (conductance - conductance.dtype.type(self.g_min)) * conductance.dtype.type(
             1 / self.g_range
         )
-        return self._conductance(model.written(state, rng=rng, least=self.least_state))
+        written = self._conductance(model.written(state, rng=rng, least=self.least_state))
+        return np.maximum(written, 0, out=written)  # the least state is that of 0 S but for rounding
 
     def _unverified(self, conductance: FloatArray) -> Programmed:
         return Programmed(conductance, float("nan"), float("nan"))

@@ -16,7 +16,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
 
-_CLOSEST = 1e-4  # of a bound to zero, fraction of the range, so that no slope is infinite
+_CLOSEST = 1e-7  # of a bound to zero, fraction of the range, so that no slope is infinite
 
 
 @dataclass(frozen=True, kw_only=True)
