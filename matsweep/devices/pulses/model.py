@@ -482,14 +482,15 @@ def own_range(state: FloatArray, parameters: Parameters) -> tuple[FloatArray, Fl
 
     Returns
     -------
-    state : (…) array
+    state : (…) array, in [0, 1]
     span : (…) array or None
         In the nominal range; None where all devices have that range.
     """
     if "lower" not in parameters:
         return state, None
     span = np.asarray(parameters["upper"] - parameters["lower"]).astype(state.dtype)
-    return np.asarray((state - parameters["lower"]).astype(state.dtype) / span), span
+    own = np.asarray((state - parameters["lower"]).astype(state.dtype) / span)
+    return np.clip(own, 0, 1, out=own), span  # not beyond by rounding, where a power has no value
 
 
 def limits(parameters: Parameters, least: float = -np.inf) -> tuple[Any, Any]:

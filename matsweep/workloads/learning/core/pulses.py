@@ -198,7 +198,7 @@ def pulse(circuit, devices, state, work, events):
                 chance = uniform(state.counter) if draws else float32(0)
                 if own_range:
                     lower, span = parameters[at, last - 1], parameters[at, last]
-                    own = (x - lower) / span
+                    own = min(max((x - lower) / span, float32(0)), float32(1))
                     change = span * devices.step(own, up, parameters[at], devices.table, chance)
                 else:
                     change = devices.step(x, up, parameters[at], devices.table, chance)
