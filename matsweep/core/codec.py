@@ -85,6 +85,27 @@ class Variant(dict[str, Any]):
         self.changed = changed
 
 
+_LEFT_OUT = "left out at its default"
+
+
+def later[T](default: T) -> T:
+    """Field of a parameter object that its text leaves out where it has its default.
+
+    A parameter added to a class changes the text, and so the identity, only of objects that use it.
+
+    Parameters
+    ----------
+    default : object
+        Immutable.
+
+    Returns
+    -------
+    object
+        A dataclass field, typed as its default.
+    """
+    return typing.cast(T, dataclasses.field(default=default, metadata={_LEFT_OUT: True}))
+
+
 def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None = None) -> T:
     """Build a frozen parameter object from a plain mapping.
 
@@ -238,7 +259,12 @@ def plain(part: object) -> Any:
     dict, list, number, text or None
     """
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        values = {f.name: plain(getattr(part, f.name)) for f in dataclasses.fields(part)}
+        left_out = _left_out(part)
+        values = {
+            f.name: plain(getattr(part, f.name))
+            for f in dataclasses.fields(part)
+            if f.name not in left_out
+        }
         kind = _kind(type(part))
         return values if kind is None else {**values, "kind": kind}
     if isinstance(part, dict):
@@ -284,16 +310,33 @@ def _pieces(part: object, memory: Memory | None) -> dict[str, str]:
     """Return the pieces of a part's text by name, in order; of a variant, from its like."""
     like, cls = None if memory is None else memory.likes.get(id(part)), typing.cast(Any, type(part))
     if like is None or memory is None:
+        left_out = _left_out(part)
         return {
             name: f"{key}{canonical(getattr(part, name), memory) if kind is None else kind}"
             for name, key, kind in _keys(cls)
+            if name not in left_out
         }
     _, other, changed = like
     canonical(other, memory)
     pieces = memory.texts[id(other)][2].copy()
     for name in changed:
         pieces[name] = f'"{name}":{canonical(getattr(part, name), memory)}'
-    return pieces
+    if not _later_fields(cls):
+        return pieces
+    left_out = _left_out(part)
+    return {name: pieces[name] for name in sorted(pieces) if name not in left_out}
+
+
+def _left_out(part: object) -> set[str]:
+    """Return the names of the fields of a part that its text leaves out."""
+    cls = typing.cast(Any, type(part))
+    return {name for name, default in _later_fields(cls) if getattr(part, name) == default}
+
+
+@functools.cache
+def _later_fields(cls: Any) -> list[tuple[str, Any]]:
+    """Return names and defaults of the fields of a class that were made by `later`."""
+    return [(f.name, f.default) for f in dataclasses.fields(cls) if _LEFT_OUT in f.metadata]
 
 
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.currents import CurrentLaw
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
-from matsweep.devices.pulses import Parameters, PulseModel
+from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
 
@@ -164,6 +164,27 @@ class AnalogDevice:
         low, high = self.endurance.window(self.cycles)
         return self.g_min + low * self.g_range, self.g_min + high * self.g_range
 
+    @property
+    def least_state(self) -> float:
+        """State of 0 S, below which no device gets: -g_min / (g_max - g_min)."""
+        return -self.g_min / self.g_range
+
+    def narrowed(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """Bounds of states that the device still reaches after its cycles.
+
+        Parameters
+        ----------
+        low, high : float or (…) array, fractions of the range
+            Of a fresh device.
+
+        Returns
+        -------
+        tuple of (float or array, float or array), fractions of the range
+        """
+        least, most = self.endurance.window(self.cycles)
+        span = high - low
+        return low + least * span, low + most * span
+
     def nearest_level(self, target: FloatArray) -> FloatArray:
         """Target conductance brought into the range and onto a level.
 
@@ -262,7 +283,8 @@ class AnalogDevice:
         Parameters
         ----------
         conductance : (…, row, column) array, S
-            Clipped to the range first.
+            Brought into the range first, or into the devices' own bounds; no device gets below 0 S.
+            After earlier pulses, their `Programmed.start`.
         count : int or (…, row, column) array of int
             Potentiating pulses if > 0, depressing ones if < 0.
         rng : Rng
@@ -273,7 +295,8 @@ class AnalogDevice:
         -------
         Programmed
             Conductance after the pulses, their number, and their energy, each pulse taken at the
-            mean of the conductances before and after all of them.
+            mean of the conductances before and after all of them. Devices without a pulse have no
+            noise of writing.
 
         Raises
         ------
@@ -285,10 +308,14 @@ class AnalogDevice:
                 "pulse_model must be given: no response of this material to identical pulses is "
                 "known (set device.pulse_model, or calibrate one from measurements)"
             )
-        state = self._fraction(conductance)
-        after = self.pulse_model.apply(state, count, rng=rng, parameters=devices)
-        low, high = self.endurance.window(self.cycles)
+        model = self.pulse_model
+        devices = model.nominal if devices is None else devices
+        low, high = limits(devices, self.least_state)
+        state = self._fraction(conductance, low, high)
+        after = model.apply(state, count, rng=rng, parameters=devices, least=self.least_state)
+        low, high = self.narrowed(low, high)
         reached = self._conductance(np.clip(after, low, high, out=after))
+        np.maximum(reached, 0, out=reached)
         middle = (reached + conductance) * conductance.dtype.type(0.5)
         counts = np.broadcast_to(np.asarray(count), conductance.shape)
         energy = np.where(
@@ -296,7 +323,10 @@ class AnalogDevice:
             self.write_pulse.dissipated(middle, False),
         ) * np.abs(counts)  # fmt: skip
         energy = np.where(counts == 0, 0.0, energy)
-        return Programmed(reached, np.abs(counts), energy)
+        if not model.cycle_to_cycle.of_writing:
+            return Programmed(reached, np.abs(counts), energy)
+        written = np.where(counts == 0, reached, self._written(reached, model, rng))
+        return Programmed(written, np.abs(counts), energy, reached)
 
     def relax(self, conductance: FloatArray, time: float, *, rng: Rng) -> FloatArray:
         """Conductance at a time after programming, at the device's temperature.
@@ -448,16 +478,24 @@ class AnalogDevice:
         jumps = self.telegraph_noise.relative_sigma
         return np.hypot(sigma, conductance * conductance.dtype.type(jumps)) if jumps else sigma
 
-    def _fraction(self, conductance: FloatArray) -> FloatArray:
+    def _fraction(self, conductance: FloatArray, low: Any = 0, high: Any = 1) -> FloatArray:
         fraction = (conductance - conductance.dtype.type(self.g_min)) * conductance.dtype.type(
             1 / self.g_range
         )
-        return np.clip(fraction, 0, 1, out=fraction)
+        return np.clip(fraction, low, high, out=fraction)
 
     def _conductance(self, fraction: FloatArray) -> FloatArray:
         fraction *= fraction.dtype.type(self.g_range)
         fraction += fraction.dtype.type(self.g_min)
         return fraction
+
+    def _written(self, conductance: FloatArray, model: PulseModel, rng: Rng) -> FloatArray:
+        """Conductance with the noise of writing."""
+        state = (conductance - conductance.dtype.type(self.g_min)) * conductance.dtype.type(
+            1 / self.g_range
+        )
+        written = self._conductance(model.written(state, rng=rng, least=self.least_state))
+        return np.maximum(written, 0, out=written)  # the least state is that of 0 S but for rounding
 
     def _unverified(self, conductance: FloatArray) -> Programmed:
         return Programmed(conductance, float("nan"), float("nan"))
@@ -467,7 +505,7 @@ class AnalogDevice:
     ) -> Programmed:
         assert self.pulse_model is not None
         devices = self.draw(level.shape, rng=rng) if devices is None else devices
-        conductance = np.full(level.shape, self.window[0], level.dtype)
+        conductance = start = np.full(level.shape, self.window[0], level.dtype)
         pulses = np.zeros(level.shape)
         energy = np.zeros(level.shape)
         for _ in range(scheme.max_pulses):
@@ -476,8 +514,11 @@ class AnalogDevice:
             count = (missing > tolerance).astype(np.int32) - (missing < -tolerance)
             if not count.any():
                 break
-            pulsed = self.pulse(conductance, count, rng=rng, devices=devices)
-            conductance = pulsed.conductance
+            pulsed = self.pulse(start, count, rng=rng, devices=devices)
+            written = pulsed.conductance
+            if pulsed.settled is not None:  # devices without a pulse keep their noise of writing
+                written = np.where(count == 0, conductance, written)
+            conductance, start = written, pulsed.start
             pulses += np.abs(count)
             energy += pulsed.energy
         return Programmed(conductance, pulses, energy)

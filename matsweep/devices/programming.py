@@ -23,11 +23,20 @@ class Programmed(NamedTuple):
         Write pulses used by each device; NaN where no scheme is known.
     energy : (…, row, column) array or float, J
         Dissipated in each device; NaN where the pulse is not known.
+    settled : (…, row, column) array, S, or None
+        Conductance that further pulses start from, without the noise of writing; None where it is
+        `conductance`.
     """
 
     conductance: FloatArray
     pulses: FloatArray | float
     energy: FloatArray | float
+    settled: FloatArray | None = None
+
+    @property
+    def start(self) -> FloatArray:
+        """Conductance that further pulses start from, (…, row, column) array, S."""
+        return self.conductance if self.settled is None else self.settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

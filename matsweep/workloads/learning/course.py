@@ -13,7 +13,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import Layout, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
-from matsweep.devices.pulses import PulseModel
+from matsweep.devices.pulses import Parameters, PulseModel, columns, limits
 from matsweep.machine import Hardware
 from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
@@ -42,10 +42,14 @@ class Course:
     states : (realisation, arm, synapse) array
         The devices' first states, in [0, 1]; the fast array is one more arm, the last.
     low, high : (realisation, arm, synapse) arrays
-        Bounds of the states: the part of the range that endurance leaves, or the state where a
-        device is stuck.
+        Bounds of the states: the part of the device's range that endurance leaves, or the state
+        where a device is stuck.
     parameters : (realisation, arm, synapse, k) or (arm, k) array
         Of the pulse model.
+    added : (realisation, arm, synapse, 2) or (arm, 2) array, ranges
+        Noise of a potentiating and of a depressing pulse, whatever the state.
+    own_range : bool
+        Whether devices have bounds of their own.
     column_gain, column_offset : (realisation, column of all row tiles) arrays
         Errors of the converters: factor, and ADC steps.
     keys : (realisation, 2) array
@@ -65,6 +69,8 @@ class Course:
     low: FloatArray
     high: FloatArray
     parameters: FloatArray
+    added: FloatArray
+    own_range: bool
     column_gain: FloatArray
     column_offset: FloatArray
     keys: npt.NDArray[np.uint64]
@@ -105,8 +111,10 @@ class Course:
         sizes = [rows * columns for rows, columns in lesson.shapes]
         first = starts(sizes)
         shape = (len(rng), total, int(first[-1]))
-        parameters = _responses(device.pulse_model, shape, rng)
-        low, high = _bounds(device, lesson, shape, first, rng)
+        drawn, alike = _responses(device.pulse_model, shape, rng)
+        parameters = device.pulse_model.compiled(drawn)
+        added = columns(*device.pulse_model.added_noise(drawn))
+        low, high = _bounds(device, lesson, shape, first, drawn, rng)
         states = _start(workload, lesson, device, arms, shape, first, rng)
         gain, offset = _column_errors(hardware, plans, rng)
         return cls(
@@ -114,8 +122,9 @@ class Course:
             first_row=starts([rows for rows, _ in lesson.shapes]),
             first_column=starts([columns for _, columns in lesson.shapes]),
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
-            high=high, parameters=parameters, column_gain=gain,
-            column_offset=offset, keys=rng.keys ^ _KEY,
+            high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
+            added=np.broadcast_to(added, (*alike, 2)), own_range="lower" in drawn,
+            column_gain=gain, column_offset=offset, keys=rng.keys ^ _KEY,
         )  # fmt: skip
 
     @property
@@ -139,10 +148,12 @@ class Course:
         return self.zero + device.g_min / device.g_range
 
 
-def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> FloatArray:
-    """Draw the devices' parameters of the pulse model, (realisation, arm, synapse, k).
+def _responses(
+    model: PulseModel, shape: tuple[int, ...], rng: Streams
+) -> tuple[Parameters, tuple[int, ...]]:
+    """Draw the devices' parameters of the pulse model, and the shape of arrays of them.
 
-    (arm, k) if all devices are alike.
+    (realisation, arm, synapse), or (arm,) if all devices are alike.
 
     Raises
     ------
@@ -154,9 +165,7 @@ def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> Float
             f"pulse_model must have a compiled kernel to learn, got {type(model).__name__}"
         )
     spread = any(model.device_to_device.values())
-    flat = model.flat(model.draw(shape, rng=rng) if spread else model.nominal)
-    alike = shape if spread else shape[1:2]
-    return np.broadcast_to(flat, (*alike, flat.shape[-1]))
+    return (model.draw(shape, rng=rng), shape) if spread else (model.nominal, shape[1:2])
 
 
 def _column_errors(
@@ -180,12 +189,13 @@ def _bounds(
     lesson: Lesson,
     shape: tuple[int, ...],
     first: npt.NDArray[np.int64],
+    drawn: Parameters,
     rng: Streams,
 ) -> tuple[FloatArray, FloatArray]:
     """Least and largest state of each device, (realisation, arm, synapse)."""
-    least, most = device.endurance.window(device.cycles)
-    low = np.full(shape, least, np.float32)
-    high = np.full(shape, most, np.float32)
+    least, most = device.narrowed(*limits(drawn, device.least_state))
+    low = np.array(np.broadcast_to(least, shape), np.float32)
+    high = np.array(np.broadcast_to(most, shape), np.float32)
     if device.stuck_at.total == 0:
         return low, high
     for (rows, columns), start in zip(lesson.shapes, first[:-1], strict=True):

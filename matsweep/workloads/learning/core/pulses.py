@@ -32,7 +32,7 @@ def step_of(kernel):
 
 @compiled
 def interpolated(table, x):
-    """Interpolate a table linearly between evenly spaced states from 0 to 1.
+    """Interpolate a table linearly between evenly spaced states from 0 to 1, and beyond; not below 0.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def interpolated(table, x):
     """
     place = x * float32(table.shape[0] - 1)
     index = max(min(int(place), table.shape[0] - 2), 0)
-    return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
+    value = table[index] + (place - float32(index)) * (table[index + 1] - table[index])
+    return max(value, float32(0))
 
 
 @compiled
@@ -123,12 +124,14 @@ def pulse(circuit, devices, state, work, events):
     """Give devices the first pulses listed in work, and update the signals of their synapses.
 
     Event e is work.number[e] pulses, > 0 potentiating, < 0 depressing, on the device work.place[e].
-    Each pulse makes its step from the state that the previous one left, with `of_step` of the step
-    as noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
-    added, as published, and cut again. All in ranges. The affine form is built in: it is most of
-    the work of three models. Other kernels are called by their address, once a pulse.
+    Each pulse makes its step from the state that the previous one left, with its noise, and is cut
+    to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is added, as published,
+    and cut again. Reads then see the state with the noise of writing. All in ranges. The affine
+    form is built in: it is most of the work of three models. Other kernels are called by their
+    address, once a pulse.
 
-    Random numbers: normal ones for all events first, then a uniform one for each pulse if `draws`.
+    Random numbers: normal ones for all events first (of pulses, of the range, of writing), then a
+    uniform one for each pulse if `draws`.
     Counted: pulses of each device, and numbers and mean states of both polarities.
 
     Parameters
@@ -143,11 +146,15 @@ def pulse(circuit, devices, state, work, events):
         Number of events.
     """
     needed = 0
-    if devices.of_step > 0:
+    adds = devices.adds != 0
+    if devices.of_step > 0 or adds:
         for e in range(events):
             needed += abs(work.number[e])
     first = needed
     if devices.of_range > 0:
+        needed += events
+    second = needed
+    if devices.of_writing > 0:
         needed += events
     normal = work.normal
     if needed > normal.shape[0] - 4:
@@ -158,7 +165,10 @@ def pulse(circuit, devices, state, work, events):
     of_step, of_range = float32(devices.of_step), float32(devices.of_range)
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
-    xs, lows, highs = state.x, devices.low, devices.high
+    xs, lows, highs = state.settled, devices.low, devices.high
+    of_state, zero = float32(devices.of_state), float32(devices.zero)
+    of_writing, least = float32(devices.of_writing), float32(devices.least)
+    own_range, last = devices.own_range != 0, parameters.shape[1] - 1
     affine, shared, noisy = devices.affine != 0, devices.shared != 0, circuit.noisy != 0
     late, draws = devices.late != 0, devices.draws != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
@@ -174,15 +184,30 @@ def pulse(circuit, devices, state, work, events):
             a, b = parameters[at, way], parameters[at, way + 1]
             for _ in range(times):
                 change = a + b * x
-                if of_step > 0:
+                if adds:
+                    sigma = of_step * abs(change) + of_state * abs(x - zero)
+                    sigma += devices.added[at, 0 if up else 1]
+                    change += sigma * normal[used]
+                    used += 1
+                elif of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
                 x = x + change if late else min(max(x + change, low), high)
         else:
             for _ in range(times):
                 chance = uniform(state.counter) if draws else float32(0)
-                change = devices.step(x, up, parameters[at], devices.table, chance)
-                if of_step > 0:
+                if own_range:
+                    lower, span = parameters[at, last - 1], parameters[at, last]
+                    own = min(max((x - lower) / span, float32(0)), float32(1))
+                    change = span * devices.step(own, up, parameters[at], devices.table, chance)
+                else:
+                    change = devices.step(x, up, parameters[at], devices.table, chance)
+                if adds:
+                    sigma = of_step * abs(change) + of_state * abs(x - zero)
+                    sigma += devices.added[at, 0 if up else 1]
+                    change += sigma * normal[used]
+                    used += 1
+                elif of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
                 x = x + change if late else min(max(x + change, low), high)
@@ -190,6 +215,8 @@ def pulse(circuit, devices, state, work, events):
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
         x = min(max(x, low), high)
         xs[i] = x
+        if of_writing > 0:
+            state.x[i] = max(x + of_writing * normal[second + e], least)
         state.pulses[i] += times
         if up:
             number_up += times
@@ -199,9 +226,9 @@ def pulse(circuit, devices, state, work, events):
             weighted_down += times * 0.5 * (old + x)
         if i < weights:
             k = i - synapses if i >= synapses else i
-            state.signal[k] = signal_of(xs, devices.seen, devices.reference, k, k + shift)
+            state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
             if noisy:
-                state.variance[k] = variance_of(xs, devices.variance, k, k + shift)
+                state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
     state.sums[0] += number_up
     state.sums[1] += weighted_up
     state.sums[2] += number_down

@@ -33,7 +33,7 @@ def renew(circuit, devices, settings, state, work):
             state.pulses[i] += 1
             state.sums[2] += 1
             state.sums[3] += 0.5 * (state.x[i] + devices.low[i])
-            state.x[i] = devices.low[i]
+            state.x[i] = state.settled[i] = devices.low[i]
         state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, other)
         if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, other)
