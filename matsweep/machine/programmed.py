@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.crossbar import sequence
 from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
-from matsweep.machine.product import Product, Wired, multiply, power, wired
+from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
 
 
@@ -221,7 +222,10 @@ class AgedMatrix:
         return self._product(self.programmed.mapped.calibration, rng)
 
     def power(self, voltage: FloatArray) -> FloatArray:
-        """Return the mean power of the word lines' drivers.
+        """Return the mean power of the word lines' drivers, summed over cycles and phases.
+
+        Arms that are read one after the other draw, each in its own phase, what they draw together;
+        with wires this leaves out that voltage drops are then smaller.
 
         Parameters
         ----------
@@ -231,7 +235,19 @@ class AgedMatrix:
         -------
         (realisation,) array, W
         """
-        return self.programmed.hardware.device.read_voltage**2 * power(voltage, self.seen)
+        hardware = self.programmed.hardware
+        signed = self.programmed.mapped.scale.signed
+        order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
+        if hardware.adc.sensing == "voltage":
+            plan = self.programmed.mapped.layout
+            total = sum(
+                floating_power(phase.driven(voltage), self.seen, plan, phase)
+                for phase in order.phases
+            )
+        else:
+            sides = {phase.inputs: phase for phase in order.phases}
+            total = sum(power(phase.driven(voltage), self.seen) for phase in sides.values())
+        return np.asarray(hardware.device.read_voltage**2 * total)
 
     def transposed(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the transposed matrix: x Wᵀ.

@@ -15,21 +15,26 @@ from matsweep.simulate import simulate
 from matsweep.workloads.inference import perceptron as network
 
 
-def filled(name, inputs, outputs, source):
-    """Simulate one array, full of Gaussian weights, under an experiment's only candidate."""
+def filled(name, inputs, outputs, source, *overrides, signed=False):
+    """Simulate one array, full of Gaussian weights, under an experiment's only candidate.
+
+    Inputs are uniform in [0, 1], or [-1, 1] where they are signed.
+    """
     with composer():
-        study = plan([f"experiment={name}", f"periphery.adc_source={source}"])
+        study = plan([f"experiment={name}", f"periphery.adc_source={source}", *overrides])
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
-    full = network(
-        [weights], [np.zeros(outputs)], rng.random((256, inputs)), rng.random((64, inputs)),
-        np.zeros(64, int),
-    )  # fmt: skip
+    training, images = rng.random((256, inputs)), rng.random((64, inputs))
+    if signed:
+        training, images = 2 * training - 1, 2 * images - 1
+    full = network([weights], [np.zeros(outputs)], training, images, np.zeros(64, int))
     (point,) = study.points
     values = simulate(study.scenario(point), full, seed=0, realisations=1)
     assert values["utilisation"] == 1
     found = {key: float(np.squeeze(value)) for key, value in values.items() if value.size == 1}
     found["tops"] = 2 * inputs * outputs * found["throughput"] / 1e12
+    terms = np.squeeze(values["energy_breakdown"]) / (2 * inputs * outputs)
+    found |= dict(zip(COORDINATES["component"], terms, strict=True))  # J an operation
     area = dict(zip(COORDINATES["component"], values["area_breakdown"], strict=True))
     return found, area
 
