@@ -16,7 +16,7 @@ from matsweep.workloads.learning.circuit import compiled_circuit
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.reading import read_variance
 from matsweep.workloads.learning.rules import Start
-from matsweep.workloads.learning.wiring import has_wires, see_wires
+from matsweep.workloads.learning.wiring import has_wires, see_wires, series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +59,7 @@ class Learner:
         up, down = model.pulses_across
         shared = course.parameters.ndim == 2
         parameters = course.parameters if shared else course.parameters[number]
-        seen = np.ones(course.arms * synapses, np.float32)
+        access = course.hardware.tile.access_resistance
         devices = core.Devices(
             step=core.step_of(model.kernel), affine=int(model.kernel is affine),
             draws=int(model.draws), late=int(model.late), arms=course.arms, synapses=synapses,
@@ -67,8 +67,9 @@ class Learner:
             table=read_only(model.table.astype(np.float32)),
             of_step=float(model.cycle_to_cycle.of_step),
             of_range=float(model.cycle_to_cycle.of_range),
-            pulses_up=up, pulses_down=down, variance=read_variance(device),
-            low=course.low[number].ravel(), high=course.high[number].ravel(), seen=seen,
+            pulses_up=up, pulses_down=down, variance=read_variance(device, access),
+            low=course.low[number].ravel(), high=course.high[number].ravel(),
+            seen=np.ones(course.arms * synapses, np.float32), series=series(device, access),
             reference=np.full(synapses, course.zero, np.float32),
             fast_reference=np.zeros(synapses, np.float32),
         )  # fmt: skip
@@ -101,6 +102,7 @@ class Learner:
             state.x[:size] = devices.low[:size]
             core.give(circuit, devices, state, self.work, counts)
         core.see_all(circuit, devices, state)
+        self.calibrate_wires()
         trained = self._wanted() if workload.start == "trained" else None
         workload.rule.begin(
             Start(circuit=circuit, devices=devices, state=state, work=self.work, trained=trained)
