@@ -404,6 +404,23 @@ def test_signals_are_the_currents_of_the_array_behind_wires_and_access_devices(m
         )
 
 
+@pytest.mark.parametrize(("mapping", "middle"), [("differential", 0.0), ("reference", 5.5e-6)])
+def test_targets_of_write_verify_are_within_what_columns_can_see(mapping, middle):
+    access = 2e4
+    platform = hardware(COARSE, mapping)
+    platform = dataclasses.replace(
+        platform, tile=dataclasses.replace(platform.tile, access_resistance=access)
+    )
+    workload = InSitu(hidden=(20,), epochs=1, samples=50, rule=Tuning(every=1000))
+    made, _ = learner(workload, platform)
+    made.learn(np.arange(50), np.full(2, 1e9, np.float32), np.ones(2, np.int64))
+    low, zero, high = (g / (1 + access * g) for g in (1e-6, middle, 1e-5))
+    least, most = (low - zero, high - zero) if middle else (low - high, high - low)
+    found = made.state.digital / np.float32(1 / 9e-6)
+    assert found.min() == pytest.approx(least, rel=1e-5)
+    assert found.max() == pytest.approx(most, rel=1e-5)
+
+
 def test_read_noise_behind_an_access_device_is_what_its_resistance_leaves():
     device = hardware(COARSE, read_noise=ReadNoise(relative=0.1)).device
     variance = read_variance(device, 2e4)
