@@ -9,6 +9,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
+from matsweep.workloads.learning.wiring import behind_access
 
 _JUDGED = 100  # samples that the error of a product is measured on
 
@@ -112,14 +113,15 @@ def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
     device, devices = course.hardware.device, learner.devices
     size = course.arms * devices.synapses
     conductance = device.g_min + learner.state.x[:size].astype(float) * device.g_range
-    effective = (conductance * devices.seen).reshape(course.arms, -1).sum(axis=0)
+    through = behind_access(conductance, course.hardware) * devices.seen
+    effective = through.reshape(course.arms, -1).sum(axis=0)
     total = 0.0
     for layer, plan in enumerate(course.layouts):
         part = slice(course.first[layer], course.first[layer + 1])
         rows = effective[part].reshape(plan.inputs, plan.outputs).sum(axis=1)
         if plan.references:
             middle = device.g_min + course.zero * device.g_range
-            rows = rows + plan.references * middle
+            rows = rows + plan.references * behind_access(np.array(middle), course.hardware)
         line = slice(course.first_row[layer], course.first_row[layer + 1])
         total += float((squares[line] * rows).sum())
     return float(device.read_voltage**2 * total)

@@ -223,7 +223,30 @@ def _start(
     first: npt.NDArray[np.int64],
     rng: Streams,
 ) -> FloatArray:
-    """Draw the states that the devices are programmed to, (realisation, arm, synapse)."""
+    """Draw the states that the devices have before they learn, (realisation, arm, synapse)."""
+    states = _meant(workload, lesson, arms, shape, first, rng)
+    if workload.pulsed_start:
+        return states
+    if workload.start == "from_zero":
+        lacking = np.float32(device.g_min / device.g_range)
+        states[:, :arms] = np.maximum(states[:, :arms] - lacking, 0)
+        return states
+    sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
+    target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
+    programmed = sound.program(target, rng=rng).conductance
+    states[:, :arms] = (programmed - device.g_min) / device.g_range
+    return states
+
+
+def _meant(
+    workload: Training,
+    lesson: Lesson,
+    arms: int,
+    shape: tuple[int, ...],
+    first: npt.NDArray[np.int64],
+    rng: Streams,
+) -> FloatArray:
+    """Draw the states that stand for the first weights, (realisation, arm, synapse)."""
     states = np.zeros(shape, np.float32)
     ranges = workload.per_layer(workload.weight_range)
     for layer, ((rows, columns), start) in enumerate(zip(lesson.shapes, first[:-1], strict=True)):
@@ -238,11 +261,4 @@ def _start(
             states[:, 0, place], states[:, 1, place] = np.maximum(part, 0), np.maximum(-part, 0)
         else:
             states[:, 0, place] = part if workload.positive else (part + 1) / 2
-    states = np.clip(states, 0, 1)
-    if workload.pulsed_start:
-        return states
-    sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
-    target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
-    programmed = sound.program(target, rng=rng).conductance
-    states[:, :arms] = (programmed - device.g_min) / device.g_range
-    return states
+    return np.clip(states, 0, 1)

@@ -16,7 +16,7 @@ from matsweep.workloads.learning.circuit import compiled_circuit
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.reading import read_variance
 from matsweep.workloads.learning.rules import Start
-from matsweep.workloads.learning.wiring import has_wires, see_wires
+from matsweep.workloads.learning.wiring import has_wires, see_wires, series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +61,7 @@ class Learner:
         shared = course.parameters.ndim == 2
         parameters = course.parameters if shared else course.parameters[number]
         added = course.added if shared else course.added[number]
-        seen = np.ones(course.arms * synapses, np.float32)
+        access = course.hardware.tile.access_resistance
         devices = core.Devices(
             step=core.step_of(model.kernel), affine=int(model.kernel is affine),
             draws=int(model.draws), late=int(model.late), arms=course.arms, synapses=synapses,
@@ -72,8 +72,9 @@ class Learner:
             adds=int(noise.adds), added=read_only(added.reshape(-1, 2)),
             of_state=float(noise.of_state), zero=float(model.zero),
             of_writing=float(noise.of_writing), least=float(device.least_state),
-            pulses_up=up, pulses_down=down, variance=read_variance(device),
-            low=course.low[number].ravel(), high=course.high[number].ravel(), seen=seen,
+            pulses_up=up, pulses_down=down, variance=read_variance(device, access),
+            low=course.low[number].ravel(), high=course.high[number].ravel(),
+            seen=np.ones(course.arms * synapses, np.float32), series=series(device, access),
             reference=np.full(synapses, course.zero, np.float32),
             fast_reference=np.zeros(synapses, np.float32),
         )  # fmt: skip
@@ -107,6 +108,7 @@ class Learner:
             state.x[:size] = state.settled[:size] = devices.low[:size]
             core.give(circuit, devices, state, self.work, counts)
         core.see_all(circuit, devices, state)
+        self.calibrate_wires()
         trained = self._wanted() if workload.start == "trained" else None
         workload.rule.begin(
             Start(circuit=circuit, devices=devices, state=state, work=self.work, trained=trained)

@@ -51,8 +51,32 @@ def interpolated(table, x):
 
 
 @compiled
-def signal_of(x, seen, reference, synapse, other):
-    """Signal of a synapse: seen x of its device, less the reference's and the second device's.
+def behind(x, series):
+    """Conductance of a device behind its access device, less that at state 0.
+
+    A device of conductance g in series with a resistance R conducts g / (1 + R g). With
+    g = g_min + x (g_max - g_min) its difference from state 0, in ranges, is x / (a + b x), where
+    a = (1 + R g_min)² and b = (1 + R g_min) R (g_max - g_min).
+
+    Parameters
+    ----------
+    x : float32
+        State.
+    series : (2,) float32 array
+        a and b; 1 and 0: no access device.
+
+    Returns
+    -------
+    float32, ranges
+    """
+    if series[1] == 0:
+        return x
+    return x / (series[0] + series[1] * x)
+
+
+@compiled
+def signal_of(x, seen, reference, series, synapse, other):
+    """Signal of a synapse: what its device gives, less the reference and the second device.
 
     Few arguments, so that it is compiled into the loops that call it.
 
@@ -61,8 +85,10 @@ def signal_of(x, seen, reference, synapse, other):
     x : (device,) float32 array
         States.
     seen : (device,) float32 array
-        Shares of the conductances that columns see.
+        Shares of the conductances that wires leave.
     reference : (synapse,) float32 array, ranges
+    series : (2,) float32 array
+        Of the access devices: see `behind`.
     synapse : int
     other : int
         Place of the second device; `synapse` if there is none.
@@ -71,9 +97,9 @@ def signal_of(x, seen, reference, synapse, other):
     -------
     float32, ranges
     """
-    value = seen[synapse] * x[synapse] - reference[synapse]
+    value = seen[synapse] * behind(x[synapse], series) - reference[synapse]
     if other != synapse:
-        value -= seen[other] * x[other]
+        value -= seen[other] * behind(x[other], series)
     return value
 
 
@@ -114,7 +140,9 @@ def see_all(circuit, devices, state):
     """
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
-        state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
+        state.signal[k] = signal_of(
+            state.x, devices.seen, devices.reference, devices.series, k, k + shift
+        )
         if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
 
@@ -165,6 +193,7 @@ def pulse(circuit, devices, state, work, events):
     of_step, of_range = float32(devices.of_step), float32(devices.of_range)
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
+    seen, reference, series = devices.seen, devices.reference, devices.series
     xs, lows, highs = state.settled, devices.low, devices.high
     of_state, zero = float32(devices.of_state), float32(devices.zero)
     of_writing, least = float32(devices.of_writing), float32(devices.least)
@@ -226,7 +255,7 @@ def pulse(circuit, devices, state, work, events):
             weighted_down += times * 0.5 * (old + x)
         if i < weights:
             k = i - synapses if i >= synapses else i
-            state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
+            state.signal[k] = signal_of(state.x, seen, reference, series, k, k + shift)
             if noisy:
                 state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
     state.sums[0] += number_up

@@ -126,8 +126,11 @@ class Devices(NamedTuple):
     low, high : (device,) float32 arrays
         Bounds of the states.
     seen : (device without the fast array,) float32 array
-        Shares of the conductances that columns see.
+        Shares of the conductances that wires leave.
+    series : (2,) float32 array
+        Of the access devices: numbers of `behind`.
     reference : (synapse,) float32 array, ranges
+        What is subtracted from `seen` times what the devices conduct beyond state 0.
     fast_reference : (synapse,) float32 array
         States of the fast array that are its zeros.
     """
@@ -156,6 +159,7 @@ class Devices(NamedTuple):
     low: FloatArray
     high: FloatArray
     seen: FloatArray
+    series: FloatArray
     reference: FloatArray
     fast_reference: FloatArray
 
