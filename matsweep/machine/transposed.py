@@ -39,6 +39,7 @@ def multiply_transposed(
     time: float,
     gain: FloatArray | float = 1.0,
     rng: Rng,
+    programmed: FloatArray | None = None,
 ) -> Product:
     """Multiply by the transposed weights: x Wᵀ, column voltages in and row currents out.
 
@@ -68,6 +69,8 @@ def multiply_transposed(
     gain : (realisation, 1, 1) array or float
         Of the compensations.
     rng : Rng
+    programmed : (realisation, row_tile, arm, row, column) array or None, S
+        Of the devices before drift, see `AnalogDevice.read_sigma`.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def multiply_transposed(
     largest_input = _largest(x, dac)
     scaled = x / largest_input.astype(x.dtype)
     drive = dac.apply(dac.convert(scaled, 1.0, signed=True), signed=True)
-    cells = _cells(conductance, seen, mapped, hardware, time)
+    cells = _cells(conductance, seen, mapped, hardware, time, programmed)
     parts = _parts(plan)
     if adc.sensing != "current":
         raise UserError(
@@ -169,7 +172,12 @@ def _parts(plan: Layout) -> list[tuple[slice, slice]]:
 
 
 def _cells(
-    conductance: FloatArray, seen: Wired, mapped: Mapped, hardware: Hardware, time: float
+    conductance: FloatArray,
+    seen: Wired,
+    mapped: Mapped,
+    hardware: Hardware,
+    time: float,
+    programmed: FloatArray | None,
 ) -> _Cells:
     plan, device = mapped.layout, hardware.device
     through = seen.conductance
@@ -177,7 +185,7 @@ def _cells(
     signed = _by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
     if device.read_noise.absent and device.telegraph_noise.absent:
         return _Cells(signed, None)
-    sigma = device.read_sigma(conductance, time)
+    sigma = device.read_sigma(conductance, time, programmed)
     if through is not conductance:
         sigma *= noise_share(conductance, through, hardware.tile.access_resistance)
     sigma = np.square(sigma * unit)
