@@ -103,7 +103,7 @@ def later[T](default: T) -> T:
     object
         A dataclass field, typed as its default.
     """
-    return typing.cast(T, dataclasses.field(default=default, metadata={_LEFT_OUT: True}))
+    return dataclasses.field(default=default, metadata={_LEFT_OUT: True})
 
 
 def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None = None) -> T:
