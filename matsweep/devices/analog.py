@@ -185,8 +185,9 @@ class AnalogDevice:
 
         Parameters
         ----------
-        low, high : float or (…) array, fractions of the range
+        low : float or (…) array, fraction of the range
             Of a fresh device.
+        high : float or (…) array, fraction of the range
 
         Returns
         -------
@@ -569,7 +570,7 @@ class AnalogDevice:
         state = np.asarray(conductance - conductance.dtype.type(self.g_min))
         state *= conductance.dtype.type(1 / self.g_range)
         written = self._conductance(model.written(state, rng=rng, least=self.least_state))
-        return np.maximum(written, 0, out=written)  # the least state is that of 0 S but for rounding
+        return np.maximum(written, 0, out=written)  # not below by rounding
 
     def _unverified(self, conductance: FloatArray, level: FloatArray) -> Programmed:
         return Programmed(conductance, float("nan"), float("nan"), level)

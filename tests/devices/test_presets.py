@@ -1,4 +1,4 @@
-"""Arrays published as parameters of pulsed devices, against an independent sampler of the equations.
+"""Arrays published as parameters of pulsed devices, against a sampler of the published equations.
 
 The numbers are typed again from IBM's aihwkit (presets/devices.py), the equations from its
 documentation and M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494, both in weights:
@@ -21,14 +21,21 @@ import pytest
 
 import matsweep
 from matsweep.core.checks import UserError
-from matsweep.devices import CycleNoise, ExponentialStep, LinearStep, NeuroSim, PulseModel
-from matsweep.devices import PowerStep, SoftBounds
+from matsweep.devices import (
+    CycleNoise,
+    ExponentialStep,
+    LinearStep,
+    NeuroSim,
+    PowerStep,
+    PulseModel,
+    SoftBounds,
+)
 from matsweep.devices.pulses import limits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
-    """A preset in weights; names as published. `asymmetry` is that of the issue of each array."""
+    """A preset in weights; `asymmetry` is of up and down steps, over their mean."""
 
     form: str
     dw: float
@@ -221,7 +228,7 @@ def test_the_model_alone_agrees_within_the_error_of_sampling(name, train):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_up_and_down_steps_share_a_gain_and_differ_by_the_asymmetry(name):
-    """Of 200,000 devices at weight zero: standard deviations are known to 0.16 %; 1 % is 6 times."""
+    """Of 200,000 devices at weight zero: deviations are known to 0.16 %; 1 % is 6 times."""
     preset, model = PRESETS[name], device_of(name).pulse_model
     own = model.draw((200_000, 1), rng=rng(4))
     at = np.full((200_000, 1), -preset.lo / (preset.hi - preset.lo))
@@ -314,9 +321,7 @@ def test_the_compiled_numbers_make_the_same_steps(name):
 
 def test_noise_of_writing_does_not_add_up():
     """After 1 and 400 updates of 0.05: 20,000 devices give a deviation to 0.5 %, 3 % is 6 times."""
-    model = LinearStep(
-        step_up=1e-5, step_down=1e-5, cycle_to_cycle=CycleNoise(of_writing=0.05)
-    )
+    model = LinearStep(step_up=1e-5, step_down=1e-5, cycle_to_cycle=CycleNoise(of_writing=0.05))
     device = dataclasses.replace(device_of("rpu_reference"), pulse_model=model)
     conductance, random = np.full((DEVICES, 1), device.g_min + 0.5 * device.g_range), rng(1)
     for turn in range(400):

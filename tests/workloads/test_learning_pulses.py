@@ -13,8 +13,14 @@ from matsweep.core.kernel import Kernel, kernel
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import AnalogDevice
-from matsweep.devices.pulses import CycleNoise, LinearStep, PowerStep, PulseModel, SoftBounds
-from matsweep.devices.pulses import limits
+from matsweep.devices.pulses import (
+    CycleNoise,
+    LinearStep,
+    PowerStep,
+    PulseModel,
+    SoftBounds,
+    limits,
+)
 from matsweep.machine import Hardware
 from matsweep.workloads import InSitu
 from matsweep.workloads.learning import core
@@ -126,9 +132,9 @@ MODELS = {
 }  # fmt: skip
 
 
-def pulsed(model, counts, start, rule=PulseCount()):
+def pulsed(model, counts, start, rule=None):
     """Return a learner, its devices' parameters, and it after pulses to its devices."""
-    workload = InSitu(hidden=(4,), epochs=1, rule=rule)
+    workload = InSitu(hidden=(4,), epochs=1, rule=rule or PulseCount())
     lesson = workload.prepare().lesson
     learner = Learner.of(Course.of(lesson, workload, platform(model), streams()), 0)
     state = learner.state
@@ -150,9 +156,7 @@ def test_devices_with_bounds_of_their_own_are_pulsed_as_the_model_says(name, cou
     start = np.linspace(-0.1, 1.1, 310).astype(np.float32)
     learner, own = pulsed(model, [count], start)
     begin = np.clip(start, *limits(own, least)).astype(float)
-    wanted = model.apply(
-        begin, count, rng=np.random.default_rng(0), parameters=own, least=least
-    )
+    wanted = model.apply(begin, count, rng=np.random.default_rng(0), parameters=own, least=least)
     np.testing.assert_allclose(learner.state.x, wanted, atol=3e-6 * abs(count))
     assert learner.state.x.max() > 1.05 or count < 12
     assert learner.state.x.min() >= np.float32(least)

@@ -141,9 +141,9 @@ class LinearStep(PulseModel, kind="linear_step"):
         up, down = parameters["step_up"], parameters["step_down"]
         rise = np.minimum(parameters["slope_up"], 1)
         fall = np.minimum(parameters["slope_down"], 1)
-        above, below = -(1 / self._above) * rise * up, -(1 / self._below) * fall * down
-        first, second = up * (1 + rise * (self.zero / self._above)), -down * (1 - fall)
-        return columns((first + above * lower) / span, above, (second + below * lower) / span, below)
+        a, b = up * (1 + rise * (self.zero / self._above)), -(1 / self._above) * rise * up
+        c, d = -down * (1 - fall), -(1 / self._below) * fall * down
+        return columns((a + b * lower) / span, b, (c + d * lower) / span, d)
 
     @property
     def _above(self) -> float:
@@ -222,7 +222,7 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
     ) -> Mapping[str, Any]:
         """Return the parameters that keep the steps, and scale z by the device's range."""
         span = upper - lower
-        place = self.zero - (self.zero - lower) / span  # of y = 0 in z / (2 scale), less the nominal
+        place = self.zero - (self.zero - lower) / span  # 0 for the nominal range
         return {
             **parameters,
             "step_up": parameters["step_up"] / span,

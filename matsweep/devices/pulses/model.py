@@ -176,7 +176,7 @@ class PulseModel(ABC):
         return self.prepared(parameters)
 
     def scales(self, parameters: Parameters) -> tuple[Any, Any]:
-        """Steps of the two polarities, as magnitudes, that gain and asymmetry refer to.
+        """Magnitudes of both steps that gain and asymmetry refer to.
 
         By default the parameters that the steps are proportional to; published forms state them at
         `zero`.
@@ -202,8 +202,10 @@ class PulseModel(ABC):
         Parameters
         ----------
         parameters : mapping
-        up, down : (…) arrays
-            Factors of potentiation and depression, >= 0.
+        up : (…) array
+            Factors of potentiation, >= 0.
+        down : (…) array
+            Factors of depression, >= 0.
 
         Returns
         -------
@@ -211,7 +213,8 @@ class PulseModel(ABC):
         """
         names = self._scaled_by()
         assert names is not None
-        changed = {name: parameters[name] * factor for name, factor in zip(names, (up, down))}
+        first, second = names
+        changed = {first: parameters[first] * up, second: parameters[second] * down}
         return {**parameters, **changed}
 
     def bounded(
@@ -224,7 +227,8 @@ class PulseModel(ABC):
         Parameters
         ----------
         parameters : mapping
-        lower, upper : (…) arrays, fractions of the nominal range
+        lower : (…) array, fraction of the nominal range
+        upper : (…) array, fraction of the nominal range
 
         Returns
         -------

@@ -14,7 +14,7 @@ from matsweep.core.streams import FloatArray, Rng
 SPREADS = ("gain", "log_gain", "asymmetry", "lower", "upper")
 """Names in `device_to_device` that every pulse model has."""
 
-_NARROWEST = 1e-3  # fraction of the nominal range; a device below hardly moves, and none divides by 0
+_NARROWEST = 1e-3  # fraction of the nominal range: no span divides by 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,8 @@ class Population:
         -------
         up, down : arrays of the shape
         """
-        gain, asymmetry = np.ones(shape), np.zeros(shape)
+        gain: FloatArray = np.ones(shape)
+        asymmetry: FloatArray = np.zeros(shape)
         if self.gain:
             gain = 1 + self.gain * rng.standard_normal(shape, np.float64)
         if self.log_gain:

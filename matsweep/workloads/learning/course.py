@@ -13,7 +13,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import Layout, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
-from matsweep.devices.pulses import Parameters, PulseModel, columns, limits
+from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.machine import Hardware
 from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
@@ -120,7 +120,7 @@ class Course:
         shape = (len(rng), total, int(first[-1]))
         drawn, alike = _responses(device.pulse_model, shape, rng)
         parameters = device.pulse_model.compiled(drawn)
-        added = columns(*device.pulse_model.added_noise(drawn))
+        added = np.stack(np.broadcast_arrays(*device.pulse_model.added_noise(drawn)), axis=-1)
         low, high = _bounds(device, lesson, shape, first, drawn, rng)
         states = _start(workload, lesson, device, arms, shape, first, rng)
         gain, offset = _column_errors(hardware, plans, rng)
@@ -130,8 +130,8 @@ class Course:
             first_column=starts([columns for _, columns in lesson.shapes]),
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
             high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
-            added=np.broadcast_to(added, (*alike, 2)), own_range="lower" in drawn,
-            column_gain=gain, column_offset=offset, keys=rng.keys ^ _KEY,
+            added=np.broadcast_to(added.astype(np.float32), (*alike, 2)),
+            own_range="lower" in drawn, column_gain=gain, column_offset=offset, keys=rng.keys ^ _KEY,
         )  # fmt: skip
 
     @property

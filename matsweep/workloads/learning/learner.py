@@ -80,7 +80,8 @@ class Learner:
         )  # fmt: skip
         states = course.states[number].ravel().copy()
         state = core.State(
-            x=states, settled=states.copy() if noise.of_writing else states,
+            x=states,
+            settled=states.copy() if noise.of_writing else states,
             signal=np.zeros(synapses, np.float32),
             variance=np.zeros(synapses, np.float32),
             digital=np.zeros(synapses, np.float32),

@@ -32,7 +32,7 @@ def step_of(kernel):
 
 @compiled
 def interpolated(table, x):
-    """Interpolate a table linearly between evenly spaced states from 0 to 1, and beyond; not below 0.
+    """Interpolate a table between evenly spaced states from 0 to 1, and beyond, not below 0.
 
     Parameters
     ----------
