@@ -8,20 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import converter_costs
-from matsweep.analysis.objectives import Objectives, directions, front
+from matsweep.analysis.objectives import Objectives, directions, front, weighed
 from matsweep.analysis.view import View
 
-BY_SOURCE = "energy_by_source"
-"""The metric, along `adc_source`."""
+METRICS = ("training_energy", "energy")
+"""Metrics that rest on ADC costs: with `_by_source`, along `adc_source`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AdcSources:
-    """Mean energy of one inference by each source of ADC costs.
+    """Mean energy by each source of ADC costs.
 
     Parameters
     ----------
     view : View
+    metric : str
+        "energy" of one inference, or "training_energy" where a study weighs that.
     names : tuple of str
         Sources that have the bits of at least one done candidate.
     energy : (candidate, source) array, J
@@ -31,6 +33,7 @@ class AdcSources:
     """
 
     view: View
+    metric: str
     names: tuple[str, ...]
     energy: NDArray[np.float64]
     used: str | None
@@ -80,19 +83,19 @@ class AdcSources:
         Returns
         -------
         dict of str to int
-            By the other sources that know all done candidates; empty where energy is no objective.
+            By the other sources that know all done candidates; empty where the metric is no
+            objective.
         """
-        if "energy" not in directions(self.view, objectives):
+        if self.metric not in directions(self.view, objectives):
             return {}
         now = front(self.view, objectives)
         counts = {}
         for number, name in enumerate(self.names):
             if name == self.used or not np.isfinite(self.energy[self.view.done, number]).all():
                 continue
-            energy = self.view.summary["energy"].copy(data=self.energy[:, number])
-            counts[name] = int(
-                np.count_nonzero(now & front(self.view.assign(energy=energy), objectives))
-            )
+            other = self.view.summary[self.metric].copy(data=self.energy[:, number])
+            there = front(self.view.assign(**{self.metric: other}), objectives)
+            counts[name] = int(np.count_nonzero(now & there))
         return counts
 
 
@@ -108,9 +111,12 @@ def adc_sources(view: View) -> AdcSources | None:
     AdcSources or None
         None where the results hold none, or no candidate is done.
     """
-    if BY_SOURCE not in view.ds or "adc_source" not in view.ds.coords or not view.done.any():
+    weighs = [name for name in METRICS if name in weighed(view)] or ["energy"]
+    metric = weighs[0]
+    by_source = f"{metric}_by_source"
+    if by_source not in view.ds or "adc_source" not in view.ds.coords or not view.done.any():
         return None
-    values = view.at_time[BY_SOURCE]
+    values = view.at_time[by_source]
     others = [dim for dim in values.dims if dim not in ("candidate", "adc_source")]
     mean = values.mean(others, skipna=True).transpose("candidate", "adc_source")
     energy = np.asarray(mean.values, dtype=np.float64)
@@ -120,6 +126,7 @@ def adc_sources(view: View) -> AdcSources | None:
     swept = "periphery.adc_source" in view.ds.coords
     return AdcSources(
         view=view,
+        metric=metric,
         names=tuple(names[index] for index in kept),
         energy=energy[:, kept],
         used=None if swept or stored is None else str(stored.get("used")),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
-from matsweep.metrics.costs.bill import bill, itemised
-from matsweep.metrics.costs.periphery import ADC_SOURCES
+from matsweep.metrics.costs.periphery import ADC_SOURCES, check_costs
 from matsweep.metrics.metric import Evaluation, Metric
 from matsweep.workloads import COSTS
 
@@ -26,22 +26,43 @@ def energy_by_source(evaluation: Evaluation) -> FloatArray:
     (realisation, time, adc_source) array, J
         In the order of `ADC_SOURCES`; not a number where a source does not have the ADC's bits.
     """
-    return np.stack([_energy(evaluation, source) for source in ADC_SOURCES], axis=-1)
+    return by_source(evaluation, lambda other: other.energy)
 
 
-def _energy(evaluation: Evaluation, source: str) -> FloatArray:
-    """Return the energy of one inference by one source, (realisation, time) J."""
+def by_source(evaluation: Evaluation, compute: Callable[[Evaluation], FloatArray]) -> FloatArray:
+    """Compute a cost by each source of ADC costs.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    compute : function of an Evaluation
+        Returns a (…) array.
+
+    Returns
+    -------
+    (…, adc_source) array
+        In the order of `ADC_SOURCES`; not a number where a source does not have the ADC's bits.
+    """
+    used = compute(evaluation)
+    columns = []
+    for source in ADC_SOURCES:
+        other = _with_source(evaluation, source)
+        columns.append(np.full(used.shape, np.nan) if other is None else compute(other))
+    return np.stack(columns, axis=-1)
+
+
+def _with_source(evaluation: Evaluation, source: str) -> Evaluation | None:
+    """Return the evaluation with another source; None where it does not have the ADC's bits."""
     scenario = evaluation.scenario
     if source == scenario.periphery.adc_source:
-        return evaluation.energy
+        return evaluation
     periphery = dataclasses.replace(scenario.periphery, adc_source=source)
     other = dataclasses.replace(scenario, periphery=periphery)
-    power = evaluation.measures["array_power"]
     try:
-        circuits = bill(other, evaluation.layouts, evaluation.usages, evaluation.ends)
+        check_costs(other)
     except UserError:
-        return np.full(power.shape, np.nan)
-    return np.asarray(itemised(circuits, power).sum(axis=-1))
+        return None
+    return dataclasses.replace(evaluation, scenario=other)
 
 
 ENERGY = Metric(

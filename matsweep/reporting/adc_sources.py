@@ -34,8 +34,8 @@ def band(view: View, row: int) -> Iterator[str]:
         if sources.used in known:
             used = f"{engineering(known[sources.used], 'J')} by {sources.used}, here used; "
         yield (
-            f"Energy of candidate {int(view.numbers[row])} by the source of ADC costs: {used}"
-            f"{engineering(low, 'J')} ({least}) to {engineering(high, 'J')} ({most})."
+            f"{_title(sources)} of candidate {int(view.numbers[row])} by the source of ADC costs: "
+            f"{used}{engineering(low, 'J')} ({least}) to {engineering(high, 'J')} ({most})."
         )
     yield from _lowest(sources)
 
@@ -71,10 +71,15 @@ def _lowest(sources: AdcSources) -> Iterator[str]:
         by_row.setdefault(row, []).append(name)
     if len(by_row) == 1:
         (row,) = by_row
-        yield f"Lowest energy by every source: {_named(view, row)}."
+        yield f"Lowest {_title(sources).lower()} by every source: {_named(view, row)}."
         return
     parts = (f"{_named(view, row)} by {_listed(names)}" for row, names in by_row.items())
-    yield f"The lowest energy rests on the source of ADC costs: {'; '.join(parts)}."
+    title = _title(sources).lower()
+    yield f"The lowest {title} rests on the source of ADC costs: {'; '.join(parts)}."
+
+
+def _title(sources: AdcSources) -> str:
+    return sources.metric.replace("_", " ").capitalize()
 
 
 def _named(view: View, row: int) -> str:

@@ -73,6 +73,20 @@ def test_results_without_energies_by_source_say_nothing():
     assert staying(view, None) == ""
 
 
+def test_a_study_that_trains_is_judged_by_its_training_energy():
+    ds = results()
+    ds = ds.assign(
+        training_energy=ds["energy"].isel(time=0),
+        training_energy_by_source=ds["energy_by_source"].isel(time=0) * 1e6,
+    )
+    ds.attrs["objectives"] = json.dumps(["accuracy", "training_energy"])
+    sources = adc_sources(View(ds))
+    assert sources.metric == "training_energy"
+    assert sources.of(0) == pytest.approx({"regression": 1e-3, "isaac": 2e-3, "survey": 9e-3})
+    assert sources.staying() == {"regression": 0, "isaac": 0}
+    assert next(band(View(ds), 1)).startswith("Training energy of candidate 1 by the source of")
+
+
 def test_where_the_source_is_swept_no_one_is_used():
     swept = {"periphery.adc_source": ("candidate", ["survey", "regression"])}
     assert adc_sources(View(results(**swept))).used is None

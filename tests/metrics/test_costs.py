@@ -301,7 +301,13 @@ def test_integrated_cycles_take_one_conversion_and_all_their_reads():
         dac=DAC(bits=8, serial=True),
         adc=ADC(bits=8, sample_rate=1e9, sharing=8, integrates="cycles"),
     )
-    assert part("energy", "adc", case, **both) == near(64 * adc.energy)
+    held = 54 * cited.integrator(7, 22e-9) + 10 * cited.integrator(8, 22e-9)
+    assert part("energy", "adc", case, **both) == near(64 * adc.energy + held)
+    neurons = dataclasses.replace(
+        case, periphery=dataclasses.replace(case.periphery, adc_source="neuron")
+    )
+    own = cited.neuron(8, 22e-9, 1e9).energy  # which integrates by itself
+    assert part("energy", "adc", neurons, **both) == near(64 * own)
     assert part("energy", "shift_add", case, **both) == near(64 * add.energy)
     assert part("energy", "dac", case, **both) == near((7 * 64 + 8 * 54) * one.energy)
     assert part("latency", "adc", case, **both) == near(2 * 8e-9)
@@ -325,7 +331,8 @@ def test_phases_take_their_reads_and_conversions(phases, integrates, reads, driv
     assert part("latency", "cells", case, **given) == near(reads * 1e-8)
     assert part("latency", "dac", case, **given) == near(reads * dac.latency)
     assert part("latency", "adc", case, **given) == near(conversions * 8e-9)
-    assert part("energy", "adc", case, **given) == near(conversions * 54 * adc.energy)
+    held = 0.0 if conversions == reads else cited.integrator(reads // conversions, 22e-9)
+    assert part("energy", "adc", case, **given) == near(conversions * 54 * (adc.energy + held))
     assert part("energy", "dac", case, **given) == near(drives * 64 * dac.energy)
     lines = part("energy", "word_lines", case, **given)
     assert lines == near(drives * 64 * 128 * 2e-17 * 0.2**2)
@@ -483,6 +490,18 @@ def test_energy_by_source_is_the_energy_of_a_study_with_that_source():
     assert {name for name, energy in few.items() if np.isnan(energy)} == {"isaac", "neuron"}
 
 
+def test_training_energy_by_source_is_that_of_a_study_with_that_source():
+    case = run(scenario())
+    case = dataclasses.replace(case, measures={**case.measures, **trained(1000.0)})
+    found = METRICS["training_energy_by_source"].compute(case)
+    assert found.shape == (1, len(ADC_SOURCES))
+    for source, energy in zip(ADC_SOURCES, found[0], strict=True):
+        periphery = dataclasses.replace(case.scenario.periphery, adc_source=source)
+        other = dataclasses.replace(case.scenario, periphery=periphery)
+        other = dataclasses.replace(case, scenario=other)
+        assert energy == METRICS["training_energy"].compute(other)[0], source
+
+
 def test_a_bit_more_never_takes_less_of_any_source():
     for source, cost in ADC_SOURCES.items():
         known = []
@@ -525,6 +544,8 @@ def test_a_bit_more_never_takes_less_of_any_source():
         # Horowitz at 45 nm.
         (cited.mac("int8", 45e-9), 2.3e-13, 1e-9),
         (cited.mac("fp32", 45e-9), 4.6e-12, 1e-9),
+        # NeuRRAM's integrator: 1.2 pJ and 0.25 pJ a read.
+        (cited.integrator(4, 130e-9), 2.2e-12, 1e-9),
         # 20 W over 86e9 × 1e4 synapses at 1 Hz.
         (cited.brain_event(), 2.33e-14, 0.01),
     ],

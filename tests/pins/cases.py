@@ -86,6 +86,7 @@ EXPERIMENTS = {
         "workload.samples=400", "device.pulse_model.nonlinearity_down=-0.5,-5.0",
         "device.pulse_model.cycle_to_cycle.of_range=0.02",
     ),
+    "neurram": (*DEEPER, "periphery.adc_source=neuron,regression"),
     "puma": (*DEEPER, "periphery.adc_source=regression"),
     "quickstart": (
         *PERCEPTRON, TWO, "material=pcm_gst,stt_mram", "device.cycle_to_cycle=0.02",

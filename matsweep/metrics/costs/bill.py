@@ -17,9 +17,9 @@ from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout, sequence
 from matsweep.machine import Usage
 from matsweep.metrics.costs.census import Census, census, transposed_census
-from matsweep.metrics.costs.cited import PORT, sram
+from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
-from matsweep.metrics.costs.periphery import Circuits, circuits
+from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
 from matsweep.metrics.costs.settling import read_time
 from matsweep.scenario import Scenario
 
@@ -255,10 +255,11 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
 
     Word lines: C V² for each driven one, over the whole width of its array, in every read: an upper
     bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
-    The gate lines of the rows' access transistors (`Gates`). Converters, additions and comparisons
-    as counted; each output's register and each input's place in the buffer are written and read
-    once. Network: each input travels along all tiles of its row, and to it past half of the rows;
-    each partial sum travels to the next tile. Tiles are squares side by side, of `pitch` [m].
+    The gate lines of the rows' access transistors (`Gates`). Converters (with their integrators),
+    additions and comparisons as counted; each output's register and each input's place in the
+    buffer are written and read once. Network: each input travels along all tiles of its row, and to
+    it past half of the rows; each partial sum travels to the next tile. Tiles are squares side by
+    side, of `pitch` [m].
     """
     scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
     voltage, tile, node = scenario.device.read_voltage, scenario.tile, scenario.periphery.node
@@ -269,7 +270,7 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
     return _by_component(
         word_lines=count.lines * layer.line_cells * segment * voltage**2 + count.gates * gate,
         dac=count.dac_conversions * parts.dac.energy,
-        adc=count.adc_conversions * parts.adc.energy,
+        adc=count.adc_conversions * (parts.adc.energy + _integration(layer)),
         shift_add=count.additions * parts.shift_add.energy,
         accumulation=count.merges * parts.adder.energy,
         activation=layer.comparisons * parts.comparator.energy,
@@ -277,6 +278,15 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
         buffers=2 * layer.words * layer.buffer.energy,
         network=_RISING * parts.wire * pitch * moved,
     )
+
+
+def _integration(layer: _Layer) -> float:
+    """Return the energy of integrating the reads of one conversion, J."""
+    periphery, count = layer.scenario.periphery, layer.count
+    reads = count.reads * count.turns // count.conversion_turns
+    if reads == 1 or periphery.adc_source in INTEGRATING:
+        return 0.0
+    return integrator(reads, periphery.node)
 
 
 def _latency(layer: _Layer, reading: float) -> FloatArray:

@@ -46,6 +46,10 @@ NEURON = {
 }  # fmt: skip
 _NEURON_AREA, _NEURON_NODE = 1270e-12, 130e-9
 
+# J at 130 nm: the same chip's integrator, for one sum and for each read in it (CiMLoop's library of
+# its circuits: seen).
+_INTEGRATOR = 1.2e-12, 2.5e-13
+
 # J and m² by bits, at 32 nm: ISAAC's converter of 8 bits (L. Kull et al., ISSCC 2013,
 # doi:10.1109/ISSCC.2013.6487818: 16 mW for 8 at 1.2 GS/s, 1,200 µm²; seen) and what its parts
 # scale to (M. Saberi et al., 2011), as tabulated in accelergy-library-plug-in (seen).
@@ -177,6 +181,27 @@ def neuron(bits: int, node: float, sample_rate: float) -> Cost:
         area=_NEURON_AREA * float(tech_node_area(node, _NEURON_NODE)),
         leakage=0.0,
     )
+
+
+@functools.cache
+def integrator(reads: int, node: float) -> float:
+    """Return the energy of integrating the currents of several reads before one conversion.
+
+    That of a chip's integrator: a part for the sum and one for each read (W. Wan et al., Nature
+    608:504, 2022, doi:10.1038/s41586-022-04992-8). Its area is left out.
+
+    Parameters
+    ----------
+    reads : int
+    node : float, m
+
+    Returns
+    -------
+    float, J
+    """
+    fixed, each = _INTEGRATOR
+    scale = float(tech_node_energy(components.supported(node), _NEURON_NODE))
+    return (fixed + reads * each) * scale
 
 
 def _known(bits: int, table: Mapping[int, object], source: str) -> None:

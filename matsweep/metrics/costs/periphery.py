@@ -27,6 +27,9 @@ It is within 1.4 times of a chip with a converter a column, where `regression`, 
 time, is 20 times below.
 """
 
+INTEGRATING = frozenset({"neuron"})
+"""ADC sources whose energy contains the integration of several reads."""
+
 DAC_SOURCES: dict[str, Callable[[int, float], Cost]] = {
     "capacitive": components.dac,
     "driver": components.driver,
