@@ -63,7 +63,8 @@ _DYNAMICS = (
     "ECRAM", "JART", "TEAM", "VTEAM", "ChargeControlled", "CompiledModel", "DynamicalModel",
     "ElectrochemicalMetallization", "FeFET", "FerroelectricTunnelJunction", "FilamentGap",
     "FluxControlled", "JosephsonJunction", "LinearIonDrift", "MagneticTunnelJunction", "Membrane",
-    "MottSwitch", "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor", "Yakopcic",
+    "MottSwitch", "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor",
+    "Yakopcic",
 )  # fmt: skip
 _SOLVING = ("pulse_train", "respond", "retain", "sine", "staircase", "transient", "triangle")
 _HOMES = {

@@ -104,9 +104,7 @@ def _wander(
                     inner[k] = x[k] + (ahead * rates[stage - 1, k] if stage > 0 else 0.0)
                 inside(inner, low, high)
                 now = u + rise * ahead
-                answer = _drift(
-                    kernel, noise, inner, now, p, low, high, kick, work, rates[stage]
-                )
+                answer = _drift(kernel, noise, inner, now, p, low, high, kick, work, rates[stage])
                 power += (1 if stage in (0, 3) else 2) * answer * now
             for k in range(n):
                 x[k] += h / 6 * (rates[0, k] + 2 * rates[1, k] + 2 * rates[2, k] + rates[3, k])

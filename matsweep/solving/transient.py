@@ -266,23 +266,22 @@ def _solve(
                          ended)  # fmt: skip
     else:
         quantum, noise = model.quantum(), type(model).noise
-        random = noise is not None or (quantum is not None and model.drive != "current")
-        if inverse or not random:
-            raise UserError(
-                f"{type(model).__name__} has no stochastic version under this drive: leave rng out"
-            )
         keys = _keys(rng, devices)
-        if noise is not None:
+        if noise is not None and not inverse:
             from matsweep.solving.langevin import wander
 
             pace = np.require(np.broadcast_to(model.pace(), batch).ravel(), np.float64, ("C", "W"))
             wander(kernel, compiled_kernel(noise), *given, scale, pace, keys, states, answers,
                    energy, steps, ended)  # fmt: skip
-        else:
+        elif quantum is not None and not inverse and model.drive == "voltage":
             from matsweep.solving.jumps import jump
 
             quanta = per_device(quantum, batch, components)
             jump(kernel, *given, quanta, keys, states, answers, energy, steps, ended)
+        else:
+            raise UserError(
+                f"{type(model).__name__} has no stochastic version under this drive: leave rng out"
+            )
     for values in (states, answers, energy):
         values[ended != solver.DONE] = np.nan
     moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)

@@ -25,8 +25,8 @@ _PER_VOLT = 2 * np.pi / FLUX_QUANTUM  # rad/(V s)
 
 
 def _dissipative(phase: float, voltage: float, conductance: float, epsilon: float) -> float:
-    """Current [A] of the quasiparticles, G (1 + ε cos γ) V."""
-    return conductance * (1 + epsilon * np.cos(phase)) * voltage
+    """Return the current of the quasiparticles, G (1 + ε cos γ) V, A."""
+    return float(conductance * (1 + epsilon * np.cos(phase)) * voltage)
 
 
 def _kernel(

@@ -123,11 +123,12 @@ def test_a_capacitance_changes_nothing_under_a_voltage():
     np.testing.assert_array_equal(first.state, second.state)
 
 
-@pytest.mark.parametrize("beta", [100.0, 400.0])
-def test_a_loop_switches_at_the_critical_current_and_retraps_below(beta):
-    """Retrapping at 4 / (π sqrt(β_c)) I_c to 2 % for β_c >> 1 (Stewart, McCumber)."""
-    model = junction(beta)
-    retrapping = 4 / (np.pi * np.sqrt(beta)) * CRITICAL
+@pytest.mark.parametrize(("beta", "epsilon"), [(100.0, 0.0), (400.0, 0.0), (100.0, 0.6)])
+def test_a_loop_switches_at_the_critical_current_and_retraps_below(beta, epsilon):
+    """Retrapping at 4 (1 + ε / 3) / (π sqrt(β_c)) I_c to 2 % for β_c >> 1: there the source gives
+    just what G dissipates in one turn at the edge of rest, V = sqrt(2 Φ0 I_c / π C) cos(γ / 2)."""
+    model = junction(beta, epsilon=epsilon)
+    retrapping = 4 * (1 + epsilon / 3) / (np.pi * np.sqrt(beta)) * CRITICAL
     # Smaller steps near I_c: the phase overshoots, and a large one would throw it over the barrier.
     rising = CRITICAL * np.array([0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01])
     currents = np.concatenate([rising, [0.5 * CRITICAL], retrapping * np.array([1.5, 1.02, 0.98])])
@@ -135,8 +136,8 @@ def test_a_loop_switches_at_the_critical_current_and_retraps_below(beta):
     found = staircase(model, currents, dwell, tolerance=1e-6).voltage.values * CONDUCTANCE
     zero, running = [0, 1, 2, 3, 4, 5, 10], [6, 7, 8, 9]
     np.testing.assert_allclose(found[zero], 0, atol=1e-6 * CRITICAL)
-    assert (found[running] > 0.5 * currents[running]).all()
-    np.testing.assert_allclose(found[6:8], currents[6:8], rtol=1e-3)
+    assert (found[running] > 0.3 * currents[running]).all()
+    np.testing.assert_allclose(found[6:8], currents[6:8], rtol=0.02 if epsilon else 1e-3)
 
 
 def test_a_junction_of_small_capacitance_has_no_hysteresis():
