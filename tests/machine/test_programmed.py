@@ -66,6 +66,52 @@ def test_ideal_devices_give_both_products(mapping, signed, serial):
     assert relative(found.values, back @ weights.weight.T) < 2e-3
 
 
+def conversion_error(mapping, bits, levels, weights, inputs, per_column=False):
+    """Return the error of a product, root mean square, and its closed form.
+
+    LSB sqrt(Σ worth² / 12) of one tile: each slice is rounded to a code by itself.
+    """
+    converters = DAC(bits=16), ADC(bits=bits, percentile=100.0, per_column=per_column)
+    tile = Tile(rows=128, columns=256, mapping=mapping, weight_bits=5)
+    platform = hardware(mapping, converters=converters, tile=tile, levels=levels)
+    given = Matrix(weight=weights, calibration=inputs, signed=False)
+    made, rng = programmed(given, platform, 1)
+    found = made.multiply(inputs, 1.0, rng=rng).values[0]
+    stored = np.rint(weights * 15) / 15
+    scale, plan = made.mapped.scale, made.mapped.layout
+    step = np.mean(scale.current) / platform.adc.codes(signed=mapping != "offset")[1]
+    law = step * scale.input * scale.weight * np.sqrt(np.square(plan.worth).sum() / 12)
+    return np.sqrt(np.mean(np.square(found - inputs @ stored))), law
+
+
+def test_binary_slices_lose_to_rounding_by_the_steps_of_their_converters():
+    """40 × 200 products of weights of 5 bits, a fifth of the largest in deviation.
+
+    A reference column's slices all switch around weight zero (01111 and 10000): each carries a
+    current as of large weights, which cancel only after conversion. The error of the converters is
+    then 5 times that of pairs, and 10 times that of one device of 31 levels.
+    """
+    rng = np.random.default_rng(0)
+    weights = np.clip(rng.standard_normal((128, 40)) / 5, -1, 1).astype(np.float32)
+    weights[0, 0] = 1
+    inputs = rng.random((200, 128)).astype(np.float32)
+    errors = {}
+    for mapping, levels in (("differential", 2), ("differential", 16), ("reference", 2),
+                            ("reference", 31), ("offset", 2), ("offset", 31)):  # fmt: skip
+        for bits in (6, 8, 10):
+            error, law = conversion_error(mapping, bits, levels, weights, inputs)
+            assert error == pytest.approx(law, rel=0.2)
+            errors[mapping, levels, bits] = error
+        fine, _ = conversion_error(mapping, 16, levels, weights, inputs)
+        assert fine < 4e-3 * errors[mapping, levels, 6]  # rounding of weights alone is left
+    pair, reference = errors["differential", 2, 8], errors["reference", 2, 8]
+    assert 3.5 < reference / pair < 6
+    assert 1.5 < pair / errors["differential", 16, 8] < 2.5
+    assert 8 < reference / errors["reference", 31, 8] < 12
+    assert errors["offset", 2, 8] < errors["offset", 31, 8]
+    assert reference / errors["reference", 2, 10] == pytest.approx(4, rel=0.1)
+
+
 @pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
 def test_slices_and_parallel_cells_give_both_products(mapping):
     weights = matrix(inputs=11, outputs=5)

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from matsweep.core.checks import UserError
 from matsweep.crossbar import ADC, DAC, Gates, Ideal, Metal, Resistances, Tile, layout, sequence
@@ -17,6 +18,7 @@ from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.census import census, transposed_census
 from matsweep.metrics.costs.periphery import ADC_SOURCES, circuits, converter_costs
+from matsweep.metrics.costs.settling import elmore, settling_time
 from matsweep.metrics.costs.technology import leakage
 from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import COSTS, MLP, InSitu
@@ -364,6 +366,74 @@ def test_a_read_lasts_until_its_lines_have_settled():
     assert part("energy", "cells", slow) == near(1e-3 * wanted)
     patient = scenario(wires=wires, tile=Tile(rows=128, columns=128, read_time=1e-8))
     assert part("latency", "cells", patient) == near(2 * 1e-8)
+
+
+def settled(lines, bits):
+    """Return the exact time to half an LSB of RC ladders in a row, each (segments, R, C, end).
+
+    A word line is driven at its end and passes on the voltage of its far node; by reciprocity a bit
+    line passes the current of its far node on to its end in the same way.
+    """
+    size = sum(segments for segments, *_ in lines)
+    system, steady, first = np.zeros((size, size)), np.ones(size), 0
+    for segments, resistance, capacitance, end in lines:
+        conductances = np.full(segments, 1 / resistance)
+        conductances[0] = 1 / (end + resistance)
+        for j, g in enumerate(conductances / capacitance):
+            at = first + j
+            system[at, at] -= g
+            if j:
+                system[at, at - 1] += g
+                system[at - 1, at - 1] -= g
+                system[at - 1, at] += g
+            elif first:
+                system[at, first - 1] += g
+        first += segments
+    values, vectors = np.linalg.eig(system)
+    shares = np.linalg.solve(vectors, steady) * vectors[-1]
+
+    def left(time):
+        return abs((shares * np.exp(values * time)).sum())
+
+    late = -np.log(2) * 4 * (bits + 1) / values.real.max()
+    return brentq(lambda time: left(time) - 2.0 ** -(bits + 1), 0, late, xtol=1e-9 * late)
+
+
+@pytest.mark.parametrize(
+    ("both", "end", "ratio"), [(False, 0.0, 1.19), (False, 1e5, 1.0), (True, 0.0, 1.72),
+                               (True, 1e5, 1.47)],
+)  # fmt: skip
+def test_settling_is_longer_than_the_exact_time_of_the_ladders(both, end, ratio):
+    """Lines of 128 segments of 10 Ω and 1 fF, read to 8 bits; the second line is 1 % longer."""
+    wires = Resistances(
+        word_resistance=10.0, bit_resistance=10.1 if both else 0.0, driver_resistance=end,
+        sense_resistance=end if both else 0.0, capacitance=1e-15,
+    )  # fmt: skip
+    tile = Tile(rows=128, columns=128, read_time=1e-15)
+    estimate = settling_time(scenario(wires=wires, tile=tile))
+    lines = [(128, 10.0, 1e-15, end)] + [(128, 10.1, 1e-15, end)] * both
+    assert estimate / settled(lines, 8) == pytest.approx(ratio, abs=0.006)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 12])
+@pytest.mark.parametrize("end", [0.0, 100.0, 1e4])
+def test_the_estimate_of_settling_is_an_upper_bound_within_its_limits(bits, end):
+    """Of one line 1 to π² / 8, of two 1 to twice that, whatever the resolution and the driver."""
+    line = (64, 10.0, 1e-15, end)
+    wanted = np.log(2) * (bits + 1) * elmore(*line)
+    assert 1 <= wanted / settled([line], bits) < np.pi**2 / 8
+    other = (64, 10.1, 1e-15, end)
+    both = wanted + np.log(2) * (bits + 1) * elmore(*other)
+    assert 1 < both / settled([line, other], bits) < np.pi**2 / 4
+
+
+@pytest.mark.parametrize("node", [5e-9, 7e-9, 22e-9, 65e-9])
+@pytest.mark.parametrize("cell_size", [4.0, 100.0, 280.0])
+def test_metal_wires_settle_within_a_tenth_of_a_nanosecond(node, cell_size):
+    tile = Tile(rows=128, columns=128, read_time=1e-8)
+    case = scenario(wires=Metal(), tile=tile, cell_size=cell_size)
+    case = dataclasses.replace(case, periphery=Periphery(node=node))
+    assert 0 < settling_time(case) < 1e-10
 
 
 def test_driving_both_ends_halves_the_segments_that_settle():

@@ -20,6 +20,7 @@ from matsweep.devices.dynamics import (
     FerroelectricTunnelJunction,
     FilamentGap,
     FluxControlled,
+    JosephsonJunction,
     LinearIonDrift,
     MagneticTunnelJunction,
     Membrane,
@@ -154,7 +155,7 @@ MODELS = {
     "sodium": (SodiumChannel(), 0.1, 0.02),
     "superconducting": (SuperconductingMemristor(conductance=1e-3, epsilon=0.7), 1e-5, 1e-9),
 }  # model, amplitude [V], period [s]
-# Sources: a battery and an axon give back what they hold, so that passivity is no law of theirs.
+# Sources: a battery, an axon and a junction give back what they hold: no passivity of the moment.
 SOURCES = {
     "ecram": (
         ECRAM(
@@ -170,6 +171,13 @@ SOURCES = {
         2.0,
     ),
     "membrane": (Membrane(), 15e-6, 0.04),  # A
+    "josephson": (
+        JosephsonJunction(
+            conductance=0.1, epsilon=0.5, critical_current=1e-4, capacitance=1e-13, phase=0.2
+        ),
+        2e-4,
+        2e-11,
+    ),  # A
 }
 
 
