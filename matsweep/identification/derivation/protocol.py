@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from matsweep.core.checks import UserError, in_range, non_negative, positive, whole
+from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
 from matsweep.core.quantities import Dimensionless, Field, Temperature, Time, Voltage
-from matsweep.devices.currents import HIGHEST_VOLTAGE
 
 HOTTEST = 4500.0
 """K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
@@ -82,9 +81,7 @@ class Protocol:
     def __post_init__(self) -> None:
         for name in ("voltage_up", "voltage_down"):
             value = getattr(self, name)
-            if value is None:
-                continue
-            if in_range(name, value, -HIGHEST_VOLTAGE, HIGHEST_VOLTAGE, "V") == 0:
+            if value is not None and finite(name, value, "V") == 0:
                 raise UserError(f"{name} [V] must not be 0")
         # Phase change takes one polarity: an amplitude, or a width, separates its pulses.
         if self.pulse(True) == self.pulse(False):
