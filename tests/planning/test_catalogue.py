@@ -296,30 +296,6 @@ def test_read_noise_of_cmo_and_sonos_is_as_published():
     np.testing.assert_allclose(device_of("sonos").read_sigma(g), law, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "g_max"), [("pcm_hermes_1", 10.35e-6), ("pcm_hermes_2", 20.7e-6)])
-def test_hermes_laws_have_both_published_branches(name, g_max):
-    """Le Gallo 2023 as fitted in aihwkit, at x = G / g_max on both sides of the branch."""
-    device, x = device_of(name), np.array([0.01, 0.05, 0.12, 0.2, 0.4, 0.7, 1.0])
-    log = np.log(x)
-    nu = np.where(
-        x < 0.0945, np.clip(-0.0387 * log - 0.0182, 0.072, 0.13),
-        -0.0436 * x**2 - 0.0126 * x + 0.0736,
-    )  # fmt: skip
-    spread = np.where(
-        x < 0.3055, np.clip(-0.0117 * log - 0.0057, 0.0091, 0.04),
-        -0.0118 * x**2 + 0.0093 * x + 0.0073,
-    )  # fmt: skip
-    noise = np.where(
-        x < 0.16, np.clip(-0.0117 * log - 0.0069, 0.015, 0.04),
-        0.0069 * x**3 - 0.0280 * x**2 + 0.0211 * x + 0.0123,
-    )  # fmt: skip
-    np.testing.assert_allclose(device.drift.nu(log), nu, rtol=1e-9)
-    np.testing.assert_allclose(device.drift.spread(log), spread, rtol=1e-9)
-    growth = np.sqrt(np.log((60.0 + 5.12e-7) / (2 * 5.12e-7)))
-    found = device.read_sigma(x * g_max, 60.0)
-    np.testing.assert_allclose(found, x * g_max * noise * growth, rtol=1e-9)
-
-
 def test_milos_current_is_its_published_cubic():
     """I = G V + NL2 V² + NL3 V³, NL polynomials in log10 G, as in CrossSim."""
     device = device_of("hfox_milo")
