@@ -246,6 +246,7 @@ def multiply(
     *,
     time: float,
     rng: Rng,
+    programmed: FloatArray | None = None,
     seen: FloatArray | None = None,
     errors: ColumnErrors = NO_ERRORS,
 ) -> Product:
@@ -265,6 +266,8 @@ def multiply(
     time : float, s
         Since programming.
     rng : Rng
+    programmed : (realisation, row_tile, arm, row, column) array or None, S
+        Of the devices before drift, see `AnalogDevice.read_sigma`.
     seen : (realisation, row_tile, arm, row, column) array or None, S
         From `wired`; None: the devices' own.
     errors : ColumnErrors
@@ -293,7 +296,8 @@ def multiply(
             signed *= errors.gain[:, tile, None, :]
         sigma = None
         if not quiet:
-            sigma = device.read_sigma(devices, time)
+            origin = None if programmed is None else programmed[:, tile]
+            sigma = device.read_sigma(devices, time, origin)
             if seen is not None:
                 sigma *= noise_share(devices, through, hardware.tile.access_resistance)
             sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range

@@ -60,8 +60,8 @@ class ProgrammedMatrix:
         ProgrammedMatrix
         """
         device, plan, tile = hardware.device, mapped.layout, hardware.tile
-        conductance = _programmed(mapped, hardware, rng)
-        aging = device.aging(conductance, rng=rng)
+        conductance, target = _programmed(mapped, hardware, rng)
+        aging = device.aging(conductance, rng=rng, target=target)
         matrix = cls(
             mapped=mapped,
             hardware=hardware,
@@ -250,6 +250,7 @@ class AgedMatrix:
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
             time=self.time, gain=self._gain(rng), rng=rng,
+            programmed=programmed.conductance,
         )  # fmt: skip
 
     def _gain(self, rng: Streams) -> FloatArray:
@@ -272,17 +273,22 @@ class AgedMatrix:
             self.programmed.hardware,
             time=self.time,
             rng=rng,
+            programmed=self.programmed.conductance,
             seen=None if seen is self.conductance else seen,
             errors=self.programmed.errors,
         )
 
 
-def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> FloatArray:
-    """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming."""
+def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> tuple[FloatArray, FloatArray]:
+    """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming.
+
+    The second array has the targets, and broadcasts to the conductances.
+    """
     device, shares = hardware.device, mapped.fractions
     target = shares * shares.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
-    return device.program(target, rng=rng, size=(len(rng), *target.shape)).conductance
+    programmed = device.program(target, rng=rng, size=(len(rng), *target.shape))
+    return programmed.conductance, programmed.target
 
 
 def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:

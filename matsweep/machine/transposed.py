@@ -38,6 +38,7 @@ def multiply_transposed(
     time: float,
     gain: FloatArray | float = 1.0,
     rng: Rng,
+    programmed: FloatArray | None = None,
 ) -> Product:
     """Multiply by the transposed weights: x Wᵀ, column voltages in and row currents out.
 
@@ -64,6 +65,8 @@ def multiply_transposed(
     gain : (realisation, 1, 1) array or float
         Of the compensations.
     rng : Rng
+    programmed : (realisation, row_tile, arm, row, column) array or None, S
+        Of the devices before drift, see `AnalogDevice.read_sigma`.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def multiply_transposed(
     largest_input = _largest(x, dac)
     scaled = x / largest_input.astype(x.dtype)
     drive = dac.apply(dac.convert(scaled, 1.0, signed=True), signed=True)
-    cells = _cells(conductance, seen, mapped, hardware, time)
+    cells = _cells(conductance, seen, mapped, hardware, time, programmed)
     parts = _parts(plan)
     currents = [
         [np.matmul(each[..., outputs], _turned(cells.signed[..., columns])) for each in drive]
@@ -133,7 +136,12 @@ def _parts(plan: Layout) -> list[tuple[slice, slice]]:
 
 
 def _cells(
-    conductance: FloatArray, seen: Wired, mapped: Mapped, hardware: Hardware, time: float
+    conductance: FloatArray,
+    seen: Wired,
+    mapped: Mapped,
+    hardware: Hardware,
+    time: float,
+    programmed: FloatArray | None,
 ) -> _Cells:
     plan, device = mapped.layout, hardware.device
     through = seen.conductance
@@ -141,7 +149,7 @@ def _cells(
     signed = _by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
     if device.read_noise.absent and device.telegraph_noise.absent:
         return _Cells(signed, None)
-    sigma = device.read_sigma(conductance, time)
+    sigma = device.read_sigma(conductance, time, programmed)
     if through is not conductance:
         sigma *= noise_share(conductance, through, hardware.tile.access_resistance)
     sigma = np.square(sigma * unit)
