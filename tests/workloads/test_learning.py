@@ -10,7 +10,7 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
-from matsweep.devices import AnalogDevice
+from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
 from matsweep.devices.faults import StuckAt
 from matsweep.devices.programming import WritePulse
 from matsweep.devices.pulses import (
@@ -357,8 +357,6 @@ def test_wires_take_from_the_signals_and_reads_back_see_the_same():
 
 
 def test_what_was_learned_drifts_away():
-    from matsweep.devices import Drift, Law
-
     drift = Drift(
         nu=Law(at_g_max=0.05, low=0.05, high=0.05), spread=Law(at_g_max=0.05, low=0.05, high=0.05)
     )
@@ -368,6 +366,47 @@ def test_what_was_learned_drifts_away():
     np.testing.assert_allclose(correct[:, 0], found["learning_correct"][:, -1], atol=0.02)
     assert (correct[:, 1] < correct[:, 0] - 0.02).all()
     assert (error[:, 1] > 5 * error[:, 0]).all()
+
+
+@pytest.mark.parametrize("mapping", ["reference", "differential"])
+def test_flicker_noise_of_trained_devices_grows_from_the_end_of_training(mapping):
+    """Without drift a product's error is noise alone: it grows as sqrt(ln((t + t_r) / (2 t_r))).
+
+    100 samples on 20 + 10 columns of three realisations: 9,000 errors, alike to a few in scale;
+    a ratio of two standard deviations is known to about 2 %, the bound is 12 %.
+    """
+    noise = ReadNoise(relative=0.02, exponent=0.5, flicker_read_time=1e-6)
+    workload = InSitu(hidden=(20,), epochs=1, samples=50)
+    times = (1e-5, 1.0, 1e8)
+    error = learned(workload, hardware(FINE, mapping, read_noise=noise), times=times)["vmm_error"]
+    growth = np.sqrt(np.log((np.array(times) + 1e-6) / 2e-6))
+    mean = np.sqrt(np.mean(np.square(error), axis=0))
+    np.testing.assert_allclose(mean / mean[0], growth / growth[0], rtol=0.12)
+
+
+@pytest.mark.parametrize("mapping", ["reference", "differential"])
+def test_trained_devices_that_drift_keep_the_relative_noise_of_their_training(mapping, monkeypatch):
+    """All lose half of G - 0: then variance is a quarter of what it was, times the growth."""
+    noise = ReadNoise(relative=0.02, exponent=0.5, flicker_read_time=1e-6)
+    halved = Drift(nu=Law.from_number(np.log(2) / np.log(1e6)))
+    seen = []
+
+    def judge(circuit, state, *rest):
+        seen.append((state.variance.copy(), circuit.reference_variance))
+        return core_judge(circuit, state, *rest)
+
+    core_judge = core.judge
+    monkeypatch.setattr(core, "judge", judge)
+    workload = InSitu(hidden=(5,), epochs=1, samples=20)
+    learned(
+        workload, hardware(FINE, mapping, read_noise=noise, drift=halved), realisations=1,
+        times=(1.0, 1e6),
+    )  # fmt: skip
+    (_, _), (first, reference), (last, later) = seen
+    growth = np.log((1e6 + 1e-6) / 2e-6) / np.log((1 + 1e-6) / 2e-6)
+    np.testing.assert_allclose(last, first * growth / 4, rtol=1e-4)
+    assert later == pytest.approx(reference * growth / 4, rel=1e-4)
+    assert (reference > 0) == (mapping == "reference")
 
 
 @pytest.mark.parametrize(
