@@ -124,7 +124,8 @@ class Course:
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
             high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
             added=np.broadcast_to(added.astype(np.float32), (*alike, 2)),
-            own_range="lower" in drawn, column_gain=gain, column_offset=offset, keys=rng.keys ^ _KEY,
+            own_range="lower" in drawn, column_gain=gain, column_offset=offset,
+            keys=rng.keys ^ _KEY,
         )  # fmt: skip
 
     @property
