@@ -364,9 +364,12 @@ def test_what_a_population_cannot_be_is_refused():
     try:
         with pytest.raises(UserError, match="whose steps have no factor"):
             Bare(device_to_device={"gain": 0.1})
-        Bare(device_to_device={"upper": 0.1})
+        own = Bare(device_to_device={"upper": 0.1}).draw((5, 1), rng=rng())
+        assert len(np.unique(own["upper"])) == 5
     finally:
         del PulseModel.registry["bare"]
+    with pytest.raises(TypeError, match="must name upper otherwise"):
+        type("Taken", (PulseModel,), {"__annotations__": {"upper": float}}, kind="taken")
 
 
 def test_a_model_that_states_none_of_it_keeps_its_text():

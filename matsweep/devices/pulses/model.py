@@ -79,6 +79,9 @@ class PulseModel(ABC):
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:
         super().__init_subclass__(**options)
+        taken = {*SPREADS, "scales"} & set(cls.__annotations__)
+        if taken:
+            raise TypeError(f"{cls.__name__} must name {', '.join(sorted(taken))} otherwise")
         PulseModel.registry[kind] = cls
 
     def __post_init__(self) -> None:
@@ -169,10 +172,11 @@ class PulseModel(ABC):
             factors = population.factors(self.scales(parameters), shape, rng=rng)
             parameters = self.scaled(parameters, *factors)
         if population.bounds:
-            scales = self.scales(parameters)
             lower, upper = population.draw_bounds(self.zero, shape, rng=rng)
-            parameters = dict(self.bounded(parameters, lower, upper))
-            parameters.update(lower=lower, upper=upper, scales=scales)
+            own: dict[str, Any] = {"lower": lower, "upper": upper}
+            if self.cycle_to_cycle.of_scale:  # of the steps before `bounded` rescales parameters
+                own["scales"] = self.scales(parameters)
+            parameters = {**self.bounded(parameters, lower, upper), **own}
         return self.prepared(parameters)
 
     def scales(self, parameters: Parameters) -> tuple[Any, Any]:
