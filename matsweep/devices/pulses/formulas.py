@@ -32,7 +32,7 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
 
     Notes
     -----
-    A device with bounds of its own keeps its steps at `zero`, and they vanish at its own bounds:
+    A device with its own bounds keeps its steps at `zero`, and they vanish at its own bounds:
     dx = step_up (1 - zero) (upper - x) / (upper - zero), and likewise down.
 
     References
@@ -96,7 +96,7 @@ class LinearStep(PulseModel, kind="linear_step"):
 
     Notes
     -----
-    A device with bounds of its own makes the same steps as any other, up to its bounds (aihwkit's
+    A device with its own bounds makes the same steps as any other, up to its bounds (aihwkit's
     `mean_bound_reference`).
 
     References
@@ -182,7 +182,7 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
 
     Notes
     -----
-    A device with bounds of its own keeps its steps, in the nominal range, and scales z by its
+    A device with its own bounds keeps its steps, in the nominal range, and scales z by its
     range: z = 2 scale (x - zero) / (upper - lower) + offset + scale (2 zero - 1).
 
     References
@@ -262,7 +262,7 @@ class PowerStep(PulseModel, kind="power_step"):
 
     Notes
     -----
-    A device with bounds of its own keeps its first steps, in the nominal range.
+    A device with its own bounds keeps its first steps, in the nominal range.
 
     References
     ----------

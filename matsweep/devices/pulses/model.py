@@ -59,7 +59,7 @@ class PulseModel(ABC):
 
     Notes
     -----
-    A device with bounds of its own makes the model's steps in its own range: x = lower + span y,
+    A device with its own bounds makes the model's steps in its own range: x = lower + span y,
     dx = span step(y), with span = upper - lower. `bounded` changes the parameters where a
     published model states that its steps depend on the bounds otherwise.
     """
@@ -224,7 +224,7 @@ class PulseModel(ABC):
     def bounded(
         self, parameters: Parameters, lower: FloatArray, upper: FloatArray
     ) -> Mapping[str, Any]:
-        """Parameters of devices with bounds of their own, for their steps within these.
+        """Parameters of devices with their own bounds, for their steps within these.
 
         By default unchanged: the curve is stretched to the device's own range.
 
@@ -272,7 +272,7 @@ class PulseModel(ABC):
     def compiled(self, parameters: Parameters) -> FloatArray:
         """Numbers of devices as the compiled loops take them.
 
-        Those of `flat`. Where devices have bounds of their own, the affine form is converted to the
+        Those of `flat`. Where devices have their own bounds, the affine form is converted to the
         nominal range (dx = span a - lower b + b x); other kernels act in the device's own range,
         and `lower` and span follow as two more numbers.
 

@@ -27,7 +27,7 @@ class CycleNoise:
     constant : float, fraction of the range g_max - g_min
     of_state : float, fraction of the distance of the state from `zero`
     of_writing : float, fraction of the range g_max - g_min
-        Standard deviation of the state that reads see about the one that pulses change, drawn anew
+        Standard deviation of the state that reads see about the one that pulses change, drawn again
         by each update of the device; it does not add up. As the write noise of IBM's aihwkit.
 
     References

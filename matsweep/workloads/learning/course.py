@@ -49,7 +49,7 @@ class Course:
     added : (realisation, arm, synapse, 2) or (arm, 2) array, ranges
         Noise of a potentiating and of a depressing pulse, whatever the state.
     own_range : bool
-        Whether devices have bounds of their own.
+        Whether devices have their own bounds.
     column_gain, column_offset : (realisation, column of all row tiles) arrays
         Errors of the converters: factor, and ADC steps.
     keys : (realisation, 2) array

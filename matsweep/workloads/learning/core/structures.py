@@ -116,7 +116,7 @@ class Devices(NamedTuple):
     of_state, zero : float
         Noise of a pulse over the distance of the state from `zero`.
     of_writing : float, ranges
-        Noise of writing, anew with each update of a device.
+        Noise of writing, drawn for each update of a device.
     least : float, ranges
         State of a device without conductance.
     pulses_up, pulses_down : float
