@@ -122,16 +122,16 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
 @pytest.mark.parametrize(
     ("overrides", "first", "all_of_them"),
     [
-        (["material=pcm_gst"], "67728889052e96928307be3a18904136", "518191f6696b4450"),
-        (["experiment=wires"], "da1d865c46772a80c5427ca991718d03", "b58573885a74b0dc"),
-        (["experiment=activation"], "a4594508e504356ecb7d33db7d872cbd", "bc8675b6c617fe3c"),
-        (["experiment=nonlinearity"], "6548430bbb5c702b2247a6d6dbd0ea7e", "6fff4b289b93ef58"),
+        (["material=pcm_gst"], "efbc5d7e3dada22d3baead4161e5f053", "2411508c6864be61"),
+        (["experiment=wires"], "3b024ba5ca31af2cabaeefa58d14f206", "8d077a92daae8940"),
+        (["experiment=activation"], "7dd5d3b1bf9cdcfba1dac4a04c05a9f7", "d43f2c7da1f8f390"),
+        (["experiment=nonlinearity"], "05e82dd587edc810507d2cb368b66703", "9a62baad554860de"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
              "tile.rows=int(interval(16,32))", "design=random", "design.samples=50",
              "design.seed=3"],
-            "a5a4c2bf70675099ec607488076231aa",
-            "d3ab21b8c26dbea7",
+            "2e8308f0264bf7ed2c5ee1be2bcfde7a",
+            "bba4851377c6456a",
         ),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency
 
-from matsweep.core.checks import UserError
+from matsweep.core.checks import UserError, whole
 from matsweep.metrics.costs import components
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.technology import leakage
@@ -103,10 +103,10 @@ def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
     Raises
     ------
     UserError
-        If the node or the bits are not supported; the message lists those that are.
+        If the node or the bits are not supported; the message states those that are.
     """
     table = SURVEY_SAR if sar else SURVEY_ALL
-    _known(bits, table, "survey_sar" if sar else "survey")
+    whole("adc.bits", bits, min(table), max(table))
     area = components.adc(bits, node, sample_rate).area
     return Cost(energy=table[bits], latency=1 / sample_rate, area=area, leakage=0.0)
 
