@@ -132,8 +132,7 @@ class Plan:
     @property
     def preparations(self) -> list[str]:
         """How the workloads change their data before networks see them, each way once."""
-        ways = [self.scenario(p).workload.preparation for p in self._distinct("workload")]
-        return list(dict.fromkeys(filter(None, ways)))
+        return list(dict.fromkeys(each.preparation for each in self.workloads if each.preparation))
 
     @property
     def merit(self) -> str:
@@ -425,7 +424,6 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     study.add(drawn.points, lambda position: design.where(drawn.first[position]))
     if study.points:
         feasibility.check_names()
-        study.notes.extend(f"data: {way}" for way in study.preparations)
     return study
 
 
