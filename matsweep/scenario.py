@@ -24,7 +24,7 @@ from matsweep.identification.derivation import Protocol, resolve
 from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
-MODEL_VERSION = 7
+MODEL_VERSION = 8
 """Version of the model, raised when the code changes a result; part of each identity."""
 
 

@@ -48,8 +48,10 @@ def merged(base: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]
 
     Parameters
     ----------
-    base, stated : mapping
+    base : mapping
         Not changed.
+    stated : mapping
+        The later one.
 
     Returns
     -------

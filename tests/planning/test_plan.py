@@ -122,16 +122,16 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
 @pytest.mark.parametrize(
     ("overrides", "first", "all_of_them"),
     [
-        (["material=pcm_gst"], "efbc5d7e3dada22d3baead4161e5f053", "2411508c6864be61"),
-        (["experiment=wires"], "3b024ba5ca31af2cabaeefa58d14f206", "8d077a92daae8940"),
-        (["experiment=activation"], "7dd5d3b1bf9cdcfba1dac4a04c05a9f7", "d43f2c7da1f8f390"),
-        (["experiment=nonlinearity"], "05e82dd587edc810507d2cb368b66703", "9a62baad554860de"),
+        (["material=pcm_gst"], "e4b342267f3f5b1d2d92961ed10397b6", "09052b95bd04bc53"),
+        (["experiment=wires"], "ac94b0003393573f54b0d67a092efe7a", "dd5a92d188d85f84"),
+        (["experiment=activation"], "8ac094815cd3ba9ceccf84849caa3aa8", "9835990b9e076465"),
+        (["experiment=nonlinearity"], "6cdb21995076b17a69863ded3cc0c061", "79aefad794ad6390"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
              "tile.rows=int(interval(16,32))", "design=random", "design.samples=50",
              "design.seed=3"],
-            "2e8308f0264bf7ed2c5ee1be2bcfde7a",
-            "bba4851377c6456a",
+            "a2b02409baf098eeccf90903dcb9caf1",
+            "5e22492f672fb204",
         ),
     ],
 )  # fmt: skip
