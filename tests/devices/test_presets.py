@@ -61,7 +61,9 @@ class Published:
 
 
 PRESETS = {
-    "rpu_reference": Published(form="constant", dw=0.0016, dw_dtod=0.3, noise=0.3, asymmetry=0.02),
+    "rpu_reference": Published(
+        form="constant", dw=0.0016, dw_dtod=0.3, noise=0.3, asymmetry=0.02, pulses=600
+    ),
     "rpu_idealized": Published(
         form="constant", dw=0.0002, dw_dtod=0.3, noise=0.3, asymmetry=0.0, up_down_dtod=0.0
     ),
