@@ -721,7 +721,7 @@ def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
         "buffers": 2 * 50 * 8 * buffer.energy,
         "word_lines": 7 * 100 * 3 * 128 * 2e-17 * 0.2**2,
     }
-    # Errors pass 3 + 2 / 2 tiles, sums one each, of the pitch that the forward layer's circuits have.
+    # Errors pass 3 + 2 / 2 tiles, sums one each, of the pitch of the forward layer's circuits.
     pitch = np.sqrt(value("area", case, shapes=shapes[1:], signed=(False,)) / 6)
     moved = 50 * 8 * (3 + 2 / 2) + 300 * 16
     expected["network"] = 0.25 * 2e-10 * 0.7**2 * pitch * moved

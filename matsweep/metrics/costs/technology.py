@@ -38,7 +38,8 @@ def leakage(node: float, reference: float) -> float:
 
     Parameters
     ----------
-    node, reference : float, m
+    node : float, m
+    reference : float, m
 
     Returns
     -------
