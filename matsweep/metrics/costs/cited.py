@@ -21,9 +21,9 @@ from matsweep.metrics.costs.technology import leakage
 # 725 rows of ISSCC and VLSI in B. Murmann's ADC Performance Survey 1997-2025 (release 20250609,
 # derived), of all and of SAR converters since 2014. Bins hold 15 to 97 rows, and 1 (4 bits) to 26.
 # Neighbouring bins whose medians fall share the mean of their logarithms, weighted by rows
-# (isotonic regression), so that a bit more never takes less: before, 4 to 6 bits had 8.28, 8.83 and
-# 6.90 pJ, 9 and 10 bits 175 and 170, 14 and 15 bits 5,500 and 1,435; SAR converters of 4 and 5 bits
-# 8.28 and 2.51, of 8 to 10 bits 13.3, 14.0 and 11.0 pJ.
+# (isotonic regression), so that a bit more never takes less. These bins' own medians, pJ: 8.28,
+# 8.83 and 6.90 at 4 to 6 bits, 175 and 170 at 9 and 10, 5,500 and 1,435 at 14 and 15; of SAR
+# converters 8.28 and 2.51 at 4 and 5 bits, 13.3, 14.0 and 11.0 at 8 to 10.
 SURVEY_ALL = {
     4: 8.01e-12, 5: 8.01e-12, 6: 8.01e-12, 7: 1.45e-11, 8: 3.75e-11,
     9: 1.73e-10, 10: 1.73e-10, 11: 2.53e-10, 12: 9e-10, 13: 1.39e-09,
