@@ -1,0 +1,9 @@
+"""Rows of the table of truth, a module a subject; a new module has a line here."""
+
+from matsweep.validation.row import ROWS
+from matsweep.validation.rows.chips import CHIPS
+from matsweep.validation.rows.components import CIRCUITS
+from matsweep.validation.rows.pcm import PCM
+from matsweep.validation.rows.wires import WIRES
+
+ROWS.enter_own((*CHIPS, *CIRCUITS, *WIRES, *PCM))
