@@ -112,7 +112,7 @@ CASES: dict[str, tuple[str, dict[str, Any], float, float]] = {
     ),
     "superconducting": ("superconducting", {"conductance": 1e-3, "epsilon": 0.7}, 1e-5, 1e-9),
 }  # fmt: skip
-"""Kind of a model, its parameters, amplitude [V, of the membrane A] and period [s] of a triangle."""
+"""Kind of a model, parameters, amplitude [V, of the membrane A] and period [s] of a triangle."""
 
 
 # ------------------------------------------------------------------------------- equations
@@ -182,9 +182,7 @@ def mtj(x: Array, v: float, p: dict[str, Any]) -> Array:
 def mott(u: Array, v: float, p: dict[str, Any]) -> Array:
     """Pickett 2012, eqs. of the core's radius, at 300 K around the device."""
     area = np.pi * p["radius"] ** 2
-    resistance = 1 / (
-        area / p["length"] * ((1 - u**2) / p["rho_ins"] + u**2 / p["rho_met"])
-    )
+    resistance = 1 / (area / p["length"] * ((1 - u**2) / p["rho_ins"] + u**2 / p["rho_met"]))
     current = v / (resistance + p["r_series"])
     rise = p["transition"] - 300
     loss = 2 * np.pi * p["length"] * p["kappa"] * rise / np.log(1 / u)
@@ -195,7 +193,7 @@ def mott(u: Array, v: float, p: dict[str, Any]) -> Array:
 
 
 def linear(x: float) -> float:
-    """x / (1 - exp(-x))."""
+    """X / (1 - exp(-x))."""
     return 1 + x / 2 if abs(x) < 1e-7 else x / (1 - np.exp(-x))
 
 
@@ -244,7 +242,7 @@ def ecram(x: Array, v: float, p: dict[str, Any]) -> Array:
 
 
 def josephson(x: Array, v: float, p: dict[str, Any]) -> Array:
-    """The phase of a junction."""
+    """Phase of a junction: 2π V over the flux quantum."""
     return np.full_like(x, 2 * np.pi * v / FLUX)
 
 
@@ -283,7 +281,9 @@ def solved(name: str) -> dict[str, Any]:
         span = time[index] - time[index - 1]
         first, slope = drive[index - 1], drive[index] - drive[index - 1]
 
-        def scaled(t: float, y: Array, first: float = first, slope: float = slope) -> Array:
+        def scaled(
+            t: float, y: Array, first: Any = first, slope: Any = slope, span: Any = span
+        ) -> Array:
             x = np.clip(y * scale, low, high)
             speed = rate(x, first + slope * t)
             stopped = ((x <= low) & (speed < 0)) | ((x >= high) & (speed > 0))
@@ -372,9 +372,7 @@ def ngspice() -> dict[str, Any]:
     """Solve all arrays."""
     told = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=True)
     version = next(line for line in told.stdout.splitlines() if "ngspice-" in line)
-    solved_arrays = {
-        name: {**case, "currents": currents(case)} for name, case in arrays().items()
-    }
+    solved_arrays = {name: {**case, "currents": currents(case)} for name, case in arrays().items()}
     return {"by": version.strip("* ").split(" :")[0], "arrays": solved_arrays}
 
 
@@ -382,7 +380,10 @@ def transients() -> dict[str, Any]:
     """Solve all dynamical models."""
     import scipy
 
-    return {"by": f"SciPy {scipy.__version__}, Radau", "cases": {name: solved(name) for name in CASES}}
+    return {
+        "by": f"SciPy {scipy.__version__}, Radau",
+        "cases": {name: solved(name) for name in CASES},
+    }
 
 
 def main(name: str) -> None:

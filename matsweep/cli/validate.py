@@ -46,7 +46,7 @@ def validate(config: DictConfig) -> None:
     console = Console(stderr=True)
     table = Table(
         folder=Path(str(config.store)),
-        executor=str(config.executor),
+        executor="serial" if truth("serial", config.serial) else "ray",
         mnist=None if config.mnist is None else str(config.mnist),
         console=console,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,7 +77,8 @@ class Tolerance:
 
         Parameters
         ----------
-        published, found : float
+        published : float
+        found : float
 
         Returns
         -------
@@ -139,11 +141,16 @@ class Study:
     name : str
         Of the store in the folder of the table.
     overrides : tuple of str
-        As on the command line of `matsweep explore`; ``{mnist}`` stands for the folder of MNIST.
+        As on the command line of `matsweep explore`. ``{mnist}`` stands for the folder of MNIST,
+        ``{file}`` for the file of `write`.
+    write : callable or None
+        Writes a file of data, given its path and the folder of MNIST (None: downloaded); the same
+        bytes each time.
     """
 
     name: str
     overrides: tuple[str, ...]
+    write: Callable[[Path, str | None], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +219,9 @@ def points(
     Parameters
     ----------
     labels : sequence of str
-    published, found, error : (point,) array
+    published : (point,) array
+    found : (point,) array
+    error : (point,) array or float
 
     Returns
     -------

@@ -143,14 +143,18 @@ class Table:
             If the store holds another study, or the study cannot be run.
         """
         place = self.folder / f"{study.name}.zarr"
-        mnist = "null" if self.mnist is None else str(Path(self.mnist).resolve())
+        words = {"{mnist}": "null" if self.mnist is None else str(Path(self.mnist).resolve())}
+        if study.write is not None:
+            file = self.folder / f"{study.name}.npz"
+            if not file.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                study.write(file, self.mnist)
+            words["{file}"] = str(file.resolve())
         own = [f"study={study.name}", f"store={place}", f"executor={self.executor}"]
         with composer():
             try:
-                run_overrides(
-                    [*(each.replace("{mnist}", mnist) for each in study.overrides), *own],
-                    self.console,
-                )
+                run_overrides([*(_filled(each, words) for each in study.overrides), *own],
+                              self.console)  # fmt: skip
             except StoppedError:
                 raise
             except UserError as error:
@@ -161,6 +165,12 @@ class Table:
                     "give another folder with store=FOLDER"
                 ) from error
         return open_results(place)
+
+
+def _filled(override: str, words: Mapping[str, str]) -> str:
+    for word, meaning in words.items():
+        override = override.replace(word, meaning)
+    return override
 
 
 def judged(row: Row) -> Outcome:

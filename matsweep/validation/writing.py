@@ -79,7 +79,10 @@ def text(outcomes: Sequence[Outcome], *, details: bool = True) -> str:
     lines = [*textwrap.wrap(answer(outcomes), WIDTH), ""]
     lines.append(_line(_HEADS))
     for subject, members in _subjects(outcomes):
-        lines += [subject, *(_line((f"  {cells[0]}", *cells[1:])) for cells in map(_cells, members))]
+        lines += [
+            subject,
+            *(_line((f"  {cells[0]}", *cells[1:])) for cells in map(_cells, members)),
+        ]
     lines.append("Of a row with several values, those of the worst are shown.")
     if details:
         for outcome in outcomes:
@@ -151,7 +154,13 @@ def _number(value: float) -> str:
 def _ratio(ratio: float) -> str:
     if math.isnan(ratio):
         return "–"
-    return f"{ratio:.4f}" if abs(ratio - 1) < 0.01 else f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+    return (
+        f"{ratio:.4f}"
+        if abs(ratio - 1) < 0.01
+        else f"{ratio:.2f}"
+        if ratio < 10
+        else f"{ratio:.0f}"
+    )
 
 
 def _subjects(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:

@@ -23,7 +23,7 @@ from matsweep.devices import dynamics
 from matsweep.metrics import converter_costs
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
-from tests.metrics.test_chips import filled
+from matsweep.validation.rows.chips import filled
 
 from .blocks import ROOT
 

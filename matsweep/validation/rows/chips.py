@@ -61,7 +61,8 @@ def filled(
     ----------
     name : str
         Of the experiment.
-    inputs, outputs : int
+    inputs : int
+    outputs : int
         Shape of the weight.
     source : str
         Source of the costs of converters, `periphery.adc_source`.

@@ -108,9 +108,10 @@ def _recorded(name: str) -> Row:
 
 # ------------------------------------------------------------------------------------- laws
 
-_HP = {"r_on": 100.0, "r_off": 16e3, "thickness": 10e-9, "mobility": 1e-14}
+_HP: dict[str, Any] = {"r_on": 100.0, "r_off": 16e3, "thickness": 10e-9, "mobility": 1e-14}
 _GAP = {"i0": 1e-3, "g0": 0.25e-9, "v0": 0.25, "velocity": 10.0, "activation_ev": 0.6,
-        "hop": 0.25e-9, "thickness": 12e-9, "gamma0": 16.0, "beta": 0.8, "r_th": 2100.0}  # fmt: skip
+        "hop": 0.25e-9, "thickness": 12e-9, "gamma0": 16.0, "beta": 0.8,
+        "r_th": 2100.0}  # fmt: skip
 _MTJ = {"tau0": 1e-9, "delta": 40.0, "v_c": 0.5, "g_p": 1 / 3500, "tmr": 1.3, "v_half": 0.4}
 _PCM = {"size": 50e-9, "radius": 20e-9, "r_series": 2e3, "sigma0": 1e5, "e_star_ev": 0.33,
         "alpha_ev": 0.1, "sigma_on": 1e5, "threshold_field": 2e7, "threshold_width": 0.03,
@@ -170,9 +171,7 @@ def _merz() -> list[Point]:
         time = np.linspace(0, 3e-10 * np.exp(1e9 * 1e-8 / voltage), 3001)
         found = transient(model, time, np.full(time.size, voltage))
         halves.append(np.interp(0.5, found.state.mean("component").values, time))
-    return [
-        Point(published=1e9, found=float(np.polyfit(1e-8 / voltages, np.log(halves), 1)[0]))
-    ]
+    return [Point(published=1e9, found=float(np.polyfit(1e-8 / voltages, np.log(halves), 1)[0]))]
 
 
 def _simmons() -> list[Point]:
@@ -224,7 +223,7 @@ def _arrhenius() -> list[Point]:
 
 
 def _even_pulses() -> list[Point]:
-    """A gap that falls evenly: G = B (1 - exp(-n / A)) + G_min with A = -P g0 / Δg."""
+    """Write an evenly falling gap's curve: G = B (1 - exp(-n / A)) + G_min with A = -P g0 / Δg."""
     model = FilamentGap(**{**_GAP, "beta": 0.0, "r_th": 0.0})
     pulses = 40
     width = 1e-9 * float(1 / abs(model.rate(np.array(1.5e-9), 0.8)))
@@ -254,7 +253,7 @@ def _dwell() -> list[Point]:
 
 
 def _forgotten() -> list[Point]:
-    """x - 1/2 falls as exp(-2 t / τ), τ = τ0 exp(Δ 300 K / T)."""
+    """X - 1/2 falls as exp(-2 t / τ), τ = τ0 exp(Δ 300 K / T)."""
     model = MagneticTunnelJunction(**{**_MTJ, "delta": 20.0})
     time = np.array([0.0, 0.01, 0.1, 1.0])
     labels, expected, found = [], [], []

@@ -16,7 +16,9 @@ type Array = npt.NDArray[np.float64]
 
 _EXACT = Tolerance(relative=1e-5, reason="one equation, with constants of the same digits")
 _AIHWKIT = "as in IBM's aihwkit (M. Rasch et al., AICAS 2021, doi:10.1109/AICAS51828.2021.9458494)"
-_GONG = Source(citation=f"N. Gong et al., IEDM 2022, {_AIHWKIT}", doi="10.1109/IEDM45625.2022.10019569")
+_GONG = Source(
+    citation=f"N. Gong et al., IEDM 2022, {_AIHWKIT}", doi="10.1109/IEDM45625.2022.10019569"
+)
 _LE_GALLO = Source(
     citation=f"M. Le Gallo et al., Nat. Electron. 6:680, 2023, {_AIHWKIT}",
     doi="10.1038/s41928-023-01010-1",
@@ -82,7 +84,9 @@ def _hermes(name: str, quantity: str) -> list[Point]:
     time = device.drift.time_zero
     growth = np.sqrt(np.log((time + 5.12e-7) / (2 * 5.12e-7)))
     g = x * device.g_max
-    return points(labels, _hermes_share(x, 0.16, low, high) * growth, device.read_sigma(g, time) / g)
+    return points(
+        labels, _hermes_share(x, 0.16, low, high) * growth, device.read_sigma(g, time) / g
+    )
 
 
 def _cmo_noise() -> list[Point]:
@@ -114,7 +118,7 @@ def _milo_current() -> list[Point]:
 
 def _steps(name: str, ends: tuple[float, float], up: Callable[[Array], Array],
            down: Callable[[Array], Array]) -> list[Point]:  # fmt: skip
-    """Compare mean steps of a nominal device, as laws of the weight, inside its range of weights."""
+    """Compare mean steps of a nominal device, as laws of the weight, inside its range."""
     model = _device(name).pulse_model
     assert model is not None
     low, high = ends
@@ -126,19 +130,22 @@ def _steps(name: str, ends: tuple[float, float], up: Callable[[Array], Array],
 
 
 def _linear(name: str, step: float, up: float, down: float, high: float, low: float) -> list[Point]:
-    """dw = step (1 - up w / high), -step (1 - down w / low)."""
+    """Dw = step (1 - up w / high), -step (1 - down w / low)."""
     return _steps(
-        name, (low, high), lambda w: step * (1 - up * w / high), lambda w: -step * (1 - down * w / low)
+        name,
+        (low, high),
+        lambda w: step * (1 - up * w / high),
+        lambda w: -step * (1 - down * w / low),
     )
 
 
 def _soft(name: str, step: float) -> list[Point]:
-    """dw = ± step (1 ∓ w), w in [-1, 1]."""
+    """Dw = ± step (1 ∓ w), w in [-1, 1]."""
     return _steps(name, (-1.0, 1.0), lambda w: step * (1 - w), lambda w: -step * (1 + w))
 
 
 def _exponential() -> list[Point]:
-    """dw = ± dw_d max(1 - A exp(± γ z), 0), z = -w / 2 - 1/2, w in [-1, 1]."""
+    """Dw = ± dw_d max(1 - A exp(± γ z), 0), z = -w / 2 - 1/2, w in [-1, 1]."""
     return _steps(
         "hfox_gong",
         (-1.0, 1.0),
@@ -200,7 +207,10 @@ LAWS = (
         "`hfox_vcm`, over its range of 40 µS",
         lambda: _error(
             "hfox_vcm",
-            lambda g: np.polyval([-16.815, 45.393, -43.853, 16.03, 0.348], g / 40),
+            lambda g: (
+                0.348 + 16.03 * (g / 40) - 43.853 * (g / 40) ** 2 + 45.393 * (g / 40) ** 3
+                - 16.815 * (g / 40) ** 4
+            ),
         ),
     ),
     _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -123,13 +123,15 @@ def _trains(name: str) -> tuple[Array, Array, list[str]]:
     for count in counts:
         g = device.pulse(g, count, rng=rng, devices=own).conductance
         found.append((g[:, 0] - middle) / device.g_range)
-    labels = [f"{100 * abs(share):g} % of the range {'up' if share > 0 else 'down'}" for share in _RUNS]
+    labels = [
+        f"{100 * abs(share):g} % of the range {'up' if share > 0 else 'down'}" for share in _RUNS
+    ]
     return _sampled(preset, counts) / 2, np.array(found), labels
 
 
 def _train(name: str, statistic: str) -> list[Point]:
     expected, found, labels = _trains(name)
-    reduce = {"mean": np.mean, "spread": np.std}[statistic]
+    reduce: Callable[..., Array] = np.mean if statistic == "mean" else np.std
     error = np.std(expected, axis=1) * np.sqrt(2 / _DEVICES)
     return points(labels, reduce(expected, axis=1), reduce(found, axis=1), error)
 
