@@ -21,8 +21,8 @@ from matsweep.validation.writing import text
 
 ROOT = Path(__file__).parents[2]
 EXHAUSTIVE = os.environ.get("MATSWEEP_EXHAUSTIVE") == "1"
-SAMPLED = ("Statistics of PCM", "Small networks")
-"""Subjects of a million samples: devices' tests sample the same equations."""
+SAMPLED = ("Statistics of PCM", "Arrays of pulsed devices", "Small networks")
+"""Subjects of many samples: with MATSWEEP_EXHAUSTIVE=1 only."""
 
 
 def rows():
@@ -33,13 +33,13 @@ def rows():
             yield pytest.param(row, id=row.name, marks=pytest.mark.xdist_group(group))
 
 
-@pytest.mark.parametrize("row", rows())
+@pytest.mark.parametrize("row", list(rows()))
 def test_a_row_gives_the_verdict_that_it_states(row):
     outcome = judged(row)
     assert outcome.as_stated, text([outcome])
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("row", list(ROWS.values()), ids=list(ROWS))
 def test_a_row_states_what_it_compares(row):
     assert row.source.doi or len(row.source.citation) > 15
     assert row.source.doi is None or row.source.doi.startswith("10.")
@@ -89,7 +89,7 @@ def test_recorded_arrays_are_ngspices():
     np.testing.assert_allclose(record.currents(cases[name]), kept[name]["currents"], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", recorded())
+@pytest.mark.parametrize("name", list(recorded()))
 def test_recorded_transients_are_scipys(name):
     """One that is quickly solved; with MATSWEEP_EXHAUSTIVE=1 all, in minutes."""
     record, kept = tool(), recorded()[name]

@@ -94,7 +94,7 @@ def _recorded(name: str) -> Row:
         title=f"{_TITLES[name]}: states under a triangle and its mirror image",
         unit="1",
         source=Source(
-            citation="SciPy's Radau at a relative tolerance of 1e-11, recorded by tools/record.py; "
+            citation="SciPy at a relative tolerance of 1e-11, recorded by tools/record.py; "
             f"equations {case['equations']}"
         ),
         conditions=f"±{case['amplitude']:g} {unit} in {case['period']:g} s, 40 segments; states "

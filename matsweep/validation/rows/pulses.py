@@ -139,7 +139,7 @@ def _train(name: str, statistic: str) -> list[Point]:
 def _ensemble(name: str, statistic: str, title: str, source: Source) -> Row:
     return Row(
         name=f"train_{name.split('_')[0]}_{statistic}",
-        subject="Pulses",
+        subject="Arrays of pulsed devices",
         title=f"{title}: {statistic} of the weights of an array after trains of pulses",
         unit="1",
         source=source,
