@@ -251,7 +251,8 @@ METHODS = {"phase_change": "DOP853"}
 """Methods of SciPy that are not Radau.
 
 At the bound without glass the rate of a phase change jumps, the Jacobian is infinite, and implicit
-steps stay there. No time constant of the case is below 1 ns, a 25th of a segment: explicit steps do.
+steps stay there. No time constant of the case is below 1 ns, a 25th of a segment, so that explicit
+steps do.
 """
 EQUATIONS: dict[str, Callable[[Array, float, dict[str, Any]], Array]] = {
     "linear_ion_drift": ion_drift, "vteam": vteam, "team": team, "yakopcic": yakopcic,
