@@ -142,10 +142,10 @@ class Study:
         Of the store in the folder of the table.
     overrides : tuple of str
         As on the command line of `matsweep explore`. ``{mnist}`` stands for the folder of MNIST,
-        ``{file}`` for the file of `write`.
+        ``{data}`` for the folder of `write`.
     write : callable or None
-        Writes a file of data, given its path and the folder of MNIST (None: downloaded); the same
-        bytes each time.
+        Writes files of data into a folder, given it and the folder of MNIST (None: downloaded); the
+        same bytes each time.
     """
 
     name: str

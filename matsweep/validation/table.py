@@ -105,12 +105,13 @@ class Table:
         return outcomes
 
     def _each(self, rows: Sequence[Row]) -> Iterator[Outcome]:
+        opened: dict[Study, xr.Dataset] = {}
         for row in rows:
             begun = time.perf_counter()
             points: tuple[Point, ...] = ()
             failure = ""
             try:
-                points = tuple(self._points(row))
+                points = tuple(self._points(row, opened))
             except StoppedError:
                 raise
             except Exception as error:  # one row that cannot be computed hides no other
@@ -121,10 +122,12 @@ class Table:
                 row=row, points=points, seconds=time.perf_counter() - begun, failure=failure
             )
 
-    def _points(self, row: Row) -> Sequence[Point]:
+    def _points(self, row: Row, opened: dict[Study, xr.Dataset]) -> Sequence[Point]:
         if row.study is None:
             return row.calculate()
-        return row.calculate(self.results(row.study))
+        if row.study not in opened:
+            opened[row.study] = self.results(row.study)
+        return row.calculate(opened[row.study])
 
     def results(self, study: Study) -> xr.Dataset:
         """Results of a study, which is run, resumed, or read where it is complete.
@@ -145,11 +148,10 @@ class Table:
         place = self.folder / f"{study.name}.zarr"
         words = {"{mnist}": "null" if self.mnist is None else str(Path(self.mnist).resolve())}
         if study.write is not None:
-            file = self.folder / f"{study.name}.npz"
-            if not file.exists():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                study.write(file, self.mnist)
-            words["{file}"] = str(file.resolve())
+            data = self.folder / study.name
+            data.mkdir(parents=True, exist_ok=True)
+            study.write(data, self.mnist)
+            words["{data}"] = str(data.resolve())
         own = [f"study={study.name}", f"store={place}", f"executor={self.executor}"]
         with composer():
             try:

@@ -194,19 +194,19 @@ def test_a_study_may_bring_its_data(tmp_path):
     def write(path, mnist):
         written.append(mnist)
         rng = np.random.default_rng(0)
-        with path.open("wb") as file:
+        with (path / "own.npz").open("wb") as file:
             np.savez(file, inputs=rng.random((400, 4)), labels=np.arange(400) % 2)
 
     study = Study(
         name="own", write=write,
-        overrides=(*SMALL, "workload.dataset={kind: npz, path: '{file}'}"),
+        overrides=(*SMALL, "workload.dataset={kind: npz, path: '{data}/own.npz'}"),
     )  # fmt: skip
     row = made(study=study, calculate=lambda ds: [Point(published=1, found=ds.sizes["candidate"])])
     table = Table(folder=tmp_path, executor="serial", mnist=str(tmp_path))
     for _ in range(2):
         (outcome,) = table.run([row])
         assert outcome.verdict == "agrees", outcome.failure
-    assert written == [str(tmp_path)]
+    assert written == 2 * [str(tmp_path)]
 
 
 # ------------------------------------------------------------------------------------ text

@@ -93,13 +93,14 @@ def _machine() -> tuple[ProgrammedMatrix, Array]:
     outputs = DEVICES // _REALISATIONS
     targets = np.tile(TARGETS, outputs)
     weight = ((targets - _LOW) / (25 - _LOW)).astype(np.float32)[None, :]
+    # Reads take half of the largest input, so that noise saturates no converter.
     hardware = Hardware(
         device=device,
         tile=Tile(rows=4, columns=2 * weight.size, mapping="differential"),
         dac=DAC(bits=16),
         adc=ADC(bits=16, percentile=100.0),
     )
-    matrix = Matrix(weight=weight, calibration=np.ones((4, 1), np.float32), signed=True)
+    matrix = Matrix(weight=weight, calibration=np.full((4, 1), 2, np.float32), signed=True)
     (mapped,) = map_matrices((matrix,), hardware)
     rng = realisation_streams("ab" * 16, 0, range(_REALISATIONS))
     return ProgrammedMatrix.program(mapped, hardware, rng=rng), targets
