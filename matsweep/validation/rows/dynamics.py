@@ -61,37 +61,17 @@ def _solved(name: str) -> list[Point]:
     return points(labels, expected[worst, at] / scale, ours[worst, at] / scale)
 
 
-_TITLES = {
-    "drift": "Linear ion drift",
-    "joglekar": "Linear ion drift, Joglekar's window",
-    "biolek": "Linear ion drift, Biolek's window",
-    "prodromakis": "Linear ion drift, Prodromakis's window",
-    "vteam": "VTEAM",
-    "team": "TEAM",
-    "yakopcic": "Yakopcic's model",
-    "gap": "Filament in a gap (Stanford-PKU)",
-    "jart": "Valence change (JART v1b)",
-    "ecm": "Electrochemical metallization",
-    "pcm": "Phase change",
-    "junction": "Ferroelectric tunnel junction",
-    "fefet": "Ferroelectric transistor",
-    "mtj": "Magnetic tunnel junction",
-    "mott": "Mott switch",
-    "potassium": "Potassium channel",
-    "sodium": "Sodium channel",
-    "membrane": "Membrane of Hodgkin and Huxley",
-    "ecram": "Electrochemical transistor",
-    "superconducting": "Superconducting memristor",
-}
-
-
 def _recorded(name: str) -> Row:
     case = recorded()[name]
-    unit = "A" if name == "membrane" else "V"
+    model = DynamicalModel.registry[case["kind"]]
+    first, *_ = (model.__doc__ or case["kind"]).splitlines()
+    window = case["parameters"].get("window")
+    title = first.strip().rstrip(".") + (f", window {window}" if window else "")
+    unit = "A" if model.drive == "current" else "V"
     return Row(
         name=f"transient_{name}",
         subject=_SUBJECT,
-        title=f"{_TITLES[name]}: states under a triangle and its mirror image",
+        title=f"{title}: states under a triangle and its mirror image",
         unit="1",
         source=Source(
             citation="SciPy at a relative tolerance of 1e-11, recorded by tools/record.py; "
