@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NUMBERS = json.loads((DOCS / "truth.json").read_text(encoding="utf-8"))["rows"]
 OWN = {name: row for name, row in ROWS.items() if ROWS.is_own(name)}
 EXHAUSTIVE = os.environ.get("MATSWEEP_EXHAUSTIVE") == "1"
-QUICK = ("isaac_speed", "wire_neurosim", "error_neurram", "neurosim_curves", "circuit_sram")
+QUICK = ("isaac_speed", "wire_neurosim", "error_neurram", "neurosim_labels", "circuit_sram")
 WRITE = "make truth writes the page again (make truth ROWS=NAME computes one row)"
 
 pytestmark = pytest.mark.xdist_group("validation")
