@@ -122,14 +122,18 @@ BURR = Row(
     tolerance=Tolerance(
         absolute=0.05, reason="the devices of the paper are measured ones, not the catalogue's"
     ),
+    miss=Tolerance(
+        absolute=0.1,
+        reason="pulses of `pcm_gst` are stepped in amplitude and nearly linear (label 0.1, 100 "
+        "from end to end), and the network reaches 0.93 in floating point; with 20 pulses of label "
+        "5 it stays at 0.28. The devices of the paper lie between, and some of them are stuck",
+    ),
     study=Study(
         name="burr_2015",
         overrides=(
             "workload=digits_online",
             "material=pcm_gst",
             "workload.data.kind=idx",
-            "~workload.data.test_fraction",
-            "~workload.data.seed",
             *(
                 f"+workload.data.{part}_{kind}={{data}}/{part}-{kind}"
                 for part in ("train", "test")
