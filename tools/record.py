@@ -112,8 +112,16 @@ CASES: dict[str, tuple[str, dict[str, Any], float, float]] = {
         0.15, 2.0,
     ),
     "superconducting": ("superconducting", {"conductance": 1e-3, "epsilon": 0.7}, 1e-5, 1e-9),
+    "josephson": (
+        "josephson",
+        {"conductance": 1e-3, "capacitance": 1e-13, "epsilon": 0.3, "critical_current": 1e-6},
+        3e-6, 2e-10,
+    ),
 }  # fmt: skip
-"""Kind of a model, parameters, amplitude [V, of the membrane A] and period [s] of a triangle."""
+"""Kind of a model, parameters, amplitude and period [s] of a triangle.
+
+Amplitudes are in V, or in A of models that a current drives.
+"""
 
 
 # ------------------------------------------------------------------------------- equations
@@ -247,6 +255,13 @@ def josephson(x: Array, v: float, p: dict[str, Any]) -> Array:
     return np.full_like(x, 2 * np.pi * v / FLUX)
 
 
+def rcsj(x: Array, i: float, p: dict[str, Any]) -> Array:
+    """Stewart 1968, McCumber 1968: the junction with its capacitance, under a current."""
+    through = p["critical_current"] * np.sin(x[0])
+    through += p["conductance"] * (1 + p["epsilon"] * np.cos(x[0])) * x[1]
+    return np.array([2 * np.pi * x[1] / FLUX, (i - through) / p["capacitance"]])
+
+
 METHODS = {"phase_change": "DOP853"}
 """Methods of SciPy that are not Radau.
 
@@ -257,7 +272,9 @@ steps do.
 EQUATIONS: dict[str, Callable[[Array, float, dict[str, Any]], Array]] = {
     "linear_ion_drift": ion_drift, "vteam": vteam, "team": team, "yakopcic": yakopcic,
     "filament_gap": gap, "mtj": mtj, "mott": mott, "potassium_channel": potassium,
-    "sodium_channel": sodium, "membrane": membrane, "ecram": ecram, "superconducting": josephson,
+    "sodium_channel": sodium, "membrane": membrane, "ecram": ecram,
+    "superconducting": josephson,
+    "josephson": rcsj,
 }  # fmt: skip
 
 

@@ -367,7 +367,8 @@ def figure(published: Figure) -> Statement:
     stated = published.stated or f"{published.published:g}"
     return Statement(
         page="docs/costs.md",
-        text=f"| {published.chip.title}, {published.title} | `{published.adc}` | {stated} | {{modelled}} | {{ratio}} |",
+        text=f"| {published.chip.title}, {published.title} | `{published.adc}` | {stated} | "
+        "{modelled} | {ratio} |",
         numbers=numbers,
     )
 

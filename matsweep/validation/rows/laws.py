@@ -168,17 +168,13 @@ def _row(
     conditions: str,
     calculate: Callable[[], Sequence[Point]],
     tolerance: Tolerance = _EXACT,
-    miss: Tolerance | None = None,
 ) -> Row:
     return Row(
         name=name, subject="Laws of devices", title=title, unit=unit, source=source,
-        conditions=conditions, tolerance=tolerance, miss=miss, calculate=calculate,
+        conditions=conditions, tolerance=tolerance, calculate=calculate,
     )  # fmt: skip
 
 
-_OF_TWO = Tolerance(
-    factor=2.0, reason="`pcm_hermes_1` takes the fit of two devices, whose errors average"
-)
 _FOUR = Tolerance(relative=2e-3, reason="weights are scaled to the range with four digits")
 _STEP = Tolerance(relative=1e-4, reason="steps are stated with five digits")
 LAWS = (
@@ -229,7 +225,6 @@ LAWS = (
             f"hermes_{devices}_{quantity}", f"HERMES chip, {words} a weight: {title}", "1",
             _LE_GALLO, f"`pcm_hermes_{devices}`, both branches of the law",
             functools.partial(_hermes, devices, quantity),
-            miss=_OF_TWO if devices == 1 and quantity != "nu" else None,
         )
         for devices, words in ((1, "one device"), (2, "two devices"))
         for quantity, title in (
