@@ -17,14 +17,14 @@ from matsweep.core.codec import Memory, build, canonical, foreign
 from matsweep.core.packages import versions
 from matsweep.core.quantities import Length, Time
 from matsweep.core.registry import any_foreign
-from matsweep.crossbar import ADC, DAC, Ideal, Interconnect, Tile, Wires, layout
+from matsweep.crossbar import ADC, DAC, MAPPINGS, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol, resolve
 from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
-MODEL_VERSION = 7
+MODEL_VERSION = 8
 """Version of the model, raised when the code changes a result; part of each identity."""
 
 
@@ -69,6 +69,22 @@ def array_wires(
     return wires
 
 
+def _check_sensing(adc: ADC, tile: Tile, wires: Interconnect) -> None:
+    """Refuse floating columns where the model does not hold for them."""
+    if adc.sensing != "voltage":
+        return
+    if MAPPINGS[tile.mapping].arms < 2:
+        raise UserError(
+            f"adc.sensing must be current with {tile.mapping} mapping, got voltage: columns float "
+            "between the two devices of pairs (tile.mapping=differential)"
+        )
+    if not isinstance(wires, Ideal):
+        raise UserError(
+            "adc.sensing must be current with wires, got voltage: arrays with wires are solved for "
+            "columns at a virtual ground (wires=ideal)"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periphery:
     """The circuits around the arrays.
@@ -90,7 +106,7 @@ class Periphery:
 
     node: Length = 22e-9
     accumulator_bits: int = 16
-    adc_source: str = "regression"
+    adc_source: str = "survey"
     dac_source: str = "capacitive"
     pipelined: bool = False
     replication: int = 1
@@ -155,7 +171,9 @@ class Scenario:
         refused = self.workload.refuses(self.device, self.material)
         if refused is not None:
             raise UserError(refused)
-        layout(1, 1, self.workload.tiled(self.tile), self.device.levels)
+        tile = self.workload.tiled(self.tile)
+        layout(1, 1, tile, self.device.levels)
+        _check_sensing(self.adc, tile, self.wires)
         array_wires(self.wires, self.device.cell_size, self.periphery.node, "periphery.node")
 
     @property

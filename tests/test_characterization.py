@@ -293,6 +293,28 @@ def test_set_voltages_spread_as_the_devices_do(filament):
     assert float(filament.set_voltage.mean()) > 0 > float(filament.reset_voltage.mean())
 
 
+def test_a_junction_has_a_loop_under_a_current():
+    """β_c = 23: from I_c on the way up the voltage is about R I, and returns to 0 only below
+    4 (1 + ε / 3) / (π sqrt(β_c)) I_c = 0.33 I_c."""
+    loaded = matsweep.load_material("josephson_mjj")
+    physics = loaded.physics.replace(critical_current=1e-4)
+    assert float(physics.stewart_mccumber()) == pytest.approx(23.4, rel=0.01)
+    assert float(physics.plasma_frequency()) == pytest.approx(1e11, rel=0.01)
+    protocol = dataclasses.replace(loaded.protocol, devices=2)
+    found = characterize_physics(physics, protocol, read_voltage=1e-3)
+    share = found.stair_current.values / 1e-4
+    rising, falling = (found.stair_voltage.sel(way=way).values for way in ("rising", "falling"))
+    np.testing.assert_allclose(rising[share < 0.95], 0, atol=1e-8)
+    np.testing.assert_allclose(falling[share < 0.32], 0, atol=1e-8)
+    assert (falling[(share > 0.35) & (share < 0.95)] > 1e-4).all()
+    np.testing.assert_allclose(rising[share > 1.05], 1e-3 * share[share > 1.05], rtol=0.02)
+    np.testing.assert_allclose(rising[share > 1.05], falling[share > 1.05], rtol=1e-3)
+    heads = [axes.get_title(loc="left") for axes in physics_figure(found).axes]
+    assert heads[-1] == "(f) Loop under a current"
+    bare = characterize_physics(loaded.physics, protocol, read_voltage=1e-3)
+    assert "stair_voltage" not in bare  # no supercurrent
+
+
 def test_retention_is_read_from_the_physics(filament):
     physics = matsweep.load_material("hfox_vcm").physics
     at = float(filament.retention_time.sel(bake=400.0))

@@ -95,8 +95,8 @@ def _pulsed(
     trace, energy = [conductance[:, 0]], [0.0]
     for count in [1] * pulses + [-1] * pulses:
         pulsed = device.pulse(conductance, count, rng=rng, devices=own)
-        conductance = pulsed.conductance
-        trace.append(conductance[:, 0])
+        conductance = pulsed.start
+        trace.append(pulsed.conductance[:, 0])
         energy.append(float(np.mean(pulsed.energy)))
     measured["conductance_pulsed"] = (("pulse", "device"), np.array(trace))
     measured["pulse_energy"] = ("pulse", np.array(energy))

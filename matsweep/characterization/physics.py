@@ -10,7 +10,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.identification.derivation import Protocol, population
-from matsweep.solving import respond, sine, transient, triangle
+from matsweep.solving import respond, sine, staircase, transient, triangle
 
 _DECADES = 4  # of frequency above the base one, at least
 _MOST_DECADES = 9
@@ -20,6 +20,7 @@ _TIMES = np.concatenate([[0.0], np.logspace(-6, 5, 331)])  # of the pulse's widt
 _SWEEPS = 3  # cycles of a quasi-static sweep
 _SWEEP_POINTS = 600
 _LOOP_POINTS = 400  # of a period
+_STAIRS = 40  # currents on the way up, and on the way down
 _REACHES = (1.3, 1.15, 1.0)  # of the protocol's voltages: the first sweep that is not too hot
 _BAKES = np.linspace(300.0, 500.0, 9)  # K
 
@@ -54,7 +55,9 @@ def characterize_physics(
         (polarity, drive) s, from the protocol's own end state to half of the window, at
         `switching_voltage` (polarity, drive) V, NaN where it takes longer than 1e5 pulses;
         `set_voltage`, `reset_voltage` (cycle, device) V, NaN where a sweep does not switch;
-        `retention_time` (bake,) s where the physics knows it. Where the physics knows its heat,
+        `retention_time` (bake,) s where the physics knows it; `stair_voltage` (way, level) V, the
+        mean at each `stair_current` (level,) A, rising and falling, where the physics has a loop
+        under a current. Where the physics knows its heat,
         `loop_hottest` (frequency,), `switching_hottest` (polarity, drive), until it has switched,
         and `sweep_hottest` (device,) K: what exceeds the attribute `hottest`, the protocol's, is
         destroyed, and its values are NaN. Quantities that a model lacks are absent.
@@ -73,6 +76,7 @@ def characterize_physics(
     _loops(measured, physics, protocol, read_voltage)
     _times(measured, physics, protocol, read_voltage)
     _sweeps(measured, physics, protocol, read_voltage, seed)
+    _stairs(measured, physics)
     kept = [physics.retention(float(bake)) for bake in _BAKES]
     if kept[0] is not None:
         measured["retention_time"] = ("bake", [pair[0] for pair in kept if pair is not None])
@@ -280,6 +284,22 @@ def _sweeps(
     measured["reset_voltage"] = (("cycle", "device"), voltages[False])
 
 
+def _stairs(measured: xr.Dataset, physics: CompiledModel) -> None:
+    """Raise the current step by step and lower it again, with the mean voltage of each step."""
+    model = physics.under_current()
+    loop = model.current_loop()
+    if loop is None:
+        return
+    largest, dwell = loop
+    rising = largest * np.arange(1, _STAIRS + 1) / _STAIRS
+    currents = np.concatenate([rising, rising[::-1]])
+    traced = staircase(model, currents, dwell, tolerance=1e-5, on_failure="flag")
+    voltage = traced.voltage.values
+    measured["stair_current"] = ("level", rising)
+    measured["stair_voltage"] = (("way", "level"), [voltage[:_STAIRS], voltage[: _STAIRS - 1 : -1]])
+    measured["way"] = ["rising", "falling"]
+
+
 _ATTRIBUTES = {
     "loop_voltage": ("V", "voltage"),
     "loop_current": ("A", "current"),
@@ -293,6 +313,8 @@ _ATTRIBUTES = {
     "switching_voltage": ("V", "held voltage"),
     "set_voltage": ("V", "voltage of the set in a sweep"),
     "reset_voltage": ("V", "voltage of the reset in a sweep"),
+    "stair_current": ("A", "current"),
+    "stair_voltage": ("V", "mean voltage"),
     "retention_time": ("s", "retention"),
     "bake": ("K", "temperature"),
 }

@@ -1,9 +1,25 @@
-"""Arrays for compiled code."""
+"""Arrays of floating-point numbers, and arrays for compiled code."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+
+def floats(values: npt.ArrayLike) -> npt.NDArray[np.floating]:
+    """Array of floating-point numbers: float32 and float64 stay, other types become float64.
+
+    Parameters
+    ----------
+    values : (…) array, list or number
+
+    Returns
+    -------
+    (…) array
+        The same object where it is one already; a number gives an array without axes.
+    """
+    array = np.asarray(values)
+    return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
 
 
 def read_only[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -209,6 +210,35 @@ def near(value: object, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+@contextmanager
+def within(path: str, *, except_for: Sequence[str] = ()) -> Iterator[None]:
+    """Give an error that begins with a parameter's name the parameter's whole path.
+
+    Parameters
+    ----------
+    path : str
+        Of the part that the parameter belongs to: ``workload.data``.
+    except_for : sequence of str
+        Parameters of another part.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UserError
+        As raised inside, with the path before its first word.
+    """
+    try:
+        yield
+    except UserError as error:
+        text = str(error)
+        if text.partition(" ")[0] in except_for:
+            raise
+        raise UserError(f"{path}.{text}") from None
 
 
 def _label(name: str, unit: str) -> str:

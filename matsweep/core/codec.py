@@ -67,6 +67,26 @@ class Memory:
             kept.clear()
 
 
+_LATER = "later"
+
+
+def later(default: Any) -> Any:
+    """Declare a field that came to its class later: texts leave it out where it has its default.
+
+    What a candidate does not use does not change its identity.
+
+    Parameters
+    ----------
+    default : frozen value
+        Of the field; it changes no result of those who do not state it.
+
+    Returns
+    -------
+    dataclasses.Field
+    """
+    return dataclasses.field(default=default, metadata={_LATER: True})
+
+
 class Variant(dict[str, Any]):
     """Mapping that differs from another in some values: common parts are built once.
 
@@ -238,7 +258,11 @@ def plain(part: object) -> Any:
     dict, list, number, text or None
     """
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        values = {f.name: plain(getattr(part, f.name)) for f in dataclasses.fields(part)}
+        values = {
+            f.name: plain(value)
+            for f in dataclasses.fields(part)
+            if not _unsaid(type(part), f.name, value := getattr(part, f.name))
+        }
         kind = _kind(type(part))
         return values if kind is None else {**values, "kind": kind}
     if isinstance(part, dict):
@@ -274,26 +298,48 @@ def canonical(part: Any, memory: Memory | None = None) -> str:
             known = (part, _json(plain(part)), {})
         else:
             pieces = _pieces(part, memory)
-            known = (part, "{" + ",".join(pieces.values()) + "}", pieces)
+            known = (part, "{" + ",".join(filter(None, pieces.values())) + "}", pieces)
         if memory is not None:
             memory.texts[id(part)] = known
     return known[1]
 
 
 def _pieces(part: object, memory: Memory | None) -> dict[str, str]:
-    """Return the pieces of a part's text by name, in order; of a variant, from its like."""
+    """Return the pieces of a part's text by name, in order; of a variant, from its like.
+
+    The piece of a later field is empty where it has its default.
+    """
     like, cls = None if memory is None else memory.likes.get(id(part)), typing.cast(Any, type(part))
     if like is None or memory is None:
         return {
-            name: f"{key}{canonical(getattr(part, name), memory) if kind is None else kind}"
+            name: _piece(part, name, memory) if kind is None else f"{key}{kind}"
             for name, key, kind in _keys(cls)
         }
     _, other, changed = like
     canonical(other, memory)
     pieces = memory.texts[id(other)][2].copy()
     for name in changed:
-        pieces[name] = f'"{name}":{canonical(getattr(part, name), memory)}'
+        pieces[name] = _piece(part, name, memory)
     return pieces
+
+
+def _piece(part: object, name: str, memory: Memory | None) -> str:
+    value = getattr(part, name)
+    if _unsaid(type(part), name, value):
+        return ""
+    return f'"{name}":{canonical(value, memory)}'
+
+
+def _unsaid(cls: Any, name: str, value: object) -> bool:
+    """Whether a field came later and has its default."""
+    known = _later(cls)
+    return name in known and known[name] == value
+
+
+@functools.cache
+def _later(cls: Any) -> dict[str, Any]:
+    """Return the defaults of a class's later fields by name."""
+    return {f.name: f.default for f in dataclasses.fields(cls) if _LATER in f.metadata}
 
 
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -1,6 +1,7 @@
 """Analog matrix product: weights to conductances, voltages to currents, and back."""
 
 from matsweep.crossbar.converters import ADC, DAC
+from matsweep.crossbar.gates import Gates
 from matsweep.crossbar.mapping import (
     MAPPINGS,
     DifferentialPair,
@@ -8,6 +9,7 @@ from matsweep.crossbar.mapping import (
     ReferenceColumn,
     Slicing,
 )
+from matsweep.crossbar.sequence import Phase, Sequence, sequence
 from matsweep.crossbar.tile import Layout, Tile, layout
 from matsweep.crossbar.wires.interconnect import Ideal, Interconnect, Metal, Resistances
 from matsweep.crossbar.wires.linear import effective_conductance, port_conductance
@@ -31,14 +33,17 @@ __all__ = [
     "CellRead",
     "CellWrite",
     "DifferentialPair",
+    "Gates",
     "Ideal",
     "Interconnect",
     "Layout",
     "Metal",
     "Nodes",
     "OffsetEncoded",
+    "Phase",
     "ReferenceColumn",
     "Resistances",
+    "Sequence",
     "SinhIV",
     "Slicing",
     "Tile",
@@ -50,5 +55,6 @@ __all__ = [
     "port_conductance",
     "read_cell",
     "read_currents",
+    "sequence",
     "write_cell",
 ]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.core.checks import UserError, in_range, non_negative, positive, whole
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.codec import later
 from matsweep.core.quantities import Codes, Current, Dimensionless, Frequency, Percent
 from matsweep.core.streams import FloatArray, Rng
 
@@ -28,7 +29,8 @@ class DAC:
         In (0, 100].
     serial : bool
         Apply the bits of an input one after the other, as the whole read voltage or none (with
-        the input's sign); their products are shifted and added after conversion.
+        the input's sign); their products are shifted and added after conversion, or before it
+        (`ADC.integrates`).
     """
 
     bits: int = 8
@@ -160,6 +162,20 @@ class ADC:
         Conversions per second of one converter.
     sharing : int
         Columns that take turns at one converter.
+    integrates : "read", "cycles" or "product"
+        Currents behind one conversion. "read": those of one read, so that a serial input takes a
+        conversion for each bit. "cycles": an integrator weights and sums all cycles of a serial
+        input, and their sum is converted once in each phase (`Tile.phases`). "product": all phases
+        as well, with their signs, so that a product takes one conversion. Full scales are those of
+        the weighted sums. The integrator is taken as exact.
+    sensing : "current" or "voltage"
+        "current": columns are held at a virtual ground, and their currents are converted.
+        "voltage": columns float, and the voltage to which each settles is converted: the current
+        over the sum of the column's conductances, by which the number is multiplied digitally, as
+        targeted. A drift of all devices alike hence cancels, and the array draws no current into
+        the converter. Both devices of a pair are on the same column, driven with opposite signs; a
+        column's range is the same in all tiles of rows (W. Wan et al., Nature 608:504, 2022,
+        doi:10.1038/s41586-022-04992-8).
     """
 
     bits: int = 8
@@ -172,9 +188,13 @@ class ADC:
     gain_error: Dimensionless = 0.0
     sample_rate: Frequency = 1e9
     sharing: int = 8
+    integrates: str = later("read")
+    sensing: str = later("current")
 
     def __post_init__(self) -> None:
         whole("bits", self.bits, low=2, high=16)
+        one_of("integrates", self.integrates, ("read", "cycles", "product"))
+        one_of("sensing", self.sensing, ("current", "voltage"))
         in_range("percentile", self.percentile, 1e-9, 100.0)
         if self.full_scale is not None:
             positive("full_scale", self.full_scale, "A")
@@ -184,6 +204,11 @@ class ADC:
                 raise UserError(
                     f"full_scale [A] must be >= least_full_scale ({self.least_full_scale:g} A), "
                     f"got {self.full_scale!r}"
+                )
+        for name in ("full_scale", "least_full_scale"):
+            if self.sensing == "voltage" and getattr(self, name) is not None:
+                raise UserError(
+                    f"{name} [A] must be null where sensing=voltage: the range is calibrated"
                 )
         non_negative("noise", self.noise, "LSB")
         non_negative("offset", self.offset, "LSB")

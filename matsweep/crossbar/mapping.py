@@ -3,7 +3,12 @@
 A weight w in [-1, 1] becomes one or more conductances, each a fraction 0 … 1 of the device's
 range g_min … g_max. Where a device has fewer levels than a weight needs, the weight's integer is
 written in the base of the levels, one device a digit (bit slicing, in the base 2 for binary
-cells), and the digits' currents are shifted and added after conversion.
+cells), and the digits' currents are shifted and added after conversion. With fine converters the
+product is that of the rounded weights. Each digit is converted by itself, with one full scale for
+all, so that the error of a product is LSB sqrt(Σ worth² / 12) (worth: of a digit's LSB): larger
+than that of one device with as many levels by the ratio of the full scales, and most so with one
+device a weight, where small weights of either sign differ in every digit (01111 and 10000) and
+cancel after conversion only. Small weights of a pair leave its uppermost digits empty.
 
 Pairs and references subtract currents before conversion, as chips with differential or
 referenced sensing do (Wan et al., Nature 2022, doi:10.1038/s41586-022-04992-8), so that g_min,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.codec import later
 from matsweep.core.quantities import Dimensionless, Resistance, Time
 from matsweep.core.streams import FloatArray
+from matsweep.crossbar.gates import Gates
 from matsweep.crossbar.mapping import MAPPINGS, IntArray, Mapping, Slicing
 
 
@@ -31,7 +33,8 @@ class Tile:
         Devices in parallel for each weight (each digit of it, on each arm): rows side by side
         that share an input. Their independent errors average.
     read_time : float, s
-        Duration of the read voltage in one product (in each cycle of a serial DAC).
+        Duration of the read voltage in one read: a product takes one in each cycle of a serial DAC
+        and each phase.
     access_resistance : float, Ω
         In series with each device: its selecting transistor (1T1R), taken as ohmic.
     half_selected : float
@@ -46,6 +49,15 @@ class Tile:
         Multiply each layer's output by the factor that its calibration reads have lost since
         programming (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
         doi:10.1038/s41467-020-16108-9).
+    phases : 1, 2 or 4
+        Phases of a product, for drivers and converters that work in one direction. 1: inputs of
+        both signs at once. 2: positive inputs, then negative ones, if there are any. 4: in each of
+        them first the positive and then the negative devices of the pairs, whose codes are
+        subtracted digitally (Le Gallo et al., Nat. Electron. 6:680, 2023,
+        doi:10.1038/s41928-023-01010-1).
+    gates : Gates or None
+        Gate lines of the access transistors, where cells have one (`half_selected` is 0). None:
+        their energy is left out.
     """
 
     rows: int = 128
@@ -58,6 +70,8 @@ class Tile:
     half_selected: Dimensionless = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False
+    phases: int = later(1)
+    gates: Gates | None = later(Gates())
 
     def __post_init__(self) -> None:
         whole("rows", self.rows, low=1)
@@ -74,6 +88,23 @@ class Tile:
                 raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
         non_negative("access_resistance", self.access_resistance, "Ω")
         in_range("half_selected", self.half_selected, 0.0, 1.0)
+        if self.phases not in (1, 2, 4):
+            raise UserError(f"phases must be 1, 2 or 4, got {self.phases!r}")
+        if self.phases == 4 and MAPPINGS[self.mapping].arms < 2:
+            raise UserError(
+                f"phases must be 1 or 2 with {self.mapping} mapping, got 4: only the two devices "
+                "of a pair are read one after the other (mapping=differential)"
+            )
+
+    @property
+    def balanced(self) -> bool:
+        """Whether currents of both signs leave the columns: those of pairs, or to a reference."""
+        return MAPPINGS[self.mapping].signed
+
+    @property
+    def gated(self) -> Gates | None:
+        """Gate lines whose energy counts: None where cells have no access transistor."""
+        return None if self.half_selected else self.gates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

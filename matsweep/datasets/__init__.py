@@ -2,6 +2,8 @@
 
 from matsweep.datasets.dataset import Dataset, Samples
 from matsweep.datasets.images import IDX, MNIST, Digits
+from matsweep.datasets.scaling import Scaled
+from matsweep.datasets.split import Split
 from matsweep.datasets.tables import CSV, NPZ
 
-__all__ = ["CSV", "IDX", "MNIST", "NPZ", "Dataset", "Digits", "Samples"]
+__all__ = ["CSV", "IDX", "MNIST", "NPZ", "Dataset", "Digits", "Samples", "Scaled", "Split"]

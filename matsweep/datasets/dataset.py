@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,16 +11,20 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.core.checks import UserError, in_range, positive, whole
+from matsweep.core.checks import UserError, in_range, whole
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
+from matsweep.datasets.files import read_bytes
 
 IntArray = npt.NDArray[np.int64]
 
 
 class Samples(NamedTuple):
-    """Inputs in [0, 1], (sample, input) float32, and classes 0 … n - 1, (sample,) int64."""
+    """Inputs in [0, 1], (sample, input) float32, and classes 0 … n - 1, (sample,) int64.
+
+    As read, before `Dataset.load` prepares them, inputs are (sample, …) in any unit.
+    """
 
     train_inputs: FloatArray
     train_labels: IntArray
@@ -91,6 +94,7 @@ class Dataset(ABC):
         Returns
         -------
         Samples
+            Inputs (sample, …).
 
         Raises
         ------
@@ -106,8 +110,32 @@ class Dataset(ABC):
             hashed.update(name.encode() + read_bytes(name, path))
         return hashed.hexdigest()
 
+    @property
+    def preparation(self) -> str:
+        """Description of the changes to the inputs, for the user; empty: there are none."""
+        changes = []
+        if self.crop is not None:
+            changes.append(f"images are cropped to {self.crop} × {self.crop} pixels")
+        if self.black_white is not None:
+            changes.append(f"inputs are 1 above {self.black_white:g}, else 0")
+        return "; ".join(changes)
+
+    def scaled(self, train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Scale inputs to [0, 1]: by default they are in this range, and unchanged.
+
+        Parameters
+        ----------
+        train : (sample, …) array
+        test : (sample, …) array
+
+        Returns
+        -------
+        train, test : (sample, …) arrays
+        """
+        return train, test
+
     def load(self) -> Samples:
-        """Read the samples, cropped and made black and white as set.
+        """Read the samples, and prepare them: scaled, cropped, made black and white, as set.
 
         Returns
         -------
@@ -116,16 +144,18 @@ class Dataset(ABC):
         Raises
         ------
         UserError
-            If a file cannot be read, or its images cannot be cropped.
+            If a file cannot be read, or its inputs cannot be scaled or cropped.
         """
         samples = self.read()
-        train, test = (self._prepared(part) for part in (samples.train_inputs, samples.test_inputs))
+        scaled = self.scaled(samples.train_inputs, samples.test_inputs)
+        train, test = (self._prepared(part.reshape(len(part), -1)) for part in scaled)
         return Samples(
             train, samples.train_labels, test[: self.test_samples],
             samples.test_labels[: self.test_samples],
         )  # fmt: skip
 
     def _prepared(self, inputs: FloatArray) -> FloatArray:
+        inputs = np.asarray(inputs, np.float32)
         if self.crop is not None:
             side = round(inputs.shape[1] ** 0.5)
             if side * side != inputs.shape[1] or self.crop > side:
@@ -138,154 +168,80 @@ class Dataset(ABC):
             inputs = image.reshape(len(inputs), -1)
         if self.black_white is not None:
             inputs = (inputs > self.black_white).astype(np.float32)
-        return np.ascontiguousarray(inputs, np.float32)
+        return np.ascontiguousarray(inputs)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Split(Dataset):
-    """A set without a given split into training and test samples.
-
-    Parameters
-    ----------
-    test_fraction : float
-        Share of the samples held out, drawn class by class.
-    seed : int
-        Of the split.
-    """
-
-    test_fraction: Dimensionless = 0.2
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse parameters out of their range."""
-        super().check()
-        in_range("test_fraction", self.test_fraction, 0.01, 0.99)
-        whole("seed", self.seed, low=0, high=2**32 - 1)
-
-    def split(self, inputs: FloatArray, labels: npt.NDArray[Any]) -> Samples:
-        """Split samples, and number their classes.
-
-        Parameters
-        ----------
-        inputs : (sample, input) array
-        labels : (sample,) array
-            Of any sortable type.
-
-        Returns
-        -------
-        Samples
-
-        Raises
-        ------
-        UserError
-            If there are fewer than two classes, or fewer than two samples of one.
-        """
-        from sklearn.model_selection import train_test_split
-
-        classes, numbers = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise UserError(f"labels must hold at least 2 classes, got {len(classes)}")
-        least = int(np.argmin(np.bincount(numbers)))
-        if np.bincount(numbers)[least] < 2:
-            raise UserError(
-                "labels must have at least two samples of each class, got one of "
-                f"{classes[least]!s} ({len(classes)} classes in all)"
-            )
-        try:
-            a, b, c, d = train_test_split(
-                in_unit_range(inputs), numbers, test_size=self.test_fraction,
-                random_state=self.seed, stratify=numbers,
-            )  # fmt: skip
-        except ValueError as problem:
-            raise UserError(f"test_fraction: the samples cannot be split: {problem}") from None
-        return Samples(a, c.astype(np.int64), b, d.astype(np.int64))
-
-
-def read_bytes(name: str, path: Path) -> bytes:
-    """Read a file, and keep its content while the file does not change.
+def count_classes(name: str, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:
+    """Find the classes of labels, and number them.
 
     Parameters
     ----------
     name : str
-        Parameter's, for messages.
-    path : Path
+        Parameter that names their file, for messages.
+    labels : (sample,) array
+        Of any sortable type.
 
     Returns
     -------
-    bytes
+    classes : (class,) array
+        Sorted.
+    numbers : (sample,) int64 array
+        Of each sample's class, from 0.
 
     Raises
     ------
     UserError
-        If it cannot be read.
+        If there are fewer than two classes.
     """
-    return _kept_bytes(name, str(path), _stamp(name, path))
+    classes, numbers = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        only = ", ".join(map(str, classes)) or "none"
+        raise UserError(
+            f"{name} must hold labels of at least 2 classes, got {len(classes)} ({only}): give a "
+            "file with more, or another column of labels"
+        )
+    return classes, numbers.astype(np.int64)
 
 
-def _stamp(name: str, path: Path) -> tuple[int, int]:
-    try:
-        facts = path.stat()
-    except OSError as problem:
-        raise UserError(f"{name}: {path} cannot be read: {problem.strerror}") from None
-    return facts.st_mtime_ns, facts.st_size
-
-
-@functools.lru_cache(maxsize=8)
-def _kept_bytes(name: str, path: str, stamp: tuple[int, int]) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as problem:
-        raise UserError(f"{name}: {path} cannot be read: {problem.strerror}") from None
-
-
-def as_table(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> FloatArray:
-    """Convert inputs to a table of finite numbers, with one label per sample.
+def as_numbers(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> FloatArray:
+    """Convert inputs to finite numbers, with one label per sample.
 
     Parameters
     ----------
     name : str
-        Parameter's, for messages.
+        Parameter that names their file, for messages.
     inputs : (sample, …) array
     labels : (sample,) array
 
     Returns
     -------
-    (sample, input) array
+    (sample, …) float64 array
+        With one axis besides the samples at least.
 
     Raises
     ------
     UserError
         If shapes do not fit, or an input or label is no finite number.
     """
+    if inputs.ndim == 0 or not inputs.size:
+        raise UserError(f"{name} must hold samples with inputs, got an array of {inputs.shape}")
     if labels.ndim != 1 or len(labels) != len(inputs):
         raise UserError(
-            f"{name} must hold one label per sample, got {labels.shape} for {len(inputs)} samples"
+            f"{name} must hold one label per sample, got labels of shape {labels.shape} for "
+            f"{len(inputs)} samples"
         )
     try:
-        values = np.asarray(inputs, float).reshape(len(inputs), -1)
+        values = np.asarray(inputs, float)
     except (ValueError, TypeError):
-        raise UserError(f"{name} must hold inputs that are numbers, got {inputs.dtype}") from None
+        raise UserError(
+            f"{name} must hold inputs that are numbers, got {inputs.dtype}: convert them first"
+        ) from None
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise UserError(f"{name} must hold finite labels only")
+        raise UserError(f"{name} must hold finite labels only, got nan or inf: leave such rows out")
     if not np.isfinite(values).all():
-        raise UserError(f"{name} must hold finite inputs only")
-    return values
-
-
-def in_unit_range(inputs: npt.NDArray[Any]) -> FloatArray:
-    """Scale inputs to [0, 1]; inputs in that range stay as they are.
-
-    Parameters
-    ----------
-    inputs : array
-        Any shape; scaled between the least and the largest of all.
-
-    Returns
-    -------
-    float32 array of the same shape
-    """
-    low, high = float(inputs.min()), float(inputs.max())
-    if low >= 0 and high <= 1:
-        return np.asarray(inputs, np.float32)
-    positive("the spread of the inputs", high - low)
-    return np.asarray((inputs - low) / (high - low), np.float32)
+        where = np.argwhere(~np.isfinite(values))[0]
+        raise UserError(
+            f"{name} must hold finite inputs only, got {values[tuple(where)]} at "
+            f"{where.tolist()}: leave such samples out"
+        )
+    return values.reshape(len(values), -1) if values.ndim == 1 else values

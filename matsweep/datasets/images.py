@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,10 @@ import numpy.typing as npt
 
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError
-from matsweep.datasets.dataset import Dataset, Samples, Split, as_table, in_unit_range, read_bytes
+from matsweep.datasets.dataset import Dataset, Samples, as_numbers, count_classes
+from matsweep.datasets.files import read_bytes
+from matsweep.datasets.scaling import Scaled
+from matsweep.datasets.split import Split
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_FILES = {  # name: SHA-256 of the compressed file
@@ -53,7 +58,7 @@ class Digits(Split, kind="digits"):
         from sklearn.datasets import load_digits
 
         inputs, labels = load_digits(return_X_y=True)
-        return self.split(inputs / 16.0, labels)
+        return self.split("digits", inputs / 16.0, labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +86,27 @@ class MNIST(Dataset, kind="mnist"):
 
     def read(self) -> Samples:
         """Read the images in their published split."""
-        arrays = [read_idx(name, path) for name, path in self.files().items()]
-        return as_samples(*arrays)
+        samples = as_samples(*(read_idx(name, path) for name, path in self.files().items()))
+        return samples._replace(
+            train_inputs=samples.train_inputs / 255, test_inputs=samples.test_inputs / 255
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class IDX(Dataset, kind="idx"):
+class IDX(Scaled, kind="idx"):
     """Any set in four IDX files (Fashion-MNIST, KMNIST, EMNIST, …), gzip or not.
 
     Parameters
     ----------
     train_images, train_labels, test_images, test_labels : str
         Paths of the files.
+    scaling : "column", "global", "none" or None
+        As `Scaled` describes; by default all pixels have one range.
     """
 
+    source: ClassVar[str] = "train_images"
+
+    scaling: str | None = "global"
     train_images: str
     train_labels: str
     test_images: str
@@ -133,16 +145,26 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError) as problem:
-            raise UserError(f"{name}: {path} is damaged: {problem}") from None
+        except (OSError, EOFError, zlib.error) as problem:
+            raise UserError(
+                f"{name} must name a whole file, got {path}, whose compression is damaged "
+                f"({problem}): copy or download it again"
+            ) from None
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
-        raise UserError(f"{name}: {path} is no IDX file")
+        raise UserError(
+            f"{name} must name an IDX file (gzip or not), got {path}, which is none: give the "
+            "files of MNIST's format, or kind npz or csv"
+        )
     axes = content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, 4))
     dtype = np.dtype(_IDX_TYPES[content[2]])
-    if len(content) != 4 + 4 * axes + int(np.prod(shape)) * dtype.itemsize:
-        raise UserError(f"{name}: {path} is not whole: its size does not fit its header")
-    return np.frombuffer(content, dtype, offset=4 + 4 * axes).reshape(shape)
+    first = 4 + 4 * axes
+    shape = tuple(map(int, np.frombuffer(content, ">u4", axes, 4))) if len(content) >= first else ()
+    if len(content) != first + math.prod(shape) * dtype.itemsize:
+        raise UserError(
+            f"{name} must name a whole IDX file, got {path}, whose size does not fit its header: "
+            "copy or download it again"
+        )
+    return np.frombuffer(content, dtype, offset=first).reshape(shape)
 
 
 def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:
@@ -156,8 +178,8 @@ def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:
         )  # fmt: skip
     except Exception as problem:
         raise UserError(
-            f"folder: MNIST cannot be downloaded ({problem}); put its four files into a folder "
-            "and give workload.data.folder"
+            "folder must name a folder with the four files of MNIST where they cannot be "
+            f"downloaded, got null ({problem}): put them into a folder, and give it"
         ) from None
     return Path(path)
 
@@ -168,7 +190,7 @@ def as_samples(
     test_images: npt.NDArray[Any],
     test_labels: npt.NDArray[Any],
 ) -> Samples:
-    """Join training and test images: pixels in [0, 1], classes from 0.
+    """Join training and test images; classes are numbered from 0.
 
     Parameters
     ----------
@@ -180,23 +202,19 @@ def as_samples(
     Returns
     -------
     Samples
+        Inputs (sample, …), as they are.
 
     Raises
     ------
     UserError
         If the two differ in their number of inputs, or there are fewer than two classes.
     """
-    train = as_table("train_images", train_images, train_labels)
-    test = as_table("test_images", test_images, test_labels)
-    if train.shape[1] != test.shape[1]:
+    train = as_numbers("train_images", train_images, train_labels)
+    test = as_numbers("test_images", test_images, test_labels)
+    if train.shape[1:] != test.shape[1:]:
         raise UserError(
-            f"test_images must have the {train.shape[1]} inputs of train_images, got "
-            f"{test.shape[1]}"
+            f"test_images must have samples of shape {train.shape[1:]} as train_images, got "
+            f"{test.shape[1:]}"
         )
-    both = in_unit_range(np.concatenate([train, test]))
-    classes, numbers = np.unique(np.concatenate([train_labels, test_labels]), return_inverse=True)
-    if len(classes) < 2:
-        raise UserError(f"labels must hold at least 2 classes, got {len(classes)}")
-    split = len(train)
-    labels = numbers.astype(np.int64)
-    return Samples(both[:split], labels[:split], both[split:], labels[split:])
+    _, numbers = count_classes("train_labels", np.concatenate([train_labels, test_labels]))
+    return Samples(train, numbers[: len(train)], test, numbers[len(train) :])

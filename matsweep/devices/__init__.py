@@ -62,10 +62,11 @@ __all__ = [
 _DYNAMICS = (
     "ECRAM", "JART", "TEAM", "VTEAM", "ChargeControlled", "CompiledModel", "DynamicalModel",
     "ElectrochemicalMetallization", "FeFET", "FerroelectricTunnelJunction", "FilamentGap",
-    "FluxControlled", "LinearIonDrift", "MagneticTunnelJunction", "Membrane", "MottSwitch",
-    "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor", "Yakopcic",
+    "FluxControlled", "JosephsonJunction", "LinearIonDrift", "MagneticTunnelJunction", "Membrane",
+    "MottSwitch", "PhaseChange", "PotassiumChannel", "SodiumChannel", "SuperconductingMemristor",
+    "Yakopcic",
 )  # fmt: skip
-_SOLVING = ("pulse_train", "respond", "retain", "sine", "transient", "triangle")
+_SOLVING = ("pulse_train", "respond", "retain", "sine", "staircase", "transient", "triangle")
 _HOMES = {
     **dict.fromkeys(_DYNAMICS, "matsweep.devices.dynamics"),
     **dict.fromkeys(_SOLVING, "matsweep.solving"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.arrays import floats
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.quantities import CellSize, Conductance, Dimensionless, Temperature, Voltage
 from matsweep.core.streams import FloatArray, Rng
-from matsweep.devices.currents import CurrentLaw
+from matsweep.devices.currents import HIGHEST_VOLTAGE, CurrentLaw, finite_current
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
-from matsweep.devices.pulses import Parameters, PulseModel
+from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
 
@@ -40,8 +41,9 @@ class Aging(NamedTuple):
 class AnalogDevice:
     """A memristor programmed to a conductance, which then drifts and is read with noise.
 
-    Every array is (…, row, column) in S; leading axes are batches. Results have the type
-    (float32 or float64) of the input.
+    Every array is (…, row, column) in S; leading axes are batches, and one axis (device,), a number
+    or an array without axes do as well. Results have the shape and the type (float32 or float64) of
+    the input.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ class AnalogDevice:
         Evenly spaced distinguishable conductances in the range, both ends included; None for a
         continuum.
     read_voltage : float, V
-        The largest input voltage of a read.
+        The largest input voltage of a read; up to 1000 V, and such that the current at g_max is a
+        finite number.
     cell_size : float, F² (squares of the technology's feature size)
         Area of one cell with its access device.
     temperature : float, K
@@ -91,6 +94,10 @@ class AnalogDevice:
 
     Notes
     -----
+    Each law takes the conductance that its source takes: programming error and drift exponent the
+    target, the relative 1/f noise of a read the conductance as programmed, all others the present
+    one (`docs/physics.md`).
+
     The three errors of programming are independent and Gaussian; a conductance below zero is
     cut to zero, and none is cut at g_max, as in published error models. Left out: the dependence
     of the error on the conductance before programming. After programming, drift acts first, then
@@ -130,6 +137,10 @@ class AnalogDevice:
         if self.levels is not None:
             whole("levels", self.levels, low=2)
         positive("read_voltage", self.read_voltage, "V")
+        in_range("read_voltage", self.read_voltage, 0.0, HIGHEST_VOLTAGE, "V")
+        if self.iv is not None:
+            ends = np.array([self.g_min, self.g_max], np.float32)  # as studies compute
+            finite_current(self.iv, ends, self.read_voltage, name="read_voltage")
         positive("cell_size", self.cell_size, "F^2")
         positive("temperature", self.temperature, "K")
         non_negative("cycles", self.cycles)
@@ -164,17 +175,40 @@ class AnalogDevice:
         low, high = self.endurance.window(self.cycles)
         return self.g_min + low * self.g_range, self.g_min + high * self.g_range
 
-    def nearest_level(self, target: FloatArray) -> FloatArray:
+    @property
+    def least_state(self) -> float:
+        """State of 0 S, below which no device gets: -g_min / (g_max - g_min)."""
+        return -self.g_min / self.g_range
+
+    def narrowed(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """Bounds of states that the device still reaches after its cycles.
+
+        Parameters
+        ----------
+        low : float or (…) array, fraction of the range
+            Of a fresh device.
+        high : float or (…) array, fraction of the range
+
+        Returns
+        -------
+        tuple of (float or array, float or array), fractions of the range
+        """
+        least, most = self.endurance.window(self.cycles)
+        span = high - low
+        return low + least * span, low + most * span
+
+    def nearest_level(self, target: FloatArray | float) -> FloatArray:
         """Target conductance brought into the range and onto a level.
 
         Parameters
         ----------
-        target : (…) array, S
+        target : (…) array or float, S
 
         Returns
         -------
         (…) array, S
         """
+        target = floats(target)
         fraction = self._fraction(target)
         if self.levels is not None:
             steps = self.levels - 1
@@ -203,7 +237,7 @@ class AnalogDevice:
 
     def program(
         self,
-        target: FloatArray,
+        target: FloatArray | float,
         *,
         rng: Rng,
         size: tuple[int, ...] | None = None,
@@ -219,7 +253,7 @@ class AnalogDevice:
 
         Parameters
         ----------
-        target : (…, row, column) array, S
+        target : (…, row, column) array or float, S
             Clipped to the range.
         rng : Rng
         size : tuple of int, optional
@@ -230,8 +264,10 @@ class AnalogDevice:
         Returns
         -------
         Programmed
-            Conductance at the time the programming error is stated for, pulses and energy.
+            Conductance at the time the programming error is stated for, pulses and energy, and the
+            levels, to draw `aging` from.
         """
+        target = floats(target)
         size = target.shape if size is None else size
         level = self.nearest_level(target)
         if self.write_verify is not None:
@@ -239,19 +275,21 @@ class AnalogDevice:
                 np.broadcast_to(level, size), self.write_verify, devices, rng
             )
         elif self.exact:
-            result = self._unverified(np.broadcast_to(level, size).copy())
+            result = self._unverified(np.broadcast_to(level, size).copy(), level)
         else:
-            conductance = rng.standard_normal(size, target.dtype)
+            conductance = np.asarray(rng.standard_normal(size, target.dtype))
             conductance *= self.programming_sigma(level)
             conductance += level
-            result = self._unverified(np.clip(conductance, 0, None, out=conductance))
-        return result._replace(
-            conductance=self.stuck_at.apply(result.conductance, self.g_min, self.g_max, rng=rng)
-        )
+            result = self._unverified(np.clip(conductance, 0, None, out=conductance), level)
+        stuck = self.stuck_at.apply(result.conductance, self.g_min, self.g_max, rng=rng)
+        if stuck is result.conductance:
+            return result
+        reached = np.where(stuck == result.conductance, result.target, stuck)
+        return result._replace(conductance=stuck, target=reached)
 
     def pulse(
         self,
-        conductance: FloatArray,
+        conductance: FloatArray | float,
         count: int | npt.NDArray[np.integer],
         *,
         rng: Rng,
@@ -261,8 +299,9 @@ class AnalogDevice:
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
-            Clipped to the range first.
+        conductance : (…, row, column) array or float, S
+            Brought into the range first, or into the devices' own bounds; no device gets below 0 S.
+            After earlier pulses, their `Programmed.start`.
         count : int or (…, row, column) array of int
             Potentiating pulses if > 0, depressing ones if < 0.
         rng : Rng
@@ -273,7 +312,8 @@ class AnalogDevice:
         -------
         Programmed
             Conductance after the pulses, their number, and their energy, each pulse taken at the
-            mean of the conductances before and after all of them.
+            mean of the conductances before and after all of them. Devices without a pulse have no
+            noise of writing.
 
         Raises
         ------
@@ -285,10 +325,15 @@ class AnalogDevice:
                 "pulse_model must be given: no response of this material to identical pulses is "
                 "known (set device.pulse_model, or calibrate one from measurements)"
             )
-        state = self._fraction(conductance)
-        after = self.pulse_model.apply(state, count, rng=rng, parameters=devices)
-        low, high = self.endurance.window(self.cycles)
+        conductance = floats(conductance)
+        model = self.pulse_model
+        devices = model.nominal if devices is None else devices
+        low, high = limits(devices, self.least_state)
+        state = self._fraction(conductance, low, high)
+        after = model.apply(state, count, rng=rng, parameters=devices, least=self.least_state)
+        low, high = self.narrowed(low, high)
         reached = self._conductance(np.clip(after, low, high, out=after))
+        np.maximum(reached, 0, out=reached)
         middle = (reached + conductance) * conductance.dtype.type(0.5)
         counts = np.broadcast_to(np.asarray(count), conductance.shape)
         energy = np.where(
@@ -296,9 +341,19 @@ class AnalogDevice:
             self.write_pulse.dissipated(middle, False),
         ) * np.abs(counts)  # fmt: skip
         energy = np.where(counts == 0, 0.0, energy)
-        return Programmed(reached, np.abs(counts), energy)
+        if not model.cycle_to_cycle.of_writing:
+            return Programmed(reached, np.abs(counts), energy, reached)
+        written = np.where(counts == 0, reached, self._written(reached, model, rng))
+        return Programmed(written, np.abs(counts), energy, written, reached)
 
-    def relax(self, conductance: FloatArray, time: float, *, rng: Rng) -> FloatArray:
+    def relax(
+        self,
+        conductance: FloatArray | float,
+        time: float,
+        *,
+        rng: Rng,
+        target: FloatArray | float | None = None,
+    ) -> FloatArray:
         """Conductance at a time after programming, at the device's temperature.
 
         Draws the random numbers of each device's aging; for several times of the same devices, draw
@@ -306,11 +361,13 @@ class AnalogDevice:
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
             As programmed.
         time : float, s
             Since programming, > 0.
         rng : Rng
+        target : array that broadcasts to the conductance, or float, S, optional
+            From `Programmed`; see `aging`.
 
         Returns
         -------
@@ -321,35 +378,46 @@ class AnalogDevice:
         UserError
             If time is not positive.
         """
-        return self.aged(conductance, time, self.aging(conductance, rng=rng))
+        return self.aged(conductance, time, self.aging(conductance, rng=rng, target=target))
 
-    def aging(self, conductance: FloatArray, *, rng: Rng) -> Aging:
+    def aging(
+        self,
+        conductance: FloatArray | float,
+        *,
+        rng: Rng,
+        target: FloatArray | float | None = None,
+    ) -> Aging:
         """Draw the random numbers of each device's aging.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
             As programmed.
         rng : Rng
+        target : array that broadcasts to the conductance, or float, S, optional
+            The levels that devices were programmed to, from `Programmed`: drift exponents follow
+            them. By default the conductance as programmed.
 
         Returns
         -------
         Aging
         """
+        conductance = floats(conductance)
         exponents: FloatArray | float = 0.0
         if not self.drift.absent:
-            exponents = self.drift.exponents(conductance, self.g_max, rng=rng)
+            level = conductance if target is None else floats(target)
+            exponents = self.drift.exponents(level, self.g_max, size=conductance.shape, rng=rng)
         noise = None
         if not self.short_term.absent:
             noise = rng.standard_normal(conductance.shape, conductance.dtype)
         return Aging(exponents, noise)
 
-    def aged(self, conductance: FloatArray, time: float, aging: Aging) -> FloatArray:
+    def aged(self, conductance: FloatArray | float, time: float, aging: Aging) -> FloatArray:
         """Conductance at a time after programming, for drawn aging.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
             As programmed.
         time : float, s
             Since programming, > 0.
@@ -365,6 +433,7 @@ class AnalogDevice:
             If time is not positive.
         """
         positive("time", time, "s")
+        conductance = floats(conductance)
         if not self.drift.absent:
             conductance = drift(conductance, time, aging.exponents, self.drift.time_zero)
         if aging.noise is not None:
@@ -373,18 +442,20 @@ class AnalogDevice:
 
     def read(
         self,
-        conductance: FloatArray,
+        conductance: FloatArray | float,
         voltage: FloatArray | float | None = None,
         *,
         rng: Rng,
         time: float = 1.0,
         traps: FloatArray | None = None,
+        programmed: FloatArray | float | None = None,
     ) -> FloatArray:
         """One noisy read of every device.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
+            At the time of the read.
         voltage : float or (…, row, column) array, V
             Of the read; by default `read_voltage`. It matters where the I–V law is not ohmic.
         rng : Rng
@@ -392,15 +463,23 @@ class AnalogDevice:
             Since programming; 1/f noise grows with it.
         traps : (…, row, column) array of 0 and 1, optional
             Devices with a trap, from `telegraph_noise.traps`; drawn here by default.
+        programmed : array that broadcasts to the conductance, or float, S, optional
+            As programmed, before drift; see `read_sigma`.
 
         Returns
         -------
         (…, row, column) array, S
-            Current over voltage. Not cut at zero: noise is symmetric, as it is when many are
-            summed on a column.
+            Current over voltage, at 0 V its limit. Not cut at zero: noise is symmetric, as it is
+            when many are summed on a column.
+
+        Raises
+        ------
+        UserError
+            If the I–V law gives no finite current at the voltage.
         """
-        noise = rng.standard_normal(conductance.shape, conductance.dtype)
-        noise *= self.read_noise.sigma(conductance, self.g_max, time)
+        conductance = floats(conductance)
+        noise = np.asarray(rng.standard_normal(conductance.shape, conductance.dtype))
+        noise *= self._flicker(conductance, time, programmed)
         if not self.telegraph_noise.absent:
             traps = (
                 self.telegraph_noise.traps(conductance.shape, rng=rng) if traps is None else traps
@@ -409,65 +488,99 @@ class AnalogDevice:
         noise += conductance
         if self.iv is None:
             return noise
-        applied = self.read_voltage if voltage is None else voltage
-        return np.asarray(self.current(noise, applied) / np.asarray(applied, noise.dtype))
+        applied = floats(self.read_voltage if voltage is None else voltage)
+        current = self.current(noise, applied)
+        applied = np.broadcast_to(applied.astype(noise.dtype), current.shape)
+        still = applied == 0
+        if not still.any():
+            return np.asarray(current / applied)
+        limit = np.asarray(self.iv.slope(noise, applied), noise.dtype)
+        return np.asarray(np.divide(current, applied, out=limit, where=~still))
 
-    def current(self, conductance: FloatArray, voltage: FloatArray | float) -> FloatArray:
+    def current(self, conductance: FloatArray | float, voltage: FloatArray | float) -> FloatArray:
         """Return the current of devices, without noise.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
         voltage : float or (…, row, column) array, V
 
         Returns
         -------
         (…, row, column) array, A
-        """
-        if self.iv is None:
-            return np.asarray(conductance * np.asarray(voltage, conductance.dtype))
-        current = self.iv.current(conductance, np.asarray(voltage, conductance.dtype))
-        return np.asarray(current, conductance.dtype)
 
-    def read_sigma(self, conductance: FloatArray, time: float = 1.0) -> FloatArray:
+        Raises
+        ------
+        UserError
+            If the I–V law gives no finite current at the voltage.
+        """
+        return finite_current(self.iv, floats(conductance), voltage)
+
+    def read_sigma(
+        self,
+        conductance: FloatArray | float,
+        time: float = 1.0,
+        programmed: FloatArray | float | None = None,
+    ) -> FloatArray:
         """Return the standard deviation of one read.
 
         Of 1/f or white noise and of the telegraph signals of all devices together.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array or float, S
+            At the time of the read.
         time : float, s
             Since programming.
+        programmed : array that broadcasts to the conductance, or float, S, optional
+            As programmed, before drift, which relative 1/f noise takes. By default the one from
+            which the mean device drifts to `conductance`.
 
         Returns
         -------
         (…, row, column) array, S
         """
-        sigma = self.read_noise.sigma(conductance, self.g_max, time)
+        conductance = floats(conductance)
+        sigma = self._flicker(conductance, time, programmed)
         jumps = self.telegraph_noise.relative_sigma
         return np.hypot(sigma, conductance * conductance.dtype.type(jumps)) if jumps else sigma
 
-    def _fraction(self, conductance: FloatArray) -> FloatArray:
-        fraction = (conductance - conductance.dtype.type(self.g_min)) * conductance.dtype.type(
-            1 / self.g_range
-        )
-        return np.clip(fraction, 0, 1, out=fraction)
+    def _flicker(
+        self, conductance: FloatArray, time: float, programmed: FloatArray | float | None
+    ) -> FloatArray:
+        """Return the standard deviation (…) S of 1/f or white noise."""
+        if programmed is not None:
+            programmed = floats(programmed)
+        elif self.read_noise.remembers:
+            programmed = self.drift.undone(conductance, time, self.g_max)
+        return self.read_noise.sigma(conductance, self.g_max, time, programmed)
+
+    def _fraction(self, conductance: FloatArray, low: Any = 0, high: Any = 1) -> FloatArray:
+        fraction = np.asarray(conductance - conductance.dtype.type(self.g_min))
+        fraction *= conductance.dtype.type(1 / self.g_range)
+        return np.clip(fraction, low, high, out=fraction)
 
     def _conductance(self, fraction: FloatArray) -> FloatArray:
         fraction *= fraction.dtype.type(self.g_range)
         fraction += fraction.dtype.type(self.g_min)
         return fraction
 
-    def _unverified(self, conductance: FloatArray) -> Programmed:
-        return Programmed(conductance, float("nan"), float("nan"))
+    def _written(self, conductance: FloatArray, model: PulseModel, rng: Rng) -> FloatArray:
+        """Conductance with the noise of writing."""
+        state = np.asarray(conductance - conductance.dtype.type(self.g_min))
+        state *= conductance.dtype.type(1 / self.g_range)
+        written = self._conductance(model.written(state, rng=rng, least=self.least_state))
+        return np.maximum(written, 0, out=written)  # not below by rounding
+
+    def _unverified(self, conductance: FloatArray, level: FloatArray) -> Programmed:
+        return Programmed(conductance, float("nan"), float("nan"), level)
 
     def _write_and_verify(
         self, level: FloatArray, scheme: WriteVerify, devices: Parameters | None, rng: Rng
     ) -> Programmed:
         assert self.pulse_model is not None
         devices = self.draw(level.shape, rng=rng) if devices is None else devices
-        conductance = np.full(level.shape, self.window[0], level.dtype)
+        conductance = start = np.full(level.shape, self.window[0], level.dtype)
         pulses = np.zeros(level.shape)
         energy = np.zeros(level.shape)
         for _ in range(scheme.max_pulses):
@@ -476,28 +589,33 @@ class AnalogDevice:
             count = (missing > tolerance).astype(np.int32) - (missing < -tolerance)
             if not count.any():
                 break
-            pulsed = self.pulse(conductance, count, rng=rng, devices=devices)
-            conductance = pulsed.conductance
+            pulsed = self.pulse(start, count, rng=rng, devices=devices)
+            written = pulsed.conductance
+            if pulsed.settled is not None:  # devices without a pulse keep their noise of writing
+                written = np.where(count == 0, conductance, written)
+            conductance, start = written, pulsed.start
             pulses += np.abs(count)
             energy += pulsed.energy
-        return Programmed(conductance, pulses, energy)
+        return Programmed(conductance, pulses, energy, level)
 
-    def programming_sigma(self, conductance: FloatArray) -> FloatArray:
+    def programming_sigma(self, conductance: FloatArray | float) -> FloatArray:
         """Return the standard deviation of programming without verification.
 
         Parameters
         ----------
-        conductance : (…) array, S
+        conductance : (…) array or float, S
+            The level programmed to.
 
         Returns
         -------
         (…) array, S
         """
+        conductance = floats(conductance)
         cycle = self.cycle_to_cycle * self.g_range
         published = not self.programming_error.absent
         if published and not (cycle or self.device_to_device):
             return self.programming_error.sigma(conductance, self.g_max)
-        variance = conductance - conductance.dtype.type(self.g_min)
+        variance = np.asarray(conductance - conductance.dtype.type(self.g_min))
         variance *= conductance.dtype.type(self.device_to_device)
         variance *= variance
         variance += conductance.dtype.type(cycle**2)

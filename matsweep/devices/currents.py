@@ -8,15 +8,23 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from matsweep.core.checks import non_negative, positive
+from matsweep.core.checks import UserError, non_negative, positive
 from matsweep.core.quantities import Dimensionless, Resistance, Voltage
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import Unit
 
+HIGHEST_VOLTAGE = 1000.0
+"""V; no memristor is read or written above it, and squares of voltages stay finite below."""
+_STEEPEST = 700.0  # the largest argument at which sinh is a finite number of 64 bits
+
 
 class CurrentLaw(ABC):
-    """Dependence of the current on the read voltage; `kind` in a configuration."""
+    """Dependence of the current on the read voltage; `kind` in a configuration.
+
+    Currents beyond the largest number are infinite, without a warning to whoever silences it:
+    Newton's method on an array steps back from them. `finite_current` refuses them.
+    """
 
     registry: ClassVar[Registry[type[CurrentLaw]]] = Registry("I–V law")
 
@@ -55,6 +63,52 @@ class CurrentLaw(ABC):
         """
 
 
+def finite_current(
+    law: CurrentLaw | None,
+    conductance: FloatArray,
+    voltage: FloatArray | float,
+    *,
+    name: str = "voltage",
+) -> FloatArray:
+    """Return the current of a law, and refuse voltages at which it is not a finite number.
+
+    Parameters
+    ----------
+    law : CurrentLaw or None
+        None: ohmic.
+    conductance : (…) array, S
+        Its type, float32 or float64, is that of the current.
+    voltage : (…) array or float, V
+        Broadcast with the conductance.
+    name : str
+        Of the voltage, for the message.
+
+    Returns
+    -------
+    (…) array, A
+
+    Raises
+    ------
+    UserError
+        If a finite conductance and a finite voltage give a current that is not.
+    """
+    wanted = np.asarray(voltage)
+    with np.errstate(over="ignore", invalid="ignore"):
+        applied = wanted.astype(conductance.dtype)
+        current = conductance * applied if law is None else law.current(conductance, applied)
+        current = np.asarray(current).astype(conductance.dtype, copy=False)
+    if np.isfinite(current).all():
+        return current
+    beyond = ~np.isfinite(current) & np.isfinite(conductance) & np.isfinite(wanted)
+    if beyond.any():
+        worst = float(np.abs(np.broadcast_to(wanted, current.shape)[beyond]).min())
+        kind = "Ohm's law" if law is None else f"the I–V law ({type(law).__name__})"
+        raise UserError(
+            f"{name} [V] must give a finite current by {kind}, got {worst:g}; lower the voltage"
+        )
+    return current
+
+
 @dataclass(frozen=True)
 class SinhIV(CurrentLaw, kind="sinh"):
     """Hyperbolic-sine law of hopping and tunnelling.
@@ -74,8 +128,13 @@ class SinhIV(CurrentLaw, kind="sinh"):
 
     def __post_init__(self) -> None:
         positive("v0", self.v0, "V")
-        if self.reference is not None:
-            positive("reference", self.reference, "V")
+        if self.reference is not None and positive("reference", self.reference, "V") > (
+            most := _STEEPEST * self.v0
+        ):
+            raise UserError(
+                f"reference [V] must be <= {_STEEPEST:g} v0 = {most:g}, where sinh is a finite "
+                f"number, got {self.reference!r}"
+            )
 
     @property
     def _share(self) -> float:
@@ -184,7 +243,9 @@ class SeriesIV(CurrentLaw, kind="series"):
 
     The resistance of an access transistor (1T1R) or of the electrodes, in series with a device of
     any law; solved by Newton's method, which converges from V = R I on for currents that grow
-    with the voltage.
+    with the voltage. Where V is many times the voltage in which the current of an exponential law
+    grows by e, a step of Newton's covers only that voltage: after 20 steps every second one halves
+    the interval that holds the solution.
 
     Parameters
     ----------
@@ -220,13 +281,15 @@ class SeriesIV(CurrentLaw, kind="series"):
         assert self.law is not None
         low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
         inner = np.asarray(voltage / (1 + self.resistance * conductance), np.float64)
-        for _ in range(100):
+        for number in range(200):
             residual = inner + self.resistance * self.law.current(conductance, inner) - voltage
             high, low = np.where(residual > 0, inner, high), np.where(residual < 0, inner, low)
             step = residual / (1 + self.resistance * self.law.slope(conductance, inner))
             following = inner - step
-            outside = (following < low) | (following > high)
-            following = np.where(outside, (low + high) / 2, following)
+            halve = ~((following >= low) & (following <= high))  # also where the law overflows
+            if number >= 20 and number % 2:
+                halve |= np.abs(step) > 1e-14 * np.abs(voltage)
+            following = np.where(halve, (low + high) / 2, following)
             if np.all(np.abs(following - inner) <= 1e-14 * np.abs(voltage)):
                 return following
             inner = following

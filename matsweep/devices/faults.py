@@ -22,7 +22,8 @@ class StuckAt:
         in it (uniform).
     clustering : float
         Part of the faults that come as whole lines, rows and columns alike, of the last two
-        axes; the others fall independently. Every fault of one line is of the same kind.
+        axes; the others fall independently. Every fault of one line is of the same kind. Devices
+        with fewer than two axes share no lines: all their faults fall independently.
 
     Notes
     -----
@@ -59,17 +60,19 @@ class StuckAt:
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
+        conductance : (…, row, column) array, (device,) array or array without axes, S
         g_min : float, S
         g_max : float, S
         rng : Rng
 
         Returns
         -------
-        (…, row, column) array, S
+        array of the same shape, S
         """
         if self.total == 0:
             return conductance
+        if conductance.ndim < 2:
+            return self._put(conductance, conductance.shape, self.total, g_min, g_max, rng)
         lines, single = self._shares()
         out = self._put(conductance, conductance.shape, single, g_min, g_max, rng)
         *batch, rows, columns = conductance.shape

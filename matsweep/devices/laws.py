@@ -11,7 +11,8 @@ from matsweep.core.checks import UserError, finite, positive
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 
-_SMALL = 1e-12  # relative conductance below which logarithms stop changing
+SMALL = 1e-12
+"""Conductance over g_max below which logarithms stop changing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class Law:
         """Value y (…) at ln(G / g_max) (…), dimensionless."""
         if self.constant is not None:
             return np.full_like(logarithm, self.constant)
-        out = logarithm * logarithm.dtype.type(self.slope)
+        out = np.asarray(logarithm * logarithm.dtype.type(self.slope))
         out += logarithm.dtype.type(self.at_g_max)
         np.clip(out, self.low, self.high, out=out)
         if not (self.saturating or self.polynomial):
@@ -116,6 +117,6 @@ def logarithm(conductance: FloatArray, g_max: float) -> FloatArray:
     -------
     (…) array, dimensionless
     """
-    scaled = conductance * conductance.dtype.type(1 / g_max)
-    np.clip(scaled, scaled.dtype.type(_SMALL), None, out=scaled)
+    scaled = np.asarray(conductance * conductance.dtype.type(1 / g_max))
+    np.clip(scaled, scaled.dtype.type(SMALL), None, out=scaled)
     return np.log(scaled, out=scaled)

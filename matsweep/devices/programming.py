@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.core.checks import UserError, finite, non_negative, positive, whole
+from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
 from matsweep.core.quantities import Conductance, Dimensionless, Energy, Time, Voltage
 from matsweep.core.streams import FloatArray
+from matsweep.devices.currents import HIGHEST_VOLTAGE
 
 
 class Programmed(NamedTuple):
-    """Programmed conductance with the pulses and the energy it took.
+    """Programmed conductance with the pulses and the energy it took, and its target.
 
     Parameters
     ----------
@@ -23,11 +24,24 @@ class Programmed(NamedTuple):
         Write pulses used by each device; NaN where no scheme is known.
     energy : (…, row, column) array or float, J
         Dissipated in each device; NaN where the pulse is not known.
+    target : array that broadcasts to the conductance, S
+        The level that each device was programmed to: the conductance that the drift exponent
+        follows. Of a stuck device, and after pulses without a target, the conductance itself.
+    settled : (…, row, column) array, S, or None
+        Conductance that further pulses start from, without the noise of writing; None where it is
+        `conductance`.
     """
 
     conductance: FloatArray
     pulses: FloatArray | float
     energy: FloatArray | float
+    target: FloatArray
+    settled: FloatArray | None = None
+
+    @property
+    def start(self) -> FloatArray:
+        """Conductance that further pulses start from, (…, row, column) array, S."""
+        return self.conductance if self.settled is None else self.settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +157,9 @@ class ProgrammingError:
                 out *= scaled
                 out += conductance.dtype.type(factor * coefficient)
         if self.saturating:
-            depth = conductance * conductance.dtype.type(-1 / (self.saturation * stretch))
+            depth = np.asarray(
+                conductance * conductance.dtype.type(-1 / (self.saturation * stretch))
+            )
             out -= conductance.dtype.type(factor * self.saturating) * np.expm1(depth, out=depth)
         return np.maximum(out, 0, out=out)
 
@@ -195,7 +211,7 @@ class WritePulse:
             non_negative("count", self.count)
         for name in ("voltage_up", "voltage_down"):
             if (value := getattr(self, name)) is not None:
-                finite(name, value, "V")
+                in_range(name, value, -HIGHEST_VOLTAGE, HIGHEST_VOLTAGE, "V")
         for name, unit in (("time_up", "s"), ("time_down", "s"), ("energy", "J")):
             if (value := getattr(self, name)) is not None:
                 positive(name, value, unit)

@@ -17,11 +17,14 @@ from matsweep.devices.laws import Law, logarithm
 class ReadNoise:
     """Standard deviation of one read about the conductance.
 
-    sigma(G) = G min(relative (G / g_max)^-exponent, cap) F, or G law(G) F or absolute(G) F where
-    there is such a law;
-    F = sqrt(ln((t + t_read) / (2 t_read))) for 1/f noise integrated over one read of length
-    t_read at time t after programming (Nandakumar et al., ICECS 2019), F = 1 for white noise.
-    F is 0 before t = t_read.
+    sigma = G Q(G_p) F with Q(G_p) = min(relative (G_p / g_max)^-exponent, cap), or Q(G_p) =
+    law(G_p) where there is such a law; or sigma = absolute(G) F. G is the conductance at the time
+    of the read.
+
+    - 1/f noise, integrated over one read of length t_read at time t after programming:
+      F = sqrt(ln((t + t_read) / (2 t_read))), 0 before t = t_read. Q is a property of the state
+      that was programmed: G_p is the conductance as programmed, before drift.
+    - White noise: F = 1, and G_p = G.
 
     Parameters
     ----------
@@ -37,6 +40,13 @@ class ReadNoise:
         Relative noise as fitted, in the place of the power law.
     absolute : Law or None, S
         Standard deviation as fitted, in the place of both.
+
+    References
+    ----------
+    S. R. Nandakumar et al., ICECS 2019, doi:10.1109/ICECS46596.2019.8964852, as in IBM's aihwkit
+    (`PCMLikeNoiseModel`, `HermesNoiseModel`); V. Joshi et al., Nat. Commun. 11:2473, 2020,
+    doi:10.1038/s41467-020-16108-9. An absolute law of the present conductance: D. Falcone et al.,
+    arXiv:2502.04524, as in aihwkit (`ReRamCMONoiseModel`).
     """
 
     relative: Dimensionless = 0.0
@@ -78,15 +88,31 @@ class ReadNoise:
         """Whether reads are exact."""
         return self.relative == 0 and self.law is None and self.absolute is None
 
-    def sigma(self, conductance: FloatArray, g_max: float, time: float) -> FloatArray:
+    @property
+    def remembers(self) -> bool:
+        """Whether noise depends on the conductance as programmed, not on the present one alone."""
+        if self.flicker_read_time is None or self.absolute is not None:
+            return False
+        return self.law is not None or (self.relative > 0 and self.exponent > 0)
+
+    def sigma(
+        self,
+        conductance: FloatArray,
+        g_max: float,
+        time: float,
+        programmed: FloatArray | None = None,
+    ) -> FloatArray:
         """Return the standard deviation of one read.
 
         Parameters
         ----------
         conductance : (…) array, S
+            At the time of the read.
         g_max : float, S
         time : float, s
             Since programming.
+        programmed : array that broadcasts to the conductance, S, optional
+            As programmed, which 1/f noise takes; by default `conductance`.
 
         Returns
         -------
@@ -96,21 +122,24 @@ class ReadNoise:
         if self.absent or factor == 0:
             return np.zeros_like(conductance)
         if self.absolute is not None:
-            out = np.maximum(self.absolute(logarithm(conductance, g_max)), 0)
-            out *= conductance.dtype.type(factor)
-            return out
-        if self.law is not None:
-            out = np.maximum(self.law(logarithm(conductance, g_max)), 0)
-        elif self.exponent == 0:
-            return conductance * conductance.dtype.type(min(self.relative, self.cap) * factor)
-        else:
-            with np.errstate(divide="ignore"):
-                out = np.power(conductance, -self.exponent, dtype=conductance.dtype)
-            out *= self.relative * g_max**self.exponent
-            np.minimum(out, self.cap, out=out)
-        out *= conductance
+            law = np.maximum(self.absolute(logarithm(conductance, g_max)), 0)
+            return np.asarray(law * conductance.dtype.type(factor))
+        if self.law is None and self.exponent == 0:
+            relative = conductance.dtype.type(min(self.relative, self.cap) * factor)
+            return np.asarray(conductance * relative)
+        state = programmed if self.remembers and programmed is not None else conductance
+        out = self._relative(state, g_max) * conductance
         out *= conductance.dtype.type(factor)
-        return out
+        return np.asarray(out)
+
+    def _relative(self, conductance: FloatArray, g_max: float) -> FloatArray:
+        """Q (…) at conductances (…) S, dimensionless, where it depends on the conductance."""
+        if self.law is not None:
+            return np.maximum(self.law(logarithm(conductance, g_max)), 0)
+        with np.errstate(divide="ignore"):
+            out = np.asarray(np.power(conductance, -self.exponent, dtype=conductance.dtype))
+        out *= self.relative * g_max**self.exponent
+        return np.minimum(out, self.cap, out=out)
 
     def _growth(self, time: float) -> float:
         if self.flicker_read_time is None:

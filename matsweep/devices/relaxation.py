@@ -9,7 +9,7 @@ import numpy as np
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive
 from matsweep.core.quantities import Conductance, Dimensionless, ElectronVolts, Temperature, Time
 from matsweep.core.streams import FloatArray, Rng
-from matsweep.devices.laws import Law, logarithm
+from matsweep.devices.laws import SMALL, Law, logarithm
 
 BOLTZMANN_EV = 8.617333262e-5
 """Boltzmann's constant, eV/K (CODATA 2018)."""
@@ -38,9 +38,23 @@ def arrhenius(activation_ev: float, temperature: float, reference: float) -> flo
 class Drift:
     """Power-law drift with a separate exponent for each device.
 
-    G(t) = G (t / time_zero)^-nu, nu ~ Normal(mean(G), spread(G)); no drift before time_zero,
-    the time after programming at which the programmed conductance is stated. The exponents hold
-    at the temperature at which they were measured.
+    G(t) = G (t / time_zero)^-nu, nu = |Normal(mean(G_target), spread(G_target))|; no drift before
+    time_zero, the time after programming at which the programmed conductance G is stated. The
+    laws take the target of programming, not G, which programming error has moved; a mean below
+    zero makes all exponents negative. The exponents hold at the temperature at which they were
+    measured.
+
+    Parameters
+    ----------
+    nu, spread : Law, dimensionless
+        Mean and standard deviation between devices of the exponent.
+    time_zero : float, s
+
+    References
+    ----------
+    S. R. Nandakumar et al., ICECS 2019, doi:10.1109/ICECS46596.2019.8964852, as in IBM's aihwkit
+    (`PCMLikeNoiseModel`); V. Joshi et al., Nat. Commun. 11:2473, 2020,
+    doi:10.1038/s41467-020-16108-9.
     """
 
     nu: Law = Law()
@@ -59,27 +73,60 @@ class Drift:
         """Whether no device ever drifts."""
         return self.nu.constant == 0 and self.spread.constant == 0
 
-    def exponents(self, conductance: FloatArray, g_max: float, *, rng: Rng) -> FloatArray:
+    def exponents(
+        self, target: FloatArray, g_max: float, *, size: tuple[int, ...], rng: Rng
+    ) -> FloatArray:
         """Draw each device's drift exponent.
 
         Parameters
         ----------
-        conductance : (…, row, column) array, S
-            As programmed.
+        target : array that broadcasts to the size, S
+            Of programming.
         g_max : float, S
+        size : tuple of int
+            Shape of the devices.
         rng : Rng
 
         Returns
         -------
-        (…, row, column) array, dimensionless
+        array of the size, dimensionless
         """
-        log = logarithm(conductance, g_max)
-        nu = self.nu(log)
-        if self.spread.constant != 0:
-            noise = rng.standard_normal(conductance.shape, conductance.dtype)
-            noise *= self.spread(log)
-            nu += noise
-        return nu
+        log = logarithm(target, g_max)
+        mean = self.nu(log)
+        if self.spread.constant == 0:
+            return np.broadcast_to(mean, size)
+        nu = np.asarray(rng.standard_normal(size, target.dtype))
+        nu *= self.spread(log)
+        nu += mean
+        return np.copysign(nu, mean, out=nu)
+
+    def undone(self, conductance: FloatArray, time: float, g_max: float) -> FloatArray:
+        """Conductance that the mean device was programmed to, from that at a time.
+
+        Solves G(t) = G (t / time_zero)^-mean(G) for G on a grid of 0.7 % in G, between whose points
+        the logarithm of the loss is a straight line.
+
+        Parameters
+        ----------
+        conductance : (…) array, S
+            At the time.
+        time : float, s
+            Since programming.
+        g_max : float, S
+
+        Returns
+        -------
+        (…) array, S
+            The same object before time_zero and where nothing drifts.
+        """
+        elapsed = float(np.log(max(time / self.time_zero, 1.0)))
+        if self.absent or elapsed == 0:
+            return conductance
+        before = np.linspace(np.log(SMALL), 2.0, 4096)  # up to 7 times g_max, beyond any error
+        lost = self.nu(before) * elapsed
+        after = np.maximum.accumulate(before - lost)
+        regained = np.interp(logarithm(conductance, g_max), after, lost)
+        return np.asarray(conductance * np.exp(regained).astype(conductance.dtype))
 
 
 def drift(
@@ -184,7 +231,7 @@ class ShortTerm:
         elapsed = float(np.log(max(stretched / self.time_zero, 1.0)))
         if elapsed == 0:
             return conductance
-        out = noise * noise.dtype.type(self.spread + self.spread_growth * elapsed)
+        out = np.asarray(noise * noise.dtype.type(self.spread + self.spread_growth * elapsed))
         out += conductance
         out += conductance.dtype.type(self.shift * elapsed)
         return np.clip(out, 0, None, out=out)

@@ -8,9 +8,10 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar.converters import ADC, DAC, percentile
-from matsweep.crossbar.tile import Layout
+from matsweep.crossbar.sequence import Sequence, sequence
+from matsweep.crossbar.tile import Layout, Tile
 from matsweep.crossbar.wires.wires import Wires
-from matsweep.machine.product import Scaling, fractions, voltages, wired
+from matsweep.machine.product import Scaling, fractions, loads, voltages, wired
 
 
 class Target(NamedTuple):
@@ -38,6 +39,7 @@ def calibrate(
     inputs: FloatArray,
     layout: Layout,
     target: Target,
+    tile: Tile,
     dac: DAC,
     adc: ADC,
 ) -> Scaling:
@@ -50,6 +52,7 @@ def calibrate(
         Of training data.
     layout : Layout
     target : Target
+    tile : Tile
     dac : DAC
     adc : ADC
         With full scales over (read_voltage · g_range).
@@ -72,8 +75,15 @@ def calibrate(
     ideal *= ideal.dtype.type(target.g_range)
     ideal += ideal.dtype.type(target.g_min)
     wired_g = wired(ideal[None], layout, target.wires, target.access, power=False).conductance[0]
-    signed = layout.mapping.difference(wired_g, layout.owner) / wired_g.dtype.type(target.g_range)
-    currents = np.matmul(voltages(inputs, scale, dac, layout), signed)
+    order = sequence(tile, dac, adc, signed=scale.signed)
+    mapping, unit = layout.mapping, wired_g.dtype.type(target.g_range)
+    signed = [phase.signed(mapping, wired_g, layout.owner) / unit for phase in order.phases]
+    currents = _converted(voltages(inputs, scale, dac, layout), signed, order)
+    held, share = None, 1.0
+    if adc.sensing == "voltage":
+        held = loads(wired_g)
+        share = held.mean(axis=0) / unit
+        currents = currents / share
     current: float | FloatArray = percentile(currents, adc.percentile)
     if adc.per_column:
         columns = np.moveaxis(currents, -1, 0).reshape(currents.shape[-1], -1)
@@ -82,4 +92,26 @@ def calibrate(
     if adc.least_full_scale is not None:
         current = np.maximum(current, adc.least_full_scale)
         current = current if adc.per_column else float(current)
-    return Scaling(weight=scale.weight, input=scale.input, signed=scale.signed, current=current)
+    return Scaling(
+        weight=scale.weight, input=scale.input, signed=scale.signed,
+        current=current if held is None else np.asarray(current * share), loads=held,
+    )  # fmt: skip
+
+
+def _converted(voltage: FloatArray, signed: list[FloatArray], order: Sequence) -> FloatArray:
+    """Return the currents that the converters take, (conversion, row_tile, sample, column).
+
+    `signed` holds the conductances (row_tile, row, column) of each phase.
+    """
+    currents = [
+        np.matmul(phase.driven(voltage), each)
+        for phase, each in zip(order.phases, signed, strict=True)
+    ]
+    if order.integrates == "read":
+        return currents[0] if len(currents) == 1 else np.concatenate(currents)
+    worth = order.significance.astype(voltage.dtype)
+    held = np.stack([np.tensordot(worth, each, 1) for each in currents])
+    if order.integrates == "cycles":
+        return held
+    signs = np.array([phase.sign for phase in order.phases], held.dtype)
+    return np.asarray(np.tensordot(signs, held, 1))[None]

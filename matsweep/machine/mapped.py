@@ -7,7 +7,7 @@ import functools
 from dataclasses import dataclass
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout
+from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout, sequence
 from matsweep.machine.calibration import Target, calibrate
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.matrix import Matrix
@@ -40,19 +40,19 @@ class Mapped:
     calibration: FloatArray
     wanted: FloatArray
 
-    def conversions(self, dac: DAC) -> int:
+    def conversions(self, hardware: Hardware) -> int:
         """Return the ADC conversions of one product.
 
         Parameters
         ----------
-        dac : DAC
+        hardware : Hardware
 
         Returns
         -------
         int
         """
-        cycles = dac.cycles(signed=self.scale.signed)
-        return self.layout.row_tiles * self.layout.columns * cycles
+        order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=self.scale.signed)
+        return self.layout.row_tiles * self.layout.columns * order.conversions
 
     def voltages(self, inputs: FloatArray, dac: DAC) -> FloatArray:
         """Convert inputs to row voltages.
@@ -72,9 +72,9 @@ class Mapped:
 def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapped, ...]:
     """Lay matrices out on tiles and calibrate their converters on their calibration inputs.
 
-    Without wires, and where currents are subtracted before their conversion, the result depends
-    only on the device's levels (and its range, if the ADC has a full scale in amperes), so most
-    candidates of a sweep share it.
+    Without wires, where currents are sensed, and where they are subtracted before their conversion,
+    the result depends only on the device's levels (and its range, if the ADC has a full scale in
+    amperes), so most candidates of a sweep share it.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapp
     adc = _relative(hardware.adc, device.read_voltage * device.g_range)
     target = Target(0.0, 1.0, device.levels, None, 0.0)
     plain = hardware.wires is None and not tile.access_resistance
-    if not (plain and MAPPINGS[tile.mapping].signed):
+    plain = plain and adc.sensing == "current"
+    if not (plain and MAPPINGS[tile.mapping].signed and tile.phases < 4):
         target = Target(
             device.g_min, device.g_range, device.levels, hardware.wires, tile.access_resistance
         )
@@ -115,7 +116,7 @@ def _mapped(
 def _one(matrix: Matrix, tile: Tile, dac: DAC, adc: ADC, target: Target) -> Mapped:
     weight, inputs = matrix.weight, matrix.calibration
     plan = layout(matrix.inputs, matrix.outputs, tile, target.levels)
-    scale = calibrate(weight, inputs, plan, target, dac, adc)
+    scale = calibrate(weight, inputs, plan, target, tile, dac, adc)
     some = inputs[:: max(1, len(inputs) // _CALIBRATION_READS)][:_CALIBRATION_READS]
     return Mapped(
         matrix=matrix,

@@ -7,6 +7,8 @@ the weights (float32 in a sweep).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.crossbar.converters import ADC, DAC, NO_ERRORS, ColumnErrors
+from matsweep.crossbar.sequence import Phase, Sequence, sequence
 from matsweep.crossbar.tile import Layout
 from matsweep.crossbar.wires.linear import effective_conductance, port_conductance
 from matsweep.crossbar.wires.wires import Wires
@@ -35,12 +38,15 @@ class Scaling:
         Whether inputs can be negative.
     current : float or (column,) array
         Full scale of the ADC over (read_voltage · g_range).
+    loads : (row_tile, column) array or None, S
+        Sum of each column's conductances as targeted, where voltages are sensed.
     """
 
     weight: float
     input: float
     signed: bool
     current: float | FloatArray
+    loads: FloatArray | None = None
 
 
 def fractions(weights: FloatArray, layout: Layout) -> FloatArray:
@@ -200,6 +206,33 @@ def power(voltage: FloatArray, seen: Wired) -> FloatArray:
     return np.asarray((products * seen.drivers).sum(axis=(-1, -2), dtype=np.float64).sum(axis=-1))
 
 
+def floating_power(voltage: FloatArray, seen: Wired, layout: Layout, phase: Phase) -> FloatArray:
+    """Return the mean power of a layer's drivers for a read voltage of 1 V and floating columns.
+
+    sum_ij G_ij <(V_i - V_j)²>, where the column settles to V_j = sum_i V_i G_ij / sum_i G_ij: less
+    than with columns at a virtual ground by sum_j <(sum_i V_i G_ij)²> / sum_i G_ij.
+
+    Parameters
+    ----------
+    voltage : (cycle, …, row_tile, sample, row) array, in read voltages
+        Of this phase. The two devices of a pair are driven with opposite signs.
+    seen : Wired
+        Without wires.
+    layout : Layout
+    phase : Phase
+
+    Returns
+    -------
+    (realisation,) array, W/V²
+    """
+    arm = slice(None) if phase.arm is None else slice(phase.arm, phase.arm + 1)
+    driven = power(voltage, Wired(seen.conductance[:, :, arm], None))
+    signed = phase.signed(layout.mapping, seen.conductance, layout.owner)
+    settled = np.square(np.matmul(voltage, signed)).mean(axis=-2).sum(axis=0)
+    saved = (settled / loads(seen.conductance)).sum(axis=(-1, -2), dtype=np.float64)
+    return np.asarray(driven - saved)
+
+
 class Product(NamedTuple):
     """One analog product of a layer.
 
@@ -246,13 +279,15 @@ def multiply(
     *,
     time: float,
     rng: Rng,
+    programmed: FloatArray | None = None,
     seen: FloatArray | None = None,
     errors: ColumnErrors = NO_ERRORS,
 ) -> Product:
     """Multiply voltages by conductances: one analog product of a layer, W x.
 
     Each tile of rows is read, its column currents get the read noise, and are converted; the
-    codes of cycles, tiles and slices are added digitally.
+    codes of cycles, phases, tiles and slices are added digitally. Where the converter integrates,
+    the currents of several reads are weighted and added, noise included, and converted once.
 
     Parameters
     ----------
@@ -265,6 +300,8 @@ def multiply(
     time : float, s
         Since programming.
     rng : Rng
+    programmed : (realisation, row_tile, arm, row, column) array or None, S
+        Of the devices before drift, see `AnalogDevice.read_sigma`.
     seen : (realisation, row_tile, arm, row, column) array or None, S
         From `wired`; None: the devices' own.
     errors : ColumnErrors
@@ -274,46 +311,102 @@ def multiply(
     -------
     Product
     """
-    device, dac, adc = hardware.device, hardware.dac, hardware.adc
-    mapping = layout.mapping
-    signs = mapping.signed or scale.signed
-    largest = adc.codes(signed=signs)[1]
+    device, adc, mapping = hardware.device, hardware.adc, layout.mapping
+    order = sequence(hardware.tile, hardware.dac, adc, signed=scale.signed)
+    largest = adc.codes(signed=order.signed)[1]
     codes = largest / scale.current  # per read voltage times the whole range
     samples = voltage.shape[-2]
     total = np.zeros((conductance.shape[0], samples, layout.owner.size), voltage.dtype)
     saturated = np.zeros(len(total))
-    significance = dac.significance(signed=scale.signed)
     quiet = device.read_noise.absent and device.telegraph_noise.absent
     for tile in range(layout.row_tiles):
         devices = conductance[:, tile]
         through = devices if seen is None else seen[:, tile]
-        signed = mapping.difference(through, layout.owner)
-        signed *= np.asarray(codes / device.g_range, signed.dtype)
-        if errors.gain is not None:
-            signed *= errors.gain[:, tile, None, :]
-        sigma = None
+        signed = [phase.signed(mapping, through, layout.owner) for phase in order.phases]
+        unit = codes
+        if scale.loads is not None:
+            unit = codes * (scale.loads[tile] / loads(through))[:, None, :]
+        for each in signed:
+            each *= np.asarray(unit / device.g_range, each.dtype)
+            if errors.gain is not None:
+                each *= errors.gain[:, tile, None, :]
+        variance = None
         if not quiet:
-            sigma = device.read_sigma(devices, time)
+            origin = None if programmed is None else programmed[:, tile]
+            sigma = device.read_sigma(devices, time, origin)
             if seen is not None:
                 sigma *= noise_share(devices, through, hardware.tile.access_resistance)
             sigma *= sigma.dtype.type(1 / device.g_range)  # so that squares stay in range
             sigma *= sigma
-        for cycle, worth in enumerate(significance):
-            applied = voltage[cycle, ..., tile, :, :]
-            noise = None
-            if sigma is not None:
-                noise = read_noise(applied, sigma, layout, rng=rng)
-                noise *= np.asarray(codes, noise.dtype)
+            variance = [phase.variance(mapping, sigma) for phase in order.phases]
+        read = functools.partial(
+            _read, voltage[..., tile, :, :], order, signed, variance, unit, layout, rng
+        )
+        for worth, reads in order.groups():
+            currents, noise = _integrated(read(place) for place in reads)
             noise = _converter_noise(noise, total.shape, adc, errors.offset, tile, rng)
-            saturated += adc.add_codes(
-                total, np.matmul(applied, signed), noise, signed=signs, worth=worth
-            )
-    conversions = layout.row_tiles * len(significance) * samples * layout.owner.size
+            saturated += adc.add_codes(total, currents, noise, signed=order.signed, worth=worth)
+    conversions = layout.row_tiles * order.conversions * samples * layout.owner.size
     values = _summed(total, largest, scale, layout)
     if mapping.signed:
         return Product(values, saturated / conversions)
-    zero = _zero(voltage, significance, device, scale, layout).astype(values.dtype)
+    zero = _zero(voltage, order.significance, device, scale, layout).astype(values.dtype)
     return Product(values - zero, saturated / conversions, zero)
+
+
+def _read(
+    voltage: FloatArray,
+    order: Sequence,
+    signed: list[FloatArray],
+    variance: list[FloatArray] | None,
+    codes: float | FloatArray,
+    layout: Layout,
+    rng: Rng,
+    place: tuple[int, int, float],
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return the currents [codes] of one read and their noise, times the read's weight.
+
+    `voltage` is (cycle, …, sample, row); `signed` and `variance` are those of each phase, and
+    `place` is the index of the phase, the cycle and the weight.
+    """
+    phase, cycle, weight = place
+    applied = order.phases[phase].driven(voltage[cycle])
+    noise = None
+    if variance is not None:
+        noise = read_noise(applied, variance[phase], layout, rng=rng)
+        noise *= np.asarray(codes, noise.dtype)
+    currents = np.matmul(applied, signed[phase])
+    if weight != 1:
+        currents *= currents.dtype.type(weight)
+        if noise is not None:
+            noise *= noise.dtype.type(weight)
+    return currents, noise
+
+
+def _integrated(
+    reads: Iterator[tuple[FloatArray, FloatArray | None]],
+) -> tuple[FloatArray, FloatArray | None]:
+    """Add the currents of the reads behind one conversion, and their noise."""
+    currents, noise = next(reads)
+    for more, own in reads:
+        currents += more
+        if noise is not None and own is not None:
+            noise += own
+    return currents, noise
+
+
+def loads(conductance: FloatArray) -> FloatArray:
+    """Return the sum of the conductances on each column, of all arms and rows.
+
+    Parameters
+    ----------
+    conductance : (…, arm, row, column) array, S
+
+    Returns
+    -------
+    (…, column) array, S
+    """
+    return np.asarray(conductance.sum(axis=(-3, -2)))
 
 
 def noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
@@ -405,9 +498,10 @@ def read_noise(
     Parameters
     ----------
     voltage : (…, sample, row) array, in read voltages
-    variance : (realisation, arm, row, column) array
-        Of one read of each device, in any unit in which it neither vanishes nor overflows in the
-        array's type.
+    variance : (realisation, row, column + reference) array
+        Of the current of one read into each converter, per voltage squared on each row
+        (`Phase.variance`), in any unit in which it neither vanishes nor overflows in the array's
+        type.
     layout : Layout
     rng : Rng
 
@@ -416,7 +510,7 @@ def read_noise(
     (realisation, sample, column) array
         In the root of the variance's unit times the read voltage.
     """
-    noise = np.matmul(np.square(voltage), layout.mapping.column_variance(variance))
+    noise = np.matmul(np.square(voltage), variance)
     np.sqrt(noise, out=noise)
     noise *= rng.standard_normal(noise.shape, noise.dtype)
     return layout.mapping.column_noise(noise, layout.owner)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.crossbar import sequence
 from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
-from matsweep.machine.product import Product, Wired, multiply, power, wired
+from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
 
 
@@ -60,8 +61,8 @@ class ProgrammedMatrix:
         ProgrammedMatrix
         """
         device, plan, tile = hardware.device, mapped.layout, hardware.tile
-        conductance = _programmed(mapped, hardware, rng)
-        aging = device.aging(conductance, rng=rng)
+        conductance, target = _programmed(mapped, hardware, rng)
+        aging = device.aging(conductance, rng=rng, target=target)
         matrix = cls(
             mapped=mapped,
             hardware=hardware,
@@ -221,7 +222,10 @@ class AgedMatrix:
         return self._product(self.programmed.mapped.calibration, rng)
 
     def power(self, voltage: FloatArray) -> FloatArray:
-        """Return the mean power of the word lines' drivers.
+        """Return the mean power of the word lines' drivers, summed over cycles and phases.
+
+        Arms that are read one after the other draw, each in its own phase, what they draw together;
+        with wires this leaves out that voltage drops are then smaller.
 
         Parameters
         ----------
@@ -231,7 +235,19 @@ class AgedMatrix:
         -------
         (realisation,) array, W
         """
-        return self.programmed.hardware.device.read_voltage**2 * power(voltage, self.seen)
+        hardware = self.programmed.hardware
+        signed = self.programmed.mapped.scale.signed
+        order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
+        if hardware.adc.sensing == "voltage":
+            plan = self.programmed.mapped.layout
+            total = sum(
+                floating_power(phase.driven(voltage), self.seen, plan, phase)
+                for phase in order.phases
+            )
+        else:
+            sides = {phase.inputs: phase for phase in order.phases}
+            total = sum(power(phase.driven(voltage), self.seen) for phase in sides.values())
+        return np.asarray(hardware.device.read_voltage**2 * total)
 
     def transposed(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the transposed matrix: x Wᵀ.
@@ -250,6 +266,7 @@ class AgedMatrix:
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
             time=self.time, gain=self._gain(rng), rng=rng,
+            programmed=programmed.conductance,
         )  # fmt: skip
 
     def _gain(self, rng: Streams) -> FloatArray:
@@ -272,17 +289,22 @@ class AgedMatrix:
             self.programmed.hardware,
             time=self.time,
             rng=rng,
+            programmed=self.programmed.conductance,
             seen=None if seen is self.conductance else seen,
             errors=self.programmed.errors,
         )
 
 
-def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> FloatArray:
-    """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming."""
+def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> tuple[FloatArray, FloatArray]:
+    """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming.
+
+    The second array has the targets, and broadcasts to the conductances.
+    """
     device, shares = hardware.device, mapped.fractions
     target = shares * shares.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
-    return device.program(target, rng=rng, size=(len(rng), *target.shape)).conductance
+    programmed = device.program(target, rng=rng, size=(len(rng), *target.shape))
+    return programmed.conductance, programmed.target
 
 
 def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:

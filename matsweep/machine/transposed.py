@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.crossbar import Layout
 from matsweep.crossbar.converters import ADC, DAC, percentile
@@ -38,6 +39,7 @@ def multiply_transposed(
     time: float,
     gain: FloatArray | float = 1.0,
     rng: Rng,
+    programmed: FloatArray | None = None,
 ) -> Product:
     """Multiply by the transposed weights: x Wᵀ, column voltages in and row currents out.
 
@@ -45,6 +47,9 @@ def multiply_transposed(
     a pair are driven, with opposite signs; a reference column gets minus the sum of the voltages of
     its columns; slices are read one after the other; rows that share an input are converted
     together. Each tile of columns is converted by itself and added digitally.
+
+    Where the converter integrates, the cycles of a serial input are converted once, in each slice
+    and tile of columns.
 
     Simplified: the drive of reference columns is exact and unbounded; the rows' converters have
     neither column errors of gain and offset nor their own calibration: the full scale follows the
@@ -64,39 +69,65 @@ def multiply_transposed(
     gain : (realisation, 1, 1) array or float
         Of the compensations.
     rng : Rng
+    programmed : (realisation, row_tile, arm, row, column) array or None, S
+        Of the devices before drift, see `AnalogDevice.read_sigma`.
 
     Returns
     -------
     Product
         Values (realisation, sample, input).
+
+    Raises
+    ------
+    UserError
+        If a product takes several phases, or voltages are sensed.
     """
     plan, dac, adc = mapped.layout, hardware.dac, hardware.adc
+    if hardware.tile.phases != 1:
+        raise UserError(
+            f"tile.phases must be 1 for a transposed product, got {hardware.tile.phases}: columns "
+            "are driven with both signs at once"
+        )
     largest_input = _largest(x, dac)
     scaled = x / largest_input.astype(x.dtype)
     drive = dac.apply(dac.convert(scaled, 1.0, signed=True), signed=True)
-    cells = _cells(conductance, seen, mapped, hardware, time)
+    cells = _cells(conductance, seen, mapped, hardware, time, programmed)
     parts = _parts(plan)
+    if adc.sensing != "current":
+        raise UserError(
+            f"adc.sensing must be current for a transposed product, got {adc.sensing}: rows are "
+            "held at a virtual ground"
+        )
+    worth = dac.significance(signed=True)
+    held = adc.integrates != "read"
+    weights = worth if held else np.ones(len(worth))
     currents = [
-        [np.matmul(each[..., outputs], _turned(cells.signed[..., columns])) for each in drive]
+        _integrated(
+            [np.matmul(each[..., outputs], _turned(cells.signed[..., columns])) for each in drive],
+            weights,
+            held,
+        )
         for outputs, columns in parts
     ]
     codes = adc.codes(signed=True)[1] / _full_scale(adc, currents, hardware)
     shape = len(conductance), x.shape[-2], plan.inputs
     total, saturated = np.zeros(shape, x.dtype), np.zeros(len(conductance))
-    worth = dac.significance(signed=True)
+    weighted = [each * each.dtype.type(weight) for each, weight in zip(drive, weights, strict=True)]
     for number, (outputs, columns) in enumerate(parts):
         slice_worth = float(plan.worth[number // plan.column_tiles])
-        for cycle, each in enumerate(drive):
-            noise = _noise(each[..., outputs], cells.variance, columns, plan, shape, rng)
+        for cycle, read in enumerate(currents[number]):
+            driven = weighted if held else [drive[cycle]]
+            noise = _noise(
+                [each[..., outputs] for each in driven], cells.variance, columns, plan, shape, rng
+            )
             if noise is not None:
                 noise *= codes.astype(noise.dtype)
             if adc.noise:
                 own = np.float32(adc.noise) * rng.standard_normal(shape, np.float32)
                 noise = own if noise is None else noise + own
-            flow = np.ascontiguousarray(currents[number][cycle] * codes.astype(x.dtype))
-            saturated += adc.add_codes(
-                total, flow, noise, signed=True, worth=float(worth[cycle]) * slice_worth
-            )
+            flow = np.ascontiguousarray(read * codes.astype(x.dtype))
+            value = slice_worth if held else float(worth[cycle]) * slice_worth
+            saturated += adc.add_codes(total, flow, noise, signed=True, worth=value)
     unit = mapped.scale.weight * largest_input
     values = total * (unit / codes).astype(total.dtype) * gain
     if not plan.mapping.signed:
@@ -104,8 +135,16 @@ def multiply_transposed(
         common = plan.cells * plan.worth.sum() * device.g_min / device.g_range + 1
         applied = np.tensordot(worth, drive, 1).sum(axis=-1)[..., None]
         values = values - (applied * (common * unit)).astype(values.dtype)
-    conversions = len(parts) * len(drive) * x.shape[-2] * plan.inputs
+    conversions = len(parts) * len(currents[0]) * x.shape[-2] * plan.inputs
     return Product(np.asarray(values, x.dtype), saturated / conversions)
+
+
+def _integrated(currents: list[FloatArray], weights: FloatArray, held: bool) -> list[FloatArray]:
+    """Return the currents of each conversion: of every cycle, or their weighted sum."""
+    if not held:
+        return currents
+    parts = (each * each.dtype.type(weight) for each, weight in zip(currents, weights, strict=True))
+    return [sum(parts, start=np.zeros_like(currents[0]))]
 
 
 def _largest(x: FloatArray, dac: DAC) -> FloatArray:
@@ -133,7 +172,12 @@ def _parts(plan: Layout) -> list[tuple[slice, slice]]:
 
 
 def _cells(
-    conductance: FloatArray, seen: Wired, mapped: Mapped, hardware: Hardware, time: float
+    conductance: FloatArray,
+    seen: Wired,
+    mapped: Mapped,
+    hardware: Hardware,
+    time: float,
+    programmed: FloatArray | None,
 ) -> _Cells:
     plan, device = mapped.layout, hardware.device
     through = seen.conductance
@@ -141,7 +185,7 @@ def _cells(
     signed = _by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
     if device.read_noise.absent and device.telegraph_noise.absent:
         return _Cells(signed, None)
-    sigma = device.read_sigma(conductance, time)
+    sigma = device.read_sigma(conductance, time, programmed)
     if through is not conductance:
         sigma *= noise_share(conductance, through, hardware.tile.access_resistance)
     sigma = np.square(sigma * unit)
@@ -175,21 +219,34 @@ def _full_scale(adc: ADC, currents: list[list[FloatArray]], hardware: Hardware) 
 
 
 def _noise(
-    drive: FloatArray,
+    drives: list[FloatArray],
     variance: FloatArray | None,
     columns: slice,
     plan: Layout,
     shape: tuple[int, ...],
     rng: Rng,
 ) -> FloatArray | None:
-    """Draw the read noise of row currents, in ranges of conductance times the read voltage."""
+    """Draw the noise of converted row currents, in ranges of conductance times the read voltage.
+
+    `drives` are the voltages of the reads behind one conversion, each with its weight.
+    """
     if variance is None:
         return None
+    power = _noise_power(drives[0], variance, columns, plan)
+    for drive in drives[1:]:
+        power = power + _noise_power(drive, variance, columns, plan)
+    noise = np.sqrt(power) * rng.standard_normal(shape, power.dtype)
+    return np.asarray(noise)
+
+
+def _noise_power(
+    drive: FloatArray, variance: FloatArray, columns: slice, plan: Layout
+) -> FloatArray:
+    """Return the variance of row currents in one read."""
     power = np.matmul(np.square(drive), _turned(variance[..., columns]))
     if plan.references:
         # One reference for the columns of this part: it is driven by minus their sum.
         reference = plan.columns + int(plan.owner[columns.start])
         total = np.square(drive.sum(axis=-1, keepdims=True))
         power = power + total * variance[..., None, :, reference]
-    noise = np.sqrt(power) * rng.standard_normal(shape, power.dtype)
-    return np.asarray(noise)
+    return np.asarray(power)

@@ -36,6 +36,8 @@ def merged_attrs(union: Union) -> dict[str, Any]:
     for name in ("sources", "networks"):
         if any(name in source.attrs for source in union.sources):
             facts[name] = json.dumps(_joined(union, name))
+    if any("data" in source.attrs for source in union.sources):
+        facts["data"] = json.dumps(_listed(union, "data"))
     best = _references(union)
     if best:
         facts["reference"] = json.dumps(best, sort_keys=True)
@@ -72,6 +74,12 @@ def _joined(union: Union, name: str) -> dict[str, Any]:
             both = isinstance(value, dict) and isinstance(joined.get(key), dict)
             joined[key] = {**joined[key], **value} if both else value
     return joined
+
+
+def _listed(union: Union, name: str) -> list[str]:
+    """Join a list of texts over all stores, each text once."""
+    lists = [json.loads(str(source.attrs.get(name, "[]"))) for source in union.sources]
+    return list(dict.fromkeys(text for each in lists for text in each))
 
 
 def _axes(union: Union) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from matsweep.metrics.costs.baselines import (
     TRAINING_ENERGY_ADVANTAGE,
 )
 from matsweep.metrics.costs.bill import COMPONENTS
-from matsweep.metrics.costs.periphery import check_costs, converter_costs
+from matsweep.metrics.costs.periphery import ADC_SOURCES, check_costs, converter_costs
 from matsweep.metrics.costs.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
-from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN
+from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN, ENERGY_BY_SOURCE
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
@@ -23,6 +23,7 @@ from matsweep.metrics.training import (
     PULSES_P999,
     TRAINING_ENERGY,
     TRAINING_ENERGY_BREAKDOWN,
+    TRAINING_ENERGY_BY_SOURCE,
     TRAINING_WRITE_ENERGY,
     TRAINING_WRITE_TIME,
 )
@@ -37,6 +38,7 @@ METRICS.enter_own(
         LATENCY,
         AREA,
         ENERGY_BREAKDOWN,
+        ENERGY_BY_SOURCE,
         LATENCY_BREAKDOWN,
         AREA_BREAKDOWN,
         UTILISATION,
@@ -58,13 +60,18 @@ METRICS.enter_own(
         TRAINING_WRITE_TIME,
         TRAINING_ENERGY,
         TRAINING_ENERGY_BREAKDOWN,
+        TRAINING_ENERGY_BY_SOURCE,
         TRAINING_BASELINE_ENERGY,
         TRAINING_ENERGY_ADVANTAGE,
     )
 )
 
 
-COORDINATES = {"component": COMPONENTS, "baseline": BASELINES}
+COORDINATES = {
+    "component": COMPONENTS,
+    "baseline": BASELINES,
+    "adc_source": tuple(ADC_SOURCES),
+}
 """Values of the dimensions that the package's metrics bring, by name."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
 from matsweep.metrics.costs.writing import half_select_energy
+from matsweep.metrics.energy import by_source
 from matsweep.metrics.metric import Evaluation, Metric
 from matsweep.workloads import COSTS
 
@@ -67,6 +68,21 @@ def training_energy(evaluation: Evaluation) -> FloatArray:
     return np.asarray(training_breakdown(evaluation).sum(axis=-1))
 
 
+def training_energy_by_source(evaluation: Evaluation) -> FloatArray:
+    """Return the energy of the whole training by each source of ADC costs.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    (realisation, adc_source) array, J
+        In the order of `ADC_SOURCES`; not a number where a source does not have the ADC's bits.
+    """
+    return by_source(evaluation, training_energy)
+
+
 def _of_realisations(
     name: str,
     long_name: str,
@@ -112,6 +128,10 @@ TRAINING_ENERGY = _of_realisations(
     training_energy,
     needs=TRAINING,
 )
+TRAINING_ENERGY_BY_SOURCE = _of_realisations(
+    "training_energy_by_source", "energy of the whole training by each source of ADC costs", "J",
+    training_energy_by_source, needs=TRAINING, more=("adc_source",),
+)  # fmt: skip
 TRAINING_ENERGY_BREAKDOWN = _of_realisations(
     "training_energy_breakdown", "energy of the whole training by component", "J",
     training_breakdown, needs=TRAINING, more=("component",),

@@ -58,7 +58,7 @@ class Bases:
     ----------
     axes : tuple of Axis
     groups : tuple of int
-        Axes that are group choices.
+        Axes that decide which parameters there are: group choices, and kinds of parts.
     fixed : list of str
         Overrides that sweep nothing.
     name : str

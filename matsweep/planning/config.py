@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
 from matsweep.planning.folders import conf_folder
+from matsweep.planning.kinds import merged
 from matsweep.planning.parsed import Loader, plain_choice
 
 
@@ -140,18 +141,7 @@ def merge_choices(
     loader = GlobalHydra.instance().config_loader()
     for name in names:
         stated = plain_choice(loader, f"{group}/{name}")
-        yield None if stated is None else _merged(base, stated)
-
-
-def _merged(base: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings as OmegaConf does: mappings key by key, all else replaced."""
-    merged = dict(base)
-    for key, value in stated.items():
-        earlier = merged.get(key)
-        if isinstance(value, dict):
-            value = _merged(earlier if isinstance(earlier, dict) else {}, value)
-        merged[key] = value
-    return merged
+        yield None if stated is None else merged(base, stated)
 
 
 def groups() -> list[str]:
@@ -232,9 +222,11 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     close = near(last, siblings).replace(" or ", f" or {parent}.")
     if close:
         return f"{key} is not a parameter{close.replace('mean ', f'mean {parent}.', 1)}"
+    section = key.partition(".")[0]
+    other = f" or {parent}.kind=…" if "kind" in siblings and parent != section else ""
     return (
         f"{key} is not a parameter here, {parent} has {', '.join(map(str, siblings)) or 'none'}: "
-        f"choose another {key.partition('.')[0]}=…, or add it: +{key}=…"
+        f"choose another {section}=…{other}, or add it: +{key}=…"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,13 +17,19 @@ from typing import Any
 
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_yaml_loader
+from omegaconf.errors import OmegaConfBaseException
+
+from matsweep.planning.kinds import KIND, make_way, merge
 
 _RESTING = 2_000_000_000
 """ns after a change during which another may leave the same modification time."""
@@ -33,11 +40,65 @@ _parsed: dict[tuple[object, ...], bytes] = {}
 
 
 class Loader(ConfigLoaderImpl):
-    """Hydra's configuration loader, which keeps parsed files."""
+    """Hydra's configuration loader, which keeps parsed files, and replaces parts of other kinds."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self.repository = _Repository(config_search_path)
+        self._given: list[str] = []
+
+    def load_configuration(
+        self, config_name: str | None, overrides: list[str], *rest: Any, **named: Any
+    ) -> DictConfig:
+        """Compose a configuration, and keep the overrides until its files are merged.
+
+        Parameters
+        ----------
+        config_name : str or None
+        overrides : list of str
+        *rest
+            As Hydra's.
+        **named
+            As Hydra's.
+
+        Returns
+        -------
+        DictConfig
+        """
+        self._given = overrides
+        return super().load_configuration(config_name, overrides, *rest, **named)
+
+    def _compose_config_from_defaults_list(
+        self, defaults: list[ResultDefault], repo: IConfigRepository
+    ) -> DictConfig:
+        """Merge the files of a defaults list, before overrides are applied."""
+        composed = OmegaConf.create()
+        with flag_override(composed, "no_deepcopy_set_nodes", True):
+            for default in defaults:
+                stated = super()._compose_config_from_defaults_list([default], repo)
+                try:
+                    merge(composed, stated)
+                except OmegaConfBaseException as error:
+                    raise ConfigCompositionException(
+                        f"In '{default.config_path}': {type(error).__name__} raised while "
+                        f"composing config:\n{error}"
+                    ) from error
+        for override in _stated_kinds(self._given):
+            make_way(composed, override)
+        return composed
+
+
+def _stated_kinds(overrides: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the overrides that may give a part another kind, as nested mappings."""
+    # Those without the word are not parsed, which takes longer than to compose.
+    named = [each for each in overrides if KIND in each]
+    for override in OverridesParser.create().parse_overrides(named):
+        if override.is_sweep_override() or override.is_delete():
+            continue
+        stated: Any = override.value()
+        for key in reversed(override.key_or_group.split(".")):
+            stated = {key: stated}
+        yield stated
 
 
 class _Repository(ConfigRepository):

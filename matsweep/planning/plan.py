@@ -23,6 +23,7 @@ from matsweep.planning.config import compose_with_choices, groups, plain_config
 from matsweep.planning.constraints import PointConstraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
+from matsweep.planning.kinds import is_kind
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.scenario import Scenario
@@ -127,6 +128,11 @@ class Plan:
             workload = self.scenario(point).workload
             distinct[workload.key] = workload
         return list(distinct.values())
+
+    @property
+    def preparations(self) -> list[str]:
+        """How the workloads change their data before networks see them, each way once."""
+        return list(dict.fromkeys(each.preparation for each in self.workloads if each.preparation))
 
     @property
     def merit(self) -> str:
@@ -366,7 +372,9 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     design: Design = build(Design, plain["design"], "design")
     axes = design.axes(axes)
     known = groups()
-    group_axes = tuple(index for index, axis in enumerate(axes) if axis.name in known)
+    group_axes = tuple(
+        index for index, axis in enumerate(axes) if axis.name in known or is_kind(axis.name)
+    )
     swept = [axes[index].name for index in group_axes]
     for index, axis in enumerate(axes):
         try:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from matsweep.analysis.explain import explanation_of
-from matsweep.analysis.objectives import Objectives, directions
+from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.robust import robust_of
 from matsweep.analysis.score import score_of
 from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
@@ -22,6 +22,7 @@ from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
 from matsweep.analysis.yields import met as meets
 from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
+from matsweep.reporting.adc_sources import band
 from matsweep.reporting.table import ranking_of
 
 _NEAREST = 3
@@ -115,6 +116,8 @@ def choose(
         console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, counted=False))
         if certainty := _certainty(kept, by, how, weights):
             _line(console, certainty)
+        for line in band(kept, int(order(ranked, keys)[0])):
+            _line(console, line)
     if why is not None:
         _line(console, "")
         chance = any(isinstance(each, Chance) for each in parsed)

@@ -151,6 +151,7 @@ def _facts(study: Plan) -> dict[str, Any]:
         "seed": study.seed,
         "merit": study.merit,
         "objectives": json.dumps(_objectives(study)),
+        "data": json.dumps(study.preparations),
         "axes": json.dumps(axes),
         "design": json.dumps(study.facts),
         "sources": sources(study),
@@ -400,6 +401,7 @@ def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
     return {
         "axes": json.dumps(_joined_axes(json.loads(str(was["axes"])), study, total)),
         "sources": _joined_sources(str(was["sources"]), more["sources"]),
+        "data": _joined_lists(str(was.get("data", "[]")), more["data"]),
         "provenance": json.dumps({**facts, "extended": history}),
     }
 
@@ -418,6 +420,10 @@ def _joined_axes(axes: list[dict[str, Any]], study: Plan, total: int) -> list[di
     return [
         {"name": axis["name"], "values": values} for axis, values in zip(axes, joined, strict=True)
     ]
+
+
+def _joined_lists(was: str, more: str) -> str:
+    return json.dumps(list(dict.fromkeys([*json.loads(was), *json.loads(more)])))
 
 
 def _joined_sources(was: str, more: str) -> str:

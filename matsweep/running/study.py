@@ -333,7 +333,8 @@ class Run:
         if not missing:
             return
         lengthen(study, store)
-        rows = store.append(columns(study, missing), attrs={"sources": sources(study)})
+        facts = {"sources": sources(study), "data": json.dumps(study.preparations)}
+        rows = store.append(columns(study, missing), attrs=facts)
         places.update({study.identities[i]: int(r) for i, r in zip(missing, rows, strict=True)})
 
     def _simulate(self, store: Store, rows: Rows, chosen: Rows, realisations: int) -> None:
@@ -390,6 +391,8 @@ class Run:
         if missing:
             with self.console.status("preparing networks"):
                 self._prepared |= {each.key: each.prepare() for each in missing}
+        for way in dict.fromkeys(each.preparation for each in missing if each.preparation):
+            self.console.print(f"data: {way}", soft_wrap=True, markup=False)
 
     def _tell_done(self, store: Store, rows: Rows, realisations: int) -> None:
         wanted = np.zeros(store.shapes["status"][0], dtype=bool)

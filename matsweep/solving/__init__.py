@@ -7,6 +7,7 @@ from matsweep.solving.protocols import (
     respond,
     retain,
     sine,
+    staircase,
     triangle,
 )
 from matsweep.solving.transient import transient
@@ -18,6 +19,7 @@ __all__ = [
     "respond",
     "retain",
     "sine",
+    "staircase",
     "transient",
     "triangle",
 ]

@@ -39,7 +39,12 @@ def transient(
     At its bounds a state stops.
 
     With `rng` the state jumps by the model's quanta at random times (Gillespie's algorithm), the
-    drive held at its mean between two times: give times close together where it ramps.
+    drive held at its mean between two times: give times close together where it ramps. Where the
+    model has white noise instead (Johnson noise of a junction), its steps are a tenth of the
+    fastest time constant (`matsweep.solving.langevin`).
+
+    Under a current a model with a capacitance in parallel has its voltage as a state
+    (`DynamicalModel.under_current`).
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def transient(
     Equations II, Springer 1996, section IV.7; D. T. Gillespie, J. Phys. Chem. 81:2340, 1977,
     doi:10.1021/j100540a008.
     """
+    if current is not None:
+        model = model.under_current()
     solution = integrated(model, time, voltage, current=current, state=state, tolerance=tolerance,
                           rng=rng, on_failure=on_failure)  # fmt: skip
     return dataset(model, np.asarray(time, np.float64), solution, current is not None)
@@ -252,21 +259,29 @@ def _solve(
     kernel = compiled_kernel(type(model).kernel)
     ordered = np.require(drives.reshape(time.size, -1).T, np.float64, ("C", "W"))
     parameters = model._flat(batch)
+    given = time, ordered, first, parameters, low, high
+    scale = per_device(model.scale(), batch, components)
     if rng is None:
-        scale = per_device(model.scale(), batch, components)
-        solver.integrate(kernel, inverse, time, ordered, first, parameters, low, high, scale,
-                         tolerance, states, answers, energy, steps, ended)  # fmt: skip
+        solver.integrate(kernel, inverse, *given, scale, tolerance, states, answers, energy, steps,
+                         ended)  # fmt: skip
     else:
-        from matsweep.solving.jumps import jump
+        quantum, noise = model.quantum(), type(model).noise
+        keys = _keys(rng, devices)
+        if noise is not None and not inverse:
+            from matsweep.solving.langevin import wander
 
-        quantum = model.quantum()
-        if quantum is None or inverse or model.drive == "current":
+            pace = np.require(np.broadcast_to(model.pace(), batch).ravel(), np.float64, ("C", "W"))
+            wander(kernel, compiled_kernel(noise), *given, scale, pace, keys, states, answers,
+                   energy, steps, ended)  # fmt: skip
+        elif quantum is not None and not inverse and model.drive == "voltage":
+            from matsweep.solving.jumps import jump
+
+            quanta = per_device(quantum, batch, components)
+            jump(kernel, *given, quanta, keys, states, answers, energy, steps, ended)
+        else:
             raise UserError(
                 f"{type(model).__name__} has no stochastic version under this drive: leave rng out"
             )
-        quanta = per_device(quantum, batch, components)
-        jump(kernel, time, ordered, first, parameters, low, high, quanta,
-             _keys(rng, devices), states, answers, energy, steps, ended)  # fmt: skip
     for values in (states, answers, energy):
         values[ended != solver.DONE] = np.nan
     moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)

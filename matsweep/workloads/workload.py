@@ -132,6 +132,11 @@ class Workload(ABC):
         """Values of the workload's own dimensions, known before `prepare`."""
         return {}
 
+    @property
+    def preparation(self) -> str:
+        """How data are changed before the network sees them; empty: they are not."""
+        return ""
+
     def tiled(self, tile: Tile) -> Tile:
         """Return the tile as the workload uses it: unchanged by default.
 

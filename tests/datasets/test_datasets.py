@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
 
 import numpy as np
 import pytest
@@ -11,12 +10,11 @@ import pytest
 from matsweep import datasets
 from matsweep.core.checks import UserError
 from matsweep.datasets import images as image_sets
+from tests.own_data import write_idx
 
 
-def idx(path, array, compress=False):
-    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
-    content = header + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(content) if compress else content)
+def idx(path, array):
+    write_idx(path, array)
     return str(path)
 
 
@@ -26,18 +24,18 @@ def images():
     return rng.integers(0, 256, (30, 6, 6)), np.arange(30) % 3
 
 
-@pytest.mark.parametrize("compress", [False, True])
-def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, compress):
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_files_are_read_cropped_and_made_black_and_white(tmp_path, images, ending):
     pixels, labels = images
     names = {
-        name: idx(tmp_path / name, array, compress)
+        name: idx(tmp_path / f"{name}{ending}", array)
         for name, array in (
             ("train_images", pixels[:20]), ("train_labels", labels[:20]),
             ("test_images", pixels[20:]), ("test_labels", labels[20:]),
         )
     }  # fmt: skip
     grey = datasets.IDX(**names).load()
-    low, high = pixels.min(), pixels.max()
+    low, high = pixels[:20].min(), pixels[:20].max()
     wanted = (pixels[:20].reshape(20, -1) - low) / (high - low)
     np.testing.assert_allclose(grey.train_inputs, wanted, rtol=1e-6)
     np.testing.assert_array_equal(grey.test_labels, labels[20:])
@@ -53,12 +51,19 @@ def test_a_damaged_idx_file_is_refused(tmp_path, images):
     path = tmp_path / "images"
     idx(path, images[0])
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match="is not whole"):
+    with pytest.raises(UserError, match="train_images must name a whole IDX file"):
         image_sets.read_idx("train_images", path)
     path.write_bytes(b"no such thing")
-    with pytest.raises(UserError, match="is no IDX file"):
+    with pytest.raises(UserError, match="must name an IDX file"):
         image_sets.read_idx("train_images", path)
-    with pytest.raises(UserError, match="cannot be read"):
+    path.write_bytes(b"\0\0\x08\xff")
+    with pytest.raises(UserError, match="must name a whole IDX file"):
+        image_sets.read_idx("train_images", path)
+    whole = gzip.compress(b"\0\0\x08\1" + bytes(50))
+    path.write_bytes(whole[:14] + bytes(6) + whole[20:])
+    with pytest.raises(UserError, match="whose compression is damaged"):
+        image_sets.read_idx("train_images", path)
+    with pytest.raises(UserError, match=r"must name a file that can be read, got .*nowhere"):
         image_sets.read_idx("train_images", tmp_path / "nowhere")
 
 
@@ -77,11 +82,11 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     assert first.train_inputs.min() == 0
     assert first.test_labels.max() == 1
-    with pytest.raises(UserError, match="line 1: column 0 must be a finite number, got 'a'"):
+    with pytest.raises(UserError, match="finite numbers, got 'a' in line 1, column 0"):
         datasets.CSV(path=str(tmp_path / "set.csv"), header=0).load()
     np.savez(tmp_path / "other.npz", x=inputs)
     other = datasets.NPZ(path=str(tmp_path / "other.npz"))
-    with pytest.raises(UserError, match="must hold arrays named inputs and labels"):
+    with pytest.raises(UserError, match=r"arrays inputs and labels, got .* with x"):
         other.load()
 
 
@@ -101,7 +106,7 @@ def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
     def refuse(*_, **__):
         raise OSError("no network")
 
-    with pytest.raises(UserError, match=r"folder: MNIST cannot be downloaded \(no network\)"):
+    with pytest.raises(UserError, match=r"folder must name .* got null \(no network\)"):
         image_sets._downloaded("train-images-idx3-ubyte.gz", refuse)
 
 
@@ -115,7 +120,7 @@ def test_content_of_the_files_decides_the_identity_of_what_is_learned(tmp_path):
 
 def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
     np.save(tmp_path / "bare.npy", np.eye(6))
-    with pytest.raises(UserError, match="cannot be read as NPZ"):
+    with pytest.raises(UserError, match="must name an NPZ file"):
         datasets.NPZ(path=str(tmp_path / "bare.npy")).load()
     labels = np.arange(6) % 2
     np.savez(tmp_path / "text.npz", inputs=np.full((6, 2), "x"), labels=labels)
@@ -131,12 +136,18 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("text", "given", "message"),
     [
-        ("1,2,0\n3,4,1\n1,2,0\n3,4,1\n", {}, "header: line 1 of .* give header=0"),
-        ("a,b,y\n1,oops,0\n", {}, "line 2: column 1 must be a finite number, got 'oops'"),
-        ("a,b,y\n1,nan,0\n", {}, "line 2: column 1 must be a finite number"),
-        ("a,b,y\n1,2,0\n\n1,2\n", {}, "line 4: 3 columns are expected, got 2"),
+        (
+            "1,2,0\n3,4,1\n1,2,0\n3,4,1\n",
+            {},
+            "but line 1 of .* give header=0",
+        ),
+        ("a,b,y\n1,oops,0\n", {}, "got 'oops' in line 2, column 1"),
+        ("a,b,y\n1,nan,0\n", {}, "got 'nan' in line 2, column 1"),
+        ("a,b,y\n1,2,0\n\n1,2\n", {}, "got 2 for 3 in line 4"),
         ("a,b,y\n1,2,0\n", {"label_column": 9}, "label_column must be"),
-        ("a,b,y\n", {}, "holds no samples"),
+        ("a,b,y\n", {}, "path must name a table with samples"),
+        ("y\n1\n0\n", {}, "with one column"),
+        ("a,b,y\n1,2,0\n3,4,0\n", {}, "labels of at least 2 classes, got 1"),
         ("a,b,y\n1,2,0\n3,4,1.5\n1,3,0\n", {}, "two samples of each class, got one of 1.5"),
     ],
 )

@@ -23,7 +23,7 @@ from matsweep.devices import dynamics
 from matsweep.metrics import converter_costs
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
-from tests.metrics.test_chips import filled
+from matsweep.validation.rows.chips import BUILT, DESIGNS, Figure
 
 from .blocks import ROOT
 
@@ -354,57 +354,24 @@ def converters(bits: int) -> Numbers:
     return lambda _: {name: significant(pj) for name, pj in conversion(bits).items()}
 
 
-@functools.cache
-def chip(name: str, source: str) -> Mapping[str, float]:
-    inputs, outputs = {"hermes_core": (256, 256)}.get(name, (128, 16))
-    return filled(name, inputs, outputs, source)[0]
+def figure(published: Figure) -> Statement:
+    """Return the line of a published figure: its value, the model's, and their ratio."""
 
-
-def ratio(name: str, source: str, key: str, published: float, form: str) -> Numbers:
     def numbers(_: xr.Dataset) -> dict[str, str]:
-        value = chip(name, source)[key]
-        modelled = significant(value) if form.endswith("g") else f"{value:{form}}"
-        share = value / published
-        return {"modelled": modelled, "ratio": f"{share:.2f}" if share < 2 else f"{share:.2g}"}
+        value, share = published.modelled, published.ratio
+        return {
+            "modelled": f"{value:.2e}" if value < 0.01 else significant(value),
+            "ratio": f"{share:.2f}" if share < 2 else f"{share:.2g}",
+        }
 
-    return numbers
+    stated = published.stated or f"{published.published:g}"
+    return Statement(
+        page="docs/costs.md",
+        text=f"| {published.chip.title}, {published.title} | `{published.adc}` | {stated} | "
+        "{modelled} | {ratio} |",
+        numbers=numbers,
+    )
 
-
-def _costs(text: str, *arguments: Any) -> Statement:
-    return Statement(page="docs/costs.md", text=text, numbers=ratio(*arguments))
-
-
-_TOPS, _WATT, _AREA = "tops", "tops_per_watt", "tops_per_mm2"
-CHIPS = [
-    _costs("| ISAAC, TOPS an array | 41.3 / 16,128 = 2.56e-3 | {modelled} | {ratio} |",
-           "isaac", "isaac", _TOPS, 2.56e-3, ".2e"),
-    _costs("| ISAAC, TOPS/W (`isaac`) | 0.63 | {modelled} | {ratio} |",
-           "isaac", "isaac", _WATT, 0.63, ".2f"),
-    _costs("| ISAAC, TOPS/W (`regression`) | 0.63 | {modelled} | {ratio} |",
-           "isaac", "regression", _WATT, 0.63, ".2f"),
-    _costs("| ISAAC, TOPS/W (`survey`) | 0.63 | {modelled} | {ratio} |",
-           "isaac", "survey", _WATT, 0.63, ".2f"),
-    _costs("| ISAAC, TOPS/mm² (`isaac`) | 0.48 | {modelled} | {ratio} |",
-           "isaac", "isaac", _AREA, 0.48, ".2f"),
-    _costs("| ISAAC, TOPS/mm² (`regression`) | 0.48 | {modelled} | {ratio} |",
-           "isaac", "regression", _AREA, 0.48, ".2f"),
-    _costs("| PUMA, TOPS/W (`isaac`) | 0.84 | {modelled} | {ratio} |",
-           "puma", "isaac", _WATT, 0.84, ".2f"),
-    _costs("| PUMA, TOPS/W (`regression`) | 0.84 | {modelled} | {ratio} |",
-           "puma", "regression", _WATT, 0.84, ".2f"),
-    _costs("| PUMA, TOPS/mm² (`isaac`) | 0.58 | {modelled} | {ratio} |",
-           "puma", "isaac", _AREA, 52.31 / 90.6, ".2f"),
-    _costs("| PUMA, TOPS/mm² (`regression`) | 0.58 | {modelled} | {ratio} |",
-           "puma", "regression", _AREA, 52.31 / 90.6, ".2f"),
-    _costs("| HERMES core, TOPS | 0.986 (63.1 / 64) | {modelled} | {ratio} |",
-           "hermes_core", "survey", _TOPS, 63.1 / 64, ".3f"),
-    _costs("| HERMES core, TOPS/W (`survey`) | 10.5, measured | {modelled} | {ratio} |",
-           "hermes_core", "survey", _WATT, 10.5, ".1f"),
-    _costs("| HERMES core, TOPS/W (`regression`) | 10.5, measured | {modelled} | {ratio} |",
-           "hermes_core", "regression", _WATT, 10.5, ".0f"),
-    _costs("| HERMES core, TOPS/mm² (`survey`) | 1.59, measured | {modelled} | {ratio} |",
-           "hermes_core", "survey", _AREA, 1.59, ".1f"),
-]  # fmt: skip
 
 # -------------------------------------------------------------------------- all statements
 
@@ -488,12 +455,11 @@ STATEMENTS = [
                               ("HfO₂ (225 µS at most)", "hfox_milo"))),
     _LOWEST(text="the best accuracy of HfO₂ is {n128} % on 128 × 128 and {n256} % on 256 × 256",
             numbers=too_large),
-    Statement(page="docs/costs.md", text="| 4 | {regression} | {isaac} | – | – |",
-              numbers=converters(4)),
     *(Statement(page="docs/costs.md", numbers=converters(bits),
-                text=f"| {bits} | {{regression}} | {{isaac}} | {{survey_sar}} | {{survey}} |")
-      for bits in (6, 8, 10)),
-    *CHIPS,
+                text=f"| {bits} | {{survey}} | {{survey_sar}} | {{neuron}} | {{isaac}} | "
+                     "{regression} |")
+      for bits in (4, 6, 8, 10)),
+    *map(figure, (*BUILT, *DESIGNS)),
     *(_LEARNING(text=f"| {label:g} | {{mean0}} ({{std0}}) | {{mean1}} ({{std1}}) | "
                 "{mean2} ({std2}) | {mean3} ({std3}) |", numbers=labelled(label))
       for label in (-0.5, -1.5, -3.0, -5.0, -7.0)),

@@ -21,6 +21,7 @@ import matsweep
 from matsweep.cli import main
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
+from tests.own_data import FILES
 
 from .blocks import PAGES, ROOT, blocks, commands
 
@@ -68,6 +69,7 @@ PLANNED = {
 COMPOSED = {
     r"materials": "composes all families: tests/planning/test_materials.py",
     r"characterize .*": "10 to 20 s each: tests/test_characterization.py",
+    r"validate.*": "a minute to an hour: tests/validation",
     r"view .*": "serves until it is stopped: tests/reporting/test_viewing.py",
     r"calibrate sweep.*": "fits models for long: tests/identification/test_loops.py",
     r"report results/activation\.zarr": "of a study that is only planned here",
@@ -133,6 +135,7 @@ SUPPLIED = {
     "docs/costs.md": {"results/converters.zarr": "quickstart"},
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/learning.md": FILES,
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
-from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
+from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.machine import Hardware, Matrix, ProgrammedMatrix, map_matrices
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
@@ -64,6 +64,52 @@ def test_ideal_devices_give_both_products(mapping, signed, serial):
     assert found.values.shape == (2, 5, 23)
     assert found.saturated.max() == 0
     assert relative(found.values, back @ weights.weight.T) < 2e-3
+
+
+def conversion_error(mapping, bits, levels, weights, inputs, per_column=False):
+    """Return the error of a product, root mean square, and its closed form.
+
+    LSB sqrt(Σ worth² / 12) of one tile: each slice is rounded to a code by itself.
+    """
+    converters = DAC(bits=16), ADC(bits=bits, percentile=100.0, per_column=per_column)
+    tile = Tile(rows=128, columns=256, mapping=mapping, weight_bits=5)
+    platform = hardware(mapping, converters=converters, tile=tile, levels=levels)
+    given = Matrix(weight=weights, calibration=inputs, signed=False)
+    made, rng = programmed(given, platform, 1)
+    found = made.multiply(inputs, 1.0, rng=rng).values[0]
+    stored = np.rint(weights * 15) / 15
+    scale, plan = made.mapped.scale, made.mapped.layout
+    step = np.mean(scale.current) / platform.adc.codes(signed=mapping != "offset")[1]
+    law = step * scale.input * scale.weight * np.sqrt(np.square(plan.worth).sum() / 12)
+    return np.sqrt(np.mean(np.square(found - inputs @ stored))), law
+
+
+def test_binary_slices_lose_to_rounding_by_the_steps_of_their_converters():
+    """40 × 200 products of weights of 5 bits, a fifth of the largest in deviation.
+
+    A reference column's slices all switch around weight zero (01111 and 10000): each carries a
+    current as of large weights, which cancel only after conversion. The error of the converters is
+    then 5 times that of pairs, and 10 times that of one device of 31 levels.
+    """
+    rng = np.random.default_rng(0)
+    weights = np.clip(rng.standard_normal((128, 40)) / 5, -1, 1).astype(np.float32)
+    weights[0, 0] = 1
+    inputs = rng.random((200, 128)).astype(np.float32)
+    errors = {}
+    for mapping, levels in (("differential", 2), ("differential", 16), ("reference", 2),
+                            ("reference", 31), ("offset", 2), ("offset", 31)):  # fmt: skip
+        for bits in (6, 8, 10):
+            error, law = conversion_error(mapping, bits, levels, weights, inputs)
+            assert error == pytest.approx(law, rel=0.2)
+            errors[mapping, levels, bits] = error
+        fine, _ = conversion_error(mapping, 16, levels, weights, inputs)
+        assert fine < 4e-3 * errors[mapping, levels, 6]  # rounding of weights alone is left
+    pair, reference = errors["differential", 2, 8], errors["reference", 2, 8]
+    assert 3.5 < reference / pair < 6
+    assert 1.5 < pair / errors["differential", 16, 8] < 2.5
+    assert 8 < reference / errors["reference", 31, 8] < 12
+    assert errors["offset", 2, 8] < errors["offset", 31, 8]
+    assert reference / errors["reference", 2, 10] == pytest.approx(4, rel=0.1)
 
 
 @pytest.mark.parametrize("mapping", ["differential", "reference", "offset"])
@@ -121,6 +167,52 @@ def test_read_noise_of_a_transposed_read_adds_in_squares(mapping):
     scale = made.mapped.scale.weight * plan.worth[0]
     wanted = np.sqrt(variance) * scale
     np.testing.assert_allclose(found.std(axis=0, ddof=1), wanted, rtol=5 / np.sqrt(2 * 4000))
+
+
+PCM = {
+    "programming_error": ProgrammingError(coefficients=(2e-6,), g_reference=25e-6),
+    "read_noise": ReadNoise(relative=0.0088, exponent=0.65, cap=0.2, flicker_read_time=2.5e-7),
+}
+PCM_DRIFT = Law(at_g_max=0.0244, slope=-0.0155, low=0.049, high=0.1)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_noise_of_an_aged_product_is_that_of_the_programmed_devices(back):
+    """After a year, sigma = G(t) Q(G_programmed) F: 4,000 products, within 5 standard errors.
+
+    At the drifted conductances it would be half as much again; where the mean device's drift is
+    undone, as nothing else is known, exponents that differ by 0.05 make it a tenth more or less.
+    """
+    weights, time = matrix(inputs=6, outputs=4), 3.15576e7
+    drift = Drift(nu=PCM_DRIFT, spread=Law.from_number(0.05), time_zero=20.0)
+    platform = hardware(tile=Tile(rows=8, columns=10), drift=drift, **PCM)
+    made, rng = programmed(weights, platform, realisations=1)
+    size = 4 if back else 6
+    x = np.tile(np.linspace(0.1, 0.5, size, dtype=np.float32), (4001, 1))
+    x[-1] *= 4  # sets the full scale of a transposed product
+    product = made.transposed if back else made.multiply
+    found = product(x, time, rng=rng).values[0, :-1]
+    before = np.asarray(made.conductance[0, 0], float)  # arm, row, column
+    now = np.asarray(made.at(time).conductance[0, 0], float)
+    relative_noise = np.minimum(0.0088 * (np.maximum(before, 1e-9) / 25e-6) ** -0.65, 0.2)
+    sigma = now * relative_noise * np.sqrt(np.log((time + 2.5e-7) / 5e-7))
+    drive = np.square(x[0].astype(float))
+    squares = np.square(sigma)[:, -6:]  # rows without inputs come first
+    variance = (squares @ drive if back else np.swapaxes(squares, -1, -2) @ drive).sum(axis=0)
+    scale = made.mapped.scale.weight * made.mapped.layout.worth[0] / platform.device.g_range
+    wanted = np.sqrt(variance) * scale
+    np.testing.assert_allclose(found.std(axis=0, ddof=1), wanted, rtol=5 / np.sqrt(2 * 4000))
+
+
+def test_drift_exponents_follow_the_targets_not_what_programming_made_of_them():
+    weights, platform = matrix(), hardware(drift=Drift(nu=PCM_DRIFT), **PCM)
+    made, _ = programmed(weights, platform)
+    target = 1e-6 + made.mapped.fractions * 24e-6
+    wanted = np.clip(-0.0155 * np.log(target / 25e-6) + 0.0244, 0.049, 0.1)
+    assert np.abs(made.conductance - target).max() > 4e-6
+    np.testing.assert_allclose(
+        made.aging.exponents, np.broadcast_to(wanted, made.conductance.shape), rtol=1e-5
+    )
 
 
 def test_compensation_is_read_once_at_a_time():

@@ -1,6 +1,6 @@
-"""Published accelerators rebuilt from their numbers, compared with their published figures.
+"""Reasons for the misses of published accelerators, and the law that their cells obey.
 
-No number here is fitted: a difference of more than a factor of 2 has its reason next to it.
+The accelerators themselves are rows of `matsweep validate` (`tests/validation/test_rows.py`).
 """
 
 from __future__ import annotations
@@ -8,69 +8,96 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.metrics import COORDINATES
+from matsweep.metrics.costs import cited
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
+from matsweep.scenario import Periphery
 from matsweep.simulate import simulate
+from matsweep.validation import ROWS, judged
+from matsweep.validation.rows.chips import BUILT, NEURRAM, filled
 from matsweep.workloads.inference import perceptron as network
 
 
-def filled(name, inputs, outputs, source):
-    """Simulate one array, full of Gaussian weights, under an experiment's only candidate."""
-    with composer():
-        study = plan([f"experiment={name}", f"periphery.adc_source={source}"])
-    rng = np.random.default_rng(0)
-    weights = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
-    full = network(
-        [weights], [np.zeros(outputs)], rng.random((256, inputs)), rng.random((64, inputs)),
-        np.zeros(64, int),
-    )  # fmt: skip
-    (point,) = study.points
-    values = simulate(study.scenario(point), full, seed=0, realisations=1)
-    assert values["utilisation"] == 1
-    found = {key: float(np.squeeze(value)) for key, value in values.items() if value.size == 1}
-    found["tops"] = 2 * inputs * outputs * found["throughput"] / 1e12
-    area = dict(zip(COORDINATES["component"], values["area_breakdown"], strict=True))
-    return found, area
-
-
-def test_isaac():
-    """41.3 TOPS, 65.8 W and 85.4 mm² of 168 × 96 arrays (ISCA 2016; Aguirre et al., 2024)."""
-    found, _ = filled("isaac", 128, 16, "isaac")
-    assert found["tops"] == pytest.approx(41.3 / (168 * 96), rel=0.02)
-    assert 0.5 < found["tops_per_watt"] / 0.63 < 2
-    assert 0.5 < found["tops_per_mm2"] / 0.48 < 2
-    regression, _ = filled("isaac", 128, 16, "regression")
-    assert 0.5 < regression["tops_per_watt"] / 0.63 < 2
-    assert 0.5 < regression["tops_per_mm2"] / 0.48 < 2
-
-
-def test_puma():
-    """0.84 TOPS/W and 52.3 TOPS on 90.6 mm², a multiplication and an addition each counted."""
-    found, _ = filled("puma", 128, 16, "isaac")
-    assert 0.5 < found["tops_per_watt"] / 0.84 < 2
-    assert 0.5 < found["tops_per_mm2"] / (52.31 / 90.6) < 2
-    regression, area = filled("puma", 128, 16, "regression")
-    assert 0.5 < regression["tops_per_watt"] / 0.84 < 2
-    # The regression's converter is five times as large as the one that PUMA assumes.
+def test_reasons_for_misses_are_numbers_of_the_model():
+    """The regression's converter is five times as large as the one that PUMA assumes."""
+    _, area = filled("puma", 128, 16, "regression")
     assert 5 < area["adc"] / 1200e-12 < 6
+    # With cells as wide as its converters the HERMES core is larger than measured, without smaller.
+    narrow, wide = (judged(ROWS[f"hermes_area_{each}"]).ratio for each in ("survey", "wide"))
+    assert wide < 1 < narrow
 
 
-def test_the_hermes_core():
-    """10.5 TOPS/W and 1.59 TOPS/mm² measured (JSSC 2022); 63.1 TOPS of 64 cores (2023)."""
-    found, area = filled("hermes_core", 256, 256, "survey")
-    assert found["tops"] == pytest.approx(63.1 / 64, rel=0.02)
-    assert 0.5 < found["tops_per_watt"] / 10.5 < 2
-    # Its columns are as wide as its converters, 4 µm; here a cell of 16 F² is 56 nm wide and cells
-    # hardly count. With 4 µm × 4 µm for a weight's four devices the core is larger than measured.
-    assert 2 < found["tops_per_mm2"] / 1.59 < 3
-    cells = 256 * 256 * (4e-6) ** 2
-    wide = found["tops"] / (1e6 * (sum(area.values()) - area["cells"] + cells))
-    assert 0.3 < wide / 1.59 < 1
-    # The best converters of the survey take a hundredth of what is typical, and what a
-    # measured chip with a converter a column does: the array's own share is left.
-    regression, _ = filled("hermes_core", 256, 256, "regression")
-    assert regression["tops_per_watt"] > 5 * 10.5
+def test_the_default_source_is_within_a_factor_of_two_of_chips_up_to_eight_bits():
+    """And the only one: SAR converters are 3.3 times better than one chip, the best ones 19."""
+    built = [figure for figure in BUILT if figure.keys == ("tops_per_watt",) and "10 out" not in
+             figure.title and figure.adc == "survey" and "four" not in figure.title]  # fmt: skip
+    assert Periphery().adc_source == "survey"
+    assert len(built) == 4
+    assert all(0.5 < figure.ratio < 2 for figure in built)
+    for source in ("survey_sar", "regression", "isaac"):
+        assert filled("hermes_core", 256, 256, source)[0]["tops_per_watt"] > 2 * 10.5
+
+
+def test_four_phases_take_four_times_the_time_and_energy():
+    """Published: 63.1 and 16.1 TOPS, 9.76 and 2.48 TOPS/W, both 3.9."""
+    one, _ = filled("hermes_core", 256, 256, "survey", signed=True)
+    four, _ = filled("hermes_core", 256, 256, "survey", "tile.phases=4", signed=True)
+    assert one["tops"] / four["tops"] == pytest.approx(63.1 / 16.1, rel=0.05)
+    assert one["tops_per_watt"] / four["tops_per_watt"] == pytest.approx(9.76 / 2.48, rel=0.05)
+
+
+def test_neurons_of_a_chip_take_what_was_measured_of_them():
+    """The source `neuron` is these figures: fJ an operation of 65,536, over 256 neurons."""
+    for (given, out), (_, neurons, _, _) in NEURRAM.items():
+        found, _ = filled(
+            "neurram", 128, 256, "neuron", f"dac.bits={given}", f"adc.bits={out}", signed=True
+        )
+        assert found["adc"] * 1e15 == pytest.approx(neurons, rel=0.005)
+        energy = cited.neuron(out, 130e-9, 1e6).energy
+        assert energy * 256 / 65_536 * 1e15 == pytest.approx(neurons, rel=0.005)
+
+
+def device(material):
+    with composer():
+        study = plan([f"material={material}"])
+    return study.scenario(study.points[0]).device
+
+
+@pytest.mark.parametrize(
+    ("material", "least", "most"),
+    [("taox_hfox", 0.1e-12, 3e-12), ("pcm_gst", 2e-12, 25e-12), ("stt_mram", 0.1e-12, 2.5e-12)],
+)
+def test_write_pulses_take_what_memories_of_their_kind_do(material, least, most):
+    """V² G t of the shorter pulse at mid-range, and ITRS 2011's energies a bit.
+
+    J. J. Yang et al., Nat. Nanotechnol. 8:13, 2013, Table 1.
+    """
+    known = device(material)
+    pulse, middle = known.write_pulse, (known.g_min + known.g_max) / 2
+    sides = ((pulse.time_up, pulse.voltage_up), (pulse.time_down, pulse.voltage_down))
+    time, volts = min(sides)
+    assert least < volts**2 * middle * time < most
+
+
+@pytest.mark.parametrize(
+    ("voltage", "conductance", "time", "published"),
+    [(0.2, 1e-5, 1e-8, 4e-15), (0.5, 2e-5, 5e-9, 25e-15)],
+)
+def test_a_read_of_a_cell_takes_its_ohmic_energy(voltage, conductance, time, published):
+    """V² G t of every cell, at full inputs: 4 and 25 fJ."""
+    with composer():
+        study = plan([
+            "material=ecram_li", f"device.read_voltage={voltage}", f"tile.read_time={time}",
+            f"device.g_max={conductance}", f"device.g_min={conductance / 1.0001}", "times=[1]",
+            "tile.mapping=reference", "tile.weight_bits=null",
+        ])  # fmt: skip
+    ones = np.ones((32, 64))
+    rng = np.random.default_rng(0)
+    small = network([rng.normal(size=(64, 10))], [np.zeros(10)], ones, ones, np.zeros(32, int))
+    values = simulate(study.scenario(study.points[0]), small, seed=0, realisations=1)
+    devices = 64 * 11  # a reference column
+    cells = values["energy_breakdown"][0, 0, 0] / devices
+    assert cells == pytest.approx(published, rel=0.01, abs=0)
 
 
 @pytest.mark.parametrize("factor", [2.0, 3.0])

@@ -62,12 +62,9 @@ TWO = "realisations=2"
 PERCEPTRON = ("workload.hidden=[10]", "workload.epochs=25", "workload.test_samples=50")
 # 64 × 40 weights and 40 × 24: more than one array of 32 × 32, less than 1 ms each to solve.
 DEEPER = ("workload.hidden=[40,24]", "workload.epochs=15", "workload.test_samples=20")
-# The benchmark's images are downloaded: digits stand in, black and white as they are. Hydra
-# deletes only what is not null.
+# The benchmark's images are downloaded: digits stand in, black and white as they are.
 DIGITS = (
-    "workload.data.kind=digits", "workload.data.folder=none", "~workload.data.folder",
-    "workload.data.crop=null",
-    "+workload.data.test_fraction=0.2", "+workload.data.seed=0", "workload.data.test_samples=60",
+    "workload.data.kind=digits", "workload.data.black_white=0.5", "workload.data.test_samples=60",
 )  # fmt: skip
 
 EXPERIMENTS = {
@@ -89,6 +86,7 @@ EXPERIMENTS = {
         "workload.samples=400", "device.pulse_model.nonlinearity_down=-0.5,-5.0",
         "device.pulse_model.cycle_to_cycle.of_range=0.02",
     ),
+    "neurram": (*DEEPER, "periphery.adc_source=neuron,regression"),
     "puma": (*DEEPER, "periphery.adc_source=regression"),
     "quickstart": (
         *PERCEPTRON, TWO, "material=pcm_gst,stt_mram", "device.cycle_to_cycle=0.02",

@@ -158,7 +158,7 @@ def test_parameters_can_be_added_and_taken_away(planned):
         (["--config-name", "report"], "is missing from the configuration"),
         (
             ["workload=digits_online", "material=epiram", "workload.data.path=x.csv"],
-            "choose another workload=…, or add it: +workload.data.path=…",
+            "choose another workload=… or workload.data.kind=…, or add it: +workload.data.path=…",
         ),
         (["device.read_nois=1"], "did you mean device.read_noise"),
         (["wires=resistances", "wires.sense_resistence=1"], "mean wires.sense_resistance"),

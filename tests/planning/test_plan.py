@@ -122,16 +122,16 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
 @pytest.mark.parametrize(
     ("overrides", "first", "all_of_them"),
     [
-        (["material=pcm_gst"], "67728889052e96928307be3a18904136", "518191f6696b4450"),
-        (["experiment=wires"], "da1d865c46772a80c5427ca991718d03", "b58573885a74b0dc"),
-        (["experiment=activation"], "a4594508e504356ecb7d33db7d872cbd", "bc8675b6c617fe3c"),
-        (["experiment=nonlinearity"], "6548430bbb5c702b2247a6d6dbd0ea7e", "6fff4b289b93ef58"),
+        (["material=pcm_gst"], "e4b342267f3f5b1d2d92961ed10397b6", "09052b95bd04bc53"),
+        (["experiment=wires"], "ac94b0003393573f54b0d67a092efe7a", "dd5a92d188d85f84"),
+        (["experiment=activation"], "8ac094815cd3ba9ceccf84849caa3aa8", "9835990b9e076465"),
+        (["experiment=nonlinearity"], "6cdb21995076b17a69863ded3cc0c061", "79aefad794ad6390"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
              "tile.rows=int(interval(16,32))", "design=random", "design.samples=50",
              "design.seed=3"],
-            "a5a4c2bf70675099ec607488076231aa",
-            "d3ab21b8c26dbea7",
+            "a2b02409baf098eeccf90903dcb9caf1",
+            "5e22492f672fb204",
         ),
     ],
 )  # fmt: skip

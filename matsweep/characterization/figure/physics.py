@@ -20,6 +20,8 @@ _SPANS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, _TEN_YEARS)  # s
 def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
     """Draw loops, switching times, set and reset voltages, and retention of a material's physics.
 
+    Physics with a loop under a current, and without retention, has that loop in the last panel.
+
     Parameters
     ----------
     found : Dataset
@@ -31,6 +33,7 @@ def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
+    loop = "stair_voltage" in found and "retention_time" not in found
     return panels(
         found,
         title,
@@ -39,7 +42,7 @@ def physics_figure(found: xr.Dataset, title: str = "") -> Figure:
         ("Area of a lobe", _lobes),
         ("Time to switch", _switching),
         ("Set and reset in sweeps", _thresholds),
-        ("Retention", _retention),
+        ("Loop under a current", _stairs) if loop else ("Retention", _retention),
     )
 
 
@@ -131,6 +134,16 @@ def _thresholds(axes: Axes, data: xr.Dataset) -> None:
     for index, text in enumerate(notes):
         axes.annotate(text, (0.5, 0.1 + 0.1 * index), xycoords="axes fraction", ha="center",
                       fontsize=FONT - 2, color="0.4")  # fmt: skip
+    legend(axes)
+
+
+def _stairs(axes: Axes, data: xr.Dataset) -> None:
+    tidy(axes, "current", "mean voltage")
+    for way, colour in (("rising", BLUE), ("falling", RED)):
+        axes.plot(data["stair_current"], data["stair_voltage"].sel(way=way), ".-", color=colour,
+                  markersize=3, linewidth=0.8, label=way)  # fmt: skip
+    prefixed(axes.xaxis, "A", float(data["stair_current"].max()))
+    prefixed(axes.yaxis, "V", float(np.nanmax(np.abs(data["stair_voltage"]))))
     legend(axes)
 
 

@@ -19,6 +19,7 @@ from matsweep.crossbar.wires.nodes import CELLS_AT_ONCE, solve_nodes
 from matsweep.crossbar.wires.solve import SolveError
 from matsweep.crossbar.wires.wires import Wires, required_wires
 from matsweep.devices import CurrentLaw
+from matsweep.devices.currents import finite_current
 
 _FEW = 16  # inputs, below which conjugate gradients cost less than the whole map
 
@@ -89,7 +90,8 @@ def _summed(conductance: FloatArray, voltage: FloatArray, iv: CurrentLaw) -> Flo
     for start in range(0, samples, step):
         some = slice(start, start + step)
         applied = voltage[..., some, :, None]
-        out[..., some, :] = iv.current(conductance[..., None, :, :], applied).sum(axis=-2)
+        cells = conductance[..., None, :, :].astype(out.dtype, copy=False)
+        out[..., some, :] = finite_current(iv, cells, applied).sum(axis=-2)
     return out
 
 

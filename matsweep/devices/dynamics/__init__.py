@@ -11,7 +11,7 @@ from matsweep.devices.dynamics.hodgkin_huxley import Membrane, PotassiumChannel,
 from matsweep.devices.dynamics.ideal import ChargeControlled, FluxControlled
 from matsweep.devices.dynamics.ion_drift import LinearIonDrift
 from matsweep.devices.dynamics.jart import JART
-from matsweep.devices.dynamics.josephson import SuperconductingMemristor
+from matsweep.devices.dynamics.josephson import JosephsonJunction, SuperconductingMemristor
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.devices.dynamics.mott import MottSwitch
 from matsweep.devices.dynamics.mtj import MagneticTunnelJunction
@@ -19,7 +19,8 @@ from matsweep.devices.dynamics.pcm import PhaseChange
 from matsweep.devices.dynamics.vteam import TEAM, VTEAM
 from matsweep.devices.dynamics.yakopcic import Yakopcic
 
-_SOLVING = ("Drive", "Pulses", "pulse_train", "respond", "retain", "sine", "transient", "triangle")
+_SOLVING = ("Drive", "Pulses", "pulse_train", "respond", "retain", "sine", "staircase", "transient",
+            "triangle")  # fmt: skip
 
 __all__ = [
     "ECRAM",
@@ -34,6 +35,7 @@ __all__ = [
     "FerroelectricTunnelJunction",
     "FilamentGap",
     "FluxControlled",
+    "JosephsonJunction",
     "LinearIonDrift",
     "MagneticTunnelJunction",
     "Membrane",

@@ -132,6 +132,29 @@ class DynamicalModel(ABC):
             "voltage="
         )
 
+    def under_current(self) -> DynamicalModel:
+        """Model of the same device under a current source.
+
+        A capacitance in parallel makes the voltage a state there.
+
+        Returns
+        -------
+        DynamicalModel
+            By default the model itself.
+        """
+        return self
+
+    def current_loop(self) -> tuple[float, float] | None:
+        """Loop that the test bench measures under a current.
+
+        Returns
+        -------
+        (float, float) or None
+            Largest current [A], and time at each current in which the device settles [s]; None:
+            its voltage is no steady function of a current, or no loop is of interest.
+        """
+        return None
+
     def read_conductance(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Conductance of a read: current over voltage, or the channel's in a transistor.
 
@@ -251,18 +274,27 @@ class CompiledModel(DynamicalModel):
     `kernel(state, voltage, p, up, down)` gets one device's state (component,), its voltage [V]
     and its `parameters` (p,); it writes the rates of rise and fall of each component separately,
     because a stochastic device may do both at once, and returns the current [A]. Functions that it
-    calls are compiled with it.
+    calls are compiled with it. A model whose `drive` is a current takes one and returns a voltage.
+
+    White noise, dx = (up - down) dt + spread dW: `noise(state, voltage, p, spread, unused)` writes
+    the spread of each component [its unit/√s] and returns any number. The spread must not depend on
+    components that have one themselves: Itô's and Stratonovich's integrals are then the same.
     """
 
     kernel: ClassVar[Callable[..., float]]
+    noise: ClassVar[Callable[..., float] | None] = None
 
     @abstractmethod
     def parameters(self) -> tuple[FloatArray | float, ...]:
         """Return the parameters of the kernel, in its order: numbers or arrays over the batch."""
 
     def quantum(self) -> FloatArray | float | None:
-        """Return the change of the state by one elementary event, None if nothing is random."""
+        """Return the change of the state by one elementary event, None if none is random."""
         return None
+
+    def pace(self) -> FloatArray | float:
+        """Return the fastest time constant, s; transients with `noise` resolve it."""
+        return np.inf
 
     def current(self, state: FloatArray, voltage: FloatArray | float) -> FloatArray:
         """Return the current at a state and a voltage."""

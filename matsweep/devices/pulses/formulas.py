@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +16,8 @@ from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.model import Parameters, PulseModel
 
+_CLOSEST = 1e-7  # of a bound to zero, fraction of the range, so that no slope is infinite
+
 
 @dataclass(frozen=True, kw_only=True)
 class SoftBounds(PulseModel, kind="soft_bounds"):
@@ -26,6 +29,11 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
     ----------
     step_up, step_down : float, fraction of the range
         Of the first pulse from the other end.
+
+    Notes
+    -----
+    A device with its own bounds keeps its steps at `zero`, and they vanish at its own bounds:
+    dx = step_up (1 - zero) (upper - x) / (upper - zero), and likewise down.
 
     References
     ----------
@@ -41,6 +49,23 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
         """Refuse steps beyond (0, 1]."""
         in_range("step_up", self.step_up, 1e-12, 1.0)
         in_range("step_down", self.step_down, 1e-12, 1.0)
+        if self.population.bounds or self.cycle_to_cycle.of_scale:
+            in_range("zero", self.zero, 1e-6, 1 - 1e-6)  # no step is left at a bound
+
+    def scales(self, parameters: Parameters) -> tuple[Any, Any]:
+        """Return the steps at `zero`."""
+        if "scales" in parameters:
+            return super().scales(parameters)
+        return parameters["step_up"] * (1 - self.zero), parameters["step_down"] * self.zero
+
+    def bounded(
+        self, parameters: Parameters, lower: FloatArray, upper: FloatArray
+    ) -> Mapping[str, Any]:
+        """Return the parameters that keep the steps at `zero`."""
+        above = np.maximum(upper - self.zero, _CLOSEST) / (1 - self.zero)
+        below = np.maximum(self.zero - lower, _CLOSEST) / self.zero
+        up, down = parameters["step_up"] / above, parameters["step_down"] / below
+        return {**parameters, "step_up": up, "step_down": down}
 
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
         """Return the mean change of the state by one pulse."""
@@ -58,15 +83,21 @@ class SoftBounds(PulseModel, kind="soft_bounds"):
 class LinearStep(PulseModel, kind="linear_step"):
     """Steps that shrink linearly along the range, to a rest at the bound.
 
-    dx = step_up (1 - slope_up (2 x - 1)) and dx = -step_down (1 + slope_down (2 x - 1)). Slope 0
-    is the ideal constant step; slope 1 vanishes at the bound (soft bounds).
+    dx = step_up (1 - slope_up (x - zero) / (1 - zero)) and dx = -step_down (1 - slope_down
+    (zero - x) / zero). Slope 0 is the ideal constant step; slope 1 vanishes at the bound (soft
+    bounds).
 
     Parameters
     ----------
     step_up, step_down : float, fraction of the range
-        In the middle of the range.
+        At `zero`, by default the middle of the range.
     slope_up, slope_down : float
         In [0, 1]; aihwkit's gamma.
+
+    Notes
+    -----
+    A device with its own bounds makes the same steps as any other, up to its bounds (aihwkit's
+    `mean_bound_reference`).
 
     References
     ----------
@@ -86,24 +117,43 @@ class LinearStep(PulseModel, kind="linear_step"):
         in_range("step_down", self.step_down, 1e-12, 1.0)
         in_range("slope_up", self.slope_up, 0.0, 1.0)
         in_range("slope_down", self.slope_down, 0.0, 1.0)
+        if self.slope_up or self.slope_down:
+            in_range("zero", self.zero, 1e-6, 1 - 1e-6)  # slopes are counted from there to a bound
 
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
         """Return the mean change of the state by one pulse."""
-        centred = 2 * state - 1
+        x, span = state, 1.0
+        if "lower" in parameters:
+            span = parameters["upper"] - parameters["lower"]
+            x = parameters["lower"] + span * state
         if up:
             slope = np.minimum(parameters["slope_up"], 1)
-            change = parameters["step_up"] * (1 - slope * centred)
+            change = parameters["step_up"] * (1 - slope * ((x - self.zero) / self._above))
         else:
             slope = np.minimum(parameters["slope_down"], 1)
-            change = -parameters["step_down"] * (1 + slope * centred)
-        return np.asarray(change).astype(state.dtype)
+            change = -parameters["step_down"] * (1 + slope * ((x - self.zero) / self._below))
+        return np.asarray(change / span).astype(state.dtype)
 
     def flat(self, parameters: Parameters) -> FloatArray:
         """Return offset and slope of the potentiating step, then of the depressing one."""
+        lower = parameters.get("lower", 0.0)
+        span = parameters.get("upper", 1.0) - lower
         up, down = parameters["step_up"], parameters["step_down"]
         rise = np.minimum(parameters["slope_up"], 1)
         fall = np.minimum(parameters["slope_down"], 1)
-        return columns(up * (1 + rise), -2 * rise * up, -down * (1 - fall), -2 * fall * down)
+        a, b = up * (1 + rise * (self.zero / self._above)), -(1 / self._above) * rise * up
+        c, d = -down * (1 - fall), -(1 / self._below) * fall * down
+        return columns((a + b * lower) / span, b, (c + d * lower) / span, d)
+
+    @property
+    def _above(self) -> float:
+        """Distance from `zero` to the upper end; not 0, where no slope needs it."""
+        return max(1 - self.zero, 1e-6)
+
+    @property
+    def _below(self) -> float:
+        """Distance from `zero` to the lower end; not 0, where no slope needs it."""
+        return max(self.zero, 1e-6)
 
 
 @kernel
@@ -129,6 +179,11 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
         Negative: steps larger than `step` where the exponential is large.
     rate_up, rate_down : float
     scale, offset : float
+
+    Notes
+    -----
+    A device with its own bounds keeps its steps, in the nominal range, and scales z by its
+    range: z = 2 scale (x - zero) / (upper - lower) + offset + scale (2 zero - 1).
 
     References
     ----------
@@ -162,6 +217,19 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
                     f"exp(…) is <= 0 everywhere), got {getattr(self, f'amplitude_{way}'):g}"
                 )
 
+    def bounded(
+        self, parameters: Parameters, lower: FloatArray, upper: FloatArray
+    ) -> Mapping[str, Any]:
+        """Return the parameters that keep the steps, and scale z by the device's range."""
+        span = upper - lower
+        place = self.zero - (self.zero - lower) / span  # 0 for the nominal range
+        return {
+            **parameters,
+            "step_up": parameters["step_up"] / span,
+            "step_down": parameters["step_down"] / span,
+            "offset": parameters["offset"] + 2 * parameters["scale"] * place,
+        }
+
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
         """Return the mean change of the state by one pulse."""
         way, sign = ("up", 1.0) if up else ("down", -1.0)
@@ -192,6 +260,10 @@ class PowerStep(PulseModel, kind="power_step"):
         Of the first pulse from the other end.
     exponent_up, exponent_down : float
 
+    Notes
+    -----
+    A device with its own bounds keeps its first steps, in the nominal range.
+
     References
     ----------
     As `PowStep` in IBM's aihwkit, M. Rasch et al., AICAS 2021,
@@ -211,6 +283,14 @@ class PowerStep(PulseModel, kind="power_step"):
         in_range("step_down", self.step_down, 1e-12, 1.0)
         non_negative("exponent_up", self.exponent_up)
         non_negative("exponent_down", self.exponent_down)
+
+    def bounded(
+        self, parameters: Parameters, lower: FloatArray, upper: FloatArray
+    ) -> Mapping[str, Any]:
+        """Return the parameters that keep the first steps."""
+        span = upper - lower
+        up, down = parameters["step_up"] / span, parameters["step_down"] / span
+        return {**parameters, "step_up": up, "step_down": down}
 
     def step(self, state: FloatArray, up: bool, parameters: Parameters) -> FloatArray:
         """Return the mean change of the state by one pulse."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from matsweep.devices.pulses.model import Parameters, PulseModel
 LABEL_SCALE = 10.1015
 """NeuroSim's label over the largest distance of the normalised curve from a straight line."""
 _FLATTEST = 1e-9  # 1 / A of a straight line
+_LEAST_STEP = 1e-6  # of the mean device's, so that counts of pulses are finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class NeuroSim(PulseModel, kind="neurosim"):
     absolute: ClassVar[frozenset[str]] = frozenset({"nonlinearity_up", "nonlinearity_down"})
     kernel: ClassVar[Kernel | None] = affine
     late: ClassVar[bool] = True
+    scaled_by: ClassVar[tuple[str, str] | None] = ("pulses_up", "pulses_down")
 
     nonlinearity_up: Dimensionless
     nonlinearity_down: Dimensionless
@@ -60,6 +62,20 @@ class NeuroSim(PulseModel, kind="neurosim"):
         """Cut labels to [-9, 9], where the form is defined."""
         return np.clip(values, -9.0, 9.0)
 
+    def scales(self, parameters: Parameters) -> tuple[Any, Any]:
+        """Return the mean steps from end to end."""
+        if "scales" in parameters:
+            return super().scales(parameters)
+        return 1 / parameters["pulses_up"], 1 / parameters["pulses_down"]
+
+    def scaled(self, parameters: Parameters, up: FloatArray, down: FloatArray) -> dict[str, Any]:
+        """Return the parameters of devices that take as many pulses less."""
+        return {
+            **parameters,
+            "pulses_up": parameters["pulses_up"] / np.maximum(up, _LEAST_STEP),
+            "pulses_down": parameters["pulses_down"] / np.maximum(down, _LEAST_STEP),
+        }
+
     @staticmethod
     def prepared(parameters: Parameters) -> Parameters:
         """Parameters with the curve of each label."""
@@ -73,7 +89,7 @@ class NeuroSim(PulseModel, kind="neurosim"):
         curve = np.asarray(parameters[f"curve_{way}"]).astype(state.dtype)
         whole = np.expm1(-curve)
         with np.errstate(divide="ignore"):
-            position = np.clip(np.log1p(state * whole) / -curve, 0, 1)
+            position = np.asarray(np.clip(np.log1p(state * whole) / -curve, 0, 1))
         part = np.asarray(1 / np.asarray(parameters[f"pulses_{way}"])).astype(state.dtype)
         position += part if up else -part
         np.clip(position, 0, 1, out=position)

@@ -13,7 +13,8 @@ from matsweep.core.checks import UserError, positive
 from matsweep.core.kernel import Kernel, kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
-from matsweep.devices.pulses.model import CycleNoise, Parameters, PulseModel
+from matsweep.devices.pulses.model import Parameters, PulseModel, own_range
+from matsweep.devices.pulses.noise import CycleNoise
 
 
 @kernel
@@ -62,7 +63,7 @@ class Tabulated(PulseModel, kind="tabulated"):
 
     A pulse draws a probability and looks its change up, linearly between states and between
     probabilities, constant beyond the outermost of either. The table contains the spread, so
-    `cycle_to_cycle` must be left out.
+    `cycle_to_cycle` must be left out, but for the noise of writing.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ class Tabulated(PulseModel, kind="tabulated"):
                 raise UserError(f"{name} must be finite and not decrease along a row")
         positive("scale_up", self.scale_up)
         positive("scale_down", self.scale_down)
-        if self.cycle_to_cycle != CycleNoise():
+        if self.cycle_to_cycle != CycleNoise(of_writing=self.cycle_to_cycle.of_writing):
             raise UserError(
                 "cycle_to_cycle must be left out of a tabulated model, whose table contains the "
                 f"spread, got {self.cycle_to_cycle}"
@@ -137,6 +138,7 @@ class Tabulated(PulseModel, kind="tabulated"):
         """Return the change of the state by one pulse, drawn from the table."""
         table = np.array(self.up if up else self.down).astype(state.dtype)
         uniform = rng.random(state.shape, state.dtype)
+        state, span = own_range(state, parameters)
         row, along = _cell(state, self.states)
         column, across = _cell(uniform, self.probabilities)
         last_row, last_column = table.shape[0] - 1, table.shape[1] - 1
@@ -144,7 +146,8 @@ class Tabulated(PulseModel, kind="tabulated"):
         low = table[row, column] * (1 - across) + table[row, next_column] * across
         high = table[next_row, column] * (1 - across) + table[next_row, next_column] * across
         scale = parameters["scale_up" if up else "scale_down"]
-        return np.asarray(scale * (low * (1 - along) + high * along)).astype(state.dtype)
+        change = np.asarray(scale * (low * (1 - along) + high * along)).astype(state.dtype)
+        return change if span is None else np.asarray(change * span)
 
 
 def _cell(values: FloatArray, edges: tuple[float, ...]) -> tuple[npt.NDArray[np.int64], FloatArray]:

@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import Layout
+from matsweep.crossbar import Layout, sequence
 from matsweep.machine import Usage
-from matsweep.metrics.costs.census import Census, census
-from matsweep.metrics.costs.cited import PORT, sram
+from matsweep.metrics.costs.census import Census, census, transposed_census
+from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
-from matsweep.metrics.costs.periphery import Circuits, circuits
+from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
 from matsweep.metrics.costs.settling import read_time
 from matsweep.scenario import Scenario
 
 COMPONENTS = (
     "cells",  # devices, with access devices, wires and drivers, while they are read
-    "word_lines",  # charging them
+    "word_lines",  # charging them, and the gate lines of access transistors
     "dac",
     "adc",
     "shift_add",
@@ -114,15 +114,18 @@ def bill(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """One layer: its layout on tiles, the use of its parts, and the cost of each."""
+    """One layer: its layout on tiles, the use of its parts, and the cost of each.
+
+    `line_cells` is the number of cells along a driven line.
+    """
 
     scenario: Scenario
     layout: Layout
     usage: Usage
-    cycles: int
     count: Census
     parts: Circuits
     buffer: Cost
+    line_cells: int
 
     @property
     def comparisons(self) -> int:
@@ -134,19 +137,46 @@ class _Layer:
         """Number of bits of its inputs."""
         return self.layout.inputs * self.scenario.dac.bits
 
+    @property
+    def pitch(self) -> float:
+        """Side of a tile with its circuits, taken as a square, m."""
+        return math.sqrt(float(_area(self).sum()) / self.layout.tiles)
+
 
 def _layer(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> _Layer:
-    cycles = scenario.dac.cycles(signed=usage.signed)
+    tile, adc = scenario.tile, scenario.adc
+    order = sequence(tile, scenario.dac, adc, signed=usage.signed)
     # SRAM that holds the inputs, twice where the next ones arrive meanwhile.
     held = layout.inputs * scenario.dac.bits * (2 if scenario.periphery.pipelined else 1)
     return _Layer(
         scenario=scenario,
         layout=layout,
         usage=usage,
-        cycles=cycles,
-        count=census(layout, scenario.tile, scenario.adc, cycles, ends),
+        count=census(layout, tile, adc, order, ends),
         parts=circuits(scenario),
         buffer=sram(held, scenario.periphery.node),
+        line_cells=tile.columns,
+    )
+
+
+def _transposed(scenario: Scenario, layout: Layout, usage: Usage) -> _Layer:
+    """Return the layer as errors go back through it, of the swapped shape."""
+    tile, adc = scenario.tile, scenario.adc
+    order = sequence(tile, scenario.dac, adc, signed=True)
+    back = replace(
+        layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
+        column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
+        tile_outputs=layout.tile_inputs,
+    )  # fmt: skip
+    compared = (("comparison", usage.inputs),)
+    return _Layer(
+        scenario=scenario,
+        layout=back,
+        usage=Usage(usage.outputs, usage.inputs, signed=True, operations=compared),
+        count=transposed_census(layout, tile, adc, order),
+        parts=circuits(scenario),
+        buffer=sram(back.inputs * scenario.dac.bits, scenario.periphery.node),
+        line_cells=tile.rows,
     )
 
 
@@ -159,7 +189,7 @@ def _bill(
     for layout, usage in zip(layouts, usages, strict=True):
         layer = _layer(scenario, layout, usage, ends=ends)
         passed = _latency(layer, reading)
-        energy = energy + usage.uses * _energy(layer)
+        energy = energy + usage.uses * _energy(layer, layer.pitch)
         latency, area = latency + usage.uses * passed, area + _area(layer)
         leakage += _leakage(layer)
         slowest = max(slowest, usage.uses * _slowest(passed))
@@ -181,9 +211,9 @@ def read_back(
 ) -> tuple[FloatArray, float]:
     """Return the cost of carrying one sample's errors back through the tiles, without the cells.
 
-    Matrices with transposed uses are read with columns driven and rows converted. Errors have both
-    signs, and both columns of a pair are driven. The count is that of a layer of the swapped shape
-    on swapped tiles; the converters are taken to be the forward ones, switched over.
+    Matrices with transposed uses are read with columns driven and rows converted
+    (`transposed_census`). Errors have both signs, and are carried as the inputs of a layer of the
+    swapped shape; the converters are taken to be the forward ones, switched over.
 
     Parameters
     ----------
@@ -200,22 +230,14 @@ def read_back(
     time : float, s
     """
     tile = scenario.tile
-    turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows))
+    turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows, cells=1))
     energy, time = np.zeros(len(COMPONENTS)), 0.0
     for layout, usage in zip(layouts, usages, strict=True):
         if not usage.uses_back:
             continue
-        back = replace(
-            layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
-            column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
-            tile_outputs=layout.tile_inputs,
-        )  # fmt: skip
-        compared = (("comparison", usage.inputs),)
-        swapped = Usage(usage.outputs, usage.inputs, signed=True, operations=compared)
-        layer = _layer(turned, back, swapped, ends=1)
-        driven = layer.count.dac_conversions * layout.mapping.arms
-        layer = replace(layer, count=replace(layer.count, dac_conversions=driven))
-        energy += usage.uses_back * _energy(layer)
+        pitch = _layer(scenario, layout, usage, ends=1).pitch
+        layer = _transposed(scenario, layout, usage)
+        energy += usage.uses_back * _energy(layer, pitch)
         time += usage.uses_back * float(_latency(layer, read_time(turned)).sum())
     return energy, time
 
@@ -228,27 +250,27 @@ def _by_component(**terms: float) -> FloatArray:
     return ordered
 
 
-def _energy(layer: _Layer) -> FloatArray:
+def _energy(layer: _Layer, pitch: float) -> FloatArray:
     """Return the dynamic energy of a layer in one inference, without its cells, J.
 
-    Word lines: C V² for each used one, over the whole width of its array, in every cycle: an upper
+    Word lines: C V² for each driven one, over the whole width of its array, in every read: an upper
     bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
-    Converters, additions and comparisons as counted; each output's register and each input's place
-    in the buffer are written and read once. Network: each input travels along all tiles of its row,
-    and to it past half of the rows; each partial sum travels to the next tile. Tiles are taken as
-    squares side by side.
+    The gate lines of the rows' access transistors (`Gates`). Converters (with their integrators),
+    additions and comparisons as counted; each output's register and each input's place in the
+    buffer are written and read once. Network: each input travels along all tiles of its row, and to
+    it past half of the rows; each partial sum travels to the next tile. Tiles are squares side by
+    side, of `pitch` [m].
     """
     scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
-    voltage = scenario.device.read_voltage
-    segment = scenario.wires.segment_capacitance(scenario.device.cell_size, scenario.periphery.node)
-    lines = layer.cycles * layout.inputs * layout.cells * layout.column_tiles
+    voltage, tile, node = scenario.device.read_voltage, scenario.tile, scenario.periphery.node
+    segment = scenario.wires.segment_capacitance(scenario.device.cell_size, node)
+    gate = 0.0 if tile.gated is None else tile.gated.energy(tile.columns, node)
     tiles = layout.column_tiles + layout.row_tiles / 2
     moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
-    pitch = math.sqrt(float(_area(layer).sum()) / layout.tiles)
     return _by_component(
-        word_lines=lines * scenario.tile.columns * segment * voltage**2,
+        word_lines=count.lines * layer.line_cells * segment * voltage**2 + count.gates * gate,
         dac=count.dac_conversions * parts.dac.energy,
-        adc=count.adc_conversions * parts.adc.energy,
+        adc=count.adc_conversions * (parts.adc.energy + _integration(layer)),
         shift_add=count.additions * parts.shift_add.energy,
         accumulation=count.merges * parts.adder.energy,
         activation=layer.comparisons * parts.comparator.energy,
@@ -258,22 +280,31 @@ def _energy(layer: _Layer) -> FloatArray:
     )
 
 
+def _integration(layer: _Layer) -> float:
+    """Return the energy of integrating the reads of one conversion, J."""
+    periphery, count = layer.scenario.periphery, layer.count
+    reads = count.reads * count.turns // count.conversion_turns
+    if reads == 1 or periphery.adc_source in INTEGRATING:
+        return 0.0
+    return integrator(reads, periphery.node)
+
+
 def _latency(layer: _Layer, reading: float) -> FloatArray:
     """Return the time of a layer, s.
 
-    All tiles work at once. Each cycle takes the conversion of the inputs (all rows at once), the
-    read, the conversions of the columns that share an ADC one after the other, and one shift and
-    addition after the last; earlier ones overlap the conversions. Then the partial sums of tiles
-    are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
+    All tiles work at once. Each read takes the conversion of the inputs (all rows at once) and the
+    read; each conversion those of the columns that share an ADC one after the other, and one shift
+    and addition after the last; earlier ones overlap the conversions. Then the partial sums of
+    tiles are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
     through its own port.
     """
-    scenario, cycles, count, parts = layer.scenario, layer.cycles, layer.count, layer.parts
+    scenario, count, parts = layer.scenario, layer.count, layer.parts
     words = math.ceil(layer.layout.tile_inputs * scenario.dac.bits / PORT)
     return _by_component(
-        cells=cycles * reading,
-        dac=cycles * parts.dac.latency,
-        adc=cycles * count.turns / scenario.adc.sample_rate,
-        shift_add=cycles * parts.shift_add.latency,
+        cells=count.reads * reading,
+        dac=count.reads * parts.dac.latency,
+        adc=count.conversion_turns / scenario.adc.sample_rate,
+        shift_add=count.conversion_turns // count.turns * parts.shift_add.latency,
         accumulation=count.depth * parts.adder.latency,
         activation=parts.comparator.latency if layer.comparisons else 0.0,
         buffers=2 * words * layer.buffer.latency,
@@ -330,7 +361,7 @@ def itemised(bill: Bill, power: FloatArray) -> FloatArray:
     Cells: the total power dissipated by devices, access devices, wires, drivers and sense
     amplifiers' inputs (sum V² G of the devices without wires), averaged over the samples' real
     inputs, times the read time. Columns that share an ADC are sampled together and held, so the
-    array is read once per cycle.
+    array is read once in each cycle and phase.
 
     Parameters
     ----------

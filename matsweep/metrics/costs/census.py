@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from matsweep.crossbar import ADC, Layout, Tile
+import numpy as np
+
+from matsweep.crossbar import ADC, Layout, Phase, Sequence, Tile
+
+ONE_READ = Sequence(np.ones(1), (Phase(),), "read", signed=True)
+"""The sequence of a product that takes one read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +24,21 @@ class Census:
     dacs, adcs : int
         Converters in all tiles: one DAC for each input and driven end of its word lines, one ADC
         for `sharing` signed columns.
-    dac_conversions, adc_conversions : int
-        In one inference: in each cycle every used row of every tile once at each driven end; every
-        used signed column of every tile once, its current already the difference of a pair or to a
-        reference.
+    reads : int
+        Reads of an array, one after the other.
     turns : int
         Columns that the busiest converter takes one after the other.
+    conversion_turns : int
+        Conversions of the busiest converter: turns times the conversions of a column.
+    dac_conversions : int
+        Every used row of every tile at each driven end, in each read in which it is driven.
+    lines : int
+        Lines charged to the read voltage in all reads.
+    gates : int
+        Gate lines of access transistors that are raised, in all reads.
+    adc_conversions : int
+        Conversions of every used signed column of every tile, its current already the difference of
+        a pair or to a reference.
     additions : int
         One for each converted number: it is shifted by the significance of its slice and cycle and
         added to its tile's partial sum, which starts at the bias in the first tile.
@@ -42,9 +56,13 @@ class Census:
     tiles: int
     dacs: int
     adcs: int
-    dac_conversions: int
-    adc_conversions: int
+    reads: int
     turns: int
+    conversion_turns: int
+    dac_conversions: int
+    lines: int
+    gates: int
+    adc_conversions: int
     additions: int
     merges: int
     depth: int
@@ -53,7 +71,9 @@ class Census:
     places: int
 
 
-def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1) -> Census:
+def census(
+    layout: Layout, tile: Tile, adc: ADC, order: Sequence = ONE_READ, ends: int = 1
+) -> Census:
     """Count a layer's parts and their use.
 
     Parameters
@@ -61,8 +81,8 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1)
     layout : Layout
     tile : Tile
     adc : ADC
-    cycles : int
-        Reads per product: the bits of a serial DAC.
+    order : Sequence
+        Reads and conversions of a product.
     ends : int
         Driven ends of a word line, each with its own DAC: the library's DACs drive their lines, and
         a wire from one side of an array to the other would lose the second driver's gain.
@@ -72,20 +92,76 @@ def census(layout: Layout, tile: Tile, adc: ADC, cycles: int = 1, ends: int = 1)
     Census
     """
     capacity = layout.mapping.outputs(tile.columns, layout.slices) * layout.slices
-    conversions = layout.columns * layout.row_tiles * cycles
+    rows = layout.inputs * layout.cells * layout.column_tiles
+    turns = min(adc.sharing, layout.tile_outputs * layout.slices)
+    conversions = layout.columns * layout.row_tiles * order.conversions
     return Census(
         tiles=layout.tiles,
         dacs=layout.tiles * (tile.rows // tile.cells) * ends,
         adcs=layout.tiles * math.ceil(capacity / adc.sharing),
-        dac_conversions=layout.inputs * layout.column_tiles * cycles * ends,
+        reads=order.reads,
+        turns=turns,
+        conversion_turns=turns * order.conversions,
+        dac_conversions=layout.inputs * layout.column_tiles * order.drives * ends,
+        lines=rows * order.drives,
+        gates=rows * _raised(tile, order.reads),
         adc_conversions=conversions,
-        turns=min(adc.sharing, layout.tile_outputs * layout.slices),
         additions=conversions,
         merges=layout.outputs * (layout.row_tiles - 1),
         depth=(layout.row_tiles - 1).bit_length(),
         outputs=layout.outputs,
-        devices=layout.inputs
-        * layout.cells
-        * (layout.columns * layout.mapping.arms + layout.references),
+        devices=layout.inputs * layout.cells * _columns(layout),
         places=layout.tiles * tile.rows * tile.columns,
     )
+
+
+def transposed_census(layout: Layout, tile: Tile, adc: ADC, order: Sequence) -> Census:
+    """Count the use of a layer's parts in a transposed read: columns driven, rows converted.
+
+    Slices are read one after the other, so that each takes its own reads and conversions. All
+    columns of a slice are driven: both of a pair, and the references. Rows that share an input are
+    converted together. The parts are those of the forward read.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the forward read.
+    tile : Tile
+    adc : ADC
+    order : Sequence
+        Reads and conversions of the product with one slice.
+
+    Returns
+    -------
+    Census
+    """
+    reads, conversions = order.reads * layout.slices, order.conversions * layout.slices
+    turns = min(adc.sharing, layout.tile_inputs)
+    lines = _columns(layout) * layout.row_tiles * order.drives
+    converted = layout.inputs * layout.column_tiles * conversions
+    return replace(
+        census(layout, tile, adc),
+        reads=reads,
+        turns=turns,
+        conversion_turns=turns * conversions,
+        dac_conversions=lines,
+        lines=lines,
+        gates=layout.inputs * layout.cells * layout.column_tiles * _raised(tile, reads),
+        adc_conversions=converted,
+        additions=converted,
+        merges=layout.inputs * (layout.column_tiles - 1),
+        depth=(layout.column_tiles - 1).bit_length(),
+        outputs=layout.inputs,
+    )
+
+
+def _columns(layout: Layout) -> int:
+    """Return the columns with devices, over all tiles of columns, references included."""
+    return layout.columns * layout.mapping.arms + layout.references
+
+
+def _raised(tile: Tile, reads: int) -> int:
+    """Return how often a gate line is raised in a product."""
+    if tile.gated is None:
+        return 0
+    return reads if tile.gated.raised == "read" else 1

@@ -1,7 +1,7 @@
 """Costs from cited figures, for parts that the component library lacks.
 
 Figures of one node are scaled to another with the library's own factors (A. Stillmaker, B. Baas,
-Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002).
+Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002), leakage by `technology.leakage`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,45 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
-from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency, tech_node_leak
+from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency
 
-from matsweep.core.checks import UserError
+from matsweep.core.checks import UserError, whole
 from matsweep.metrics.costs import components
 from matsweep.metrics.costs.components import Cost
+from matsweep.metrics.costs.technology import leakage
 
-# J per conversion by effective bits (bins of half a bit to either side), medians of P / f over B.
-# Murmann's ADC Performance Survey 1997-2025 (725 rows of ISSCC and VLSI; derived): all, and SAR
-# converters since 2014.
-SURVEY_ALL = {5: 8.83e-12, 6: 6.9e-12, 7: 1.45e-11, 8: 3.75e-11, 9: 1.75e-10, 10: 1.7e-10,
-              11: 2.53e-10, 12: 9.0e-10}  # fmt: skip
-SURVEY_SAR = {5: 2.51e-12, 6: 3.61e-12, 7: 3.64e-12, 8: 1.33e-11, 9: 1.4e-11, 10: 1.1e-11,
-              11: 1.79e-11, 12: 2.58e-11}  # fmt: skip
+# J per conversion by effective bits (bins of half a bit to either side): medians of P / f over the
+# 725 rows of ISSCC and VLSI in B. Murmann's ADC Performance Survey 1997-2025 (release 20250609,
+# derived), of all and of SAR converters since 2014. Bins hold 15 to 97 rows, and 1 (4 bits) to 26.
+# Neighbouring bins whose medians fall share the mean of their logarithms, weighted by rows
+# (isotonic regression), so that a bit more never takes less. These bins' own medians, pJ: 8.28,
+# 8.83 and 6.90 at 4 to 6 bits, 175 and 170 at 9 and 10, 5,500 and 1,435 at 14 and 15; of SAR
+# converters 8.28 and 2.51 at 4 and 5 bits, 13.3, 14.0 and 11.0 at 8 to 10.
+SURVEY_ALL = {
+    4: 8.01e-12, 5: 8.01e-12, 6: 8.01e-12, 7: 1.45e-11, 8: 3.75e-11,
+    9: 1.73e-10, 10: 1.73e-10, 11: 2.53e-10, 12: 9e-10, 13: 1.39e-09,
+    14: 3.08e-09, 15: 3.08e-09, 16: 9.27e-09,
+}  # fmt: skip
+SURVEY_SAR = {
+    4: 2.72e-12, 5: 2.72e-12, 6: 3.61e-12, 7: 3.64e-12, 8: 1.26e-11,
+    9: 1.26e-11, 10: 1.26e-11, 11: 1.79e-11, 12: 2.58e-11, 13: 1.44e-10,
+    14: 3.67e-10, 15: 9.12e-10, 16: 6.98e-09,
+}  # fmt: skip
+
+# J and m² at 130 nm, by bits of the output: one neuron of the NeuRRAM chip (W. Wan et al., Nature
+# 608:504, 2022, doi:10.1038/s41586-022-04992-8, Fig. 12b, the energy of its neurons with their
+# control at 1.8 V, as transcribed in CiMLoop's model of that chip: seen): fJ an operation times the
+# 65,536 operations of an array over its 256 neurons. With inputs of two bits less, whose cycles the
+# neuron samples and integrates. Area: 1,270 µm² (seen there).
+NEURON = {
+    3: 2.718e-12, 4: 3.171e-12, 5: 5.150e-12, 6: 7.452e-12, 7: 1.132e-11, 8: 1.344e-11,
+    9: 1.583e-11, 10: 1.942e-11,
+}  # fmt: skip
+_NEURON_AREA, _NEURON_NODE = 1270e-12, 130e-9
+
+# J at 130 nm: the same chip's integrator, for one sum and for each read in it (CiMLoop's library of
+# its circuits: seen).
+_INTEGRATOR = 1.2e-12, 2.5e-13
 
 # J and m² by bits, at 32 nm: ISAAC's converter of 8 bits (L. Kull et al., ISSCC 2013,
 # doi:10.1109/ISSCC.2013.6487818: 16 mW for 8 at 1.2 GS/s, 1,200 µm²; seen) and what its parts
@@ -77,10 +103,10 @@ def survey(bits: int, node: float, sample_rate: float, *, sar: bool) -> Cost:
     Raises
     ------
     UserError
-        If the node or the bits are not supported; the message lists those that are.
+        If the node or the bits are not supported; the message states those that are.
     """
     table = SURVEY_SAR if sar else SURVEY_ALL
-    _known(bits, table, "survey_sar" if sar else "survey")
+    whole("adc.bits", bits, min(table), max(table))
     area = components.adc(bits, node, sample_rate).area
     return Cost(energy=table[bits], latency=1 / sample_rate, area=area, leakage=0.0)
 
@@ -116,6 +142,66 @@ def isaac_adc(bits: int, node: float, sample_rate: float) -> Cost:
         area=area * float(tech_node_area(node, 32e-9)),
         leakage=0.0,
     )
+
+
+@functools.cache
+def neuron(bits: int, node: float, sample_rate: float) -> Cost:
+    """Return the cost of one neuron circuit, and of one output.
+
+    A voltage-mode neuron samples the settled voltage of a floating line, integrates the samples of
+    all input bits and converts the sum by charge decrements. Its measured energy contains sampling,
+    integration, conversion and control.
+
+    Parameters
+    ----------
+    bits : int
+        Of the output.
+    node : float, m
+    sample_rate : float, Hz
+
+    Returns
+    -------
+    Cost
+        Of one neuron and one output.
+
+    Raises
+    ------
+    UserError
+        If the node or the bits are not supported; the message lists those that are.
+
+    References
+    ----------
+    W. Wan et al., Nature 608:504, 2022, doi:10.1038/s41586-022-04992-8.
+    """
+    _known(bits, NEURON, "neuron")
+    node = components.supported(node)
+    return Cost(
+        energy=NEURON[bits] * float(tech_node_energy(node, _NEURON_NODE)),
+        latency=1 / sample_rate,
+        area=_NEURON_AREA * float(tech_node_area(node, _NEURON_NODE)),
+        leakage=0.0,
+    )
+
+
+@functools.cache
+def integrator(reads: int, node: float) -> float:
+    """Return the energy of integrating the currents of several reads before one conversion.
+
+    That of a chip's integrator: a part for the sum and one for each read (W. Wan et al., Nature
+    608:504, 2022, doi:10.1038/s41586-022-04992-8). Its area is left out.
+
+    Parameters
+    ----------
+    reads : int
+    node : float, m
+
+    Returns
+    -------
+    float, J
+    """
+    fixed, each = _INTEGRATOR
+    scale = float(tech_node_energy(components.supported(node), _NEURON_NODE))
+    return (fixed + reads * each) * scale
 
 
 def _known(bits: int, table: Mapping[int, object], source: str) -> None:
@@ -154,7 +240,7 @@ def sram(bits: int, node: float) -> Cost:
         energy=float(np.exp(energy_per_bit)),
         latency=_SRAM_CYCLE * float(tech_node_latency(node, 32e-9)),
         area=bits * SRAM_CELL * node**2,
-        leakage=bits * _SRAM_LEAKAGE * float(tech_node_leak(node, 32e-9)),
+        leakage=bits * _SRAM_LEAKAGE * leakage(node, 32e-9),
     )
 
 

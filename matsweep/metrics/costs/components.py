@@ -7,14 +7,14 @@ References
 ----------
 T. Andrulis et al., "CiMLoop", ISPASS 2024, doi:10.1109/ISPASS61541.2024.00012 (the library's
 origin). A. Stillmaker, B. Baas, Integration 58:74, 2017, doi:10.1016/j.vlsi.2017.02.002 (scaling
-between nodes).
+energy, delay and area between nodes). Leakage is scaled by `technology.leakage`.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwcomponents_adc import ADC as SurveyADC
@@ -29,9 +29,12 @@ from hwcomponents_library.library.isaac import IsaacDAC, IsaacShiftAdd
 from hwcomponents_library.library.misc import Wire
 
 from matsweep.core.checks import UserError, whole
+from matsweep.metrics.costs.technology import leakage
 
 NODES = (7e-9, 130e-9)
 """Smallest and largest feature size that the library scales to, m."""
+_ALADDIN = 40e-9  # m: the node of the library's figures of leakage
+_STATIC_SHARE_OF = 32e-9  # m: the node at which a fifth of an ADC's energy is taken as leakage
 ADC_BITS = (4, 16)
 """Fewest and most bits of the survey's ADC model."""
 
@@ -63,8 +66,10 @@ def adc(bits: int, node: float, sample_rate: float) -> Cost:
 
     `hwcomponents_adc.ADC`: energy and area regressed on B. Murmann's survey of published
     converters by effective bits, rate and node (T. Andrulis et al., arXiv:2404.06553); the best
-    of its time rather than the typical. A fifth of the energy at the full rate is counted as
-    leakage. At 8 bits, 1 GS/s and 32 nm it gives 1.4 + 0.3 pJ; ISAAC's converter takes 1.67 pJ.
+    of its time rather than the typical. The library counts a fifth of the energy at the full rate
+    as leakage: here at 32 nm, and at other nodes as transistors leak there; the sum is the
+    regression's at all nodes. At 8 bits, 1 GS/s and 32 nm: 1.4 + 0.3 pJ; ISAAC's converter takes
+    1.67 pJ.
 
     Parameters
     ----------
@@ -83,9 +88,13 @@ def adc(bits: int, node: float, sample_rate: float) -> Cost:
         If the node or the bits are not supported; the message lists those that are.
     """
     whole("adc.bits", bits, *ADC_BITS)
-    return _cost(
-        SurveyADC(n_bits=bits, tech_node=supported(node), throughput=sample_rate), "convert"
+    here, there = (
+        _library(SurveyADC(n_bits=bits, tech_node=each, throughput=sample_rate), "convert")
+        for each in (supported(node), _STATIC_SHARE_OF)
     )
+    every = here.energy + here.leakage / sample_rate
+    static = min(there.leakage * leakage(node, _STATIC_SHARE_OF), every * sample_rate)
+    return replace(here, energy=every - static / sample_rate, leakage=static)
 
 
 @functools.cache
@@ -105,7 +114,7 @@ def dac(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(BrahmsDAC(tech_node=supported(node), resolution=bits), "convert")
+    return _scaled(BrahmsDAC, "convert", node, resolution=bits)
 
 
 @functools.cache
@@ -125,7 +134,7 @@ def driver(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(IsaacDAC(tech_node=supported(node), resolution=bits), "convert")
+    return _scaled(IsaacDAC, "convert", node, resolution=bits)
 
 
 @functools.cache
@@ -144,7 +153,7 @@ def adder(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(AladdinAdder(tech_node=supported(node), width=bits), "add")
+    return _scaled(AladdinAdder, "add", node, width=bits)
 
 
 @functools.cache
@@ -162,7 +171,7 @@ def comparator(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(AladdinComparator(tech_node=supported(node), width=bits), "compare")
+    return _scaled(AladdinComparator, "compare", node, width=bits)
 
 
 @functools.cache
@@ -216,7 +225,7 @@ def shift_add(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(IsaacShiftAdd(tech_node=supported(node), width=bits), "shift_add")
+    return _scaled(IsaacShiftAdd, "shift_add", node, width=bits)
 
 
 @functools.cache
@@ -235,7 +244,7 @@ def register(bits: int, node: float) -> Cost:
     -------
     Cost
     """
-    return _cost(AladdinRegister(tech_node=supported(node), width=bits), "write")
+    return _scaled(AladdinRegister, "write", node, width=bits)
 
 
 def supported(node: float) -> float:
@@ -263,7 +272,14 @@ def supported(node: float) -> float:
     return node
 
 
-def _cost(component: Any, action: str) -> Cost:
+def _scaled(make: Any, action: str, node: float, **size: int) -> Cost:
+    """Return a component's cost at a node, with its leakage as transistors leak there."""
+    cost, own = (_library(make(tech_node=n, **size), action) for n in (supported(node), _ALADDIN))
+    return replace(cost, leakage=own.leakage * leakage(node, _ALADDIN))
+
+
+def _library(component: Any, action: str) -> Cost:
+    """Return a component's cost as the library has it."""
     done = getattr(component, action)()
     values = (done.energy, done.latency, component.area, component.leak_power)
     assert all(math.isfinite(value) and value >= 0 for value in values)

@@ -21,6 +21,7 @@ from matsweep.analysis.attributes import (
 from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
 from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
+from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -92,6 +93,7 @@ def question(study: Study) -> Section:
         facts.append(("compared", f"{duration(study.view.chosen_time)} after programming"))
     if "realisation" in study.view.ds.sizes:
         facts.append(("realisations", f"{study.view.ds.sizes['realisation']} of each candidate"))
+    facts += [("data", way) for way in decoded(study.view.ds, "data") or []]
     merit = study.view.merit
     if (ideal := study.view.reference(merit)) is not None:
         text = f"{100 * ideal:.2f} %" if study.view.is_share(merit) else f"{ideal:.4g}"
@@ -118,6 +120,7 @@ def answer(study: Study) -> Section:
     else:
         blocks.append(_best(study))
         blocks += _per_material(study)
+        blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The answer", blocks=tuple(blocks))
 
@@ -234,10 +237,13 @@ def converters(study: Study) -> Section | None:
     node = engineering(comparison["node"], "m")
     text = (
         f"one conversion of {comparison['bits']} bits at {node}: {costs} "
-        f"(periphery.adc_source, here {used}; the regression follows the best published "
-        "converters, the survey is their median)"
+        f"(periphery.adc_source, here {used}; the survey is the median of published converters, "
+        "the regression follows the best)"
     )
-    return _listed("ADC costs", [Item(text=text)])
+    items = [Item(text=text)]
+    if study.objectives and (text := staying(study.view, study.objectives)):
+        items.append(Item(text=text))
+    return _listed("ADC costs", items)
 
 
 def failed(study: Study) -> Section | None:

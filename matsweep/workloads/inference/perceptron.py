@@ -109,9 +109,10 @@ class Perceptron:
         rng: Streams,
     ) -> None:
         """Classify all samples at one time [s] and add to the measures, (realisation,) arrays."""
-        dac = programmed[0].hardware.dac
+        hardware = programmed[0].hardware
+        dac = hardware.dac
         layers = [each.mapped for each in programmed]
-        shares = [layer.conversions(dac) for layer in layers]
+        shares = [layer.conversions(hardware) for layer in layers]
         inputs, voltage = self.images, _driven(self, layers[0], dac)
         for number, layer in enumerate(layers):
             aged = programmed[number].at(time)

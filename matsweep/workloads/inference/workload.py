@@ -17,11 +17,19 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matsweep.core.cache import cache_folder, keep
-from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.checks import (
+    UserError,
+    in_range,
+    non_negative,
+    one_of,
+    positive,
+    whole,
+    within,
+)
 from matsweep.core.codec import build, plain
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
-from matsweep.datasets.dataset import Dataset, Split
+from matsweep.datasets import Dataset, Samples, Split
 from matsweep.workloads.inference.perceptron import MEASURES, IntArray, Perceptron, perceptron
 from matsweep.workloads.workload import COSTS, Workload
 
@@ -102,7 +110,7 @@ class MLP(Workload):
         """
         dataset = self.dataset
         if isinstance(dataset, str):
-            dataset = build(Dataset, {"kind": dataset}, "dataset")
+            dataset = _by_name(dataset)
         if not isinstance(dataset, Split):
             return dataset
         fresh = (Split.test_fraction, Split.seed)
@@ -117,10 +125,13 @@ class MLP(Workload):
     @property
     def key(self) -> str:
         """Hash of all that decides the trained network."""
-        own = isinstance(self.dataset, Dataset)
+        own = {}
+        if isinstance(self.dataset, Dataset):
+            with within("workload.dataset"):
+                own = {"dataset": plain(self.dataset), "content": self.dataset.content}
         facts = {
             **{name.name: getattr(self, name.name) for name in fields(self)},
-            **({"dataset": plain(self.dataset), "content": self.data.content} if own else {}),
+            **own,
             "version": _VERSION,
             "numpy": np.__version__,
             "scikit-learn": version("scikit-learn"),
@@ -138,6 +149,26 @@ class MLP(Workload):
         _save(path, trained)
         return trained
 
+    @property
+    def preparation(self) -> str:
+        """How the dataset's inputs are scaled, cropped and made black and white."""
+        return self.data.preparation
+
+    def _samples(self) -> Samples:
+        """Load the dataset, and check that it suits the workload."""
+        data = self.data
+        with within("dataset", except_for=("test_fraction",)):
+            samples = data.load()
+        self._check_samples(len(samples.test_labels))
+        classes = max(samples.train_labels.max(), samples.test_labels.max()) + 1
+        present = len(np.unique(samples.train_labels))
+        if present < classes:
+            raise UserError(
+                f"dataset must have training samples of all {classes} classes, got {present}: move "
+                "samples of the others there, or leave the others out"
+            )
+        return samples
+
     def train(self) -> Perceptron:
         """Train the network: the same one on every call on one machine.
 
@@ -154,15 +185,8 @@ class MLP(Workload):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
-        samples = self.data.load()
-        held_out = len(samples.test_labels)
-        self._check_samples(held_out)
-        classes = max(samples.train_labels.max(), samples.test_labels.max()) + 1
-        present = len(np.unique(samples.train_labels))
-        if present < classes:
-            raise UserError(
-                f"dataset must have training samples of all {classes} classes, got {present}"
-            )
+        with within("workload"):
+            samples = self._samples()
         train_x = samples.train_inputs.astype(np.float64)
         model = MLPClassifier(
             self.hidden,
@@ -184,6 +208,18 @@ class MLP(Workload):
                 samples.test_inputs[: self.test_samples],
                 samples.test_labels[: self.test_samples],
             )
+
+
+def _by_name(kind: str) -> Dataset:
+    """Build a dataset for which its name is enough."""
+    try:
+        return build(Dataset, {"kind": kind})
+    except UserError as error:
+        needed = str(error).partition(" ")[0]
+        raise UserError(
+            f"dataset must be a mapping for a set that needs {needed}, got {kind}: give "
+            f"'workload.dataset={{kind: {kind}, {needed}: …}}'"
+        ) from None
 
 
 def _save(path: Path, trained: Perceptron) -> None:

@@ -9,6 +9,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
+from matsweep.workloads.learning.wiring import behind_access
 
 _JUDGED = 100  # samples that the error of a product is measured on
 
@@ -18,7 +19,8 @@ def aged(
 ) -> dict[str, FloatArray]:
     """Let trained devices age, and run the network at each time.
 
-    The states of the learners are overwritten.
+    The states of the learners are overwritten. 1/f noise grows from the end of training on, and
+    takes the conductance that a device had then.
 
     Parameters
     ----------
@@ -59,8 +61,10 @@ def aged(
         columns for count, columns in course.lesson.shapes for _ in range(count)
     ])  # fmt: skip
     for index, time in enumerate(times):
-        now = (device.aged(conductance, time, aging) - device.g_min) / device.g_range
-        zero = (device.aged(middle, time, reference_aging) - device.g_min) / device.g_range
+        present = device.aged(conductance, time, aging)
+        present_middle = device.aged(middle, time, reference_aging)
+        now = (present - device.g_min) / device.g_range
+        zero = (present_middle - device.g_min) / device.g_range
         for number, learner in enumerate(learners):
             state, devices = learner.state, learner.devices
             state.x[:size] = now[number]
@@ -68,11 +72,20 @@ def aged(
                 devices.reference[:] = zero[number][row_of]
             learner.calibrate_wires(zero[number] if ages else None)
             core.see_all(circuits[number], devices, state)
+            circuit = circuits[number]
+            if device.read_noise.flicker_read_time is not None:
+                sigma = device.read_sigma(present[number], time, conductance[number])
+                arms = np.square(sigma / device.g_range).reshape(course.arms, -1)
+                state.variance[:] = arms.sum(axis=0)
+                if circuit.reference_variance:  # the core has one for all rows: their mean
+                    sigma = device.read_sigma(present_middle[number], time, middle[number])
+                    shared = float(np.mean(np.square(sigma / device.g_range)))
+                    circuit = circuit._replace(reference_variance=shared)
             squares = np.zeros(rows, np.float32)
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
             products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
             right, saturated = core.judge(
-                circuits[number], state, learner.work, *test, squares, inputs, products
+                circuit, state, learner.work, *test, squares, inputs, products
             )
             held_out = len(samples.test_labels)
             measures["correct"][number, index] = right / held_out
@@ -112,14 +125,15 @@ def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
     device, devices = course.hardware.device, learner.devices
     size = course.arms * devices.synapses
     conductance = device.g_min + learner.state.x[:size].astype(float) * device.g_range
-    effective = (conductance * devices.seen).reshape(course.arms, -1).sum(axis=0)
+    through = behind_access(conductance, course.hardware) * devices.seen
+    effective = through.reshape(course.arms, -1).sum(axis=0)
     total = 0.0
     for layer, plan in enumerate(course.layouts):
         part = slice(course.first[layer], course.first[layer + 1])
         rows = effective[part].reshape(plan.inputs, plan.outputs).sum(axis=1)
         if plan.references:
             middle = device.g_min + course.zero * device.g_range
-            rows = rows + plan.references * middle
+            rows = rows + plan.references * behind_access(np.array(middle), course.hardware)
         line = slice(course.first_row[layer], course.first_row[layer + 1])
         total += float((squares[line] * rows).sum())
     return float(device.read_voltage**2 * total)

@@ -13,7 +13,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import Layout, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.faults import StuckAt
-from matsweep.devices.pulses import PulseModel
+from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.machine import Hardware
 from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
@@ -42,10 +42,14 @@ class Course:
     states : (realisation, arm, synapse) array
         The devices' first states, in [0, 1]; the fast array is one more arm, the last.
     low, high : (realisation, arm, synapse) arrays
-        Bounds of the states: the part of the range that endurance leaves, or the state where a
-        device is stuck.
+        Bounds of the states: the part of the device's range that endurance leaves, or the state
+        where a device is stuck.
     parameters : (realisation, arm, synapse, k) or (arm, k) array
         Of the pulse model.
+    added : (realisation, arm, synapse, 2) or (arm, 2) array, ranges
+        Noise of a potentiating and of a depressing pulse, whatever the state.
+    own_range : bool
+        Whether devices have their own bounds.
     column_gain, column_offset : (realisation, column of all row tiles) arrays
         Errors of the converters: factor, and ADC steps.
     keys : (realisation, 2) array
@@ -65,6 +69,8 @@ class Course:
     low: FloatArray
     high: FloatArray
     parameters: FloatArray
+    added: FloatArray
+    own_range: bool
     column_gain: FloatArray
     column_offset: FloatArray
     keys: npt.NDArray[np.uint64]
@@ -89,7 +95,8 @@ class Course:
         ------
         UserError
             If no pulse response of the material is known, its pulse model has no compiled kernel,
-            the ADC has a range per column, or the tile does not suit the workload.
+            the ADC has a range per column or senses voltages, products take several phases, or the
+            tile does not suit the workload.
         """
         device, tile = hardware.device, workload.tiled(hardware.tile)
         if device.pulse_model is None:
@@ -99,14 +106,22 @@ class Course:
             )
         if hardware.adc.per_column:
             raise UserError("adc.per_column must be false for a network that learns, got true")
+        if hardware.adc.sensing != "current":
+            raise UserError(
+                f"adc.sensing must be current for a network that learns, got {hardware.adc.sensing}"
+            )
+        if tile.phases != 1:
+            raise UserError(f"tile.phases must be 1 for a network that learns, got {tile.phases}")
         plans = tuple(layout(rows, columns, tile, device.levels) for rows, columns in lesson.shapes)
         arms = plans[0].mapping.arms
         total = arms + int(workload.rule.fast)
         sizes = [rows * columns for rows, columns in lesson.shapes]
         first = starts(sizes)
         shape = (len(rng), total, int(first[-1]))
-        parameters = _responses(device.pulse_model, shape, rng)
-        low, high = _bounds(device, lesson, shape, first, rng)
+        drawn, alike = _responses(device.pulse_model, shape, rng)
+        parameters = device.pulse_model.compiled(drawn)
+        added = np.stack(np.broadcast_arrays(*device.pulse_model.added_noise(drawn)), axis=-1)
+        low, high = _bounds(device, lesson, shape, first, drawn, rng)
         states = _start(workload, lesson, device, arms, shape, first, rng)
         gain, offset = _column_errors(hardware, plans, rng)
         return cls(
@@ -114,8 +129,10 @@ class Course:
             first_row=starts([rows for rows, _ in lesson.shapes]),
             first_column=starts([columns for _, columns in lesson.shapes]),
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
-            high=high, parameters=parameters, column_gain=gain,
-            column_offset=offset, keys=rng.keys ^ _KEY,
+            high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
+            added=np.broadcast_to(added.astype(np.float32), (*alike, 2)),
+            own_range="lower" in drawn, column_gain=gain, column_offset=offset,
+            keys=rng.keys ^ _KEY,
         )  # fmt: skip
 
     @property
@@ -139,10 +156,12 @@ class Course:
         return self.zero + device.g_min / device.g_range
 
 
-def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> FloatArray:
-    """Draw the devices' parameters of the pulse model, (realisation, arm, synapse, k).
+def _responses(
+    model: PulseModel, shape: tuple[int, ...], rng: Streams
+) -> tuple[Parameters, tuple[int, ...]]:
+    """Draw the devices' parameters of the pulse model, and the shape of arrays of them.
 
-    (arm, k) if all devices are alike.
+    (realisation, arm, synapse), or (arm,) if all devices are alike.
 
     Raises
     ------
@@ -154,9 +173,7 @@ def _responses(model: PulseModel, shape: tuple[int, ...], rng: Streams) -> Float
             f"pulse_model must have a compiled kernel to learn, got {type(model).__name__}"
         )
     spread = any(model.device_to_device.values())
-    flat = model.flat(model.draw(shape, rng=rng) if spread else model.nominal)
-    alike = shape if spread else shape[1:2]
-    return np.broadcast_to(flat, (*alike, flat.shape[-1]))
+    return (model.draw(shape, rng=rng), shape) if spread else (model.nominal, shape[1:2])
 
 
 def _column_errors(
@@ -180,12 +197,13 @@ def _bounds(
     lesson: Lesson,
     shape: tuple[int, ...],
     first: npt.NDArray[np.int64],
+    drawn: Parameters,
     rng: Streams,
 ) -> tuple[FloatArray, FloatArray]:
     """Least and largest state of each device, (realisation, arm, synapse)."""
-    least, most = device.endurance.window(device.cycles)
-    low = np.full(shape, least, np.float32)
-    high = np.full(shape, most, np.float32)
+    least, most = device.narrowed(*limits(drawn, device.least_state))
+    low = np.array(np.broadcast_to(least, shape), np.float32)
+    high = np.array(np.broadcast_to(most, shape), np.float32)
     if device.stuck_at.total == 0:
         return low, high
     for (rows, columns), start in zip(lesson.shapes, first[:-1], strict=True):
@@ -206,7 +224,30 @@ def _start(
     first: npt.NDArray[np.int64],
     rng: Streams,
 ) -> FloatArray:
-    """Draw the states that the devices are programmed to, (realisation, arm, synapse)."""
+    """Draw the states that the devices have before they learn, (realisation, arm, synapse)."""
+    states = _meant(workload, lesson, arms, shape, first, rng)
+    if workload.pulsed_start:
+        return states
+    if workload.start == "from_zero":
+        lacking = np.float32(device.g_min / device.g_range)
+        states[:, :arms] = np.maximum(states[:, :arms] - lacking, 0)
+        return states
+    sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
+    target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
+    programmed = sound.program(target, rng=rng).conductance
+    states[:, :arms] = (programmed - device.g_min) / device.g_range
+    return states
+
+
+def _meant(
+    workload: Training,
+    lesson: Lesson,
+    arms: int,
+    shape: tuple[int, ...],
+    first: npt.NDArray[np.int64],
+    rng: Streams,
+) -> FloatArray:
+    """Draw the states that stand for the first weights, (realisation, arm, synapse)."""
     states = np.zeros(shape, np.float32)
     ranges = workload.per_layer(workload.weight_range)
     for layer, ((rows, columns), start) in enumerate(zip(lesson.shapes, first[:-1], strict=True)):
@@ -221,11 +262,4 @@ def _start(
             states[:, 0, place], states[:, 1, place] = np.maximum(part, 0), np.maximum(-part, 0)
         else:
             states[:, 0, place] = part if workload.positive else (part + 1) / 2
-    states = np.clip(states, 0, 1)
-    if workload.pulsed_start:
-        return states
-    sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
-    target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
-    programmed = sound.program(target, rng=rng).conductance
-    states[:, :arms] = (programmed - device.g_min) / device.g_range
-    return states
+    return np.clip(states, 0, 1)

@@ -16,7 +16,7 @@ from matsweep.workloads.learning.circuit import compiled_circuit
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.reading import read_variance
 from matsweep.workloads.learning.rules import Start
-from matsweep.workloads.learning.wiring import has_wires, see_wires
+from matsweep.workloads.learning.wiring import has_wires, see_wires, series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,25 +55,33 @@ class Learner:
         device = course.hardware.device
         model = device.pulse_model
         assert model is not None
+        noise = model.cycle_to_cycle
         synapses, total = int(course.first[-1]), course.states.shape[1]
         up, down = model.pulses_across
         shared = course.parameters.ndim == 2
         parameters = course.parameters if shared else course.parameters[number]
-        seen = np.ones(course.arms * synapses, np.float32)
+        added = course.added if shared else course.added[number]
+        access = course.hardware.tile.access_resistance
         devices = core.Devices(
             step=core.step_of(model.kernel), affine=int(model.kernel is affine),
             draws=int(model.draws), late=int(model.late), arms=course.arms, synapses=synapses,
             shared=int(shared), parameters=read_only(parameters.reshape(-1, parameters.shape[-1])),
             table=read_only(model.table.astype(np.float32)),
-            of_step=float(model.cycle_to_cycle.of_step),
-            of_range=float(model.cycle_to_cycle.of_range),
-            pulses_up=up, pulses_down=down, variance=read_variance(device),
-            low=course.low[number].ravel(), high=course.high[number].ravel(), seen=seen,
+            own_range=int(course.own_range and model.kernel is not affine),
+            of_step=float(noise.of_step), of_range=float(noise.of_range),
+            adds=int(noise.adds), added=read_only(added.reshape(-1, 2)),
+            of_state=float(noise.of_state), zero=float(model.zero),
+            of_writing=float(noise.of_writing), least=float(device.least_state),
+            pulses_up=up, pulses_down=down, variance=read_variance(device, access),
+            low=course.low[number].ravel(), high=course.high[number].ravel(),
+            seen=np.ones(course.arms * synapses, np.float32), series=series(device, access),
             reference=np.full(synapses, course.zero, np.float32),
             fast_reference=np.zeros(synapses, np.float32),
         )  # fmt: skip
+        states = course.states[number].ravel().copy()
         state = core.State(
-            x=course.states[number].ravel().copy(),
+            x=states,
+            settled=states.copy() if noise.of_writing else states,
             signal=np.zeros(synapses, np.float32),
             variance=np.zeros(synapses, np.float32),
             digital=np.zeros(synapses, np.float32),
@@ -98,9 +106,10 @@ class Learner:
             size = devices.arms * devices.synapses
             counts = np.zeros(len(state.x), np.int32)
             counts[:size] = np.rint(state.x[:size] * devices.pulses_up)
-            state.x[:size] = devices.low[:size]
+            state.x[:size] = state.settled[:size] = devices.low[:size]
             core.give(circuit, devices, state, self.work, counts)
         core.see_all(circuit, devices, state)
+        self.calibrate_wires()
         trained = self._wanted() if workload.start == "trained" else None
         workload.rule.begin(
             Start(circuit=circuit, devices=devices, state=state, work=self.work, trained=trained)

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matsweep.core.cache import cache_folder, keep
-from matsweep.core.checks import UserError
+from matsweep.core.checks import UserError, within
 from matsweep.core.streams import FloatArray
 from matsweep.datasets.dataset import IntArray, Samples
 from matsweep.workloads.learning.settings import Training
@@ -63,7 +63,8 @@ def lesson(workload: Training, key: str) -> Lesson:
     UserError
         If devices are to begin with weights that diverged, or the data cannot be read.
     """
-    samples = workload.data.load()
+    with within("workload.data"):
+        samples = workload.data.load()
     shapes = layer_shapes(workload, samples)
     path = cache_folder() / f"lesson-{key}.npz"
     weights = _load(path, len(shapes))

@@ -10,14 +10,17 @@ from matsweep.devices import AnalogDevice
 _GRID = 257  # states at which the noise of a read is tabulated
 
 
-def read_variance(device: AnalogDevice) -> npt.NDArray[np.float32]:
+def read_variance(device: AnalogDevice, access: float) -> npt.NDArray[np.float32]:
     """Tabulate the variance of one read over (g_max - g_min)², at 257 even states from 0 to 1.
 
-    The read is at the time that the device's programming is stated for.
+    The read is at the time that the device's programming is stated for. Behind a resistance R in
+    series, 1 / (1 + R g)² of a deviation is left, exactly.
 
     Parameters
     ----------
     device : AnalogDevice
+    access : float, Ω
+        In series with each device.
 
     Returns
     -------
@@ -25,6 +28,7 @@ def read_variance(device: AnalogDevice) -> npt.NDArray[np.float32]:
     """
     conductance = device.g_min + np.linspace(0, 1, _GRID) * device.g_range
     sigma = device.read_sigma(conductance, device.drift.time_zero) / device.g_range
+    sigma = sigma / np.square(1 + access * conductance)
     return np.asarray(np.square(sigma), np.float32)
 
 

@@ -47,8 +47,11 @@ class Training:
         are in [-weight_range, weight_range].
     positive : bool
         No reference: weights are in [0, weight_range]; with one device a weight only.
-    start : "random" or "trained"
-        First weights: uniformly distributed, or trained in floating point.
+    start : "random", "trained" or "from_zero"
+        First weights: uniformly distributed; trained in floating point; or uniformly distributed
+        and written without g_min and without error, as MLP+NeuroSim V3.0 does: a weight that is
+        the fraction f of its range gets the conductance f (g_max - g_min), cut to g_min … g_max.
+        Where g_min is not small, weights are then lower than meant.
     initial : float or None
         Largest initial weight; None: one over the root of a layer's inputs.
     initial_levels : int or None
@@ -116,7 +119,7 @@ class Training:
                 )
             for value in values:
                 positive(name, value)
-        one_of("start", self.start, ("random", "trained"))
+        one_of("start", self.start, ("random", "trained", "from_zero"))
         if self.initial is not None:
             non_negative("initial", self.initial)
         if self.initial_levels is not None:
@@ -128,6 +131,10 @@ class Training:
         for name in ("bias", "positive", "pulsed_start", "bound_management"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        if self.pulsed_start and self.start == "from_zero":
+            raise UserError(
+                "pulsed_start must be false with start=from_zero, whose writing is exact, got true"
+            )
 
     @property
     def layers(self) -> int:

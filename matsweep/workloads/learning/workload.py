@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.checks import within
 from matsweep.core.codec import plain
 from matsweep.devices import AnalogDevice
 from matsweep.workloads.learning.lesson import lesson
@@ -36,6 +37,11 @@ class InSitu(Training, Workload):
         """Epochs, from 1."""
         return {"epoch": np.arange(1, self.epochs + 1)}
 
+    @property
+    def preparation(self) -> str:
+        """How the data's inputs are scaled, cropped and made black and white."""
+        return self.data.preparation
+
     def refuses(self, device: AnalogDevice, material: str) -> str | None:
         """Explain why a device cannot learn: its response to pulses is unknown."""
         if device.pulse_model is not None or device.source != "reported":
@@ -48,9 +54,10 @@ class InSitu(Training, Workload):
     @property
     def key(self) -> str:
         """Hash of all that decides the data and the floating-point training."""
+        with within("workload.data"):
+            content = self.data.content
         facts = {
-            **plain(self), "version": _VERSION, "numpy": np.__version__,
-            "content": self.data.content,
+            **plain(self), "version": _VERSION, "numpy": np.__version__, "content": content,
         }  # fmt: skip
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

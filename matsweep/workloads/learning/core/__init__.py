@@ -8,7 +8,8 @@ Synapses of all layers lie behind each other in one axis, a layer's as (row, col
 state x is its conductance as a fraction of the range g_min … g_max. The signals and variances that
 products use are kept next to the states and updated device by device as pulses change them:
 
-    signal = seen x (one device) or seen+ x+ - seen- x- (two), less the reference's,
+    signal = seen f(x) (one device) or seen+ f(x+) - seen- f(x-) (two), less the reference's, where
+    f(x) is what a device conducts behind its access device beyond state 0 (x without one),
     variance = variance of one read of the synapse, in ranges squared.
 
 Random numbers are Philox's, by the realisation's key and a counter that only it advances, so that
@@ -24,7 +25,7 @@ _FUNCTIONS = {
     "epoch": ("judge", "learn", "update_of"),
     "listing": ("counted", "halved", "larger", "listed", "partner", "passed"),
     "propagation": ("sample",),
-    "pulses": ("give", "interpolated", "pulse", "see_all", "step_of"),
+    "pulses": ("behind", "give", "interpolated", "pulse", "see_all", "step_of"),
     "structures": ("Circuit", "Devices", "Settings", "State", "Work"),
 }
 _MODULES = {name: module for module, names in _FUNCTIONS.items() for name in names}

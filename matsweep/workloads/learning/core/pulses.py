@@ -32,7 +32,7 @@ def step_of(kernel):
 
 @compiled
 def interpolated(table, x):
-    """Interpolate a table linearly between evenly spaced states from 0 to 1.
+    """Interpolate a table between evenly spaced states from 0 to 1, and beyond, not below 0.
 
     Parameters
     ----------
@@ -46,12 +46,37 @@ def interpolated(table, x):
     """
     place = x * float32(table.shape[0] - 1)
     index = max(min(int(place), table.shape[0] - 2), 0)
-    return table[index] + (place - float32(index)) * (table[index + 1] - table[index])
+    value = table[index] + (place - float32(index)) * (table[index + 1] - table[index])
+    return max(value, float32(0))
 
 
 @compiled
-def signal_of(x, seen, reference, synapse, other):
-    """Signal of a synapse: seen x of its device, less the reference's and the second device's.
+def behind(x, series):
+    """Conductance of a device behind its access device, less that at state 0.
+
+    A device of conductance g in series with a resistance R conducts g / (1 + R g). With
+    g = g_min + x (g_max - g_min) its difference from state 0, in ranges, is x / (a + b x), where
+    a = (1 + R g_min)² and b = (1 + R g_min) R (g_max - g_min).
+
+    Parameters
+    ----------
+    x : float32
+        State.
+    series : (2,) float32 array
+        a and b; 1 and 0: no access device.
+
+    Returns
+    -------
+    float32, ranges
+    """
+    if series[1] == 0:
+        return x
+    return x / (series[0] + series[1] * x)
+
+
+@compiled
+def signal_of(x, seen, reference, series, synapse, other):
+    """Signal of a synapse: what its device gives, less the reference and the second device.
 
     Few arguments, so that it is compiled into the loops that call it.
 
@@ -60,8 +85,10 @@ def signal_of(x, seen, reference, synapse, other):
     x : (device,) float32 array
         States.
     seen : (device,) float32 array
-        Shares of the conductances that columns see.
+        Shares of the conductances that wires leave.
     reference : (synapse,) float32 array, ranges
+    series : (2,) float32 array
+        Of the access devices: see `behind`.
     synapse : int
     other : int
         Place of the second device; `synapse` if there is none.
@@ -70,9 +97,9 @@ def signal_of(x, seen, reference, synapse, other):
     -------
     float32, ranges
     """
-    value = seen[synapse] * x[synapse] - reference[synapse]
+    value = seen[synapse] * behind(x[synapse], series) - reference[synapse]
     if other != synapse:
-        value -= seen[other] * x[other]
+        value -= seen[other] * behind(x[other], series)
     return value
 
 
@@ -113,7 +140,9 @@ def see_all(circuit, devices, state):
     """
     shift = devices.synapses if devices.arms == 2 else 0
     for k in range(devices.synapses):
-        state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, k + shift)
+        state.signal[k] = signal_of(
+            state.x, devices.seen, devices.reference, devices.series, k, k + shift
+        )
         if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
 
@@ -123,12 +152,14 @@ def pulse(circuit, devices, state, work, events):
     """Give devices the first pulses listed in work, and update the signals of their synapses.
 
     Event e is work.number[e] pulses, > 0 potentiating, < 0 depressing, on the device work.place[e].
-    Each pulse makes its step from the state that the previous one left, with `of_step` of the step
-    as noise, and is cut to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is
-    added, as published, and cut again. All in ranges. The affine form is built in: it is most of
-    the work of three models. Other kernels are called by their address, once a pulse.
+    Each pulse makes its step from the state that the previous one left, with its noise, and is cut
+    to the bounds (not if `late`); after all N of them sqrt(N) `of_range` is added, as published,
+    and cut again. Reads then see the state with the noise of writing. All in ranges. The affine
+    form is built in: it is most of the work of three models. Other kernels are called by their
+    address, once a pulse.
 
-    Random numbers: normal ones for all events first, then a uniform one for each pulse if `draws`.
+    Random numbers: normal ones for all events first (of pulses, of the range, of writing), then a
+    uniform one for each pulse if `draws`.
     Counted: pulses of each device, and numbers and mean states of both polarities.
 
     Parameters
@@ -143,11 +174,15 @@ def pulse(circuit, devices, state, work, events):
         Number of events.
     """
     needed = 0
-    if devices.of_step > 0:
+    adds = devices.adds != 0
+    if devices.of_step > 0 or adds:
         for e in range(events):
             needed += abs(work.number[e])
     first = needed
     if devices.of_range > 0:
+        needed += events
+    second = needed
+    if devices.of_writing > 0:
         needed += events
     normal = work.normal
     if needed > normal.shape[0] - 4:
@@ -158,7 +193,11 @@ def pulse(circuit, devices, state, work, events):
     of_step, of_range = float32(devices.of_step), float32(devices.of_range)
     synapses, parameters = devices.synapses, devices.parameters
     weights, shift = devices.arms * synapses, synapses if devices.arms == 2 else 0
-    xs, lows, highs = state.x, devices.low, devices.high
+    seen, reference, series = devices.seen, devices.reference, devices.series
+    xs, lows, highs = state.settled, devices.low, devices.high
+    of_state, zero = float32(devices.of_state), float32(devices.zero)
+    of_writing, least = float32(devices.of_writing), float32(devices.least)
+    own_range, last = devices.own_range != 0, parameters.shape[1] - 1
     affine, shared, noisy = devices.affine != 0, devices.shared != 0, circuit.noisy != 0
     late, draws = devices.late != 0, devices.draws != 0
     number_up, number_down, weighted_up, weighted_down = 0, 0, 0.0, 0.0
@@ -174,15 +213,30 @@ def pulse(circuit, devices, state, work, events):
             a, b = parameters[at, way], parameters[at, way + 1]
             for _ in range(times):
                 change = a + b * x
-                if of_step > 0:
+                if adds:
+                    sigma = of_step * abs(change) + of_state * abs(x - zero)
+                    sigma += devices.added[at, 0 if up else 1]
+                    change += sigma * normal[used]
+                    used += 1
+                elif of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
                 x = x + change if late else min(max(x + change, low), high)
         else:
             for _ in range(times):
                 chance = uniform(state.counter) if draws else float32(0)
-                change = devices.step(x, up, parameters[at], devices.table, chance)
-                if of_step > 0:
+                if own_range:
+                    lower, span = parameters[at, last - 1], parameters[at, last]
+                    own = min(max((x - lower) / span, float32(0)), float32(1))
+                    change = span * devices.step(own, up, parameters[at], devices.table, chance)
+                else:
+                    change = devices.step(x, up, parameters[at], devices.table, chance)
+                if adds:
+                    sigma = of_step * abs(change) + of_state * abs(x - zero)
+                    sigma += devices.added[at, 0 if up else 1]
+                    change += sigma * normal[used]
+                    used += 1
+                elif of_step > 0:
                     change *= float32(1) + of_step * normal[used]
                     used += 1
                 x = x + change if late else min(max(x + change, low), high)
@@ -190,6 +244,8 @@ def pulse(circuit, devices, state, work, events):
             x += of_range * np.sqrt(float32(times)) * normal[first + e]
         x = min(max(x, low), high)
         xs[i] = x
+        if of_writing > 0:
+            state.x[i] = max(x + of_writing * normal[second + e], least)
         state.pulses[i] += times
         if up:
             number_up += times
@@ -199,9 +255,9 @@ def pulse(circuit, devices, state, work, events):
             weighted_down += times * 0.5 * (old + x)
         if i < weights:
             k = i - synapses if i >= synapses else i
-            state.signal[k] = signal_of(xs, devices.seen, devices.reference, k, k + shift)
+            state.signal[k] = signal_of(state.x, seen, reference, series, k, k + shift)
             if noisy:
-                state.variance[k] = variance_of(xs, devices.variance, k, k + shift)
+                state.variance[k] = variance_of(state.x, devices.variance, k, k + shift)
     state.sums[0] += number_up
     state.sums[1] += weighted_up
     state.sums[2] += number_down

@@ -33,8 +33,10 @@ def renew(circuit, devices, settings, state, work):
             state.pulses[i] += 1
             state.sums[2] += 1
             state.sums[3] += 0.5 * (state.x[i] + devices.low[i])
-            state.x[i] = devices.low[i]
-        state.signal[k] = signal_of(state.x, devices.seen, devices.reference, k, other)
+            state.x[i] = state.settled[i] = devices.low[i]
+        state.signal[k] = signal_of(
+            state.x, devices.seen, devices.reference, devices.series, k, other
+        )
         if circuit.noisy:
             state.variance[k] = variance_of(state.x, devices.variance, k, other)
         count = np.int32(abs(first - second) * float32(devices.pulses_up) + float32(0.5))

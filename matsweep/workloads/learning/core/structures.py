@@ -104,8 +104,21 @@ class Devices(NamedTuple):
     parameters : (device, k) or (arm, k) float32 array
     table : (n,) float32 array
         Numbers that all devices share.
+    own_range : int
+        1: the kernel acts in each device's own range; the last two of its parameters are the lower
+        bound and the span. Not for the affine kernel.
     of_step, of_range : float
         Noise of a pulse: over its step, and over the range.
+    adds : int
+        1: a pulse has noise that is not proportional to its step: `added` and `of_state`.
+    added : (device, 2) or (arm, 2) float32 array, ranges
+        Noise of a potentiating and of a depressing pulse, whatever the state.
+    of_state, zero : float
+        Noise of a pulse over the distance of the state from `zero`.
+    of_writing : float, ranges
+        Noise of writing, drawn for each update of a device.
+    least : float, ranges
+        State of a device without conductance.
     pulses_up, pulses_down : float
         Pulses that span the range.
     variance : (state,) float32 array, ranges squared
@@ -113,8 +126,11 @@ class Devices(NamedTuple):
     low, high : (device,) float32 arrays
         Bounds of the states.
     seen : (device without the fast array,) float32 array
-        Shares of the conductances that columns see.
+        Shares of the conductances that wires leave.
+    series : (2,) float32 array
+        Of the access devices: numbers of `behind`.
     reference : (synapse,) float32 array, ranges
+        What is subtracted from `seen` times what the devices conduct beyond state 0.
     fast_reference : (synapse,) float32 array
         States of the fast array that are its zeros.
     """
@@ -128,14 +144,22 @@ class Devices(NamedTuple):
     shared: int
     parameters: FloatArray
     table: FloatArray
+    own_range: int
     of_step: float
     of_range: float
+    adds: int
+    added: FloatArray
+    of_state: float
+    zero: float
+    of_writing: float
+    least: float
     pulses_up: float
     pulses_down: float
     variance: FloatArray
     low: FloatArray
     high: FloatArray
     seen: FloatArray
+    series: FloatArray
     reference: FloatArray
     fast_reference: FloatArray
 
@@ -170,7 +194,9 @@ class State(NamedTuple):
     Attributes
     ----------
     x : (device,) float32 array
-        States, in [0, 1]; the fast array's are last.
+        States that reads see; the fast array's are last.
+    settled : (device,) float32 array
+        States that pulses change: without the noise of writing. The same array where there is none.
     signal : (synapse,) float32 array, ranges
     variance : (synapse,) float32 array, ranges squared
         Of one read.
@@ -189,6 +215,7 @@ class State(NamedTuple):
     """
 
     x: FloatArray
+    settled: FloatArray
     signal: FloatArray
     variance: FloatArray
     digital: FloatArray

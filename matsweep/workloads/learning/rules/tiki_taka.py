@@ -177,6 +177,6 @@ class TikiTaka(Rule, kind="tiki_taka"):
         devices, state = start.devices, start.state
         fast = slice(devices.arms * devices.synapses, None)
         low, high = devices.low[fast], devices.high[fast]
-        state.x[fast] = np.clip(0.5, low, high)
+        state.x[fast] = state.settled[fast] = np.clip(0.5, low, high)
         symmetry_points(start.circuit, devices, state, start.work, self.calibration)
-        state.x[fast] = np.clip(devices.fast_reference, low, high)
+        state.x[fast] = state.settled[fast] = np.clip(devices.fast_reference, low, high)

@@ -57,10 +57,12 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
     `settings.parameters` (3,): tolerance, largest number of pulses, batches between two writes.
     """
     core.accumulate(circuit, state, work, layer, samples, rate / float32(samples))
+    largest = core.behind(float32(1), devices.series)
     for k in range(circuit.first[layer], circuit.first[layer + 1]):
-        least, most = -devices.reference[k], float32(1) - devices.reference[k]
+        least = -devices.reference[k]
+        most = devices.seen[k] * largest - devices.reference[k]
         if devices.arms == 2:
-            least = float32(-1)
+            least -= devices.seen[k + devices.synapses] * largest
         state.digital[k] = min(max(state.digital[k], least), most)
     parameters = settings.parameters
     if (state.clock[0] + 1) % int(parameters[2]) == 0:

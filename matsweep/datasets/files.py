@@ -1,0 +1,42 @@
+"""Content of the files of a dataset."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from matsweep.core.checks import UserError
+
+
+def read_bytes(name: str, path: Path) -> bytes:
+    """Read a file, and keep its content while the file does not change.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's, for messages.
+    path : Path
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    try:
+        facts = path.stat()
+        return _kept_bytes(str(path), facts.st_mtime_ns, facts.st_size)
+    except OSError as problem:
+        raise UserError(
+            f"{name} must name a file that can be read, got {path} ({problem.strerror}): give its "
+            f"path from {Path.cwd()}, or its whole path"
+        ) from None
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_bytes(path: str, time: int, size: int) -> bytes:
+    """Return the content of a file that was last changed at `time` [ns]."""
+    return Path(path).read_bytes()
