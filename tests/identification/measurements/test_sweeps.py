@@ -1,0 +1,211 @@
+"""I-V sweeps: time, halves of a loop, cycles, and compliance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matsweep.core.checks import UserError
+from matsweep.devices.dynamics import VTEAM
+from matsweep.identification.fitting import fit_loops
+from matsweep.identification.measurements import Loop, Reading, enough_points, read_loops, sets
+from matsweep.identification.measurements.compliance import limited
+from matsweep.solving import triangle
+
+
+def write(path, columns, heading):
+    rows = zip(*(np.asarray(column).tolist() for column in columns), strict=True)
+    path.write_text("\n".join([heading, *(",".join(map(repr, row)) for row in rows)]) + "\n")
+    return path
+
+
+def half(sign, top=1.2, points=41):
+    """Return voltage [V] and current [A] of one half of a loop: 10 uS out, 100 uS back, or so."""
+    volts = sign * top * np.concatenate([np.linspace(0, 1, points), np.linspace(1, 0, points)[1:]])
+    g = np.repeat([1e-5, 1e-4] if sign > 0 else [1e-4, 1e-5], [points, points - 1])
+    return volts, g * volts
+
+
+# ------------------------------------------------------------------------------------- the time
+
+
+def test_a_rate_gives_the_time(tmp_path):
+    volts, amps = half(1)
+    path = write(tmp_path / "a.csv", (volts, amps), "V (V),I (A)")
+    [loop] = read_loops([path], Reading(rate=0.5))
+    assert loop.time[-1] == pytest.approx(2.4 / 0.5)
+    np.testing.assert_allclose(np.diff(loop.time), np.abs(np.diff(volts)) / 0.5)
+    assert loop.notes == ("times are those of 0.5 V/s",)
+
+
+def test_points_that_hold_a_voltage_take_as_long_as_others(tmp_path):
+    path = write(tmp_path / "a.csv", ([0, 0.5, 1, 1, 0.5], [0, 1e-6, 2e-6, 3e-6, 2e-6]), "V,I")
+    [loop] = read_loops([path], Reading(rate=1.0))
+    assert loop.time.tolist() == [0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_without_a_rate_points_are_evenly_spaced_and_it_is_stated(tmp_path):
+    volts, amps = half(1)
+    [loop] = read_loops([write(tmp_path / "a.csv", (volts**3, amps), "V [mV],I [uA]")])
+    assert np.ptp(np.diff(loop.time)) < 1e-15
+    assert loop.time[-1] == pytest.approx(2e-3 * 1.2**3)  # V, at 1 V/s
+    assert loop.notes[-1].startswith(
+        "no column has the time: points are taken as evenly spaced, at 1"
+    )
+
+
+def test_cycles_follow_on_each_other(tmp_path):
+    volts, amps = half(1)
+    time = np.arange(volts.size) * 0.1
+    path = write(
+        tmp_path / "a.csv", (np.tile(time, 3), np.tile(volts, 3), np.tile(amps, 3)), "t,V,I"
+    )
+    [loop] = read_loops([path])
+    np.testing.assert_allclose(np.diff(loop.time), 0.1)
+    assert loop.cycle.tolist() == np.repeat(range(3), volts.size).tolist()
+    numbered = (np.repeat([1, 2], volts.size), np.tile(volts, 2), np.tile(amps, 2))
+    [loop] = read_loops([write(tmp_path / "b.csv", numbered, "Cycle No,V,I")])
+    assert set(loop.cycle.tolist()) == {1, 2}
+
+
+def test_a_time_that_falls_back_half_way_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", ([0, 1, 2, 1], [0, 1, 2, 1], [0, 1e-6, 2e-6, 1e-6]), "t,V,I")
+    with pytest.raises(
+        UserError, match=r"a.csv, device a: time falls from 2 to 1 s; give points in "
+    ):
+        read_loops([path])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1200,1e-6", r"line 2: voltage \[V\] must be within 200, got 1200; correct the unit in"),
+        ("1,9.91e37", r"line 2: current \[A\] must be within 1, got 9.91e\+37; correct the unit"),
+    ],
+)  # fmt: skip
+def test_values_beyond_any_instrument_are_questioned(tmp_path, row, message):
+    path = tmp_path / "a.csv"
+    path.write_text(f"V,I\n{row}\n")
+    with pytest.raises(UserError, match=message):
+        read_loops([path])
+    assert read_loops([path], Reading(check=False))[0].voltage.size == 1
+
+
+# -------------------------------------------------------------------------------------- halves
+
+
+@pytest.mark.parametrize(
+    ("names", "device"),
+    [
+        (("d1_set", "d1_reset"), "d1"),
+        (("Reset sweep", "Set sweep"), "sweep"),
+        (("SET", "RESET"), "device"),
+        (("run7", "run8"), "run7_run8"),
+    ],
+)
+def test_set_and_reset_in_two_files_are_one_loop(tmp_path, names, device):
+    signs = [-1 if "reset" in name.lower() or name == "run8" else 1 for name in names]
+    paths = [
+        write(tmp_path / f"{name}.csv", half(sign), "V,I")
+        for name, sign in zip(names, signs, strict=True)
+    ]
+    [loop] = read_loops(paths)
+    assert loop.device == device
+    assert loop.voltage.size == 162
+    np.testing.assert_allclose(loop.voltage[:81], half(signs[0])[0])  # in the order given
+    assert (np.diff(loop.time) > 0).all()
+    assert (
+        loop.notes[0] == f"{names[0]} and {names[1]} are two halves of the loop of device {device}"
+    )
+    assert sets(loop) == 1
+    assert enough_points([loop]) == [loop]
+
+
+def test_halves_of_several_devices_find_each_other(tmp_path):
+    paths = [write(tmp_path / f"{name}.csv", half(-1 if "reset" in name else 1), "V,I")
+             for name in ("a_set", "b_set", "a_reset", "b_reset")]  # fmt: skip
+    assert [loop.device for loop in read_loops(paths)] == ["a", "b"]
+    single = read_loops(paths[:2])
+    assert [loop.device for loop in single] == ["a_set", "b_set"]
+    with pytest.raises(
+        UserError, match="sweeps of a_set must have both polarities: one sets, the ot"
+    ):
+        enough_points(single)
+
+
+# ---------------------------------------------------------------------------------- compliance
+
+
+SWITCH = {"v_on": -0.5, "v_off": 0.6, "k_on": -2e-8, "k_off": 3e-8, "alpha_on": 2.0,
+          "alpha_off": 2.5, "r_on": 1e3, "r_off": 3e4}  # fmt: skip
+
+
+def held(limit, points=160, noise=0.01):
+    """Return sweeps of a VTEAM device, RESET first, whose current is limited in the SET.
+
+    The device's voltage is what its resistance takes of the limit, in small explicit steps: a
+    computation without the solver, and without `drive`.
+    """
+    drive, model = triangle(1.5, -1.5, 1.0, points=points), VTEAM(**SWITCH)
+    rng, state = np.random.default_rng(4), np.array(1e-9)
+    fine = 100
+    step = (drive.time[1] - drive.time[0]) / fine
+    current = np.empty(drive.time.size)
+    for k, programmed in enumerate(drive.voltage):
+        for _ in range(fine):
+            volts = max(programmed, -limit / float(model.current(state, 1.0)))  # ohmic
+            state = np.clip(state + step * model.rate(state, volts), 0, 3e-9)
+        current[k] = float(model.current(state, volts))
+    seen = current * (1 + noise * rng.standard_normal(current.size) * (current > -0.999 * limit))
+    return Loop(device="a", time=drive.time, voltage=drive.voltage, current=seen)
+
+
+def test_a_flat_top_of_the_current_is_compliance():
+    volts, amps = half(1, points=61)
+    cut = np.minimum(amps, 5e-5)
+    loop = limited(Loop(device="a", time=np.arange(volts.size), voltage=volts, current=cut))
+    assert loop.limited.tolist() == (amps >= 0.99 * 5e-5).tolist()
+    count = int(loop.limited.sum())
+    assert loop.notes == (
+        f"{count} of 121 points of device a are under compliance (50.0 µA): the fit leaves them "
+        "out",
+    )
+    # The device conducts 50 µA at 0.5 V where the limit ends: it has no more in between.
+    inside = np.flatnonzero(loop.limited)
+    assert np.abs(loop.drive[inside]).max() == pytest.approx(0.5, abs=0.02)
+    np.testing.assert_array_equal(loop.drive[~loop.limited], volts[~loop.limited])
+
+
+def test_an_ohmic_or_a_switching_device_is_not_under_compliance():
+    for sign in (1, -1):
+        volts, amps = half(sign)
+        assert not limited(
+            Loop(device="a", time=np.arange(volts.size), voltage=volts, current=amps)
+        ).limited.any()
+
+
+def test_compliance_may_be_stated_or_excluded():
+    volts, amps = half(1)
+    loop = Loop(device="a", time=np.arange(volts.size), voltage=volts, current=amps)
+    assert limited(loop, 8e-5).limited.tolist() == (np.abs(amps) >= 0.99 * 8e-5).tolist()
+    flat = Loop(
+        device="a", time=np.arange(volts.size), voltage=volts, current=np.minimum(amps, 5e-5)
+    )
+    assert not limited(flat, 0.0).limited.any()
+
+
+def test_a_device_is_found_again_behind_a_compliance():
+    """A SET cut at 0.3 mA: threshold, RESET and OFF resistance come back within 10 %.
+
+    With the programmed voltage in place of the device's, they do not.
+    """
+    seen = held(3e-4)
+    loop = limited(seen)
+    assert loop.limited.sum() > 30
+    start = VTEAM(**SWITCH).replace(r_off=2e4, v_off=0.5, v_on=-0.6)
+    free = ("r_off", "v_off", "v_on")
+    fit = fit_loops([loop], "vteam", start=start, free=free)
+    found = {name: fit.values[name][0] / SWITCH[name] for name in free}
+    assert found == pytest.approx(dict.fromkeys(free, 1.0), rel=0.1)
+    blind = fit_loops([seen], "vteam", start=start, free=free)
+    assert blind.misfit[0] > 3 * fit.misfit[0]
