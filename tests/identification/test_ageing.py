@@ -186,5 +186,5 @@ def test_the_command_prints_what_a_material_takes(tmp_path, capsys):
     assert "device.endurance={half_window:" in capsys.readouterr().out
     assert main(["calibrate", str(drifting(tmp_path / "d.csv")[0])]) == 0
     told = capsys.readouterr().out
-    assert "device.drift={nu:0.05" in told
+    assert "device.drift={nu:0.04879,spread:0.01258,time_zero:10}" in told
     assert "device.retention" not in told

@@ -13,8 +13,8 @@ from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics import VTEAM, FilamentGap, LinearIonDrift, Yakopcic
 from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.identification.fitting.response import response
 from matsweep.identification.measurements import Loop, sets, turned
-from matsweep.solving import transient
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _STARTS, _BRIEF, _LONG = 16, 25, 200  # starting points; evaluations of each; of the best
@@ -246,7 +246,7 @@ def fit_loops(
 def simulated(
     model: CompiledModel, state: float, loop: Loop, tolerance: float = 1e-7
 ) -> FloatArray:
-    """Simulate the model's current under the voltage across the device.
+    """Simulate the model's current under a loop's voltage.
 
     Parameters
     ----------
@@ -261,8 +261,7 @@ def simulated(
     -------
     (n,) array, A
     """
-    solution = transient(model, loop.time, loop.drive, state=state, tolerance=tolerance)
-    return np.asarray(solution.current.values)
+    return response(model, state, loop, tolerance).current
 
 
 class _Fitted(NamedTuple):

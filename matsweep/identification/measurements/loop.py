@@ -24,7 +24,7 @@ class Loop:
     device : str
     time : (n,) array, s
     voltage : (n,) array, V
-        That of the instrument's programme; `drive` is that of the device.
+        As programmed.
     current : (n,) array, A
     limited : (n,) array of bool
         Whether the instrument limits the current (compliance), so that the device has less than the
@@ -48,19 +48,6 @@ class Loop:
             if getattr(self, name).size == 0:
                 empty = np.zeros(self.voltage.shape, getattr(self, name).dtype)
                 object.__setattr__(self, name, empty)
-
-    @property
-    def drive(self) -> FloatArray:
-        """(n,) voltage across the device, V.
-
-        While the current is limited, the device that conducts it has about the voltage at which the
-        limit begins or ends, whichever is smaller: its conductance hardly changes in between.
-        """
-        drive = self.voltage.copy()
-        for run in runs_of(self.limited):
-            least = min(abs(self.voltage[run[0]]), abs(self.voltage[run[-1]]))
-            drive[run] = np.clip(self.voltage[run], -least, least)
-        return drive
 
 
 def runs_of(mask: BoolArray) -> list[IntArray]:
