@@ -184,6 +184,13 @@ def test_numbers_that_could_mean_two_things_are_refused(file, text, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_heading_that_stands_again_begins_a_record(file):
+    """Files that were written one behind the other."""
+    [own] = read_pulses(file(pulses("pulse,polarity,G [uS]", "{n},{sign},{g}") * 2)).sequences
+    assert own.cycle.tolist() == [0] * 8 + [1] * 8
+    assert own.reads[8:].tolist() == own.reads[:8].tolist()
+
+
 def test_the_mark_of_decimals_may_be_given(file):
     path = file(HEAD + "a;0;1;1,234\na;1;1;1,250\n")
     assert read_pulses(path, Reading(decimal="comma")).after == pytest.approx([1.25e-9])
