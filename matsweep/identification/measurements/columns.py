@@ -138,9 +138,13 @@ def missing(path: str, line: int, name: str, cells: Sequence[str], hint: str = "
     UserError
     """
     there = ", ".join(cell for cell in cells if cell) or "none"
+    known = [
+        any(rank(read_heading(cell), each) is not None for each in QUANTITIES) for cell in cells
+    ]
+    free = [cell for cell, taken in zip(cells, known, strict=True) if cell and not taken]
     return UserError(
         f"{path}, line {line}: no column {name.replace('_', ' ')} (there are {there}); name it, as "
-        f"in columns={{{name}: {quoted(next(filter(None, cells), 'HEADING'))}}}{hint}"
+        f"in columns={{{name}: {quoted(free[0]) if free else 'HEADING'}}}{hint}"
     )
 
 

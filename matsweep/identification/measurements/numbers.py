@@ -54,9 +54,11 @@ class Numbers:
         text = self.text(row, name, column)
         number = finite_number(text.replace(",", ".") if self.comma else text)
         if number is None:
+            clock = f"columns={{{name}: null}} leaves the column out"
+            way = clock if ":" in text else "correct it, or leave the line out"
             raise UserError(
                 f"{self.path}, line {row.line}: column {_plain(name)} must be a number, got "
-                f"{text!r}; correct it, or leave the line out"
+                f"{text!r}; {way}"
             )
         return number
 

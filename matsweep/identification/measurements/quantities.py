@@ -89,7 +89,8 @@ QUANTITIES: dict[str, Quantity] = {
         "V", True,
     ),
     "time": Quantity(
-        (f"time{_NUMBERED}", "elapsed time|time elapsed|retention time|delay time", "x value",
+        (f"time{_NUMBERED}", f"{_TERMINAL} time{_NUMBERED}",
+         "elapsed time|time elapsed|retention time|delay time", "x value",
          "time ?stamp", "t"),
         "s", True,
     ),

@@ -79,6 +79,7 @@ def read_records(path: str | Path, reading: Reading) -> Records:
         For a column that is missing, or a value that cannot be.
     """
     records, notes, voltages = list[Record](), list[str](), False
+    device = Path(path).stem
     tables = read_tables(path, reading)
     for table in tables:
         columns, told = pulse_columns(table, reading)
@@ -89,9 +90,7 @@ def read_records(path: str | Path, reading: Reading) -> Records:
             voltages = "polarity" not in columns
         notes += [*told, *conductance.notes, *filter(None, [note])]
         cycle = table.record if len(tables) > 1 else None
-        records += [
-            _record(row, columns, conductance, volts, cycle, Path(path).stem) for row in table.rows
-        ]
+        records += [_record(row, columns, conductance, volts, cycle, device) for row in table.rows]
     if not records:
         raise UserError(f"{path} has no lines of numbers below its heading")
     return Records(records, list(dict.fromkeys(notes)), voltages)

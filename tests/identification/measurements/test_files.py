@@ -95,7 +95,7 @@ def test_columns_may_be_named_on_the_command_line(file):
     path = file(pulses(heading))
     assert is_read(read_pulses(path, Reading(columns=columns, unit="uS")))
     with pytest.raises(
-        UserError, match=r"line 1: no column conductance \(there are Wafer, No of s"
+        UserError, match=r"line 1: no column conductance \(there are Wafer, No of shot, Way, "
     ):
         read_pulses(path)
     with pytest.raises(
@@ -288,6 +288,24 @@ def test_clarius_is_read(file):
         read_loops([path])
     chosen = Reading(columns={"current": "AnodeI", "voltage": "AnodeV"})
     assert sweep_is_read(read_loops([path], chosen))
+
+
+def test_kickstart_is_read(file):
+    """Keithley's KickStart: facts above the heading, and the instrument's name in it."""
+    facts = ["Model,2450", "Firmware,1.7.12b", "Run started,03/01/2024 10:00:00 AM", ""]
+    heading = "Index,SMU-1 Time (s),SMU-1 Voltage (V),SMU-1 Current (A)"
+    rows = [f"{k},{t!r},{v!r},{i!r}" for k, (t, v, i) in enumerate(POINTS, 1)]
+    assert sweep_is_read(read_loops([file("\n".join([*facts, heading, *rows]))]))
+
+
+def test_a_clock_is_no_time(file):
+    rows = [f"10:00:{k:02d},{v!r},{i!r}" for k, (_, v, i) in enumerate(POINTS)]
+    path = file("\n".join(["Time,V,I", *rows]))
+    with pytest.raises(
+        UserError, match=r"got '10:00:00'; columns={time: null} leaves the column out"
+    ):
+        read_loops([path])
+    assert sweep_is_read(read_loops([path], Reading(columns={"time": None})), timed=False)
 
 
 def lvm(decimal=".", x_columns="One", segments=1):
