@@ -1,7 +1,7 @@
 """Calibration: measured pulses or I-V sweeps to a device model and a material for `explore`."""
 
 from matsweep.identification.calibration.aged import show_endurance, show_retention
-from matsweep.identification.calibration.calibrate import calibrate
+from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.output import show_fits, write_material
