@@ -12,6 +12,7 @@ from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.fitting import (
     KINDS,
     DriftFit,
+    Estimate,
     Fit,
     LoopFit,
     compare,
@@ -21,7 +22,6 @@ from matsweep.identification.fitting import (
     fit_model,
     fit_retention,
 )
-from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.measurements import (
     Reading,
     enough_points,

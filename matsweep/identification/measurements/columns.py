@@ -13,6 +13,7 @@ from matsweep.identification.measurements.quantities import (
     read_heading,
 )
 
+_OF_SWEEPS = ("direction", "type", "sign")
 _VALUES = ("conductance", "resistance", "current")
 
 
@@ -105,7 +106,7 @@ def kind_of(columns: Mapping[str, Column]) -> str | None:
     value = any(name in columns for name in _VALUES)
     if "on" in columns and "off" in columns:
         return "endurance"
-    if value and any(name in columns for name in ("pulse", "polarity", "pulse_voltage")):
+    if value and _pulsed(columns):
         return "pulses"
     if "voltage" in columns and "current" in columns:
         return "sweeps"
@@ -115,7 +116,16 @@ def kind_of(columns: Mapping[str, Column]) -> str | None:
         # A current alone lacks its voltage, whatever it was measured for.
         known = {"conductance", "resistance", "read_voltage"} & set(columns)
         return "retention" if known else "sweeps"
-    return None
+    return "pulses" if value and "pulse" in columns else None
+
+
+def _pulsed(columns: Mapping[str, Column]) -> bool:
+    """Whether columns are of pulses for sure: numbers and directions stand next to sweeps, too."""
+    swept = {"voltage", "current"} <= set(columns) and "read_voltage" not in columns
+    if "polarity" in columns:
+        return not (swept and columns["polarity"].heading.name in _OF_SWEEPS)
+    numbered = "pulse" in columns and columns["pulse"].heading.name.startswith("pulse")
+    return numbered or "pulse_voltage" in columns
 
 
 def missing(path: str, line: int, name: str, cells: Sequence[str], hint: str = "") -> UserError:

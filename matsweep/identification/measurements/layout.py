@@ -155,7 +155,9 @@ def _separator(lines: Sequence[str]) -> str:
 
 def _rows(lines: Sequence[str], separator: str, path: str) -> list[Row]:
     if separator != " ":
-        return split_rows(lines, separator, named=path)
+        rows = split_rows(lines, separator, named=path)
+        # A cell in quotes may hold the ends of lines, which messages must not.
+        return [Row(row.line, [" ".join(cell.split()) for cell in row.cells]) for row in rows]
     parts = ((k, line.strip()) for k, line in enumerate(lines, 1) if line.strip())
     wide = r"\s{2,}"
     return [

@@ -67,4 +67,4 @@ def _text(value: Any) -> str:
     """Return a cell's value as text: 3.0 is "3", so that whole numbers stay whole."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return "" if value is None else str(value).strip()
+    return "" if value is None else " ".join(str(value).split())
