@@ -13,10 +13,11 @@ from matsweep.core.streams import FloatArray
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
 from matsweep.identification.measurements.columns import Column, missing
-from matsweep.identification.measurements.layout import Table, read_tables
+from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import Numbers
 from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.records import Conductances
+from matsweep.identification.measurements.table import Table
 
 _ON = {"lrs", "on", "set", "ltp", "1", "low", "p"}
 _OFF = {"hrs", "off", "reset", "ltd", "0", "high", "d"}

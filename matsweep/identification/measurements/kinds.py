@@ -8,8 +8,9 @@ from pathlib import Path
 from matsweep.core.checks import UserError
 from matsweep.core.tables import finite_number
 from matsweep.identification.measurements.columns import kind_of
-from matsweep.identification.measurements.layout import Table, read_tables
+from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.table import Table
 
 _AMPLITUDES = 3  # of pulses: one of either polarity, and 0
 _WORDS = {

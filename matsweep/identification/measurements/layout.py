@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from matsweep.core.checks import UserError
-from matsweep.core.tables import Row, finite_number, read_text, split_rows
-from matsweep.identification.measurements.columns import Column, find_columns, kind_of
+from matsweep.core.tables import Row, read_text, split_rows
+from matsweep.identification.measurements.columns import find_columns, kind_of
+from matsweep.identification.measurements.instruments import of_instrument
 from matsweep.identification.measurements.quantities import is_unit, read_heading
 from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.table import Table, numeric
 from matsweep.identification.measurements.workbook import SUFFIXES, sheets
 
 _SEPARATORS = "\t;,"
 _LOOKED_AT = 400  # rows in which a heading is looked for
-_LONGEST = 60  # characters of a number
-_NUMERIC = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,]*\s*([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 _TEXTS = ("device", "polarity", "state")  # quantities that are no numbers
-_OPTIONAL = ("cycle", "device", "state", "temperature", "time")  # columns that may be empty
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*[#%].*|\s#(?= ).*")
-_LVM_END = "***End_of_Header***"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """One record of a file.
-
-    Parameters
-    ----------
-    path : str
-        For messages.
-    heading : Row
-    units : tuple of str
-        From a row below the heading; empty: there is none.
-    rows : tuple of Row
-        No longer than the heading.
-    record : int
-        From 0; files of instruments hold repeated measurements as records.
-    decimal : str or None
-        "point" or "comma" where the file states it.
-    """
-
-    path: str
-    heading: Row
-    units: tuple[str, ...] = ()
-    rows: tuple[Row, ...]
-    record: int = 0
-    decimal: str | None = None
-
-    def columns(self, reading: Reading) -> dict[str, Column]:
-        """Columns by quantity.
-
-        Parameters
-        ----------
-        reading : Reading
-
-        Returns
-        -------
-        dict of str to Column
-
-        Raises
-        ------
-        UserError
-            If a stated column is not there, or two may hold the same quantity.
-        """
-        try:
-            columns = find_columns(self.heading.cells, self.units, reading.columns)
-        except UserError as error:
-            raise UserError(f"{self.path}, line {self.heading.line}: {error}") from None
-        return {
-            name: column
-            for name, column in columns.items()
-            if name not in _OPTIONAL or name in reading.columns or self._filled(column.place)
-        }
-
-    def _filled(self, place: int) -> bool:
-        """Whether a column has any value, as the time of some instruments' files has not."""
-        return not self.rows or any(place < len(r.cells) and r.cells[place] for r in self.rows)
 
 
 def read_tables(path: str | Path, reading: Reading) -> list[Table]:
@@ -133,11 +72,9 @@ def _text(path: Path, reading: Reading) -> list[Table]:
     rows = _rows(plain, separator, str(path))
     if not rows:
         return []
-    first_cell = rows[0].cells[0]
-    if first_cell.startswith("LabVIEW Measurement"):
-        return list(_lvm(str(path), rows))
-    if any(_tag(row) == "dataname" for row in rows):
-        return list(_easy_expert(str(path), rows))
+    tables = of_instrument(str(path), rows)
+    if tables is not None:
+        return tables
     headed = [_rows([""] * (c.line - 1) + c.cells, separator, str(path)) for c in comments]
     return _plain(str(path), rows, [row for each in headed for row in each], reading)
 
@@ -178,7 +115,7 @@ def _plain(path: str, rows: list[Row], comments: list[Row], reading: Reading) ->
     at = _heading(rows, reading)
     above = [] if at is not None else _commented(comments, rows[0], reading)
     heading, body = (above[-1], rows) if above else (rows[at or 0], rows[(at or 0) + 1 :])
-    if all(map(_numeric, filter(None, heading.cells))):
+    if all(map(numeric, filter(None, heading.cells))):
         raise UserError(
             f"{path}, line {heading.line}: no heading names the columns, got "
             f"{', '.join(heading.cells)}; add one, or give header=none"
@@ -216,7 +153,7 @@ def _numbers_below(rows: Sequence[Row], at: int, reading: Reading) -> bool:
     if below and _is_units(below[0]):
         below = below[1:]
     return bool(below) and any(
-        place < len(below[0].cells) and _numeric(below[0].cells[place]) for place in places
+        place < len(below[0].cells) and numeric(below[0].cells[place]) for place in places
     )
 
 
@@ -229,10 +166,6 @@ def _commented(comments: Sequence[Row], first: Row, reading: Reading) -> list[Ro
         and len(comment.cells) == len(first.cells)
         and _names(comment, reading)
     ]
-
-
-def _numeric(cell: str) -> bool:
-    return len(cell) < _LONGEST and _NUMERIC.fullmatch(cell) is not None
 
 
 def _is_units(row: Row) -> bool:
@@ -297,67 +230,3 @@ def _stripped(cells: Sequence[str]) -> list[str]:
     while kept and not kept[-1]:
         kept.pop()
     return kept
-
-
-# ------------------------------------------------------------------------------- instruments
-
-
-def _tag(row: Row) -> str:
-    return row.cells[0].replace(" ", "").lower()
-
-
-def _easy_expert(path: str, rows: Sequence[Row]) -> Iterator[Table]:
-    """Yield the records of EasyEXPERT (Keysight B1500): a tag begins each line.
-
-    DataName, DataUnit and DataValue hold headings, units and numbers, all else is set-up.
-    """
-    record, heading, units, body = 0, None, tuple[str, ...](), list[Row]()
-    for row in itertools.chain(rows, [Row(0, ["DataName"])]):
-        tag, rest = _tag(row), Row(row.line, row.cells[1:])
-        if tag == "dataunit":
-            units = tuple(rest.cells)
-        elif tag == "datavalue":
-            body.append(rest)
-        elif tag == "dataname":
-            if heading is not None:
-                yield Table(
-                    path=path, heading=heading, units=units, rows=tuple(body), record=record
-                )
-                record += 1
-            heading, units, body = rest, (), []
-
-
-def _lvm(path: str, rows: Sequence[Row]) -> Iterator[Table]:
-    """Yield the segments of LabVIEW's measurement files (.lvm), each with a header of its own."""
-    ends = [k for k, row in enumerate(rows) if row.cells[0] == _LVM_END]
-    facts = {row.cells[0]: row.cells[1:] for row in rows[: ends[0] if ends else 0]}
-    decimal = "comma" if facts.get("Decimal_Separator", [""])[0] == "," else "point"
-    for record, end in enumerate(ends[1:]):
-        begin = ends[record]
-        own = {row.cells[0]: row.cells[1:] for row in rows[begin + 1 : end]}
-        if end + 1 >= len(rows):
-            break
-        heading, body = rows[end + 1], []
-        for row in rows[end + 2 :]:
-            if not _numeric(row.cells[0]) and not (row.cells[0] == "" and any(row.cells)):
-                break
-            body.append(row)
-        units = ("s", *own.get("Y_Unit_Label", ()))
-        yield Table(
-            path=path, heading=heading, units=units if len(units) > 1 else (), record=record,
-            rows=tuple(_timed(body, own, decimal)), decimal=decimal,
-        )  # fmt: skip
-
-
-def _timed(body: Sequence[Row], facts: dict[str, list[str]], decimal: str) -> Iterator[Row]:
-    """Yield rows with the time that the header states where the file leaves its column empty."""
-    first, step = (
-        finite_number(next(iter(facts.get(name, ())), "").replace(",", "."))
-        for name in ("X0", "Delta_X")
-    )
-    mark = "," if decimal == "comma" else "."
-    for k, row in enumerate(body):
-        if row.cells[0] or first is None or not step:
-            yield row
-        else:
-            yield Row(row.line, [repr(first + k * step).replace(".", mark), *row.cells[1:]])

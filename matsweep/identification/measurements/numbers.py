@@ -10,9 +10,9 @@ from matsweep.core.checks import UserError
 from matsweep.core.tables import Row, finite_number
 from matsweep.core.units import factor_of, kind_of, spellings
 from matsweep.identification.measurements.columns import Column
-from matsweep.identification.measurements.layout import Table
 from matsweep.identification.measurements.quantities import QUANTITIES, celsius
 from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.table import Table
 
 _GROUP = r"(?:,|\.|'|’|\s)"
 _THOUSANDS = re.compile(

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from matsweep.core.checks import UserError
 from matsweep.core.tables import Row, finite_number
 from matsweep.identification.measurements.columns import Column, missing, quoted
-from matsweep.identification.measurements.layout import Table, read_tables
+from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import Numbers, factor, numbers
 from matsweep.identification.measurements.quantities import read_heading
 from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.table import Table
 
 _UP = {"1", "+1", "up", "ltp", "set", "potentiation", "potentiate", "pot", "pot.", "p", "+",
        "positive", "pos", "increase", "inc"}  # fmt: skip

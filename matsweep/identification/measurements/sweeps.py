@@ -11,11 +11,12 @@ from matsweep.core.checks import UserError
 from matsweep.identification.measurements.columns import Column, missing
 from matsweep.identification.measurements.compliance import limited
 from matsweep.identification.measurements.halves import whole_loops
-from matsweep.identification.measurements.layout import Table, read_tables
+from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.loop import Loop
 from matsweep.identification.measurements.numbers import factor, numbers
 from matsweep.identification.measurements.quantities import QUANTITIES, read_heading
 from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.table import Table
 from matsweep.identification.measurements.timing import measured_time, time_of_rate
 
 _HIGHEST = {"voltage": 200.0, "current": 1.0}  # V, A: thin films break down before
