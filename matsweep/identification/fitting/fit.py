@@ -18,7 +18,6 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, one_of, positive
 from matsweep.core.streams import FloatArray
 from matsweep.devices import CycleNoise, PulseModel
-from matsweep.identification.fitting.data import PulseData
 from matsweep.identification.fitting.population import root_error
 from matsweep.identification.fitting.statespace import (
     NOISES,
@@ -27,6 +26,7 @@ from matsweep.identification.fitting.statespace import (
     Reads,
     Scale,
 )
+from matsweep.identification.measurements import PulseData
 
 _LOUD = 0.05  # distance from the normal distribution beyond which no formula is recommended
 _SURE = 2.0  # standard errors of a variance, below which a noise is given an upper limit
@@ -164,9 +164,17 @@ def compare(
 
     Parameters
     ----------
+<<<<<<< HEAD
     data : PulseData
     g_min, g_max : float, S, optional
         As of `fit_model`.
+=======
+    data : PulseData
+    g_min : float, S, optional
+        Lower end of the device's range; by default the lowest conductance measured.
+    g_max : float, S, optional
+        Upper end; by default the highest conductance measured.
+>>>>>>> files
 
     Returns
     -------
@@ -204,6 +212,7 @@ def recommend(fits: list[Fit]) -> Fit | None:
     return fits[0] if fits[0].distance <= _LOUD else None
 
 
+<<<<<<< HEAD
 def _simplest(task: _Task, kind: str) -> Fit:
     """Fit a model, without the noises of pulses that the data do not ask for."""
     fit = task.fitted(kind)
@@ -216,11 +225,26 @@ def _simplest(task: _Task, kind: str) -> Fit:
         limits = {**fewer.limits, **{n: fit.limits[n] for n in (*left_out, least)}}
         fit, left_out = dataclasses.replace(fewer, limits=limits), left_out | {least}
     return fit
+=======
+def _range(
+    data: PulseData, g_min: float | None, g_max: float | None
+) -> tuple[float, float]:
+    low = data.lowest if g_min is None else positive("g_min", g_min, "S")
+    high = data.highest if g_max is None else positive("g_max", g_max, "S")
+    slack = 1e-6 * (high - low)
+    if not low < high or data.lowest < low - slack or data.highest > high + slack:
+        raise UserError(
+            f"g_min and g_max must hold all measured conductances ({data.lowest:g} to "
+            f"{data.highest:g} S), got {low:g} and {high:g}"
+        )
+    return low, high
+>>>>>>> files
 
 
 class _Task:
     """Fits of several models to the same reads, in the unit of the range measured."""
 
+<<<<<<< HEAD
     def __init__(self, data: PulseData, g_min: float | None, g_max: float | None) -> None:
         self.low, self.width = data.lowest, data.highest - data.lowest
         self.reads = _reads(data, self.low, self.width)
@@ -230,6 +254,21 @@ class _Task:
         ]
         self._visited: tuple[float, float] | None = None
         self._check(data)
+=======
+    def __init__(self, data: PulseData, kind: str, low: float, high: float) -> None:
+        self.kind, self.spec, self.cls = kind, SPECS[kind], PulseModel.registry[kind]
+        self.names = list(self.spec.start)
+        self.device, self.up, self.range = data.device, data.up, (low, high)
+        self.count = len(data.devices)
+        self.x = np.clip((data.before - low) / (high - low), 0, 1)
+        self.dx = np.clip((data.after - low) / (high - low), 0, 1) - self.x
+        self.low = np.array([self.spec.low[name] for name in self.names])
+        self.high = np.array([self.spec.high[name] for name in self.names])
+        self.shell = self._shell()
+        self.theta = np.tile(self._start(), (self.count, 1))
+        self.noise = (0.3, float(np.median(np.abs(self.dx))) + 1e-6)  # of step, of range
+        self.used = _clear_of_ends(self.x, self.dx, self.up)
+>>>>>>> files
 
     def _check(self, data: PulseData) -> None:
         low, high = self.bounds((0.0, 1.0))
@@ -359,25 +398,11 @@ def _model(cls: type[PulseModel], scale: Scale, values: Mapping[str, float]) -> 
 
 def _reads(data: PulseData, low: float, width: float) -> Reads:
     """Return the reads of a measurement, device by device, over the range measured."""
-    device, value, pulses, linked = list[int](), list[float](), list[int](), list[bool]()
-    for d in range(len(data.devices)):
-        at = np.flatnonzero(data.device == d)
-        last: float | None = None
-        for n in at:
-            if data.before[n] != last:
-                device.append(d)
-                value.append(float(data.before[n]))
-                pulses.append(0)
-                linked.append(last is not None)
-            device.append(d)
-            value.append(float(data.after[n]))
-            pulses.append(1 if data.up[n] else -1)
-            linked.append(True)
-            last = float(data.after[n])
+    sequences = data.sequences
     return Reads(
         devices=data.devices,
-        device=np.array(device),
-        value=(np.array(value) - low) / width,
-        pulses=np.array(pulses),
-        linked=np.array(linked),
+        device=np.repeat(np.arange(len(sequences)), [each.reads.size for each in sequences]),
+        value=(np.concatenate([each.reads for each in sequences]) - low) / width,
+        pulses=np.concatenate([each.pulses for each in sequences]).astype(np.int64),
+        linked=np.concatenate([each.linked for each in sequences]),
     )
