@@ -164,17 +164,9 @@ def compare(
 
     Parameters
     ----------
-<<<<<<< HEAD
     data : PulseData
     g_min, g_max : float, S, optional
         As of `fit_model`.
-=======
-    data : PulseData
-    g_min : float, S, optional
-        Lower end of the device's range; by default the lowest conductance measured.
-    g_max : float, S, optional
-        Upper end; by default the highest conductance measured.
->>>>>>> files
 
     Returns
     -------
@@ -212,7 +204,6 @@ def recommend(fits: list[Fit]) -> Fit | None:
     return fits[0] if fits[0].distance <= _LOUD else None
 
 
-<<<<<<< HEAD
 def _simplest(task: _Task, kind: str) -> Fit:
     """Fit a model, without the noises of pulses that the data do not ask for."""
     fit = task.fitted(kind)
@@ -225,26 +216,11 @@ def _simplest(task: _Task, kind: str) -> Fit:
         limits = {**fewer.limits, **{n: fit.limits[n] for n in (*left_out, least)}}
         fit, left_out = dataclasses.replace(fewer, limits=limits), left_out | {least}
     return fit
-=======
-def _range(
-    data: PulseData, g_min: float | None, g_max: float | None
-) -> tuple[float, float]:
-    low = data.lowest if g_min is None else positive("g_min", g_min, "S")
-    high = data.highest if g_max is None else positive("g_max", g_max, "S")
-    slack = 1e-6 * (high - low)
-    if not low < high or data.lowest < low - slack or data.highest > high + slack:
-        raise UserError(
-            f"g_min and g_max must hold all measured conductances ({data.lowest:g} to "
-            f"{data.highest:g} S), got {low:g} and {high:g}"
-        )
-    return low, high
->>>>>>> files
 
 
 class _Task:
     """Fits of several models to the same reads, in the unit of the range measured."""
 
-<<<<<<< HEAD
     def __init__(self, data: PulseData, g_min: float | None, g_max: float | None) -> None:
         self.low, self.width = data.lowest, data.highest - data.lowest
         self.reads = _reads(data, self.low, self.width)
@@ -254,21 +230,6 @@ class _Task:
         ]
         self._visited: tuple[float, float] | None = None
         self._check(data)
-=======
-    def __init__(self, data: PulseData, kind: str, low: float, high: float) -> None:
-        self.kind, self.spec, self.cls = kind, SPECS[kind], PulseModel.registry[kind]
-        self.names = list(self.spec.start)
-        self.device, self.up, self.range = data.device, data.up, (low, high)
-        self.count = len(data.devices)
-        self.x = np.clip((data.before - low) / (high - low), 0, 1)
-        self.dx = np.clip((data.after - low) / (high - low), 0, 1) - self.x
-        self.low = np.array([self.spec.low[name] for name in self.names])
-        self.high = np.array([self.spec.high[name] for name in self.names])
-        self.shell = self._shell()
-        self.theta = np.tile(self._start(), (self.count, 1))
-        self.noise = (0.3, float(np.median(np.abs(self.dx))) + 1e-6)  # of step, of range
-        self.used = _clear_of_ends(self.x, self.dx, self.up)
->>>>>>> files
 
     def _check(self, data: PulseData) -> None:
         low, high = self.bounds((0.0, 1.0))
