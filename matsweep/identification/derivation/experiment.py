@@ -11,12 +11,13 @@ import numpy as np
 from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice, ProgrammingError, Retention, SinhIV, WritePulse
 from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
+from matsweep.identification.derivation.exact import ExactFit, fit_exact
 from matsweep.identification.derivation.limits import refuse_bias, refuse_field, refuse_heat, window
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.derivation.pulses import changes, population, pulsed
 from matsweep.identification.derivation.rest import forgets
 from matsweep.identification.derivation.verify import Verified, verify
-from matsweep.identification.fitting import Fit, fit_model, tabulate
+from matsweep.identification.fitting import tabulate
 from matsweep.identification.measurements import Changes
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Derived:
         device) J, `mixed` (step, device) S with `polarity` (pulse_mixed,); `hottest` K, of any
         device before and after its pulses, where the model knows its heat; `state_up` (pulse, …,
         device) of the last potentiation, `state_down` (…, device) after the last depression.
-    labels : Fit or None
+    labels : ExactFit or None
         NeuroSim's curve fitted to the same pulses, for its nonlinearity labels; None where these do
         not determine them.
     figures : dict of str to float
@@ -51,7 +52,7 @@ class Derived:
 
     device: AnalogDevice
     traces: xr.Dataset
-    labels: Fit | None
+    labels: ExactFit | None
     figures: dict[str, float]
 
 
@@ -202,10 +203,10 @@ def _retention(
     )
 
 
-def _labels(data: Changes, g_min: float, g_max: float) -> Fit | None:
+def _labels(data: Changes, g_min: float, g_max: float) -> ExactFit | None:
     """Fit NeuroSim's curve; None where these pulses do not determine its labels."""
     try:
-        fit = fit_model(data, "neurosim", g_min=g_min, g_max=g_max)
+        fit = fit_exact(data, "neurosim", g_min=g_min, g_max=g_max)
     except (UserError, np.linalg.LinAlgError):
         return None
     errors = [fit.errors[f"nonlinearity_{way}"] for way in ("up", "down")]

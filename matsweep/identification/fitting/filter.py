@@ -87,9 +87,9 @@ def _pulsed(
 ) -> Any:
     """Mean and variance of the state after a pulse; of_step and of_range are variances."""
     x = min(max(mean, 0.0), 1.0)
-    low, high = max(x - _DIFFERENCE, 0.0), min(x + _DIFFERENCE, 1.0)
+    near = x + _DIFFERENCE if x < 0.5 else x - _DIFFERENCE
     change = step(x, up, own, table, 0.0)
-    slope = (step(high, up, own, table, 0.0) - step(low, up, own, table, 0.0)) / (high - low)
+    slope = (step(near, up, own, table, 0.0) - change) / (near - x)
     slope = min(max(slope, -2.0), 1.0)
     variance = (
         (1.0 + slope) ** 2 * variance

@@ -19,13 +19,8 @@ from matsweep.core.checks import UserError, one_of, positive
 from matsweep.core.streams import FloatArray
 from matsweep.devices import CycleNoise, PulseModel
 from matsweep.identification.fitting.population import root_error
-from matsweep.identification.fitting.statespace import (
-    NOISES,
-    Estimate,
-    Problem,
-    Reads,
-    Scale,
-)
+from matsweep.identification.fitting.scoring import Problem
+from matsweep.identification.fitting.statespace import NOISES, Estimate, Reads, Scale
 from matsweep.identification.measurements import PulseData
 
 _LOUD = 0.05  # distance from the normal distribution beyond which no formula is recommended
@@ -48,6 +43,7 @@ def _stepped(start: Mapping[str, float], low: float, high: float) -> Scale:
         high={**_HIGH, **dict.fromkeys(start, high)},
         positive=frozenset(_STEPS),
         bounded=not start,
+        after="soft_bounds" if start else None,
     )
 
 
@@ -64,6 +60,7 @@ SPECS: dict[str, Scale] = {
               "rate_down": 10.0},
         positive=frozenset(_STEPS),
         fixed={"scale": 1.0, "offset": 0.0},
+        after="linear_step",
     ),
     "neurosim": Scale(
         start={"nonlinearity_up": 1.0, "nonlinearity_down": -1.0, "pulses_up": 50.0,
@@ -73,6 +70,7 @@ SPECS: dict[str, Scale] = {
         high={"nonlinearity_up": 9.0, "nonlinearity_down": 9.0, "pulses_up": 1e6,
               "pulses_down": 1e6},
         positive=frozenset({"pulses_up", "pulses_down"}),
+        after="linear_step",
     ),
 }  # fmt: skip
 """Every fitted model, by its kind: here and nowhere else."""
@@ -178,7 +176,7 @@ def compare(
         As `fit_model` does.
     """
     task = _Task(data, g_min, g_max)
-    fits = sorted((task.fitted(kind, restricted=False) for kind in SPECS), key=lambda fit: fit.bic)
+    fits = sorted((task.fitted(kind) for kind in SPECS), key=lambda fit: fit.bic)
     order = list(SPECS)
     alike = [fit for fit in fits if fit.bic < fits[0].bic + _ALIKE]
     first = min(alike, key=lambda fit: (len(SPECS[fit.kind].start), order.index(fit.kind)))
@@ -206,8 +204,8 @@ def recommend(fits: list[Fit]) -> Fit | None:
 
 def _simplest(task: _Task, kind: str) -> Fit:
     """Fit a model, without the noises of pulses that the data do not ask for."""
-    fit = task.fitted(kind)
     left_out: frozenset[str] = frozenset()
+    fit = task.fitted(kind, left_out)
     while unsure := [name for name in _OF_PULSES if name in fit.limits and name not in left_out]:
         least = min(unsure, key=lambda name: fit.values[name] / fit.limits[name])
         fewer = task.fitted(kind, left_out | {least})
@@ -215,7 +213,9 @@ def _simplest(task: _Task, kind: str) -> Fit:
             break
         limits = {**fewer.limits, **{n: fit.limits[n] for n in (*left_out, least)}}
         fit, left_out = dataclasses.replace(fewer, limits=limits), left_out | {least}
-    return fit
+    restricted = task.fitted(kind, left_out, restricted=True)
+    limits = {**restricted.limits, **{name: fit.limits[name] for name in left_out}}
+    return dataclasses.replace(restricted, limits=limits)
 
 
 class _Task:
@@ -228,7 +228,7 @@ class _Task:
             None if value is None else (positive(name, value, "S") - self.low) / self.width
             for name, value in (("g_min", g_min), ("g_max", g_max))
         ]
-        self._visited: tuple[float, float] | None = None
+        self._solved = dict[tuple[str, frozenset[str]], tuple[Problem, Estimate]]()
         self._check(data)
 
     def _check(self, data: PulseData) -> None:
@@ -250,41 +250,42 @@ class _Task:
         )
         return low, high
 
-    @property
-    def visited(self) -> tuple[float, float]:
-        """Outermost filtered states: reads without their noise."""
-        if self._visited is None:
-            estimate = self._estimate("soft_bounds", None, frozenset(), False)
-            states = estimate.shared[3] + estimate.shared[4] * estimate.mean
-            self._visited = float(states.min()), float(states.max())
-        return self._visited
+    def _range(self, kind: str) -> tuple[float, float] | None:
+        """Return the range of a model; None where its steps determine it."""
+        if None not in self.given:
+            return self.bounds((0.0, 1.0))
+        if SPECS[kind].bounded:
+            return None if self.given == [None, None] else self.bounds((0.0, 1.0))
+        problem, estimate = self._solution("soft_bounds", frozenset())
+        states = problem.shared[3] + problem.shared[4] * estimate.mean
+        return self.bounds((float(states.min()), float(states.max())))
 
     def fitted(
-        self, kind: str, left_out: frozenset[str] = frozenset(), *, restricted: bool = True
+        self, kind: str, left_out: frozenset[str] = frozenset(), *, restricted: bool = False
     ) -> Fit:
         """Fit a model, without some of the noises."""
-        free = SPECS[kind].bounded and self.given == [None, None]
-        bounds = None if free else self.bounds((0.0, 1.0))
-        if bounds is not None and None in self.given:
-            bounds = self.bounds(self.visited)
         least = int(np.bincount(self.reads.device, self.reads.linked).min())
         if least < _LEAST * len(SPECS[kind].start):
             raise UserError(
                 f"model {kind} needs {_LEAST * len(SPECS[kind].start)} pulses of each device, got "
                 f"{least} of one: measure more, or leave the device out"
             )
-        return self._named(kind, self._estimate(kind, bounds, left_out, restricted))
+        problem, estimate = self._solution(kind, left_out)
+        if restricted:
+            estimate = problem.solve(restricted=True)
+        return self._named(kind, estimate)
 
-    def _estimate(
-        self,
-        kind: str,
-        bounds: tuple[float, float] | None,
-        left_out: frozenset[str],
-        restricted: bool,
-    ) -> Estimate:
-        problem = Problem(self.reads, PulseModel.registry[kind], SPECS[kind], bounds)
-        problem.open[:3] &= [name not in left_out for name in NOISES]
-        return problem.solve(restricted=restricted)
+    def _solution(self, kind: str, left_out: frozenset[str]) -> tuple[Problem, Estimate]:
+        if (kind, left_out) not in self._solved:
+            problem = Problem(self.reads, PulseModel.registry[kind], SPECS[kind], self._range(kind))
+            problem.open[:3] &= [name not in left_out for name in NOISES]
+            after = kind if left_out else SPECS[kind].after
+            if after is None:
+                problem.begin()
+            else:
+                problem.begin_as(self._solution(after, frozenset())[0])
+            self._solved[kind, left_out] = problem, problem.solve(restricted=False)
+        return self._solved[kind, left_out]
 
     def _named(self, kind: str, estimate: Estimate) -> Fit:
         """Name every estimate by its path in the model."""
@@ -366,4 +367,5 @@ def _reads(data: PulseData, low: float, width: float) -> Reads:
         value=(np.concatenate([each.reads for each in sequences]) - low) / width,
         pulses=np.concatenate([each.pulses for each in sequences]).astype(np.int64),
         linked=np.concatenate([each.linked for each in sequences]),
+        zero=-low / width,
     )
