@@ -91,9 +91,9 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     best = fits[0]
     calibration.show_fits(data, fits, Console())
     chosen = best if named else calibration.recommend(fits)
-    table = chosen is None or config.model == "tabulated"
-    model = calibration.tabulate(data, **limits) if table else best.model
-    written = calibration.write_material(data, model, to, g_min=best.g_min, g_max=best.g_max)
+    bare = chosen is None or config.model == "tabulated"
+    table = calibration.tabulate(data, g_min=best.g_min, g_max=best.g_max) if bare else None
+    written = calibration.write_material(data, best, to, table=table)
     _finish(written, fit_figure(data, best), config)
 
 

@@ -34,10 +34,10 @@ def fit_figure(data: PulseData, fit: Fit) -> Figure:
     with drawing(0.36) as figure:
         steps, residuals, quantiles = figure.subplots(1, 3)
         _steps(steps, data, fit)
-        _residuals(residuals, data, fit)
+        _residuals(residuals, fit)
         _quantiles(quantiles, fit)
         titles = (
-            f"{fit.kind}: the mean device",
+            f"{fit.kind}: the median device",
             "residuals, and their means",
             f"distance from normal {fit.distance:.3f}",
         )
@@ -66,27 +66,27 @@ def _steps(axes: Axes, data: PulseData, fit: Fit) -> None:
         }
         axes.plot(fit.g_min + span * state, mean, color=colour, label=label, **line)
     axes.legend(fontsize=FONT - 1.5, frameon=False)
-    tidy(axes, "conductance before the pulse", "change by the pulse")
+    tidy(axes, "read before the pulse", "change of the read")
     for axis in (axes.xaxis, axes.yaxis):
         quantity_axis(axis, "S", 0.0, fit.g_max)
 
 
-def _residuals(axes: Axes, data: PulseData, fit: Fit) -> None:
-    used = np.flatnonzero(fit.used)
+def _residuals(axes: Axes, fit: Fit) -> None:
+    used = np.flatnonzero(fit.used & (fit.pulses != 0))
     some = used[_some(used.size)]
-    colours = np.where(data.up[some], _UP, _DOWN)
-    axes.scatter(data.before[some], fit.residuals[some], s=1.5, c=colours, alpha=0.3, linewidths=0,
+    colours = np.where(fit.pulses[some] > 0, _UP, _DOWN)
+    axes.scatter(fit.states[some], fit.residuals[some], s=1.5, c=colours, alpha=0.3, linewidths=0,
                  rasterized=True)  # fmt: skip
-    edges = np.quantile(data.before[used], np.linspace(0, 1, 13))
-    for way, colour in ((True, _UP), (False, _DOWN)):
-        mask = used[data.up[used] == way]
-        place = np.clip(np.searchsorted(edges, data.before[mask]) - 1, 0, 11)
+    edges = np.quantile(fit.states[used], np.linspace(0, 1, 13))
+    for way, colour in ((1, _UP), (-1, _DOWN)):
+        mask = used[np.sign(fit.pulses[used]) == way]
+        place = np.clip(np.searchsorted(edges, fit.states[mask]) - 1, 0, 11)
         held = np.unique(place)
-        middle = [data.before[mask][place == k].mean() for k in held]
+        middle = [fit.states[mask][place == k].mean() for k in held]
         mean = [fit.residuals[mask][place == k].mean() for k in held]
         axes.plot(middle, mean, "o-", color=colour, markersize=3, linewidth=0.8)
     axes.axhline(0, color="0.35", linewidth=0.8)
-    tidy(axes, "conductance before the pulse", "residual (standard deviations)")
+    tidy(axes, "filtered conductance", "residual (standard deviations)")
     quantity_axis(axes.xaxis, "S", 0.0, fit.g_max)
 
 

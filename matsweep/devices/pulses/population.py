@@ -11,7 +11,7 @@ import numpy as np
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray, Rng
 
-SPREADS = ("gain", "log_gain", "asymmetry", "lower", "upper")
+SPREADS = ("gain", "log_gain", "log_scale", "asymmetry", "lower", "upper")
 """Names in `device_to_device` that every pulse model has."""
 
 _NARROWEST = 1e-3  # fraction of the nominal range: no span divides by 0
@@ -32,6 +32,9 @@ class Population:
         Standard deviation of g, about 1.
     log_gain : float
         Standard deviation of ln g, about 0: g is lognormal.
+    log_scale : float
+        Standard deviation of the logarithm of a factor on both steps, about 0, whatever their mean
+        asymmetry: their ratio stays.
     asymmetry : float
         Standard deviation of r. Up and down steps differ by 2 r of their mean.
     lower, upper : float
@@ -51,6 +54,7 @@ class Population:
 
     gain: float = 0.0
     log_gain: float = 0.0
+    log_scale: float = 0.0
     asymmetry: float = 0.0
     lower: float = 0.0
     upper: float = 0.0
@@ -80,7 +84,7 @@ class Population:
     @property
     def scales(self) -> bool:
         """Whether devices differ in the size of their steps."""
-        return bool(self.gain or self.log_gain or self.asymmetry)
+        return bool(self.gain or self.log_gain or self.log_scale or self.asymmetry)
 
     @property
     def bounds(self) -> bool:
@@ -114,6 +118,9 @@ class Population:
         scale = np.maximum(*scales)
         up = np.abs(1 + (gain - 1 + asymmetry) * (scale / scales[0]))
         down = np.abs(1 + (gain - 1 - asymmetry) * (scale / scales[1]))
+        if self.log_scale:
+            common = np.exp(self.log_scale * rng.standard_normal(shape, np.float64))
+            up, down = up * common, down * common
         return up, down
 
     def draw_bounds(

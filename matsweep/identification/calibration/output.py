@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.devices import PulseModel, Tabulated
+from matsweep.devices import PulseModel, ReadNoise, Tabulated
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.fit import Fit, recommend
 from matsweep.identification.measurements import PulseData
@@ -25,10 +25,10 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
         The best first, as `compare` gives them.
     console : rich.console.Console
     """
-    used = int(fits[0].used.sum())
+    reads = sum(each.reads.size for each in data.sequences)
     console.print(
-        f"{data.name}: {len(data.devices)} devices, {data.up.size} pulses ({used} clear of the "
-        f"ends of the range {fits[0].g_min:.4g} to {fits[0].g_max:.4g} S)",
+        f"{data.name}: {len(data.devices)} devices, {data.up.size} pulses, {reads} reads; range "
+        f"{fits[0].g_min:.4g} to {fits[0].g_max:.4g} S",
         markup=False,
         highlight=False,
     )
@@ -51,7 +51,10 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
     best.add_column("value", justify="right")
     best.add_column("standard error", justify="right")
     for name, value in fits[0].values.items():
-        best.add_row(name, f"{value:.4g}", f"{fits[0].errors[name]:.2g}")
+        if name in fits[0].limits:
+            best.add_row(name, f"< {fits[0].limits[name]:.2g}", "95 %")
+        else:
+            best.add_row(name, f"{value:.4g}", f"{fits[0].errors[name]:.2g}")
     console.print()
     console.print(best)
     if recommend(list(fits)) is None:
@@ -62,30 +65,40 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
 
 
 def write_material(
-    data: PulseData, model: PulseModel, to: Destination, *, g_min: float, g_max: float
+    data: PulseData,
+    fit: Fit,
+    to: Destination,
+    *,
+    table: Tabulated | None = None,
 ) -> Path:
-    """Write a material that responds to pulses as measured.
+    """Write a material that responds to pulses, and is read, as measured.
 
     Parameters
     ----------
     data : PulseData
-    model : PulseModel
+    fit : Fit
     to : Destination
-    g_min : float, S
-    g_max : float, S
+    table : Tabulated or None
+        Response to pulses, over the range of the fit, in the place of the formula. The noise of
+        reads is then part of it.
 
     Returns
     -------
     Path
         Of the file.
     """
+    model: PulseModel = fit.model if table is None else table
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
-    if isinstance(model, Tabulated):
+    if table is not None:
         kept.pop("cycle_to_cycle")
     of = f"from {data.name}, {len(data.devices)} devices"
     origin = {"status": "derived", "note": of}
+    noise = ReadNoise() if table is not None else fit.read_noise
+    device = {"g_min": fit.g_min, "g_max": fit.g_max, "pulse_model": kept}
+    if not noise.absent:
+        device["read_noise"] = {
+            "relative": noise.relative, "exponent": noise.exponent, "cap": noise.cap,
+        }  # fmt: skip
     return to.write(
-        f"Calibrated {of}, {data.up.size} pulses.",
-        {"g_min": origin, "g_max": origin, "pulse_model": origin},
-        {"g_min": g_min, "g_max": g_max, "pulse_model": kept},
+        f"Calibrated {of}, {data.up.size} pulses.", dict.fromkeys(device, origin), device
     )

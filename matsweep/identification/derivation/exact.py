@@ -57,7 +57,8 @@ def fit_exact(data: Changes, kind: str, *, g_min: float, g_max: float) -> ExactF
         Inside the range.
     kind : str
         One of `matsweep.identification.fitting.fit.SPECS`.
-    g_min, g_max : float, S
+    g_min : float, S
+    g_max : float, S
 
     Returns
     -------
@@ -103,7 +104,7 @@ class _Problem:
             of, _, way = name.rpartition("_")
             if of in ("step", "pulses"):
                 values[name] = size[way] if of == "step" else 1 / size[way]
-        return np.clip(np.array(list(values.values()), dtype=float), self.low, self.high)
+        return np.asarray(np.clip(list(values.values()), self.low, self.high))
 
     # ------------------------------------------------------------------ the mean and its slope
 

@@ -129,8 +129,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that responds to pulses as measured ones did.
 
     The pulse response is the fitted model with the least BIC, or the table where no formula fits
-    (`identification.fitting`); the range is that of the measurement, programming is simulated write
-    and verify with that response, to 2 % of the range in at most 100 pulses.
+    (`identification.fitting`); range and read noise are those of the fit. Programming is simulated
+    write and verify with that response and exact reads, to 2 % of the range in at most 100 pulses.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     best = recommend(compare(data))
     verified = dataclasses.replace(
         base,
-        g_min=data.lowest,
-        g_max=data.highest,
+        g_min=data.lowest if best is None else best.g_min,
+        g_max=data.highest if best is None else best.g_max,
         levels=2 if base.levels == 2 else None,
         pulse_model=tabulate(data) if best is None else best.model,
         programming_error=ProgrammingError(),
@@ -166,6 +166,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     return dataclasses.replace(
         verified,
         write_verify=None,
+        read_noise=base.read_noise if best is None or best.read_noise.absent else best.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

@@ -138,10 +138,14 @@ def run_filter(
     device : (n,) int64 array
     noise : (3,) float64 array
         Variances: of a read (unit of `reads`, squared), of_step² and of_range².
-    low, width : float64
-        Lower bound and width of the range, in the unit of `reads`.
-    innovation, spread : (n,) float64 arrays
-        Written: read less prediction, and its variance; 0 and 1 where a record begins.
+    low : float64
+        Lower bound of the range, in the unit of `reads`.
+    width : float64
+        Of the range, likewise.
+    innovation : (n,) float64 array
+        Written: read less prediction; 0 where a record begins.
+    spread : (n,) float64 array
+        Written: variance of the innovation; 1 where a record begins.
     mean : (n,) float64 array
         Written: filtered state, as a fraction of the range.
     """
@@ -189,8 +193,12 @@ def run_scoring(
     step : Pointer
     own : (1 + q, device, k) float64 array
         Parameters of each device: as they are, then with each of q parameters changed.
-    table, reads, pulses, linked, device : arrays
-        As of `run_filter`.
+    table : (m,) float64 array
+    reads : (n,) float64 array
+    pulses : (n,) int64 array
+    linked : (n,) bool array
+    device : (n,) int64 array
+        As of `run_filter`, like those before.
     shared : (1 + q, 5) float64 array
         Variances of a read, of_step² and of_range², lower bound and width.
     size : (q, device) float64 array

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from matsweep.core.checks import UserError, one_of, positive
 from matsweep.core.streams import FloatArray
-from matsweep.devices import CycleNoise, PulseModel
+from matsweep.devices import CycleNoise, PulseModel, ReadNoise
 from matsweep.identification.fitting.population import root_error
 from matsweep.identification.fitting.scoring import Problem
 from matsweep.identification.fitting.statespace import NOISES, Estimate, Reads, Scale
@@ -28,8 +29,10 @@ _SURE = 2.0  # standard errors of a variance, below which a noise is given an up
 _LIMIT = 1.645  # standard errors to the upper limit, 95 % one-sided
 _ALIKE = 2.0  # difference of BIC within which models describe the data alike
 _OUTSIDE = 0.2  # share of reads beyond a given range
-_OF_PULSES = ("of_step", "of_range")
+_OF_PULSES = NOISES[1:]
 _LEAST = 5  # reads of a device for each parameter
+_LEAST_G = 1e-3  # of g_max, down to which the noise of a read is the same
+_WIDE = 0.3  # spread of steps, from which on a Gaussian has devices that go the wrong way
 
 _STEPS = {"step_up": 0.02, "step_down": 0.02}
 _LOW = {"step_up": 1e-7, "step_down": 1e-7}
@@ -86,9 +89,10 @@ class Fit:
     model : PulseModel
     values, errors : dict of str to float
         Every parameter by its path in the model (`step_up`, `device_to_device.step_up`,
-        `cycle_to_cycle.of_step`) and its standard error.
+        `cycle_to_cycle.of_step`) and its standard error; `read_noise` as a fraction of the range.
+        Steps and counts of pulses are medians, and their spreads those of the logarithm.
     limits : dict of str to float
-        Upper limits, 95 % one-sided, of noises that the data cannot tell from zero.
+        Upper limits, 95 % one-sided, of noises that the data do not distinguish from zero.
     log_likelihood, aic, bic : float
         Marginal, of the reads in siemens over the range measured.
     distance : float
@@ -100,6 +104,8 @@ class Fit:
         Innovations in standard deviations; NaN where not used.
     states : (read,) array, S
         Filtered conductance.
+    pulses : (read,) array of int
+        Pulse before each read: +1, -1, or 0 for none.
     g_min, g_max : float, S
         The range that states are fractions of.
     """
@@ -116,13 +122,18 @@ class Fit:
     used: npt.NDArray[np.bool_]
     residuals: FloatArray
     states: FloatArray
+    pulses: npt.NDArray[np.int64]
     g_min: float
     g_max: float
 
     @property
-    def read_noise(self) -> float:
-        """Standard deviation of a read, S."""
-        return self.values["read_noise"] * (self.g_max - self.g_min)
+    def read_noise(self) -> ReadNoise:
+        """Noise of a read, the same at all conductances; absent where data do not show it."""
+        sigma = self.values["read_noise"] * (self.g_max - self.g_min)
+        if "read_noise" in self.limits or sigma == 0:
+            return ReadNoise()
+        cap = max(1.0, sigma / max(self.g_min, _LEAST_G * self.g_max))
+        return ReadNoise(relative=sigma / self.g_max, exponent=1.0, cap=cap)
 
 
 def fit_model(
@@ -135,9 +146,11 @@ def fit_model(
     data : PulseData
     kind : str
         One of `SPECS`.
-    g_min, g_max : float, S, optional
-        Ends of the device's range. Noisy reads may lie beyond. By default those that the steps
-        point to (soft bounds), or the outermost filtered states.
+    g_min : float, S, optional
+        Lower end of the device's range. Noisy reads may lie beyond. By default the one that the
+        steps point to (soft bounds), or the lowest filtered state.
+    g_max : float, S, optional
+        Upper end, likewise.
 
     Returns
     -------
@@ -149,7 +162,8 @@ def fit_model(
         If the range does not hold the data, or a device was read too seldom.
     """
     one_of("model", kind, SPECS)
-    return _simplest(_Task(data, g_min, g_max), kind)
+    with threadpool_limits(1):
+        return _simplest(_Task(data, g_min, g_max), kind)
 
 
 def compare(
@@ -163,7 +177,9 @@ def compare(
     Parameters
     ----------
     data : PulseData
-    g_min, g_max : float, S, optional
+    g_min : float, S, optional
+        As of `fit_model`.
+    g_max : float, S, optional
         As of `fit_model`.
 
     Returns
@@ -175,12 +191,13 @@ def compare(
     UserError
         As `fit_model` does.
     """
-    task = _Task(data, g_min, g_max)
-    fits = sorted((task.fitted(kind) for kind in SPECS), key=lambda fit: fit.bic)
-    order = list(SPECS)
-    alike = [fit for fit in fits if fit.bic < fits[0].bic + _ALIKE]
-    first = min(alike, key=lambda fit: (len(SPECS[fit.kind].start), order.index(fit.kind)))
-    return [_simplest(task, first.kind), *(fit for fit in fits if fit is not first)]
+    with threadpool_limits(1):
+        task = _Task(data, g_min, g_max)
+        fits = sorted((task.fitted(kind) for kind in SPECS), key=lambda fit: fit.bic)
+        order = list(SPECS)
+        alike = [fit for fit in fits if fit.bic < fits[0].bic + _ALIKE]
+        first = min(alike, key=lambda fit: (len(SPECS[fit.kind].start), order.index(fit.kind)))
+        return [_simplest(task, first.kind), *(fit for fit in fits if fit is not first)]
 
 
 def recommend(fits: list[Fit]) -> Fit | None:
@@ -309,7 +326,7 @@ class _Task:
         low = self.low + self.width * float(estimate.shared[3])
         return Fit(
             kind=kind,
-            model=_model(cls, scale, values),
+            model=_model(cls, scale, values, estimate),
             values=values,
             errors=errors,
             limits=limits,
@@ -320,6 +337,7 @@ class _Task:
             used=used,
             residuals=residuals,
             states=low + self.width * width * estimate.mean,
+            pulses=self.reads.pulses,
             g_min=low,
             g_max=low + self.width * width,
         )
@@ -344,7 +362,9 @@ def _of_devices(
     return values, errors
 
 
-def _model(cls: type[PulseModel], scale: Scale, values: Mapping[str, float]) -> PulseModel:
+def _model(
+    cls: type[PulseModel], scale: Scale, values: Mapping[str, float], estimate: Estimate
+) -> PulseModel:
     """Return the model with the fitted values."""
     plain: dict[str, Any] = {
         name: min(max(values[name], scale.low[name]), scale.high[name]) for name in scale.start
@@ -352,10 +372,36 @@ def _model(cls: type[PulseModel], scale: Scale, values: Mapping[str, float]) -> 
     spreads = {
         name: values[f"device_to_device.{name}"]
         for name in scale.start
-        if values.get(f"device_to_device.{name}", 0.0) > 1e-6
+        if f"device_to_device.{name}" in values
     }
-    noise = CycleNoise(of_step=values["of_step"], of_range=values["of_range"])
-    return cls(**plain, **scale.fixed, cycle_to_cycle=noise, device_to_device=spreads)
+    if any(spreads.get(name, 0.0) > _WIDE for name in scale.positive):
+        spreads |= _lognormal(scale, spreads, estimate)
+    noise = CycleNoise(**{name.rpartition(".")[2]: values[name] for name in _OF_PULSES})
+    return cls(
+        **plain,
+        **scale.fixed,
+        cycle_to_cycle=noise,
+        device_to_device={name: spread for name, spread in spreads.items() if spread > 1e-6},
+    )
+
+
+def _lognormal(scale: Scale, spreads: Mapping[str, float], estimate: Estimate) -> dict[str, float]:
+    """Return the spread of a lognormal factor that both steps share, and what is left of theirs.
+
+    The steps' ratio has the variance of the devices' estimates, less that of their errors.
+    """
+    up, down = (i for i, name in enumerate(scale.start) if name in scale.positive)
+    names = [name for name in scale.start if name in scale.positive]
+    ratio = estimate.theta[:, up] - estimate.theta[:, down]
+    errors = estimate.errors
+    doubt = errors[:, up, up] + errors[:, down, down] - 2 * errors[:, up, down]
+    apart = max(float(ratio.var(ddof=1) - doubt.mean()), 0.0)
+    variances = [spreads[name] ** 2 for name in names]
+    shared = max((sum(variances) - apart) / 2, 0.0)
+    if shared > min(variances):  # by their errors: both are the same
+        variances = [shared + apart / 2] * 2
+    left = [(variance - shared) ** 0.5 for variance in variances]
+    return {"log_scale": shared**0.5, **dict(zip(names, left, strict=True))}
 
 
 def _reads(data: PulseData, low: float, width: float) -> Reads:

@@ -61,7 +61,17 @@ class Problem(Likelihood):
         self.prior: tuple[Array, Array] | None = None
 
     def cost(self, theta: Array, shared: Array) -> float:
-        """Return minus the penalised log-likelihood, without constants."""
+        """Return minus the penalised log-likelihood, without constants.
+
+        Parameters
+        ----------
+        theta : (device, parameter) array
+        shared : (5,) array
+
+        Returns
+        -------
+        float
+        """
         innovation, spread, _ = self.filtered(self.own(theta), shared)
         total = float(self.costs(innovation, spread).sum()) + self._penalty(theta)
         return total if np.isfinite(total) else np.inf
@@ -219,7 +229,13 @@ class Problem(Likelihood):
         self.search(enough=_COARSE)
 
     def begin_as(self, other: Problem) -> None:
-        """Begin from the fit of another model, or of the same one with other noises."""
+        """Begin from the fit of another model, or of the same one with other noises.
+
+        Parameters
+        ----------
+        other : Problem
+            Solved.
+        """
         if other.cls is self.cls:
             self.theta, self.shared, self.prior = other.theta, other.shared, other.prior
         else:
@@ -340,6 +356,7 @@ class Problem(Likelihood):
         each = 2 if self.count > 1 else 1
         return Estimate(
             theta=self.theta,
+            errors=np.linalg.inv(kept),
             shared=self.shared,
             population=population,
             covariance=covariance[:5, :5],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from matsweep.devices import PulseModel
 from matsweep.identification.fitting.population import Array, Population
 
 _TURN = 1e-3  # relative change of a parameter, for slopes
-NOISES = ("read_noise", "of_step", "of_range")
+NOISES = ("read_noise", "cycle_to_cycle.of_step", "cycle_to_cycle.of_range")
 Blocks = tuple[Array, Array, Array, Array, Array]
 
 
@@ -105,6 +106,8 @@ class Estimate:
     ----------
     theta : (device, parameter) array
         As searched: the logarithm of positive parameters.
+    errors : (device, parameter, parameter) array
+        Covariance of each device's own estimate.
     shared : (5,) array
         Variances of a read, of_step² and of_range²; lower bound and width of the range.
     population : Population
@@ -119,6 +122,7 @@ class Estimate:
     """
 
     theta: Array
+    errors: Array
     shared: Array
     population: Population
     covariance: Array
@@ -158,7 +162,8 @@ class Likelihood:
         self.count = len(reads.devices)
         assert cls.kernel is not None
         self.step = step_of(cls.kernel)
-        self.shell = cls(**{**scale.start, **scale.fixed})
+        start: dict[str, Any] = {**scale.start, **scale.fixed}
+        self.shell = cls(**start)
         self.table = np.asarray(self.shell.table, np.float64)
         low, high = (reads.value.min(), reads.value.max()) if bounds is None else bounds
         width = float(high - low)
@@ -170,16 +175,45 @@ class Likelihood:
         self._kept: tuple[Array, Array, Blocks] | None = None
 
     def searched(self, values: Mapping[str, float]) -> Array:
-        """Return parameters (parameter,) as they are searched."""
+        """Return parameters as they are searched.
+
+        Parameters
+        ----------
+        values : mapping
+            By name.
+
+        Returns
+        -------
+        (parameter,) array
+            The logarithm of positive ones.
+        """
         plain = np.array([values[name] for name in self.names], float)
         return np.where(self.log, np.log(np.maximum(plain, 1e-300)), plain)
 
     def natural(self, theta: Array) -> Array:
-        """Return parameters (…, parameter) from those searched."""
+        """Return parameters from those searched.
+
+        Parameters
+        ----------
+        theta : (…, parameter) array
+
+        Returns
+        -------
+        (…, parameter) array
+        """
         return np.where(self.log, np.exp(np.where(self.log, theta, 0)), theta)
 
     def own(self, theta: Array) -> Array:
-        """Return the kernel's parameters (…, device, k) of theta (…, device, parameter)."""
+        """Return the parameters of devices as the kernel takes them.
+
+        Parameters
+        ----------
+        theta : (…, device, parameter) array
+
+        Returns
+        -------
+        (…, device, k) array
+        """
         values = self.natural(theta)
         named = {name: values[..., i] for i, name in enumerate(self.names)}
         full = {**{n: np.full(values.shape[:-1], v) for n, v in self.scale.fixed.items()}, **named}
@@ -187,25 +221,52 @@ class Likelihood:
         return np.ascontiguousarray(np.broadcast_to(flat, (*values.shape[:-1], flat.shape[-1])))
 
     def filtered(self, own: Array, shared: Array) -> tuple[Array, Array, Array]:
-        """Return innovations, their variances and filtered states, (read,) each."""
+        """Filter all reads.
+
+        Parameters
+        ----------
+        own : (device, k) array
+            From `own`.
+        shared : (5,) array
+
+        Returns
+        -------
+        innovation, spread, mean : (read,) arrays
+            As of `run_filter`.
+        """
         from matsweep.identification.fitting.filter import run_filter
 
         reads = self.reads
-        out = tuple(np.empty(reads.value.size) for _ in range(3))
+        innovation, spread, mean = np.empty((3, reads.value.size))
         run_filter(self.step, own, self.table, reads.value, reads.pulses, reads.linked,
-                   reads.device, shared[:3], float(shared[3]), float(shared[4]), *out)  # fmt: skip
-        return out
+                   reads.device, shared[:3], float(shared[3]), float(shared[4]),
+                   innovation, spread, mean)  # fmt: skip
+        return innovation, spread, mean
 
     def costs(self, innovation: Array, spread: Array) -> Array:
-        """Return minus the log-likelihood of each device, without constants, (device,)."""
+        """Return minus the log-likelihood of each device, without constants.
+
+        Parameters
+        ----------
+        innovation : (read,) array
+        spread : (read,) array
+
+        Returns
+        -------
+        (device,) array
+        """
         each = 0.5 * (np.log(spread) + innovation**2 / spread)
-        return np.bincount(self.reads.device, each * self.reads.linked, self.count)
+        return np.asarray(
+            np.bincount(self.reads.device, each * self.reads.linked, self.count), np.float64
+        )
 
     def turns(self) -> Array:
         """Return steps (5,) of the shared parameters for slopes."""
         size = self.shared[4]
         floor = np.array([1e-6 * size**2, 1e-4, 1e-8, 0.0, 0.0])
-        return np.maximum(_TURN * self.shared, floor) * [1, 1, 1, 0, 1] + [0, 0, 0, 1e-4 * size, 0]
+        turns: Array = np.maximum(_TURN * self.shared, floor)
+        turns[3] = 1e-4 * size
+        return turns
 
     def blocks(self) -> Blocks:
         """Return the blocks of Fisher's information, and the score.
