@@ -304,7 +304,7 @@ def test_a_mistake_on_the_command_line_is_explained(workplace, capsys, arguments
 
 def test_from_a_file_to_a_study(workplace, capsys):
     """The whole way: measure, calibrate, and simulate with what was written."""
-    write(simulate(TRUTH["soft_bounds"], 4, devices=5, cycles=2), workplace / "m.csv")
+    write(simulate(TRUTH["soft_bounds"], 4, devices=5, cycles=2, noise=0.03), workplace / "m.csv")
     assert main(["calibrate", "m.csv", "name=mine", "model=soft_bounds"]) == 0
     told = capsys.readouterr().out
     assert "step_up" in told
@@ -314,6 +314,9 @@ def test_from_a_file_to_a_study(workplace, capsys):
         device = build(AnalogDevice, plain_config(compose(["material=mine"]).device), "device")
     assert isinstance(device.pulse_model, SoftBounds)
     assert device.pulse_model.step_up == pytest.approx(0.03, rel=0.4)
+    sigma = device.read_noise.sigma(np.array([G_MIN, G_MAX]), device.g_max, 0.0)
+    np.testing.assert_allclose(sigma, 0.03 * (G_MAX - G_MIN), rtol=0.1)
+    assert device.write_verify.tolerance == pytest.approx(0.06, rel=0.1)
     assert main(["calibrate", "m.csv", "name=mine", "model=soft_bounds"]) == 2
     assert "is there already" in capsys.readouterr().err
     assert main(["calibrate", "m.csv", "name=table", "model=tabulated"]) == 0

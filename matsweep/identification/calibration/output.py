@@ -9,10 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.devices import PulseModel, ReadNoise, Tabulated
+from matsweep.devices import PulseModel, ReadNoise, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.fit import Fit, recommend
 from matsweep.identification.measurements import PulseData
+
+_TOLERANCE = 0.02  # of the range, as in `device.source=measured`
+_NOISES = 2.0  # standard deviations of a read
+_BUDGET = 3.0  # times the pulses across the range
+_LEAST_PULSES, _MOST_PULSES = 100, 1000
 
 
 def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
@@ -73,6 +78,9 @@ def write_material(
 ) -> Path:
     """Write a material that responds to pulses, and is read, as measured.
 
+    It is programmed by write and verify with these pulses, to 2 % of the range, or to twice the
+    noise of a read where that is more.
+
     Parameters
     ----------
     data : PulseData
@@ -94,11 +102,26 @@ def write_material(
     of = f"from {data.name}, {len(data.devices)} devices"
     origin = {"status": "derived", "note": of}
     noise = ReadNoise() if table is not None else fit.read_noise
-    device = {"g_min": fit.g_min, "g_max": fit.g_max, "pulse_model": kept}
+    device = {
+        "g_min": fit.g_min,
+        "g_max": fit.g_max,
+        "pulse_model": kept,
+        "write_verify": plain(_programming(fit, model)),
+    }
     if not noise.absent:
         device["read_noise"] = {
             "relative": noise.relative, "exponent": noise.exponent, "cap": noise.cap,
         }  # fmt: skip
     return to.write(
         f"Calibrated {of}, {data.up.size} pulses.", dict.fromkeys(device, origin), device
+    )
+
+
+def _programming(fit: Fit, model: PulseModel) -> WriteVerify:
+    """Return write and verify with a budget of several times the pulses across the range."""
+    noise = 0.0 if fit.read_noise.absent else fit.values["read_noise"]
+    budget = _BUDGET * max(model.pulses_across)
+    return WriteVerify(
+        tolerance=max(_TOLERANCE, _NOISES * noise),
+        max_pulses=int(min(max(budget, _LEAST_PULSES), _MOST_PULSES)),
     )
