@@ -309,6 +309,8 @@ def test_from_a_file_to_a_study(workplace, capsys):
     told = capsys.readouterr().out
     assert "step_up" in told
     assert "BIC" in told
+    assert "verified to" in told
+    assert "twice the noise of a read" in told
     assert (workplace / "results" / "calibrate" / "mine.png").stat().st_size > 10_000
     with composer("conf"):
         device = build(AnalogDevice, plain_config(compose(["material=mine"]).device), "device")

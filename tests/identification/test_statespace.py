@@ -193,3 +193,21 @@ def test_reads_beyond_a_known_range_are_noise():
     assert (fit.g_min, fit.g_max) == pytest.approx((G_MIN, G_MAX))
     sigma = fit.read_noise.sigma(np.array([G_MIN, G_MAX]), fit.g_max, 0.0)
     np.testing.assert_allclose(sigma, 0.03 * (G_MAX - G_MIN), rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("noise", "walk", "tolerance", "reason"),
+    [
+        (0.001, 0.001, 0.02, "2 % of the range"),
+        (0.03, 0.0, 0.06, "twice the noise of a read"),
+        (0.001, 0.05, 0.1, "twice the noise of a pulse"),
+    ],
+)
+def test_devices_are_verified_to_what_their_noises_allow(noise, walk, tolerance, reason):
+    data = soft([0.03, 0.03], noise, 5, 60, 8, walk=walk)
+    fit = calibration.fit_model(data, "soft_bounds", g_min=G_MIN, g_max=G_MAX)
+    scheme, text = calibration.programming(fit, fit.model)
+    assert scheme.tolerance == pytest.approx(tolerance, rel=0.1)
+    assert text.endswith(reason)
+    across = 3 * max(fit.model.pulses_across)
+    assert scheme.max_pulses == int(max(across, 100))

@@ -4,7 +4,7 @@ from matsweep.identification.calibration.aged import show_endurance, show_retent
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.calibration.output import show_fits, write_material
+from matsweep.identification.calibration.output import programming, show_fits, write_material
 from matsweep.identification.fitting import (
     KINDS,
     Fit,
@@ -43,6 +43,7 @@ __all__ = [
     "fit_loops",
     "fit_model",
     "measured_kind",
+    "programming",
     "read_endurance",
     "read_loops",
     "read_pulses",
