@@ -1,7 +1,7 @@
 """Likelihood of noisy reads under a pulse model: devices, pulses and reads apart.
 
-The state of a device moves under pulses with noise of their own, and reads see it with noise of
-theirs (`matsweep.identification.fitting.filter`). Parameters theta_d belong to the device. Noises,
+The state of a device moves under pulses with their noise, and reads see it with that of reads
+(`matsweep.identification.fitting.filter`). Parameters theta_d belong to the device. Noises,
 and the bounds of the range where they are not given, are common to all devices.
 """
 
