@@ -151,8 +151,8 @@ def test_a_product_of_one_read_is_the_same_bits_however_it_is_integrated():
 def test_noise_of_all_reads_adds_in_squares(phases, mode):
     """Of 3,000 products the variance is the devices', within 6 of its standard errors.
 
-    Each cycle reads each device anew: sum_c s_c² sum_i b_ci² σ_i². 8 columns: the chance of one
-    outside is 1.6e-8.
+    Each cycle reads each device anew: sum_c s_c² sum_i b_ci² σ_i². A variance of 3,000 is
+    chi-squared: the chance of one of 8 columns outside is 4.0e-8, in all nine cases 3.6e-7.
     """
     matrix, share = weights(signed=True), 0.05
     platform = hardware(
@@ -185,6 +185,45 @@ def test_voltages_are_sensed_as_currents_over_the_columns_conductance():
     wanted = quantised(settled, full_scale, 6, True) * load
     wanted *= np.abs(matrix.weight).max() * np.abs(matrix.calibration).max()
     found = values(matrix, platform).values[0]
+    assert np.mean(np.abs(found - wanted) > 1e-3 * np.abs(wanted).max()) < 0.01
+
+
+@pytest.mark.parametrize("phases", [1, 4])
+def test_a_column_without_conductance_settles_at_zero(phases):
+    """Weights of zero and no off-state: 0, no power, and the others as without it."""
+    matrix, tile = weights(), Tile(rows=16, columns=32, phases=phases)
+    weight = matrix.weight.copy()
+    weight[:, 3], weight[:16, 4] = 0, 0
+    matrix = dataclasses.replace(matrix, weight=weight)
+    device = AnalogDevice(g_min=0.0, g_max=RANGE, read_voltage=0.2, cell_size=16.0)
+    adc = ADC(bits=12, percentile=100.0, sensing="voltage")
+    platform = dataclasses.replace(hardware(tile=tile, dac=DAC(bits=8), adc=adc), device=device)
+    made, rng = programmed(matrix, platform)
+    found = made.multiply(matrix.calibration, 1.0, rng=rng).values[0]
+    exact = inputs(matrix, 8, True) * np.abs(matrix.calibration).max() @ weight.astype(float)
+    assert (found[:, 3] == 0).all()
+    assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
+    power = made.at(1.0).power(made.mapped.voltages(matrix.calibration, platform.dac))
+    assert 0 < power[0] < 1
+
+
+@pytest.mark.parametrize("per_column", [False, True])
+def test_a_floating_column_has_one_range_of_currents_in_all_tiles_of_rows(per_column):
+    """Tiles of different conductance; the range follows the column's mean over them."""
+    matrix = weights(inputs=48)
+    weight = matrix.weight.copy()
+    weight[:16] /= 10
+    matrix = dataclasses.replace(matrix, weight=weight)
+    adc = ADC(bits=6, percentile=100.0, sensing="voltage", per_column=per_column)
+    platform = hardware(tile=Tile(rows=16, columns=32), dac=DAC(bits=6), adc=adc)
+    found = values(matrix, platform).values[0]
+    x, (plus, minus) = inputs(matrix, 6, True), arms(matrix)
+    parts = [slice(start, start + 16) for start in (0, 16, 32)]
+    load = np.mean([(plus + minus)[part].sum(axis=0) for part in parts], axis=0)
+    currents = np.array([x[:, part] @ (plus - minus)[part] for part in parts])
+    full_scale = np.abs(currents / load).max(axis=(0, 1) if per_column else None) * load
+    wanted = quantised(currents, full_scale, 6, True).sum(axis=0)
+    wanted *= np.abs(matrix.weight).max() * np.abs(matrix.calibration).max()
     assert np.mean(np.abs(found - wanted) > 1e-3 * np.abs(wanted).max()) < 0.01
 
 
