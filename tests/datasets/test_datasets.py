@@ -90,6 +90,17 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
         other.load()
 
 
+def test_mnist_from_a_folder_has_its_pixels_over_255(tmp_path, images):
+    pixels, labels = images
+    parts = pixels[:20], labels[:20], pixels[20:], labels[20:]
+    for name, array in zip(image_sets.MNIST_FILES, parts, strict=True):
+        idx(tmp_path / name, array)
+    loaded = datasets.MNIST(folder=str(tmp_path)).load()
+    np.testing.assert_allclose(loaded.train_inputs, pixels[:20].reshape(20, -1) / 255, rtol=1e-6)
+    np.testing.assert_allclose(loaded.test_inputs, pixels[20:].reshape(10, -1) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(loaded.test_labels, labels[20:])
+
+
 def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
     asked = {}
 
