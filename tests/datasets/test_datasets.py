@@ -135,7 +135,12 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
         datasets.NPZ(path=str(tmp_path / "bare.npy")).load()
     labels = np.arange(6) % 2
     np.savez(tmp_path / "text.npz", inputs=np.full((6, 2), "x"), labels=labels)
-    with pytest.raises(UserError, match="must hold inputs that are numbers"):
+    np.savez(tmp_path / "complex.npz", inputs=np.full((6, 2), 1j), labels=labels)
+    with pytest.raises(UserError, match="inputs that are real numbers, got complex128"):
+        datasets.NPZ(path=str(tmp_path / "complex.npz")).load()
+    with pytest.raises(UserError, match="path must name a file that can be read"):
+        datasets.NPZ(path="a\0b").load()
+    with pytest.raises(UserError, match="must hold inputs that are real numbers"):
         datasets.NPZ(path=str(tmp_path / "text.npz")).load()
     np.savez(tmp_path / "gap.npz", inputs=np.eye(6), labels=np.where(labels, 1.0, np.nan))
     with pytest.raises(UserError, match="finite labels only"):
@@ -152,6 +157,7 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
             {},
             "but line 1 of .* give header=0",
         ),
+        ("a,b,y\nc,d,z\n1,2,0\n3,4,1\n", {"header": 9}, "but line 3 of .* give header=2"),
         ("a,b,y\n1,oops,0\n", {}, "got 'oops' in line 2, column 1"),
         ("a,b,y\n1,nan,0\n", {}, "got 'nan' in line 2, column 1"),
         ("a,b,y\n1,2,0\n\n1,2\n", {}, "got 2 for 3 in line 4"),
