@@ -323,7 +323,7 @@ def multiply(
         devices = conductance[:, tile]
         through = devices if seen is None else seen[:, tile]
         signed = [phase.signed(mapping, through, layout.owner) for phase in order.phases]
-        unit = codes
+        unit: float | FloatArray = codes
         if scale.loads is not None:
             unit = codes * over_loads(scale.loads[tile], loads(through))[:, None, :]
         for each in signed:
@@ -424,7 +424,7 @@ def over_loads(values: FloatArray, load: FloatArray) -> FloatArray:
     """
     shape = np.broadcast_shapes(values.shape, load.shape)
     out = np.zeros(shape, np.result_type(values, load))
-    return np.divide(values, load, out=out, where=load > 0)
+    return np.asarray(np.divide(values, load, out=out, where=load > 0))
 
 
 def noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:
