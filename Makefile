@@ -1,6 +1,6 @@
 # Every target sets .venv up first (tools/setup.sh); nothing needs to be installed or active.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo studies test kernels exhaustive cluster check lint docstrings types layers hooks bench docs lock lowest wheel clean
+.PHONY: help setup demo truth studies test kernels exhaustive cluster check lint docstrings types layers hooks bench docs lock lowest wheel clean
 
 # An environment that happens to be active must not reach into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONPLATLIBDIR MYPYPATH __PYVENV_LAUNCHER__
@@ -31,6 +31,9 @@ setup: ## Make or refresh .venv from the lock
 demo: setup ## Run the quickstart study and report on it
 	@$(VENV)/matsweep explore experiment=quickstart
 	@$(VENV)/matsweep report
+
+truth: setup ## Compute the table of truth and write its page (ROWS="isaac_* wires" for some rows)
+	@$(VENV)/python tools/truth.py $(ROWS)
 
 studies: setup ## Compute the studies that the notebooks open (4 minutes on two cores)
 	@$(VENV)/matsweep explore experiment=quickstart

@@ -47,6 +47,7 @@ found = {
     "help": said("explore", "--help"),
     "config": said("explore", "experiment=recall", "--cfg=job"),
     "nearly": said("explore", "workload=recal"),
+    "validated": said("validate", "example_hyperbola"),
 }
 film = matsweep.load_material("example_film")
 with composer():
@@ -135,6 +136,12 @@ def test_its_material_is_listed_with_its_package_and_its_sources(tour):
     assert "Journal of" in out
     assert tour["row"][1].endswith("(of matsweep-example 0.1.0)")
     assert tour["film"] == ["SinhDrift", "QuadraticBounds"]
+
+
+def test_its_row_is_in_the_table_of_truth(tour):
+    code, out, _ = tour["validated"]
+    assert code == 0
+    assert out.startswith("1 of 1 published results agree.")
 
 
 def test_help_and_messages_name_what_it_brings(tour):

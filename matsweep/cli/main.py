@@ -42,6 +42,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   materials      list the material families, or show one with its sources
   characterize   put a material's device on a virtual test bench
   calibrate      fit a device model to measured pulses, or I-V sweeps
+  validate       compare published results with what comes out here
 
   matsweep explore experiment=quickstart
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
@@ -57,7 +58,7 @@ Usage: matsweep COMMAND [Hydra overrides]
 
 _COMMANDS = (
     "explore", "report", "view", "select", "status", "merge", "export", "materials",
-    "characterize", "calibrate",
+    "characterize", "calibrate", "validate",
 )  # fmt: skip
 """Each is the function of that name in the module of that name in this package."""
 
@@ -69,6 +70,7 @@ _POSITIONAL = {
     "export": "store",
     "materials": "name",
     "calibrate": "data",
+    "validate": "rows",
 }
 """Setting that a command's first word gives if it is no override."""
 
@@ -78,13 +80,14 @@ _CONSTRAINT = re.compile(
 )
 """Beginning of a constraint of `matsweep select`: metric and comparison, or a probability."""
 
-_LISTS = {"calibrate": "data", "merge": "stores"}
+_LISTS = {"calibrate": "data", "merge": "stores", "validate": "rows"}
 """Setting that several words give."""
 
 
 _FLAGS = {
     "status": {"--watch": "2"},
     "report": {"--markdown": "true", "--pdf": "true"},
+    "validate": {"--quick": "true", "--list": "true"},
 }
 """Flags of a command, with their values where none is given."""
 
@@ -112,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, 2 for a user's mistake, 130 if stopped by Ctrl-C.
+        Exit code: 0, 1 if a published result is missed, 2 for a user's mistake, 130 if stopped by
+        Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in ([], ["-h"], ["--help"], ["help"]):

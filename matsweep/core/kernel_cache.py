@@ -49,6 +49,7 @@ ABOVE = (
     "scenario",
     "simulate",
     "store",
+    "validation",
 )
 _OWN = "matsweep"
 _KEPT = 16  # folders, the newest

@@ -23,7 +23,13 @@ from matsweep.core.checks import UserError, near
 CONF = "matsweep.conf"
 """Group of folders of configurations."""
 
-GROUPS = ("matsweep.workloads", "matsweep.metrics", "matsweep.pulse_models", "matsweep.dynamics")
+GROUPS = (
+    "matsweep.workloads",
+    "matsweep.metrics",
+    "matsweep.pulse_models",
+    "matsweep.dynamics",
+    "matsweep.validation",
+)
 """Groups of parts."""
 
 _OWN = __name__.partition(".")[0]

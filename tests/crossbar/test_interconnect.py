@@ -8,18 +8,15 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.crossbar import Ideal, Metal, Resistances, Wires
 from matsweep.crossbar.wires.interconnect import LAYERS, resistivity
-
-# Ω per cell of two wire widths, derived from DNN+NeuroSim V1.4's Param.cpp.
-PUBLISHED = {130e-9: 0.1689, 90e-9: 0.3284, 65e-9: 0.2993, 45e-9: 0.4158, 32e-9: 0.6383,
-             22e-9: 0.9281, 14e-9: 1.262, 10e-9: 2.324, 7e-9: 2.78, 5e-9: 4.98}  # fmt: skip
+from matsweep.validation.rows.wires import NEUROSIM
 
 
 @pytest.mark.parametrize("node", LAYERS)
-def test_the_densest_cells_have_the_published_resistance(node):
-    assert Metal().segment_resistance(4.0, node) == pytest.approx(PUBLISHED[node], rel=2e-3)
+def test_a_wider_cell_has_the_resistance_of_its_pitch(node):
+    """The densest cell's is published: a row of `matsweep validate`."""
     wide = Metal().segment_resistance(64.0, node)
     pitch = max(8 * node, 2 * LAYERS[node].width)
-    assert wide / PUBLISHED[node] == pytest.approx(pitch / (2 * LAYERS[node].width), rel=2e-3)
+    assert wide / NEUROSIM[node] == pytest.approx(pitch / (2 * LAYERS[node].width), rel=2e-3)
 
 
 def test_capacitance_is_that_of_the_pitch():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 import scipy.sparse as sparse
@@ -417,52 +414,6 @@ def test_a_law_that_does_not_converge_says_so():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
-
-
-# ---------------------------------------------------------------------------- ngspice
-
-
-def netlist(g, v, wires, law):
-    """The array as a circuit of resistors, and of controlled sources for a sinh law."""
-    rows, columns = g.shape
-    lines = ["array"]
-    for i in range(rows):
-        lines.append(f"Vin{i} s{i} 0 {float(v[i])!r}")
-        for j in range(columns):
-            near = f"w{i}_{j - 1}" if j else f"s{i}"
-            ohms = wires.word_resistance + (0 if j else wires.driver_resistance)
-            lines.append(f"Rw{i}_{j} {near} w{i}_{j} {ohms!r}")
-            if i < rows - 1:
-                lines.append(f"Rb{i}_{j} b{i}_{j} b{i + 1}_{j} {wires.bit_resistance!r}")
-            else:
-                ohms = wires.bit_resistance + wires.sense_resistance
-                lines += [f"Rb{i}_{j} b{i}_{j} o{j} {ohms!r}", f"Vo{j} o{j} 0 0"]
-            drop = f"(v(w{i}_{j})-v(b{i}_{j}))"
-            if law is None:
-                lines.append(f"Rd{i}_{j} w{i}_{j} b{i}_{j} {float(1 / g[i, j])!r}")
-            else:
-                law_text = f"{float(g[i, j] * law.v0)!r}*sinh({drop}/{law.v0!r})"
-                lines.append(f"Bd{i}_{j} w{i}_{j} b{i}_{j} i={law_text}")
-    prints = [f"print i(Vo{j})" for j in range(columns)]
-    options = ".options reltol=1e-11 abstol=1e-20 vntol=1e-14 gmin=1e-20"
-    return "\n".join(
-        [*lines, options, ".control", "set numdgt=12", "op", *prints, "quit", ".endc", ".end"]
-    )
-
-
-@pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice (a Debian package)")
-@pytest.mark.parametrize("law", [None, SinhIV(0.25)])
-def test_arrays_agree_with_ngspice(law, tmp_path):
-    g, wires = array(8, 6), Wires(150.0, 80.0, 500.0, 300.0)
-    v = np.random.default_rng(3).uniform(-0.8, 0.8, 8)
-    circuit = tmp_path / "array.cir"
-    circuit.write_text(netlist(g, v, wires, law))
-    out = subprocess.run(
-        ["ngspice", "-b", circuit], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
-    found = [float(line.split("=")[1]) for line in out.splitlines() if line.startswith("i(vo")]
-    ours = read_currents(g, v[None], wires, law)[0]
-    np.testing.assert_allclose(ours, found, rtol=1e-6)
 
 
 # ------------------------------------------------------------- steep laws, and broken ends

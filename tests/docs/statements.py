@@ -24,7 +24,7 @@ from matsweep.devices import dynamics
 from matsweep.metrics import converter_costs
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
-from tests.metrics.chips import CHIPS, DESIGNS, Figure
+from matsweep.validation.rows.chips import BUILT, DESIGNS, Figure
 
 from .blocks import ROOT
 
@@ -369,7 +369,8 @@ def figure(published: Figure) -> Statement:
     stated = published.stated or f"{published.published:g}"
     return Statement(
         page="docs/costs.md",
-        text=f"| {published.name} | `{published.source}` | {stated} | {{modelled}} | {{ratio}} |",
+        text=f"| {published.chip.title}, {published.title} | `{published.adc}` | {stated} | "
+        "{modelled} | {ratio} |",
         numbers=numbers,
     )
 
@@ -460,7 +461,7 @@ STATEMENTS = [
                 text=f"| {bits} | {{survey}} | {{survey_sar}} | {{neuron}} | {{isaac}} | "
                      "{regression} |")
       for bits in (4, 6, 8, 10)),
-    *map(figure, (*DESIGNS, *CHIPS)),
+    *map(figure, (*BUILT, *DESIGNS)),
     *(_LEARNING(text=f"| {label:g} | {{mean0}} ({{std0}}) | {{mean1}} ({{std1}}) | "
                 "{mean2} ({std2}) | {mean3} ({std3}) |", numbers=labelled(label))
       for label in (-0.5, -1.5, -3.0, -5.0, -7.0)),

@@ -22,6 +22,7 @@ import matsweep.machine
 import matsweep.metrics
 import matsweep.reporting
 import matsweep.solving
+import matsweep.validation
 import matsweep.workloads
 from matsweep.cli.main import _COMMANDS
 
@@ -77,6 +78,7 @@ def test_the_reference_has_every_public_function_and_class(site):
         (matsweep.datasets, "datasets"),
         (matsweep.workloads, "workloads"),
         (matsweep.metrics, "metrics"),
+        (matsweep.validation, "validation"),
     ):
         text = "".join((site / f"reference/{page}.html").read_text() for page in pages)
         headed = re.findall(r'<h\d id="matsweep\.([\w.]+)"', text)

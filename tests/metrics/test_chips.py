@@ -1,6 +1,6 @@
-"""Published accelerators rebuilt from their numbers, compared with their published figures.
+"""Reasons for the misses of published accelerators, and the law that their cells obey.
 
-No number here is fitted: a difference of more than a factor of 2 has its reason next to it.
+The accelerators themselves are rows of `matsweep validate` (`tests/validation/test_rows.py`).
 """
 
 from __future__ import annotations
@@ -13,45 +13,29 @@ from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.scenario import Periphery
 from matsweep.simulate import simulate
+from matsweep.validation import ROWS, judged
+from matsweep.validation.rows.chips import BUILT, NEURRAM, filled
 from matsweep.workloads.inference import perceptron as network
-from tests.metrics.chips import CHIPS, DESIGNS, NEURRAM, Figure, filled
 
 
-def named(figure: Figure) -> str:
-    return f"{figure.name} ({figure.source})"
-
-
-@pytest.mark.parametrize("figure", [*DESIGNS, *CHIPS], ids=named)
-def test_figures_are_within_their_tolerances(figure):
-    assert figure.low < figure.ratio < figure.high
+def test_reasons_for_misses_are_numbers_of_the_model():
+    """The regression's converter is five times as large as the one that PUMA assumes."""
+    _, area = filled("puma", 128, 16, "regression")
+    assert 5 < area["adc"] / 1200e-12 < 6
+    # With cells as wide as its converters the HERMES core is larger than measured, without smaller.
+    narrow, wide = (judged(ROWS[f"hermes_area_{each}"]).ratio for each in ("survey", "wide"))
+    assert wide < 1 < narrow
 
 
 def test_the_default_source_is_within_a_factor_of_two_of_chips_up_to_eight_bits():
     """And the only one: SAR converters are 3.3 times better than one chip, the best ones 19."""
-    built = [figure for figure in CHIPS if figure.key == "tops_per_watt" and "10 out" not in
-             figure.name and figure.source == "survey"]  # fmt: skip
+    built = [figure for figure in BUILT if figure.keys == ("tops_per_watt",) and "10 out" not in
+             figure.title and figure.adc == "survey" and "four" not in figure.title]  # fmt: skip
     assert Periphery().adc_source == "survey"
-    assert len(built) == 5
+    assert len(built) == 4
     assert all(0.5 < figure.ratio < 2 for figure in built)
     for source in ("survey_sar", "regression", "isaac"):
         assert filled("hermes_core", 256, 256, source)[0]["tops_per_watt"] > 2 * 10.5
-
-
-def test_the_hermes_cores_area():
-    """Its columns are as wide as its converters, 4 µm; here a cell of 16 F² is 56 nm wide.
-
-    With 4 µm × 4 µm for a weight's four devices the core is larger than measured.
-    """
-    found, area = filled("hermes_core", 256, 256, "survey")
-    cells = 256 * 256 * (4e-6) ** 2
-    wide = found["tops"] / (1e6 * (sum(area.values()) - area["cells"] + cells))
-    assert 0.3 < wide / 1.59 < 1
-
-
-def test_pumas_area_is_that_of_the_converter():
-    """The regression's converter is five times as large as the one that PUMA assumes."""
-    _, area = filled("puma", 128, 16, "regression")
-    assert 5 < area["adc"] / 1200e-12 < 6
 
 
 def test_four_phases_take_four_times_the_time_and_energy():

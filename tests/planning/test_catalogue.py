@@ -1,4 +1,7 @@
-"""One suite that every material family of the catalogue passes, and spot checks of its numbers."""
+"""One suite that every material family of the catalogue passes, and spot checks of its numbers.
+
+Published laws of families are rows of `matsweep validate` (`tests/validation/test_rows.py`).
+"""
 
 from __future__ import annotations
 
@@ -225,86 +228,3 @@ def test_numbers_are_those_of_their_source(name, path, value):
     for part in path.split("."):
         found = getattr(found, part)
     assert found == pytest.approx(value, rel=5e-4)
-
-
-def test_joshi_and_milo_errors_are_their_published_polynomials():
-    for name, law in (
-        ("pcm_joshi", lambda g: 0.28638599 + 0.07585724 * g - 0.00178767 * g**2),
-        ("hfox_milo", lambda g: 4.782321 - 0.009107 * g),
-    ):
-        device = device_of(name)
-        g = np.linspace(device.g_min, device.g_max, 7)
-        np.testing.assert_allclose(
-            device.programming_error.sigma(g, device.g_max), law(g * 1e6) * 1e-6, rtol=1e-6
-        )
-
-
-@pytest.mark.parametrize(
-    ("name", "step", "up", "down", "w_max", "w_min"),
-    [
-        ("ecram_li", 0.002, 0.1153, 0.5085, 1.1724, -0.8276),
-        ("ecram_oxide", 0.00028214, 0.4152, 0.7342, 1.1714, -0.8286),
-        ("capacitor_3t1c", 0.005, 0.05, 0.05, 1.0, -1.0),
-    ],
-)
-def test_linear_steps_are_those_published_in_weights(name, step, up, down, w_max, w_min):
-    """dw+ = dw_min (1 - gamma_up w / w_max), dw- = -dw_min (1 - gamma_down w / w_min)."""
-    model, w = device_of(name).pulse_model, np.linspace(w_min, w_max, 9)
-    x = (w - w_min) / (w_max - w_min)
-    for is_up, expected in (
-        (True, step * (1 - up * w / w_max)),
-        (False, -step * (1 - down * w / w_min)),
-    ):
-        found = model.step(x, is_up, model.nominal) * (w_max - w_min)
-        np.testing.assert_allclose(found, expected, rtol=2e-3)
-
-
-def test_gongs_steps_are_those_published_in_weights():
-    """dw = ± dw_d max(1 - A_d exp(± gamma_d z), 0), z = a w + b for w in [-1, 1]."""
-    model, w = device_of("hfox_gong").pulse_model, np.linspace(-1, 1, 9)
-    z = -0.5 * w - 0.5
-    up = 0.00135 * (1 + 1.18445 * np.exp(5 * z))
-    down = -0.00135 * (1 - 0.259359) * (1 + 0.081404 * np.exp(-5 * z))
-    x = (w + 1) / 2
-    np.testing.assert_allclose(2 * model.step(x, True, model.nominal), up, rtol=1e-4)
-    np.testing.assert_allclose(2 * model.step(x, False, model.nominal), down, rtol=1e-4)
-
-
-@pytest.mark.parametrize(("name", "step"), [("hfox_14nm", 0.4622), ("hfox_14nm_optimized", 0.0949)])
-def test_soft_bounds_are_those_published_in_weights(name, step):
-    """dw+ = a (1 - w / w_max), dw- = -a (1 - w / w_min) for w in [-1, 1] (Gong 2022)."""
-    model, w = device_of(name).pulse_model, np.linspace(-1, 1, 9)
-    x = (w + 1) / 2
-    np.testing.assert_allclose(2 * model.step(x, True, model.nominal), step * (1 - w), atol=1e-12)
-    np.testing.assert_allclose(2 * model.step(x, False, model.nominal), -step * (1 + w), atol=1e-12)
-
-
-def test_the_errors_of_neurram_are_its_published_polynomial():
-    """Wan 2022, 1 s after programming, in microsiemens and parts of 40 uS."""
-    device = device_of("hfox_vcm")
-    x = np.linspace(0, 1, 9)
-    law = 0.348 + 16.03 * x - 43.853 * x**2 + 45.393 * x**3 - 16.815 * x**4
-    found = device.programming_error.sigma(x * 40e-6, device.g_max)
-    np.testing.assert_allclose(found, law * 1e-6, rtol=1e-9)
-
-
-def test_read_noise_of_cmo_and_sonos_is_as_published():
-    """Falcone 2025: K log10(G / uS) and 1/f; Agrawal 2022: A (1 - exp(-I / B)) at 0.1 V."""
-    g = np.linspace(9e-6, 89e-6, 7)
-    growth = np.sqrt(np.log((3600.0 + 1e-6) / 2e-6))
-    found = device_of("cmo_hfox").read_sigma(g, 3600.0)
-    np.testing.assert_allclose(found, 0.0277316483e-6 * np.log10(g * 1e6) * growth, rtol=1e-5)
-    g = np.linspace(1e-7, 16e-6, 7)
-    law = 12.58037e-9 * (1 - np.exp(-g * 0.1 / 215.36557e-9)) / 0.1
-    np.testing.assert_allclose(device_of("sonos").read_sigma(g), law, rtol=1e-5)
-
-
-def test_milos_current_is_its_published_cubic():
-    """I = G V + NL2 V² + NL3 V³, NL polynomials in log10 G, as in CrossSim."""
-    device = device_of("hfox_milo")
-    g, voltage = np.array([50e-6, 120e-6, 225e-6]), 0.3
-    lg = np.log10(g)
-    second = 0.0001388 * lg**3 + 0.001541 * lg**2 + 0.005711 * lg + 0.007063
-    third = 8.871e-05 * lg**2 + 0.00067919 * lg + 0.0012968
-    law = g * voltage + second * voltage**2 + third * voltage**3
-    np.testing.assert_allclose(device.current(g, voltage), law, rtol=1e-9)

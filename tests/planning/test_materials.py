@@ -67,16 +67,6 @@ def test_a_missing_number_is_neutral(name):
             assert value.absent if path in laws else value == getattr(neutral, path), path
 
 
-def test_pcm_is_the_published_one():
-    """Nandakumar 2019 as in shared reference data: spot values in microsiemens."""
-    device = matsweep.load_material("pcm_gst").device
-    import numpy as np
-
-    sigma = device.programming_error.sigma(np.array([12.5e-6]), device.g_max)[0] * 1e6
-    assert sigma == pytest.approx(0.26348 + 1.965 * 0.5 - 1.1731 * 0.25, rel=1e-6)
-    assert device.drift.time_zero == 20.0
-
-
 def test_load_material_takes_overrides_and_refuses_what_is_not_there():
     assert matsweep.load_material("pcm_gst", g_max=2e-5).device.g_max == 2e-5
     assert matsweep.load_material("pcm_gst", drift__nu=0.05).device.drift.nu.constant == 0.05

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import cumulative_simpson, solve_ivp
+from scipy.integrate import cumulative_simpson
 
 from matsweep.core.checks import UserError
 from matsweep.devices.dynamics import (
@@ -31,9 +31,7 @@ from matsweep.devices.dynamics import (
     SuperconductingMemristor,
     Yakopcic,
 )
-from matsweep.devices.dynamics.equations import compiled_kernel
 from matsweep.devices.dynamics.josephson import FLUX_QUANTUM
-from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.solving import respond, transient
 
 pytestmark = pytest.mark.xdist_group("dynamics")  # they compile the same kernels
@@ -326,51 +324,6 @@ def test_lobes_shrink_with_frequency(name):
         areas.append(abs(np.sum((i[1:] + i[:-1]) / 2 * np.diff(v))) / np.abs(i).max())
     assert areas[1] < areas[0]
     assert areas[2] < 0.3 * areas[1]
-
-
-def scalar_rate(model):
-    """Return dx/dt of one device as a function that costs little: rate(state, voltage)."""
-    if not isinstance(model, CompiledModel):
-        return lambda x, v: np.atleast_1d(model.rate(x if x.size > 1 else x[0], v))
-    low, high = (np.broadcast_to(b, len(model.components)).astype(float) for b in model.bounds())
-    kernel, (p,) = compiled_kernel(type(model).kernel), model._flat(())
-    up, down = np.empty((2, len(model.components)))
-
-    def rate(x, v):
-        kernel(x, v, p, up, down)
-        net = up - down
-        return np.where(((x <= low) & (net < 0)) | ((x >= high) & (net > 0)), 0.0, net)
-
-    return rate
-
-
-@pytest.mark.parametrize("name", [*MODELS, *SOURCES])
-def test_transients_agree_with_scipys_tightest_solver(name):
-    """To 1e-6 of the state's range, over a triangle and its mirror image."""
-    model, amplitude, period = (MODELS | SOURCES)[name]
-    time = np.linspace(0, period, 41)
-    voltage = amplitude * np.interp(time / period, [0, 0.25, 0.75, 1], [0, 1, -1, 0])
-    found = transient(model, time, **{model.drive: voltage}, tolerance=1e-9)
-    state = np.atleast_1d(model.initial_state())
-    scale = np.broadcast_to(model.scale(), state.shape)
-    low, high = model.bounds()
-    quick = scalar_rate(model)
-    np.testing.assert_allclose(
-        quick(state, amplitude), np.atleast_1d(model.rate(model.initial_state(), amplitude))
-    )
-    for index in range(1, time.size):
-        start, span = time[index - 1], time[index] - time[index - 1]
-        first, slope = voltage[index - 1], voltage[index] - voltage[index - 1]
-
-        def rate(t, y, first=first, slope=slope, span=span):
-            return span * quick(np.clip(y * scale, low, high), first + slope * t) / scale
-
-        with np.errstate(divide="ignore", invalid="ignore"):  # of steps without any error
-            solved = solve_ivp(rate, (0, 1), state / scale, "Radau", rtol=1e-10, atol=1e-11)
-        assert solved.success, (start, solved.message)
-        state = np.clip(solved.y[:, -1] * scale, low, high)
-        ours = np.atleast_1d(found.state.values[index])
-        np.testing.assert_allclose(ours / scale, state / scale, rtol=0, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)

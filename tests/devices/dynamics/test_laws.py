@@ -1,4 +1,7 @@
-"""The laws that physical models obey, and the solver's own."""
+"""The laws that physical models obey, and the solver's own.
+
+Laws with a published figure are rows of `matsweep validate` (`tests/validation/test_rows.py`).
+"""
 
 from __future__ import annotations
 
@@ -38,39 +41,9 @@ def held(voltage, time, points=2):
     return np.linspace(0, time, points), np.full(points, voltage)
 
 
-def firing_rate(current):
-    """Return spikes per second [Hz] of the membrane under a current [A], after 300 ms."""
-    time = np.linspace(0, 1.3, 26001)
-    v = transient(Membrane(), time, current=np.full(time.size, current)).voltage.values
-    crossed = np.flatnonzero((v[:-1] < 0) & (v[1:] >= 0))
-    spikes = time[crossed]
-    spikes = spikes[spikes > 0.3]
-    return 0.0 if spikes.size < 3 else (spikes.size - 1) / (spikes[-1] - spikes[0])
-
-
-def test_the_membrane_fires_as_published():
-    """Repetitive firing begins between 6.2 and 6.3 µA/cm², and is 68.3 Hz at 10 µA/cm²."""
-    assert firing_rate(6.2e-6) == 0
-    assert firing_rate(6.3e-6) > 45
-    assert firing_rate(10e-6) == pytest.approx(68.3, abs=0.1)
-
-
 def test_the_membrane_wants_a_current():
     with pytest.raises(UserError, match="is driven by a current"):
         transient(Membrane(), *held(0.1, 1e-3))
-
-
-def test_filaments_grow_with_arrhenius_slope():
-    """ln of the rate against 1/kT falls with the activation energy, at a fixed field factor."""
-    model = FilamentGap(**(GAP | {"beta": 0.0, "gamma0": 0.0, "r_th": 0.0, "activation_ev": 0.83}))
-    cold = np.array([300.0, 350.0, 400.0, 450.0])
-    # Without a field the hops balance: one direction alone shows the barrier.
-    hops = model.replace(temperature=cold)
-    field = hops.replace(gamma0=1.0)
-    found = field.rate(1e-9, -0.5)
-    lowered = GAP["hop"] / GAP["thickness"] * 0.5 / (K_EV * cold)
-    slope = np.polyfit(1 / (K_EV * cold), np.log(found / np.sinh(lowered)), 1)[0]
-    assert slope == pytest.approx(-0.83, rel=1e-9)
 
 
 def test_vacancies_hop_with_arrhenius_slope():
@@ -122,23 +95,6 @@ def test_barrier_plug_and_heat_agree():
             assert through == pytest.approx(current, rel=1e-4)
 
 
-def test_identical_pulses_on_a_constant_rate_are_neurosims_curve():
-    """Without heat and with a constant field the gap falls evenly, G grows as exp(n Δg / g0): the
-    curve G = B (1 - exp(-n / A)) + G_min with A / P = -g0 / Δg, Δg over all P pulses."""
-    model = FilamentGap(**(GAP | {"beta": 0.0, "r_th": 0.0}))
-    pulses = 40
-    width = 1e-9 * float(1 / abs(model.rate(1.5e-9, 0.8)))
-    time = width * np.arange(pulses + 1) / pulses
-    found = transient(model, time, np.full(time.size, 0.8), state=1.5e-9)
-    moved = float(found.state[0] - found.state[-1])
-    assert moved == pytest.approx(1e-9, rel=1e-9)
-    g = model.current(found.state.values, 0.1) / 0.1
-    a_over_p = -GAP["g0"] / moved
-    n = np.arange(pulses + 1) / pulses
-    curve = (1 - np.exp(-n / a_over_p)) / (1 - np.exp(-1 / a_over_p))
-    np.testing.assert_allclose((g - g[0]) / (g[-1] - g[0]), curve, rtol=1e-7, atol=1e-9)
-
-
 def test_magnetizations_turn_as_neel_and_brown_say():
     model = MagneticTunnelJunction(**(MTJ | {"delta": 12.0}))
     voltage = 0.2
@@ -152,13 +108,10 @@ def test_magnetizations_turn_as_neel_and_brown_say():
     assert kstest(times, "expon", args=(0, 1.15 * tau)).pvalue < 1e-3
 
 
-def test_a_superparamagnet_dwells_as_long_as_its_barrier_says():
+def test_a_superparamagnet_is_parallel_or_antiparallel():
     model = MagneticTunnelJunction(**(MTJ | {"delta": 5.0}))
-    time = np.linspace(0, 2e-3, 20001)
+    time = np.linspace(0, 1e-5, 101)
     found = transient(model, time, np.full(time.size, 0.05), rng=np.random.default_rng(3))
-    share = float(found.state.mean())
-    ahead, back = np.exp(-5 * 0.9), np.exp(-5 * 1.1)
-    assert share == pytest.approx(ahead / (ahead + back), abs=0.02)
     assert np.array_equal(np.unique(found.state), [0, 1])
 
 
@@ -186,49 +139,23 @@ def test_jumps_belong_to_the_device():
         transient(LinearIonDrift(**HP), time, voltage, rng=np.random.default_rng(0))
 
 
-def test_domains_follow_merz():
-    """The time at which half of the domains have turned: ln t against 1/E has the slope E_a."""
+def test_half_of_the_domains_turn_in_time_and_all_in_the_end():
+    """ln 2 τ at one activation field; what went through the gate turned all: 2 P_r A."""
     model = FeFET(tau0=1e-10, exponent=1.0, thickness=1e-8, activation_field=1e9, sigma=0.0,
                   area=1e-14, remanent=0.2, g_min=4e-8, g_max=1.8e-6)  # fmt: skip
-    halves = []
-    for voltage in (1.0, 1.5, 2.0):
-        tau = 1e-10 * np.exp(1e9 / (voltage / 1e-8))
-        time, drive = held(voltage, 3 * tau, 3001)
-        share = transient(model, time, drive).state.mean("component").values
-        halves.append(np.interp(0.5, share, time))
-    slope = np.polyfit(1e-8 / np.array([1.0, 1.5, 2.0]), np.log(halves), 1)[0]
-    assert slope == pytest.approx(1e9, rel=1e-5)
-    np.testing.assert_allclose(halves[0], np.log(2) * 1e-10 * np.exp(10), rtol=1e-4)
-    # What went through the gate turned all domains: 2 P_r A.
+    time, drive = held(1.0, 3e-10 * np.exp(10), 3001)
+    share = transient(model, time, drive).state.mean("component").values
+    assert np.interp(0.5, share, time) == pytest.approx(np.log(2) * 1e-10 * np.exp(10), rel=1e-4)
     time, drive = held(2.0, 1e-6, 5)
     found = transient(model, time, drive)
     assert float(found.energy[-1]) == pytest.approx(2.0 * 2 * 0.2 * 1e-14, rel=1e-6)
 
 
-def test_tunnelling_is_symmetric_simmons_for_equal_barriers():
-    """Low voltage, equal barriers: G = (e² / 4π² ħ d²) ... exp(-2 κ d), to its leading term."""
-    d, phi = 3e-9, 1.0
+def test_polarization_switches_tunnelling():
     model = FerroelectricTunnelJunction(
-        tau0=1e-10, exponent=1.0, thickness=d, activation_field=1e12, sigma=0.0, area=1.0,
-        barrier_1_ev=phi, barrier_2_ev=phi, shift_ev=0.0)  # fmt: skip
-    e, m, hbar = elementary_charge, 9.1093837139e-31, 1.054571817e-34
-    kappa = np.sqrt(2 * m * phi * e) / hbar
-    expected = e**2 * kappa / (4 * np.pi**2 * hbar * d) * np.exp(-2 * kappa * d)
-    found = float(model.current(np.zeros(16), 1e-4)) / 1e-4
-    assert found == pytest.approx(expected, rel=0.02)
-    up = model.replace(shift_ev=0.2)
-    assert float(up.current(np.ones(16), 0.1)) > 10 * float(up.current(np.zeros(16), 0.1))
-
-
-def test_a_glass_drifts_by_a_power_of_time():
-    """R ~ t^ν with ν = α / E_s, here 0.1 / 3."""
-    model = PhaseChange(**(PCM | {"r_series": 1.0}))
-    time = np.concatenate([[0], np.logspace(-6, 6, 121)])
-    found = transient(model, time, np.zeros(time.size), state=np.array([30e-9, 1.0]))
-    resistance = 0.01 / model.current(found.state.values.T, 0.01)
-    late = time > 1e-2
-    slope = np.polyfit(np.log(time[late]), np.log(resistance[late]), 1)[0]
-    assert slope == pytest.approx(0.1 / 3.0, rel=0.01)
+        tau0=1e-10, exponent=1.0, thickness=3e-9, activation_field=1e12, sigma=0.0, area=1.0,
+        barrier_1_ev=1.0, barrier_2_ev=1.0, shift_ev=0.2)  # fmt: skip
+    assert float(model.current(np.ones(16), 0.1)) > 10 * float(model.current(np.zeros(16), 0.1))
 
 
 def test_phase_change_melts_and_crystallizes():
@@ -245,14 +172,11 @@ def test_phase_change_melts_and_crystallizes():
 
 
 def test_the_mott_switch_has_a_negative_slope_and_forgets():
-    """Statically v = √(Γ ΔT R), i = √(Γ ΔT / R): the voltage falls while the current grows."""
+    """Statically the voltage falls while the current grows."""
     model = MottSwitch(**(MOTT | {"r_series": 0.0}))
     currents = np.array([6e-5, 1e-4, 3e-4])
-    time = np.linspace(0, 1e-6, 3)
-    found = transient(model, time, current=np.broadcast_to(currents, (3, 3)))
-    u, v = found.state.values[-1], found.voltage.values[-1]
-    loss = 2 * np.pi * 20e-9 * 1.5 / np.log(1 / u) * 780
-    np.testing.assert_allclose(currents * v, loss, rtol=1e-6)
+    found = transient(model, np.linspace(0, 1e-6, 3), current=np.broadcast_to(currents, (3, 3)))
+    v = found.voltage.values[-1]
     assert v[2] < v[1]
     opened = transient(MottSwitch(**MOTT), np.array([0, 0, 1e-7, 1e-7, 2e-7]),
                        np.array([0, 2.5, 2.5, 0, 0]))  # fmt: skip
@@ -342,19 +266,6 @@ def test_energy_under_rodas_is_right_too():
 
 
 DECADES = np.concatenate([[0.0], np.logspace(-6, 6, 25)])
-
-
-@pytest.mark.parametrize("temperature", [300.0, 400.0])
-def test_magnetizations_are_forgotten_as_neel_and_brown_say(temperature):
-    """x - 1/2 falls as exp(-2 t / τ), τ = τ0 exp(Δ 300 K / T)."""
-    model = MagneticTunnelJunction(**(MTJ | {"delta": 20.0}))
-    found = retain(model, DECADES, temperature, read_voltage=0.1, state=1.0)
-    tau = MTJ["tau0"] * np.exp(20.0 * 300 / temperature)
-    np.testing.assert_allclose(found.state, 0.5 + 0.5 * np.exp(-2 * DECADES / tau), atol=1e-6)
-    read = found.conductance.values
-    assert read[0] == pytest.approx(MTJ["g_p"])
-    assert read[-1] < 0.9 * read[0]
-    assert found.conductance.attrs["units"] == "S"
 
 
 def test_a_glass_at_rest_drifts():

@@ -1,0 +1,123 @@
+"""Small networks on analog hardware, next to plain calculations with the same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.devices import AnalogDevice, Drift, ProgrammingError, ReadNoise
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
+from matsweep.simulate import simulate
+from matsweep.validation.row import Point, Row, Source, Tolerance, points
+from matsweep.validation.rows.pcm import published
+from matsweep.workloads.inference import Perceptron
+
+type Array = npt.NDArray[np.float64]
+
+_SUBJECT = "Small networks"
+_TIMES = (25.0, 86_400.0, 3.1536e7)
+_REALISATIONS = 64
+# Fine converters, whole arrays, no compensation: devices alone decide.
+_FINE = (
+    "material=pcm_gst", "tile.rows=256", "tile.columns=256", "tile.weight_bits=null", "adc.bits=16",
+    "adc.percentile=100", "dac.bits=16", f"times={list(_TIMES)}",
+)  # fmt: skip
+
+
+def _simulated(
+    change: Callable[[AnalogDevice], AnalogDevice] = lambda device: device,
+) -> tuple[Perceptron, npt.NDArray[np.floating], AnalogDevice]:
+    """Return the trained network, accuracies (realisation, time), and the devices."""
+    with composer():
+        study = plan(_FINE)
+    scenario = study.scenario(study.points[0])
+    scenario = dataclasses.replace(scenario, device=change(scenario.device))
+    network = scenario.workload.prepare()
+    assert isinstance(network, Perceptron)
+    values = simulate(scenario, network, seed=0, realisations=_REALISATIONS)
+    return network, values["accuracy"], scenario.device
+
+
+def _plain(network: Perceptron, time: float, device: AnalogDevice) -> Array:
+    """Accuracies of realisations whose devices follow the published equations, in plain NumPy.
+
+    Each weight is the difference of two devices over the range, its layer's largest weight the
+    whole of it; every read of a sample has its own noise.
+    """
+    low, high, rng = 1e6 * device.g_min, 1e6 * device.g_max, np.random.default_rng(11)
+    accuracies = []
+    for _ in range(_REALISATIONS):
+        x = network.images.astype(float)
+        for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+            largest = np.abs(weight).max()
+            shares = np.stack([np.maximum(weight, 0), np.maximum(-weight, 0)]) / largest
+            pair = published(low + shares * (high - low), (time,), rng)
+            aged, noise = pair.aged[0], pair.noise[0]
+            out = x @ (aged[0] - aged[1])
+            variance = np.square(x) @ np.square(noise).sum(axis=0)
+            out += np.sqrt(variance) * rng.standard_normal(out.shape)
+            x = out * largest / (high - low) + bias
+            if layer < len(network.weights) - 1:
+                x = np.maximum(x, 0)
+        accuracies.append(np.mean(x.argmax(axis=1) == network.labels))
+    return np.array(accuracies)
+
+
+def _pcm() -> list[Point]:
+    network, found, device = _simulated()
+    plain = np.array([_plain(network, time, device) for time in _TIMES])
+    error = np.hypot(plain.std(axis=1, ddof=1), found.std(axis=0, ddof=1)) / _REALISATIONS**0.5
+    labels = ["25 s", "1 day", "1 year"]
+    return points(labels, plain.mean(axis=1), found.mean(axis=0), error)
+
+
+def _ideal() -> list[Point]:
+    """Accuracy of the network in floating point, and on devices without any error."""
+    network, found, _ = _simulated(
+        lambda device: dataclasses.replace(
+            device, programming_error=ProgrammingError(), read_noise=ReadNoise(), drift=Drift()
+        )
+    )
+    x = network.images.astype(float)
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        x = x @ weight.astype(float) + bias
+        if layer < len(network.weights) - 1:
+            x = np.maximum(x, 0)
+    exact = float(np.mean(x.argmax(axis=1) == network.labels))
+    return points([f"{time:g} s" for time in _TIMES], exact, found.mean(axis=0))
+
+
+NETWORKS = (
+    Row(
+        name="network_ideal",
+        subject=_SUBJECT,
+        title="Digits on a 64-54-10 perceptron with devices without error: accuracy",
+        unit="1",
+        source=Source(citation="limit: the same network in floating point"),
+        conditions="16-bit converters, ideal wires, pairs of devices",
+        tolerance=Tolerance(
+            absolute=0.003, reason="one image of 360, which converters of 16 bits may turn over"
+        ),
+        calculate=_ideal,
+    ),
+    Row(
+        name="network_pcm",
+        subject=_SUBJECT,
+        title="Digits on a 64-54-10 perceptron of PCM pairs, 25 s to a year: accuracy",
+        unit="1",
+        source=Source(
+            citation="the equations of S. R. Nandakumar et al., ICECS 2019, applied to the same "
+            "weights in plain NumPy; 64 realisations of each",
+            doi="10.1109/ICECS46596.2019.8964852",
+        ),
+        conditions="`pcm_gst`, 16-bit converters, ideal wires, no compensation of drift",
+        tolerance=Tolerance(
+            absolute=0.02, reason="six standard errors of the difference after a year"
+        ),
+        calculate=_pcm,
+    ),
+)
