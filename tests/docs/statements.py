@@ -366,7 +366,7 @@ def figure(published: Figure) -> Statement:
             "ratio": f"{share:.2f}" if share < 2 else f"{share:.2g}",
         }
 
-    stated = published.stated or f"{published.published:g}"
+    stated = published.stated or f"{published.published:.3g}"
     return Statement(
         page="docs/costs.md",
         text=f"| {published.chip.title}, {published.title} | `{published.adc}` | {stated} | "
