@@ -16,7 +16,7 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Layout, Sequence, sequence
 from matsweep.machine import Usage
-from matsweep.metrics.costs.census import Census, census, transposed_census
+from matsweep.metrics.costs.census import Census, census, row_sides, transposed_census
 from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
@@ -157,7 +157,7 @@ def _layer(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> _L
         count=census(layout, tile, adc, order, ends),
         parts=circuits(scenario),
         buffer=sram(held, scenario.periphery.node),
-        line_cells=tile.columns,
+        line_cells=tile.columns // row_sides(layout, scenario.adc),
     )
 
 
@@ -267,7 +267,11 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
     scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
     voltage, tile, node = scenario.device.read_voltage, scenario.tile, scenario.periphery.node
     segment = scenario.wires.segment_capacitance(scenario.device.cell_size, node)
-    gate = 0.0 if tile.gated is None else tile.gated.energy(tile.columns, node)
+    gate = (
+        0.0
+        if tile.gated is None
+        else tile.gated.energy(tile.columns // row_sides(layout, scenario.adc), node)
+    )
     tiles = layout.column_tiles + layout.row_tiles / 2
     moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
     return _by_component(
