@@ -270,6 +270,28 @@ def test_symmetry_points_spread_as_the_equations_say(name):
     np.testing.assert_allclose(found, expected, atol=allowed)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        SoftBounds(step_up=0.1, step_down=0.1),
+        LinearStep(step_up=0.1, step_down=0.1),
+        NeuroSim(nonlinearity_up=1.0, nonlinearity_down=-1.0, pulses_up=10, pulses_down=10),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_device_whose_own_step_vanishes_has_finite_parameters(model):
+    """A spread of 0.7 cuts one parameter in 13 to zero; the other polarity is as without it."""
+    wide = "pulses_up" if isinstance(model, NeuroSim) else "step_up"
+    spreads = {wide: 0.7, "gain": 0.1, "asymmetry": 0.01}
+    own = dataclasses.replace(model, device_to_device=spreads).draw((2000, 1), rng=rng(1))
+    cut = own[wide] == 0
+    assert 0.04 < cut.mean() < 0.12
+    assert all(np.isfinite(value).all() for value in own.values())
+    if wide == "step_up":
+        change = model.change(np.full((2000, 1), 0.5), False, own)
+        assert change[cut].std() == pytest.approx(0.1 * abs(change[cut].mean()), rel=0.5)
+
+
 OWN = {
     "soft_bounds": SoftBounds(step_up=0.02, step_down=0.03, zero=0.4),
     "linear_step": LinearStep(
