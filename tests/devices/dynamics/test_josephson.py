@@ -289,6 +289,7 @@ def test_without_heat_there_is_no_noise():
          r"conductance \[S\] must be > 0"),
         (lambda: transient(junction(1.0), [0.0, 1.0], [0.0, 0.0]), r"driven by a current \[A\]"),
         (lambda: staircase(junction(1.0), np.array([0.0, 1e-4]), 1e-10), r"currents \[A\] must be"),
+        (lambda: staircase(junction(1.0), np.array([]), 1e-10), r"not empty, got \[\]"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make, message):
