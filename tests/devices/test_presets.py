@@ -29,6 +29,7 @@ from matsweep.devices import (
     PowerStep,
     PulseModel,
     SoftBounds,
+    WriteVerify,
 )
 from matsweep.devices.pulses import limits
 
@@ -324,6 +325,14 @@ def test_every_model_takes_gain_asymmetry_and_bounds(name):
     np.testing.assert_array_equal(alike, plain.step(np.linspace(0, 1, 5), True, plain.nominal))
 
 
+def test_no_range_is_narrower_than_a_thousandth():
+    """Of 100,000 devices with an upper bound of Normal(1, 1) above 0, 48 would be in the mean."""
+    model = dataclasses.replace(OWN["power_step"], zero=0.0, device_to_device={"upper": 1.0})
+    low, high = limits(model.draw((100_000,), rng=rng(1)))
+    assert (high - low).min() == pytest.approx(1e-3)
+    assert np.isfinite(model.compiled(model.draw((100_000,), rng=rng(1)))).all()
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_the_compiled_numbers_make_the_same_steps(name):
     """`compiled` and the kernel, as loops call them, against `change`."""
@@ -356,6 +365,21 @@ def test_noise_of_writing_does_not_add_up():
     assert made.settled.std() < 1e-4 * device.g_range
     still = device.pulse(conductance, 0, rng=random)
     np.testing.assert_array_equal(still.conductance, still.settled)
+
+
+def test_a_verified_device_keeps_its_noise_of_writing_while_others_are_pulsed():
+    """Half need one pulse, half three: 2,000 deviations of the former are known to 1.6 %."""
+    model = LinearStep(step_up=0.3, step_down=0.3, cycle_to_cycle=CycleNoise(of_writing=0.02))
+    scheme = WriteVerify(tolerance=0.2, max_pulses=10)
+    device = dataclasses.replace(device_of("rpu_reference"), levels=None, pulse_model=model,
+                                 write_verify=scheme)  # fmt: skip
+    target = np.repeat([[0.3], [0.9]], 2000, axis=0)
+    made = device.program(device.g_min + target * device.g_range, rng=rng(1))
+    np.testing.assert_array_equal(made.pulses[:2000], 1)  # 0.2 are ten deviations
+    np.testing.assert_array_equal(made.pulses[2000:], 3)
+    reached = (made.conductance - device.g_min) / device.g_range
+    assert reached[:2000].mean() == pytest.approx(0.3, abs=0.003)
+    assert reached[:2000].std() == pytest.approx(0.02, rel=0.1)
 
 
 def test_noises_of_one_pulse_add_as_stated():
