@@ -315,3 +315,25 @@ def test_a_transposed_product_is_integrated_too():
         made, rng = programmed(matrix, platform)
         with pytest.raises(UserError, match=message):
             made.transposed(back, 1.0, rng=rng)
+
+
+@pytest.mark.parametrize("mode", ["read", "cycles"])
+def test_noise_of_an_integrated_transposed_product_adds_in_squares(mode):
+    """As of a forward one: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
+    matrix, share = weights(inputs=30, outputs=12), 0.05
+    platform = hardware(
+        adc=ADC(bits=14, percentile=100.0, integrates=mode), read_noise=ReadNoise(relative=share)
+    )
+    made, rng = programmed(matrix, platform)
+    back = np.random.default_rng(2).uniform(-1, 1, 12)
+    loudest = 2 * np.sign(matrix.weight)  # of each row: they set the full scale
+    x = np.concatenate([np.repeat(back[None], 3000, axis=0), loudest]).astype(np.float32)
+    found = made.transposed(x, 1.0, rng=rng).values[0, :3000]
+    largest = float(np.abs(x).max())
+    codes = np.rint(np.abs(x[0].astype(float)) / largest * 31).astype(int)
+    bits = (codes[:, None] >> np.arange(5)) & 1
+    applied = (bits * np.square(2.0 ** np.arange(5) / 31)).sum(axis=1)
+    wanted = np.square(share * arms(matrix)).sum(axis=0) @ applied
+    wanted *= float(np.abs(matrix.weight).max() * largest) ** 2
+    ratio = found.var(axis=0) / wanted
+    assert np.abs(ratio - 1).max() < 6 * np.sqrt(2 / 3000)
