@@ -1,8 +1,9 @@
 """Design-space exploration of memristors for neural networks.
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
-Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family,
-`merge` unites stores and `export` writes results for other programs.
+Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family, `calibrate`
+fits a device model to measurements, `merge` unites stores and `export` writes results for other
+programs.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from matsweep.core import begun as _begun  # noqa: F401  # before any other impo
 
 if TYPE_CHECKING:
     from matsweep.exporting import export
+    from matsweep.identification.calibration import calibrate
     from matsweep.merging import merge
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
 
 _HOMES = {
+    "calibrate": "matsweep.identification.calibration",
     "export": "matsweep.exporting",
     "explore": "matsweep.running.study",
     "load_material": "matsweep.planning.loading",
@@ -26,7 +29,7 @@ _HOMES = {
     "open_results": "matsweep.results",
 }
 
-__all__ = ["explore", "export", "load_material", "merge", "open_results"]
+__all__ = ["calibrate", "explore", "export", "load_material", "merge", "open_results"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -10,12 +12,17 @@ from rich.console import Console
 
 from matsweep.characterization.figure import fit_figure, loop_figure
 from matsweep.core.checks import UserError, one_of
+from matsweep.core.codec import build
 from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
-from matsweep.identification.calibration import Destination, LoopFit
+from matsweep.identification.calibration import Destination, LoopFit, Reading
+from matsweep.planning.config import plain_config
 from matsweep.planning.loading import load_material
 from matsweep.reporting.figures.printed import save
+
+_READ_VOLTAGE = 0.2  # V, of the material where none is given
+_READING = tuple(field.name for field in dataclasses.fields(Reading))
 
 
 def calibrate(config: DictConfig) -> None:
@@ -29,36 +36,51 @@ def calibrate(config: DictConfig) -> None:
     Raises
     ------
     UserError
-        If the data are missing, of two kinds, or more than one file of pulses.
+        If the data are missing, of several kinds, or several files that are no I-V sweeps.
     """
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
     paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
+    reading = _reading(config)
     to = Destination(
         folder=str(config.folder),
         name=str(config.name),
         label=config.label,
-        read_voltage=value_in_unit(config.read_voltage, "V", "read_voltage"),
+        read_voltage=_READ_VOLTAGE if reading.read_voltage is None else reading.read_voltage,
         cell_size=value_in_unit(config.cell_size, "F2", "cell_size"),
         replace=bool(config.overwrite),
     )
-    sweeps = [path for path in paths if calibration.is_sweep(path)]
-    if sweeps and len(sweeps) < len(paths):
-        other = next(path for path in paths if path not in sweeps)
-        raise UserError(
-            f"data must be of one kind: {sweeps[0]} holds I-V sweeps (time, voltage, current), "
-            f"{other} does not"
-        )
-    if sweeps:
-        _sweeps(paths, to, config)
+    kind = calibration.measured_kind(paths, reading)
+    if kind == "sweeps":
+        _sweeps(paths, reading, to, config)
     elif len(paths) > 1:
-        raise UserError("data must be one file of pulses; only I-V sweeps may be several")
+        raise UserError("data must be one file; only I-V sweeps may be several")
+    elif kind == "pulses":
+        _pulses(paths[0], reading, to, config)
     else:
-        _pulses(paths[0], to, config)
+        _aged(paths[0], kind, reading, config)
 
 
-def _pulses(path: str, to: Destination, config: DictConfig) -> None:
-    data = calibration.read_pulses(path, unit=config.unit)
+def _reading(config: DictConfig) -> Reading:
+    """Return what the command line says of the files; `header=none` means there is none."""
+    stated = plain_config(config)
+    options = {name: stated[name] for name in _READING}
+    options["header"] = options["header"] not in (None, False, "none", "no")
+    options["columns"] = options["columns"] or {}
+    if options["compliance"] == "none":
+        options["compliance"] = 0.0
+    return build(Reading, options, "")
+
+
+def _print(notes: Sequence[str]) -> None:
+    """Print how the files were understood."""
+    for note in notes:
+        Console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) -> None:
+    data = calibration.enough_pulses(calibration.read_pulses(path, reading))
+    _print(data.notes)
     limits = {name: value_in_unit(config[name], "S", name) for name in ("g_min", "g_max")}
     named = config.model not in (None, "tabulated")
     fits = (
@@ -75,11 +97,25 @@ def _pulses(path: str, to: Destination, config: DictConfig) -> None:
     _finish(written, fit_figure(data, best), config)
 
 
-def _sweeps(paths: list[str], to: Destination, config: DictConfig) -> None:
+def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
+    """Print the retention or the endurance of a file, and the parameters of a material with it."""
+    if kind == "endurance":
+        windows = calibration.read_endurance(path, reading)
+        _print(windows.notes)
+        calibration.show_endurance(windows, Console())
+        return
+    states = calibration.read_retention(path, reading)
+    _print(states.notes)
+    stable = value_in_unit(config.g_min, "S", "g_min")
+    calibration.show_retention(states, Console(), stable=0.0 if stable is None else stable)
+
+
+def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:
     for name in ("unit", "g_min", "g_max"):
         if config[name] is not None:
             raise UserError(f"{name} must be left out: it belongs to pulses, not to I-V sweeps")
-    loops = calibration.read_loops(paths)
+    loops = calibration.enough_points(calibration.read_loops(paths, reading))
+    _print(list(dict.fromkeys(note for loop in loops for note in loop.notes)))
     start = _start(config)
     free = None if config.free is None else [str(name) for name in config.free]
     console, fits = Console(stderr=True), list[LoopFit]()

@@ -6,16 +6,17 @@ samples. The meaning of their columns is up to the caller.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from matsweep.core.checks import UserError, near
-from matsweep.core.units import split_heading
+from matsweep.core.checks import UserError
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no text
 _QUOTED = "put a cell that holds a separator in double quotes, and close them"
 
 
@@ -26,6 +27,53 @@ class Row(NamedTuple):
     cells: list[str]
 
 
+def read_text(path: str | Path, *, owner: str = "") -> str:
+    """Read a text file, whatever program wrote it.
+
+    UTF-8 or UTF-16, with or without a byte order mark; what is neither is taken as Windows-1252, in
+    which Western Windows programs write µ and °.
+
+    Parameters
+    ----------
+    path : str or path
+    owner : str
+        The parameter that names the file, which messages then begin with.
+
+    Returns
+    -------
+    str
+        With lines that end in one newline character.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or is no text.
+    """
+    named = f"{owner}: {path}" if owner else str(path)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as problem:
+        raise UserError(f"{named} cannot be read: {problem.strerror}") from None
+    for encoding in _encodings(content):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not _CONTROL.search(text):
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise UserError(f"{named} cannot be read: it is no text (UTF-8, UTF-16 or Windows-1252)")
+
+
+def _encodings(content: bytes) -> tuple[str, ...]:
+    """Return the encodings to try, the surest first."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ("utf-16",)
+    if b"\0" in content:  # in UTF-16 every other byte of plain text is zero
+        odd = content[1::2].count(0) >= content[::2].count(0)
+        return ("utf-16-le",) if odd else ("utf-16-be",)
+    return ("utf-8-sig", "cp1252")
+
+
 def read_rows(
     path: str | Path, *, separators: str = ",", comment: str = "", owner: str = ""
 ) -> list[Row]:
@@ -34,11 +82,11 @@ def read_rows(
     Parameters
     ----------
     path : str or path
-        Text in UTF-8, with or without a byte order mark.
+        Text in any encoding that `read_text` knows.
     separators : str
         Of cells; of several the one that is most frequent in the first row.
     comment : str
-        The rest of a line from this character on is left out; empty: there are no comments.
+        Begins a comment: at the start of a line, or between spaces. Empty: there are none.
     owner : str
         The parameter that names the file, which messages then begin with.
 
@@ -52,94 +100,51 @@ def read_rows(
     UserError
         If the file cannot be read, is no text, or has a cell that does not end.
     """
-    named = f"{owner}: {path}" if owner else str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
-        raise UserError(f"{named} cannot be read: {reason}") from None
-    lines = [f"{line}\n" for line in text.split("\n")]
+    lines = read_text(path, owner=owner).split("\n")
     if comment:
-        lines = [line.partition(comment)[0].rstrip("\n") + "\n" for line in lines]
+        mark = re.escape(comment)
+        lines = [re.sub(rf"(?:^\s*{mark}|\s{mark}(?= )).*", "", line) for line in lines]
     first = next((line for line in lines if line.strip()), "")
-    reader = csv.reader(lines, delimiter=max(separators, key=first.count), strict=True)
-    rows, line = list[Row](), 1
+    return split_rows(
+        lines, max(separators, key=first.count), named=f"{owner}: {path}" if owner else str(path)
+    )
+
+
+def split_rows(lines: Sequence[str], separator: str, *, named: str, first: int = 1) -> list[Row]:
+    """Split lines of delimited text into rows; empty lines are left out.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Without their ends.
+    separator : str
+        Of cells.
+    named : str
+        The file, for messages.
+    first : int
+        Number of the first line.
+
+    Returns
+    -------
+    list of Row
+        Cells without the spaces around them; rows may be of different lengths.
+
+    Raises
+    ------
+    UserError
+        If a cell does not end, or is too long.
+    """
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
+    rows, line = list[Row](), first
     try:
         for texts in reader:
             cells = [cell.strip() for cell in texts]
             if any(cells) or len(cells) > 1:
                 rows.append(Row(line, cells))
-            line = reader.line_num + 1
+            line = reader.line_num + first
     except csv.Error as problem:
         raise UserError(f"{named}, line {line} cannot be read: {problem}; {_QUOTED}") from None
     return rows
-
-
-def find_columns(
-    path: str | Path, heading: Row, spellings: Mapping[str, Sequence[str]], hint: str = ""
-) -> dict[str, int]:
-    """Positions of the required columns, by name.
-
-    Parameters
-    ----------
-    path : str or path
-        For messages.
-    heading : Row
-        Names of the columns; their units are ignored.
-    spellings : mapping of str to sequence of str
-        Possible names of each column, in small letters.
-    hint : str
-        End of the message of a missing column.
-
-    Returns
-    -------
-    dict of str to int
-
-    Raises
-    ------
-    UserError
-        If one is missing.
-    """
-    names = [split_heading(cell)[0].lower() for cell in heading.cells]
-    columns = {}
-    for name, known in spellings.items():
-        places = [place for place, each in enumerate(names) if each in known]
-        if not places:
-            raise UserError(
-                f"{path}, line {heading.line}: no column {name}{near(name, names)} (there are "
-                f"{', '.join(heading.cells)}){hint}"
-            )
-        columns[name] = places[0]
-    return columns
-
-
-def number(path: str | Path, line: int, column: str, text: str) -> float:
-    """Read a cell as a finite number.
-
-    Parameters
-    ----------
-    path : str or path
-        For messages, like the next two.
-    line : int
-    column : str
-    text : str
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    UserError
-        If it is none; decimals are written with a point.
-    """
-    value = finite_number(text)
-    if value is None:
-        comma = "; write decimals with a point" if re.fullmatch(r"[-+]?\d*,\d+", text) else ""
-        raise UserError(
-            f"{path}, line {line}: column {column} must be a number, got {text!r}{comma}"
-        )
-    return value
 
 
 def finite_number(text: str) -> float | None:
@@ -157,5 +162,7 @@ def finite_number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
+        return None
+    if "_" in text:  # 1_000 is a number in Python only
         return None
     return value if math.isfinite(value) else None

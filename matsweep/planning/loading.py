@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -43,13 +44,18 @@ class LoadedMaterial:
     sources: dict[str, Origin]
 
 
-def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
+def load_material(
+    name: str, /, *, config_dir: str | Path | None = None, **overrides: object
+) -> LoadedMaterial:
     """Load a material family by name.
 
     Parameters
     ----------
     name : str
         As in conf/material, e.g. "pcm_gst".
+    config_dir : str or Path or None
+        A folder of the user's own configurations, such as `matsweep calibrate` writes; its
+        materials are loaded by name like matsweep's.
     **overrides
         Values of the device's parameters: ``load_material("pcm_gst", g_max=2e-5)``; a nested
         one with two underscores for the dot, ``drift__nu=0.05``.
@@ -61,7 +67,7 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     Raises
     ------
     UserError
-        For an unknown name or parameter, or a value out of its range.
+        For an unknown name, parameter or folder, or a value out of its range.
 
     Examples
     --------
@@ -69,7 +75,7 @@ def load_material(name: str, /, **overrides: object) -> LoadedMaterial:
     >>> matsweep.load_material("pcm_gst").device.g_max
     2.5e-05
     """
-    with composer():
+    with composer(config_dir):
         config = compose([f"material={name}"], _LEAST)
     parts = {part: plain_config(config[part]) for part in _PARTS if config[part] is not None}
     for key, value in overrides.items():

@@ -1,7 +1,7 @@
 import pytest
 
 from matsweep.core.checks import UserError
-from matsweep.core.tables import Row, find_columns, finite_number, number, read_rows
+from matsweep.core.tables import Row, finite_number, read_rows, read_text, split_rows
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ def test_rows_may_be_ragged_and_a_row_of_empty_cells_is_one(written):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b\n1,\xff\n", "table.csv cannot be read: it is no UTF-8 text"),
+        (b"a,b\n1,\x01\n", r"table.csv cannot be read: it is no text \(UTF-8, UTF-16 or Win"),
+        (b"a,b\n1,\x81\n", "it is no text"),  # a byte that Windows-1252 does not have
+        (b"PK\x03\x04\x00\x00", "it is no text"),
         ("a,b\n1,2\n" + "3" * 200_000 + ",4\n", "line 3 cannot be read: field larger than field"),
         ('a,b\n1,2\n"3,4\n5,6\n', "line 3 cannot be read: unexpected end of data; put a cell"),
         ('a,b\n"3"4,5\n', "line 2 cannot be read: ',' expected after '\"'"),
@@ -63,18 +65,24 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         read_rows(tmp_path / "nowhere.csv")
 
 
-def test_columns_are_found_by_their_spellings():
-    heading = Row(3, ["Dev", "G [uS]", "n"])
-    wanted = {"device": ("device", "dev"), "conductance": ("conductance", "g")}
-    assert find_columns("t.csv", heading, wanted) == {"device": 0, "conductance": 1}
-    with pytest.raises(UserError, match=r"^t.csv, line 3: no column pulse \(there are Dev, G .*!$"):
-        find_columns("t.csv", heading, {"pulse": ("pulse",)}, "!")
+def test_a_comment_begins_a_line_or_stands_between_spaces(written):
+    """So that a column may be called Pulse #, and a broken cell of Excel is not lost."""
+    path = written("  # said\nPulse #,g\n1,#DIV/0! # a, b\n")
+    assert read_rows(path, comment="#") == [Row(2, ["Pulse #", "g"]), Row(3, ["1", "#DIV/0!"])]
 
 
-def test_numbers_are_finite_and_have_points():
-    assert number("t.csv", 2, "g", "1e-6") == 1e-6
-    assert finite_number("inf") is finite_number("x") is None
-    with pytest.raises(UserError, match=r"^t.csv, line 2: column g must be a number, got '1,5'; w"):
-        number("t.csv", 2, "g", "1,5")
-    with pytest.raises(UserError, match=r"got 'nan'$"):
-        number("t.csv", 2, "g", "nan")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_an_encoding_is_recognised(written, encoding):
+    assert read_text(written("g [µS];°C\r\n1;2\n", encoding)) == "g [µS];°C\n1;2\n"
+
+
+def test_rows_of_a_part_keep_the_lines_of_the_file():
+    assert split_rows(["a;b", "", "1;2"], ";", named="t", first=7) == [
+        Row(7, ["a", "b"]),
+        Row(9, ["1", "2"]),
+    ]
+
+
+def test_finite_numbers_are_read():
+    assert finite_number("1e-6") == 1e-6
+    assert [finite_number(text) for text in ("inf", "nan", "x", "1,5", "1_000", "")] == [None] * 6

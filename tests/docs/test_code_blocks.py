@@ -104,6 +104,26 @@ def measured(path):
     path.write_text("\n".join(rows) + "\n")
 
 
+def baked(path):
+    """Write the decay of a state at two temperatures."""
+    rows = ["device,T (°C),time (h),R (kOhm)"]
+    for warm, tau in ((100, 300), (150, 10)):
+        for hours in (0, 1, 3, 10, 30, 100, 300):
+            rows.append(f"d0,{warm},{hours},{1e3 / (1 + 99 * np.exp(-hours / tau)):.5g}")
+    path.write_text("\n".join(rows) + "\n")
+
+
+def cycled(path):
+    """Write the closing of a window."""
+    rows = ["cycle,LRS (ohm),HRS (ohm)"]
+    for cycle in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000):
+        width = 1 / (1 + cycle / 3e4)
+        rows.append(
+            f"{cycle},{1e6 / (1 + 99 * (1 + width) / 2):.6g},{1e6 / (50.5 - 49.5 * width):.6g}"
+        )
+    path.write_text("\n".join(rows) + "\n")
+
+
 def own_material(path):
     path.parent.mkdir(parents=True)
     text = (ROOT / "conf" / "material" / "hfox_vcm.yaml").read_text()
@@ -130,7 +150,7 @@ SUPPLIED = {
         "my_conf/material/mine.yaml": own_material,
         "measured.csv": measured,
     },
-    "docs/calibration.md": {"measured.csv": measured},
+    "docs/calibration.md": {"measured.csv": measured, "bake.csv": baked, "cycling.csv": cycled},
     "docs/choosing.md": {"results/quickstart.zarr": "quickstart"},
     "docs/costs.md": {"results/converters.zarr": "quickstart"},
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},

@@ -70,6 +70,7 @@ def test_the_reference_has_every_public_function_and_class(site):
         (matsweep.devices, "devices", "dynamics", "solving"),
         (matsweep.devices.dynamics, "dynamics", "solving"),
         (matsweep.solving, "solving"),
+        (matsweep.identification.measurements, "identification"),
         (matsweep.identification.fitting, "identification"),
         (matsweep.identification.derivation, "identification"),
         (matsweep.identification.calibration, "identification"),

@@ -19,8 +19,8 @@ from matsweep.devices import (
     Tabulated,
 )
 from matsweep.identification import calibration
-from matsweep.identification.fitting.data import PulseData
 from matsweep.identification.fitting.fit import SPECS
+from matsweep.identification.measurements import Changes
 from matsweep.planning.config import compose, composer, plain_config
 
 G_MIN, G_MAX = 1e-6, 1e-5
@@ -68,7 +68,7 @@ def simulate(model, seed, devices=20, cycles=5, pulses=100):
         columns["up"].append(np.full(devices, count > 0))
         state = moved
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return PulseData(name="simulated", devices=tuple(map(str, range(devices))), **joined)
+    return Changes(name="simulated", devices=tuple(map(str, range(devices))), **joined)
 
 
 def true_value(model, path):
@@ -156,7 +156,7 @@ def two_states(seed=3, devices=6, pulses=3000):
         parts["up"].append(np.full(devices, up))
         state = moved
     joined = {name: np.concatenate(values) for name, values in parts.items()}
-    return PulseData(name="jumps", devices=tuple("abcdef"[:devices]), **joined)
+    return Changes(name="jumps", devices=tuple("abcdef"[:devices]), **joined)
 
 
 def test_where_no_formula_fits_the_table_reproduces_the_quantiles():
@@ -189,7 +189,7 @@ def unequal(scales, noise, changes, seed=0, more=()):
     device = np.broadcast_to(np.arange(len(scales))[:, None, None], step.shape)
     again = [*range(len(scales)), *more]
     before, step, up, device = (each[again] for each in (before, step, up, device))
-    return PulseData(
+    return Changes(
         name="unequal",
         devices=tuple(map(str, range(len(scales)))),
         device=device.ravel(),
@@ -270,7 +270,9 @@ def test_a_file_is_read_back(tmp_path, separator):
 
 HEAD = "device,pulse,polarity,conductance [uS]\n"
 GOOD = "".join(
-    f"a,{pulse},{sign},{5 + 0.1 * pulse}\n" for sign in ("+1", "-1") for pulse in range(1, 40)
+    f"a,{pulse},{sign},{5 + 0.1 * (pulse if sign == '+1' else 40 - pulse):.1f}\n"
+    for sign in ("+1", "-1")
+    for pulse in range(1, 40)
 )
 
 
@@ -278,10 +280,11 @@ GOOD = "".join(
     ("text", "message"),
     [
         ("", "has no lines"),
-        ("device,pulse,sign2,conductance [uS]\na,1,1,2\n", "line 1: no column polarity"),
-        ("device,pulse,polarity,current\na,1,1,2\n", "line 1: no column conductance"),
+        ("device,pulse,sign2,conductance [uS]\na,1,1,2\n", "line 1: no column polarity (there are"),
+        ("device,pulse,polarity,what\na,1,1,2\n", "line 1: no column conductance"),
+        ("device,pulse,polarity,current\na,1,1,2\n", "line 1: no column read voltage"),
         ("device,pulse,polarity,conductance\na,1,1,2\n", "line 1: column conductance has no unit"),
-        ("device,pulse,polarity,conductance [Ohm]\na,1,1,2\n", "'Ohm' is no unit of conductance"),
+        ("device,pulse,polarity,conductance [Ohm]\na,1,1,2\n", "'Ohm' is no unit of conductance; "),
         (HEAD + "a,1,1,nan\n", "line 2: column conductance must be a number, got 'nan'"),
         (HEAD + "a,1,1,\n", "line 2: column conductance is empty"),
         (HEAD + "a,1,1\n", "line 2: column conductance is empty"),
@@ -290,7 +293,7 @@ GOOD = "".join(
         (HEAD + "a,1,1,-2\n", "line 2: conductance must be > 0"),
         (HEAD + "a,1,1,2\na,2,1,3\na,2,1,3\n", "line 4: pulse 2 of device a stands twice"),
         (HEAD + "a,1,1,2\na,2,1,3\n", "1 pulses up that follow on another"),
-        (HEAD + GOOD.replace("+1", "-1"), "0 pulses up"),
+        (HEAD + GOOD[GOOD.index("a,1,-1") :], "0 pulses up"),
         (
             HEAD + "".join(f"a,{k},{s},5\n" for s in ("+1", "-1") for k in range(1, 40)),
             "conductance is constant",

@@ -127,7 +127,7 @@ def test_a_file_is_read_back(tmp_path):
     np.testing.assert_allclose(first.current, loop.current, rtol=1e-12)
     np.testing.assert_allclose(second.voltage, 1e-3 * loop.voltage, rtol=1e-12)
     assert (first.device, second.device) == ("a", "b")
-    assert calibration.is_sweep(tmp_path / "a.csv")
+    assert calibration.measured_kind([tmp_path / "a.csv"]) == "sweeps"
 
 
 HEAD = "time [s],voltage [V],current [A]\n"
@@ -138,16 +138,18 @@ LINES = "".join(f"{k},{0.1 * (k % 7)},{1e-6 * (k % 5)}\n" for k in range(30))
     ("text", "message"),
     [
         ("time [s],current [A]\n1,2\n", "line 1: no column voltage"),
-        ("time [s],voltage,current [A]\n1,2,3\n", "column voltage needs its unit in the heading"),
-        ("time [s],voltage [V],current [V]\n1,2,3\n", "column current needs its unit"),
+        ("time [s],voltage [V],current [V]\n1,2,3\n", "'V' is no unit of current; there are"),
         (HEAD + "1,2,x\n", "line 2: column current must be a number, got 'x'"),
-        (HEAD + "1,2\n", "line 2: column current"),
-        (HEAD + "0,1,2\n1,2,3\n", "has 2 points, at least 20 are needed"),
-        (HEAD + LINES + "3,1,1\n", "time of bad falls"),
-        (HEAD + "".join(f"{k},1,{k}\n" for k in range(30)), "must change"),
-        (HEAD, "has no sweeps"),
-        (HEAD + LINES, "must have both polarities"),
-        ("time [s];voltage [V];current [A]\n0,0;1;2\n", "'0,0'; write decimals with a point"),
+        (HEAD + "1,2\n", "line 2: column current is empty"),
+        (HEAD + "0,1,2e-6\n1,2,3e-6\n", "have 2 points, at least 20 are needed"),
+        (HEAD + LINES + "3,1,1\n", "time falls from 29 to 3 s"),
+        (HEAD + "".join(f"{k},1,{1e-6 * k}\n" for k in range(30)), "must change"),
+        (HEAD, "has no sweeps: give it lines"),
+        (HEAD + LINES, "must have both polarities: one sets, the other resets"),
+        (
+            "time [s];voltage [V];current [A]\n0,1;1.5;2\n",
+            "line 2: '0,1' does not fit, as line 2 has '1.5'; write all decimals with a point",
+        ),
     ],
 )  # fmt: skip
 def test_bad_sweeps_are_explained_with_line_and_column(workplace, capsys, text, message):
@@ -166,7 +168,7 @@ def test_bad_sweeps_are_explained_with_line_and_column(workplace, capsys, text, 
         (["a.csv", "start=sonos", "free=[r_on]"], "start must name a material that states"),
         (["a.csv", "start=tio2_hp", "free=[r_om]"], "did you mean r_on"),
         (["a.csv", "unit=uS"], "unit must be left out"),
-        (["a.csv", "pulses.csv"], "a.csv holds I-V sweeps (time, voltage, current), pulses.csv"),
+        (["a.csv", "pulses.csv"], "a.csv holds I-V sweeps, pulses.csv holds responses"),
         (["a.csv", "name=My-oxide", "model=vteam"], "name must be small letters"),
     ],
 )  # fmt: skip

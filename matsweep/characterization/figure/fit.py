@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from scipy import stats
 
-from matsweep.identification.fitting.data import PulseData
 from matsweep.identification.fitting.fit import Fit
+from matsweep.identification.measurements import PulseData
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 
 _UP, _DOWN = "#0072B2", "#D55E00"

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matsweep.core.streams import FloatArray
-from matsweep.identification.fitting import Loop, LoopFit, simulated, turned
+from matsweep.identification.fitting import LoopFit, simulated
+from matsweep.identification.measurements import Loop, turned
 from matsweep.reporting.figures.style import FONT, WIDTH, drawing, quantity_axis, tidy
 
 _MODEL, _MEASURED = "#D55E00", "#0072B2"

@@ -1,22 +1,31 @@
 """Calibration: measured pulses or I-V sweeps to a device model and a material for `explore`."""
 
+from matsweep.identification.calibration.aged import show_endurance, show_retention
+from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.output import show_fits, write_material
 from matsweep.identification.fitting import (
     KINDS,
     Fit,
-    Loop,
     LoopFit,
-    PulseData,
     compare,
     fit_loops,
     fit_model,
-    is_sweep,
-    read_loops,
-    read_pulses,
     recommend,
     tabulate,
+)
+from matsweep.identification.measurements import (
+    Loop,
+    PulseData,
+    Reading,
+    enough_points,
+    enough_pulses,
+    measured_kind,
+    read_endurance,
+    read_loops,
+    read_pulses,
+    read_retention,
 )
 
 __all__ = [
@@ -26,15 +35,23 @@ __all__ = [
     "Loop",
     "LoopFit",
     "PulseData",
+    "Reading",
+    "calibrate",
     "compare",
+    "enough_points",
+    "enough_pulses",
     "fit_loops",
     "fit_model",
-    "is_sweep",
+    "measured_kind",
+    "read_endurance",
     "read_loops",
     "read_pulses",
+    "read_retention",
     "recommend",
+    "show_endurance",
     "show_fits",
     "show_loop_fits",
+    "show_retention",
     "tabulate",
     "write_material",
     "write_physics",

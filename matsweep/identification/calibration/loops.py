@@ -13,7 +13,9 @@ from matsweep.core.checks import UserError
 from matsweep.core.codec import plain
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.fitting import Loop, LoopFit, turned
+from matsweep.identification.fitting import LoopFit
+from matsweep.identification.fitting.response import response
+from matsweep.identification.measurements import Loop, turned
 from matsweep.solving import transient
 
 _POOR = 0.25  # misfit beyond which a model does not describe the sweeps
@@ -123,7 +125,7 @@ def _pulses(
     model: CompiledModel, state: float, loop: Loop, read_voltage: float
 ) -> tuple[float, float, dict[str, float]]:
     """Return the range [S] of a sweep, and pulses that go through it."""
-    swept = transient(model, loop.time, loop.voltage, state=state).state.values
+    swept = response(model, state, loop).state
     g = np.asarray(model.read_conductance(swept, read_voltage))
     if not g.max() > 1.01 * g.min() > 0:
         raise UserError("the fitted model does not switch in these sweeps: no material is written")

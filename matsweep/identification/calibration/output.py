@@ -11,8 +11,8 @@ from rich.table import Table
 from matsweep.core.codec import plain
 from matsweep.devices import PulseModel, Tabulated
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.fitting.data import PulseData
 from matsweep.identification.fitting.fit import Fit, recommend
+from matsweep.identification.measurements import PulseData
 
 
 def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:

@@ -16,7 +16,8 @@ from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.derivation.pulses import changes, population, pulsed
 from matsweep.identification.derivation.rest import forgets
 from matsweep.identification.derivation.verify import Verified, verify
-from matsweep.identification.fitting import Fit, PulseData, fit_model, tabulate
+from matsweep.identification.fitting import Fit, fit_model, tabulate
+from matsweep.identification.measurements import Changes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -201,7 +202,7 @@ def _retention(
     )
 
 
-def _labels(data: PulseData, g_min: float, g_max: float) -> Fit | None:
+def _labels(data: Changes, g_min: float, g_max: float) -> Fit | None:
     """Fit NeuroSim's curve; None where these pulses do not determine its labels."""
     try:
         fit = fit_model(data, "neurosim", g_min=g_min, g_max=g_max)

@@ -11,7 +11,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.derivation.protocol import Protocol
-from matsweep.identification.fitting import PulseData
+from matsweep.identification.measurements import Changes
 from matsweep.solving.protocols import respond
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def pulsed(
     )
 
 
-def changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
+def changes(traces: xr.Dataset, g_min: float, g_max: float) -> Changes:
     """Collect all changes inside the range, but those that start at the end they go to.
 
     A state beyond an end is at that end: the derived device reaches no further.
@@ -149,7 +149,7 @@ def changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
 
     Returns
     -------
-    PulseData
+    Changes
     """
     befores, afters, ups, devices = [], [], [], []
 
@@ -169,7 +169,7 @@ def changes(traces: xr.Dataset, g_min: float, g_max: float) -> PulseData:
         add(up, np.ones(len(up) - 1, bool))
         add(down, np.zeros(len(down) - 1, bool))
     add(traces.mixed.values, traces.polarity.values)
-    return PulseData(
+    return Changes(
         name="derived",
         devices=tuple(str(d) for d in range(traces.sizes["device"])),
         device=np.concatenate(devices),

@@ -17,7 +17,8 @@ from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
-from matsweep.identification.fitting import compare, read_pulses, recommend, tabulate
+from matsweep.identification.fitting import compare, recommend, tabulate
+from matsweep.identification.measurements import enough_pulses, read_pulses
 
 _VERSION = 2  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
@@ -146,7 +147,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         If the file cannot be read or fitted.
     """
     assert base.measurements is not None
-    data = read_pulses(base.measurements)
+    data = enough_pulses(read_pulses(base.measurements))
     best = recommend(compare(data))
     verified = dataclasses.replace(
         base,

@@ -26,13 +26,13 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, one_of, positive
 from matsweep.core.streams import FloatArray
 from matsweep.devices import CycleNoise, PulseModel
-from matsweep.identification.fitting.data import PulseData
 from matsweep.identification.fitting.population import (
     Array,
     Population,
     find_population,
     root_error,
 )
+from matsweep.identification.measurements import Changes, PulseData
 
 _CLEAR = 4.0  # standard deviations from an end of the range, for a pulse to count
 _BINS = 25  # of the state, for the standard deviation of its changes
@@ -146,13 +146,13 @@ class Fit:
 
 
 def fit_model(
-    data: PulseData, kind: str, *, g_min: float | None = None, g_max: float | None = None
+    data: Changes | PulseData, kind: str, *, g_min: float | None = None, g_max: float | None = None
 ) -> Fit:
     """Fit one pulse model.
 
     Parameters
     ----------
-    data : PulseData
+    data : Changes or PulseData
     kind : str
         One of `SPECS`.
     g_min : float, S, optional
@@ -176,13 +176,13 @@ def fit_model(
 
 
 def compare(
-    data: PulseData, *, g_min: float | None = None, g_max: float | None = None
+    data: Changes | PulseData, *, g_min: float | None = None, g_max: float | None = None
 ) -> list[Fit]:
     """Fit every pulse model; the one with the least BIC first.
 
     Parameters
     ----------
-    data : PulseData
+    data : Changes or PulseData
     g_min : float, S, optional
         Lower end of the device's range; by default the lowest conductance measured.
     g_max : float, S, optional
@@ -220,7 +220,9 @@ def recommend(fits: list[Fit]) -> Fit | None:
     return best if best.distance <= _LOUD else None
 
 
-def _range(data: PulseData, g_min: float | None, g_max: float | None) -> tuple[float, float]:
+def _range(
+    data: Changes | PulseData, g_min: float | None, g_max: float | None
+) -> tuple[float, float]:
     low = data.lowest if g_min is None else positive("g_min", g_min, "S")
     high = data.highest if g_max is None else positive("g_max", g_max, "S")
     slack = 1e-6 * (high - low)
@@ -235,7 +237,7 @@ def _range(data: PulseData, g_min: float | None, g_max: float | None) -> tuple[f
 class _Problem:
     """One fit under way: (device, parameter) estimates and the noise they share."""
 
-    def __init__(self, data: PulseData, kind: str, low: float, high: float) -> None:
+    def __init__(self, data: Changes | PulseData, kind: str, low: float, high: float) -> None:
         self.kind, self.spec, self.cls = kind, SPECS[kind], PulseModel.registry[kind]
         self.names = list(self.spec.start)
         self.device, self.up, self.range = data.device, data.up, (low, high)

@@ -13,8 +13,8 @@ from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics import VTEAM, FilamentGap, LinearIonDrift, Yakopcic
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.identification.fitting.sweeps import Loop, sets, turned
-from matsweep.solving import transient
+from matsweep.identification.fitting.response import response
+from matsweep.identification.measurements import Loop, sets, turned
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _STARTS, _BRIEF, _LONG = 16, 25, 200  # starting points; evaluations of each; of the best
@@ -121,7 +121,7 @@ class _Kind:
 
 def _extremes(loop: Loop) -> tuple[float, float]:
     """Return the least and the largest conductance [S] at voltages that are not small."""
-    clear = np.abs(loop.voltage) > 0.1 * np.abs(loop.voltage).max()
+    clear = (np.abs(loop.voltage) > 0.1 * np.abs(loop.voltage).max()) & ~loop.limited
     g = loop.current[clear] / loop.voltage[clear]
     g = g[g > 0]
     return float(np.quantile(g, 0.02)), float(np.quantile(g, 0.98))
@@ -227,7 +227,7 @@ def fit_loops(
         first = start if start is not None or chosen is None else chosen.start(loop)
         assert first is not None
         fits.append(_fit(loop, first, names, seed, fits[0] if fits else None))
-    points = sum(loop.time.size for loop in loops)
+    points = sum(int((~loop.limited).sum()) for loop in loops)
     parameters = len(loops) * (len(names) + 2)
     log_likelihood = sum(fit.log_likelihood for fit in fits)
     return LoopFit(
@@ -261,8 +261,7 @@ def simulated(
     -------
     (n,) array, A
     """
-    solution = transient(model, loop.time, loop.voltage, state=state, tolerance=tolerance)
-    return np.asarray(solution.current.values)
+    return response(model, state, loop, tolerance).current
 
 
 class _Fitted(NamedTuple):
@@ -282,7 +281,8 @@ def _fit(
 
     low, high = (float(bound) for bound in start.bounds())
     scale = _FLOOR * np.abs(loop.current).max()
-    wanted = np.arcsinh(loop.current / scale)
+    own = ~loop.limited  # under compliance the current is the instrument's
+    wanted = np.arcsinh(loop.current[own] / scale)
     signs = np.array([np.sign(float(getattr(start, name))) for name in names])
     if not signs.all():
         raise UserError(f"free must name parameters that are not 0 at the start, got {names}")
@@ -296,7 +296,7 @@ def _fit(
     def residuals(theta: FloatArray) -> FloatArray:
         try:
             model, state = unpack(theta)
-            return np.asarray(np.arcsinh(simulated(model, state, loop) / scale) - wanted)
+            return np.asarray(np.arcsinh(simulated(model, state, loop)[own] / scale) - wanted)
         except UserError:
             return np.full(wanted.shape, _HOPELESS)  # out of range, or not solvable
 

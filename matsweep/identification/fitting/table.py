@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, whole
 from matsweep.core.streams import FloatArray
 from matsweep.devices import Tabulated
-from matsweep.identification.fitting.data import PulseData
+from matsweep.identification.measurements import Changes, PulseData
 
 _PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _LEAST = 20  # changes in a bin
@@ -16,7 +16,7 @@ _LEAST_SCALE = 0.05  # of a device with almost no steps
 
 
 def tabulate(
-    data: PulseData,
+    data: Changes | PulseData,
     *,
     g_min: float | None = None,
     g_max: float | None = None,
@@ -29,7 +29,7 @@ def tabulate(
 
     Parameters
     ----------
-    data : PulseData
+    data : Changes or PulseData
     g_min : float, S, optional
         Lower end of the range; by default the lowest conductance measured.
     g_max : float, S, optional

@@ -1,0 +1,115 @@
+"""The fit of a file in one call, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matsweep.core.checks import UserError
+from matsweep.core.codec import build
+from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.identification.fitting import (
+    KINDS,
+    DriftFit,
+    Estimate,
+    Fit,
+    LoopFit,
+    compare,
+    fit_drift,
+    fit_endurance,
+    fit_loops,
+    fit_model,
+    fit_retention,
+)
+from matsweep.identification.measurements import (
+    Reading,
+    enough_points,
+    enough_pulses,
+    measured_kind,
+    read_endurance,
+    read_loops,
+    read_pulses,
+    read_retention,
+)
+
+
+def calibrate(
+    data: str | Path | Sequence[str | Path],
+    *,
+    model: str | None = None,
+    g_min: float | None = None,
+    g_max: float | None = None,
+    start: CompiledModel | None = None,
+    free: Sequence[str] | None = None,
+    **options: object,
+) -> Fit | LoopFit | DriftFit | Estimate:
+    """Fit a device model to measurements.
+
+    Parameters
+    ----------
+    data : path or sequence of paths
+        One file of pulses, retention or endurance, or several of I-V sweeps.
+    model : str or None
+        Its kind; None: the one with the least BIC.
+    g_min : float or None, S
+        Lower end of the range of pulses; the stable state of a retention.
+    g_max : float or None, S
+        Upper end of the range of pulses.
+    start : CompiledModel or None
+        Physics from which the fit of sweeps begins: ``load_material("hfox_gong").physics``.
+    free : sequence of str or None
+        Its parameters to fit.
+    **options
+        What the files do not say, as in `Reading`: ``columns={"conductance": "G"}, unit="uS"``.
+
+    Returns
+    -------
+    Fit, LoopFit, DriftFit or Estimate
+        Of pulses, of sweeps, of states at one unstated temperature, and of states at stated
+        temperatures or of windows against cycles.
+
+    Raises
+    ------
+    UserError
+        If the files cannot be read or fitted, or an option is unknown.
+
+    Examples
+    --------
+    >>> import matsweep
+    >>> fit = matsweep.calibrate("measured.csv", model="soft_bounds")  # doctest: +SKIP
+    >>> fit.values["step_up"]  # doctest: +SKIP
+    """
+    paths = [data] if isinstance(data, (str, Path)) else list(data)
+    reading = build(Reading, dict(options), "")
+    kind = measured_kind(paths, reading)
+    if kind == "sweeps":
+        return _best_loops(paths, reading, model, start, free)
+    if len(paths) != 1:
+        raise UserError("data must be one file; only I-V sweeps may be several")
+    if kind == "endurance":
+        return fit_endurance(read_endurance(paths[0], reading))
+    if kind == "retention":
+        states = read_retention(paths[0], reading)
+        if any(trace.temperature is None for trace in states.traces):
+            return fit_drift(states)
+        return fit_retention(states, stable=0.0 if g_min is None else g_min)
+    pulses = enough_pulses(read_pulses(paths[0], reading))
+    limits: Mapping[str, Any] = {"g_min": g_min, "g_max": g_max}
+    return compare(pulses, **limits)[0] if model is None else fit_model(pulses, model, **limits)
+
+
+def _best_loops(
+    paths: Sequence[str | Path],
+    reading: Reading,
+    model: str | None,
+    start: CompiledModel | None,
+    free: Sequence[str] | None,
+) -> LoopFit:
+    loops = enough_points(read_loops(paths, reading))
+    if start is not None:
+        kinds = [next(kind for kind, cls in start.registry.items() if cls is type(start))]
+    else:
+        kinds = list(KINDS) if model is None else [model]
+    fits = [fit_loops(loops, kind, start=start, free=free) for kind in kinds]
+    return min(fits, key=lambda fit: fit.bic)

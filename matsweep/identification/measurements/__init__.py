@@ -1,0 +1,36 @@
+"""Measurements as laboratories file them: reading, without any fit."""
+
+from matsweep.identification.measurements.endurance import EnduranceData, read_endurance
+from matsweep.identification.measurements.kinds import measured_kind
+from matsweep.identification.measurements.loop import Loop, enough_points, runs_of, sets, turned
+from matsweep.identification.measurements.pulses import (
+    Changes,
+    PulseData,
+    enough_pulses,
+    read_pulses,
+)
+from matsweep.identification.measurements.reading import Reading
+from matsweep.identification.measurements.retention import RetentionData, Trace, read_retention
+from matsweep.identification.measurements.sequence import Sequence
+from matsweep.identification.measurements.sweeps import read_loops
+
+__all__ = [
+    "Changes",
+    "EnduranceData",
+    "Loop",
+    "PulseData",
+    "Reading",
+    "RetentionData",
+    "Sequence",
+    "Trace",
+    "enough_points",
+    "enough_pulses",
+    "measured_kind",
+    "read_endurance",
+    "read_loops",
+    "read_pulses",
+    "read_retention",
+    "runs_of",
+    "sets",
+    "turned",
+]

@@ -1,0 +1,77 @@
+"""SET and RESET of one device in two files, joined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from matsweep.identification.measurements.loop import Loop
+
+_WORDS = {"set", "reset", "pos", "neg", "positive", "negative", "forward", "backward"}
+_ZERO = 1e-3  # of the largest voltage: an offset of the instrument
+
+
+def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
+    """Join sweeps of one polarity that are halves of one device's loop.
+
+    Two are halves if their names differ in words such as set and reset only, or if there are no
+    others.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+
+    Returns
+    -------
+    list of Loop
+        Joined ones at the place of their first half, in the order in which halves are given.
+    """
+    halves = [loop for loop in loops if _side(loop)]
+    groups: dict[str, list[Loop]] = {}
+    for loop in halves:
+        groups.setdefault(_common(loop.device), []).append(loop)
+    if len(halves) == len(loops) == 2:
+        name = _common(loops[0].device)
+        same = name == _common(loops[1].device)
+        groups = {name if same else "_".join(loop.device for loop in loops): halves}
+    pairs = {
+        name: group
+        for name, group in groups.items()
+        if len(group) == 2 and {_side(loop) for loop in group} == {1, -1}
+    }
+    by_half = {loop.device: name for name, group in pairs.items() for loop in group}
+    whole: dict[str, Loop] = {}
+    for loop in loops:
+        half_of = by_half.get(loop.device)
+        if half_of is None:
+            whole[loop.device] = loop
+        elif half_of not in whole:
+            whole[half_of] = _joined(half_of, pairs[half_of])
+    return list(whole.values())
+
+
+def _side(loop: Loop) -> int:
+    """Return the sign of all voltages of a sweep; 0 if it has both."""
+    top = _ZERO * np.abs(loop.voltage).max()
+    return int(loop.voltage.min() >= -top) - int(loop.voltage.max() <= top)
+
+
+def _common(name: str) -> str:
+    words = re.split(r"[^0-9a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return "_".join(word for word in words if word and word not in _WORDS) or "device"
+
+
+def _joined(name: str, halves: Sequence[Loop]) -> Loop:
+    first, second = halves
+    step = float(np.median(np.diff(first.time))) if first.time.size > 1 else 0.0
+    joined = f"{first.device} and {second.device} are two halves of the loop of device {name}"
+    return Loop(
+        device=name,
+        time=np.concatenate([first.time, second.time + first.time[-1] + step]),
+        voltage=np.concatenate([first.voltage, second.voltage]),
+        current=np.concatenate([first.current, second.current]),
+        cycle=np.concatenate([first.cycle, second.cycle]),
+        notes=(joined, *dict.fromkeys((*first.notes, *second.notes))),
+    )
