@@ -173,8 +173,9 @@ class ADC:
         "voltage": columns float, and the voltage to which each settles is converted: the current
         over the sum of the column's conductances, by which the number is multiplied digitally, as
         targeted. A drift of all devices alike hence cancels, and the array draws no current into
-        the converter. Both devices of a pair are on the same column, driven with opposite signs; a
-        column's range is the same in all tiles of rows (W. Wan et al., Nature 608:504, 2022,
+        the converter. Both devices of a pair are on the same column, driven with opposite signs. A
+        column has one range of currents for all tiles of rows, so that its range of voltages in a
+        tile is inverse to its conductance there (W. Wan et al., Nature 608:504, 2022,
         doi:10.1038/s41586-022-04992-8).
     """
 

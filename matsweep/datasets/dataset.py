@@ -231,10 +231,12 @@ def as_numbers(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) ->
             f"{len(inputs)} samples"
         )
     try:
+        if inputs.dtype.kind == "c":
+            raise TypeError("complex")
         values = np.asarray(inputs, float)
     except (ValueError, TypeError):
         raise UserError(
-            f"{name} must hold inputs that are numbers, got {inputs.dtype}: convert them first"
+            f"{name} must hold inputs that are real numbers, got {inputs.dtype}: convert them first"
         ) from None
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise UserError(f"{name} must hold finite labels only, got nan or inf: leave such rows out")

@@ -29,9 +29,10 @@ def read_bytes(name: str, path: Path) -> bytes:
     try:
         facts = path.stat()
         return _kept_bytes(str(path), facts.st_mtime_ns, facts.st_size)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
         raise UserError(
-            f"{name} must name a file that can be read, got {path} ({problem.strerror}): give its "
+            f"{name} must name a file that can be read, got {path} ({reason}): give its "
             f"path from {Path.cwd()}, or its whole path"
         ) from None
 

@@ -92,11 +92,11 @@ class CSV(Scaled, Split, kind="csv"):
         """Read the samples, split."""
         read_bytes("path", Path(self.path))  # says more where there is no such file
         lines = read_rows(self.path, owner="path")
-        for at, row in lines[: self.header]:
+        for number, (at, row) in enumerate(lines[: self.header]):
             if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
                     f"header must be the number of lines above the samples, got {self.header}, but "
-                    f"line {at} of {self.path} holds numbers only; give header={self.header - 1} "
+                    f"line {at} of {self.path} holds numbers only; give header={number} "
                     "if it is a sample"
                 )
         return self._samples(lines[self.header :])

@@ -569,8 +569,8 @@ class AnalogDevice:
         """Conductance with the noise of writing."""
         state = np.asarray(conductance - conductance.dtype.type(self.g_min))
         state *= conductance.dtype.type(1 / self.g_range)
-        written = self._conductance(model.written(state, rng=rng, least=self.least_state))
-        return np.maximum(written, 0, out=written)  # not below by rounding
+        written = self._conductance(model.written(state, rng=rng))
+        return np.maximum(written, 0, out=written)
 
     def _unverified(self, conductance: FloatArray, level: FloatArray) -> Programmed:
         return Programmed(conductance, float("nan"), float("nan"), level)

@@ -83,6 +83,7 @@ def calibrate(
     if adc.sensing == "voltage":
         held = loads(wired_g)
         share = held.mean(axis=0) / unit
+        share[share == 0] = 1  # a column without conductance: any range serves
         currents = currents / share
     current: float | FloatArray = percentile(currents, adc.percentile)
     if adc.per_column:

@@ -229,7 +229,7 @@ def floating_power(voltage: FloatArray, seen: Wired, layout: Layout, phase: Phas
     driven = power(voltage, Wired(seen.conductance[:, :, arm], None))
     signed = phase.signed(layout.mapping, seen.conductance, layout.owner)
     settled = np.square(np.matmul(voltage, signed)).mean(axis=-2).sum(axis=0)
-    saved = (settled / loads(seen.conductance)).sum(axis=(-1, -2), dtype=np.float64)
+    saved = over_loads(settled, loads(seen.conductance)).sum(axis=(-1, -2), dtype=np.float64)
     return np.asarray(driven - saved)
 
 
@@ -323,9 +323,9 @@ def multiply(
         devices = conductance[:, tile]
         through = devices if seen is None else seen[:, tile]
         signed = [phase.signed(mapping, through, layout.owner) for phase in order.phases]
-        unit = codes
+        unit: float | FloatArray = codes
         if scale.loads is not None:
-            unit = codes * (scale.loads[tile] / loads(through))[:, None, :]
+            unit = codes * over_loads(scale.loads[tile], loads(through))[:, None, :]
         for each in signed:
             each *= np.asarray(unit / device.g_range, each.dtype)
             if errors.gain is not None:
@@ -407,6 +407,24 @@ def loads(conductance: FloatArray) -> FloatArray:
     (…, column) array, S
     """
     return np.asarray(conductance.sum(axis=(-3, -2)))
+
+
+def over_loads(values: FloatArray, load: FloatArray) -> FloatArray:
+    """Divide by the conductance of each column; 0 where none of its devices conducts.
+
+    Parameters
+    ----------
+    values : (…, column) array
+    load : (…, column) array, S
+        From `loads`, or in another unit.
+
+    Returns
+    -------
+    (…, column) array
+    """
+    shape = np.broadcast_shapes(values.shape, load.shape)
+    out = np.zeros(shape, np.result_type(values, load))
+    return np.asarray(np.divide(values, load, out=out, where=load > 0))
 
 
 def noise_share(devices: FloatArray, through: FloatArray, access: float) -> FloatArray:

@@ -283,7 +283,7 @@ def staircase(
     Raises
     ------
     UserError
-        If a current is 0 or not finite, or a number is out of its range.
+        If there is no current, one is 0 or not finite, or a number is out of its range.
 
     Examples
     --------
@@ -297,9 +297,9 @@ def staircase(
     import xarray as xr
 
     levels = np.asarray(currents, np.float64)
-    if levels.ndim != 1 or not (np.isfinite(levels) & (levels != 0)).all():
+    if levels.ndim != 1 or not (levels.size and (np.isfinite(levels) & (levels != 0)).all()):
         raise UserError(
-            "currents [A] must be a finite (level,) array without 0, got "
+            "currents [A] must be a finite (level,) array without 0, and not empty, got "
             f"{np.array2string(levels, threshold=6)}"
         )
     whole("points", points, low=8)

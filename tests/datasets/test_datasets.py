@@ -90,6 +90,17 @@ def test_npz_and_csv_give_the_same_samples(tmp_path):
         other.load()
 
 
+def test_mnist_from_a_folder_has_its_pixels_over_255(tmp_path, images):
+    pixels, labels = images
+    parts = pixels[:20], labels[:20], pixels[20:], labels[20:]
+    for name, array in zip(image_sets.MNIST_FILES, parts, strict=True):
+        idx(tmp_path / name, array)
+    loaded = datasets.MNIST(folder=str(tmp_path)).load()
+    np.testing.assert_allclose(loaded.train_inputs, pixels[:20].reshape(20, -1) / 255, rtol=1e-6)
+    np.testing.assert_allclose(loaded.test_inputs, pixels[20:].reshape(10, -1) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(loaded.test_labels, labels[20:])
+
+
 def test_mnist_is_downloaded_with_its_checksums(monkeypatch, tmp_path):
     asked = {}
 
@@ -124,7 +135,12 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
         datasets.NPZ(path=str(tmp_path / "bare.npy")).load()
     labels = np.arange(6) % 2
     np.savez(tmp_path / "text.npz", inputs=np.full((6, 2), "x"), labels=labels)
-    with pytest.raises(UserError, match="must hold inputs that are numbers"):
+    np.savez(tmp_path / "complex.npz", inputs=np.full((6, 2), 1j), labels=labels)
+    with pytest.raises(UserError, match="inputs that are real numbers, got complex128"):
+        datasets.NPZ(path=str(tmp_path / "complex.npz")).load()
+    with pytest.raises(UserError, match="path must name a file that can be read"):
+        datasets.NPZ(path="a\0b").load()
+    with pytest.raises(UserError, match="must hold inputs that are real numbers"):
         datasets.NPZ(path=str(tmp_path / "text.npz")).load()
     np.savez(tmp_path / "gap.npz", inputs=np.eye(6), labels=np.where(labels, 1.0, np.nan))
     with pytest.raises(UserError, match="finite labels only"):
@@ -141,6 +157,7 @@ def test_files_that_hold_something_else_are_refused_in_one_line(tmp_path):
             {},
             "but line 1 of .* give header=0",
         ),
+        ("a,b,y\nc,d,z\n1,2,0\n3,4,1\n", {"header": 9}, "but line 3 of .* give header=2"),
         ("a,b,y\n1,oops,0\n", {}, "got 'oops' in line 2, column 1"),
         ("a,b,y\n1,nan,0\n", {}, "got 'nan' in line 2, column 1"),
         ("a,b,y\n1,2,0\n\n1,2\n", {}, "got 2 for 3 in line 4"),

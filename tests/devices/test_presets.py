@@ -29,6 +29,7 @@ from matsweep.devices import (
     PowerStep,
     PulseModel,
     SoftBounds,
+    WriteVerify,
 )
 from matsweep.devices.pulses import limits
 
@@ -270,6 +271,28 @@ def test_symmetry_points_spread_as_the_equations_say(name):
     np.testing.assert_allclose(found, expected, atol=allowed)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        SoftBounds(step_up=0.1, step_down=0.1),
+        LinearStep(step_up=0.1, step_down=0.1),
+        NeuroSim(nonlinearity_up=1.0, nonlinearity_down=-1.0, pulses_up=10, pulses_down=10),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_device_whose_own_step_vanishes_has_finite_parameters(model):
+    """A spread of 0.7 cuts one parameter in 13 to zero; the other polarity is as without it."""
+    wide = "pulses_up" if isinstance(model, NeuroSim) else "step_up"
+    spreads = {wide: 0.7, "gain": 0.1, "asymmetry": 0.01}
+    own = dataclasses.replace(model, device_to_device=spreads).draw((2000, 1), rng=rng(1))
+    cut = own[wide] == 0
+    assert 0.04 < cut.mean() < 0.12
+    assert all(np.isfinite(value).all() for value in own.values())
+    if wide == "step_up":
+        change = model.change(np.full((2000, 1), 0.5), False, own)
+        assert change[cut].std() == pytest.approx(0.1 * abs(change[cut].mean()), rel=0.5)
+
+
 OWN = {
     "soft_bounds": SoftBounds(step_up=0.02, step_down=0.03, zero=0.4),
     "linear_step": LinearStep(
@@ -300,6 +323,14 @@ def test_every_model_takes_gain_asymmetry_and_bounds(name):
         assert np.quantile(np.abs(end - bound), 0.8) < 0.02
     alike = model.change(np.linspace(0, 1, 5), True, model.nominal)
     np.testing.assert_array_equal(alike, plain.step(np.linspace(0, 1, 5), True, plain.nominal))
+
+
+def test_no_range_is_narrower_than_a_thousandth():
+    """Of 100,000 devices with an upper bound of Normal(1, 1) above 0, 48 would be in the mean."""
+    model = dataclasses.replace(OWN["power_step"], zero=0.0, device_to_device={"upper": 1.0})
+    low, high = limits(model.draw((100_000,), rng=rng(1)))
+    assert (high - low).min() == pytest.approx(1e-3)
+    assert np.isfinite(model.compiled(model.draw((100_000,), rng=rng(1)))).all()
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -334,6 +365,21 @@ def test_noise_of_writing_does_not_add_up():
     assert made.settled.std() < 1e-4 * device.g_range
     still = device.pulse(conductance, 0, rng=random)
     np.testing.assert_array_equal(still.conductance, still.settled)
+
+
+def test_a_verified_device_keeps_its_noise_of_writing_while_others_are_pulsed():
+    """Half need one pulse, half three: 2,000 deviations of the former are known to 1.6 %."""
+    model = LinearStep(step_up=0.3, step_down=0.3, cycle_to_cycle=CycleNoise(of_writing=0.02))
+    scheme = WriteVerify(tolerance=0.2, max_pulses=10)
+    device = dataclasses.replace(device_of("rpu_reference"), levels=None, pulse_model=model,
+                                 write_verify=scheme)  # fmt: skip
+    target = np.repeat([[0.3], [0.9]], 2000, axis=0)
+    made = device.program(device.g_min + target * device.g_range, rng=rng(1))
+    np.testing.assert_array_equal(made.pulses[:2000], 1)  # 0.2 are ten deviations
+    np.testing.assert_array_equal(made.pulses[2000:], 3)
+    reached = (made.conductance - device.g_min) / device.g_range
+    assert reached[:2000].mean() == pytest.approx(0.3, abs=0.003)
+    assert reached[:2000].std() == pytest.approx(0.02, rel=0.1)
 
 
 def test_noises_of_one_pulse_add_as_stated():

@@ -10,7 +10,7 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
-from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
+from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
 from matsweep.machine import Hardware, Matrix, ProgrammedMatrix, map_matrices
 
 LOW, RANGE = 1e-6, 24e-6
@@ -151,8 +151,8 @@ def test_a_product_of_one_read_is_the_same_bits_however_it_is_integrated():
 def test_noise_of_all_reads_adds_in_squares(phases, mode):
     """Of 3,000 products the variance is the devices', within 6 of its standard errors.
 
-    Each cycle reads each device anew: sum_c s_c² sum_i b_ci² σ_i². 8 columns: the chance of one
-    outside is 1.6e-8.
+    Each cycle reads each device anew: sum_c s_c² sum_i b_ci² σ_i². A variance of 3,000 is
+    chi-squared: the chance of one of 8 columns outside is 4.0e-8, in all nine cases 3.6e-7.
     """
     matrix, share = weights(signed=True), 0.05
     platform = hardware(
@@ -186,6 +186,73 @@ def test_voltages_are_sensed_as_currents_over_the_columns_conductance():
     wanted *= np.abs(matrix.weight).max() * np.abs(matrix.calibration).max()
     found = values(matrix, platform).values[0]
     assert np.mean(np.abs(found - wanted) > 1e-3 * np.abs(wanted).max()) < 0.01
+
+
+@pytest.mark.parametrize("phases", [1, 4])
+def test_a_column_without_conductance_settles_at_zero(phases):
+    """Weights of zero and no off-state: 0, no power, and the others as without it."""
+    matrix, tile = weights(), Tile(rows=16, columns=32, phases=phases)
+    weight = matrix.weight.copy()
+    weight[:, 3], weight[:16, 4] = 0, 0
+    matrix = dataclasses.replace(matrix, weight=weight)
+    device = AnalogDevice(g_min=0.0, g_max=RANGE, read_voltage=0.2, cell_size=16.0)
+    adc = ADC(bits=12, percentile=100.0, sensing="voltage")
+    platform = dataclasses.replace(hardware(tile=tile, dac=DAC(bits=8), adc=adc), device=device)
+    made, rng = programmed(matrix, platform)
+    found = made.multiply(matrix.calibration, 1.0, rng=rng).values[0]
+    exact = inputs(matrix, 8, True) * np.abs(matrix.calibration).max() @ weight.astype(float)
+    assert (found[:, 3] == 0).all()
+    assert np.abs(found - exact).max() < 0.01 * np.abs(exact).max()
+    power = made.at(1.0).power(made.mapped.voltages(matrix.calibration, platform.dac))
+    assert 0 < power[0] < 1
+
+
+@pytest.mark.parametrize("per_column", [False, True])
+def test_a_floating_column_has_one_range_of_currents_in_all_tiles_of_rows(per_column):
+    """Tiles of different conductance; the range follows the column's mean over them."""
+    matrix = weights(inputs=48)
+    weight = matrix.weight.copy()
+    weight[:16] /= 10
+    matrix = dataclasses.replace(matrix, weight=weight)
+    adc = ADC(bits=6, percentile=100.0, sensing="voltage", per_column=per_column)
+    platform = hardware(tile=Tile(rows=16, columns=32), dac=DAC(bits=6), adc=adc)
+    found = values(matrix, platform).values[0]
+    x, (plus, minus) = inputs(matrix, 6, True), arms(matrix)
+    parts = [slice(start, start + 16) for start in (0, 16, 32)]
+    load = np.mean([(plus + minus)[part].sum(axis=0) for part in parts], axis=0)
+    currents = np.array([x[:, part] @ (plus - minus)[part] for part in parts])
+    full_scale = np.abs(currents / load).max(axis=(0, 1) if per_column else None) * load
+    wanted = quantised(currents, full_scale, 6, True).sum(axis=0)
+    wanted *= np.abs(matrix.weight).max() * np.abs(matrix.calibration).max()
+    assert np.mean(np.abs(found - wanted) > 1e-3 * np.abs(wanted).max()) < 0.01
+
+
+def test_each_realisation_settles_to_its_own_conductances():
+    """Programmed with errors: own currents over own sums, times the sums as targeted; with noise.
+
+    Of 3,000 products the variances of 8 columns and 2 realisations are the devices' noise over the
+    sums, within 6 standard errors: the chance of one outside is 7.9e-8, of a mean 3.2e-8.
+    """
+    matrix, share = weights(inputs=20), 0.05
+    adc = ADC(bits=14, percentile=100.0, sensing="voltage")
+    platform = hardware(
+        tile=Tile(rows=32, columns=32), dac=DAC(bits=6), adc=adc,
+        programming_error=ProgrammingError(coefficients=(2e-6,), g_reference=25e-6),
+        read_noise=ReadNoise(relative=share),
+    )  # fmt: skip
+    made, rng = programmed(matrix, platform, realisations=2)
+    x = np.repeat(matrix.calibration[:1], 3000, axis=0)
+    found = made.multiply(x, 1.0, rng=rng).values
+    applied, held = inputs(matrix, 6, True)[0], made.conductance[:, 0].astype(float) / RANGE
+    gain = arms(matrix).sum(axis=(0, 1)) / held.sum(axis=(1, 2))
+    scale = float(np.abs(matrix.weight).max() * np.abs(matrix.calibration).max())
+    wanted = scale * gain * np.einsum("i,rio->ro", applied, held[:, 0] - held[:, 1])
+    noise = np.einsum("i,raio->ro", applied**2, np.square(share * held)) * np.square(scale * gain)
+    assert np.ptp(gain, axis=0).min() > 0.001
+    np.testing.assert_array_less(
+        np.abs(found.mean(axis=1) - wanted), 6 * np.sqrt(noise / 3000) + 1e-4
+    )
+    assert np.abs(found.var(axis=1) / noise - 1).max() < 6 * np.sqrt(2 / 3000)
 
 
 def test_a_common_drift_cancels_where_voltages_are_sensed():
@@ -248,3 +315,25 @@ def test_a_transposed_product_is_integrated_too():
         made, rng = programmed(matrix, platform)
         with pytest.raises(UserError, match=message):
             made.transposed(back, 1.0, rng=rng)
+
+
+@pytest.mark.parametrize("mode", ["read", "cycles"])
+def test_noise_of_an_integrated_transposed_product_adds_in_squares(mode):
+    """As of a forward one: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
+    matrix, share = weights(inputs=30, outputs=12), 0.05
+    platform = hardware(
+        adc=ADC(bits=14, percentile=100.0, integrates=mode), read_noise=ReadNoise(relative=share)
+    )
+    made, rng = programmed(matrix, platform)
+    back = np.random.default_rng(2).uniform(-1, 1, 12)
+    loudest = 2 * np.sign(matrix.weight)  # of each row: they set the full scale
+    x = np.concatenate([np.repeat(back[None], 3000, axis=0), loudest]).astype(np.float32)
+    found = made.transposed(x, 1.0, rng=rng).values[0, :3000]
+    largest = float(np.abs(x).max())
+    codes = np.rint(np.abs(x[0].astype(float)) / largest * 31).astype(int)
+    bits = (codes[:, None] >> np.arange(5)) & 1
+    applied = (bits * np.square(2.0 ** np.arange(5) / 31)).sum(axis=1)
+    wanted = np.square(share * arms(matrix)).sum(axis=0) @ applied
+    wanted *= float(np.abs(matrix.weight).max() * largest) ** 2
+    ratio = found.var(axis=0) / wanted
+    assert np.abs(ratio - 1).max() < 6 * np.sqrt(2 / 3000)

@@ -161,6 +161,10 @@ def test_parameters_can_be_added_and_taken_away(planned):
             "choose another workload=… or workload.data.kind=…, or add it: +workload.data.path=…",
         ),
         (["device.read_nois=1"], "did you mean device.read_noise"),
+        (
+            ["workload=digits_online", "material=epiram", "tile.phases=2"],
+            "tile.phases must be 1 for a network that learns, got 2",
+        ),
         (["wires=resistances", "wires.sense_resistence=1"], "mean wires.sense_resistance"),
         (["tiel.rows=1"], "did you mean tile"),
     ],

@@ -234,7 +234,7 @@ def test_a_terminal_of_80_columns_shows_all():
     for outcome in outcomes:
         for fact in (str(outcome.row.source), outcome.row.conditions, outcome.row.tolerance.reason):
             assert " ".join(fact.split()) in shown
-    assert "known miss within × 30: designed, not built" in shown
+    assert "known miss within × 20: designed, not built" in shown
     assert len(text(outcomes, details=False)) < len(text(outcomes)) / 3
 
 

@@ -484,6 +484,35 @@ def test_trained_devices_that_drift_keep_the_relative_noise_of_their_training(ma
     assert (reference > 0) == (mapping == "reference")
 
 
+@pytest.mark.parametrize("mapping", ["reference", "differential"])
+def test_flicker_noise_of_trained_devices_is_what_access_devices_leave(mapping, monkeypatch):
+    """1 / (1 + R g)² of each deviation, as while they learn: R g up to 0.2 here."""
+    noise = ReadNoise(relative=0.02, exponent=0.5, flicker_read_time=1e-6)
+    platform, access = hardware(FINE, mapping, read_noise=noise), 2e4
+    platform = dataclasses.replace(
+        platform, tile=dataclasses.replace(platform.tile, access_resistance=access)
+    )
+    device, seen = platform.device, []
+
+    def judge(circuit, state, *rest):
+        seen.append((state.x.copy(), state.variance.copy(), circuit.reference_variance))
+        return core_judge(circuit, state, *rest)
+
+    core_judge = core.judge
+    monkeypatch.setattr(core, "judge", judge)
+    learned(InSitu(hidden=(5,), epochs=1, samples=20), platform, realisations=1, times=(1e3,))
+    x, found, reference = seen[-1]
+
+    def variance(state):
+        g = device.g_min + state * device.g_range
+        return (device.read_sigma(g, 1e3) / (1 + access * g) ** 2 / device.g_range) ** 2
+
+    wanted = variance(x.astype(float)).reshape(-1, found.size).sum(axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    if mapping == "reference":
+        assert reference == pytest.approx(float(variance(np.array(0.5))), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("parameters", "mapping", "message"),
     [

@@ -17,9 +17,8 @@ from matsweep.workloads.learning.learner import Learner
 pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernels
 
 SMALL = (
-    "experiment=neurosim_online", "workload.data.kind=digits", "workload.data.folder=none",
-    "~workload.data.folder", "workload.data.crop=null", "+workload.data.test_fraction=0.2",
-    "+workload.data.seed=0", "workload.data.test_samples=20", "workload.hidden=[20]",
+    "experiment=neurosim_online", "workload.data.kind=digits", "workload.data.black_white=0.5",
+    "workload.data.test_samples=20", "workload.hidden=[20]",
     "workload.epochs=1", "device.pulse_model.cycle_to_cycle.of_range=0",
 )  # fmt: skip
 """Digits stand in for MNIST: 64 inputs of one bit. Pulses have no noise."""

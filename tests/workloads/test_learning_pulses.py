@@ -198,6 +198,16 @@ def test_the_fast_array_finds_the_symmetry_points_of_drawn_devices():
     assert found.std() > 0.02
 
 
+def test_the_fast_array_begins_at_its_zeros_without_noise_of_writing():
+    model = LinearStep(step_up=0.01, step_down=0.01, cycle_to_cycle=CycleNoise(of_writing=0.05))
+    workload = InSitu(hidden=(4,), epochs=1, rule=TikiTaka(calibration=20))
+    course = Course.of(workload.prepare().lesson, workload, platform(model), streams())
+    learner = Learner.of(course, 0)
+    fast, devices = slice(learner.devices.arms * learner.devices.synapses, None), learner.devices
+    zeros = np.clip(devices.fast_reference, devices.low[fast], devices.high[fast])
+    np.testing.assert_array_equal(learner.state.settled[fast], zeros)
+
+
 def test_a_kernel_taken_by_its_address_gives_the_bits_of_the_form_that_is_built_in():
     @dataclass(frozen=True, kw_only=True)
     class Own(SoftBounds, kind="own"):

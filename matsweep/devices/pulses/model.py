@@ -456,7 +456,7 @@ class PulseModel(ABC):
                 np.clip(state, low, high, out=state)
         return state
 
-    def written(self, state: FloatArray, *, rng: Rng, least: float = -np.inf) -> FloatArray:
+    def written(self, state: FloatArray, *, rng: Rng) -> FloatArray:
         """States that reads see after an update: with the noise of writing.
 
         Parameters
@@ -464,19 +464,16 @@ class PulseModel(ABC):
         state : (…) array, fractions of the range
             After pulses.
         rng : Rng
-        least : float, fraction of the range
-            State below which no device gets.
 
         Returns
         -------
         (…) array, fractions of the range
-            `state` itself where there is no such noise.
+            Not cut; `state` itself where there is no such noise.
         """
         sigma = self.cycle_to_cycle.of_writing
         if not sigma:
             return state
-        noise = state.dtype.type(sigma) * _normal(state, rng)
-        return np.asarray(np.maximum(state + noise, state.dtype.type(least)))
+        return np.asarray(state + state.dtype.type(sigma) * _normal(state, rng))
 
 
 def own_range(state: FloatArray, parameters: Parameters) -> tuple[FloatArray, FloatArray | None]:

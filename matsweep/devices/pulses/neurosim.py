@@ -63,10 +63,11 @@ class NeuroSim(PulseModel, kind="neurosim"):
         return np.clip(values, -9.0, 9.0)
 
     def scales(self, parameters: Parameters) -> tuple[Any, Any]:
-        """Return the mean steps from end to end."""
+        """Return the mean steps from end to end, at most the whole range."""
         if "scales" in parameters:
             return super().scales(parameters)
-        return 1 / parameters["pulses_up"], 1 / parameters["pulses_down"]
+        up, down = parameters["pulses_up"], parameters["pulses_down"]
+        return 1 / np.maximum(up, 1.0), 1 / np.maximum(down, 1.0)
 
     def scaled(self, parameters: Parameters, up: FloatArray, down: FloatArray) -> dict[str, Any]:
         """Return the parameters of devices that take as many pulses less."""

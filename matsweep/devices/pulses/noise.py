@@ -22,7 +22,7 @@ class CycleNoise:
         Standard deviation; as in IBM's aihwkit with multiplicative noise.
     of_range : float, fraction of the range g_max - g_min
         Standard deviation, whatever the step; as in NeuroSim. After N pulses sqrt(N) of it.
-    of_scale : float, fraction of the device's step at `zero`
+    of_scale : float, fraction of the step s
         Whatever the state; as in IBM's aihwkit with additive noise.
     constant : float, fraction of the range g_max - g_min
     of_state : float, fraction of the distance of the state from `zero`

@@ -15,6 +15,7 @@ SPREADS = ("gain", "log_gain", "log_scale", "asymmetry", "lower", "upper")
 """Names in `device_to_device` that every pulse model has."""
 
 _NARROWEST = 1e-3  # fraction of the nominal range: no span divides by 0
+_STILL = 1e-12  # step below which a device does not move: its factor stays finite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +117,9 @@ class Population:
         if self.asymmetry:
             asymmetry = self.asymmetry * rng.standard_normal(shape, np.float64)
         scale = np.maximum(*scales)
-        up = np.abs(1 + (gain - 1 + asymmetry) * (scale / scales[0]))
-        down = np.abs(1 + (gain - 1 - asymmetry) * (scale / scales[1]))
+        first, second = (scale / np.maximum(each, _STILL) for each in scales)
+        up = np.abs(1 + (gain - 1 + asymmetry) * first)
+        down = np.abs(1 + (gain - 1 - asymmetry) * second)
         if self.log_scale:
             common = np.exp(self.log_scale * rng.standard_normal(shape, np.float64))
             up, down = up * common, down * common

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import Layout, sequence
+from matsweep.crossbar import Layout, Sequence, sequence
 from matsweep.machine import Usage
-from matsweep.metrics.costs.census import Census, census, transposed_census
+from matsweep.metrics.costs.census import Census, census, row_sides, transposed_census
 from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
@@ -122,6 +122,7 @@ class _Layer:
     scenario: Scenario
     layout: Layout
     usage: Usage
+    order: Sequence
     count: Census
     parts: Circuits
     buffer: Cost
@@ -152,10 +153,11 @@ def _layer(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> _L
         scenario=scenario,
         layout=layout,
         usage=usage,
+        order=order,
         count=census(layout, tile, adc, order, ends),
         parts=circuits(scenario),
         buffer=sram(held, scenario.periphery.node),
-        line_cells=tile.columns,
+        line_cells=tile.columns // row_sides(layout, scenario.adc),
     )
 
 
@@ -173,6 +175,7 @@ def _transposed(scenario: Scenario, layout: Layout, usage: Usage) -> _Layer:
         scenario=scenario,
         layout=back,
         usage=Usage(usage.outputs, usage.inputs, signed=True, operations=compared),
+        order=order,
         count=transposed_census(layout, tile, adc, order),
         parts=circuits(scenario),
         buffer=sram(back.inputs * scenario.dac.bits, scenario.periphery.node),
@@ -264,7 +267,11 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
     scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
     voltage, tile, node = scenario.device.read_voltage, scenario.tile, scenario.periphery.node
     segment = scenario.wires.segment_capacitance(scenario.device.cell_size, node)
-    gate = 0.0 if tile.gated is None else tile.gated.energy(tile.columns, node)
+    gate = (
+        0.0
+        if tile.gated is None
+        else tile.gated.energy(tile.columns // row_sides(layout, scenario.adc), node)
+    )
     tiles = layout.column_tiles + layout.row_tiles / 2
     moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
     return _by_component(
@@ -281,12 +288,15 @@ def _energy(layer: _Layer, pitch: float) -> FloatArray:
 
 
 def _integration(layer: _Layer) -> float:
-    """Return the energy of integrating the reads of one conversion, J."""
-    periphery, count = layer.scenario.periphery, layer.count
-    reads = count.reads * count.turns // count.conversion_turns
-    if reads == 1 or periphery.adc_source in INTEGRATING:
+    """Return the energy of integrating the reads of one conversion, J.
+
+    Each phase among them takes that of its cycles.
+    """
+    periphery, order = layer.scenario.periphery, layer.order
+    if order.conversions == order.reads or periphery.adc_source in INTEGRATING:
         return 0.0
-    return integrator(reads, periphery.node)
+    phases = order.reads // order.conversions // order.cycles
+    return phases * integrator(order.cycles, periphery.node)
 
 
 def _latency(layer: _Layer, reading: float) -> FloatArray:

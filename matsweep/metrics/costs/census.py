@@ -92,17 +92,18 @@ def census(
     Census
     """
     capacity = layout.mapping.outputs(tile.columns, layout.slices) * layout.slices
-    rows = layout.inputs * layout.cells * layout.column_tiles
+    sides = row_sides(layout, adc)
+    rows = layout.inputs * layout.cells * layout.column_tiles * sides
     turns = min(adc.sharing, layout.tile_outputs * layout.slices)
     conversions = layout.columns * layout.row_tiles * order.conversions
     return Census(
         tiles=layout.tiles,
-        dacs=layout.tiles * (tile.rows // tile.cells) * ends,
+        dacs=layout.tiles * (tile.rows // tile.cells) * ends * sides,
         adcs=layout.tiles * math.ceil(capacity / adc.sharing),
         reads=order.reads,
         turns=turns,
         conversion_turns=turns * order.conversions,
-        dac_conversions=layout.inputs * layout.column_tiles * order.drives * ends,
+        dac_conversions=layout.inputs * layout.column_tiles * order.drives * ends * sides,
         lines=rows * order.drives,
         gates=rows * _raised(tile, order.reads),
         adc_conversions=conversions,
@@ -153,6 +154,24 @@ def transposed_census(layout: Layout, tile: Tile, adc: ADC, order: Sequence) -> 
         depth=(layout.column_tiles - 1).bit_length(),
         outputs=layout.inputs,
     )
+
+
+def row_sides(layout: Layout, adc: ADC) -> int:
+    """Lines that an input drives in an array.
+
+    Where voltages are sensed, both devices of a pair are on one column, each with a line of its own
+    across half as many columns.
+
+    Parameters
+    ----------
+    layout : Layout
+    adc : ADC
+
+    Returns
+    -------
+    int
+    """
+    return layout.mapping.arms if adc.sensing == "voltage" else 1
 
 
 def _columns(layout: Layout) -> int:

@@ -31,6 +31,17 @@ _ZERO = Study(
     name="neurosim_published",
     overrides=(*_NEUROSIM.overrides, "workload.start=from_zero", "material=pcmo,alox_hfo2"),
 )
+_FROM_ZERO = {
+    "pcmo": Tolerance(
+        absolute=0.15,
+        reason="accuracy jumps from epoch to epoch: the mean of the last ones lies below the "
+        "published value, the best one 0.13 above it; a loop over the release's rules alone gives "
+        "0.298 and 0.399",
+    ),
+    "alox_hfo2": Tolerance(
+        absolute=0.15, reason="no explanation is known: it does not learn at all"
+    ),
+}
 _LAST = 10
 """Epochs whose mean is compared: of devices whose accuracy jumps the best epoch says little."""
 _LOW_RATIO = Tolerance(
@@ -99,9 +110,7 @@ def _published_procedure(material: str) -> Row:
             "first weights programmed with the device's own errors",
             "`workload.start=from_zero`: first weights without g_min and without error",
         ),
-        miss=Tolerance(absolute=0.15, reason="no explanation is known: it does not learn at all")
-        if material == "alox_hfo2"
-        else None,
+        miss=_FROM_ZERO[material],
         study=_ZERO,
     )
 
@@ -177,6 +186,6 @@ BURR = Row(
 
 LEARNING = (
     *(_device(material) for material in _PUBLISHED),
-    *(_published_procedure(material) for material in ("pcmo", "alox_hfo2")),
+    *(_published_procedure(material) for material in _FROM_ZERO),
     BURR,
 )

@@ -9,6 +9,7 @@ from matsweep.core.streams import FloatArray, Streams
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
+from matsweep.workloads.learning.reading import variance_behind
 from matsweep.workloads.learning.wiring import behind_access
 
 _JUDGED = 100  # samples that the error of a product is measured on
@@ -42,6 +43,7 @@ def aged(
         saturated : share of the conversions that saturated.
     """
     device, samples = course.hardware.device, course.lesson.samples
+    access = course.hardware.tile.access_resistance
     test = read_only(samples.test_inputs), read_only(samples.test_labels)
     synapses = int(course.first[-1])
     size = course.arms * synapses
@@ -75,12 +77,12 @@ def aged(
             circuit = circuits[number]
             if device.read_noise.flicker_read_time is not None:
                 sigma = device.read_sigma(present[number], time, conductance[number])
-                arms = np.square(sigma / device.g_range).reshape(course.arms, -1)
-                state.variance[:] = arms.sum(axis=0)
+                variance = variance_behind(sigma, present[number], device, access)
+                state.variance[:] = variance.reshape(course.arms, -1).sum(axis=0)
                 if circuit.reference_variance:  # the core has one for all rows: their mean
                     sigma = device.read_sigma(present_middle[number], time, middle[number])
-                    shared = float(np.mean(np.square(sigma / device.g_range)))
-                    circuit = circuit._replace(reference_variance=shared)
+                    shared = variance_behind(sigma, present_middle[number], device, access)
+                    circuit = circuit._replace(reference_variance=float(np.mean(shared)))
             squares = np.zeros(rows, np.float32)
             inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
             products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)

@@ -95,8 +95,8 @@ class Course:
         ------
         UserError
             If no pulse response of the material is known, its pulse model has no compiled kernel,
-            the ADC has a range per column or senses voltages, products take several phases, or the
-            tile does not suit the workload.
+            the ADC has a range per column or senses voltages, or the tile does not suit the
+            workload.
         """
         device, tile = hardware.device, workload.tiled(hardware.tile)
         if device.pulse_model is None:
@@ -110,8 +110,6 @@ class Course:
             raise UserError(
                 f"adc.sensing must be current for a network that learns, got {hardware.adc.sensing}"
             )
-        if tile.phases != 1:
-            raise UserError(f"tile.phases must be 1 for a network that learns, got {tile.phases}")
         plans = tuple(layout(rows, columns, tile, device.levels) for rows, columns in lesson.shapes)
         arms = plans[0].mapping.arms
         total = arms + int(workload.rule.fast)

@@ -170,10 +170,13 @@ class Training:
         Raises
         ------
         UserError
-            If the tile has several cells a weight, or does not fit the workload.
+            If the tile has several cells a weight, reads a product in several phases, or does not
+            fit the workload.
         """
         if tile.cells != 1:
             raise UserError(f"tile.cells must be 1 for a network that learns, got {tile.cells}")
+        if tile.phases != 1:
+            raise UserError(f"tile.phases must be 1 for a network that learns, got {tile.phases}")
         two = tile.mapping == "differential"
         if self.positive and two:
             raise UserError(

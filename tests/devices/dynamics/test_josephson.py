@@ -226,8 +226,11 @@ def kramers(bias, beta, epsilon, ratio, modes=24, hermites=24):
     [(0.7, 1.0, 0.0, 0.3), (0.7, 1.0, 0.6, 0.3), (0.9, 0.1, 0.0, 0.2), (0.5, 4.0, -0.5, 0.6)],
 )
 def test_noise_rounds_the_curve_as_the_kramers_equation_says(bias, beta, epsilon, ratio):
-    """Mean voltage of 100 devices, each over 1,000 / ω_p, to 5 of its own deviations and 0.2 %:
-    5.7e-7 by chance. One of the deviations is 0.3 to 2 % of the voltage."""
+    """Mean voltage of 100 devices, each over 1,000 / ω_p, to 6 of its own deviations and 0.2 %.
+
+    By chance 3.2e-8 (Student's t of 99 degrees of freedom: the deviation is measured, too). One of
+    the deviations is 0.3 to 2 % of the voltage.
+    """
     model = junction(beta, epsilon=epsilon, temperature=warm(ratio))
     time = np.linspace(0, 1050, 22) / angular(model)
     found = transient(model, time, current=np.full(22, bias * CRITICAL), state=np.zeros((2, 100)),
@@ -237,7 +240,7 @@ def test_noise_rounds_the_curve_as_the_kramers_equation_says(bias, beta, epsilon
     expected = kramers(bias, beta, epsilon, ratio)
     deviation = float(voltage.std() / np.sqrt(100))
     assert deviation < 0.03 * expected
-    assert float(voltage.mean()) == pytest.approx(expected, abs=5 * deviation + 2e-3 * expected)
+    assert float(voltage.mean()) == pytest.approx(expected, abs=6 * deviation + 2e-3 * expected)
 
 
 def test_strong_damping_follows_ambegaokar_and_halperin():
@@ -289,6 +292,7 @@ def test_without_heat_there_is_no_noise():
          r"conductance \[S\] must be > 0"),
         (lambda: transient(junction(1.0), [0.0, 1.0], [0.0, 0.0]), r"driven by a current \[A\]"),
         (lambda: staircase(junction(1.0), np.array([0.0, 1e-4]), 1e-10), r"currents \[A\] must be"),
+        (lambda: staircase(junction(1.0), np.array([]), 1e-10), r"not empty, got \[\]"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make, message):
