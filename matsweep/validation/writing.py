@@ -37,7 +37,7 @@ def answer(outcomes: Sequence[Outcome]) -> str:
     """
     verdicts = [outcome.verdict for outcome in outcomes]
     agree = verdicts.count("agrees")
-    sentences = [f"{agree} of {len(outcomes)} published results agree."]
+    sentences = [f"{agree} of {len(outcomes)} published or independently computed results agree."]
     if missed := _named(outcomes, "misses"):
         sentences.append(
             f"{_count(missed, 'misses', 'miss')} the tolerance within a stated bound, for a stated "

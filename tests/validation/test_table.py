@@ -219,7 +219,10 @@ def test_the_answer_counts_in_words():
         made(1.0, "better", miss=wide),
     )]  # fmt: skip
     said = answer(outcomes)
-    assert said.startswith("2 of 4 published results agree. 1 misses the tolerance within a stated")
+    assert said.startswith(
+        "2 of 4 published or independently computed results agree. 1 misses the tolerance within "
+        "a stated"
+    )
     assert "known." in said
     assert "1 differs: wrong." in said
     assert "none is there: better." in said
@@ -274,7 +277,7 @@ def test_the_exit_code_says_whether_what_should_agree_does(workplace, capsys, en
             made(calculate=lambda: 1 / 0, name="broken"))  # fmt: skip
     assert main(["validate", "fine", "known", "--quick"]) == 0
     printed = capsys.readouterr()
-    assert "1 of 2 published results agree" in printed.out
+    assert "1 of 2 published or independently computed results agree" in printed.out
     assert "doi:10.1000/1" in printed.out
     assert "fine agrees" in printed.err
     assert main(["validate", "wrong"]) == 1
