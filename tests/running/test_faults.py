@@ -18,7 +18,7 @@ import xarray as xr
 import matsweep
 import matsweep.running.job
 import matsweep.running.work as work
-from matsweep.metrics import METRICS
+from matsweep.metrics import COORDINATES, METRICS
 from matsweep.store import summary
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -102,7 +102,8 @@ POISON = {3: "raises", 9: "hangs", 15: "eats", 20: "dies"}
 def toy(scenario, network, *, realisations, metrics, **given):
     """Return results that depend on the candidate alone, at once even in a new process."""
     rng = np.random.default_rng(int(scenario.identity, 16))
-    sizes = {"realisation": realisations, "time": 1, "component": 12, "baseline": 9}
+    sizes = {"realisation": realisations, "time": 1}
+    sizes |= {name: len(values) for name, values in COORDINATES.items()}
     return {name: rng.random(tuple(sizes[dim] for dim in METRICS[name].dims)) for name in metrics}
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import matsweep
 import matsweep.running.study as study_module
 import matsweep.running.work as work
-from matsweep.metrics import METRICS
+from matsweep.metrics import COORDINATES, METRICS
 from matsweep.results import open_results
 from matsweep.running.executors import Executor, Fault, executor
 from matsweep.running.executors.ledger import Cause, Ledger
@@ -290,9 +290,10 @@ SETTINGS = ["realisations=2", "times=[1]", "workload.hidden=[4]", "workload.epoc
 def toy(scenario, network, *, realisations, metrics, **given):
     """Return results that depend on the candidate alone, at no cost; and fail for some."""
     rng = np.random.default_rng(int(scenario.identity, 16))
-    if rng.random() < 0.2:
+    if rng.random() < 0.4:
         raise ArithmeticError("so it is with this one")
-    sizes = {"realisation": realisations, "time": 1, "component": 12, "baseline": 9}
+    sizes = {"realisation": realisations, "time": 1}
+    sizes |= {name: len(values) for name, values in COORDINATES.items()}
     return {name: rng.random(tuple(sizes[dim] for dim in METRICS[name].dims)) for name in metrics}
 
 
