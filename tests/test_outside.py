@@ -141,7 +141,7 @@ def test_its_material_is_listed_with_its_package_and_its_sources(tour):
 def test_its_row_is_in_the_table_of_truth(tour):
     code, out, _ = tour["validated"]
     assert code == 0
-    assert out.startswith("1 of 1 published results agree.")
+    assert out.startswith("1 of 1 published or independently computed results agree.")
 
 
 def test_help_and_messages_name_what_it_brings(tour):
