@@ -62,7 +62,7 @@ def calibrate(config: DictConfig) -> None:
 
 
 def _reading(config: DictConfig) -> Reading:
-    """Return what the command line says of the files; `header=none` means there is none."""
+    """Options of the command line for reading the files; `header=none`: they have no heading."""
     stated = plain_config(config)
     options = {name: stated[name] for name in _READING}
     options["header"] = options["header"] not in (None, False, "none", "no")

@@ -34,7 +34,7 @@ class Gates:
     low, high : float, V
         Of a line at rest and while its row is read.
     raised : "read" or "product"
-        Whether lines are raised anew in each read (in each cycle and phase), after the inputs have
+        Whether lines are raised again in each read (in each cycle and phase), after the inputs have
         settled, or once for all reads of a product.
 
     References

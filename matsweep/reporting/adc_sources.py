@@ -41,7 +41,7 @@ def band(view: View, row: int) -> Iterator[str]:
 
 
 def staying(view: View, objectives: Objectives | None) -> str:
-    """Return how much of the Pareto set is one by the other sources.
+    """Sentence on the share of the Pareto set that remains under the other sources.
 
     Parameters
     ----------

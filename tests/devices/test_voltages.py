@@ -46,7 +46,7 @@ def device(iv=None, **parameters):
 
 
 def attempt(compute):
-    """Return what is computed and an empty message, or None and the message of the refusal."""
+    """Value and an empty message, or None and the message of the refusal."""
     try:
         return compute(), ""
     except UserError as error:

@@ -151,7 +151,7 @@ def test_a_product_of_one_read_is_the_same_bits_however_it_is_integrated():
 def test_noise_of_all_reads_adds_in_squares(phases, mode):
     """Of 3,000 products the variance is the devices', within 6 of its standard errors.
 
-    Each cycle reads each device anew: sum_c s_c² sum_i b_ci² σ_i². A variance of 3,000 is
+    Each cycle reads each device again: sum_c s_c² sum_i b_ci² σ_i². A variance of 3,000 is
     chi-squared: the chance of one of 8 columns outside is 4.0e-8, in all nine cases 3.6e-7.
     """
     matrix, share = weights(signed=True), 0.05
@@ -319,7 +319,7 @@ def test_a_transposed_product_is_integrated_too():
 
 @pytest.mark.parametrize("mode", ["read", "cycles"])
 def test_noise_of_an_integrated_transposed_product_adds_in_squares(mode):
-    """As of a forward one: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
+    """The variance follows that of a forward product: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
     matrix, share = weights(inputs=30, outputs=12), 0.05
     platform = hardware(
         adc=ADC(bits=14, percentile=100.0, integrates=mode), read_noise=ReadNoise(relative=share)
