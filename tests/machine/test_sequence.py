@@ -319,7 +319,7 @@ def test_a_transposed_product_is_integrated_too():
 
 @pytest.mark.parametrize("mode", ["read", "cycles"])
 def test_noise_of_an_integrated_transposed_product_adds_in_squares(mode):
-    """The variance follows that of a forward product: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
+    """Variance: sum_c s_c² sum_j b_cj² σ_j², of 3,000 products and 30 rows (6e-8)."""
     matrix, share = weights(inputs=30, outputs=12), 0.05
     platform = hardware(
         adc=ADC(bits=14, percentile=100.0, integrates=mode), read_noise=ReadNoise(relative=share)

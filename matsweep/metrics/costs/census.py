@@ -180,7 +180,7 @@ def _columns(layout: Layout) -> int:
 
 
 def _raised(tile: Tile, reads: int) -> int:
-    """Number of times that a gate line is raised in a product."""
+    """Count the times that a gate line is raised in a product."""
     if tile.gated is None:
         return 0
     return reads if tile.gated.raised == "read" else 1
