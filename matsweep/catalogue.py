@@ -77,6 +77,9 @@ def show_material(name: str, console: Console) -> None:
     console.print(f"role       {material.role}", markup=False)
     if (package := package_of_choice("material", name)) is not None:
         console.print(f"brought by {package.name} {package.version}", markup=False)
+    if material.misfit is not None:
+        console.print(f"NOT FITTED: it does not describe its measurement: {material.misfit}",
+                      markup=False)  # fmt: skip
     console.print()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("device.", "value", "from"):

@@ -64,6 +64,28 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     ]
 
 
+def misfits(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
+    """Warnings on materials that do not describe the measurement that they were fitted to.
+
+    Parameters
+    ----------
+    ds : Dataset
+    materials : iterable of str
+
+    Returns
+    -------
+    list of str
+        One sentence for each such material.
+    """
+    stored = sources(ds)["materials"]
+    texts = {name: (stored.get(name) or {}).get("misfit") for name in materials}
+    return [
+        f"{name} does not describe the measurement it was fitted to: {text}."
+        for name, text in texts.items()
+        if text
+    ]
+
+
 def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Collect the references of the given materials, and those of no material, by their keys.
 

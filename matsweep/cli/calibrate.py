@@ -82,20 +82,11 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     data = calibration.enough_pulses(calibration.read_pulses(path, reading))
     _print(data.notes)
     limits = {name: value_in_unit(config[name], "S", name) for name in ("g_min", "g_max")}
-    named = config.model not in (None, "tabulated")
-    fits = (
-        [calibration.fit_model(data, str(config.model), **limits)]
-        if named
-        else calibration.compare(data, **limits)
-    )
-    best = fits[0]
-    calibration.show_fits(data, fits, Console())
-    chosen = best if named else calibration.recommend(fits)
-    bare = chosen is None or config.model == "tabulated"
-    table = calibration.tabulate(data, g_min=best.g_min, g_max=best.g_max) if bare else None
-    written = calibration.write_material(data, best, to, table=table)
-    _print([f"devices are {calibration.programming(best, table or best.model)[1]}"])
-    _finish(written, fit_figure(data, best), config)
+    found = calibration.calibrate_pulses(data, model=config.model, **limits)
+    calibration.show_calibration(found, Console())
+    written = calibration.write_material(found, to)
+    _print([f"devices are {calibration.programming(found.fit, found.model)[1]}"])
+    _finish(written, fit_figure(found), config)
 
 
 def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:

@@ -58,6 +58,9 @@ class Material:
     references : dict of str to Reference
     physics_origins : dict of str to Origin
         For each parameter of its physics.
+    misfit : str or None
+        By how much the device departs from the measurement that it was fitted to; None where it
+        describes it.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Material:
     origins: dict[str, Origin] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)
     physics_origins: dict[str, Origin] = field(default_factory=dict)
+    misfit: str | None = None
 
     def __post_init__(self) -> None:
         origins = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
+from matsweep.analysis.basis import misfits
 from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.robust import robust_of
@@ -117,6 +118,8 @@ def choose(
         if certainty := _certainty(kept, by, how, weights):
             _line(console, certainty)
         for line in band(kept, int(order(ranked, keys)[0])):
+            _line(console, line)
+        for line in misfits(ds, kept.present(kept.done)):
             _line(console, line)
     if why is not None:
         _line(console, "")

@@ -137,6 +137,8 @@ def sources(plan: Plan) -> str:
                 if path not in unused
             },
         }
+        if material.misfit is not None:
+            materials[name]["misfit"] = material.misfit
         references.update(plain(material.references))
     return json.dumps({"materials": materials, "references": references})
 

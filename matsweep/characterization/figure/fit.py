@@ -1,4 +1,4 @@
-"""Figure of a calibration: steps, residuals and their distribution."""
+"""Figure of a calibration: prediction against measurement, steps, and residuals."""
 
 from __future__ import annotations
 
@@ -8,50 +8,126 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy import stats
 
-from matsweep.identification.fitting.fit import Fit
-from matsweep.identification.measurements import PulseData
+from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
+from matsweep.identification.fitting import Agreement, Fit, PulseCalibration, Spread
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 
-_UP, _DOWN = "#0072B2", "#D55E00"
+_UP, _DOWN, _MODEL = "#0072B2", "#D55E00", "0.2"
 _MOST = 4000  # points drawn
+_DECADES = 20.0  # ratio of conductances from which on they are drawn by decades
 
 
-def fit_figure(data: PulseData, fit: Fit) -> Figure:
-    """Draw a fit: changes with the mean step, residuals against the state, and their quantiles.
+def fit_figure(calibration: PulseCalibration) -> Figure:
+    """Draw the check of a calibration, its steps, and the residuals of the best formula.
+
+    The upper row compares the measurement with simulated repetitions of it: bands hold 68 % of the
+    reads of all devices and cycles after each pulse of a run, lines are medians, and bars 95 % of
+    the repetitions. The lower row shows single changes with the mean step, residuals with their
+    means, and quantiles of the residuals.
 
     Parameters
     ----------
-    data : PulseData
-    fit : Fit
+    calibration : PulseCalibration
 
     Returns
     -------
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    with drawing(0.36) as figure:
-        steps, residuals, quantiles = figure.subplots(1, 3)
-        _steps(steps, data, fit)
+    agreement, fit = calibration.agreement, calibration.fit
+    with drawing(0.68) as figure:
+        (up, down, spreads), (steps, residuals, quantiles) = figure.subplots(2, 3)
+        for axes, way in ((up, True), (down, False)):
+            _bands(axes, agreement, up=way)
+        _spreads(spreads, agreement)
+        _steps(steps, calibration)
         _residuals(residuals, fit)
         _quantiles(quantiles, fit)
-        titles = (
-            f"{fit.kind}: the median device",
-            "residuals, and their means",
-            f"distance from normal {fit.distance:.3f}",
-        )
-        for letter, axes, title in zip("abc", (steps, residuals, quantiles), titles, strict=True):
+        titles = {
+            up: "up: measured, simulated",
+            down: "down",
+            spreads: "standard deviations",
+            steps: f"{calibration.kind}: mean step",
+            residuals: f"residuals of {fit.kind}",
+            quantiles: f"from normal: {fit.distance:.3f}",
+        }
+        for letter, (axes, title) in zip("abcdef", titles.items(), strict=True):
             axes.set_title(f"({letter}) {title}", fontsize=FONT, loc="left")
+        if not calibration.describes:
+            figure.suptitle(
+                f"{calibration.kind} does not describe {calibration.data.name}", fontsize=FONT,
+                color=_DOWN,
+            )  # fmt: skip
     return figure
+
+
+def _bands(axes: Axes, agreement: Agreement, *, up: bool) -> None:
+    """Draw conductance after each pulse of the runs of one polarity."""
+    kept = agreement.up == up
+    number = agreement.number[kept]
+    marker = "." if number.size < 2 else ""
+    for bands, colour, style, label in (
+        (agreement.measured, _UP if up else _DOWN, "-", "measured"),
+        (agreement.simulated, _MODEL, "--", "simulated"),
+    ):
+        low, middle, high = bands[:, kept]
+        axes.fill_between(number, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(number, middle, style, color=colour, linewidth=1.0, marker=marker, label=label)
+    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    tidy(axes, "pulse of the run", "conductance")
+    shown = np.concatenate([agreement.measured.ravel(), agreement.simulated[1]])
+    _conductance(axes, shown)
+
+
+def _conductance(axes: Axes, shown: FloatArray) -> None:
+    """Scale the vertical axis to conductances, by decades where they span several."""
+    top = float(shown.max())
+    if shown.min() > 0 and top > _DECADES * shown.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: engineering(value, "S", 2)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        return
+    quantity_axis(axes.yaxis, "S", 0.0, top)
+
+
+def _spreads(axes: Axes, agreement: Agreement) -> None:
+    rows: list[tuple[str, Spread]] = [
+        (name, each)
+        for name, each in (("between\ndevices", agreement.between),
+                           ("cycle to\ncycle", agreement.within))
+        if each is not None
+    ]  # fmt: skip
+    tidy(axes, "", "conductance")
+    if not rows:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "one device, one run:\nno spread was measured", ha="center",
+                  va="center", transform=axes.transAxes, fontsize=FONT - 1)  # fmt: skip
+        return
+    for place, (_, each) in enumerate(rows):
+        low, middle, high = each.simulated
+        axes.errorbar(place, middle, [[middle - low], [high - middle]], fmt="_", color=_MODEL,
+                      capsize=4, linewidth=1, label="simulated" if not place else None)  # fmt: skip
+        axes.plot(place - 0.15, each.measured, "o", color=_UP, markersize=4,
+                  label="measured" if not place else None)  # fmt: skip
+    axes.set_xticks(range(len(rows)), [name for name, _ in rows])
+    axes.set_xlim(-0.6, len(rows) - 0.4)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    quantity_axis(axes.yaxis, "S", 0.0, max(max(e.measured, e.simulated[2]) for _, e in rows))
 
 
 def _some(count: int) -> slice:
     return slice(None, None, max(1, count // _MOST))
 
 
-def _steps(axes: Axes, data: PulseData, fit: Fit) -> None:
-    span = fit.g_max - fit.g_min
+def _steps(axes: Axes, calibration: PulseCalibration) -> None:
+    data, model = calibration.data, calibration.model
+    span = calibration.g_max - calibration.g_min
     state = np.linspace(0, 1, 201)
     for up, colour, label in ((True, _UP, "up"), (False, _DOWN, "down")):
         mask = np.flatnonzero(data.up == up)
@@ -59,16 +135,16 @@ def _steps(axes: Axes, data: PulseData, fit: Fit) -> None:
         change = data.after[mask] - data.before[mask]
         axes.plot(data.before[mask], change, ".", color=colour, alpha=0.25, markersize=1.5,
                   rasterized=True)  # fmt: skip
-        mean = fit.model.step(state, up, fit.model.nominal) * span
+        mean = model.step(state, up, model.nominal) * span
         line: dict[str, Any] = {
             "linewidth": 1.4,
             "path_effects": [withStroke(linewidth=3, foreground="white")],
         }
-        axes.plot(fit.g_min + span * state, mean, color=colour, label=label, **line)
+        axes.plot(calibration.g_min + span * state, mean, color=colour, label=label, **line)
     axes.legend(fontsize=FONT - 1.5, frameon=False)
     tidy(axes, "read before the pulse", "change of the read")
     for axis in (axes.xaxis, axes.yaxis):
-        quantity_axis(axis, "S", 0.0, fit.g_max)
+        quantity_axis(axis, "S", 0.0, calibration.g_max)
 
 
 def _residuals(axes: Axes, fit: Fit) -> None:

@@ -4,11 +4,13 @@ from matsweep.identification.calibration.aged import show_endurance, show_retent
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.calibration.output import programming, show_fits, write_material
+from matsweep.identification.calibration.output import programming, show_calibration, write_material
 from matsweep.identification.fitting import (
     KINDS,
     Fit,
     LoopFit,
+    PulseCalibration,
+    calibrate_pulses,
     compare,
     fit_loops,
     fit_model,
@@ -34,9 +36,11 @@ __all__ = [
     "Fit",
     "Loop",
     "LoopFit",
+    "PulseCalibration",
     "PulseData",
     "Reading",
     "calibrate",
+    "calibrate_pulses",
     "compare",
     "enough_points",
     "enough_pulses",
@@ -49,8 +53,8 @@ __all__ = [
     "read_pulses",
     "read_retention",
     "recommend",
+    "show_calibration",
     "show_endurance",
-    "show_fits",
     "show_loop_fits",
     "show_retention",
     "tabulate",

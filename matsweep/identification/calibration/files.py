@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
@@ -13,13 +12,12 @@ from matsweep.identification.fitting import (
     KINDS,
     DriftFit,
     Estimate,
-    Fit,
     LoopFit,
-    compare,
+    PulseCalibration,
+    calibrate_pulses,
     fit_drift,
     fit_endurance,
     fit_loops,
-    fit_model,
     fit_retention,
 )
 from matsweep.identification.measurements import (
@@ -43,7 +41,7 @@ def calibrate(
     start: CompiledModel | None = None,
     free: Sequence[str] | None = None,
     **options: object,
-) -> Fit | LoopFit | DriftFit | Estimate:
+) -> PulseCalibration | LoopFit | DriftFit | Estimate:
     """Fit a device model to measurements.
 
     Parameters
@@ -65,7 +63,7 @@ def calibrate(
 
     Returns
     -------
-    Fit, LoopFit, DriftFit or Estimate
+    PulseCalibration, LoopFit, DriftFit or Estimate
         Of pulses, of sweeps, of states at one unstated temperature, and of states at stated
         temperatures or of windows against cycles.
 
@@ -78,7 +76,7 @@ def calibrate(
     --------
     >>> import matsweep
     >>> fit = matsweep.calibrate("measured.csv", model="soft_bounds")  # doctest: +SKIP
-    >>> fit.values["step_up"]  # doctest: +SKIP
+    >>> fit.values["step_up"], fit.describes  # doctest: +SKIP
     """
     paths = [data] if isinstance(data, (str, Path)) else list(data)
     reading = build(Reading, dict(options), "")
@@ -95,8 +93,7 @@ def calibrate(
             return fit_drift(states)
         return fit_retention(states, stable=0.0 if g_min is None else g_min)
     pulses = enough_pulses(read_pulses(paths[0], reading))
-    limits: Mapping[str, Any] = {"g_min": g_min, "g_max": g_max}
-    return compare(pulses, **limits)[0] if model is None else fit_model(pulses, model, **limits)
+    return calibrate_pulses(pulses, model=model, g_min=g_min, g_max=g_max)
 
 
 def _best_loops(

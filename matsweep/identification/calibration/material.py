@@ -75,6 +75,7 @@ class Destination:
         physics_origins: Mapping[str, Any] | None = None,
         physics: Mapping[str, Any] | None = None,
         protocol: Mapping[str, Any] | None = None,
+        misfit: str | None = None,
     ) -> Path:
         """Write the file.
 
@@ -92,6 +93,8 @@ class Destination:
             Parameters from the data, plain; None: the material states no physics.
         protocol : mapping or None
             Of the virtual experiment, plain; written with `physics`.
+        misfit : str or None
+            By how much the device departs from its data; None where it describes them.
 
         Returns
         -------
@@ -112,6 +115,8 @@ class Destination:
                 "cell_size": float(self.cell_size),
             },
         }
+        if misfit is not None:
+            content["material"]["misfit"] = misfit
         if physics is not None:
             content["material"]["physics_origins"] = dict(physics_origins or {})
             content |= {"physics": dict(physics), "protocol": dict(protocol or {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.devices import PulseModel, ReadNoise, Tabulated, WriteVerify
+from matsweep.core.printing import counted
+from matsweep.core.units import engineering
+from matsweep.devices import PulseModel, WriteVerify
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.fitting.fit import Fit, recommend
-from matsweep.identification.measurements import PulseData
+from matsweep.identification.fitting.choice import PulseCalibration
+from matsweep.identification.fitting.fit import Fit
+from matsweep.identification.fitting.prediction import REPEATS
 
 _TOLERANCE = 0.02  # of the range, as in `device.source=measured`
 _NOISES = 2.0  # standard deviations of a read, or of a pulse
@@ -22,22 +24,20 @@ _LEAST_PULSES, _MOST_PULSES = 100, 1000
 _SPREADS = ("programming_error", "device_to_device", "cycle_to_cycle")  # of a data sheet
 
 
-def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
-    """Print the comparison of models, and every parameter of the best with its error.
+def show_calibration(calibration: PulseCalibration, console: Console) -> None:
+    """Print the comparison of models, the chosen one's parameters, and its check against the data.
 
     Parameters
     ----------
-    data : PulseData
-    fits : sequence of Fit
-        The best first, as `compare` gives them.
+    calibration : PulseCalibration
     console : rich.console.Console
     """
+    data, fits = calibration.data, calibration.fits
     reads = sum(each.reads.size for each in data.sequences)
-    console.print(
-        f"{data.name}: {len(data.devices)} devices, {data.up.size} pulses, {reads} reads; range "
-        f"{fits[0].g_min:.4g} to {fits[0].g_max:.4g} S",
-        markup=False,
-        highlight=False,
+    _print(
+        console,
+        f"{data.name}: {counted(len(data.devices), 'device')}, {data.up.size} pulses, {reads} "
+        f"reads; range {engineering(fits[0].g_min, 'S')} to {engineering(fits[0].g_max, 'S')}",
     )
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
@@ -53,60 +53,104 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
             f"{fit.distance:.3f}",
         )
     console.print(table)
-    best = Table(box=None, header_style="bold", pad_edge=False)
-    best.add_column(fits[0].kind)
-    best.add_column("value", justify="right")
-    best.add_column("standard error", justify="right")
-    for name, value in fits[0].values.items():
-        if name in fits[0].limits:
-            best.add_row(name, f"< {fits[0].limits[name]:.2g}", "95 %")
-        else:
-            best.add_row(name, f"{value:.4g}", f"{fits[0].errors[name]:.2g}")
     console.print()
-    console.print(best)
-    if recommend(list(fits)) is None:
-        console.print(
-            "\nNo formula fits: residuals are far from normal. The tabulated model is written.",
-            markup=False,
-        )
+    if calibration.tabulated:
+        _print(console, f"tabulated: steps without a formula, as {fits[0].kind} is not the model.")
+    else:
+        console.print(_parameters(fits[0]))
+    console.print()
+    _print(console, verdict(calibration))
+    console.print(_checked(calibration))
+    for way_out in calibration.ways_out():
+        _print(console, f"  try {way_out}")
 
 
-def write_material(
-    data: PulseData,
-    fit: Fit,
-    to: Destination,
-    *,
-    table: Tabulated | None = None,
-) -> Path:
-    """Write a material that responds to pulses, and is read, as measured.
+def _parameters(fit: Fit) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(fit.kind)
+    table.add_column("value", justify="right")
+    table.add_column("standard error", justify="right")
+    for name, value in fit.values.items():
+        if name in fit.limits:
+            table.add_row(name, f"< {fit.limits[name]:.2g}", "95 %")
+        else:
+            table.add_row(name, f"{value:.4g}", f"{fit.errors[name]:.2g}")
+    return table
 
-    It is programmed by write and verify with these pulses (`programming`).
+
+def verdict(calibration: PulseCalibration) -> str:
+    """Say in a sentence whether the chosen model describes its data, and if not, by how much.
 
     Parameters
     ----------
-    data : PulseData
-    fit : Fit
+    calibration : PulseCalibration
+
+    Returns
+    -------
+    str
+    """
+    how = f"{calibration.kind}, simulated {REPEATS} times through the measured pulses,"
+    if calibration.describes:
+        return f"Checked against its own data: {how} describes them."
+    return f"NOT FITTED: {how} does not describe its data: {calibration.misfit}."
+
+
+def _checked(calibration: PulseCalibration) -> Table:
+    """Table of what was measured, and what the written device does."""
+    agreement = calibration.agreement
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    for heading in ("measured", "simulated (95 %)", "distance", "allowed"):
+        table.add_column(heading, justify="right")
+    off, ratio = agreement.medians, agreement.ratio
+    table.add_row("medians, share of the range", "", "", f"{off.distance:.1%}",
+                  f"{off.allowed:.1%}")  # fmt: skip
+    table.add_row("medians, largest factor", "", "", f"{ratio.distance:.2f}",
+                  f"{ratio.allowed:.2f}")  # fmt: skip
+    for name, each in (
+        ("between devices", agreement.between),
+        ("from cycle to cycle", agreement.within),
+    ):
+        if each is None:
+            table.add_row(name, "not measured", "", "", "")
+            continue
+        low, _, high = (engineering(value, "S") for value in each.simulated)
+        table.add_row(name, engineering(each.measured, "S"), f"{low} to {high}",
+                      f"{each.distance:.2f}", f"{each.allowed:.2f}")  # fmt: skip
+    return table
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def write_material(calibration: PulseCalibration, to: Destination) -> Path:
+    """Write a material that responds to pulses, and is read, as measured.
+
+    It is programmed by write and verify with these pulses (`programming`), and carries the mark of
+    a model that does not describe its data.
+
+    Parameters
+    ----------
+    calibration : PulseCalibration
     to : Destination
-    table : Tabulated or None
-        Response to pulses, over the range of the fit, in the place of the formula. The noise of
-        reads is then part of it.
 
     Returns
     -------
     Path
         Of the file.
     """
-    model: PulseModel = fit.model if table is None else table
+    data, model = calibration.data, calibration.model
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
-    if table is not None:
+    if calibration.tabulated:
         kept.pop("cycle_to_cycle")
-    of = f"from {data.name}, {len(data.devices)} devices"
+    of = f"from {data.name}, {counted(len(data.devices), 'device')}"
     origin = {"status": "derived", "note": of}
-    noise = ReadNoise() if table is not None else fit.read_noise
-    scheme, accuracy = programming(fit, model)
+    noise = calibration.read_noise
+    scheme, accuracy = programming(calibration.fit, model)
     device = {
-        "g_min": fit.g_min,
-        "g_max": fit.g_max,
+        "g_min": calibration.g_min,
+        "g_max": calibration.g_max,
         "pulse_model": kept,
         "write_verify": plain(scheme),
     }
@@ -117,7 +161,8 @@ def write_material(
     spread = {**origin, "note": f"in pulse_model and write_verify, {of}"}
     origins = dict.fromkeys(device, origin) | dict.fromkeys(_SPREADS, spread)
     origins["write_verify"] = {**origin, "note": f"{accuracy}; {of}"}
-    return to.write(f"Calibrated {of}, {data.up.size} pulses.", origins, device)
+    comment = f"Calibrated {of}, {data.up.size} pulses."
+    return to.write(comment, origins, device, misfit=calibration.misfit)
 
 
 def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:

@@ -17,7 +17,7 @@ from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
-from matsweep.identification.fitting import compare, recommend, tabulate
+from matsweep.identification.fitting import calibrate_pulses
 from matsweep.identification.measurements import enough_pulses, read_pulses
 
 _VERSION = 2  # raised when a change of the code moves a derived number
@@ -128,8 +128,8 @@ def resolve(
 def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that responds to pulses as measured ones did.
 
-    The pulse response is the fitted model with the least BIC, or the table where no formula fits
-    (`identification.fitting`); range and read noise are those of the fit. Programming is simulated
+    The pulse response is the model that describes the measurement (`identification.fitting`);
+    range and read noise are those of the fit. Programming is simulated
     write and verify with that response and exact reads, to 2 % of the range in at most 100 pulses.
 
     Parameters
@@ -144,17 +144,22 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     Raises
     ------
     UserError
-        If the file cannot be read or fitted.
+        If the file cannot be read or fitted, or no model describes it.
     """
     assert base.measurements is not None
     data = enough_pulses(read_pulses(base.measurements))
-    best = recommend(compare(data))
+    found = calibrate_pulses(data)
+    if not found.describes:
+        raise UserError(
+            f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
+            f"matsweep calibrate data={base.measurements} shows it, and writes a marked material"
+        )
     verified = dataclasses.replace(
         base,
-        g_min=data.lowest if best is None else best.g_min,
-        g_max=data.highest if best is None else best.g_max,
+        g_min=found.g_min,
+        g_max=found.g_max,
         levels=2 if base.levels == 2 else None,
-        pulse_model=tabulate(data) if best is None else best.model,
+        pulse_model=found.model,
         programming_error=ProgrammingError(),
         device_to_device=0.0,
         cycle_to_cycle=0.0,
@@ -166,7 +171,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     return dataclasses.replace(
         verified,
         write_verify=None,
-        read_noise=base.read_noise if best is None or best.read_noise.absent else best.read_noise,
+        read_noise=base.read_noise if found.read_noise.absent else found.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

@@ -25,6 +25,7 @@ from matsweep.identification.fitting.statespace import NOISES, Estimate, Reads, 
 from matsweep.identification.measurements import PulseData
 
 _LOUD = 0.05  # distance from the normal distribution beyond which no formula is recommended
+_LUCK = 1.95  # over the root of the residuals' number: distance of normal ones in 1 of 1000 cases
 _SURE = 2.0  # standard errors of a variance, below which a noise is given an upper limit
 _LIMIT = 1.645  # standard errors to the upper limit, 95 % one-sided
 _ALIKE = 2.0  # difference of BIC within which models describe the data alike
@@ -203,8 +204,8 @@ def compare(
 def recommend(fits: list[Fit]) -> Fit | None:
     """Select the first fit, unless its residuals are far from normal.
 
-    Far is a distance of more than 0.05 between the distribution functions: then the tabulated model
-    is better than any formula.
+    Far is a distance of more than 0.05 between the distribution functions, and more than normal
+    residuals of that number have by luck.
 
     Parameters
     ----------
@@ -216,7 +217,8 @@ def recommend(fits: list[Fit]) -> Fit | None:
     Fit or None
         None where no formula fits.
     """
-    return fits[0] if fits[0].distance <= _LOUD else None
+    best = fits[0]
+    return best if best.distance <= max(_LOUD, _LUCK / float(best.used.sum()) ** 0.5) else None
 
 
 def _simplest(task: _Task, kind: str) -> Fit:

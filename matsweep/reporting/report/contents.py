@@ -18,7 +18,14 @@ from matsweep.analysis.attributes import (
     decoded,
     design,
 )
-from matsweep.analysis.basis import Number, bibliography, cited, failures, unsure_numbers
+from matsweep.analysis.basis import (
+    Number,
+    bibliography,
+    cited,
+    failures,
+    misfits,
+    unsure_numbers,
+)
 from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
@@ -123,6 +130,22 @@ def answer(study: Study) -> Section:
         blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The answer", blocks=tuple(blocks))
+
+
+def unfitted(study: Study) -> Section | None:
+    """List the devices that do not describe the measurement they were fitted to.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    texts = misfits(study.view.ds, study.view.present(study.view.done))
+    blocks = tuple(Paragraph(text=text, notice=True) for text in texts)
+    return Section(title="Not fitted", blocks=blocks, terminal=True) if blocks else None
 
 
 def pictures(study: Study) -> Section | None:
@@ -511,6 +534,7 @@ def _value(value: Any) -> str:
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     question,
     answer,
+    unfitted,
     certainty,
     required,
     matters,

@@ -1,0 +1,165 @@
+"""Model of a pulse measurement: chosen among formulas and the table, checked against its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matsweep.devices import PulseModel, ReadNoise
+from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend
+from matsweep.identification.fitting.prediction import Agreement, check_prediction
+from matsweep.identification.fitting.table import tabulate
+from matsweep.identification.measurements import PulseData
+
+TABLE = "tabulated"
+_WAYS_OUT = {
+    "formula": "model=tabulated for steps without a formula",
+    "range": "g_min= and g_max= where the range of the device is known",
+    "kinds": "each kind of device in a file of its own, where the picture shows several",
+    "cycles": "without the first cycles, where the device changes from one to the next",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulseCalibration:
+    """Model of a device under pulses, as it is told, drawn and written.
+
+    Parameters
+    ----------
+    data : PulseData
+    fits : tuple of Fit
+        Of every formula compared, the best first.
+    model : PulseModel
+        The chosen one: that of the first fit, or the table.
+    read_noise : ReadNoise
+    agreement : Agreement
+        Of the chosen model with the data.
+    """
+
+    data: PulseData
+    fits: tuple[Fit, ...]
+    model: PulseModel
+    read_noise: ReadNoise
+    agreement: Agreement
+
+    @property
+    def fit(self) -> Fit:
+        """The best formula; the table, where chosen, has its range."""
+        return self.fits[0]
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether the table was chosen."""
+        return self.model is not self.fit.model
+
+    @property
+    def kind(self) -> str:
+        """Kind of the chosen model."""
+        return TABLE if self.tabulated else self.fit.kind
+
+    @property
+    def g_min(self) -> float:
+        """Lower end of the range, S."""
+        return self.fit.g_min
+
+    @property
+    def g_max(self) -> float:
+        """Upper end of the range, S."""
+        return self.fit.g_max
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Parameters of the best formula by their path in the model, as of `Fit`."""
+        return self.fit.values
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Standard errors of `values`."""
+        return self.fit.errors
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Upper limits of `values` that the data do not distinguish from zero."""
+        return self.fit.limits
+
+    @property
+    def describes(self) -> bool:
+        """Whether the chosen model describes its data."""
+        return self.agreement.describes
+
+    @property
+    def misfit(self) -> str | None:
+        """By how much the model departs from its data; None where it describes them."""
+        return "; ".join(self.agreement.failings()) or None
+
+    def ways_out(self) -> list[str]:
+        """Options to try where the model does not describe its data.
+
+        Returns
+        -------
+        list of str
+        """
+        off, found = self.agreement, list[str]()
+        if not (self.describes or self.tabulated):
+            found.append("formula")
+        if not (off.medians.describes and off.ratio.describes):
+            found.append("range")
+        if off.between is not None and not off.between.describes:
+            found.append("kinds")
+        if off.within is not None and not off.within.describes:
+            found.append("cycles")
+        return [_WAYS_OUT[name] for name in found]
+
+
+def calibrate_pulses(
+    data: PulseData,
+    *,
+    model: str | None = None,
+    g_min: float | None = None,
+    g_max: float | None = None,
+) -> PulseCalibration:
+    """Fit pulse models, and choose the one that describes the data.
+
+    That is the formula with the least BIC, if its residuals are normal and its prediction agrees
+    with the data; else the table, if its own prediction does; else the one of both that is nearer.
+
+    Parameters
+    ----------
+    data : PulseData
+    model : str or None
+        Kind of the model to take, "tabulated" among them; None: the one that describes the data.
+    g_min : float, S, optional
+        As of `fit_model`.
+    g_max : float, S, optional
+        As of `fit_model`.
+
+    Returns
+    -------
+    PulseCalibration
+
+    Raises
+    ------
+    UserError
+        As `fit_model` and `tabulate` do.
+    """
+    if model in (None, TABLE):
+        fits = tuple(compare(data, g_min=g_min, g_max=g_max))
+    else:
+        fits = (fit_model(data, model, g_min=g_min, g_max=g_max),)
+
+    def checked(chosen: PulseModel, read_noise: ReadNoise) -> PulseCalibration:
+        fit = fits[0]
+        agreement = check_prediction(
+            data, chosen, g_min=fit.g_min, g_max=fit.g_max, read_noise=read_noise
+        )
+        return PulseCalibration(
+            data=data, fits=fits, model=chosen, read_noise=read_noise, agreement=agreement
+        )
+
+    formula = checked(fits[0].model, fits[0].read_noise)
+    normal = recommend(list(fits)) is not None
+    if model not in (None, TABLE) or (model is None and normal and formula.describes):
+        return formula
+    table = checked(tabulate(data, g_min=fits[0].g_min, g_max=fits[0].g_max), ReadNoise())
+    if model == TABLE or table.describes:
+        return table
+    return min(formula, table, key=lambda each: each.agreement.badness)

@@ -1,0 +1,400 @@
+"""Predictive check of a pulse model: simulated repetitions of the measurement it was fitted to.
+
+Devices drawn from the written model go through the measured sequence of pulses, from the measured
+conductance at the beginning of each record, and are read with the written noise of reads. Each of
+many such repetitions of the whole measurement is reduced as the measurement is: to the median
+conductance, the spread between devices and the spread from cycle to cycle after each pulse of a
+run. The model describes the data where it comes as near to them as a tolerance, or as near as
+its own repetitions come to each other.
+
+References
+----------
+A. Gelman, X.-L. Meng, H. Stern, Statistica Sinica 6:733, 1996 (posterior predictive assessment).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.streams import FloatArray, Rng
+from matsweep.devices import PulseModel, ReadNoise
+from matsweep.identification.measurements import PulseData
+
+REPEATS = 100
+"""Simulated repetitions of a measurement."""
+
+_LUCK = 0.99  # of the repetitions: nearer to the others than this is as near as can be asked
+_OFF = 0.05  # of the range visited: distance of medians that a device may have
+_FACTOR = 2.0  # between medians, likewise
+_SPREAD = 1.5  # between deviations, likewise
+_SMALL = 0.01  # of the range visited: deviations up to here are alike
+_NOISES = 3.0  # standard deviations of a read, below which conductances have no ratio
+_BAND = (0.16, 0.5, 0.84)
+_STILL = 1e-3  # of the device's range, that a measurement visits at least
+_LEAST = 3  # samples for a deviation
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Distance of one property of a measurement from that of its simulated repetitions.
+
+    Parameters
+    ----------
+    distance : float
+    allowed : float
+        Largest distance with which the model describes the property.
+    """
+
+    distance: float
+    allowed: float
+
+    @property
+    def describes(self) -> bool:
+        """Whether the model describes the property."""
+        return self.distance <= self.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread(Compared):
+    """Standard deviation of a measurement next to those of its simulated repetitions.
+
+    Its distance is a factor.
+
+    Parameters
+    ----------
+    measured : float, S
+    simulated : tuple of float, S
+        Quantiles 2.5, 50 and 97.5 % of the repetitions.
+    """
+
+    measured: float
+    simulated: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Agreement of a written device with the pulses it was fitted to.
+
+    Parameters
+    ----------
+    up : (position,) array of bool
+        Polarity of the run that a position belongs to.
+    number : (position,) array of int
+        Pulses since the run began.
+    measured, simulated : (3, position) array, S
+        Quantiles 16, 50 and 84 % of the reads of all devices and cycles.
+    medians : Compared
+        Root mean square distance of the medians, as a fraction of the range visited.
+    ratio : Compared
+        Largest factor between medians that exceed the noise of reads.
+    between : Spread or None
+        Between devices; None with one device.
+    within : Spread or None
+        From cycle to cycle of a device; None where no run was repeated.
+    """
+
+    up: npt.NDArray[np.bool_]
+    number: IntArray
+    measured: FloatArray
+    simulated: FloatArray
+    medians: Compared
+    ratio: Compared
+    between: Spread | None
+    within: Spread | None
+
+    @property
+    def describes(self) -> bool:
+        """Whether the written device describes its data."""
+        return all(each.describes for each in self._properties())
+
+    @property
+    def badness(self) -> float:
+        """Largest distance over what is allowed; at most 1 where the device describes its data."""
+        return max(each.distance / each.allowed for each in self._properties())
+
+    def _properties(self) -> list[Compared]:
+        found = (self.medians, self.ratio, self.between, self.within)
+        return [each for each in found if each is not None]
+
+    def failings(self) -> list[str]:
+        """By how much the device departs from its data, property by property.
+
+        Returns
+        -------
+        list of str
+            Empty where it describes them.
+        """
+        found = []
+        if not self.medians.describes:
+            found.append(f"medians are off by {self.medians.distance:.0%} of the range visited")
+        if not self.ratio.describes:
+            found.append(f"medians are off by up to a factor of {self.ratio.distance:.3g}")
+        for name, each in (
+            ("the spread between devices", self.between),
+            ("the spread from cycle to cycle", self.within),
+        ):
+            if each is not None and not each.describes:
+                share = each.simulated[1] / max(each.measured, 1e-300)
+                found.append(f"{name} is {share:.2g} times the measured one")
+        return found
+
+
+class _Layout(NamedTuple):
+    """Reads of all devices by their place in the measurement.
+
+    Parameters
+    ----------
+    reads : (n,) array, S
+        Without those that begin a record.
+    position, device : (n,) array of int
+        Position within a run, and the device.
+    up, number : (position,) array
+        As of `Agreement`.
+    """
+
+    reads: FloatArray
+    position: IntArray
+    device: IntArray
+    up: npt.NDArray[np.bool_]
+    number: IntArray
+
+
+def check_prediction(
+    data: PulseData,
+    model: PulseModel,
+    *,
+    g_min: float,
+    g_max: float,
+    read_noise: ReadNoise,
+    seed: int = 0,
+) -> Agreement:
+    """Simulate a written device through the measured pulses, and compare.
+
+    Parameters
+    ----------
+    data : PulseData
+    model : PulseModel
+    g_min : float, S
+        Lower end of the device's range.
+    g_max : float, S
+        Upper end.
+    read_noise : ReadNoise
+    seed : int
+        Of the simulated repetitions.
+
+    Returns
+    -------
+    Agreement
+    """
+    kept, layout = _layout(data)
+    rng = np.random.default_rng(seed)
+    simulated = _repeated(data, model, g_min, g_max, read_noise, rng)[:, kept]
+    seen = _reduced(layout, layout.reads[None])
+    made = _reduced(layout, simulated)
+    noise = _NOISES * float(read_noise.sigma(np.array([g_max]), g_max, 0.0)[0])
+    visited = float(np.ptp(np.concatenate([each.reads for each in data.sequences])))
+    span = max(visited, _STILL * (g_max - g_min))
+    return Agreement(
+        up=layout.up,
+        number=layout.number,
+        measured=_bands(layout, layout.reads[None]),
+        simulated=_bands(layout, simulated),
+        medians=_distance(seen.median, made.median, span),
+        ratio=_ratio(seen.median, made.median, max(noise, 1e-4 * float(layout.reads.max()))),
+        between=_deviation(seen.between, made.between, span),
+        within=_deviation(seen.within, made.within, span),
+    )
+
+
+def _layout(data: PulseData) -> tuple[npt.NDArray[np.bool_], _Layout]:
+    """Place every read that follows a pulse of its record: which of all reads, and where."""
+    reads, keys, devices, kept = [], [], [], []
+    for index, each in enumerate(data.sequences):
+        sign, number = 0, 0
+        place = np.zeros((each.reads.size, 2), np.int64)
+        for n, (pulse, linked) in enumerate(zip(each.pulses, each.linked, strict=True)):
+            if not linked:
+                sign, number = 0, 0
+            elif pulse:
+                way = int(np.sign(pulse))
+                number = number + abs(int(pulse)) if way == sign else abs(int(pulse))
+                sign = way
+            place[n] = sign, number
+        mask = place[:, 0] != 0
+        kept.append(mask)
+        reads.append(each.reads[mask])
+        keys.append(place[mask])
+        devices.append(np.full(int(mask.sum()), index))
+    places, position = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
+    layout = _Layout(
+        reads=np.concatenate(reads),
+        position=position.reshape(-1),
+        device=np.concatenate(devices),
+        up=places[:, 0] > 0,
+        number=places[:, 1],
+    )
+    return np.concatenate(kept), layout
+
+
+def _repeated(
+    data: PulseData,
+    model: PulseModel,
+    g_min: float,
+    g_max: float,
+    read_noise: ReadNoise,
+    rng: Rng,
+) -> FloatArray:
+    """Return the reads (repetition, n) of repetitions of the measurement, device after device.
+
+    Devices advance side by side, read by read.
+    """
+    span = g_max - g_min
+    count = len(data.sequences)
+    longest = max(each.reads.size for each in data.sequences)
+    pulses = np.zeros((longest, count), np.int64)
+    begins = np.zeros((longest, count), bool)
+    start = np.zeros((longest, count))
+    for k, each in enumerate(data.sequences):
+        size = each.reads.size
+        pulses[:size, k] = each.pulses
+        begins[:size, k] = ~each.linked
+        start[:size, k] = (each.reads - g_min) / span
+    parameters = model.draw((REPEATS, count), rng=rng)
+    low, high = parameters.get("lower", 0.0), parameters.get("upper", 1.0)
+    state: FloatArray = np.zeros((REPEATS, count))
+    reads = np.empty((longest, REPEATS, count))
+    for n in range(longest):
+        if begins[n].any():
+            # A read tells the state but for its noise.
+            noise = _noise(read_noise, g_min + span * start[n], g_max) / span
+            drawn = start[n] + noise * rng.standard_normal(state.shape, np.float64)
+            state = np.where(begins[n], np.clip(drawn, low, high), state)
+        moved = np.where(begins[n], 0, pulses[n])
+        if moved.any():
+            state = model.apply(
+                state, np.broadcast_to(moved, state.shape), rng=rng, parameters=parameters
+            )
+        conductance = np.asarray(g_min + span * model.written(state, rng=rng))
+        noise = _noise(read_noise, conductance, g_max)
+        reads[n] = conductance + noise * rng.standard_normal(state.shape, np.float64)
+    parts = [reads[: each.reads.size, :, k] for k, each in enumerate(data.sequences)]
+    return np.concatenate(parts).T
+
+
+def _noise(read_noise: ReadNoise, conductance: FloatArray, g_max: float) -> FloatArray:
+    if read_noise.absent:
+        return np.zeros_like(conductance)
+    return read_noise.sigma(np.maximum(conductance, 1e-3 * g_max), g_max, 0.0)
+
+
+class _Reduced(NamedTuple):
+    """Statistics (repetition, position) of reads; NaN where samples are too few."""
+
+    median: FloatArray
+    between: FloatArray
+    within: FloatArray
+
+
+def _reduced(layout: _Layout, reads: FloatArray) -> _Reduced:
+    """Reduce reads (repetition, n) to medians and deviations by position."""
+    places = len(layout.number)
+    devices = int(layout.device.max()) + 1
+    median = np.stack([np.median(each, axis=1) for each in _by_position(layout, reads)], axis=1)
+    group = layout.position * devices + layout.device
+    size = np.bincount(group, minlength=places * devices).reshape(places, devices)
+    mean = _sums(group, reads, places * devices) / np.maximum(size.ravel(), 1)
+    rest = (reads - mean[:, group]) ** 2
+    mean = np.where(size > 0, mean.reshape(-1, places, devices), np.nan)
+    square = _sums(group, rest, places * devices).reshape(-1, places, devices).sum(axis=2)
+    freedom = np.maximum(size - 1, 0).sum(axis=1)
+    within = np.sqrt(square / np.where(freedom > 0, freedom, np.nan))
+    seen = (size > 0).sum(axis=1)
+    known = np.where(size > 0, mean, 0.0)
+    centre = known.sum(axis=2, keepdims=True) / seen[:, None]
+    square = np.where(size > 0, (known - centre) ** 2, 0.0).sum(axis=2)
+    between = np.sqrt(square / np.where(seen > 1, seen - 1, np.nan))
+    return _Reduced(median, between, within)
+
+
+def _by_position(layout: _Layout, reads: FloatArray) -> Iterator[FloatArray]:
+    """Yield the reads (repetition, m) of each position."""
+    order = np.argsort(layout.position, kind="stable")
+    ends = np.cumsum(np.bincount(layout.position, minlength=len(layout.number)))
+    yield from np.split(reads[:, order], ends[:-1], axis=1)
+
+
+def _sums(group: IntArray, values: FloatArray, count: int) -> FloatArray:
+    """Sum values (repetition, n) by group, (repetition, count)."""
+    order = np.argsort(group, kind="stable")
+    held, starts = np.unique(group[order], return_index=True)
+    out = np.zeros((len(values), count))
+    out[:, held] = np.add.reduceat(values[:, order], starts, axis=1)
+    return out
+
+
+def _bands(layout: _Layout, reads: FloatArray) -> FloatArray:
+    """Quantiles (3, position) of reads (repetition, n)."""
+    return np.stack([np.quantile(each, _BAND) for each in _by_position(layout, reads)], axis=1)
+
+
+def _allowed(distances: FloatArray, tolerance: float) -> float:
+    return max(tolerance, float(np.quantile(distances, _LUCK)))
+
+
+def _distance(measured: FloatArray, simulated: FloatArray, span: float) -> Compared:
+    """Compare medians (1, position) with those (repetition, position) of simulations."""
+    middle = np.median(simulated, axis=0)
+
+    def off(medians: FloatArray) -> FloatArray:
+        return np.asarray(np.sqrt(np.mean(((medians - middle) / span) ** 2, axis=1)))
+
+    distances = off(simulated)
+    return Compared(
+        distance=float(off(measured)[0]),
+        allowed=_allowed(distances, _OFF),
+    )
+
+
+def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compared:
+    """Compare ratios of medians, none below a floor."""
+    middle = np.maximum(np.median(simulated, axis=0), floor)
+
+    def ratio(medians: FloatArray) -> FloatArray:
+        logs = np.log(np.maximum(medians, floor) / middle)
+        return np.asarray(np.exp(np.abs(logs).max(axis=1)))
+
+    distances = ratio(simulated)
+    return Compared(
+        distance=float(ratio(measured)[0]),
+        allowed=_allowed(distances, _FACTOR),
+    )
+
+
+def _deviation(measured: FloatArray, simulated: FloatArray, span: float) -> Spread | None:
+    """Compare deviations (repetition, position), their root mean squares over positions."""
+    known = np.isfinite(measured[0])
+    if known.sum() < _LEAST:
+        return None
+    seen = float(np.sqrt(np.mean(measured[0, known] ** 2)))
+    made = np.sqrt(np.mean(simulated[:, known] ** 2, axis=1))
+    middle = float(np.median(made))
+    small = _SMALL * span
+
+    def factor(value: FloatArray | float) -> FloatArray:
+        logs = np.log((np.asarray(value) + small) / (middle + small))
+        return np.asarray(np.exp(np.abs(logs)))
+
+    low, high = (float(value) for value in np.quantile(made, (0.025, 0.975)))
+    return Spread(
+        measured=seen,
+        simulated=(low, middle, high),
+        distance=float(factor(seen)),
+        allowed=_allowed(factor(made), _SPREAD),
+    )

@@ -1,0 +1,233 @@
+"""Predictive check: a written device is simulated through the measured pulses, and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+import yaml
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from rich.console import Console
+
+import matsweep
+from matsweep.analysis.basis import misfits
+from matsweep.characterization.figure import fit_figure
+from matsweep.cli import main
+from matsweep.core.checks import UserError
+from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, SoftBounds
+from matsweep.identification import calibration
+from matsweep.identification.calibration import Destination
+from matsweep.identification.derivation.source import measured_device
+from matsweep.identification.fitting import calibrate_pulses, check_prediction
+from tests.measured_reads import G_MAX, G_MIN, measurement, simulate
+
+SPAN = G_MAX - G_MIN
+NOISE = 0.01  # of a read, share of the range
+READS = ReadNoise(relative=NOISE * SPAN / G_MAX, exponent=1.0)
+TRUE = SoftBounds(
+    step_up=0.03, step_down=0.04, cycle_to_cycle=CycleNoise(of_step=0.3),
+    device_to_device={"step_up": 0.2, "step_down": 0.2},
+)  # fmt: skip
+MEASURED = simulate(TRUE, 5, devices=12, cycles=4, pulses=60, noise=NOISE)
+
+
+def checked(model, data=MEASURED, read_noise=READS, **options):
+    return check_prediction(data, model, g_min=G_MIN, g_max=G_MAX, read_noise=read_noise, **options)
+
+
+def test_the_device_that_made_the_data_describes_them_in_every_property():
+    """A repetition lies beyond what is allowed in at most 1 % of cases, in each of 3 properties.
+
+    9 of 30 measurements fail with a chance of 3e-7.
+    """
+    within = [checked(TRUE, simulate(TRUE, seed, devices=12, cycles=4, pulses=60, noise=NOISE))
+              for seed in range(30)]  # fmt: skip
+    assert sum(not each.describes for each in within) < 9
+
+
+@pytest.mark.parametrize(
+    ("changed", "read_noise", "failing"),
+    [
+        ({"step_down": 0.1}, READS, "medians are off by"),
+        ({"device_to_device": {"step_up": 0.8, "step_down": 0.8}}, READS, "between devices"),
+        ({"cycle_to_cycle": CycleNoise(of_step=3.0)}, READS, "from cycle to cycle"),
+        ({}, ReadNoise(relative=10 * READS.relative, exponent=1.0), "from cycle to cycle"),
+        ({"cycle_to_cycle": CycleNoise(of_range=0.05)}, ReadNoise(), "from cycle to cycle"),
+    ],
+)
+def test_a_wrong_device_is_named_by_what_is_wrong(changed, read_noise, failing):
+    agreement = checked(dataclasses.replace(TRUE, **changed), read_noise=read_noise)
+    assert not agreement.describes
+    assert agreement.badness > 1
+    assert failing in "; ".join(agreement.failings())
+
+
+def test_decades_below_the_range_count():
+    """A reset to 3 % of the range, and a model that resets to 0.3 %: 2.7 % off, but tenfold."""
+    counts = np.array([-1] * 30)
+    low = (0.03 * G_MAX - G_MIN) / SPAN
+    data = measurement(np.array([[1.0, *[low] * 30]]), counts)
+    model = LinearStep(step_up=0.01, step_down=1.0, slope_up=0.0, slope_down=0.0)
+    deep = check_prediction(data, model, g_min=0.003 * G_MAX, g_max=G_MAX, read_noise=ReadNoise())
+    assert deep.medians.describes
+    assert deep.ratio.distance == pytest.approx(10)
+    assert not deep.ratio.describes
+    assert deep.failings() == ["medians are off by up to a factor of 10"]
+    near = check_prediction(data, model, g_min=0.02 * G_MAX, g_max=G_MAX, read_noise=ReadNoise())
+    assert near.describes
+
+
+def test_statistics_follow_their_closed_forms():
+    """Constant steps with spreads: after n pulses medians n s, deviations n s spread."""
+    model = LinearStep(
+        step_up=0.01, step_down=0.01, slope_up=0.0, slope_down=0.0,
+        device_to_device={"step_up": 0.2, "step_down": 0.2},
+    )  # fmt: skip
+    rises = np.arange(41)
+    data = measurement(np.tile(0.01 * rises, (400, 1)), np.ones(40, int))
+    agreement = check_prediction(data, model, g_min=G_MIN, g_max=G_MAX, read_noise=ReadNoise())
+    assert agreement.up.all()
+    np.testing.assert_array_equal(agreement.number, rises[1:])
+    # 100 repetitions of 400 devices: medians to 0.13 %, deviations to 0.4 %, the quantile 84 %,
+    # 0.9945 deviations from the median, to 0.8 % of one; the tolerances are six times that.
+    rise = 0.01 * SPAN * rises[1:]
+    np.testing.assert_allclose(agreement.simulated[1], G_MIN + rise, rtol=8e-3)
+    width = agreement.simulated[2] - agreement.simulated[0]
+    np.testing.assert_allclose(width, 2 * 0.9945 * 0.2 * rise, rtol=0.05)
+    assert agreement.within is None
+    assert agreement.between is not None
+    expected = 0.2 * np.sqrt(np.mean(rise**2))
+    assert agreement.between.simulated[1] == pytest.approx(expected, rel=0.025)
+
+
+def test_noise_of_reads_is_seen_once_and_noise_of_pulses_adds_up():
+    """Within a device: reads s, pulses s √n (a tenth of the range at most: no bound is met)."""
+    still = LinearStep(step_up=1e-3, step_down=1e-3, slope_up=0.0, slope_down=0.0)
+    noisy = dataclasses.replace(still, cycle_to_cycle=CycleNoise(of_range=0.01))
+    counts = np.array(([1] * 20 + [-1] * 20) * 3)
+    data = measurement(np.full((40, counts.size + 1), 0.5), counts)
+    data = dataclasses.replace(
+        data,
+        sequences=tuple(
+            dataclasses.replace(each, linked=np.arange(each.reads.size) % 20 > 0)
+            for each in data.sequences
+        ),
+    )
+    reads = check_prediction(data, still, g_min=G_MIN, g_max=G_MAX, read_noise=READS)
+    pulses = check_prediction(data, noisy, g_min=G_MIN, g_max=G_MAX, read_noise=ReadNoise())
+    assert reads.within is not None
+    assert pulses.within is not None
+    # Every record begins with a read's noise, and each read has its own: √2 s, but where few.
+    assert reads.within.simulated[1] == pytest.approx(np.sqrt(2) * NOISE * SPAN, rel=0.02)
+    growth = np.sqrt(np.mean(np.arange(1, 20))) * 0.01 * SPAN
+    assert pulses.within.simulated[1] == pytest.approx(growth, rel=0.04)
+
+
+def test_a_record_begins_at_its_measured_conductance():
+    """Two records of one device from different states: no pulse carries over."""
+    counts = np.array([1] * 20)
+    low, high = 0.1 + 0.01 * np.arange(21), 0.6 + 0.01 * np.arange(21)
+    first = measurement(np.stack([np.concatenate([low, high])]), np.array([*counts, 0, *counts]))
+    own = first.sequences[0]
+    data = dataclasses.replace(
+        first, sequences=(dataclasses.replace(own, linked=~np.isin(np.arange(42), (0, 21))),)
+    )
+    model = LinearStep(step_up=0.01, step_down=0.01, slope_up=0.0, slope_down=0.0)
+    agreement = check_prediction(data, model, g_min=G_MIN, g_max=G_MAX, read_noise=ReadNoise())
+    np.testing.assert_allclose(agreement.simulated[1], agreement.measured[1], rtol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, again, other = checked(TRUE), checked(TRUE), checked(TRUE, seed=1)
+    np.testing.assert_array_equal(first.simulated, again.simulated)
+    assert first.between == again.between
+    assert not np.array_equal(first.simulated, other.simulated)
+
+
+def test_the_formula_is_taken_where_it_describes_the_data():
+    found = calibrate_pulses(MEASURED)
+    assert (found.kind, found.tabulated, found.describes) == ("soft_bounds", False, True)
+    assert found.misfit is None
+    assert found.ways_out() == []
+    assert found.model is found.fit.model
+    assert isinstance(fit_figure(found), Figure)
+
+
+def abrupt(devices=4, cycles=3):
+    """Return devices that a first reset brings to 5 %, and later ones to ever less; no noise."""
+    down = 0.05 / np.sqrt(np.arange(1, 31))
+    up = down[-1] + (1 - down[-1]) * np.arange(1, 31) / 30
+    reads = np.concatenate([[1.0], *[down, up] * cycles])
+    counts = np.array(([-1] * 30 + [1] * 30) * cycles)
+    return measurement(np.tile(reads, (devices, 1)), counts)
+
+
+def said(found):
+    with io.StringIO() as page:
+        calibration.show_calibration(found, Console(file=page, width=200))
+        return page.getvalue()
+
+
+def test_a_device_that_does_not_describe_its_data_is_not_called_fitted(tmp_path):
+    found = calibrate_pulses(abrupt(), model="soft_bounds")
+    assert not found.describes
+    assert found.misfit is not None
+    told = said(found)
+    assert "NOT FITTED: soft_bounds" in told
+    assert found.misfit in told
+    assert "try model=tabulated" in told
+    texts = [text.get_text() for text in fit_figure(found).findobj(Text)]
+    assert "soft_bounds does not describe simulated" in texts
+    path = calibration.write_material(found, Destination(folder=tmp_path, name="wrong"))
+    assert yaml.safe_load(path.read_text())["material"]["misfit"] == found.misfit
+    assert matsweep.load_material("wrong", config_dir=tmp_path).material.misfit == found.misfit
+
+
+def written(data, path):
+    rows = ["device,pulse,polarity,conductance [uS]"]
+    for each in data.sequences:
+        number, was = 0, 0
+        for read, pulse in zip(each.reads, each.pulses, strict=True):
+            number = number + 1 if pulse == was or not was else 1
+            was = pulse
+            rows.append(f"{each.device},{number if pulse else 0},{pulse or 1:+d},{1e6 * read:.8g}")
+    path.write_text("\n".join(rows) + "\n")
+
+
+def test_the_mark_goes_into_every_report(workplace, capsys):
+    """And a study with `device.source=measured` is refused, as it has no file to carry the mark."""
+    written(abrupt(), workplace / "m.csv")
+    assert main(["calibrate", "m.csv", "name=wrong", "model=soft_bounds"]) == 0
+    told = capsys.readouterr().out
+    assert "NOT FITTED" in told
+    mark = "wrong does not describe the measurement it was fitted to"
+    study = ["explore", "--config-dir", "conf", "-m", "material=wrong,pcm_gst", "executor=serial",
+             "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]  # fmt: skip
+    assert main(study) == 0
+    stored = json.loads(matsweep.open_results("results/study.zarr").attrs["sources"])
+    assert "wrong" in stored["materials"]
+    assert "misfit" not in stored["materials"]["pcm_gst"]
+    capsys.readouterr()
+    assert main(["select", "results/study.zarr"]) == 0
+    assert mark in capsys.readouterr().out
+    assert main(["report", "results/study.zarr"]) == 0
+    assert any(mark in page.read_text() for page in workplace.rglob("report.html"))
+    assert main(["materials", "wrong", "--config-dir", "conf"]) == 0
+    assert "NOT FITTED" in capsys.readouterr().out
+    assert misfits(matsweep.open_results("results/study.zarr"), ["pcm_gst"]) == []
+    base = matsweep.load_material("pcm_gst").device
+    measured = dataclasses.replace(base, source="measured", measurements=str(workplace / "m.csv"))
+    with pytest.raises(UserError, match=r"does not describe m\.csv: .*matsweep calibrate data="):
+        measured_device(measured)
+
+
+def test_a_described_device_has_no_mark(tmp_path):
+    found = calibrate_pulses(MEASURED, model="soft_bounds")
+    path = calibration.write_material(found, Destination(folder=tmp_path, name="good"))
+    assert "misfit" not in path.read_text()
+    assert "describes them" in said(found)
+    assert isinstance(matsweep.load_material("good", config_dir=tmp_path).device, AnalogDevice)
