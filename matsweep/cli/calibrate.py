@@ -21,7 +21,8 @@ from matsweep.planning.config import plain_config
 from matsweep.planning.loading import load_material
 from matsweep.reporting.figures.printed import save
 
-_READ_VOLTAGE = 0.2  # V, of the material where none is given
+_BEYOND = ("read_voltage", "cell_size")  # parameters of a material that no data hold
+_READ_VOLTAGE, _CELL_SIZE = 0.2, 48.0  # V, F²: where none is given
 _READING = tuple(field.name for field in dataclasses.fields(Reading))
 
 
@@ -42,12 +43,14 @@ def calibrate(config: DictConfig) -> None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
     paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
     reading = _reading(config)
+    cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
     to = Destination(
         folder=str(config.folder),
         name=str(config.name),
         label=config.label,
         read_voltage=_READ_VOLTAGE if reading.read_voltage is None else reading.read_voltage,
-        cell_size=value_in_unit(config.cell_size, "F2", "cell_size"),
+        cell_size=_CELL_SIZE if config.cell_size is None else cell_size,
+        stated=frozenset(name for name in _BEYOND if config[name] is not None),
         replace=bool(config.overwrite),
     )
     kind = calibration.measured_kind(paths, reading)

@@ -231,3 +231,13 @@ def test_a_described_device_has_no_mark(tmp_path):
     assert "misfit" not in path.read_text()
     assert "describes them" in said(found)
     assert isinstance(matsweep.load_material("good", config_dir=tmp_path).device, AnalogDevice)
+
+
+def test_the_user_s_own_quantities_are_marked_as_such(workplace, capsys):
+    written(simulate(TRUE, 2, devices=2, cycles=1, pulses=30), workplace / "m.csv")
+    named = ["calibrate", "m.csv", "name=mine", "model=soft_bounds", "read_voltage=100mV"]
+    assert main(named) == 0
+    origins = matsweep.load_material("mine", config_dir="conf").material.origins
+    assert origins["read_voltage"].status == "derived"
+    assert origins["cell_size"].status == "illustrative"
+    capsys.readouterr()

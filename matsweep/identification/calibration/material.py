@@ -15,6 +15,8 @@ from matsweep.core.quantities import CellSize, Voltage
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ABSENT = {"status": "illustrative", "note": "not in the data"}
+_STATED = {"status": "derived", "note": "stated with the measurement"}
+_BEYOND = ("read_voltage", "cell_size")  # parameters that no data hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Destination:
         For people; None: the name.
     read_voltage : float, V
     cell_size : float, F²
+    stated : frozenset of str
+        Those of the two that the user gave; the others are illustrative.
     replace : bool
         Overwrite an existing file.
 
@@ -45,6 +49,7 @@ class Destination:
     label: str | None = None
     read_voltage: Voltage = 0.2
     cell_size: CellSize = 48.0
+    stated: frozenset[str] = frozenset()
     replace: bool = False
 
     def __post_init__(self) -> None:
@@ -101,13 +106,14 @@ class Destination:
         Path
             Of the file.
         """
+        beyond = {name: _STATED if name in self.stated else _ABSENT for name in _BEYOND}
         content: dict[str, Any] = {
             "material": {
                 "name": self.name,
                 "label": self.label or self.name,
                 "mechanism": "not stated",
                 "role": "synapse",
-                "origins": {**origins, "read_voltage": _ABSENT, "cell_size": _ABSENT},
+                "origins": {**origins, **beyond},
             },
             "device": {
                 **device,
