@@ -5,7 +5,7 @@ from matsweep.identification.fitting.fit import Fit, compare, fit_model, recomme
 from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
 from matsweep.identification.fitting.retention import DriftFit, fit_drift, fit_retention
-from matsweep.identification.fitting.table import tabulate
+from matsweep.identification.fitting.table import TableFit, fit_table, tabulate
 
 __all__ = [
     "KINDS",
@@ -13,12 +13,14 @@ __all__ = [
     "Estimate",
     "Fit",
     "LoopFit",
+    "TableFit",
     "compare",
     "fit_drift",
     "fit_endurance",
     "fit_loops",
     "fit_model",
     "fit_retention",
+    "fit_table",
     "recommend",
     "simulated",
     "tabulate",

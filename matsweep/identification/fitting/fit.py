@@ -129,11 +129,29 @@ class Fit:
     @property
     def read_noise(self) -> ReadNoise:
         """Noise of a read, the same at all conductances; absent where data do not show it."""
-        sigma = self.values["read_noise"] * (self.g_max - self.g_min)
-        if "read_noise" in self.limits or sigma == 0:
-            return ReadNoise()
-        cap = max(1.0, sigma / max(self.g_min, _LEAST_G * self.g_max))
-        return ReadNoise(relative=sigma / self.g_max, exponent=1.0, cap=cap)
+        sigma = 0.0 if "read_noise" in self.limits else self.values["read_noise"]
+        return uniform_noise(sigma, self.g_min, self.g_max)
+
+
+def uniform_noise(sigma: float, g_min: float, g_max: float) -> ReadNoise:
+    """Noise of a read that is the same at all conductances.
+
+    Parameters
+    ----------
+    sigma : float, fraction of the range
+        Standard deviation.
+    g_min, g_max : float, S
+
+    Returns
+    -------
+    ReadNoise
+        Absent for 0.
+    """
+    sigma *= g_max - g_min
+    if sigma == 0:
+        return ReadNoise()
+    cap = max(1.0, sigma / max(g_min, _LEAST_G * g_max))
+    return ReadNoise(relative=sigma / g_max, exponent=1.0, cap=cap)
 
 
 def fit_model(
