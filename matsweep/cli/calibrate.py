@@ -92,9 +92,9 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     calibration.show_fits(data, fits, Console())
     chosen = best if named else calibration.recommend(fits)
     bare = chosen is None or config.model == "tabulated"
-    table = calibration.tabulate(data, g_min=best.g_min, g_max=best.g_max) if bare else None
-    written = calibration.write_material(data, best, to, table=table)
-    _print([f"devices are {calibration.programming(best, table or best.model)[1]}"])
+    device = calibration.fit_table(data, **limits) if bare else best
+    written = calibration.write_material(data, device, to)
+    _print([f"devices are {calibration.programming(device)[1]}"])
     _finish(written, fit_figure(data, best), config)
 
 

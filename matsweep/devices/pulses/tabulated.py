@@ -21,9 +21,22 @@ from matsweep.devices.pulses.noise import CycleNoise
 
 @kernel
 def place_between(table: Any, first: Any, last: Any, x: Any) -> Any:
-    """Return the edge below x and how far x is from there to the next, 0 to 1.
+    """Return the edge below x, and the fraction of the way from there to the next.
 
-    Edges are table[first] … table[last], rising; the edge is counted from the first.
+    Parameters
+    ----------
+    table : (n,) float32 array
+    first : int
+        Place of the first edge; edges rise.
+    last : int
+        Place of the last edge.
+    x : float32
+
+    Returns
+    -------
+    int
+        Counted from the first.
+    float32, in [0, 1]
     """
     if last == first or x <= table[first]:
         return 0, float32(0)
@@ -225,7 +238,7 @@ class Tabulated(PulseModel, kind="tabulated"):
         return np.asarray(np.trapezoid(padded, edges, axis=1))
 
     def deviation(self, state: FloatArray, up: bool) -> FloatArray:
-        """Standard deviation of the change by a pulse that does not jump, of the mean device.
+        """Return the standard deviation of changes that are no jumps, of the mean device.
 
         Parameters
         ----------
@@ -298,7 +311,7 @@ type Cell = tuple[npt.NDArray[np.int64], FloatArray]
 
 
 def scaled_step(state: FloatArray, step: FloatArray, scale: Any) -> FloatArray:
-    """Steps of devices whose pulse is worth a number of pulses.
+    """Scale steps to those of devices whose pulse is worth a number of pulses.
 
     A step that goes the share φ of the way to the bound goes 1 - (1 - φ)^scale of it.
 

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.devices import PulseModel, ReadNoise, Tabulated, WriteVerify
+from matsweep.core.streams import FloatArray
+from matsweep.devices import PulseModel, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.fit import Fit, recommend
+from matsweep.identification.fitting.table import TableFit
 from matsweep.identification.measurements import PulseData
 
 _TOLERANCE = 0.02  # of the range, as in `device.source=measured`
@@ -73,10 +75,8 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
 
 def write_material(
     data: PulseData,
-    fit: Fit,
+    fit: Fit | TableFit,
     to: Destination,
-    *,
-    table: Tabulated | None = None,
 ) -> Path:
     """Write a material that responds to pulses, and is read, as measured.
 
@@ -85,25 +85,22 @@ def write_material(
     Parameters
     ----------
     data : PulseData
-    fit : Fit
+    fit : Fit or TableFit
     to : Destination
-    table : Tabulated or None
-        Response to pulses, over the range of the fit, in the place of the formula. The noise of
-        reads is then part of it.
 
     Returns
     -------
     Path
         Of the file.
     """
-    model: PulseModel = fit.model if table is None else table
+    model: PulseModel = fit.model
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
-    if table is not None:
+    if isinstance(model, Tabulated):
         kept.pop("cycle_to_cycle")
     of = f"from {data.name}, {len(data.devices)} devices"
     origin = {"status": "derived", "note": of}
-    noise = ReadNoise() if table is not None else fit.read_noise
-    scheme, accuracy = programming(fit, model)
+    noise = fit.read_noise
+    scheme, accuracy = programming(fit)
     device = {
         "g_min": fit.g_min,
         "g_max": fit.g_max,
@@ -120,18 +117,17 @@ def write_material(
     return to.write(f"Calibrated {of}, {data.up.size} pulses.", origins, device)
 
 
-def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
+def programming(fit: Fit | TableFit) -> tuple[WriteVerify, str]:
     """Find how closely a device can be programmed, and why.
 
     The tolerance is 2 % of the range, or twice the noise of a read or of a pulse in the middle of
     the range where these are more: a device that meets a tighter one does so by luck. The budget is
-    three times the pulses across the range, from 100 to 1000.
+    three times the pulses across the range, from 100 to 1000; the most where pulses do not move the
+    device in the middle of its range, which is named.
 
     Parameters
     ----------
-    fit : Fit
-    model : PulseModel
-        As written.
+    fit : Fit or TableFit
 
     Returns
     -------
@@ -139,22 +135,30 @@ def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
     str
         For people.
     """
-    middle = np.array([0.5])
-    step = max(
-        abs(float(fit.model.step(middle, way, fit.model.nominal)[0])) for way in (True, False)
-    )
-    noise = fit.model.cycle_to_cycle
+    middle, model = np.array([0.5]), fit.model
+    steps = {way: abs(float(model.step(middle, way, model.nominal)[0])) for way in (True, False)}
     reasons = {
         "2 % of the range": _TOLERANCE,
         "twice the noise of a read": _NOISES
         * (0 if fit.read_noise.absent else fit.values["read_noise"]),
-        "twice the noise of a pulse": _NOISES
-        * float(np.hypot(noise.of_step * step, noise.of_range)),
+        "twice the noise of a pulse": _NOISES * _noise(model, middle, max(steps.values())),
     }
     reason, tolerance = max(reasons.items(), key=lambda item: item[1])
-    budget = _BUDGET * max(model.pulses_across)
+    still = [way for way, step in steps.items() if step == 0]
+    budget = _MOST_PULSES if still else _BUDGET / min(steps.values())
     scheme = WriteVerify(
         tolerance=tolerance, max_pulses=int(min(max(budget, _LEAST_PULSES), _MOST_PULSES))
     )
     text = f"verified to {100 * tolerance:.2g} % of the range"
-    return scheme, text if reason.startswith("2 %") else f"{text}, {reason}"
+    if not reason.startswith("2 %"):
+        text = f"{text}, {reason}"
+    for way in still:
+        text += f"; pulses {'up' if way else 'down'} do not move them in the middle of the range"
+    return scheme, text
+
+
+def _noise(model: PulseModel, middle: FloatArray, step: float) -> float:
+    """Return the noise of a pulse in the middle of the range, jumps apart."""
+    if isinstance(model, Tabulated):
+        return max(float(model.deviation(middle, way)[0]) for way in (True, False))
+    return float(np.hypot(model.cycle_to_cycle.of_step * step, model.cycle_to_cycle.of_range))

@@ -17,10 +17,10 @@ from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
-from matsweep.identification.fitting import compare, recommend, tabulate
+from matsweep.identification.fitting import compare, fit_table, recommend
 from matsweep.identification.measurements import enough_pulses, read_pulses
 
-_VERSION = 2  # raised when a change of the code moves a derived number
+_VERSION = 3  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
             "pulse_model", "write_pulse", "iv")  # fmt: skip
 _TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
@@ -148,13 +148,13 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     """
     assert base.measurements is not None
     data = enough_pulses(read_pulses(base.measurements))
-    best = recommend(compare(data))
+    best = recommend(compare(data)) or fit_table(data)
     verified = dataclasses.replace(
         base,
-        g_min=data.lowest if best is None else best.g_min,
-        g_max=data.highest if best is None else best.g_max,
+        g_min=best.g_min,
+        g_max=best.g_max,
         levels=2 if base.levels == 2 else None,
-        pulse_model=tabulate(data) if best is None else best.model,
+        pulse_model=best.model,
         programming_error=ProgrammingError(),
         device_to_device=0.0,
         cycle_to_cycle=0.0,
@@ -166,7 +166,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     return dataclasses.replace(
         verified,
         write_verify=None,
-        read_noise=base.read_noise if best is None or best.read_noise.absent else best.read_noise,
+        read_noise=base.read_noise if best.read_noise.absent else best.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

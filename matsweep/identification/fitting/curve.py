@@ -110,17 +110,45 @@ def _noise(x: FloatArray, d: FloatArray) -> FloatArray:
     return _smooth(np.pad(size, 1, mode="edge")) / _MEDIAN
 
 
-def _simplified(x: FloatArray, d: FloatArray, error: FloatArray) -> Curve:
-    """Return the curve of fewest knots within the tolerance (D. Douglas, T. Peucker, 1973)."""
+def thinned(
+    x: FloatArray, values: FloatArray, allowed: FloatArray, most: int | None = None
+) -> list[int]:
+    """Find the points between which straight lines reproduce all others.
+
+    Parameters
+    ----------
+    x : (n,) array, increasing
+    values : (n, column) array
+    allowed : (n, column) array
+        Errors that are no errors, > 0.
+    most : int or None
+        Number of points; the worst errors go first.
+
+    Returns
+    -------
+    list of int
+        Indices, increasing, with the first and the last point.
+
+    References
+    ----------
+    D. Douglas, T. Peucker, Cartographica 10:112, 1973, doi:10.3138/FM57-6770-U75U-7727.
+    """
     kept = [0, x.size - 1] if x.size > 1 else [0]
-    off_by = _OFF * (np.abs(d) + _STILL)
-    allowed = np.maximum(off_by, _DOUBT * error)
-    while len(kept) < min(_KNOTS, x.size):
-        off = np.abs(d - np.interp(x, x[kept], d[kept])) / allowed
+    while len(kept) < min(most or x.size, x.size):
+        lines = [np.interp(x, x[kept], column[kept]) for column in values.T]
+        off = (np.abs(values - np.stack(lines, axis=1)) / allowed).max(axis=1)
         worst = int(off.argmax())
         if off[worst] <= 1:
             break
         kept = sorted({*kept, worst})
+    return kept
+
+
+def _simplified(x: FloatArray, d: FloatArray, error: FloatArray) -> Curve:
+    """Return the curve of fewest knots within the tolerance."""
+    off_by = _OFF * (np.abs(d) + _STILL)
+    allowed = np.maximum(off_by, _DOUBT * error)
+    kept = thinned(x, d[:, None], allowed[:, None], _KNOTS)
     # Least squares of all means, each by its error: fewer knots than means average noise.
     weight = 1 / np.hypot(off_by, error)
     hats = np.stack([np.interp(x, x[kept], unit) for unit in np.eye(len(kept))], axis=1)

@@ -140,7 +140,8 @@ def uniform_noise(sigma: float, g_min: float, g_max: float) -> ReadNoise:
     ----------
     sigma : float, fraction of the range
         Standard deviation.
-    g_min, g_max : float, S
+    g_min : float, S
+    g_max : float, S
 
     Returns
     -------
@@ -258,7 +259,7 @@ class _Task:
 
     def __init__(self, data: PulseData, g_min: float | None, g_max: float | None) -> None:
         self.low, self.width = data.lowest, data.highest - data.lowest
-        self.reads = _reads(data, self.low, self.width)
+        self.reads = reads_of(data, self.low, self.width)
         self.given = [
             None if value is None else (positive(name, value, "S") - self.low) / self.width
             for name, value in (("g_min", g_min), ("g_max", g_max))
@@ -422,8 +423,21 @@ def _lognormal(scale: Scale, spreads: Mapping[str, float], estimate: Estimate) -
     return {"log_scale": shared**0.5, **dict(zip(names, left, strict=True))}
 
 
-def _reads(data: PulseData, low: float, width: float) -> Reads:
-    """Return the reads of a measurement, device by device, over the range measured."""
+def reads_of(data: PulseData, low: float, width: float) -> Reads:
+    """Collect the reads of a measurement, device by device, as fractions of a range.
+
+    Parameters
+    ----------
+    data : PulseData
+    low : float, S
+        Lower end of the range.
+    width : float, S
+        Of the range.
+
+    Returns
+    -------
+    Reads
+    """
     sequences = data.sequences
     return Reads(
         devices=data.devices,

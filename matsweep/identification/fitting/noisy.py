@@ -26,9 +26,11 @@ _TURN = 1e-3  # of the logarithm of a step
 _LEAST, _MOST = np.log(1e-6), 0.0  # logarithms of steps
 _ROUGH = 0.3  # deviation of the logarithm of a step from its neighbours', without any data
 _SPREAD = 0.5  # of the logarithms of devices' factors, to begin with
+_LEAST_NOISE, _MOST_NOISE = (1e-10, 0, 0), (1.0, 25.0, 1.0)  # variances
 _ROUNDS, _STEPS = 8, 40
 _SETTLED = 1e-2  # gain in log-likelihood
 _STUCK = 1e8
+_KNOWN = 0.5  # of the logarithm of a factor, above which a device shows no steps
 _VAGUE = 3.0  # deviation of the logarithm of a factor, without any data
 _LEAST_SPREAD = 1e-3
 _SURE = 2.0  # standard errors of a variance, below which it is left out
@@ -170,7 +172,8 @@ class _Task:
         reads = self.reads
         innovation, spread, mean = np.empty((3, reads.value.size))
         run_filter(self.step, self._own(steps, factors), self.table, reads.value, reads.pulses,
-                   reads.linked, reads.device, noise, 0.0, 1.0, innovation, spread, mean)  # fmt: skip
+                   reads.linked, reads.device, noise, 0.0, 1.0,
+                   innovation, spread, mean)  # fmt: skip
         return innovation, spread, mean
 
     def _likelihood(self, steps: FloatArray, factors: FloatArray, noise: FloatArray) -> float:
@@ -235,8 +238,10 @@ class _Task:
                 damped = matrix + np.diag(np.where(held, 1.0, self.damping + 1e-10))
                 step = np.linalg.solve(damped, right) / scale
                 steps = np.clip(self.steps + step[:k], _LEAST, _MOST)
-                noise = np.maximum(self.noise + step[k : k + 3], [1e-10, 0, 0])
-                factors = self.factors + step[k + 3 :].reshape(-1, 2) * (self.count > 1)
+                noise = np.clip(self.noise + step[k : k + 3], _LEAST_NOISE, _MOST_NOISE)
+                factors = self.factors.copy()
+                if self.count > 1:
+                    factors += step[k + 3 :].reshape(-1, 2)
                 value = self._likelihood(steps, factors, noise)
                 if value > self.value:
                     break
@@ -260,8 +265,8 @@ class _Task:
         k = 2 * self.size
         return np.sqrt(np.maximum(np.diag(self._covariance())[k : k + 3], 0))
 
-    def _population(self) -> tuple[Population, float]:
-        """Return the population of the devices' factors, and the covariance of both."""
+    def _population(self) -> tuple[Population, float, FloatArray]:
+        """Return the population of factors, the covariance of both, and each polarity's doubt."""
         information, pull = self._system()
         at = np.arange(2 * self.size + 3, pull.size).reshape(-1, 2)
         own = information[at[:, :, None], at[:, None, :]] - np.diag(self.tau**-2)
@@ -269,13 +274,14 @@ class _Task:
         score = pull[at] + self.factors / self.tau**2
         alone = self.factors + np.einsum("dij,dj->di", doubt, score)
         shared = float(np.cov(alone.T)[0, 1] - doubt[:, 0, 1].mean())
-        return find_population(alone, doubt), shared
+        unsure = np.sqrt(np.median(np.diagonal(doubt, axis1=1, axis2=2), axis=0))
+        return find_population(alone, doubt), shared, unsure
 
     def tighten(self) -> None:
         """Estimate the spread of factors from those found and their errors."""
         if self.count == 1:
             return
-        population, _ = self._population()
+        population, _, _ = self._population()
         self.factors -= (centre := self.factors.mean(axis=0))
         self.steps = np.clip(self.steps + np.repeat(centre, self.size), _LEAST, _MOST)
         self.tau = np.maximum(population.spread, _LEAST_SPREAD)
@@ -289,10 +295,10 @@ class _Task:
         sigma, sure = variance**0.5, variance > _SURE * error
         between = np.zeros((2, 2))
         if self.count > 1:
-            population, shared = self._population()
-            known = population.spread > population.spread_error
+            population, shared, doubt = self._population()
+            known = (population.spread > population.spread_error) & (doubt < _KNOWN)
             between = np.diag(np.where(known, population.spread, 0) ** 2)
-            between[0, 1] = between[1, 0] = shared
+            between[0, 1] = between[1, 0] = shared * known.all()
         steps = np.exp(self.steps.reshape(2, -1))
         return NoisySteps(
             knots=self.knots,

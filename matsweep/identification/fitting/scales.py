@@ -13,6 +13,7 @@ from matsweep.identification.fitting.curve import Curve, find_curve
 _LEAST, _MOST = 0.02, 50.0
 _ROUNDS = 8
 _SETTLED = 1e-3
+_SURE = 2.0  # standard errors of the variance between devices
 _FULL = 1 - 1e-6  # of the room: a step of this size ends at the bound, whatever its factor
 
 IntArray = npt.NDArray[np.integer]
@@ -78,7 +79,8 @@ def find_scales(state: FloatArray, change: FloatArray, device: IntArray, *, up: 
     rest = room * (measured - scales[index] * dose)
     error = np.bincount(index, rest**2) / np.where(moves, whole * scales, 1.0) ** 2
     variance = float(np.log(scales).var(ddof=1) - error.mean())
-    if variance <= 0:  # devices do not differ by more than noise
+    if variance <= _SURE * float(error.mean()) * (2 / (known.size - 1)) ** 0.5:
+        # Devices do not differ by more than noise.
         return Scaled(find_curve(state, change), change, np.ones(int(known.max()) + 1), 0.0)
     out = np.full(int(known.max()) + 1, np.nan)
     out[known] = scales
@@ -111,9 +113,7 @@ def _dose(step: FloatArray, room: FloatArray) -> FloatArray:
     return -np.log1p(-np.clip(share, -_FULL, _FULL))
 
 
-def _undone(
-    step: FloatArray, room: FloatArray, dose: FloatArray, scale: FloatArray
-) -> FloatArray:
+def _undone(step: FloatArray, room: FloatArray, dose: FloatArray, scale: FloatArray) -> FloatArray:
     """Return steps that a factor has made, as they were before."""
     inside = (step > 0) & (step < _FULL * room)
     moved = -room * np.expm1(-dose / scale)
