@@ -90,9 +90,13 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     )
     best = fits[0]
     calibration.show_fits(data, fits, Console())
-    chosen = best if named else calibration.recommend(fits)
-    bare = chosen is None or config.model == "tabulated"
-    device = calibration.fit_table(data, **limits) if bare else best
+    device: calibration.Fit | calibration.TableFit = best
+    if not named:
+        table = calibration.fit_table(data, **limits)
+        chosen = calibration.recommend(fits, table_bic=table.bic)
+        if chosen is None:
+            _print(["no formula describes these pulses: the tabulated model is written"])
+        device = table if chosen is None or config.model == "tabulated" else chosen
     written = calibration.write_material(data, device, to)
     _print([f"devices are {calibration.programming(device)[1]}"])
     _finish(written, fit_figure(data, best), config)

@@ -13,7 +13,7 @@ from matsweep.core.codec import plain
 from matsweep.core.streams import FloatArray
 from matsweep.devices import PulseModel, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.fitting.fit import Fit, recommend
+from matsweep.identification.fitting.fit import Fit
 from matsweep.identification.fitting.table import TableFit
 from matsweep.identification.measurements import PulseData
 
@@ -66,11 +66,6 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
             best.add_row(name, f"{value:.4g}", f"{fits[0].errors[name]:.2g}")
     console.print()
     console.print(best)
-    if recommend(list(fits)) is None:
-        console.print(
-            "\nNo formula fits: residuals are far from normal. The tabulated model is written.",
-            markup=False,
-        )
 
 
 def write_material(

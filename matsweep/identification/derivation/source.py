@@ -148,7 +148,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     """
     assert base.measurements is not None
     data = enough_pulses(read_pulses(base.measurements))
-    best = recommend(compare(data)) or fit_table(data)
+    table = fit_table(data)
+    best = recommend(compare(data), table_bic=table.bic) or table
     verified = dataclasses.replace(
         base,
         g_min=best.g_min,

@@ -219,23 +219,27 @@ def compare(
         return [_simplest(task, first.kind), *(fit for fit in fits if fit is not first)]
 
 
-def recommend(fits: list[Fit]) -> Fit | None:
-    """Select the first fit, unless its residuals are far from normal.
+def recommend(fits: list[Fit], *, table_bic: float = np.inf) -> Fit | None:
+    """Select the first fit, unless its residuals are far from normal or a table predicts better.
 
     Far is a distance of more than 0.05 between the distribution functions: then the tabulated model
-    is better than any formula.
+    is better than any formula. A formula with steps of another shape may have normal residuals, as
+    the noise of pulses makes up for the shape.
 
     Parameters
     ----------
     fits : list of Fit
         As `compare` returns them.
+    table_bic : float
+        BIC of the table fitted to the same reads.
 
     Returns
     -------
     Fit or None
         None where no formula fits.
     """
-    return fits[0] if fits[0].distance <= _LOUD else None
+    best = fits[0]
+    return best if best.distance <= _LOUD and best.bic <= table_bic + _ALIKE else None
 
 
 def _simplest(task: _Task, kind: str) -> Fit:

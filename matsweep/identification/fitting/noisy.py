@@ -20,7 +20,8 @@ from matsweep.devices.pulses.tabulated import place_between
 from matsweep.identification.fitting.population import Population, find_population
 from matsweep.identification.fitting.statespace import Reads
 
-_KNOTS = 8
+_KNOTS = 6, 12  # at least, and at most
+_PULSES = 40  # of a polarity for a knot
 _GAP = 0.03  # of the range, between knots
 _TURN = 1e-3  # of the logarithm of a step
 _LEAST, _MOST = np.log(1e-6), 0.0  # logarithms of steps
@@ -72,8 +73,10 @@ class NoisySteps:
         Noise of pulses, as of `CycleNoise`, in the unit of the reads.
     states : (read,) array
         Filtered.
-    residuals : (read,) array
-        Innovations in standard deviations; NaN where a record begins.
+    log_likelihood : float
+        Of the reads, with the factors of devices as they are estimated.
+    free : int
+        Number of parameters, factors among them.
     """
 
     knots: FloatArray
@@ -86,7 +89,8 @@ class NoisySteps:
     of_step: float
     of_range: float
     states: FloatArray
-    residuals: FloatArray
+    log_likelihood: float
+    free: int
 
 
 def fit_noisy(reads: Reads, noise: float) -> NoisySteps:
@@ -126,8 +130,9 @@ class _Task:
 
         self.reads, self.count = reads, len(reads.devices)
         self.step = step_of(_pieces)
+        least = min(int((reads.linked & (np.sign(reads.pulses) == way)).sum()) for way in (1, -1))
+        self.size = int(np.clip(least // _PULSES, *_KNOTS))
         self.knots = np.stack([self._knots(way, noise) for way in (1, -1)])
-        self.size = self.knots.shape[1]
         self.table = np.concatenate([[self.size], self.knots.ravel()]).astype(float)
         self.steps = np.repeat([self._start(way) for way in (1, -1)], self.size)
         self.factors = np.zeros((self.count, 2))
@@ -142,10 +147,10 @@ class _Task:
         """Return knots at quantiles of the states, not nearer to each other than they are known."""
         before = np.flatnonzero(self.reads.linked & (np.sign(self.reads.pulses) == way)) - 1
         values = np.clip(self.reads.value[before], 0, 1)
-        even = np.linspace(0, 1, _KNOTS)
+        even = np.linspace(0, 1, self.size)
         at = 0.5 * (np.quantile(values, even) + even * np.ptp(values) + values.min())
         gap = max(_GAP, 0.5 * noise)
-        for k in range(1, _KNOTS):
+        for k in range(1, self.size):
             at[k] = max(at[k], at[k - 1] + gap)
         return at
 
@@ -290,6 +295,7 @@ class _Task:
     def result(self) -> NoisySteps:
         """Return the estimates where they stand."""
         innovation, spread, mean = self._filtered(self.steps, self.factors, self.noise)
+        each = np.log(2 * np.pi * spread) + innovation**2 / spread
         error = float(self.errors()[0])
         variance = float(self.noise[0])
         sigma, sure = variance**0.5, variance > _SURE * error
@@ -311,5 +317,6 @@ class _Task:
             of_step=float(self.noise[1]) ** 0.5,
             of_range=float(self.noise[2]) ** 0.5,
             states=mean,
-            residuals=np.where(self.reads.linked, innovation / np.sqrt(spread), np.nan),
+            log_likelihood=-0.5 * float(each[self.reads.linked].sum()),
+            free=2 * self.size + int(self.open.sum()) + 2 * self.count * (self.count > 1),
         )

@@ -50,6 +50,9 @@ class TableFit:
         Its upper limit, 95 % one-sided, where the data do not distinguish it from zero.
     g_min, g_max : float, S
         The range that states are fractions of.
+    bic : float
+        Of the reads as of `Fit`, with every device's factors counted as parameters; infinite where
+        reads are not noisy, or pulses jump: such tables are not compared by likelihoods.
     """
 
     model: Tabulated
@@ -58,6 +61,7 @@ class TableFit:
     limits: dict[str, float]
     g_min: float
     g_max: float
+    bic: float = np.inf
 
     @property
     def read_noise(self) -> ReadNoise:
@@ -162,6 +166,8 @@ def fit_table(
     lowest, highest = _visited(found, linked)
     first = 0.0 if g_min is not None else max(lowest, reads.zero)
     width = (1.0 if g_max is not None else highest) - first
+    used, unit = int(linked.sum()), (data.highest - data.lowest) / (high - low)
+    likelihood = found.log_likelihood + used * float(np.log(unit))
     return TableFit(
         model=_filtered(events, jumps, found, first, width),
         values={"read_noise": found.read_noise / width},
@@ -169,6 +175,7 @@ def fit_table(
         limits={"read_noise": found.read_noise_limit / width} if found.read_noise_limit else {},
         g_min=low + (high - low) * first,
         g_max=low + (high - low) * (first + width),
+        bic=np.inf if jumps.any() else found.free * float(np.log(used)) - 2 * likelihood,
     )
 
 
