@@ -13,7 +13,9 @@ from matsweep.core.codec import build, canonical
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, SoftBounds, Tabulated
 from matsweep.identification import calibration
 from matsweep.identification.fitting.jumps import find_jumps
+from matsweep.identification.fitting.landings import find_landings
 from matsweep.identification.fitting.reads import read_variance
+from matsweep.identification.fitting.rows import PROBABILITIES
 from matsweep.identification.measurements import Changes
 from matsweep.planning.config import compose, composer, plain_config
 from tests.measured_reads import G_MAX, G_MIN, measurement, simulate
@@ -137,6 +139,25 @@ def test_a_steep_response_is_no_jump_and_a_rare_event_is():
     assert np.abs(state[found & ~rare] - 0.5).max(initial=0) < 0.02
 
 
+def test_ends_of_jumps_are_without_the_noise_of_reads_and_chances_end_where_they_end():
+    """4,000 changes: chance 0.5 up to 0.3, then none; ends 0.5 + 0.5 x, deviation 0.03 (1.6 %)."""
+    rng = np.random.default_rng(7)
+    before = rng.random(4000)
+    rare = (before < 0.3) & (rng.random(4000) < 0.5)
+    true = np.where(rare, 0.5 + 0.5 * before + 0.03 * rng.standard_normal(4000), before)
+    found = find_landings(before, true + 0.06 * rng.standard_normal(4000), rare, noise=0.06)
+    chance = np.interp([0.05, 0.2, 0.5, 0.9], found.knots, found.chance)
+    np.testing.assert_allclose(chance, [0.5, 0.5, 0, 0], atol=6 * 0.5 / 600**0.5)
+    middle = found.rows[:, PROBABILITIES == 0.5][:, 0]
+    inside = found.knots < 0.3
+    x = found.knots[inside]
+    np.testing.assert_allclose(x + middle[inside], 0.5 + 0.5 * x, atol=0.04)
+    # 100 ends of deviation 0.067: that of the truth is left to some 30 %.
+    width = found.rows[:, PROBABILITIES == 0.9] - found.rows[:, PROBABILITIES == 0.1]
+    assert width[inside].mean() / 2.563 == pytest.approx(0.03, rel=0.4)
+    assert find_landings(before, before, np.zeros(4000, bool)) is None
+
+
 # ------------------------------------------------------------------- noise of reads and pulses
 
 
@@ -167,8 +188,10 @@ def gradual(noise, seed=1, devices=5, cycles=4, pulses=100, of_step=0.0, factors
 @pytest.mark.parametrize("devices", [1, 5])
 def test_noisy_reads_are_no_noise_of_pulses(noise, devices):
     """Steps to 15 %, read noise to 20 %, and no diffusion: the truth repeats itself."""
-    data, _ = gradual(noise, devices=devices)
+    data, states = gradual(noise, devices=devices)
     fit = calibration.fit_table(data)
+    visited = states[:, 3:].min(), states.max()  # reads reach three deviations beyond
+    np.testing.assert_allclose(states_of([fit.g_min, fit.g_max]), visited, atol=1.5 * noise)
     inside = np.linspace(0.15, 0.85, 15)
     found = steps_of(fit, inside)
     np.testing.assert_allclose(found[0], step_up(inside), rtol=0.15)
@@ -176,6 +199,7 @@ def test_noisy_reads_are_no_noise_of_pulses(noise, devices):
     sigma = fit.read_noise.sigma(np.array([G_MIN, G_MAX]), fit.g_max, 0.0) / SPAN
     np.testing.assert_allclose(sigma, noise, rtol=0.2)
     assert "read_noise" not in fit.limits
+    assert fit.model.probabilities == (0.5,)
     ends = ensemble(fit, 0.2, [1] * 50, devices=200)[:, -1]
     assert ends.std() < 0.01
 
