@@ -523,3 +523,32 @@ def test_a_written_table_is_the_fitted_one_and_carries_the_noise_of_reads(workpl
     sigma = device.read_noise.sigma(np.array([G_MIN, G_MAX]), device.g_max, 0.0)
     np.testing.assert_allclose(sigma, 0.03 * SPAN, rtol=0.1)
     assert device.g_min == pytest.approx(fit.g_min, rel=1e-5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize(
+    "respond",
+    [
+        lambda x, sign, rng: x - 0.02 * (sign < 0),
+        lambda x, sign, rng: np.full(x.shape, float(sign > 0)),
+        lambda x, sign, rng: np.where(rng.random(x.shape) < 0.5, sign > 0, x),
+        lambda x, sign, rng: np.round(x + 0.03 * sign * (1 + rng.standard_normal(x.shape)), 1),
+        lambda x, sign, rng: x * np.exp(0.5 * sign * rng.random(x.shape)),
+    ],
+    ids=["one_way", "binary", "coin", "coarse", "decades"],
+)
+@pytest.mark.parametrize(("devices", "run"), [(1, 3), (3, 30)])
+def test_every_response_becomes_a_device(respond, noise, devices, run):
+    rng = np.random.default_rng(8)
+    counts = np.tile(np.repeat([1, -1], run), 60 // run)
+    states = [np.full(devices, 0.5)]
+    for sign in counts:
+        states.append(np.clip(respond(states[-1], sign, rng), 1e-6, 1))
+    reads = np.transpose(states) + noise * rng.standard_normal((devices, counts.size + 1))
+    fit = calibration.fit_table(measurement(0.2 + reads, counts))
+    scheme, _ = calibration.programming(fit)
+    assert 0 < scheme.tolerance < 2
+    found = ensemble(fit, 0.6, [1, -1, 1], devices=20)
+    assert np.isfinite(found).all()
+    assert (found >= states_of(fit.g_min) - 1e-6).all()
+    assert (found <= states_of(fit.g_max) + 1e-6).all()
