@@ -88,7 +88,7 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     found = calibration.calibrate_pulses(data, model=config.model, **limits)
     calibration.show_calibration(found, Console())
     written = calibration.write_material(found, to)
-    _print([f"devices are {calibration.programming(found.fit, found.model)[1]}"])
+    _print([f"devices are {calibration.programming(found.chosen)[1]}"])
     _finish(written, fit_figure(found), config)
 
 

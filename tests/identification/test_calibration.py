@@ -20,9 +20,8 @@ from matsweep.devices import (
 )
 from matsweep.identification import calibration
 from matsweep.identification.fitting.fit import SPECS
-from matsweep.identification.measurements import Changes
 from matsweep.planning.config import compose, composer, plain_config
-from tests.measured_reads import G_MAX, G_MIN, measurement, simulate
+from tests.measured_reads import G_MAX, G_MIN, simulate
 
 NOISE = 0.01  # of a read, fraction of the range
 TRUTH = {
@@ -120,90 +119,6 @@ def test_the_model_that_made_the_data_is_chosen(kind, seed):
     assert rest == sorted(rest)
     assert fits[0].bic < rest[0] + 2
     assert calibration.recommend(fits) is fits[0]
-
-
-def two_states(seed=3, devices=6, pulses=3000):
-    """Return data that no formula fits: a pulse does nothing, or jumps by a tenth."""
-    rng = np.random.default_rng(seed)
-    states, counts = [np.full(devices, 0.5)], []
-    for number in range(pulses):
-        up, state = bool(number // 30 % 2), states[-1]
-        jump = np.where(rng.random(devices) < 0.15, 0.1, 0.001) * (1 if up else -1)
-        states.append(np.clip(state + jump * (1 - state if up else state), 0.02, 0.98))
-        counts.append(1 if up else -1)
-    return measurement(np.transpose(states), np.array(counts))
-
-
-def test_where_no_formula_fits_the_table_reproduces_the_quantiles():
-    data = two_states()
-    fits = calibration.compare(data, g_min=G_MIN, g_max=G_MAX)
-    assert calibration.recommend(fits) is None
-    table = calibration.tabulate(data, g_min=G_MIN, g_max=G_MAX)
-    rng, state = np.random.default_rng(0), 0.5
-    drawn = table.noisy_step(np.full((20_000, 1), state), True, table.nominal, rng)[:, 0]
-    near = data.up & (np.abs((data.before - G_MIN) / (G_MAX - G_MIN) - state) < 0.03)
-    measured = ((data.after - data.before) / (G_MAX - G_MIN))[near]
-    np.testing.assert_allclose(
-        np.quantile(drawn, [0.25, 0.5, 0.75, 0.95]),
-        np.quantile(measured, [0.25, 0.5, 0.75, 0.95]),
-        atol=0.006,
-    )
-
-
-def unequal(scales, noise, changes, seed=0, more=()):
-    """Return data of devices whose steps are constant but for a scale and noise of each pulse.
-
-    Those of the devices in `more` are there twice.
-    """
-    rng = np.random.default_rng(seed)
-    states = np.linspace(0.2, 0.7, changes)
-    up = np.tile([True, False], (len(scales), changes, 1))
-    step = 0.01 * scales[:, None, None] * np.where(up, 1, -2)
-    step = step * (1 + noise * rng.standard_normal(step.shape))
-    before = np.broadcast_to(states[:, None], step.shape)
-    device = np.broadcast_to(np.arange(len(scales))[:, None, None], step.shape)
-    again = [*range(len(scales)), *more]
-    before, step, up, device = (each[again] for each in (before, step, up, device))
-    return Changes(
-        name="unequal",
-        devices=tuple(map(str, range(len(scales)))),
-        device=device.ravel(),
-        before=G_MIN + (G_MAX - G_MIN) * before.ravel(),
-        after=G_MIN + (G_MAX - G_MIN) * (before + step).ravel(),
-        up=up.ravel(),
-    )
-
-
-@pytest.mark.parametrize("more", [(), (0, 0, 1)])
-def test_without_noise_a_table_is_that_of_the_mean_device_and_its_spread_the_scales(more):
-    """However often each device was measured."""
-    scales = np.array([0.5, 0.9, 1.2, 1.6])
-    table = calibration.tabulate(
-        unequal(scales, 0.0, 60, more=more), g_min=G_MIN, g_max=G_MAX, bins=4, own=True
-    )
-    spread = scales.std(ddof=1) / scales.mean()
-    assert table.device_to_device == pytest.approx({"scale_up": spread, "scale_down": spread})
-    np.testing.assert_allclose(table.up, 0.01 * scales.mean(), rtol=1e-9)
-    np.testing.assert_allclose(table.down, -0.02 * scales.mean(), rtol=1e-9)
-    mixed = calibration.tabulate(unequal(scales, 0.0, 60), g_min=G_MIN, g_max=G_MAX, bins=4)
-    assert mixed.device_to_device == {}
-    np.testing.assert_allclose([min(row) for row in mixed.up], 0.01 * 0.5, rtol=1e-9)
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.2])
-def test_the_noise_of_pulses_is_no_spread_between_devices(spread):
-    """2000 devices, 20 pulses each way, noise as large as a step: 0.22 of the scales' deviation.
-
-    The variance of the scales has a standard error of 0.0028 (0.0016 without spread), and the
-    residuals leave a twentieth of the noise's, 0.0025; bounds are above six times the error.
-    """
-    rng = np.random.default_rng(1)
-    scales = 1 + spread * rng.standard_normal(2000)
-    data = unequal(scales, 1.0, 20)
-    table = calibration.tabulate(data, g_min=G_MIN, g_max=G_MAX, bins=2, own=True)
-    for way in ("scale_up", "scale_down"):
-        found = table.device_to_device.get(way, 0.0)
-        assert found**2 == pytest.approx(spread**2 + 0.0025 * (1 - spread), abs=0.019)
 
 
 def test_a_single_device_has_no_spread_between_devices():

@@ -153,7 +153,7 @@ def test_the_formula_is_taken_where_it_describes_the_data():
     assert (found.kind, found.tabulated, found.describes) == ("soft_bounds", False, True)
     assert found.misfit is None
     assert found.ways_out() == []
-    assert found.model is found.fit.model
+    assert found.chosen is found.fit
     assert isinstance(fit_figure(found), Figure)
 
 

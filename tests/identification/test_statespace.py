@@ -206,7 +206,7 @@ def test_reads_beyond_a_known_range_are_noise():
 def test_devices_are_verified_to_what_their_noises_allow(noise, walk, tolerance, reason):
     data = soft([0.03, 0.03], noise, 5, 60, 8, walk=walk)
     fit = calibration.fit_model(data, "soft_bounds", g_min=G_MIN, g_max=G_MAX)
-    scheme, text = calibration.programming(fit, fit.model)
+    scheme, text = calibration.programming(fit)
     assert scheme.tolerance == pytest.approx(tolerance, rel=0.1)
     assert text.endswith(reason)
     across = 3 * max(fit.model.pulses_across)

@@ -121,6 +121,11 @@ MODELS = {
         states=(0.1, 0.5, 0.8), probabilities=(0.5,), up=((0.03,), (0.02,), (0.01,)),
         down=((-0.01,), (-0.02,), (-0.03,)), scale_up=0.5,
     ),
+    "abrupt": Tabulated(
+        states=(0.0, 0.1, 1.0), probabilities=(0.5,), up=((0.05,), (0.04,), (0.0,)),
+        down=((-0.001,), (-0.03,), (-0.95,)), scale_up=3.0, scale_down=1.5, counts=True,
+        own_noise=False,
+    ),
 }  # fmt: skip
 
 

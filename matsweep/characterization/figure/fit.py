@@ -126,8 +126,8 @@ def _some(count: int) -> slice:
 
 
 def _steps(axes: Axes, calibration: PulseCalibration) -> None:
-    data, model = calibration.data, calibration.model
-    span = calibration.g_max - calibration.g_min
+    data, chosen = calibration.data, calibration.chosen
+    model, span = chosen.model, chosen.g_max - chosen.g_min
     state = np.linspace(0, 1, 201)
     for up, colour, label in ((True, _UP, "up"), (False, _DOWN, "down")):
         mask = np.flatnonzero(data.up == up)
@@ -140,11 +140,11 @@ def _steps(axes: Axes, calibration: PulseCalibration) -> None:
             "linewidth": 1.4,
             "path_effects": [withStroke(linewidth=3, foreground="white")],
         }
-        axes.plot(calibration.g_min + span * state, mean, color=colour, label=label, **line)
+        axes.plot(chosen.g_min + span * state, mean, color=colour, label=label, **line)
     axes.legend(fontsize=FONT - 1.5, frameon=False)
     tidy(axes, "read before the pulse", "change of the read")
     for axis in (axes.xaxis, axes.yaxis):
-        quantity_axis(axis, "S", 0.0, calibration.g_max)
+        quantity_axis(axis, "S", 0.0, chosen.g_max)
 
 
 def _residuals(axes: Axes, fit: Fit) -> None:

@@ -10,12 +10,14 @@ from rich.table import Table
 
 from matsweep.core.codec import plain
 from matsweep.core.printing import counted
+from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
-from matsweep.devices import PulseModel, WriteVerify
+from matsweep.devices import PulseModel, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.choice import PulseCalibration
 from matsweep.identification.fitting.fit import Fit
 from matsweep.identification.fitting.prediction import REPEATS
+from matsweep.identification.fitting.table import TableFit
 
 _TOLERANCE = 0.02  # of the range, as in `device.source=measured`
 _NOISES = 2.0  # standard deviations of a read, or of a pulse
@@ -37,7 +39,8 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
     _print(
         console,
         f"{data.name}: {counted(len(data.devices), 'device')}, {data.up.size} pulses, {reads} "
-        f"reads; range {engineering(fits[0].g_min, 'S')} to {engineering(fits[0].g_max, 'S')}",
+        f"reads; range {engineering(calibration.chosen.g_min, 'S')} to "
+        f"{engineering(calibration.chosen.g_max, 'S')}",
     )
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
@@ -140,17 +143,17 @@ def write_material(calibration: PulseCalibration, to: Destination) -> Path:
     Path
         Of the file.
     """
-    data, model = calibration.data, calibration.model
+    data, model = calibration.data, calibration.chosen.model
     kept = {key: value for key, value in plain(model).items() if value not in ({}, [])}
     if calibration.tabulated:
         kept.pop("cycle_to_cycle")
     of = f"from {data.name}, {counted(len(data.devices), 'device')}"
     origin = {"status": "derived", "note": of}
-    noise = calibration.read_noise
-    scheme, accuracy = programming(calibration.fit, model)
+    noise = calibration.chosen.read_noise
+    scheme, accuracy = programming(calibration.chosen)
     device = {
-        "g_min": calibration.g_min,
-        "g_max": calibration.g_max,
+        "g_min": calibration.chosen.g_min,
+        "g_max": calibration.chosen.g_max,
         "pulse_model": kept,
         "write_verify": plain(scheme),
     }
@@ -165,18 +168,17 @@ def write_material(calibration: PulseCalibration, to: Destination) -> Path:
     return to.write(comment, origins, device, misfit=calibration.misfit)
 
 
-def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
+def programming(fit: Fit | TableFit) -> tuple[WriteVerify, str]:
     """Find how closely a device can be programmed, and why.
 
     The tolerance is 2 % of the range, or twice the noise of a read or of a pulse in the middle of
     the range where these are more: a device that meets a tighter one does so by luck. The budget is
-    three times the pulses across the range, from 100 to 1000.
+    three times the pulses across the range, from 100 to 1000; the most where pulses do not move the
+    device in the middle of its range, which is named.
 
     Parameters
     ----------
-    fit : Fit
-    model : PulseModel
-        As written.
+    fit : Fit or TableFit
 
     Returns
     -------
@@ -184,22 +186,30 @@ def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
     str
         For people.
     """
-    middle = np.array([0.5])
-    step = max(
-        abs(float(fit.model.step(middle, way, fit.model.nominal)[0])) for way in (True, False)
-    )
-    noise = fit.model.cycle_to_cycle
+    middle, model = np.array([0.5]), fit.model
+    steps = {way: abs(float(model.step(middle, way, model.nominal)[0])) for way in (True, False)}
     reasons = {
         "2 % of the range": _TOLERANCE,
         "twice the noise of a read": _NOISES
         * (0 if fit.read_noise.absent else fit.values["read_noise"]),
-        "twice the noise of a pulse": _NOISES
-        * float(np.hypot(noise.of_step * step, noise.of_range)),
+        "twice the noise of a pulse": _NOISES * _noise(model, middle, max(steps.values())),
     }
     reason, tolerance = max(reasons.items(), key=lambda item: item[1])
-    budget = _BUDGET * max(model.pulses_across)
+    still = [way for way, step in steps.items() if step == 0]
+    budget = _MOST_PULSES if still else _BUDGET / min(steps.values())
     scheme = WriteVerify(
         tolerance=tolerance, max_pulses=int(min(max(budget, _LEAST_PULSES), _MOST_PULSES))
     )
     text = f"verified to {100 * tolerance:.2g} % of the range"
-    return scheme, text if reason.startswith("2 %") else f"{text}, {reason}"
+    if not reason.startswith("2 %"):
+        text = f"{text}, {reason}"
+    for way in still:
+        text += f"; pulses {'up' if way else 'down'} do not move them in the middle of the range"
+    return scheme, text
+
+
+def _noise(model: PulseModel, middle: FloatArray, step: float) -> float:
+    """Return the noise of a pulse in the middle of the range, jumps apart."""
+    if isinstance(model, Tabulated):
+        return max(float(model.deviation(middle, way)[0]) for way in (True, False))
+    return float(np.hypot(model.cycle_to_cycle.of_step * step, model.cycle_to_cycle.of_range))

@@ -99,7 +99,7 @@ def derive(
     refuse_heat(devices, protocol, traces)
     g_min, g_max = window(traces, protocol)
     data = changes(traces, g_min, g_max)
-    table = tabulate(data, g_min=g_min, g_max=g_max, bins=16, own=True)
+    table = tabulate(data, g_min=g_min, g_max=g_max)
     targets = np.array([0.0, 1.0]) if base.levels == 2 else _TARGETS
     programmed = verify(
         devices, protocol, g_min + targets * (g_max - g_min), traces.state_down.values,

@@ -20,7 +20,7 @@ from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.fitting import calibrate_pulses
 from matsweep.identification.measurements import enough_pulses, read_pulses
 
-_VERSION = 2  # raised when a change of the code moves a derived number
+_VERSION = 3  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
             "pulse_model", "write_pulse", "iv")  # fmt: skip
 _TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
@@ -156,10 +156,10 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         )
     verified = dataclasses.replace(
         base,
-        g_min=found.g_min,
-        g_max=found.g_max,
+        g_min=found.chosen.g_min,
+        g_max=found.chosen.g_max,
         levels=2 if base.levels == 2 else None,
-        pulse_model=found.model,
+        pulse_model=found.chosen.model,
         programming_error=ProgrammingError(),
         device_to_device=0.0,
         cycle_to_cycle=0.0,
@@ -171,7 +171,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     return dataclasses.replace(
         verified,
         write_verify=None,
-        read_noise=base.read_noise if found.read_noise.absent else found.read_noise,
+        read_noise=base.read_noise if found.chosen.read_noise.absent else found.chosen.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

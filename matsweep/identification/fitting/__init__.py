@@ -7,7 +7,7 @@ from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
 from matsweep.identification.fitting.prediction import Agreement, Spread, check_prediction
 from matsweep.identification.fitting.retention import DriftFit, fit_drift, fit_retention
-from matsweep.identification.fitting.table import tabulate
+from matsweep.identification.fitting.table import TableFit, fit_table, tabulate
 
 __all__ = [
     "KINDS",
@@ -18,6 +18,7 @@ __all__ = [
     "LoopFit",
     "PulseCalibration",
     "Spread",
+    "TableFit",
     "calibrate_pulses",
     "check_prediction",
     "compare",
@@ -26,6 +27,7 @@ __all__ = [
     "fit_loops",
     "fit_model",
     "fit_retention",
+    "fit_table",
     "recommend",
     "simulated",
     "tabulate",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matsweep.devices import PulseModel, ReadNoise
 from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
-from matsweep.identification.fitting.table import tabulate
+from matsweep.identification.fitting.table import TableFit, fit_table
 from matsweep.identification.measurements import PulseData
 
 TABLE = "tabulated"
@@ -28,28 +27,26 @@ class PulseCalibration:
     data : PulseData
     fits : tuple of Fit
         Of every formula compared, the best first.
-    model : PulseModel
-        The chosen one: that of the first fit, or the table.
-    read_noise : ReadNoise
+    chosen : Fit or TableFit
+        The first of them, or the table.
     agreement : Agreement
         Of the chosen model with the data.
     """
 
     data: PulseData
     fits: tuple[Fit, ...]
-    model: PulseModel
-    read_noise: ReadNoise
+    chosen: Fit | TableFit
     agreement: Agreement
 
     @property
     def fit(self) -> Fit:
-        """The best formula; the table, where chosen, has its range."""
+        """The best formula."""
         return self.fits[0]
 
     @property
     def tabulated(self) -> bool:
         """Whether the table was chosen."""
-        return self.model is not self.fit.model
+        return isinstance(self.chosen, TableFit)
 
     @property
     def kind(self) -> str:
@@ -57,29 +54,19 @@ class PulseCalibration:
         return TABLE if self.tabulated else self.fit.kind
 
     @property
-    def g_min(self) -> float:
-        """Lower end of the range, S."""
-        return self.fit.g_min
-
-    @property
-    def g_max(self) -> float:
-        """Upper end of the range, S."""
-        return self.fit.g_max
-
-    @property
     def values(self) -> dict[str, float]:
-        """Parameters of the best formula by their path in the model, as of `Fit`."""
-        return self.fit.values
+        """Parameters of the chosen model by their path in it, as of `Fit` or `TableFit`."""
+        return self.chosen.values
 
     @property
     def errors(self) -> dict[str, float]:
         """Standard errors of `values`."""
-        return self.fit.errors
+        return self.chosen.errors
 
     @property
     def limits(self) -> dict[str, float]:
         """Upper limits of `values` that the data do not distinguish from zero."""
-        return self.fit.limits
+        return self.chosen.limits
 
     @property
     def describes(self) -> bool:
@@ -146,20 +133,22 @@ def calibrate_pulses(
     else:
         fits = (fit_model(data, model, g_min=g_min, g_max=g_max),)
 
-    def checked(chosen: PulseModel, read_noise: ReadNoise) -> PulseCalibration:
-        fit = fits[0]
+    def checked(chosen: Fit | TableFit) -> PulseCalibration:
         agreement = check_prediction(
-            data, chosen, g_min=fit.g_min, g_max=fit.g_max, read_noise=read_noise
-        )
-        return PulseCalibration(
-            data=data, fits=fits, model=chosen, read_noise=read_noise, agreement=agreement
-        )
+            data, chosen.model, g_min=chosen.g_min, g_max=chosen.g_max,
+            read_noise=chosen.read_noise,
+        )  # fmt: skip
+        return PulseCalibration(data=data, fits=fits, chosen=chosen, agreement=agreement)
 
-    formula = checked(fits[0].model, fits[0].read_noise)
-    normal = recommend(list(fits)) is not None
-    if model not in (None, TABLE) or (model is None and normal and formula.describes):
+    if model not in (None, TABLE):
+        return checked(fits[0])
+    table = fit_table(data, g_min=g_min, g_max=g_max)
+    if model == TABLE:
+        return checked(table)
+    formula = checked(fits[0])
+    if formula.describes and recommend(list(fits), table_bic=table.bic) is not None:
         return formula
-    table = checked(tabulate(data, g_min=fits[0].g_min, g_max=fits[0].g_max), ReadNoise())
-    if model == TABLE or table.describes:
-        return table
-    return min(formula, table, key=lambda each: each.agreement.badness)
+    without = checked(table)
+    if without.describes:
+        return without
+    return min(formula, without, key=lambda each: each.agreement.badness)

@@ -130,11 +130,30 @@ class Fit:
     @property
     def read_noise(self) -> ReadNoise:
         """Noise of a read, the same at all conductances; absent where data do not show it."""
-        sigma = self.values["read_noise"] * (self.g_max - self.g_min)
-        if "read_noise" in self.limits or sigma == 0:
-            return ReadNoise()
-        cap = max(1.0, sigma / max(self.g_min, _LEAST_G * self.g_max))
-        return ReadNoise(relative=sigma / self.g_max, exponent=1.0, cap=cap)
+        sigma = 0.0 if "read_noise" in self.limits else self.values["read_noise"]
+        return uniform_noise(sigma, self.g_min, self.g_max)
+
+
+def uniform_noise(sigma: float, g_min: float, g_max: float) -> ReadNoise:
+    """Noise of a read that is the same at all conductances.
+
+    Parameters
+    ----------
+    sigma : float, fraction of the range
+        Standard deviation.
+    g_min : float, S
+    g_max : float, S
+
+    Returns
+    -------
+    ReadNoise
+        Absent for 0.
+    """
+    sigma *= g_max - g_min
+    if sigma == 0:
+        return ReadNoise()
+    cap = max(1.0, sigma / max(g_min, _LEAST_G * g_max))
+    return ReadNoise(relative=sigma / g_max, exponent=1.0, cap=cap)
 
 
 def fit_model(
@@ -201,16 +220,19 @@ def compare(
         return [_simplest(task, first.kind), *(fit for fit in fits if fit is not first)]
 
 
-def recommend(fits: list[Fit]) -> Fit | None:
-    """Select the first fit, unless its residuals are far from normal.
+def recommend(fits: list[Fit], *, table_bic: float = np.inf) -> Fit | None:
+    """Select the first fit, unless its residuals are far from normal or a table predicts better.
 
     Far is a distance of more than 0.05 between the distribution functions, and more than normal
-    residuals of that number have by luck.
+    residuals of that number have by luck. A formula with steps of another shape may have normal
+    residuals, as the noise of pulses makes up for the shape.
 
     Parameters
     ----------
     fits : list of Fit
         As `compare` returns them.
+    table_bic : float
+        BIC of the table fitted to the same reads.
 
     Returns
     -------
@@ -218,7 +240,8 @@ def recommend(fits: list[Fit]) -> Fit | None:
         None where no formula fits.
     """
     best = fits[0]
-    return best if best.distance <= max(_LOUD, _LUCK / float(best.used.sum()) ** 0.5) else None
+    loud = max(_LOUD, _LUCK / float(best.used.sum()) ** 0.5)
+    return best if best.distance <= loud and best.bic <= table_bic + _ALIKE else None
 
 
 def _simplest(task: _Task, kind: str) -> Fit:
@@ -242,7 +265,7 @@ class _Task:
 
     def __init__(self, data: PulseData, g_min: float | None, g_max: float | None) -> None:
         self.low, self.width = data.lowest, data.highest - data.lowest
-        self.reads = _reads(data, self.low, self.width)
+        self.reads = reads_of(data, self.low, self.width)
         self.given = [
             None if value is None else (positive(name, value, "S") - self.low) / self.width
             for name, value in (("g_min", g_min), ("g_max", g_max))
@@ -406,8 +429,21 @@ def _lognormal(scale: Scale, spreads: Mapping[str, float], estimate: Estimate) -
     return {"log_scale": shared**0.5, **dict(zip(names, left, strict=True))}
 
 
-def _reads(data: PulseData, low: float, width: float) -> Reads:
-    """Return the reads of a measurement, device by device, over the range measured."""
+def reads_of(data: PulseData, low: float, width: float) -> Reads:
+    """Collect the reads of a measurement, device by device, as fractions of a range.
+
+    Parameters
+    ----------
+    data : PulseData
+    low : float, S
+        Lower end of the range.
+    width : float, S
+        Of the range.
+
+    Returns
+    -------
+    Reads
+    """
     sequences = data.sequences
     return Reads(
         devices=data.devices,
