@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from scipy import stats
 
-from matsweep.identification.fitting.fit import Fit
+from matsweep.identification.fitting.result import Fit
 from matsweep.identification.measurements import PulseData
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 

@@ -12,7 +12,8 @@ from rich.table import Table
 from matsweep.core.codec import plain
 from matsweep.devices import PulseModel, ReadNoise, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.fitting.fit import Fit, recommend
+from matsweep.identification.fitting.fit import recommend
+from matsweep.identification.fitting.result import RANGE, Fit
 from matsweep.identification.measurements import PulseData
 
 _TOLERANCE = 0.02  # of the range, as in `device.source=measured`
@@ -53,22 +54,43 @@ def show_fits(data: PulseData, fits: Sequence[Fit], console: Console) -> None:
             f"{fit.distance:.3f}",
         )
     console.print(table)
-    best = Table(box=None, header_style="bold", pad_edge=False)
-    best.add_column(fits[0].kind)
-    best.add_column("value", justify="right")
-    best.add_column("standard error", justify="right")
-    for name, value in fits[0].values.items():
-        if name in fits[0].limits:
-            best.add_row(name, f"< {fits[0].limits[name]:.2g}", "95 %")
-        else:
-            best.add_row(name, f"{value:.4g}", f"{fits[0].errors[name]:.2g}")
     console.print()
-    console.print(best)
+    console.print(_parameters(fits[0]))
+    if not fits[0].converged:
+        console.print("\nThe search did not end at a maximum: errors and limits are too small.")
+    if missing := fits[0].undetermined & set(RANGE):
+        console.print(
+            f"\nThe data do not determine {' and '.join(sorted(missing))}: parameters and their "
+            f"errors refer to the range visited, {fits[0].g_min:.4g} to {fits[0].g_max:.4g} S; "
+            "state a known range by g_min=… and g_max=…",
+            markup=False,
+            highlight=False,
+        )
     if recommend(list(fits)) is None:
         console.print(
             "\nNo formula fits: residuals are far from normal. The tabulated model is written.",
             markup=False,
         )
+
+
+def _parameters(fit: Fit) -> Table:
+    """Return a table of parameters, with their errors, intervals and limits."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(fit.kind)
+    for heading in ("value", "standard error", "95 % interval"):
+        table.add_column(heading, justify="right")
+    for name, value in fit.values.items():
+        if name in fit.undetermined:
+            table.add_row(name, f"{value:.4g}", "not determined", "")
+        elif name in fit.limits:
+            table.add_row(name, f"< {fit.limits[name]:.2g}", "", "95 %")
+        else:
+            low, high = fit.interval(name)
+            interval = f"{low:.3g} to {high:.3g}"
+            table.add_row(name, f"{value:.4g}", f"{fit.errors[name]:.2g}", interval)
+    for name in sorted(fit.undetermined - set(fit.values) - set(RANGE)):
+        table.add_row(name, "", "not determined", "")
+    return table
 
 
 def write_material(

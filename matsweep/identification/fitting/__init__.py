@@ -1,9 +1,10 @@
 """Device models fitted to data, measured or simulated."""
 
 from matsweep.identification.fitting.endurance import fit_endurance
-from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend
+from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
+from matsweep.identification.fitting.result import Fit
 from matsweep.identification.fitting.retention import DriftFit, fit_drift, fit_retention
 from matsweep.identification.fitting.table import tabulate
 
