@@ -15,8 +15,8 @@ from matsweep.core.units import engineering
 from matsweep.devices import PulseModel, Tabulated, WriteVerify
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.choice import PulseCalibration
-from matsweep.identification.fitting.fit import Fit
 from matsweep.identification.fitting.prediction import REPEATS
+from matsweep.identification.fitting.result import RANGE, Fit
 from matsweep.identification.fitting.table import TableFit
 
 _TOLERANCE = 0.02  # of the range, as in `device.source=measured`
@@ -60,7 +60,7 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
     if calibration.tabulated:
         _print(console, f"tabulated: steps without a formula, as {fits[0].kind} is not the model.")
     else:
-        console.print(_parameters(fits[0]))
+        _formula(fits[0], console)
     console.print()
     _print(console, verdict(calibration))
     console.print(_checked(calibration))
@@ -68,16 +68,36 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
         _print(console, f"  try {way_out}")
 
 
+def _formula(fit: Fit, console: Console) -> None:
+    """Print the parameters of a formula, and what is missing to them."""
+    console.print(_parameters(fit))
+    if not fit.converged:
+        _print(console, "The search did not end at a maximum: errors and limits are too small.")
+    if missing := fit.undetermined & set(RANGE):
+        _print(
+            console,
+            f"The data do not determine {' and '.join(sorted(missing))}: parameters and their "
+            "errors refer to the range visited; state a known range by g_min=… and g_max=…",
+        )
+
+
 def _parameters(fit: Fit) -> Table:
+    """Return a table of parameters, with their errors, intervals and limits."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column(fit.kind)
-    table.add_column("value", justify="right")
-    table.add_column("standard error", justify="right")
+    for heading in ("value", "standard error", "95 % interval"):
+        table.add_column(heading, justify="right")
     for name, value in fit.values.items():
-        if name in fit.limits:
-            table.add_row(name, f"< {fit.limits[name]:.2g}", "95 %")
+        if name in fit.undetermined:
+            table.add_row(name, f"{value:.4g}", "not determined", "")
+        elif name in fit.limits:
+            table.add_row(name, f"< {fit.limits[name]:.2g}", "", "95 %")
         else:
-            table.add_row(name, f"{value:.4g}", f"{fit.errors[name]:.2g}")
+            low, high = fit.interval(name)
+            interval = f"{low:.3g} to {high:.3g}"
+            table.add_row(name, f"{value:.4g}", f"{fit.errors[name]:.2g}", interval)
+    for name in sorted(fit.undetermined - set(fit.values) - set(RANGE)):
+        table.add_row(name, "", "not determined", "")
     return table
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from matsweep.core.checks import UserError
 from matsweep.devices import PulseModel
@@ -69,7 +70,8 @@ def fit_exact(data: Changes, kind: str, *, g_min: float, g_max: float) -> ExactF
     UserError
         If too few changes lie clear of the ends of the range.
     """
-    return _Problem(data, kind, g_min, g_max).solve()
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        return _Problem(data, kind, g_min, g_max).solve()
 
 
 class _Problem:

@@ -2,10 +2,11 @@
 
 from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses
 from matsweep.identification.fitting.endurance import fit_endurance
-from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend
+from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
 from matsweep.identification.fitting.prediction import Agreement, Spread, check_prediction
+from matsweep.identification.fitting.result import Fit
 from matsweep.identification.fitting.retention import DriftFit, fit_drift, fit_retention
 from matsweep.identification.fitting.table import TableFit, fit_table, tabulate
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matsweep.identification.fitting.fit import Fit, compare, fit_model, recommend
+from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
+from matsweep.identification.fitting.result import Fit
 from matsweep.identification.fitting.table import TableFit, fit_table
 from matsweep.identification.measurements import PulseData
 

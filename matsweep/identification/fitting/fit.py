@@ -1,39 +1,32 @@
 """Fits of pulse models to measured reads: which formula, its parameters and errors.
 
 See `matsweep.identification.fitting.statespace` for the model of pulses and reads, and for the
-method. Bounds of the range that are not given are estimated where the steps determine them (soft
-bounds); the other formulas take the range of the filtered states.
+method. Bounds of the range that are not given are estimated where the data determine them: steps
+that vanish towards a bound (soft bounds, powers), or devices that rest at one. Steps that are
+straight in the state and never reach a bound are the same in every range: then it is that of the
+filtered states, and parameters are shares of it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from matsweep.core.checks import UserError, one_of, positive
-from matsweep.core.streams import FloatArray
-from matsweep.devices import CycleNoise, PulseModel, ReadNoise
-from matsweep.identification.fitting.population import root_error
+from matsweep.devices import PulseModel
+from matsweep.identification.fitting.ranges import free_range
+from matsweep.identification.fitting.result import OF_PULSES, RANGE, Fit, named, sure
 from matsweep.identification.fitting.scoring import Problem
 from matsweep.identification.fitting.statespace import NOISES, Estimate, Reads, Scale
 from matsweep.identification.measurements import PulseData
 
 _LOUD = 0.05  # distance from the normal distribution beyond which no formula is recommended
 _LUCK = 1.95  # over the root of the residuals' number: distance of normal ones in 1 of 1000 cases
-_SURE = 2.0  # standard errors of a variance, below which a noise is given an upper limit
-_LIMIT = 1.645  # standard errors to the upper limit, 95 % one-sided
 _ALIKE = 2.0  # difference of BIC within which models describe the data alike
 _OUTSIDE = 0.2  # share of reads beyond a given range
-_OF_PULSES = NOISES[1:]
 _LEAST = 5  # reads of a device for each parameter
-_LEAST_G = 1e-3  # of g_max, down to which the noise of a read is the same
-_WIDE = 0.3  # spread of steps, from which on a Gaussian has devices that go the wrong way
 
 _STEPS = {"step_up": 0.02, "step_down": 0.02}
 _LOW = {"step_up": 1e-7, "step_down": 1e-7}
@@ -51,6 +44,8 @@ def _stepped(start: Mapping[str, float], low: float, high: float) -> Scale:
     )
 
 
+type Solution = tuple[Problem, Estimate]
+
 SPECS: dict[str, Scale] = {
     "soft_bounds": _stepped({}, 0, 1),
     "linear_step": _stepped({"slope_up": 0.3, "slope_down": 0.3}, 0.0, 1.0),
@@ -65,6 +60,7 @@ SPECS: dict[str, Scale] = {
         positive=frozenset(_STEPS),
         fixed={"scale": 1.0, "offset": 0.0},
         after="linear_step",
+        curved=True,
     ),
     "neurosim": Scale(
         start={"nonlinearity_up": 1.0, "nonlinearity_down": -1.0, "pulses_up": 50.0,
@@ -80,82 +76,6 @@ SPECS: dict[str, Scale] = {
 """Every fitted model, by its kind: here and nowhere else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """A fitted pulse model.
-
-    Parameters
-    ----------
-    kind : str
-    model : PulseModel
-    values, errors : dict of str to float
-        Every parameter by its path in the model (`step_up`, `device_to_device.step_up`,
-        `cycle_to_cycle.of_step`) and its standard error; `read_noise` as a fraction of the range.
-        Steps and counts of pulses are medians, and their spreads those of the logarithm.
-    limits : dict of str to float
-        Upper limits, 95 % one-sided, of noises that the data do not distinguish from zero.
-    log_likelihood, aic, bic : float
-        Marginal, of the reads in siemens over the range measured.
-    distance : float
-        Largest distance of the residuals' distribution from the normal one (Kolmogorov and
-        Smirnov's statistic).
-    used : (read,) array of bool
-        Whether a read was predicted: all but the first of each record.
-    residuals : (read,) array
-        Innovations in standard deviations; NaN where not used.
-    states : (read,) array, S
-        Filtered conductance.
-    pulses : (read,) array of int
-        Pulse before each read: +1, -1, or 0 for none.
-    g_min, g_max : float, S
-        The range that states are fractions of.
-    """
-
-    kind: str
-    model: PulseModel
-    values: dict[str, float]
-    errors: dict[str, float]
-    limits: dict[str, float]
-    log_likelihood: float
-    aic: float
-    bic: float
-    distance: float
-    used: npt.NDArray[np.bool_]
-    residuals: FloatArray
-    states: FloatArray
-    pulses: npt.NDArray[np.int64]
-    g_min: float
-    g_max: float
-
-    @property
-    def read_noise(self) -> ReadNoise:
-        """Noise of a read, the same at all conductances; absent where data do not show it."""
-        sigma = 0.0 if "read_noise" in self.limits else self.values["read_noise"]
-        return uniform_noise(sigma, self.g_min, self.g_max)
-
-
-def uniform_noise(sigma: float, g_min: float, g_max: float) -> ReadNoise:
-    """Noise of a read that is the same at all conductances.
-
-    Parameters
-    ----------
-    sigma : float, fraction of the range
-        Standard deviation.
-    g_min : float, S
-    g_max : float, S
-
-    Returns
-    -------
-    ReadNoise
-        Absent for 0.
-    """
-    sigma *= g_max - g_min
-    if sigma == 0:
-        return ReadNoise()
-    cap = max(1.0, sigma / max(g_min, _LEAST_G * g_max))
-    return ReadNoise(relative=sigma / g_max, exponent=1.0, cap=cap)
-
-
 def fit_model(
     data: PulseData, kind: str, *, g_min: float | None = None, g_max: float | None = None
 ) -> Fit:
@@ -167,8 +87,8 @@ def fit_model(
     kind : str
         One of `SPECS`.
     g_min : float, S, optional
-        Lower end of the device's range. Noisy reads may lie beyond. By default the one that the
-        steps point to (soft bounds), or the lowest filtered state.
+        Lower end of the device's range. Noisy reads may lie beyond. By default it is estimated, or
+        the lowest filtered state where the data do not determine it.
     g_max : float, S, optional
         Upper end, likewise.
 
@@ -248,16 +168,13 @@ def _simplest(task: _Task, kind: str) -> Fit:
     """Fit a model, without the noises of pulses that the data do not ask for."""
     left_out: frozenset[str] = frozenset()
     fit = task.fitted(kind, left_out)
-    while unsure := [name for name in _OF_PULSES if name in fit.limits and name not in left_out]:
+    while unsure := [name for name in OF_PULSES if name in fit.limits and name not in left_out]:
         least = min(unsure, key=lambda name: fit.values[name] / fit.limits[name])
         fewer = task.fitted(kind, left_out | {least})
         if fewer.bic > fit.bic:
             break
-        limits = {**fewer.limits, **{n: fit.limits[n] for n in (*left_out, least)}}
-        fit, left_out = dataclasses.replace(fewer, limits=limits), left_out | {least}
-    restricted = task.fitted(kind, left_out, restricted=True)
-    limits = {**restricted.limits, **{name: fit.limits[name] for name in left_out}}
-    return dataclasses.replace(restricted, limits=limits)
+        fit, left_out = fewer, left_out | {least}
+    return task.sure(kind, left_out)
 
 
 class _Task:
@@ -270,7 +187,7 @@ class _Task:
             None if value is None else (positive(name, value, "S") - self.low) / self.width
             for name, value in (("g_min", g_min), ("g_max", g_max))
         ]
-        self._solved = dict[tuple[str, frozenset[str]], tuple[Problem, Estimate]]()
+        self._solved = dict[tuple[str, frozenset[str]], Solution]()
         self._check(data)
 
     def _check(self, data: PulseData) -> None:
@@ -302,9 +219,7 @@ class _Task:
         states = problem.shared[3] + problem.shared[4] * estimate.mean
         return self.bounds((float(states.min()), float(states.max())))
 
-    def fitted(
-        self, kind: str, left_out: frozenset[str] = frozenset(), *, restricted: bool = False
-    ) -> Fit:
+    def fitted(self, kind: str, left_out: frozenset[str] = frozenset()) -> Fit:
         """Fit a model, without some of the noises."""
         least = int(np.bincount(self.reads.device, self.reads.linked).min())
         if least < _LEAST * len(SPECS[kind].start):
@@ -312,121 +227,54 @@ class _Task:
                 f"model {kind} needs {_LEAST * len(SPECS[kind].start)} pulses of each device, got "
                 f"{least} of one: measure more, or leave the device out"
             )
-        problem, estimate = self._solution(kind, left_out)
-        if restricted:
-            estimate = problem.solve(restricted=True)
-        return self._named(kind, estimate)
+        return self._named(kind, self._solution(kind, left_out)[1])
 
-    def _solution(self, kind: str, left_out: frozenset[str]) -> tuple[Problem, Estimate]:
+    def sure(self, kind: str, left_out: frozenset[str]) -> Fit:
+        """Fit a model by restricted likelihood, with intervals from profiles."""
+        problem = self._solution(kind, left_out)[0]
+        return sure(self._named(kind, problem.solve(restricted=True)), problem, left_out)
+
+    def _named(self, kind: str, estimate: Estimate) -> Fit:
+        return named(kind, SPECS[kind], self.reads, estimate, low=self.low, width=self.width)
+
+    def _solution(self, kind: str, left_out: frozenset[str]) -> Solution:
         if (kind, left_out) not in self._solved:
-            problem = Problem(self.reads, PulseModel.registry[kind], SPECS[kind], self._range(kind))
-            problem.open[:3] &= [name not in left_out for name in NOISES]
-            after = kind if left_out else SPECS[kind].after
-            if after is None:
-                problem.begin()
-            else:
-                problem.begin_as(self._solution(after, frozenset())[0])
+            problem = self._begun(kind, left_out)
             self._solved[kind, left_out] = problem, problem.solve(restricted=False)
         return self._solved[kind, left_out]
 
-    def _named(self, kind: str, estimate: Estimate) -> Fit:
-        """Name every estimate by its path in the model."""
-        from scipy import stats
+    def _problem(self, kind: str, left_out: frozenset[str]) -> Problem:
+        """Return a problem without some of the noises, its range as the reads show it."""
+        problem = Problem(self.reads, PulseModel.registry[kind], SPECS[kind], self._range(kind))
+        problem.open[:3] &= [name not in left_out for name in NOISES]
+        if not problem.open[3]:
+            missing = [name for name, value in zip(RANGE, self.given, strict=True) if value is None]
+            problem.unknown = frozenset(missing)
+        return problem
 
-        scale, cls = SPECS[kind], PulseModel.registry[kind]
-        values, errors = _of_devices(cls, scale, estimate, len(self.reads.devices))
-        limits: dict[str, float] = {}
-        width = float(estimate.shared[4])
-        for k, name in enumerate(NOISES):
-            variance = float(estimate.shared[k])
-            error = float(np.sqrt(max(estimate.covariance[k, k], 0.0)))
-            unit = width if name == "read_noise" else 1.0
-            values[name] = variance**0.5 / unit
-            errors[name] = root_error(variance**0.5, error) / unit
-            if variance < _SURE * error:
-                limits[name] = (variance + _LIMIT * error) ** 0.5 / unit
-        used = self.reads.linked
-        residuals = np.where(used, estimate.innovation / np.sqrt(estimate.spread), np.nan)
-        likelihood, free = estimate.log_likelihood, estimate.free
-        low = self.low + self.width * float(estimate.shared[3])
-        return Fit(
-            kind=kind,
-            model=_model(cls, scale, values, estimate),
-            values=values,
-            errors=errors,
-            limits=limits,
-            log_likelihood=likelihood,
-            aic=2 * free - 2 * likelihood,
-            bic=free * float(np.log(used.sum())) - 2 * likelihood,
-            distance=float(stats.kstest(residuals[used], "norm").statistic),
-            used=used,
-            residuals=residuals,
-            states=low + self.width * width * estimate.mean,
-            pulses=self.reads.pulses,
-            g_min=low,
-            g_max=low + self.width * width,
-        )
-
-
-def _of_devices(
-    cls: type[PulseModel], scale: Scale, estimate: Estimate, count: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the parameters of the median device, and their spreads, with errors."""
-    values, errors = dict[str, float](), dict[str, float]()
-    population = estimate.population
-    for i, name in enumerate(scale.start):
-        log = name in scale.positive
-        value = float(np.exp(population.mean[i]) if log else population.mean[i])
-        values[name] = value
-        errors[name] = float(population.mean_error[i]) * (value if log else 1.0)
-        if count > 1:
-            relative = not log and name not in cls.absolute
-            unit = max(abs(value), 1e-12) if relative else 1.0
-            values[f"device_to_device.{name}"] = float(population.spread[i]) / unit
-            errors[f"device_to_device.{name}"] = float(population.spread_error[i]) / unit
-    return values, errors
-
-
-def _model(
-    cls: type[PulseModel], scale: Scale, values: Mapping[str, float], estimate: Estimate
-) -> PulseModel:
-    """Return the model with the fitted values."""
-    plain: dict[str, Any] = {
-        name: min(max(values[name], scale.low[name]), scale.high[name]) for name in scale.start
-    }
-    spreads = {
-        name: values[f"device_to_device.{name}"]
-        for name in scale.start
-        if f"device_to_device.{name}" in values
-    }
-    if any(spreads.get(name, 0.0) > _WIDE for name in scale.positive):
-        spreads |= _lognormal(scale, spreads, estimate)
-    noise = CycleNoise(**{name.rpartition(".")[2]: values[name] for name in _OF_PULSES})
-    return cls(
-        **plain,
-        **scale.fixed,
-        cycle_to_cycle=noise,
-        device_to_device={name: spread for name, spread in spreads.items() if spread > 1e-6},
-    )
-
-
-def _lognormal(scale: Scale, spreads: Mapping[str, float], estimate: Estimate) -> dict[str, float]:
-    """Return the spread of a lognormal factor that both steps share, and what is left of theirs.
-
-    The steps' ratio has the variance of the devices' estimates, less that of their errors.
-    """
-    up, down = (i for i, name in enumerate(scale.start) if name in scale.positive)
-    names = [name for name in scale.start if name in scale.positive]
-    ratio = estimate.theta[:, up] - estimate.theta[:, down]
-    errors = estimate.errors
-    doubt = errors[:, up, up] + errors[:, down, down] - 2 * errors[:, up, down]
-    apart = max(float(ratio.var(ddof=1) - doubt.mean()), 0.0)
-    variances = [spreads[name] ** 2 for name in names]
-    shared = max((sum(variances) - apart) / 2, 0.0)
-    if shared > min(variances):  # by their errors: both are the same
-        variances = [shared + apart / 2] * 2
-    left = [(variance - shared) ** 0.5 for variance in variances]
-    return {"log_scale": shared**0.5, **dict(zip(names, left, strict=True))}
+    def _begun(self, kind: str, left_out: frozenset[str]) -> Problem:
+        """Return a problem near its solution, with a free range where that is determined."""
+        spec = SPECS[kind]
+        if left_out:
+            before = self._solution(kind, frozenset())[0]
+            problem = self._problem(kind, left_out)
+            problem.open[3:] = before.open[3:]
+            problem.unknown, problem.bound_errors = before.unknown, before.bound_errors
+            problem.begin_as(before)
+            return problem
+        begun = []
+        if spec.after is None or spec.curved:
+            problem = self._problem(kind, left_out)
+            problem.begin()
+            begun.append(problem)
+        if spec.after is not None:
+            problem = self._problem(kind, left_out)
+            problem.begin_as(self._solution(spec.after, left_out)[0])
+            begun.append(problem)
+        best = begun[0] if len(begun) == 1 else max(begun, key=Problem.described)
+        if self.given == [None, None] and not spec.bounded:
+            best = free_range(best)
+        return best
 
 
 def reads_of(data: PulseData, low: float, width: float) -> Reads:

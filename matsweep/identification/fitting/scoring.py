@@ -11,6 +11,9 @@ that parameters fitted to few reads do not flatter them.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,9 +31,10 @@ from matsweep.identification.fitting.statespace import (
 _STEPS = 60
 _TRIAL = 6  # from each start, before the better one goes on
 _DEVICES = 5  # that starts are compared on
-_ROUNDS = 6  # of population, then everything
+_ROUNDS = 12  # of population, then everything
+_AGAIN = 3  # searches at last
 _SETTLED = 0.1  # gain in marginal log-likelihood, below which rounds end
-_COARSE, _FINE = 0.05, 1e-3  # gain in log-likelihood ahead, below which a search ends
+COARSE, _FINE = 0.05, 1e-3  # gain in log-likelihood ahead, below which a search ends
 _STUCK = 1e6  # damping at which no step gains anything
 _LOSS = 2.0  # of the log-likelihood, that a restriction may outweigh
 _LEAST_SPREAD = 1e-3
@@ -118,6 +122,29 @@ class Problem(Likelihood):
         schur = outer[np.ix_(~known, ~known)] - np.einsum("dpi,dpj->ij", b, np.linalg.solve(a, b))
         left = np.linalg.slogdet(schur + 1e-12 * np.eye(len(schur)))[1] if len(schur) else 0.0
         return 0.5 * float(np.linalg.slogdet(a)[1].sum() + left)
+
+    def restricted_cost(self) -> float:
+        """Return minus the restricted log-likelihood, penalised, without constants."""
+        return self.cost(self.theta, self.shared) + self._doubt(self._system())
+
+    def ahead(self, *, restricted: bool = False) -> float:
+        """Return the gain in log-likelihood that an undamped step promises.
+
+        Near 0 at a maximum; a damped search that is stuck promises more.
+
+        Parameters
+        ----------
+        restricted : bool
+            As of `search`.
+
+        Returns
+        -------
+        float
+        """
+        system = self._system()
+        if restricted:
+            system[4][:3] -= self._doubt_slopes(self._doubt(self._system()))
+        return self._stepped(*system, 0.0)[1]
 
     def search(
         self, *, steps: int = _STEPS, enough: float = _FINE, restricted: bool = False
@@ -221,12 +248,12 @@ class Problem(Likelihood):
         for noise in self._starts():
             few.theta = np.tile(self.searched(self.scale.start), (few.count, 1))
             few.shared = np.concatenate([np.where(self.open[:3], noise, 0), self._range()])
-            few.search(steps=_TRIAL, enough=_COARSE)
+            few.search(steps=_TRIAL, enough=COARSE)
             begun.append((few.cost(few.theta, few.shared), few.theta, few.shared))
         _, theta, self.shared = min(begun, key=lambda each: each[0])
         few.theta = theta
         self.theta = theta if few is self else np.tile(theta.mean(axis=0), (self.count, 1))
-        self.search(enough=_COARSE)
+        self.search(enough=COARSE)
 
     def begin_as(self, other: Problem) -> None:
         """Begin from the fit of another model, or of the same one with other noises.
@@ -244,7 +271,19 @@ class Problem(Likelihood):
                 spread = self.theta.std(axis=0) + _MORE_SPREAD
                 self.prior = self.theta.mean(axis=0), spread**2
         self.shared = np.where(self.open | (np.arange(5) > 2), self.shared, 0.0)
-        self.search(enough=_COARSE)
+        self.search(enough=COARSE)
+
+    def described(self) -> float:
+        """Return the marginal log-likelihood near a maximum, with spreads that fit.
+
+        Returns
+        -------
+        float
+        """
+        if self.count > 1:
+            self.prior = _as_prior(self._population())
+            self.search(enough=COARSE)
+        return self._marginal()
 
     def solve(self, *, restricted: bool = True) -> Estimate:
         """Estimate everything from where it stands.
@@ -262,14 +301,32 @@ class Problem(Likelihood):
         reached = -np.inf
         for _ in range(_ROUNDS if self.count > 1 else 0):
             self.prior = _as_prior(population)
-            self.search(enough=_COARSE)
+            self.search(enough=COARSE)
             population = self._population()
             likelihood = self._marginal()
             if likelihood < reached + _SETTLED:
                 break
             reached = likelihood
-        self.search(restricted=restricted)
-        return self._finish(population)
+        for _ in range(_AGAIN):  # with fresh damping, if the search was stuck
+            self.search(restricted=restricted)
+            ahead = self.ahead(restricted=restricted)
+            if ahead < COARSE:
+                break
+        return dataclasses.replace(self._finish(population), ahead=ahead)
+
+    def with_noises(self) -> tuple[Problem, Estimate]:
+        """Solve a copy with all noises, by restricted likelihood, spreads as they are.
+
+        Returns
+        -------
+        Problem
+        Estimate
+        """
+        whole = copy.copy(self)
+        if not self.open[:3].all():
+            whole.open = self.open | (np.arange(5) < 3)
+            whole.search(restricted=True)
+        return whole, whole.solution()
 
     def _range(self) -> Array:
         """Return lower bound and width to begin with: those of the reads, a little wider."""
@@ -293,6 +350,16 @@ class Problem(Likelihood):
 
     def _population(self) -> Population:
         """Estimate mean and spread from each device's own estimate."""
+        return find_population(*self.each())
+
+    def each(self) -> tuple[Array, Array]:
+        """Estimate each device by itself, in the model linear about its parameters.
+
+        Returns
+        -------
+        theta : (device, parameter) array
+        covariance : (device, parameter, parameter) array
+        """
         inner, _, _, own, _ = self.blocks()
         # What a device's reads do not determine stays where the others draw it.
         vague = np.diag((_VAGUE / (self.high - self.low)) ** 2)
@@ -300,8 +367,7 @@ class Problem(Likelihood):
         estimate = self.theta + np.einsum(
             "dij,dj->di", covariance, np.where(self._held(own), 0, own)
         )
-        estimate = np.clip(estimate, self.low, self.high)
-        return find_population(estimate, covariance)
+        return np.clip(estimate, self.low, self.high), covariance
 
     def _marginal(self) -> float:
         """Return the log-likelihood over all that the devices' parameters may be (Laplace's)."""
@@ -331,6 +397,15 @@ class Problem(Likelihood):
             kept + (held * (1e8 * scale + 1e6) + 1e-9 * scale + 1e-9)[:, None, :] * eye
         )
 
+    def solution(self) -> Estimate:
+        """Return the estimate where it stands.
+
+        Returns
+        -------
+        Estimate
+        """
+        return self._finish(self._population())
+
     def _finish(self, population: Population) -> Estimate:
         inner, border, outer, _, _ = self._system()
         p = len(self.names)
@@ -354,6 +429,10 @@ class Problem(Likelihood):
         centre = self.theta[0] if self.prior is None else self.prior[0]
         population = population._replace(mean=centre, mean_error=error)
         each = 2 if self.count > 1 else 1
+        errors = self.bound_errors
+        if self.open[3]:  # the upper bound is the lower one and the width
+            variances = covariance[3, 3], covariance[3:5, 3:5].sum()
+            errors = np.sqrt(np.maximum(variances, 0.0))
         return Estimate(
             theta=self.theta,
             errors=np.linalg.inv(kept),
@@ -365,6 +444,8 @@ class Problem(Likelihood):
             innovation=innovation,
             spread=spread,
             mean=mean,
+            range_errors=errors,
+            unknown=self.unknown,
         )
 
 

@@ -87,6 +87,9 @@ class Scale:
         Whether the steps determine the bounds of the range.
     after : str or None
         Model from whose fit the search begins.
+    curved : bool
+        Whether parameters make up for each other along a curve, on which a search may rest at a
+        lesser maximum: it is begun from `start` as well.
     """
 
     start: Mapping[str, float]
@@ -96,6 +99,7 @@ class Scale:
     fixed: Mapping[str, float] = dataclasses.field(default_factory=dict)
     bounded: bool = False
     after: str | None = None
+    curved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,12 @@ class Estimate:
         Number of parameters estimated.
     innovation, spread, mean : (read,) arrays
         Of the filter.
+    range_errors : (2,) array
+        Standard errors of the bounds of the range, 0 where they are not estimated.
+    unknown : frozenset of str
+        Bounds of the range that the data do not determine.
+    ahead : float
+        Gain in log-likelihood that a further step promises; near 0 at the maximum.
     """
 
     theta: Array
@@ -131,6 +141,9 @@ class Estimate:
     innovation: Array
     spread: Array
     mean: Array
+    range_errors: Array
+    unknown: frozenset[str]
+    ahead: float = 0.0
 
 
 class Likelihood:
@@ -143,6 +156,13 @@ class Likelihood:
     scale : Scale
     bounds : (float, float) or None
         Of the range, where they are known.
+
+    Attributes
+    ----------
+    unknown : frozenset of str
+        Bounds of the range that the data do not determine.
+    bound_errors : (2,) array
+        Standard errors of bounds that were estimated, and are held.
     """
 
     def __init__(
@@ -172,6 +192,8 @@ class Likelihood:
         self.least = np.array([0.0, 0.0, 0.0, max(low - 2 * width, reads.zero), 0.5 * width])
         self.most = np.array([width**2, 25.0, 1.0, low + 0.5 * width, 4 * width])
         self.theta = np.tile(self.searched(scale.start), (self.count, 1))
+        self.unknown = frozenset[str]()
+        self.bound_errors = np.zeros(2)
         self._kept: tuple[Array, Array, Blocks] | None = None
 
     def searched(self, values: Mapping[str, float]) -> Array:

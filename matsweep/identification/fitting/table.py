@@ -18,11 +18,12 @@ from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.devices import ReadNoise, Tabulated
 from matsweep.devices.pulses.tabulated import scaled_step
-from matsweep.identification.fitting.fit import reads_of, uniform_noise
+from matsweep.identification.fitting.fit import reads_of
 from matsweep.identification.fitting.jumps import find_jumps
 from matsweep.identification.fitting.landings import find_landings
 from matsweep.identification.fitting.noisy import NoisySteps, fit_noisy
 from matsweep.identification.fitting.reads import read_variance
+from matsweep.identification.fitting.result import uniform_noise
 from matsweep.identification.fitting.rows import Jumps, Rows, assembled, measured_rows, normal_rows
 from matsweep.identification.fitting.scales import Scaled, find_scales, spreads
 from matsweep.identification.fitting.statespace import Reads
