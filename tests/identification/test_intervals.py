@@ -102,7 +102,7 @@ def test_a_parameter_at_its_bound_is_not_determined():
     }  # fmt: skip
     assert fit.interval("step_down") == (-np.inf, np.inf)
     console = Console(record=True, width=200, file=io.StringIO())
-    calibration.show_fits(data, [fit], console)
+    calibration.show_calibration(calibration.checked(data, (fit,), fit), console)
     text = console.export_text()
     assert "not determined" in next(line for line in text.splitlines() if "step_down" in line)
 
@@ -133,7 +133,7 @@ def test_straight_steps_that_reach_no_bound_leave_the_range_open():
     assert "g_max" in fit.undetermined
     assert "g_max" not in fit.errors
     console = Console(record=True, width=300, file=io.StringIO())
-    calibration.show_fits(data, [fit], console)
+    calibration.show_calibration(calibration.checked(data, (fit,), fit), console)
     assert "do not determine" in console.export_text()
 
 

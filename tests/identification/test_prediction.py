@@ -19,7 +19,7 @@ from matsweep.characterization.figure import fit_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, SoftBounds
-from matsweep.identification import calibration
+from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
 from matsweep.identification.fitting import calibrate_pulses, check_prediction
@@ -64,6 +64,15 @@ def test_a_wrong_device_is_named_by_what_is_wrong(changed, read_noise, failing):
     assert not agreement.describes
     assert agreement.badness > 1
     assert failing in "; ".join(agreement.failings())
+
+
+def test_the_nearer_of_formula_and_table_is_taken_where_neither_describes_the_data():
+    """Steps that fade with the cycles: no model of devices without fatigue has them."""
+    found = calibrate_pulses(fatigued())
+    assert not found.describes
+    formula = fitting.checked(found.data, found.fits, found.fit)
+    assert found.agreement.badness <= formula.agreement.badness
+    assert "e+" not in str(found.misfit)
 
 
 def test_decades_below_the_range_count():
@@ -166,6 +175,18 @@ def abrupt(devices=4, cycles=3):
     return measurement(np.tile(reads, (devices, 1)), counts)
 
 
+def fatigued(devices=3):
+    """Return devices whose steps lose 60 % with each cycle; no noise."""
+    state, reads, counts = 0.0, [0.0], []
+    for cycle in range(6):
+        for way in [1] * 30 + [-1] * 30:
+            step = 0.1 * 0.4**cycle
+            state += step * (1 - state) if way > 0 else -step * state
+            reads.append(state)
+            counts.append(way)
+    return measurement(np.tile(reads, (devices, 1)), np.array(counts))
+
+
 def said(found):
     with io.StringIO() as page:
         calibration.show_calibration(found, Console(file=page, width=200))
@@ -219,9 +240,12 @@ def test_the_mark_goes_into_every_report(workplace, capsys):
     assert main(["materials", "wrong", "--config-dir", "conf"]) == 0
     assert "NOT FITTED" in capsys.readouterr().out
     assert misfits(matsweep.open_results("results/study.zarr"), ["pcm_gst"]) == []
+    written(fatigued(), workplace / "worn.csv")
     base = matsweep.load_material("pcm_gst").device
-    measured = dataclasses.replace(base, source="measured", measurements=str(workplace / "m.csv"))
-    with pytest.raises(UserError, match=r"does not describe m\.csv: .*matsweep calibrate data="):
+    measured = dataclasses.replace(
+        base, source="measured", measurements=str(workplace / "worn.csv")
+    )
+    with pytest.raises(UserError, match=r"does not describe worn\.csv: .*matsweep calibrate data="):
         measured_device(measured)
 
 

@@ -1,6 +1,6 @@
 """Device models fitted to data, measured or simulated."""
 
-from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses
+from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses, checked
 from matsweep.identification.fitting.endurance import fit_endurance
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
@@ -22,6 +22,7 @@ __all__ = [
     "TableFit",
     "calibrate_pulses",
     "check_prediction",
+    "checked",
     "compare",
     "fit_drift",
     "fit_endurance",

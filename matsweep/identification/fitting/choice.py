@@ -134,22 +134,35 @@ def calibrate_pulses(
     else:
         fits = (fit_model(data, model, g_min=g_min, g_max=g_max),)
 
-    def checked(chosen: Fit | TableFit) -> PulseCalibration:
-        agreement = check_prediction(
-            data, chosen.model, g_min=chosen.g_min, g_max=chosen.g_max,
-            read_noise=chosen.read_noise,
-        )  # fmt: skip
-        return PulseCalibration(data=data, fits=fits, chosen=chosen, agreement=agreement)
-
     if model not in (None, TABLE):
-        return checked(fits[0])
+        return checked(data, fits, fits[0])
     table = fit_table(data, g_min=g_min, g_max=g_max)
     if model == TABLE:
-        return checked(table)
-    formula = checked(fits[0])
+        return checked(data, fits, table)
+    formula = checked(data, fits, fits[0])
     if formula.describes and recommend(list(fits), table_bic=table.bic) is not None:
         return formula
-    without = checked(table)
+    without = checked(data, fits, table)
     if without.describes:
         return without
     return min(formula, without, key=lambda each: each.agreement.badness)
+
+
+def checked(data: PulseData, fits: tuple[Fit, ...], chosen: Fit | TableFit) -> PulseCalibration:
+    """Check one model against its data.
+
+    Parameters
+    ----------
+    data : PulseData
+    fits : tuple of Fit
+        Of the formulas compared, the best first.
+    chosen : Fit or TableFit
+
+    Returns
+    -------
+    PulseCalibration
+    """
+    agreement = check_prediction(
+        data, chosen.model, g_min=chosen.g_min, g_max=chosen.g_max, read_noise=chosen.read_noise
+    )
+    return PulseCalibration(data=data, fits=fits, chosen=chosen, agreement=agreement)

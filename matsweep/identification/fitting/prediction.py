@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.units import engineering
 from matsweep.devices import PulseModel, ReadNoise
 from matsweep.identification.measurements import PulseData
 
@@ -141,8 +142,8 @@ class Agreement:
             ("the spread from cycle to cycle", self.within),
         ):
             if each is not None and not each.describes:
-                share = each.simulated[1] / max(each.measured, 1e-300)
-                found.append(f"{name} is {share:.2g} times the measured one")
+                made, seen = (engineering(g, "S") for g in (each.simulated[1], each.measured))
+                found.append(f"{name} is {made}, measured {seen}")
         return found
 
 

@@ -51,7 +51,9 @@ def test_the_file_of_a_german_windows(workplace):
     (workplace / "m.csv").write_bytes(text.encode("cp1252"))
     assert main(["calibrate", "m.csv", "name=mine", *FAST]) == 0
     fit = matsweep.calibrate(workplace / "m.csv", model="linear_step")
-    assert fit.values["step_up"] == pytest.approx(0.3 / (fit.g_max - fit.g_min) * 1e-6, rel=0.1)
+    assert fit.values["step_up"] == pytest.approx(
+        0.3 / (fit.chosen.g_max - fit.chosen.g_min) * 1e-6, rel=0.1
+    )
 
 
 def test_notes_are_printed_and_options_reach_the_reader(workplace, capsys):
