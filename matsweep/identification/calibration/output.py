@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
 from matsweep.devices import PulseModel, ReadNoise, Tabulated, WriteVerify
+from matsweep.devices.programming import suited
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.fit import Fit, recommend
 from matsweep.identification.measurements import PulseData
 
-_TOLERANCE = 0.02  # of the range, as in `device.source=measured`
-_NOISES = 2.0  # standard deviations of a read, or of a pulse
-_BUDGET = 3.0  # times the pulses across the range
-_LEAST_PULSES, _MOST_PULSES = 100, 1000
 _SPREADS = ("programming_error", "device_to_device", "cycle_to_cycle")  # of a data sheet
 
 
@@ -123,9 +119,7 @@ def write_material(
 def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
     """Find how closely a device can be programmed, and why.
 
-    The tolerance is 2 % of the range, or twice the noise of a read or of a pulse in the middle of
-    the range where these are more: a device that meets a tighter one does so by luck. The budget is
-    three times the pulses across the range, from 100 to 1000.
+    As `devices.programming.suited` finds it.
 
     Parameters
     ----------
@@ -139,22 +133,8 @@ def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
     str
         For people.
     """
-    middle = np.array([0.5])
-    step = max(
-        abs(float(fit.model.step(middle, way, fit.model.nominal)[0])) for way in (True, False)
-    )
-    noise = fit.model.cycle_to_cycle
-    reasons = {
-        "2 % of the range": _TOLERANCE,
-        "twice the noise of a read": _NOISES
-        * (0 if fit.read_noise.absent else fit.values["read_noise"]),
-        "twice the noise of a pulse": _NOISES
-        * float(np.hypot(noise.of_step * step, noise.of_range)),
-    }
-    reason, tolerance = max(reasons.items(), key=lambda item: item[1])
-    budget = _BUDGET * max(model.pulses_across)
-    scheme = WriteVerify(
-        tolerance=tolerance, max_pulses=int(min(max(budget, _LEAST_PULSES), _MOST_PULSES))
-    )
+    read = 0.0 if fit.read_noise.absent else fit.values["read_noise"]
+    tolerance, budget, reason = suited(model, read)
     text = f"verified to {100 * tolerance:.2g} % of the range"
+    scheme = WriteVerify(tolerance=tolerance, max_pulses=budget)
     return scheme, text if reason.startswith("2 %") else f"{text}, {reason}"

@@ -18,7 +18,7 @@ from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
 from matsweep.identification.fitting import compare, recommend, tabulate
-from matsweep.identification.measurements import enough_pulses, read_pulses
+from matsweep.identification.measurements import Reading, enough_pulses, read_pulses
 
 _VERSION = 2  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
@@ -125,17 +125,38 @@ def resolve(
     return device
 
 
+def reading_of(device: AnalogDevice) -> Reading:
+    """Options for reading a device's measurements.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    UserError
+        If an option does not exist, or is out of its range.
+    """
+    return build(Reading, dict(device.reading or {}), "device.reading")
+
+
 def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that responds to pulses as measured ones did.
 
     The pulse response is the fitted model with the least BIC, or the table where no formula fits
     (`identification.fitting`); range and read noise are those of the fit. Programming is simulated
-    write and verify with that response and exact reads, to 2 % of the range in at most 100 pulses.
+    write and verify with that response and these reads, to the accuracy that both allow
+    (`devices.programming.suited`).
 
     Parameters
     ----------
     base : AnalogDevice
-        Its `measurements` name the file; for all parameters outside the pulses.
+        Its `measurements` name the file, and `reading` what this does not say; for all parameters
+        outside the pulses.
 
     Returns
     -------
@@ -147,7 +168,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         If the file cannot be read or fitted.
     """
     assert base.measurements is not None
-    data = enough_pulses(read_pulses(base.measurements))
+    data = enough_pulses(read_pulses(base.measurements, reading_of(base)))
     best = recommend(compare(data))
     verified = dataclasses.replace(
         base,
@@ -158,15 +179,16 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         programming_error=ProgrammingError(),
         device_to_device=0.0,
         cycle_to_cycle=0.0,
-        write_verify=WriteVerify(tolerance=0.02, max_pulses=100),
+        read_noise=base.read_noise if best is None or best.read_noise.absent else best.read_noise,
+        write_verify=WriteVerify(),
         source="reported",
         measurements=None,
+        reading=None,
     )
     error, pulses = _program(verified, np.random.default_rng(0))
     return dataclasses.replace(
         verified,
         write_verify=None,
-        read_noise=base.read_noise if best is None or best.read_noise.absent else best.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

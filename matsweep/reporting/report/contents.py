@@ -22,6 +22,7 @@ from matsweep.analysis.basis import Number, bibliography, cited, failures, unsur
 from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
+from matsweep.reporting.programming import unprogrammed
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -123,6 +124,21 @@ def answer(study: Study) -> Section:
         blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The answer", blocks=tuple(blocks))
+
+
+def programming(study: Study) -> Section | None:
+    """Name the materials whose devices end far from their levels, and the reason.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    items = [Item(text=text) for text in unprogrammed(study.view, study.ranked)]
+    return _listed("Devices that cannot be programmed", items)
 
 
 def pictures(study: Study) -> Section | None:
@@ -511,6 +527,7 @@ def _value(value: Any) -> str:
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     question,
     answer,
+    programming,
     certainty,
     required,
     matters,
