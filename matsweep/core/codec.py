@@ -109,8 +109,8 @@ def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None
     """Build a frozen parameter object from a plain mapping.
 
     Nested dataclasses are built from nested mappings. A class with a method `from_number` also
-    takes one number, one with `from_flag` true and false. A class with a `registry` (kind -> class) takes a mapping with `kind`, which
-    may be left out where the class has a `default` one.
+    takes one number, one with `from_flag` true and false. A class with a `registry` (kind -> class)
+    takes a mapping with `kind`, which may be left out where the class has a `default` one.
 
     Parameters
     ----------

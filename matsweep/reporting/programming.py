@@ -16,9 +16,9 @@ _MISSED = 0.05  # of the devices
 def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
     """Yield a sentence for each material whose devices end far from their levels.
 
-    That is, in its best candidate, by more than 10 % of the range (rms), by more than 5 % where they
-    are verified and the noise of a pulse exceeds its step, or where more than 5 % of the devices
-    end beyond the tolerance of write and verify.
+    That is, in its best candidate, by more than 10 % of the range (rms), by more than 5 % where
+    they are verified and the noise of a pulse exceeds its step, or where more than 5 % of the
+    devices end beyond the tolerance of write and verify.
 
     Parameters
     ----------
