@@ -78,7 +78,10 @@ def _reading(config: DictConfig) -> Reading:
     """Options of the command line for reading the files; `header=none`: they have no heading."""
     stated = plain_config(config)
     options = {name: stated[name] for name in _READING}
-    options["header"] = options["header"] not in (None, False, "none", "no")
+    heading = options["header"]
+    if heading not in (None, True, False, "none", "no", "yes"):
+        raise UserError(f"header must be true or none, got {heading!r}")
+    options["header"] = heading in (True, "yes")
     options["columns"] = options["columns"] or {}
     if options["compliance"] == "none":
         options["compliance"] = 0.0

@@ -37,3 +37,24 @@ def one_line(text: object) -> str:
     """
     kept = (char if char.isprintable() else " " * char.isspace() for char in str(text))
     return "".join(kept)
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun, in the plural but for one.
+
+    Parameters
+    ----------
+    count : int
+    noun : str
+        With a regular plural.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "device"), counted(3, "device")
+    ('1 device', '3 devices')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import build
+from matsweep.core.printing import counted
 from matsweep.core.units import engineering
 from matsweep.devices import Endurance, Retention
 from matsweep.identification.fitting import (
@@ -139,7 +140,7 @@ class RetentionFit:
     @property
     def note(self) -> str:
         """Values with their standard errors."""
-        traces = _count(len(self.data.traces), "trace")
+        traces = counted(len(self.data.traces), "trace")
         if self.decay is None or not self.decays:
             drift = self.drift
             return (
@@ -202,7 +203,7 @@ class EnduranceFit:
     @property
     def note(self) -> str:
         """Values with their standard errors."""
-        devices = _count(np.unique(self.data.device).size, "device")
+        devices = counted(np.unique(self.data.device).size, "device")
         text = f"the window does not close within {self.fit.values['most']:.3g} cycles"
         if self.closes:
             text = _sure(self.fit, ("half_window", "cycles"), ("steepness", ""), ("towards", ""))
@@ -261,7 +262,7 @@ def show_retention(found: RetentionFit, console: Console) -> None:
     console : rich.console.Console
     """
     data, drift, fit = found.data, found.drift, found.decay
-    _line(console, f"{data.name}: {_count(len(data.traces), 'trace')}")
+    _line(console, f"{data.name}: {counted(len(data.traces), 'trace')}")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("device", "state", "temperature", "drift exponent", "standard error"):
         table.add_column(heading, justify="left" if heading in ("device", "state") else "right")
@@ -284,7 +285,7 @@ def show_retention(found: RetentionFit, console: Console) -> None:
     if below:
         _line(
             console,
-            f"{_count(below, 'trace')} that begin at or below the stable state "
+            f"{counted(below, 'trace')} that begin at or below the stable state "
             f"({engineering(found.stable, 'S')}) are left out of the decay",
         )
     units = {"time": "s", "activation_ev": "eV", "stretch": ""}
@@ -309,8 +310,8 @@ def show_endurance(found: EnduranceFit, console: Console) -> None:
     console : rich.console.Console
     """
     data, fit = found.data, found.fit
-    devices = _count(np.unique(data.device).size, "device")
-    cycles = _count(data.cycle.size, "cycle")
+    devices = counted(np.unique(data.device).size, "device")
+    cycles = counted(data.cycle.size, "cycle")
     _line(console, f"{data.name}: {devices}, {cycles} with both states")
     if not found.closes:
         _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
@@ -350,10 +351,6 @@ def _sure(fit: Estimate, *names: tuple[str, str]) -> str:
             text = f"{name} not determined"
         parts.append(text.rstrip())
     return ", ".join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _values(

@@ -113,7 +113,20 @@ def write_material(
     spread = {**origin, "note": f"in pulse_model and write_verify, {of}"}
     origins = dict.fromkeys(device, origin) | dict.fromkeys(_SPREADS, spread)
     origins["write_verify"] = {**origin, "note": f"{accuracy}; {of}"}
+    origins |= _known(fit, of, noise)
     return to.write(f"Calibrated {of}, {data.up.size} pulses.", origins, device)
+
+
+def _known(fit: Fit, of: str, noise: ReadNoise) -> dict[str, dict[str, str]]:
+    """Origins of parameters that are neutral because the fit says so, not for want of data."""
+    notes = {"levels": f"none: states between pulses are continuous, {of}"}
+    if noise.absent:
+        limit = fit.limits.get("read_noise")
+        below = (
+            "in pulse_model" if limit is None else f"below {100 * limit:.2g} % of the range (95 %)"
+        )
+        notes["read_noise"] = f"{below}, {of}"
+    return {name: {"status": "derived", "note": note} for name, note in notes.items()}
 
 
 def programming(fit: Fit, model: PulseModel) -> tuple[WriteVerify, str]:
