@@ -20,7 +20,7 @@ from matsweep.core.registry import any_foreign
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
-from matsweep.identification.derivation import Protocol, resolve
+from matsweep.identification.derivation import Protocol, reading_of, resolve
 from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
@@ -162,6 +162,7 @@ class Scenario:
             )
         if self.device.source == "derived" and self.protocol is None:
             raise UserError("protocol is null: give it the pulses that the device is derived by")
+        reading_of(self.device)
         if not self.times:
             raise UserError("times must hold at least one time since programming, got none")
         for time in self.times:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import matsweep
 from matsweep.cli import main
 from matsweep.core.checks import UserError
+from matsweep.planning.folders import conf_folder
 from matsweep.running import work
 from matsweep.store import summary
 
@@ -104,6 +106,31 @@ def test_without_m_one_candidate_or_the_axes_of_an_experiment(workplace, capsys)
     assert "study: quickstart" in capsys.readouterr().out
 
 
+def test_a_material_of_ones_own_is_found_or_hinted_at(workplace, capsys):
+    """The option may stand behind the overrides; without it, the folder that has it is named."""
+    (workplace / "mine" / "material").mkdir(parents=True)
+    text = (conf_folder() / "material" / "hfox_vcm.yaml").read_text(encoding="utf-8")
+    own = workplace / "mine" / "material" / "walk.yaml"
+    own.write_text(text.replace("name: hfox_vcm", "name: walk"), encoding="utf-8")
+    for sweep in (["material=walk"], ["-m", "material=walk,pcm_gst"]):
+        assert main(["explore", *sweep, *SERIAL]) == 2
+        error = told(capsys)
+        assert "material=walk: no such material; mine/material/walk.yaml is read with" in error
+        assert "--config-dir mine" in error
+        assert main(["explore", *sweep, *SERIAL, "study=own", "--config-dir", "mine"]) == 0
+        capsys.readouterr()
+        shutil.rmtree("results/own.zarr")
+
+
+def test_a_file_is_named_wherever_it_stands(workplace, capsys):
+    Path("measured.csv").write_text("device,pulse,polarity,conductance [uS]\n")
+    for words in (["name=x", "measured.csv"], ["--config-dir", ".", "measured.csv", "name=x"]):
+        assert main(["calibrate", *words]) == 2
+        assert "measured.csv has no lines of numbers" in told(capsys)
+    assert main(["calibrate", "mesured.csv"]) == 2
+    assert "No such file or directory; did you mean measured.csv?" in told(capsys)
+
+
 @pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
 def test_hydras_own_flags_work(workplace, command):
     """In separate processes, as --info leaves Hydra's logging set up: so it comes last."""
@@ -132,6 +159,23 @@ def test_help_without_a_command_lists_the_commands(capsys):
     [
         (["explore", "material=pcm_gts"], "no such material; did you mean pcm_gst"),
         (["explore", "-m", "material=pcm_gts,hfox_vcm"], "no such material; did you mean"),
+        (
+            ["explore", "--config_dir", "conf"],
+            "explore has no --config_dir; did you mean --config-dir",
+        ),
+        (
+            ["calibrate", "m.csv", "label_column=x"],
+            "name columns as in 'columns={conductance: HEADI",
+        ),
+        (["calibrate", "m.csv", "header=maybe"], "header must be true or none, got 'maybe'"),
+        (
+            ["explore", "device.write_verify=true"],
+            "write_verify must be null without a pulse_model",
+        ),
+        (
+            ["explore", "workload.dataset={kind: csv, path: a, label_column: species}"],
+            "label_column must be the number of the column of the class, from 0",
+        ),
         (["explore", "material=pcm_gst,hfox_vcm"], "put -m before the values"),
         (["explore", "device.raed_noise=1"], "did you mean device.read_noise"),
         (["explore", "-m", "device.raed_noise=1,2"], "did you mean device.read_noise"),

@@ -112,7 +112,7 @@ def _programmed(
     programmed = device.program(asked, rng=rng)
     measured["conductance_programmed"] = (("target", "device"), programmed.conductance[..., 0])
     measured["target"] = target
-    if device.write_verify is None:
+    if device.scheme is None:
         sigma = device.programming_sigma(device.nearest_level(target[:, None]))[:, 0]
         measured["programming_sigma"] = ("target", sigma)
     else:

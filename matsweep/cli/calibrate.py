@@ -10,14 +10,26 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.characterization.figure import fit_figure, loop_figure
+from matsweep.characterization.figure import (
+    endurance_figure,
+    fit_figure,
+    loop_figure,
+    retention_figure,
+)
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.codec import build
 from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
-from matsweep.identification.calibration import Destination, LoopFit, Reading
+from matsweep.identification.calibration import (
+    Ageing,
+    Destination,
+    LoopFit,
+    MaterialFile,
+    Reading,
+)
 from matsweep.planning.config import plain_config
+from matsweep.planning.folders import conf_folder
 from matsweep.planning.loading import load_material
 from matsweep.reporting.figures.printed import save
 
@@ -44,6 +56,12 @@ def calibrate(config: DictConfig) -> None:
     paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
     reading = _reading(config)
     cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
+    kind = calibration.measured_kind(paths, reading)
+    if kind != "sweeps" and len(paths) > 1:
+        raise UserError("data must be one file; only I-V sweeps may be several")
+    if kind in ("retention", "endurance"):
+        _aged(paths[0], kind, reading, config)
+        return
     to = Destination(
         folder=str(config.folder),
         name=str(config.name),
@@ -53,22 +71,20 @@ def calibrate(config: DictConfig) -> None:
         stated=frozenset(name for name in _BEYOND if config[name] is not None),
         replace=bool(config.overwrite),
     )
-    kind = calibration.measured_kind(paths, reading)
     if kind == "sweeps":
         _sweeps(paths, reading, to, config)
-    elif len(paths) > 1:
-        raise UserError("data must be one file; only I-V sweeps may be several")
-    elif kind == "pulses":
-        _pulses(paths[0], reading, to, config)
     else:
-        _aged(paths[0], kind, reading, config)
+        _pulses(paths[0], reading, to, config)
 
 
 def _reading(config: DictConfig) -> Reading:
     """Options of the command line for reading the files; `header=none`: they have no heading."""
     stated = plain_config(config)
     options = {name: stated[name] for name in _READING}
-    options["header"] = options["header"] not in (None, False, "none", "no")
+    heading = options["header"]
+    if heading not in (None, True, False, "none", "no", "yes"):
+        raise UserError(f"header must be true or none, got {heading!r}")
+    options["header"] = heading in (True, "yes")
     options["columns"] = options["columns"] or {}
     if options["compliance"] == "none":
         options["compliance"] = 0.0
@@ -93,16 +109,75 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
 
 
 def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
-    """Print the retention or the endurance of a file, and the parameters of a material with it."""
+    """Fit retention or endurance, and add it to the material of that name, or to a copy of one."""
+    own = Path(config.folder) / "material" / f"{config.name}.yaml"
+    known = _known(own, config.start)
+    found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
+    if known is None:
+        _unwritten(found, own, save(picture, Path(config.pictures) / str(config.name)))
+        return
+    copied = known.path != own
+    facts = _renamed(known, config) if copied else {}
+    written = known.add(found, replace=copied or bool(config.overwrite), to=own, **facts)
+    of = f", a copy of {config.start}" if copied else ""
+    _print([f"device.{found.parameter} is added to {written}{of}; all else stays as it was"])
+    acts = "device.cycles" if kind == "endurance" else "times, and device.temperature"
+    _print([f"in a study, it acts by {acts}"])
+    _finish(written, picture, config)
+
+
+def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path]) -> None:
+    """Print the parameter, and how a material gets it, where there is none to add it to."""
+    lines = [
+        "",
+        *map(str, pictures),
+        f"No material is written: {own} is not there. Calibrate its pulses with the same name "
+        "first, or give start=hfox_vcm to add to a copy of that material. For one study:",
+        f"matsweep explore material=hfox_vcm '{calibration.override(found)}'",
+    ]
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _known(own: Path, start: str | None) -> MaterialFile | None:
+    """Return the material to add to: that of the name, or else the one to start from."""
+    if own.exists():
+        return MaterialFile.read(own)
+    if start is None:
+        return None
+    load_material(start)  # refuses an unknown one by its name
+    shipped = conf_folder() / "material" / f"{start}.yaml"
+    if not shipped.exists():
+        raise UserError(f"start must name a material of matsweep's own, got {start}")
+    return MaterialFile.read(shipped)
+
+
+def _renamed(base: MaterialFile, config: DictConfig) -> dict[str, str]:
+    """Return the name and the label of a material that is written from another one."""
+    label = config.label or f"{base.content['material'].get('label', config.start)} (measured)"
+    return {"name": str(config.name), "label": str(label)}
+
+
+def _ageing(
+    path: str,
+    kind: str,
+    reading: Reading,
+    ends: tuple[float, float] | None,
+    config: DictConfig,
+) -> tuple[Ageing, Figure]:
+    """Fit a file, print the fit, and draw it."""
     if kind == "endurance":
         windows = calibration.read_endurance(path, reading)
         _print(windows.notes)
-        calibration.show_endurance(windows, Console())
-        return
+        closing = calibration.calibrate_endurance(windows)
+        calibration.show_endurance(closing, Console())
+        return closing, endurance_figure(closing)
     states = calibration.read_retention(path, reading)
     _print(states.notes)
     stable = value_in_unit(config.g_min, "S", "g_min")
-    calibration.show_retention(states, Console(), stable=0.0 if stable is None else stable)
+    kept = calibration.calibrate_retention(states, stable=stable, ends=ends)
+    calibration.show_retention(kept, Console())
+    return kept, retention_figure(kept)
 
 
 def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:

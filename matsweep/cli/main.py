@@ -102,6 +102,8 @@ _HYDRAS = (
     "--shell-completion", "--experimental-rerun",
 )  # fmt: skip
 """Hydra's own flags; those of `_VALUED` have a word after them."""
+_LONG = ("--config-dir", "--config-name", "--config-path", "--multirun", "--help")
+"""Those that a user may have meant by a misspelled flag."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,11 +148,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(wrong)
         return 2
     several = len(words) > 1 or command not in _POSITIONAL
+    if command in _POSITIONAL and words:  # wherever it stands among overrides and flags
+        rest = [*words, *_without(rest, words)]
     if command in _LISTS and words and several and rest[: len(words)] == words:
         rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(_quoted, words))}]"]
     elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
-    return _run(command, rest)
+    return _run(command, _ordered(rest))
 
 
 def _flags(arguments: Sequence[str], known: Mapping[str, str]) -> list[str]:
@@ -180,12 +184,28 @@ def _words(arguments: Sequence[str]) -> list[str]:
     ]  # fmt: skip
 
 
+def _without(arguments: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Leave out words, but not the values of flags."""
+    valued = {at + 1 for at, word in enumerate(arguments) if word in _VALUED}
+    return [word for at, word in enumerate(arguments) if at in valued or word not in words]
+
+
+def _ordered(arguments: Sequence[str]) -> list[str]:
+    """Put flags and their values first: Hydra takes them at either end only."""
+    valued = {at + 1 for at, word in enumerate(arguments) if word in _VALUED}
+    flags = {at for at, word in enumerate(arguments) if at in valued or word.startswith("-")}
+    others = [word for at, word in enumerate(arguments) if at not in flags]
+    return [*(arguments[at] for at in sorted(flags)), *others]
+
+
 def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
     """Return one line about a mistake that Hydra's parsers explain badly; "" if there is none."""
     if command in _ONE_STORE and len(words) > 1:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
     for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
-        if flag not in _HYDRAS and (meant := near(flag, _FLAGS.get(command, ()))):
+        if flag in _HYDRAS:
+            continue
+        if meant := near(flag, _FLAGS.get(command, ())) or near(flag, _LONG):
             return f"{command} has no {flag}{meant}"
     return ""
 

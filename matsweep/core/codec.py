@@ -109,8 +109,8 @@ def build[T](cls: type[T], config: object, path: str = "", memory: Memory | None
     """Build a frozen parameter object from a plain mapping.
 
     Nested dataclasses are built from nested mappings. A class with a method `from_number` also
-    takes one number. A class with a `registry` (kind -> class) takes a mapping with `kind`, which
-    may be left out where the class has a `default` one.
+    takes one number, one with `from_flag` true and false. A class with a `registry` (kind -> class)
+    takes a mapping with `kind`, which may be left out where the class has a `default` one.
 
     Parameters
     ----------
@@ -196,6 +196,8 @@ def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) ->
         shorthand = getattr(cls, "from_number", None)
         if shorthand is not None:
             return typing.cast(T, _located(path, shorthand, config))
+    if isinstance(config, bool) and (flagged := getattr(cls, "from_flag", None)) is not None:
+        return typing.cast(T, flagged(config))
     if not isinstance(config, Mapping):
         raise UserError(f"{path or cls.__name__} must be a mapping, got {config!r}")
     config = dict(config)

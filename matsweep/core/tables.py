@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from matsweep.core.checks import UserError
+from matsweep.core.checks import UserError, near
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no text
 _QUOTED = "put a cell that holds a separator in double quotes, and close them"
@@ -53,7 +53,10 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
     try:
         content = Path(path).read_bytes()
     except OSError as problem:
-        raise UserError(f"{named} cannot be read: {problem.strerror}") from None
+        absent = isinstance(problem, FileNotFoundError) and Path(path).parent.is_dir()
+        there = [each.name for each in Path(path).parent.iterdir()] if absent else []
+        meant = near(Path(path).name, there)
+        raise UserError(f"{named} cannot be read: {problem.strerror}{meant}") from None
     for encoding in _encodings(content):
         try:
             text = content.decode(encoding)

@@ -81,6 +81,11 @@ class CSV(Scaled, Split, kind="csv"):
     def check(self) -> None:
         """Refuse parameters out of their range."""
         super().check()
+        if isinstance(self.label_column, str):
+            raise UserError(
+                "label_column must be the number of the column of the class, from 0, or -1 for the "
+                f"last one, got {self.label_column!r}"
+            )
         whole("label_column", self.label_column, low=-(2**31), high=2**31 - 1)
         whole("header", self.header, low=0)
 

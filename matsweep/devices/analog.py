@@ -10,11 +10,18 @@ import numpy.typing as npt
 
 from matsweep.core.arrays import floats
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.codec import later
 from matsweep.core.quantities import CellSize, Conductance, Dimensionless, Temperature, Voltage
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.currents import HIGHEST_VOLTAGE, CurrentLaw, finite_current
 from matsweep.devices.faults import Endurance, StuckAt
-from matsweep.devices.programming import Programmed, ProgrammingError, WritePulse, WriteVerify
+from matsweep.devices.programming import (
+    Programmed,
+    ProgrammingError,
+    WritePulse,
+    WriteVerify,
+    suited,
+)
 from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
@@ -69,6 +76,7 @@ class AnalogDevice:
         Standard deviation between programmings of one device, at any conductance.
     write_verify : WriteVerify or None
         Program by pulses and reads, simulated one by one, instead of the three errors above.
+        Numbers that it leaves out follow from the pulses and the read noise (`scheme`).
     pulse_model : PulseModel or None
         Response to identical pulses; None where it is not known.
     write_pulse : WritePulse
@@ -86,6 +94,8 @@ class AnalogDevice:
         `measurements`. The latter two take from here what they leave open.
     measurements : str or None
         File of measured pulse responses, for `source` measured.
+    reading : dict of str to value, or None
+        Options for reading this file, as `matsweep.identification.measurements.Reading` has them.
 
     Raises
     ------
@@ -128,6 +138,7 @@ class AnalogDevice:
     endurance: Endurance = Endurance()
     source: str = "reported"
     measurements: str | None = None
+    reading: dict[str, Any] | None = later(None)
 
     def __post_init__(self) -> None:
         non_negative("g_min", self.g_min, "S")
@@ -158,6 +169,10 @@ class AnalogDevice:
                 "write_verify must be null without a pulse_model: this material states no pulse "
                 "response; give it one (pulse_model.kind=…)"
             )
+        if self.reading is not None and self.measurements is None:
+            raise UserError(
+                "reading must be null without measurements: it says how their file is read"
+            )
 
     @property
     def g_range(self) -> float:
@@ -168,6 +183,22 @@ class AnalogDevice:
     def exact(self) -> bool:
         """Whether programming reaches its levels without any error."""
         return self.programming_error.absent and not (self.cycle_to_cycle or self.device_to_device)
+
+    @property
+    def scheme(self) -> tuple[float, int] | None:
+        """Tolerance [fraction of the range] and budget of write and verify; None without it."""
+        stated = self.write_verify
+        if stated is None or self.pulse_model is None:
+            return None
+        tolerance, budget = stated.tolerance, stated.max_pulses
+        if tolerance is not None and budget is not None:
+            return tolerance, budget
+        middle = np.array(self.g_min + 0.5 * self.g_range)
+        found = suited(self.pulse_model, float(self.read_sigma(middle)) / self.g_range)
+        return (
+            found.tolerance if tolerance is None else tolerance,
+            found.max_pulses if budget is None else budget,
+        )
 
     @property
     def window(self) -> tuple[float, float]:
@@ -248,8 +279,8 @@ class AnalogDevice:
         Without `write_verify`, G = level(target) + sigma xi with xi ~ Normal(0, 1) and
         sigma² = programming_error(G)² + (device_to_device (G - g_min))²
         + (cycle_to_cycle (g_max - g_min))². With it, each device starts at g_min, is read, and
-        gets pulses one by one until a read is within the tolerance of its level. Then stuck
-        devices take their place.
+        gets pulses one by one until a read is within the tolerance of its level, which ends its
+        programming. Then stuck devices take their place.
 
         Parameters
         ----------
@@ -270,10 +301,8 @@ class AnalogDevice:
         target = floats(target)
         size = target.shape if size is None else size
         level = self.nearest_level(target)
-        if self.write_verify is not None:
-            result = self._write_and_verify(
-                np.broadcast_to(level, size), self.write_verify, devices, rng
-            )
+        if (scheme := self.scheme) is not None:
+            result = self._write_and_verify(np.broadcast_to(level, size), *scheme, devices, rng)
         elif self.exact:
             result = self._unverified(np.broadcast_to(level, size).copy(), level)
         else:
@@ -576,27 +605,34 @@ class AnalogDevice:
         return Programmed(conductance, float("nan"), float("nan"), level)
 
     def _write_and_verify(
-        self, level: FloatArray, scheme: WriteVerify, devices: Parameters | None, rng: Rng
+        self,
+        level: FloatArray,
+        tolerance: float,
+        budget: int,
+        devices: Parameters | None,
+        rng: Rng,
     ) -> Programmed:
-        assert self.pulse_model is not None
+        """Pulse and read each device until a read is within the tolerance, or the budget spent."""
         devices = self.draw(level.shape, rng=rng) if devices is None else devices
         conductance = start = np.full(level.shape, self.window[0], level.dtype)
         pulses = np.zeros(level.shape)
         energy = np.zeros(level.shape)
-        for _ in range(scheme.max_pulses):
+        accepted = np.zeros(level.shape, bool)
+        for _ in range(budget):
             missing = level - self.read(conductance, rng=rng)
-            tolerance = scheme.tolerance * self.g_range
-            count = (missing > tolerance).astype(np.int32) - (missing < -tolerance)
-            if not count.any():
+            accepted |= np.abs(missing) <= tolerance * self.g_range
+            if accepted.all():
                 break
+            count = np.where(accepted, 0, np.sign(missing)).astype(np.int32)
             pulsed = self.pulse(start, count, rng=rng, devices=devices)
             written = pulsed.conductance
             if pulsed.settled is not None:  # devices without a pulse keep their noise of writing
-                written = np.where(count == 0, conductance, written)
+                written = np.where(accepted, conductance, written)
             conductance, start = written, pulsed.start
             pulses += np.abs(count)
             energy += pulsed.energy
-        return Programmed(conductance, pulses, energy, level)
+        missed = ~accepted & (np.abs(level - conductance) > tolerance * self.g_range)
+        return Programmed(conductance, pulses, energy, level, missed=missed)
 
     def programming_sigma(self, conductance: FloatArray | float) -> FloatArray:
         """Return the standard deviation of programming without verification.

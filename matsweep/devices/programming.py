@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
 from matsweep.core.quantities import Conductance, Dimensionless, Energy, Time, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.currents import HIGHEST_VOLTAGE
+from matsweep.devices.pulses import PulseModel
+
+_TOLERANCE = 0.02  # of the range
+_WIDEST = 0.5  # of the range; from its middle, a cell is then always within the tolerance
+_NOISES = 2.0  # standard deviations of a read
+_BUDGET = 3.0  # times the pulses across the range
+_LEAST_PULSES, _MOST_PULSES = 100, 30_000
+_DRAWN = 10_000  # pulses, for the mean and the noise of one
 
 
 class Programmed(NamedTuple):
@@ -30,6 +41,9 @@ class Programmed(NamedTuple):
     settled : (…, row, column) array, S, or None
         Conductance that further pulses start from, without the noise of writing; None where it is
         `conductance`.
+    missed : (…, row, column) array of bool, or None
+        Devices that no read of a write-verify scheme has accepted, and that are beyond its
+        tolerance; None where nothing is verified.
     """
 
     conductance: FloatArray
@@ -37,6 +51,7 @@ class Programmed(NamedTuple):
     energy: FloatArray | float
     target: FloatArray
     settled: FloatArray | None = None
+    missed: npt.NDArray[np.bool_] | None = None
 
     @property
     def start(self) -> FloatArray:
@@ -168,20 +183,150 @@ class ProgrammingError:
 class WriteVerify:
     """Write-verify scheme: pulse and read until the conductance is within the tolerance.
 
+    In a configuration, `true` is the scheme with both numbers from the device (`suited`), and
+    `false` is none.
+
     Parameters
     ----------
-    tolerance : float, fraction of the range g_max - g_min
-        Accepted distance between a read and the target.
-    max_pulses : int
-        Budget for each device; one that has spent it stays as it is.
+    tolerance : float or None, fraction of the range g_max - g_min
+        Accepted distance between a read and the target; None: from the device.
+    max_pulses : int or None
+        Budget for each device; one that has spent it stays as it is. None: from the device.
+
+    Raises
+    ------
+    UserError
+        If the tolerance is not positive, or the budget no whole number from 1.
     """
 
-    tolerance: Dimensionless
-    max_pulses: int
+    tolerance: Dimensionless | None = None
+    max_pulses: int | None = None
 
     def __post_init__(self) -> None:
-        positive("tolerance", self.tolerance)
-        whole("max_pulses", self.max_pulses, low=1)
+        if self.tolerance is not None:
+            positive("tolerance", self.tolerance)
+        if self.max_pulses is not None:
+            whole("max_pulses", self.max_pulses, low=1)
+
+    @classmethod
+    def from_flag(cls, flag: bool) -> Self | None:
+        """Return the scheme with the device's own numbers, or none.
+
+        Parameters
+        ----------
+        flag : bool
+
+        Returns
+        -------
+        WriteVerify or None
+        """
+        return cls() if flag else None
+
+
+class Suited(NamedTuple):
+    """Tolerance and budget that a device's own noise allows, and their reason.
+
+    Parameters
+    ----------
+    tolerance : float, fraction of the range
+    max_pulses : int
+    reason : str
+        What sets the tolerance, for people.
+    """
+
+    tolerance: float
+    max_pulses: int
+    reason: str
+
+
+class SinglePulse(NamedTuple):
+    """Mean steps and noise of one pulse in the middle of the range.
+
+    Parameters
+    ----------
+    up, down : float, fraction of the range
+        Positive where a pulse moves the device as its polarity says.
+    noise : float, fraction of the range
+        Standard deviation, root mean square of both polarities.
+    """
+
+    up: float
+    down: float
+    noise: float
+
+    @property
+    def step(self) -> float:
+        """Mean of both steps, fraction of the range."""
+        return (self.up + self.down) / 2
+
+
+@functools.lru_cache(maxsize=256)
+def single_pulse(model: PulseModel) -> SinglePulse:
+    """Return steps and noise of one pulse of the mean device; the noise from 10,000 draws.
+
+    Parameters
+    ----------
+    model : PulseModel
+
+    Returns
+    -------
+    SinglePulse
+    """
+    middle, rng = np.full(_DRAWN, 0.5), np.random.default_rng(0)
+    drawn = [model.noisy_step(middle.copy(), way, model.nominal, rng) for way in (True, False)]
+    up, down = (float(model.change(middle[:1], way, model.nominal)[0]) for way in (True, False))
+    noise = float(np.sqrt(np.mean([np.var(side) for side in drawn])))
+    return SinglePulse(up, -down, float(f"{noise:.3g}"))
+
+
+def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
+    """Find how closely a device can be programmed by pulses and reads.
+
+    The tolerance is the largest of
+
+    - 2 % of the range;
+    - twice the noise of a read: a closer one is met by the luck of reads;
+    - half of the smaller step, which every device reaches, and σ² / (√2 s) for the noise of
+      pulses, with s the mean of both steps and σ their noise; up to half of the range. This is the
+      standard deviation at which pulses that always point to the target hold a device, where their
+      noise exceeds their step. A device that is found closer is so by the luck of one pulse.
+
+    The budget is three times the pulses across the range in the slower direction, from 100 to
+    30,000.
+
+    Parameters
+    ----------
+    model : PulseModel
+    read_noise : float, fraction of the range
+        In the middle of the range.
+
+    Returns
+    -------
+    Suited
+
+    Notes
+    -----
+    The distance x from the target follows x' = x - s sgn(x) + σ ξ, with ξ standard normal. Where
+    σ exceeds s, this is diffusion against a constant drift, whose stationary density is
+    exp(-2 s |x| / σ²) s / σ², of standard deviation σ² / (√2 s).
+    """
+    pulse = single_pulse(model)
+    moves = pulse.up > 0 and pulse.down > 0
+    held = _held(pulse) if moves else _WIDEST
+    reasons = {
+        "2 % of the range": _TOLERANCE,
+        "twice the noise of a read": _NOISES * read_noise,
+        f"pulses hold it no closer: one has a noise of {100 * pulse.noise:.2g} % of the range and "
+        f"a step of {100 * pulse.step:.2g} %": min(held, _WIDEST),
+    }
+    reason, tolerance = max(reasons.items(), key=lambda item: item[1])
+    budget = _BUDGET / min(pulse.up, pulse.down) if moves else _LEAST_PULSES
+    return Suited(tolerance, int(min(max(budget, _LEAST_PULSES), _MOST_PULSES)), reason)
+
+
+def _held(pulse: SinglePulse) -> float:
+    """Return the distance from a target at which pulses hold a device, fraction of the range."""
+    return min(pulse.up, pulse.down) / 2 + pulse.noise**2 / (math.sqrt(2) * pulse.step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,25 @@ from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
+
+
+class Written(NamedTuple):
+    """Distance of the devices of a matrix from their levels, right after programming.
+
+    Parameters
+    ----------
+    devices : int
+        Of one realisation.
+    error : (realisation,) array, fraction of the range g_max - g_min
+        Root mean square; stuck devices count.
+    missed : (realisation,) array
+        Share of devices that write and verify has not brought within its tolerance; not a number
+        where nothing is verified.
+    """
+
+    devices: int
+    error: FloatArray
+    missed: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +52,7 @@ class ProgrammedMatrix:
         Factor on outputs, where the mean voltage drop is compensated.
     first : (realisation,) array or None
         Mean magnitude of the calibration reads after programming, where drift is compensated.
+    written : Written
     """
 
     mapped: Mapped
@@ -41,6 +62,7 @@ class ProgrammedMatrix:
     errors: ColumnErrors
     gain: FloatArray
     first: FloatArray | None
+    written: Written
 
     @classmethod
     def program(cls, mapped: Mapped, hardware: Hardware, *, rng: Streams) -> ProgrammedMatrix:
@@ -61,7 +83,7 @@ class ProgrammedMatrix:
         ProgrammedMatrix
         """
         device, plan, tile = hardware.device, mapped.layout, hardware.tile
-        conductance, target = _programmed(mapped, hardware, rng)
+        conductance, target, written = _programmed(mapped, hardware, rng)
         aging = device.aging(conductance, rng=rng, target=target)
         matrix = cls(
             mapped=mapped,
@@ -71,6 +93,7 @@ class ProgrammedMatrix:
             errors=hardware.adc.errors((len(rng), plan.row_tiles, plan.columns), rng=rng),
             gain=np.ones((len(rng), 1, 1), conductance.dtype),
             first=None,
+            written=written,
         )
         if not (tile.compensate_wires or tile.compensate_drift):
             return matrix
@@ -295,7 +318,9 @@ class AgedMatrix:
         )
 
 
-def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> tuple[FloatArray, FloatArray]:
+def _programmed(
+    mapped: Mapped, hardware: Hardware, rng: Streams
+) -> tuple[FloatArray, FloatArray, Written]:
     """Draw the conductances (realisation, row_tile, arm, row, column) [S] after programming.
 
     The second array has the targets, and broadcasts to the conductances.
@@ -304,7 +329,16 @@ def _programmed(mapped: Mapped, hardware: Hardware, rng: Streams) -> tuple[Float
     target = shares * shares.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
     programmed = device.program(target, rng=rng, size=(len(rng), *target.shape))
-    return programmed.conductance, programmed.target
+    off = programmed.conductance - device.nearest_level(target)
+    every = tuple(range(1, off.ndim))
+    square = np.mean(np.square(off, out=off), axis=every, dtype=np.float64)
+    missed = programmed.missed
+    written = Written(
+        devices=target.size,
+        error=np.sqrt(square) / device.g_range,
+        missed=np.full(len(rng), np.nan) if missed is None else missed.mean(axis=every),
+    )
+    return programmed.conductance, programmed.target, written
 
 
 def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -16,6 +16,12 @@ from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN, ENERGY_BY_SOURCE
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
+from matsweep.metrics.programming import (
+    MISSED_DEVICES,
+    PROGRAMMING_ERROR,
+    PULSE_NOISE,
+    PULSE_STEP,
+)
 from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.training import (
     LEARNING_ACCURACY,
@@ -50,6 +56,10 @@ METRICS.enter_own(
         ENERGY_ADVANTAGE,
         VMM_ERROR,
         ADC_SATURATION,
+        PROGRAMMING_ERROR,
+        MISSED_DEVICES,
+        PULSE_STEP,
+        PULSE_NOISE,
         WRITE_ENERGY,
         PROGRAMMING_ENERGY,
         RETENTION,

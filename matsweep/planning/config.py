@@ -189,7 +189,8 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
         group, name = match.groups()
         known = options(group)
         listed = f" (there are {', '.join(known)})" if known else ""
-        return f"{group}={name}: no such {group}{near(name, known)}{listed}"
+        hint = elsewhere(group, name) or near(name, known)
+        return f"{group}={name}: no such {group}{hint}{listed}"
     if match := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
         key = match.group(1)
         if full := re.search(r"full_key: (\S+)", str(error.__cause__)):
@@ -199,6 +200,26 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
     if "use quotes or --multirun" in text or "Ambiguous value" in text:
         return f"{first}: put -m before the values to sweep them"
     return first
+
+
+def elsewhere(group: str, name: str) -> str:
+    """Hint at the option that reads a folder of the user's own, where it holds a choice.
+
+    Parameters
+    ----------
+    group : str
+        "material".
+    name : str
+
+    Returns
+    -------
+    str
+        Empty where no folder in the working directory holds it.
+    """
+    if not re.fullmatch(r"[\w.-]+", name):
+        return ""
+    there = next(iter(sorted(Path().glob(f"*/{group}/{name}.yaml"))), None)
+    return "" if there is None else f"; {there} is read with --config-dir {there.parts[0]}"
 
 
 def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
@@ -217,6 +238,8 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     siblings = config
     for step in parent.split(".") if parent else []:
         siblings = siblings.get(step) if isinstance(siblings, dict) else None
+    if not parent and key.endswith("_column") and "columns" in config:
+        return f"{key} is not a parameter: name columns as in 'columns={{conductance: HEADING}}'"
     if not parent or not isinstance(siblings, dict):
         return f"{key} is not a parameter{near(key, leaves(config))}"
     close = near(last, siblings).replace(" or ", f" or {parent}.")

@@ -133,7 +133,8 @@ def _loaded(parts: Mapping[str, Any], material: Material) -> LoadedMaterial:
     )
 
 
-_CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements")
+_CONDITIONS = ("temperature", "cycles", "write_verify", "source", "measurements",
+               "reading")  # fmt: skip
 """Operating conditions of a device, set by the study rather than by the material."""
 
 _STATED = tuple(f.name for f in dataclasses.fields(AnalogDevice) if f.name not in _CONDITIONS)

@@ -9,7 +9,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.planning.assembly import DERIVING, copied, put
 from matsweep.planning.axes import Axis
 from matsweep.planning.bases import SECTIONS
-from matsweep.planning.config import leaves, options
+from matsweep.planning.config import elsewhere, leaves, options
 
 _OF_THE_STUDY = (
     "study", "store", "seed", "realisations", "times", "metrics", "design", "racing", "executor",
@@ -70,8 +70,8 @@ def _check_choices(axis: Axis) -> None:
     listed = options(axis.name)
     for value in axis.listed(2):
         if value not in listed:
+            hint = elsewhere(axis.name, str(value)) or near(value, listed)
             raise ChoiceError(
-                f"{axis.name}={value}: no such {axis.name}{near(value, listed)} "
-                f"(there are {', '.join(listed)})",
+                f"{axis.name}={value}: no such {axis.name}{hint} (there are {', '.join(listed)})",
                 value,
             )

@@ -24,6 +24,7 @@ from matsweep.analysis.yields import met as meets
 from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
 from matsweep.reporting.adc_sources import band
+from matsweep.reporting.programming import unprogrammed
 from matsweep.reporting.table import ranking_of
 
 _NEAREST = 3
@@ -117,7 +118,8 @@ def choose(
         console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, counted=False))
         if certainty := _certainty(kept, by, how, weights):
             _line(console, certainty)
-        for line in band(kept, int(order(ranked, keys)[0])):
+        rows = order(ranked, keys)
+        for line in (*band(kept, int(rows[0])), *unprogrammed(kept, rows)):
             _line(console, line)
         for line in misfits(ds, kept.present(kept.done)):
             _line(console, line)

@@ -152,7 +152,7 @@ def _forgets(physics: dict[str, Any]) -> bool:
 def _unused(device: dict[str, Any], derived: bool, forgets: bool) -> set[str]:
     """Parameters of a device that no inference with it depends on."""
     unused = {"iv"}  # tiles are ohmic
-    if device["write_verify"] is None:
+    if device["write_verify"] in (None, False):
         unused |= {"pulse_model", "write_pulse"}
     if not device["cycles"]:
         unused.add("endurance")

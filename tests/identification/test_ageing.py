@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
+import yaml
 
+from matsweep import load_material, open_results
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.devices.faults import Endurance
@@ -177,14 +181,172 @@ def test_windows_that_cannot_be_are_refused(tmp_path):
         read_endurance(path)
 
 
-def test_the_command_prints_what_a_material_takes(tmp_path, capsys):
-    assert main(["calibrate", str(baked(tmp_path / "b.csv", TRUTH)), "g_min=1uS"]) == 0
-    told = capsys.readouterr().out
+def command(capsys, *arguments, status=0):
+    """Run `matsweep calibrate`; return what it prints, or its error."""
+    assert main(["calibrate", *map(str, arguments)]) == status
+    printed = capsys.readouterr()
+    return printed.err if status else printed.out
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return [f"folder={tmp_path}/conf", f"pictures={tmp_path}/pictures"]
+
+
+@pytest.fixture
+def oxide(tmp_path, capsys, folders):
+    """Pulses of a device between 2 and 102 uS, calibrated as `mine`."""
+    data = tmp_path / "pulses.csv"
+    rng = np.random.default_rng(1)
+    lines = ["device,pulse,polarity,conductance [uS]"]
+    for k in range(3):
+        state = 0.1
+        for sign in (1, -1, 1, -1):
+            for pulse in range(41):
+                if pulse:
+                    state += 0.04 * (1 - state) if sign > 0 else -0.04 * state
+                lines.append(
+                    f"d{k},{pulse},{sign:+d},{2 + 100 * state + rng.standard_normal():.5f}"
+                )
+    data.write_text("\n".join(lines) + "\n")
+    command(capsys, data, "name=mine", "model=soft_bounds", "g_min=2uS", "g_max=102uS", *folders)
+    return tmp_path / "conf" / "material" / "mine.yaml"
+
+
+def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, oxide):
+    before = yaml.safe_load(oxide.read_text())
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    told = command(capsys, bake, "name=mine", "g_min=2.5uS", *folders)
+    assert f"note: device.retention is added to {oxide}; all else stays as it was" in told
+    after = yaml.safe_load(oxide.read_text())
+    retention, origin = (
+        after["device"].pop("retention"),
+        after["material"]["origins"].pop("retention"),
+    )
+    assert after == before
+    fit = fit_retention(read_retention(bake), stable=2.5e-6)
+    for name in ("time", "activation_ev", "stretch", "temperature"):
+        assert retention[name] == pytest.approx(fit.values[name], rel=1e-4)
+    assert retention["stable"] == pytest.approx(0.5e-6 / 100e-6)
+    assert origin["status"] == "derived"
+    assert (
+        f"b.csv, 9 traces: time {fit.values['time']:.3g} ± {fit.errors['time']:.2g} s"
+        in origin["note"]
+    )
+    assert oxide.read_text().startswith("# @package _global_\n# Calibrated from pulses.csv")
+    assert "\n# device.retention from b.csv.\n" in oxide.read_text()
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / "pictures" / f"mine.{suffix}").stat().st_size > 5000
+
+
+def test_a_bake_decays_towards_the_lower_end_of_its_material(tmp_path, capsys, folders, oxide):
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    command(capsys, bake, "name=mine", *folders)
+    retention = yaml.safe_load(oxide.read_text())["device"]["retention"]
+    fit = fit_retention(read_retention(bake), stable=2e-6)
+    assert retention["time"] == pytest.approx(fit.values["time"], rel=1e-4)
+    assert "stable" not in retention
+
+
+def test_nothing_is_replaced_unasked(tmp_path, capsys, folders, oxide):
+    bake, longer = baked(tmp_path / "b.csv", TRUTH), baked(tmp_path / "c.csv", TRUTH, devices=4)
+    command(capsys, bake, "name=mine", *folders)
+    once = oxide.read_text()
+    told = command(capsys, longer, "name=mine", *folders, status=2)
+    assert f"{oxide} states device.retention already: give overwrite=true to replace it" in told
+    assert oxide.read_text() == once
+    command(capsys, longer, "name=mine", "overwrite=true", *folders)
+    assert "c.csv, 12 traces" in oxide.read_text().replace("\n", " ").replace("        ", "")
+
+
+def test_the_command_that_is_printed_next_works(tmp_path, capsys, folders, oxide, monkeypatch):
+    """Drift and endurance join the material, and a study with it is as told."""
+    monkeypatch.chdir(tmp_path)
+    command(capsys, drifting(tmp_path / "d.csv")[0], "name=mine", *folders)
+    told = command(capsys, worn(tmp_path / "e.csv", WORN), "name=mine", *folders)
+    line = next(line for line in told.splitlines() if line.startswith("matsweep explore"))
+    words = shlex.split(line.removesuffix(" takes it"))[1:]
+    small = ["workload.hidden=[4]", "workload.epochs=2", "workload.test_samples=10", "times=[1]"]
+    assert main([*words, *small, "realisations=1", "executor=serial", "study=next"]) == 0
+    assert list(open_results("results/next.zarr").material.values) == ["mine"]
+    device = load_material("mine", config_dir=tmp_path / "conf").device
+    drift, fit = device.drift, fit_drift(read_retention(tmp_path / "d.csv"))
+    assert float(drift.nu(np.zeros(1))[0]) == pytest.approx(fit.mean, rel=1e-4)
+    assert float(drift.spread(np.zeros(1))[0]) == pytest.approx(fit.spread, rel=1e-4)
+    assert drift.time_zero == pytest.approx(10)
+    assert device.endurance.half_window == pytest.approx(1e5, rel=0.3)
+
+
+def test_a_window_that_stays_open_is_known_to(tmp_path, capsys, folders, oxide):
+    open_ = worn(tmp_path / "e.csv", Endurance(half_window=1e12), devices=1)
+    told = command(capsys, open_, "name=mine", *folders)
+    assert "e.csv: 1 device, 39 cycles with both states" in told
+    content = yaml.safe_load(oxide.read_text())
+    assert content["device"]["endurance"] == {"half_window": None}
+    assert (
+        "does not close within 1e+07 cycles" in content["material"]["origins"]["endurance"]["note"]
+    )
+
+
+def test_without_a_material_the_parameters_are_printed(tmp_path, capsys, folders, monkeypatch):
+    """Each command works as it is printed, with what it says."""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "retention": baked(tmp_path / "b.csv", TRUTH),
+        "endurance": worn(tmp_path / "e.csv", WORN),
+        "drift": drifting(tmp_path / "d.csv")[0],
+    }
+    small = ["workload.hidden=[4]", "workload.epochs=2", "workload.test_samples=10", "times=[1]"]
+    for parameter, path in files.items():
+        told = command(capsys, path, "name=mine", *folders)
+        assert f"No material is written: {tmp_path}/conf/material/mine.yaml is not there" in told
+        line = told.splitlines()[-1]
+        assert f"'device.{parameter}={{" in line
+        study = [*small, "realisations=1", "executor=serial", f"study={parameter}"]
+        assert main([*shlex.split(line)[1:], *study]) == 0
+        assert not open_results(f"results/{parameter}.zarr").accuracy.isnull().any()
+        assert (tmp_path / "pictures" / "mine.png").exists()
+        capsys.readouterr()
+
+
+def test_a_copy_of_a_shipped_material_takes_a_bake(tmp_path, capsys, folders):
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    command(capsys, bake, "name=warm", "start=hfox_vcm", "g_min=0", *folders)
+    mine = load_material("warm", config_dir=tmp_path / "conf")
+    base = load_material("hfox_vcm")
+    assert mine.material.name == "warm"
+    assert mine.device.retention.activation_ev == pytest.approx(1.1, rel=0.05)
+    assert mine.device.g_max == base.device.g_max
+    assert mine.sources["g_max"] == base.sources["g_max"]
+    told = command(capsys, bake, "name=cold", "start=hfox_vmc", *folders, status=2)
+    assert "hfox_vmc" in told
+
+
+def test_a_decay_that_does_not_describe_its_data_says_so(tmp_path, capsys, folders):
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    assert "does not describe" not in command(capsys, bake, "g_min=1uS", *folders)
+    told = command(capsys, bake, "g_min=0", *folders)
+    assert "the decay does not describe these data: the law is off by 0.29 of the" in told
+    assert "state another conductance by g_min=" in told
+
+
+def test_states_below_the_stable_one_have_their_drift_only(tmp_path, capsys, folders):
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    low = [
+        f"h{k};100;{t / 3600:.8g};2000".replace(".", ",") for k in range(2) for t in (0.0, *TIME)
+    ]
+    bake.write_text(bake.read_text(encoding="cp1252") + "\n".join(low) + "\n", encoding="cp1252")
+    told = command(capsys, bake, "g_min=1uS", *folders)
+    assert "2 traces that begin at or below the stable state (1.00 µS) are left out" in told
+    assert "activation_ev:1.098" in told
+
+
+def test_the_command_prints_what_a_material_takes(tmp_path, capsys, folders):
+    told = command(capsys, baked(tmp_path / "b.csv", TRUTH), "g_min=1uS", *folders)
     assert "device.retention={temperature:373.1,time:" in told
     assert "activation_ev:1.098" in told
-    assert main(["calibrate", str(worn(tmp_path / "e.csv", WORN))]) == 0
-    assert "device.endurance={half_window:" in capsys.readouterr().out
-    assert main(["calibrate", str(drifting(tmp_path / "d.csv")[0])]) == 0
-    told = capsys.readouterr().out
+    told = command(capsys, worn(tmp_path / "e.csv", WORN), *folders)
+    assert "device.endurance={half_window:" in told
+    told = command(capsys, drifting(tmp_path / "d.csv")[0], *folders)
     assert "device.drift={nu:0.04879,spread:0.01258,time_zero:10}" in told
     assert "device.retention" not in told

@@ -395,3 +395,12 @@ def test_measured_pulses_become_the_device(tmp_path):
     with composer():
         changed = plan(["study=x", "device.source=measured", f"device.measurements={file}"])
     assert changed.candidate(0).identity != scenario.candidate(0).identity
+    bare = "\n".join(lines).replace("conductance [uS]", "G of the cell")
+    file.write_text(bare)
+    options = "++device.reading={unit: uS, columns: {conductance: G of the cell}}"
+    measured = ["study=x", "device.source=measured", f"device.measurements={file}"]
+    with composer():
+        again = plan([*measured, options]).candidate(0).scenario
+    assert again.resolved.device.pulse_model == device.pulse_model
+    with composer(), pytest.raises(UserError, match=r"device\.reading\.unti is not a parameter"):
+        plan([*measured, "++device.reading={unti: uS}"]).candidate(0)

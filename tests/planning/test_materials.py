@@ -41,7 +41,7 @@ def test_every_choice_of_every_group_makes_valid_candidates(group, option, tmp_p
 def test_every_number_of_a_material_names_where_it_comes_from(name):
     loaded = matsweep.load_material(name)
     assert loaded.material.name == name
-    conditions = {"temperature", "cycles", "write_verify", "source", "measurements"}
+    conditions = {"temperature", "cycles", "write_verify", "source", "measurements", "reading"}
     fields = {field.name for field in dataclasses.fields(AnalogDevice)}
     of_physics = set()
     if loaded.physics is not None:

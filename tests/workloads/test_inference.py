@@ -124,6 +124,15 @@ def test_drift_lowers_power_and_time_order_is_kept(network):
     assert factor[2] < factor[1]
 
 
+def test_the_error_of_programming_is_that_of_the_devices(network):
+    """8,000 devices: the standard error of a standard deviation is below 1 %, six of them 6 %."""
+    noisy = device(programming_error=ProgrammingError(coefficients=(1.2e-7,)))
+    found = infer(network, noisy)
+    np.testing.assert_allclose(found["programming_error"], 1.2e-7 / 24e-6, rtol=0.06)
+    assert np.isnan(found["missed"]).all()
+    assert infer(network, device())["programming_error"].max() < 1e-6
+
+
 def test_the_error_of_a_product_is_that_of_its_converters(network):
     """A step of the ADC over root twelve, in products; more bits halve it, wires raise it."""
     errors = [

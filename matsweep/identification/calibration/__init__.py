@@ -1,6 +1,16 @@
 """Calibration: measured pulses or I-V sweeps to a device model and a material for `explore`."""
 
-from matsweep.identification.calibration.aged import show_endurance, show_retention
+from matsweep.identification.calibration.addition import MaterialFile
+from matsweep.identification.calibration.aged import (
+    Ageing,
+    EnduranceFit,
+    RetentionFit,
+    calibrate_endurance,
+    calibrate_retention,
+    override,
+    show_endurance,
+    show_retention,
+)
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
@@ -35,16 +45,22 @@ from matsweep.identification.measurements import (
 
 __all__ = [
     "KINDS",
+    "Ageing",
     "Destination",
+    "EnduranceFit",
     "Fit",
     "Loop",
     "LoopFit",
+    "MaterialFile",
     "PulseCalibration",
     "PulseData",
     "Reading",
+    "RetentionFit",
     "TableFit",
     "calibrate",
+    "calibrate_endurance",
     "calibrate_pulses",
+    "calibrate_retention",
     "checked",
     "compare",
     "enough_points",
@@ -53,6 +69,7 @@ __all__ = [
     "fit_model",
     "fit_table",
     "measured_kind",
+    "override",
     "programming",
     "read_endurance",
     "read_loops",

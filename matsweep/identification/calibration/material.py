@@ -126,11 +126,31 @@ class Destination:
         if physics is not None:
             content["material"]["physics_origins"] = dict(physics_origins or {})
             content |= {"physics": dict(physics), "protocol": dict(protocol or {})}
-        text = yaml.safe_dump(_short(content), sort_keys=False, allow_unicode=True,
-                         default_flow_style=None, width=100)  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(f"# @package _global_\n# {comment}\n{text}", encoding="utf-8")
+        self.path.write_text(
+            f"# @package _global_\n# {comment}\n{dumped(content)}", encoding="utf-8"
+        )
         return self.path
+
+
+def dumped(content: Mapping[str, Any]) -> str:
+    """Return a configuration as text, with six significant digits of every number.
+
+    Parameters
+    ----------
+    content : mapping
+        Plain.
+
+    Returns
+    -------
+    str
+        YAML.
+    """
+    return str(
+        yaml.safe_dump(
+            _short(content), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+        )
+    )
 
 
 def _short(value: Any) -> Any:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
 from matsweep.core.printing import counted
-from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
-from matsweep.devices import PulseModel, Tabulated, WriteVerify
+from matsweep.devices import WriteVerify
+from matsweep.devices.programming import suited
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.fitting.choice import PulseCalibration
 from matsweep.identification.fitting.prediction import REPEATS
 from matsweep.identification.fitting.result import RANGE, Fit
 from matsweep.identification.fitting.table import TableFit
 
-_TOLERANCE = 0.02  # of the range, as in `device.source=measured`
-_NOISES = 2.0  # standard deviations of a read, or of a pulse
-_BUDGET = 3.0  # times the pulses across the range
-_LEAST_PULSES, _MOST_PULSES = 100, 1000
 _SPREADS = ("programming_error", "device_to_device", "cycle_to_cycle")  # of a data sheet
 
 
@@ -184,17 +179,27 @@ def write_material(calibration: PulseCalibration, to: Destination) -> Path:
     spread = {**origin, "note": f"in pulse_model and write_verify, {of}"}
     origins = dict.fromkeys(device, origin) | dict.fromkeys(_SPREADS, spread)
     origins["write_verify"] = {**origin, "note": f"{accuracy}; {of}"}
+    origins |= _known(calibration.chosen, of)
     comment = f"Calibrated {of}, {data.up.size} pulses."
     return to.write(comment, origins, device, misfit=calibration.misfit)
+
+
+def _known(fit: Fit | TableFit, of: str) -> dict[str, dict[str, str]]:
+    """Origins of parameters that are neutral because the fit says so, not for want of data."""
+    notes = {"levels": f"none: states between pulses are continuous, {of}"}
+    if fit.read_noise.absent:
+        limit = fit.limits.get("read_noise")
+        below = (
+            "in pulse_model" if limit is None else f"below {100 * limit:.2g} % of the range (95 %)"
+        )
+        notes["read_noise"] = f"{below}, {of}"
+    return {name: {"status": "derived", "note": note} for name, note in notes.items()}
 
 
 def programming(fit: Fit | TableFit) -> tuple[WriteVerify, str]:
     """Find how closely a device can be programmed, and why.
 
-    The tolerance is 2 % of the range, or twice the noise of a read or of a pulse in the middle of
-    the range where these are more: a device that meets a tighter one does so by luck. The budget is
-    three times the pulses across the range, from 100 to 1000; the most where pulses do not move the
-    device in the middle of its range, which is named.
+    As `devices.programming.suited` finds it.
 
     Parameters
     ----------
@@ -206,30 +211,8 @@ def programming(fit: Fit | TableFit) -> tuple[WriteVerify, str]:
     str
         For people.
     """
-    middle, model = np.array([0.5]), fit.model
-    steps = {way: abs(float(model.step(middle, way, model.nominal)[0])) for way in (True, False)}
-    reasons = {
-        "2 % of the range": _TOLERANCE,
-        "twice the noise of a read": _NOISES
-        * (0 if fit.read_noise.absent else fit.values["read_noise"]),
-        "twice the noise of a pulse": _NOISES * _noise(model, middle, max(steps.values())),
-    }
-    reason, tolerance = max(reasons.items(), key=lambda item: item[1])
-    still = [way for way, step in steps.items() if step == 0]
-    budget = _MOST_PULSES if still else _BUDGET / min(steps.values())
-    scheme = WriteVerify(
-        tolerance=tolerance, max_pulses=int(min(max(budget, _LEAST_PULSES), _MOST_PULSES))
-    )
+    read = 0.0 if fit.read_noise.absent else fit.values["read_noise"]
+    tolerance, budget, reason = suited(fit.model, read)
     text = f"verified to {100 * tolerance:.2g} % of the range"
-    if not reason.startswith("2 %"):
-        text = f"{text}, {reason}"
-    for way in still:
-        text += f"; pulses {'up' if way else 'down'} do not move them in the middle of the range"
-    return scheme, text
-
-
-def _noise(model: PulseModel, middle: FloatArray, step: float) -> float:
-    """Return the noise of a pulse in the middle of the range, jumps apart."""
-    if isinstance(model, Tabulated):
-        return max(float(model.deviation(middle, way)[0]) for way in (True, False))
-    return float(np.hypot(model.cycle_to_cycle.of_step * step, model.cycle_to_cycle.of_range))
+    scheme = WriteVerify(tolerance=tolerance, max_pulses=budget)
+    return scheme, text if reason.startswith("2 %") else f"{text}, {reason}"

@@ -3,7 +3,12 @@
 from matsweep.identification.derivation.experiment import Derived, derive
 from matsweep.identification.derivation.protocol import HOTTEST, Protocol
 from matsweep.identification.derivation.pulses import population
-from matsweep.identification.derivation.source import derived_device, measured_device, resolve
+from matsweep.identification.derivation.source import (
+    derived_device,
+    measured_device,
+    reading_of,
+    resolve,
+)
 
 __all__ = [
     "HOTTEST",
@@ -13,5 +18,6 @@ __all__ = [
     "derived_device",
     "measured_device",
     "population",
+    "reading_of",
     "resolve",
 ]

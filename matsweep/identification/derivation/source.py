@@ -17,8 +17,7 @@ from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
-from matsweep.identification.fitting import calibrate_pulses
-from matsweep.identification.measurements import enough_pulses, read_pulses
+from matsweep.identification.measurements import Reading, enough_pulses, read_pulses
 
 _VERSION = 3  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
@@ -125,6 +124,25 @@ def resolve(
     return device
 
 
+def reading_of(device: AnalogDevice) -> Reading:
+    """Options for reading a device's measurements.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    UserError
+        If an option does not exist, or is out of its range.
+    """
+    return build(Reading, dict(device.reading or {}), "device.reading")
+
+
 def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that responds to pulses as measured ones did.
 
@@ -135,7 +153,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     Parameters
     ----------
     base : AnalogDevice
-        Its `measurements` name the file; for all parameters outside the pulses.
+        Its `measurements` name the file, and `reading` what this does not say; for all parameters
+        outside the pulses.
 
     Returns
     -------
@@ -147,13 +166,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         If the file cannot be read or fitted, or no model describes it.
     """
     assert base.measurements is not None
-    data = enough_pulses(read_pulses(base.measurements))
-    found = calibrate_pulses(data)
-    if not found.describes:
-        raise UserError(
-            f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
-            f"matsweep calibrate data={base.measurements} shows it, and writes a marked material"
-        )
+    data = enough_pulses(read_pulses(base.measurements, reading_of(base)))
+    best = recommend(compare(data))
     verified = dataclasses.replace(
         base,
         g_min=found.chosen.g_min,
@@ -163,15 +177,16 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         programming_error=ProgrammingError(),
         device_to_device=0.0,
         cycle_to_cycle=0.0,
-        write_verify=WriteVerify(tolerance=0.02, max_pulses=100),
+        read_noise=base.read_noise if found.chosen.read_noise.absent else found.chosen.read_noise,
+        write_verify=WriteVerify(),
         source="reported",
         measurements=None,
+        reading=None,
     )
     error, pulses = _program(verified, np.random.default_rng(0))
     return dataclasses.replace(
         verified,
         write_verify=None,
-        read_noise=base.read_noise if found.chosen.read_noise.absent else found.chosen.read_noise,
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )

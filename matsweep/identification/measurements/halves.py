@@ -73,5 +73,6 @@ def _joined(name: str, halves: Sequence[Loop]) -> Loop:
         voltage=np.concatenate([first.voltage, second.voltage]),
         current=np.concatenate([first.current, second.current]),
         cycle=np.concatenate([first.cycle, second.cycle]),
+        file=" and ".join(filter(None, (first.file, second.file))),
         notes=(joined, *dict.fromkeys((*first.notes, *second.notes))),
     )

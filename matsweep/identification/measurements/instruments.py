@@ -40,15 +40,19 @@ def _tag(row: Row) -> str:
 def _easy_expert(path: str, rows: Sequence[Row]) -> Iterator[Table]:
     """Yield the records of EasyEXPERT (Keysight B1500): a tag begins each line.
 
-    DataName, DataUnit and DataValue hold headings, units and numbers, all else is set-up.
+    DataName, DataUnit and DataValue hold headings, units and numbers, all else is set-up. Numbers
+    may also stand below DataName without a tag: their line then begins with a number or is empty
+    there.
     """
     record, heading, units, body = 0, None, tuple[str, ...](), list[Row]()
     for row in itertools.chain(rows, [Row(0, ["DataName"])]):
         kind, rest = _tag(row), Row(row.line, row.cells[1:])
         if kind == "dataunit":
             units = tuple(rest.cells)
-        elif kind == "datavalue":
+        elif kind == "datavalue" or (heading and not kind and any(map(numeric, rest.cells))):
             body.append(rest)
+        elif heading and numeric(row.cells[0]):
+            body.append(row)
         elif kind == "dataname":
             if heading is not None:
                 yield Table(

@@ -33,6 +33,8 @@ class Loop:
         By default 0.
     notes : tuple of str
         Statements on what the file did not say, or on how it was understood.
+    file : str
+        Name of the file, for messages; of several, joined by "and".
     """
 
     device: str
@@ -42,12 +44,18 @@ class Loop:
     limited: BoolArray = field(default_factory=lambda: np.zeros(0, bool))
     cycle: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     notes: tuple[str, ...] = ()
+    file: str = ""
 
     def __post_init__(self) -> None:
         for name in ("limited", "cycle"):
             if getattr(self, name).size == 0:
                 empty = np.zeros(self.voltage.shape, getattr(self, name).dtype)
                 object.__setattr__(self, name, empty)
+
+
+def _where(loop: Loop) -> str:
+    """Sweeps of a device in words, with their file."""
+    return f"{loop.file}: sweeps of {loop.device}" if loop.file else f"sweeps of {loop.device}"
 
 
 def runs_of(mask: BoolArray) -> list[IntArray]:
@@ -127,14 +135,13 @@ def enough_points(loops: Sequence[Loop]) -> Sequence[Loop]:
     for loop in loops:
         if loop.time.size < _LEAST:
             raise UserError(
-                f"sweeps of {loop.device} have {loop.time.size} points, at least {_LEAST} are "
-                "needed"
+                f"{_where(loop)} have {loop.time.size} points, at least {_LEAST} are needed"
             )
         if np.ptp(loop.voltage) == 0 or np.ptp(loop.current) == 0:
-            raise UserError(f"sweeps of {loop.device}: voltage and current must change")
+            raise UserError(f"{_where(loop)}: voltage and current must change")
         if loop.voltage.max() <= 0 or loop.voltage.min() >= 0:
             raise UserError(
-                f"sweeps of {loop.device} must have both polarities: one sets, the other resets; "
+                f"{_where(loop)} must have both polarities: one sets, the other resets; "
                 "name the files of one device alike, as in a_set.csv a_reset.csv"
             )
     return loops

@@ -24,7 +24,7 @@ from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.records import Record, read_records
 from matsweep.identification.measurements.sequence import BoolArray, IntArray, Sequence
 
-_LEAST = 20  # changes of either polarity
+_LEAST = 20  # changes of each polarity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,7 @@ def enough_pulses(data: PulseData) -> PulseData:
         if count < _LEAST:
             raise UserError(
                 f"{data.name} has {count} pulses {way} that follow on another (of {lines} lines): "
-                f"at least {_LEAST} of either polarity are needed"
+                f"at least {_LEAST} of each polarity are needed"
             )
     if changes.highest <= changes.lowest * (1 + 1e-9):
         raise UserError(

@@ -120,6 +120,7 @@ def _loop(
         current=current,
         cycle=times.cycle,
         notes=(*notes, times.note) if times.note else notes,
+        file=path.name,
     )
 
 

@@ -29,6 +29,7 @@ from matsweep.analysis.basis import (
 from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
+from matsweep.reporting.programming import unprogrammed
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -146,6 +147,21 @@ def unfitted(study: Study) -> Section | None:
     texts = misfits(study.view.ds, study.view.present(study.view.done))
     blocks = tuple(Paragraph(text=text, notice=True) for text in texts)
     return Section(title="Not fitted", blocks=blocks, terminal=True) if blocks else None
+
+
+def programming(study: Study) -> Section | None:
+    """Name the materials whose devices end far from their levels, and the reason.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    items = [Item(text=text) for text in unprogrammed(study.view, study.ranked)]
+    return _listed("Devices that cannot be programmed", items)
 
 
 def pictures(study: Study) -> Section | None:
@@ -535,6 +551,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     question,
     answer,
     unfitted,
+    programming,
     certainty,
     required,
     matters,

@@ -17,7 +17,8 @@ from matsweep.machine import Hardware, Mapped, Matrix, ProgrammedMatrix, map_mat
 
 IntArray = npt.NDArray[np.integer]
 
-MEASURES = frozenset({"correct", "array_power", "vmm_error", "saturated"})
+_READ = ("correct", "array_power", "vmm_error", "saturated")  # measured at each time
+MEASURES = frozenset({*_READ, "programming_error", "missed"})
 _JUDGED = 100  # samples that the error of a product is measured on
 
 
@@ -83,7 +84,7 @@ class Perceptron:
 
         Returns
         -------
-        dict of str to (realisation, time) array
+        dict of str to (realisation, time) array, the last two (realisation,)
             correct : share of the samples classified correctly.
             array_power : W, mean over samples of the power of the word lines' drivers during
             reads, of all layers, summed over the cycles of a serial DAC: sum V² G without wires.
@@ -91,14 +92,26 @@ class Perceptron:
             over the root-mean-square of the ideal products of the same inputs: the root mean
             square of all layers.
             saturated : share of the conversions of all layers that saturated.
+            programming_error : root-mean-square distance of devices from their levels after
+            programming, over the range.
+            missed : share of devices that write and verify did not bring within its tolerance; not
+            a number where nothing is verified.
         """
         layers = map_matrices(self.matrices, hardware)
         programmed = [ProgrammedMatrix.program(layer, hardware, rng=rng) for layer in layers]
-        measures = {name: np.zeros((len(rng), len(times))) for name in sorted(MEASURES)}
+        measures = {name: np.zeros((len(rng), len(times))) for name in _READ}
         for index, time in enumerate(times):
             column = {name: values[:, index] for name, values in measures.items()}
             self._classify(programmed, time, column, rng)
         np.sqrt(measures["vmm_error"], out=measures["vmm_error"])
+        written = [layer.written for layer in programmed]
+        share = np.array([layer.devices for layer in written]) / sum(
+            layer.devices for layer in written
+        )
+        measures["programming_error"] = np.sqrt(
+            share @ np.square([layer.error for layer in written])
+        )
+        measures["missed"] = share @ np.array([layer.missed for layer in written])
         return measures
 
     def _classify(

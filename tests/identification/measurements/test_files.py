@@ -274,6 +274,20 @@ def test_easy_expert_is_read(file):
     assert sweep_is_read(read_loops([file("\n".join(units))]))
 
 
+@pytest.mark.parametrize("begin", ["", ", "])
+def test_easy_expert_by_column_is_read(file, begin):
+    """Numbers stand below the names without a tag; a second record follows its own set-up."""
+    lines = ["SetupTitle, I/V Sweep", "Dimension1, 40, 40", "Dimension2, 1, 1"]
+    lines += ["DataName, Time, V1, I1", "DataUnit, s, mV, uA"]
+    lines += [f"{begin}{t!r}, {1e3 * v!r}, {1e6 * i!r}" for t, v, i in POINTS]
+    path = file("\r\n".join(lines) + "\r\n")
+    assert measured_kind([path]) == "sweeps"
+    assert sweep_is_read(read_loops([path]))
+    [loop] = read_loops([file("\n".join(lines + lines))])
+    assert loop.cycle.tolist() == [0] * 40 + [1] * 40
+    np.testing.assert_allclose(loop.current, [*AMPS, *AMPS], rtol=1e-6, atol=1e-15)
+
+
 def test_clarius_is_read(file):
     """Keithley 4200: a sweep's columns are counted, and other terminals stand between them."""
     heading = "Time(1),AnodeV(1),AnodeI(1),Time(2),AnodeV(2),AnodeI(2),START"

@@ -131,7 +131,7 @@ def test_halves_of_several_devices_find_each_other(tmp_path):
     single = read_loops(paths[:2])
     assert [loop.device for loop in single] == ["a_set", "b_set"]
     with pytest.raises(
-        UserError, match="sweeps of a_set must have both polarities: one sets, the ot"
+        UserError, match=r"a_set\.csv: sweeps of a_set must have both polarities: one sets, the ot"
     ):
         enough_points(single)
 

@@ -1,0 +1,133 @@
+"""Figures of measured retention and endurance, with the fitted laws."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from matsweep.characterization.figure.panels import BLUE, CYCLE, RED
+from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
+from matsweep.identification.calibration import EnduranceFit, RetentionFit
+from matsweep.identification.measurements import Trace
+from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
+
+_MOST = 60  # traces drawn
+_FADED = 0.05  # share of a state below which a trace says little about its start
+
+
+def retention_figure(found: RetentionFit) -> Figure:
+    """Draw measured traces with the fitted law, and their ratio.
+
+    Parameters
+    ----------
+    found : RetentionFit
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    traces = found.data.traces
+    shown = range(0, len(traces), -(-len(traces) // _MOST))
+    kelvin = sorted({trace.temperature or 0.0 for trace in traces})
+    colours = {value: CYCLE[k % len(CYCLE)] for k, value in enumerate(kelvin)}
+    with drawing(0.42) as figure:
+        states, ratios = figure.subplots(1, 2)
+        for number in shown:
+            trace, colour = traces[number], colours[traces[number].temperature or 0.0]
+            known = trace.time > 0
+            time, law = trace.time[known], _law(found, number)[known]
+            states.plot(time, trace.conductance[known], ".", color=colour, markersize=2.5,
+                        rasterized=True)  # fmt: skip
+            states.plot(time, law, color=colour, linewidth=0.8)
+            ratios.plot(time, trace.conductance[known] / law, ".", color=colour, markersize=2.5,
+                        rasterized=True)  # fmt: skip
+        for value, colour in colours.items():
+            label = engineering(value, "K") if value else f"{found.data.name}"
+            states.plot([], [], "o-", color=colour, markersize=2.5, linewidth=0.8, label=label)
+        states.set_yscale("log")
+        ratios.axhline(1, color="0.35", linewidth=0.8)
+        every = np.concatenate([trace.time for trace in traces])
+        both = np.concatenate([trace.conductance for trace in traces])
+        tidy(states, "time since programming", "conductance")
+        tidy(ratios, "time since programming", "measured over fitted")
+        quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
+        for axes in (states, ratios):
+            axes.set_xscale("log")
+            quantity_axis(axes.xaxis, "s", float(every[every > 0].min()), float(every.max()))
+        states.legend(fontsize=FONT - 1, frameon=False)
+        states.set_title(f"(a) states and {found.parameter}", fontsize=FONT, loc="left")
+        ratios.set_title("(b) their ratio", fontsize=FONT, loc="left")
+    return figure
+
+
+def _law(found: RetentionFit, number: int) -> FloatArray:
+    """Return the fitted conductance of a trace at its times, from its own fitted start."""
+    trace = found.data.traces[number]
+    if found.decay is None or not found.decays or trace.conductance[0] <= found.stable:
+        return _drifted(trace, float(found.drift.nu[number]))
+    assert trace.temperature is not None
+    left = np.array([found.law.kept(float(t), trace.temperature) for t in trace.time])
+    above = trace.conductance - found.stable
+    said = (left > _FADED) & (above > 0)
+    start = float(np.exp(np.mean(np.log(above[said] / left[said])))) if said.any() else above[0]
+    return np.asarray(found.stable + start * left)
+
+
+def _drifted(trace: Trace, nu: float) -> FloatArray:
+    """Return the power law of a trace through the middle of its points."""
+    time = np.maximum(trace.time, np.min(trace.time[trace.time > 0]))
+    known = trace.time > 0
+    middle = np.mean(np.log(trace.conductance[known]) + nu * np.log(time[known]))
+    return np.asarray(np.exp(middle) * time**-nu)
+
+
+def endurance_figure(found: EnduranceFit) -> Figure:
+    """Draw both states against cycles with the fitted law, and the window that is left.
+
+    Parameters
+    ----------
+    found : EnduranceFit
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
+    data = found.data
+    names, device = np.unique(data.device, return_inverse=True)
+    first = np.array([np.flatnonzero(device == k)[np.argmin(data.cycle[device == k])]
+                      for k in range(names.size)])  # fmt: skip
+    low, high = data.off[first], data.on[first]
+    cycles = np.geomspace(max(float(data.cycle.min()), 0.5), float(data.cycle.max()), 200)
+    law = found.law
+    ends = np.array([law.window(float(cycle)) for cycle in cycles])
+    with drawing(0.42) as figure:
+        states, window = figure.subplots(1, 2)
+        span = float(np.median(high) - np.median(low))
+        for measured, end, colour, label in (
+            (data.on, ends[:, 1], BLUE, "ON"), (data.off, ends[:, 0], RED, "OFF"),
+        ):  # fmt: skip
+            _points(states, data.cycle, measured, colour)
+            states.plot(cycles, np.median(low) + span * end, color=colour, label=label)
+        left = (data.on - data.off) / (high - low)[device]
+        _points(window, data.cycle, left, BLUE)
+        window.plot(cycles, ends[:, 1] - ends[:, 0], color=RED, label="fitted")
+        states.set_yscale("log")
+        tidy(states, "cycles", "conductance")
+        tidy(window, "cycles", "window over the first one")
+        both = np.concatenate([data.on, data.off])
+        quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
+        for axes in (states, window):
+            axes.set_xscale("log")
+            axes.legend(fontsize=FONT - 1, frameon=False)
+        states.set_title("(a) states, and the median device's law", fontsize=FONT, loc="left")
+        window.set_title("(b) window", fontsize=FONT, loc="left")
+    return figure
+
+
+def _points(axes: Axes, cycle: FloatArray, values: FloatArray, colour: str) -> None:
+    axes.plot(np.maximum(cycle, 0.5), values, ".", color=colour, markersize=2.5, alpha=0.6,
+              rasterized=True)  # fmt: skip

@@ -1,0 +1,79 @@
+"""Error of programming, and the pulses that cause it."""
+
+from __future__ import annotations
+
+import math
+
+from matsweep.devices.programming import single_pulse
+from matsweep.metrics.metric import Evaluation, Metric
+
+
+def pulse_step(evaluation: Evaluation) -> float:
+    """Return the mean step of one pulse in the middle of the range.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, fraction of the range
+        Not a number where the material states no response to pulses.
+    """
+    model = evaluation.scenario.device.pulse_model
+    return math.nan if model is None else single_pulse(model).step
+
+
+def pulse_noise(evaluation: Evaluation) -> float:
+    """Return the standard deviation of the step of one pulse in the middle of the range.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, fraction of the range
+        Not a number where the material states no response to pulses.
+    """
+    model = evaluation.scenario.device.pulse_model
+    return math.nan if model is None else single_pulse(model).noise
+
+
+PROGRAMMING_ERROR = Metric(
+    name="programming_error",
+    long_name="rms distance of devices from their levels after programming, over the range",
+    units="1",
+    better="lower",
+    dims=("realisation",),
+    compute=lambda evaluation: evaluation.measures["programming_error"],
+    needs=("programming_error",),
+)
+MISSED_DEVICES = Metric(
+    name="missed_devices",
+    long_name="share of devices that write and verify leaves beyond its tolerance",
+    units="1",
+    better="lower",
+    dims=("realisation",),
+    compute=lambda evaluation: evaluation.measures["missed"],
+    needs=("missed",),
+    partial=True,
+)
+PULSE_STEP = Metric(
+    name="pulse_step",
+    long_name="mean step of one pulse in the middle of the range",
+    units="1",
+    better="lower",
+    dims=(),
+    compute=pulse_step,
+    partial=True,
+)
+PULSE_NOISE = Metric(
+    name="pulse_noise",
+    long_name="noise of one pulse in the middle of the range",
+    units="1",
+    better="lower",
+    dims=(),
+    compute=pulse_noise,
+    partial=True,
+)

@@ -1,0 +1,98 @@
+"""Devices that cannot be programmed: what is stored, and how the report names the reason."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import matsweep
+from matsweep.cli import main
+from matsweep.reporting import report
+from matsweep.reporting.choice import choose
+
+SMALL = ["workload.epochs=30", "workload.hidden=[20]", "realisations=3", "times=[1]",
+         "executor=serial"]  # fmt: skip
+
+
+def walk(path):
+    """Write reads of devices that pulses move by 2 % of the range, with a noise of 8 %."""
+    rng = np.random.default_rng(21)
+    lines = ["device,pulse,polarity,conductance [uS]"]
+    for device in range(4):
+        state = 0.5
+        for sign in (1, -1) * 6:
+            for pulse in range(41):
+                if pulse:
+                    moved = state + sign * 0.02 + 0.08 * rng.standard_normal()
+                    state = min(max(moved, 0.0), 1.0)
+                lines.append(f"d{device},{pulse},{sign:+d},{1 + 50 * state:.4f}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def printed(function, *arguments, **options):
+    console = Console(file=io.StringIO(), width=400)
+    function(*arguments[:1], console, *arguments[1:], **options)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Study of a calibrated random walk next to two shipped materials."""
+    folder = tmp_path_factory.mktemp("walk")
+    walk(folder / "walk.csv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["calibrate", "walk.csv", "name=walk", "model=linear_step"]) == 0
+        sweep = ["-m", "material=walk,pcm_gst,ecram_oxide"]
+        assert main(["explore", "--config-dir", "conf", *sweep, *SMALL, "study=walk"]) == 0
+    return folder
+
+
+def test_what_pulses_do_not_control_comes_last_with_the_reason(place, tmp_path):
+    ds = matsweep.open_results(place / "results" / "walk.zarr")
+    accuracy = ds.accuracy.mean(("realisation", "time")).values
+    assert ds.material.values.tolist() == ["walk", "pcm_gst", "ecram_oxide"]
+    assert accuracy[0] < accuracy[1:].min() - 0.05
+    # Noise of 8 % against steps of 2 %: held to 0.08² / (√2 0.02) = 23 % of the range.
+    device = matsweep.load_material("walk", config_dir=place / "conf").device
+    assert device.write_verify.tolerance == pytest.approx(0.23, rel=0.25)
+    assert ds.pulse_noise.values[0] == pytest.approx(0.08, rel=0.1)
+    assert ds.pulse_step.values[0] == pytest.approx(0.02, rel=0.25)
+    error = ds.programming_error.mean("realisation").values
+    assert error[0] > 0.06
+    assert 0.01 < error[1] < 0.05
+    assert error[2] == 0
+    assert np.isnan(ds.missed_devices.values[1:]).all()
+    for text in (
+        printed(report, ds, tmp_path, html=False, markdown=False),
+        printed(choose, ds),
+    ):
+        assert "walk cannot be programmed closely: its devices end" in text
+        assert f"one pulse has a noise of {100 * ds.pulse_noise.values[0]:.2g} %" in text
+        assert "pcm_gst cannot" not in text
+
+
+def test_devices_that_miss_are_named(place, tmp_path, monkeypatch):
+    """Steps of 0.015 % of the range do not reach across it in 1,000 pulses."""
+    monkeypatch.chdir(tmp_path)
+    verified = "++device.write_verify={max_pulses:300}"
+    assert main(["explore", "material=ecram_oxide", verified, *SMALL, "study=short"]) == 0
+    ds = matsweep.open_results("results/short.zarr")
+    share = float(ds.missed_devices.mean())
+    assert share > 0.2
+    text = printed(choose, ds)
+    assert f"{100 * share:.2g} % of them beyond the tolerance of write and verify" in text
+
+
+def test_nothing_that_the_fit_has_found_is_listed_as_unknown(place, tmp_path):
+    """Left are what pulses cannot show."""
+    ds = matsweep.open_results(place / "results" / "walk.zarr")
+    text = printed(report, ds, tmp_path, html=False, markdown=False)
+    numbers = matsweep.load_material("walk", config_dir=place / "conf").sources
+    for name in ("programming_error", "device_to_device", "cycle_to_cycle", "read_noise", "levels"):
+        assert numbers[name].status == "derived"
+    assert "of the range (95 %), from walk.csv" in numbers["read_noise"].note
+    assert "walk 6:" in text or "walk 6," in text
