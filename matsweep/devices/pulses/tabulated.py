@@ -237,26 +237,6 @@ class Tabulated(PulseModel, kind="tabulated"):
         padded = np.concatenate([table[:, :1], table, table[:, -1:]], axis=1)
         return np.asarray(np.trapezoid(padded, edges, axis=1))
 
-    def deviation(self, state: FloatArray, up: bool) -> FloatArray:
-        """Return the standard deviation of changes that are no jumps, of the mean device.
-
-        Parameters
-        ----------
-        state : (…) array, in [0, 1]
-        up : bool
-
-        Returns
-        -------
-        (…) array, fraction of the range
-        """
-        table = np.array(self.up if up else self.down)
-        edges = np.concatenate([[0.0], self.probabilities, [1.0]])
-        padded = np.concatenate([table[:, :1], table, table[:, -1:]], axis=1)
-        rest = padded - self._means(self.up if up else self.down)[:, None]
-        first, second = rest[:, :-1], rest[:, 1:]
-        square = (first**2 + first * second + second**2) / 3  # of a straight piece
-        return np.interp(state, self.states, np.sqrt((square * np.diff(edges)).sum(axis=1)))
-
     def noisy_step(
         self, state: FloatArray, up: bool, parameters: Parameters, rng: Rng
     ) -> FloatArray:

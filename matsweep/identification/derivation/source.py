@@ -167,7 +167,12 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     """
     assert base.measurements is not None
     data = enough_pulses(read_pulses(base.measurements, reading_of(base)))
-    best = recommend(compare(data))
+    found = calibrate_pulses(data)
+    if not found.describes:
+        raise UserError(
+            f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
+            f"matsweep calibrate data={base.measurements} shows it, and writes a marked material"
+        )
     verified = dataclasses.replace(
         base,
         g_min=found.chosen.g_min,
