@@ -140,6 +140,7 @@ class _Kind:
     polarity: str = "polarity"  # name of the parameter that is -1 for the other one
     shares: tuple[str, ...] = ()  # free parameters between 0 and 1
     wide: tuple[str, ...] = ()  # free parameters of unknown order of magnitude
+    variants: tuple[dict[str, Any], ...] = ({},)  # choices that no search reaches, all tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +221,12 @@ def _gap(of: _Facts) -> CompiledModel:
     return start.replace(velocity=1e-9 / (0.1 * of.period) / rate)
 
 
+# Where the window leaves no state for ever, a margin changes little: it is not free.
+_HARD, _BIOLEK = ({"window": window, "margin": 0.0} for window in ("none", "biolek"))
+
 KINDS: dict[str, _Kind] = {
-    "linear_ion_drift": _Kind(_drift, ("r_on", "r_off", "mobility", "margin"), 1, wide=("mobility",)),
+    "linear_ion_drift": _Kind(_drift, ("r_on", "r_off", "mobility", "margin"), 1, wide=("mobility",),
+                              variants=({}, _HARD, _BIOLEK)),  # fmt: skip
     "vteam": _Kind(
         _vteam,
         ("v_on", "v_off", "k_on", "k_off", "alpha_on", "alpha_off", "r_on", "r_off"),
@@ -295,10 +300,19 @@ def fit_loops(
         known = [field.name for field in dataclasses.fields(start)]
         for name in names:
             one_of("free", name, known)
-    fits: list[Fitted] = []
-    for loop in loops:
-        problem = _problem(loop, chosen, start, names, sets(loops[0]))
-        fits.append(fitted(problem, seed, fits[0] if fits else None))
+    variants = ({},) if chosen is None or start is not None else chosen.variants
+    tried = []
+    for variant in variants:
+        searched = tuple(name for name in names if name not in variant)
+        fits = _devices(loops, chosen, start, searched, variant, seed)
+        tried.append(_outcome(loops, kind, searched, fits))
+    return min(tried, key=lambda fit: fit.bic)
+
+
+def _outcome(
+    loops: Sequence[Loop], kind: str, names: tuple[str, ...], fits: Sequence[Fitted]
+) -> LoopFit:
+    """Return parameters, errors and information criteria of the fits of all devices."""
     points = sum(int((~loop.limited).sum()) for loop in loops)
     parameters = len(loops) * (len(names) + 3)  # state, variance and correlation
     log_likelihood = sum(likelihood(fit.residuals)[0] for fit in fits)
@@ -315,22 +329,27 @@ def fit_loops(
     )
 
 
-def _problem(
-    loop: Loop,
+def _devices(
+    loops: Sequence[Loop],
     chosen: _Kind | None,
     start: CompiledModel | None,
     names: tuple[str, ...],
-    raises: int,
-) -> Problem:
-    """Return the problem of one loop; raises is the sign of the voltage that sets the device."""
-    if start is not None or chosen is None:
-        assert start is not None
-        shares = () if chosen is None else chosen.shares
-        return Problem(loop, start, names, shares)
-    same = raises == chosen.sets
-    polarity: dict[str, Any] = {} if same else {chosen.polarity: -1.0}
-    first = chosen.start(_facts(loop)).replace(**polarity)
-    return Problem(loop, first, names, chosen.shares, chosen.wide)
+    variant: dict[str, Any],
+    seed: int,
+) -> list[Fitted]:
+    """Fit each device, in one variant of the model."""
+    fits: list[Fitted] = []
+    for loop in loops:
+        if start is not None:
+            problem = Problem(loop, start, names, () if chosen is None else chosen.shares)
+        else:
+            assert chosen is not None
+            if sets(loops[0]) != chosen.sets:
+                variant = {**variant, chosen.polarity: -1.0}
+            first = chosen.start(_facts(loop)).replace(**variant)
+            problem = Problem(loop, first, names, chosen.shares, chosen.wide)
+        fits.append(fitted(problem, seed, fits[0] if fits else None))
+    return fits
 
 
 def simulated(

@@ -16,7 +16,8 @@ from matsweep.identification.measurements.sequence import IntArray
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _DRAWN, _IMPROVED = 300, 8  # starting points; those that are improved
-_BRIEF, _LONG = 30, 200  # evaluations of each; of the best
+_BRIEF, _LONG = 30, 100  # evaluations of each; of the best
+_HOPEFUL = 0.15  # misfit above which no long search follows: another kind is wanted
 _AGREED = 1.01  # of the least sum of squares: two starting points this near end the search
 _AS_GOOD = 2.0  # times another device's misfit at most, to begin from its parameters
 _HOPELESS = 20.0  # residual of parameters that cannot be simulated
@@ -211,8 +212,9 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
         If no starting point can be simulated.
     """
     coarse = problem.coarse()
-    best = _searched(coarse, seed, other)
-    _, theta = problem.minimised(best, _POLISHED, _LONG)
+    cost, best = _searched(coarse, seed, other)
+    misfit = np.sqrt(cost / coarse.wanted.size)
+    _, theta = problem.minimised(best, _POLISHED, _LONG if misfit < _HOPEFUL else _BRIEF)
     residuals = problem.residuals(theta[None], _POLISHED[0])[0]
     if np.abs(residuals).min() >= _HOPELESS:
         raise UserError(
@@ -232,20 +234,19 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
     )
 
 
-def _searched(problem: Problem, seed: int, other: Fitted | None) -> FloatArray:
-    """Return the best of several starting points, each improved a little, then more."""
+def _searched(problem: Problem, seed: int, other: Fitted | None) -> tuple[float, FloatArray]:
+    """Return the best of several starting points, each improved a little, and its cost."""
     if other is not None:
         cost, theta = problem.minimised(other.theta, _SEARCHED, _LONG)
         if np.sqrt(cost / problem.wanted.size) <= _AS_GOOD * other.misfit:
-            return theta
+            return cost, theta
     brief: list[tuple[float, FloatArray]] = []
     for point in problem.points(seed):
         brief.append(problem.minimised(point, _SEARCHED, _BRIEF))
         brief.sort(key=lambda pair: pair[0])
         if len(brief) >= 4 and brief[1][0] <= _AGREED * brief[0][0]:
             break
-    long = [problem.minimised(theta, _SEARCHED, _LONG) for _, theta in brief[:2]]
-    return min(long, key=lambda pair: pair[0])[1]
+    return problem.minimised(brief[0][1], _SEARCHED, _LONG)
 
 
 def _thinned(loop: Loop) -> IntArray:
