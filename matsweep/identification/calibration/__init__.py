@@ -5,9 +5,11 @@ from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.output import programming, show_fits, write_material
+from matsweep.identification.calibration.programming import Programming, find_programming
 from matsweep.identification.fitting import (
     KINDS,
     Fit,
+    LoopCheck,
     LoopFit,
     compare,
     fit_loops,
@@ -33,13 +35,16 @@ __all__ = [
     "Destination",
     "Fit",
     "Loop",
+    "LoopCheck",
     "LoopFit",
+    "Programming",
     "PulseData",
     "Reading",
     "calibrate",
     "compare",
     "enough_points",
     "enough_pulses",
+    "find_programming",
     "fit_loops",
     "fit_model",
     "measured_kind",

@@ -115,17 +115,26 @@ class Destination:
         if physics is not None:
             content["material"]["physics_origins"] = dict(physics_origins or {})
             content |= {"physics": dict(physics), "protocol": dict(protocol or {})}
-        text = yaml.safe_dump(_short(content), sort_keys=False, allow_unicode=True,
+        text = yaml.safe_dump(shortened(content), sort_keys=False, allow_unicode=True,
                          default_flow_style=None, width=100)  # fmt: skip
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(f"# @package _global_\n# {comment}\n{text}", encoding="utf-8")
         return self.path
 
 
-def _short(value: Any) -> Any:
-    """Copy plain content, with six significant digits of every float."""
+def shortened(value: Any) -> Any:
+    """Copy plain content, with six significant digits of every float, as files have it.
+
+    Parameters
+    ----------
+    value : mapping, list, number, text or None
+
+    Returns
+    -------
+    mapping, list, number, text or None
+    """
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
-        return {key: _short(item) for key, item in value.items()}
-    return [_short(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: shortened(item) for key, item in value.items()}
+    return [shortened(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -54,7 +54,7 @@ class LoopFit:
     @property
     def inverted(self) -> bool:
         """Whether the device's voltages have the opposite sign of the model's parameters."""
-        return any(getattr(self.models[0], name, 1) == -1 for name in _POLARITIES)
+        return any(getattr(self.models[0], name, 1) == -1 for name in POLARITIES)
 
     def check(self, loops: Sequence[Loop], read_voltage: float = 0.2) -> LoopCheck:
         """Compare the models with the sweeps where a misfit matters.
@@ -247,7 +247,8 @@ KINDS: dict[str, _Kind] = {
 }
 """Every kind that starts from data alone: here and nowhere else."""
 
-_POLARITIES = tuple({kind.polarity for kind in KINDS.values()})
+POLARITIES = frozenset(kind.polarity for kind in KINDS.values())
+"""Names of the parameters that are -1 for a device whose electrodes are the other way round."""
 
 
 def fit_loops(
