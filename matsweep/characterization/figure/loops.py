@@ -21,7 +21,7 @@ _MOST = 4  # devices drawn
 def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
     """Draw measured against modelled loops, of up to four devices, linear and logarithmic.
 
-    Crosses mark the voltages at which the devices set and reset, dotted lines those of the model.
+    Lines mark the voltages at which the devices set and reset, dotted ones those of the model.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
                 current = simulated(fit.models[index], fit.states[index], loop)
             for row, logarithmic in enumerate((False, True)):
                 _loop(panels[row, index], loop, current, logarithmic=logarithmic)
-                _switching(panels[row, index], loop, current, logarithmic=logarithmic)
+                _switching(panels[row, index], loop, current)
             panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
         panels[0, 0].legend(fontsize=FONT - 1, frameon=False, loc="best")
         of = "measured sweeps" if fit is None else f"{fit.kind}: measured and modelled sweeps"
@@ -70,21 +70,15 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bo
         quantity_axis(axes.yaxis, "A", -top, top)
 
 
-def _switching(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bool) -> None:
+def _switching(axes: Axes, loop: Loop, current: FloatArray | None) -> None:
     """Mark the median switching voltages of either polarity."""
-    for of, colour, style in ((loop.current, _MEASURED, "x"), (current, _MODEL, "line")):
+    for of, colour, style in ((loop.current, _MEASURED, "-"), (current, _MODEL, ":")):
         if of is None:
             continue
         halves = excursions(loop, of, 0.2 * float(np.abs(loop.voltage).max()))
         for sign in (1, -1):
-            found = [h.switching for h in halves if np.sign(h.peak) == sign]
+            found = [half.switching for half in halves if np.sign(half.peak) == sign]
             found = [voltage for voltage in found if np.isfinite(voltage)]
-            if not found:
-                continue
-            voltage = float(np.median(found))
-            if style == "line":
-                axes.axvline(voltage, color=colour, linewidth=0.7, linestyle=":")
-                continue
-            near = np.argsort(np.abs(loop.voltage - voltage), kind="stable")[:4]
-            heights = np.abs(of[near]) if logarithmic else of[near]
-            axes.plot([voltage], [float(np.mean(heights))], "x", color="black", markersize=5)
+            if found:
+                axes.axvline(float(np.median(found)), color=colour, linewidth=1.0, linestyle=style,
+                             alpha=0.7, zorder=0)  # fmt: skip

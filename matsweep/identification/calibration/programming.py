@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,14 @@ from matsweep.identification.fitting.hysteresis import excursions
 from matsweep.identification.fitting.response import response
 from matsweep.identification.measurements import Loop, sets
 from matsweep.solving import transient
+from matsweep.solving.protocols import respond
 
 _LEAST_WINDOW = 1.05  # g_max over g_min, as a derived device needs
 _PULSES = 50  # of one polarity, through the range
 _FINE, _RAMP = 200, 20  # pulses of finer trains; of a ramp of the voltage
+_LONGER = (1.0, 1.3, 1.7, 2.2)  # times the time through the range of the sweep
 _BINARY = 10  # pulses of a device that only switches
+_BEYOND = 1.5  # times the range of the sweeps: pulses that go further are reported
 _SHARE = 0.95  # of the way to a state that a held voltage only approaches
 _ABOVE = 1.1  # times the switching voltage, where the instrument limited the current
 
@@ -79,7 +83,7 @@ def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Pr
     """
     mean = fit.mean()
     physics: Any = build(DynamicalModel, shortened(plain(mean)), "physics")
-    way = _through(physics, fit.states[0], loops[0], to.read_voltage)
+    way = _widened(physics, _through(physics, fit.states[0], loops[0], to.read_voltage), to)
     failure: UserError | None = None
     for changes, levels in _choices(way):
         protocol = Protocol(**shortened({**changes, "spread": fit.spread()}))
@@ -94,12 +98,12 @@ def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Pr
             physics=physics,
             protocol=protocol,
             device=device,
-            notes=_notes(loops[0], protocol, device),
+            notes=_notes(loops[0], way, protocol, device),
         )
     raise UserError(f"no pulses of the sweeps' voltages program the fitted model: {failure}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Way:
     """Voltages [V] of both polarities, and the times [s] in which they cross a range [S]."""
 
@@ -141,6 +145,35 @@ def _through(model: CompiledModel, state: float, loop: Loop, read_voltage: float
         float(g.min()),
         float(g.max()),
     )
+
+
+def _widened(model: CompiledModel, way: _Way, to: Destination) -> _Way:
+    """Lengthen the times where the pulses of a device at rest then cross more of the range.
+
+    They need not: in a sweep the device began elsewhere. The shortest times are taken with which
+    pulses reach nearly as much as with any.
+    """
+    choices = []
+    for rise, fall in itertools.product(_LONGER, repeat=2):
+        longer = dataclasses.replace(way, rise=rise * way.rise, fall=fall * way.fall)
+        choices.append((rise * fall, _share_reached(model, longer, to.read_voltage), longer))
+    most = max(share for _, share, _ in choices)
+    return min((length, longer) for length, share, longer in choices if share >= 0.95 * most)[1]
+
+
+def _share_reached(model: CompiledModel, way: _Way, read_voltage: float) -> float:
+    """Return the share of a range, of its logarithm, that trains of pulses go through."""
+    state = model.initial_state()
+    ends = []
+    for voltage, time in 2 * ((way.up, way.rise), (way.down, way.fall)):
+        train = respond(model, voltage, time / _PULSES, _PULSES, read_voltage=read_voltage,
+                        state=state, on_failure="flag")  # fmt: skip
+        state = train.state.values[-1]
+        if not np.isfinite(state).all():
+            return 0.0
+        ends.append(float(train.conductance.values[-1]))
+    top, bottom = min(ends[-2], way.high), max(ends[-1], way.low)
+    return float(np.log(max(top / bottom, 1.0)) / np.log(way.high / way.low))
 
 
 def _voltage(loop: Loop, sign: int) -> float:
@@ -192,8 +225,10 @@ def _choices(way: _Way) -> Iterator[tuple[dict[str, Any], int | None]]:
     yield train(_BINARY), 2
 
 
-def _notes(loop: Loop, protocol: Protocol, device: AnalogDevice) -> tuple[str, ...]:
-    """Return what the pulses do, and a warning where the sweeps' own direction is another."""
+def _notes(
+    loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice
+) -> tuple[str, ...]:
+    """Return the pulses in words, with warnings where they and the sweeps disagree."""
     (up, rise), (down, fall) = protocol.pulse(True), protocol.pulse(False)
     done = (
         f"set by pulses of {up:+.3g} V, {engineering(rise, 's')}, reset by {down:+.3g} V, "
@@ -202,12 +237,19 @@ def _notes(loop: Loop, protocol: Protocol, device: AnalogDevice) -> tuple[str, .
     )
     if device.levels == 2:
         done += "; the device only switches: it has 2 levels"
-    if np.sign(up) == sets(loop):
-        return (done,)
-    return done, (
-        "the measured conductance rises under the other polarity than the fitted model's: do not "
-        "trust this material"
-    )
+    notes = [done]
+    if max(device.g_max / way.high, way.low / device.g_min) > _BEYOND:
+        notes.append(
+            f"these pulses go beyond the range of the sweeps, {engineering(way.low, 'S')} to "
+            f"{engineering(way.high, 'S')}"
+            + ("; they have no limit of the current" if loop.limited.any() else "")
+        )
+    if np.sign(up) != sets(loop):
+        notes.append(
+            "the measured conductance rises under the other polarity than the fitted model's: do "
+            "not trust this material"
+        )
+    return tuple(notes)
 
 
 def stated(protocol: Protocol) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class LoopFit:
         """Return the standard error of the mean device's parameter.
 
         The larger of the fits' error and that of a finite number of devices; infinite where it
-        exceeds the parameter: then the sweeps do not determine it.
+        exceeds half of the parameter: then the sweeps do not determine it.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class LoopFit:
         within = np.mean(of**2)
         between = values.var(ddof=1) if values.size > 1 else 0.0
         error = float(np.sqrt(max(within, between) / values.size))
-        return error if error < abs(values.mean()) else float("inf")
+        return error if error <= 0.5 * abs(values.mean()) else float("inf")
 
     def spread(self) -> dict[str, float]:
         """Return the relative standard deviation between devices, less that of the fits.
@@ -140,7 +140,7 @@ class _Kind:
     polarity: str = "polarity"  # name of the parameter that is -1 for the other one
     shares: tuple[str, ...] = ()  # free parameters between 0 and 1
     wide: tuple[str, ...] = ()  # free parameters of unknown order of magnitude
-    variants: tuple[dict[str, Any], ...] = ({},)  # choices that no search reaches, all tried
+    variants: tuple[Mapping[str, Any], ...] = ({},)  # choices that no search reaches, all tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,52 +305,57 @@ def fit_loops(
     tried = []
     for variant in variants:
         searched = tuple(name for name in names if name not in variant)
-        fits = _devices(loops, chosen, start, searched, variant, seed)
-        tried.append(_outcome(loops, kind, searched, fits))
-    return min(tried, key=lambda fit: fit.bic)
-
-
-def _outcome(
-    loops: Sequence[Loop], kind: str, names: tuple[str, ...], fits: Sequence[Fitted]
-) -> LoopFit:
-    """Return parameters, errors and information criteria of the fits of all devices."""
-    points = sum(int((~loop.limited).sum()) for loop in loops)
-    parameters = len(loops) * (len(names) + 3)  # state, variance and correlation
-    log_likelihood = sum(likelihood(fit.residuals)[0] for fit in fits)
-    each = [errors(fit, names) for fit in fits]
+        problems = _problems(loops, chosen, start, searched, variant)
+        fits: list[Fitted] = []
+        for problem in problems:
+            fits.append(fitted(problem, seed, fits[0] if fits else None))
+        tried.append((_bic(fits), problems, fits))
+    _, problems, fits = min(tried, key=lambda one: one[0])
+    each = [errors(problem, fit) for problem, fit in zip(problems, fits, strict=True)]
+    searched = problems[0].names
     return LoopFit(
         kind=kind,
         models=tuple(fit.model for fit in fits),
         states=tuple(fit.state for fit in fits),
-        values={n: np.array([float(getattr(fit.model, n)) for fit in fits]) for n in names},
-        errors={n: np.array([one[n] for one in each]) for n in names},
+        values={n: np.array([float(getattr(fit.model, n)) for fit in fits]) for n in searched},
+        errors={n: np.array([one[n] for one in each]) for n in searched},
         misfit=np.array([fit.misfit for fit in fits]),
-        aic=float(2 * parameters - 2 * log_likelihood),
-        bic=float(np.log(points) * parameters - 2 * log_likelihood),
+        aic=_criterion(fits, 2.0),
+        bic=_bic(fits),
     )
 
 
-def _devices(
+def _problems(
     loops: Sequence[Loop],
     chosen: _Kind | None,
     start: CompiledModel | None,
     names: tuple[str, ...],
-    variant: dict[str, Any],
-    seed: int,
-) -> list[Fitted]:
-    """Fit each device, in one variant of the model."""
-    fits: list[Fitted] = []
-    for loop in loops:
-        if start is not None:
-            problem = Problem(loop, start, names, () if chosen is None else chosen.shares)
-        else:
-            assert chosen is not None
-            if sets(loops[0]) != chosen.sets:
-                variant = {**variant, chosen.polarity: -1.0}
-            first = chosen.start(_facts(loop)).replace(**variant)
-            problem = Problem(loop, first, names, chosen.shares, chosen.wide)
-        fits.append(fitted(problem, seed, fits[0] if fits else None))
-    return fits
+    variant: Mapping[str, Any],
+) -> list[Problem]:
+    """Return the problem of each device, in one variant of the model."""
+    if start is not None:
+        shares = () if chosen is None else chosen.shares
+        return [Problem(loop, start, names, shares) for loop in loops]
+    assert chosen is not None
+    turned = {} if sets(loops[0]) == chosen.sets else {chosen.polarity: -1.0}
+    firsts = [chosen.start(_facts(loop)).replace(**variant, **turned) for loop in loops]
+    return [
+        Problem(loop, first, names, chosen.shares, chosen.wide)
+        for loop, first in zip(loops, firsts, strict=True)
+    ]
+
+
+def _criterion(fits: Sequence[Fitted], price: float) -> float:
+    """Return an information criterion with a price for each parameter."""
+    # Of each device also the state, the variance and the correlation.
+    parameters = sum(fit.theta.size + 2 for fit in fits)
+    log_likelihood = sum(likelihood(fit.residuals)[0] for fit in fits)
+    return float(price * parameters - 2 * log_likelihood)
+
+
+def _bic(fits: Sequence[Fitted]) -> float:
+    points = sum(fit.residuals.size for fit in fits)
+    return _criterion(fits, float(np.log(points)))
 
 
 def simulated(

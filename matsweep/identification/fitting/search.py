@@ -16,7 +16,8 @@ from matsweep.identification.measurements.sequence import IntArray
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _DRAWN, _IMPROVED = 300, 8  # starting points; those that are improved
-_BRIEF, _LONG = 30, 100  # evaluations of each; of the best
+_BRIEF, _LONG, _TRACED = 30, 100, 8  # evaluations of each; of the best; along a valley
+_TRUSTED = 0.08  # misfit above which a model is not quite right, and its errors mean little
 _HOPEFUL = 0.15  # misfit above which no long search follows: another kind is wanted
 _AGREED = 1.01  # of the least sum of squares: two starting points this near end the search
 _AS_GOOD = 2.0  # times another device's misfit at most, to begin from its parameters
@@ -27,6 +28,8 @@ _NARROW, _WIDE = np.log(1e3), 60.0  # half ranges of logarithms about the starti
 _STATE = 15.0  # half range of the logit of the state at the beginning
 _SPREAD, _SPREAD_WIDE = 0.7, 1.5  # of the logarithms of starting points
 _UNKNOWN = 1e-9  # of the largest information: directions with less are not determined
+_DETERMINED = 0.5  # of a parameter: a larger error does not separate it from 0 at 95 %
+_PROFILE, _WITHIN = (0.1, 0.3, 0.6, 1.0), 4.0  # of the way to the start; chi-squared at 95 %
 
 
 class Fitted(NamedTuple):
@@ -165,21 +168,36 @@ class Problem:
         return np.asarray(((ahead - back) / width[:, None]).T)
 
     def minimised(
-        self, theta: FloatArray, accuracy: tuple[float, float], evaluations: int
+        self,
+        theta: FloatArray,
+        accuracy: tuple[float, float],
+        evaluations: int,
+        held: int | None = None,
     ) -> tuple[float, FloatArray]:
-        """Return the sum of squares and the searched values at the minimum near theta."""
+        """Return the sum of squares and the searched values at the minimum near theta.
+
+        The searched value of number `held` stays where it is.
+        """
         from scipy.optimize import least_squares
 
         tolerance, step = accuracy
         inner = 1e-9 * (self.high - self.low)
+        begin = np.clip(theta, self.low + inner, self.high - inner)
+        free = np.flatnonzero(np.arange(theta.size) != held)
+
+        def whole(values: FloatArray) -> FloatArray:
+            full = begin.copy()
+            full[free] = values
+            return full
+
         minimum = least_squares(
-            lambda theta: self.residuals(theta[None], tolerance)[0],
-            np.clip(theta, self.low + inner, self.high - inner),
-            jac=lambda theta: self.jacobian(theta, tolerance, step),
-            bounds=(self.low, self.high), max_nfev=evaluations, x_scale="jac",
+            lambda values: self.residuals(whole(values)[None], tolerance)[0],
+            begin[free],
+            jac=lambda values: self.jacobian(whole(values), tolerance, step)[:, free],
+            bounds=(self.low[free], self.high[free]), max_nfev=evaluations, x_scale="jac",
             xtol=1e-9, ftol=1e-9,
         )  # fmt: skip
-        return 2 * float(minimum.cost), np.asarray(minimum.x)
+        return 2 * float(minimum.cost), whole(np.asarray(minimum.x))
 
     def points(self, seed: int) -> FloatArray:
         """Return the starting points (m, p + 1) that describe the loop best, the best first."""
@@ -295,24 +313,46 @@ def likelihood(residuals: FloatArray) -> tuple[float, float]:
     )
 
 
-def errors(fit: Fitted, names: tuple[str, ...]) -> dict[str, float]:
+def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     """Return standard errors of the parameters.
 
     Residuals are an autoregressive process of order 1, so that the covariance is A J' R J A s² with
     J the Jacobian, A = (J' J)^-1, R the correlation ρ^|i - j| and s² = r'r / tr((1 - J A J') R). A
     smooth model of p parameters takes about p / n of the correlation of n residuals away. An error
     is infinite along directions without information, at a limit of the search, and where it exceeds
-    the parameter: the sweeps do not determine it then.
+    half of the parameter: the sweeps do not determine it then.
+
+    A parameter that is not determined may lie anywhere, where the others' linear errors do not
+    hold. It is moved towards its starting point, and errors of the others become as large as what
+    they move by while the sweeps are described as well.
 
     Parameters
     ----------
+    problem : Problem
     fit : Fitted
-    names : tuple of str
 
     Returns
     -------
     dict of str to float
         In the unit of the parameter.
+    """
+    relative, variance = _linear(fit)
+    unknown = relative > _DETERMINED
+    if fit.misfit < _TRUSTED and unknown.any():
+        coarse = problem.coarse()
+        for k in np.flatnonzero(unknown):
+            relative = np.maximum(relative, _profiled(coarse, fit.theta, int(k), variance))
+    return {
+        name: float("inf") if relative[k] > _DETERMINED else float(fit.slopes[k] * relative[k])
+        for k, name in enumerate(problem.names)
+    }
+
+
+def _linear(fit: Fitted) -> tuple[FloatArray, float]:
+    """Return the errors (p,) of searched values, and the variance of a point that counts in full.
+
+    Errors are infinite where there is no information. n points of correlation ρ count as
+    n (1 - ρ) / (1 + ρ).
     """
     from scipy.signal import lfilter
 
@@ -329,12 +369,29 @@ def errors(fit: Fitted, names: tuple[str, ...]) -> dict[str, float]:
     carried += lfilter([1.0], [1.0, -correlation], scaled[::-1], axis=0)[::-1] - scaled
     meat = scaled.T @ carried
     freedom = max(count - float(np.trace(inverse @ meat)), 1.0)
-    covariance = inverse @ meat @ inverse * (fit.residuals @ fit.residuals / freedom)
-    relative = np.sqrt(np.maximum(np.diagonal(covariance), 0)) / safe
+    variance = float(fit.residuals @ fit.residuals / freedom)
+    covariance = inverse @ meat @ inverse * variance
+    error = np.sqrt(np.maximum(np.diagonal(covariance), 0)) / safe
     hidden = (np.abs(vectors[:, dark]) > 0.1).any(axis=1) | (norms == 0) | fit.at_limit
-    found = {}
-    for k, name in enumerate(names):
-        size = abs(float(getattr(fit.model, name)))
-        error = float(fit.slopes[k] * relative[k])
-        found[name] = float("inf") if hidden[k] or error >= size else error
-    return found
+    counted = variance * (1 + correlation) / (1 - correlation)
+    return np.where(hidden, np.inf, error)[:-1], counted
+
+
+def _profiled(problem: Problem, theta: FloatArray, k: int, variance: float) -> FloatArray:
+    """Return what the searched values (p,) move by, in standard errors, where one is elsewhere."""
+    least, theta = problem.minimised(theta, _SEARCHED, _BRIEF)
+    moved, best = theta, np.zeros(theta.size - 1)
+    for share in _PROFILE:
+        # The others follow as in the linear model: a valley is long, and narrow.
+        jacobian = problem.jacobian(moved, *_SEARCHED)
+        step = theta[k] + share * (problem.first[k] - theta[k]) - moved[k]
+        others = np.delete(jacobian, k, axis=1)
+        follow = np.linalg.lstsq(others, -step * jacobian[:, k], rcond=1e-6)[0]
+        begin = moved + np.insert(follow, k, step)
+        cost, moved = problem.minimised(begin, _SEARCHED, _TRACED, held=k)
+        worse = max(cost - least, 0.0) / variance
+        if worse > _WITHIN:
+            break
+        shift = np.abs(moved - theta)[:-1] / np.sqrt(max(worse, 1.0))
+        best = np.maximum(best, shift)
+    return best
