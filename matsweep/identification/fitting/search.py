@@ -317,8 +317,8 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     """Return standard errors of the parameters.
 
     Residuals are an autoregressive process of order 1, so that the covariance is A J' R J A s² with
-    J the Jacobian, A = (J' J)^-1, R the correlation ρ^|i - j| and s² = r'r / tr((1 - J A J') R). A
-    smooth model of p parameters takes about p / n of the correlation of n residuals away. An error
+    J the Jacobian, A = (J' J)^-1, R_ij = d_i ρ^|i - j| d_j (d: size of the noise, the same and
+    relative to the current in parts) and s² = r'r / tr((1 - J A J') R). A smooth model of p parameters takes about p / n of the correlation of n residuals away. An error
     is infinite along directions without information, at a limit of the search, and where it exceeds
     half of the parameter: the sweeps do not determine it then.
 
@@ -336,7 +336,7 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     dict of str to float
         In the unit of the parameter.
     """
-    relative, variance = _linear(fit)
+    relative, variance = _linear(fit, _sizes(problem, fit.residuals))
     unknown = relative > _DETERMINED
     if fit.misfit < _TRUSTED and unknown.any():
         coarse = problem.coarse()
@@ -348,16 +348,16 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     }
 
 
-def _linear(fit: Fitted) -> tuple[FloatArray, float]:
+def _linear(fit: Fitted, sizes: FloatArray) -> tuple[FloatArray, float]:
     """Return the errors (p,) of searched values, and the variance of a point that counts in full.
 
-    Errors are infinite where there is no information. n points of correlation ρ count as
-    n (1 - ρ) / (1 + ρ).
+    sizes: the standard deviation (n,) of each residual, up to a factor. Errors are infinite where
+    there is no information. n points of correlation ρ count as n (1 - ρ) / (1 + ρ).
     """
     from scipy.signal import lfilter
 
     count, parameters = fit.jacobian.shape
-    _, correlation = likelihood(fit.residuals)
+    _, correlation = likelihood(fit.residuals / sizes)
     correlation = min(correlation + (parameters + 1 + 3 * correlation) / count, 0.999)
     norms = np.linalg.norm(fit.jacobian, axis=0)
     safe = np.where(norms > 0, norms, 1.0)
@@ -365,16 +365,31 @@ def _linear(fit: Fitted) -> tuple[FloatArray, float]:
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
     dark = values <= _UNKNOWN * values.max()
     inverse = (vectors[:, ~dark] / values[~dark]) @ vectors[:, ~dark].T
-    carried = lfilter([1.0], [1.0, -correlation], scaled, axis=0)  # sums of ρ^(i - j) over j <= i
-    carried += lfilter([1.0], [1.0, -correlation], scaled[::-1], axis=0)[::-1] - scaled
-    meat = scaled.T @ carried
-    freedom = max(count - float(np.trace(inverse @ meat)), 1.0)
-    variance = float(fit.residuals @ fit.residuals / freedom)
+    weighted = sizes[:, None] * scaled
+    carried = lfilter([1.0], [1.0, -correlation], weighted, axis=0)  # of ρ^(i - j) over j <= i
+    carried += lfilter([1.0], [1.0, -correlation], weighted[::-1], axis=0)[::-1] - weighted
+    meat = weighted.T @ carried
+    freedom = max(float(sizes @ sizes) - float(np.trace(inverse @ meat)), 1e-3)
+    variance = float(fit.residuals @ fit.residuals) / freedom
     covariance = inverse @ meat @ inverse * variance
     error = np.sqrt(np.maximum(np.diagonal(covariance), 0)) / safe
     hidden = (np.abs(vectors[:, dark]) > 0.1).any(axis=1) | (norms == 0) | fit.at_limit
-    counted = variance * (1 + correlation) / (1 - correlation)
+    counted = variance * float(np.mean(sizes**2)) * (1 + correlation) / (1 - correlation)
     return np.where(hidden, np.inf, error)[:-1], counted
+
+
+def _sizes(problem: Problem, residuals: FloatArray) -> FloatArray:
+    """Return the standard deviation (n,) of each residual, over their root mean square.
+
+    Noise has a part that is the same for all residuals, and one that is relative to the current:
+    of asinh u that is u / √(1 + u²).
+    """
+    from scipy.optimize import nnls
+
+    relative = np.tanh(problem.wanted) ** 2
+    parts, _ = nnls(np.stack([np.ones(relative.size), relative], axis=1), residuals**2)
+    variance = parts[0] + parts[1] * relative
+    return np.asarray(np.sqrt(np.maximum(variance / max(variance.mean(), 1e-300), 1e-4)))
 
 
 def _profiled(problem: Problem, theta: FloatArray, k: int, variance: float) -> FloatArray:
