@@ -29,7 +29,9 @@ _STATE = 15.0  # half range of the logit of the state at the beginning
 _SPREAD, _SPREAD_WIDE = 0.7, 1.5  # of the logarithms of starting points
 _UNKNOWN = 1e-9  # of the largest information: directions with less are not determined
 _DETERMINED = 0.5  # of a parameter: a larger error does not separate it from 0 at 95 %
-_PROFILE, _WITHIN = (0.1, 0.3, 0.6, 1.0), 4.0  # of the way to the start; chi-squared at 95 %
+_PROFILE, _MOST_STEP = (3.0, 9.0, 27.0), 0.2  # steps of a profile in standard errors; at most
+_CLEARLY = 1.3  # times the linear error: a larger one shows that the model is not linear
+_WITHIN = 9.0  # chi-squared of three standard errors
 
 
 class Fitted(NamedTuple):
@@ -48,6 +50,8 @@ class Fitted(NamedTuple):
     residuals : (n,) array
         In the order of the sweep.
     jacobian : (n, p + 1) array
+    rivals : tuple of (float, (p + 1,) array)
+        Sums of squares and searched values that other starting points led to, the best first.
     """
 
     model: CompiledModel
@@ -57,6 +61,7 @@ class Fitted(NamedTuple):
     at_limit: np.ndarray[tuple[int], np.dtype[np.bool_]]
     residuals: FloatArray
     jacobian: FloatArray
+    rivals: tuple[tuple[float, FloatArray], ...]
 
     @property
     def misfit(self) -> float:
@@ -230,7 +235,8 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
         If no starting point can be simulated.
     """
     coarse = problem.coarse()
-    cost, best = _searched(coarse, seed, other)
+    rivals = _searched(coarse, seed, other)
+    cost, best = rivals[0]
     misfit = np.sqrt(cost / coarse.wanted.size)
     _, theta = problem.minimised(best, _POLISHED, _LONG if misfit < _HOPEFUL else _BRIEF)
     residuals = problem.residuals(theta[None], _POLISHED[0])[0]
@@ -249,22 +255,25 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
         at_limit=(theta < problem.low + margin) | (theta > problem.high - margin),
         residuals=residuals,
         jacobian=problem.jacobian(theta, *_POLISHED),
+        rivals=tuple(rivals),
     )
 
 
-def _searched(problem: Problem, seed: int, other: Fitted | None) -> tuple[float, FloatArray]:
-    """Return the best of several starting points, each improved a little, and its cost."""
+def _searched(
+    problem: Problem, seed: int, other: Fitted | None
+) -> list[tuple[float, FloatArray]]:
+    """Return costs and places of several starting points, improved, the best improved most."""
     if other is not None:
         cost, theta = problem.minimised(other.theta, _SEARCHED, _LONG)
         if np.sqrt(cost / problem.wanted.size) <= _AS_GOOD * other.misfit:
-            return cost, theta
+            return [(cost, theta)]
     brief: list[tuple[float, FloatArray]] = []
     for point in problem.points(seed):
         brief.append(problem.minimised(point, _SEARCHED, _BRIEF))
         brief.sort(key=lambda pair: pair[0])
         if len(brief) >= 4 and brief[1][0] <= _AGREED * brief[0][0]:
             break
-    return problem.minimised(brief[0][1], _SEARCHED, _LONG)
+    return [problem.minimised(brief[0][1], _SEARCHED, _LONG), *brief[1:]]
 
 
 def _thinned(loop: Loop) -> IntArray:
@@ -322,9 +331,9 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     is infinite along directions without information, at a limit of the search, and where it exceeds
     half of the parameter: the sweeps do not determine it then.
 
-    A parameter that is not determined may lie anywhere, where the others' linear errors do not
-    hold. It is moved towards its starting point, and errors of the others become as large as what
-    they move by while the sweeps are described as well.
+    Where other starting points led to other values that describe the sweeps as well, the error is
+    their distance. Each parameter is moved away in both directions while the others follow: near a
+    bound of the state, or along a valley, a model is not linear, and errors become larger.
 
     Parameters
     ----------
@@ -337,11 +346,20 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
         In the unit of the parameter.
     """
     relative, variance = _linear(fit, _sizes(problem, fit.residuals))
-    unknown = relative > _DETERMINED
-    if fit.misfit < _TRUSTED and unknown.any():
-        coarse = problem.coarse()
-        for k in np.flatnonzero(unknown):
-            relative = np.maximum(relative, _profiled(coarse, fit.theta, int(k), variance))
+    coarse = problem.coarse()
+    variance *= coarse.wanted.size / problem.wanted.size  # its points stand for all of them
+    least, best = fit.rivals[0]
+    for cost, theta in fit.rivals[1:]:
+        worse = max(cost - least, 0.0) / variance
+        if worse <= _WITHIN:
+            relative = _widened(relative, _shift(theta, best, worse))
+    if fit.misfit < _TRUSTED:
+        least, best = coarse.minimised(best, _SEARCHED, _BRIEF)
+        steps = np.minimum(relative, _MOST_STEP)
+        for k, step in enumerate(steps):
+            for way in (step, -step):
+                shifts = _profiled(coarse, least, best, k, float(way), variance)
+                relative = _widened(relative, shifts)
     return {
         name: float("inf") if relative[k] > _DETERMINED else float(fit.slopes[k] * relative[k])
         for k, name in enumerate(problem.names)
@@ -392,21 +410,37 @@ def _sizes(problem: Problem, residuals: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(variance / max(variance.mean(), 1e-300), 1e-4)))
 
 
-def _profiled(problem: Problem, theta: FloatArray, k: int, variance: float) -> FloatArray:
-    """Return what the searched values (p,) move by, in standard errors, where one is elsewhere."""
-    least, theta = problem.minimised(theta, _SEARCHED, _BRIEF)
-    moved, best = theta, np.zeros(theta.size - 1)
-    for share in _PROFILE:
+def _profiled(
+    problem: Problem, least: float, best: FloatArray, k: int, step: float, variance: float
+) -> FloatArray:
+    """Return the errors (p,) that searched values show where number k is held elsewhere.
+
+    It is held at multiples of a step from the best values, and the others follow; as long as the
+    sweeps are described within three standard errors, distances over the root of chi-squared are
+    standard errors: of a model that is linear in the parameters, the linear ones.
+    """
+    moved, shifts = best, np.zeros(best.size - 1)
+    for multiple in _PROFILE:
+        aim = np.clip(best[k] + multiple * step, problem.low[k], problem.high[k])
         # The others follow as in the linear model: a valley is long, and narrow.
         jacobian = problem.jacobian(moved, *_SEARCHED)
-        step = theta[k] + share * (problem.first[k] - theta[k]) - moved[k]
         others = np.delete(jacobian, k, axis=1)
-        follow = np.linalg.lstsq(others, -step * jacobian[:, k], rcond=1e-6)[0]
-        begin = moved + np.insert(follow, k, step)
+        away = aim - moved[k]
+        follow = np.linalg.lstsq(others, -away * jacobian[:, k], rcond=1e-6)[0]
+        begin = moved + np.insert(follow, k, away)
         cost, moved = problem.minimised(begin, _SEARCHED, _TRACED, held=k)
         worse = max(cost - least, 0.0) / variance
         if worse > _WITHIN:
             break
-        shift = np.abs(moved - theta)[:-1] / np.sqrt(max(worse, 1.0))
-        best = np.maximum(best, shift)
-    return best
+        shifts = np.maximum(shifts, _shift(moved, best, worse))
+    return shifts
+
+
+def _widened(relative: FloatArray, shifts: FloatArray) -> FloatArray:
+    """Return the errors, or those of a profile where they are clearly larger."""
+    return np.where(shifts > _CLEARLY * relative, shifts, relative)
+
+
+def _shift(theta: FloatArray, best: FloatArray, worse: float) -> FloatArray:
+    """Return the distances (p,) of searched values in standard errors, worse being chi-squared."""
+    return np.asarray(np.abs(theta - best)[:-1] / np.sqrt(max(worse, 1.0)))

@@ -65,20 +65,6 @@ def runs_of(mask: BoolArray) -> list[IntArray]:
     return np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if at.size else []
 
 
-def turned(loop: Loop) -> Loop:
-    """Invert voltage and current of a sweep.
-
-    Parameters
-    ----------
-    loop : Loop
-
-    Returns
-    -------
-    Loop
-    """
-    return dataclasses.replace(loop, voltage=-loop.voltage, current=-loop.current)
-
-
 def sets(loop: Loop) -> int:
     """Return the sign of the voltage under which the conductance rises.
 
