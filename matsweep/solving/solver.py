@@ -26,8 +26,8 @@ from matsweep.solving.tableau import BETWEEN, ERROR, NODES, STAGES
 BLOCK = types.Array(types.float64, 3, "C")
 COUNTS = types.Array(types.int64, 1, "C")
 _INTEGRATE = types.void(
-    FUNCTION, types.boolean, types.float64, VECTOR, *(GRID,) * 6, types.float64, BLOCK, GRID, GRID, COUNTS,
-    COUNTS,
+    FUNCTION, types.boolean, types.float64, VECTOR, *(GRID,) * 6, types.float64, BLOCK, GRID, GRID,
+    COUNTS, COUNTS,
 )  # fmt: skip
 
 DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
@@ -535,6 +535,6 @@ def integrate(
     """
     for d in range(start.shape[0]):
         steps[d], ended[d] = _trace(
-            kernel, inverse, limit, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d],
-            low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
+            kernel, inverse, limit, times, drive[d if drive.shape[0] > 1 else 0], start[d],
+            parameters[d], low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
         )  # fmt: skip

@@ -225,9 +225,7 @@ def _choices(way: _Way) -> Iterator[tuple[dict[str, Any], int | None]]:
     yield train(_BINARY), 2
 
 
-def _notes(
-    loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice
-) -> tuple[str, ...]:
+def _notes(loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice) -> tuple[str, ...]:
     """Return the pulses in words, with warnings where they and the sweeps disagree."""
     (up, rise), (down, fall) = protocol.pulse(True), protocol.pulse(False)
     done = (

@@ -9,7 +9,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements import Loop, runs_of
-from matsweep.identification.measurements.sequence import IntArray
+from matsweep.identification.measurements.sequence import BoolArray, IntArray
 
 _LEAST = 3  # points of a branch
 _DARK = 1e-7  # of the largest current: less counts as this
@@ -133,7 +133,7 @@ def _medians(values: FloatArray) -> FloatArray:
 
 
 def _resistance(
-    voltage: FloatArray, size: FloatArray, free: FloatArray, read_voltage: float
+    voltage: FloatArray, size: FloatArray, free: BoolArray, read_voltage: float
 ) -> float:
     """Return the median resistance [Ω] at voltages within a half of the read voltage."""
     near = free & (np.abs(voltage - read_voltage) <= 0.5 * read_voltage)

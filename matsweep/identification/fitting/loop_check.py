@@ -169,9 +169,7 @@ def _features_of(own: Sequence[Excursion], measured: Sequence[Excursion]) -> dic
 def _conflict(measured: Sequence[Excursion]) -> str | None:
     """Return a statement on halves of both polarities that change the state the same way."""
     clear = [one for one in measured if np.isfinite(one.switching)]
-    net = {
-        sign: _median([one.change for one in clear if one.peak * sign > 0]) for sign in (1, -1)
-    }
+    net = {sign: _median([one.change for one in clear if one.peak * sign > 0]) for sign in (1, -1)}
     if net[1] * net[-1] > 0:
         direction = "raise" if net[1] > 0 else "lower"
         return f"both polarities {direction} the conductance; the larger change decides"

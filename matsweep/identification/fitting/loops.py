@@ -225,8 +225,13 @@ def _gap(of: _Facts) -> CompiledModel:
 _HARD, _BIOLEK = ({"window": window, "margin": 0.0} for window in ("none", "biolek"))
 
 KINDS: dict[str, _Kind] = {
-    "linear_ion_drift": _Kind(_drift, ("r_on", "r_off", "mobility", "margin"), 1, wide=("mobility",),
-                              variants=({}, _HARD, _BIOLEK)),  # fmt: skip
+    "linear_ion_drift": _Kind(
+        _drift,
+        ("r_on", "r_off", "mobility", "margin"),
+        1,
+        wide=("mobility",),
+        variants=({}, _HARD, _BIOLEK),
+    ),
     "vteam": _Kind(
         _vteam,
         ("v_on", "v_off", "k_on", "k_off", "alpha_on", "alpha_off", "r_on", "r_off"),
@@ -383,5 +388,7 @@ def simulated(
     """
     current = response(model, state, loop, tolerance).current
     if not np.isfinite(current).all():
-        raise UserError(f"{type(model).__name__} cannot be solved under the sweeps of {loop.device}")
+        raise UserError(
+            f"{type(model).__name__} cannot be solved under the sweeps of {loop.device}"
+        )
     return current

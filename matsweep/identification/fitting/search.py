@@ -12,7 +12,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.fitting.response import response
 from matsweep.identification.measurements import Loop
-from matsweep.identification.measurements.sequence import IntArray
+from matsweep.identification.measurements.sequence import BoolArray, IntArray
 
 _FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
 _DRAWN, _IMPROVED = 300, 8  # starting points; those that are improved
@@ -58,7 +58,7 @@ class Fitted(NamedTuple):
     state: float
     theta: FloatArray
     slopes: FloatArray
-    at_limit: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    at_limit: BoolArray
     residuals: FloatArray
     jacobian: FloatArray
     rivals: tuple[tuple[float, FloatArray], ...]
@@ -259,9 +259,7 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
     )
 
 
-def _searched(
-    problem: Problem, seed: int, other: Fitted | None
-) -> list[tuple[float, FloatArray]]:
+def _searched(problem: Problem, seed: int, other: Fitted | None) -> list[tuple[float, FloatArray]]:
     """Return costs and places of several starting points, improved, the best improved most."""
     if other is not None:
         cost, theta = problem.minimised(other.theta, _SEARCHED, _LONG)
@@ -327,9 +325,10 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
 
     Residuals are an autoregressive process of order 1, so that the covariance is A J' R J A s² with
     J the Jacobian, A = (J' J)^-1, R_ij = d_i ρ^|i - j| d_j (d: size of the noise, the same and
-    relative to the current in parts) and s² = r'r / tr((1 - J A J') R). A smooth model of p parameters takes about p / n of the correlation of n residuals away. An error
-    is infinite along directions without information, at a limit of the search, and where it exceeds
-    half of the parameter: the sweeps do not determine it then.
+    relative to the current in parts) and s² = r'r / tr((1 - J A J') R). A smooth model of p
+    parameters takes about p / n of the correlation of n residuals away. An error is infinite along
+    directions without information, at a limit of the search, and where it exceeds half of the
+    parameter: the sweeps do not determine it then.
 
     Where other starting points led to other values that describe the sweeps as well, the error is
     their distance. Each parameter is moved away in both directions while the others follow: near a
@@ -407,7 +406,7 @@ def _sizes(problem: Problem, residuals: FloatArray) -> FloatArray:
     relative = np.tanh(problem.wanted) ** 2
     parts, _ = nnls(np.stack([np.ones(relative.size), relative], axis=1), residuals**2)
     variance = parts[0] + parts[1] * relative
-    return np.asarray(np.sqrt(np.maximum(variance / max(variance.mean(), 1e-300), 1e-4)))
+    return np.asarray(np.sqrt(np.maximum(variance / np.maximum(variance.mean(), 1e-300), 1e-4)))
 
 
 def _profiled(
