@@ -132,18 +132,49 @@ class Problem:
         return problem
 
     def values(self, theta: FloatArray) -> FloatArray:
-        """Return the parameters (…, p) of searched values (…, p + 1)."""
+        """Return the parameters of searched values.
+
+        Parameters
+        ----------
+        theta : (…, p + 1) array
+
+        Returns
+        -------
+        (…, p) array
+            In their units, with their signs.
+        """
         logs = theta[..., :-1]
         shares = 1 / (1 + np.exp(-np.where(self.shared, logs, 0.0)))
         return self.signs * np.where(self.shared, shares, np.exp(np.where(self.shared, 0.0, logs)))
 
     def slopes(self, theta: FloatArray) -> FloatArray:
-        """Return the derivatives (p,) of the sizes of the parameters with respect to theta."""
+        """Return the derivatives of the sizes of the parameters with respect to searched values.
+
+        Parameters
+        ----------
+        theta : (p + 1,) array
+
+        Returns
+        -------
+        (p,) array
+        """
         sizes = np.abs(self.values(theta))
         return np.where(self.shared, sizes * (1 - sizes), sizes)
 
     def modelled(self, theta: FloatArray) -> tuple[CompiledModel, FloatArray]:
-        """Return the model of searched values (p + 1,), or those of (m, p + 1), and its state."""
+        """Return the model of searched values, or a batch of models.
+
+        Parameters
+        ----------
+        theta : (p + 1,) or (m, p + 1) array
+
+        Returns
+        -------
+        model : CompiledModel
+            With parameters (m,) if there are several.
+        state : () or (m,) array
+            At the beginning, in the model's unit.
+        """
         values = self.values(theta)
         single = theta.ndim == 1
         model = self.model.replace(
@@ -153,7 +184,18 @@ class Problem:
         return model, np.asarray(low + (high - low) / (1 + np.exp(-theta[..., -1])))
 
     def residuals(self, thetas: FloatArray, tolerance: float) -> FloatArray:
-        """Return the residuals (m, n) of searched values (m, p + 1)."""
+        """Return the residuals of a batch; large ones where a model cannot be solved.
+
+        Parameters
+        ----------
+        thetas : (m, p + 1) array
+        tolerance : float
+            Of the solver, relative to the state's range.
+
+        Returns
+        -------
+        (m, n) array
+        """
         try:
             current = response(*self.modelled(thetas), self.loop, tolerance).current
         except UserError:  # one of them is out of its range
@@ -165,7 +207,20 @@ class Problem:
         return np.where(np.isfinite(off).all(axis=1, keepdims=True), off, _HOPELESS)
 
     def jacobian(self, theta: FloatArray, tolerance: float, step: float) -> FloatArray:
-        """Return the derivatives (n, p + 1) of the residuals, by central differences."""
+        """Return the derivatives of the residuals by central differences.
+
+        Parameters
+        ----------
+        theta : (p + 1,) array
+        tolerance : float
+            Of the solver.
+        step : float
+            Of the searched values.
+
+        Returns
+        -------
+        (n, p + 1) array
+        """
         moves = step * np.eye(theta.size)
         both = np.clip(np.concatenate([theta + moves, theta - moves]), self.low, self.high)
         ahead, back = np.split(self.residuals(both, tolerance), 2)
@@ -179,9 +234,23 @@ class Problem:
         evaluations: int,
         held: int | None = None,
     ) -> tuple[float, FloatArray]:
-        """Return the sum of squares and the searched values at the minimum near theta.
+        """Minimise the sum of squares from one starting point.
 
-        The searched value of number `held` stays where it is.
+        Parameters
+        ----------
+        theta : (p + 1,) array
+        accuracy : (float, float)
+            Tolerance of the solver, and step of the derivatives.
+        evaluations : int
+            At most.
+        held : int or None
+            Number of a searched value that stays where it is.
+
+        Returns
+        -------
+        cost : float
+            The sum of squares.
+        theta : (p + 1,) array
         """
         from scipy.optimize import least_squares
 
@@ -205,7 +274,17 @@ class Problem:
         return 2 * float(minimum.cost), whole(np.asarray(minimum.x))
 
     def points(self, seed: int) -> FloatArray:
-        """Return the starting points (m, p + 1) that describe the loop best, the best first."""
+        """Draw starting points, and keep those that describe the loop best.
+
+        Parameters
+        ----------
+        seed : int
+
+        Returns
+        -------
+        (m, p + 1) array
+            The best first.
+        """
         rng = np.random.default_rng(seed)
         drawn = self.first + self.spread * rng.standard_normal((_DRAWN, self.first.size))
         for k, state in enumerate((-3.0, 3.0, 0.0)):
@@ -309,8 +388,8 @@ def likelihood(residuals: FloatArray) -> tuple[float, float]:
     correlation : float
         ρ of neighbours, from 0 to 0.999.
     """
-    ahead = residuals[1:] @ residuals[:-1]
-    correlation = float(np.clip(ahead / max(residuals @ residuals, 1e-300), 0.0, 0.999))
+    ahead = float(residuals[1:] @ residuals[:-1])
+    correlation = float(np.clip(ahead / max(float(residuals @ residuals), 1e-300), 0.0, 0.999))
     innovations = residuals[1:] - correlation * residuals[:-1]
     kept = 1 - correlation**2
     square = kept * residuals[0] ** 2 + innovations @ innovations
