@@ -52,7 +52,9 @@ def response(
                               tolerance=tolerance, rng=None, on_failure="flag", energy=False,
                               limit=limit)  # fmt: skip
         solved &= solution.ended == 0
-        current[part], states[part] = solution.answers, solution.states
+        known = int(part.start > 0)  # the first sample belongs to the span before, and its limit
+        rest = slice(part.start + known, part.stop)
+        current[rest], states[rest] = solution.answers[known:], solution.states[known:]
         begin = np.where(solved, solution.states[-1], begin)
     current[:, ~solved], states[:, ~solved] = np.nan, np.nan
     return Response(current, states)
