@@ -188,14 +188,27 @@ def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictCon
     _print(list(dict.fromkeys(note for loop in loops for note in loop.notes)))
     start = _start(config)
     free = None if config.free is None else [str(name) for name in config.free]
-    console, fits = Console(stderr=True), list[LoopFit]()
+    console, fits, failures = Console(stderr=True), list[LoopFit](), list[UserError]()
     for kind in _kinds(start, config):
         with console.status(f"fitting {kind} to {len(loops)} sweeps"):
-            fits.append(calibration.fit_loops(loops, kind, start=start, free=free))
+            try:
+                fits.append(calibration.fit_loops(loops, kind, start=start, free=free))
+            except UserError as error:
+                failures.append(error)
     fits.sort(key=lambda fit: fit.bic)
-    calibration.show_loop_fits(loops, fits, Console())
-    written = calibration.write_physics(loops, fits[0], to)
-    _finish(written, loop_figure(loops, fits[0]), config)
+    picture = loop_figure(loops, fits[0] if fits else None)
+    pictures = save(picture, Path(config.pictures) / str(config.name))
+    if not fits:
+        raise failures[0]
+    _print([str(failure) for failure in failures])
+    calibration.show_loop_fits(loops, fits, Console(), to.read_voltage)
+    try:
+        programming = calibration.find_programming(loops, fits[0], to)
+    except UserError as error:
+        error.add_note(f"picture: {', '.join(map(str, pictures))}")
+        raise
+    _print(programming.notes)
+    _finish(calibration.write_physics(loops, fits[0], to, programming), picture, config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:

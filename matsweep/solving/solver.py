@@ -26,8 +26,8 @@ from matsweep.solving.tableau import BETWEEN, ERROR, NODES, STAGES
 BLOCK = types.Array(types.float64, 3, "C")
 COUNTS = types.Array(types.int64, 1, "C")
 _INTEGRATE = types.void(
-    FUNCTION, types.boolean, VECTOR, *(GRID,) * 6, types.float64, BLOCK, GRID, GRID, COUNTS,
-    COUNTS,
+    FUNCTION, types.boolean, types.float64, VECTOR, *(GRID,) * 6, types.float64, BLOCK, GRID, GRID,
+    COUNTS, COUNTS,
 )  # fmt: skip
 
 DONE, TOO_MANY_STEPS, NOT_FINITE = range(3)
@@ -131,14 +131,21 @@ def voltage_at(kernel, x, current, p, up, down, guess):
 
 @compiled
 def _driven(kernel, inverse, x, u, p, low, high, work, rate):
-    """Write dx/dt under a drive; return its answer [A, or V if inverse] and the voltage [V]."""
+    """Write dx/dt under a drive; return its answer [A, or V if inverse] and the voltage [V].
+
+    work (4, component): rates of rise and fall, the last voltage found and the limit of the current
+    [A]. A source at its limit lowers its voltage until the current is the limit.
+    """
     up, down = work[0], work[1]
     if not inverse:
-        return slope(kernel, x, u, p, low, high, up, down, rate), u
+        current = slope(kernel, x, u, p, low, high, up, down, rate)
+        if not abs(current) > work[3, 0]:
+            return current, u
+        u = np.copysign(work[3, 0], current)
     v = voltage_at(kernel, x, u, p, up, down, work[2, 0])
     work[2, 0] = v
     slope(kernel, x, v, p, low, high, up, down, rate)
-    return v, v
+    return (v if inverse else u), v
 
 
 @compiled
@@ -354,7 +361,8 @@ def _spent_until(share, step, spent, fine, parts):
 
 @compiled
 def _trace(
-    kernel, inverse, times, drive, start, p, low, high, scale, tolerance, states, answers, energy
+    kernel, inverse, limit, times, drive, start, p, low, high, scale, tolerance, states, answers,
+    energy,
 ):  # fmt: skip
     """Integrate one device; return (steps, how it ended).
 
@@ -362,14 +370,16 @@ def _trace(
     """
     n = start.size
     x, new, half = start.copy(), np.empty(n), np.empty(n)
-    work, f, mid = np.zeros((3, n)), np.empty((7, n)), np.zeros((5, n))
+    work, f, mid = np.zeros((4, n)), np.empty((7, n)), np.zeros((5, n))
+    work[3, 0] = limit
     power, spent, fine = np.empty(7), np.empty(4), np.empty(_FINEST + 1)
     inside(x, low, high)
     states[0] = x
-    wanted = answers.size > 0
+    wanted, spends = answers.size > 0, energy.size > 0
     if wanted:
         answers[0], _ = _driven(kernel, inverse, x, drive[0], p, low, high, work, f[0])
-    energy[0] = 0.0
+    if spends:
+        energy[0] = 0.0
     steps, index, total = 0, 1, 0.0
     # The power errs by about as much as the state: no use in a finer integral.
     accuracy = max(_ENERGY_ERROR, 10 * tolerance)
@@ -382,7 +392,8 @@ def _trace(
                     kernel, inverse, x, drive[index], p, low, high, work, f[0]
                 )
             states[index] = x
-            energy[index] = total
+            if spends:
+                energy[index] = total
             h = np.inf
             index += 1
             continue
@@ -408,9 +419,11 @@ def _trace(
                 states[index] = x
                 if wanted:
                     answers[index] = answer
-                energy[index] = total + answer * u * (times[index] - begin)
+                if spends:
+                    energy[index] = total + answer * u * (times[index] - begin)
                 index += 1
-            total = energy[last]
+            if spends:
+                total = energy[last]
             continue
         if h == np.inf:
             h = end - begin if fastest == 0 else min(end - begin, 0.02 / fastest)
@@ -442,8 +455,10 @@ def _trace(
                 continue
             if not np.isfinite(after):
                 return steps, NOT_FINITE
-            parts = 0
-            if not stiff and _spend(power, step, total, accuracy, spent):
+            parts, added = 0, 0.0
+            if not spends:
+                pass
+            elif not stiff and _spend(power, step, total, accuracy, spent):
                 added = spent[0]
             else:
                 added, parts = _spend_finely(
@@ -468,9 +483,10 @@ def _trace(
                             kernel, inverse, states[index], u + du * step * share, p, low, high,
                             work, f[1],
                         )  # fmt: skip
-                energy[index] = total + (
-                    added if share == 1.0 else _spent_until(share, step, spent, fine, parts)
-                )
+                if spends:
+                    energy[index] = total + (
+                        added if share == 1.0 else _spent_until(share, step, spent, fine, parts)
+                    )
                 index += 1
             total += added
             grown = step * min(5.0, 0.9 * max(error, 1e-4) ** (-0.25 if stiff else -0.2))
@@ -484,8 +500,8 @@ def _trace(
 
 @compiled_as(_INTEGRATE)
 def integrate(
-    kernel, inverse, times, drive, start, parameters, low, high, scale, tolerance, states, answers,
-    energy, steps, ended,
+    kernel, inverse, limit, times, drive, start, parameters, low, high, scale, tolerance, states,
+    answers, energy, steps, ended,
 ):  # fmt: skip
     """Integrate devices one by one.
 
@@ -494,6 +510,8 @@ def integrate(
     kernel : function pointer of type `KERNEL`
     inverse : bool
         Whether the drive is a current that a voltage must be solved for.
+    limit : float, A
+        Of the current under a voltage (compliance); infinite: none.
     times : (time,) array, s
     drive : (device or 1, time) array, V or A
     start : (device, component) array
@@ -509,7 +527,7 @@ def integrate(
     answers : (device, time) array, A or V
         Written; of no times: not computed.
     energy : (device, time) array, J
-        Written.
+        Written; of no times: not computed.
     steps : (device,) array of int
         Written.
     ended : (device,) array of int
@@ -517,6 +535,6 @@ def integrate(
     """
     for d in range(start.shape[0]):
         steps[d], ended[d] = _trace(
-            kernel, inverse, times, drive[d if drive.shape[0] > 1 else 0], start[d], parameters[d],
-            low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
+            kernel, inverse, limit, times, drive[d if drive.shape[0] > 1 else 0], start[d],
+            parameters[d], low[d], high[d], scale[d], tolerance, states[d], answers[d], energy[d],
         )  # fmt: skip

@@ -106,10 +106,13 @@ def integrated(
     rng: Rng | None,
     on_failure: str,
     answers: bool = True,
+    energy: bool = True,
+    limit: float = np.inf,
 ) -> Solution:
     """Solution that `transient` converts to a Dataset.
 
-    Without `answers` the response to the drive is NaN, and is not computed at every time.
+    Without `answers` the response to the drive is NaN, and is not computed at every time; so is the
+    energy without `energy`, or under a limit of the current.
 
     Parameters
     ----------
@@ -125,6 +128,11 @@ def integrated(
     on_failure : {"raise", "flag"}
     answers : bool
         Compute the current (or voltage) at every time.
+    energy : bool
+        Integrate the energy of compiled models.
+    limit : float, A
+        Of the current (compliance): a source at its limit lowers its voltage until the current is
+        the limit. Compiled models under a voltage only.
 
     Returns
     -------
@@ -157,7 +165,8 @@ def integrated(
     drive = drive.reshape(time.size, *(1,) * (len(batch) - drive.ndim + 1), *drive.shape[1:])
     inverse = current is not None and model.drive == "voltage"
     if isinstance(model, CompiledModel):
-        solution = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers)
+        solution = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers,
+                          energy and not np.isfinite(limit), limit)  # fmt: skip
     else:
         if rng is not None:
             raise UserError(f"{type(model).__name__} has no stochastic version: leave rng out")
@@ -241,6 +250,8 @@ def _solve(
     inverse: bool,
     rng: Rng | None,
     wanted: bool,
+    spends: bool,
+    limit: float,
 ) -> Solution:
     """Integrate with compiled equations."""
     from matsweep.devices.dynamics.equations import compiled_kernel
@@ -253,7 +264,7 @@ def _solve(
     shared = drive.size == time.size
     drives = drive.reshape(time.size, 1) if shared else np.broadcast_to(drive, (time.size, *batch))
     states = np.full((devices, time.size, components), np.nan)
-    energy = np.full((devices, time.size), np.nan)
+    energy = np.full((devices, time.size if spends or rng is not None else 0), np.nan)
     answers = np.full((devices, time.size if wanted or rng is not None else 0), np.nan)
     steps, ended = np.zeros((2, devices), np.int64)
     kernel = compiled_kernel(type(model).kernel)
@@ -262,8 +273,8 @@ def _solve(
     given = time, ordered, first, parameters, low, high
     scale = per_device(model.scale(), batch, components)
     if rng is None:
-        solver.integrate(kernel, inverse, *given, scale, tolerance, states, answers, energy, steps,
-                         ended)  # fmt: skip
+        solver.integrate(kernel, inverse, limit, *given, scale, tolerance, states, answers, energy,
+                         steps, ended)  # fmt: skip
     else:
         quantum, noise = model.quantum(), type(model).noise
         keys = _keys(rng, devices)
@@ -285,12 +296,15 @@ def _solve(
     for values in (states, answers, energy):
         values[ended != solver.DONE] = np.nan
     moved = np.moveaxis(states, 0, -1).reshape(time.size, components, *batch)
-    responses = answers.T if answers.size else np.broadcast_to(np.nan, energy.T.shape)
+    responses, energies = (
+        each.T if each.size else np.broadcast_to(np.nan, (time.size, devices))
+        for each in (answers, energy)
+    )
     return Solution(
         np.broadcast_to(drive, (time.size, *batch)),
         responses.reshape(time.size, *batch),
         moved if components > 1 else moved[:, 0],
-        energy.T.reshape(time.size, *batch),
+        energies.reshape(time.size, *batch),
         int(steps.sum()),
         ended.reshape(batch),
     )

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from matsweep.characterization.figure import loop_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
-from matsweep.devices.dynamics import VTEAM, DynamicalModel, FilamentGap
+from matsweep.devices.dynamics import (
+    VTEAM,
+    DynamicalModel,
+    FilamentGap,
+    LinearIonDrift,
+    Yakopcic,
+)
 from matsweep.identification import calibration
+from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.fitting.loop_check import check_loops
+from matsweep.identification.fitting.response import response
 from matsweep.planning.config import compose, composer, plain_config
 from matsweep.solving import transient, triangle
 
@@ -41,10 +53,11 @@ def test_a_switch_is_found_again(switch):
     _, fit = switch
     for name, true in SWITCH.items():
         error = fit.errors[name][0]
-        assert error < 0.5 * abs(true)
+        assert np.isinf(error) or error <= 0.5 * abs(fit.values[name][0])
         assert abs(fit.values[name][0] - true) < 5 * error + 1e-3 * abs(true)
+    assert sum(np.isfinite(fit.errors[name][0]) for name in SWITCH) >= 6
     assert fit.misfit[0] < 0.012  # the noise
-    assert not fit.flipped
+    assert not fit.inverted
 
 
 def test_a_filament_is_found_again():
@@ -63,18 +76,16 @@ def test_the_right_model_has_the_least_bic(switch):
     assert fit.aic < other.aic - 100
 
 
-def test_sweeps_of_the_other_polarity_are_turned_round(switch):
+def test_device_of_the_other_polarity_keeps_its_voltages(switch):
     loop, fit = switch
-    mirrored = calibration.fit_loops(
-        [
-            calibration.Loop(
-                device="b", time=loop.time, voltage=-loop.voltage, current=-loop.current
-            )
-        ],
-        "vteam",
-    )
-    assert mirrored.flipped
+    other = dataclasses.replace(loop, voltage=-loop.voltage, current=-loop.current)
+    mirrored = calibration.fit_loops([other], "vteam")
+    assert mirrored.inverted
+    assert mirrored.models[0].polarity == -1
     assert mirrored.values["v_off"][0] == pytest.approx(fit.values["v_off"][0], rel=1e-3)
+    check, mirror = fit.check([loop]), mirrored.check([other])
+    np.testing.assert_allclose(mirror.set_voltage, -check.set_voltage, rtol=1e-3)
+    assert check.set_voltage[0, 0] < 0 < mirror.set_voltage[0, 0]
 
 
 def test_what_a_sweep_does_not_say_has_no_error_bar():
@@ -97,6 +108,7 @@ def test_differences_between_devices_are_told_from_the_noise():
     assert fit.mean().r_on == pytest.approx(1e3 * 0.96 ** (1 / 3), rel=0.02)
     figure = loop_figure(loops, fit)
     assert len(figure.axes) == 6
+    assert len(loop_figure(loops, None).axes) == 6
 
 
 def test_any_kind_is_fitted_from_a_start():
@@ -110,6 +122,160 @@ def test_any_kind_is_fitted_from_a_start():
         calibration.fit_loops([loop], "ecram", start=start)
     with pytest.raises(UserError, match="model must be one of"):
         calibration.fit_loops([loop], "vteem")
+
+
+def slow_loop():
+    """Return 101 points of linear ion drift that is still switching at its peaks; sets at -1.2 V.
+
+    Euler's steps of 1 ms with the state kept 0.1 % away from the electrodes.
+    """
+    r_on, r_off, rate, edge = 2e3, 3e4, 1.6e4, 1e-3
+    time = np.linspace(0, 4, 4001)
+    voltage = np.interp(time, [0, 1, 2, 3, 4], [0, -1.2, 0, 0.9, 0])
+    x, current = 0.15, np.empty(time.size)
+    for k, v in enumerate(voltage):
+        current[k] = v / (r_on * x + r_off * (1 - x))
+        x -= 1e-3 * rate * current[k] * (1 - (2 * x - 1) ** 2)
+        x = min(max(x, edge), 1 - edge)
+    return calibration.Loop(
+        device="slow", time=time[::40], voltage=voltage[::40], current=current[::40]
+    )
+
+
+def test_slow_loop_is_ion_drift_that_sets_under_minus(tmp_path):
+    """Parameters to 0.1 %, the error of Euler's steps of 1 ms; pulses in the device's polarity."""
+    loop = slow_loop()
+    fit = calibration.fit_loops([loop], "linear_ion_drift")
+    assert fit.bic < calibration.fit_loops([loop], "vteam").bic - 100
+    mean = fit.mean()
+    assert mean.window == "joglekar"
+    assert mean.polarity == -1
+    assert mean.r_on == pytest.approx(2e3, rel=1e-3)
+    assert mean.r_off == pytest.approx(3e4, rel=1e-3)
+    assert mean.mobility * mean.r_on / mean.thickness**2 == pytest.approx(1.6e4, rel=1e-3)
+    assert mean.margin == pytest.approx(1e-3, rel=0.05)
+    check = fit.check([loop])
+    assert check.describes, check.text
+    np.testing.assert_allclose(check.set_voltage[:, 1], check.set_voltage[:, 0], atol=0.005)
+
+    to = calibration.Destination(folder=tmp_path, name="slow")
+    programming = calibration.find_programming([loop], fit, to)
+    assert programming.protocol.voltage_up == pytest.approx(-1.2)
+    assert programming.protocol.voltage_down == pytest.approx(0.9)
+    g = np.abs(loop.current[1:] / np.where(loop.voltage[1:] == 0, np.nan, loop.voltage[1:]))
+    assert programming.device.g_min == pytest.approx(np.nanmin(g), rel=0.05)
+    assert programming.device.g_max == pytest.approx(np.nanmax(g), rel=0.05)
+
+
+YAKOPCIC = {"a1": 2e-3, "a2": 1.5e-3, "b": 1.2, "v_p": 0.5, "v_n": 0.4, "a_p": 12.0, "a_n": 10.0,
+            "alpha_p": 2.0, "alpha_n": 3.0, "x_p": 0.4, "x_n": 0.45}  # fmt: skip
+
+
+@pytest.mark.parametrize("eta", [1.0, -1.0])
+def test_each_polarity_of_yakopcics_model_has_its_own_parameters(eta):
+    """Within five standard errors each: by luck beyond them less than once in a million."""
+    truth = Yakopcic(**YAKOPCIC, eta=eta)
+    loop = sweep(truth, 0.1 if eta > 0 else 0.9, top=1.3, period=2.0, points=200)
+    fit = calibration.fit_loops([loop], "yakopcic")
+    assert fit.models[0].eta == eta
+    for name, true in YAKOPCIC.items():
+        error = fit.errors[name][0]
+        assert np.isinf(error) or abs(fit.values[name][0] - true) < 5 * error
+    assert sum(np.isfinite(fit.errors[name][0]) for name in YAKOPCIC) >= 9
+
+
+def test_errors_count_that_neighbours_are_correlated():
+    """Residuals of correlation 0.8: of 60 sweeps at least 43 hold the truth within two errors.
+
+    Coverage 0.93 gives fewer less than once in a million; errors for independent residuals cover
+    about half.
+    """
+    truth = LinearIonDrift(r_on=1e3, r_off=1.6e4, thickness=1e-8, mobility=1.2e-15)
+    drive = triangle(1.2, -1.2, 2.0, points=100)
+    current = transient(truth, drive.time, drive.voltage, state=0.1).current.values
+    covered = 0
+    for seed in range(60):
+        white = np.random.default_rng(seed).standard_normal(current.size + 100)
+        noise = lfilter([0.6], [1, -0.8], white)[100:]
+        loop = calibration.Loop(device="a", time=drive.time, voltage=drive.voltage,
+                                current=current * (1 + 0.01 * noise))  # fmt: skip
+        fit = calibration.fit_loops([loop], "linear_ion_drift", start=truth, free=("r_on",))
+        covered += abs(fit.values["r_on"][0] - 1e3) < 2 * fit.errors["r_on"][0]
+    assert covered >= 43
+
+
+def ideal_loop(set_voltage=1.0, reset_voltage=-0.8, low=1e3, high=1e5):
+    """Return a loop of two resistances that switch at once."""
+    voltage = np.concatenate([np.linspace(0, 1.5, 151), np.linspace(1.5, -1.5, 301)[1:],
+                              np.linspace(-1.5, 0, 151)[1:]])  # fmt: skip
+    on = np.zeros(voltage.size, bool)
+    state = False
+    for k, v in enumerate(voltage):
+        state = (state or v > set_voltage) and v > reset_voltage
+        on[k] = state
+    return calibration.Loop(device="a", time=1e-3 * np.arange(voltage.size), voltage=voltage,
+                            current=voltage / np.where(on, low, high))  # fmt: skip
+
+
+def test_switching_voltages_and_resistances_of_an_ideal_loop():
+    halves = excursions(ideal_loop(), ideal_loop().current, 0.2)
+    assert [half.switching for half in halves] == pytest.approx([1.0, -0.8], abs=0.01)
+    assert halves[0].change == pytest.approx(np.log(100))
+    assert halves[1].change == pytest.approx(-np.log(100))
+    assert (halves[0].before, halves[0].after) == pytest.approx((1e5, 1e3))
+    nonlinear = np.sinh(3 * ideal_loop().voltage)  # a conductor that does not change
+    assert all(np.isnan(half.switching) for half in excursions(ideal_loop(), nonlinear, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, None),
+        ({"set_voltage": 1.2}, "set at 1.21 V instead of 1.01 V"),
+        ({"reset_voltage": -1.0}, "reset at -0.996 V instead of -0.796 V"),
+        ({"reset_voltage": -2.0}, "as measured it does not switch"),
+        ({"low": 1.4e3}, "low resistance 1.40 kΩ instead of 1.00 kΩ"),
+        ({"high": 6e4}, "high resistance 60.0 kΩ instead of 100 kΩ"),
+    ],
+)
+def test_misfit_is_judged_where_it_matters(changed, words):
+    loop = ideal_loop()
+    check = check_loops([loop], [ideal_loop(**changed).current], np.array([0.01]))
+    assert check.describes == (words is None)
+    assert (words or "describes these sweeps: set at 1.01 V") in check.text
+    assert not check_loops([loop], [loop.current], np.array([0.4])).describes
+
+
+def test_halves_that_change_the_same_way_are_reported():
+    loop = ideal_loop()
+    half = loop.current[: loop.voltage.size // 2 + 1]  # 0 to 1.5 V and back: sets
+    odd = dataclasses.replace(loop, current=np.concatenate([half, -half[1:]]))
+    assert "both polarities raise" in check_loops([odd], [odd.current], np.zeros(1)).conflicts[0]
+    assert check_loops([loop], [loop.current], np.zeros(1)).conflicts == ()
+
+
+def test_a_batch_responds_as_its_models_do():
+    loop = sweep(VTEAM(**SWITCH), 1e-9, points=80)
+    models = VTEAM(**(SWITCH | {"r_on": np.array([1e3, 2e3]), "v_off": np.array([0.6, 0.7])}))
+    batch = response(models, np.array([1e-9, 2e-9]), loop, 1e-8)
+    for k, state in enumerate((1e-9, 2e-9)):
+        alone = transient(models.select(k), loop.time, loop.voltage, state=state)
+        np.testing.assert_allclose(batch.current[:, k], alone.current.values, rtol=1e-5, atol=1e-12)
+        np.testing.assert_allclose(batch.state[:, k], alone.state.values, rtol=1e-5)
+
+
+def test_compliance_drives_the_state_by_its_current():
+    """Ion drift at a limit of the current: dx/dt = µ R_on / D² I until the voltage is enough."""
+    model = LinearIonDrift(r_on=1e2, r_off=1e4, thickness=1e-8, mobility=1e-14)
+    time = np.linspace(0, 1, 51)
+    loop = calibration.Loop(device="a", time=time, voltage=np.full(51, 2.0),
+                            current=np.full(51, 1e-4), limited=np.ones(51, bool))  # fmt: skip
+    current, state = response(model, 0.2, loop)
+    np.testing.assert_allclose(current, 1e-4, rtol=1e-9)
+    expected = np.minimum(0.2 + 1e-14 * 1e2 / 1e-16 * 1e-4 * time, 1.0)
+    np.testing.assert_allclose(state, expected, rtol=1e-6)
+    short = dataclasses.replace(loop, voltage=np.full(51, 0.5))  # less than the limit needs
+    assert np.abs(response(model, 0.2, short).current[0]) == pytest.approx(0.5 / 8020)
 
 
 def write(loop, path, heading="time [s],voltage [V],current [uA]", factor=1e6):
@@ -203,3 +369,72 @@ def test_from_sweeps_to_a_study(workplace, capsys):
              "executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2",
              "protocol.devices=8"]  # fmt: skip
     assert main(study) == 0
+
+
+STUDY = ["executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]
+
+
+def compliant():
+    """Return a filament's sweep under a compliance of 0.3 mA."""
+    period = 1e-9 / abs(float(FilamentGap(**GAP).rate(np.array(1e-9), 0.9))) * 10
+    drive = triangle(1.2, -1.2, period, points=160)
+    mask = drive.voltage > 0.5
+    loop = calibration.Loop(device="a", time=drive.time, voltage=drive.voltage, limited=mask,
+                            current=np.where(mask, 3e-4, 0.0))  # fmt: skip
+    current = response(FilamentGap(**GAP), 1.5e-9, loop).current
+    noise = np.random.default_rng(0).standard_normal(current.size)
+    free = np.abs(current) < 2.99e-4
+    return dataclasses.replace(loop, current=current * (1 + 0.01 * noise * free))
+
+
+@pytest.mark.parametrize("of", ["slow", "compliance", "set and reset"])
+def test_printed_command_works(workplace, capsys, of):
+    """The command that a calibration on sweeps prints last is typed, and simulates a network."""
+    if of == "slow":
+        write(slow_loop(), workplace / "d.csv")
+        files, more = ["d.csv"], ["model=linear_ion_drift"]
+    elif of == "compliance":
+        write(compliant(), workplace / "d.csv")
+        files, more = ["d.csv"], ["model=filament_gap"]
+    else:
+        loop = sweep(VTEAM(**SWITCH), 1e-9, points=120)
+        for name, half in (("d_reset", loop.voltage >= 0), ("d_set", loop.voltage <= 0)):
+            part = dataclasses.replace(
+                loop,
+                **{n: getattr(loop, n)[half]
+                   for n in ("time", "voltage", "current", "limited", "cycle")},
+            )  # fmt: skip
+            rows = np.c_[part.voltage, part.current]
+            (workplace / f"{name}.csv").write_text(
+                "V (V),I (A)\n" + "\n".join(f"{v:.6g},{i:.8g}" for v, i in rows) + "\n"
+            )
+        files, more = ["d_reset.csv", "d_set.csv"], ["model=vteam"]
+    assert main(["calibrate", *files, "name=mine", *more]) == 0
+    printed = capsys.readouterr().out
+    line = next(line for line in printed.splitlines() if line.startswith("matsweep explore"))
+    assert "The model describes these sweeps" in printed
+    assert main([*line.removesuffix(" takes it").split()[1:], *STUDY]) == 0
+    if of == "compliance":
+        assert "no limit of the current" in printed
+
+
+def test_a_picture_is_written_where_no_material_is(workplace, capsys):
+    voltage = triangle(1.0, -1.0, 1.0, points=60).voltage
+    current = 1e-4 * voltage * (1 + 0.001 * np.random.default_rng(0).standard_normal(voltage.size))
+    loop = calibration.Loop(device="r", time=np.linspace(0, 1, voltage.size), voltage=voltage,
+                            current=current)  # fmt: skip
+    write(loop, workplace / "r.csv")
+    assert main(["calibrate", "r.csv", "name=mine", "model=vteam"]) == 2
+    assert "does not switch in these sweeps" in capsys.readouterr().err
+    assert (workplace / "results" / "calibrate" / "mine.png").stat().st_size > 10_000
+    assert not (workplace / "conf" / "material").exists()
+
+
+def test_parameters_that_are_not_determined_are_marked(workplace):
+    model = VTEAM(**(SWITCH | {"r_on": 1e2, "k_on": -2e-9, "k_off": 3e-9}))  # never reaches w_on
+    loop = sweep(model, 2.9e-9)
+    fit = calibration.fit_loops([loop], "vteam")
+    assert np.isinf(fit.errors["r_on"][0])
+    to = calibration.Destination(folder="conf", name="mine")
+    text = calibration.write_physics([loop], fit, to).read_text()
+    assert "r_on: {status: illustrative, note: 'fitted to I-V sweeps of 1 device, not" in text

@@ -236,7 +236,9 @@ def test_without_noise_of_reads_the_table_holds_the_noise_of_pulses():
     assert fit.read_noise.absent
     middle = np.array([0.3, 0.5, 0.7])
     width = (fit.g_max - fit.g_min) / SPAN
-    found = width * fit.model.deviation((middle - states_of(fit.g_min)) / width, True)
+    states = np.tile((middle - states_of(fit.g_min)) / width, (20_000, 1))
+    rng = np.random.default_rng(3)
+    found = width * fit.model.noisy_step(states, True, fit.model.nominal, rng).std(axis=0)
     # 4 × 100 × 5 pulses up: a tenth of them next to each state, 5 % of the deviation
     np.testing.assert_allclose(found, 0.5 * step_up(middle), rtol=0.3)
 

@@ -10,20 +10,24 @@ from matplotlib.figure import Figure
 
 from matsweep.core.streams import FloatArray
 from matsweep.identification.fitting import LoopFit, simulated
-from matsweep.identification.measurements import Loop, turned
+from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.measurements import Loop
 from matsweep.reporting.figures.style import FONT, WIDTH, drawing, quantity_axis, tidy
 
 _MODEL, _MEASURED = "#D55E00", "#0072B2"
 _MOST = 4  # devices drawn
 
 
-def loop_figure(loops: Sequence[Loop], fit: LoopFit) -> Figure:
+def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
     """Draw measured against modelled loops, of up to four devices, linear and logarithmic.
+
+    Lines mark the voltages at which the devices set and reset, dotted ones those of the model.
 
     Parameters
     ----------
     loops : sequence of Loop
-    fit : LoopFit
+    fit : LoopFit or None
+        None where no model could be fitted: the measurement alone.
 
     Returns
     -------
@@ -34,23 +38,26 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit) -> Figure:
     with drawing(0.62, WIDTH * min(1.0, 0.28 + 0.24 * len(drawn))) as figure:
         panels = figure.subplots(2, len(drawn), squeeze=False)
         for index, loop in enumerate(drawn):
-            driven = turned(loop) if fit.flipped else loop
-            current = simulated(fit.models[index], fit.states[index], driven)
-            current = -current if fit.flipped else current
-            _loop(panels[0, index], loop, current, logarithmic=False)
-            _loop(panels[1, index], loop, current, logarithmic=True)
+            current = None
+            if fit is not None:
+                current = simulated(fit.models[index], fit.states[index], loop)
+            for row, logarithmic in enumerate((False, True)):
+                _loop(panels[row, index], loop, current, logarithmic=logarithmic)
+                _switching(panels[row, index], loop, current)
             panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
         panels[0, 0].legend(fontsize=FONT - 1, frameon=False, loc="best")
-        figure.suptitle(f"{fit.kind}: measured and modelled sweeps", fontsize=FONT)
+        of = "measured sweeps" if fit is None else f"{fit.kind}: measured and modelled sweeps"
+        figure.suptitle(of, fontsize=FONT)
     return figure
 
 
-def _loop(axes: Axes, loop: Loop, current: FloatArray, *, logarithmic: bool) -> None:
+def _loop(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bool) -> None:
     shown = np.abs if logarithmic else np.asarray
     axes.plot(loop.voltage, shown(loop.current), "o", color=_MEASURED, markersize=3.5,
               markerfacecolor="none", markeredgewidth=0.5, label="measured",
               rasterized=True)  # fmt: skip
-    axes.plot(loop.voltage, shown(current), color=_MODEL, linewidth=1.0, label="model")
+    if current is not None:
+        axes.plot(loop.voltage, shown(current), color=_MODEL, linewidth=1.0, label="model")
     top = float(np.abs(loop.current).max())
     tidy(axes, "voltage (V)", "|current|" if logarithmic else "current")
     if logarithmic:
@@ -61,3 +68,17 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray, *, logarithmic: bool) -> 
         quantity_axis(axes.yaxis, "A", low, top)
     else:
         quantity_axis(axes.yaxis, "A", -top, top)
+
+
+def _switching(axes: Axes, loop: Loop, current: FloatArray | None) -> None:
+    """Mark the median switching voltages of either polarity."""
+    for of, colour, style in ((loop.current, _MEASURED, "-"), (current, _MODEL, ":")):
+        if of is None:
+            continue
+        halves = excursions(loop, of, 0.2 * float(np.abs(loop.voltage).max()))
+        for sign in (1, -1):
+            found = [half.switching for half in halves if np.sign(half.peak) == sign]
+            found = [voltage for voltage in found if np.isfinite(voltage)]
+            if found:
+                axes.axvline(float(np.median(found)), color=colour, linewidth=1.0, linestyle=style,
+                             alpha=0.7, zorder=0)  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.codec import later
 from matsweep.core.constants import elementary_charge, k
 from matsweep.core.quantities import (
     Current,
@@ -30,17 +31,18 @@ def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
     """Write the rates of the gap [m/s]; return the current [A]."""
-    i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient, r_series = p
+    i0, g0, v0, velocity, activation, hop, thickness, gamma0, beta, r_th, ambient, ohms, sign = p
     gap = state[0]
+    voltage = sign * voltage
     front = i0 * np.exp(-gap / g0)
     inner = voltage
-    if r_series > 0 and voltage != 0:
+    if ohms > 0 and voltage != 0:
         # y v0 + R I0 e^(-g/g0) sinh y = |V|, convex: Newton's steps fall from either bound.
-        a, ohms = abs(voltage), r_series * front
-        y = min(a / v0, np.arcsinh(a / ohms))
+        a, drop = abs(voltage), ohms * front
+        y = min(a / v0, np.arcsinh(a / drop))
         for _ in range(30):
             e = np.exp(y)
-            step = (y * v0 + 0.5 * ohms * (e - 1 / e) - a) / (v0 + 0.5 * ohms * (e + 1 / e))
+            step = (y * v0 + 0.5 * drop * (e - 1 / e) - a) / (v0 + 0.5 * drop * (e + 1 / e))
             y -= step
             if abs(step) <= 1e-14 * y:
                 break
@@ -53,7 +55,7 @@ def _kernel(
     tries = 0.5 * velocity * np.exp(-activation / thermal)
     favoured = np.exp(lowered)
     down[0], up[0] = tries * favoured, tries / favoured
-    return float(current)
+    return float(sign * current)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,9 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     gap_min, gap_max : float or (…) array, m
     hops_per_gap : float or (…) array
         How many hops move the tip by one hop's length: ions across the filament's section.
+    polarity : float
+        1, or -1 for a device whose electrodes are the other way round: its voltage and current have
+        the opposite sign of those in the equations and of the parameters.
 
     References
     ----------
@@ -117,6 +122,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     gap_min: FloatArray | Length = 0.2e-9
     gap_max: FloatArray | Length = 1.7e-9
     hops_per_gap: FloatArray | Dimensionless = 1.0
+    polarity: Dimensionless = later(1.0)
 
     insulator: ClassVar[str | None] = "thickness"
     components: ClassVar[tuple[str, ...]] = ("gap",)
@@ -128,6 +134,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
                     thickness="m", temperature="K", hops_per_gap="")  # fmt: skip
         self._check(">= 0", gamma0="", beta="", r_th="K/W", r_series="Ω", gap_min="m")
         self._check("finite", gap_max="m")
+        self._check("1 or -1", polarity="")
         self._check_order("gap_min", "gap_max", "m")
         if np.any(np.asarray(self.gap_max) > np.asarray(self.thickness)):
             raise UserError(
@@ -138,7 +145,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
         """Return the parameters of the kernel."""
         return (self.i0, self.g0, self.v0, self.velocity, self.activation_ev, self.hop,
                 self.thickness, self.gamma0, self.beta, self.r_th, self.temperature,
-                self.r_series)  # fmt: skip
+                self.r_series, self.polarity)  # fmt: skip
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
         """State of the widest gap."""

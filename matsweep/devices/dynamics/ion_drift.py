@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from matsweep.core.checks import one_of
+from matsweep.core.codec import later
 from matsweep.core.quantities import Dimensionless, Length, Mobility, Resistance
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
@@ -19,9 +20,9 @@ def _kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
     """Write the rates of the boundary [1/s]; return the current [A]."""
-    r_on, r_off, factor, window, power, height = p[0], p[1], p[2], p[3], p[4], p[5]
+    r_on, r_off, factor, window, power, height, polarity = p
     x = state[0]
-    current = voltage / (r_on * x + r_off * (1 - x))
+    current = polarity * voltage / (r_on * x + r_off * (1 - x))
     speed = factor * current
     if window == 1:
         speed *= 1 - abs(2 * x - 1) ** (2 * power)
@@ -31,7 +32,7 @@ def _kernel(
     elif window == 3:
         speed *= height * (1 - ((x - 0.5) * (x - 0.5) + 0.75) ** power)
     up[0], down[0] = max(speed, 0.0), max(-speed, 0.0)
-    return float(current)
+    return float(polarity * current)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,12 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
         The window's exponent, above 0.
     j : float or (…) array
         The height of Prodromakis's window.
+    margin : float or (…) array
+        Least distance of the boundary from either electrode, as a share of the film, up to 0.1. A
+        boundary that comes as near to an electrode as it likes leaves Joglekar's window late.
+    polarity : float
+        1, or -1 for a device whose electrodes are the other way round: its voltage and current have
+        the opposite sign of those in the equations and of the parameters.
 
     References
     ----------
@@ -77,6 +84,8 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
     window: str | None = None
     p: FloatArray | Dimensionless = 1.0
     j: FloatArray | Dimensionless = 1.0
+    margin: FloatArray | Dimensionless = later(0.0)
+    polarity: Dimensionless = later(1.0)
 
     insulator: ClassVar[str | None] = "thickness"
     kernel: ClassVar[Any] = staticmethod(_kernel)
@@ -84,17 +93,20 @@ class LinearIonDrift(CompiledModel, kind="linear_ion_drift"):
     def __post_init__(self) -> None:
         self._check("> 0", r_on="Ω", r_off="Ω", thickness="m", mobility="m^2/(V s)", p="", j="")
         self._check_order("r_on", "r_off", "Ω")
+        self._check("in [0, 0.1]", margin="")
+        self._check("1 or -1", polarity="")
         one_of("window", self.window or "none", WINDOWS)
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
-        """Return r_on, r_off, µ R_on / D², and the window."""
+        """Return r_on, r_off, µ R_on / D², the window and the polarity."""
         factor = self.mobility * np.asarray(self.r_on) / np.square(self.thickness)
-        return self.r_on, self.r_off, factor, WINDOWS[self.window or "none"], self.p, self.j
+        window = WINDOWS[self.window or "none"]
+        return self.r_on, self.r_off, factor, window, self.p, self.j, self.polarity
 
     def initial_state(self, shape: tuple[int, ...] = ()) -> FloatArray:
         """State of a boundary at a tenth of the film."""
         return np.full(shape, 0.1)
 
     def bounds(self) -> tuple[FloatArray | float, FloatArray | float]:
-        """Return the positions of the electrodes."""
-        return 0.0, 1.0
+        """Return the positions of the electrodes, or the margin before them."""
+        return self.margin, np.subtract(1.0, self.margin)

@@ -17,7 +17,9 @@ RULES: dict[str, Callable[[FloatArray], Any]] = {
     "> 0": lambda x: x > 0,
     "< 0": lambda x: x < 0,
     ">= 0": lambda x: x >= 0,
+    "in [0, 0.1]": lambda x: (x >= 0) & (x <= 0.1),
     "in [0, 1]": lambda x: (x >= 0) & (x <= 1),
+    "1 or -1": lambda x: np.abs(x) == 1,
     "finite": np.isfinite,
 }
 

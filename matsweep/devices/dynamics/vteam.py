@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from matsweep.core.codec import later
 from matsweep.core.quantities import Current, Dimensionless, Length, Resistance, Velocity, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
@@ -16,10 +17,11 @@ def _voltage_kernel(
     state: FloatArray, voltage: float, p: FloatArray, up: FloatArray, down: FloatArray
 ) -> float:
     """Write the rates of w [m/s] from the voltage; return the current [A]."""
-    v_on, v_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off = p
+    v_on, v_off, k_on, k_off, a_on, a_off, r_on, r_off, w_on, w_off, polarity = p
     share = (state[0] - w_on) / (w_off - w_on)
-    up[0] = k_off * (voltage / v_off - 1) ** a_off if voltage > v_off else 0.0
-    down[0] = -k_on * (voltage / v_on - 1) ** a_on if voltage < v_on else 0.0
+    v = polarity * voltage
+    up[0] = k_off * (v / v_off - 1) ** a_off if v > v_off else 0.0
+    down[0] = -k_on * (v / v_on - 1) ** a_on if v < v_on else 0.0
     return float(voltage / (r_on + (r_off - r_on) * share))
 
 
@@ -74,6 +76,9 @@ class VTEAM(_Threshold, kind="vteam"):
     r_on, r_off : float or (…) array, Ω
     w_on, w_off : float or (…) array, m
         w_on < w_off.
+    polarity : float
+        1, or -1 for a device whose electrodes are the other way round: its voltage and current have
+        the opposite sign of those in the equations and of the parameters.
 
     References
     ----------
@@ -91,6 +96,7 @@ class VTEAM(_Threshold, kind="vteam"):
     r_off: FloatArray | Resistance
     w_on: FloatArray | Length = 0.0
     w_off: FloatArray | Length = 3e-9
+    polarity: Dimensionless = later(1.0)
 
     kernel: ClassVar[Any] = staticmethod(_voltage_kernel)
 
@@ -99,11 +105,12 @@ class VTEAM(_Threshold, kind="vteam"):
         self._check("> 0", v_off="V", k_off="m/s", alpha_on="", alpha_off="", r_on="Ω", r_off="Ω")
         self._check("finite", w_on="m", w_off="m")
         self._check_order("w_on", "w_off", "m")
+        self._check("1 or -1", polarity="")
 
     def parameters(self) -> tuple[FloatArray | float, ...]:
         """Return the parameters of the kernel."""
         return (self.v_on, self.v_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off,
-                self.r_on, self.r_off, self.w_on, self.w_off)  # fmt: skip
+                self.r_on, self.r_off, self.w_on, self.w_off, self.polarity)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,11 @@ from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.output import programming, show_calibration, write_material
+from matsweep.identification.calibration.sweep_pulses import Programming, find_programming
 from matsweep.identification.fitting import (
     KINDS,
     Fit,
+    LoopCheck,
     LoopFit,
     PulseCalibration,
     TableFit,
@@ -50,8 +52,10 @@ __all__ = [
     "EnduranceFit",
     "Fit",
     "Loop",
+    "LoopCheck",
     "LoopFit",
     "MaterialFile",
+    "Programming",
     "PulseCalibration",
     "PulseData",
     "Reading",
@@ -65,6 +69,7 @@ __all__ = [
     "compare",
     "enough_points",
     "enough_pulses",
+    "find_programming",
     "fit_loops",
     "fit_model",
     "fit_table",

@@ -9,22 +9,28 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from matsweep.core.checks import UserError
 from matsweep.core.codec import plain
-from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.calibration.material import Destination
+from matsweep.identification.calibration.sweep_pulses import (
+    Programming,
+    find_programming,
+    stated,
+)
 from matsweep.identification.fitting import LoopFit
-from matsweep.identification.fitting.response import response
-from matsweep.identification.measurements import Loop, turned
-from matsweep.solving import transient
+from matsweep.identification.fitting.loops import POLARITIES
+from matsweep.identification.measurements import Loop
 
-_POOR = 0.25  # misfit beyond which a model does not describe the sweeps
-TURNED = ": voltages are inverted, as the model sets under the other polarity"
-_PULSES = 10  # pulses of the written protocol to half of the window
+INVERTED = (
+    ": the device sets under the other polarity than the model, so that its polarity is -1: "
+    "voltages of the device and of the protocol have the opposite sign of those among the "
+    "parameters"
+)
 
 
-def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console) -> None:
-    """Print the comparison of models, and every parameter of the best with its error.
+def show_loop_fits(
+    loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console, read_voltage: float = 0.2
+) -> None:
+    """Print the comparison of models, every parameter of the best, and its check on the sweeps.
 
     Parameters
     ----------
@@ -32,9 +38,12 @@ def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Cons
     fits : sequence of LoopFit
         The best first.
     console : rich.console.Console
+    read_voltage : float, V
+        Of the resistances that are compared.
     """
     points = sum(loop.time.size for loop in loops)
-    console.print(f"{len(loops)} devices, {points} points of I-V sweeps", highlight=False)
+    count = f"{len(loops)} device{'s' if len(loops) > 1 else ''}"
+    console.print(f"{count}, {points} points of I-V sweeps", highlight=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
     for heading in ("misfit", "AIC", "BIC", "BIC - best"):
@@ -64,26 +73,29 @@ def show_loop_fits(loops: Sequence[Loop], fits: Sequence[LoopFit], console: Cons
         )
     console.print()
     console.print(parameters)
-    if best.flipped:
-        console.print(f"\n{fit.kind}{TURNED}.")
-    if np.sqrt(np.mean(best.misfit**2)) > _POOR:
-        console.print(
-            "\nNo model describes these sweeps well: look at the picture, or begin from a material "
-            "near to them with start=NAME free=[...]."
-        )
+    check = best.check(loops, read_voltage)
+    lines = [check.text, *check.conflicts]
+    if best.inverted:
+        lines.insert(0, f"{best.kind}{INVERTED}.")
+    for line in lines:
+        console.print(f"\n{line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
+def write_physics(
+    loops: Sequence[Loop], fit: LoopFit, to: Destination, programming: Programming | None = None
+) -> Path:
     """Write a material with the mean device's physics, and a device derived from it.
 
-    Its range is that of the sweeps at the read voltage. Pulses have the sweeps' largest voltages of
-    either polarity, and a width of which ten come half way.
+    Its range is what its pulses reach. A parameter that the sweeps do not determine is marked so,
+    and the first line says where the model does not describe its sweeps.
 
     Parameters
     ----------
     loops : sequence of Loop
     fit : LoopFit
     to : Destination
+    programming : Programming or None
+        From `find_programming`; None: it is found here.
 
     Returns
     -------
@@ -93,63 +105,32 @@ def write_physics(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Path:
     Raises
     ------
     UserError
-        For sweeps in which the model's conductance does not change.
+        If no pulses program the fitted model.
     """
-    model, loop = fit.mean(), turned(loops[0]) if fit.flipped else loops[0]
-    g_min, g_max, protocol = _pulses(model, fit.states[0], loop, to.read_voltage)
-    of = f"fitted to I-V sweeps of {len(loops)} devices"
-    origin = {"status": "derived", "note": of}
-    physics = plain(model)
+    chosen = find_programming(loops, fit, to) if programming is None else programming
+    check = fit.check(loops, to.read_voltage)
+    of = f"fitted to I-V sweeps of {len(loops)} device{'s' if len(loops) > 1 else ''}"
+    reached = {"status": "derived", "note": f"reached by the pulses of the protocol; physics {of}"}
+    device = {"g_min": chosen.device.g_min, "g_max": chosen.device.g_max}
+    if chosen.device.levels is not None:
+        device["levels"] = chosen.device.levels
+    physics = plain(chosen.physics)
     return to.write(
-        f"{fit.kind}, {of}{TURNED if fit.flipped else ''}.",
-        {"g_min": origin, "g_max": origin},
-        {"g_min": g_min, "g_max": g_max, "source": "derived"},
+        f"{fit.kind}, {of}." + ("" if check.describes else f" {check.text}"),
+        dict.fromkeys(device, reached),
+        {**device, "source": "derived"},
         physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
         physics=physics,
-        protocol={
-            **protocol,
-            "spread": fit.spread(),
-        },
+        protocol=stated(chosen.protocol),
     )
 
 
 def _origin(fit: LoopFit, key: str, of: str) -> dict[str, str]:
-    if key not in fit.values:
-        return {"status": "illustrative", "note": "held fixed in the fit"}
-    error = fit.error(key)
-    sure = f"± {error:.2g}" if np.isfinite(error) else "not determined by them"
-    return {"status": "derived", "note": f"{of}, {sure}"}
-
-
-def _pulses(
-    model: CompiledModel, state: float, loop: Loop, read_voltage: float
-) -> tuple[float, float, dict[str, float]]:
-    """Return the range [S] of a sweep, and pulses that go through it."""
-    swept = response(model, state, loop).state
-    g = np.asarray(model.read_conductance(swept, read_voltage))
-    if not g.max() > 1.01 * g.min() > 0:
-        raise UserError("the fitted model does not switch in these sweeps: no material is written")
-    high, low = float(loop.voltage.max()), float(loop.voltage.min())
-    rising = model.read_conductance(swept[int(np.argmax(loop.voltage))], read_voltage)
-    falling = model.read_conductance(swept[int(np.argmin(loop.voltage))], read_voltage)
-    up, down = (high, low) if rising >= falling else (low, high)
-    half = 0.5 * float(g.max() + g.min())
-    widths = [
-        _width(model, float(swept[int(np.argmin(g if going else -g))]), voltage, half,
-               loop.time[-1], read_voltage)
-        for voltage, going in ((up, True), (down, False))
-    ]  # fmt: skip
-    protocol = {"voltage_up": up, "width_up": widths[0], "voltage_down": down,
-                "width_down": widths[1]}  # fmt: skip
-    return float(g.min()), float(g.max()), protocol
-
-
-def _width(
-    model: CompiledModel, state: float, voltage: float, half: float, period: float, read: float
-) -> float:
-    """Return a tenth of the time [s] that a held voltage takes to half of the window."""
-    time = np.concatenate([[0.0], period * np.logspace(-9, 1, 201)])
-    held = transient(model, time, np.full(time.size, voltage), state=state).state.values
-    g = np.asarray(model.read_conductance(held, read))
-    crossed = (g >= half) if g[0] < half else (g <= half)
-    return float(time[int(np.argmax(crossed))] if crossed.any() else period) / _PULSES
+    if key in fit.values:
+        error = fit.error(key)
+        if np.isfinite(error):
+            return {"status": "derived", "note": f"{of}, ± {error:.2g}"}
+        return {"status": "illustrative", "note": f"{of}, not determined by them"}
+    if key in POLARITIES:
+        return {"status": "derived", "note": f"from the direction in which it switches; {of}"}
+    return {"status": "illustrative", "note": "held fixed in the fit"}

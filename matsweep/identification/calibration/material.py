@@ -148,15 +148,28 @@ def dumped(content: Mapping[str, Any]) -> str:
     """
     return str(
         yaml.safe_dump(
-            _short(content), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+            shortened(content),
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=None,
+            width=100,
         )
     )
 
 
-def _short(value: Any) -> Any:
-    """Copy plain content, with six significant digits of every float."""
+def shortened(value: Any) -> Any:
+    """Copy plain content, with six significant digits of every float, as files have it.
+
+    Parameters
+    ----------
+    value : mapping, list, number, text or None
+
+    Returns
+    -------
+    mapping, list, number, text or None
+    """
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
-        return {key: _short(item) for key, item in value.items()}
-    return [_short(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: shortened(item) for key, item in value.items()}
+    return [shortened(item) for item in value] if isinstance(value, (list, tuple)) else value

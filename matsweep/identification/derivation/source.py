@@ -17,6 +17,7 @@ from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation.experiment import derive
 from matsweep.identification.derivation.protocol import Protocol
+from matsweep.identification.fitting import calibrate_pulses
 from matsweep.identification.measurements import Reading, enough_pulses, read_pulses
 
 _VERSION = 3  # raised when a change of the code moves a derived number

@@ -4,6 +4,7 @@ from matsweep.identification.fitting.choice import PulseCalibration, calibrate_p
 from matsweep.identification.fitting.endurance import fit_endurance
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
+from matsweep.identification.fitting.loop_check import LoopCheck
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
 from matsweep.identification.fitting.prediction import Agreement, Spread, check_prediction
 from matsweep.identification.fitting.result import Fit
@@ -16,6 +17,7 @@ __all__ = [
     "DriftFit",
     "Estimate",
     "Fit",
+    "LoopCheck",
     "LoopFit",
     "PulseCalibration",
     "Spread",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,13 @@ from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics import VTEAM, FilamentGap, LinearIonDrift, Yakopcic
 from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.fitting.loop_check import LoopCheck, check_loops
 from matsweep.identification.fitting.response import response
-from matsweep.identification.measurements import Loop, sets, turned
+from matsweep.identification.fitting.search import Fitted, Problem, errors, fitted, likelihood
+from matsweep.identification.measurements import Loop, sets
 
-_FLOOR = 0.01  # of the largest current: below it residuals are linear in the current
-_STARTS, _BRIEF, _LONG = 16, 25, 200  # starting points; evaluations of each; of the best
-_AGREED = 1.01  # of the least sum of squares: two starting points this near end the search
-_AS_GOOD = 2.0  # times another device's misfit at most, to begin from its parameters
-_HOPELESS = 20.0  # residual of parameters that cannot be simulated
-_UNKNOWN = 1e-9  # of the largest information: directions with less are not determined
+_FIELD = 5e8  # V/m: films that are held fixed are thick enough for less at the largest voltage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +35,11 @@ class LoopFit:
         At the beginning of each device's sweep.
     values, errors : dict of str to (device,) array
         Free parameters, and their standard errors: infinite where the sweep does not determine
-        them.
+        them (no information, at a limit of the search, or an error of their own size).
     misfit : (device,) array
         Root mean square of the residuals asinh(I / 1 % of the largest current).
     aic, bic : float
-        Of all devices together.
-    flipped : bool
-        Whether voltages and currents were inverted, so that a set has the model's sign.
+        Of all devices together, for residuals whose neighbours are correlated.
     """
 
     kind: str
@@ -54,7 +50,31 @@ class LoopFit:
     misfit: FloatArray
     aic: float
     bic: float
-    flipped: bool
+
+    @property
+    def inverted(self) -> bool:
+        """Whether the device's voltages have the opposite sign of the model's parameters."""
+        return any(getattr(self.models[0], name, 1) == -1 for name in POLARITIES)
+
+    def check(self, loops: Sequence[Loop], read_voltage: float = 0.2) -> LoopCheck:
+        """Compare the models with the sweeps where a misfit matters.
+
+        Parameters
+        ----------
+        loops : sequence of Loop
+            Those of the fit.
+        read_voltage : float, V
+            Of the resistances.
+
+        Returns
+        -------
+        LoopCheck
+        """
+        currents = [
+            simulated(model, state, loop)
+            for model, state, loop in zip(self.models, self.states, loops, strict=True)
+        ]
+        return check_loops(loops, currents, self.misfit, read_voltage=read_voltage)
 
     def mean(self) -> CompiledModel:
         """Return the model of the mean device: geometric means over devices.
@@ -73,7 +93,7 @@ class LoopFit:
         """Return the standard error of the mean device's parameter.
 
         The larger of the fits' error and that of a finite number of devices; infinite where it
-        exceeds the parameter: then the sweeps do not determine it.
+        exceeds half of the parameter: then the sweeps do not determine it.
 
         Parameters
         ----------
@@ -90,7 +110,7 @@ class LoopFit:
         within = np.mean(of**2)
         between = values.var(ddof=1) if values.size > 1 else 0.0
         error = float(np.sqrt(max(within, between) / values.size))
-        return error if error < abs(values.mean()) else float("inf")
+        return error if error <= 0.5 * abs(values.mean()) else float("inf")
 
     def spread(self) -> dict[str, float]:
         """Return the relative standard deviation between devices, less that of the fits.
@@ -114,62 +134,126 @@ class LoopFit:
 class _Kind:
     """Start of a kind's fit: a model from one loop, and the free parameters."""
 
-    start: Callable[[Loop], CompiledModel]
+    start: Callable[[_Facts], CompiledModel]
     free: tuple[str, ...]
     sets: int  # the sign of the voltage that raises the conductance
+    polarity: str = "polarity"  # name of the parameter that is -1 for the other one
+    shares: tuple[str, ...] = ()  # free parameters between 0 and 1
+    wide: tuple[str, ...] = ()  # free parameters of unknown order of magnitude
+    variants: tuple[Mapping[str, Any], ...] = ({},)  # choices that no search reaches, all tried
 
 
-def _extremes(loop: Loop) -> tuple[float, float]:
-    """Return the least and the largest conductance [S] at voltages that are not small."""
-    clear = (np.abs(loop.voltage) > 0.1 * np.abs(loop.voltage).max()) & ~loop.limited
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Numbers of a loop from which a kind begins.
+
+    Parameters
+    ----------
+    low, high : float, S
+        Least and largest conductance at voltages that are not small.
+    top : float, V
+        Largest voltage.
+    up, down : float, V
+        Sizes of the voltages at which it sets and resets; two fifths of the top where it does not.
+    charge : float, C
+        Moved by the sweep.
+    period : float, s
+    """
+
+    low: float
+    high: float
+    top: float
+    up: float
+    down: float
+    charge: float
+    period: float
+
+
+def _facts(loop: Loop) -> _Facts:
+    top = float(np.abs(loop.voltage).max())
+    clear = (np.abs(loop.voltage) > 0.1 * top) & ~loop.limited
     g = loop.current[clear] / loop.voltage[clear]
     g = g[g > 0]
-    return float(np.quantile(g, 0.02)), float(np.quantile(g, 0.98))
+    sizes = {}
+    for sign in (1, -1):
+        found = [abs(half.switching) for half in excursions(loop, loop.current, 0.2 * top)
+                 if half.change * sign > 0 and np.isfinite(half.switching)]  # fmt: skip
+        sizes[sign] = float(np.median(found)) if found else 0.4 * top
+    return _Facts(
+        float(np.quantile(g, 0.02)), float(np.quantile(g, 0.98)), top, sizes[1], sizes[-1],
+        float(np.trapezoid(np.abs(loop.current), loop.time)),
+        float((loop.time[-1] - loop.time[0]) / np.unique(loop.cycle).size),
+    )  # fmt: skip
 
 
-def _vteam(loop: Loop) -> CompiledModel:
-    low, high = _extremes(loop)
-    top, speed = np.abs(loop.voltage).max(), 3e-9 / loop.time[-1]
-    return VTEAM(v_on=-0.4 * top, v_off=0.4 * top, k_on=-8 * speed, k_off=8 * speed, alpha_on=1.5,
-                 alpha_off=1.5, r_on=1 / high, r_off=1 / low)  # fmt: skip
+def _thickness(facts: _Facts, least: float) -> float:
+    return max(least, facts.top / _FIELD)
 
 
-def _drift(loop: Loop) -> CompiledModel:
-    low, high = _extremes(loop)
-    charge = np.trapezoid(np.abs(loop.current), loop.time)
+def _vteam(of: _Facts) -> CompiledModel:
+    speed = 3e-9 / of.period
+    return VTEAM(v_on=-0.7 * of.up, v_off=0.7 * of.down, k_on=-8 * speed, k_off=8 * speed,
+                 alpha_on=1.5, alpha_off=1.5, r_on=1 / of.high, r_off=1 / of.low)  # fmt: skip
+
+
+def _drift(of: _Facts) -> CompiledModel:
     # Half the charge of a sweep moves the boundary about once: µ R_on Q / D² = 1.
-    return LinearIonDrift(r_on=0.5 / high, r_off=2 / low, thickness=1e-8,
-                          mobility=1e-16 * 4 * high / charge, window="joglekar")  # fmt: skip
+    film = _thickness(of, 1e-8)
+    return LinearIonDrift(r_on=0.8 / of.high, r_off=1.2 / of.low, thickness=film,
+                          mobility=film**2 * 4 * of.high / of.charge, window="joglekar",
+                          margin=1e-3)  # fmt: skip
 
 
-def _yakopcic(loop: Loop) -> CompiledModel:
-    _, high = _extremes(loop)
-    top, rate = np.abs(loop.voltage).max(), 8 / loop.time[-1]
-    return Yakopcic(a1=2 * high * top, a2=2 * high * top, b=1 / top, v_p=0.4 * top, v_n=0.4 * top,
-                    a_p=rate, a_n=rate, alpha_p=1.0, alpha_n=1.0, x_p=0.5, x_n=0.5)  # fmt: skip
+def _yakopcic(of: _Facts) -> CompiledModel:
+    rate = 8 / of.period
+    return Yakopcic(a1=2 * of.high * of.top, a2=2 * of.high * of.top, b=1 / of.top,
+                    v_p=0.7 * of.up, v_n=0.7 * of.down, a_p=rate, a_n=rate, alpha_p=1.0,
+                    alpha_n=1.0, x_p=0.5, x_n=0.5)  # fmt: skip
 
 
-def _gap(loop: Loop) -> CompiledModel:
-    _, high = _extremes(loop)
-    top = np.abs(loop.voltage).max()
-    start = FilamentGap(i0=high * 0.5, g0=0.25e-9, v0=top / 3, velocity=1.0, activation_ev=1.0,
-                        hop=0.25e-9, thickness=6e-9, gamma0=16.0, beta=0.8, r_th=0.0)  # fmt: skip
-    # So fast that 0.7 of the largest voltage closes the gap in a tenth of the sweep.
-    rate = abs(float(start.rate(np.array(1e-9), 0.7 * top)))
-    return start.replace(velocity=1e-9 / (0.1 * loop.time[-1]) / rate)
+def _gap(of: _Facts) -> CompiledModel:
+    film = _thickness(of, 6e-9)
+    start = FilamentGap(i0=of.high * 0.5, g0=0.25e-9, v0=of.top / 3, velocity=1.0,
+                        activation_ev=1.0, hop=0.25e-9, thickness=film, gamma0=16.0 * film / 6e-9,
+                        beta=0.8, r_th=0.0)  # fmt: skip
+    # So fast that the voltage at which it sets closes the gap in a tenth of the sweep.
+    rate = abs(float(start.rate(np.array(1e-9), of.up)))
+    return start.replace(velocity=1e-9 / (0.1 * of.period) / rate)
 
+
+# Where the window leaves no state for ever, a margin changes little: it is not free.
+_HARD, _BIOLEK = ({"window": window, "margin": 0.0} for window in ("none", "biolek"))
 
 KINDS: dict[str, _Kind] = {
-    "linear_ion_drift": _Kind(_drift, ("r_on", "r_off", "mobility"), 1),
+    "linear_ion_drift": _Kind(
+        _drift,
+        ("r_on", "r_off", "mobility", "margin"),
+        1,
+        wide=("mobility",),
+        variants=({}, _HARD, _BIOLEK),
+    ),
     "vteam": _Kind(
-        _vteam, ("v_on", "v_off", "k_on", "k_off", "alpha_on", "alpha_off", "r_on", "r_off"), -1
+        _vteam,
+        ("v_on", "v_off", "k_on", "k_off", "alpha_on", "alpha_off", "r_on", "r_off"),
+        -1,
+        wide=("k_on", "k_off"),
     ),
     "yakopcic": _Kind(
-        _yakopcic, ("a1", "a2", "b", "v_p", "v_n", "a_p", "a_n", "alpha_p", "alpha_n"), 1
+        _yakopcic,
+        ("a1", "a2", "b", "v_p", "v_n", "a_p", "a_n", "alpha_p", "alpha_n", "x_p", "x_n"),
+        1,
+        polarity="eta",
+        shares=("x_p", "x_n"),
+        wide=("a_p", "a_n"),
     ),
-    "filament_gap": _Kind(_gap, ("i0", "v0", "velocity", "gamma0", "beta"), 1),
+    "filament_gap": _Kind(
+        _gap, ("i0", "v0", "velocity", "gamma0", "beta"), 1, wide=("i0", "velocity")
+    ),
 }
 """Every kind that starts from data alone: here and nowhere else."""
+
+POLARITIES = frozenset(kind.polarity for kind in KINDS.values())
+"""Names of the parameters that are -1 for a device whose electrodes are the other way round."""
 
 
 def fit_loops(
@@ -184,9 +268,11 @@ def fit_loops(
 
     Least squares of asinh(I / s), s being 1 % of the largest current, which weighs decades of
     current alike and noise below s evenly; free parameters in logarithms, so that their signs stay,
-    and the state at the beginning. Several starting points, drawn around one that is estimated from
-    the data; the best is then polished. Standard errors from the Jacobian at the minimum, for
-    independent residuals; parameters along directions without information have none.
+    and the state at the beginning. Starting points are drawn around one that is estimated from
+    the data, compared and improved on a part of the points; the best is polished on all. Voltages
+    are the device's own: where it sets under the polarity in which the model resets, the model's
+    polarity is -1. Standard errors from the Jacobian at the minimum, for residuals whose neighbours
+    are correlated; parameters along directions without information have none.
 
     Parameters
     ----------
@@ -220,27 +306,61 @@ def fit_loops(
         known = [field.name for field in dataclasses.fields(start)]
         for name in names:
             one_of("free", name, known)
-    flip = chosen is not None and start is None and sets(loops[0]) != chosen.sets
-    oriented = [turned(loop) if flip else loop for loop in loops]
-    fits: list[_Fitted] = []
-    for loop in oriented:
-        first = start if start is not None or chosen is None else chosen.start(loop)
-        assert first is not None
-        fits.append(_fit(loop, first, names, seed, fits[0] if fits else None))
-    points = sum(int((~loop.limited).sum()) for loop in loops)
-    parameters = len(loops) * (len(names) + 2)
-    log_likelihood = sum(fit.log_likelihood for fit in fits)
+    variants = ({},) if chosen is None or start is not None else chosen.variants
+    tried = []
+    for variant in variants:
+        searched = tuple(name for name in names if name not in variant)
+        problems = _problems(loops, chosen, start, searched, variant)
+        fits: list[Fitted] = []
+        for problem in problems:
+            fits.append(fitted(problem, seed, fits[0] if fits else None))
+        tried.append((_bic(fits), problems, fits))
+    _, problems, fits = min(tried, key=lambda one: one[0])
+    each = [errors(problem, fit) for problem, fit in zip(problems, fits, strict=True)]
+    searched = problems[0].names
     return LoopFit(
         kind=kind,
         models=tuple(fit.model for fit in fits),
         states=tuple(fit.state for fit in fits),
-        values={n: np.array([float(getattr(fit.model, n)) for fit in fits]) for n in names},
-        errors={n: np.array([fit.errors[n] for fit in fits]) for n in names},
+        values={n: np.array([float(getattr(fit.model, n)) for fit in fits]) for n in searched},
+        errors={n: np.array([one[n] for one in each]) for n in searched},
         misfit=np.array([fit.misfit for fit in fits]),
-        aic=float(2 * parameters - 2 * log_likelihood),
-        bic=float(np.log(points) * parameters - 2 * log_likelihood),
-        flipped=flip,
+        aic=_criterion(fits, 2.0),
+        bic=_bic(fits),
     )
+
+
+def _problems(
+    loops: Sequence[Loop],
+    chosen: _Kind | None,
+    start: CompiledModel | None,
+    names: tuple[str, ...],
+    variant: Mapping[str, Any],
+) -> list[Problem]:
+    """Return the problem of each device, in one variant of the model."""
+    if start is not None:
+        shares = () if chosen is None else chosen.shares
+        return [Problem(loop, start, names, shares) for loop in loops]
+    assert chosen is not None
+    turned = {} if sets(loops[0]) == chosen.sets else {chosen.polarity: -1.0}
+    firsts = [chosen.start(_facts(loop)).replace(**variant, **turned) for loop in loops]
+    return [
+        Problem(loop, first, names, chosen.shares, chosen.wide)
+        for loop, first in zip(loops, firsts, strict=True)
+    ]
+
+
+def _criterion(fits: Sequence[Fitted], price: float) -> float:
+    """Return an information criterion with a price for each parameter."""
+    # Of each device also the state, the variance and the correlation.
+    parameters = sum(fit.theta.size + 2 for fit in fits)
+    log_likelihood = sum(likelihood(fit.residuals)[0] for fit in fits)
+    return float(price * parameters - 2 * log_likelihood)
+
+
+def _bic(fits: Sequence[Fitted]) -> float:
+    points = sum(fit.residuals.size for fit in fits)
+    return _criterion(fits, float(np.log(points)))
 
 
 def simulated(
@@ -260,110 +380,15 @@ def simulated(
     Returns
     -------
     (n,) array, A
+
+    Raises
+    ------
+    UserError
+        If it cannot be solved.
     """
-    return response(model, state, loop, tolerance).current
-
-
-class _Fitted(NamedTuple):
-    model: CompiledModel
-    state: float
-    errors: dict[str, float]
-    misfit: float
-    log_likelihood: float
-    theta: FloatArray
-
-
-def _fit(
-    loop: Loop, start: CompiledModel, names: tuple[str, ...], seed: int, other: _Fitted | None
-) -> _Fitted:
-    """Fit one loop; another device's parameters, if any, are tried first."""
-    from scipy.optimize import least_squares
-
-    low, high = (float(bound) for bound in start.bounds())
-    scale = _FLOOR * np.abs(loop.current).max()
-    own = ~loop.limited  # under compliance the current is the instrument's
-    wanted = np.arcsinh(loop.current[own] / scale)
-    signs = np.array([np.sign(float(getattr(start, name))) for name in names])
-    if not signs.all():
-        raise UserError(f"free must name parameters that are not 0 at the start, got {names}")
-    first = np.log(np.abs([float(getattr(start, name)) for name in names]))
-
-    def unpack(theta: FloatArray) -> tuple[CompiledModel, float]:
-        values = signs * np.exp(np.clip(theta[:-1], -200, 200))
-        model = start.replace(**dict(zip(names, map(float, values), strict=True)))
-        return model, low + (high - low) / (1 + np.exp(-np.clip(theta[-1], -30, 30)))
-
-    def residuals(theta: FloatArray) -> FloatArray:
-        try:
-            model, state = unpack(theta)
-            return np.asarray(np.arcsinh(simulated(model, state, loop)[own] / scale) - wanted)
-        except UserError:
-            return np.full(wanted.shape, _HOPELESS)  # out of range, or not solvable
-
-    best = _search(residuals, first, seed, other)
-    minimum = least_squares(residuals, best, diff_step=1e-5, max_nfev=_LONG, x_scale="jac",
-                          xtol=1e-10, ftol=1e-10)  # fmt: skip
-    if np.abs(minimum.fun).min() >= _HOPELESS:
+    current = response(model, state, loop, tolerance).current
+    if not np.isfinite(current).all():
         raise UserError(
-            f"{loop.device}: no starting point can be simulated; give start, a material near it"
+            f"{type(model).__name__} cannot be solved under the sweeps of {loop.device}"
         )
-    model, state = unpack(minimum.x)
-    variance = 2 * minimum.cost / max(wanted.size - minimum.x.size, 1)
-    mean_square = max(2 * minimum.cost / wanted.size, 1e-30)
-    return _Fitted(
-        model=model,
-        state=float(state),
-        errors=_errors(
-            minimum.jac, variance, dict(zip(names, np.exp(minimum.x[:-1]), strict=True))
-        ),
-        misfit=float(np.sqrt(mean_square)),
-        log_likelihood=float(-0.5 * wanted.size * (np.log(2 * np.pi * mean_square) + 1)),
-        theta=minimum.x,
-    )
-
-
-def _search(
-    residuals: Callable[[FloatArray], FloatArray],
-    first: FloatArray,
-    seed: int,
-    other: _Fitted | None,
-) -> FloatArray:
-    """Return the best of several starting points, each improved a little."""
-
-    def improved(theta: FloatArray) -> tuple[float, FloatArray]:
-        from scipy.optimize import least_squares
-
-        minimum = least_squares(residuals, theta, diff_step=1e-5, max_nfev=_BRIEF, x_scale="jac")
-        return float(minimum.cost), minimum.x
-
-    brief = []
-    if other is not None:
-        brief.append(improved(other.theta))
-        points = residuals(np.append(first, 0.0)).size
-        if np.sqrt(2 * brief[0][0] / points) <= _AS_GOOD * other.misfit:
-            return brief[0][1]
-    rng = np.random.default_rng(seed)
-    for number_of in range(_STARTS):
-        theta = np.append(first, (-3.0, 3.0, 0.0)[number_of % 3])
-        if number_of >= 3:
-            theta[:-1] += 0.7 * rng.standard_normal(first.size)
-        brief.append(improved(theta))
-        brief.sort(key=lambda pair: pair[0])
-        if number_of >= 3 and brief[1][0] <= _AGREED * brief[0][0]:
-            break
-    return brief[0][1]
-
-
-def _errors(jacobian: FloatArray, variance: float, sizes: Mapping[str, float]) -> dict[str, float]:
-    """Return standard errors; infinite for parameters in directions without information."""
-    norms = np.linalg.norm(jacobian, axis=0)
-    safe = np.where(norms > 0, norms, 1.0)
-    values, vectors = np.linalg.eigh((jacobian / safe).T @ (jacobian / safe))
-    dark = values <= _UNKNOWN * values.max()
-    covariance = (vectors[:, ~dark] / values[~dark]) @ vectors[:, ~dark].T * variance
-    covariance /= np.outer(safe, safe)
-    hidden = (np.abs(vectors[:, dark]) > 0.1).any(axis=1) | (norms == 0)
-    return {
-        name: float("inf") if hidden[k] else float(size * np.sqrt(covariance[k, k]))
-        for k, (name, size) in enumerate(sizes.items())
-    }
+    return current

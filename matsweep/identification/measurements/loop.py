@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -71,20 +70,6 @@ def runs_of(mask: BoolArray) -> list[IntArray]:
     """
     at = np.flatnonzero(mask)
     return np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if at.size else []
-
-
-def turned(loop: Loop) -> Loop:
-    """Invert voltage and current of a sweep.
-
-    Parameters
-    ----------
-    loop : Loop
-
-    Returns
-    -------
-    Loop
-    """
-    return dataclasses.replace(loop, voltage=-loop.voltage, current=-loop.current)
 
 
 def sets(loop: Loop) -> int:

@@ -442,3 +442,38 @@ def test_windows_are_their_papers():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        VTEAM(v_on=-0.5, v_off=0.6, k_on=-2e-8, k_off=3e-8, alpha_on=2.0, alpha_off=2.5, r_on=1e3,
+              r_off=3e4),
+        LinearIonDrift(r_on=1e3, r_off=3e4, thickness=1e-8, mobility=1e-14, window="biolek"),
+        FilamentGap(i0=1e-3, g0=0.25e-9, v0=0.25, velocity=10.0, activation_ev=1.0, hop=0.25e-9,
+                    thickness=6e-9, gamma0=16.0, beta=0.8, r_th=2e6),
+    ],
+)  # fmt: skip
+def test_polarity_inverts_voltage_and_current(model):
+    low, high = (float(bound) for bound in model.bounds())
+    states = np.linspace(low, high, 7)[1:-1, None]
+    voltage = np.array([-1.2, -0.7, 0.3, 0.9])
+    inverted = model.replace(polarity=-1.0)
+    np.testing.assert_array_equal(
+        inverted.current(states, voltage), -model.current(states, -voltage)
+    )
+    np.testing.assert_array_equal(inverted.rate(states, voltage), model.rate(states, -voltage))
+    with pytest.raises(UserError, match="polarity must be 1 or -1"):
+        model.replace(polarity=0.5)
+
+
+def test_ion_drift_leaves_joglekars_window_from_its_margin():
+    """φ(x) = (R_off ln x - R_on ln(1 - x)) / 4 rises by µ R_on / D² V t (Joglekar, p = 1)."""
+    model = LinearIonDrift(r_on=1e3, r_off=1e4, thickness=1e-8, mobility=1e-14, window="joglekar",
+                           margin=1e-3)  # fmt: skip
+    held = transient(model, np.array([0.0, 10.0]), np.array([-1.0, -1.0]), state=0.5)
+    assert float(held.state[-1]) == pytest.approx(1e-3)
+    phi = [(1e4 * np.log(x) - 1e3 * np.log(1 - x)) / 4 for x in (1e-3, 0.5)]
+    time = (phi[1] - phi[0]) / (1e-14 * 1e3 / 1e-16)
+    risen = transient(model, np.array([0.0, time]), np.array([1.0, 1.0]), state=1e-3)
+    assert float(risen.state[-1]) == pytest.approx(0.5, rel=1e-5)

@@ -356,7 +356,8 @@ def test_both_methods_have_their_order(stiff):
     errors = []
     for h in (0.2, 0.1):
         x, new = np.array([0.3]), np.empty(1)
-        work, f, mid, power = np.zeros((3, 1)), np.empty((7, 1)), np.zeros((5, 1)), np.zeros(7)
+        work, f, mid, power = np.zeros((4, 1)), np.empty((7, 1)), np.zeros((5, 1)), np.zeros(7)
+        work[3] = np.inf  # no limit of the current
         low, high, scale = np.array([0.0]), np.array([1.0]), np.array([1.0])
         solver._driven(kernel, False, x, 1.0, p, low, high, work, f[0])
         step(kernel, False, x, 1.0, 0.0, h, p, low, high, scale, work, f, mid, new, power)

@@ -1,0 +1,271 @@
+"""Pulses that program a model fitted to sweeps, found and verified on the model itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from matsweep.core.checks import UserError
+from matsweep.core.codec import build, plain
+from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
+from matsweep.devices import AnalogDevice
+from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
+from matsweep.identification.calibration.material import Destination, shortened
+from matsweep.identification.derivation import Protocol, derived_device
+from matsweep.identification.fitting import LoopFit
+from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.fitting.response import response
+from matsweep.identification.measurements import Loop, sets
+from matsweep.solving import transient
+from matsweep.solving.protocols import respond
+
+_LEAST_WINDOW = 1.05  # g_max over g_min, as a derived device needs
+_PULSES = 50  # of one polarity, through the range
+_FINE, _RAMP = 200, 20  # pulses of finer trains; of a ramp of the voltage
+_LONGER = (1.0, 1.3, 1.7, 2.2)  # times the time through the range of the sweep
+_BINARY = 10  # pulses of a device that only switches
+_BEYOND = 1.5  # times the range of the sweeps: pulses that go further are reported
+_SHARE = 0.95  # of the way to a state that a held voltage only approaches
+_ABOVE = 1.1  # times the switching voltage, where the instrument limited the current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programming:
+    """Pulses for the mean device of a fit, and the device that they make of it.
+
+    Parameters
+    ----------
+    physics : CompiledModel
+        The mean device, in the digits of the file.
+    protocol : Protocol
+    device : AnalogDevice
+        Derived from both: the range that the pulses reach.
+    notes : tuple of str
+        For people.
+    """
+
+    physics: CompiledModel
+    protocol: Protocol
+    device: AnalogDevice
+    notes: tuple[str, ...]
+
+
+def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Programming:
+    """Find pulses that program the mean device of a fit.
+
+    Pulses have the largest voltages of the sweeps (just above the switching voltage where the
+    instrument limited the current), and a width of which fifty go through the range of the sweep.
+    The polarity that raises the conductance is that under which the fitted state ends higher. A
+    device is derived from them as a study will derive it; where that fails, finer pulses, voltages
+    that rise from pulse to pulse, and a device of two levels are tried in turn.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+    fit : LoopFit
+    to : Destination
+        Its read voltage and cell.
+
+    Returns
+    -------
+    Programming
+
+    Raises
+    ------
+    UserError
+        If the model does not change in the sweeps, or no pulses program it.
+    """
+    mean = fit.mean()
+    physics: Any = build(DynamicalModel, shortened(plain(mean)), "physics")
+    way = _widened(physics, _through(physics, fit.states[0], loops[0], to.read_voltage), to)
+    failure: UserError | None = None
+    for changes, levels in _choices(way):
+        protocol = Protocol(**shortened({**changes, "spread": fit.spread()}))
+        base = AnalogDevice(g_min=way.low, g_max=way.high, cell_size=to.cell_size,
+                            read_voltage=to.read_voltage, levels=levels)  # fmt: skip
+        try:
+            device = derived_device(physics, protocol, base=base)
+        except UserError as error:
+            failure = failure or error
+            continue
+        return Programming(
+            physics=physics,
+            protocol=protocol,
+            device=device,
+            notes=_notes(loops[0], way, protocol, device),
+        )
+    raise UserError(f"no pulses of the sweeps' voltages program the fitted model: {failure}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Way:
+    """Voltages [V] of both polarities, and the times [s] in which they cross a range [S]."""
+
+    up: float
+    down: float
+    rise: float
+    fall: float
+    low: float
+    high: float
+
+
+def _through(model: CompiledModel, state: float, loop: Loop, read_voltage: float) -> _Way:
+    """Return the voltages and the times that take a model through the range of a sweep."""
+    low_state, high_state = (float(bound) for bound in model.bounds())
+    swept = response(model, float(np.clip(state, low_state, high_state)), loop).state
+    g = np.asarray(model.read_conductance(swept, read_voltage))
+    if not g.max() > _LEAST_WINDOW * g.min() > 0:
+        raise UserError("the fitted model does not switch in these sweeps: no material is written")
+    bottom, top = float(swept[int(np.argmin(g))]), float(swept[int(np.argmax(g))])
+    period = float(loop.time[-1] - loop.time[0])
+    voltages = [_voltage(loop, sign) for sign in (1, -1)]
+    held = {
+        (voltage, begin): _held(model, begin, voltage, period, read_voltage)
+        for voltage in voltages
+        for begin in (bottom, top)
+    }
+    up = max(voltages, key=lambda voltage: held[voltage, bottom][1].max())
+    down = min(voltages, key=lambda voltage: held[voltage, top][1].min())
+    if up == down:
+        raise UserError(
+            f"{up:g} V both sets and resets the fitted model: no material is written; the sweeps "
+            "do not separate its polarities"
+        )
+    return _Way(
+        up,
+        down,
+        _crossing(*held[up, bottom], float(g.max())),
+        _crossing(*held[down, top], float(g.min())),
+        float(g.min()),
+        float(g.max()),
+    )
+
+
+def _widened(model: CompiledModel, way: _Way, to: Destination) -> _Way:
+    """Lengthen the times where the pulses of a device at rest then cross more of the range.
+
+    They need not: in a sweep the device began elsewhere. The shortest times are taken with which
+    pulses reach nearly as much as with any.
+    """
+    choices = []
+    for rise, fall in itertools.product(_LONGER, repeat=2):
+        longer = dataclasses.replace(way, rise=rise * way.rise, fall=fall * way.fall)
+        choices.append((rise * fall, _share_reached(model, longer, to.read_voltage), longer))
+    most = max(share for _, share, _ in choices)
+    return min((length, longer) for length, share, longer in choices if share >= 0.95 * most)[1]
+
+
+def _share_reached(model: CompiledModel, way: _Way, read_voltage: float) -> float:
+    """Return the share of a range, of its logarithm, that trains of pulses go through."""
+    state = model.initial_state()
+    ends = []
+    for voltage, time in 2 * ((way.up, way.rise), (way.down, way.fall)):
+        train = respond(model, voltage, time / _PULSES, _PULSES, read_voltage=read_voltage,
+                        state=state, on_failure="flag")  # fmt: skip
+        state = train.state.values[-1]
+        if not np.isfinite(state).all():
+            return 0.0
+        ends.append(float(train.conductance.values[-1]))
+    top, bottom = min(ends[-2], way.high), max(ends[-1], way.low)
+    return float(np.log(max(top / bottom, 1.0)) / np.log(way.high / way.low))
+
+
+def _voltage(loop: Loop, sign: int) -> float:
+    """Return the voltage [V] of pulses of one sign."""
+    half = sign * loop.voltage > 0
+    top = float(np.abs(loop.voltage[half]).max())
+    if (loop.limited & half).any():
+        switched = [abs(one.switching) for one in excursions(loop, loop.current, 0.2 * top)
+                    if one.peak * sign > 0 and np.isfinite(one.switching)]  # fmt: skip
+        if switched:
+            top = min(top, _ABOVE * float(np.median(switched)))
+    return sign * top
+
+
+def _held(
+    model: CompiledModel, state: float, voltage: float, period: float, read_voltage: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return times [s] and conductances [S] under a held voltage."""
+    time = np.concatenate([[0.0], period * np.logspace(-9, 1, 801)])
+    solved = transient(model, time, np.full(time.size, voltage), state=state)
+    return time, np.asarray(model.read_conductance(solved.state.values, read_voltage))
+
+
+def _crossing(time: FloatArray, g: FloatArray, target: float) -> float:
+    """Return the time [s] at which a held device reaches a conductance, or nearly its last."""
+    way = (g - g[0]) / (target - g[0])
+    if way[-1] < 1:
+        way = way / (_SHARE * way[-1])
+    last = int(np.argmax(way >= 1))
+    share = (1 - way[last - 1]) / (way[last] - way[last - 1])
+    return float(time[last - 1] + share * (time[last] - time[last - 1]))
+
+
+def _choices(way: _Way) -> Iterator[tuple[dict[str, Any], int | None]]:
+    """Yield parameters of protocols, and levels, in the order in which they are tried."""
+
+    def train(pulses: int, **more: Any) -> dict[str, Any]:
+        return {
+            "voltage_up": way.up,
+            "width_up": way.rise / pulses,
+            "voltage_down": way.down,
+            "width_down": way.fall / pulses,
+            **more,
+        }
+
+    yield train(_PULSES), None
+    yield train(_FINE, pulses_up=_FINE, pulses_down=_FINE, max_pulses=_FINE), None
+    yield train(_PULSES, ramp=_RAMP), None
+    yield train(_BINARY), 2
+
+
+def _notes(loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice) -> tuple[str, ...]:
+    """Return the pulses in words, with warnings where they and the sweeps disagree."""
+    (up, rise), (down, fall) = protocol.pulse(True), protocol.pulse(False)
+    done = (
+        f"set by pulses of {up:+.3g} V, {engineering(rise, 's')}, reset by {down:+.3g} V, "
+        f"{engineering(fall, 's')}: {engineering(device.g_min, 'S')} to "
+        f"{engineering(device.g_max, 'S')}"
+    )
+    if device.levels == 2:
+        done += "; the device only switches: it has 2 levels"
+    notes = [done]
+    if max(device.g_max / way.high, way.low / device.g_min) > _BEYOND:
+        notes.append(
+            f"these pulses go beyond the range of the sweeps, {engineering(way.low, 'S')} to "
+            f"{engineering(way.high, 'S')}"
+            + ("; they have no limit of the current" if loop.limited.any() else "")
+        )
+    if np.sign(up) != sets(loop):
+        notes.append(
+            "the measured conductance rises under the other polarity than the fitted model's: do "
+            "not trust this material"
+        )
+    return tuple(notes)
+
+
+def stated(protocol: Protocol) -> dict[str, Any]:
+    """Return the parameters of a protocol that differ from its defaults, plain.
+
+    Parameters
+    ----------
+    protocol : Protocol
+
+    Returns
+    -------
+    dict of str to value
+    """
+    defaults = {
+        field.name: field.default for field in dataclasses.fields(protocol)
+        if field.default is not dataclasses.MISSING
+    }  # fmt: skip
+    return {
+        name: value for name, value in plain(protocol).items()
+        if name not in defaults or value != defaults[name]
+    }  # fmt: skip
