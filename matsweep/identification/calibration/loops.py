@@ -133,4 +133,6 @@ def _origin(fit: LoopFit, key: str, of: str) -> dict[str, str]:
         return {"status": "illustrative", "note": f"{of}, not determined by them"}
     if key in POLARITIES:
         return {"status": "derived", "note": f"from the direction in which it switches; {of}"}
+    if key in fit.chosen:
+        return {"status": "derived", "note": f"of several choices that with the least BIC; {of}"}
     return {"status": "illustrative", "note": "held fixed in the fit"}
