@@ -57,4 +57,4 @@ def counted(count: int, noun: str) -> str:
     >>> counted(1, "device"), counted(3, "device")
     ('1 device', '3 devices')
     """
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"{count} {noun}{'' if count == 1 else 's'}"

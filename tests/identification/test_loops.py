@@ -165,6 +165,9 @@ def test_slow_loop_is_ion_drift_that_sets_under_minus(tmp_path):
     g = np.abs(loop.current[1:] / np.where(loop.voltage[1:] == 0, np.nan, loop.voltage[1:]))
     assert programming.device.g_min == pytest.approx(np.nanmin(g), rel=0.05)
     assert programming.device.g_max == pytest.approx(np.nanmax(g), rel=0.05)
+    text = calibration.write_physics([loop], fit, to, programming).read_text()
+    assert "window: {status: derived, note: of several choices" in " ".join(text.split())
+    assert "spread" not in text.partition("protocol:")[2]
 
 
 YAKOPCIC = {"a1": 2e-3, "a2": 1.5e-3, "b": 1.2, "v_p": 0.5, "v_n": 0.4, "a_p": 12.0, "a_n": 10.0,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
+from matsweep.core.printing import counted
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.sweep_pulses import (
     Programming,
@@ -42,7 +43,7 @@ def show_loop_fits(
         Of the resistances that are compared.
     """
     points = sum(loop.time.size for loop in loops)
-    count = f"{len(loops)} device{'s' if len(loops) > 1 else ''}"
+    count = counted(len(loops), "device")
     console.print(f"{count}, {points} points of I-V sweeps", highlight=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
@@ -87,7 +88,7 @@ def write_physics(
     """Write a material with the mean device's physics, and a device derived from it.
 
     Its range is what its pulses reach. A parameter that the sweeps do not determine is marked so,
-    and the first line says where the model does not describe its sweeps.
+    and so is a model that does not describe its sweeps.
 
     Parameters
     ----------
@@ -109,19 +110,20 @@ def write_physics(
     """
     chosen = find_programming(loops, fit, to) if programming is None else programming
     check = fit.check(loops, to.read_voltage)
-    of = f"fitted to I-V sweeps of {len(loops)} device{'s' if len(loops) > 1 else ''}"
+    of = f"fitted to I-V sweeps of {counted(len(loops), 'device')}"
     reached = {"status": "derived", "note": f"reached by the pulses of the protocol; physics {of}"}
     device = {"g_min": chosen.device.g_min, "g_max": chosen.device.g_max}
     if chosen.device.levels is not None:
         device["levels"] = chosen.device.levels
     physics = plain(chosen.physics)
     return to.write(
-        f"{fit.kind}, {of}." + ("" if check.describes else f" {check.text}"),
+        f"{fit.kind}, {of}.",
         dict.fromkeys(device, reached),
         {**device, "source": "derived"},
         physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
         physics=physics,
         protocol=stated(chosen.protocol),
+        misfit=None if check.describes else "; ".join(check.faults()),
     )
 
 
@@ -133,4 +135,6 @@ def _origin(fit: LoopFit, key: str, of: str) -> dict[str, str]:
         return {"status": "illustrative", "note": f"{of}, not determined by them"}
     if key in POLARITIES:
         return {"status": "derived", "note": f"from the direction in which it switches; {of}"}
+    if key in fit.chosen:
+        return {"status": "derived", "note": f"of several choices that with the least BIC; {of}"}
     return {"status": "illustrative", "note": "held fixed in the fit"}

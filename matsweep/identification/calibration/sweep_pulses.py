@@ -264,7 +264,7 @@ def stated(protocol: Protocol) -> dict[str, Any]:
     defaults = {
         field.name: field.default for field in dataclasses.fields(protocol)
         if field.default is not dataclasses.MISSING
-    }  # fmt: skip
+    } | {"spread": {}}  # fmt: skip
     return {
         name: value for name, value in plain(protocol).items()
         if name not in defaults or value != defaults[name]

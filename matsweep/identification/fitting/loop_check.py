@@ -53,12 +53,12 @@ class LoopCheck:
         Voltages within 10 % or two points of the sweep, resistances within a factor of 1.25, a
         misfit of 0.25 at most.
         """
-        return not self._faults()
+        return not self.faults()
 
     @property
     def text(self) -> str:
         """Verdict, for people."""
-        faults = self._faults()
+        faults = self.faults()
         if faults:
             return (
                 "The model does not describe these sweeps: " + "; ".join(faults) + ". Try another "
@@ -82,8 +82,14 @@ class LoopCheck:
             ("high resistance", self.high_resistance, "Ω"),
         ]
 
-    def _faults(self) -> list[str]:
-        """Return the features that are off, in words."""
+    def faults(self) -> list[str]:
+        """Features that are off, in words.
+
+        Returns
+        -------
+        list of str
+            Empty where the model describes the sweeps.
+        """
         faults = []
         for name, pair, unit in self._features():
             measured, modelled = pair.T

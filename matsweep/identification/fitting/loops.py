@@ -40,6 +40,8 @@ class LoopFit:
         Root mean square of the residuals asinh(I / 1 % of the largest current).
     aic, bic : float
         Of all devices together, for residuals whose neighbours are correlated.
+    chosen : tuple of str
+        Parameters that are not free, whose values gave the least BIC of several.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class LoopFit:
     misfit: FloatArray
     aic: float
     bic: float
+    chosen: tuple[str, ...] = ()
 
     @property
     def inverted(self) -> bool:
@@ -327,6 +330,7 @@ def fit_loops(
         misfit=np.array([fit.misfit for fit in fits]),
         aic=_criterion(fits, 2.0),
         bic=_bic(fits),
+        chosen=tuple(sorted({name for one in variants for name in one} - set(searched))),
     )
 
 
