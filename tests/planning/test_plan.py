@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from matsweep import scenario
 from matsweep.core import codec as build
 from matsweep.core.checks import UserError
 from matsweep.planning.config import composer
@@ -124,7 +125,7 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
     [
         (["material=pcm_gst"], "e4b342267f3f5b1d2d92961ed10397b6", "09052b95bd04bc53"),
         (["experiment=wires"], "ac94b0003393573f54b0d67a092efe7a", "dd5a92d188d85f84"),
-        (["experiment=activation"], "8ac094815cd3ba9ceccf84849caa3aa8", "9835990b9e076465"),
+        (["experiment=activation"], "64059829e54502edd5ab41f1c6f7158d", "6f618222545f39b8"),
         (["experiment=nonlinearity"], "6cdb21995076b17a69863ded3cc0c061", "79aefad794ad6390"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
@@ -179,6 +180,24 @@ def test_parts_that_candidates_share_are_what_each_would_be_alone():
             separators=(",", ":"),
         )
         assert alone.identity == hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "moves"),
+    [
+        (["material=pcm_gst"], False),
+        (["material=hfox_gong", "device.write_verify=true", "device.read_noise=0.01"], True),
+        (["material=hfox_gong", "device.write_verify=true", "device.read_noise=0"], False),
+        (["material=hfox_vcm", "device.source=derived"], True),
+    ],
+)
+def test_a_version_of_devices_from_pulses_is_in_the_identities_of_these(
+    overrides, moves, monkeypatch
+):
+    (before,) = planned(*overrides).identities
+    monkeypatch.setattr(scenario, "PULSED_VERSION", 1000)
+    (after,) = planned(*overrides).identities
+    assert (before != after) is moves
 
 
 @pytest.mark.parametrize(
