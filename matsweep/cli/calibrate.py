@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     calibration.show_calibration(found, Console())
     written = calibration.write_material(found, to)
     _print([f"devices are {calibration.programming(found.chosen)[1]}"])
-    _finish(written, fit_figure(found), config)
+    _finish(written, _pictures(fit_figure(found), config), config)
 
 
 def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
@@ -113,8 +114,9 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     own = Path(config.folder) / "material" / f"{config.name}.yaml"
     known = _known(own, config.start)
     found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
+    pictures = _pictures(picture, config, f"_{kind}")
     if known is None:
-        _unwritten(found, own, save(picture, Path(config.pictures) / str(config.name)))
+        _unwritten(found, own, pictures)
         return
     copied = known.path != own
     facts = _renamed(known, config) if copied else {}
@@ -123,7 +125,7 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     _print([f"device.{found.parameter} is added to {written}{of}; all else stays as it was"])
     acts = "device.cycles" if kind == "endurance" else "times, and device.temperature"
     _print([f"in a study, it acts by {acts}"])
-    _finish(written, picture, config)
+    _finish(written, pictures, config)
 
 
 def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path]) -> None:
@@ -197,7 +199,7 @@ def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictCon
                 failures.append(error)
     fits.sort(key=lambda fit: fit.bic)
     picture = loop_figure(loops, fits[0] if fits else None)
-    pictures = save(picture, Path(config.pictures) / str(config.name))
+    pictures = _pictures(picture, config)
     if not fits:
         raise failures[0]
     _print([str(failure) for failure in failures])
@@ -208,7 +210,7 @@ def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictCon
         error.add_note(f"picture: {', '.join(map(str, pictures))}")
         raise
     _print(programming.notes)
-    _finish(calibration.write_physics(loops, fits[0], to, programming), picture, config)
+    _finish(calibration.write_physics(loops, fits[0], to, programming), pictures, config)
 
 
 def _start(config: DictConfig) -> CompiledModel | None:
@@ -229,10 +231,15 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
     return [one_of("model", str(config.model), calibration.KINDS)]
 
 
-def _finish(written: Path, picture: Figure, config: DictConfig) -> None:
-    """Save the figure; print the files written and the command that uses them."""
-    pictures = save(picture, Path(config.pictures) / str(config.name))
-    lines = ["", *map(str, (written, *pictures))]
-    lines.append(f"matsweep explore --config-dir {config.folder} material={config.name} takes it")
+def _finish(written: Path, pictures: Sequence[Path], config: DictConfig) -> None:
+    """Print the files written, and the command that uses them, on a line that can be copied."""
+    folder, name = shlex.quote(str(config.folder)), config.name
+    lines = ["", *map(str, (written, *pictures)), "", "next, for example:"]
+    lines.append(f"matsweep explore --config-dir {folder} -m material={name},pcm_gst")
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _pictures(picture: Figure, config: DictConfig, suffix: str = "") -> list[Path]:
+    """Save a figure under the material's name."""
+    return list(save(picture, Path(config.pictures) / f"{config.name}{suffix}"))

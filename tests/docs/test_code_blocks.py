@@ -124,6 +124,11 @@ def cycled(path):
     path.write_text("\n".join(rows) + "\n")
 
 
+def film(path):
+    """Copy a file of the page that it goes with."""
+    shutil.copy(ROOT / "docs" / "assets" / path.name, path)
+
+
 def own_material(path):
     path.parent.mkdir(parents=True)
     text = (ROOT / "conf" / "material" / "hfox_vcm.yaml").read_text()
@@ -156,6 +161,7 @@ SUPPLIED = {
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
     "docs/learning.md": FILES,
+    "docs/measured.md": {"film_pulses.csv": film, "film_bake.csv": film},
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
