@@ -166,6 +166,26 @@ def test_the_formula_is_taken_where_it_describes_the_data():
     assert isinstance(fit_figure(found), Figure)
 
 
+def test_too_few_changes_for_a_table_leave_the_formula():
+    """40 pulses up and 15 down of one device: a table needs 20."""
+    model = LinearStep(step_up=0.01, step_down=0.01, slope_up=0.0, slope_down=0.0)
+    counts, rng = np.repeat([1, -1], [40, 15]), np.random.default_rng(3)
+    state, reads = np.full((1, 1), 0.1), [np.full((1, 1), 0.1)]
+    for count in counts:
+        state = model.apply(state, int(count), rng=rng)
+        reads.append(state)
+    values = np.concatenate(reads, axis=1)
+    values += 1e-3 * rng.standard_normal(values.shape)
+    found = calibrate_pulses(measurement(values, counts), g_min=G_MIN, g_max=G_MAX)
+    assert not found.tabulated
+    assert not any("tabulated" in way for way in found.ways_out())
+    with pytest.raises(UserError, match="changes of one polarity"):
+        calibrate_pulses(found.data, model="tabulated", g_min=G_MIN, g_max=G_MAX)
+    one_way = measurement(values[:, :41], counts[:40])
+    with pytest.raises(UserError, match="0 changes of one polarity"):
+        calibrate_pulses(one_way, g_min=G_MIN, g_max=G_MAX)
+
+
 def abrupt(devices=4, cycles=3):
     """Return devices that a first reset brings to 5 %, and later ones to ever less; no noise."""
     down = 0.05 / np.sqrt(np.arange(1, 31))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
 from matsweep.identification.fitting.result import Fit
-from matsweep.identification.fitting.table import TableFit, fit_table
+from matsweep.identification.fitting.table import TableFit, enough_changes, fit_table
 from matsweep.identification.measurements import PulseData
 
 TABLE = "tabulated"
@@ -87,7 +87,7 @@ class PulseCalibration:
         list of str
         """
         off, found = self.agreement, list[str]()
-        if not (self.describes or self.tabulated):
+        if not (self.describes or self.tabulated) and enough_changes(self.data):
             found.append("formula")
         if not (off.medians.describes and off.ratio.describes):
             found.append("range")
@@ -109,6 +109,7 @@ def calibrate_pulses(
 
     That is the formula with the least BIC, if its residuals are normal and its prediction agrees
     with the data; else the table, if its own prediction does; else the one of both that is nearer.
+    Too few changes of a polarity for a table, but some, leave the formula.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def calibrate_pulses(
     Raises
     ------
     UserError
-        As `fit_model` and `tabulate` do.
+        As `fit_model` does, and as `fit_table` does for model "tabulated".
     """
     if model in (None, TABLE):
         fits = tuple(compare(data, g_min=g_min, g_max=g_max))
@@ -135,6 +136,9 @@ def calibrate_pulses(
         fits = (fit_model(data, model, g_min=g_min, g_max=g_max),)
 
     if model not in (None, TABLE):
+        return checked(data, fits, fits[0])
+    some = data.up.any() and not data.up.all()
+    if model is None and some and not enough_changes(data):
         return checked(data, fits, fits[0])
     table = fit_table(data, g_min=g_min, g_max=g_max)
     if model == TABLE:

@@ -180,8 +180,26 @@ def fit_table(
     )
 
 
+def enough_changes(data: PulseData) -> bool:
+    """Whether a measurement has the changes of each polarity that a table needs.
+
+    Parameters
+    ----------
+    data : PulseData
+
+    Returns
+    -------
+    bool
+    """
+    return _fewest(data.up) >= _LEAST
+
+
+def _fewest(up: BoolArray) -> int:
+    return int(min(up.sum(), (~up).sum()))
+
+
 def _enough(events: _Events, name: str) -> None:
-    fewest = int(min(events.up.sum(), (~events.up).sum()))
+    fewest = _fewest(events.up)
     if fewest < _LEAST:
         raise UserError(f"{name}: {fewest} changes of one polarity, at least {_LEAST} are needed")
 
