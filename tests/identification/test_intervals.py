@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 
@@ -105,6 +106,37 @@ def test_a_parameter_at_its_bound_is_not_determined():
     calibration.show_calibration(calibration.checked(data, (fit,), fit), console)
     text = console.export_text()
     assert "not determined" in next(line for line in text.splitlines() if "step_down" in line)
+
+
+def test_pulses_that_were_not_measured_are_not_determined():
+    """Four devices that were potentiated only: nothing is known of a pulse down."""
+    data = simulate(TRUTH["linear_step"], 4, devices=4, cycles=1, pulses=40, noise=1e-3)
+    up = dataclasses.replace(
+        data,
+        sequences=tuple(
+            dataclasses.replace(
+                each,
+                **{name: getattr(each, name)[:41]
+                   for name in ("reads", "pulses", "linked", "cycle", "line")},
+            )
+            for each in data.sequences
+        ),
+    )  # fmt: skip
+    fit = fitted(up, "neurosim", g_min=G_MIN, g_max=G_MAX)
+    for name in ("nonlinearity_down", "pulses_down"):
+        assert {name, f"device_to_device.{name}"} <= fit.undetermined
+    assert "pulses_up" not in fit.undetermined
+
+
+def test_the_interval_of_a_noise_near_zero_is_finite():
+    data = simulate(TRUTH["soft_bounds"], 5, devices=3, cycles=1, pulses=40, noise=0.01)
+    fit = fitted(data, "soft_bounds", g_min=G_MIN, g_max=G_MAX)
+    near = dataclasses.replace(
+        fit, curves={}, values={**fit.values, "cycle_to_cycle.of_step": 1e-9},
+        errors={**fit.errors, "cycle_to_cycle.of_step": 1e-3},
+    )  # fmt: skip
+    low, high = near.interval("cycle_to_cycle.of_step")
+    assert 0 <= low < 1e-9 < high < np.inf
 
 
 def test_spreads_that_data_do_not_show_have_limits():

@@ -26,6 +26,8 @@ _LEAST_G = 1e-3  # of g_max, down to which the noise of a read is the same
 _WIDE = 0.3  # spread of steps, from which on a Gaussian has devices that go the wrong way
 _AT_BOUND = 1e-3  # of a parameter's searched range
 _LEAST_LEVEL = 1e-6  # of an interval
+_MOST_LOG = 700.0  # of a number that is finite
+_INTERVAL = 3.92  # width of 95 %, standard errors
 _VAGUE = 0.3  # standard error of a bound, share of the range, that says nothing
 _SETTLED = 0.25  # gain in log-likelihood ahead, below which errors are those of the maximum
 
@@ -69,8 +71,9 @@ class Fit:
         Upper limits, 95 % one-sided, of noises and spreads that the data do not distinguish from
         zero.
     undetermined : frozenset of str
-        Paths that the data do not determine: parameters at a bound of their search, spreads between
-        devices if there is one only, and bounds of the range that are neither given nor estimated
+        Paths that the data do not determine: parameters at a bound of their search, or whose
+        interval is wider than it; spreads between devices if there is one only, and bounds of the
+        range that are neither given nor estimated
         (`values` and `errors` then refer to the range of the states).
     log_likelihood, aic, bic : float
         Marginal, of the reads in siemens over the range measured.
@@ -163,7 +166,7 @@ class Fit:
             deviate = float(stats.t.ppf(tail, self.freedom))
         if (of_devices and name not in self.logarithmic) or name in RANGE or value == 0:
             return value - deviate * error, value + deviate * error
-        factor = math.exp(deviate * error / value)
+        factor = float(np.exp(min(deviate * error / value, _MOST_LOG)))
         return value / factor, value * factor
 
 
@@ -217,7 +220,7 @@ def named(
     likelihood, free = estimate.log_likelihood, estimate.free
     g_min = low + width * float(estimate.shared[3])
     g_max = g_min + width * span
-    undetermined = _at_bounds(scale, estimate)
+    undetermined = _at_bounds(scale, estimate) | _everywhere(scale, estimate)
     if count == 1:
         undetermined |= {f"device_to_device.{name}" for name in scale.start}
     undetermined |= estimate.unknown
@@ -307,6 +310,17 @@ def _at_bounds(scale: Scale, estimate: Estimate) -> set[str]:
         if np.mean((values < low + margin) | (values > high - margin)) >= 0.5:
             resting.add(name)
     return resting
+
+
+def _everywhere(scale: Scale, estimate: Estimate) -> set[str]:
+    """Return the parameters whose interval of 95 % is wider than the range of their search."""
+    wide = set()
+    for i, name in enumerate(scale.start):
+        ends = [scale.low[name], scale.high[name]]
+        low, high = np.log(ends) if name in scale.positive else ends
+        if _INTERVAL * float(estimate.population.mean_error[i]) > high - low:
+            wide |= {name, f"device_to_device.{name}"}
+    return wide
 
 
 def _of_devices(
