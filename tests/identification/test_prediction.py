@@ -136,6 +136,18 @@ def test_noise_of_reads_is_seen_once_and_noise_of_pulses_adds_up():
     assert pulses.within.simulated[1] == pytest.approx(growth, rel=0.04)
 
 
+def test_spreads_of_alternating_pulses_are_compared():
+    """Runs of one pulse have two positions only, each of 12 devices and 20 cycles."""
+    rng, counts = np.random.default_rng(8), np.array([1, -1] * 20)
+    own, states = TRUE.draw((12, 1), rng=rng), [np.full((12, 1), 0.4)]
+    for count in counts:
+        states.append(TRUE.apply(states[-1], int(count), rng=rng, parameters=own))
+    agreement = checked(TRUE, measurement(np.concatenate(states, axis=1), counts), ReadNoise())
+    assert agreement.between is not None
+    assert agreement.within is not None
+    assert agreement.describes
+
+
 def test_a_record_begins_at_its_measured_conductance():
     """Two records of one device from different states: no pulse carries over."""
     counts = np.array([1] * 20)

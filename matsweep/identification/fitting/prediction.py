@@ -37,7 +37,7 @@ _SMALL = 0.01  # of the range visited: deviations up to here are alike
 _NOISES = 3.0  # standard deviations of a read, below which conductances have no ratio
 _BAND = (0.16, 0.5, 0.84)
 _STILL = 1e-3  # of the device's range, that a measurement visits at least
-_LEAST = 3  # samples for a deviation
+_LEAST = 3  # degrees of freedom of a deviation, over all positions
 
 IntArray = npt.NDArray[np.int64]
 
@@ -209,8 +209,8 @@ def check_prediction(
         simulated=_bands(layout, simulated),
         medians=_distance(seen.median, made.median, span),
         ratio=_ratio(seen.median, made.median, max(noise, 1e-4 * float(layout.reads.max()))),
-        between=_deviation(seen.between, made.between, span),
-        within=_deviation(seen.within, made.within, span),
+        between=_deviation(seen.between, made.between, seen.devices, span),
+        within=_deviation(seen.within, made.within, seen.cycles, span),
     )
 
 
@@ -296,11 +296,16 @@ def _noise(read_noise: ReadNoise, conductance: FloatArray, g_max: float) -> Floa
 
 
 class _Reduced(NamedTuple):
-    """Statistics (repetition, position) of reads; NaN where samples are too few."""
+    """Statistics (repetition, position) of reads; NaN where samples are too few.
+
+    Deviations come with their degrees of freedom (position,): devices and cycles.
+    """
 
     median: FloatArray
     between: FloatArray
     within: FloatArray
+    devices: IntArray
+    cycles: IntArray
 
 
 def _reduced(layout: _Layout, reads: FloatArray) -> _Reduced:
@@ -321,7 +326,7 @@ def _reduced(layout: _Layout, reads: FloatArray) -> _Reduced:
     centre = known.sum(axis=2, keepdims=True) / seen[:, None]
     square = np.where(size > 0, (known - centre) ** 2, 0.0).sum(axis=2)
     between = np.sqrt(square / np.where(seen > 1, seen - 1, np.nan))
-    return _Reduced(median, between, within)
+    return _Reduced(median, between, within, np.maximum(seen - 1, 0), freedom)
 
 
 def _by_position(layout: _Layout, reads: FloatArray) -> Iterator[FloatArray]:
@@ -378,10 +383,12 @@ def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compare
     )
 
 
-def _deviation(measured: FloatArray, simulated: FloatArray, span: float) -> Spread | None:
+def _deviation(
+    measured: FloatArray, simulated: FloatArray, freedom: IntArray, span: float
+) -> Spread | None:
     """Compare deviations (repetition, position), their root mean squares over positions."""
-    known = np.isfinite(measured[0])
-    if known.sum() < _LEAST:
+    known = freedom > 0
+    if freedom.sum() < _LEAST:
         return None
     seen = float(np.sqrt(np.mean(measured[0, known] ** 2)))
     made = np.sqrt(np.mean(simulated[:, known] ** 2, axis=1))
