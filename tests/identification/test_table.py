@@ -6,12 +6,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build, canonical
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, SoftBounds, Tabulated
 from matsweep.identification import calibration
+from matsweep.identification.calibration import output
+from matsweep.identification.fitting import table as table_module
 from matsweep.identification.fitting.jumps import find_jumps
 from matsweep.identification.fitting.landings import find_landings
 from matsweep.identification.fitting.reads import read_variance
@@ -497,6 +500,33 @@ def test_the_budget_and_the_tolerance_of_a_table_are_those_of_its_pulses():
     scheme, text = calibration.programming(noisy)
     assert scheme.tolerance == pytest.approx(0.01 + 0.08**2 / (2**0.5 * 0.02), rel=0.15)
     assert "pulses hold it no closer: one has a noise of" in text
+
+
+def test_tables_do_not_depend_on_the_threads_of_blas(monkeypatch):
+    seen = []
+
+    def spied(*args):
+        seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return find_jumps(*args)
+
+    monkeypatch.setattr(table_module, "find_jumps", spied)
+    data = simulate(SoftBounds(step_up=0.02, step_down=0.02), 1, devices=1, cycles=2, pulses=30)
+    for way in (data, data.changes):
+        calibration.tabulate(way)
+    assert len(seen) >= 2
+    assert set(seen) == {1}
+
+
+def test_a_noise_of_reads_that_short_runs_do_not_show_is_unknown():
+    """Runs of four pulses have no trend to take a read's noise from."""
+    model = SoftBounds(step_up=0.03, step_down=0.04, cycle_to_cycle=CycleNoise(of_step=0.3))
+    rng, counts = np.random.default_rng(0), np.array(([1] * 4 + [-1] * 4) * 30)
+    states = [np.full((5, 1), 0.4)]
+    for count in counts:
+        states.append(model.apply(states[-1], int(count), rng=rng))
+    fit = calibration.fit_table(measurement(np.concatenate(states, axis=1), counts))
+    assert fit.limits == {"read_noise": np.inf}
+    assert "read_noise" not in output._known(fit, "from data")
 
 
 def test_too_few_changes_are_refused():

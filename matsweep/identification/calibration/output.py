@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -187,8 +188,9 @@ def write_material(calibration: PulseCalibration, to: Destination) -> Path:
 def _known(fit: Fit | TableFit, of: str) -> dict[str, dict[str, str]]:
     """Origins of parameters that are neutral because the fit says so, not for want of data."""
     notes = {"levels": f"none: states between pulses are continuous, {of}"}
-    if fit.read_noise.absent:
-        limit = fit.limits.get("read_noise")
+    limit = fit.limits.get("read_noise")
+    unknown = limit is not None and not math.isfinite(limit)
+    if fit.read_noise.absent and not unknown:
         below = (
             "in pulse_model" if limit is None else f"below {100 * limit:.2g} % of the range (95 %)"
         )

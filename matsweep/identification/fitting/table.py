@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
@@ -115,8 +116,9 @@ def tabulate(
     before, after = (np.clip((g - low) / (high - low), 0, 1) for g in (data.before, data.after))
     events = _Events(before, after, data.up, data.device, np.arange(before.size))
     _enough(events, data.name)
-    jumps = find_jumps(events.before, events.change, events.up, events.device)
-    return _exact(events, jumps, _both(events, jumps))
+    with threadpool_limits(1):
+        jumps = find_jumps(events.before, events.change, events.up, events.device)
+        return _exact(events, jumps, _both(events, jumps))
 
 
 def fit_table(
@@ -141,6 +143,11 @@ def fit_table(
     UserError
         If there are fewer than 20 changes of a polarity.
     """
+    with threadpool_limits(1):  # the same bits on any machine
+        return _fitted(data, g_min, g_max)
+
+
+def _fitted(data: PulseData, g_min: float | None, g_max: float | None) -> TableFit:
     low = data.lowest if g_min is None else g_min
     high = data.highest if g_max is None else g_max
     reads = reads_of(data, low, high - low)
