@@ -22,7 +22,8 @@ from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, So
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
-from matsweep.identification.fitting import calibrate_pulses, check_prediction
+from matsweep.identification.fitting import calibrate_pulses, check_prediction, choice
+from tests.identification.test_calibration import TRUTH
 from tests.measured_reads import G_MAX, G_MIN, measurement, simulate
 
 SPAN = G_MAX - G_MIN
@@ -88,6 +89,30 @@ def test_decades_below_the_range_count():
     assert deep.failings() == ["medians are off by up to a factor of 10"]
     near = check_prediction(data, model, g_min=0.02 * G_MAX, g_max=G_MAX, read_noise=ReadNoise())
     assert near.describes
+
+
+def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
+    """Four devices over a decade of steps: medians of such measurements differ by 10 % and more."""
+    wide = SoftBounds(step_up=0.02, step_down=0.02, device_to_device={"log_scale": 1.0})
+    data = simulate(wide, 4, devices=4, cycles=3, pulses=60, noise=0.002)
+    fit = calibration.fit_model(data, "soft_bounds")
+    found = fitting.checked(data, (fit,), fit)
+    assert found.agreement.medians.allowed > 2 * found.agreement.medians.tolerance
+    assert found.agreement.vague
+    assert "The test is weak" in calibration.verdict(found)
+    assert not checked(TRUE).vague
+
+
+def test_a_table_is_taken_where_it_predicts_reads_better():
+    """A formula that describes medians and spreads, but not the shape of the steps."""
+    data = simulate(TRUTH["power_step"], 3, devices=8, cycles=3, pulses=60, noise=NOISE)
+    fits = tuple(fitting.compare(data, g_min=G_MIN, g_max=G_MAX))
+    calls = iter((fits[0], None))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "compare", lambda *_, **__: list(fits))
+        patch.setattr(choice, "recommend", lambda *_, **__: next(calls))
+        assert not calibrate_pulses(data).tabulated
+        assert calibrate_pulses(data).tabulated
 
 
 def test_statistics_follow_their_closed_forms():

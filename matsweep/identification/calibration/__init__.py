@@ -14,7 +14,12 @@ from matsweep.identification.calibration.aged import (
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import Destination
-from matsweep.identification.calibration.output import programming, show_calibration, write_material
+from matsweep.identification.calibration.output import (
+    programming,
+    show_calibration,
+    verdict,
+    write_material,
+)
 from matsweep.identification.calibration.sweep_pulses import Programming, find_programming
 from matsweep.identification.fitting import (
     KINDS,
@@ -86,6 +91,7 @@ __all__ = [
     "show_loop_fits",
     "show_retention",
     "tabulate",
+    "verdict",
     "write_material",
     "write_physics",
 ]

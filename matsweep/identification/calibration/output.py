@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -54,7 +55,7 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
     console.print(table)
     console.print()
     if calibration.tabulated:
-        _print(console, f"tabulated: steps without a formula, as {fits[0].kind} is not the model.")
+        _table(calibration.chosen, console)
     else:
         _formula(fits[0], console)
     console.print()
@@ -62,6 +63,24 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
     console.print(_checked(calibration))
     for way_out in calibration.ways_out():
         _print(console, f"  try {way_out}")
+
+
+def _table(fit: Fit | TableFit, console: Console) -> None:
+    """Print the noises and spreads that a table carries."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("tabulated: steps without a formula")
+    for heading in ("value", "standard error"):
+        table.add_column(heading, justify="right")
+    for name, value in fit.values.items():
+        if name not in fit.limits:
+            table.add_row(name, f"{value:.4g}", f"{fit.errors[name]:.2g}")
+        elif np.isfinite(fit.limits[name]):
+            table.add_row(name, f"< {fit.limits[name]:.2g}", "95 %")
+        else:
+            table.add_row(name, "", "not determined")
+    for name, value in fit.model.device_to_device.items():
+        table.add_row(f"device_to_device.{name}", f"{value:.4g}", "not determined")
+    console.print(table)
 
 
 def _formula(fit: Fit, console: Console) -> None:
@@ -110,7 +129,13 @@ def verdict(calibration: PulseCalibration) -> str:
     """
     how = f"{calibration.kind}, simulated {REPEATS} times through the measured pulses,"
     if calibration.describes:
-        return f"Checked against its own data: {how} describes them."
+        text = f"Checked against its own data: {how} describes them."
+        if calibration.agreement.vague:
+            text += (
+                " The test is weak: repetitions of this measurement differ by more than twice the "
+                "tolerance. More devices, or more cycles, sharpen it."
+            )
+        return text
     return f"NOT FITTED: {how} does not describe its data: {calibration.misfit}."
 
 

@@ -21,7 +21,7 @@ _WAYS_OUT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulseCalibration:
-    """Model of a device under pulses, as it is told, drawn and written.
+    """Model of a device under pulses, as it is printed, drawn and written.
 
     Parameters
     ----------

@@ -35,6 +35,7 @@ _FACTOR = 2.0  # between medians, likewise
 _SPREAD = 1.5  # between deviations, likewise
 _SMALL = 0.01  # of the range visited: deviations up to here are alike
 _NOISES = 3.0  # standard deviations of a read, below which conductances have no ratio
+_VAGUE = 2.0  # tolerances, beyond which what is allowed tests little
 _BAND = (0.16, 0.5, 0.84)
 _STILL = 1e-3  # of the device's range, that a measurement visits at least
 _LEAST = 3  # degrees of freedom of a deviation, over all positions
@@ -50,16 +51,24 @@ class Compared:
     ----------
     distance : float
     allowed : float
-        Largest distance with which the model describes the property.
+        Largest distance with which the model describes the property: the tolerance, or more where
+        repetitions of the measurement differ more among themselves.
+    tolerance : float
     """
 
     distance: float
     allowed: float
+    tolerance: float
 
     @property
     def describes(self) -> bool:
         """Whether the model describes the property."""
         return self.distance <= self.allowed
+
+    @property
+    def vague(self) -> bool:
+        """Whether repetitions differ so much that the measurement hardly tests the property."""
+        return self.allowed > _VAGUE * self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,11 @@ class Agreement:
     def describes(self) -> bool:
         """Whether the written device describes its data."""
         return all(each.describes for each in self._properties())
+
+    @property
+    def vague(self) -> bool:
+        """Whether a property is hardly tested, as devices are few or differ much."""
+        return any(each.vague for each in self._properties())
 
     @property
     def badness(self) -> float:
@@ -273,7 +287,7 @@ def _repeated(
     reads = np.empty((longest, REPEATS, count))
     for n in range(longest):
         if begins[n].any():
-            # A read tells the state but for its noise.
+            # A read shows the state, with its noise.
             noise = _noise(read_noise, g_min + span * start[n], g_max) / span
             drawn = start[n] + noise * rng.standard_normal(state.shape, np.float64)
             state = np.where(begins[n], np.clip(drawn, low, high), state)
@@ -365,6 +379,7 @@ def _distance(measured: FloatArray, simulated: FloatArray, span: float) -> Compa
     return Compared(
         distance=float(off(measured)[0]),
         allowed=_allowed(distances, _OFF),
+        tolerance=_OFF,
     )
 
 
@@ -380,6 +395,7 @@ def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compare
     return Compared(
         distance=float(ratio(measured)[0]),
         allowed=_allowed(distances, _FACTOR),
+        tolerance=_FACTOR,
     )
 
 
@@ -405,4 +421,5 @@ def _deviation(
         simulated=(low, middle, high),
         distance=float(factor(seen)),
         allowed=_allowed(factor(made), _SPREAD),
+        tolerance=_SPREAD,
     )

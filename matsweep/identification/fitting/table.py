@@ -1,8 +1,8 @@
 """The tabulated model: measured steps without a formula, with their noise and their jumps.
 
-Jumps are told from regular changes (`jumps`), reads from pulses: where the noise of one change is
-undone by the next, reads are noisy, and steps, states and noises are those of the state-space fit
-(`noisy`); else reads are the states, and the table holds the quantiles of the changes themselves.
+Jumps are separated from regular changes (`jumps`), reads from pulses: where the noise of one change
+is undone by the next, reads are noisy, and steps, states and noises are those of the state-space
+fit (`noisy`); else reads are the states, and the table holds the quantiles of the changes.
 Devices differ by a factor on all steps of a polarity, which counts pulses.
 """
 
@@ -107,12 +107,11 @@ def tabulate(
     Raises
     ------
     UserError
-        If there are fewer than 20 changes of a polarity.
+        If there are fewer than 20 changes of a polarity, or the range does not rise.
     """
     if isinstance(data, PulseData):
         return fit_table(data, g_min=g_min, g_max=g_max).model
-    low = data.lowest if g_min is None else g_min
-    high = data.highest if g_max is None else g_max
+    low, high = _ends(data, g_min, g_max)
     before, after = (np.clip((g - low) / (high - low), 0, 1) for g in (data.before, data.after))
     events = _Events(before, after, data.up, data.device, np.arange(before.size))
     _enough(events, data.name)
@@ -141,15 +140,14 @@ def fit_table(
     Raises
     ------
     UserError
-        If there are fewer than 20 changes of a polarity.
+        If there are fewer than 20 changes of a polarity, or the range does not rise.
     """
     with threadpool_limits(1):  # the same bits on any machine
         return _fitted(data, g_min, g_max)
 
 
 def _fitted(data: PulseData, g_min: float | None, g_max: float | None) -> TableFit:
-    low = data.lowest if g_min is None else g_min
-    high = data.highest if g_max is None else g_max
+    low, high = _ends(data, g_min, g_max)
     reads = reads_of(data, low, high - low)
     at = np.flatnonzero(reads.linked & (np.abs(reads.pulses) == 1))
     value = np.clip(reads.value, 0, 1) if g_min is not None or g_max is not None else reads.value
@@ -203,6 +201,17 @@ def enough_changes(data: PulseData) -> bool:
 
 def _fewest(up: BoolArray) -> int:
     return int(min(up.sum(), (~up).sum()))
+
+
+def _ends(
+    data: Changes | PulseData, g_min: float | None, g_max: float | None
+) -> tuple[float, float]:
+    """Return the range; by default that of the reads."""
+    low = data.lowest if g_min is None else g_min
+    high = data.highest if g_max is None else g_max
+    if not 0 <= low < high:
+        raise UserError(f"g_min and g_max [S] must be >= 0 and rise, got {low:g} and {high:g}")
+    return low, high
 
 
 def _enough(events: _Events, name: str) -> None:
