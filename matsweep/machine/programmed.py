@@ -329,14 +329,16 @@ def _programmed(
     target = shares * shares.dtype.type(device.g_range)
     target += target.dtype.type(device.g_min)
     programmed = device.program(target, rng=rng, size=(len(rng), *target.shape))
-    off = programmed.conductance - device.nearest_level(target)
-    every = tuple(range(1, off.ndim))
-    square = np.mean(np.square(off, out=off), axis=every, dtype=np.float64)
+    off = (programmed.conductance - device.nearest_level(target)).reshape(len(rng), -1)
+    # Along contiguous rows, so that a realisation's bits do not depend on how many there are.
+    square = np.mean(np.square(off, out=off), axis=1, dtype=np.float64)
     missed = programmed.missed
     written = Written(
         devices=target.size,
         error=np.sqrt(square) / device.g_range,
-        missed=np.full(len(rng), np.nan) if missed is None else missed.mean(axis=every),
+        missed=np.full(len(rng), np.nan)
+        if missed is None
+        else missed.reshape(len(rng), -1).mean(axis=1),
     )
     return programmed.conductance, programmed.target, written
 

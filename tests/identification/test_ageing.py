@@ -268,7 +268,7 @@ def test_the_command_that_is_printed_next_works(tmp_path, capsys, folders, oxide
     words = shlex.split(line)[1:]
     small = ["workload.hidden=[4]", "workload.epochs=2", "workload.test_samples=10", "times=[1]"]
     assert main([*words, *small, "realisations=1", "executor=serial", "study=next"]) == 0
-    assert list(open_results("results/next.zarr").material.values) == ["mine"]
+    assert list(open_results("results/next.zarr").material.values) == ["mine", "pcm_gst"]
     device = load_material("mine", config_dir=tmp_path / "conf").device
     drift, fit = device.drift, fit_drift(read_retention(tmp_path / "d.csv"))
     assert float(drift.nu(np.zeros(1))[0]) == pytest.approx(fit.mean, rel=1e-4)
@@ -305,7 +305,7 @@ def test_without_a_material_the_parameters_are_printed(tmp_path, capsys, folders
         study = [*small, "realisations=1", "executor=serial", f"study={parameter}"]
         assert main([*shlex.split(line)[1:], *study]) == 0
         assert not open_results(f"results/{parameter}.zarr").accuracy.isnull().any()
-        assert (tmp_path / "pictures" / "mine.png").exists()
+        assert (tmp_path / "pictures" / "mine_retention.png").exists()
         capsys.readouterr()
 
 

@@ -105,13 +105,13 @@ class Perceptron:
             self._classify(programmed, time, column, rng)
         np.sqrt(measures["vmm_error"], out=measures["vmm_error"])
         written = [layer.written for layer in programmed]
-        share = np.array([layer.devices for layer in written]) / sum(
-            layer.devices for layer in written
+        devices = sum(layer.devices for layer in written)
+        # Layer by layer: the bits of a matrix product depend on the number of realisations.
+        square = sum(layer.devices / devices * np.square(layer.error) for layer in written)
+        measures["programming_error"] = np.sqrt(square)
+        measures["missed"] = np.asarray(
+            sum(layer.devices / devices * layer.missed for layer in written)
         )
-        measures["programming_error"] = np.sqrt(
-            share @ np.square([layer.error for layer in written])
-        )
-        measures["missed"] = share @ np.array([layer.missed for layer in written])
         return measures
 
     def _classify(
