@@ -277,6 +277,13 @@ def test_the_command_that_is_printed_next_works(tmp_path, capsys, folders, oxide
     assert device.endurance.half_window == pytest.approx(1e5, rel=0.3)
 
 
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, capsys, folders):
+    path = worn(tmp_path / "e.csv", WORN)
+    told = command(capsys, path, "name=../../elsewhere", *folders, status=2)
+    assert "name must be small letters" in told
+    assert not list(tmp_path.rglob("elsewhere*"))
+
+
 def test_a_window_that_stays_open_is_known_to(tmp_path, capsys, folders, oxide):
     open_ = worn(tmp_path / "e.csv", Endurance(half_window=1e12), devices=1)
     told = command(capsys, open_, "name=mine", *folders)

@@ -13,7 +13,7 @@ from matsweep.identification.calibration.aged import (
 )
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
-from matsweep.identification.calibration.material import Destination
+from matsweep.identification.calibration.material import Destination, named
 from matsweep.identification.calibration.output import (
     programming,
     show_calibration,
@@ -79,6 +79,7 @@ __all__ = [
     "fit_model",
     "fit_table",
     "measured_kind",
+    "named",
     "override",
     "programming",
     "read_endurance",

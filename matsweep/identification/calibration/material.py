@@ -19,6 +19,30 @@ _STATED = {"status": "derived", "note": "stated with the measurement"}
 _BEYOND = ("read_voltage", "cell_size")  # parameters that no data hold
 
 
+def named(name: str) -> str:
+    """Check the name of a material, which becomes that of its file.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    UserError
+        If it is not of small letters, digits and underscores.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Place of a material's file, and the parameters that measurements lack.
@@ -53,11 +77,7 @@ class Destination:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise UserError(
-                "name must be small letters, digits and underscores, a letter first, "
-                f"got {self.name!r}"
-            )
+        named(self.name)
         positive("read_voltage", self.read_voltage, "V")
         positive("cell_size", self.cell_size, "F^2")
         if self.path.exists() and not self.replace:

@@ -148,8 +148,8 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     """Return a device that responds to pulses as measured ones did.
 
     The pulse response is the model that describes the measurement (`identification.fitting`);
-    range and read noise are those of the fit. Programming is simulated
-    write and verify with that response and exact reads, to 2 % of the range in at most 100 pulses.
+    range and read noise are those of the fit. Programming is simulated write and verify with that
+    response and these reads, to the accuracy that both allow (`devices.programming.suited`).
 
     Parameters
     ----------
