@@ -83,7 +83,7 @@ def _chances(before: FloatArray, rare: BoolArray, knots: FloatArray) -> FloatArr
 
 
 def _distances(number: FloatArray, count: FloatArray) -> FloatArray:
-    """Return how far the shares of neighbours (n - 1,) are apart, in standard errors."""
+    """Differences between the shares of neighbours (n - 1,), in standard errors."""
     some = np.maximum(number, 1e-9)
     share = count / some
     pooled = (count[1:] + count[:-1]) / (some[1:] + some[:-1])
