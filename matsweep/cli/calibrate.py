@@ -111,7 +111,8 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
 
 def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     """Fit retention or endurance, and add it to the material of that name, or to a copy of one."""
-    own = Path(config.folder) / "material" / f"{calibration.named(str(config.name))}.yaml"
+    calibration.check_name(str(config.name))
+    own = Path(config.folder) / "material" / f"{config.name}.yaml"
     known = _known(own, config.start)
     found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
     pictures = _pictures(picture, config, f"_{kind}")

@@ -257,6 +257,7 @@ def test_nothing_is_replaced_unasked(tmp_path, capsys, folders, oxide):
     assert oxide.read_text() == once
     command(capsys, longer, "name=mine", "overwrite=true", *folders)
     assert "c.csv, 12 traces" in oxide.read_text().replace("\n", " ").replace("        ", "")
+    assert "b.csv" not in oxide.read_text()
 
 
 def test_the_command_that_is_printed_next_works(tmp_path, capsys, folders, oxide, monkeypatch):
@@ -325,8 +326,19 @@ def test_a_copy_of_a_shipped_material_takes_a_bake(tmp_path, capsys, folders):
     assert mine.device.retention.activation_ev == pytest.approx(1.1, rel=0.05)
     assert mine.device.g_max == base.device.g_max
     assert mine.sources["g_max"] == base.sources["g_max"]
+    command(capsys, bake, "name=same", "start=hfox_milo", "g_min=0", *folders)
+    same = load_material("same", config_dir=tmp_path / "conf").device  # with all digits
+    assert same.programming_error == load_material("hfox_milo").device.programming_error
     told = command(capsys, bake, "name=cold", "start=hfox_vmc", *folders, status=2)
     assert "hfox_vmc" in told
+
+
+@pytest.mark.parametrize("more", [["start=hfox_vcm"], []])
+def test_a_name_of_another_folder_is_refused(tmp_path, capsys, folders, more):
+    bake = baked(tmp_path / "b.csv", TRUTH)
+    told = command(capsys, bake, "name=../../out", *more, *folders, status=2)
+    assert "name must be small letters" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["b.csv"]
 
 
 def test_a_decay_that_does_not_describe_its_data_says_so(tmp_path, capsys, folders):

@@ -13,7 +13,7 @@ from matsweep.identification.calibration.aged import (
 )
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
-from matsweep.identification.calibration.material import Destination, named
+from matsweep.identification.calibration.material import Destination, check_name
 from matsweep.identification.calibration.output import (
     programming,
     show_calibration,
@@ -70,6 +70,7 @@ __all__ = [
     "calibrate_endurance",
     "calibrate_pulses",
     "calibrate_retention",
+    "check_name",
     "checked",
     "compare",
     "enough_points",
@@ -79,7 +80,6 @@ __all__ = [
     "fit_model",
     "fit_table",
     "measured_kind",
-    "named",
     "override",
     "programming",
     "read_endurance",

@@ -12,7 +12,7 @@ import yaml
 from matsweep.core.checks import UserError
 from matsweep.core.units import value_in_unit
 from matsweep.identification.calibration.aged import Ageing
-from matsweep.identification.calibration.material import dumped
+from matsweep.identification.calibration.material import dumped, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +122,12 @@ class MaterialFile:
                 **facts,
                 "origins": {**(material.get("origins") or {}), found.parameter: origin},
             },
-            "device": {**self.content["device"], found.parameter: dict(found.values)},
+            "device": {**self.content["device"], found.parameter: shortened(found.values)},
         }
-        said = f"# device.{found.parameter} from {found.name}."
-        comments = [line for line in self.comments if line != said]
+        said = f"# device.{found.parameter} from "
+        comments = [line for line in self.comments if not line.startswith(said)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join([*comments, said, dumped(content)]), encoding="utf-8")
+        path.write_text(
+            "\n".join([*comments, f"{said}{found.name}.", dumped(content)]), encoding="utf-8"
+        )
         return path

@@ -19,30 +19,6 @@ _STATED = {"status": "derived", "note": "stated with the measurement"}
 _BEYOND = ("read_voltage", "cell_size")  # parameters that no data hold
 
 
-def named(name: str) -> str:
-    """Check the name of a material, which becomes that of its file.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    UserError
-        If it is not of small letters, digits and underscores.
-    """
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
-        )
-    return name
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Place of a material's file, and the parameters that measurements lack.
@@ -77,7 +53,7 @@ class Destination:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        named(self.name)
+        check_name(self.name)
         positive("read_voltage", self.read_voltage, "V")
         positive("cell_size", self.cell_size, "F^2")
         if self.path.exists() and not self.replace:
@@ -148,18 +124,36 @@ class Destination:
             content |= {"physics": dict(physics), "protocol": dict(protocol or {})}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(
-            f"# @package _global_\n# {comment}\n{dumped(content)}", encoding="utf-8"
+            f"# @package _global_\n# {comment}\n{dumped(shortened(content))}", encoding="utf-8"
         )
         return self.path
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that is no material's: it becomes the name of a file.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    UserError
+        If it is not small letters, digits and underscores, a letter first.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"name must be small letters, digits and underscores, a letter first, got {name!r}"
+        )
+
+
 def dumped(content: Mapping[str, Any]) -> str:
-    """Return a configuration as text, with six significant digits of every number.
+    """Return a configuration as text, with all digits of every number.
 
     Parameters
     ----------
     content : mapping
-        Plain.
+        Plain; `shortened` gives it six significant digits.
 
     Returns
     -------
@@ -168,7 +162,7 @@ def dumped(content: Mapping[str, Any]) -> str:
     """
     return str(
         yaml.safe_dump(
-            shortened(content),
+            content,
             sort_keys=False,
             allow_unicode=True,
             default_flow_style=None,
