@@ -111,6 +111,16 @@ def test_differences_between_devices_are_told_from_the_noise():
     assert len(loop_figure(loops, None).axes) == 6
 
 
+def test_the_errors_of_fits_are_no_spread(switch):
+    """Values 0.8, 1, 1.2 spread by 0.2; fits that err by 0.12 leave the root of 0.2² - 0.12²."""
+    _, fit = switch
+    values = np.array([0.8e3, 1e3, 1.2e3])
+    fit = dataclasses.replace(fit, values={"r_on": values}, errors={"r_on": 0.12 * values})
+    assert fit.spread()["r_on"] == pytest.approx(0.16, rel=1e-6)
+    wide = dataclasses.replace(fit, errors={"r_on": 0.21 * values})
+    assert wide.spread() == {}
+
+
 def test_any_kind_is_fitted_from_a_start():
     truth = VTEAM(**SWITCH)
     loop = sweep(truth, 1e-9)
@@ -228,12 +238,17 @@ def test_switching_voltages_and_resistances_of_an_ideal_loop():
     assert (halves[0].before, halves[0].after) == pytest.approx((1e5, 1e3))
     nonlinear = np.sinh(3 * ideal_loop().voltage)  # a conductor that does not change
     assert all(np.isnan(half.switching) for half in excursions(ideal_loop(), nonlinear, 0.2))
+    noise = np.random.default_rng(0).standard_normal(nonlinear.size)
+    noisy = nonlinear * np.exp(0.1 * noise)  # hysteresis of reads only
+    assert all(np.isnan(half.switching) for half in excursions(ideal_loop(), noisy, 0.2))
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
         ({}, None),
+        ({"set_voltage": 1.085}, None),
+        ({"set_voltage": 1.115}, "set at 1.11 V instead of 1.01 V"),
         ({"set_voltage": 1.2}, "set at 1.21 V instead of 1.01 V"),
         ({"reset_voltage": -1.0}, "reset at -0.996 V instead of -0.796 V"),
         ({"reset_voltage": -2.0}, "as measured it does not switch"),
@@ -245,7 +260,7 @@ def test_misfit_is_judged_where_it_matters(changed, words):
     loop = ideal_loop()
     check = check_loops([loop], [ideal_loop(**changed).current], np.array([0.01]))
     assert check.describes == (words is None)
-    assert (words or "describes these sweeps: set at 1.01 V") in check.text
+    assert (words or "The model describes these sweeps: set at 1.") in check.text
     assert not check_loops([loop], [loop.current], np.array([0.4])).describes
 
 
@@ -277,8 +292,39 @@ def test_compliance_drives_the_state_by_its_current():
     np.testing.assert_allclose(current, 1e-4, rtol=1e-9)
     expected = np.minimum(0.2 + 1e-14 * 1e2 / 1e-16 * 1e-4 * time, 1.0)
     np.testing.assert_allclose(state, expected, rtol=1e-6)
+    down = dataclasses.replace(loop, voltage=-loop.voltage, current=-loop.current)
+    current, state = response(model, 0.8, down)
+    np.testing.assert_allclose(current, -1e-4, rtol=1e-9)
+    np.testing.assert_allclose(state, 0.8 - (expected - 0.2), rtol=1e-6, atol=1e-6)
     short = dataclasses.replace(loop, voltage=np.full(51, 0.5))  # less than the limit needs
     assert np.abs(response(model, 0.2, short).current[0]) == pytest.approx(0.5 / 8020)
+
+
+def test_the_limit_holds_from_the_first_to_the_last_sample_under_compliance():
+    model = LinearIonDrift(r_on=1e2, r_off=1e4, thickness=1e-8, mobility=1e-18)  # at rest
+    limited = (np.arange(51) > 20) & (np.arange(51) < 31)
+    loop = calibration.Loop(device="a", time=np.linspace(0, 1, 51), voltage=np.full(51, 2.0),
+                            current=np.where(limited, 1e-4, 2.5e-4), limited=limited)  # fmt: skip
+    current, _ = response(model, 0.2, loop)
+    np.testing.assert_allclose(current[limited], 1e-4, rtol=1e-9)
+    np.testing.assert_allclose(current[~limited], 2 / 8020, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "state"),
+    [
+        (VTEAM(**SWITCH), 1e-9),
+        (FilamentGap(**GAP), 1.5e-9),
+        (LinearIonDrift(r_on=1e3, r_off=1.6e4, thickness=1e-8, mobility=1e-15), 0.3),
+    ],
+)
+def test_a_device_the_other_way_round_mirrors_its_sweep(model, state):
+    drive = triangle(1.2, -0.9, 1.0, points=80)
+    plain_one = transient(model, drive.time, drive.voltage, state=state)
+    mirrored = transient(model.replace(polarity=-1.0), drive.time, -drive.voltage, state=state)
+    np.testing.assert_allclose(mirrored.current.values, -plain_one.current.values, rtol=1e-9)
+    np.testing.assert_allclose(mirrored.state.values, plain_one.state.values, rtol=1e-9)
+    assert np.ptp(plain_one.state.values) > 0.01 * state
 
 
 def write(loop, path, heading="time [s],voltage [V],current [uA]", factor=1e6):
@@ -419,6 +465,9 @@ def test_printed_command_works(workplace, capsys, of):
     assert main([*line.split()[1:], *STUDY]) == 0
     if of == "compliance":
         assert "no limit of the current" in printed
+        with composer("conf"):
+            config = compose(["material=mine"])
+        assert 0.5 < config.protocol.voltage_up < 1.1  # not the 1.2 V of the limited sweep
 
 
 def test_a_picture_is_written_where_no_material_is(workplace, capsys):
