@@ -1,5 +1,7 @@
 """Reads of simulated devices, as a bench would measure them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from matsweep.devices import PulseModel
@@ -46,3 +48,15 @@ def measurement(reads: np.ndarray, counts: np.ndarray) -> PulseData:
             for device, own in enumerate(reads)
         ),
     )
+
+
+def write_pulses(data: PulseData, path: Path) -> None:
+    """Write reads with numbered pulses, and the polarity of the run that each belongs to."""
+    rows = ["device,pulse,polarity,conductance [uS]"]
+    for each in data.sequences:
+        number, was = 0, 0
+        for read, pulse in zip(each.reads, each.pulses, strict=True):
+            number = number + 1 if pulse == was or not was else 1
+            was = pulse
+            rows.append(f"{each.device},{number if pulse else 0},{pulse or 1:+d},{1e6 * read:.8g}")
+    path.write_text("\n".join(rows) + "\n")

@@ -14,27 +14,17 @@ from matsweep.cli import main
 from matsweep.devices import CycleNoise, SoftBounds
 from matsweep.devices.dynamics import VTEAM, LinearIonDrift
 from matsweep.solving import transient
-from tests.measured_reads import measurement, simulate
+from tests.measured_reads import measurement, simulate, write_pulses
 
 SMALL = ["executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]
 SOFT = SoftBounds(step_up=0.05, step_down=0.05, cycle_to_cycle=CycleNoise(of_step=0.2),
                   device_to_device={"step_up": 0.2, "step_down": 0.2})  # fmt: skip
 
 
-def pulses(data, path):
-    """Write reads with numbered pulses, and the polarity of the run that each belongs to."""
-    rows = ["device,pulse,polarity,conductance [uS]"]
-    for each in data.sequences:
-        number, was = 0, 0
-        for read, pulse in zip(each.reads, each.pulses, strict=True):
-            number = number + 1 if pulse == was or not was else 1
-            was = pulse
-            rows.append(f"{each.device},{number if pulse else 0},{pulse or 1:+d},{1e6 * read:.8g}")
-    path.write_text("\n".join(rows) + "\n")
-
-
 def gradual(folder):
-    pulses(simulate(SOFT, 1, devices=3, cycles=2, pulses=40, noise=0.01), folder / "gradual.csv")
+    write_pulses(
+        simulate(SOFT, 1, devices=3, cycles=2, pulses=40, noise=0.01), folder / "gradual.csv"
+    )
     return ["gradual.csv"]
 
 
@@ -44,7 +34,7 @@ def abrupt(folder):
     up = down[-1] + (1 - down[-1]) * np.arange(1, 31) / 30
     reads = np.concatenate([[1.0], *[down, up] * 3])
     counts = np.array(([-1] * 30 + [1] * 30) * 3)
-    pulses(measurement(np.tile(reads, (3, 1)), counts), folder / "abrupt.csv")
+    write_pulses(measurement(np.tile(reads, (3, 1)), counts), folder / "abrupt.csv")
     return ["abrupt.csv"]
 
 

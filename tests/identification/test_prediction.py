@@ -22,9 +22,8 @@ from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, So
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
-from matsweep.identification.fitting import calibrate_pulses, check_prediction, choice
-from tests.identification.test_calibration import TRUTH
-from tests.measured_reads import G_MAX, G_MIN, measurement, simulate
+from matsweep.identification.fitting import calibrate_pulses, check_prediction
+from tests.measured_reads import G_MAX, G_MIN, measurement, simulate, write_pulses
 
 SPAN = G_MAX - G_MIN
 NOISE = 0.01  # of a read, share of the range
@@ -101,18 +100,6 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     assert found.agreement.vague
     assert "The test is weak" in calibration.verdict(found)
     assert not checked(TRUE).vague
-
-
-def test_a_table_is_taken_where_it_predicts_reads_better():
-    """A formula that describes medians and spreads, but not the shape of the steps."""
-    data = simulate(TRUTH["power_step"], 3, devices=8, cycles=3, pulses=60, noise=NOISE)
-    fits = tuple(fitting.compare(data, g_min=G_MIN, g_max=G_MAX))
-    calls = iter((fits[0], None))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "compare", lambda *_, **__: list(fits))
-        patch.setattr(choice, "recommend", lambda *_, **__: next(calls))
-        assert not calibrate_pulses(data).tabulated
-        assert calibrate_pulses(data).tabulated
 
 
 def test_statistics_follow_their_closed_forms():
@@ -265,20 +252,9 @@ def test_a_device_that_does_not_describe_its_data_is_not_called_fitted(tmp_path)
     assert matsweep.load_material("wrong", config_dir=tmp_path).material.misfit == found.misfit
 
 
-def written(data, path):
-    rows = ["device,pulse,polarity,conductance [uS]"]
-    for each in data.sequences:
-        number, was = 0, 0
-        for read, pulse in zip(each.reads, each.pulses, strict=True):
-            number = number + 1 if pulse == was or not was else 1
-            was = pulse
-            rows.append(f"{each.device},{number if pulse else 0},{pulse or 1:+d},{1e6 * read:.8g}")
-    path.write_text("\n".join(rows) + "\n")
-
-
 def test_the_mark_goes_into_every_report(workplace, capsys):
     """And a study with `device.source=measured` is refused, as it has no file to carry the mark."""
-    written(abrupt(), workplace / "m.csv")
+    write_pulses(abrupt(), workplace / "m.csv")
     assert main(["calibrate", "m.csv", "name=wrong", "model=soft_bounds"]) == 0
     told = capsys.readouterr().out
     assert "NOT FITTED" in told
@@ -297,7 +273,7 @@ def test_the_mark_goes_into_every_report(workplace, capsys):
     assert main(["materials", "wrong", "--config-dir", "conf"]) == 0
     assert "NOT FITTED" in capsys.readouterr().out
     assert misfits(matsweep.open_results("results/study.zarr"), ["pcm_gst"]) == []
-    written(fatigued(), workplace / "worn.csv")
+    write_pulses(fatigued(), workplace / "worn.csv")
     base = matsweep.load_material("pcm_gst").device
     measured = dataclasses.replace(
         base, source="measured", measurements=str(workplace / "worn.csv")
@@ -315,7 +291,7 @@ def test_a_described_device_has_no_mark(tmp_path):
 
 
 def test_the_user_s_own_quantities_are_marked_as_such(workplace, capsys):
-    written(simulate(TRUE, 2, devices=2, cycles=1, pulses=30), workplace / "m.csv")
+    write_pulses(simulate(TRUE, 2, devices=2, cycles=1, pulses=30), workplace / "m.csv")
     named = ["calibrate", "m.csv", "name=mine", "model=soft_bounds", "read_voltage=100mV"]
     assert main(named) == 0
     origins = matsweep.load_material("mine", config_dir="conf").material.origins

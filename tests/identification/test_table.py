@@ -218,6 +218,7 @@ def test_a_table_is_taken_where_it_predicts_reads_better_than_any_formula():
         table = calibration.fit_table(data)
         chosen = calibration.recommend(fits, table_bic=table.bic)
         assert chosen is (fits[0] if formula else None), (fits[0].bic, table.bic)
+        assert calibration.calibrate_pulses(data).tabulated is not formula
     given = {"g_min": 0.5 * G_MIN, "g_max": 1.1 * G_MAX}
     assert calibration.fit_table(data, **given).bic == pytest.approx(table.bic, abs=60)
 
