@@ -291,6 +291,9 @@ def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
       standard deviation at which pulses that always point to the target hold a device, where their
       noise exceeds their step. A device that is found closer is so by the luck of one pulse.
 
+    The last is a cautious choice, no limit: a device that stops there by luck stays there if its
+    state holds, and then a tighter tolerance is met by trying. State one where states hold.
+
     The budget is three times the pulses across the range in the slower direction, from 100 to
     30,000.
 

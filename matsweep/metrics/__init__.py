@@ -21,6 +21,7 @@ from matsweep.metrics.programming import (
     PROGRAMMING_ERROR,
     PULSE_NOISE,
     PULSE_STEP,
+    WRITE_TOLERANCE,
 )
 from matsweep.metrics.system import STATIC_POWER, TOPS_PER_MM2, TOPS_PER_WATT
 from matsweep.metrics.training import (
@@ -60,6 +61,7 @@ METRICS.enter_own(
         MISSED_DEVICES,
         PULSE_STEP,
         PULSE_NOISE,
+        WRITE_TOLERANCE,
         WRITE_ENERGY,
         PROGRAMMING_ENERGY,
         RETENTION,

@@ -40,6 +40,22 @@ def pulse_noise(evaluation: Evaluation) -> float:
     return math.nan if model is None else single_pulse(model).noise
 
 
+def write_tolerance(evaluation: Evaluation) -> float:
+    """Return the distance from its level at which a read accepts a device.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    float, fraction of the range
+        Not a number where devices are not verified.
+    """
+    scheme = evaluation.scenario.device.scheme
+    return math.nan if scheme is None else scheme[0]
+
+
 PROGRAMMING_ERROR = Metric(
     name="programming_error",
     long_name="rms distance of devices from their levels after programming, over the range",
@@ -75,5 +91,14 @@ PULSE_NOISE = Metric(
     better="lower",
     dims=(),
     compute=pulse_noise,
+    partial=True,
+)
+WRITE_TOLERANCE = Metric(
+    name="write_tolerance",
+    long_name="distance from its level at which write and verify accepts a device, over the range",
+    units="1",
+    better="lower",
+    dims=(),
+    compute=write_tolerance,
     partial=True,
 )

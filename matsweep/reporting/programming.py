@@ -31,8 +31,8 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
     str
         Nothing where the results hold no error of programming.
     """
-    names = ("programming_error", "missed_devices", "pulse_noise", "pulse_step")
-    error, missed, noise, step = (view.column(name) for name in names)
+    names = ("programming_error", "missed_devices", "pulse_noise", "pulse_step", "write_tolerance")
+    error, missed, noise, step, tolerance = (view.column(name) for name in names)
     seen = set[str]()
     for row in ranked.tolist():
         material = str(view.materials[row]) if view.has_materials else ""
@@ -52,5 +52,11 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
             text += (
                 f"; one pulse has a noise of {100 * noise[row]:.2g} % of the range, and a step of "
                 f"{100 * step[row]:.2g} %"
+            )
+        if np.isfinite(tolerance[row]):
+            text += (
+                f". Write and verify accepts {100 * tolerance[row]:.2g} % of the range here: where "
+                "you know that states hold between pulses, state a closer "
+                "device.write_verify.tolerance and compare again"
             )
         yield f"{text}."

@@ -118,6 +118,27 @@ def test_a_device_stops_at_the_first_read_within_the_tolerance():
     assert not written.missed.any()
 
 
+def test_a_tight_tolerance_is_met_by_trying_where_states_hold():
+    """Pulses with a noise of four steps reach 2 % of the range, in as many pulses as a plain walk.
+
+    10,000 devices each, which take 27 ± 18 pulses: six standard errors of the difference are 5.6 %.
+    """
+    verified = AnalogDevice(
+        g_min=0.0, g_max=1.0, read_voltage=0.2, cell_size=4.0,
+        pulse_model=steps(0.02, 0.02, of_range=0.08),
+        write_verify=WriteVerify(tolerance=0.02, max_pulses=3000),
+    )  # fmt: skip
+    written = verified.program(np.full((100, 100), 0.5), rng=np.random.default_rng(11))
+    assert not written.missed.any()
+    assert np.abs(written.conductance - 0.5).max() <= 0.02 + 1e-6
+    rng, state, used = np.random.default_rng(12), np.zeros(10_000), np.zeros(10_000)
+    while (going := np.abs(0.5 - state) > 0.02).any():
+        pulse = np.sign(0.5 - state) * 0.02 + 0.08 * rng.standard_normal(10_000)
+        state = np.where(going, np.clip(state + pulse, 0, 1), state)
+        used += going
+    assert written.pulses.mean() == pytest.approx(used.mean(), rel=0.056)
+
+
 def test_devices_that_miss_their_level_are_counted():
     short = AnalogDevice(
         g_min=0.0, g_max=1e-5, read_voltage=0.2, cell_size=4.0, pulse_model=steps(),

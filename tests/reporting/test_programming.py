@@ -66,12 +66,16 @@ def test_what_pulses_do_not_control_comes_last_with_the_reason(place, tmp_path):
     assert 0.01 < error[1] < 0.05
     assert error[2] == 0
     assert np.isnan(ds.missed_devices.values[1:]).all()
+    assert ds.write_tolerance.values[0] == pytest.approx(device.write_verify.tolerance)
+    assert np.isnan(ds.write_tolerance.values[1:]).all()
     for text in (
         printed(report, ds, tmp_path, html=False, markdown=False),
         printed(choose, ds),
     ):
         assert "walk cannot be programmed closely: its devices end" in text
         assert f"one pulse has a noise of {100 * ds.pulse_noise.values[0]:.2g} %" in text
+        accepted = f"accepts {100 * ds.write_tolerance.values[0]:.2g} % of the range here"
+        assert f"Write and verify {accepted}" in text
         assert "pcm_gst cannot" not in text
 
 
