@@ -131,6 +131,16 @@ def test_a_file_is_named_wherever_it_stands(workplace, capsys):
     assert "No such file or directory; did you mean measured.csv?" in told(capsys)
 
 
+def test_near_names_of_an_absent_file_are_of_data(workplace, capsys):
+    """Neither a folder, nor a page, nor a name that shares its ending only."""
+    for other in ("m.docs", "a.csv", "measurement_of_may.csv", "pulsed.pdf"):
+        Path(other).write_text("")
+    Path("pulses.txt").mkdir()
+    for absent in ("m.csv", "pulses.csv", "measured.csv"):
+        assert main(["calibrate", absent]) == 2
+        assert told(capsys).strip().endswith("No such file or directory")
+
+
 @pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
 def test_hydras_own_flags_work(workplace, command):
     """In separate processes, as --info leaves Hydra's logging set up: so it comes last."""
@@ -223,7 +233,7 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["report", "a.zarr", "b.zarr"], "report takes one store, got a.zarr and b.zarr"),
         (["report", "--pfd"], "report has no --pfd; did you mean --pdf?"),
         (["select", "a.zarr", "accuracy"], "no results at a.zarr"),
-        (["report", "objectives=3"], "objectives must be a list, as in objectives=[accuracy"),
+        (["report", "objectives=3"], "objectives must be a list, as in 'objectives=[accuracy"),
         (["select", "time=[1,2]"], "time [s] must be a number, or a text such as '1 day'"),
         (["explore", "retry_failed=1"], "retry_failed must be true or false, got 1"),
         (["explore", "log=3"], "log must be auto, a path, or null for none, got 3"),

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 
 
 def names_of(setting: str, given: Any) -> list[str] | None:
@@ -33,7 +34,9 @@ def names_of(setting: str, given: Any) -> list[str] | None:
     if isinstance(given, str):
         return [given]
     if not isinstance(given, ListConfig):
-        raise UserError(f"{setting} must be a list, as in {setting}=[accuracy,energy], got {given}")
+        raise UserError(
+            f"{setting} must be a list, as in {typed(setting, ['accuracy', 'energy'])}, got {given}"
+        )
     return [str(each) for each in given]
 
 

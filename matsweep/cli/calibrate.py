@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from matsweep.characterization.figure import (
 )
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.codec import build
+from matsweep.core.command_line import assignment, command_line
 from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
@@ -117,7 +117,7 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
     pictures = _pictures(picture, config, f"_{kind}")
     if known is None:
-        _unwritten(found, own, pictures)
+        _unwritten(found, own, pictures, config)
         return
     copied = known.path != own
     facts = _renamed(known, config) if copied else {}
@@ -129,14 +129,18 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     _finish(written, pictures, config)
 
 
-def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path]) -> None:
+def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictConfig) -> None:
     """Print the parameter, and how a material gets it, where there is none to add it to."""
+    study = command_line(
+        "matsweep", "explore", "material=hfox_vcm", calibration.override(found),
+        assignment("study", str(config.name)),
+    )  # fmt: skip
     lines = [
         "",
         *map(str, pictures),
         f"No material is written: {own} is not there. Calibrate its pulses with the same name "
         "first, or give start=hfox_vcm to add to a copy of that material. For one study:",
-        f"matsweep explore material=hfox_vcm '{calibration.override(found)}'",
+        study,
     ]
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
@@ -234,10 +238,11 @@ def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
 
 def _finish(written: Path, pictures: Sequence[Path], config: DictConfig) -> None:
     """Print the files written, and the command that uses them, on a line that can be copied."""
-    folder, name = shlex.quote(str(config.folder)), config.name
-    lines = ["", *map(str, (written, *pictures)), "", "next, for example:"]
-    lines.append(f"matsweep explore --config-dir {folder} -m material={name},pcm_gst")
-    for line in lines:
+    study = command_line(
+        "matsweep", "explore", "--config-dir", str(config.folder), "-m",
+        f"material={config.name},pcm_gst", assignment("study", str(config.name)),
+    )  # fmt: skip
+    for line in ["", *map(str, (written, *pictures)), "", "next, for example:", study]:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import command_line
 from matsweep.planning.grammar import as_typed
 from matsweep.running.study import run_overrides
 from matsweep.store import Place, summary
@@ -40,20 +40,22 @@ def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
     """
     _check_jobs(hydra)
     console = Console(stderr=True)
-    command = shlex.join(["matsweep", "explore", *map(as_typed, sys.argv[1:])])
+    command = command_line("matsweep", "explore", *map(as_typed, sys.argv[1:]))
     name = str(hydra.job.config_name).removesuffix(".yaml")
     path = run_overrides(overrides, console, command, config_name=name)
     progress = summary(path)
     if progress.failed:
+        status = command_line("matsweep", "status", str(path))
         worst = progress.failures[0]
         failed = (
             f"{progress.failed} of {progress.total} candidates failed, {worst.count} with: "
             f"{worst.message}"
         )
         if not progress.done:
-            raise UserError(f"{failed}; matsweep status {path} lists the causes")
-        console.print(f"{failed}; matsweep status {path} lists all", soft_wrap=True, markup=False)
-    console.print(f"results are in {path}; matsweep report {path} ranks them", soft_wrap=True)
+            raise UserError(f"{failed}; {status} lists the causes")
+        console.print(f"{failed}; {status} lists all", soft_wrap=True, markup=False)
+    report = command_line("matsweep", "report", str(path))
+    console.print(f"results are in {path}; {report} ranks them", soft_wrap=True)
     return path
 
 

@@ -23,6 +23,7 @@ from yaml import YAMLError
 from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
 from matsweep.core.checks import UserError, near
+from matsweep.core.command_line import quoted
 from matsweep.core.printing import printable
 from matsweep.planning.config import explain
 from matsweep.planning.folders import conf_folder
@@ -151,9 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command in _POSITIONAL and words:  # wherever it stands among overrides and flags
         rest = [*words, *_without(rest, words)]
     if command in _LISTS and words and several and rest[: len(words)] == words:
-        rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(_quoted, words))}]"]
+        rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(quoted, words))}]"]
     elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
-        rest[0] = f"{_POSITIONAL[command]}={_quoted(rest[0])}"
+        rest[0] = f"{_POSITIONAL[command]}={quoted(rest[0])}"
     return _run(command, _ordered(rest))
 
 
@@ -168,7 +169,7 @@ def _flags(arguments: Sequence[str], known: Mapping[str, str]) -> list[str]:
 def _targeted(arguments: Sequence[str]) -> list[str]:
     """Quote the target of a report, `target=accuracy >= 95 %`, which is not in Hydra's grammar."""
     return [
-        f"target={_quoted(word[7:])}"
+        f"target={quoted(word[7:])}"
         if word.startswith("target=") and word[7:8] not in "'\""
         else word
         for word in arguments
@@ -217,7 +218,7 @@ def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
     """
     asked = [word for word in arguments if _CONSTRAINT.match(word) or word in more]
     rest = [word for word in arguments if word not in asked]
-    listed = ",".join(map(_quoted, asked))
+    listed = ",".join(map(quoted, asked))
     return [*rest, f"constraints=[{listed}]"] if asked else rest
 
 
@@ -295,12 +296,6 @@ def _explained(error: Exception, command: str, arguments: list[str]) -> str:
 
     with composer():
         return as_typed(explain(error, arguments, command))
-
-
-def _quoted(path: str) -> str:
-    """Write a path in Hydra's grammar."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _complete(given: list[str]) -> int:

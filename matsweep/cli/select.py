@@ -8,6 +8,7 @@ from rich.console import Console
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
 from matsweep.core.checks import UserError, whole
+from matsweep.core.command_line import typed
 from matsweep.reporting.choice import choose
 from matsweep.store import open_results
 
@@ -27,7 +28,8 @@ def select(config: DictConfig) -> None:
     """
     weights = config.weights
     if weights is not None and not isinstance(weights, DictConfig):
-        raise UserError(f"weights must be as in {{accuracy: 2, energy: 1}}, got {weights!r}")
+        way = typed("weights", {"accuracy": 2, "energy": 1})
+        raise UserError(f"weights must be as in {way}, got {weights!r}")
     objectives, time = names_of("objectives", config.objectives), time_of(config)
     choose(
         open_results(store_of(config)),

@@ -195,20 +195,22 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     return value
 
 
-def near(value: object, known: Iterable[str]) -> str:
+def near(value: object, known: Iterable[str], *, likeness: float = 0.5) -> str:
     """Suggest the known names closest to a value.
 
     Parameters
     ----------
     value : object
     known : iterable of str
+    likeness : float, dimensionless
+        The least that counts as close; 1: equal.
 
     Returns
     -------
     str
         "; did you mean …?", or empty if none is close.
     """
-    close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=likeness)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from matsweep.core.checks import UserError, near
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no text
+_OF_DATA = (".csv", ".tsv", ".txt", ".dat", ".asc", ".xlsx", ".xlsm")
+_SLIP = 0.75  # likeness of names: two letters exchanged among four
 _QUOTED = "put a cell that holds a separator in double quotes, and close them"
 
 
@@ -53,9 +55,7 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
     try:
         content = Path(path).read_bytes()
     except OSError as problem:
-        absent = isinstance(problem, FileNotFoundError) and Path(path).parent.is_dir()
-        there = [each.name for each in Path(path).parent.iterdir()] if absent else []
-        meant = near(Path(path).name, there)
+        meant = _meant(Path(path)) if isinstance(problem, FileNotFoundError) else ""
         raise UserError(f"{named} cannot be read: {problem.strerror}{meant}") from None
     for encoding in _encodings(content):
         try:
@@ -65,6 +65,20 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
         if not _CONTROL.search(text):
             return text.replace("\r\n", "\n").replace("\r", "\n")
     raise UserError(f"{named} cannot be read: it is no text (UTF-8, UTF-16 or Windows-1252)")
+
+
+def _meant(path: Path) -> str:
+    """Suggest files of data whose names differ from that of an absent one by a slip."""
+    folder = path.parent
+    there = folder.iterdir() if folder.is_dir() else ()
+    names = [
+        each.name
+        for each in there
+        if each.suffix.lower() in _OF_DATA
+        and each.is_file()
+        and near(path.stem.lower(), [each.stem.lower()], likeness=_SLIP)
+    ]
+    return near(path.name, names)
 
 
 def _encodings(content: bytes) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import command_line
 from matsweep.exporting.netcdf import write_netcdf
 from matsweep.exporting.tables import Rows, write_csv, write_parquet
 from matsweep.store import Place, open_results
@@ -64,7 +65,8 @@ def export(
         else:
             rows = Rows(ds, long=realisations, failed=failed)
             if not rows.count:
-                raise UserError(f"{store} has no candidate to export yet; matsweep status {store}")
+                status = command_line("matsweep", "status", str(store))
+                raise UserError(f"{store} has no candidate to export yet; {status}")
             (write_csv if to.suffix == ".csv" else write_parquet)(rows, temporary)
         os.replace(temporary, to)
     finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from matsweep.devices.programming import single_pulse
+from matsweep.devices.programming import SinglePulse, single_pulse
 from matsweep.metrics.metric import Evaluation, Metric
 
 
-def pulse_step(evaluation: Evaluation) -> float:
-    """Return the mean step of one pulse in the middle of the range.
+def one_pulse(evaluation: Evaluation) -> SinglePulse:
+    """Return steps and noise of one pulse in the middle of the range.
 
     Parameters
     ----------
@@ -17,27 +17,11 @@ def pulse_step(evaluation: Evaluation) -> float:
 
     Returns
     -------
-    float, fraction of the range
-        Not a number where the material states no response to pulses.
+    SinglePulse, fractions of the range
+        Not numbers where the material states no response to pulses.
     """
     model = evaluation.scenario.device.pulse_model
-    return math.nan if model is None else single_pulse(model).step
-
-
-def pulse_noise(evaluation: Evaluation) -> float:
-    """Return the standard deviation of the step of one pulse in the middle of the range.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    float, fraction of the range
-        Not a number where the material states no response to pulses.
-    """
-    model = evaluation.scenario.device.pulse_model
-    return math.nan if model is None else single_pulse(model).noise
+    return SinglePulse(math.nan, math.nan, math.nan) if model is None else single_pulse(model)
 
 
 def write_tolerance(evaluation: Evaluation) -> float:
@@ -81,7 +65,7 @@ PULSE_STEP = Metric(
     units="1",
     better="lower",
     dims=(),
-    compute=pulse_step,
+    compute=lambda evaluation: one_pulse(evaluation).step,
     partial=True,
 )
 PULSE_NOISE = Metric(
@@ -90,7 +74,7 @@ PULSE_NOISE = Metric(
     units="1",
     better="lower",
     dims=(),
-    compute=pulse_noise,
+    compute=lambda evaluation: one_pulse(evaluation).noise,
     partial=True,
 )
 WRITE_TOLERANCE = Metric(

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.command_line import typed
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.kinds import merged
 from matsweep.planning.parsed import Loader, plain_choice
@@ -239,7 +240,8 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     for step in parent.split(".") if parent else []:
         siblings = siblings.get(step) if isinstance(siblings, dict) else None
     if not parent and key.endswith("_column") and "columns" in config:
-        return f"{key} is not a parameter: name columns as in 'columns={{conductance: HEADING}}'"
+        way = typed("columns", {"conductance": "HEADING"})
+        return f"{key} is not a parameter: name columns as in {way}"
     if not parent or not isinstance(siblings, dict):
         return f"{key} is not a parameter{near(key, leaves(config))}"
     close = near(last, siblings).replace(" or ", f" or {parent}.")

@@ -346,7 +346,7 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
             f"{names}; give the same {names}"
             + (
                 " (a parameter that is swept there needs a sweep here too, if only of one value: "
-                "NAME=choice(VALUE))"
+                "'NAME=choice(VALUE)')"
                 if "axes" in found.unlike
                 else ""
             )

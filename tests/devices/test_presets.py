@@ -19,7 +19,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-import matsweep
 from matsweep.core.checks import UserError
 from matsweep.devices import (
     CycleNoise,
@@ -32,6 +31,7 @@ from matsweep.devices import (
     WriteVerify,
 )
 from matsweep.devices.pulses import limits
+from tests.families import families
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def rng(seed=0):
 
 
 def device_of(name):
-    return matsweep.load_material(name).device
+    return families()[name].device
 
 
 class Sampler:

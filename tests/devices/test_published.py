@@ -13,15 +13,14 @@ the numbers of IBM's aihwkit. With x = G / G_max, and t counted from programming
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-import matsweep
 from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
+from tests.families import families
 
 
 class Published(NamedTuple):
@@ -88,7 +87,6 @@ ARRAYS = {
     ),
 }  # fmt: skip
 TIMES = (25.0, 3600.0, 86400.0, 3.15576e7)
-load = functools.cache(lambda name: matsweep.load_material(name).device)
 
 
 def sampled(array, target, time, size, rng):
@@ -106,7 +104,7 @@ def sampled(array, target, time, size, rng):
 
 def computed(name, target, time, size, rng):
     """Return the same of the material's device."""
-    pcm = dataclasses.replace(load(name), g_min=0.0)
+    pcm = dataclasses.replace(families()[name].device, g_min=0.0)
     made = pcm.program(np.full((size, 1), target * 1e-6), rng=rng)
     aging = pcm.aging(made.conductance, rng=rng, target=made.target)
     aged = pcm.aged(made.conductance, time, aging)
@@ -145,7 +143,7 @@ def test_statistics_of_pcm_are_those_of_the_published_equations_within_one_perce
 
 def test_relative_noise_is_that_of_the_programmed_conductance():
     """10 µS read after a year: 0.0160 · 5.64 = 9.0 %; at the drifted conductance 14 %."""
-    pcm, year = load("pcm_gst"), 3.15576e7
+    pcm, year = families()["pcm_gst"].device, 3.15576e7
     programmed = np.array([[10e-6]])
     aged = programmed * (year / 20.0) ** -0.049
     assert pcm.read_sigma(aged, year, programmed) / aged == pytest.approx(0.0900, abs=2e-4)
@@ -161,7 +159,7 @@ def test_relative_noise_is_that_of_the_programmed_conductance():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_undone_drift_is_where_the_mean_device_began(name, time, dtype):
     """Within 0.1 %: the law's corners lie between points of the grid."""
-    pcm = load(name)
+    pcm = families()[name].device
     began = (np.geomspace(1e-3, 1.2, 50)[:, None] * pcm.g_max).astype(dtype)
     began[0] = 0
     mean = dataclasses.replace(pcm, drift=dataclasses.replace(pcm.drift, spread=Law(low=0.0)))
@@ -179,7 +177,7 @@ def test_what_takes_the_present_conductance_does_not_ask_for_the_programmed_one(
         read_noise=ReadNoise(relative=0.01, exponent=0.5),
     )  # fmt: skip
     assert white.read_sigma(aged, 1e5, programmed) == white.read_sigma(aged, 1.0)
-    cmo = load("cmo_hfox")
+    cmo = families()["cmo_hfox"].device
     assert cmo.read_sigma(aged * 5, 1e5, programmed) == cmo.read_sigma(aged * 5, 1e5)
 
 
@@ -196,7 +194,7 @@ def test_exponents_keep_the_sign_of_their_mean():
 
 
 def test_exponents_follow_the_target_and_those_of_stuck_devices_their_conductance():
-    pcm = load("pcm_gst")
+    pcm = families()["pcm_gst"].device
     stuck = dataclasses.replace(pcm.stuck_at, g_max=0.5)
     pcm = dataclasses.replace(
         pcm, stuck_at=stuck, drift=dataclasses.replace(pcm.drift, spread=Law(low=0.0))

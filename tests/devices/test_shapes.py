@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -30,12 +27,9 @@ from matsweep.devices import (
     WritePulse,
     WriteVerify,
 )
+from tests.families import FAMILIES, families
 
-FAMILIES = sorted(
-    path.stem for path in (Path(matsweep.__file__).parents[1] / "conf/material").glob("*.yaml")
-)
 SHAPES = [(), (6,), (2, 3), (3, 1, 2), (1, 2, 1, 3)]
-load = functools.cache(lambda name: matsweep.load_material(name).device)
 
 NOISE = CycleNoise(of_step=0.1, of_range=0.01)
 PULSES = {
@@ -140,7 +134,7 @@ def test_a_number_is_a_device(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_takes_a_number_and_a_line(name):
-    device = load(name)
+    device = families()[name].device
     for target in (device.g_max, np.linspace(device.g_min, device.g_max, 5)):
         for key, value in results(device, target).items():
             assert np.shape(value) == np.shape(target), key

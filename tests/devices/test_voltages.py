@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import matsweep
 from matsweep.core.checks import UserError
 from matsweep.devices import (
     AnalogDevice,
@@ -23,11 +20,8 @@ from matsweep.devices import (
     WritePulse,
 )
 from matsweep.devices.currents import HIGHEST_VOLTAGE, finite_current
+from tests.families import FAMILIES, families
 
-FAMILIES = sorted(
-    path.stem for path in (Path(matsweep.__file__).parents[1] / "conf/material").glob("*.yaml")
-)
-load = functools.cache(lambda name: matsweep.load_material(name).device)
 LAWS = {
     "ohmic": None,
     "sinh": SinhIV(0.2),
@@ -80,12 +74,14 @@ def test_a_law_gives_a_finite_current_or_names_the_voltage(voltage, name, dtype)
 
 @given(voltage=finite, name=st.sampled_from(FAMILIES), dtype=st.sampled_from(["f4", "f8"]))
 def test_a_family_gives_a_finite_current_or_names_the_voltage(voltage, name, dtype):
-    check(load(name), voltage, np.dtype(dtype))
+    check(families()[name].device, voltage, np.dtype(dtype))
 
 
 @given(voltage=st.floats(1e-6, 1e308), name=st.sampled_from(FAMILIES))
 def test_a_read_voltage_is_usable_or_refused_when_the_device_is_built(voltage, name):
-    built, message = attempt(lambda: dataclasses.replace(load(name), read_voltage=voltage))
+    built, message = attempt(
+        lambda: dataclasses.replace(families()[name].device, read_voltage=voltage)
+    )
     if message:
         assert "read_voltage [V] must" in message
         assert voltage > 10

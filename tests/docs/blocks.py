@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WALKED = ROOT / "docs" / "measured.md"
+"""The page whose commands are compared with what they print."""
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TEXTS = [page for page in [*PAGES, *NOTEBOOKS] if "reference" not in page.parts]
 """Pages and notebooks, without the reference."""

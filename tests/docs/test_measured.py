@@ -14,9 +14,8 @@ from matsweep.cli import main
 from tests.pins.pinning import arithmetic, load
 from tools import measurement
 
-from .blocks import ROOT, blocks, commands
+from .blocks import ROOT, WALKED, blocks, commands
 
-PAGE = ROOT / "docs" / "measured.md"
 FILES = ("film_pulses.csv", "film_bake.csv")
 
 
@@ -29,7 +28,8 @@ def walked(tmp_path_factory):
     printed = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for block in blocks(PAGE.read_text()):
+        for block in blocks(WALKED.read_text()):
+            assert block.language in ("sh", "text")
             for words in commands(block.text) if block.language == "sh" else []:
                 with redirect_stdout(StringIO()) as out:
                     assert main(words[1:]) == 0, words
@@ -51,7 +51,7 @@ def test_the_page_shows_what_its_commands_print(walked):
     if load()["arithmetic"] != arithmetic():
         pytest.skip("this machine rounds in another way than that of the pins")
     out, at, shown = "", 0, 0
-    for before, block in itertools.pairwise([None, *blocks(PAGE.read_text())]):
+    for before, block in itertools.pairwise([None, *blocks(WALKED.read_text())]):
         if before is not None and before.language == "sh":
             out, at = " ".join(printed[before.line].split()), 0
         if block.language != "text":

@@ -72,6 +72,6 @@ def test_the_next_command_works_as_it_is_printed(kind, workplace, capsys):
     words = shlex.split(line)[1:]
     assert "material=mine,pcm_gst" in words
     assert main([*words, *SMALL]) == 0
-    ds = matsweep.open_results("results/study.zarr")
+    ds = matsweep.open_results("results/mine.zarr")
     assert set(states(ds)) == {"done"}
     assert np.isfinite(ds.accuracy.values).all()

@@ -6,20 +6,16 @@ Published laws of families are rows of `matsweep validate` (`tests/validation/te
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
 import yaml
 
-import matsweep
 from matsweep.devices import CycleNoise, ProgrammingError, StuckAt, Tabulated
 from matsweep.devices.pulses import limits
-from matsweep.planning.config import composer, options
 from matsweep.planning.folders import conf_folder
+from tests.families import FAMILIES, families
 
-with composer():
-    FAMILIES = options("material")
 FILES = {name: conf_folder() / "material" / f"{name}.yaml" for name in FAMILIES}
 PULSED = [
     name for name, file in FILES.items()
@@ -29,13 +25,8 @@ MONTH = 2.592e6
 pytestmark = pytest.mark.xdist_group("catalogue")  # one process loads the families, once
 
 
-@functools.cache
-def load(name):
-    return matsweep.load_material(name)
-
-
 def device_of(name):
-    return load(name).device
+    return families()[name].device
 
 
 def rng(seed=0):
@@ -63,7 +54,7 @@ def test_the_catalogue_has_the_families_that_were_asked_for():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_says_what_it_is_and_is_for(name):
-    physics = load(name).material
+    physics = families()[name].material
     assert all(len(text) > 3 for text in (physics.label, physics.mechanism, physics.role))
     assert (device_of(name).pulse_model is not None) is (name in PULSED)
 

@@ -195,7 +195,7 @@ def test_failures_are_told_by_cause_with_an_example_and_the_command(tmp_path):
 def test_a_store_that_was_moved_is_named_in_the_command(tmp_path):
     facts = {"command": COMMAND, "config": "store: results/a.zarr\n"}
     assert rerun(facts, Path("results/a.zarr")) == f"{COMMAND} retry_failed=true"
-    assert rerun(facts, Path("b c.zarr")) == f"{COMMAND} 'store=b c.zarr' retry_failed=true"
+    assert rerun(facts, Path("b c.zarr")) == (f"{COMMAND} 'store=\"b c.zarr\"' retry_failed=true")
     assert "own command with retry_failed=true" in rerun({}, Path("a.zarr"))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build, foreign, plain
+from matsweep.core.command_line import assignment, command_line
 from matsweep.core.packages import versions
 from matsweep.devices import AnalogDevice, ProgrammingError, WriteVerify
 from matsweep.devices.dynamics.model import DynamicalModel
@@ -170,9 +171,10 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     data = enough_pulses(read_pulses(base.measurements, reading_of(base)))
     found = calibrate_pulses(data)
     if not found.describes:
+        command = command_line("matsweep", "calibrate", assignment("data", str(base.measurements)))
         raise UserError(
             f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
-            f"matsweep calibrate data={base.measurements} shows it, and writes a marked material"
+            f"{command} shows it, and writes a marked material"
         )
     verified = dataclasses.replace(
         base,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.command_line import typed
 from matsweep.identification.measurements.quantities import (
     QUANTITIES,
     Heading,
@@ -13,8 +16,12 @@ from matsweep.identification.measurements.quantities import (
     read_heading,
 )
 
-_OF_SWEEPS = ("direction", "type", "sign")
+TEXTS = ("device", "polarity", "state")
+"""Quantities that are no numbers."""
+_OF_SWEEPS = ("direction", "type", "sign", "richtung", "vorzeichen")
 _VALUES = ("conductance", "resistance", "current")
+_LONGEST = 60  # characters of a number
+_NUMERIC = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,]*\s*([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def find_columns(
             raise UserError(
                 f"columns {' and '.join(headings[place].text for place in best)} may both hold the "
                 f"{name.replace('_', ' ')}: choose one, as in "
-                f"columns={{{name}: {quoted(headings[best[0]].text)}}}"
+                f"{typed('columns', {name: named(best[0], cells)})}"
             )
         if best:
             found[name] = Column(best[0], headings[best[0]])
@@ -124,50 +131,72 @@ def _pulsed(columns: Mapping[str, Column]) -> bool:
     swept = {"voltage", "current"} <= set(columns) and "read_voltage" not in columns
     if "polarity" in columns:
         return not (swept and columns["polarity"].heading.name in _OF_SWEEPS)
-    numbered = "pulse" in columns and columns["pulse"].heading.name.startswith("pulse")
+    numbered = "pulse" in columns and "puls" in columns["pulse"].heading.name
     return numbered or "pulse_voltage" in columns
 
 
-def missing(path: str, line: int, name: str, cells: Sequence[str], hint: str = "") -> UserError:
-    """Error of a column that is not there, with the line to add.
+def example(name: str, cells: Sequence[str], below: Sequence[str]) -> str:
+    """Option that names the column of a quantity, with the heading that is the nearest to it.
 
     Parameters
     ----------
-    path : str
-    line : int
-        Of the heading.
     name : str
         The quantity.
     cells : sequence of str
         The headings.
-    hint : str
-        A further way out.
-
-    Returns
-    -------
-    UserError
-    """
-    there = ", ".join(cell for cell in cells if cell) or "none"
-    known = [
-        any(rank(read_heading(cell), each) is not None for each in QUANTITIES) for cell in cells
-    ]
-    free = [cell for cell, taken in zip(cells, known, strict=True) if cell and not taken]
-    return UserError(
-        f"{path}, line {line}: no column {name.replace('_', ' ')} (there are {there}); name it, as "
-        f"in columns={{{name}: {quoted(free[0]) if free else 'HEADING'}}}{hint}"
-    )
-
-
-def quoted(text: str) -> str:
-    """Return a heading as it stands in `columns={…}` on a command line.
-
-    Parameters
-    ----------
-    text : str
+    below : sequence of str
+        The cells of the first row; may be empty.
 
     Returns
     -------
     str
-        In quotes where it holds more than letters, digits and underscores.
+        As it is typed in a shell; empty where every column holds another quantity.
     """
-    return text if text.isidentifier() else '"' + text.replace('"', '\\"') + '"'
+    free = [
+        place
+        for place, cell in enumerate(cells)
+        if cell and all(rank(read_heading(cell), each) is None for each in QUANTITIES)
+    ]
+    fit = [
+        place for place in free
+        if name in TEXTS or not below or (place < len(below) and numeric(below[place]))
+    ]  # fmt: skip
+
+    def likeness(place: int) -> float:
+        return difflib.SequenceMatcher(None, read_heading(cells[place]).name, name).ratio()
+
+    best = max(fit or free, key=likeness, default=None)
+    return "" if best is None else typed("columns", {name: named(best, cells)})
+
+
+def named(place: int, cells: Sequence[str]) -> str | int:
+    """Name of a column in the option `columns`: its heading, or its number where this is not one's.
+
+    Parameters
+    ----------
+    place : int
+        From 0.
+    cells : sequence of str
+        The headings.
+
+    Returns
+    -------
+    str or int
+    """
+    texts = [cell.strip().lower() for cell in cells]
+    own = texts[place]
+    return cells[place].strip() if own and texts.count(own) == 1 else place + 1
+
+
+def numeric(cell: str) -> bool:
+    """Whether a cell looks like a number, whatever marks its decimals.
+
+    Parameters
+    ----------
+    cell : str
+
+    Returns
+    -------
+    bool
+    """
+    return len(cell) < _LONGEST and _NUMERIC.fullmatch(cell) is not None

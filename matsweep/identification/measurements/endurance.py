@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
-from matsweep.identification.measurements.columns import Column, missing
+from matsweep.identification.measurements.columns import Column, named
 from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import Numbers
 from matsweep.identification.measurements.reading import Reading
@@ -68,12 +69,17 @@ def read_endurance(path: str | Path, reading: Reading | None = None) -> Enduranc
     """
     reading = reading or Reading()
     rows: list[tuple[str, float, float, float]] = []
-    notes = list[str]()
+    notes, exchanged = list[str](), ""
     for table in read_tables(path, reading):
         columns = table.columns(reading)
         if "cycle" not in columns:
-            raise missing(table.path, table.heading.line, "cycle", table.heading.cells)
+            raise table.lacks("cycle")
         own = _pairs if "on" in columns and "off" in columns else _alternating
+        if own is _pairs:
+            cells = table.heading.cells
+            names = {"on": columns["off"], "off": columns["on"]}
+            option = {name: named(column.place, cells) for name, column in names.items()}
+            exchanged = f", as in {typed('columns', option)}"
         found, told = own(table, columns, reading)
         rows += found
         notes += told
@@ -84,7 +90,7 @@ def read_endurance(path: str | Path, reading: Reading | None = None) -> Enduranc
     if swapped.mean() > 0.5:
         raise UserError(
             f"{path}: the ON state conducts less than the OFF state in {int(swapped.sum())} of "
-            f"{swapped.size} cycles; exchange them, as in columns={{on: HEADING, off: HEADING}}"
+            f"{swapped.size} cycles; exchange them{exchanged}"
         )
     return EnduranceData(
         name=Path(path).name,
@@ -136,7 +142,7 @@ def _alternating(table: Table, columns: Mapping[str, Column], reading: Reading) 
     if name is None or not set(_QUANTITIES) & set(columns):
         wanted = "on" if name is None else "conductance"
         hint = "; endurance has two columns, on and off, or one that names the state"
-        raise missing(table.path, table.heading.line, wanted, table.heading.cells, hint)
+        raise table.lacks(wanted, hint)
     value = Conductances(table, columns, reading)
     pairs: dict[tuple[str, float], dict[str, float]] = {}
     for row in table.rows:

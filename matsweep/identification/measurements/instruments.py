@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from matsweep.core.tables import Row, finite_number
-from matsweep.identification.measurements.table import Table, numeric
+from matsweep.identification.measurements.columns import numeric
+from matsweep.identification.measurements.table import Table
 
 _LVM_END = "***End_of_Header***"
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.tables import finite_number
 from matsweep.identification.measurements.columns import kind_of
 from matsweep.identification.measurements.layout import read_tables
@@ -63,7 +64,7 @@ def _kind(table: Table, reading: Reading) -> str:
     if len(table.heading.cells) not in (2, 3):
         raise UserError(
             f"{table.path} has {len(table.heading.cells)} columns without headings: say which is "
-            "which, as in columns={voltage: 1, current: 2}"
+            f"which, as in {typed('columns', {'voltage': 1, 'current': 2})}"
         )
     first = [finite_number(row.cells[0].replace(",", ".")) for row in table.rows]
     values = {value for value in first if value is not None}

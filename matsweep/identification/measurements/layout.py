@@ -9,16 +9,15 @@ from pathlib import Path
 
 from matsweep.core.checks import UserError
 from matsweep.core.tables import Row, read_text, split_rows
-from matsweep.identification.measurements.columns import find_columns, kind_of
+from matsweep.identification.measurements.columns import TEXTS, find_columns, kind_of, numeric
 from matsweep.identification.measurements.instruments import of_instrument
 from matsweep.identification.measurements.quantities import is_unit, read_heading
 from matsweep.identification.measurements.reading import Reading
-from matsweep.identification.measurements.table import Table, numeric
+from matsweep.identification.measurements.table import Table
 from matsweep.identification.measurements.workbook import SUFFIXES, sheets
 
 _SEPARATORS = "\t;,"
 _LOOKED_AT = 400  # rows in which a heading is looked for
-_TEXTS = ("device", "polarity", "state")  # quantities that are no numbers
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*[#%].*|\s#(?= ).*")
 
@@ -148,7 +147,7 @@ def _names(row: Row, reading: Reading) -> bool:
 
 def _numbers_below(rows: Sequence[Row], at: int, reading: Reading) -> bool:
     columns = find_columns(rows[at].cells, (), reading.columns)
-    places = [column.place for name, column in columns.items() if name not in _TEXTS]
+    places = [column.place for name, column in columns.items() if name not in TEXTS]
     below = rows[at + 1 : at + 3]
     if below and _is_units(below[0]):
         below = below[1:]

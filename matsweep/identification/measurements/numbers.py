@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.tables import Row, finite_number
 from matsweep.core.units import factor_of, kind_of, spellings
 from matsweep.identification.measurements.columns import Column
@@ -54,7 +55,7 @@ class Numbers:
         text = self.text(row, name, column)
         number = finite_number(text.replace(",", ".") if self.comma else text)
         if number is None:
-            clock = f"columns={{{name}: null}} leaves the column out"
+            clock = f"{typed('columns', {name: None})} leaves the column out"
             way = clock if ":" in text else "correct it, or leave the line out"
             raise UserError(
                 f"{self.path}, line {row.line}: column {_plain(name)} must be a number, got "

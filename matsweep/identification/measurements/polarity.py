@@ -8,6 +8,7 @@ from collections.abc import Sequence as Ordered
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.records import Record
 from matsweep.identification.measurements.sequence import IntArray, Sequence
@@ -44,7 +45,7 @@ def by_change(path: str, records: Ordered[Record]) -> tuple[list[Record], str]:
         if record.number is None:
             raise UserError(
                 f"{path}, line {record.line}: polarity=by_change needs the number of each pulse in "
-                "its run; name its column, as in columns={pulse: HEADING}"
+                f"its run; name its column, as in {typed('columns', {'pulse': 'HEADING'})}"
             )
         if last is None or record.number <= last:
             own.append([])

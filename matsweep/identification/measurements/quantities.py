@@ -1,18 +1,21 @@
 """Quantities of measurements, and the headings under which laboratories write them.
 
-A heading is compared without its unit, in small letters, with words apart (`PulseNo` and `pulse_no`
-are `pulse no`). A new spelling is a word in one list here.
+A heading is compared without its unit, in small letters without accents, with words apart:
+`PulseNo` and `pulse_no` are `pulse no`, `Polarität` and `Polaritaet` are `polaritat`. A new
+spelling, in any language, is a word in one list here.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from matsweep.core.units import dimension_of, factor_of, is_celsius, normal_unit, split_heading
 
 _TERMINAL = r"(?:anode|cathode|top|bottom|te|be|drain|a|d|smu ?\d*|ch ?\d*|channel ?\d*|dut)"
 _NUMBERED = r"(?: ?\d+)?"  # V1, Voltage_0
+_NUMBER = r"(?:no|nr|number|nummer|num|index|idx|count|zahl|#)"
 _SPELLINGS = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "volt": "V", "volts": "V", "v": "V",
     "amp": "A", "amps": "A", "ampere": "A", "amperes": "A", "siemens": "S", "mho": "S",
@@ -21,7 +24,9 @@ _SPELLINGS = {
     "hours": "h", "hour": "h", "hrs": "h", "minutes": "min",
 }  # fmt: skip
 """Units as instruments spell them, in small letters."""
-_SLASHED = re.compile(r"(.+?)\s*/\s*(\S+)")  # V / mV, as ISO 80000 writes it
+_SLASHED = re.compile(
+    r"(.+?)(?:\s*/\s*|\s+in\s+)(\S+)"
+)  # V / mV, as ISO 80000 writes it; Zeit in s
 _INDEXED = re.compile(r"(.+?)\s*\((\d+)\)\s*")  # AnodeV(2), as Clarius writes repeated sweeps
 
 
@@ -46,56 +51,70 @@ class Quantity:
 
 QUANTITIES: dict[str, Quantity] = {
     "device": Quantity(
-        (r"device|dev|cell", r"(?:device|dev|cell|dut) (?:id|no|number|name|#)",
+        (r"device|devices|dev|cell|gerat|bauelement|bauteil|zelle|speicherzelle|dispositif|cellule",
+         rf"(?:device|dev|cell|dut|gerate?|bauelement|zellen?) ?(?:id|{_NUMBER}|name|bezeichnung)",
          "dut|sample|junction")
     ),
     "cycle": Quantity(
-        (r"cycle|cycles", r"(?:cycle|loop|sweep) (?:no|number|num|index|count|id|#)",
-         "number of cycles|loop|repetition")
+        (r"cycle|cycles|zyklus|zyklen",
+         rf"(?:cycle|loop|sweep|zyklus|zyklen) ?(?:{_NUMBER}|id)",
+         "number of cycles|loop|repetition|wiederholung|durchlauf")
     ),
     "pulse": Quantity(
-        (r"pulse|pulses", r"pulse ?(?:no|number|num|index|count|id|#)",
-         "number of pulses|number|n|no|#")
+        (r"pulse|pulses|puls|impuls|impulse|impulsion", rf"(?:im)?pulse? ?(?:{_NUMBER}|id)",
+         "(?:number|n|no|num|count|#) (?:of )?pulses|anzahl (?:der )?(?:im)?pulse|"
+         "number|nummer|n|no|nr|#")
     ),
     "polarity": Quantity(
-        ("polarity|direction|sign", "operation|op|action|process", r"pulse (?:type|polarity|sign)",
-         "ltp ltd|set reset|p d|type")
+        ("polarity|direction|sign|polaritat|richtung|vorzeichen|polarite",
+         "operation|op|action|process|vorgang",
+         r"pulse (?:type|polarity|sign|direction)|(?:im)?puls ?(?:art|typ|polaritat|richtung)",
+         "ltp ltd|set reset|p d|type|typ")
     ),
     "conductance": Quantity(
-        ("conductance|g|cond", "read conductance|conductance read|g read|g dut|gread"), "S"
+        ("conductances?|g|cond|leitwerte?|leitfahigkeit",
+         "(?:read|measured|device) conductance|conductance read|g read|g dut|gread|g meas"), "S"
     ),
     "resistance": Quantity(
-        ("resistance|r|res", "read resistance|resistance read|r read|r dut|rread"), "ohm", True
+        ("resistances?|r|res|widerstande?",
+         "(?:read|measured|device) resistance|resistance read|r read|r dut|rread|r meas|"
+         "lesewiderstand"), "ohm", True
     ),
     "current": Quantity(
-        (f"(?:current|i){_NUMBERED}", "measured current|current measured|i meas|device current",
+        (f"(?:currents?|i|strom|strome|courant){_NUMBERED}",
+         "measured current|current measured|i meas|device current|messstrom",
          f"{_TERMINAL} (?:i|current){_NUMBERED}", f"(?:i|current) {_TERMINAL}", "id|itop|ite|curr",
-         "read current|current read|i read|iread"),
+         "read current|current read|i read|iread|lesestrom"),
         "A", True,
     ),
     "voltage": Quantity(
-        (f"(?:voltage|v){_NUMBERED}",
+        (f"(?:voltages?|v|spannung|spannungen|tension){_NUMBERED}",
          "applied voltage|voltage applied|v applied|source voltage|v source|v force|device voltage|"
-         "sweep voltage|bias voltage|v bias|bias", f"{_TERMINAL} (?:v|voltage){_NUMBERED}",
+         "sweep voltage|bias voltage|v bias|bias|angelegte spannung|vorspannung",
+         f"{_TERMINAL} (?:v|voltage){_NUMBERED}",
          f"(?:v|voltage) {_TERMINAL}", "vd|vtop|vte|volt|volts", "measured voltage|v meas"),
         "V", True,
     ),
     "read_voltage": Quantity(
-        ("read voltage|voltage read|v read|vread|read v|read bias",), "V", True
+        ("read voltage|voltage read|v read|vread|read v|read bias|lesespannung|"
+         "tension de lecture",), "V", True
     ),
     "pulse_voltage": Quantity(
-        ("pulse voltage|v pulse|vpulse|pulse v", "pulse amplitude|amplitude|pulse height",
-         "write voltage|v write|programming voltage|v prog"),
+        ("pulse voltage|v pulse|vpulse|pulse v|(?:im)?puls ?spannung",
+         "pulse amplitude|amplitude|pulse height|(?:im)?puls ?(?:amplitude|hohe)",
+         "write voltage|v write|programming voltage|v prog|schreibspannung"),
         "V", True,
     ),
     "time": Quantity(
-        (f"time{_NUMBERED}", f"{_TERMINAL} time{_NUMBERED}",
-         "elapsed time|time elapsed|retention time|delay time", "x value",
-         "time ?stamp", "t"),
+        (f"(?:times?|zeit|zeiten|temps){_NUMBERED}", f"{_TERMINAL} time{_NUMBERED}",
+         "elapsed time|time elapsed|retention time|delay time|verstrichene zeit|messzeit|wartezeit",
+         "x value", "time ?stamps?|zeitstempel", "t"),
         "s", True,
     ),
-    "temperature": Quantity(("temperature|temp", "t|bake temperature|bake temp|t bake"), "K"),
-    "state": Quantity(("state|resistance state|level",)),
+    "temperature": Quantity(
+        ("temperatures?|temp|temperatur", "t|bake temperature|bake temp|t bake"), "K"
+    ),
+    "state": Quantity(("state|resistance state|level|zustand|etat",)),
     "on": Quantity(("lrs|on|r on|ron|g on|gon|i on|ion|r lrs|rlrs|g lrs|glrs|i lrs|ilrs|lrs "
                     "(?:resistance|conductance|current)|(?:resistance|conductance|current) lrs",)),
     "off": Quantity(("hrs|off|r off|roff|g off|goff|i off|ioff|r hrs|rhrs|g hrs|ghrs|i hrs|ihrs|"
@@ -135,9 +154,16 @@ def read_heading(text: str, unit: str = "") -> Heading:
     name, stated = split_heading(plain)
     if stated is None and (match := _SLASHED.fullmatch(plain)) and is_unit(match[2]):
         name, stated = match[1], match[2]
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = re.sub(r"[^0-9a-z#]+", " ", words.lower()).strip()
+    words = _letters(re.sub(r"(?<=[a-zäöü])(?=[A-Z])", " ", name))
+    words = re.sub(r"[^0-9a-z#]+", " ", words).strip()
     return Heading(text.strip(), words, spelled(stated or unit.strip(" []()")) or None, index)
+
+
+def _letters(text: str) -> str:
+    """Return a text in small letters without accents; ae and oe, in German words, as ä and ö."""
+    parts = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
+    plain = "".join(each for each in parts if not unicodedata.combining(each))
+    return re.sub(r"(?<=[a-z])([ao])e(?=[hmnrt])", r"\1", plain)
 
 
 def spelled(unit: str) -> str:

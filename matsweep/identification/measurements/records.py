@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.tables import Row, finite_number
-from matsweep.identification.measurements.columns import Column, missing, quoted
+from matsweep.identification.measurements.columns import Column
 from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import Numbers, factor, numbers
 from matsweep.identification.measurements.quantities import read_heading
@@ -19,9 +20,10 @@ from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.table import Table
 
 _UP = {"1", "+1", "up", "ltp", "set", "potentiation", "potentiate", "pot", "pot.", "p", "+",
-       "positive", "pos", "increase", "inc"}  # fmt: skip
+       "positive", "pos", "increase", "inc", "positiv", "auf", "hoch", "setzen"}  # fmt: skip
 _DOWN = {"-1", "−1", "–1", "down", "ltd", "reset", "depression", "depress", "dep", "dep.", "d", "-",
-         "−", "negative", "neg", "decrease", "dec"}  # fmt: skip
+         "−", "negative", "neg", "decrease", "dec", "negativ", "ab", "runter",
+         "zurücksetzen", "rücksetzen"}  # fmt: skip
 _READ = {"0", "read", "none", "initial", "init", "start"}
 _HIGHEST = 0.02  # S; 50 ohm, far above a filament of 100 quanta of conductance (7.7 mS)
 _LOWEST = 1e-15  # S; 0.1 fA, the floor of source-measure units, at 0.1 V
@@ -125,10 +127,10 @@ def pulse_columns(table: Table, reading: Reading) -> tuple[dict[str, Column], li
     stated = "polarity" in columns or "pulse_voltage" in columns
     if not found:
         way = ", or the resistance, or the current and the read voltage"
-        raise missing(table.path, table.heading.line, "conductance", table.heading.cells, way)
+        raise table.lacks("conductance", way)
     if not stated and reading.polarity != "by_change" and reading.header:
         way = ", or give polarity=by_change to take it from the conductance"
-        raise missing(table.path, table.heading.line, "polarity", table.heading.cells, way)
+        raise table.lacks("polarity", way)
     return columns, notes
 
 
@@ -137,7 +139,7 @@ def _headless(table: Table) -> dict[str, Column]:
     if len(table.heading.cells) != 2:
         raise UserError(
             f"{table.path} has {len(table.heading.cells)} columns without headings: say which is "
-            "which, as in columns={pulse: 1, polarity: 2, conductance: 3}"
+            f"which, as in {typed('columns', {'pulse': 1, 'polarity': 2, 'conductance': 3})}"
         )
     first, second = (Column(k, read_heading(cell)) for k, cell in enumerate(table.heading.cells))
     values = {finite_number(row.cells[0].replace(",", ".")) or 0.0 for row in table.rows}
@@ -177,7 +179,7 @@ class Conductances:
             self.volts = self._factor(table, "read_voltage", self.voltage, reading)
         elif self.given is None:
             way = ", or give read_voltage=0.2"
-            raise missing(table.path, table.heading.line, "read_voltage", table.heading.cells, way)
+            raise table.lacks("read_voltage", way)
 
     def _factor(self, table: Table, name: str, column: Column, reading: Reading) -> float:
         value, note = factor(table, name, column, reading)
@@ -270,8 +272,8 @@ def _polarity(row: Row, column: Column, numbers: Numbers) -> float:
             return pulse
     hint = ""
     if finite_number(text.replace(",", ".")) is not None:
-        hint = "; if it is the voltage of the pulse, give columns={pulse_voltage: "
-        hint += f"{quoted(column.heading.text)}, polarity: null}}"
+        option = {"pulse_voltage": column.heading.text, "polarity": None}
+        hint = f"; if it is the voltage of the pulse, give {typed('columns', option)}"
     raise UserError(
         f"{numbers.path}, line {row.line}: column polarity must be +1 or -1 (or up and down, ltp "
         f"and ltd, set and reset), got {text!r}{hint}"

@@ -9,7 +9,6 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
-from matsweep.identification.measurements.columns import missing
 from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import factor, kelvin
 from matsweep.identification.measurements.reading import Reading
@@ -87,7 +86,7 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
         for name in ("time", "conductance"):
             known = {name, "resistance", "current"} if name == "conductance" else {name}
             if not known & set(columns):
-                raise missing(table.path, table.heading.line, name, table.heading.cells)
+                raise table.lacks(name)
         value = Conductances(table, columns, reading)
         seconds, note = factor(table, "time", columns["time"], reading)
         notes += [*value.notes, *filter(None, [note])]

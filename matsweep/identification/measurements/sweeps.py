@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.identification.measurements.columns import Column, missing
+from matsweep.core.command_line import typed
+from matsweep.identification.measurements.columns import Column
 from matsweep.identification.measurements.compliance import limited
 from matsweep.identification.measurements.halves import whole_loops
 from matsweep.identification.measurements.layout import read_tables
@@ -148,7 +149,7 @@ def sweep_columns(table: Table, reading: Reading) -> tuple[Mapping[str, Column],
         if len(cells) not in (2, 3):
             raise UserError(
                 f"{table.path} has {len(cells)} columns without headings: say which is which, as "
-                "in columns={voltage: 1, current: 2}"
+                f"in {typed('columns', {'voltage': 1, 'current': 2})}"
             )
         names = _NAMES[-len(cells) :]
         columns = {name: Column(k, read_heading(cells[k])) for k, name in enumerate(names)}
@@ -156,5 +157,5 @@ def sweep_columns(table: Table, reading: Reading) -> tuple[Mapping[str, Column],
     for name in ("voltage", "current"):
         if name not in columns:
             hint = "; sweeps have voltage, current and, if measured, the time"
-            raise missing(table.path, table.heading.line, name, table.heading.cells, hint)
+            raise table.lacks(name, hint)
     return columns, []

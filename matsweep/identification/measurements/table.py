@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
 from matsweep.core.tables import Row
-from matsweep.identification.measurements.columns import Column, find_columns
+from matsweep.identification.measurements.columns import Column, example, find_columns
 from matsweep.identification.measurements.reading import Reading
 
 _OPTIONAL = ("cycle", "device", "state", "temperature", "time")  # columns that may be empty
-_LONGEST = 60  # characters of a number
-_NUMERIC = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,]*\s*([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +64,29 @@ class Table:
             if name not in _OPTIONAL or name in reading.columns or self._filled(column.place)
         }
 
+    def lacks(self, name: str, hint: str = "") -> UserError:
+        """Error of a column that is not there, with the option to add.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+        hint : str
+            A further way out.
+
+        Returns
+        -------
+        UserError
+        """
+        cells, below = self.heading.cells, self.rows[0].cells if self.rows else []
+        there = ", ".join(cell for cell in cells if cell) or "none"
+        option = example(name, cells, below)
+        way = f"; name it, as in {option}{hint}" if option else hint.replace(", or", ";", 1)
+        return UserError(
+            f"{self.path}, line {self.heading.line}: no column {name.replace('_', ' ')} (there are "
+            f"{there}){way or '; add it'}"
+        )
+
     def _filled(self, place: int) -> bool:
         """Whether a column has any value, as the time of some instruments' files has not."""
         return not self.rows or any(place < len(r.cells) and r.cells[place] for r in self.rows)
-
-
-def numeric(cell: str) -> bool:
-    """Whether a cell looks like a number, whatever marks its decimals.
-
-    Parameters
-    ----------
-    cell : str
-
-    Returns
-    -------
-    bool
-    """
-    return len(cell) < _LONGEST and _NUMERIC.fullmatch(cell) is not None

@@ -84,7 +84,7 @@ def time_of_rate(voltage: FloatArray, cycle: IntArray, rate: float | None) -> Ti
         step = float(steps.mean()) / _RATE if steps.any() else 1.0
         note = (
             f"no column has the time: points are taken as evenly spaced, at {_RATE:g} V/s on "
-            "average; velocities scale with it, so give rate= in V/s"
+            "average; velocities scale with it, so give theirs in V/s, as in rate=0.1"
         )
         return Timed(step * np.arange(voltage.size), cycle, note)
     # Points of one voltage, such as two at a peak, are as far apart as others.

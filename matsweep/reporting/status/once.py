@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matsweep.core.causes import Failure
+from matsweep.core.command_line import typed
 from matsweep.core.printing import one_line
 from matsweep.store import Place, Summary, attributes, parameters, place_of, summary
 
@@ -91,7 +92,7 @@ def rerun(facts: Mapping[str, Any], path: Place) -> str:
         return "the study's own command with retry_failed=true"
     was = setting(facts, "store")
     moved = was is None or place_of(was).resolve() != path.resolve()
-    place = f" {shlex.quote(f'store={path}')}" if moved else ""
+    place = f" {typed('store', str(path))}" if moved else ""
     return f"{command}{place} retry_failed=true"
 
 

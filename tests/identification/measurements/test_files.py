@@ -226,7 +226,7 @@ def test_a_conductance_that_no_memristor_has_is_questioned(file, row, message):
 
 def test_a_current_needs_the_voltage_it_was_read_at(file):
     path = file(pulses("device,pulse,polarity,I (nA)", scale=100))
-    with pytest.raises(UserError, match=r"no column read voltage .*, or give read_voltage=0.2$"):
+    with pytest.raises(UserError, match=r"no column read voltage .*; give read_voltage=0.2$"):
         read_pulses(path)
     assert is_read(read_pulses(path, Reading(read_voltage=0.1)))
     zero = file("polarity,I (A),V read (V)\n1,1e-6,0\n")
@@ -298,7 +298,7 @@ def test_clarius_is_read(file):
     rows = [f"{t!r},{i!r},{v!r},{-i!r},0" for t, v, i in POINTS]
     path = file("\n".join(["Time,AnodeI,AnodeV,CathodeI,CathodeV", *rows]))
     with pytest.raises(
-        UserError, match=r"columns AnodeI and CathodeI may both .* columns={current:"
+        UserError, match=r"columns AnodeI and CathodeI may both .* .columns={current:"
     ):
         read_loops([path])
     chosen = Reading(columns={"current": "AnodeI", "voltage": "AnodeV"})
@@ -317,7 +317,7 @@ def test_a_clock_is_no_time(file):
     rows = [f"10:00:{k:02d},{v!r},{i!r}" for k, (_, v, i) in enumerate(POINTS)]
     path = file("\n".join(["Time,V,I", *rows]))
     with pytest.raises(
-        UserError, match=r"got '10:00:00'; columns={time: null} leaves the column out"
+        UserError, match=r"got '10:00:00'; .columns={time: null}. leaves the column out"
     ):
         read_loops([path])
     assert sweep_is_read(read_loops([path], Reading(columns={"time": None})), timed=False)
