@@ -354,7 +354,7 @@ def test_a_decay_that_does_not_describe_its_data_says_so(tmp_path, capsys, folde
     assert "NOT FITTED" not in command(capsys, bake, "g_min=1uS", *folders)
     told = command(capsys, bake, "g_min=0", *folders)
     assert "NOT FITTED: the decay does not describe these data: the law is off by 0.29 of" in told
-    assert "state another conductance by g_min=" in told
+    assert "State another conductance by g_min=…" in told
 
 
 def test_states_below_the_stable_one_have_their_drift_only(tmp_path, capsys, folders):

@@ -256,7 +256,7 @@ def test_a_curve_that_bends_is_said(devices):
     assert middle == pytest.approx(np.sqrt(TIME[0] * TIME[-1]))
     assert early == pytest.approx(0.02 + 0.02 * span / 4, abs=0.015)
     assert late == pytest.approx(0.02 + 0.02 * 3 * span / 4, abs=0.015)
-    assert "log G against log t bends: the exponent is" in fit.failings()[0]
+    assert "log G against log t bends: the exponent of a trace is" in fit.failings()[0]
 
 
 def test_a_slight_bend_of_many_traces_is_seen():

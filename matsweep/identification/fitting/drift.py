@@ -37,8 +37,8 @@ class DriftFit:
     misfit : float
         Root mean square departure of ln G from the straight lines.
     bend : tuple of (float, float, float) or None
-        Where ln G against ln t bends: the middle of the times (of their logarithms), s, and the
-        mean exponents of the earlier and of the later half.
+        Where ln G against ln t bends: of the trace that bends most, the middle of its times (of
+        their logarithms), s, and the exponents of the earlier and of the later half.
     temperatures : dict of float to (float, float)
         Mean exponent and its standard error by temperature, K; empty where the exponents do not
         differ between temperatures, or these are not stated.
@@ -67,7 +67,7 @@ class DriftFit:
         if self.bend is not None:
             middle, early, late = self.bend
             texts.append(
-                f"log G against log t bends: the exponent is {early:.2g} before "
+                f"log G against log t bends: the exponent of a trace is {early:.2g} before "
                 f"{duration(middle)} and {late:.2g} after"
             )
         if self.temperatures:
@@ -200,10 +200,8 @@ def _bend(lines: list[_Line], plain: bool) -> tuple[float, float, float] | None:
         seen = mean > _SURE * together.mean_error[0] and mean * span**2 / 6 > _SEEN
     if not (plain or seen):
         return None
-    middle = float(np.median([(line.first + line.last) / 2 for line in curved]))
-    early, late = (float(np.mean([getattr(line, half) for line in curved]))
-                   for half in ("early", "late"))  # fmt: skip
-    return float(np.exp(middle)), early, late
+    most = max(curved, key=lambda line: abs(line.late - line.early))
+    return float(np.exp((most.first + most.last) / 2)), most.early, most.late
 
 
 def _differing(

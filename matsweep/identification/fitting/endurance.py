@@ -29,8 +29,9 @@ def fit_endurance(
     Parameters
     ----------
     data : EnduranceData
-    steepness, towards : float or None
-        None: fitted.
+    steepness : float or None
+    towards : float or None
+        Of `devices.Endurance`; None: fitted.
 
     Returns
     -------
