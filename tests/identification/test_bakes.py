@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from matsweep.characterization.figure import retention_figure
 from matsweep.core.checks import UserError
 from matsweep.devices.faults import Endurance
 from matsweep.devices.relaxation import arrhenius
@@ -187,6 +188,25 @@ def test_starts_are_fitted_not_read():
     truth = decayed(true, exact)[0]
     assert np.std(found.starts / truth) < 0.025
     assert np.std(first / truth) > 0.035
+
+
+def test_the_picture_divides_by_the_fitted_start_over_times_in_days():
+    """The first read of each trace is 1.5 times the state: no other ratio moves with it."""
+    data = bake(6, noise=0.0)
+    traces = tuple(
+        dataclasses.replace(trace, conductance=trace.conductance * np.where(TIME == 10, 1.5, 1.0))
+        for trace in data.traces
+    )
+    figure = retention_figure(calibrate_retention(dataclasses.replace(data, traces=traces)))
+    states, ratios = figure.axes
+    drawn = [line.get_ydata() for line in ratios.lines if len(line.get_xdata()) == TIME.size]
+    assert len(drawn) == len(traces)
+    for ratio in drawn:
+        assert ratio[0] == pytest.approx(1.5, rel=0.05)
+        np.testing.assert_allclose(ratio[1:], 1.0, rtol=0.05)
+    for axes in (states, ratios):
+        labels = [tick.get_text() for tick in axes.get_xticklabels()]
+        assert {"1 min", "1 h", "1 day", "30 days"} <= set(labels)
 
 
 def test_scatter_is_that_of_reads_at_any_times():
