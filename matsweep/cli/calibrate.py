@@ -28,6 +28,7 @@ from matsweep.identification.calibration import (
     LoopFit,
     MaterialFile,
     Reading,
+    RetentionFit,
 )
 from matsweep.planning.config import plain_config
 from matsweep.planning.folders import conf_folder
@@ -36,6 +37,7 @@ from matsweep.reporting.figures.printed import save
 
 _BEYOND = ("read_voltage", "cell_size")  # parameters of a material that no data hold
 _READ_VOLTAGE, _CELL_SIZE = 0.2, 48.0  # V, F²: where none is given
+_EXAMPLE = "hfox_vcm"  # the material of printed commands
 _READING = tuple(field.name for field in dataclasses.fields(Reading))
 
 
@@ -123,7 +125,15 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     facts = _renamed(known, config) if copied else {}
     written = known.add(found, replace=copied or bool(config.overwrite), to=own, **facts)
     of = f", a copy of {config.start}" if copied else ""
-    _print([f"device.{found.parameter} is added to {written}{of}; all else stays as it was"])
+    notes = [f"device.{found.parameter} is added to {written}{of}; all else stays as it was"]
+    if others := known.replaced(found.parameter):
+        names = " and ".join(f"device.{name}" for name in others)
+        notes[0] = f"device.{found.parameter} is added to {written}{of}"
+        notes.append(
+            f"it takes the place of {names}, which would count the same loss again; all else "
+            "stays as it was"
+        )
+    _print(notes)
     acts = "device.cycles" if kind == "endurance" else "times, and device.temperature"
     _print([f"in a study, it acts by {acts}"])
     _finish(written, pictures, config)
@@ -131,15 +141,21 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
 
 def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictConfig) -> None:
     """Print the parameter, and how a material gets it, where there is none to add it to."""
+    notes = list[str]()
+    if isinstance(found, RetentionFit) and found.decays:
+        ends = MaterialFile.read(_shipped(_EXAMPLE)).ends
+        found = dataclasses.replace(found, ends=ends)
+        notes = list(calibration.within(found, _EXAMPLE))
     study = command_line(
-        "matsweep", "explore", "material=hfox_vcm", calibration.override(found),
+        "matsweep", "explore", f"material={_EXAMPLE}", calibration.override(found),
         assignment("study", str(config.name)),
     )  # fmt: skip
     lines = [
         "",
         *map(str, pictures),
+        *notes,
         f"No material is written: {own} is not there. Calibrate its pulses with the same name "
-        "first, or give start=hfox_vcm to add to a copy of that material. For one study:",
+        f"first, or give start={_EXAMPLE} to add to a copy of that material. For one study:",
         study,
     ]
     for line in lines:
@@ -149,14 +165,24 @@ def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictC
 def _known(own: Path, start: str | None) -> MaterialFile | None:
     """Return the material to add to: that of the name, or else the one to start from."""
     if own.exists():
+        if start is not None:
+            raise UserError(
+                f"start must be left out, got {start}: {own} is there already, and the parameter "
+                f"joins it; for a copy of {start}, choose another name"
+            )
         return MaterialFile.read(own)
     if start is None:
         return None
     load_material(start)  # refuses an unknown one by its name
-    shipped = conf_folder() / "material" / f"{start}.yaml"
+    shipped = _shipped(start)
     if not shipped.exists():
         raise UserError(f"start must name a material of matsweep's own, got {start}")
     return MaterialFile.read(shipped)
+
+
+def _shipped(name: str) -> Path:
+    """Return the file of a material of matsweep's own."""
+    return conf_folder() / "material" / f"{name}.yaml"
 
 
 def _renamed(base: MaterialFile, config: DictConfig) -> dict[str, str]:

@@ -31,7 +31,9 @@ def drifting(path, *, nu=0.05, spread=0.01, devices=20, noise=0.01, seed=3, fact
     return path, own
 
 
-def baked(path, truth, kelvin=(373.15, 423.15, 473.15), *, devices=3, noise=0.01, seed=5):
+def baked(
+    path, truth, kelvin=(373.15, 423.15, 473.15), *, devices=3, noise=0.01, seed=5, stable=1e-6
+):
     """Write bakes at three temperatures; each begins where its device was programmed."""
     rng = np.random.default_rng(seed)
     lines = ["device;T (°C);time (h);R (kOhm)"]
@@ -39,7 +41,7 @@ def baked(path, truth, kelvin=(373.15, 423.15, 473.15), *, devices=3, noise=0.01
         for k in range(devices):
             start = 1e-4 * (1 + 0.2 * rng.random())
             for t in (0.0, *TIME):
-                g = 1e-6 + (start - 1e-6) * truth.kept(t, warm)
+                g = stable + (start - stable) * truth.kept(t, warm)
                 ohm = 1 / (g * (1 + noise * rng.standard_normal()))
                 lines.append(f"d{k};{warm - 273.15:.6g};{t / 3600:.8g};{ohm / 1e3:.8g}")
     path.write_text("\n".join(lines).replace(".", ",") + "\n", encoding="cp1252")
@@ -215,7 +217,7 @@ def oxide(tmp_path, capsys, folders):
 
 def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, oxide):
     before = yaml.safe_load(oxide.read_text())
-    bake = baked(tmp_path / "b.csv", TRUTH)
+    bake = baked(tmp_path / "b.csv", TRUTH, stable=2.5e-6)
     told = command(capsys, bake, "name=mine", "g_min=2.5uS", *folders)
     assert f"note: device.retention is added to {oxide}; all else stays as it was" in told
     after = yaml.safe_load(oxide.read_text())
@@ -239,13 +241,19 @@ def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, 
         assert (tmp_path / "pictures" / f"mine.{suffix}").stat().st_size > 5000
 
 
-def test_a_bake_decays_towards_the_lower_end_of_its_material(tmp_path, capsys, folders, oxide):
+def test_a_stable_state_below_the_material_is_said(tmp_path, capsys, folders, oxide):
+    """The device decays towards 2 uS at least: the law is the best one that does, and is marked."""
     bake = baked(tmp_path / "b.csv", TRUTH)
-    command(capsys, bake, "name=mine", *folders)
-    retention = yaml.safe_load(oxide.read_text())["device"]["retention"]
+    told = command(capsys, bake, "name=mine", *folders)
+    assert "stable state: fitted 1.00 µS, beyond the range of the material; its device" in told
+    content = yaml.safe_load(oxide.read_text())
+    retention = content["device"]["retention"]
     fit = fit_retention(read_retention(bake), stable=2e-6)
     assert retention["time"] == pytest.approx(fit.values["time"], rel=1e-4)
-    assert "stable" not in retention
+    assert retention["stable"] == 0
+    assert content["material"]["misfit"].startswith("device.retention from b.csv: the law is off")
+    told = command(capsys, bake, "name=mine", "overwrite=true", "g_min=1uS", *folders, status=2)
+    assert "must lie within the range of the material, 2.00 µS to 102 µS, got 1.00 µS" in told
 
 
 def test_nothing_is_replaced_unasked(tmp_path, capsys, folders, oxide):
@@ -319,14 +327,14 @@ def test_without_a_material_the_parameters_are_printed(tmp_path, capsys, folders
 
 def test_a_copy_of_a_shipped_material_takes_a_bake(tmp_path, capsys, folders):
     bake = baked(tmp_path / "b.csv", TRUTH)
-    command(capsys, bake, "name=warm", "start=hfox_vcm", "g_min=0", *folders)
+    command(capsys, bake, "name=warm", "start=hfox_vcm", *folders)
     mine = load_material("warm", config_dir=tmp_path / "conf")
     base = load_material("hfox_vcm")
     assert mine.material.name == "warm"
     assert mine.device.retention.activation_ev == pytest.approx(1.1, rel=0.05)
     assert mine.device.g_max == base.device.g_max
     assert mine.sources["g_max"] == base.sources["g_max"]
-    command(capsys, bake, "name=same", "start=hfox_milo", "g_min=0", *folders)
+    command(capsys, bake, "name=same", "start=hfox_milo", *folders)
     same = load_material("same", config_dir=tmp_path / "conf").device  # with all digits
     assert same.programming_error == load_material("hfox_milo").device.programming_error
     told = command(capsys, bake, "name=cold", "start=hfox_vmc", *folders, status=2)
@@ -343,10 +351,10 @@ def test_a_name_of_another_folder_is_refused(tmp_path, capsys, folders, more):
 
 def test_a_decay_that_does_not_describe_its_data_says_so(tmp_path, capsys, folders):
     bake = baked(tmp_path / "b.csv", TRUTH)
-    assert "does not describe" not in command(capsys, bake, "g_min=1uS", *folders)
+    assert "NOT FITTED" not in command(capsys, bake, "g_min=1uS", *folders)
     told = command(capsys, bake, "g_min=0", *folders)
-    assert "the decay does not describe these data: the law is off by 0.29 of the" in told
-    assert "state another conductance by g_min=" in told
+    assert "NOT FITTED: the decay does not describe these data: the law is off by 0.29 of" in told
+    assert "State another conductance by g_min=…" in told
 
 
 def test_states_below_the_stable_one_have_their_drift_only(tmp_path, capsys, folders):
@@ -362,8 +370,8 @@ def test_states_below_the_stable_one_have_their_drift_only(tmp_path, capsys, fol
 
 def test_the_command_prints_what_a_material_takes(tmp_path, capsys, folders):
     told = command(capsys, baked(tmp_path / "b.csv", TRUTH), "g_min=1uS", *folders)
-    assert "device.retention={temperature:373.1,time:" in told
-    assert "activation_ev:1.098" in told
+    assert "device.retention={time:2.999e+06,activation_ev:1.098,temperature:373.1," in told
+    assert "stable:0}" in told
     told = command(capsys, worn(tmp_path / "e.csv", WORN), *folders)
     assert "device.endurance={half_window:" in told
     told = command(capsys, drifting(tmp_path / "d.csv")[0], *folders)

@@ -11,10 +11,10 @@ from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.identification.calibration import EnduranceFit, RetentionFit
 from matsweep.identification.measurements import Trace
-from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
+from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy, time_axis
 
 _MOST = 60  # traces drawn
-_FADED = 0.05  # share of a state below which a trace says little about its start
+_FINE = 60  # points of a fitted curve
 
 
 def retention_figure(found: RetentionFit) -> Figure:
@@ -29,7 +29,7 @@ def retention_figure(found: RetentionFit) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    traces = found.data.traces
+    traces, starts = found.data.traces, found.starts
     shown = range(0, len(traces), -(-len(traces) // _MOST))
     kelvin = sorted({trace.temperature or 0.0 for trace in traces})
     colours = {value: CYCLE[k % len(CYCLE)] for k, value in enumerate(kelvin)}
@@ -38,10 +38,13 @@ def retention_figure(found: RetentionFit) -> Figure:
         for number in shown:
             trace, colour = traces[number], colours[traces[number].temperature or 0.0]
             known = trace.time > 0
-            time, law = trace.time[known], _law(found, number)[known]
+            time = trace.time[known]
+            law = _law(found, number, float(starts[number]), time)
             states.plot(time, trace.conductance[known], ".", color=colour, markersize=2.5,
                         rasterized=True)  # fmt: skip
-            states.plot(time, law, color=colour, linewidth=0.8)
+            fine = np.geomspace(time.min(), time.max(), _FINE)
+            states.plot(fine, _law(found, number, float(starts[number]), fine), color=colour,
+                        linewidth=0.8)  # fmt: skip
             ratios.plot(time, trace.conductance[known] / law, ".", color=colour, markersize=2.5,
                         rasterized=True)  # fmt: skip
         for value, colour in colours.items():
@@ -55,32 +58,27 @@ def retention_figure(found: RetentionFit) -> Figure:
         tidy(ratios, "time since programming", "measured over fitted")
         quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
         for axes in (states, ratios):
-            axes.set_xscale("log")
-            quantity_axis(axes.xaxis, "s", float(every[every > 0].min()), float(every.max()))
+            time_axis(axes, float(every[every > 0].min()), float(every.max()))
         states.legend(fontsize=FONT - 1, frameon=False)
         states.set_title(f"(a) states and {found.parameter}", fontsize=FONT, loc="left")
         ratios.set_title("(b) their ratio", fontsize=FONT, loc="left")
     return figure
 
 
-def _law(found: RetentionFit, number: int) -> FloatArray:
-    """Return the fitted conductance of a trace at its times, from its own fitted start."""
+def _law(found: RetentionFit, number: int, start: float, time: FloatArray) -> FloatArray:
+    """Return the fitted conductance of a trace at times > 0, from its fitted start, S."""
     trace = found.data.traces[number]
-    if found.decay is None or not found.decays or trace.conductance[0] <= found.stable:
-        return _drifted(trace, float(found.drift.nu[number]))
+    if not found.decays or np.isnan(start):
+        return _drifted(trace, float(found.drift.nu[number]), time)
     assert trace.temperature is not None
-    left = np.array([found.law.kept(float(t), trace.temperature) for t in trace.time])
-    above = trace.conductance - found.stable
-    said = (left > _FADED) & (above > 0)
-    start = float(np.exp(np.mean(np.log(above[said] / left[said])))) if said.any() else above[0]
-    return np.asarray(found.stable + start * left)
+    left = np.array([found.law.kept(float(t), trace.temperature) for t in time])
+    return np.asarray(found.stable + (start - found.stable) * left)
 
 
-def _drifted(trace: Trace, nu: float) -> FloatArray:
+def _drifted(trace: Trace, nu: float, time: FloatArray) -> FloatArray:
     """Return the power law of a trace through the middle of its points."""
-    time = np.maximum(trace.time, np.min(trace.time[trace.time > 0]))
     known = trace.time > 0
-    middle = np.mean(np.log(trace.conductance[known]) + nu * np.log(time[known]))
+    middle = np.mean(np.log(trace.conductance[known]) + nu * np.log(trace.time[known]))
     return np.asarray(np.exp(middle) * time**-nu)
 
 

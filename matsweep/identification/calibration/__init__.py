@@ -7,9 +7,12 @@ from matsweep.identification.calibration.aged import (
     RetentionFit,
     calibrate_endurance,
     calibrate_retention,
+)
+from matsweep.identification.calibration.aged_output import (
     override,
     show_endurance,
     show_retention,
+    within,
 )
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
@@ -93,6 +96,7 @@ __all__ = [
     "show_retention",
     "tabulate",
     "verdict",
+    "within",
     "write_material",
     "write_physics",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,14 @@ from typing import Any
 import yaml
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import read_text, write_text
 from matsweep.core.units import value_in_unit
 from matsweep.identification.calibration.aged import Ageing
-from matsweep.identification.calibration.material import dumped, shortened
+from matsweep.identification.calibration.editing import loaded, with_entry, without_entry
+from matsweep.identification.calibration.material import shortened
+
+# Laws of one loss, of which a device has one: two of them would count it twice.
+_LOSSES = ("drift", "short_term", "retention")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +28,14 @@ class MaterialFile:
     Parameters
     ----------
     path : Path
-    comments : tuple of str
-        Lines above the content.
+    text : str
+        Of the file.
     content : dict
         Sections of the file.
     """
 
     path: Path
-    comments: tuple[str, ...]
+    text: str
     content: dict[str, Any]
 
     @classmethod
@@ -47,19 +53,17 @@ class MaterialFile:
         Raises
         ------
         UserError
-            If the file is no material.
+            If the file cannot be read, or is no material.
         """
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         try:
-            content = yaml.safe_load(text)
+            content = loaded(text)
         except yaml.YAMLError as error:
             raise UserError(f"{path} is no YAML: {error}") from None
         parts = content if isinstance(content, dict) else {}
         if not all(isinstance(parts.get(name), dict) for name in ("material", "device")):
             raise UserError(f"{path} is no material: it needs the sections material and device")
-        lines = text.split("\n")
-        first = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
-        return cls(path=path, comments=tuple(lines[:first]), content=parts)
+        return cls(path=path, text=text, content=parts)
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -89,8 +93,29 @@ class MaterialFile:
                 f"{self.path} states device.{parameter} already: give overwrite=true to replace it"
             )
 
+    def replaced(self, parameter: str) -> tuple[str, ...]:
+        """Parameters that describe the same loss, which an addition takes out of the file.
+
+        Parameters
+        ----------
+        parameter : str
+            That is added.
+
+        Returns
+        -------
+        tuple of str
+        """
+        if parameter not in _LOSSES:
+            return ()
+        return tuple(
+            name for name in _LOSSES if name != parameter and name in self.content["device"]
+        )
+
     def add(self, found: Ageing, *, replace: bool, to: Path | None = None, **facts: str) -> Path:
-        """Write the file with a parameter more; all else in it stays.
+        """Write the file with one more parameter; all else in it stays, comments too.
+
+        Drift, short-term relaxation and retention describe one loss: a measured one takes the
+        place of the others (`replaced`). A law that does not describe its data marks the material.
 
         Parameters
         ----------
@@ -109,25 +134,49 @@ class MaterialFile:
         Raises
         ------
         UserError
-            If the file states the parameter.
+            If the file states the parameter, or cannot be written.
         """
         self.check(found.parameter, replace=replace)
         path = self.path if to is None else to
-        material: Mapping[str, Any] = self.content["material"]
-        origin = {"status": "derived", "note": found.note}
-        content = {
-            **self.content,
-            "material": {
-                **material,
-                **facts,
-                "origins": {**(material.get("origins") or {}), found.parameter: origin},
-            },
-            "device": {**self.content["device"], found.parameter: shortened(found.values)},
-        }
-        said = f"# device.{found.parameter} from "
-        comments = [line for line in self.comments if not line.startswith(said)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            "\n".join([*comments, f"{said}{found.name}.", dumped(content)]), encoding="utf-8"
-        )
+        text = _headed(self.text, f"# device.{found.parameter} from ", f"{found.name}.")
+        for name, value in facts.items():
+            text = with_entry(text, ("material", name), value)
+        text = with_entry(text, ("device", found.parameter), shortened(dict(found.values)))
+        others = self.replaced(found.parameter)
+        note = found.note
+        if others:
+            note += f"; takes the place of {' and '.join(others)}"
+        origin = {"status": "derived", "note": note}
+        text = with_entry(text, ("material", "origins", found.parameter), origin)
+        for name in others:
+            text = without_entry(text, ("device", name))
+            origin = {"status": "derived", "note": f"none: in {found.parameter}, from {found.name}"}
+            text = with_entry(text, ("material", "origins", name), origin)
+        text = _marked(text, self.content["material"], found, others)
+        write_text(path, text)
         return path
+
+
+def _headed(text: str, said: str, name: str) -> str:
+    """Name the file of a parameter below the comments at the head, in place of an earlier one."""
+    lines = text.split("\n")
+    first = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    kept = [line for line in lines[:first] if not line.startswith(said)]
+    return "\n".join([*kept, said + name, *lines[first:]])
+
+
+def _marked(text: str, material: Mapping[str, Any], found: Ageing, others: tuple[str, ...]) -> str:
+    """Mark a law that does not describe its data; remove the mark of those it replaces."""
+    before = str(material.get("misfit") or "")
+    mark = before
+    for name in (found.parameter, *others):
+        own = re.escape(f"device.{name} from ")
+        mark = re.sub(rf"(^|; ){own}.*?(?=; device\.\w+ from |$)", "", mark).removeprefix("; ")
+    if found.misfit is not None:
+        own = f"device.{found.parameter} from {found.name}: {found.misfit}"
+        mark = f"{mark}; {own}" if mark else own
+    if mark == before:
+        return text
+    if not mark:
+        return without_entry(text, ("material", "misfit"))
+    return with_entry(text, ("material", "misfit"), mark)

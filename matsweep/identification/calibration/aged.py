@@ -1,30 +1,34 @@
-"""Retention and endurance of a file: the parameter of a material that they give, and tables."""
+"""Retention and endurance of a file: the parameter of a material that they give."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.core.printing import counted
+from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.devices import Endurance, Retention
 from matsweep.identification.fitting import (
     DriftFit,
     Estimate,
+    decayed,
+    departs,
     fit_drift,
     fit_endurance,
     fit_retention,
+    scatter,
 )
 from matsweep.identification.measurements import EnduranceData, RetentionData
 
-_SHOWN = 4  # significant digits
-_DEPARTURE, _LEAST_MISFIT = 2.0, 0.02  # times the noise of reads; of the conductance
+_BETTER = 0.8  # of the misfit of a decay, below which a power law takes its place
+_ALIKE = 2.0  # standard errors within which a stretch is 1
+_ERRORS = {"time": "s", "activation_ev": "eV", "stretch": ""}
 
 
 class Ageing(Protocol):
@@ -40,6 +44,8 @@ class Ageing(Protocol):
         As a material states it.
     note : str
         Values with their standard errors, for the material's origins.
+    misfit : str or None
+        By how much the law departs from its data; None where it describes them.
     """
 
     @property
@@ -58,6 +64,10 @@ class Ageing(Protocol):
     def note(self) -> str:
         """Values with their standard errors."""
 
+    @property
+    def misfit(self) -> str | None:
+        """Departure of the law from its data, in words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionFit:
@@ -69,43 +79,60 @@ class RetentionFit:
     drift : DriftFit
         Of all traces.
     decay : Estimate or None
-        Of the traces that begin above the stable state; None where no temperatures are stated.
-    stable : float, S
-        Conductance that the decay approaches.
-    span : float or None, S
-        Range of the material, of which its `retention.stable` is a fraction, from `bottom`; None
-        where it is not known.
-    bottom : float, S
+        Of `decaying`; None where no temperatures are stated.
+    decaying : tuple of int
+        Indices of the traces of the decay: those that begin above the stable state.
+    floor : {"fitted", "stated", "assumed", "range"}
+        Origin of the stable state: the data; the user; the lower end of the range, or 0, because
+        no trace approaches it; the end of the range that the fitted one lies beyond.
+    beyond : float or None, S
+        The fitted stable state, where it lies beyond the material's range.
+    steeper : tuple of (float, float) or None
+        A fitted stretch above 1 with its standard error; the decay has a stretch of 1 then, the
+        most that `device.retention` takes.
+    ends : tuple of (float, float) or None, S
+        Range of the material, of which its `retention.stable` is a fraction; None where it is not
+        known.
     """
 
     data: RetentionData
     drift: DriftFit
     decay: Estimate | None
-    stable: float
-    span: float | None = None
-    bottom: float = 0.0
+    decaying: tuple[int, ...] = ()
+    floor: Literal["fitted", "stated", "assumed", "range"] = "fitted"
+    beyond: float | None = None
+    steeper: tuple[float, float] | None = None
+    ends: tuple[float, float] | None = None
 
     @property
     def decays(self) -> bool:
-        """Whether a decay to the stable state is seen."""
-        errors = {} if self.decay is None else self.decay.errors
-        return bool(errors) and bool(np.isfinite([errors["time"], errors["stretch"]]).all())
+        """Whether a decay to the stable state is seen, and no power law describes it better."""
+        if self.decay is None or not _seen(self.decay):
+            return False
+        power = self.drift
+        return bool(power.failings()) or power.misfit >= _BETTER * self.decay.misfit
+
+    @property
+    def stable(self) -> float:
+        """Conductance that the decay approaches, S; 0 where no temperatures are stated."""
+        return 0.0 if self.decay is None else self.decay.values["stable"]
 
     @property
     def scatter(self) -> float:
-        """Noise of reads, from each one's distance to the mean of its neighbours; of log G."""
-        rest = [
-            (each[1:-1] - (each[:-2] + each[2:]) / 2) / np.sqrt(1.5)
-            for each in (np.log(trace.conductance) for trace in self.data.traces)
-        ]
-        return float(np.sqrt(np.mean(np.square(np.concatenate(rest)))))
+        """Noise of reads, of ln G, from each one's distance to its neighbours."""
+        return scatter(self.data.traces)
 
     @property
-    def departs(self) -> bool:
-        """Whether the decay departs from its data by far more than their noise."""
-        if self.decay is None or not self.decays:
-            return False
-        return self.decay.misfit > max(_DEPARTURE * self.scatter, _LEAST_MISFIT)
+    def starts(self) -> FloatArray:
+        """Fitted starts, S, of the traces that decay; (trace,), nan for the others."""
+        starts = np.full(len(self.data.traces), np.nan)
+        if self.decay is not None and self.decays:
+            starts[list(self.decaying)] = decayed(self._decaying, self.decay)[0]
+        return starts
+
+    @property
+    def _decaying(self) -> RetentionData:
+        return replace(self.data, traces=tuple(self.data.traces[k] for k in self.decaying))
 
     @property
     def law(self) -> Retention:
@@ -125,38 +152,103 @@ class RetentionFit:
         return "retention" if self.decays else "drift"
 
     @property
+    def fraction(self) -> float | None:
+        """Stable state as a fraction of the material's range; None where the range is not known."""
+        if self.ends is None:
+            return None
+        low, high = self.ends
+        return min(max((self.stable - low) / (high - low), 0.0), 1.0)
+
+    @property
     def values(self) -> Mapping[str, float | None]:
         """Values that the data determine, as a material states them."""
         if self.decay is None or not self.decays:
             drift = self.drift
             return {"nu": drift.mean, "spread": drift.spread, "time_zero": drift.time_zero}
-        fit = self.decay
-        known = {k: v for k, v in fit.values.items() if np.isfinite(fit.errors.get(k, 0.0))}
-        known["stretch"] = min(known["stretch"], 1.0)
-        if self.span is not None and self.stable > self.bottom:
-            known["stable"] = min((self.stable - self.bottom) / self.span, 1.0)
-        return known
+        fit, share = self.decay, self.fraction
+        known = {
+            name: fit.values[name]
+            for name in ("time", "activation_ev", "temperature", "stretch")
+            if np.isfinite(fit.errors.get(name, 0.0))
+        }
+        if self._colder:
+            del known["activation_ev"]  # of which a device takes positive ones only
+        return known if share is None else {**known, "stable": share}
+
+    @property
+    def errors(self) -> Mapping[str, float]:
+        """Standard errors of the values, infinite where the data do not determine one."""
+        if self.decay is None or not self.decays:
+            return {"nu": self.drift.mean_error, "spread": self.drift.spread_error}
+        return self.decay.errors
 
     @property
     def note(self) -> str:
-        """Values with their standard errors."""
+        """Values with their standard errors, and the origin of the stable state."""
         traces = counted(len(self.data.traces), "trace")
         if self.decay is None or not self.decays:
             drift = self.drift
-            return (
+            text = (
                 f"from {self.name}, {traces}: exponent {drift.mean:.3g} ± {drift.mean_error:.2g}, "
                 f"between traces {drift.spread:.2g} ± {drift.spread_error:.2g}"
             )
-        fitted = (("time", "s"), ("activation_ev", "eV"), ("stretch", ""))
-        text = f"from {self.name}, {traces}: {_sure(self.decay, *fitted)}"
-        return f"{text}; {self.misfit}" if self.departs else text
+        else:
+            parts = [_sure(self.decay, *_ERRORS.items()), f"stable {self.approached}"]
+            if self.steeper is not None:
+                parts.append(self.held)
+            text = f"from {self.name}, {traces}: {', '.join(parts)}"
+        return text if self.misfit is None else f"{text}; {self.misfit}"
 
     @property
-    def misfit(self) -> str:
-        """Departure of the decay from its data, in words."""
-        off = 0.0 if self.decay is None else self.decay.misfit
+    def approached(self) -> str:
+        """The stable state with its error or its origin, in words."""
+        text = engineering(self.stable, "S")
+        if self.floor == "stated":
+            return f"{text} (stated)"
+        if self.floor == "assumed":
+            at = "0" if self.ends is None else "the lower end of the range"
+            return f"not determined, taken as {text} ({at})"
+        if self.beyond is not None:
+            return f"{text} (end of the range; fitted {engineering(self.beyond, 'S')})"
+        assert self.decay is not None
+        return f"{text} ± {engineering(self.decay.errors['stable'], 'S', 2)} (fitted)"
+
+    @property
+    def held(self) -> str:
+        """A fitted stretch above 1, in words."""
+        assert self.steeper is not None
+        value, error = self.steeper
+        alike = "" if value - 1 > _ALIKE * error else ", which is 1 within its error"
+        return f"stretch held at 1, fitted {value:.3g} ± {error:.2g}{alike}"
+
+    @property
+    def describes(self) -> bool:
+        """Whether the law describes its data."""
+        return self.misfit is None
+
+    @property
+    def misfit(self) -> str | None:
+        """Departure of the law from its data, in words; None where it describes them."""
+        if self.decay is None or not self.decays:
+            return "; ".join(self.drift.failings()) or None
+        noise, texts = self.scatter, list[str]()
+        if departs(decayed(self._decaying, self.decay)[1], noise):
+            off = f"{self.decay.misfit:.2g} of the conductance"
+            texts.append(f"the law is off by {off}, reads scatter by {noise:.2g}")
+        if self._colder:
+            texts.append(
+                "states decay faster at lower temperatures, which no activation energy describes"
+            )
+        return "; ".join(texts) or None
+
+    @property
+    def _colder(self) -> bool:
+        """Whether the fitted activation energy is negative."""
+        fit = self.decay
         return (
-            f"the law is off by {off:.2g} of the conductance, reads scatter by {self.scatter:.2g}"
+            fit is not None
+            and bool(np.isfinite(fit.errors["activation_ev"]))
+            and fit.values["activation_ev"] < 0
         )
 
 
@@ -168,10 +260,13 @@ class EnduranceFit:
     ----------
     data : EnduranceData
     fit : Estimate
+    assumed : tuple of str
+        Values that the data do not determine: those of `devices.Endurance` are taken.
     """
 
     data: EnduranceData
     fit: Estimate
+    assumed: tuple[str, ...] = ()
 
     @property
     def closes(self) -> bool:
@@ -198,7 +293,23 @@ class EnduranceFit:
         """Values as a material states them; no half window where it does not close."""
         if not self.closes:
             return {"half_window": None}
-        return {name: self.fit.values[name] for name in ("half_window", "steepness", "towards")}
+        names = ("half_window", "steepness", "towards")
+        return {name: self.fit.values[name] for name in names if name not in self.assumed}
+
+    @property
+    def errors(self) -> Mapping[str, float]:
+        """Standard errors of the values, infinite where the data do not determine one."""
+        return self.fit.errors
+
+    @property
+    def describes(self) -> bool:
+        """Whether the law describes its data."""
+        return self.misfit is None
+
+    @property
+    def misfit(self) -> str | None:
+        """None: the noise of windows from cycle to cycle is not known from elsewhere."""
+        return None
 
     @property
     def note(self) -> str:
@@ -206,7 +317,10 @@ class EnduranceFit:
         devices = counted(np.unique(self.data.device).size, "device")
         text = f"the window does not close within {self.fit.values['most']:.3g} cycles"
         if self.closes:
-            text = _sure(self.fit, ("half_window", "cycles"), ("steepness", ""), ("towards", ""))
+            units = {"half_window": "cycles", "steepness": "", "towards": ""}
+            parts = [_sure(self.fit, *((k, v) for k, v in units.items() if k not in self.assumed))]
+            parts += [f"{name} not determined" for name in self.assumed]
+            text = ", ".join(parts)
         return f"from {self.name}, {devices}: {text}"
 
 
@@ -219,24 +333,82 @@ def calibrate_retention(
     ----------
     data : RetentionData
     stable : float or None, S
-        Conductance that a decay approaches; None: the lower end of the material's range, or 0.
+        Conductance that a decay approaches. None: fitted; where no trace approaches it, the lower
+        end of the material's range, or 0.
     ends : tuple of (float, float) or None, S
         Range of the material; None where it is not known.
 
     Returns
     -------
     RetentionFit
+
+    Raises
+    ------
+    UserError
+        If a trace has too few points, or the stable state lies beyond the range of the material.
     """
-    low, high = ends or (0.0, 0.0)
-    stable = low if stable is None else stable
-    decay = None
-    if all(trace.temperature is not None for trace in data.traces):
-        above = tuple(trace for trace in data.traces if trace.conductance[0] > stable)
-        decay = fit_retention(replace(data, traces=above or data.traces), stable=stable)
-    return RetentionFit(
-        data=data, drift=fit_drift(data), decay=decay, stable=stable,
-        span=high - low if ends else None, bottom=low,
-    )  # fmt: skip
+    if stable is not None and ends is not None and not ends[0] <= stable <= ends[1]:
+        low, high = (engineering(end, "S") for end in ends)
+        raise UserError(
+            f"g_min [S], the stable state, must lie within the range of the material, {low} to "
+            f"{high}, got {engineering(stable, 'S')}: its device decays towards no other state; "
+            "leave g_min out to fit the stable state"
+        )
+    drift = fit_drift(data)
+    if any(trace.temperature is None for trace in data.traces):
+        return RetentionFit(data=data, drift=drift, decay=None, ends=ends)
+    found = _decay(data, drift, stable, ends, None)
+    fitted = found.decay
+    if fitted is None or not _seen(fitted) or fitted.values["stretch"] <= 1:
+        return found
+    steeper = fitted.values["stretch"], fitted.errors["stretch"]
+    return replace(_decay(data, drift, stable, ends, 1.0), steeper=steeper)
+
+
+def _decay(
+    data: RetentionData,
+    drift: DriftFit,
+    stable: float | None,
+    ends: tuple[float, float] | None,
+    stretch: float | None,
+) -> RetentionFit:
+    """Fit the decay, and decide which stable state it has."""
+    found = RetentionFit(data=data, drift=drift, decay=None, ends=ends, floor="stated")
+    if stable is not None:
+        return _held(found, stable, stretch)
+    every = tuple(range(len(data.traces)))
+    free, kept = fit_retention(data, stretch=stretch), every
+    if np.isfinite(free.errors["stable"]):
+        kept = _above(data, free.values["stable"])
+        if kept != every:
+            states = replace(data, traces=tuple(data.traces[k] for k in kept))
+            free = fit_retention(states, stretch=stretch)
+    low, high = ends or (0.0, np.inf)
+    if not np.isfinite(free.errors["stable"]):
+        return _held(replace(found, floor="assumed"), low, stretch)
+    floor = free.values["stable"]
+    if low <= floor <= high:
+        return replace(found, decay=free, decaying=kept, floor="fitted")
+    return _held(replace(found, floor="range", beyond=floor), low if floor < low else high, stretch)
+
+
+def _held(found: RetentionFit, stable: float, stretch: float | None) -> RetentionFit:
+    """Fit the decay of the traces above a stable state towards it."""
+    kept = _above(found.data, stable)
+    traces = tuple(found.data.traces[k] for k in kept)
+    fit = fit_retention(replace(found.data, traces=traces), stable=stable, stretch=stretch)
+    return replace(found, decay=fit, decaying=kept)
+
+
+def _above(data: RetentionData, stable: float) -> tuple[int, ...]:
+    """Return the indices of traces that begin above a state; all where none does."""
+    above = [k for k, trace in enumerate(data.traces) if trace.conductance[0] > stable]
+    return tuple(above or range(len(data.traces)))
+
+
+def _seen(fit: Estimate) -> bool:
+    """Whether a decay is seen: its time and its stretch are determined, or held."""
+    return all(np.isfinite(fit.errors.get(name, 0.0)) for name in ("time", "stretch"))
 
 
 def calibrate_endurance(data: EnduranceData) -> EnduranceFit:
@@ -249,127 +421,27 @@ def calibrate_endurance(data: EnduranceData) -> EnduranceFit:
     Returns
     -------
     EnduranceFit
+        Steepness and direction that the data do not determine are those of `devices.Endurance`,
+        and the half window is fitted with these.
     """
-    return EnduranceFit(data=data, fit=fit_endurance(data))
-
-
-def show_retention(found: RetentionFit, console: Console) -> None:
-    """Print drift exponents, and the activation of the decay where temperatures are stated.
-
-    Parameters
-    ----------
-    found : RetentionFit
-    console : rich.console.Console
-    """
-    data, drift, fit = found.data, found.drift, found.decay
-    _line(console, f"{data.name}: {counted(len(data.traces), 'trace')}")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("device", "state", "temperature", "drift exponent", "standard error"):
-        table.add_column(heading, justify="left" if heading in ("device", "state") else "right")
-    for trace, nu, error in zip(data.traces, drift.nu, drift.nu_error, strict=True):
-        kelvin = "" if trace.temperature is None else engineering(trace.temperature, "K")
-        table.add_row(trace.device, trace.state, kelvin, f"{nu:.4g}", f"{error:.2g}")
-    console.print(table)
-    _line(
-        console,
-        f"drift over all traces: {drift.mean:.4g} ± {drift.mean_error:.2g}, between them "
-        f"{drift.spread:.2g} ± {drift.spread_error:.2g}",
-    )
-    if fit is None:
-        return
-    console.print()
-    if not found.decays:
-        _line(console, "no decay to a stable state is seen within the measured times")
-        return
-    below = sum(trace.conductance[0] <= found.stable for trace in data.traces)
-    if below:
-        _line(
-            console,
-            f"{counted(below, 'trace')} that begin at or below the stable state "
-            f"({engineering(found.stable, 'S')}) are left out of the decay",
-        )
-    units = {"time": "s", "activation_ev": "eV", "stretch": ""}
-    _values(console, "retention", fit.values, fit.errors, units)
-    kelvin = engineering(fit.values["temperature"], "K")
-    _line(console, f"time at {kelvin}; misfit {fit.misfit:.1%} of the conductance")
-    if found.departs:
-        _line(
-            console,
-            f"the decay does not describe these data: {found.misfit}. It approaches "
-            f"{engineering(found.stable, 'S')}; state another conductance by g_min=…, or leave out "
-            "states that behave otherwise",
-        )
-
-
-def show_endurance(found: EnduranceFit, console: Console) -> None:
-    """Print the closing of the window.
-
-    Parameters
-    ----------
-    found : EnduranceFit
-    console : rich.console.Console
-    """
-    data, fit = found.data, found.fit
-    devices = counted(np.unique(data.device).size, "device")
-    cycles = counted(data.cycle.size, "cycle")
-    _line(console, f"{data.name}: {devices}, {cycles} with both states")
-    if not found.closes:
-        _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
-        return
-    units = {"half_window": "cycles", "steepness": "", "towards": ""}
-    _values(console, "endurance", fit.values, fit.errors, units)
-    if fit.values["half_window"] > fit.values["most"]:
-        _line(console, f"extrapolated: {fit.values['most']:.3g} cycles were measured")
-
-
-def override(found: Ageing) -> str:
-    """Return the parameter as it stands on a command line.
-
-    Parameters
-    ----------
-    found : Ageing
-
-    Returns
-    -------
-    str
-        ``device.retention={time:3e6,stretch:0.6}``.
-    """
-    values = ",".join(
-        f"{name}:{'null' if value is None else f'{value:.{_SHOWN}g}'}"
-        for name, value in found.values.items()
-    )
-    return f"device.{found.parameter}={{{values}}}"
+    fit, law = fit_endurance(data), Endurance()
+    defaults = {"steepness": law.steepness, "towards": law.towards}
+    assumed = {k: v for k, v in defaults.items() if not np.isfinite(fit.errors[k])}
+    if assumed and np.isfinite(fit.errors["half_window"]):
+        return EnduranceFit(data=data, fit=fit_endurance(data, **assumed), assumed=tuple(assumed))
+    return EnduranceFit(data=data, fit=fit)
 
 
 def _sure(fit: Estimate, *names: tuple[str, str]) -> str:
     """Write values with their errors, by name and unit."""
     parts = []
     for name, unit in names:
-        if np.isfinite(fit.errors[name]):
-            text = f"{name} {fit.values[name]:.3g} ± {fit.errors[name]:.2g} {unit}"
+        error = fit.errors.get(name)
+        if error is None:
+            continue
+        if np.isfinite(error):
+            text = f"{name} {fit.values[name]:.3g} ± {error:.2g} {unit}"
         else:
             text = f"{name} not determined"
         parts.append(text.rstrip())
     return ", ".join(parts)
-
-
-def _values(
-    console: Console,
-    title: str,
-    values: Mapping[str, float],
-    errors: Mapping[str, float],
-    units: Mapping[str, str],
-) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(title)
-    for heading in ("value", "standard error"):
-        table.add_column(heading, justify="right")
-    for name, unit in units.items():
-        label = f"{name} [{unit}]" if unit else name
-        error = f"{errors[name]:.2g}" if np.isfinite(errors[name]) else "not determined"
-        table.add_row(label, f"{values[name]:.{_SHOWN}g}", error)
-    console.print(table)
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -8,17 +8,18 @@ from pathlib import Path
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.devices.dynamics.model import CompiledModel
+from matsweep.identification.calibration.aged import (
+    EnduranceFit,
+    RetentionFit,
+    calibrate_endurance,
+    calibrate_retention,
+)
 from matsweep.identification.fitting import (
     KINDS,
-    DriftFit,
-    Estimate,
     LoopFit,
     PulseCalibration,
     calibrate_pulses,
-    fit_drift,
-    fit_endurance,
     fit_loops,
-    fit_retention,
 )
 from matsweep.identification.measurements import (
     Reading,
@@ -41,7 +42,7 @@ def calibrate(
     start: CompiledModel | None = None,
     free: Sequence[str] | None = None,
     **options: object,
-) -> PulseCalibration | LoopFit | DriftFit | Estimate:
+) -> PulseCalibration | LoopFit | RetentionFit | EnduranceFit:
     """Fit a device model to measurements.
 
     Parameters
@@ -51,7 +52,7 @@ def calibrate(
     model : str or None
         Its kind; None: the one with the least BIC.
     g_min : float or None, S
-        Lower end of the range of pulses; the stable state of a retention.
+        Lower end of the range of pulses; the stable state of a retention, which is fitted if None.
     g_max : float or None, S
         Upper end of the range of pulses.
     start : CompiledModel or None
@@ -63,9 +64,12 @@ def calibrate(
 
     Returns
     -------
-    PulseCalibration, LoopFit, DriftFit or Estimate
-        Of pulses, of sweeps, of states at one unstated temperature, and of states at stated
-        temperatures or of windows against cycles.
+    PulseCalibration, LoopFit, RetentionFit or EnduranceFit
+        Of pulses, of sweeps, of states against time, and of windows against cycles. The last two
+        have `parameter` (``"retention"``, ``"drift"`` or ``"endurance"``) with its `values` as a
+        material states them, their standard `errors`, and `misfit`, None where the law describes
+        the data. The estimates behind them are `RetentionFit.decay` and `EnduranceFit.fit`
+        (`Estimate`: values, errors, misfit), and `RetentionFit.drift` (`DriftFit`).
 
     Raises
     ------
@@ -77,6 +81,9 @@ def calibrate(
     >>> import matsweep
     >>> fit = matsweep.calibrate("measured.csv", model="soft_bounds")  # doctest: +SKIP
     >>> fit.values["step_up"], fit.describes  # doctest: +SKIP
+    >>> bake = matsweep.calibrate("bake.csv")  # doctest: +SKIP
+    >>> bake.values["activation_ev"], bake.errors["activation_ev"]  # doctest: +SKIP
+    >>> bake.decay.values["stable"], bake.floor, bake.misfit  # doctest: +SKIP
     """
     paths = [data] if isinstance(data, (str, Path)) else list(data)
     reading = build(Reading, dict(options), "")
@@ -86,12 +93,9 @@ def calibrate(
     if len(paths) != 1:
         raise UserError("data must be one file; only I-V sweeps may be several")
     if kind == "endurance":
-        return fit_endurance(read_endurance(paths[0], reading))
+        return calibrate_endurance(read_endurance(paths[0], reading))
     if kind == "retention":
-        states = read_retention(paths[0], reading)
-        if any(trace.temperature is None for trace in states.traces):
-            return fit_drift(states)
-        return fit_retention(states, stable=0.0 if g_min is None else g_min)
+        return calibrate_retention(read_retention(paths[0], reading), stable=g_min)
     pulses = enough_pulses(read_pulses(paths[0], reading))
     return calibrate_pulses(pulses, model=model, g_min=g_min, g_max=g_max)
 

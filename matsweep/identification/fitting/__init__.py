@@ -1,6 +1,8 @@
 """Device models fitted to data, measured or simulated."""
 
 from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses, checked
+from matsweep.identification.fitting.departure import departs, scatter
+from matsweep.identification.fitting.drift import DriftFit, fit_drift
 from matsweep.identification.fitting.endurance import fit_endurance
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
@@ -8,7 +10,7 @@ from matsweep.identification.fitting.loop_check import LoopCheck
 from matsweep.identification.fitting.loops import KINDS, LoopFit, fit_loops, simulated
 from matsweep.identification.fitting.prediction import Agreement, Spread, check_prediction
 from matsweep.identification.fitting.result import Fit
-from matsweep.identification.fitting.retention import DriftFit, fit_drift, fit_retention
+from matsweep.identification.fitting.retention import decayed, fit_retention
 from matsweep.identification.fitting.table import TableFit, fit_table, tabulate
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "check_prediction",
     "checked",
     "compare",
+    "decayed",
+    "departs",
     "fit_drift",
     "fit_endurance",
     "fit_loops",
@@ -33,6 +37,7 @@ __all__ = [
     "fit_retention",
     "fit_table",
     "recommend",
+    "scatter",
     "simulated",
     "tabulate",
 ]

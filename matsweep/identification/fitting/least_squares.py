@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,9 @@ def estimated(
     scales: Mapping[str, Scale] | None = None,
     held: Sequence[str] = (),
     constants: Mapping[str, float] | None = None,
+    others: int = 0,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    sure: Mapping[str, float] | None = None,
 ) -> Estimate:
     """Minimise a sum of squares from several starting points.
 
@@ -52,18 +56,24 @@ def estimated(
     names : sequence of str
         Of the first parameters; the others are by-products.
     scales : mapping of str to callable or None
-        From a searched parameter to the reported one and its derivative (`exponential`,
-        `fraction`); by default they are the same.
+        From a searched parameter to the reported one and its derivative (`exponential`); by
+        default they are the same.
     held : sequence of str
         Parameters that keep their starting values.
     constants : mapping of str to float or None
         Further values of the result.
+    others : int
+        Number of linear parameters that `residuals` fits by itself: they cost degrees of freedom.
+    bounds : mapping of str to (float, float) or None
+        Limits of searched parameters; by default they have none.
+    sure : mapping of str to float or None
+        Largest standard error of a parameter that counts as determined; by default its value.
 
     Returns
     -------
     Estimate
-        A parameter is not determined if its error exceeds it, or if the data have no information
-        on it.
+        A parameter is not determined if its error is larger than that, or if the data have no
+        information on it.
     """
     from scipy.optimize import least_squares
 
@@ -74,20 +84,27 @@ def estimated(
         theta[kept] = free
         return theta
 
-    fits = [
-        (least_squares(lambda free, s=start: residuals(whole(free, s)), start[kept]), start)
-        for start in starts
-    ]
+    limits = np.tile([[-np.inf], [np.inf]], starts[0].size)
+    for name, pair in (bounds or {}).items():
+        limits[:, list(names).index(name)] = pair
+
+    def search(start: FloatArray) -> Any:
+        return least_squares(
+            lambda free: residuals(whole(free, start)), start[kept], bounds=limits[:, kept]
+        )
+
+    fits = [(search(start), start) for start in starts]
     best, start = min(fits, key=lambda fit: float(fit[0].cost))
     theta = whole(best.x, start)
-    freedom = max(best.fun.size - kept.size, 1)
+    freedom = max(best.fun.size - kept.size - others, 1)
     variance = np.full(starts[0].size, np.inf)
     variance[kept] = _variances(best.jac) * 2 * best.cost / freedom
     values, errors = dict(constants or {}), dict[str, float]()
     for k, name in enumerate(names):
         value, slope = (scales or {}).get(name, _same)(float(theta[k]))
         values[name], error = value, slope * float(np.sqrt(variance[k]))
-        errors[name] = error if error < abs(values[name]) else float("inf")
+        most = (sure or {}).get(name, abs(values[name]))
+        errors[name] = error if error < most else float("inf")
     return Estimate(
         values=values, errors=errors, misfit=float(np.sqrt(2 * best.cost / best.fun.size))
     )
@@ -105,21 +122,6 @@ def exponential(logarithm: float) -> tuple[float, float]:
     tuple of (float, float)
     """
     return float(np.exp(logarithm)), float(np.exp(logarithm))
-
-
-def fraction(logit: float) -> tuple[float, float]:
-    """Return a parameter in (0, 1) of its logit, and the derivative.
-
-    Parameters
-    ----------
-    logit : float
-
-    Returns
-    -------
-    tuple of (float, float)
-    """
-    value = float(1 / (1 + np.exp(-logit)))
-    return value, value * (1 - value)
 
 
 def _same(value: float) -> tuple[float, float]:
