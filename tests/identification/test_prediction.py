@@ -40,13 +40,13 @@ def checked(model, data=MEASURED, read_noise=READS, **options):
 
 
 def test_the_device_that_made_the_data_describes_them_in_every_property():
-    """A repetition lies beyond what is allowed in at most 1 % of cases, in each of 3 properties.
+    """A repetition lies beyond what is allowed in at most 1 % of cases, in each of 4 properties.
 
-    9 of 30 measurements fail with a chance of 3e-7.
+    10 of 30 measurements fail with a chance of 2e-7.
     """
     within = [checked(TRUE, simulate(TRUE, seed, devices=12, cycles=4, pulses=60, noise=NOISE))
               for seed in range(30)]  # fmt: skip
-    assert sum(not each.describes for each in within) < 9
+    assert sum(not each.describes for each in within) < 10
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,41 @@ def test_a_wrong_device_is_named_by_what_is_wrong(changed, read_noise, failing):
     assert not agreement.describes
     assert agreement.badness > 1
     assert failing in "; ".join(agreement.failings())
+
+
+def test_records_that_do_not_follow_on_are_no_noise_of_pulses():
+    """Devices that begin at 0 once more without a reset: the fit takes that for noise of pulses.
+
+    Medians and spreads agree with so much noise. Five changes of 20 % of the range do not.
+    """
+    plain = SoftBounds(step_up=0.03, step_down=0.03)
+    data = simulate(plain, 1, devices=5, cycles=2, pulses=50, noise=0.02)
+    begun, joined = np.arange(201) == 1, []
+    for each in data.sequences:
+        rest = slice(1, None)
+        joined.append(
+            dataclasses.replace(
+                each,
+                reads=np.concatenate([each.reads, each.reads[rest]]),
+                pulses=np.concatenate([each.pulses, each.pulses[rest]]),
+                linked=np.concatenate([each.linked, each.linked[rest]]),
+                cycle=np.concatenate([each.cycle, each.cycle[rest]]),
+                line=np.concatenate([each.line, 2000 + each.line[rest]]),
+            )
+        )
+    found = calibrate_pulses(
+        dataclasses.replace(data, sequences=tuple(joined)), model="soft_bounds"
+    )
+    assert found.values["cycle_to_cycle.of_step"] > 0.3
+    off = found.agreement
+    assert [each.describes for each in (off.medians, off.ratio, off.between, off.within)] == [
+        True
+    ] * 4
+    assert not off.change.describes
+    starts = {2000 + each.line[begun][0]: each.device for each in data.sequences}
+    assert starts[off.change.line] == off.change.device
+    assert f"the change at line {off.change.line} (device {off.change.device})" in found.misfit
+    assert any("pulse 0 at that line" in way for way in found.ways_out())
 
 
 def test_the_nearer_of_formula_and_table_is_taken_where_neither_describes_the_data():

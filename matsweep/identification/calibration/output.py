@@ -151,6 +151,9 @@ def _checked(calibration: PulseCalibration) -> Table:
                   f"{off.allowed:.1%}")  # fmt: skip
     table.add_row("medians, largest factor", "", "", f"{ratio.distance:.2f}",
                   f"{ratio.allowed:.2f}")  # fmt: skip
+    change = agreement.change
+    table.add_row("changes, share of the range", "", "", f"{change.distance:.1%}",
+                  f"{change.allowed:.1%}")  # fmt: skip
     for name, each in (
         ("between devices", agreement.between),
         ("from cycle to cycle", agreement.within),

@@ -15,6 +15,7 @@ _WAYS_OUT = {
     "formula": "model=tabulated for steps without a formula",
     "range": "g_min= and g_max= where the range of the device is known",
     "kinds": "each kind of device in a file of its own, where the picture shows several",
+    "records": "with pulse 0 at that line, where a record begins anew there, or a pulse is missing",
     "cycles": "without the first cycles, where the device changes from one to the next",
 }
 
@@ -86,16 +87,18 @@ class PulseCalibration:
         -------
         list of str
         """
-        off, found = self.agreement, list[str]()
+        off, ways = self.agreement, list[str]()
         if not (self.describes or self.tabulated) and enough_changes(self.data):
-            found.append("formula")
+            ways.append("formula")
         if not (off.medians.describes and off.ratio.describes):
-            found.append("range")
+            ways.append("range")
+        if not off.change.describes:
+            ways.append("records")
         if off.between is not None and not off.between.describes:
-            found.append("kinds")
+            ways.append("kinds")
         if off.within is not None and not off.within.describes:
-            found.append("cycles")
-        return [_WAYS_OUT[name] for name in found]
+            ways.append("cycles")
+        return [_WAYS_OUT[name] for name in ways]
 
 
 def calibrate_pulses(
