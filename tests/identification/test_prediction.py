@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, So
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
-from matsweep.identification.fitting import calibrate_pulses, check_prediction
+from matsweep.identification.fitting import calibrate_pulses, check_prediction, noisy
 from tests.measured_reads import G_MAX, G_MIN, measurement, simulate, write_pulses
 
 SPAN = G_MAX - G_MIN
@@ -133,8 +135,52 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     found = fitting.checked(data, (fit,), fit)
     assert found.agreement.medians.allowed > 2 * found.agreement.medians.tolerance
     assert found.agreement.vague
-    assert "The test is weak" in calibration.verdict(found)
     assert not checked(TRUE).vague
+    [caution] = found.cautions()
+    assert caution.startswith("The test is weak: ")
+    assert caution in said(found)
+
+
+def test_cautions_on_a_fit_go_into_the_material_and_every_report(workplace, capsys):
+    """Pulses of one polarity, of one device: steps down are not determined, nor is the spread."""
+    own = simulate(TRUE, 1, devices=1, cycles=1, pulses=60, noise=NOISE).sequences[0]
+    rising = {
+        name: getattr(own, name)[:61] for name in ("reads", "pulses", "linked", "cycle", "line")
+    }
+    data = dataclasses.replace(MEASURED, sequences=(dataclasses.replace(own, **rising),))
+    found = calibrate_pulses(data, model="soft_bounds")
+    found = dataclasses.replace(found, chosen=dataclasses.replace(found.fit, converged=False))
+    cautions = found.cautions()
+    assert cautions[0] == "The search did not end at a maximum: errors and limits are too small."
+    assert cautions[1].startswith("The data do not determine step_down: ")
+    calibration.write_material(found, Destination(folder="conf", name="mine"))
+    material = matsweep.load_material("mine", config_dir="conf").material
+    assert list(material.cautions) == cautions
+    assert material.origins["device_to_device"].status == "missing"
+    study = ["explore", "--config-dir", "conf", "-m", "material=mine,pcm_gst", "executor=serial",
+             "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]  # fmt: skip
+    assert main(study) == 0
+    capsys.readouterr()
+    for command in (["select", "results/study.zarr"], ["report", "results/study.zarr"],
+                    ["materials", "mine", "--config-dir", "conf"]):  # fmt: skip
+        assert main(command) == 0
+        words = " ".join(capsys.readouterr().out.split())
+        assert all(caution in words for caution in cautions), command
+    pages = [page.read_text() for page in workplace.rglob("report.html")]
+    assert any(f"mine: {cautions[1]}" in page for page in pages)
+
+
+def test_a_table_says_whether_its_search_has_ended(monkeypatch):
+    plain = SoftBounds(step_up=0.03, step_down=0.04)
+    data = simulate(plain, 6, devices=2, cycles=3, pulses=60, noise=0.03)
+    assert fitting.fit_table(data).converged
+    monkeypatch.setattr(noisy, "_ROUNDS", 1)
+    assert not fitting.fit_table(data).converged
+    monkeypatch.undo()
+    found = calibrate_pulses(data, model="tabulated")
+    assert found.cautions() == []
+    cut = dataclasses.replace(found, chosen=dataclasses.replace(found.chosen, converged=False))
+    assert cut.cautions()[0].startswith("The search did not end at a maximum")
 
 
 def test_statistics_follow_their_closed_forms():
@@ -315,6 +361,28 @@ def test_the_mark_goes_into_every_report(workplace, capsys):
     )
     with pytest.raises(UserError, match=r"does not describe worn\.csv: .*matsweep calibrate data="):
         measured_device(measured)
+
+
+def test_the_command_of_the_refusal_reads_the_file_as_it_was_read(workplace, capsys):
+    """A name with a space, a heading of the user's own, and no unit."""
+    path = workplace / "worn films" / "m 1.csv"
+    path.parent.mkdir()
+    write_pulses(fatigued(), path)
+    path.write_text(
+        path.read_text()
+        .replace("conductance [uS]", "G, at 'rest'")
+        .replace("device,pulse,polarity,G, at 'rest'", "device,pulse,polarity,\"G, at 'rest'\"")
+    )
+    base = matsweep.load_material("pcm_gst").device
+    reading = {"columns": {"conductance": "G, at 'rest'", "cycle": None}, "unit": "uS"}
+    measured = dataclasses.replace(base, source="measured", measurements=str(path), reading=reading)
+    with pytest.raises(UserError) as refused:
+        measured_device(measured)
+    command = re.search(r"(matsweep calibrate .*) shows it", str(refused.value))
+    assert command is not None
+    words = shlex.split(command[1])
+    assert main([*words[1:], "name=worn", "model=soft_bounds"]) == 0
+    assert "NOT FITTED" in capsys.readouterr().out
 
 
 def test_a_described_device_has_no_mark(tmp_path):

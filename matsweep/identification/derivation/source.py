@@ -6,6 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
+import shlex
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,6 +26,7 @@ from matsweep.identification.measurements import Reading, enough_pulses, read_pu
 _VERSION = 3  # raised when a change of the code moves a derived number
 _DERIVED = ("g_min", "g_max", "levels", "programming_error", "device_to_device", "cycle_to_cycle",
             "pulse_model", "write_pulse", "iv")  # fmt: skip
+_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")  # needs no quotes in an override
 _TARGETS, _VERIFIED = np.linspace(0, 1, 9), 200  # devices for each target
 
 
@@ -172,7 +176,7 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     if not found.describes:
         raise UserError(
             f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
-            f"matsweep calibrate data={base.measurements} shows it, and writes a marked material"
+            f"{_calibration(base)} shows it, and writes a marked material"
         )
     verified = dataclasses.replace(
         base,
@@ -196,6 +200,24 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
         programming_error=error,
         write_pulse=dataclasses.replace(base.write_pulse, count=pulses),
     )
+
+
+def _calibration(device: AnalogDevice) -> str:
+    """Return the command that calibrates a device's measurements, read as its `reading` says."""
+    options = {"data": device.measurements, **(device.reading or {})}
+    words = [shlex.quote(f"{name}={_hydra(value)}") for name, value in options.items()]
+    return " ".join(["matsweep calibrate", *words])
+
+
+def _hydra(value: object) -> str:
+    """Return a value as Hydra's grammar of overrides has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_hydra(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) else '"' + value.replace('"', '\\"') + '"'
+    return str(value)
 
 
 def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
