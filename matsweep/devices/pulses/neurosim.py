@@ -158,7 +158,7 @@ def _tabulated() -> tuple[FloatArray, FloatArray]:
 
 
 def _largest(curve: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Largest distance max_p |x(p) - p| of a curve from a straight line, and its slope by the curve.
+    """Largest distance max_p |x(p) - p| of curves from a straight line, and its slope by them.
 
     At the largest distance the slope is that at the same p.
     """
