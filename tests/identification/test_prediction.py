@@ -46,7 +46,7 @@ def test_the_device_that_made_the_data_describes_them_in_every_property():
 
     10 of 30 measurements fail with a chance of 2e-7.
     """
-    within = [checked(TRUE, simulate(TRUE, seed, devices=12, cycles=4, pulses=60, noise=NOISE))
+    within = [checked(TRUE, simulate(TRUE, seed, devices=6, cycles=2, pulses=40, noise=NOISE))
               for seed in range(30)]  # fmt: skip
     assert sum(not each.describes for each in within) < 10
 
@@ -105,7 +105,7 @@ def test_records_that_do_not_follow_on_are_no_noise_of_pulses():
 
 def test_the_nearer_of_formula_and_table_is_taken_where_neither_describes_the_data():
     """Steps that fade with the cycles: no model of devices without fatigue has them."""
-    found = calibrate_pulses(fatigued())
+    found = calibrate_pulses(fatigued(devices=1))
     assert not found.describes
     formula = fitting.checked(found.data, found.fits, found.fit)
     assert found.agreement.badness <= formula.agreement.badness
@@ -141,33 +141,40 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     assert caution in said(found)
 
 
-def test_cautions_on_a_fit_go_into_the_material_and_every_report(workplace, capsys):
-    """Pulses of one polarity, of one device: steps down are not determined, nor is the spread."""
+def one_way():
+    """Return the fit of pulses up of one device, as if its search had not ended."""
     own = simulate(TRUE, 1, devices=1, cycles=1, pulses=60, noise=NOISE).sequences[0]
-    rising = {
-        name: getattr(own, name)[:61] for name in ("reads", "pulses", "linked", "cycle", "line")
-    }
+    names = ("reads", "pulses", "linked", "cycle", "line")
+    rising = {name: getattr(own, name)[:61] for name in names}
     data = dataclasses.replace(MEASURED, sequences=(dataclasses.replace(own, **rising),))
     found = calibrate_pulses(data, model="soft_bounds")
-    found = dataclasses.replace(found, chosen=dataclasses.replace(found.fit, converged=False))
+    return dataclasses.replace(found, chosen=dataclasses.replace(found.fit, converged=False))
+
+
+def test_cautions_on_a_fit_are_those_of_its_material(tmp_path, capsys):
+    """Pulses of one polarity, of one device: steps down are not determined, nor is the spread."""
+    found = one_way()
     cautions = found.cautions()
     assert cautions[0] == "The search did not end at a maximum: errors and limits are too small."
     assert cautions[1].startswith("The data do not determine step_down: ")
-    calibration.write_material(found, Destination(folder="conf", name="mine"))
-    material = matsweep.load_material("mine", config_dir="conf").material
+    assert all(caution in said(found) for caution in cautions)
+    calibration.write_material(found, Destination(folder=tmp_path, name="mine"))
+    material = matsweep.load_material("mine", config_dir=tmp_path).material
     assert list(material.cautions) == cautions
     assert material.origins["device_to_device"].status == "missing"
-    study = ["explore", "--config-dir", "conf", "-m", "material=mine,pcm_gst", "executor=serial",
-             "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]  # fmt: skip
-    assert main(study) == 0
-    capsys.readouterr()
-    for command in (["select", "results/study.zarr"], ["report", "results/study.zarr"],
-                    ["materials", "mine", "--config-dir", "conf"]):  # fmt: skip
-        assert main(command) == 0
-        words = " ".join(capsys.readouterr().out.split())
-        assert all(caution in words for caution in cautions), command
-    pages = [page.read_text() for page in workplace.rglob("report.html")]
-    assert any(f"mine: {cautions[1]}" in page for page in pages)
+    assert main(["materials", "mine", "--config-dir", str(tmp_path)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert all(caution in words for caution in cautions)
+
+
+def test_the_picture_shows_the_chosen_model_and_names_its_bands():
+    data = simulate(TRUE, 6, devices=2, cycles=2, pulses=40, noise=0.03)
+    found = calibrate_pulses(data, model="tabulated")
+    texts = {text.get_text() for text in fit_figure(found).findobj(Text)}
+    assert {"measured, 68 %", "simulated, 68 %", "(e) residuals of tabulated"} <= texts
+    assert not any("soft_bounds" in text for text in texts)
+    # 320 changes, by the 100 repetitions: a deviation of one, to six times 4 and 7 %.
+    assert found.agreement.change.off.std() == pytest.approx(1, abs=0.5)
 
 
 def test_a_table_says_whether_its_search_has_ended(monkeypatch):
@@ -263,7 +270,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 
 def test_the_formula_is_taken_where_it_describes_the_data():
-    found = calibrate_pulses(MEASURED)
+    found = calibrate_pulses(simulate(TRUE, 5, devices=6, cycles=2, pulses=60, noise=NOISE))
     assert (found.kind, found.tabulated, found.describes) == ("soft_bounds", False, True)
     assert found.misfit is None
     assert found.ways_out() == []
@@ -334,40 +341,45 @@ def test_a_device_that_does_not_describe_its_data_is_not_called_fitted(tmp_path)
 
 
 def test_the_mark_goes_into_every_report(workplace, capsys):
-    """And a study with `device.source=measured` is refused, as it has no file to carry the mark."""
+    """With the cautions of a fit to pulses of one polarity, of one device."""
+    found = one_way()
+    cautions = found.cautions()
+    calibration.write_material(found, Destination(folder="conf", name="mine"))
     write_pulses(abrupt(), workplace / "m.csv")
     assert main(["calibrate", "m.csv", "name=wrong", "model=soft_bounds"]) == 0
     told = capsys.readouterr().out
     assert "NOT FITTED" in told
     mark = "wrong does not describe the measurement it was fitted to"
-    study = ["explore", "--config-dir", "conf", "-m", "material=wrong,pcm_gst", "executor=serial",
-             "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]  # fmt: skip
+    study = ["explore", "--config-dir", "conf", "-m", "material=wrong,mine,pcm_gst",
+             "executor=serial", "realisations=1", "workload.hidden=[4]",
+             "workload.epochs=2"]  # fmt: skip
     assert main(study) == 0
     stored = json.loads(matsweep.open_results("results/study.zarr").attrs["sources"])
     assert "wrong" in stored["materials"]
     assert "misfit" not in stored["materials"]["pcm_gst"]
+    assert "cautions" not in stored["materials"]["pcm_gst"]
     capsys.readouterr()
     assert main(["select", "results/study.zarr"]) == 0
-    assert mark in capsys.readouterr().out
+    words = " ".join(capsys.readouterr().out.split())
+    assert mark in words
+    assert all(f"mine: {caution}" in words for caution in cautions)
     assert main(["report", "results/study.zarr"]) == 0
-    assert any(mark in page.read_text() for page in workplace.rglob("report.html"))
+    (page,) = (page.read_text() for page in workplace.rglob("report.html"))
+    assert mark in page
+    assert all(f"mine: {caution}" in page for caution in cautions)
     assert main(["materials", "wrong", "--config-dir", "conf"]) == 0
     assert "NOT FITTED" in capsys.readouterr().out
     assert misfits(matsweep.open_results("results/study.zarr"), ["pcm_gst"]) == []
-    write_pulses(fatigued(), workplace / "worn.csv")
-    base = matsweep.load_material("pcm_gst").device
-    measured = dataclasses.replace(
-        base, source="measured", measurements=str(workplace / "worn.csv")
-    )
-    with pytest.raises(UserError, match=r"does not describe worn\.csv: .*matsweep calibrate data="):
-        measured_device(measured)
 
 
 def test_the_command_of_the_refusal_reads_the_file_as_it_was_read(workplace, capsys):
-    """A name with a space, a heading of the user's own, and no unit."""
+    """A name with a space, a heading of the user's own, and no unit.
+
+    A study with `device.source=measured` is refused: it has no file to carry the mark.
+    """
     path = workplace / "worn films" / "m 1.csv"
     path.parent.mkdir()
-    write_pulses(fatigued(), path)
+    write_pulses(fatigued(devices=1), path)
     path.write_text(
         path.read_text()
         .replace("conductance [uS]", "G, at 'rest'")
@@ -381,7 +393,7 @@ def test_the_command_of_the_refusal_reads_the_file_as_it_was_read(workplace, cap
     command = re.search(r"(matsweep calibrate .*) shows it", str(refused.value))
     assert command is not None
     words = shlex.split(command[1])
-    assert main([*words[1:], "name=worn", "model=soft_bounds"]) == 0
+    assert main([*words[1:], "name=worn"]) == 0
     assert "NOT FITTED" in capsys.readouterr().out
 
 

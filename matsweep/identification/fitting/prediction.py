@@ -101,10 +101,19 @@ class Change(Compared):
     device : str
     line : int
         Of the file, that the change ends at.
+    before : (change,) array, S
+        Mean conductance of the repetitions before each change.
+    up : (change,) array of bool
+        Polarity of its run.
+    off : (change,) array
+        Distance from its mean in the repetitions, in their standard deviations.
     """
 
     device: str
     line: int
+    before: FloatArray
+    up: npt.NDArray[np.bool_]
+    off: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +264,7 @@ def check_prediction(
         ratio=_ratio(
             measured.median, repeated.median, max(noise, 1e-4 * float(layout.reads.max()))
         ),
-        change=_farthest(data, whole, kept, span),
+        change=_farthest(data, whole, kept, layout.up[layout.position], span),
         between=_deviation(measured.between, repeated.between, measured.devices, span),
         within=_deviation(measured.within, repeated.within, measured.cycles, span),
     )
@@ -433,23 +442,30 @@ def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compare
 
 
 def _farthest(
-    data: PulseData, simulated: FloatArray, kept: npt.NDArray[np.bool_], span: float
+    data: PulseData,
+    simulated: FloatArray,
+    kept: npt.NDArray[np.bool_],
+    up: npt.NDArray[np.bool_],
+    span: float,
 ) -> Change:
     """Compare changes to the reads kept (n,) with those of repetitions (repetition, n)."""
     at = np.flatnonzero(kept)
     reads = np.concatenate([each.reads for each in data.sequences])
     changes = simulated[:, at] - simulated[:, at - 1]
     mean = changes.mean(axis=0)
-    off = np.abs(reads[at] - reads[at - 1] - mean) / span
-    worst = int(off.argmax())
+    off = (reads[at] - reads[at - 1] - mean) / span
+    worst = int(np.abs(off).argmax())
     place = int(at[worst])
     names = np.repeat(data.devices, [each.reads.size for each in data.sequences])
     return Change(
-        distance=float(off[worst]),
+        distance=float(np.abs(off[worst])),
         allowed=_allowed((np.abs(changes - mean) / span).max(axis=1), _CHANGE),
         tolerance=_CHANGE,
         device=str(names[place]),
         line=int(np.concatenate([each.line for each in data.sequences])[place]),
+        before=simulated[:, at - 1].mean(axis=0),
+        up=up,
+        off=off / np.maximum(changes.std(axis=0) / span, _STILL),
     )
 
 
