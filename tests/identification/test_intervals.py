@@ -58,6 +58,10 @@ def test_a_profile_that_does_not_drop_is_not_determined():
     assert not flat.determined
     assert not flat.scaled(2.0).determined
     assert explore(lambda v: 40 * v, 0.0, 0.01).determined
+    # Roots as the square of the distance: the search stood still, between a near and a far point.
+    steep = explore(lambda v: 0.5 * (25 * (1 - v) ** 2) ** 2, 1.0, 2.0)
+    assert steep.determined
+    assert steep.at(-1.645) == pytest.approx(1 - (1.645 / 25) ** 0.5, rel=0.02)
     assert explore(lambda v: (v - 5) ** 2 / 0.5, 5.0, 0.05).determined
 
 

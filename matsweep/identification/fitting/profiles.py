@@ -31,6 +31,7 @@ _TWO_SIDED = 1.96
 _CLEAR = 8.0  # standard errors of a variance from zero, beyond which its logarithm is normal
 _CLOSE = 0.05  # of a signed root, to which its target is found
 _TRIES = 7
+_STEEPEST = 4.0  # power of a root between two points
 _NEAR = 0.25  # of a signed root: a target that is missed by more is not determined
 _ENOUGH = 5e-3  # gain in log-likelihood, below which a search for a profile ends
 
@@ -179,7 +180,9 @@ def _guess(points: list[tuple[float, float]], target: float, error: float) -> fl
     power = 1.0
     if len(near) > 1 and near[1][1] > 0 and near[1][0] != far:
         ratio = np.log(near[1][1] / root) / np.log(near[1][0] / far)
-        power = float(np.clip(ratio, 0.4, 1.2)) if np.isfinite(ratio) else 1.0
+        # Between both the curve itself is followed; beyond, with care.
+        steepest = _STEEPEST if (root - target) * (near[1][1] - target) < 0 else 1.2
+        power = float(np.clip(ratio, 0.4, steepest)) if np.isfinite(ratio) else 1.0
     return far * float(np.clip((target / root) ** (1 / power), 0.1, 8.0))
 
 
