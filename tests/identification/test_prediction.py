@@ -97,6 +97,7 @@ def test_records_that_do_not_follow_on_are_no_noise_of_pulses():
         True
     ] * 4
     assert not off.change.describes
+    assert not found.describes
     starts = {2000 + each.line[begun][0]: each.device for each in data.sequences}
     assert starts[off.change.line] == off.change.device
     assert f"the change at line {off.change.line} (device {off.change.device})" in found.misfit
