@@ -80,6 +80,8 @@ def show_material(name: str, console: Console) -> None:
     if material.misfit is not None:
         console.print(f"NOT FITTED: it does not describe its measurement: {material.misfit}",
                       markup=False)  # fmt: skip
+    for caution in material.cautions:
+        console.print(f"caution    {caution}", markup=False)
     console.print()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("device.", "value", "from"):

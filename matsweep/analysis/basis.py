@@ -86,6 +86,27 @@ def misfits(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
     ]
 
 
+def cautions(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
+    """Cautions on the fits of materials: what their measurements do not determine.
+
+    Parameters
+    ----------
+    ds : Dataset
+    materials : iterable of str
+
+    Returns
+    -------
+    list of str
+        Each begins with the material's name.
+    """
+    stored = sources(ds)["materials"]
+    return [
+        f"{name}: {text}"
+        for name in materials
+        for text in (stored.get(name) or {}).get("cautions") or ()
+    ]
+
+
 def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Collect the references of the given materials, and those of no material, by their keys.
 

@@ -231,12 +231,15 @@ class Suited(NamedTuple):
     tolerance : float, fraction of the range
     max_pulses : int
     reason : str
-        What sets the tolerance, for people.
+        Cause of the tolerance, for people.
+    least : bool
+        Whether the tolerance is the one that no scheme goes below, and the device sets none.
     """
 
     tolerance: float
     max_pulses: int
     reason: str
+    least: bool
 
 
 class SinglePulse(NamedTuple):
@@ -287,9 +290,12 @@ def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
     - 2 % of the range;
     - twice the noise of a read: a closer one is met by the luck of reads;
     - half of the smaller step, which every device reaches, and σ² / (√2 s) for the noise of
-      pulses, with s the mean of both steps and σ their noise; up to half of the range. This is the
-      standard deviation at which pulses that always point to the target hold a device, where their
-      noise exceeds their step. A device that is found closer is so by the luck of one pulse.
+      pulses, with s the mean of both steps and σ their noise. This is the standard deviation at
+      which pulses that always point to the target hold a device, where their noise exceeds their
+      step. A device that is found closer is so by the luck of one pulse.
+
+    It is half of the range at most, from whose middle a device is always within it, and where a
+    mean pulse does not move the device there.
 
     The last is a cautious choice, no limit: a device that stops there by luck stays there if its
     state holds, and then a tighter tolerance is met by trying. State one where states hold.
@@ -314,17 +320,25 @@ def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
     exp(-2 s |x| / σ²) s / σ², of standard deviation σ² / (√2 s).
     """
     pulse = single_pulse(model)
-    moves = pulse.up > 0 and pulse.down > 0
-    held = _held(pulse) if moves else _WIDEST
-    reasons = {
-        "2 % of the range": _TOLERANCE,
-        "twice the noise of a read": _NOISES * read_noise,
-        f"pulses hold it no closer: one has a noise of {100 * pulse.noise:.2g} % of the range and "
-        f"a step of {100 * pulse.step:.2g} %": min(held, _WIDEST),
-    }
-    reason, tolerance = max(reasons.items(), key=lambda item: item[1])
-    budget = _BUDGET / min(pulse.up, pulse.down) if moves else _LEAST_PULSES
-    return Suited(tolerance, int(min(max(budget, _LEAST_PULSES), _MOST_PULSES)), reason)
+    still = [way for way, step in (("up", pulse.up), ("down", pulse.down)) if step <= 0]
+    if still:
+        reason = f"pulses {' and '.join(still)} do not move it in the middle of its range"
+        return Suited(_WIDEST, _LEAST_PULSES, reason, least=False)
+    reads, held = _NOISES * read_noise, _held(pulse)
+    tolerance = max(_TOLERANCE, reads, held)
+    if tolerance == _TOLERANCE:
+        reason = f"{100 * _TOLERANCE:g} % of the range"
+    elif held > reads:
+        reason = (
+            f"pulses hold it no closer: one has a noise of {100 * pulse.noise:.2g} % of the range "
+            f"and a step of {100 * pulse.step:.2g} %"
+        )
+    elif reads > _WIDEST:
+        reason = f"as twice the noise of a read is {100 * reads:.2g} %: it cannot be programmed"
+    else:
+        reason = "twice the noise of a read"
+    budget = min(max(_BUDGET / min(pulse.up, pulse.down), _LEAST_PULSES), _MOST_PULSES)
+    return Suited(min(tolerance, _WIDEST), int(budget), reason, least=tolerance == _TOLERANCE)
 
 
 def _held(pulse: SinglePulse) -> float:

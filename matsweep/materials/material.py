@@ -61,6 +61,8 @@ class Material:
     misfit : str or None
         By how much the device departs from the measurement that it was fitted to; None where it
         describes it.
+    cautions : tuple of str
+        Sentences on that fit, where it describes its measurement with reservations.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Material:
     references: dict[str, Reference] = field(default_factory=dict)
     physics_origins: dict[str, Origin] = field(default_factory=dict)
     misfit: str | None = None
+    cautions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         origins = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from matsweep.analysis.basis import misfits
+from matsweep.analysis.basis import cautions, misfits
 from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.robust import robust_of
@@ -121,7 +121,8 @@ def choose(
         rows = order(ranked, keys)
         for line in (*band(kept, int(rows[0])), *unprogrammed(kept, rows)):
             _line(console, line)
-        for line in misfits(ds, kept.present(kept.done)):
+        present = kept.present(kept.done)
+        for line in (*misfits(ds, present), *cautions(ds, present)):
             _line(console, line)
     if why is not None:
         _line(console, "")

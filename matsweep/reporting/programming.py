@@ -33,12 +33,12 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
     """
     names = ("programming_error", "missed_devices", "pulse_noise", "pulse_step", "write_tolerance")
     error, missed, noise, step, tolerance = (view.column(name) for name in names)
-    seen = set[str]()
+    named = set[str]()
     for row in ranked.tolist():
         material = str(view.materials[row]) if view.has_materials else ""
-        if material in seen:
+        if material in named:
             continue
-        seen.add(material)
+        named.add(material)
         noisy = np.isfinite(missed[row]) and noise[row] > step[row]
         if not (error[row] > (_NOISY_ERROR if noisy else _ERROR) or missed[row] > _MISSED):
             continue

@@ -139,6 +139,8 @@ def sources(plan: Plan) -> str:
         }
         if material.misfit is not None:
             materials[name]["misfit"] = material.misfit
+        if material.cautions:
+            materials[name]["cautions"] = list(material.cautions)
         references.update(plain(material.references))
     return json.dumps({"materials": materials, "references": references})
 

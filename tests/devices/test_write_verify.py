@@ -61,13 +61,15 @@ def test_noisy_pulses_hold_a_device_as_far_from_its_target_as_stated():
         (steps(0.2, 0.1), 0.0, 0.05, 100, "a step of 15 %"),
         (steps(0.02, 0.02, of_range=0.5), 0.0, 0.5, 150, "a noise of 50 % of the range"),
         (steps(1e-6, 1e-2), 0.0, 0.02, 30_000, "2 % of the range"),
-        (STUCK, 0.0, 0.5, 100, "pulses hold it no closer"),
+        (steps(), 0.4, 0.5, 300, "twice the noise of a read is 80 %: it cannot be programmed"),
+        (STUCK, 0.0, 0.5, 100, "pulses up do not move it in the middle of its range"),
     ],
 )
 def test_the_tolerance_is_what_pulses_and_reads_allow(model, read, tolerance, pulses, reason):
     found = suited(model, read)
     assert (found.tolerance, found.max_pulses) == (pytest.approx(tolerance), pulses)
     assert reason in found.reason
+    assert found.least == (reason == "2 % of the range")
 
 
 def device(config, **more):

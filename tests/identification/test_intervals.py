@@ -15,7 +15,10 @@ from threadpoolctl import threadpool_info
 from matsweep.core.checks import UserError
 from matsweep.identification import calibration
 from matsweep.identification.derivation import exact
+from matsweep.identification.fitting import fit as fit_module
+from matsweep.identification.fitting import profiles
 from matsweep.identification.fitting.profiles import LIMIT, Curve, explore
+from matsweep.identification.fitting.result import OF_PULSES
 from matsweep.identification.fitting.scoring import Problem
 from matsweep.identification.fitting.spreads import spread_curves
 from tests.identification.test_calibration import TRUTH, true_value
@@ -47,6 +50,51 @@ def test_a_curve_goes_on_beyond_its_points_but_not_below_zero():
     assert curve.at(0.5) == 3
     assert curve.at(2.0) == 6
     assert curve.at(-9.0) == 0
+
+
+def test_a_profile_that_does_not_drop_is_not_determined():
+    """A likelihood that levels off below the limit, and one that a far too small error starts."""
+    flat = explore(lambda v: 0.5 * (1 - np.exp(-v)), 0.0, 0.1)
+    assert not flat.determined
+    assert not flat.scaled(2.0).determined
+    assert explore(lambda v: 40 * v, 0.0, 0.01).determined
+    # Roots as the square of the distance: the search stood still, between a near and a far point.
+    steep = explore(lambda v: 0.5 * (25 * (1 - v) ** 2) ** 2, 1.0, 2.0)
+    assert steep.determined
+    assert steep.at(-1.645) == pytest.approx(1 - (1.645 / 25) ** 0.5, rel=0.02)
+    assert explore(lambda v: (v - 5) ** 2 / 0.5, 5.0, 0.05).determined
+
+
+def test_noises_without_a_limit_are_not_determined(monkeypatch):
+    data = soft([0.03] * 3, 0.01, 2, 40, 3)
+    assert "device_to_device.step_up" not in known(data).undetermined
+    monkeypatch.setattr(profiles, "_TRIES", 1)
+    cut = known(data)
+    missed = {name for name, curve in cut.curves.items() if not curve.determined}
+    assert missed
+    assert missed <= cut.undetermined
+    assert cut.interval(missed.pop()) == (-np.inf, np.inf)
+
+
+def known(data):
+    return calibration.fit_model(data, "soft_bounds", g_min=G_MIN, g_max=G_MAX)
+
+
+def test_means_of_few_devices_without_a_spread_are_as_uncertain_as_one_spread_wider():
+    """Three equal devices: σ² of the mean gains (s(1)² - s(0)²) / 3, with s from the profile."""
+    data = soft([0.03] * 3, 0.01, 2, 40, 3)
+    fit = known(data)
+    left_out = frozenset(name for name in OF_PULSES if fit.values[name] == 0)
+    task = fit_module._Task(data, G_MIN, G_MAX)
+    problem = task._solution("soft_bounds", left_out)[0]
+    bare = task._named("soft_bounds", problem.solve(restricted=True))
+    for name in ("step_up", "step_down"):
+        curve = fit.curves[f"device_to_device.{name}"]
+        assert curve.unclear
+        wider = (curve.at(1.0) ** 2 - curve.at(0.0) ** 2) / 3
+        wanted = np.hypot(bare.errors[name], fit.values[name] * wider**0.5)
+        assert fit.errors[name] == pytest.approx(wanted, rel=1e-6)
+        assert fit.errors[name] > 1.1 * bare.errors[name]
 
 
 @pytest.mark.parametrize("devices", [2, 3, 9, 20])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, So
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
-from matsweep.identification.fitting import calibrate_pulses, check_prediction
+from matsweep.identification.fitting import calibrate_pulses, check_prediction, noisy
 from tests.measured_reads import G_MAX, G_MIN, measurement, simulate, write_pulses
 
 SPAN = G_MAX - G_MIN
@@ -40,13 +42,13 @@ def checked(model, data=MEASURED, read_noise=READS, **options):
 
 
 def test_the_device_that_made_the_data_describes_them_in_every_property():
-    """A repetition lies beyond what is allowed in at most 1 % of cases, in each of 3 properties.
+    """A repetition lies beyond what is allowed in at most 1 % of cases, in each of 4 properties.
 
-    9 of 30 measurements fail with a chance of 3e-7.
+    10 of 30 measurements fail with a chance of 2e-7.
     """
-    within = [checked(TRUE, simulate(TRUE, seed, devices=12, cycles=4, pulses=60, noise=NOISE))
+    within = [checked(TRUE, simulate(TRUE, seed, devices=6, cycles=2, pulses=40, noise=NOISE))
               for seed in range(30)]  # fmt: skip
-    assert sum(not each.describes for each in within) < 9
+    assert sum(not each.describes for each in within) < 10
 
 
 @pytest.mark.parametrize(
@@ -66,9 +68,45 @@ def test_a_wrong_device_is_named_by_what_is_wrong(changed, read_noise, failing):
     assert failing in "; ".join(agreement.failings())
 
 
+def test_records_that_do_not_follow_on_are_no_noise_of_pulses():
+    """Devices that begin at 0 once more without a reset: the fit takes that for noise of pulses.
+
+    Medians and spreads agree with so much noise. Five changes of 20 % of the range do not.
+    """
+    plain = SoftBounds(step_up=0.03, step_down=0.03)
+    data = simulate(plain, 1, devices=5, cycles=2, pulses=50, noise=0.02)
+    begun, joined = np.arange(201) == 1, []
+    for each in data.sequences:
+        rest = slice(1, None)
+        joined.append(
+            dataclasses.replace(
+                each,
+                reads=np.concatenate([each.reads, each.reads[rest]]),
+                pulses=np.concatenate([each.pulses, each.pulses[rest]]),
+                linked=np.concatenate([each.linked, each.linked[rest]]),
+                cycle=np.concatenate([each.cycle, each.cycle[rest]]),
+                line=np.concatenate([each.line, 2000 + each.line[rest]]),
+            )
+        )
+    found = calibrate_pulses(
+        dataclasses.replace(data, sequences=tuple(joined)), model="soft_bounds"
+    )
+    assert found.values["cycle_to_cycle.of_step"] > 0.3
+    off = found.agreement
+    assert [each.describes for each in (off.medians, off.ratio, off.between, off.within)] == [
+        True
+    ] * 4
+    assert not off.change.describes
+    assert not found.describes
+    starts = {2000 + each.line[begun][0]: each.device for each in data.sequences}
+    assert starts[off.change.line] == off.change.device
+    assert f"the change at line {off.change.line} (device {off.change.device})" in found.misfit
+    assert any("pulse 0 at that line" in way for way in found.ways_out())
+
+
 def test_the_nearer_of_formula_and_table_is_taken_where_neither_describes_the_data():
     """Steps that fade with the cycles: no model of devices without fatigue has them."""
-    found = calibrate_pulses(fatigued())
+    found = calibrate_pulses(fatigued(devices=1))
     assert not found.describes
     formula = fitting.checked(found.data, found.fits, found.fit)
     assert found.agreement.badness <= formula.agreement.badness
@@ -98,8 +136,59 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     found = fitting.checked(data, (fit,), fit)
     assert found.agreement.medians.allowed > 2 * found.agreement.medians.tolerance
     assert found.agreement.vague
-    assert "The test is weak" in calibration.verdict(found)
     assert not checked(TRUE).vague
+    [caution] = found.cautions()
+    assert caution.startswith("The test is weak: ")
+    assert caution in said(found)
+
+
+def one_way():
+    """Return the fit of pulses up of one device, as if its search had not ended."""
+    own = simulate(TRUE, 1, devices=1, cycles=1, pulses=60, noise=NOISE).sequences[0]
+    names = ("reads", "pulses", "linked", "cycle", "line")
+    rising = {name: getattr(own, name)[:61] for name in names}
+    data = dataclasses.replace(MEASURED, sequences=(dataclasses.replace(own, **rising),))
+    found = calibrate_pulses(data, model="soft_bounds")
+    return dataclasses.replace(found, chosen=dataclasses.replace(found.fit, converged=False))
+
+
+def test_cautions_on_a_fit_are_those_of_its_material(tmp_path, capsys):
+    """Pulses of one polarity, of one device: steps down are not determined, nor is the spread."""
+    found = one_way()
+    cautions = found.cautions()
+    assert cautions[0] == "The search did not end at a maximum: errors and limits are too small."
+    assert cautions[1].startswith("The data do not determine step_down: ")
+    assert all(caution in said(found) for caution in cautions)
+    calibration.write_material(found, Destination(folder=tmp_path, name="mine"))
+    material = matsweep.load_material("mine", config_dir=tmp_path).material
+    assert list(material.cautions) == cautions
+    assert material.origins["device_to_device"].status == "missing"
+    assert main(["materials", "mine", "--config-dir", str(tmp_path)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert all(caution in words for caution in cautions)
+
+
+def test_the_picture_shows_the_chosen_model_and_names_its_bands():
+    data = simulate(TRUE, 6, devices=2, cycles=2, pulses=40, noise=0.03)
+    found = calibrate_pulses(data, model="tabulated")
+    texts = {text.get_text() for text in fit_figure(found).findobj(Text)}
+    assert {"measured, 68 %", "simulated, 68 %", "(e) residuals of tabulated"} <= texts
+    assert not any("soft_bounds" in text for text in texts)
+    # 320 changes, by the 100 repetitions: a deviation of one, to six times 4 and 7 %.
+    assert found.agreement.change.off.std() == pytest.approx(1, abs=0.5)
+
+
+def test_a_table_says_whether_its_search_has_ended(monkeypatch):
+    plain = SoftBounds(step_up=0.03, step_down=0.04)
+    data = simulate(plain, 6, devices=2, cycles=3, pulses=60, noise=0.03)
+    assert fitting.fit_table(data).converged
+    monkeypatch.setattr(noisy, "_ROUNDS", 1)
+    assert not fitting.fit_table(data).converged
+    monkeypatch.undo()
+    found = calibrate_pulses(data, model="tabulated")
+    assert found.cautions() == []
+    cut = dataclasses.replace(found, chosen=dataclasses.replace(found.chosen, converged=False))
+    assert cut.cautions()[0].startswith("The search did not end at a maximum")
 
 
 def test_statistics_follow_their_closed_forms():
@@ -182,7 +271,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 
 def test_the_formula_is_taken_where_it_describes_the_data():
-    found = calibrate_pulses(MEASURED)
+    found = calibrate_pulses(simulate(TRUE, 5, devices=6, cycles=2, pulses=60, noise=NOISE))
     assert (found.kind, found.tabulated, found.describes) == ("soft_bounds", False, True)
     assert found.misfit is None
     assert found.ways_out() == []
@@ -253,33 +342,60 @@ def test_a_device_that_does_not_describe_its_data_is_not_called_fitted(tmp_path)
 
 
 def test_the_mark_goes_into_every_report(workplace, capsys):
-    """And a study with `device.source=measured` is refused, as it has no file to carry the mark."""
+    """With the cautions of a fit to pulses of one polarity, of one device."""
+    found = one_way()
+    cautions = found.cautions()
+    calibration.write_material(found, Destination(folder="conf", name="mine"))
     write_pulses(abrupt(), workplace / "m.csv")
     assert main(["calibrate", "m.csv", "name=wrong", "model=soft_bounds"]) == 0
     told = capsys.readouterr().out
     assert "NOT FITTED" in told
     mark = "wrong does not describe the measurement it was fitted to"
-    study = ["explore", "--config-dir", "conf", "-m", "material=wrong,pcm_gst", "executor=serial",
-             "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]  # fmt: skip
+    study = ["explore", "--config-dir", "conf", "-m", "material=wrong,mine,pcm_gst",
+             "executor=serial", "realisations=1", "workload.hidden=[4]",
+             "workload.epochs=2"]  # fmt: skip
     assert main(study) == 0
     stored = json.loads(matsweep.open_results("results/study.zarr").attrs["sources"])
     assert "wrong" in stored["materials"]
     assert "misfit" not in stored["materials"]["pcm_gst"]
+    assert "cautions" not in stored["materials"]["pcm_gst"]
     capsys.readouterr()
     assert main(["select", "results/study.zarr"]) == 0
-    assert mark in capsys.readouterr().out
+    words = " ".join(capsys.readouterr().out.split())
+    assert mark in words
+    assert all(f"mine: {caution}" in words for caution in cautions)
     assert main(["report", "results/study.zarr"]) == 0
-    assert any(mark in page.read_text() for page in workplace.rglob("report.html"))
+    (page,) = (page.read_text() for page in workplace.rglob("report.html"))
+    assert mark in page
+    assert all(f"mine: {caution}" in page for caution in cautions)
     assert main(["materials", "wrong", "--config-dir", "conf"]) == 0
     assert "NOT FITTED" in capsys.readouterr().out
     assert misfits(matsweep.open_results("results/study.zarr"), ["pcm_gst"]) == []
-    write_pulses(fatigued(), workplace / "worn.csv")
-    base = matsweep.load_material("pcm_gst").device
-    measured = dataclasses.replace(
-        base, source="measured", measurements=str(workplace / "worn.csv")
+
+
+def test_the_command_of_the_refusal_reads_the_file_as_it_was_read(workplace, capsys):
+    """A name with a space, a heading of the user's own, and no unit.
+
+    A study with `device.source=measured` is refused: it has no file to carry the mark.
+    """
+    path = workplace / "worn films" / "m 1.csv"
+    path.parent.mkdir()
+    write_pulses(fatigued(devices=1), path)
+    path.write_text(
+        path.read_text()
+        .replace("conductance [uS]", "G, at 'rest'")
+        .replace("device,pulse,polarity,G, at 'rest'", "device,pulse,polarity,\"G, at 'rest'\"")
     )
-    with pytest.raises(UserError, match=r"does not describe worn\.csv: .*matsweep calibrate data="):
+    base = matsweep.load_material("pcm_gst").device
+    reading = {"columns": {"conductance": "G, at 'rest'", "cycle": None}, "unit": "uS"}
+    measured = dataclasses.replace(base, source="measured", measurements=str(path), reading=reading)
+    with pytest.raises(UserError) as refused:
         measured_device(measured)
+    command = re.search(r"(matsweep calibrate .*) shows it", str(refused.value))
+    assert command is not None
+    words = shlex.split(command[1])
+    assert main([*words[1:], "name=worn"]) == 0
+    assert "NOT FITTED" in capsys.readouterr().out
 
 
 def test_a_described_device_has_no_mark(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -298,3 +300,13 @@ def test_noise_behind_access_resistances_is_less_in_transposed_reads_too():
     share = 1 / (1 + 6e4 * level[0].astype(float)) ** 2
     noise = np.hypot(*(level[0] * share)) / np.hypot(*level[0])
     assert spread[1] / spread[0] == pytest.approx(noise, rel=0.1)
+
+
+def test_the_error_of_programming_is_a_fraction_of_the_range():
+    """Errors of 1 µS in a range of 10 to 25 µS: a fifteenth, to 6 of its standard errors."""
+    plain = hardware(programming_error=ProgrammingError(coefficients=(1e-6,), g_reference=25e-6))
+    platform = dataclasses.replace(plain, device=dataclasses.replace(plain.device, g_min=10e-6))
+    written = programmed(matrix(), platform)[0].written
+    margin = 6 / (2 * written.devices) ** 0.5
+    np.testing.assert_allclose(written.error, 1 / 15, rtol=margin)
+    assert margin < 0.3

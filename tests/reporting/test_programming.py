@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import matsweep
 from matsweep.cli import main
 from matsweep.reporting import report
 from matsweep.reporting.choice import choose
+from matsweep.reporting.programming import unprogrammed
 
 SMALL = ["workload.epochs=30", "workload.hidden=[20]", "realisations=3", "times=[1]",
          "executor=serial"]  # fmt: skip
@@ -77,6 +79,29 @@ def test_what_pulses_do_not_control_comes_last_with_the_reason(place, tmp_path):
         accepted = f"accepts {100 * ds.write_tolerance.values[0]:.2g} % of the range here"
         assert f"Write and verify {accepted}" in text
         assert "pcm_gst cannot" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "missed", "noise", "named"),
+    [
+        (0.07, 0.0, 0.03, True),
+        (0.07, 0.0, 0.01, False),  # the noise of a pulse does not exceed its step
+        (0.07, np.nan, 0.03, False),  # nothing is verified
+        (0.12, 0.0, 0.01, True),
+        (0.04, 0.0, 0.03, False),
+        (0.01, 0.06, 0.01, True),
+    ],
+)
+def test_limits_of_programming_depend_on_noise_and_step(error, missed, noise, named):
+    columns = {"programming_error": error, "missed_devices": missed, "pulse_noise": noise,
+               "pulse_step": 0.02}  # fmt: skip
+    view = SimpleNamespace(
+        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"]
+    )
+    sentences = list(unprogrammed(view, np.array([0])))
+    assert [each.startswith("film cannot be programmed closely") for each in sentences] == (
+        [True] if named else []
+    )
 
 
 def test_devices_that_miss_are_named(place, tmp_path, monkeypatch):

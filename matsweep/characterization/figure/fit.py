@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -13,7 +15,7 @@ from scipy import stats
 
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
-from matsweep.identification.fitting import Agreement, Fit, PulseCalibration, Spread
+from matsweep.identification.fitting import Agreement, PulseCalibration, Spread
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
 
 _UP, _DOWN, _MODEL = "#0072B2", "#D55E00", "0.2"
@@ -27,7 +29,8 @@ def fit_figure(calibration: PulseCalibration) -> Figure:
     The upper row compares the measurement with simulated repetitions of it: bands hold 68 % of the
     reads of all devices and cycles after each pulse of a run, lines are medians, and bars 95 % of
     the repetitions. The lower row shows single changes with the mean step, residuals with their
-    means, and quantiles of the residuals.
+    means, and quantiles of the residuals: innovations of a formula; of a table, distances of single
+    changes from their mean in the repetitions.
 
     Parameters
     ----------
@@ -38,22 +41,23 @@ def fit_figure(calibration: PulseCalibration) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    agreement, fit = calibration.agreement, calibration.fit
+    agreement = calibration.agreement
+    rest = _residuals_of(calibration)
     with drawing(0.68) as figure:
         (up, down, spreads), (steps, residuals, quantiles) = figure.subplots(2, 3)
         for axes, way in ((up, True), (down, False)):
             _bands(axes, agreement, up=way)
         _spreads(spreads, agreement)
         _steps(steps, calibration)
-        _residuals(residuals, fit)
-        _quantiles(quantiles, fit)
+        _residuals(residuals, rest)
+        _quantiles(quantiles, rest)
         titles = {
             up: "up: measured, simulated",
             down: "down",
             spreads: "standard deviations",
             steps: f"{calibration.kind}: mean step",
-            residuals: f"residuals of {fit.kind}",
-            quantiles: f"from normal: {fit.distance:.3f}",
+            residuals: f"residuals of {calibration.kind}",
+            quantiles: f"from normal: {rest.distance:.3f}",
         }
         for letter, (axes, title) in zip("abcdef", titles.items(), strict=True):
             axes.set_title(f"({letter}) {title}", fontsize=FONT, loc="left")
@@ -70,14 +74,16 @@ def _bands(axes: Axes, agreement: Agreement, *, up: bool) -> None:
     kept = agreement.up == up
     number = agreement.number[kept]
     marker = "." if number.size < 2 else ""
+    handles = dict[str, tuple[Artist, Artist]]()
     for bands, colour, style, label in (
         (agreement.measured, _UP if up else _DOWN, "-", "measured"),
         (agreement.simulated, _MODEL, "--", "simulated"),
     ):
         low, middle, high = bands[:, kept]
-        axes.fill_between(number, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(number, middle, style, color=colour, linewidth=1.0, marker=marker, label=label)
-    axes.legend(fontsize=FONT - 1.5, frameon=False)
+        band = axes.fill_between(number, low, high, color=colour, alpha=0.2, linewidth=0)
+        (line,) = axes.plot(number, middle, style, color=colour, linewidth=1.0, marker=marker)
+        handles[f"{label}, 68 %"] = band, line
+    axes.legend(list(handles.values()), list(handles), fontsize=FONT - 1.5, frameon=False)
     tidy(axes, "pulse of the run", "conductance")
     shown = np.concatenate([agreement.measured.ravel(), agreement.simulated[1]])
     _conductance(axes, shown)
@@ -147,27 +153,56 @@ def _steps(axes: Axes, calibration: PulseCalibration) -> None:
         quantity_axis(axis, "S", 0.0, chosen.g_max)
 
 
-def _residuals(axes: Axes, fit: Fit) -> None:
-    used = np.flatnonzero(fit.used & (fit.pulses != 0))
-    some = used[_some(used.size)]
-    colours = np.where(fit.pulses[some] > 0, _UP, _DOWN)
-    axes.scatter(fit.states[some], fit.residuals[some], s=1.5, c=colours, alpha=0.3, linewidths=0,
-                 rasterized=True)  # fmt: skip
-    edges = np.quantile(fit.states[used], np.linspace(0, 1, 13))
-    for way, colour in ((1, _UP), (-1, _DOWN)):
-        mask = used[np.sign(fit.pulses[used]) == way]
-        place = np.clip(np.searchsorted(edges, fit.states[mask]) - 1, 0, 11)
+class _Residuals(NamedTuple):
+    """Residuals (n,) in standard deviations, against a conductance [S], with their polarity."""
+
+    conductance: FloatArray
+    up: npt.NDArray[np.bool_]
+    value: FloatArray
+    all: FloatArray  # with those after reads without a pulse
+    label: str
+    g_max: float
+    distance: float
+
+
+def _residuals_of(calibration: PulseCalibration) -> _Residuals:
+    """Residuals of the chosen model."""
+    if calibration.tabulated:
+        change = calibration.agreement.change
+        distance = float(stats.kstest(change.off, "norm").statistic)
+        return _Residuals(
+            change.before, change.up, change.off, change.off, "simulated conductance before",
+            calibration.chosen.g_max, distance,
+        )  # fmt: skip
+    fit = calibration.fit
+    used = fit.used & (fit.pulses != 0)
+    return _Residuals(
+        fit.states[used], fit.pulses[used] > 0, fit.residuals[used], fit.residuals[fit.used],
+        "filtered conductance", fit.g_max, fit.distance,
+    )  # fmt: skip
+
+
+def _residuals(axes: Axes, rest: _Residuals) -> None:
+    some = _some(rest.value.size)
+    colours = np.where(rest.up[some], _UP, _DOWN)
+    axes.scatter(rest.conductance[some], rest.value[some], s=1.5, c=colours, alpha=0.3,
+                 linewidths=0, rasterized=True)  # fmt: skip
+    edges = np.quantile(rest.conductance, np.linspace(0, 1, 13))
+    for way, colour in ((True, _UP), (False, _DOWN)):
+        own = rest.up == way
+        at, value = rest.conductance[own], rest.value[own]
+        place = np.clip(np.searchsorted(edges, at) - 1, 0, 11)
         held = np.unique(place)
-        middle = [fit.states[mask][place == k].mean() for k in held]
-        mean = [fit.residuals[mask][place == k].mean() for k in held]
+        middle = [at[place == k].mean() for k in held]
+        mean = [value[place == k].mean() for k in held]
         axes.plot(middle, mean, "o-", color=colour, markersize=3, linewidth=0.8)
     axes.axhline(0, color="0.35", linewidth=0.8)
-    tidy(axes, "filtered conductance", "residual (standard deviations)")
-    quantity_axis(axes.xaxis, "S", 0.0, fit.g_max)
+    tidy(axes, rest.label, "residual (standard deviations)")
+    quantity_axis(axes.xaxis, "S", 0.0, rest.g_max)
 
 
-def _quantiles(axes: Axes, fit: Fit) -> None:
-    sorted_ = np.sort(fit.residuals[fit.used])
+def _quantiles(axes: Axes, rest: _Residuals) -> None:
+    sorted_ = np.sort(rest.all)
     some = _some(sorted_.size)
     expected = stats.norm.ppf((np.arange(sorted_.size) + 0.5) / sorted_.size)
     axes.plot(expected[some], sorted_[some], ".", color=_UP, markersize=2, rasterized=True)

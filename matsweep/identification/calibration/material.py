@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ class Destination:
         physics: Mapping[str, Any] | None = None,
         protocol: Mapping[str, Any] | None = None,
         misfit: str | None = None,
+        cautions: Sequence[str] = (),
     ) -> Path:
         """Write the file.
 
@@ -96,6 +97,8 @@ class Destination:
             Of the virtual experiment, plain; written with `physics`.
         misfit : str or None
             By how much the device departs from its data; None where it describes them.
+        cautions : sequence of str
+            Sentences on the fit.
 
         Returns
         -------
@@ -119,6 +122,8 @@ class Destination:
         }
         if misfit is not None:
             content["material"]["misfit"] = misfit
+        if cautions:
+            content["material"]["cautions"] = list(cautions)
         if physics is not None:
             content["material"]["physics_origins"] = dict(physics_origins or {})
             content |= {"physics": dict(physics), "protocol": dict(protocol or {})}

@@ -57,9 +57,11 @@ def show_calibration(calibration: PulseCalibration, console: Console) -> None:
     if calibration.tabulated:
         _table(calibration.chosen, console)
     else:
-        _formula(fits[0], console)
+        console.print(_parameters(fits[0]))
     console.print()
     _print(console, verdict(calibration))
+    for caution in calibration.cautions():
+        _print(console, caution)
     console.print(_checked(calibration))
     for way_out in calibration.ways_out():
         _print(console, f"  try {way_out}")
@@ -81,19 +83,6 @@ def _table(fit: Fit | TableFit, console: Console) -> None:
     for name, value in fit.model.device_to_device.items():
         table.add_row(f"device_to_device.{name}", f"{value:.4g}", "not determined")
     console.print(table)
-
-
-def _formula(fit: Fit, console: Console) -> None:
-    """Print the parameters of a formula, and what is missing to them."""
-    console.print(_parameters(fit))
-    if not fit.converged:
-        _print(console, "The search did not end at a maximum: errors and limits are too small.")
-    if missing := fit.undetermined & set(RANGE):
-        _print(
-            console,
-            f"The data do not determine {' and '.join(sorted(missing))}: parameters and their "
-            "errors refer to the range visited; state a known range by g_min=… and g_max=…",
-        )
 
 
 def _parameters(fit: Fit) -> Table:
@@ -129,13 +118,7 @@ def verdict(calibration: PulseCalibration) -> str:
     """
     how = f"{calibration.kind}, simulated {REPEATS} times through the measured pulses,"
     if calibration.describes:
-        text = f"Checked against its own data: {how} describes them."
-        if calibration.agreement.vague:
-            text += (
-                " The test is weak: repetitions of this measurement differ by more than twice the "
-                "tolerance. More devices, or more cycles, sharpen it."
-            )
-        return text
+        return f"Checked against its own data: {how} describes them."
     return f"NOT FITTED: {how} does not describe its data: {calibration.misfit}."
 
 
@@ -151,6 +134,9 @@ def _checked(calibration: PulseCalibration) -> Table:
                   f"{off.allowed:.1%}")  # fmt: skip
     table.add_row("medians, largest factor", "", "", f"{ratio.distance:.2f}",
                   f"{ratio.allowed:.2f}")  # fmt: skip
+    change = agreement.change
+    table.add_row("changes, share of the range", "", "", f"{change.distance:.1%}",
+                  f"{change.allowed:.1%}")  # fmt: skip
     for name, each in (
         ("between devices", agreement.between),
         ("from cycle to cycle", agreement.within),
@@ -204,10 +190,15 @@ def write_material(calibration: PulseCalibration, to: Destination) -> Path:
         }  # fmt: skip
     spread = {**origin, "note": f"in pulse_model and write_verify, {of}"}
     origins = dict.fromkeys(device, origin) | dict.fromkeys(_SPREADS, spread)
+    if len(data.devices) == 1:
+        note = f"one device was measured, {of}"
+        origins["device_to_device"] = {"status": "missing", "note": note}
     origins["write_verify"] = {**origin, "note": f"{accuracy}; {of}"}
     origins |= _known(calibration.chosen, of)
     comment = f"Calibrated {of}, {data.up.size} pulses."
-    return to.write(comment, origins, device, misfit=calibration.misfit)
+    return to.write(
+        comment, origins, device, misfit=calibration.misfit, cautions=calibration.cautions()
+    )
 
 
 def _known(fit: Fit | TableFit, of: str) -> dict[str, dict[str, str]]:
@@ -239,7 +230,7 @@ def programming(fit: Fit | TableFit) -> tuple[WriteVerify, str]:
         For people.
     """
     read = 0.0 if fit.read_noise.absent else fit.values["read_noise"]
-    tolerance, budget, reason = suited(fit.model, read)
-    text = f"verified to {100 * tolerance:.2g} % of the range"
-    scheme = WriteVerify(tolerance=tolerance, max_pulses=budget)
-    return scheme, text if reason.startswith("2 %") else f"{text}, {reason}"
+    scheme = suited(fit.model, read)
+    text = f"verified to {100 * scheme.tolerance:.2g} % of the range"
+    verified = WriteVerify(tolerance=scheme.tolerance, max_pulses=scheme.max_pulses)
+    return verified, text if scheme.least else f"{text}, {scheme.reason}"

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -171,10 +172,9 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     data = enough_pulses(read_pulses(base.measurements, reading_of(base)))
     found = calibrate_pulses(data)
     if not found.describes:
-        command = command_line("matsweep", "calibrate", assignment("data", str(base.measurements)))
         raise UserError(
             f"device.measurements: {found.kind} does not describe {data.name}: {found.misfit}; "
-            f"{command} shows it, and writes a marked material"
+            f"{_calibration(base)} shows it, and writes a marked material"
         )
     verified = dataclasses.replace(
         base,
@@ -200,15 +200,9 @@ def measured_device(base: AnalogDevice) -> AnalogDevice:
     )
 
 
-def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
-    """Write and verify on a grid of targets; return the remaining error, and the mean pulses."""
-    level = device.nearest_level(device.g_min + _TARGETS * device.g_range)
-    target = np.repeat(np.unique(level)[:, None], _VERIFIED, axis=1)
-    programmed = device.program(target, rng=rng)
-    off = np.sqrt(np.mean(np.square(programmed.conductance - target), axis=1))
-    error = ProgrammingError(
-        at=tuple(map(float, target[:, 0] / device.g_max)),
-        sigmas=tuple(map(float, off)),
-        g_reference=device.g_max,
+def _calibration(device: AnalogDevice) -> str:
+    """Return the command that calibrates a device's measurements, read as its `reading` says."""
+    options = {"data": device.measurements, **(device.reading or {})}
+    return command_line(
+        "matsweep", "calibrate", *(assignment(name, value) for name, value in options.items())
     )
-    return error, float(np.mean(programmed.pulses))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
-from matsweep.identification.fitting.result import Fit
+from matsweep.identification.fitting.result import RANGE, Fit
 from matsweep.identification.fitting.table import TableFit, enough_changes, fit_table
 from matsweep.identification.measurements import PulseData
 
@@ -15,6 +15,7 @@ _WAYS_OUT = {
     "formula": "model=tabulated for steps without a formula",
     "range": "g_min= and g_max= where the range of the device is known",
     "kinds": "each kind of device in a file of its own, where the picture shows several",
+    "records": "with pulse 0 at that line, where a record begins anew there, or a pulse is missing",
     "cycles": "without the first cycles, where the device changes from one to the next",
 }
 
@@ -79,6 +80,26 @@ class PulseCalibration:
         """By how much the model departs from its data; None where it describes them."""
         return "; ".join(self.agreement.failings()) or None
 
+    def cautions(self) -> list[str]:
+        """Reservations on the fit, for the output and the material alike.
+
+        Returns
+        -------
+        list of str
+            Sentences; empty where the data determine the chosen model.
+        """
+        texts = list[str]()
+        if not self.chosen.converged:
+            texts.append("The search did not end at a maximum: errors and limits are too small.")
+        if isinstance(self.chosen, Fit):
+            texts += _undetermined(self.chosen)
+        if self.describes and self.agreement.vague:
+            texts.append(
+                "The test is weak: repetitions of this measurement differ by more than twice the "
+                "tolerance. More devices, or more cycles, sharpen it."
+            )
+        return texts
+
     def ways_out(self) -> list[str]:
         """Options to try where the model does not describe its data.
 
@@ -86,16 +107,34 @@ class PulseCalibration:
         -------
         list of str
         """
-        off, found = self.agreement, list[str]()
+        off, ways = self.agreement, list[str]()
         if not (self.describes or self.tabulated) and enough_changes(self.data):
-            found.append("formula")
+            ways.append("formula")
         if not (off.medians.describes and off.ratio.describes):
-            found.append("range")
+            ways.append("range")
+        if not off.change.describes:
+            ways.append("records")
         if off.between is not None and not off.between.describes:
-            found.append("kinds")
+            ways.append("kinds")
         if off.within is not None and not off.within.describes:
-            found.append("cycles")
-        return [_WAYS_OUT[name] for name in found]
+            ways.append("cycles")
+        return [_WAYS_OUT[name] for name in ways]
+
+
+def _undetermined(fit: Fit) -> list[str]:
+    """Sentences on the parameters and the bounds of the range that the data do not determine."""
+    texts = list[str]()
+    if unknown := sorted(fit.undetermined & set(fit.model.names())):
+        texts.append(
+            f"The data do not determine {' and '.join(unknown)}: the material has the value at "
+            "which the search ended."
+        )
+    if bounds := [name for name in RANGE if name in fit.undetermined]:
+        texts.append(
+            f"The data do not determine {' and '.join(bounds)}: parameters and their errors refer "
+            "to the range visited; state a known range by g_min=… and g_max=…"
+        )
+    return texts
 
 
 def calibrate_pulses(

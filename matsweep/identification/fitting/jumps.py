@@ -43,17 +43,17 @@ def find_jumps(
     -------
     (change,) array of bool
     """
-    found = np.zeros(state.size, bool)
+    jumps = np.zeros(state.size, bool)
     for way in (up, ~up):
         rest = way.copy()
         for own in np.unique(device[way]):
             mask = way & (device == own)
             if mask.sum() >= _ALONE:
-                found[mask] = _far(state[mask], change[mask])
+                jumps[mask] = _far(state[mask], change[mask])
                 rest &= ~mask
         if rest.sum() >= _LEAST:
-            found[rest] = _far(state[rest], change[rest])
-    return found
+            jumps[rest] = _far(state[rest], change[rest])
+    return jumps
 
 
 def _far(state: FloatArray, change: FloatArray) -> BoolArray:

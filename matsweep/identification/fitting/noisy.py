@@ -77,6 +77,8 @@ class NoisySteps:
         Of the reads, with the factors of devices as they are estimated.
     free : int
         Number of parameters, factors among them.
+    converged : bool
+        Whether the last search, and the turns of searches and spreads, came to an end.
     """
 
     knots: FloatArray
@@ -91,6 +93,7 @@ class NoisySteps:
     states: FloatArray
     log_likelihood: float
     free: int
+    converged: bool
 
 
 def fit_noisy(reads: Reads, noise: float) -> NoisySteps:
@@ -113,6 +116,7 @@ def fit_noisy(reads: Reads, noise: float) -> NoisySteps:
         task.search()
         task.tighten()
         if task.value < before + _SETTLED:
+            task.settled = True
             break
     for k in (2, 1):  # noises of pulses that the data do not distinguish from zero
         errors = task.errors()
@@ -140,6 +144,7 @@ class _Task:
         self.noise = np.array([noise**2, 0.01, 1e-2 * noise**2])
         self.open = np.ones(3, bool)
         self.damping, self.value = 1e-3, -np.inf
+        self.settled = self.ended = False
         bend = np.diff(np.eye(self.size), 2, axis=0) / _ROUGH
         self.rough = np.kron(np.eye(2), bend.T @ bend)
 
@@ -227,6 +232,7 @@ class _Task:
         """Maximise the penalised likelihood from where it stands."""
         k = 2 * self.size
         self.value = self._likelihood(self.steps, self.factors, self.noise)
+        self.ended = True
         for _ in range(_STEPS):
             information, pull = self._system()
             held = np.zeros(pull.size, bool)
@@ -258,6 +264,7 @@ class _Task:
             self.damping = max(self.damping / 10, 1e-9)
             if value < before + _SETTLED:
                 return
+        self.ended = False
 
     def _covariance(self) -> FloatArray:
         information, _ = self._system()
@@ -319,4 +326,5 @@ class _Task:
             states=mean,
             log_likelihood=-0.5 * float(each[self.reads.linked].sum()),
             free=2 * self.size + int(self.open.sum()) + 2 * self.count * (self.count > 1),
+            converged=self.settled and self.ended,
         )

@@ -4,8 +4,9 @@ Devices drawn from the written model go through the measured sequence of pulses,
 conductance at the beginning of each record, and are read with the written noise of reads. Each of
 many such repetitions of the whole measurement is reduced as the measurement is: to the median
 conductance, the spread between devices and the spread from cycle to cycle after each pulse of a
-run. The model describes the data where it comes as near to them as a tolerance, or as near as
-its own repetitions come to each other.
+run. Single changes are compared too: a pulse that is missing in the file, or records joined that do
+not follow on, pass for noise of pulses in medians and spreads. The model describes the data where
+it comes as near to them as a tolerance, or as near as its own repetitions come to each other.
 
 References
 ----------
@@ -33,6 +34,7 @@ _LUCK = 0.99  # of the repetitions: nearer to the others than this is as near as
 _OFF = 0.05  # of the range visited: distance of medians that a device may have
 _FACTOR = 2.0  # between medians, likewise
 _SPREAD = 1.5  # between deviations, likewise
+_CHANGE = 0.1  # of the range visited: distance of a single change from the mean one
 _SMALL = 0.01  # of the range visited: deviations up to here are alike
 _NOISES = 3.0  # standard deviations of a read, below which conductances have no ratio
 _VAGUE = 2.0  # tolerances, beyond which what is allowed tests little
@@ -89,6 +91,32 @@ class Spread(Compared):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Compared):
+    """Farthest of all changes from one read to the next from its mean in the repetitions.
+
+    Its distance is a fraction of the range visited.
+
+    Parameters
+    ----------
+    device : str
+    line : int
+        Of the file, that the change ends at.
+    before : (change,) array, S
+        Mean conductance of the repetitions before each change.
+    up : (change,) array of bool
+        Polarity of its run.
+    off : (change,) array
+        Distance from its mean in the repetitions, in their standard deviations.
+    """
+
+    device: str
+    line: int
+    before: FloatArray
+    up: npt.NDArray[np.bool_]
+    off: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """Agreement of a written device with the pulses it was fitted to.
 
@@ -104,6 +132,8 @@ class Agreement:
         Root mean square distance of the medians, as a fraction of the range visited.
     ratio : Compared
         Largest factor between medians that exceed the noise of reads.
+    change : Change
+        Single change that is farthest from the simulated ones.
     between : Spread or None
         Between devices; None with one device.
     within : Spread or None
@@ -116,6 +146,7 @@ class Agreement:
     simulated: FloatArray
     medians: Compared
     ratio: Compared
+    change: Change
     between: Spread | None
     within: Spread | None
 
@@ -135,8 +166,8 @@ class Agreement:
         return max(each.distance / each.allowed for each in self._properties())
 
     def _properties(self) -> list[Compared]:
-        found = (self.medians, self.ratio, self.between, self.within)
-        return [each for each in found if each is not None]
+        properties = (self.medians, self.ratio, self.change, self.between, self.within)
+        return [each for each in properties if each is not None]
 
     def failings(self) -> list[str]:
         """By how much the device departs from its data, property by property.
@@ -146,19 +177,27 @@ class Agreement:
         list of str
             Empty where it describes them.
         """
-        found = []
+        texts = []
         if not self.medians.describes:
-            found.append(f"medians are off by {self.medians.distance:.0%} of the range visited")
+            texts.append(f"medians are off by {self.medians.distance:.0%} of the range visited")
         if not self.ratio.describes:
-            found.append(f"medians are off by up to a factor of {self.ratio.distance:.3g}")
+            texts.append(f"medians are off by up to a factor of {self.ratio.distance:.3g}")
+        if not self.change.describes:
+            off = self.change
+            texts.append(
+                f"the change at line {off.line} (device {off.device}) is off by {off.distance:.0%} "
+                f"of the range visited, simulated ones by {off.allowed:.0%}"
+            )
         for name, each in (
             ("the spread between devices", self.between),
             ("the spread from cycle to cycle", self.within),
         ):
             if each is not None and not each.describes:
-                made, seen = (engineering(g, "S") for g in (each.simulated[1], each.measured))
-                found.append(f"{name} is {made}, measured {seen}")
-        return found
+                simulated, measured = (
+                    engineering(g, "S") for g in (each.simulated[1], each.measured)
+                )
+                texts.append(f"{name} is {simulated}, measured {measured}")
+        return texts
 
 
 class _Layout(NamedTuple):
@@ -210,9 +249,9 @@ def check_prediction(
     """
     kept, layout = _layout(data)
     rng = np.random.default_rng(seed)
-    simulated = _repeated(data, model, g_min, g_max, read_noise, rng)[:, kept]
-    seen = _reduced(layout, layout.reads[None])
-    made = _reduced(layout, simulated)
+    whole = _repeated(data, model, g_min, g_max, read_noise, rng)
+    simulated = whole[:, kept]
+    measured, repeated = _reduced(layout, layout.reads[None]), _reduced(layout, simulated)
     noise = _NOISES * float(read_noise.sigma(np.array([g_max]), g_max, 0.0)[0])
     visited = float(np.ptp(np.concatenate([each.reads for each in data.sequences])))
     span = max(visited, _STILL * (g_max - g_min))
@@ -221,10 +260,13 @@ def check_prediction(
         number=layout.number,
         measured=_bands(layout, layout.reads[None]),
         simulated=_bands(layout, simulated),
-        medians=_distance(seen.median, made.median, span),
-        ratio=_ratio(seen.median, made.median, max(noise, 1e-4 * float(layout.reads.max()))),
-        between=_deviation(seen.between, made.between, seen.devices, span),
-        within=_deviation(seen.within, made.within, seen.cycles, span),
+        medians=_distance(measured.median, repeated.median, span),
+        ratio=_ratio(
+            measured.median, repeated.median, max(noise, 1e-4 * float(layout.reads.max()))
+        ),
+        change=_farthest(data, whole, kept, layout.up[layout.position], span),
+        between=_deviation(measured.between, repeated.between, measured.devices, span),
+        within=_deviation(measured.within, repeated.within, measured.cycles, span),
     )
 
 
@@ -335,12 +377,12 @@ def _reduced(layout: _Layout, reads: FloatArray) -> _Reduced:
     square = _sums(group, rest, places * devices).reshape(-1, places, devices).sum(axis=2)
     freedom = np.maximum(size - 1, 0).sum(axis=1)
     within = np.sqrt(square / np.where(freedom > 0, freedom, np.nan))
-    seen = (size > 0).sum(axis=1)
+    shown = (size > 0).sum(axis=1)
     known = np.where(size > 0, mean, 0.0)
-    centre = known.sum(axis=2, keepdims=True) / seen[:, None]
+    centre = known.sum(axis=2, keepdims=True) / shown[:, None]
     square = np.where(size > 0, (known - centre) ** 2, 0.0).sum(axis=2)
-    between = np.sqrt(square / np.where(seen > 1, seen - 1, np.nan))
-    return _Reduced(median, between, within, np.maximum(seen - 1, 0), freedom)
+    between = np.sqrt(square / np.where(shown > 1, shown - 1, np.nan))
+    return _Reduced(median, between, within, np.maximum(shown - 1, 0), freedom)
 
 
 def _by_position(layout: _Layout, reads: FloatArray) -> Iterator[FloatArray]:
@@ -399,6 +441,34 @@ def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compare
     )
 
 
+def _farthest(
+    data: PulseData,
+    simulated: FloatArray,
+    kept: npt.NDArray[np.bool_],
+    up: npt.NDArray[np.bool_],
+    span: float,
+) -> Change:
+    """Compare changes to the reads kept (n,) with those of repetitions (repetition, n)."""
+    at = np.flatnonzero(kept)
+    reads = np.concatenate([each.reads for each in data.sequences])
+    changes = simulated[:, at] - simulated[:, at - 1]
+    mean = changes.mean(axis=0)
+    off = (reads[at] - reads[at - 1] - mean) / span
+    worst = int(np.abs(off).argmax())
+    place = int(at[worst])
+    names = np.repeat(data.devices, [each.reads.size for each in data.sequences])
+    return Change(
+        distance=float(np.abs(off[worst])),
+        allowed=_allowed((np.abs(changes - mean) / span).max(axis=1), _CHANGE),
+        tolerance=_CHANGE,
+        device=str(names[place]),
+        line=int(np.concatenate([each.line for each in data.sequences])[place]),
+        before=simulated[:, at - 1].mean(axis=0),
+        up=up,
+        off=off / np.maximum(changes.std(axis=0) / span, _STILL),
+    )
+
+
 def _deviation(
     measured: FloatArray, simulated: FloatArray, freedom: IntArray, span: float
 ) -> Spread | None:
@@ -406,20 +476,20 @@ def _deviation(
     known = freedom > 0
     if freedom.sum() < _LEAST:
         return None
-    seen = float(np.sqrt(np.mean(measured[0, known] ** 2)))
-    made = np.sqrt(np.mean(simulated[:, known] ** 2, axis=1))
-    middle = float(np.median(made))
+    deviation = float(np.sqrt(np.mean(measured[0, known] ** 2)))
+    repeated = np.sqrt(np.mean(simulated[:, known] ** 2, axis=1))
+    middle = float(np.median(repeated))
     small = _SMALL * span
 
     def factor(value: FloatArray | float) -> FloatArray:
         logs = np.log((np.asarray(value) + small) / (middle + small))
         return np.asarray(np.exp(np.abs(logs)))
 
-    low, high = (float(value) for value in np.quantile(made, (0.025, 0.975)))
+    low, high = (float(value) for value in np.quantile(repeated, (0.025, 0.975)))
     return Spread(
-        measured=seen,
+        measured=deviation,
         simulated=(low, middle, high),
-        distance=float(factor(seen)),
-        allowed=_allowed(factor(made), _SPREAD),
+        distance=float(factor(deviation)),
+        allowed=_allowed(factor(repeated), _SPREAD),
         tolerance=_SPREAD,
     )

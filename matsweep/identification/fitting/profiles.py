@@ -15,6 +15,7 @@ profiles).
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ _TWO_SIDED = 1.96
 _CLEAR = 8.0  # standard errors of a variance from zero, beyond which its logarithm is normal
 _CLOSE = 0.05  # of a signed root, to which its target is found
 _TRIES = 7
+_STEEPEST = 4.0  # power of a root between two points
+_NEAR = 0.25  # of a signed root: a target that is missed by more is not determined
 _ENOUGH = 5e-3  # gain in log-likelihood, below which a search for a profile ends
 
 
@@ -43,10 +46,13 @@ class Curve:
         Ascending; the first is 0 where the likelihood at zero is known.
     roots : (point,) array
         Ascending; negative below the estimate.
+    determined : bool
+        Whether the search came to all roots that it looked for; else limits are extrapolated.
     """
 
     values: Array
     roots: Array
+    determined: bool = True
 
     def at(self, root: float) -> float:
         """Interpolate the value at a signed root; beyond the points, by the nearest two.
@@ -85,7 +91,7 @@ class Curve:
         -------
         Curve
         """
-        return Curve(values=self.values / unit, roots=self.roots)
+        return dataclasses.replace(self, values=self.values / unit)
 
 
 def explore(
@@ -118,16 +124,24 @@ def explore(
     -------
     Curve
     """
-    points = [(best, 0.0), *_side(drop, best, error, 1.0, above)]
+    upper = _side(drop, best, error, 1.0, above)
+    points = [(best, 0.0), *upper]
+    missed = _missed(upper, above)
     if best > 0:
         at_zero = _root(drop(0.0))
         points.append((0.0, -at_zero))
         reached = tuple(root for root in below if root < at_zero)
         lower = _side(drop, best, min(error, 0.4 * best), -1.0, reached)
         points += [(value, -root) for value, root in lower]
+        missed |= _missed(lower, reached)
     points.sort()
     values, roots = np.array(points).T
-    return Curve(values=values, roots=np.maximum.accumulate(roots))
+    return Curve(values=values, roots=np.maximum.accumulate(roots), determined=not missed)
+
+
+def _missed(points: list[tuple[float, float]], targets: tuple[float, ...]) -> bool:
+    """Whether no point of a side is near one of the roots looked for."""
+    return any(min(abs(root - target) for _, root in points) > _NEAR for target in targets)
 
 
 def _root(drop: float) -> float:
@@ -166,7 +180,9 @@ def _guess(points: list[tuple[float, float]], target: float, error: float) -> fl
     power = 1.0
     if len(near) > 1 and near[1][1] > 0 and near[1][0] != far:
         ratio = np.log(near[1][1] / root) / np.log(near[1][0] / far)
-        power = float(np.clip(ratio, 0.4, 1.2)) if np.isfinite(ratio) else 1.0
+        # Between both the curve itself is followed; beyond, with care.
+        steepest = _STEEPEST if (root - target) * (near[1][1] - target) < 0 else 1.2
+        power = float(np.clip(ratio, 0.4, steepest)) if np.isfinite(ratio) else 1.0
     return far * float(np.clip((target / root) ** (1 / power), 0.1, 8.0))
 
 
@@ -197,7 +213,7 @@ def noise_curves(
         if variance > _CLEAR * error > 0 and NOISES[k] not in always:
             continue
         curve = explore(_drop(problem, int(k), base), variance, max(error, problem.turns()[k]))
-        curves[int(k)] = Curve(values=np.sqrt(curve.values), roots=curve.roots)
+        curves[int(k)] = dataclasses.replace(curve, values=np.sqrt(curve.values))
     return curves
 
 

@@ -55,8 +55,8 @@ def free_range(problem: Problem) -> Problem:
         return problem
     low, width = problem.shared[3:]
     ends = {"g_min": low, "g_max": low + width}
-    found = {"g_min": free.shared[3], "g_max": free.shared[3] + free.shared[4]}
-    low, high = ({**ends, **{name: found[name] for name in known}}[name] for name in ends)
+    bounds = {"g_min": free.shared[3], "g_max": free.shared[3] + free.shared[4]}
+    low, high = ({**ends, **{name: bounds[name] for name in known}}[name] for name in ends)
     half = _moved(problem, np.array([low, high - low]), free=False)
     half.search(enough=COARSE)
     half.unknown = frozenset(_OUTWARD) - known

@@ -73,8 +73,8 @@ class Fit:
     undetermined : frozenset of str
         Paths that the data do not determine: parameters at a bound of their search, or whose
         interval is wider than it; spreads between devices if there is one only, and bounds of the
-        range that are neither given nor estimated
-        (`values` and `errors` then refer to the range of the states).
+        range that are neither given nor estimated (`values` and `errors` then refer to the range of
+        the states); noises and spreads whose profile does not reach its limits.
     log_likelihood, aic, bic : float
         Marginal, of the reads in siemens over the range measured.
     distance : float
@@ -288,7 +288,10 @@ def sure(fit: Fit, problem: Problem, left_out: frozenset[str]) -> Fit:
         wider = (curve.at(1.0) ** 2 - curve.at(0.0) ** 2) / problem.count
         unit = value if name in fit.logarithmic else 1.0
         errors[name] = float(np.hypot(errors[name], unit * max(wider, 0.0) ** 0.5))
-    return dataclasses.replace(fit, curves=curves, limits=limits, errors=errors)
+    unknown = {name for name, curve in curves.items() if not curve.determined}
+    return dataclasses.replace(
+        fit, curves=curves, limits=limits, errors=errors, undetermined=fit.undetermined | unknown
+    )
 
 
 def _of_width(value: float, error: float, estimate: Estimate) -> float:
@@ -376,7 +379,8 @@ def _model(
 def _lognormal(scale: Scale, spreads: Mapping[str, float], estimate: Estimate) -> dict[str, float]:
     """Return the spread of a lognormal factor that both steps share, and what is left of theirs.
 
-    The steps' ratio has the variance of the devices' estimates, less that of their errors.
+    The steps' ratio has the variance of the devices' estimates, less that of their errors. The rest
+    is Gaussian, which holds up to 0.3 (`rows._device_to_device`).
     """
     up, down = (i for i, name in enumerate(scale.start) if name in scale.positive)
     names = [name for name in scale.start if name in scale.positive]

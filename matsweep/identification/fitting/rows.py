@@ -201,12 +201,18 @@ def _tuples(rows: FloatArray) -> tuple[tuple[float, ...], ...]:
 
 
 def _device_to_device(between: FloatArray) -> dict[str, float]:
-    """Return the spreads of factors: Gaussian, or lognormal and shared where they are wide."""
+    """Return the spreads of factors: Gaussian, or lognormal and shared where they are wide.
+
+    A polarity keeps what is not shared as a Gaussian about the shared factor: `Population` has no
+    lognormal factor of one polarity. Up to 0.3 this serves (quantiles 5 and 95 %: 0.51 and 1.49,
+    lognormal 0.61 and 1.64). Beyond, pulses of one polarity go the wrong way in some devices:
+    0.04 % of them at 0.3, 2 % at 0.5, 16 % at 1.
+    """
     variances = {"scale_up": float(between[0, 0]), "scale_down": float(between[1, 1])}
-    found = dict[str, float]()
+    spreads = dict[str, float]()
     if max(variances.values()) > _WIDE**2:
         shared = min(max(float(between[0, 1]), 0.0), *variances.values())
-        found["log_scale"] = shared**0.5
+        spreads["log_scale"] = shared**0.5
         variances = {name: value - shared for name, value in variances.items()}
-    found |= {name: value**0.5 for name, value in variances.items()}
-    return {name: value for name, value in found.items() if value > _LEAST_SPREAD}
+    spreads |= {name: value**0.5 for name, value in variances.items()}
+    return {name: value for name, value in spreads.items() if value > _LEAST_SPREAD}

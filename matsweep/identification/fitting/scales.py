@@ -20,13 +20,13 @@ IntArray = npt.NDArray[np.integer]
 
 
 class Scaled(NamedTuple):
-    """Curve of the median device, and what devices are to it.
+    """Curve of the median device, and the devices' factors on it.
 
     Parameters
     ----------
     curve : Curve
     change : (change,) array, fractions of the range
-        As the median device would have made it.
+        Of the median device in the same place.
     scales : (device,) array
         Pulses of the median device that one of each device is worth; NaN where it has no changes.
     variance : float
@@ -114,7 +114,7 @@ def _dose(step: FloatArray, room: FloatArray) -> FloatArray:
 
 
 def _undone(step: FloatArray, room: FloatArray, dose: FloatArray, scale: FloatArray) -> FloatArray:
-    """Return steps that a factor has made, as they were before."""
+    """Return steps (change,) without the factor of their device."""
     inside = (step > 0) & (step < _FULL * room)
     moved = -room * np.expm1(-dose / scale)
     return np.where(inside, moved, np.where(step > 0, step, step / scale))

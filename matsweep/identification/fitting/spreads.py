@@ -48,7 +48,11 @@ def spread_curves(theta: Array, covariance: Array) -> list[Curve]:
             mixed.drop(i, start), float(start[i]), float(start[i]) + 0.1, above=above, below=below
         )
         curves.append(
-            Curve(values=np.sqrt(raw.values) * scale, roots=np.interp(raw.roots, roots, normal))
+            Curve(
+                values=np.sqrt(raw.values) * scale,
+                roots=np.interp(raw.roots, roots, normal),
+                determined=raw.determined,
+            )
         )
     return curves
 

@@ -23,6 +23,7 @@ from matsweep.identification.fitting.fit import reads_of
 from matsweep.identification.fitting.jumps import find_jumps
 from matsweep.identification.fitting.landings import find_landings
 from matsweep.identification.fitting.noisy import NoisySteps, fit_noisy
+from matsweep.identification.fitting.population import root_error
 from matsweep.identification.fitting.reads import read_variance
 from matsweep.identification.fitting.result import uniform_noise
 from matsweep.identification.fitting.rows import Jumps, Rows, assembled, measured_rows, normal_rows
@@ -52,6 +53,8 @@ class TableFit:
         Its upper limit, 95 % one-sided, where the data do not distinguish it from zero.
     g_min, g_max : float, S
         The range that states are fractions of.
+    converged : bool
+        Whether the search ended at a maximum; else errors and limits are not to be believed.
     bic : float
         Of the reads as of `Fit`, with every device's factors counted as parameters; infinite where
         reads are not noisy, or pulses jump: such tables are not compared by likelihoods.
@@ -63,6 +66,7 @@ class TableFit:
     limits: dict[str, float]
     g_min: float
     g_max: float
+    converged: bool = True
     bic: float = np.inf
 
     @property
@@ -159,29 +163,32 @@ def _fitted(data: PulseData, g_min: float | None, g_max: float | None) -> TableF
     linked[events.at[jumps]] = False
     variance, error = read_variance(reads.value, reads.pulses, linked)
     if variance <= _SURE * error:
-        limit = (max(variance, 0.0) + _LIMIT * error) ** 0.5
+        sigma = max(variance, 0.0) ** 0.5
+        limit = (sigma**2 + _LIMIT * error) ** 0.5
         return TableFit(
-            model=_exact(events, jumps, both), values={"read_noise": max(variance, 0.0) ** 0.5},
-            errors={"read_noise": error**0.5}, limits={"read_noise": limit}, g_min=low, g_max=high,
+            model=_exact(events, jumps, both), values={"read_noise": sigma},
+            errors={"read_noise": root_error(sigma, error)}, limits={"read_noise": limit},
+            g_min=low, g_max=high,
         )  # fmt: skip
-    found = fit_noisy(
+    fit = fit_noisy(
         Reads(devices=reads.devices, device=reads.device, value=reads.value, pulses=reads.pulses,
               linked=linked, zero=reads.zero),
         variance**0.5,
     )  # fmt: skip
-    lowest, highest = _visited(found, linked)
+    lowest, highest = _visited(fit, linked)
     first = 0.0 if g_min is not None else max(lowest, reads.zero)
     width = (1.0 if g_max is not None else highest) - first
     used, unit = int(linked.sum()), (data.highest - data.lowest) / (high - low)
-    likelihood = found.log_likelihood + used * float(np.log(unit))
+    likelihood = fit.log_likelihood + used * float(np.log(unit))
     return TableFit(
-        model=_filtered(events, jumps, found, first, width),
-        values={"read_noise": found.read_noise / width},
-        errors={"read_noise": found.read_noise_error / width},
-        limits={"read_noise": found.read_noise_limit / width} if found.read_noise_limit else {},
+        model=_filtered(events, jumps, fit, first, width),
+        values={"read_noise": fit.read_noise / width},
+        errors={"read_noise": fit.read_noise_error / width},
+        limits={"read_noise": fit.read_noise_limit / width} if fit.read_noise_limit else {},
         g_min=low + (high - low) * first,
         g_max=low + (high - low) * (first + width),
-        bic=np.inf if jumps.any() else found.free * float(np.log(used)) - 2 * likelihood,
+        converged=fit.converged,
+        bic=np.inf if jumps.any() else fit.free * float(np.log(used)) - 2 * likelihood,
     )
 
 
@@ -237,12 +244,12 @@ def _regular(events: _Events, jumps: BoolArray, up: bool) -> BoolArray:
     return regular if regular.any() else mask
 
 
-def _visited(found: NoisySteps, linked: BoolArray) -> tuple[float, float]:
+def _visited(fit: NoisySteps, linked: BoolArray) -> tuple[float, float]:
     """Return the range of the filtered states that follow at least three reads."""
     settled = linked.copy()
     for back in (1, 2):
         settled[back:] &= linked[:-back]
-    states = found.states[settled] if settled.any() else found.states
+    states = fit.states[settled] if settled.any() else fit.states
     return float(states.min()), float(states.max())
 
 
@@ -284,20 +291,20 @@ def _follows(events: _Events, jumps: BoolArray, way: bool, scaled: Scaled) -> bo
 
 
 def _filtered(
-    events: _Events, jumps: BoolArray, found: NoisySteps, first: float, width: float
+    events: _Events, jumps: BoolArray, fit: NoisySteps, first: float, width: float
 ) -> Tabulated:
     """Tabulate the steps of a state-space fit, states counted from `first` in units of `width`."""
     up, down = (
         normal_rows((knots - first) / width, steps / width,
-                    np.hypot(found.of_step * steps, found.of_range) / width)
-        for knots, steps in zip(found.knots, found.steps, strict=True)
+                    np.hypot(fit.of_step * steps, fit.of_range) / width)
+        for knots, steps in zip(fit.knots, fit.steps, strict=True)
     )  # fmt: skip
-    before = np.clip((found.states[events.at - 1] - first) / width, 0, 1)
+    before = np.clip((fit.states[events.at - 1] - first) / width, 0, 1)
     after = np.clip((events.after - first) / width, 0, 1)
-    rare = _landings(events.up, before, after, jumps, noise=found.read_noise / width)
+    rare = _landings(events.up, before, after, jumps, noise=fit.read_noise / width)
     return assembled(
-        up, down, rare, found.spread, quiet=not (found.of_step or found.of_range),
-        own=bool(found.of_range <= found.of_step * np.abs(found.steps).mean()),
+        up, down, rare, fit.spread, quiet=not (fit.of_step or fit.of_range),
+        own=bool(fit.of_range <= fit.of_step * np.abs(fit.steps).mean()),
     )  # fmt: skip
 
 

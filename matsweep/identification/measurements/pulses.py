@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
+from matsweep.identification.measurements.copies import refuse_copies
 from matsweep.identification.measurements.order import ordered
 from matsweep.identification.measurements.polarity import (
     by_change,
@@ -149,7 +150,8 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
     resistance, or the current at a read voltage) and its polarity: a word, a sign, or the pulse's
     voltage. Where pulses are numbered, the number goes from 1 on in each run of one polarity, and 0
     is the state before it: a repeated read, or a new start where the conductance has jumped. A
-    number that does not follow on begins a new record, too.
+    number that does not follow on begins a new record, too. Readings with noise that stand twice
+    are refused.
 
     Parameters
     ----------
@@ -177,6 +179,8 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
         by_device.setdefault(record.device, []).append(record)
     pairs = [ordered(str(path), name, own, reading) for name, own in by_device.items()]
     sequences, jumps = [pair[0] for pair in pairs], sum(pair[1] for pair in pairs)
+    if reading.check:
+        refuse_copies(str(path), sequences)
     if jumps:
         notes.append(
             f"{jumps} runs begin at another conductance than the last one ended at: the device was "

@@ -48,7 +48,7 @@ class Reading:
     reverse : str or None
         "up" or "down": the lines of runs of this polarity are listed from the last to the first.
     check : bool
-        Whether values that no memristor has are refused.
+        Whether values that no memristor has are refused, and readings with noise that stand twice.
 
     Raises
     ------

@@ -123,9 +123,9 @@ def pulse_columns(table: Table, reading: Reading) -> tuple[dict[str, Column], li
         notes.append(f"columns are taken as {' and '.join(columns)}".replace("_", " "))
     if "voltage" in columns and "polarity" not in columns and "pulse_voltage" not in columns:
         columns["pulse_voltage"] = columns.pop("voltage")
-    found = any(name in columns for name in _VALUES)
+    valued = any(name in columns for name in _VALUES)
     stated = "polarity" in columns or "pulse_voltage" in columns
-    if not found:
+    if not valued:
         way = ", or the resistance, or the current and the read voltage"
         raise table.lacks("conductance", way)
     if not stated and reading.polarity != "by_change" and reading.header:

@@ -21,6 +21,7 @@ from matsweep.analysis.attributes import (
 from matsweep.analysis.basis import (
     Number,
     bibliography,
+    cautions,
     cited,
     failures,
     misfits,
@@ -147,6 +148,22 @@ def unfitted(study: Study) -> Section | None:
     texts = misfits(study.view.ds, study.view.present(study.view.done))
     blocks = tuple(Paragraph(text=text, notice=True) for text in texts)
     return Section(title="Not fitted", blocks=blocks, terminal=True) if blocks else None
+
+
+def uncertain(study: Study) -> Section | None:
+    """List the cautions on the fits of materials.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    texts = cautions(study.view.ds, study.view.present(study.view.done))
+    blocks = tuple(Paragraph(text=text, notice=True) for text in texts)
+    return Section(title="Cautions", blocks=blocks, terminal=True) if blocks else None
 
 
 def programming(study: Study) -> Section | None:
@@ -551,6 +568,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     question,
     answer,
     unfitted,
+    uncertain,
     programming,
     certainty,
     required,

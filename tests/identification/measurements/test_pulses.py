@@ -49,6 +49,55 @@ def path(tmp_path):
     return tmp_path / "m.csv"
 
 
+# ------------------------------------------------------------------------ readings that stand twice
+
+
+def pasted(path, lines):
+    path.write_text("\n".join([*path.read_text().splitlines(), *lines]) + "\n")
+    return path
+
+
+def body(path):
+    return path.read_text().splitlines()[1:]
+
+
+@pytest.mark.parametrize("noise", [0.003, 0.02, 0.1])
+def test_a_file_pasted_twice_is_refused_with_its_lines(path, noise):
+    cycled(path, devices=2, cycles=2, pulses=40, noise=noise)
+    pasted(path, body(path))
+    with pytest.raises(
+        UserError,
+        match=r"164 readings stand twice, in lines 2 to 165 \(device d0\) "
+        r"and 330 to 493 \(device d0\).* leave one copy out, or give check=false",
+    ):
+        read_pulses(path)
+    assert read_pulses(path, Reading(check=False)).sequences[0].reads.size == 328
+
+
+def test_a_cycle_or_a_device_that_stands_twice_is_refused(path):
+    lines = body(cycled(path, devices=2, cycles=2, pulses=40, noise=0.02))
+    pasted(path, lines[246:328])  # the second cycle of the second device
+    with pytest.raises(UserError, match=r"82 readings .* 248 to 329 \(device d1\) and 330 to 411"):
+        read_pulses(path)
+    lines = body(cycled(path, devices=2, cycles=2, pulses=40, noise=0.02))
+    pasted(path, [line.replace("d0,", "again,", 1) for line in lines[:164]])
+    with pytest.raises(UserError, match=r"2 to 165 \(device d0\) and 330 to 493 \(device again\)"):
+        read_pulses(path)
+
+
+@pytest.mark.parametrize("digits", [".2f", ".3g", ".4g", ".8g"])
+@pytest.mark.parametrize("unit", ["conductance [uS]", "resistance [kOhm]"])
+def test_devices_without_noise_may_repeat_themselves(path, digits, unit):
+    """Also rounded, and alike: cycles of a deterministic device are equal to the last digit."""
+    lines = [line.rsplit(",", 1) for line in body(cycled(path, cycles=3, devices=2, step=0.03))]
+    kiloohm = unit.startswith("resistance")
+    values = [1e3 / float(value) if kiloohm else float(value) for _, value in lines]
+    rows = [f"{facts},{value:{digits}}" for (facts, _), value in zip(lines, values, strict=True)]
+    path.write_text(f"device,pulse,polarity,{unit}\n" + "\n".join([*rows, *rows]) + "\n")
+    reading = Reading(polarity="stated")
+    assert len(read_pulses(path, reading).sequences) == 2
+
+
 # ---------------------------------------------------------------------------------- the order
 
 
