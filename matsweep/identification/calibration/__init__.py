@@ -13,7 +13,7 @@ from matsweep.identification.calibration.aged import (
 )
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
-from matsweep.identification.calibration.material import Destination, check_name
+from matsweep.identification.calibration.material import UNMEASURED, Destination, check_name
 from matsweep.identification.calibration.output import (
     programming,
     show_calibration,
@@ -52,6 +52,7 @@ from matsweep.identification.measurements import (
 
 __all__ = [
     "KINDS",
+    "UNMEASURED",
     "Ageing",
     "Destination",
     "EnduranceFit",
