@@ -228,7 +228,7 @@ def test_errors_count_that_neighbours_are_correlated():
         white = np.random.default_rng(seed).standard_normal(current.size + 100)
         noise = lfilter([0.6], [1, -0.8], white)[100:]
         loop = calibration.Loop(device="a", time=drive.time, voltage=drive.voltage,
-                                current=current * (1 + 0.1 * noise))  # fmt: skip
+                                current=current * (1 + 0.15 * noise))  # fmt: skip
         problem = Problem(loop, truth, ("r_on",))
         fit = fitted(problem, 0, first)
         first = first or fit  # the others begin from its parameters
@@ -577,15 +577,20 @@ def test_a_mistake_on_the_command_line_is_explained(workplace, capsys, arguments
     assert not (workplace / "conf").exists()
 
 
-def test_from_sweeps_to_a_study(workplace, capsys):
-    """The whole way: measure two devices, fit, derive a device, and simulate a network of it."""
-    for k in range(2):
-        loop = sweep(VTEAM(**SWITCH), 1e-9, points=60, seed=k)
-        write(loop, workplace / f"d{k}.csv")
-    assert main(["calibrate", "d0.csv", "d1.csv", "name=mine", "model=vteam"]) == 0
+def test_from_sweeps_to_a_material(workplace, capsys):
+    """Measure two devices, one of them in two files, fit, and derive a device."""
+    first, second = (sweep(VTEAM(**SWITCH), 1e-9, points=60, seed=k) for k in range(2))
+    write(first, workplace / "d0.csv")
+    for name, half in (("d_reset", second.voltage >= 0), ("d_set", second.voltage < 0)):
+        columns = {each: getattr(second, each)[half] for each in ("time", "voltage", "current")}
+        write(dataclasses.replace(second, **columns), workplace / f"{name}.csv")
+    files = ["d0.csv", "d_reset.csv", "d_set.csv"]
+    assert main(["calibrate", *files, "name=mine", "model=vteam"]) == 0
     told = capsys.readouterr().out
+    assert "d_reset and d_set are two halves of the loop of device d" in told
     assert "2 devices" in told
     assert "v_off" in told
+    assert "The model describes these sweeps" in told
     assert (workplace / "results" / "calibrate" / "mine.png").stat().st_size > 10_000
     with composer("conf"):
         config = compose(["material=mine"])
@@ -596,14 +601,9 @@ def test_from_sweeps_to_a_study(workplace, capsys):
     assert main(["calibrate", "d0.csv", "name=mine", "model=vteam"]) == 2
     assert "is there already" in capsys.readouterr().err
     assert config.device.source == "derived"
-    study = ["explore", "--config-dir", "conf", "material=mine",
-             "executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2",
-             "protocol.devices=8"]  # fmt: skip
-    assert main(study) == 0
 
 
 STUDY = ["executor=serial", "realisations=1", "workload.hidden=[4]", "workload.epochs=2"]
-HALVED = "d_reset and d_set are two halves of the loop of device d"
 
 
 def compliant():
@@ -621,42 +621,22 @@ def compliant():
     )
 
 
-@pytest.mark.parametrize("of", ["compliance", "set and reset"])
-def test_files_become_a_device_and_a_command(workplace, capsys, of):
+def test_sweeps_under_compliance_become_a_device_and_a_command(workplace, capsys):
     """The command that a calibration prints last is typed after the first, and simulates."""
-    if of == "compliance":
-        write(compliant(), workplace / "d.csv")
-        files, more = ["d.csv"], ["model=filament_gap"]
-    else:
-        loop = sweep(VTEAM(**SWITCH), 1e-9, points=80)
-        for name, half in (("d_reset", loop.voltage >= 0), ("d_set", loop.voltage <= 0)):
-            part = dataclasses.replace(
-                loop,
-                **{n: getattr(loop, n)[half]
-                   for n in ("time", "voltage", "current", "limited", "cycle")},
-            )  # fmt: skip
-            rows = np.c_[part.voltage, part.current]
-            (workplace / f"{name}.csv").write_text(
-                "V (V),I (A)\n" + "\n".join(f"{v:.6g},{i:.8g}" for v, i in rows) + "\n"
-            )
-        files, more = ["d_reset.csv", "d_set.csv"], ["model=vteam"]
-    assert main(["calibrate", *files, "name=mine", *more]) == 0
+    write(compliant(), workplace / "d.csv")
+    assert main(["calibrate", "d.csv", "name=mine", "model=filament_gap"]) == 0
     printed = capsys.readouterr().out
     line = next(line for line in printed.splitlines() if line.startswith("matsweep explore"))
     assert "The model describes these sweeps" in printed
-    assert line == "matsweep explore --config-dir conf -m material=mine,pcm_gst"
-    if of == "set and reset":
-        assert HALVED in printed
-    if of == "compliance":
-        assert main([*line.split()[1:], *STUDY, "protocol.devices=8"]) == 0
-        assert "device d: compliance current 300 µA at positive voltages (recognised)" in printed
-        assert "they have no limit of the current, the sweeps had 300 µA at positive" in printed
-        material = load_material("mine", config_dir="conf").material
-        origin = material.physics_origins["i0"].note
-        assert "under a compliance current of 300 µA at positive voltages" in origin
-        with composer("conf"):
-            config = compose(["material=mine"])
-        assert 0.5 < config.protocol.voltage_up < 1.1  # not the 1.2 V of the limited sweep
+    assert main([*line.split()[1:], *STUDY, "protocol.devices=8"]) == 0
+    assert "device d: compliance current 300 µA at positive voltages (recognised)" in printed
+    assert "they have no limit of the current, the sweeps had 300 µA at positive" in printed
+    material = load_material("mine", config_dir="conf").material
+    origin = material.physics_origins["i0"].note
+    assert "under a compliance current of 300 µA at positive voltages" in origin
+    with composer("conf"):
+        config = compose(["material=mine"])
+    assert 0.5 < config.protocol.voltage_up < 1.1  # not the 1.2 V of the limited sweep
 
 
 def test_a_picture_is_written_where_no_material_is(workplace, capsys):
