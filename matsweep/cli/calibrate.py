@@ -35,8 +35,6 @@ from matsweep.planning.folders import conf_folder
 from matsweep.planning.loading import load_material
 from matsweep.reporting.figures.printed import save
 
-_BEYOND = ("read_voltage", "cell_size")  # parameters of a material that no data hold
-_READ_VOLTAGE, _CELL_SIZE = 0.2, 48.0  # V, F²: where none is given
 _EXAMPLE = "hfox_vcm"  # the material of printed commands
 _READING = tuple(field.name for field in dataclasses.fields(Reading))
 
@@ -65,14 +63,15 @@ def calibrate(config: DictConfig) -> None:
     if kind in ("retention", "endurance"):
         _aged(paths[0], kind, reading, config)
         return
+    given = {"read_voltage": reading.read_voltage, "cell_size": cell_size}
+    stated = {name: given[name] for name in calibration.UNMEASURED if given[name] is not None}
     to = Destination(
         folder=str(config.folder),
         name=str(config.name),
         label=config.label,
-        read_voltage=_READ_VOLTAGE if reading.read_voltage is None else reading.read_voltage,
-        cell_size=_CELL_SIZE if config.cell_size is None else cell_size,
-        stated=frozenset(name for name in _BEYOND if config[name] is not None),
+        stated=frozenset(stated),
         replace=bool(config.overwrite),
+        **stated,
     )
     if kind == "sweeps":
         _sweeps(paths, reading, to, config)
@@ -241,6 +240,8 @@ def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictCon
         error.add_note(f"picture: {', '.join(map(str, pictures))}")
         raise
     _print(programming.notes)
+    if programming.contradiction is not None:
+        _print([f"NOT FITTED: {programming.contradiction}"])
     _finish(calibration.write_physics(loops, fits[0], to, programming), pictures, config)
 
 

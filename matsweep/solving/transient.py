@@ -131,8 +131,8 @@ def integrated(
     energy : bool
         Integrate the energy of compiled models.
     limit : float, A
-        Of the current (compliance): a source at its limit lowers its voltage until the current is
-        the limit. Compiled models under a voltage only.
+        Of the current (compliance), > 0: a source at its limit lowers its voltage until the current
+        is the limit. For the deterministic equations of compiled models under a voltage.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def integrated(
     Raises
     ------
     UserError
-        See `transient`.
+        See `transient`; for a limit that is not positive, or of a drive or a model that has none.
     """
     time = np.require(time, np.float64, ("C", "W"))
     positive("tolerance", tolerance)
@@ -164,6 +164,8 @@ def integrated(
     start, batch = starting(model, state, drive.shape[1:])
     drive = drive.reshape(time.size, *(1,) * (len(batch) - drive.ndim + 1), *drive.shape[1:])
     inverse = current is not None and model.drive == "voltage"
+    if limit != np.inf:
+        _refuse_limit(model, limit, rng is not None, current is not None)
     if isinstance(model, CompiledModel):
         solution = _solve(model, time, drive, start, batch, tolerance, inverse, rng, answers,
                           energy and not np.isfinite(limit), limit)  # fmt: skip
@@ -222,6 +224,19 @@ def starting(
     if state is not None:
         _refuse_outside(model, start, batch)
     return start, batch
+
+
+def _refuse_limit(model: DynamicalModel, limit: float, random: bool, by_current: bool) -> None:
+    """Refuse a limit of the current where the solvers do not regard it."""
+    positive("limit", limit, "A")
+    reasons = {
+        "under a current: drive it with a voltage": by_current,
+        "with random events: leave rng out": random,
+        "as its equations are not compiled": not isinstance(model, CompiledModel),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise UserError(f"limit [A] of {type(model).__name__} is not possible {reason}")
 
 
 def _refuse_outside(model: DynamicalModel, start: FloatArray, batch: tuple[int, ...]) -> None:

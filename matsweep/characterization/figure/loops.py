@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
 from matsweep.identification.fitting import LoopFit, simulated
 from matsweep.identification.fitting.hysteresis import excursions
 from matsweep.identification.measurements import Loop
+from matsweep.identification.measurements.compliance import limits
 from matsweep.reporting.figures.style import FONT, WIDTH, drawing, quantity_axis, tidy
 
 _MODEL, _MEASURED = "#D55E00", "#0072B2"
@@ -21,7 +23,8 @@ _MOST = 4  # devices drawn
 def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
     """Draw measured against modelled loops, of up to four devices, linear and logarithmic.
 
-    Lines mark the voltages at which the devices set and reset, dotted ones those of the model.
+    Lines mark the voltages at which the devices set and reset, dotted ones those of the model, and
+    the compliance current.
 
     Parameters
     ----------
@@ -44,6 +47,7 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
             for row, logarithmic in enumerate((False, True)):
                 _loop(panels[row, index], loop, current, logarithmic=logarithmic)
                 _switching(panels[row, index], loop, current)
+                _compliance(panels[row, index], loop, logarithmic=logarithmic)
             panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
         panels[0, 0].legend(fontsize=FONT - 1, frameon=False, loc="best")
         of = "measured sweeps" if fit is None else f"{fit.kind}: measured and modelled sweeps"
@@ -77,8 +81,20 @@ def _switching(axes: Axes, loop: Loop, current: FloatArray | None) -> None:
             continue
         halves = excursions(loop, of, 0.2 * float(np.abs(loop.voltage).max()))
         for sign in (1, -1):
-            found = [half.switching for half in halves if np.sign(half.peak) == sign]
-            found = [voltage for voltage in found if np.isfinite(voltage)]
-            if found:
-                axes.axvline(float(np.median(found)), color=colour, linewidth=1.0, linestyle=style,
+            own = [half.switching for half in halves if half.peak * sign > 0 and half.switches]
+            if own:
+                axes.axvline(float(np.median(own)), color=colour, linewidth=1.0, linestyle=style,
                              alpha=0.7, zorder=0)  # fmt: skip
+
+
+def _compliance(axes: Axes, loop: Loop, *, logarithmic: bool) -> None:
+    """Draw the limit of the current over the halves in which it was reached, with its value."""
+    limit = limits(loop)
+    for sign in (1, -1):
+        own = np.isfinite(limit) & (loop.voltage * sign > 0)
+        if not own.any():
+            continue
+        size, top = float(np.median(limit[own])), sign * float(np.abs(loop.voltage[own]).max())
+        height = size if logarithmic else sign * size
+        axes.plot([0, top], [height, height], color="0.3", linewidth=0.8, linestyle="--",
+                  label=f"compliance {engineering(size, 'A')}")  # fmt: skip

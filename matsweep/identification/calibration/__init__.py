@@ -16,7 +16,7 @@ from matsweep.identification.calibration.aged_output import (
 )
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
-from matsweep.identification.calibration.material import Destination, check_name
+from matsweep.identification.calibration.material import UNMEASURED, Destination, check_name
 from matsweep.identification.calibration.output import (
     programming,
     show_calibration,
@@ -55,6 +55,7 @@ from matsweep.identification.measurements import (
 
 __all__ = [
     "KINDS",
+    "UNMEASURED",
     "Ageing",
     "Destination",
     "EnduranceFit",

@@ -20,6 +20,7 @@ from matsweep.identification.calibration.sweep_pulses import (
 from matsweep.identification.fitting import LoopFit
 from matsweep.identification.fitting.loops import POLARITIES
 from matsweep.identification.measurements import Loop
+from matsweep.identification.measurements.compliance import limits_in_words
 
 INVERTED = (
     ": the device sets under the other polarity than the model, so that its polarity is -1: "
@@ -29,7 +30,7 @@ INVERTED = (
 
 
 def show_loop_fits(
-    loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console, read_voltage: float = 0.2
+    loops: Sequence[Loop], fits: Sequence[LoopFit], console: Console, read_voltage: float
 ) -> None:
     """Print the comparison of models, every parameter of the best, and its check on the sweeps.
 
@@ -74,8 +75,7 @@ def show_loop_fits(
         )
     console.print()
     console.print(parameters)
-    check = best.check(loops, read_voltage)
-    lines = [check.text, *check.conflicts]
+    lines = [best.check(loops, read_voltage).text]
     if best.inverted:
         lines.insert(0, f"{best.kind}{INVERTED}.")
     for line in lines:
@@ -88,7 +88,8 @@ def write_physics(
     """Write a material with the mean device's physics, and a device derived from it.
 
     Its range is what its pulses reach. A parameter that the sweeps do not determine is marked so,
-    and so is a model that does not describe its sweeps.
+    and so is a model that does not describe its sweeps, or that its pulses switch the other way. A
+    compliance current of the sweeps stands in the origin of every parameter.
 
     Parameters
     ----------
@@ -109,8 +110,13 @@ def write_physics(
         If no pulses program the fitted model.
     """
     chosen = find_programming(loops, fit, to) if programming is None else programming
-    check = fit.check(loops, to.read_voltage)
+    faults = fit.check(loops, to.read_voltage).faults()
+    if chosen.contradiction is not None:
+        faults.append(chosen.contradiction)
     of = f"fitted to I-V sweeps of {counted(len(loops), 'device')}"
+    limit = limits_in_words(loops)
+    if limit:
+        of += f" under a compliance current of {limit}"
     reached = {"status": "derived", "note": f"reached by the pulses of the protocol; physics {of}"}
     device = {"g_min": chosen.device.g_min, "g_max": chosen.device.g_max}
     if chosen.device.levels is not None:
@@ -123,7 +129,7 @@ def write_physics(
         physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
         physics=physics,
         protocol=stated(chosen.protocol),
-        misfit=None if check.describes else "; ".join(check.faults()),
+        misfit="; ".join(faults) or None,
     )
 
 

@@ -16,7 +16,9 @@ from matsweep.core.quantities import CellSize, Voltage
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ABSENT = {"status": "illustrative", "note": "not in the data"}
 _STATED = {"status": "derived", "note": "stated with the measurement"}
-_BEYOND = ("read_voltage", "cell_size")  # parameters that no data hold
+
+UNMEASURED = ("read_voltage", "cell_size")
+"""Parameters of a material that no data hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ class Destination:
         Path
             Of the file.
         """
-        beyond = {name: _STATED if name in self.stated else _ABSENT for name in _BEYOND}
+        beyond = {name: _STATED if name in self.stated else _ABSENT for name in UNMEASURED}
         content: dict[str, Any] = {
             "material": {
                 "name": self.name,

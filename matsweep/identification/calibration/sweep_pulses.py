@@ -19,9 +19,10 @@ from matsweep.devices.dynamics.model import CompiledModel, DynamicalModel
 from matsweep.identification.calibration.material import Destination, shortened
 from matsweep.identification.derivation import Protocol, derived_device
 from matsweep.identification.fitting import LoopFit
-from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.fitting.hysteresis import excursions, sets
 from matsweep.identification.fitting.response import response
-from matsweep.identification.measurements import Loop, sets
+from matsweep.identification.measurements import Loop
+from matsweep.identification.measurements.compliance import limits_in_words
 from matsweep.solving import transient
 from matsweep.solving.protocols import respond
 
@@ -30,7 +31,7 @@ _PULSES = 50  # of one polarity, through the range
 _FINE, _RAMP = 200, 20  # pulses of finer trains; of a ramp of the voltage
 _LONGER = (1.0, 1.3, 1.7, 2.2)  # times the time through the range of the sweep
 _BINARY = 10  # pulses of a device that only switches
-_BEYOND = 1.5  # times the range of the sweeps: pulses that go further are reported
+_FURTHER = 1.5  # times the range of the sweeps: pulses that go further are reported
 _SHARE = 0.95  # of the way to a state that a held voltage only approaches
 _ABOVE = 1.1  # times the switching voltage, where the instrument limited the current
 
@@ -48,12 +49,16 @@ class Programming:
         Derived from both: the range that the pulses reach.
     notes : tuple of str
         For people.
+    contradiction : str or None
+        Statement on pulses that change the measured conductance the other way; None where they
+        agree with the sweeps.
     """
 
     physics: CompiledModel
     protocol: Protocol
     device: AnalogDevice
     notes: tuple[str, ...]
+    contradiction: str | None = None
 
 
 def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Programming:
@@ -61,9 +66,11 @@ def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Pr
 
     Pulses have the largest voltages of the sweeps (just above the switching voltage where the
     instrument limited the current), and a width of which fifty go through the range of the sweep.
-    The polarity that raises the conductance is that under which the fitted state ends higher. A
-    device is derived from them as a study will derive it; where that fails, finer pulses, voltages
-    that rise from pulse to pulse, and a device of two levels are tried in turn.
+    Of several devices, voltages and range are medians: the mean device is driven through the sweep
+    of each, from the state in which that device began. The polarity that raises the conductance is
+    that under which the fitted state ends higher. A device is derived from the pulses as a study
+    will derive it; where that fails, finer pulses, voltages that rise from pulse to pulse, and a
+    device of two levels are tried in turn.
 
     Parameters
     ----------
@@ -81,15 +88,14 @@ def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Pr
     UserError
         If the model does not change in the sweeps, or no pulses program it.
     """
-    mean = fit.mean()
-    physics: Any = build(DynamicalModel, shortened(plain(mean)), "physics")
-    way = _widened(physics, _through(physics, fit.states[0], loops[0], to.read_voltage), to)
+    physics: Any = build(DynamicalModel, shortened(plain(fit.mean())), "physics")
+    way = _widened(physics, _through(physics, fit.states, loops, to.read_voltage), to)
     failure: UserError | None = None
     for changes, levels in _choices(way):
-        protocol = Protocol(**shortened({**changes, "spread": fit.spread()}))
-        base = AnalogDevice(g_min=way.low, g_max=way.high, cell_size=to.cell_size,
-                            read_voltage=to.read_voltage, levels=levels)  # fmt: skip
         try:
+            protocol = Protocol(**shortened({**changes, "spread": fit.spread()}))
+            base = AnalogDevice(g_min=way.low, g_max=way.high, cell_size=to.cell_size,
+                                read_voltage=to.read_voltage, levels=levels)  # fmt: skip
             device = derived_device(physics, protocol, base=base)
         except UserError as error:
             failure = failure or error
@@ -98,7 +104,8 @@ def find_programming(loops: Sequence[Loop], fit: LoopFit, to: Destination) -> Pr
             physics=physics,
             protocol=protocol,
             device=device,
-            notes=_notes(loops[0], way, protocol, device),
+            notes=_notes(loops, way, protocol, device),
+            contradiction=_contradiction(loops[0], protocol),
         )
     raise UserError(f"no pulses of the sweeps' voltages program the fitted model: {failure}")
 
@@ -115,20 +122,20 @@ class _Way:
     high: float
 
 
-def _through(model: CompiledModel, state: float, loop: Loop, read_voltage: float) -> _Way:
-    """Return the voltages and the times that take a model through the range of a sweep."""
-    low_state, high_state = (float(bound) for bound in model.bounds())
-    swept = response(model, float(np.clip(state, low_state, high_state)), loop).state
-    g = np.asarray(model.read_conductance(swept, read_voltage))
-    if not g.max() > _LEAST_WINDOW * g.min() > 0:
+def _through(
+    model: CompiledModel, begin: Sequence[float], loops: Sequence[Loop], read_voltage: float
+) -> _Way:
+    """Return the voltages and the times that take a model through the range of the sweeps."""
+    ends = np.array([_swept(model, state, loop, read_voltage)
+                     for state, loop in zip(begin, loops, strict=True)])  # fmt: skip
+    low, high, bottom, top, period = (float(np.median(each)) for each in ends.T)
+    if not high > _LEAST_WINDOW * low > 0:
         raise UserError("the fitted model does not switch in these sweeps: no material is written")
-    bottom, top = float(swept[int(np.argmin(g))]), float(swept[int(np.argmax(g))])
-    period = float(loop.time[-1] - loop.time[0])
-    voltages = [_voltage(loop, sign) for sign in (1, -1)]
+    voltages = [float(np.median([_voltage(loop, sign) for loop in loops])) for sign in (1, -1)]
     held = {
-        (voltage, begin): _held(model, begin, voltage, period, read_voltage)
+        (voltage, state): _held(model, state, voltage, period, read_voltage)
         for voltage in voltages
-        for begin in (bottom, top)
+        for state in (bottom, top)
     }
     up = max(voltages, key=lambda voltage: held[voltage, bottom][1].max())
     down = min(voltages, key=lambda voltage: held[voltage, top][1].min())
@@ -137,14 +144,24 @@ def _through(model: CompiledModel, state: float, loop: Loop, read_voltage: float
             f"{up:g} V both sets and resets the fitted model: no material is written; the sweeps "
             "do not separate its polarities"
         )
-    return _Way(
-        up,
-        down,
-        _crossing(*held[up, bottom], float(g.max())),
-        _crossing(*held[down, top], float(g.min())),
-        float(g.min()),
-        float(g.max()),
-    )
+    rise = _crossing(*held[up, bottom], high, up)
+    return _Way(up, down, rise, _crossing(*held[down, top], low, down), low, high)
+
+
+def _swept(
+    model: CompiledModel, begin: float, loop: Loop, read_voltage: float
+) -> tuple[float, float, float, float, float]:
+    """Return the range [S] of a model in a sweep, the states at its ends, and the duration [s]."""
+    low, high = (float(bound) for bound in model.bounds())
+    swept = response(model, float(np.clip(begin, low, high)), loop).state
+    if not np.isfinite(swept).all():
+        raise UserError(
+            f"{type(model).__name__} of the mean device cannot be solved under the sweeps of "
+            f"{loop.device}: no material is written"
+        )
+    g = np.asarray(model.read_conductance(swept, read_voltage))
+    bottom, top = float(swept[int(np.argmin(g))]), float(swept[int(np.argmax(g))])
+    return float(g.min()), float(g.max()), bottom, top, float(loop.time[-1] - loop.time[0])
 
 
 def _widened(model: CompiledModel, way: _Way, to: Destination) -> _Way:
@@ -182,7 +199,7 @@ def _voltage(loop: Loop, sign: int) -> float:
     top = float(np.abs(loop.voltage[half]).max())
     if (loop.limited & half).any():
         switched = [abs(one.switching) for one in excursions(loop, loop.current, 0.2 * top)
-                    if one.peak * sign > 0 and np.isfinite(one.switching)]  # fmt: skip
+                    if one.peak * sign > 0 and one.switches]  # fmt: skip
         if switched:
             top = min(top, _ABOVE * float(np.median(switched)))
     return sign * top
@@ -197,13 +214,18 @@ def _held(
     return time, np.asarray(model.read_conductance(solved.state.values, read_voltage))
 
 
-def _crossing(time: FloatArray, g: FloatArray, target: float) -> float:
-    """Return the time [s] at which a held device reaches a conductance, or nearly its last."""
-    way = (g - g[0]) / (target - g[0])
-    if way[-1] < 1:
-        way = way / (_SHARE * way[-1])
-    last = int(np.argmax(way >= 1))
-    share = (1 - way[last - 1]) / (way[last] - way[last - 1])
+def _crossing(time: FloatArray, g: FloatArray, target: float, voltage: float) -> float:
+    """Return the time [s] at which a held device reaches a conductance, or nearly its furthest."""
+    whole = target - float(g[0])
+    way = np.maximum.accumulate((g - g[0]) * np.sign(whole))
+    if way[-1] <= 0:
+        raise UserError(
+            f"{voltage:g} V, held, does not move the fitted model from {engineering(g[0], 'S')} "
+            f"towards {engineering(target, 'S')}: no material is written"
+        )
+    aim = abs(whole) if way[-1] >= abs(whole) else _SHARE * float(way[-1])
+    last = int(np.argmax(way >= aim))
+    share = (aim - way[last - 1]) / (way[last] - way[last - 1])
     return float(time[last - 1] + share * (time[last] - time[last - 1]))
 
 
@@ -225,8 +247,10 @@ def _choices(way: _Way) -> Iterator[tuple[dict[str, Any], int | None]]:
     yield train(_BINARY), 2
 
 
-def _notes(loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice) -> tuple[str, ...]:
-    """Return the pulses in words, with warnings where they and the sweeps disagree."""
+def _notes(
+    loops: Sequence[Loop], way: _Way, protocol: Protocol, device: AnalogDevice
+) -> tuple[str, ...]:
+    """Return the pulses in words, with a warning where they go further than the sweeps."""
     (up, rise), (down, fall) = protocol.pulse(True), protocol.pulse(False)
     done = (
         f"set by pulses of {up:+.3g} V, {engineering(rise, 's')}, reset by {down:+.3g} V, "
@@ -236,18 +260,22 @@ def _notes(loop: Loop, way: _Way, protocol: Protocol, device: AnalogDevice) -> t
     if device.levels == 2:
         done += "; the device only switches: it has 2 levels"
     notes = [done]
-    if max(device.g_max / way.high, way.low / device.g_min) > _BEYOND:
+    if max(device.g_max / way.high, way.low / device.g_min) > _FURTHER:
+        limit = limits_in_words(loops)
         notes.append(
             f"these pulses go beyond the range of the sweeps, {engineering(way.low, 'S')} to "
             f"{engineering(way.high, 'S')}"
-            + ("; they have no limit of the current" if loop.limited.any() else "")
-        )
-    if np.sign(up) != sets(loop):
-        notes.append(
-            "the measured conductance rises under the other polarity than the fitted model's: do "
-            "not trust this material"
+            + (f"; they have no limit of the current, the sweeps had {limit}" if limit else "")
         )
     return tuple(notes)
+
+
+def _contradiction(loop: Loop, protocol: Protocol) -> str | None:
+    """Return a statement on pulses that set under the polarity that resets the measured device."""
+    up = protocol.pulse(True)[0]
+    if np.sign(up) == sets(loop):
+        return None
+    return f"{up:+.3g} V sets the fitted model, and lowers the measured conductance"
 
 
 def stated(protocol: Protocol) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -206,3 +205,17 @@ def _calibration(device: AnalogDevice) -> str:
     return command_line(
         "matsweep", "calibrate", *(assignment(name, value) for name, value in options.items())
     )
+
+
+def _program(device: AnalogDevice, rng: np.random.Generator) -> tuple[ProgrammingError, float]:
+    """Write and verify on a grid of targets; return the remaining error, and the mean pulses."""
+    level = device.nearest_level(device.g_min + _TARGETS * device.g_range)
+    target = np.repeat(np.unique(level)[:, None], _VERIFIED, axis=1)
+    programmed = device.program(target, rng=rng)
+    off = np.sqrt(np.mean(np.square(programmed.conductance - target), axis=1))
+    error = ProgrammingError(
+        at=tuple(map(float, target[:, 0] / device.g_max)),
+        sigmas=tuple(map(float, off)),
+        g_reference=device.g_max,
+    )
+    return error, float(np.mean(programmed.pulses))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
-from matsweep.identification.measurements import Loop, runs_of
-from matsweep.identification.measurements.sequence import BoolArray, IntArray
+from matsweep.identification.measurements import Loop
+from matsweep.identification.measurements.loop import halves, where
+from matsweep.identification.measurements.sequence import BoolArray
 
 _LEAST = 3  # points of a branch
 _DARK = 1e-7  # of the largest current: less counts as this
 _START = 0.1  # of the peak, from which branches are compared
 _CLEAR, _NOISES = 0.1, 4.0  # least hysteresis, as a logarithm, and in standard deviations
+_READ = 0.2  # of the largest voltage: of resistances that nobody asks for
 
 
 class Excursion(NamedTuple):
@@ -32,6 +35,11 @@ class Excursion(NamedTuple):
         With its sign, at which half of the hysteresis is passed; NaN where there is none.
     before, after : float, Ω
         At the read voltage; NaN where no points are near it.
+    before_error, after_error : float
+        Standard errors of ln R by the noise of the points.
+    size, noise : float
+        Of the hysteresis, as a logarithm of currents: nearly its largest, and what noise of the
+        points makes of it (standard deviation).
     """
 
     cycle: int
@@ -40,6 +48,15 @@ class Excursion(NamedTuple):
     switching: float
     before: float
     after: float
+    before_error: float
+    after_error: float
+    size: float
+    noise: float
+
+    @property
+    def switches(self) -> bool:
+        """Whether there is a hysteresis."""
+        return bool(np.isfinite(self.switching))
 
 
 def excursions(loop: Loop, current: FloatArray, read_voltage: float) -> list[Excursion]:
@@ -64,44 +81,117 @@ def excursions(loop: Loop, current: FloatArray, read_voltage: float) -> list[Exc
     floor = _DARK * np.abs(loop.current).max()
     size, voltage = np.maximum(np.abs(current), floor), np.abs(loop.voltage)
     found = []
-    for part in _halves(loop):
+    for part in halves(loop):
         peak = int(np.argmax(voltage[part]))
         out, back = part[: peak + 1], part[peak:]
         if min(out.size, back.size) < _LEAST:
             continue
         sign = float(np.sign(loop.voltage[part[peak]]))
         top = float(voltage[part[peak]])
-        change, switching = _compared(
-            (voltage[out], size[out]), (voltage[back][::-1], size[back][::-1]), top
-        )
+        ways = _compared((voltage[out], size[out]), (voltage[back][::-1], size[back][::-1]), top)
         near = min(read_voltage, 0.9 * top)
+        before = _resistance(voltage[out], size[out], ~loop.limited[out], near)
+        after = _resistance(voltage[back], size[back], ~loop.limited[back], near)
         found.append(
             Excursion(
                 cycle=int(loop.cycle[part[0]]),
                 peak=sign * top,
-                change=change,
-                switching=sign * switching,
-                before=_resistance(voltage[out], size[out], ~loop.limited[out], near),
-                after=_resistance(voltage[back], size[back], ~loop.limited[back], near),
+                change=ways.change,
+                switching=sign * ways.switching,
+                before=before[0],
+                after=after[0],
+                before_error=before[1],
+                after_error=after[1],
+                size=ways.size,
+                noise=ways.noise,
             )
         )
     return found
 
 
-def _halves(loop: Loop) -> Iterator[IntArray]:
-    """Yield the indices of each excursion to one polarity, in the order of the sweep."""
-    small = 1e-3 * np.abs(loop.voltage).max()
-    runs = []
-    for cycle in np.unique(loop.cycle):
-        for sign in (1, -1):
-            runs += runs_of((loop.cycle == cycle) & (sign * loop.voltage > small))
-    yield from sorted(runs, key=lambda run: int(run[0]))
+def sets(loop: Loop) -> int:
+    """Return the sign of the voltage under which the conductance rises.
+
+    A device that conducts better on the way back than on the way out, at the same voltages, was set
+    between both.
+
+    Parameters
+    ----------
+    loop : Loop
+
+    Returns
+    -------
+    int
+        1 or -1.
+    """
+    every = _measured(loop)
+    clear = [half for half in every if half.switches] or every
+    return 1 if sum(half.change * np.sign(half.peak) for half in clear) >= 0 else -1
+
+
+def refuse_unswitched(loops: Sequence[Loop]) -> None:
+    """Refuse sweeps from which no switching device can be identified.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+
+    Raises
+    ------
+    UserError
+        If the halves of a device show no hysteresis, or devices set under different polarities.
+    """
+    for loop in loops:
+        every = _measured(loop)
+        if not any(_mostly(every, sign) for sign in (1, -1)):
+            count = sum(half.switches for half in every)
+            size = max((np.expm1(half.size) for half in every), default=0.0)
+            noise = max((np.expm1(half.noise) for half in every), default=0.0)
+            raise UserError(
+                f"{where(loop)} have hysteresis in {count} of {len(every)} halves: currents on the "
+                f"way out and on the way back differ by up to {size:.1%}, with a noise of "
+                f"{noise:.1%}; at least {np.expm1(_CLEAR):.1%} and {_NOISES:g} times the noise are "
+                "needed. A device that does not switch (a resistor, a diode) has no such model: "
+                "leave it out"
+            )
+    signs = {sets(loop): loop.device for loop in reversed(loops) if _one_way(_measured(loop))}
+    if len(signs) > 1:
+        raise UserError(
+            f"device {signs[1]} sets under positive voltages, device {signs[-1]} under negative "
+            "ones: they have no common model; calibrate them apart, or give all voltages and "
+            "currents the sign of one electrode"
+        )
+
+
+def _measured(loop: Loop) -> list[Excursion]:
+    return excursions(loop, loop.current, _READ * float(np.abs(loop.voltage).max()))
+
+
+def _mostly(every: Sequence[Excursion], sign: int) -> bool:
+    """Whether more than half of the excursions of one polarity switch."""
+    own = [half.switches for half in every if half.peak * sign > 0]
+    return 2 * sum(own) > len(own)
+
+
+def _one_way(every: Sequence[Excursion]) -> bool:
+    """Whether the polarities change the conductance in opposite directions, by and large."""
+    changes = np.array([half.change * np.sign(half.peak) for half in every if half.switches])
+    return bool(abs(changes.sum()) > 0.5 * np.abs(changes).sum())
+
+
+class _Ways(NamedTuple):
+    """Way out and way back compared: change of ln G, switching voltage, size and noise."""
+
+    change: float
+    switching: float
+    size: float
+    noise: float
 
 
 def _compared(
     out: tuple[FloatArray, FloatArray], back: tuple[FloatArray, FloatArray], top: float
-) -> tuple[float, float]:
-    """Return the change of ln G by an excursion, and the size of its switching voltage."""
+) -> _Ways:
+    """Compare voltages and currents of the way out with those of the way back."""
     ways = []
     for voltage, size in (out, back):
         order = np.argsort(voltage, kind="stable")
@@ -112,18 +202,16 @@ def _compared(
     lower = ratio[grid <= 0.5 * top]
     change = float(np.median(lower if lower.size else ratio))
     smooth = _medians(ratio) if grid.size >= 4 * _LEAST else ratio
-    sign = np.sign(change)
-    full = float(np.quantile(np.maximum(sign * smooth, 0), 0.9))
+    along = np.sign(change) * smooth
+    full = float(np.quantile(np.maximum(along, 0), 0.9))
     noise = float(np.median(np.abs(np.diff(ratio)))) / 0.954  # of one: of the difference of two
     if full < max(_CLEAR, _NOISES * noise):
-        return change, float("nan")
-    above = np.flatnonzero(sign * smooth >= 0.5 * full)
-    last = int(above[-1])
+        return _Ways(change, float("nan"), full, noise)
+    last = int(np.flatnonzero(along >= 0.5 * full)[-1])
     if last == grid.size - 1:
-        return change, float(grid[-1])
-    a, b = (float(sign * smooth[k]) for k in (last, last + 1))
-    share = (a - 0.5 * full) / (a - b)
-    return change, float(grid[last] + share * (grid[last + 1] - grid[last]))
+        return _Ways(change, float(grid[-1]), full, noise)
+    share = float((along[last] - 0.5 * full) / (along[last] - along[last + 1]))
+    return _Ways(change, float(grid[last] + share * (grid[last + 1] - grid[last])), full, noise)
 
 
 def _medians(values: FloatArray) -> FloatArray:
@@ -134,7 +222,22 @@ def _medians(values: FloatArray) -> FloatArray:
 
 def _resistance(
     voltage: FloatArray, size: FloatArray, free: BoolArray, read_voltage: float
-) -> float:
-    """Return the median resistance [Ω] at voltages within a half of the read voltage."""
+) -> tuple[float, float]:
+    """Return the median resistance [Ω] within a half of the read voltage, and its error of ln R."""
     near = free & (np.abs(voltage - read_voltage) <= 0.5 * read_voltage)
-    return float(np.median(voltage[near] / size[near])) if near.any() else float("nan")
+    if not near.any():
+        return float("nan"), float("nan")
+    ohm = voltage[near] / size[near]
+    return float(np.median(ohm)), _point_noise(np.log(ohm)) / float(np.sqrt(ohm.size))
+
+
+def _point_noise(values: FloatArray) -> float:
+    """Return the standard deviation of points (n,) of a smooth curve; 0 for fewer than three.
+
+    By the median distance of points from the middle of their neighbours: of normal noise it is
+    0.6745 √1.5 of the deviation.
+    """
+    if values.size < 3:
+        return 0.0
+    off = values[1:-1] - 0.5 * (values[2:] + values[:-2])
+    return float(np.median(np.abs(off))) / (0.6745 * float(np.sqrt(1.5)))

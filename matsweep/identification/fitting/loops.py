@@ -13,11 +13,13 @@ from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics import VTEAM, FilamentGap, LinearIonDrift, Yakopcic
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.identification.fitting.hysteresis import excursions
+from matsweep.identification.fitting.hysteresis import excursions, refuse_unswitched, sets
 from matsweep.identification.fitting.loop_check import LoopCheck, check_loops
+from matsweep.identification.fitting.loop_errors import errors, likelihood
+from matsweep.identification.fitting.loop_problem import Problem
 from matsweep.identification.fitting.response import response
-from matsweep.identification.fitting.search import Fitted, Problem, errors, fitted, likelihood
-from matsweep.identification.measurements import Loop, sets
+from matsweep.identification.fitting.search import Fitted, fitted
+from matsweep.identification.measurements import Loop
 
 _FIELD = 5e8  # V/m: films that are held fixed are thick enough for less at the largest voltage
 
@@ -59,7 +61,7 @@ class LoopFit:
         """Whether the device's voltages have the opposite sign of the model's parameters."""
         return any(getattr(self.models[0], name, 1) == -1 for name in POLARITIES)
 
-    def check(self, loops: Sequence[Loop], read_voltage: float = 0.2) -> LoopCheck:
+    def check(self, loops: Sequence[Loop], read_voltage: float) -> LoopCheck:
         """Compare the models with the sweeps where a misfit matters.
 
         Parameters
@@ -77,7 +79,13 @@ class LoopFit:
             simulated(model, state, loop)
             for model, state, loop in zip(self.models, self.states, loops, strict=True)
         ]
-        return check_loops(loops, currents, self.misfit, read_voltage=read_voltage)
+        return check_loops(
+            loops,
+            currents,
+            read_voltage=read_voltage,
+            parameters=len(self.values),
+            undetermined=tuple(name for name in self.values if not np.isfinite(self.error(name))),
+        )
 
     def mean(self) -> CompiledModel:
         """Return the model of the mean device: geometric means over devices.
@@ -159,7 +167,7 @@ class _Facts:
     up, down : float, V
         Sizes of the voltages at which it sets and resets; two fifths of the top where it does not.
     charge : float, C
-        Moved by the sweep.
+        Moved by a cycle.
     period : float, s
     """
 
@@ -179,13 +187,14 @@ def _facts(loop: Loop) -> _Facts:
     g = g[g > 0]
     sizes = {}
     for sign in (1, -1):
-        found = [abs(half.switching) for half in excursions(loop, loop.current, 0.2 * top)
-                 if half.change * sign > 0 and np.isfinite(half.switching)]  # fmt: skip
-        sizes[sign] = float(np.median(found)) if found else 0.4 * top
+        voltages = [abs(half.switching) for half in excursions(loop, loop.current, 0.2 * top)
+                    if half.change * sign > 0 and half.switches]  # fmt: skip
+        sizes[sign] = float(np.median(voltages)) if voltages else 0.4 * top
+    cycles = np.unique(loop.cycle).size
     return _Facts(
         float(np.quantile(g, 0.02)), float(np.quantile(g, 0.98)), top, sizes[1], sizes[-1],
-        float(np.trapezoid(np.abs(loop.current), loop.time)),
-        float((loop.time[-1] - loop.time[0]) / np.unique(loop.cycle).size),
+        float(np.trapezoid(np.abs(loop.current), loop.time)) / cycles,
+        float(loop.time[-1] - loop.time[0]) / cycles,
     )  # fmt: skip
 
 
@@ -297,10 +306,17 @@ def fit_loops(
     Raises
     ------
     UserError
-        For an unknown kind, or if no starting point can be simulated.
+        For an unknown kind, sweeps without hysteresis, devices of different polarities, a model
+        with several states or without a voltage, or if no starting point can be simulated.
     """
     if start is None:
         one_of("model", kind, KINDS)
+    elif len(start.components) > 1 or start.drive != "voltage":
+        raise UserError(
+            f"start must have one state, driven by a voltage, to be fitted to sweeps: {kind} has "
+            f"{', '.join(start.components)}, driven by a {start.drive}"
+        )
+    refuse_unswitched(loops)
     chosen = KINDS.get(kind)
     names = tuple(free) if free is not None else () if chosen is None else chosen.free
     if not names:

@@ -9,7 +9,8 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.identification.measurements import Loop, runs_of
+from matsweep.identification.measurements import Loop
+from matsweep.identification.measurements.compliance import limits
 from matsweep.solving.transient import integrated
 
 
@@ -25,8 +26,8 @@ def response(
 ) -> Response:
     """Simulate models of one state variable under the sweeps of a loop.
 
-    The voltage is the programmed one. Where the measurement is under compliance, the instrument
-    lowers it wherever the current would exceed the limit.
+    The voltage is the programmed one. In each half of the loop in which the measurement reached a
+    compliance, the instrument lowers it wherever the current would exceed the limit.
 
     Parameters
     ----------
@@ -62,12 +63,8 @@ def response(
 
 def _parts(loop: Loop) -> Iterator[tuple[slice, float]]:
     """Yield spans of samples, each from the last of the one before, with their limit [A]."""
-    at = 0
-    for run in runs_of(loop.limited):
-        first = max(int(run[0]) - 1, 0)
-        if first > at:
-            yield slice(at, first + 1), np.inf
-        yield slice(first, int(run[-1]) + 1), float(np.median(np.abs(loop.current[run])))
-        at = int(run[-1])
-    if at < loop.time.size - 1:
-        yield slice(at, loop.time.size), np.inf
+    limit = limits(loop)
+    changes = np.flatnonzero(limit[1:] != limit[:-1]) + 1
+    starts, stops = [0, *changes.tolist()], [*changes.tolist(), limit.size]
+    for start, stop in zip(starts, stops, strict=True):
+        yield slice(max(start - 1, 0), stop), float(limit[start])

@@ -2,7 +2,7 @@
 
 from matsweep.identification.measurements.endurance import EnduranceData, read_endurance
 from matsweep.identification.measurements.kinds import measured_kind
-from matsweep.identification.measurements.loop import Loop, enough_points, runs_of, sets
+from matsweep.identification.measurements.loop import Loop, enough_points, runs_of
 from matsweep.identification.measurements.pulses import (
     Changes,
     PulseData,
@@ -31,5 +31,4 @@ __all__ = [
     "read_pulses",
     "read_retention",
     "runs_of",
-    "sets",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.loop import Loop
 
 _WORDS = {"set", "reset", "pos", "neg", "positive", "negative", "forward", "backward"}
@@ -63,16 +64,38 @@ def _common(name: str) -> str:
     return "_".join(word for word in words if word and word not in _WORDS) or "device"
 
 
-def _joined(name: str, halves: Sequence[Loop]) -> Loop:
-    first, second = halves
+def _joined(name: str, pair: Sequence[Loop]) -> Loop:
+    """Join two halves: cycle by cycle where both have the same ones, else one after the other."""
+    first, second = pair
     step = float(np.median(np.diff(first.time))) if first.time.size > 1 else 0.0
-    joined = f"{first.device} and {second.device} are two halves of the loop of device {name}"
+    cycles, others = (np.unique(half.cycle) for half in pair)
+    alternate = cycles.size == others.size > 1
+    order = [(half, np.ones(half.time.size, bool)) for half in pair]
+    if alternate:
+        order = [
+            (half, half.cycle == cycle)
+            for both in zip(cycles, others, strict=True)
+            for half, cycle in zip(pair, both, strict=True)
+        ]
+    times, at = list[FloatArray](), 0.0
+    for half, part in order:
+        own = half.time[part]
+        times.append(own - own[0] + (at if times else own[0]))
+        at = float(times[-1][-1]) + step
+    note = f"{first.device} and {second.device} are two halves of the loop of device {name}"
+    if alternate:
+        note += f"; their {cycles.size} cycles alternate"
     return Loop(
         device=name,
-        time=np.concatenate([first.time, second.time + first.time[-1] + step]),
-        voltage=np.concatenate([first.voltage, second.voltage]),
-        current=np.concatenate([first.current, second.current]),
-        cycle=np.concatenate([first.cycle, second.cycle]),
+        time=np.concatenate(times),
+        voltage=np.concatenate([half.voltage[part] for half, part in order]),
+        current=np.concatenate([half.current[part] for half, part in order]),
+        cycle=np.concatenate(
+            [
+                np.full(int(part.sum()), k // 2) if alternate else half.cycle
+                for k, (half, part) in enumerate(order)
+            ]
+        ),
         file=" and ".join(filter(None, (first.file, second.file))),
-        notes=(joined, *dict.fromkeys((*first.notes, *second.notes))),
+        notes=(note, *dict.fromkeys((*first.notes, *second.notes))),
     )

@@ -12,6 +12,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.sequence import BoolArray, IntArray
 
 _LEAST = 20  # points of a device
+_ZERO = 1e-3  # of the largest voltage: an offset of the instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,17 @@ class Loop:
                 object.__setattr__(self, name, empty)
 
 
-def _where(loop: Loop) -> str:
-    """Sweeps of a device in words, with their file."""
+def where(loop: Loop) -> str:
+    """Name the sweeps of a device, with their file.
+
+    Parameters
+    ----------
+    loop : Loop
+
+    Returns
+    -------
+    str
+    """
     return f"{loop.file}: sweeps of {loop.device}" if loop.file else f"sweeps of {loop.device}"
 
 
@@ -72,11 +82,8 @@ def runs_of(mask: BoolArray) -> list[IntArray]:
     return np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if at.size else []
 
 
-def sets(loop: Loop) -> int:
-    """Return the sign of the voltage under which the conductance rises.
-
-    Between zero crossings a voltage rises and falls again; a device that conducts better on the way
-    back was set by it.
+def halves(loop: Loop) -> list[IntArray]:
+    """Find the points of each excursion of the voltage from zero and back.
 
     Parameters
     ----------
@@ -84,20 +91,15 @@ def sets(loop: Loop) -> int:
 
     Returns
     -------
-    int
-        1 or -1.
+    list of (m,) array of int
+        Indices, in the order of the sweep; voltages up to 0.1 % of the largest belong to none.
     """
-    v = loop.voltage
-    clear = (np.abs(v) > 0.2 * np.abs(v).max()) & ~loop.limited
-    g = np.abs(loop.current / np.where(clear, v, 1.0))
-    g = np.log(np.maximum(g, 1e-6 * g[clear].max()))
-    outward = np.gradient(np.abs(v)) > 0
-    rises = 0.0
-    for sign in (1, -1):
-        half = clear & (v * sign > 0)
-        if (half & outward).any() and (half & ~outward).any():
-            rises += sign * float(g[half & ~outward].mean() - g[half & outward].mean())
-    return 1 if rises >= 0 else -1
+    small = _ZERO * np.abs(loop.voltage).max()
+    runs = []
+    for cycle in np.unique(loop.cycle):
+        for sign in (1, -1):
+            runs += runs_of((loop.cycle == cycle) & (sign * loop.voltage > small))
+    return sorted(runs, key=lambda run: int(run[0]))
 
 
 def enough_points(loops: Sequence[Loop]) -> Sequence[Loop]:
@@ -120,13 +122,13 @@ def enough_points(loops: Sequence[Loop]) -> Sequence[Loop]:
     for loop in loops:
         if loop.time.size < _LEAST:
             raise UserError(
-                f"{_where(loop)} have {loop.time.size} points, at least {_LEAST} are needed"
+                f"{where(loop)} have {loop.time.size} points, at least {_LEAST} are needed"
             )
         if np.ptp(loop.voltage) == 0 or np.ptp(loop.current) == 0:
-            raise UserError(f"{_where(loop)}: voltage and current must change")
+            raise UserError(f"{where(loop)}: voltage and current must change")
         if loop.voltage.max() <= 0 or loop.voltage.min() >= 0:
             raise UserError(
-                f"{_where(loop)} must have both polarities: one sets, the other resets; "
+                f"{where(loop)} must have both polarities: one sets, the other resets; "
                 "name the files of one device alike, as in a_set.csv a_reset.csv"
             )
     return loops

@@ -9,6 +9,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.columns import Column
 from matsweep.identification.measurements.compliance import limited
 from matsweep.identification.measurements.halves import whole_loops
@@ -22,6 +23,7 @@ from matsweep.identification.measurements.timing import measured_time, time_of_r
 
 _HIGHEST = {"voltage": 200.0, "current": 1.0}  # V, A: thin films break down before
 _NAMES = ("time", "voltage", "current")
+_AGAINST = 0.9  # of the sizes of the currents of a polarity: sum that flows against the voltage
 
 
 def read_loops(paths: Sequence[str | Path], reading: Reading | None = None) -> list[Loop]:
@@ -110,6 +112,7 @@ def _loop(
 ) -> Loop:
     time, voltage, current, cycle = points.T.copy()
     counted = cycle.astype(np.int64)
+    signed, sign_note = _signed(voltage, current)
     if timed:
         times = measured_time(f"{path}, device {label}", time, counted)
     else:
@@ -118,11 +121,30 @@ def _loop(
         device=label,
         time=times.time,
         voltage=voltage,
-        current=current,
+        current=signed,
         cycle=times.cycle,
-        notes=(*notes, times.note) if times.note else notes,
+        notes=(*notes, *filter(None, (times.note, sign_note))),
         file=path.name,
     )
+
+
+def _signed(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, str | None]:
+    """Return the current (n,) with the sign of the voltage, and a note where it had another one.
+
+    Files have sizes of currents, or those into the other electrode. A memristor is passive: more
+    than noise and offsets flows along the voltage only.
+    """
+    along = [float((current * sign)[voltage * sign > 0].sum()) for sign in (1, -1)]
+    size = [float(np.abs(current[voltage * sign > 0]).sum()) for sign in (1, -1)]
+    against = [flow < -_AGAINST * total for flow, total in zip(along, size, strict=True)]
+    if not any(against):
+        return current, None
+    if all(against):
+        return -current, "currents flow against the voltages: their sign is taken as inverted"
+    if (np.sign(current[current != 0]) == np.sign(current[current != 0][0])).all():
+        note = "all currents have one sign: they are taken as sizes, with the sign of the voltage"
+        return np.abs(current) * np.where(voltage < 0, -1.0, 1.0), note
+    return current, None
 
 
 def sweep_columns(table: Table, reading: Reading) -> tuple[Mapping[str, Column], list[str]]:

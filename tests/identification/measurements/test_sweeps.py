@@ -10,8 +10,9 @@ import pytest
 from matsweep.core.checks import UserError
 from matsweep.devices.dynamics import VTEAM
 from matsweep.identification.fitting import fit_loops
+from matsweep.identification.fitting.hysteresis import sets
 from matsweep.identification.fitting.response import response
-from matsweep.identification.measurements import Loop, Reading, enough_points, read_loops, sets
+from matsweep.identification.measurements import Loop, Reading, enough_points, read_loops
 from matsweep.identification.measurements.compliance import limited
 from matsweep.solving import transient, triangle
 
@@ -177,8 +178,8 @@ def test_a_flat_top_of_the_current_is_compliance():
     assert loop.limited.tolist() == (amps >= 0.99 * 5e-5).tolist()
     count = int(loop.limited.sum())
     assert loop.notes == (
-        f"{count} of 121 points of device a are under compliance (50.0 µA): the fit leaves them "
-        "out",
+        "device a: compliance current 50.0 µA at positive voltages (recognised); the fit leaves "
+        f"{count} of 121 points out, and drives models with this limit",
     )
 
 
@@ -193,7 +194,9 @@ def test_an_ohmic_or_a_switching_device_is_not_under_compliance():
 def test_compliance_may_be_stated_or_excluded():
     volts, amps = half(1)
     loop = Loop(device="a", time=np.arange(volts.size), voltage=volts, current=amps)
-    assert limited(loop, 8e-5).limited.tolist() == (np.abs(amps) >= 0.99 * 8e-5).tolist()
+    stated = limited(loop, 8e-5)
+    assert stated.limited.tolist() == (np.abs(amps) >= 0.99 * 8e-5).tolist()
+    assert "positive voltages (stated)" in stated.notes[0]
     flat = Loop(
         device="a", time=np.arange(volts.size), voltage=volts, current=np.minimum(amps, 5e-5)
     )
@@ -234,3 +237,42 @@ def test_without_compliance_a_response_is_a_transient():
     loop = Loop(device="a", time=drive.time, voltage=drive.voltage, current=drive.voltage)
     whole = transient(model, drive.time, drive.voltage, state=1e-9, tolerance=1e-7)
     np.testing.assert_array_equal(response(model, 1e-9, loop).current, whole.current.values)
+
+
+# --------------------------------------------------------------------------- signs and cycles
+
+
+@pytest.mark.parametrize(
+    ("seen", "note"),
+    [
+        (np.abs, "all currents have one sign: they are taken as sizes, with the sign of the volt"),
+        (np.negative, "currents flow against the voltages: their sign is taken as inverted"),
+        (np.asarray, None),
+    ],
+)
+def test_currents_have_the_sign_of_the_voltage(tmp_path, seen, note):
+    volts, amps = (np.concatenate(each) for each in zip(half(1), half(-1), strict=True))
+    time = 0.1 * np.arange(volts.size)
+    [loop] = read_loops([write(tmp_path / "a.csv", (time, volts, seen(amps)), "t [s],V [V],I [A]")])
+    np.testing.assert_array_equal(loop.current, amps)
+    signs = [each for each in loop.notes if "sign" in each]
+    assert len(signs) == (note is not None)
+    assert all(each.startswith(str(note)) for each in signs)
+
+
+def test_cycles_of_two_halves_alternate(tmp_path):
+    """Three SETs in one file and three RESETs in another are SET, RESET, SET, RESET, …"""
+    paths = []
+    for name, sign in (("d_set", 1), ("d_reset", -1)):
+        volts, amps = half(sign)
+        cycle = np.repeat([1, 2, 3], volts.size)
+        amps = np.tile(amps, 3) * cycle
+        paths.append(write(tmp_path / f"{name}.csv", (cycle, np.tile(volts, 3), amps), "cycle,V,I"))
+    [loop] = read_loops(paths)
+    assert (np.diff(loop.time) > 0).all()
+    assert loop.cycle.tolist() == np.repeat([0, 1, 2], 2 * 81).tolist()
+    peaks = [float(part[np.argmax(np.abs(part))]) for part in np.split(loop.voltage, 6)]
+    assert peaks == pytest.approx([1.2, -1.2] * 3)
+    sizes = [float(np.abs(part).max()) for part in np.split(loop.current, 6)]
+    assert [round(size / 1.2e-4) for size in sizes] == [1, 1, 2, 2, 3, 3]
+    assert "their 3 cycles alternate" in loop.notes[0]
