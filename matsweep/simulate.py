@@ -58,11 +58,10 @@ def simulate(
     Notes
     -----
     Realisations are computed in blocks, to bound memory; each has its own random numbers, which
-    depend on the scenario, the seed and its number alone, so that neither blocks nor instalments
-    change a bit.
+    depend on the seed, its number and their purpose alone, so that neither blocks nor instalments
+    change a bit, and candidates are compared in pairs.
     """
     chosen = _chosen(scenario, metrics)
-    identity = scenario.identity
     scenario = scenario.resolved
     weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
     block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
@@ -71,9 +70,7 @@ def simulate(
             prepared.run(
                 scenario.hardware,
                 times=scenario.times,
-                rng=realisation_streams(
-                    identity, seed, range(start, min(start + block, realisations))
-                ),
+                rng=realisation_streams(seed, range(start, min(start + block, realisations))),
             )
             for start in range(first, realisations, block)
         ],

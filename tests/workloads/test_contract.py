@@ -39,7 +39,7 @@ def hardware(tile=None):
 
 
 def run(kind, numbers):
-    rng = realisation_streams("0a" * 16, 3, numbers)
+    rng = realisation_streams(3, numbers)
     return workload(kind).prepare().run(hardware(), times=TIMES, rng=rng)
 
 

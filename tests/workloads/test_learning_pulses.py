@@ -75,7 +75,7 @@ def platform(model):
 
 
 def streams(realisations=1):
-    return realisation_streams("ab" * 16, 0, range(realisations))
+    return realisation_streams(0, range(realisations))
 
 
 def test_a_model_of_another_package_learns_as_its_equation_in_numpy_does(outside):

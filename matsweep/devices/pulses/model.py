@@ -16,7 +16,7 @@ from matsweep.core.codec import later
 from matsweep.core.kernel import Kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.noise import CycleNoise
 from matsweep.devices.pulses.population import SPREADS, Population
@@ -162,7 +162,7 @@ class PulseModel(ABC):
             if spread == 0:
                 continue
             value = float(parameters[name])
-            draw = rng.standard_normal(shape, np.float64)
+            draw = aside(rng, name).standard_normal(shape, np.float64)
             if name in self.absolute:
                 parameters[name] = self.cut(name, value + spread * draw)
             else:
@@ -411,7 +411,7 @@ class PulseModel(ABC):
         elif noise.of_step:
             change += noise.of_step * change * _normal(state, rng)
         if noise.of_range:
-            change += noise.of_range * _normal(state, rng)
+            change += noise.of_range * _normal(state, aside(rng, "range"))
         return change
 
     def apply(
