@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from matsweep.core.checks import UserError, near
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.kinds import merged
-from matsweep.planning.parsed import Loader, plain_choice
+from matsweep.planning.parsed import Loader, file_content, plain_choice
 
 
 @contextmanager
@@ -142,6 +142,22 @@ def merge_choices(
     for name in names:
         stated = plain_choice(loader, f"{group}/{name}")
         yield None if stated is None else merged(base, stated)
+
+
+def content_of(group: str, name: str) -> dict[str, Any] | None:
+    """Return the content of a file of a group, uncomposed; call it inside `composer`.
+
+    Parameters
+    ----------
+    group : str
+    name : str
+
+    Returns
+    -------
+    dict or None
+        None where there is no such file, or it holds no mapping.
+    """
+    return file_content(GlobalHydra.instance().config_loader(), f"{group}/{name}")
 
 
 def groups() -> list[str]:

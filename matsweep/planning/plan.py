@@ -26,12 +26,14 @@ from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
+from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
 from matsweep.workloads import Workload
 
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
+    "unknowns", "prior",
 )  # fmt: skip
 
 
@@ -184,6 +186,11 @@ class Plan:
     def foreign(self) -> frozenset[type]:
         """Classes of the candidates' parts that are not matsweep's own."""
         return self._assembly.foreign
+
+    @property
+    def draws(self) -> bool:
+        """Whether any candidate has unknown parameters, which are drawn."""
+        return self._assembly.unknowns.any
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:
@@ -399,7 +406,8 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         start=start,
         resolve=resolve_quantities,
     )
-    assembly = Assembly(bases=bases, times=times)
+    stated = Unknowns.of([axis.name for axis in axes], fixed, start[1].get("experiment"))
+    assembly = Assembly(bases=bases, times=times, unknowns=stated)
     limits = _constraints(plain["constraints"], lambda name: parameter_unit(name, plain, opened))
     feasibility = Feasibility(constraints=limits, assembly=assembly)
     drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)

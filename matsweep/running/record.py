@@ -17,6 +17,7 @@ from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
+from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
@@ -40,7 +41,8 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
     UserError
         If a requested one is not measured.
     """
-    measured = {name for each in study.workloads for name in available(each.measures)}
+    draws = {DRAWS} if study.draws else set()
+    measured = {name for each in study.workloads for name in available(each.measures | draws)}
     known = {name: metric for name, metric in METRICS.items() if name in measured}
     asked = plain_config(study.config)["metrics"]
     if asked is None:
@@ -55,7 +57,7 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
             )
     if not chosen:
         raise UserError("metrics must name at least one, or be null for all")
-    wanted = {*chosen, *(known[name].of for name in chosen)}
+    wanted = {*chosen, *(known[name].of for name in chosen), *draws}
     return {name: metric for name, metric in known.items() if name in wanted}
 
 
@@ -132,7 +134,8 @@ def variables(metrics: Any) -> list[Variable]:
         Variable(
             name=metric.name,
             dims=("candidate", *metric.dims),
-            attrs={"long_name": metric.long_name, "units": metric.units, "better": metric.better},
+            attrs={"long_name": metric.long_name, "units": metric.units}
+            | ({"better": metric.better} if metric.better else {}),
         )
         for metric in metrics
     ]
