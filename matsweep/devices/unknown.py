@@ -24,6 +24,7 @@ CONTAINED = ("device.device_to_device", "device.cycle_to_cycle")
 """Spreads that an error of programming to a verified target contains: it is that of whatever
 differs between devices and between programmings."""
 
+_ROOM = 300.0  # K, of devices whose temperature is not given
 _UNSURE = ("recalled", "illustrative")
 _ABOUT = 0.8  # ln, of a number from memory: within a factor of 5 in 95 % of cases
 _ABOUT_TIME = 2.3  # of retention and endurance: within two decades
@@ -289,6 +290,61 @@ def parameter_of(path: str) -> Parameter:
     Parameter
     """
     return PARAMETERS[_PLACES[path]]
+
+
+def in_words(path: str, prior: Prior) -> str:
+    """Describe a prior by its interval of 95 %: "0.25 to 5.8 % (95 %)".
+
+    Parameters
+    ----------
+    path : str
+        Of the parameter.
+    prior : Prior
+
+    Returns
+    -------
+    str
+    """
+    parameter = parameter_of(path)
+    bounds = np.clip(prior.interval, parameter.low, parameter.high).tolist()
+    unit = "" if parameter.unit == "1" else f" {parameter.unit}"
+    scale, unit = (100.0, " %") if parameter.share else (1.0, unit)
+    low, high = (f"{float(f'{scale * bound:.2g}'):g}" for bound in bounds)
+    return f"{low}{unit}" if low == high else f"{low} to {high}{unit} (95 %)"
+
+
+def without_effect(device: AnalogDevice, drawn: Collection[str]) -> dict[str, str]:
+    """Return the conditions of a device that change nothing, because too little is known of it.
+
+    Parameters
+    ----------
+    device : AnalogDevice
+        Of a reported source.
+    drawn : collection of str
+        Paths of its unknown parameters that are drawn.
+
+    Returns
+    -------
+    dict of str to str
+        By condition, why. A temperature at which everything is stated, no cycles, and times are
+        no such conditions where they are left at their defaults.
+    """
+    retention, short = device.retention, device.short_term
+    decays = retention.time is not None or "device.retention.time" in drawn
+    activated = retention.activation_ev > 0 or "device.retention.activation_ev" in drawn
+    relaxes = not short.absent
+    drifts = not device.drift.absent or any(path.startswith("device.drift.") for path in drawn)
+    wears = device.endurance.half_window is not None or "device.endurance.half_window" in drawn
+    found = {}
+    if device.temperature != _ROOM and not (
+        (decays and activated) or (relaxes and short.activation_ev > 0)
+    ):
+        found["device.temperature"] = "no activation energy is known"
+    if device.cycles and not wears:
+        found["device.cycles"] = "no endurance is known"
+    if not (decays or relaxes or drifts):
+        found["times"] = "neither drift nor retention is known"
+    return found
 
 
 @functools.lru_cache(maxsize=1024)

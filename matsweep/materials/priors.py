@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, non_negative, positive
 from matsweep.core.registry import Registry
@@ -264,10 +265,13 @@ class Evidence:
 def uniforms(
     seed: int, material: str, realisations: Sequence[int], dimensions: Sequence[int]
 ) -> FloatArray:
-    """Points of a material's Sobol sequence: realisation r of a study is point r.
+    """Points of a material's scrambled Sobol sequence, one for each realisation of a study.
 
-    A material's points are the same in all candidates, and independent of those of others. They do
-    not depend on the other realisations that are drawn with them.
+    A material's points are the same in all candidates, and independent of those of other materials:
+    sequences that are scrambled differently are still correlated, as long as they come in the same
+    order, so each material has its own. Realisations 0 … 2^m - 1 have the first 2^m points, which
+    fill the cube evenly. A realisation's point does not depend on the others that are drawn with
+    it.
 
     Parameters
     ----------
@@ -287,22 +291,49 @@ def uniforms(
     ----------
     S. Joe, F. Y. Kuo, SIAM J. Sci. Comput. 30:2635, 2008, doi:10.1137/070709359; scrambled by a
     random matrix and a random shift: J. Matoušek, J. Complexity 14:527, 1998,
-    doi:10.1006/jcom.1998.0489.
+    doi:10.1006/jcom.1998.0489; shuffled as by B. Burley, J. Comput. Graph. Tech. 9(4):1, 2020.
     """
-    power = max(int(max(realisations, default=0)).bit_length(), 3)
-    return _points(seed, material, power)[np.ix_(list(realisations), list(dimensions))]
+    numbers = np.asarray(realisations, dtype=np.uint64)
+    power = max(int(numbers.max(initial=0)).bit_length(), 3)
+    places = _shuffled(numbers, _words(seed, material)[0]).astype(np.intp)
+    return _points(seed, material, power)[np.ix_(places, list(dimensions))]
+
+
+def _words(seed: int, material: str) -> npt.NDArray[np.uint64]:
+    """Return the hash of a seed and a material, (2,)."""
+    text = f"unknowns\0{seed}\0{material}".encode()
+    return np.frombuffer(hashlib.blake2b(text, digest_size=16).digest(), "<u8").astype(np.uint64)
 
 
 @functools.lru_cache(maxsize=64)
 def _points(seed: int, material: str, power: int) -> FloatArray:
-    """Return the first 2^power points, (point, dimension) in (0, 1)."""
+    """Return the first 2^power points in the sequence's order, (point, dimension) in (0, 1)."""
     from scipy.stats import qmc
 
-    digest = hashlib.blake2b(f"unknowns\0{material}".encode(), digest_size=16).digest()
-    words = np.frombuffer(digest, "<u4").tolist()
-    own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
+    own = np.random.default_rng(np.random.SeedSequence(_words(seed, material).tolist()))
     points = qmc.Sobol(DIMENSIONS, scramble=True, rng=own).random_base2(power)
     return np.asarray(points + _HALF)
+
+
+def _shuffled(numbers: npt.NDArray[np.uint64], key: np.uint64) -> npt.NDArray[np.uint64]:
+    """Shuffle whole numbers so that those below each power of two stay among themselves.
+
+    Bit j is flipped by a hash of j and of the bits above it, unless those are all zero.
+    """
+    out = numbers.copy()
+    for bit in range(int(numbers.max(initial=0)).bit_length()):
+        above = numbers >> np.uint64(bit + 1)
+        flips = _mixed(above ^ key ^ (np.uint64(bit) << np.uint64(58))) & np.uint64(1)
+        out ^= np.where(above > 0, flips, np.uint64(0)) << np.uint64(bit)
+    return out
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Hash 64-bit numbers: the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    out = values + np.uint64(0x9E3779B97F4A7C15)
+    out = (out ^ (out >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    out = (out ^ (out >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return out ^ (out >> np.uint64(31))
 
 
 def _normal(u: FloatArray) -> FloatArray:

@@ -190,7 +190,12 @@ class Plan:
     @property
     def draws(self) -> bool:
         """Whether any candidate has unknown parameters, which are drawn."""
-        return self._assembly.unknowns.any
+        return bool(self._assembly.unknowns.drawn)
+
+    @property
+    def unknowns(self) -> Unknowns:
+        """Unknown parameters of the candidates, with their priors."""
+        return self._assembly.unknowns
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:
@@ -432,6 +437,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     study.add(drawn.points, lambda position: design.where(drawn.first[position]))
     if study.points:
         feasibility.check_names()
+    study.notes += stated.notes(len(times))
     return study
 
 

@@ -18,6 +18,7 @@ from matsweep.devices.unknown import (
     Unknown,
     parameter_of,
     unknown_parameters,
+    without_effect,
 )
 from matsweep.materials import Material
 from matsweep.materials.priors import Evidence, LogNormal, LogUniform, Prior, Uniform, Value
@@ -26,6 +27,9 @@ from matsweep.workloads import Workload
 
 CHOICES = ("prior", "neutral")
 """Values of `unknowns`."""
+
+ANY = "any"
+"""Mechanism of materials that name none."""
 
 _MECHANISM = {"kind": "mechanism"}
 
@@ -148,12 +152,21 @@ class Unknowns:
     ----------
     stated : frozenset of str
         Parameters that the study sweeps or sets, by their paths.
-    any : bool
-        Whether a candidate seen so far has unknown parameters.
+
+    Attributes
+    ----------
+    drawn : dict of str to dict of str to Prior
+        By material, the priors of the parameters that are drawn in the candidates seen so far.
+    widest : dict of str to bool
+        By material with such parameters, whether they have the priors of any mechanism.
+    idle : dict of str to dict of str to str
+        By condition and material, why the condition changes nothing in a candidate.
     """
 
     stated: frozenset[str]
-    any: bool = False
+    drawn: dict[str, dict[str, Prior]] = field(default_factory=dict)
+    widest: dict[str, bool] = field(default_factory=dict)
+    idle: dict[str, dict[str, str]] = field(default_factory=dict)
     _kept: dict[Any, tuple[Any, tuple[Unknown, ...]]] = field(default_factory=dict)
     _mechanisms: dict[str, Mechanism] = field(default_factory=dict)
 
@@ -229,10 +242,68 @@ class Unknowns:
                 )
             fields = unused(device, workload, physics)
             found = () if neutral else self._unknown(device, material, own, fields)
-            self.any = self.any or bool(found)
+            self._note(found, material, device)
             known = (node, device, physics), found
             self._kept[key] = known
         return known[1]
+
+    def _note(self, found: tuple[Unknown, ...], material: Material, device: AnalogDevice) -> None:
+        """Remember what is drawn for a material, and the conditions without effect."""
+        laws = {each.path: each.prior for each in found}
+        if laws:
+            self.drawn.setdefault(material.name, {}).update(laws)
+            self.widest[material.name] = material.prior == ANY
+        if device.source == "reported":
+            for condition, why in without_effect(device, laws).items():
+                self.idle.setdefault(condition, {})[material.name] = why
+
+    def notes(self, times: int) -> list[str]:
+        """Remarks for the user before the run.
+
+        Parameters
+        ----------
+        times : int
+            Number of times at which the network is read.
+
+        Returns
+        -------
+        list of str
+        """
+        notes = []
+        if self.drawn:
+            counts = ", ".join(f"{name} {len(laws)}" for name, laws in self.drawn.items())
+            notes.append(
+                f"unknown parameters, drawn for each realisation: {counts} (matsweep materials "
+                "NAME shows their priors; unknowns=neutral leaves them out)"
+            )
+        if widest := [name for name, is_widest in self.widest.items() if is_widest]:
+            notes.append(
+                f"{', '.join(widest)}: no mechanism is named (material.prior), so that unknown "
+                "parameters have the widest priors, those of any mechanism"
+            )
+        return [*notes, *self.without_effect(times)]
+
+    def without_effect(self, times: int) -> list[str]:
+        """Conditions that change nothing in some materials.
+
+        Parameters
+        ----------
+        times : int
+            Number of times at which the network is read.
+
+        Returns
+        -------
+        list of str
+            One sentence each.
+        """
+        sentences = []
+        for condition, materials in self.idle.items():
+            if condition == "times" and times < 2:
+                continue
+            for why in dict.fromkeys(materials.values()):
+                names = ", ".join(name for name, each in materials.items() if each == why)
+                sentences.append(f"{condition} has no effect on {names}: {why}")
+        return sentences
 
     def _unknown(
         self,

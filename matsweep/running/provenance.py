@@ -14,6 +14,7 @@ from typing import Any
 
 from matsweep.core.codec import build, plain
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.devices.unknown import in_words, parameter_of
 from matsweep.planning.folders import package_of_choice
 from matsweep.planning.plan import Plan
 from matsweep.running.parts import Parts
@@ -131,7 +132,11 @@ def sources(plan: Plan) -> str:
         materials[name] = {
             "label": material.label,
             "numbers": {
-                f"{section}.{path}": {"value": _at(values, path), **plain(origin)}
+                f"{section}.{path}": {
+                    "value": _at(values, path),
+                    **plain(origin),
+                    **_prior(plan, name, f"{section}.{path}"),
+                }
                 for section, values, origins, unused in parts
                 for path, origin in origins.items()
                 if path not in unused
@@ -141,6 +146,17 @@ def sources(plan: Plan) -> str:
             materials[name]["misfit"] = material.misfit
         references.update(plain(material.references))
     return json.dumps({"materials": materials, "references": references})
+
+
+def _prior(plan: Plan, material: str, path: str) -> dict[str, str]:
+    """Describe the priors of what is drawn in a field of a material's device."""
+    laws = plan.unknowns.drawn.get(material, {})
+    words = [
+        f"{parameter_of(each).label} {in_words(each, law)}"
+        for each, law in laws.items()
+        if f"{each}.".startswith(f"{path}.")
+    ]
+    return {"prior": "; ".join(words)} if words else {}
 
 
 def _forgets(physics: dict[str, Any]) -> bool:

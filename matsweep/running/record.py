@@ -160,7 +160,13 @@ def _facts(study: Plan) -> dict[str, Any]:
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
         "provenance": json.dumps(provenance() | _outside(study)),
-    }
+    } | without_effect(study)
+
+
+def without_effect(study: Plan) -> dict[str, Any]:
+    """Conditions that change nothing because too little is known, if there are any."""
+    sentences = study.unknowns.without_effect(len(study.times))
+    return {"without_effect": json.dumps(sentences)} if sentences else {}
 
 
 def _outside(study: Plan) -> dict[str, Any]:
@@ -405,6 +411,7 @@ def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
         "axes": json.dumps(_joined_axes(json.loads(str(was["axes"])), study, total)),
         "sources": _joined_sources(str(was["sources"]), more["sources"]),
         "data": _joined_lists(str(was.get("data", "[]")), more["data"]),
+        **_joined_idle(was, more),
         "provenance": json.dumps({**facts, "extended": history}),
     }
 
@@ -427,6 +434,13 @@ def _joined_axes(axes: list[dict[str, Any]], study: Plan, total: int) -> list[di
 
 def _joined_lists(was: str, more: str) -> str:
     return json.dumps(list(dict.fromkeys([*json.loads(was), *json.loads(more)])))
+
+
+def _joined_idle(was: dict[str, Any], more: dict[str, Any]) -> dict[str, str]:
+    name = "without_effect"
+    if name not in was and name not in more:
+        return {}
+    return {name: _joined_lists(str(was.get(name, "[]")), str(more.get(name, "[]")))}
 
 
 def _joined_sources(was: str, more: str) -> str:
