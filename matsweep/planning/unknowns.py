@@ -31,7 +31,7 @@ CHOICES = ("prior", "neutral")
 ANY = "any"
 """Mechanism of materials that name none."""
 
-_MECHANISM = {"kind": "mechanism"}
+_MECHANISM = "mechanism"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
