@@ -296,7 +296,8 @@ def uniforms(
     numbers = np.asarray(realisations, dtype=np.uint64)
     power = max(int(numbers.max(initial=0)).bit_length(), 3)
     places = _shuffled(numbers, _words(seed, material)[0]).astype(np.intp)
-    return _points(seed, material, power)[np.ix_(places, list(dimensions))]
+    points: FloatArray = _points(seed, material, power)
+    return np.asarray(points[np.ix_(places, list(dimensions))])
 
 
 def _words(seed: int, material: str) -> npt.NDArray[np.uint64]:

@@ -254,6 +254,11 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     siblings = config
     for step in parent.split(".") if parent else []:
         siblings = siblings.get(step) if isinstance(siblings, dict) else None
+    if key == "prior":
+        return (
+            "prior follows the material: material.prior=NAME chooses a mechanism of conf/prior, "
+            "prior.device.read_noise=[0.01,0.05] gives one parameter a range"
+        )
     if not parent and key.endswith("_column") and "columns" in config:
         return f"{key} is not a parameter: name columns as in 'columns={{conductance: HEADING}}'"
     if not parent or not isinstance(siblings, dict):

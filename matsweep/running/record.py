@@ -163,8 +163,18 @@ def _facts(study: Plan) -> dict[str, Any]:
     } | without_effect(study)
 
 
-def without_effect(study: Plan) -> dict[str, Any]:
-    """Conditions that change nothing because too little is known, if there are any."""
+def without_effect(study: Plan) -> dict[str, str]:
+    """Return the attribute of conditions that change nothing, because too little is known.
+
+    Parameters
+    ----------
+    study : Plan
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there are none.
+    """
     sentences = study.unknowns.without_effect(len(study.times))
     return {"without_effect": json.dumps(sentences)} if sentences else {}
 

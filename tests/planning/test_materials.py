@@ -16,7 +16,8 @@ from matsweep.planning.plan import plan
 from matsweep.running.study import run_overrides
 
 with composer():
-    CHOICES = [(g, o) for g in groups() if g != "references" for o in options(g)]
+    read = ("references", "prior")  # never chosen: read by key
+    CHOICES = [(g, o) for g in groups() if g not in read for o in options(g)]
     MATERIALS = options("material")
 
 

@@ -195,6 +195,7 @@ def test_a_users_prior_takes_the_place_of_the_mechanisms(given, law):
          r"prior.device.read_noise.median is missing"),
         (["prior.device.read_noise={kind: gauss, median: 1}"],
          r"prior.device.read_noise.kind must be .*normal"),
+        (["prior=pcm"], "prior follows the material: material.prior=NAME"),
         (["prior.device.read_nois=0.1"], r"did you mean prior.device.read_noise"),
         (["unknowns=none"], r"unknowns must be one of prior, neutral|unknowns must be"),
         (["unknowns=neutral", "prior.device.read_noise=0.1"],

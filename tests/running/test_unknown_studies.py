@@ -186,10 +186,10 @@ def twins(folder):
 
 
 def test_a_family_does_not_win_by_what_is_not_known_of_it(tmp_path):
-    """The other one is equal, with the medians of the priors as its stated errors (5.9 % of the
-    range, 1.2 % of a read). Neutral, the unmeasured family is better in each of 32 realisations;
-    with priors its mean falls by more than six standard errors of the mean, below that of the
-    measured one or within its error, and its spread grows."""
+    """The other one is equal, with numbers near the medians of the priors as its errors (6 % of the
+    range, 1.2 % of a read). Neutral, the unmeasured family is better in each of 32 realisations
+    (0.940 against 0.913). With priors its mean falls below the measured one's (0.781 against
+    0.842), by more than four standard errors, and it is better in a third of the realisations."""
     twins(tmp_path)
     two = [*BASE, "metrics=[accuracy]", "realisations=32", "times=[1]",
            "material=measured,unmeasured"]  # fmt: skip
@@ -200,7 +200,9 @@ def test_a_family_does_not_win_by_what_is_not_known_of_it(tmp_path):
     error = np.hypot(bare.std(ddof=1), drawn.std(ddof=1)) / np.sqrt(32)
     assert bare.mean() - drawn.mean() > 4 * error
     assert drawn.std(ddof=1) > 3 * bare.std(ddof=1)
-    assert drawn.mean() < measured.mean()
+    other = prior.values[0, :, 0]
+    assert drawn.mean() < other.mean()
+    assert (drawn > other).mean() < 0.6
 
 
 def test_the_report_tells_what_is_drawn_and_what_has_no_effect(tmp_path):
