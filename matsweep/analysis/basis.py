@@ -70,8 +70,13 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
             prior=str(entry.get("prior") or ""),
         )
         for name, entry in stored["numbers"].items()
-        if entry.get("status") in _UNSURE and name not in varied
+        if entry.get("status") in _UNSURE and name not in varied and not _contained(entry)
     ]
+
+
+def _contained(entry: Mapping[str, Any]) -> bool:
+    """Whether a number that is missing is contained in one that is drawn or stated."""
+    return entry.get("status") == "missing" and bool(entry.get("contained"))
 
 
 def without_effect(ds: xr.Dataset) -> list[str]:
@@ -134,7 +139,8 @@ def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]
     for material, entry in stored["materials"].items():
         for name, number in (entry.get("numbers") or {}).items():
             counts = material in wanted and name not in varied
-            (used if counts else others).update(_keys(number.get("source")))
+            keys = {*_keys(number.get("source")), *_keys(number.get("prior_sources"))}
+            (used if counts else others).update(keys)
     used |= set(stored["references"]) - others
     return {key: dict(stored["references"].get(key) or {}) for key in sorted(used)}
 

@@ -157,6 +157,8 @@ class Unknowns:
     ----------
     drawn : dict of str to dict of str to Prior
         By material, the priors of the parameters that are drawn in the candidates seen so far.
+    sources : dict of str to dict of str to tuple of str
+        By material, the keys of the sources of these priors; none of a user's own.
     widest : dict of str to bool
         By material with such parameters, whether they have the priors of any mechanism.
     idle : dict of str to dict of str to str
@@ -165,6 +167,7 @@ class Unknowns:
 
     stated: frozenset[str]
     drawn: dict[str, dict[str, Prior]] = field(default_factory=dict)
+    sources: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     widest: dict[str, bool] = field(default_factory=dict)
     idle: dict[str, dict[str, str]] = field(default_factory=dict)
     _kept: dict[Any, tuple[Any, tuple[Unknown, ...]]] = field(default_factory=dict)
@@ -252,6 +255,12 @@ class Unknowns:
         laws = {each.path: each.prior for each in found}
         if laws:
             self.drawn.setdefault(material.name, {}).update(laws)
+            evidence = self._mechanisms[material.prior].evidence
+            self.sources.setdefault(material.name, {}).update(
+                (path, tuple(evidence[path].sources))
+                for path, law in laws.items()
+                if path in evidence and law is evidence[path].law
+            )
             self.widest[material.name] = material.prior == ANY
         if device.source == "reported":
             for condition, why in without_effect(device, laws).items():

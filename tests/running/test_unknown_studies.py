@@ -215,3 +215,4 @@ def test_the_report_tells_what_is_drawn_and_what_has_no_effect(tmp_path):
     assert "drawn from their priors in each realisation: fefet_hzo" in text
     assert "read noise 0.25 to 5.8 % (95 %)" in text
     assert "device.temperature has no effect on fefet_hzo, hfox_14nm" in text
+    assert "halter2020: M. Halter et al." in text
