@@ -189,8 +189,8 @@ class Plan:
 
     @property
     def draws(self) -> bool:
-        """Whether any candidate has unknown parameters, which are drawn."""
-        return bool(self._assembly.unknowns.drawn)
+        """Whether unknown parameters of candidates are drawn, and so are stored."""
+        return bool(self.config.unknowns == "prior")
 
     @property
     def unknowns(self) -> Unknowns:

@@ -216,3 +216,12 @@ def test_the_report_tells_what_is_drawn_and_what_has_no_effect(tmp_path):
     assert "read noise 0.25 to 5.8 % (95 %)" in text
     assert "device.temperature has no effect on fefet_hzo, hfox_14nm" in text
     assert "halter2020: M. Halter et al." in text
+
+
+def test_a_search_stores_its_draws(tmp_path):
+    """Also where its first candidates have nothing unknown."""
+    ds = run(tmp_path / "s.zarr", *BASE, "metrics=[accuracy]", "realisations=2", "unknowns=prior",
+             "material=rpu_idealized", "adc.bits=range(4,9)", "design=adaptive",
+             "design.trials=2", "design.batch=1", "design.objectives=[accuracy]")  # fmt: skip
+    assert ds["unknown"].dims == ("candidate", "realisation", "parameter")
+    assert np.isnan(ds["unknown"]).all()
