@@ -44,7 +44,7 @@ MODELS = {
 
 
 def streams():
-    return realisation_streams("ab" * 16, 0, [0])
+    return realisation_streams(0, [0])
 
 
 def rate(benchmark, function):

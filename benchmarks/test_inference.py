@@ -61,7 +61,7 @@ def test_inference_beside_float(benchmark, trained, noisy, rows):
         device = dataclasses.replace(device, read_noise=ReadNoise())
 
     def infer():
-        streams = realisation_streams("ab" * 16, 0, [0])
+        streams = realisation_streams(0, [0])
         tile = Tile(rows=rows, columns=rows)
         hardware = Hardware(device=device, tile=tile, dac=DAC(), adc=ADC())
         trained.run(hardware, times=(3600.0,), rng=streams)

@@ -52,7 +52,7 @@ def report(name, workload, samples, model, epochs=3):
     """Time epochs of the core and of NumPy; print both, and device-updates per second."""
     course = Course.of(
         untrained(workload, samples), workload, platform(model),
-        realisation_streams("ab" * 16, 0, range(1)),
+        realisation_streams(0, range(1)),
     )  # fmt: skip
     learner = Learner.of(course, 0)
     rates = np.array(workload.per_layer(workload.learning_rate), np.float32)

@@ -194,7 +194,7 @@ def test_candidate(benchmark, method):
     )
 
     def infer():
-        streams = realisation_streams("ab" * 16, 0, range(8))
+        streams = realisation_streams(0, range(8))
         network.run(hardware, times=(3600.0,), rng=streams)
 
     with threadpool_limits(1):

@@ -12,10 +12,13 @@ from rich.text import Text
 
 from matsweep.core.codec import plain
 from matsweep.core.units import engineering
+from matsweep.devices.unknown import CONTAINED, in_words, parameter_of, unknown_parameters
 from matsweep.materials import STATUSES
-from matsweep.planning.config import options
+from matsweep.materials.priors import Evidence
+from matsweep.planning.config import composer, options
 from matsweep.planning.folders import package_of_choice
-from matsweep.planning.loading import LoadedMaterial, load_material, load_materials
+from matsweep.planning.loading import LoadedMaterial, load_material, load_materials, references
+from matsweep.planning.unknowns import ANY, mechanism, priors
 
 
 def list_materials(console: Console) -> None:
@@ -70,8 +73,12 @@ def show_material(name: str, console: Console) -> None:
     UserError
         If there is no such family; with similar names.
     """
-    loaded = load_material(name)
-    material = loaded.material
+    with composer():
+        _show(load_material(name), console)
+
+
+def _show(loaded: LoadedMaterial, console: Console) -> None:
+    name, material = loaded.material.name, loaded.material
     console.print(Text(f"{material.name}: {material.label}", style="bold"))
     console.print(f"mechanism  {material.mechanism}", markup=False)
     console.print(f"role       {material.role}", markup=False)
@@ -86,10 +93,13 @@ def show_material(name: str, console: Console) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("device.", "value", "from"):
         table.add_column(heading, no_wrap=heading == "device.", overflow="fold")
+    laws = _priors(loaded)
+    fields = {path.split(".")[1] for path in (*laws, *CONTAINED[: len(laws)])}
     missing = []
     for path, origin in material.origins.items():
         if origin.status == "missing" and origin.note is None:
-            missing.append(path)
+            if path not in fields:
+                missing.append(path)
             continue
         value = "not known"
         if origin.status != "missing":
@@ -99,14 +109,67 @@ def show_material(name: str, console: Console) -> None:
     console.print(table)
     if loaded.physics is not None:
         _show_physics(loaded, console)
+    if laws:
+        _show_priors(loaded, laws, console)
     if missing:
         console.print(
             f"\nUnknown, so left out of any simulation: {', '.join(missing)}.", markup=False
         )
     console.print(Text("\nReferences", style="bold"))
-    for key, reference in material.references.items():
+    cited = [key for each in laws.values() if each is not None for key in each.sources]
+    for key, reference in {**material.references, **references(cited)}.items():
         doi = f" doi:{reference.doi}" if reference.doi else ""
         console.print(Padding(Text(f"{key}: {reference.citation}.{doi}"), (0, 0, 0, 2)))
+
+
+def _priors(loaded: LoadedMaterial) -> dict[str, Evidence | None]:
+    """Return the priors of all that may be unknown, by path; None: about a stated number."""
+    device, material = loaded.device, loaded.material
+    of = mechanism(material.prior)
+    statuses = unknown_parameters(device, material.origins)
+    return {
+        path: of.evidence[path] if statuses[path] == "missing" else None
+        for path in priors(device, statuses, of)
+    }
+
+
+def _show_priors(
+    loaded: LoadedMaterial, laws: dict[str, Evidence | None], console: Console
+) -> None:
+    """Print what a study draws for the parameters that a material does not state or confirm."""
+    device, material = loaded.device, loaded.material
+    of = mechanism(material.prior)
+    console.print(Text("\nUnknown, so drawn with unknowns=prior", style="bold"), end="")
+    widest = " (the material names no mechanism)" if material.prior == ANY else ""
+    console.print(f" (material.prior={material.prior}: {of.label}){widest}", markup=False)
+    statuses = unknown_parameters(device, material.origins)
+    drawn = priors(device, statuses, of)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for path, evidence in laws.items():
+        words = in_words(path, drawn[path])
+        if evidence is None:
+            text = f"{statuses[path]}; {words} about the stated number"
+        else:
+            text = f"not stated; {words}, {_from(evidence, of.label)}"
+        table.add_row(parameter_of(path).label, text)
+    console.print(table)
+    if within := [path for path in CONTAINED if path in statuses and path not in drawn]:
+        names = " and ".join(parameter_of(path).label for path in within)
+        console.print(f"The programming error contains {names}.", markup=False)
+
+
+def _from(evidence: Evidence, label: str) -> str:
+    """Describe the sources of a prior in words."""
+    note = f" {evidence.note}" if evidence.note else ""
+    if not evidence.sources:
+        return f"pooled{note}"
+    keys = ", ".join(key for key, status in evidence.sources.items() if status == "seen")
+    if not evidence.seen:
+        return f"recalled of {label}{note}"
+    papers = "1 paper" if evidence.seen == 1 else f"{evidence.seen} papers"
+    return f"from {papers} on {label}{note}: {keys}"
 
 
 def _show_physics(loaded: LoadedMaterial, console: Console) -> None:

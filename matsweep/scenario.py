@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,22 +13,25 @@ from typing import Any, Self
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.codec import Memory, build, canonical, foreign
+from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
 from matsweep.core.packages import versions
 from matsweep.core.quantities import Length, Time
 from matsweep.core.registry import any_foreign
+from matsweep.core.streams import FloatArray
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Ideal, Interconnect, Tile, Wires, layout
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.devices.unknown import PARAMETERS, Unknown, drawn_values, with_values
 from matsweep.identification.derivation import Protocol, reading_of, resolve
 from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
-MODEL_VERSION = 8
+MODEL_VERSION = 9
 """Version of the model, raised when the code changes a result; part of each identity."""
 
-PULSED_VERSION = 2
-"""Version of devices from pulses: measured, derived, or verified by noisy reads; part of theirs."""
+
+DRAWS = "unknown"
+"""Measure of a scenario with unknown parameters: their draws, (realisation, parameter)."""
 
 
 def array_wires(
@@ -142,6 +145,9 @@ class Scenario:
         Of the material; needed where the device's source is derived, and None elsewhere.
     protocol : Protocol or None
         Of the virtual experiment that derives the device; as `physics`.
+    unknown : tuple of Unknown
+        Parameters of the device that are drawn for each realisation, with their priors. They are
+        part of the identity where there are any.
     """
 
     material: str
@@ -155,6 +161,7 @@ class Scenario:
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None
+    unknown: tuple[Unknown, ...] = later(())
 
     def __post_init__(self) -> None:
         if self.device.source == "derived" and self.physics is None:
@@ -191,6 +198,11 @@ class Scenario:
             wires=self.wires.wires(self.device.cell_size, self.periphery.node),
         )
 
+    @property
+    def measures(self) -> frozenset[str]:
+        """Names of what its simulation measures: the workload's, and draws of what is unknown."""
+        return self.workload.measures | ({DRAWS} if self.unknown else frozenset())
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Build a scenario from plain nested mappings.
@@ -225,16 +237,46 @@ class Scenario:
         device = resolve(self.device, self.physics, self.protocol)
         return dataclasses.replace(self, device=device, physics=None, protocol=None)
 
+    def drawn(self, seed: int, realisations: Sequence[int]) -> FloatArray:
+        """Draw the unknown parameters of the device for some realisations.
+
+        Parameters
+        ----------
+        seed : int
+            The study's.
+        realisations : sequence of int
+            Their numbers.
+
+        Returns
+        -------
+        (realisation, parameter) array
+            In the order of `matsweep.devices.unknown.PARAMETERS`; NaN where a parameter is known.
+        """
+        if not self.unknown:
+            return np.full((len(realisations), len(PARAMETERS)), np.nan)
+        return drawn_values(self.unknown, seed, self.material, realisations)
+
+    def with_drawn(self, values: FloatArray) -> Self:
+        """Return the scenario of one realisation, with its own device.
+
+        Parameters
+        ----------
+        values : (parameter,) array
+            From `drawn`.
+
+        Returns
+        -------
+        Scenario
+            Nothing is unknown in it.
+        """
+        if not self.unknown:
+            return self
+        return dataclasses.replace(self, device=with_values(self.device, values), unknown=())
+
     @property
     def identity(self) -> str:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
         return self.identify(None)
-
-    @property
-    def _pulsed(self) -> bool:
-        """Whether the device comes from pulses, as `PULSED_VERSION` says."""
-        verified = bool(self.device.write_verify) and not self.device.read_noise.absent
-        return verified or self.device.source != "reported"
 
     def foreign(self, memory: Memory | None = None) -> frozenset[type]:
         """Return the classes of its parts from outside matsweep.
@@ -265,14 +307,17 @@ class Scenario:
         str
             32 hexadecimal digits.
         """
-        pieces = [f"{key}{canonical(getattr(self, name), memory)}" for key, name in _WRITTEN]
+        values = ((key, name, getattr(self, name)) for key, name in _WRITTEN)
+        pieces = [
+            f"{key}{canonical(value, memory)}"
+            for key, name, value in values
+            if not unsaid(Scenario, name, value)
+        ]
         if self.device.measurements is not None:
             content = read_bytes(self.device.measurements)
             digest = hashlib.blake2b(content, digest_size=16).hexdigest()
             pieces.append(f'"measured":"{digest}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
-        if self._pulsed:
-            pieces.append(f'"pulsed_version":{PULSED_VERSION}')
         if outside := versions(self.foreign(memory)):
             pieces.append(f'"outside":{json.dumps(outside, sort_keys=True)}')
         text = ",".join(sorted(pieces))

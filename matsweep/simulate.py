@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.streams import FloatArray, realisation_streams
 from matsweep.metrics import COORDINATES, METRICS, Evaluation, Metric, available
-from matsweep.scenario import Scenario
+from matsweep.scenario import DRAWS, Scenario
 from matsweep.workloads import COSTS, Prepared
 
 _BLOCK_BYTES = 16e6  # of conductances at a time: they stay near the caches
@@ -57,35 +57,18 @@ def simulate(
 
     Notes
     -----
-    Realisations are computed in blocks, to bound memory; each has its own random numbers, which
-    depend on the scenario, the seed and its number alone, so that neither blocks nor instalments
-    change a bit.
+    Realisations are computed in blocks, to bound memory; where parameters of the device are
+    unknown, each has its own device, with its own draws of them. Each has its own random numbers,
+    which depend on the seed, its number and their purpose alone, so that neither blocks nor
+    instalments change a bit, and candidates are compared in pairs.
     """
     chosen = _chosen(scenario, metrics)
-    identity = scenario.identity
     scenario = scenario.resolved
-    weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
-    block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
-    measures = _joined(
-        [
-            prepared.run(
-                scenario.hardware,
-                times=scenario.times,
-                rng=realisation_streams(
-                    identity, seed, range(start, min(start + block, realisations))
-                ),
-            )
-            for start in range(first, realisations, block)
-        ],
-        scenario.workload.measures - {COSTS},
-    )
-    for name, measure in measures.items():
-        if np.shape(measure)[:1] != (realisations - first,):
-            raise UserError(
-                f"the measure {name} must have {realisations - first} realisations first, got the "
-                f"shape {np.shape(measure)}"
-            )
-    values = _values(Evaluation.of(scenario, prepared.matrices, measures), chosen, known or {})
+    evaluations = [
+        Evaluation.of(part, prepared.matrices, _measured(part, prepared, seed, numbers) | drawn)
+        for part, numbers, drawn in _parts(scenario, seed, range(first, realisations))
+    ]
+    values = _values(_whole(scenario, prepared, evaluations), evaluations, chosen, known or {})
     sizes = _sizes(scenario, realisations)
     for name, value in values.items():
         due = tuple(sizes[dim] for dim in chosen[name].dims)
@@ -112,7 +95,7 @@ def _sizes(scenario: Scenario, realisations: int) -> dict[str, int]:
 
 def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric]:
     """Return the requested metrics that the scenario's workload measures."""
-    measured = available(scenario.workload.measures)
+    measured = available(scenario.measures)
     if names is None:
         return measured
     wanted = list(names)
@@ -125,32 +108,84 @@ def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric
     return {name: measured[name] for name in wanted if name in measured}
 
 
-def _joined(
-    parts: list[Mapping[str, FloatArray]], promised: frozenset[str]
+def _parts(
+    scenario: Scenario, seed: int, realisations: range
+) -> Iterator[tuple[Scenario, range, dict[str, FloatArray]]]:
+    """Yield runs of realisations with the same device: scenario, their numbers, and their draws."""
+    if not scenario.unknown:
+        yield scenario, realisations, {}
+        return
+    drawn = scenario.drawn(seed, realisations)
+    start = 0
+    for end in range(1, len(realisations) + 1):
+        if end == len(realisations) or not np.array_equal(drawn[end], drawn[start], equal_nan=True):
+            own = scenario.with_drawn(drawn[start])
+            yield own, realisations[start:end], {DRAWS: drawn[start:end]}
+            start = end
+
+
+def _measured(
+    scenario: Scenario, prepared: Prepared, seed: int, realisations: range
 ) -> dict[str, FloatArray]:
-    """Join the measures of several blocks of realisations.
+    """Measure realisations that share a device, a block at a time.
 
     Raises
     ------
     UserError
-        If one that the workload states is missing.
+        If a measure that the workload states is missing, or not of these realisations.
     """
-    missing = sorted(promised - parts[0].keys())
+    weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
+    block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
+    hardware = scenario.hardware
+    blocks = [realisations[start : start + block] for start in range(0, len(realisations), block)]
+    parts = [
+        prepared.run(hardware, times=scenario.times, rng=realisation_streams(seed, numbers))
+        for numbers in blocks
+    ]
+    missing = sorted((scenario.workload.measures - {COSTS}) - parts[0].keys())
     if missing:
         raise UserError(f"the workload states the measure {missing[0]}, but run() returns none")
+    measures = _joined(parts)
+    for name, measure in measures.items():
+        if np.shape(measure)[:1] != (len(realisations),):
+            raise UserError(
+                f"the measure {name} must have {len(realisations)} realisations first, got the "
+                f"shape {np.shape(measure)}"
+            )
+    return measures
+
+
+def _joined(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+    """Join the measures of several parts of the realisations."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _whole(scenario: Scenario, prepared: Prepared, evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Join the evaluations of all realisations, with the device that nothing is drawn for."""
+    if len(evaluations) == 1 and not scenario.unknown:
+        return evaluations[0]
+    measures = _joined([each.measures for each in evaluations])
+    return Evaluation.of(scenario, prepared.matrices, measures)
+
+
 def _values(
-    evaluation: Evaluation, metrics: Mapping[str, Metric], known: Mapping[str, FloatArray]
+    whole: Evaluation,
+    evaluations: Sequence[Evaluation],
+    metrics: Mapping[str, Metric],
+    known: Mapping[str, FloatArray],
 ) -> dict[str, FloatArray]:
-    """Compute metrics, and append them to the known values of earlier realisations."""
+    """Compute metrics, and append them to the known values of earlier realisations.
+
+    Those along `realisation` are of each realisation's own device, others of the neutral one.
+    """
 
     def value(metric: Metric) -> FloatArray:
         if metric.of:
             return np.asarray(metric.compute(value(METRICS[metric.of])))
-        new = np.asarray(metric.compute(evaluation))
-        if known and "realisation" in metric.dims:
+        if "realisation" not in metric.dims:
+            return np.asarray(metric.compute(whole))
+        new = np.concatenate([np.asarray(metric.compute(each)) for each in evaluations])
+        if known:
             same = (slice(None), *(slice(0, size) for size in new.shape[1:]))  # stores are padded
             return np.concatenate([known[metric.name][same], new])
         return new

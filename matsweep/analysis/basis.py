@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.attributes import axes, sources, states
+from matsweep.analysis.attributes import axes, decoded, sources, states
 from matsweep.core.causes import Failure, by_cause
 
 _UNSURE = ("illustrative", "recalled", "missing")
@@ -25,18 +25,27 @@ class Number:
     value : Any
     status : {"seen", "derived", "recalled", "illustrative", "missing"}
     note : str
+    prior : str
+        Distribution that its value is drawn from in each realisation; empty where none is drawn.
     """
 
     name: str
     value: Any
     status: str
     note: str
+    prior: str = ""
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it is unknown and at a neutral value."""
+        return self.status == "missing" and not self.prior
 
 
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     """Unconfirmed numbers of a material that the study did not sweep.
 
-    They are illustrative, recalled, or missing: missing ones have a neutral value.
+    They are illustrative, recalled, or missing: missing ones have a neutral value, or are drawn
+    from a prior.
 
     Parameters
     ----------
@@ -58,10 +67,31 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
             value=entry.get("value"),
             status=str(entry["status"]),
             note=str(entry.get("note") or ""),
+            prior=str(entry.get("prior") or ""),
         )
         for name, entry in stored["numbers"].items()
-        if entry.get("status") in _UNSURE and name not in varied
+        if entry.get("status") in _UNSURE and name not in varied and not _contained(entry)
     ]
+
+
+def _contained(entry: Mapping[str, Any]) -> bool:
+    """Whether a number that is missing is contained in one that is drawn or stated."""
+    return entry.get("status") == "missing" and bool(entry.get("contained"))
+
+
+def without_effect(ds: xr.Dataset) -> list[str]:
+    """Conditions of a study that change nothing in some materials, of which too little is known.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    list of str
+        One sentence each.
+    """
+    return [str(each) for each in decoded(ds, "without_effect") or []]
 
 
 def misfits(ds: xr.Dataset, materials: Iterable[str]) -> list[str]:
@@ -130,7 +160,8 @@ def cited(ds: xr.Dataset, materials: Iterable[str]) -> dict[str, dict[str, Any]]
     for material, entry in stored["materials"].items():
         for name, number in (entry.get("numbers") or {}).items():
             counts = material in wanted and name not in varied
-            (used if counts else others).update(_keys(number.get("source")))
+            keys = {*_keys(number.get("source")), *_keys(number.get("prior_sources"))}
+            (used if counts else others).update(keys)
     used |= set(stored["references"]) - others
     return {key: dict(stored["references"].get(key) or {}) for key in sorted(used)}
 

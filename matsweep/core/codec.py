@@ -263,7 +263,7 @@ def plain(part: object) -> Any:
         values = {
             f.name: plain(value)
             for f in dataclasses.fields(part)
-            if not _unsaid(type(part), f.name, value := getattr(part, f.name))
+            if not unsaid(type(part), f.name, value := getattr(part, f.name))
         }
         kind = _kind(type(part))
         return values if kind is None else {**values, "kind": kind}
@@ -327,13 +327,25 @@ def _pieces(part: object, memory: Memory | None) -> dict[str, str]:
 
 def _piece(part: object, name: str, memory: Memory | None) -> str:
     value = getattr(part, name)
-    if _unsaid(type(part), name, value):
+    if unsaid(type(part), name, value):
         return ""
     return f'"{name}":{canonical(value, memory)}'
 
 
-def _unsaid(cls: Any, name: str, value: object) -> bool:
-    """Whether a field came later and has its default."""
+def unsaid(cls: Any, name: str, value: object) -> bool:
+    """Whether a field came later and has its default, so that texts leave it out.
+
+    Parameters
+    ----------
+    cls : dataclass
+    name : str
+        Of the field.
+    value : object
+
+    Returns
+    -------
+    bool
+    """
     known = _later(cls)
     return name in known and known[name] == value
 

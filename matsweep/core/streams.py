@@ -1,7 +1,8 @@
-"""Random numbers that belong to a realisation, not to the batch in which it is computed."""
+"""Random numbers that belong to a study's seed, a realisation and a purpose."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -53,10 +54,16 @@ class Streams:
     4x32-10, normal ones from it by Box and Muller's transform) and single: the largest normal
     one is sqrt(64 ln 2) = 6.7, beyond which one falls in 5e10.
 
+    `at` gives streams for one purpose, such as the noise of the reads of one layer: what is drawn
+    for one purpose moves no number of another, so that candidates which differ in one noise share
+    all others.
+
     Parameters
     ----------
     keys : (realisation, 2) array of uint64
         Key, and upper half of the counter, of each stream.
+    path : tuple of str
+        Purposes that led to these streams, outermost first.
 
     References
     ----------
@@ -64,9 +71,13 @@ class Streams:
     Ann. Math. Statist. 29:610, 1958, doi:10.1214/aoms/1177706645.
     """
 
-    def __init__(self, keys: npt.NDArray[np.uint64]) -> None:
-        self._keys = keys
+    def __init__(self, keys: npt.NDArray[np.uint64], path: tuple[str, ...] = ()) -> None:
+        self._root = keys
+        self._path = path
+        self._keys = keys ^ _words(path) if path else keys
         self._counter = 0
+        self._purposes: dict[str, Streams] = {}
+        self._used = 0
 
     def __len__(self) -> int:
         """Return the number of realisations."""
@@ -76,6 +87,37 @@ class Streams:
     def keys(self) -> npt.NDArray[np.uint64]:
         """Key, and upper half of the counter, of each stream, (realisation, 2)."""
         return self._keys.copy()
+
+    def at(self, purpose: str) -> Streams:
+        """Return the streams of a purpose.
+
+        Each time the same, which go on where they were left.
+
+        Parameters
+        ----------
+        purpose : str
+            Within the purpose of these streams.
+
+        Returns
+        -------
+        Streams
+        """
+        if purpose not in self._purposes:
+            self._purposes[purpose] = Streams(self._root, (*self._path, purpose))
+        return self._purposes[purpose]
+
+    def next(self) -> Streams:
+        """Return streams for one use of a purpose, new at each call.
+
+        A use may draw more for one realisation than another needs; the next use then begins with
+        the same numbers whatever realisations are computed together.
+
+        Returns
+        -------
+        Streams
+        """
+        self._used += 1
+        return Streams(self._root, (*self._path, f"use {self._used}"))
 
     def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
         """Draw standard normal numbers, (realisation, …).
@@ -139,13 +181,13 @@ class Streams:
         return out[:, :numbers].reshape(size)
 
 
-def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -> Streams:
-    """Random streams of some realisations of one candidate.
+def realisation_streams(seed: int, realisations: Sequence[int]) -> Streams:
+    """Random streams of some realisations of a study.
+
+    All candidates have the same, so that they are compared in pairs.
 
     Parameters
     ----------
-    identity : str
-        The candidate's hexadecimal identity.
     seed : int
         The study's.
     realisations : sequence of int
@@ -155,7 +197,42 @@ def realisation_streams(identity: str, seed: int, realisations: Sequence[int]) -
     -------
     Streams
     """
-    key = int(identity, 16)
-    words = tuple((key >> shift) & 0xFFFFFFFF for shift in (0, 32, 64, 96))
-    seeds = (np.random.SeedSequence(seed, spawn_key=(*words, number)) for number in realisations)
+    seeds = (np.random.SeedSequence(seed, spawn_key=(number,)) for number in realisations)
     return Streams(np.array([each.generate_state(2, np.uint64) for each in seeds]))
+
+
+def aside(rng: Rng, purpose: str) -> Rng:
+    """Return the random numbers of a purpose within a device model.
+
+    Parameters
+    ----------
+    rng : Rng
+    purpose : str
+
+    Returns
+    -------
+    Rng
+        `Streams.at`; any other generator as it is.
+    """
+    return rng.at(purpose) if isinstance(rng, Streams) else rng
+
+
+def once(rng: Rng) -> Rng:
+    """Return the random numbers of one use of a purpose.
+
+    Parameters
+    ----------
+    rng : Rng
+
+    Returns
+    -------
+    Rng
+        `Streams.next`; any other generator as it is.
+    """
+    return rng.next() if isinstance(rng, Streams) else rng
+
+
+def _words(path: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """Return the hash of purposes, (2,)."""
+    text = "\0".join(path).encode()
+    return np.frombuffer(hashlib.blake2b(text, digest_size=16).digest(), "<u8").astype(np.uint64)

@@ -10,7 +10,7 @@ import numpy as np
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
 from matsweep.core.quantities import Codes, Current, Dimensionless, Frequency, Percent
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,9 +247,11 @@ class ADC:
         """
         gain = offset = None
         if self.gain_error:
-            gain = 1 + np.float32(self.gain_error) * rng.standard_normal(shape, np.float32)
+            gain = aside(rng, "gain").standard_normal(shape, np.float32)
+            gain = 1 + np.float32(self.gain_error) * gain
         if self.offset:
-            offset = np.float32(self.offset) * rng.standard_normal(shape, np.float32)
+            offset = aside(rng, "offset").standard_normal(shape, np.float32)
+            offset = np.float32(self.offset) * offset
         return ColumnErrors(gain, offset)
 
     def add_codes(

@@ -12,7 +12,7 @@ from matsweep.core.arrays import floats
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
 from matsweep.core.quantities import CellSize, Conductance, Dimensionless, Temperature, Voltage
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.devices.currents import HIGHEST_VOLTAGE, CurrentLaw, finite_current
 from matsweep.devices.faults import Endurance, StuckAt
 from matsweep.devices.programming import (
@@ -310,7 +310,8 @@ class AnalogDevice:
             conductance *= self.programming_sigma(level)
             conductance += level
             result = self._unverified(np.clip(conductance, 0, None, out=conductance), level)
-        stuck = self.stuck_at.apply(result.conductance, self.g_min, self.g_max, rng=rng)
+        own = aside(rng, "stuck")
+        stuck = self.stuck_at.apply(result.conductance, self.g_min, self.g_max, rng=own)
         if stuck is result.conductance:
             return result
         reached = np.where(stuck == result.conductance, result.target, stuck)
@@ -372,7 +373,8 @@ class AnalogDevice:
         energy = np.where(counts == 0, 0.0, energy)
         if not model.cycle_to_cycle.of_writing:
             return Programmed(reached, np.abs(counts), energy, reached)
-        written = np.where(counts == 0, reached, self._written(reached, model, rng))
+        own = aside(rng, "writing")
+        written = np.where(counts == 0, reached, self._written(reached, model, own))
         return Programmed(written, np.abs(counts), energy, written, reached)
 
     def relax(
@@ -435,10 +437,12 @@ class AnalogDevice:
         exponents: FloatArray | float = 0.0
         if not self.drift.absent:
             level = conductance if target is None else floats(target)
-            exponents = self.drift.exponents(level, self.g_max, size=conductance.shape, rng=rng)
+            own = aside(rng, "drift")
+            exponents = self.drift.exponents(level, self.g_max, size=conductance.shape, rng=own)
         noise = None
         if not self.short_term.absent:
-            noise = rng.standard_normal(conductance.shape, conductance.dtype)
+            own = aside(rng, "short term")
+            noise = own.standard_normal(conductance.shape, conductance.dtype)
         return Aging(exponents, noise)
 
     def aged(self, conductance: FloatArray | float, time: float, aging: Aging) -> FloatArray:
@@ -510,10 +514,10 @@ class AnalogDevice:
         noise = np.asarray(rng.standard_normal(conductance.shape, conductance.dtype))
         noise *= self._flicker(conductance, time, programmed)
         if not self.telegraph_noise.absent:
-            traps = (
-                self.telegraph_noise.traps(conductance.shape, rng=rng) if traps is None else traps
-            )
-            conductance = self.telegraph_noise.apply(conductance, traps, rng=rng)
+            own = aside(rng, "telegraph noise")
+            if traps is None:
+                traps = self.telegraph_noise.traps(conductance.shape, rng=own)
+            conductance = self.telegraph_noise.apply(conductance, traps, rng=own)
         noise += conductance
         if self.iv is None:
             return noise
@@ -613,22 +617,22 @@ class AnalogDevice:
         rng: Rng,
     ) -> Programmed:
         """Pulse and read each device until a read is within the tolerance, or the budget spent."""
-        devices = self.draw(level.shape, rng=rng) if devices is None else devices
+        reads, own = aside(rng, "reads"), aside(rng, "pulses")
+        if devices is None:
+            devices = self.draw(level.shape, rng=aside(rng, "devices"))
         conductance = start = np.full(level.shape, self.window[0], level.dtype)
         pulses = np.zeros(level.shape)
         energy = np.zeros(level.shape)
         accepted = np.zeros(level.shape, bool)
         for _ in range(budget):
-            missing = level - self.read(conductance, rng=rng)
+            missing = level - self.read(conductance, rng=reads)
             accepted |= np.abs(missing) <= tolerance * self.g_range
             if accepted.all():
                 break
             count = np.where(accepted, 0, np.sign(missing)).astype(np.int32)
-            pulsed = self.pulse(start, count, rng=rng, devices=devices)
-            written = pulsed.conductance
-            if pulsed.settled is not None:  # devices without a pulse keep their noise of writing
-                written = np.where(accepted, conductance, written)
-            conductance, start = written, pulsed.start
+            pulsed = self.pulse(start, count, rng=own, devices=devices)
+            conductance = np.where(accepted, conductance, pulsed.conductance)
+            start = np.where(accepted, start, pulsed.start)
             pulses += np.abs(count)
             energy += pulsed.energy
         missed = ~accepted & (np.abs(level - conductance) > tolerance * self.g_range)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.crossbar.converters import ADC, DAC, NO_ERRORS, ColumnErrors
 from matsweep.crossbar.sequence import Phase, Sequence, sequence
 from matsweep.crossbar.tile import Layout
@@ -466,7 +466,7 @@ def _converter_noise(
 ) -> FloatArray | None:
     """Add to the currents [codes] the converters' noise and the columns' offsets."""
     if adc.noise:
-        own = rng.standard_normal(shape, np.float32)
+        own = aside(rng, "converters").standard_normal(shape, np.float32)
         own *= own.dtype.type(adc.noise)
         noise = own if noise is None else np.add(noise, own, out=noise)
     if offset is not None:

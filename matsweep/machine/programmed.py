@@ -83,21 +83,24 @@ class ProgrammedMatrix:
         ProgrammedMatrix
         """
         device, plan, tile = hardware.device, mapped.layout, hardware.tile
-        conductance, target, written = _programmed(mapped, hardware, rng)
-        aging = device.aging(conductance, rng=rng, target=target)
+        conductance, target, written = _programmed(mapped, hardware, rng.at("programming"))
+        aging = device.aging(conductance, rng=rng.at("aging"), target=target)
         matrix = cls(
             mapped=mapped,
             hardware=hardware,
             conductance=conductance,
             aging=aging,
-            errors=hardware.adc.errors((len(rng), plan.row_tiles, plan.columns), rng=rng),
+            errors=hardware.adc.errors(
+                (len(rng), plan.row_tiles, plan.columns), rng=rng.at("converters")
+            ),
             gain=np.ones((len(rng), 1, 1), conductance.dtype),
             first=None,
             written=written,
         )
         if not (tile.compensate_wires or tile.compensate_drift):
             return matrix
-        product = matrix.at(device.drift.time_zero, power=False).calibration_read(rng=rng)
+        now = matrix.at(device.drift.time_zero, power=False)
+        product = now.calibration_read(rng=rng.at("calibration"))
         values = product.converted
         if tile.compensate_wires:
             if product.subtracted is None:
@@ -296,7 +299,8 @@ class AgedMatrix:
         if self._compensation is None:
             gain = self.programmed.gain
             if self.programmed.first is not None:
-                left = np.abs(self.calibration_read(rng=rng).converted).mean(axis=(-1, -2))
+                read = self.calibration_read(rng=rng.at("calibration"))
+                left = np.abs(read.converted).mean(axis=(-1, -2))
                 ratio = self.programmed.first / np.maximum(left, np.finfo(left.dtype).tiny)
                 gain = gain * ratio[:, None, None]
             self._compensation = gain

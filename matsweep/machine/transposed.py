@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.crossbar import Layout
 from matsweep.crossbar.converters import ADC, DAC, percentile
 from matsweep.machine.hardware import Hardware
@@ -123,7 +123,8 @@ def multiply_transposed(
             if noise is not None:
                 noise *= codes.astype(noise.dtype)
             if adc.noise:
-                own = np.float32(adc.noise) * rng.standard_normal(shape, np.float32)
+                own = aside(rng, "converters").standard_normal(shape, np.float32)
+                own *= np.float32(adc.noise)
                 noise = own if noise is None else noise + own
             flow = np.ascontiguousarray(read * codes.astype(x.dtype))
             value = slice_worth if held else float(worth[cycle]) * slice_worth

@@ -53,6 +53,8 @@ class Material:
     label : str
         Printed name.
     mechanism, role : str
+    prior : str
+        Mechanism whose priors its unknown parameters have, as in conf/prior; "any" for none named.
     origins : dict of str to Origin
         For each parameter of the device, by its path below `device`.
     references : dict of str to Reference
@@ -74,6 +76,7 @@ class Material:
     physics_origins: dict[str, Origin] = field(default_factory=dict)
     misfit: str | None = None
     cautions: tuple[str, ...] = ()
+    prior: str = "any"
 
     def __post_init__(self) -> None:
         origins = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}

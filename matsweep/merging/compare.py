@@ -16,7 +16,7 @@ from matsweep.merging.sources import Source, Union
 from matsweep.merging.write import blocks
 from matsweep.store import Status, open_results
 
-_FIXED = ("time", "component", "baseline", "adc_source")
+_FIXED = ("time", "component", "baseline", "adc_source", "parameter")
 """Dims with the same values in all stores; along others a store may have fewer values."""
 
 _SETTINGS = ("workload", "tile", "wires", "periphery", "adc", "dac")

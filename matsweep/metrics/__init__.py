@@ -1,5 +1,6 @@
 """Metrics of candidates; a metric is a module and a line here, or comes from another package."""
 
+from matsweep.devices.unknown import PATHS
 from matsweep.metrics.accuracy import ACCURACY
 from matsweep.metrics.area import AREA, AREA_BREAKDOWN, UTILISATION
 from matsweep.metrics.costs.baselines import (
@@ -34,6 +35,7 @@ from matsweep.metrics.training import (
     TRAINING_WRITE_ENERGY,
     TRAINING_WRITE_TIME,
 )
+from matsweep.metrics.unknown import UNKNOWN
 from matsweep.metrics.variability import ACCURACY_P05, ACCURACY_STD
 
 METRICS.enter_own(
@@ -75,6 +77,7 @@ METRICS.enter_own(
         TRAINING_ENERGY_BY_SOURCE,
         TRAINING_BASELINE_ENERGY,
         TRAINING_ENERGY_ADVANTAGE,
+        UNKNOWN,
     )
 )
 
@@ -83,6 +86,7 @@ COORDINATES = {
     "component": COMPONENTS,
     "baseline": BASELINES,
     "adc_source": tuple(ADC_SOURCES),
+    "parameter": PATHS,
 }
 """Values of the dimensions that the package's metrics bring, by name."""
 

@@ -29,7 +29,8 @@ class Evaluation:
     layouts : tuple of Layout
         Of each matrix on the scenario's tiles.
     measures : mapping of str to (realisation[, time][, workload's dimensions]) array
-        As `Prepared.run` returns them.
+        As `Prepared.run` returns them; `unknown` (realisation, parameter), the drawn numbers, where
+        the scenario has unknown parameters.
     """
 
     scenario: Scenario
@@ -100,7 +101,8 @@ class Metric:
     name : str
     long_name : str
     units : str
-    better : "higher" or "lower"
+    better : "higher", "lower" or ""
+        Empty where neither is, so that no candidate is judged by it.
     dims : tuple of str
         Next to `candidate`: of "realisation", "time", "component" (`COMPONENTS`), "baseline"
         (`BASELINES`) and the dimensions of the workload, such as "epoch".
@@ -120,7 +122,7 @@ class Metric:
     name: str
     long_name: str
     units: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", ""]
     dims: tuple[str, ...]
     compute: Callable[..., FloatArray | float]
     needs: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from matsweep.core.codec import Memory, Variant, build
 from matsweep.planning.bases import SECTIONS, Base, Bases
 from matsweep.planning.config import set_path
 from matsweep.planning.designs import Point
+from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
 
 DERIVING = ("physics", "protocol")
@@ -74,10 +75,12 @@ class Assembly:
     ----------
     bases : Bases
     times : tuple of float, s
+    unknowns : Unknowns
     """
 
     bases: Bases
     times: tuple[float, ...]
+    unknowns: Unknowns
     _branches: dict[tuple[int, ...], dict[str, Branch]] = field(default_factory=dict)
     _nodes: dict[Any, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     _memory: Memory = field(default_factory=Memory)
@@ -109,12 +112,20 @@ class Assembly:
         if len(self._nodes) + len(self._memory) > _MOST:
             self._nodes.clear()
             self._memory.clear()
+            self.unknowns.clear()
         plain = self.configuration(base, point)
         parts: dict[str, Any] = {
             name: build(_hint(name), plain[name], name, self._memory)
             for name in self._sections(plain)
         }
-        return Scenario(material=base.material.name, times=self.times, **parts)
+        unknown = self.unknowns.find(
+            plain,
+            base.material,
+            device=parts["device"],
+            workload=parts["workload"],
+            physics=parts.get("physics"),
+        )
+        return Scenario(material=base.material.name, times=self.times, unknown=unknown, **parts)
 
     def identity(self, scenario: Scenario) -> str:
         """Return the identity of a scenario built here.

@@ -21,7 +21,7 @@ from matsweep.core.checks import UserError, near
 from matsweep.core.command_line import typed
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.kinds import merged
-from matsweep.planning.parsed import Loader, plain_choice
+from matsweep.planning.parsed import Loader, file_content, plain_choice
 
 
 @contextmanager
@@ -145,6 +145,22 @@ def merge_choices(
         yield None if stated is None else merged(base, stated)
 
 
+def content_of(group: str, name: str) -> dict[str, Any] | None:
+    """Return the content of a file of a group, uncomposed; call it inside `composer`.
+
+    Parameters
+    ----------
+    group : str
+    name : str
+
+    Returns
+    -------
+    dict or None
+        None where there is no such file, or it holds no mapping.
+    """
+    return file_content(GlobalHydra.instance().config_loader(), f"{group}/{name}")
+
+
 def groups() -> list[str]:
     """Return the names of the configuration groups; call it inside `composer`.
 
@@ -239,6 +255,11 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     siblings = config
     for step in parent.split(".") if parent else []:
         siblings = siblings.get(step) if isinstance(siblings, dict) else None
+    if key == "prior":
+        return (
+            "prior follows the material: material.prior=NAME chooses a mechanism of conf/prior, "
+            "prior.device.read_noise=[0.01,0.05] gives one parameter a range"
+        )
     if not parent and key.endswith("_column") and "columns" in config:
         way = typed("columns", {"conductance": "HEADING"})
         return f"{key} is not a parameter: name columns as in {way}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from matsweep.core.codec import build
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol
-from matsweep.materials import Material, Origin
+from matsweep.materials import Material, Origin, Reference
 from matsweep.planning.config import compose, composer, merge_choices, plain_config, set_path
 
 
@@ -109,6 +109,27 @@ def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:
             else _loaded(parts, _material(parts.get("material") or {}, known))
             for name, parts in zip(names, merge_choices(base, "material", names), strict=True)
         ]
+
+
+def references(keys: Iterable[str]) -> dict[str, Reference]:
+    """Return references by their keys; call it inside `composer`.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        As in conf/references.
+
+    Returns
+    -------
+    dict of str to Reference
+        In the order of conf/references; unknown keys are left out.
+    """
+    known, wanted = plain_config(compose([], _LEAST).references), set(keys)
+    return {
+        key: build(Reference, each, f"references.{key}")
+        for key, each in known.items()
+        if key in wanted
+    }
 
 
 _LEAST = "characterize"

@@ -128,6 +128,31 @@ class _Repository(ConfigRepository):
         return parsed
 
 
+def file_content(loader: Any, config_path: str) -> dict[str, Any] | None:
+    """Parse a file that is not composed: data that configurations name.
+
+    Parameters
+    ----------
+    loader : Loader
+        Of the present Hydra application.
+    config_path : str
+        Group and choice, "prior/pcm".
+
+    Returns
+    -------
+    dict or None
+        None where there is no such file, or it holds no mapping.
+    """
+    source = loader.repository._find_object_source(config_path, ObjectType.CONFIG)
+    if not isinstance(source, _Folder):
+        return None
+    try:
+        _, content = source.read(config_path)
+    except _UNREADABLE:
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def plain_choice(loader: Any, config_path: str) -> dict[str, Any] | None:
     """Parse a file that is merged as it stands, without OmegaConf's objects.
 

@@ -26,12 +26,14 @@ from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
+from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
 from matsweep.workloads import Workload
 
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
+    "unknowns", "prior",
 )  # fmt: skip
 
 
@@ -184,6 +186,16 @@ class Plan:
     def foreign(self) -> frozenset[type]:
         """Classes of the candidates' parts that are not matsweep's own."""
         return self._assembly.foreign
+
+    @property
+    def draws(self) -> bool:
+        """Whether unknown parameters of candidates are drawn, and so are stored."""
+        return bool(self.config.unknowns == "prior")
+
+    @property
+    def unknowns(self) -> Unknowns:
+        """Unknown parameters of the candidates, with their priors."""
+        return self._assembly.unknowns
 
     @property
     def factorial(self) -> list[tuple[object, ...]] | None:
@@ -399,7 +411,8 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         start=start,
         resolve=resolve_quantities,
     )
-    assembly = Assembly(bases=bases, times=times)
+    stated = Unknowns.of([axis.name for axis in axes], fixed, start[1].get("experiment"))
+    assembly = Assembly(bases=bases, times=times, unknowns=stated)
     limits = _constraints(plain["constraints"], lambda name: parameter_unit(name, plain, opened))
     feasibility = Feasibility(constraints=limits, assembly=assembly)
     drawn = design.draw(axes, (lambda p: feasibility.violated(p) is None) if limits else None)
@@ -424,6 +437,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     study.add(drawn.points, lambda position: design.where(drawn.first[position]))
     if study.points:
         feasibility.check_names()
+    study.notes += stated.notes(len(times))
     return study
 
 

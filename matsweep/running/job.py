@@ -172,7 +172,7 @@ def missing_metrics(outcome: Outcome, expected: Collection[str]) -> Outcome:
 
 def _measured(candidate: Candidate) -> set[str]:
     """Names of the metrics that a candidate's workload gives."""
-    return set(available(candidate.scenario.workload.measures))
+    return set(available(candidate.scenario.measures))
 
 
 def _part(

@@ -39,11 +39,12 @@ def directions(objectives: Sequence[str], metrics: dict[str, Metric], owner: str
         If one is no metric of the study, or no single number at one time; or, in a race, has no
         confidence interval of its mean.
     """
+    judging = [name for name, metric in metrics.items() if metric.better]
     for name in objectives:
-        if name not in metrics:
+        if name not in judging:
             raise UserError(
-                f"{owner}.objectives: {name} is no metric of this study{near(name, metrics)} "
-                f"(there are {', '.join(metrics)})"
+                f"{owner}.objectives: {name} is no metric of this study{near(name, judging)} "
+                f"(there are {', '.join(judging)})"
             )
         if set(metrics[name].dims) & COORDINATES.keys():
             raise UserError(f"{owner}.objectives: {name} has parts; take the sum that it is of")

@@ -33,10 +33,12 @@ def as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
     for key, value in nested.items():
         if isinstance(value, Mapping):
             flat = {path: value_at({key: value}, path) for path in leaves({key: value})}
+            whole = [p for p, leaf in flat.items() if key == "prior" and _is_law(leaf)]
             written += [
                 f"{path}={_written(leaf)}"
                 for path, leaf in flat.items()
-                if not isinstance(leaf, Mapping)
+                if path in whole
+                or not (isinstance(leaf, Mapping) or path.startswith(tuple(f"{p}." for p in whole)))
             ]
         else:
             written.append(f"{key}={_written(value, bare=key in known)}")
@@ -49,6 +51,11 @@ def as_overrides(config: Mapping[str, Any] | DictConfig) -> list[str]:
     return written
 
 
+def _is_law(value: object) -> bool:
+    """Whether a value is a law, which replaces a text: a prior's."""
+    return isinstance(value, Mapping) and "kind" in value
+
+
 def _written(value: object, bare: bool = False) -> str:
     """Write a value in Hydra's grammar."""
     if value is None:
@@ -59,4 +66,6 @@ def _written(value: object, bare: bool = False) -> str:
         return value if bare else json.dumps(value, ensure_ascii=False)
     if isinstance(value, (list, tuple)):
         return f"[{','.join(_written(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_written(item)}' for key, item in value.items())}}}"
     return repr(value)

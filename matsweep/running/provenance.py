@@ -14,6 +14,7 @@ from typing import Any
 
 from matsweep.core.codec import build, plain
 from matsweep.devices.dynamics import DynamicalModel
+from matsweep.devices.unknown import CONTAINED, in_words, parameter_of
 from matsweep.planning.folders import package_of_choice
 from matsweep.planning.plan import Plan
 from matsweep.running.parts import Parts
@@ -131,7 +132,11 @@ def sources(plan: Plan) -> str:
         materials[name] = {
             "label": material.label,
             "numbers": {
-                f"{section}.{path}": {"value": _at(values, path), **plain(origin)}
+                f"{section}.{path}": {
+                    "value": _at(values, path),
+                    **plain(origin),
+                    **_prior(plan, name, f"{section}.{path}"),
+                }
                 for section, values, origins, unused in parts
                 for path, origin in origins.items()
                 if path not in unused
@@ -142,7 +147,21 @@ def sources(plan: Plan) -> str:
         if material.cautions:
             materials[name]["cautions"] = list(material.cautions)
         references.update(plain(material.references))
+        known = plain_base["references"]
+        keys = {key for each in plan.unknowns.sources.get(name, {}).values() for key in each}
+        references.update({key: known[key] for key in known if key in keys})
     return json.dumps({"materials": materials, "references": references})
+
+
+def _prior(plan: Plan, material: str, path: str) -> dict[str, Any]:
+    """Describe the priors of what is drawn in a field of a material's device."""
+    laws = plan.unknowns.drawn.get(material, {})
+    inside = [each for each in laws if f"{each}.".startswith(f"{path}.")]
+    if not inside:
+        return {"contained": True} if laws and path in CONTAINED else {}
+    words = [f"{parameter_of(each).label} {in_words(each, laws[each])}" for each in inside]
+    keys = [key for each in inside for key in plan.unknowns.sources[material].get(each, ())]
+    return {"prior": "; ".join(words), "prior_sources": list(dict.fromkeys(keys))}
 
 
 def _forgets(physics: dict[str, Any]) -> bool:

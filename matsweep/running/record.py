@@ -17,6 +17,7 @@ from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
+from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
@@ -40,7 +41,8 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
     UserError
         If a requested one is not measured.
     """
-    measured = {name for each in study.workloads for name in available(each.measures)}
+    draws = {DRAWS} if study.draws else set()
+    measured = {name for each in study.workloads for name in available(each.measures | draws)}
     known = {name: metric for name, metric in METRICS.items() if name in measured}
     asked = plain_config(study.config)["metrics"]
     if asked is None:
@@ -55,7 +57,7 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
             )
     if not chosen:
         raise UserError("metrics must name at least one, or be null for all")
-    wanted = {*chosen, *(known[name].of for name in chosen)}
+    wanted = {*chosen, *(known[name].of for name in chosen), *draws}
     return {name: metric for name, metric in known.items() if name in wanted}
 
 
@@ -132,7 +134,8 @@ def variables(metrics: Any) -> list[Variable]:
         Variable(
             name=metric.name,
             dims=("candidate", *metric.dims),
-            attrs={"long_name": metric.long_name, "units": metric.units, "better": metric.better},
+            attrs={"long_name": metric.long_name, "units": metric.units}
+            | ({"better": metric.better} if metric.better else {}),
         )
         for metric in metrics
     ]
@@ -157,7 +160,23 @@ def _facts(study: Plan) -> dict[str, Any]:
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
         "provenance": json.dumps(provenance() | _outside(study)),
-    }
+    } | without_effect(study)
+
+
+def without_effect(study: Plan) -> dict[str, str]:
+    """Return the attribute of conditions that change nothing, because too little is known.
+
+    Parameters
+    ----------
+    study : Plan
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there are none.
+    """
+    sentences = study.unknowns.without_effect(len(study.times))
+    return {"without_effect": json.dumps(sentences)} if sentences else {}
 
 
 def _outside(study: Plan) -> dict[str, Any]:
@@ -402,6 +421,7 @@ def _joined_facts(study: Plan, store: Store, total: int) -> dict[str, Any]:
         "axes": json.dumps(_joined_axes(json.loads(str(was["axes"])), study, total)),
         "sources": _joined_sources(str(was["sources"]), more["sources"]),
         "data": _joined_lists(str(was.get("data", "[]")), more["data"]),
+        **_joined_idle(was, more),
         "provenance": json.dumps({**facts, "extended": history}),
     }
 
@@ -424,6 +444,13 @@ def _joined_axes(axes: list[dict[str, Any]], study: Plan, total: int) -> list[di
 
 def _joined_lists(was: str, more: str) -> str:
     return json.dumps(list(dict.fromkeys([*json.loads(was), *json.loads(more)])))
+
+
+def _joined_idle(was: dict[str, Any], more: dict[str, Any]) -> dict[str, str]:
+    name = "without_effect"
+    if name not in was and name not in more:
+        return {}
+    return {name: _joined_lists(str(was.get(name, "[]")), str(more.get(name, "[]")))}
 
 
 def _joined_sources(was: str, more: str) -> str:

@@ -39,6 +39,7 @@ from matsweep.running.record import (
     extend,
     lengthen,
     metrics_of,
+    without_effect,
 )
 from matsweep.store import Place, Store, attributes, open_results, open_store, place_of
 from matsweep.workloads import Prepared
@@ -334,6 +335,7 @@ class Run:
             return
         lengthen(study, store)
         facts = {"sources": sources(study), "data": json.dumps(study.preparations)}
+        facts |= without_effect(study)
         rows = store.append(columns(study, missing), attrs=facts)
         places.update({study.identities[i]: int(r) for i, r in zip(missing, rows, strict=True)})
 

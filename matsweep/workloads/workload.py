@@ -96,6 +96,8 @@ class Workload(ABC):
         in a study if the workload gives all measures that it needs.
     dimensions : mapping of str to str
         Long names of the workload's own dimensions.
+    pulsed : bool
+        Whether devices are changed by single pulses, so that results depend on their response.
     """
 
     __slots__ = ()
@@ -107,6 +109,7 @@ class Workload(ABC):
     objectives: ClassVar[tuple[str, ...]]
     measures: ClassVar[frozenset[str]]
     dimensions: ClassVar[Mapping[str, str]] = {}
+    pulsed: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

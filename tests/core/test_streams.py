@@ -7,15 +7,13 @@ import pytest
 from scipy import stats
 
 from matsweep.core.philox import fill_bits, fill_normal
-from matsweep.core.streams import realisation_streams
-
-ID = "0123456789abcdef" * 2
+from matsweep.core.streams import aside, realisation_streams
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_realisation_draws_the_same_alone_and_in_company(dtype):
-    many = realisation_streams(ID, 7, range(5))
-    alone = realisation_streams(ID, 7, [3])
+    many = realisation_streams(7, range(5))
+    alone = realisation_streams(7, [3])
     for shape in ((3, 4), (7,), (2, 1, 5)):
         np.testing.assert_array_equal(
             many.standard_normal((5, *shape), dtype)[3],
@@ -26,23 +24,55 @@ def test_a_realisation_draws_the_same_alone_and_in_company(dtype):
         )
 
 
-def test_streams_differ_by_candidate_seed_and_realisation():
+def test_streams_differ_by_seed_realisation_and_purpose():
     drawn = [
-        realisation_streams(identity, seed, [realisation]).standard_normal((1, 4), np.float64)
-        for identity, seed, realisation in (
-            (ID, 0, 0),
-            (ID, 1, 0),
-            (ID, 0, 1),
-            ("f" + ID[1:], 0, 0),
-            (ID[:-1] + "0", 0, 0),
+        realisation_streams(seed, [realisation])
+        .at(layer)
+        .at(purpose)
+        .standard_normal((1, 4), np.float64)
+        for seed, realisation, layer, purpose in (
+            (0, 0, "layer 0", "reads"),
+            (1, 0, "layer 0", "reads"),
+            (0, 1, "layer 0", "reads"),
+            (0, 0, "layer 1", "reads"),
+            (0, 0, "layer 0", "stuck"),
+            (0, 0, "reads", "layer 0"),
+            (0, 0, "layer 0reads", ""),
         )
     ]
     assert len({array.tobytes() for array in drawn}) == len(drawn)
 
 
+def test_a_purpose_takes_no_numbers_of_another():
+    alone, beside = realisation_streams(3, range(2)), realisation_streams(3, range(2))
+    for _ in range(3):
+        beside.at("pulses").standard_normal((2, 5), np.float32)
+        beside.standard_normal((2, 7), np.float32)
+        np.testing.assert_array_equal(
+            alone.at("reads").standard_normal((2, 3), np.float32),
+            beside.at("reads").standard_normal((2, 3), np.float32),
+        )
+
+
+def test_a_purpose_goes_on_where_it_was_left():
+    streams, plain = realisation_streams(3, [0]), realisation_streams(3, [0]).at("reads")
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            streams.at("reads").random((1, 4), np.float64), plain.random((1, 4), np.float64)
+        )
+    assert streams.at("reads") is streams.at("reads")
+
+
+def test_other_generators_have_no_purposes():
+    rng = np.random.default_rng(0)
+    assert aside(rng, "reads") is rng
+    streams = realisation_streams(0, [0])
+    assert aside(streams, "reads") is streams.at("reads")
+
+
 def test_first_axis_must_be_the_realisations():
     with pytest.raises(ValueError, match="first axis"):
-        realisation_streams(ID, 0, [0]).standard_normal((2, 3), np.float32)
+        realisation_streams(0, [0]).standard_normal((2, 3), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +109,7 @@ def test_normals_are_box_and_mullers_transform_of_the_bits():
 
 def test_normals_are_normal():
     """2e6 numbers: Kolmogorov-Smirnov at p > 1e-6, moments within 6 of their own deviations."""
-    out = realisation_streams(ID, 11, [0]).standard_normal((1, 2_000_001), np.float32)
+    out = realisation_streams(11, [0]).standard_normal((1, 2_000_001), np.float32)
     n = out.size
     wide = out[0].astype(np.float64)
     assert stats.kstest(wide, "norm").pvalue > 1e-6
@@ -92,7 +122,7 @@ def test_normals_are_normal():
 
 
 def test_uniform_numbers_are_uniform():
-    out = realisation_streams(ID, 3, [0]).random((1, 1_000_001), np.float32)
+    out = realisation_streams(3, [0]).random((1, 1_000_001), np.float32)
     assert out.min() >= 0
     assert out.max() < 1
     assert stats.kstest(out[0].astype(np.float64), "uniform").pvalue > 1e-6
@@ -100,7 +130,7 @@ def test_uniform_numbers_are_uniform():
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 1023])
 def test_no_two_draws_share_numbers(size):
-    streams = realisation_streams(ID, 0, [0])
+    streams = realisation_streams(0, [0])
     drawn = [streams.standard_normal((1, size), np.float32)[0] for _ in range(3)]
     drawn.append(streams.random((1, size), np.float32)[0])
     assert all(part.shape == (size,) and np.isfinite(part).all() for part in drawn)

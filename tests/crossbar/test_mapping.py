@@ -42,7 +42,7 @@ def product(
 ):  # fmt: skip
     """Put weights on devices and multiply; full scale is the largest current there can be."""
     plan = layout(*weights.shape, tile, target.levels)
-    rng = realisation_streams("ab" * 16, seed, range(realisations))
+    rng = realisation_streams(seed, range(realisations))
     scale = Scaling(
         weight=float(np.abs(weights).max()),
         input=float(np.abs(inputs).max()),

@@ -38,7 +38,7 @@ def weights(inputs=40, outputs=8, signed=True):
 
 
 def programmed(matrix, platform, realisations=1):
-    rng = realisation_streams("ab" * 16, 0, range(realisations))
+    rng = realisation_streams(0, range(realisations))
     (mapped,) = map_matrices((matrix,), platform)
     return ProgrammedMatrix.program(mapped, platform, rng=rng), rng
 

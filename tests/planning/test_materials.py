@@ -19,7 +19,7 @@ from tests.families import FAMILIES, families
 OF_STUDIES = ("design", "executor", "experiment", "racing")  # which cannot be swept
 
 with composer():
-    SWEPT = [group for group in groups() if group not in (*OF_STUDIES, "references")]
+    SWEPT = [group for group in groups() if group not in (*OF_STUDIES, "references", "prior")]
     CHOICES = [(group, option) for group in OF_STUDIES for option in options(group)]
 
 

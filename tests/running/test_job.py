@@ -14,7 +14,7 @@ from matsweep.running.job import Job
 from matsweep.running.work import Outcome
 from matsweep.store import Status
 
-MEASURED = SimpleNamespace(workload=SimpleNamespace(measures=frozenset({"correct", "costs"})))
+MEASURED = SimpleNamespace(measures=frozenset({"correct", "costs"}))
 ROOMS = 4  # realisations that the store has room for
 
 

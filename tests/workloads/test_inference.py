@@ -31,7 +31,7 @@ def device(**parameters):
 
 
 def infer(network, target, tile=None, converters=FINE, times=(1.0,), realisations=2, wires=None):
-    rng = realisation_streams("cd" * 16, 0, range(realisations))
+    rng = realisation_streams(0, range(realisations))
     hardware = Hardware(
         device=target, tile=tile or Tile(), dac=converters[0], adc=converters[1], wires=wires
     )
@@ -99,7 +99,7 @@ def test_array_power_is_the_sum_of_v_squared_g(network):
     dac, adc = FINE
     hardware = Hardware(device=target, tile=tile, dac=dac, adc=adc)
     layer, hidden = map_matrices(network.matrices, hardware)
-    rng = realisation_streams("cd" * 16, 0, [0])
+    rng = realisation_streams(0, [0])
     conductance = ProgrammedMatrix.program(layer, hardware, rng=rng).conductance[0, 0]
     volts = 0.2 * network.images / layer.scale.input
     first = sum(
@@ -259,7 +259,7 @@ def test_wires_before_a_reference_column_are_compensated_upwards(network):
         dac=FINE[0], adc=FINE[1], wires=Wires(10.0, 10.0),
     )  # fmt: skip
     layers = map_matrices(network.matrices, hardware)
-    rng = realisation_streams("cd" * 16, 0, range(2))
+    rng = realisation_streams(0, range(2))
     gains = [ProgrammedMatrix.program(layer, hardware, rng=rng).gain for layer in layers]
     assert 1.1 < np.min(gains) < np.max(gains) < 1.4
 
@@ -338,7 +338,7 @@ def test_compensation_reads_are_noisy(network):
     tile = Tile(compensate_wires=True)
     hardware = Hardware(device=target, tile=tile, dac=FINE[0], adc=FINE[1])
     layers = map_matrices(network.matrices, hardware)
-    rng = realisation_streams("cd" * 16, 0, range(20))
+    rng = realisation_streams(0, range(20))
     gains = ProgrammedMatrix.program(layers[0], hardware, rng=rng).gain
     assert gains.std() > 1e-4
 

@@ -72,7 +72,7 @@ def learner(rule, model=STEPS, **parameters):
     tile = Tile(rows=512, columns=512, mapping="reference")
     hardware = Hardware(device=device, tile=tile, dac=DAC(bits=16), adc=ADC(bits=16))
     workload = InSitu(hidden=(6,), bias=False, epochs=1, samples=3, rule=rule, **parameters)
-    rng = realisation_streams("ab" * 16, 0, range(1))
+    rng = realisation_streams(0, range(1))
     return Learner.of(Course.of(workload.prepare().lesson, workload, hardware, rng), 0)
 
 

@@ -16,7 +16,7 @@ from matsweep.core.codec import later
 from matsweep.core.kernel import Kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside, once
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.noise import CycleNoise
 from matsweep.devices.pulses.population import SPREADS, Population
@@ -162,7 +162,7 @@ class PulseModel(ABC):
             if spread == 0:
                 continue
             value = float(parameters[name])
-            draw = rng.standard_normal(shape, np.float64)
+            draw = aside(rng, name).standard_normal(shape, np.float64)
             if name in self.absolute:
                 parameters[name] = self.cut(name, value + spread * draw)
             else:
@@ -411,7 +411,7 @@ class PulseModel(ABC):
         elif noise.of_step:
             change += noise.of_step * change * _normal(state, rng)
         if noise.of_range:
-            change += noise.of_range * _normal(state, rng)
+            change += noise.of_range * _normal(state, aside(rng, "range"))
         return change
 
     def apply(
@@ -446,10 +446,10 @@ class PulseModel(ABC):
         counts = np.asarray(count)
         low, high = limits(parameters, least)
         for up, pulses in ((True, counts), (False, -counts)):
-            most = int(pulses.max(initial=0))
+            own, most = once(rng), int(pulses.max(initial=0))
             least = int(pulses.min(initial=most))
             for number in range(most):
-                change = self.noisy_step(state, up, parameters, rng)
+                change = self.noisy_step(state, up, parameters, own)
                 if number >= least:
                     change *= pulses > number
                 state += change

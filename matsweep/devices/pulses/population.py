@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.core.streams import FloatArray, Rng
+from matsweep.core.streams import FloatArray, Rng, aside
 
 SPREADS = ("gain", "log_gain", "log_scale", "asymmetry", "lower", "upper")
 """Names in `device_to_device` that every pulse model has."""
@@ -111,17 +111,18 @@ class Population:
         gain: FloatArray = np.ones(shape)
         asymmetry: FloatArray = np.zeros(shape)
         if self.gain:
-            gain = 1 + self.gain * rng.standard_normal(shape, np.float64)
+            gain = 1 + self.gain * aside(rng, "gain").standard_normal(shape, np.float64)
         if self.log_gain:
-            gain = np.exp(self.log_gain * rng.standard_normal(shape, np.float64))
+            gain = np.exp(self.log_gain * aside(rng, "gain").standard_normal(shape, np.float64))
         if self.asymmetry:
-            asymmetry = self.asymmetry * rng.standard_normal(shape, np.float64)
+            asymmetry = self.asymmetry * aside(rng, "asymmetry").standard_normal(shape, np.float64)
         scale = np.maximum(*scales)
         first, second = (scale / np.maximum(each, _STILL) for each in scales)
         up = np.abs(1 + (gain - 1 + asymmetry) * first)
         down = np.abs(1 + (gain - 1 - asymmetry) * second)
         if self.log_scale:
-            common = np.exp(self.log_scale * rng.standard_normal(shape, np.float64))
+            common = aside(rng, "scale").standard_normal(shape, np.float64)
+            common = np.exp(self.log_scale * common)
             up, down = up * common, down * common
         return up, down
 
@@ -142,8 +143,10 @@ class Population:
         """
         lower, upper = np.zeros(shape), np.ones(shape)
         if self.lower:
-            lower = zero * (1 - np.abs(1 + self.lower * rng.standard_normal(shape, np.float64)))
+            below = aside(rng, "lower").standard_normal(shape, np.float64)
+            lower = zero * (1 - np.abs(1 + self.lower * below))
         if self.upper:
-            spread = np.abs(1 + self.upper * rng.standard_normal(shape, np.float64))
+            above = aside(rng, "upper").standard_normal(shape, np.float64)
+            spread = np.abs(1 + self.upper * above)
             upper = zero + (1 - zero) * spread
         return lower, np.maximum(upper, lower + _NARROWEST)

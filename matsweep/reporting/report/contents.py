@@ -26,6 +26,7 @@ from matsweep.analysis.basis import (
     failures,
     misfits,
     unsure_numbers,
+    without_effect,
 )
 from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
@@ -248,7 +249,9 @@ def basis(study: Study) -> Section | None:
 
 
 def unknown(study: Study) -> Section | None:
-    """Count the unknown numbers of each material: leaving them out favours the material.
+    """Count the unknown numbers of each material: drawn ones, and those that are left out.
+
+    Leaving them out favours the material; drawn ones are in its mean and its spread.
 
     Parameters
     ----------
@@ -258,16 +261,29 @@ def unknown(study: Study) -> Section | None:
     -------
     Section or None
     """
-    counts = {
-        name: sum(number.status == "missing" for number in numbers)
+    numbers = {
+        name: found
         for name in study.view.present(study.view.done)
-        if (numbers := unsure_numbers(study.view.ds, name)) is not None
+        if (found := unsure_numbers(study.view.ds, name)) is not None
     }
-    if not any(counts.values()):
-        return None
-    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-    text = f"{listed}: this favours the materials that have been measured least."
-    return _listed("Unknown, so left out, by material", [Item(text=text)])
+    drawn = {name: sum(bool(each.prior) for each in found) for name, found in numbers.items()}
+    left = {name: sum(each.left_out for each in found) for name, found in numbers.items()}
+    items = []
+    if any(drawn.values()):
+        items.append(
+            f"drawn from their priors in each realisation: {_counted(drawn)}; means and intervals "
+            "count that they are unknown"
+        )
+    if any(left.values()):
+        items.append(
+            f"left out: {_counted(left)}: this favours the materials that have been measured least"
+        )
+    items += without_effect(study.view.ds)
+    return _listed("Unknown, by material", [Item(text=f"{text}.") for text in items])
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def converters(study: Study) -> Section | None:
@@ -541,12 +557,14 @@ def _standing(numbers: list[Number] | None) -> str:
     parts = []
     for number in chosen[:_MOST_NUMBERS]:
         note = f", {number.note}" if number.note else ""
-        parts.append(f"{number.name} = {_value(number.value)} ({number.status}{note})")
+        about = f", drawn: {number.prior}" if number.prior else ""
+        parts.append(f"{number.name} = {_value(number.value)} ({number.status}{note}{about})")
     if len(chosen) > _MOST_NUMBERS:
         parts.append(f"and {len(chosen) - _MOST_NUMBERS} more")
-    missing = [number.name for number in numbers if number.status == "missing"]
-    if missing:
-        parts.append(f"unknown, so left out: {', '.join(missing)}")
+    if drawn := [number.prior for number in numbers if number.prior and number not in chosen]:
+        parts.append(f"unknown, so drawn: {', '.join(drawn)}")
+    if left := [number.name for number in numbers if number.left_out]:
+        parts.append(f"unknown, so left out: {', '.join(left)}")
     return "; ".join(parts)
 
 

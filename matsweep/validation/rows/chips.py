@@ -207,7 +207,9 @@ def filled(
         If the weight does not fill its arrays.
     """
     with composer():
-        study = plan([f"experiment={name}", f"periphery.adc_source={source}", *overrides])
+        study = plan(
+            [f"experiment={name}", f"periphery.adc_source={source}", "unknowns=neutral", *overrides]
+        )
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(inputs, outputs)) / np.sqrt(inputs)
     training, images = rng.random((256, inputs)), rng.random((64, inputs))

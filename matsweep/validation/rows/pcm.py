@@ -102,7 +102,7 @@ def _machine() -> tuple[ProgrammedMatrix, Array]:
     )
     matrix = Matrix(weight=weight, calibration=np.full((4, 1), 2, np.float32), signed=True)
     (mapped,) = map_matrices((matrix,), hardware)
-    rng = realisation_streams("ab" * 16, 0, range(_REALISATIONS))
+    rng = realisation_streams(0, range(_REALISATIONS))
     return ProgrammedMatrix.program(mapped, hardware, rng=rng), targets
 
 
@@ -155,7 +155,7 @@ def _noise() -> list[Point]:
     matrix, _ = _machine()
     found = []
     for time in TIMES:
-        rng = realisation_streams("cd" * 16, 0, range(_REALISATIONS))
+        rng = realisation_streams(1, range(_REALISATIONS))
         aged = matrix.at(time, power=False)
         values = aged.multiply(np.ones((_READS, 1), np.float32), rng=rng).values
         scatter = np.var(np.asarray(values, np.float64), axis=1, ddof=1)

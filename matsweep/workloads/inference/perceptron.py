@@ -98,11 +98,15 @@ class Perceptron:
             a number where nothing is verified.
         """
         layers = map_matrices(self.matrices, hardware)
-        programmed = [ProgrammedMatrix.program(layer, hardware, rng=rng) for layer in layers]
+        own = [rng.at(f"layer {number}") for number in range(len(layers))]
+        programmed = [
+            ProgrammedMatrix.program(layer, hardware, rng=each)
+            for layer, each in zip(layers, own, strict=True)
+        ]
         measures = {name: np.zeros((len(rng), len(times))) for name in _READ}
         for index, time in enumerate(times):
             column = {name: values[:, index] for name, values in measures.items()}
-            self._classify(programmed, time, column, rng)
+            self._classify(programmed, time, column, [each.at(f"{time} s") for each in own])
         np.sqrt(measures["vmm_error"], out=measures["vmm_error"])
         written = [layer.written for layer in programmed]
         devices = sum(layer.devices for layer in written)
@@ -119,9 +123,12 @@ class Perceptron:
         programmed: list[ProgrammedMatrix],
         time: float,
         measures: Mapping[str, FloatArray],
-        rng: Streams,
+        rngs: list[Streams],
     ) -> None:
-        """Classify all samples at one time [s] and add to the measures, (realisation,) arrays."""
+        """Classify all samples at one time [s] and add to the measures, (realisation,) arrays.
+
+        `rngs` are the random numbers of each layer's reads.
+        """
         hardware = programmed[0].hardware
         dac = hardware.dac
         layers = [each.mapped for each in programmed]
@@ -129,7 +136,7 @@ class Perceptron:
         inputs, voltage = self.images, _driven(self, layers[0], dac)
         for number, layer in enumerate(layers):
             aged = programmed[number].at(time)
-            product = aged.read(voltage, rng=rng)
+            product = aged.read(voltage, rng=rngs[number])
             values = product.values
             measures["array_power"][:] += aged.power(voltage)
             measures["saturated"][:] += shares[number] / sum(shares) * product.saturated

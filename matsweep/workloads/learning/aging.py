@@ -52,10 +52,10 @@ def aged(
     measures: dict[str, FloatArray] = {name: np.zeros(shape) for name in names}
     trained = np.array([learner.state.x[:size] for learner in learners])
     conductance = np.asarray(device.g_min + trained * device.g_range, np.float32)
-    aging = device.aging(conductance, rng=rng)
+    aging = device.aging(conductance, rng=rng.at("aging"))
     rows = int(course.first_row[-1])
     middle = np.full((len(rng), rows), device.g_min + course.zero * device.g_range, np.float32)
-    reference_aging = device.aging(middle, rng=rng)
+    reference_aging = device.aging(middle, rng=rng.at("aging of references"))
     ages = course.arms == 1 and course.common < 0 and not course.workload.positive
     exact = [learner.weights() for learner in learners]
     circuits = [learner.circuit() for learner in learners]
@@ -69,6 +69,7 @@ def aged(
         zero = (present_middle - device.g_min) / device.g_range
         for number, learner in enumerate(learners):
             state, devices = learner.state, learner.devices
+            learner.draw_from(Streams(rng.at(f"{time} s").keys[number : number + 1]))
             state.x[:size] = now[number]
             if ages:
                 devices.reference[:] = zero[number][row_of]

@@ -19,8 +19,6 @@ from matsweep.workloads.learning.lesson import Lesson, initial_weights
 from matsweep.workloads.learning.settings import Training
 from matsweep.workloads.learning.tiles import starts
 
-_KEY = np.uint64(0x9E3779B97F4A7C15)  # separates random numbers of training from the devices'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Course:
@@ -116,12 +114,12 @@ class Course:
         sizes = [rows * columns for rows, columns in lesson.shapes]
         first = starts(sizes)
         shape = (len(rng), total, int(first[-1]))
-        drawn, alike = _responses(device.pulse_model, shape, rng)
+        drawn, alike = _responses(device.pulse_model, shape, rng.at("devices"))
         parameters = device.pulse_model.compiled(drawn)
         added = np.stack(np.broadcast_arrays(*device.pulse_model.added_noise(drawn)), axis=-1)
-        low, high = _bounds(device, lesson, shape, first, drawn, rng)
-        states = _start(workload, lesson, device, arms, shape, first, rng)
-        gain, offset = _column_errors(hardware, plans, rng)
+        low, high = _bounds(device, lesson, shape, first, drawn, rng.at("stuck"))
+        states = _start(workload, lesson, device, arms, shape, first, rng.at("start"))
+        gain, offset = _column_errors(hardware, plans, rng.at("converters"))
         return cls(
             lesson=lesson, workload=workload, hardware=hardware, layouts=plans, first=first,
             first_row=starts([rows for rows, _ in lesson.shapes]),
@@ -130,7 +128,7 @@ class Course:
             high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
             added=np.broadcast_to(added.astype(np.float32), (*alike, 2)),
             own_range="lower" in drawn, column_gain=gain, column_offset=offset,
-            keys=rng.keys ^ _KEY,
+            keys=rng.at("learning").keys,
         )  # fmt: skip
 
     @property
@@ -232,7 +230,7 @@ def _start(
         return states
     sound = dataclasses.replace(device, stuck_at=StuckAt(), levels=None)
     target = np.asarray(device.g_min + states[:, :arms] * device.g_range, np.float32)
-    programmed = sound.program(target, rng=rng).conductance
+    programmed = sound.program(target, rng=rng.at("programming")).conductance
     states[:, :arms] = (programmed - device.g_min) / device.g_range
     return states
 

@@ -142,7 +142,9 @@ class Learner:
         for epoch in range(workload.epochs):
             self.calibrate_wires()
             order, now = self._order(epoch), rates * np.float32(workload.schedule.at(epoch))
+            self.draw_from(self._streams(f"learning in epoch {epoch}"))
             self.learn(order, now, learns)
+            self.draw_from(self._streams(f"reads after epoch {epoch}"))
             right, _ = core.judge(
                 self.circuit(), self.state, self.work, *test, none, nothing, nothing
             )  # fmt: skip
@@ -174,12 +176,28 @@ class Learner:
         images, labels = read_only(samples.train_inputs), read_only(samples.train_labels)
         core.learn(update, *tuples, images, labels, order, rates, learns)
 
+    def draw_from(self, streams: Streams) -> None:
+        """Take the random numbers of the compiled loops from one realisation's streams.
+
+        Parameters
+        ----------
+        streams : Streams
+            Of one realisation.
+        """
+        ((key, high),) = streams.keys
+        self.state.counter[:] = 0, high, key
+
+    def _streams(self, purpose: str) -> Streams:
+        """Return the realisation's own random numbers."""
+        return Streams(self.course.keys[self.number : self.number + 1]).at(purpose)
+
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Draw the samples of an epoch, (n,), from the realisation's own random numbers."""
         number = len(self.course.lesson.samples.train_labels)
         drawn = self.course.workload.samples
-        keys = self.course.keys[self.number : self.number + 1] + np.uint64(epoch + 1)
-        uniform = Streams(keys).random((1, drawn or number), np.float64)[0]
+        uniform = self._streams(f"order of epoch {epoch}").random((1, drawn or number), np.float64)[
+            0
+        ]
         if drawn is None:
             return np.argsort(uniform, kind="stable")
         return np.asarray(uniform * number, np.int64)

@@ -3,7 +3,7 @@
 import functools
 
 import numba
-from numba import types
+from numba import types, uint64
 
 from matsweep.core.compiled import compiled
 from matsweep.core.pointer import Pointer
@@ -66,6 +66,8 @@ def learn(
     layers = circuit.rows.shape[0]
     held = 0
     for place in range(order.shape[0]):
+        if held == 0:  # devices that take more numbers in one batch have the same in the next
+            state.counter[0] = uint64(state.clock[0]) << uint64(32)
         active, error = work.active[held], work.error[held]
         load(circuit, images, order[place], active)
         forward(circuit, state, work, active)
