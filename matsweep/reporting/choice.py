@@ -232,11 +232,34 @@ def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | Non
         for name, share in zip(stability["option"].values, stability["best"].values, strict=True)
         if share >= 0.005
     )
+    tied = undecided(stability)
     return (
         f"Best by {stability.attrs['by']}, with probability: {shares}, "
-        f"from {stability.attrs['samples']} bootstrap samples of the realisations of each "
-        "material's best."
+        f"from {stability.attrs['samples']} bootstrap samples of the realisations, the same for "
+        f"each material's best.{' ' * bool(tied)}{tied}"
     )
+
+
+def undecided(stability: xr.Dataset) -> str:
+    """Write which options cannot be told apart from the best; empty for one.
+
+    Parameters
+    ----------
+    stability : Dataset
+        Of `stability`.
+
+    Returns
+    -------
+    str
+    """
+    if "in_best_set" not in stability:
+        return ""
+    names = [str(name) for name in stability["option"].values[stability["in_best_set"].values]]
+    if len(names) < 2:
+        return ""
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return (f"{listed} cannot be told apart from the best "
+            f"({100 * stability.attrs['confidence']:.4g} %).")  # fmt: skip
 
 
 def _line(console: Console, text: str) -> None:
