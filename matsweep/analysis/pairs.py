@@ -7,6 +7,7 @@ purpose. What is lucky for one is then lucky for the others, and most of it canc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -130,7 +131,8 @@ def paired(first: Values, second: Values, count: Counts, step: float) -> tuple[V
         The error of a single realisation is 0.
     """
     delta = np.asarray(first - second)
-    there = np.arange(delta.shape[-1]) < np.asarray(count)[..., None]
+    whole = bool(np.all(np.asarray(count) == delta.shape[-1]))
+    there: Any = True if whole else np.arange(delta.shape[-1]) < np.asarray(count)[..., None]
     number = np.maximum(count, 1)
     with np.errstate(invalid="ignore"):  # of infinities
         mean = np.sum(delta, axis=-1, where=there) / number
