@@ -24,11 +24,8 @@ from matsweep.identification.derivation import Protocol, reading_of, resolve
 from matsweep.machine import Hardware
 from matsweep.workloads import Workload
 
-MODEL_VERSION = 8
+MODEL_VERSION = 9
 """Version of the model, raised when the code changes a result; part of each identity."""
-
-PULSED_VERSION = 2
-"""Version of devices from pulses: measured, derived, or verified by noisy reads; part of theirs."""
 
 
 def array_wires(
@@ -230,12 +227,6 @@ class Scenario:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
         return self.identify(None)
 
-    @property
-    def _pulsed(self) -> bool:
-        """Whether the device comes from pulses, as `PULSED_VERSION` says."""
-        verified = bool(self.device.write_verify) and not self.device.read_noise.absent
-        return verified or self.device.source != "reported"
-
     def foreign(self, memory: Memory | None = None) -> frozenset[type]:
         """Return the classes of its parts from outside matsweep.
 
@@ -271,8 +262,6 @@ class Scenario:
             digest = hashlib.blake2b(content, digest_size=16).hexdigest()
             pieces.append(f'"measured":"{digest}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
-        if self._pulsed:
-            pieces.append(f'"pulsed_version":{PULSED_VERSION}')
         if outside := versions(self.foreign(memory)):
             pieces.append(f'"outside":{json.dumps(outside, sort_keys=True)}')
         text = ",".join(sorted(pieces))

@@ -77,6 +77,7 @@ class Streams:
         self._keys = keys ^ _words(path) if path else keys
         self._counter = 0
         self._purposes: dict[str, Streams] = {}
+        self._used = 0
 
     def __len__(self) -> int:
         """Return the number of realisations."""
@@ -104,6 +105,19 @@ class Streams:
         if purpose not in self._purposes:
             self._purposes[purpose] = Streams(self._root, (*self._path, purpose))
         return self._purposes[purpose]
+
+    def next(self) -> Streams:
+        """Return streams for one use of a purpose, new at each call.
+
+        A use may draw more for one realisation than another needs; the next use then begins with
+        the same numbers whatever realisations are computed together.
+
+        Returns
+        -------
+        Streams
+        """
+        self._used += 1
+        return Streams(self._root, (*self._path, f"use {self._used}"))
 
     def standard_normal(self, size: tuple[int, ...], dtype: npt.DTypeLike) -> FloatArray:
         """Draw standard normal numbers, (realisation, …).
@@ -201,6 +215,21 @@ def aside(rng: Rng, purpose: str) -> Rng:
         `Streams.at`; any other generator as it is.
     """
     return rng.at(purpose) if isinstance(rng, Streams) else rng
+
+
+def once(rng: Rng) -> Rng:
+    """Return the random numbers of one use of a purpose.
+
+    Parameters
+    ----------
+    rng : Rng
+
+    Returns
+    -------
+    Rng
+        `Streams.next`; any other generator as it is.
+    """
+    return rng.next() if isinstance(rng, Streams) else rng
 
 
 def _words(path: tuple[str, ...]) -> npt.NDArray[np.uint64]:

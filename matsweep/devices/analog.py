@@ -631,10 +631,8 @@ class AnalogDevice:
                 break
             count = np.where(accepted, 0, np.sign(missing)).astype(np.int32)
             pulsed = self.pulse(start, count, rng=own, devices=devices)
-            written = pulsed.conductance
-            if pulsed.settled is not None:  # devices without a pulse keep their noise of writing
-                written = np.where(accepted, conductance, written)
-            conductance, start = written, pulsed.start
+            conductance = np.where(accepted, conductance, pulsed.conductance)
+            start = np.where(accepted, start, pulsed.start)
             pulses += np.abs(count)
             energy += pulsed.energy
         missed = ~accepted & (np.abs(level - conductance) > tolerance * self.g_range)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from matsweep import scenario
 from matsweep.core import codec as build
 from matsweep.core.checks import UserError
 from matsweep.planning.config import composer
@@ -180,24 +179,6 @@ def test_parts_that_candidates_share_are_what_each_would_be_alone():
             separators=(",", ":"),
         )
         assert alone.identity == hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("overrides", "moves"),
-    [
-        (["material=pcm_gst"], False),
-        (["material=hfox_gong", "device.write_verify=true", "device.read_noise=0.01"], True),
-        (["material=hfox_gong", "device.write_verify=true", "device.read_noise=0"], False),
-        (["material=hfox_vcm", "device.source=derived"], True),
-    ],
-)
-def test_a_version_of_devices_from_pulses_is_in_the_identities_of_these(
-    overrides, moves, monkeypatch
-):
-    (before,) = planned(*overrides).identities
-    monkeypatch.setattr(scenario, "PULSED_VERSION", 1000)
-    (after,) = planned(*overrides).identities
-    assert (before != after) is moves
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,24 @@ class TestContract:
             wanted = tuple(sizes[dim] for dim in METRICS[name].dims)
             assert np.shape(value) == wanted, name
 
+    def test_costs_of_circuits_leave_what_devices_do(self, kind):
+        from matsweep.scenario import Periphery, Scenario
+
+        configured, parts = workload(kind), hardware()
+        one, other = (
+            simulate(
+                Scenario(
+                    material="test", device=parts.device, tile=parts.tile, dac=parts.dac,
+                    adc=parts.adc, periphery=periphery, workload=configured, times=TIMES,
+                ),
+                configured.prepare(), seed=0, realisations=3,
+            )
+            for periphery in (Periphery(), Periphery(node=45e-9, adc_source="regression"))
+        )  # fmt: skip
+        assert not np.array_equal(one["energy"], other["energy"])
+        for name in (configured.merit, "vmm_error", "adc_saturation"):
+            np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
     def test_a_workload_without_a_stated_measure_is_an_error_with_its_name(self, kind, monkeypatch):
         from matsweep import simulate as module
 

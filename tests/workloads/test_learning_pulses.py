@@ -143,7 +143,7 @@ def pulsed(model, counts, start, rule=None):
         each = np.full(state.x.size, count, np.int32)
         core.give(learner.circuit(exact=True), learner.devices, state, learner.work, each)
     shape = (1, learner.course.states.shape[1], int(learner.course.first[-1]))
-    own = model.draw(shape, rng=streams())
+    own = model.draw(shape, rng=streams().at("devices"))
     return learner, {name: np.ravel(value) if np.ndim(value) else value
                      for name, value in own.items() if name != "scales"}  # fmt: skip
 

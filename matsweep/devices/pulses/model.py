@@ -16,7 +16,7 @@ from matsweep.core.codec import later
 from matsweep.core.kernel import Kernel
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
-from matsweep.core.streams import FloatArray, Rng, aside
+from matsweep.core.streams import FloatArray, Rng, aside, once
 from matsweep.devices.pulses.kernels import affine, columns
 from matsweep.devices.pulses.noise import CycleNoise
 from matsweep.devices.pulses.population import SPREADS, Population
@@ -446,10 +446,10 @@ class PulseModel(ABC):
         counts = np.asarray(count)
         low, high = limits(parameters, least)
         for up, pulses in ((True, counts), (False, -counts)):
-            most = int(pulses.max(initial=0))
+            own, most = once(rng), int(pulses.max(initial=0))
             least = int(pulses.min(initial=most))
             for number in range(most):
-                change = self.noisy_step(state, up, parameters, rng)
+                change = self.noisy_step(state, up, parameters, own)
                 if number >= least:
                     change *= pulses > number
                 state += change
