@@ -502,7 +502,7 @@ def with_error(value: float, error: float, unit: str = "1", *, share: bool = Fal
     """
     known = math.isfinite(value) and math.isfinite(error) and error > 0
     if share:
-        return f"{rounded(100 * value, 100 * error)} %" if known else _percent(value)
+        return f"{percent(value, error if known else 0.0)} %" if math.isfinite(value) else "–"
     if not known or error < abs(value) * _LEAST_ERROR:
         return engineering(value, unit)
     written = engineering(max(abs(value), error), unit).partition(" ")[2]
@@ -538,8 +538,29 @@ def rounded(value: float, error: float) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.2f} %"
+def percent(fraction: float, error: float = 0.0) -> str:
+    """Print a share in percent, without the sign, rounded to its error or to two decimals.
+
+    Parameters
+    ----------
+    fraction : float
+    error : float
+        0: unknown, and left out; so is one below a hundredth of a percent.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> percent(0.58333, 0.1204), percent(0.97222, 0.00098), percent(0.97222)
+    ('58 ± 12', '97.22 ± 0.10', '97.22')
+    """
+    if not error > 5e-5:
+        return f"{100 * fraction:.2f}"
+    if error < 9.95e-4:  # the second digit would be a third decimal
+        return f"{100 * fraction:.2f} ± {100 * error:.2f}"
+    return rounded(100 * fraction, 100 * error)
 
 
 def duration(seconds: float) -> str:

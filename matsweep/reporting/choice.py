@@ -258,7 +258,7 @@ def undecided(stability: xr.Dataset) -> str:
     if len(names) < 2:
         return ""
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    return (f"{listed} cannot be told apart from the best "
+    return (f"{listed} cannot be told apart: each may be the best "
             f"({100 * stability.attrs['confidence']:.4g} %).")  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from matsweep.analysis.objectives import Objectives, directions, judged, order, 
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
 from matsweep.core.printing import one_line
-from matsweep.core.units import duration, engineering, normal_unit, rounded
+from matsweep.core.units import duration, engineering, normal_unit, percent
 
 _FIRST_TO_GO = ("area", "latency", "p05 %")
 _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-", "Ω": "Ohm", "…": ".."})
@@ -146,7 +146,7 @@ def ranking_of(
     tied &= bool(tied.sum() > 1)
     listed = np.flatnonzero((np.arange(len(best)) < top) | marked[best])
     columns = _columns(view, best[listed], by, objectives)
-    ranks = [f"{rank + 1}{'=' * bool(tied[best[rank]])}" for rank in listed]
+    ranks = ["=" if tied[best[rank]] else str(rank + 1) for rank in listed]
     columns = {"": ranks, "P": _marks(marked[best[listed]]), **columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     footer = _footer(view, len(best) - len(listed), int(marked.sum()), objectives,
@@ -182,10 +182,11 @@ def _share(shown: xr.Dataset, name: str) -> dict[str, list[str]]:
     cells = [_percent(value) for value in shown[name].values]
     # A single realisation has a stored spread of 0, which is no estimate.
     if f"{name}_std" in shown and bool((shown[f"{name}_std"] > 0).any()):
-        spread = 100 * np.asarray(shown[f"{name}_std"].values, dtype=np.float64)
         cells = [
-            rounded(100 * float(value), float(one)) if one > 0 else cell
-            for cell, value, one in zip(cells, shown[name].values, spread, strict=True)
+            percent(float(value), float(spread)) if spread > 0 else cell
+            for cell, value, spread in zip(
+                cells, shown[name].values, shown[f"{name}_std"].values, strict=True
+            )
         ]
     columns = {f"{name} %": cells}
     if f"{name}_p05" in shown:

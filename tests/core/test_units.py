@@ -284,6 +284,8 @@ def test_shares_and_plain_numbers_are_rounded_to_their_error():
     assert with_error(0.58333, 0.1204, share=True) == "58 ± 12 %"
     assert with_error(0.972222, 0.003104, share=True) == "97.22 ± 0.31 %"
     assert with_error(0.972222, 0.0, share=True) == "97.22 %"
+    assert with_error(0.972222, 0.00098, share=True) == "97.22 ± 0.10 %"
+    assert with_error(0.972222, 0.00004, share=True) == "97.22 %"
     assert with_error(math.nan, 0.1, share=True) == "–"
     assert with_error(1234.5, 123.0) == "1230 ± 120"
     assert with_error(3.14159, 0.02) == "3.142 ± 0.020"

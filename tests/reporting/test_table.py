@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from matsweep.core.checks import UserError
-from matsweep.core.units import rounded
+from matsweep.core.units import percent
 from matsweep.reporting import ranking_table
 from tests.synthetic import attrs, study, with_status
 
@@ -35,14 +35,14 @@ def test_rows_are_ranked_and_marked(ds):
         "no.",
     ]
     first = lines[2].split()
-    assert first[:4] == ["1=", "ecram_metal_oxide", "0", "10"]
+    assert first[:4] == ["=", "ecram_metal_oxide", "0", "10"]
     assert first[-1] == "53"
     assert "nJ" in lines[2]
     assert "µs" in lines[2]
     assert "mm²" in lines[2]
     best = ds.matsweep.rank().isel(candidate=0, time=-1)
     mean, spread = float(best["accuracy"].mean()), float(best["accuracy_std"])
-    assert rounded(100 * mean, 100 * spread) in lines[2]
+    assert percent(mean, spread) in lines[2]
     assert "= 3 candidates cannot be told apart from the best by accuracy (95 %)" in lines
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsweep.core.printing import printable
-from matsweep.core.units import read_quantity, rounded, spellings
+from matsweep.core.units import percent, read_quantity, spellings
 from matsweep.reporting.report import contents
 from matsweep.reporting.report import study as studies
 from matsweep.reporting.report.contents import SECTIONS, document
@@ -139,8 +139,7 @@ def test_the_question_and_the_answer():
         f"ecram_metal_oxide (Metal-oxide ECRAM), no. {int(best['candidate'])}"
     )
     last = best["accuracy"].isel(time=-1)
-    mean, spread = 100 * float(last.mean()), 100 * float(last.std(ddof=1))
-    assert told["accuracy"] == f"{rounded(mean, spread)} %"
+    assert told["accuracy"] == f"{percent(float(last.mean()), float(last.std(ddof=1)))} %"
 
 
 def test_the_best_comes_with_those_that_are_not_told_apart():
