@@ -230,7 +230,7 @@ class _Pairs:
             lack, within = deficit[near], tolerance[near]
             plain &= lack <= 0
             beyond |= -lack > error
-            tolerant &= lack <= np.maximum(within, np.minimum(error, _MOST * within))
+            tolerant &= lack <= np.maximum(within, error)  # all lack no more than _MOST * within
             clearly |= -lack > np.maximum(within, error)
         return rows[near[(plain & beyond) | (tolerant & clearly)]]
 

@@ -105,7 +105,7 @@ def difference(
             ),
         },
         {"candidate": numbers},
-        {"metric": name, "reference": reference, "confidence": confidence},
+        {"metric": name, "reference": int(reference), "confidence": confidence},
     )  # fmt: skip
     return result if several else result.isel(candidate=0)
 

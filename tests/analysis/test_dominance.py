@@ -221,6 +221,24 @@ def test_an_unknown_difference_is_no_small_one():
     assert members(ds, useful=None) == [0, 1]
 
 
+def test_the_paired_error_excuses_a_lack_and_questions_a_lead():
+    """Differences of 1 point, twice the tolerance, with an error of 2 and of 0.3 points."""
+    luck = 0.95 + np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])
+    unsure, sure = (luck + 0.01 + size * np.array([4, -4, 3, -3, 1, -1]) for size in (0.006, 0.001))
+    for higher, lack, lead in ((unsure, [0], [0, 1]), (sure, [0, 1], [1])):
+        # The better one takes a fourth more energy: is the other as good?
+        assert members(devices([luck, higher], [1.0, 1.25]), useful=None) == lack
+        # It takes 1 % more, within the tolerance: is it clearly better?
+        assert members(devices([luck, higher], [1.0, 1.01]), useful=None) == lead
+
+
+def test_small_differences_that_are_sure_decide_nothing():
+    """0.2 points of accuracy against 1 % of energy, both without error: neither is left off."""
+    luck = 0.95 + np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])
+    small = luck + 0.002 + 1e-4 * np.array([1, -1, 2, -2, 1, -1])
+    assert members(devices([luck, small], [1.0, 1.01])) == [0, 1]
+
+
 def test_tolerances_are_given_by_name():
     ds = devices([[0.95] * 2, [0.94] * 2], [1.05, 1.0])
     assert members(ds) == [0, 1]
