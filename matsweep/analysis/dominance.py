@@ -111,7 +111,18 @@ class Objective:
     relative: bool
 
     def tolerances(self, first: Values | float, second: Values | float) -> Values:
-        """Tolerance between values, in their unit; none between infinite ones."""
+        """Tolerance between values; none between infinite ones.
+
+        Parameters
+        ----------
+        first : (...) array or float
+        second : (...) array or float
+
+        Returns
+        -------
+        (...) array
+            In the unit of the values.
+        """
         if not self.relative:
             return np.asarray(self.tolerance)
         size = np.maximum(np.abs(first), np.abs(second))

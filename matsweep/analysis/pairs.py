@@ -119,7 +119,8 @@ def paired(first: Values, second: Values, count: Counts, step: float) -> tuple[V
 
     Parameters
     ----------
-    first, second : (..., realisation) arrays
+    first : (..., realisation) array
+    second : (..., realisation) array
     count : (...) array of int
         Realisations that both have, the first ones.
     step : float

@@ -485,7 +485,9 @@ def with_error(value: float, error: float, unit: str = "1", *, share: bool = Fal
 
     Parameters
     ----------
-    value, error : float
+    value : float
+        In the unit.
+    error : float
         In the unit.
     unit : str
     share : bool
