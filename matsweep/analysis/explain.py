@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.objectives import Objectives, apart, column, directions, judged
 from matsweep.analysis.selection import parse
 from matsweep.analysis.view import View
@@ -93,6 +94,7 @@ def explanation_of(
     constraints: Sequence[str] = (),
     objectives: Objectives | None = None,
     confidence: float | None = None,
+    sense: Sense = SENSE,
 ) -> Explanation:
     """Explain the place of a candidate of a view; see `why_not`.
 
@@ -103,6 +105,8 @@ def explanation_of(
     constraints : sequence of str
     objectives : names or mapping, optional
     confidence : float, optional
+    sense : Sense
+        Differences that count for the Pareto set.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def explanation_of(
         return Explanation(
             candidate=candidate, dominated_by=(), missed=missed, needed={}, lines=(line,)
         )
-    result = judged(view, objectives)
+    result = judged(view, objectives, sense)
     on = bool(result.mask[at])
     beaters = _beaters(costs, at, view.compared)
     beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(view, at, beaters)))]

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matsweep.analysis.best_set import best_set, ranked_in_words
+from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.objectives import Objectives, directions, judged, order, usual
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
@@ -120,6 +121,7 @@ def ranking_of(
     by: Objectives | None = None,
     top: int = 20,
     objectives: Objectives | None = None,
+    sense: Sense = SENSE,
     counted: bool = True,
 ) -> RankingTable:
     """Rank the done candidates of a view; see `ranking_table`.
@@ -130,6 +132,8 @@ def ranking_of(
     by : name, names or mapping, optional
     top : int
     objectives : names or mapping, optional
+    sense : Sense
+        Differences that count for the Pareto set.
     counted : bool
 
     Returns
@@ -139,7 +143,7 @@ def ranking_of(
     top = whole("top", top, low=0)
     by = by if by is not None else directions(view)
     best = order(view, by) if by else np.empty(0, dtype=np.intp)
-    pareto = judged(view, objectives)
+    pareto = judged(view, objectives, sense)
     marked = pareto.mask
     first = next(iter(directions(view, by)), None) if by else None
     tied = best_set(view, by) if first else np.zeros_like(marked)

@@ -232,6 +232,14 @@ def test_the_paired_error_excuses_a_lack_and_questions_a_lead():
         assert members(devices([luck, higher], [1.0, 1.01]), useful=None) == lead
 
 
+@pytest.mark.parametrize("wild", [0, 1])
+def test_a_lead_by_luck_of_either_counts_for_nothing(wild):
+    """A lead of 1 point, of which one of the two is unsure by 3: both stay."""
+    spread = np.array([0.03, -0.03, 0.02, -0.02, 0.01, -0.01])
+    accuracy = [0.95 + (wild == 0) * spread, 0.94 + (wild == 1) * spread]
+    assert members(devices(accuracy, [1.0, 1.0]), useful=None) == [0, 1]
+
+
 def test_small_differences_that_are_sure_decide_nothing():
     """0.2 points of accuracy against 1 % of energy, both without error: neither is left off."""
     luck = 0.95 + np.array([0.0, 0.01, -0.01, 0.02, -0.02, 0.0])
