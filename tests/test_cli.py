@@ -59,6 +59,10 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     text = capsys.readouterr().out
     assert "2 of 4 done candidates meet accuracy >= 1 % and" in text
     assert "candidate 1 (pcm_gst) does not meet device.read_noise == 0.01" in text
+    chance = json.loads(matsweep.open_results("results/small.zarr").attrs["chance"])
+    assert chance["accuracy"] == pytest.approx(0.1, abs=0.05)  # the largest of ten digits' classes
+    assert main(["select", "exact=perhaps"]) == 2
+    assert "exact must be true or false" in capsys.readouterr().err
     assert main(["select", "accuracy>2", "weights={accuracy: 2, energy: 1}"]) == 0
     assert "None of 4 done candidates meet accuracy > 2" in capsys.readouterr().out
     assert main(["select", "acuracy > 2"]) == 2

@@ -5,8 +5,10 @@ Importing this package registers the accessor ``ds.matsweep``; `matsweep.reporti
 
 from matsweep.analysis.accessor import Results
 from matsweep.analysis.cheapest import cheapest
+from matsweep.analysis.dominance import Sense
 from matsweep.analysis.explain import why_not
 from matsweep.analysis.grid import grid
+from matsweep.analysis.pairs import difference
 from matsweep.analysis.pareto import pareto_mask
 from matsweep.analysis.robust import robust
 from matsweep.analysis.score import score
@@ -16,7 +18,9 @@ from matsweep.analysis.yields import yields
 
 __all__ = [
     "Results",
+    "Sense",
     "cheapest",
+    "difference",
     "grid",
     "pareto_mask",
     "robust",

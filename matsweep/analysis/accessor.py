@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.best_set import best_set, ranked_in_words
+from matsweep.analysis.dominance import Sense
 from matsweep.analysis.explain import Explanation, why_not
 from matsweep.analysis.grid import grid
-from matsweep.analysis.objectives import Objectives, directions, front, order
+from matsweep.analysis.objectives import Objectives, apart, directions, judged, order
+from matsweep.analysis.pairs import difference
 from matsweep.analysis.robust import robust, robust_of
 from matsweep.analysis.score import score, score_of
 from matsweep.analysis.selection import Constraint, parse, selected
@@ -52,9 +55,20 @@ class Results:
         return summarise(self._ds, time)
 
     def pareto(
-        self, objectives: Objectives | None = None, time: float | str | None = None
+        self,
+        objectives: Objectives | None = None,
+        time: float | str | None = None,
+        *,
+        tolerance: float | Mapping[str, float] | None = None,
+        confidence: float | None = 0.95,
+        useful: float | None = 0.9,
+        mixed: bool = False,
     ) -> xr.Dataset:
-        """Pareto-optimal ones among the done candidates.
+        """Pareto-optimal ones among the done candidates, by differences that matter.
+
+        A candidate is dominated if another is as good within a tolerance and the error of their
+        paired difference, and clearly better in one objective; `matsweep.analysis.Sense` has the
+        definition. ``tolerance=0, confidence=None, useful=None`` is dominance of the means.
 
         Parameters
         ----------
@@ -62,21 +76,58 @@ class Results:
             Default: the merit of the study, energy, latency and area, those that are known.
         time : float [s] or str, optional
             One of the stored times. Default: the last.
+        tolerance : float or mapping of str to float, optional
+            Relative to the value; absolute for a share of successes such as the accuracy. Default:
+            2 %, and 0.5 percentage points.
+        confidence : float, optional
+            Of the paired intervals; None: errors do not count.
+        useful : float, optional
+            Where the merit is an objective: share of the way from guessing to the ideal machine
+            below which a candidate does not count; None: all count.
+        mixed : bool
+            Whether candidates that assume different sources of costs are compared. Default: only
+            those with the first one of the axis `periphery.*_source`.
 
         Returns
         -------
         Dataset
-            In the order of the candidates.
+            In the order of the candidates; the attribute `selection` states what was left off.
 
         Raises
         ------
         UserError
             If an objective or the time is unknown.
         """
-        view = View(self._ds, time)
+        view = View(self._ds, time, mixed)
         chosen = directions(view, objectives)
+        sense = Sense(tolerance=tolerance, confidence=confidence, useful=useful)
+        result = judged(view, chosen or None, sense)
         text = ", ".join(f"{name} {better}" for name, better in chosen.items())
-        return self._rows(np.flatnonzero(front(view, chosen or None)), f"Pareto set of {text}")
+        why = "".join(f" ({line})" for line in result.lines)
+        return self._rows(np.flatnonzero(result.mask), f"Pareto set of {text}{why}")
+
+    def difference(
+        self,
+        candidate: int | Sequence[int],
+        reference: int,
+        metric: str | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Difference of candidates from one, in pairs; see `matsweep.analysis.difference`.
+
+        Parameters
+        ----------
+        candidate : int or sequence of int
+        reference : int
+        metric : str, optional
+        **options : Any
+            Keywords of `difference`.
+
+        Returns
+        -------
+        Dataset
+        """
+        return difference(self._ds, candidate, reference, metric, **options)
 
     def select(
         self,
@@ -255,8 +306,13 @@ class Results:
         *,
         how: str = "mean",
         weights: Mapping[str, float] | None = None,
+        mixed: bool = False,
     ) -> xr.Dataset:
         """Sort the done candidates, best first, with the coordinate `rank` (1, 2, …).
+
+        For means, the coordinate `in_best_set` marks the candidates that cannot be told apart from
+        the best by the first of `by` (95 %): their order is not known. See `may_be_best` in
+        `matsweep.analysis.best_set`.
 
         Parameters
         ----------
@@ -271,6 +327,9 @@ class Results:
             ``regret``; see `robust`.
         weights : mapping of str to float, optional
             In the place of `by`: rank by a weighted mean of these; see `score`.
+        mixed : bool
+            Whether candidates that assume different sources of costs are ranked together; see
+            `pareto`.
 
         Returns
         -------
@@ -285,7 +344,7 @@ class Results:
             raise UserError("rank takes by or weights, not both")
         if weights is not None and how != "mean":
             raise UserError(f"weights apply to means only: leave out weights or how={how!r}")
-        view = View(self._ds, time)
+        view = View(self._ds, time, mixed)
         if weights is not None:
             view, by = view.assign(score=score_of(view, weights)), "score"
         chosen = directions(view, view.merit if by is None else by)
@@ -298,8 +357,16 @@ class Results:
         best = order(view, chosen)
         judged = "" if how == "mean" else f" ({how})"
         text = ", ".join(f"{name} {better}" for name, better in chosen.items()) + judged
-        result = self._rows(best, f"ranked by {text}")
-        return result.assign_coords(rank=("candidate", np.arange(1, len(best) + 1)))
+        coordinates: dict[str, tuple[str, NDArray[Any]]] = {}
+        coordinates["rank"] = ("candidate", np.arange(1, len(best) + 1))
+        lines = apart(view)
+        if how == "mean" and weights is None:
+            first = next(iter(chosen))
+            tied = best_set(view, chosen)
+            coordinates["in_best_set"] = ("candidate", tied[best])
+            lines += [f"{text}." for text in [ranked_in_words(int(tied.sum()), first)] if text]
+        why = "".join(f" ({line})" for line in lines)
+        return self._rows(best, f"ranked by {text}{why}").assign_coords(coordinates)
 
     def grid(self) -> xr.Dataset:
         """Unfold a full factorial to one dimension per swept parameter.

@@ -164,6 +164,31 @@ def references(ds: xr.Dataset) -> dict[str, float]:
         name, rule = "float_accuracy", "a number"
     else:
         name, rule = "reference", "numbers by metric"
+    return _numbers(ds, name, stored, rule)
+
+
+def chances(ds: xr.Dataset) -> dict[str, float]:
+    """Values that guessing reaches, such as the share of the most frequent class.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    dict of str to float
+        By metric, in the metric's unit; empty where the store states none.
+
+    Raises
+    ------
+    UserError
+        If the attribute `chance` holds no numbers by metric.
+    """
+    return _numbers(ds, "chance", decoded(ds, "chance") or {}, "numbers by metric")
+
+
+def _numbers(ds: xr.Dataset, name: str, stored: Any, rule: str) -> dict[str, float]:
+    """Finite numbers by metric."""
     try:
         values = {str(metric): float(value) for metric, value in dict(stored).items()}
     except (TypeError, ValueError):

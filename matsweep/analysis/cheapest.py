@@ -61,7 +61,7 @@ def cheapest_of(view: View, loss: float) -> Index:
 
 
 def keeps(view: View, loss: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Mark the candidates that lose no more than `loss` of the merit.
+    """Mark the candidates that lose no more than `loss` of the merit, among those compared.
 
     Parameters
     ----------
@@ -86,5 +86,5 @@ def keeps(view: View, loss: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]
     sign = -1.0 if view.summary[view.merit].attrs.get("better") == "lower" else 1.0
     reached = sign * view.column(view.merit)
     ideal = view.reference(view.merit)
-    best = float(np.nanmax(reached[view.done])) if ideal is None else sign * ideal
-    return np.asarray(view.done & (reached >= best - loss))
+    best = float(np.nanmax(reached[view.compared])) if ideal is None else sign * ideal
+    return np.asarray(view.compared & (reached >= best - loss))

@@ -9,11 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.objectives import Objectives, column, directions
+from matsweep.analysis.dominance import SENSE, Sense
+from matsweep.analysis.objectives import Objectives, apart, column, directions, judged
 from matsweep.analysis.selection import parse
 from matsweep.analysis.view import View
 from matsweep.analysis.yields import met, parse_chance
 from matsweep.core.checks import UserError
+from matsweep.core.printing import counted
 from matsweep.core.units import duration, engineering
 
 _SHOWN = 3
@@ -27,12 +29,13 @@ class Explanation:
     ----------
     candidate : int
     dominated_by : tuple of int
-        Candidates that dominate it, those that differ in the fewest parameters first.
+        Candidates that dominate it, those that differ in the fewest parameters first: by their
+        means, or, where there are none, one by tolerance and paired error (see `Sense`).
     missed : tuple of str
         Constraints that it does not meet.
     needed : dict of str to float
-        For each objective the value that it alone would have to pass to be Pareto-optimal;
-        empty on the front.
+        For each objective the value that it alone would have to pass to be Pareto-optimal by the
+        means; empty on the front.
     lines : tuple of str
         The explanation in words.
     """
@@ -91,6 +94,7 @@ def explanation_of(
     constraints: Sequence[str] = (),
     objectives: Objectives | None = None,
     confidence: float | None = None,
+    sense: Sense = SENSE,
 ) -> Explanation:
     """Explain the place of a candidate of a view; see `why_not`.
 
@@ -101,6 +105,8 @@ def explanation_of(
     constraints : sequence of str
     objectives : names or mapping, optional
     confidence : float, optional
+    sense : Sense
+        Differences that count for the Pareto set.
 
     Returns
     -------
@@ -144,22 +150,53 @@ def explanation_of(
         return Explanation(
             candidate=candidate, dominated_by=(), missed=missed, needed={}, lines=(line,)
         )
-    beaters = _beaters(costs, at, view.done)
+    result = judged(view, objectives, sense)
+    on = bool(result.mask[at])
+    beaters = _beaters(costs, at, view.compared)
     beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(view, at, beaters)))]
+    if not view.compared[at]:
+        lines = [f"{_named(view, at)} is not compared.", *apart(view)]
+    elif result.useless[at]:
+        lines = [f"{_named(view, at)} does not count: its {view.merit} is "
+                 f"{_value(view, view.merit, at)}.", *result.lines[:1]]  # fmt: skip
+    else:
+        lines = []
+    if not beaters.size and result.by[at] >= 0:
+        beaters = result.by[at : at + 1]
+        lines.append(_tolerated(view, at, int(beaters[0]), chosen))
+    elif on and beaters.size:
+        others = f"{counted(beaters.size, 'candidate')}, such as {_named(view, int(beaters[0]))},"
+        lines.append(f"{_named(view, at)} is on the Pareto front: the means of {others} are no "
+                     "worse, and better within the paired error only.")  # fmt: skip
     needed = {}
-    if beaters.size:
+    if beaters.size and not on:
         best = costs[beaters].min(axis=0)
         needed = {
             name: float(-value if better == "higher" else value)
             for (name, better), value in zip(chosen.items(), best, strict=True)
         }
+    if not lines or (beaters.size and not on and result.by[at] < 0):
+        lines += _lines(view, at, beaters, needed, chosen)
+    if missed:
+        lines.insert(0, f"{_named(view, at)} does not meet {' and '.join(missed)}.")
     return Explanation(
         candidate=candidate,
-        dominated_by=tuple(view.numbers[beaters].tolist()),
+        dominated_by=() if on else tuple(view.numbers[beaters].tolist()),
         missed=missed,
         needed=needed,
-        lines=tuple(_lines(view, at, beaters, missed, needed, chosen)),
+        lines=tuple(lines),
     )
+
+
+def _tolerated(view: View, at: int, by: int, chosen: dict[str, str]) -> str:
+    """Write which candidate dominates one by tolerance and paired error."""
+    facts = ", ".join(
+        "{} {} (not {})".format(name, *_apart(view, name, by, at))
+        for name in chosen
+        if view.summary[name].values[by] != view.summary[name].values[at]
+    )
+    return (f"{_named(view, at)} is better than {_named(view, by)} by no more than the tolerance "
+            f"or the paired error, and clearly worse in something: {facts}.")  # fmt: skip
 
 
 def _beaters(costs: NDArray[np.float64], at: int, done: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -188,14 +225,11 @@ def _lines(
     view: View,
     at: int,
     beaters: NDArray[np.intp],
-    missed: Sequence[str],
     needed: dict[str, float],
     chosen: dict[str, str],
 ) -> list[str]:
     me = _named(view, at)
     lines = []
-    if missed:
-        lines.append(f"{me} does not meet {' and '.join(missed)}.")
     if not beaters.size:
         facts = ", ".join(f"{name} {_value(view, name, at)}" for name in chosen)
         lines.append(f"{me} is on the Pareto front ({facts}): no done candidate is as good in all "

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import decoded, resolve
-from matsweep.analysis.pareto import Mask, pareto_mask
+from matsweep.analysis.dominance import SENSE, Objective, Sense, exactly, in_words, sensible_front
+from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
+from matsweep.core.printing import counted
 
 MAIN = ("energy", "latency", "area")
 """Costs that a study weighs against its merit."""
@@ -103,30 +106,195 @@ def weighed(view: View) -> tuple[str, ...]:
     return PHYSICAL if any(n.startswith(physical) for n in view.parameters) else MAIN
 
 
-def front(view: View, objectives: Objectives | None = None) -> Mask:
-    """Mark the Pareto-optimal ones among the done candidates.
+def front(view: View, objectives: Objectives | None = None, sense: Sense = SENSE) -> Mask:
+    """Mark the Pareto-optimal ones among the candidates that are compared.
 
     Parameters
     ----------
     view : View
     objectives : names or mapping, optional
         Default: see `directions`.
+    sense : Sense
+        Differences that count; `EXACT`: all.
 
     Returns
     -------
     (candidate,) array of bool
     """
+    return judged(view, objectives, sense).mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """Pareto set of a view, and what was left off.
+
+    Parameters
+    ----------
+    mask : (candidate,) array of bool
+        The set.
+    by : (candidate,) array of int
+        Position of the candidate of the set that dominates each one that is off it by tolerance or
+        error only; -1 for all others.
+    useless : (candidate,) array of bool
+        Candidates whose merit is not useful, and so do not count.
+    lines : tuple of str
+        What was left off, in words, and why.
+    """
+
+    mask: Mask
+    by: NDArray[np.intp]
+    useless: Mask
+    lines: tuple[str, ...]
+
+
+def judged(view: View, objectives: Objectives | None = None, sense: Sense = SENSE) -> Judged:
+    """Pareto set of the candidates that are compared, with what was left off in words.
+
+    Parameters
+    ----------
+    view : View
+    objectives : names or mapping, optional
+        Default: see `directions`.
+    sense : Sense
+
+    Returns
+    -------
+    Judged
+    """
     chosen = directions(view, objectives)
-    done = view.done
-    mask = np.zeros(done.shape, dtype=bool)
-    if chosen and done.any():
-        table = np.stack([column(view, name)[done] for name in chosen], axis=1)
-        mask[done] = pareto_mask(table, list(chosen.values()))
-    return mask
+    mask, useless = (np.zeros(len(view.done), dtype=bool) for _ in range(2))
+    by = np.full(len(mask), -1, dtype=np.intp)
+    if not chosen or not view.compared.any():
+        return Judged(mask=mask, by=by, useless=useless, lines=tuple(apart(view)))
+    lines = apart(view)
+    threshold = useful(view, sense.useful) if view.merit in chosen else None
+    if threshold is not None:
+        enough = reached(view, threshold)
+        if (view.compared & enough).any():
+            useless = view.compared & ~enough & np.isfinite(view.column(view.merit))
+            lines += _of_no_use(view, int(useless.sum()), threshold, sense)
+        else:
+            lines.append(f"No candidate reaches {_bound(view, threshold)}: all count.")
+    rows = np.flatnonzero(view.compared & ~useless)
+    part = view.rows(rows)
+    table = [_objective(part, name, better, sense) for name, better in chosen.items()]
+    plain = exactly(table)
+    found = plain if sense.exact else sensible_front(table, part.given, sense.confidence)
+    mask[rows] = found.mask
+    by[rows] = np.where(found.by >= 0, rows[found.by], -1)
+    lines += _within(view, chosen, sense, int((plain.mask & ~found.mask).sum()),
+                     int((found.mask & ~plain.mask).sum()))  # fmt: skip
+    return Judged(mask=mask, by=by, useless=useless, lines=tuple(lines))
+
+
+def useful(view: View, share: float | None) -> float | None:
+    """Value of the merit from which a candidate counts.
+
+    That is a share of the way from guessing to the ideal machine, which the workload states.
+
+    Parameters
+    ----------
+    view : View
+    share : float or None
+
+    Returns
+    -------
+    float or None
+        In the unit of the merit; None where the store states no such values, or `share` is None.
+    """
+    ideal, chance = view.reference(view.merit), view.chances.get(view.merit)
+    if share is None or ideal is None or chance is None or view.merit not in view.summary:
+        return None
+    return chance + share * (ideal - chance)
+
+
+def reached(view: View, threshold: float) -> Mask:
+    """Mark the candidates whose mean merit is as good as a threshold.
+
+    Parameters
+    ----------
+    view : View
+    threshold : float
+        In the unit of the merit.
+
+    Returns
+    -------
+    (candidate,) array of bool
+    """
+    values, bound = column(view, view.merit), float(levelled(threshold))
+    lower = view.summary[view.merit].attrs.get("better") == "lower"
+    return np.asarray(values <= bound if lower else values >= bound)
+
+
+def apart(view: View) -> list[str]:
+    """Write which candidates are not compared, as they assume other costs of circuits.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    list of str
+        Empty where all are compared.
+    """
+    if not (others := int((view.done & ~view.compared).sum())):
+        return []
+    names = ", ".join(f"{name} = {value}" for name, value in view.assumed.items())
+    verb = "is" if others == 1 else "are"
+    return [f"Candidates are compared with {names}; {others} with other sources of costs {verb} "
+            f"not ranked (select one source, or mixed=True in Python)."]  # fmt: skip
+
+
+def _objective(view: View, name: str, better: str, sense: Sense) -> Objective:
+    sign = -1.0 if better == "higher" else 1.0
+    share = view.is_share(name)
+    drawn = name in view.ds and "realisation" in view.ds[name].dims
+    return Objective(
+        cost=sign * column(view, name),
+        realised=sign * view.realised(name) if drawn and sense.confidence is not None else None,
+        tolerance=sense.margin(name, share),
+        relative=not share,
+    )
+
+
+def _of_no_use(view: View, count: int, threshold: float, sense: Sense) -> list[str]:
+    if not count or sense.useful is None:
+        return []
+    verb = "does" if count == 1 else "do"
+    return [f"{counted(count, 'candidate')} {verb} not reach {_bound(view, threshold)} "
+            f"({100 * sense.useful:.3g} % of the way from guessing to the ideal machine), and "
+            f"{verb} not count."]  # fmt: skip
+
+
+def _bound(view: View, threshold: float) -> str:
+    name = view.merit
+    text = f"{100 * threshold:.1f} %" if view.is_share(name) else f"{threshold:.4g}"
+    return f"{name} {text}"
+
+
+def _within(view: View, chosen: Mapping[str, str], sense: Sense, off: int, on: int) -> list[str]:
+    """Write what tolerance and error changed."""
+    margins: dict[str, list[str]] = {}
+    for name in chosen:
+        share = view.is_share(name)
+        margins.setdefault(in_words(sense.margin(name, share), share), []).append(name)
+    ends = ", ".join(f"{margin} of {' and '.join(names)}" for margin, names in margins.items())
+    error = "" if sense.confidence is None else " or the paired error"
+    lines = []
+    if off:
+        verb = "is" if off == 1 else "are"
+        lines.append(f"{counted(off, 'candidate')} {verb} left off: better than another by no more "
+                     f"than {ends}{error}, and clearly worse in something.")  # fmt: skip
+    if on:
+        verb = "stays" if on == 1 else "stay"
+        lines.append(f"{counted(on, 'candidate')} {verb} in it: others are better, but within "
+                     "the paired error.")  # fmt: skip
+    return lines
 
 
 def order(view: View, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Sort the done candidates, best first.
+    """Sort the candidates that are compared, best first.
 
     Ties are broken by the further objectives, then by the position; NaN comes last.
 
@@ -137,11 +305,11 @@ def order(view: View, by: Objectives) -> np.ndarray[tuple[int], np.dtype[np.intp
 
     Returns
     -------
-    (done candidate,) array of int
-        Positions.
+    (compared candidate,) array of int
+        Positions; see `View.compared`.
     """
     chosen = directions(view, by)
-    done = np.flatnonzero(view.done)
+    done = np.flatnonzero(view.compared)
     keys = [
         column(view, name)[done] * (-1.0 if better == "higher" else 1.0)
         for name, better in chosen.items()

@@ -101,8 +101,8 @@ def robust(
     The bad side follows from the metric's good direction: of an energy, ``mean - 2 std`` is the
     mean plus two standard deviations, ``p05`` its 95th percentile and ``worst`` the largest.
     ``regret`` is the largest loss of a candidate against the best one over the stored times
-    (Savage's minimax regret; its states of the world are the times, since realisations are drawn
-    for each candidate apart and cannot be compared one by one).
+    (Savage's minimax regret; its states of the world are the times, at each of which the means over
+    the realisations are compared).
 
     Parameters
     ----------

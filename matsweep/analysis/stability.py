@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.best_set import may_be_best
 from matsweep.analysis.objectives import directions, levelled
 from matsweep.analysis.robust import Caution, Values, robust_of
 from matsweep.analysis.view import View
@@ -28,13 +29,15 @@ def stability(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Probability of each option to be the best, by a bootstrap over the realisations.
+    """Probability of each option to be the best, by a joint bootstrap over the realisations.
 
-    The options are the best candidates of each material, or the `top` best candidates. The
-    realisations of each are drawn again, with replacement, and ranked again. Deviations of the
-    mean are enlarged by the root of n / (n - 1), without which a bootstrap of n realisations
-    understates the spread. Not counted are other candidates of a material that might overtake
-    its best one, and errors of the model itself.
+    The options are the best candidates of each material, or the `top` best candidates. Realisation
+    r of all candidates draws the same random numbers, so that a sample draws realisations, with
+    replacement, for all options at once, and ranks the options again: what is lucky for all does
+    not count. An option with fewer realisations takes those of the sample that it has, and more of
+    its own until it has as many as it was given. Deviations of the mean are enlarged by the root of
+    n / (n - 1), without which a bootstrap of n realisations understates the spread. Not counted are
+    other candidates of a material that might overtake its best one, and errors of the model itself.
 
     Parameters
     ----------
@@ -60,7 +63,8 @@ def stability(
     -------
     Dataset
         Along `option`, best first: `best` (probability of being the best; ties are shared),
-        `value`, `rank_low` and `rank_high` (interval of its rank) and `candidate`.
+        `value`, `rank_low` and `rank_high` (interval of its rank), `candidate`, and for the mean
+        `in_best_set` (whether it cannot be told apart from the best; see `best_set`).
 
     Raises
     ------
@@ -135,7 +139,7 @@ def stability_of(
     tail = 50 * (1 - confidence)
     labels = view.ds["candidate" if among == "candidate" else among].values[options]
     unit = {"units": view.ds[name].attrs.get("units", "1"), "long_name": f"{how} of {name}"}
-    return xr.Dataset(
+    result = xr.Dataset(
         {
             "best": (
                 "option",
@@ -150,6 +154,9 @@ def stability_of(
         {"option": labels.astype(str)},
         {"by": name, "how": how, "among": among, "samples": samples, "confidence": confidence},
     )
+    if caution == Caution.read("mean"):
+        result["in_best_set"] = ("option", may_be_best(rows, count, better, confidence=confidence))
+    return result
 
 
 def _precision(variable: xr.DataArray) -> int:
@@ -158,7 +165,7 @@ def _precision(variable: xr.DataArray) -> int:
 
 def _options(view: View, values: Values, among: str) -> Index:
     """Candidates that are compared, best first: the best of each group."""
-    known = np.flatnonzero(view.done & np.isfinite(values))
+    known = np.flatnonzero(view.compared & np.isfinite(values))
     known = known[np.argsort(-values[known], kind="stable")]
     if among == "candidate":
         return known
@@ -179,17 +186,49 @@ def _drawn(
     """Value of each option in each sample, the higher the better, (sample, option)."""
     sign = 1.0 if better == "higher" else -1.0
     result = np.empty((samples, len(rows)))
-    for option, number in enumerate(count.tolist()):
-        own = rows[option, :number]
-        step = max(1, _BLOCK // number)
-        for start in range(0, samples, step):
-            end = min(start + step, samples)
-            resampled = own[rng.integers(0, number, (end - start, number))]
+    most = int(count.max())
+    step = max(1, _BLOCK // most)
+    for start in range(0, samples, step):
+        size = min(step, samples - start)
+        drawn = _Resampled(rng.integers(0, most, (size, most)), rng)
+        for option, number in enumerate(count.tolist()):
+            own = rows[option, :number]
+            resampled = own[drawn.of(number)]
             if caution.kind == "mean":
                 centre = own.mean()
                 resampled = centre + (resampled - centre) * np.sqrt(number / (number - 1))
-            result[start:end, option] = sign * caution.of(resampled, better)
+            result[start : start + size, option] = sign * caution.of(resampled, better)
     return result
+
+
+class _Resampled:
+    """Realisations drawn for all options at once, and what of them an option takes.
+
+    Parameters
+    ----------
+    common : (sample, realisation) array of int
+        For the options with the most realisations.
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, common: Index, rng: np.random.Generator) -> None:
+        self._common, self._rng = common, rng
+        self._by_number = {common.shape[1]: common}
+
+    def of(self, number: int) -> Index:
+        """Realisations of options that were given a number of them, (sample, number).
+
+        Each is drawn from the option's own with equal chances: the first of the common ones that
+        it has, filled up with further ones.
+        """
+        if number not in self._by_number:
+            own = np.sort(np.where(self._common < number, np.arange(self._common.shape[1]),
+                                   self._common.shape[1]), axis=1)[:, :number]  # fmt: skip
+            more = self._rng.integers(0, number, own.shape)
+            there = own < self._common.shape[1]
+            kept = np.take_along_axis(self._common, np.where(there, own, 0), axis=1)
+            self._by_number[number] = np.where(there, kept, more)
+        return self._by_number[number]
 
 
 def _shares(drawn: Values) -> Values:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import (
     axes,
+    chances,
     material_label,
     merit,
     numbered,
@@ -41,6 +42,8 @@ class View:
         Results along `candidate`; the view numbers its candidates.
     time : float [s], str or None
         One of the stored times. None: the last.
+    mixed : bool
+        Whether candidates that assume different sources of costs are compared; see `compared`.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class View:
 
     ds: xr.Dataset
     time: float | str | None = None
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ds", numbered(self.ds))
@@ -85,6 +89,36 @@ class View:
         return np.asarray(self.states == "done")
 
     @cached_property
+    def assumed(self) -> dict[str, str]:
+        """Assumptions about costs that differ between candidates, each with the value compared.
+
+        They are the swept sources of the costs of circuits, `periphery.*_source`. The value is the
+        first one of the axis that the results hold. Empty where candidates are `mixed`.
+        """
+        if self.mixed:
+            return {}
+        chosen, stored = {}, axes(self.ds)
+        for name in self.varied:
+            if name.startswith("periphery.") and name.endswith("_source"):
+                values = np.asarray(self.ds[name].values).astype(str).tolist()
+                listed = [str(each) for each in stored.get(name) or values]
+                chosen[name] = next((each for each in listed if each in values), values[0])
+        return chosen
+
+    @cached_property
+    def compared(self) -> NDArray[np.bool_]:
+        """Whether each candidate is done and assumes the same costs of circuits, (candidate,).
+
+        An energy by another source of ADC costs is another estimate of the same circuit, not
+        another choice: rankings, Pareto sets and probabilities are of candidates that share
+        all assumptions; see `assumed`.
+        """
+        alike = self.done.copy()
+        for name, value in self.assumed.items():
+            alike &= np.asarray(self.ds[name].values).astype(str) == value
+        return alike
+
+    @cached_property
     def given(self) -> NDArray[np.int64]:
         """Number of realisations that each candidate was given, (candidate,)."""
         return given(self.ds)
@@ -98,6 +132,11 @@ class View:
     def references(self) -> dict[str, float]:
         """Values that an ideal machine reaches, by metric, in the metric's unit."""
         return references(self.ds)
+
+    @cached_property
+    def chances(self) -> dict[str, float]:
+        """Values that guessing reaches, by metric, in the metric's unit."""
+        return chances(self.ds)
 
     @cached_property
     def courses(self) -> dict[str, str]:
@@ -294,7 +333,7 @@ class View:
         View
         """
         chosen = np.asarray(index, dtype=np.intp)
-        part = View(self.ds.isel(candidate=chosen), self.time)
+        part = View(self.ds.isel(candidate=chosen), self.time, self.mixed)
         if "summary" in self.__dict__:  # every row of it is that of one candidate
             part.__dict__["summary"] = self.summary.isel(candidate=chosen)
         return part
@@ -310,7 +349,7 @@ class View:
         -------
         View
         """
-        more = View(self.ds.assign(columns), self.time)
+        more = View(self.ds.assign(columns), self.time, self.mixed)
         more.__dict__["summary"] = self.summary.assign(columns)
         return more
 

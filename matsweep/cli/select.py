@@ -5,9 +5,10 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
+from matsweep.analysis.dominance import EXACT, SENSE
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
-from matsweep.core.checks import UserError, whole
+from matsweep.core.checks import UserError, truth, whole
 from matsweep.core.command_line import typed
 from matsweep.reporting.choice import choose
 from matsweep.store import open_results
@@ -39,6 +40,7 @@ def select(config: DictConfig) -> None:
         how=str(config.how),
         weights=None if weights is None else {str(name): w for name, w in weights.items()},
         objectives=objectives,
+        sense=EXACT if truth("exact", config.exact) else SENSE,
         time=time,
         confidence=config.confidence,
         top=whole("top", config.top, low=1),

@@ -67,6 +67,7 @@ _TOKEN = re.compile(r"\s*(?:(?P<sign>[()/*])|(?P<unit>%|[A-Za-z]+)(?P<power>-?\d
                     r"|(?P<number>\d+\.?\d*(?:e[+-]?\d+)?))")  # fmt: skip
 _PRINTED_PREFIX = {"u": "µ"}
 _PRINTED_UNIT = {"m2": "m²", "F2": "F²", "ohm": "Ω"}
+_LEAST_ERROR = 5e-6  # of a value, for the error to be printed: half of its fifth digit
 _HEADED = re.compile(r"\s*[\[(]\s*([^\])]*?)\s*[\])]\s*$|_([^\W_]+)$")
 
 type Dimension = tuple[int, ...]
@@ -474,6 +475,94 @@ def engineering(value: float, unit: str = "1", digits: int = 3) -> str:
     prefix = _printed_prefix(exponent // 2 if unit == "m2" else exponent)
     text = _significant(value / 10.0**exponent, digits)
     return f"{text} {prefix}{_PRINTED_UNIT.get(unit, unit)}"
+
+
+def with_error(value: float, error: float, unit: str = "1", *, share: bool = False) -> str:
+    """Print a quantity rounded to its error: 1.2345e-10, 3e-12 and "J" give "123.5 ± 3.0 pJ".
+
+    The error has two significant digits, and the value as many decimals. An error that is unknown,
+    zero, or below the fifth digit of the value is left out.
+
+    Parameters
+    ----------
+    value : float
+        In the unit.
+    error : float
+        In the unit.
+    unit : str
+    share : bool
+        Whether it is a fraction that is read in percent.
+
+    Returns
+    -------
+    str
+
+    References
+    ----------
+    JCGM 100:2008, Evaluation of measurement data: guide to the expression of uncertainty in
+    measurement, 7.2.6.
+    """
+    known = math.isfinite(value) and math.isfinite(error) and error > 0
+    if share:
+        return f"{percent(value, error if known else 0.0)} %" if math.isfinite(value) else "–"
+    if not known or error < abs(value) * _LEAST_ERROR:
+        return engineering(value, unit)
+    written = engineering(max(abs(value), error), unit).partition(" ")[2]
+    one = factor_of(written, unit) if written else 1.0
+    if one is None:  # a unit without prefixes
+        one = 1.0
+    return f"{rounded(value / one, error / one)} {written}".rstrip()
+
+
+def rounded(value: float, error: float) -> str:
+    """Print a number and its error, both to the second significant digit of the error.
+
+    Parameters
+    ----------
+    value : float
+    error : float, > 0
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> rounded(58.333, 12.04), rounded(97.2222, 0.3104)
+    ('58 ± 12', '97.22 ± 0.31')
+    """
+    if error < abs(value) * _LEAST_ERROR:
+        return _significant(value, 5)
+    decimals = 1 - math.floor(math.log10(float(f"{error:.1e}")))
+    if decimals <= 0:
+        value, error = (round(each, decimals) for each in (value, error))
+    decimals = max(decimals, 0)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def percent(fraction: float, error: float = 0.0) -> str:
+    """Print a share in percent, without the sign, rounded to its error or to two decimals.
+
+    Parameters
+    ----------
+    fraction : float
+    error : float
+        0: unknown, and left out; so is one below a hundredth of a percent.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> percent(0.58333, 0.1204), percent(0.97222, 0.00098), percent(0.97222)
+    ('58 ± 12', '97.22 ± 0.10', '97.22')
+    """
+    if not error > 5e-5:
+        return f"{100 * fraction:.2f}"
+    if error < 9.95e-4:  # the second digit would be a third decimal
+        return f"{100 * fraction:.2f} ± {100 * error:.2f}"
+    return rounded(100 * fraction, 100 * error)
 
 
 def duration(seconds: float) -> str:

@@ -247,3 +247,18 @@ def as_numbers(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) ->
             f"{where.tolist()}: leave such samples out"
         )
     return values.reshape(len(values), -1) if values.ndim == 1 else values
+
+
+def largest_class(labels: npt.NDArray[np.integer]) -> float:
+    """Share of the most frequent class: the accuracy of guessing it always.
+
+    Parameters
+    ----------
+    labels : (sample,) integer array
+        From 0; at least one.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.bincount(labels).max() / len(labels))

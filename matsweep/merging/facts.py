@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
-from matsweep.analysis.attributes import references
+import xarray as xr
+
+from matsweep.analysis.attributes import chances, references
 from matsweep.merging.sources import Source, Union
 
 _OF_ORDER = ("fingerprint", "design")
@@ -38,18 +41,18 @@ def merged_attrs(union: Union) -> dict[str, Any]:
             facts[name] = json.dumps(_joined(union, name))
     if any("data" in source.attrs for source in union.sources):
         facts["data"] = json.dumps(_listed(union, "data"))
-    best = _references(union)
-    if best:
-        facts["reference"] = json.dumps(best, sort_keys=True)
+    for name, read in (("reference", references), ("chance", chances)):
+        if best := _best(union, read):
+            facts[name] = json.dumps(best, sort_keys=True)
     facts["merged"] = json.dumps([_record(source) for source in union.sources])
     return facts
 
 
-def _references(union: Union) -> dict[str, float]:
-    """Return the best value that an ideal machine reaches in any store, by metric."""
+def _best(union: Union, read: Callable[[xr.Dataset], dict[str, float]]) -> dict[str, float]:
+    """Return the best of values that all stores state, by metric."""
     best: dict[str, float] = {}
     for source in union.sources:
-        for name, value in references(source.ds).items():
+        for name, value in read(source.ds).items():
             lower = name in source.ds and source.ds[name].attrs.get("better") == "lower"
             best[name] = (min if lower else max)(best.get(name, value), value)
     return best

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from matsweep.analysis.basis import cautions, misfits
+from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.robust import robust_of
@@ -58,6 +59,7 @@ def choose(
     how: str = "mean",
     weights: Mapping[str, float] | None = None,
     objectives: Objectives | None = None,
+    sense: Sense = SENSE,
     time: float | str | None = None,
     confidence: float | None = None,
     top: int = 20,
@@ -80,6 +82,8 @@ def choose(
         Weight of each metric in a score, see ``ds.matsweep.rank``.
     objectives : names or mapping, optional
         Objectives of the Pareto set, see `ranking_table`.
+    sense : Sense
+        Differences that count there.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
     confidence : float, optional
@@ -107,7 +111,9 @@ def choose(
     if weights and how != "mean":
         raise UserError(f"weights apply to means only: leave out weights or how={how}")
     if why is not None:
-        explanation_of(view, why, objectives=objectives)  # raises if no such candidate exists
+        explanation_of(
+            view, why, objectives=objectives, sense=sense
+        )  # raises if no such candidate exists
     masks = [meets(view, each, confidence) for each in parsed]
     asked = _Asked(view=view, parsed=parsed, masks=masks, confidence=confidence)
     for line in _counted(asked):
@@ -115,7 +121,8 @@ def choose(
     kept = view.rows(np.flatnonzero(asked.met))
     if asked.met.any():
         ranked, keys = _judged(kept, parsed, by, how, weights)
-        console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, counted=False))
+        console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, sense=sense,
+                                 counted=False))  # fmt: skip
         if certainty := _certainty(kept, by, how, weights):
             _line(console, certainty)
         rows = order(ranked, keys)
@@ -128,7 +135,7 @@ def choose(
         _line(console, "")
         chance = any(isinstance(each, Chance) for each in parsed)
         explanation = explanation_of(
-            view, why, constraints, objectives, confidence if chance else None
+            view, why, constraints, objectives, confidence if chance else None, sense
         )
         _line(console, str(explanation))
     return kept.ds
@@ -233,11 +240,34 @@ def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | Non
         for name, share in zip(stability["option"].values, stability["best"].values, strict=True)
         if share >= 0.005
     )
+    tied = undecided(stability)
     return (
         f"Best by {stability.attrs['by']}, with probability: {shares}, "
-        f"from {stability.attrs['samples']} bootstrap samples of the realisations of each "
-        "material's best."
+        f"from {stability.attrs['samples']} bootstrap samples of the realisations, the same for "
+        f"each material's best.{' ' * bool(tied)}{tied}"
     )
+
+
+def undecided(stability: xr.Dataset) -> str:
+    """Write which options cannot be told apart from the best; empty for one.
+
+    Parameters
+    ----------
+    stability : Dataset
+        Of `stability`.
+
+    Returns
+    -------
+    str
+    """
+    if "in_best_set" not in stability:
+        return ""
+    names = [str(name) for name in stability["option"].values[stability["in_best_set"].values]]
+    if len(names) < 2:
+        return ""
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return (f"{listed} cannot be told apart: each may be the best "
+            f"({100 * stability.attrs['confidence']:.4g} %).")  # fmt: skip
 
 
 def _line(console: Console, text: str) -> None:

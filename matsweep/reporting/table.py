@@ -15,11 +15,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from matsweep.analysis.objectives import Objectives, directions, front, order, usual
+from matsweep.analysis.best_set import best_set, ranked_in_words
+from matsweep.analysis.dominance import SENSE, Sense
+from matsweep.analysis.objectives import Objectives, directions, judged, order, usual
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
 from matsweep.core.printing import one_line
-from matsweep.core.units import duration, engineering, normal_unit
+from matsweep.core.units import duration, engineering, normal_unit, percent
 
 _FIRST_TO_GO = ("area", "latency", "p05 %")
 _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-", "Ω": "Ohm", "…": ".."})
@@ -119,6 +121,7 @@ def ranking_of(
     by: Objectives | None = None,
     top: int = 20,
     objectives: Objectives | None = None,
+    sense: Sense = SENSE,
     counted: bool = True,
 ) -> RankingTable:
     """Rank the done candidates of a view; see `ranking_table`.
@@ -129,6 +132,8 @@ def ranking_of(
     by : name, names or mapping, optional
     top : int
     objectives : names or mapping, optional
+    sense : Sense
+        Differences that count for the Pareto set.
     counted : bool
 
     Returns
@@ -138,13 +143,21 @@ def ranking_of(
     top = whole("top", top, low=0)
     by = by if by is not None else directions(view)
     best = order(view, by) if by else np.empty(0, dtype=np.intp)
-    marked = front(view, objectives)
+    pareto = judged(view, objectives, sense)
+    marked = pareto.mask
+    first = next(iter(directions(view, by)), None) if by else None
+    tied = best_set(view, by) if first else np.zeros_like(marked)
+    tied &= bool(tied.sum() > 1)
     listed = np.flatnonzero((np.arange(len(best)) < top) | marked[best])
     columns = _columns(view, best[listed], by, objectives)
-    columns = {"": [str(rank + 1) for rank in listed], "P": _marks(marked[best[listed]]), **columns}
+    ranks = ["=" if tied[best[rank]] else str(rank + 1) for rank in listed]
+    columns = {"": ranks, "P": _marks(marked[best[listed]]), **columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     footer = _footer(view, len(best) - len(listed), int(marked.sum()), objectives,
                      counted=counted)  # fmt: skip
+    footer[1:1] = pareto.lines
+    if first and (text := ranked_in_words(int(tied.sum()), first)):
+        footer.insert(0, f"= {text}")
     return RankingTable(rows=rows, parameters=list(view.short.values()), footer=footer)
 
 
@@ -173,8 +186,12 @@ def _share(shown: xr.Dataset, name: str) -> dict[str, list[str]]:
     cells = [_percent(value) for value in shown[name].values]
     # A single realisation has a stored spread of 0, which is no estimate.
     if f"{name}_std" in shown and bool((shown[f"{name}_std"] > 0).any()):
-        spread = [_percent(value) for value in shown[f"{name}_std"].values]
-        cells = [c if s == "–" else f"{c} ±{s:>5}" for c, s in zip(cells, spread, strict=True)]
+        cells = [
+            percent(float(value), float(spread)) if spread > 0 else cell
+            for cell, value, spread in zip(
+                cells, shown[name].values, shown[f"{name}_std"].values, strict=True
+            )
+        ]
     columns = {f"{name} %": cells}
     if f"{name}_p05" in shown:
         columns["p05 %"] = [_percent(value) for value in shown[f"{name}_p05"].values]

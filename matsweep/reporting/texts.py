@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.view import Index, View
-from matsweep.core.units import duration, engineering, factor_of, normal_unit
+from matsweep.core.units import duration, engineering, factor_of, normal_unit, with_error
 
 _NO_METRIC = ("status", "error", "realisations")
 
@@ -80,11 +80,32 @@ def described(view: View, rows: Index) -> tuple[list[str], list[list[str]]]:
     for name in kept:
         column = texts(view, summary[name])
         if f"{name}_std" in hidden:
-            more, known = texts(view, summary[f"{name}_std"]), view.column(f"{name}_std")[rows] > 0
-            column = [f"{t} ± {m}" if k else t for t, m, k in zip(column, more, known, strict=True)]
+            column = [spread(view, name, int(at)) for at in rows]
         columns.append(column)
     names = ["no.", *view.short.values(), *kept]
     return names, [list(row) for row in zip(*columns, strict=True)]
+
+
+def spread(view: View, name: str, at: int) -> str:
+    """Metric of a candidate with its standard deviation over the realisations, where it has one.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+    at : int
+        Position of the candidate.
+
+    Returns
+    -------
+    str
+    """
+    variable = view.summary[name]
+    # A single realisation has a stored spread of 0, which is no estimate.
+    value, deviation = float(variable.values[at]), float(view.column(f"{name}_std")[at])
+    if not deviation > 0 or (view.unit(name) == "s" and value >= 60):
+        return texts(view, variable[[at]])[0]
+    return with_error(value, deviation, view.unit(name), share=view.is_share(name))
 
 
 def named(view: View, at: int) -> str:

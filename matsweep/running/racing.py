@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from matsweep.analysis.pairs import finest_step
 from matsweep.analysis.pareto import covered
 from matsweep.core.checks import UserError, finite, whole
 from matsweep.core.quantities import Dimensionless
@@ -177,23 +178,6 @@ def interval(values: Values, level: float) -> tuple[Values, Values]:
     spread = np.maximum(values.std(axis=1, ddof=1), finest_step(values) / 2)
     half = -stdtrit(number - 1, level / 2) * spread / np.sqrt(number)
     return mean - half, mean + half
-
-
-def finest_step(values: Values) -> float:
-    """Return the least difference between distinct values.
-
-    Parameters
-    ----------
-    values : array
-        NaN and infinities are ignored.
-
-    Returns
-    -------
-    float
-        0 if all are the same.
-    """
-    steps = np.diff(np.unique(values[np.isfinite(values)]))
-    return float(steps.min()) if steps.size else 0.0
 
 
 Racing.registry.update(none=NoRacing, elimination=Elimination)

@@ -476,12 +476,15 @@ def _check_prepared(prepared: Mapping[str, Prepared], store: Store) -> None:
         )
     if set(digests) - set(begun):
         best = json.loads(str(facts.get("reference", "{}")))
+        chance = json.loads(str(facts.get("chance", "{}")))
         for each in prepared.values():
             best = better_reference(best, each.reference)
+            chance = better_reference(chance, each.chance)
         store.update_attrs(
             {
                 "networks": json.dumps({**begun, **digests}, sort_keys=True),
                 "reference": json.dumps(best, sort_keys=True),
+                "chance": json.dumps(chance, sort_keys=True),
             }
         )
 

@@ -30,6 +30,8 @@ class Prepared(Protocol):
         The metric that ranks candidates: "accuracy", "success_probability", "nrmse".
     reference : mapping of str to float
         Results of an ideal machine, by metric.
+    chance : mapping of str to float
+        Results of guessing, by metric: what a machine that ignores its inputs reaches.
     coordinates : mapping of str to (n,) array
         The workload's own dimensions, such as "epoch", with their values.
     digest : str
@@ -47,6 +49,10 @@ class Prepared(Protocol):
     @property
     def reference(self) -> Mapping[str, float]:
         """Results of an ideal machine, by metric."""
+
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Results of guessing, by metric."""
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:

@@ -100,7 +100,9 @@ def test_a_missing_realisation_makes_the_mean_unknown(ds):
 def test_pareto_by_hand():
     ds = tiny()
     assert chosen(ds.matsweep.pareto()) == [0, 1]  # 2 is beaten by 0: equal accuracy, cheaper
-    assert chosen(ds.matsweep.pareto(["accuracy"])) == [0, 2]
+    # Two realisations of 0 that differ by 10 % tell nothing apart.
+    assert chosen(ds.matsweep.pareto(["accuracy"])) == [0, 1, 2]
+    assert chosen(ds.matsweep.pareto(["accuracy"], tolerance=0, confidence=None)) == [0, 2]
     assert chosen(ds.matsweep.pareto("energy")) == [1]
     assert chosen(ds.matsweep.pareto({"bits": "higher"})) == [1]
     assert chosen(ds.matsweep.pareto({"energy": "higher"})) == [2]

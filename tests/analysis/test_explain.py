@@ -10,7 +10,10 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from matsweep.analysis import pareto_mask
+from matsweep.analysis import Sense, pareto_mask
+from matsweep.analysis.dominance import EXACT
+from matsweep.analysis.objectives import front
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting.choice import choose
 from tests.synthetic import attrs, study, with_status
@@ -95,6 +98,14 @@ def chosen(ds, *constraints, width=100, **options):
     console = Console(width=width, record=True, file=io.StringIO())
     kept = choose(ds, console, constraints, **options)
     return kept, console.export_text()
+
+
+def test_a_choice_by_the_means_alone():
+    ds = study()
+    counts = {sense: int(front(View(ds), None, sense).sum()) for sense in (Sense(), EXACT)}
+    assert counts[Sense()] < counts[EXACT]
+    for sense, count in counts.items():
+        assert f"Pareto set: {count} of 120" in chosen(ds, sense=sense)[1]
 
 
 def test_the_choice_is_the_selection():

@@ -16,7 +16,9 @@ from matsweep.core.units import (
     prefix_of,
     read_parameter,
     read_quantity,
+    rounded,
     split_heading,
+    with_error,
 )
 
 
@@ -258,3 +260,34 @@ def test_degrees_below_zero_are_kelvin_in_constraints():
     assert bound == Quantity(263.15, "-10 degC")
     (bound,) = parse("temperature >= -10 K").values[1:]
     assert isinstance(bound, Operation)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (1.2345e-10, 3e-12, "123.5 ± 3.0 pJ"),
+        (287.04e-12, 0.31e-12, "287.04 ± 0.31 pJ"),
+        (2.87e-10, 3e-16, "287 pJ"),  # an error below the fifth digit says nothing
+        (9.96e-10, 2e-11, "996 ± 20 pJ"),
+        (2e-10, 1.04e-9, "0.2 ± 1.0 nJ"),  # an error beyond the value
+        (1.2e-9, 9.96e-10, "1.2 ± 1.0 nJ"),
+        (2.87e-10, 0.0, "287 pJ"),
+        (2.87e-10, math.nan, "287 pJ"),
+        (math.nan, 1e-12, "–"),
+    ],
+)
+def test_a_value_is_rounded_to_its_error(value, error, text):
+    assert with_error(value, error, "J") == text
+
+
+def test_shares_and_plain_numbers_are_rounded_to_their_error():
+    assert with_error(0.58333, 0.1204, share=True) == "58 ± 12 %"
+    assert with_error(0.972222, 0.003104, share=True) == "97.22 ± 0.31 %"
+    assert with_error(0.972222, 0.0, share=True) == "97.22 %"
+    assert with_error(0.972222, 0.00098, share=True) == "97.22 ± 0.10 %"
+    assert with_error(0.972222, 0.00004, share=True) == "97.22 %"
+    assert with_error(math.nan, 0.1, share=True) == "–"
+    assert with_error(1234.5, 123.0) == "1230 ± 120"
+    assert with_error(3.14159, 0.02) == "3.142 ± 0.020"
+    assert with_error(8.4, 0.3, "TOPS/W") == "8.40 ± 0.30 TOPS/W"
+    assert rounded(-0.5, 0.25) == "-0.50 ± 0.25"

@@ -172,3 +172,7 @@ def test_bad_rows_of_a_table_are_named(tmp_path, text, given, message):
     (tmp_path / "set.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         datasets.CSV(path=str(tmp_path / "set.csv"), **given).load()
+
+
+def test_guessing_reaches_the_share_of_the_largest_class():
+    assert datasets.largest_class(np.array([0, 1, 1, 2, 1])) == 3 / 5

@@ -273,3 +273,14 @@ def test_a_merge_that_is_killed_leaves_nothing_at_its_place(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         merge([first, second], tmp_path / "m.zarr")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]
+
+
+def test_the_best_references_and_guesses_of_all_stores_stay(tmp_path):
+    parts = [
+        make(tmp_path / f"{name}.zarr", [number], [DONE], reference=json.dumps({"accuracy": best}),
+             chance=json.dumps({"accuracy": guess}))
+        for number, (name, best, guess) in enumerate([("a", 0.9, 0.2), ("b", 0.8, 0.3)])
+    ]  # fmt: skip
+    ds = results(merge(parts, tmp_path / "m.zarr"))
+    assert json.loads(ds.attrs["reference"]) == {"accuracy": 0.9}
+    assert json.loads(ds.attrs["chance"]) == {"accuracy": 0.3}

@@ -73,7 +73,7 @@ def test_what_cannot_be_drawn_is_told():
 
 def test_of_many_candidates_an_even_sample_is_drawn():
     ds = study(bits=tuple(range(4, 200)))
-    figure = parallel_figure(ds, objectives=["accuracy"], most=10)
+    figure = parallel_figure(ds, objectives=["energy"], most=10)
     assert len(figure.axes[0].lines) < 60
 
 

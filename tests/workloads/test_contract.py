@@ -55,6 +55,10 @@ class TestContract:
         assert prepared.merit == configured.merit == configured.objectives[0]
         assert prepared.merit in available(configured.measures)
         assert set(prepared.reference) <= set(METRICS)
+        assert set(prepared.chance) <= set(prepared.reference)
+        for name, value in prepared.chance.items():
+            better = METRICS[name].better
+            assert (value < prepared.reference[name]) == (better == "higher"), name
         assert (
             set(prepared.coordinates) == set(configured.coordinates) == set(configured.dimensions)
         )

@@ -50,6 +50,11 @@ class Memory:
             state = _signs(state @ self.matrices[0].weight)
         return {"recalled": float(np.mean(state == self.patterns))}
 
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Share of the bits that guessing recalls."""
+        return {"recalled": 0.5}
+
     def run(
         self, hardware: Hardware, *, times: tuple[float, ...], rng: Streams
     ) -> Mapping[str, FloatArray]:

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from matsweep.analysis.objectives import front
 from matsweep.analysis.pareto import Mask, pareto_mask
 from matsweep.analysis.view import NO_MATERIAL, Index, View
 from matsweep.core.checks import UserError, one_of
@@ -157,7 +158,7 @@ def lasts(view: View) -> bool:
 
 
 def front_of(view: View, rows: Index, cost: str) -> Mask:
-    """Mark the candidates that are Pareto-optimal in merit and cost.
+    """Mark the candidates that are Pareto-optimal in merit and cost; see `Sense`.
 
     Parameters
     ----------
@@ -169,8 +170,15 @@ def front_of(view: View, rows: Index, cost: str) -> Mask:
     -------
     (n,) array of bool
     """
-    table = np.stack([view.column(view.merit)[rows], view.column(cost)[rows]], axis=1)
-    return pareto_mask(table, [_better(view), "lower"])
+    return front(view.rows(rows), {view.merit: _better(view), cost: "lower"})
+
+
+def _staircase(view: View, rows: Index, cost: str) -> Index:
+    """Those of some candidates that no other undercuts in its means, by cost."""
+    part = view.rows(rows)
+    table = np.stack([part.column(view.merit), part.column(cost)], axis=1)
+    line = rows[pareto_mask(table, [_better(view), "lower"])]
+    return line[np.argsort(view.column(cost)[line], kind="stable")]
 
 
 def best_of_each(view: View, rows: Index) -> Index:
@@ -249,14 +257,15 @@ def against_cost(
                 marks.append(_points(view, mine, across, across_spread, styles[name],
                                      strong=strong, barred=barred))  # fmt: skip
         if not strong and cost is not None:
-            line = rows[best][np.argsort(across[rows[best]], kind="stable")]
-            front = f"Pareto front of {view.title(view.merit)} and {cost.replace('_', ' ')}"
+            line = _staircase(view, rows[best], cost)
+            title = f"Pareto front of {view.title(view.merit)} and {cost.replace('_', ' ')}"
             marks.append(m.Series(x=across[line], y=view.column(view.merit)[line], steps=True,
-                                  look=FRONT, name=front if rows.size > 1 else ""))  # fmt: skip
+                                  look=FRONT, name=title if rows.size > 1 else ""))  # fmt: skip
     bars = "Bars" if int(drawn.sum()) <= _BARS else "Bars, of the front only,"
     caption = (
-        f"{bars} are one standard deviation over the realisations; the line is the front of these "
-        "two metrics, large points lie on it. Point at one to see all its values."
+        f"{bars} are one standard deviation over the realisations; large points are the "
+        "Pareto set of these two metrics, the line is its front by the means. Point at one to see "
+        "all its values."
     )
     if missing := int((~drawn).sum()):
         caption += f" {missing:,} other points are left out to keep the page quick."

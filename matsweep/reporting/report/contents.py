@@ -28,7 +28,6 @@ from matsweep.analysis.basis import (
     unsure_numbers,
     without_effect,
 )
-from matsweep.analysis.objectives import column
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import unprogrammed
@@ -49,9 +48,9 @@ from matsweep.reporting.report.document import (
 )
 from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.study import Study
-from matsweep.reporting.report.values import columns, span, spread
+from matsweep.reporting.report.values import columns, span
 from matsweep.reporting.table import ranking_of
-from matsweep.reporting.texts import metrics, texts
+from matsweep.reporting.texts import metrics, spread, texts
 
 MOST_ROWS = 5000
 """Candidates in the table of a page."""
@@ -130,6 +129,7 @@ def answer(study: Study) -> Section:
     else:
         blocks.append(_best(study))
         blocks += _per_material(study)
+        blocks += [Paragraph(text=text) for text in study.left_off]
         blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The answer", blocks=tuple(blocks))
@@ -464,16 +464,15 @@ def _best(study: Study) -> Facts:
         )
         items.append(("with", values))
     judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
-    items += [(name, spread(study, name, at)) for name in judged]
+    items += [(name, spread(study.view, name, at)) for name in judged]
     if equal := _as_good(study):
-        items.append((f"the same {next(iter(study.by))}", equal))
+        items.append((f"not told apart by {next(iter(study.by))}", equal))
     return Facts(items=tuple(items))
 
 
 def _as_good(study: Study) -> str:
-    """Name the candidates that equal the best in the first metric of the ranking."""
-    values = column(study.view, next(iter(study.by)))[study.ranked]
-    others = study.ranked[1:][values[1:] == values[0]]
+    """Name the candidates that cannot be told apart from the best in the ranking's first metric."""
+    others = study.ranked[1:][study.best_set[study.ranked[1:]]]
     names = []
     for at in others[:_MOST_EQUAL].tolist():
         number = f"no. {int(study.view.numbers[at])}"

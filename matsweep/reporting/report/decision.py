@@ -9,6 +9,8 @@ import xarray as xr
 
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
+from matsweep.core.units import rounded
+from matsweep.reporting.choice import undecided
 from matsweep.reporting.figures.requirement_map import requirement_picture
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
@@ -43,12 +45,16 @@ def certainty(study: Study) -> Section | None:
             stability["rank_high"].values, stability["candidate"].values, strict=True,
         )
     )  # fmt: skip
+    tied = undecided(stability)
     headings = ("material", "best with probability", "rank (95 %)", "no.")
     basis = (
-        f"By {name}, from {stability.attrs['samples']:,} bootstrap samples of the realisations of "
-        "each material's best candidate. Errors of the model itself are not counted."
+        f"By {name}, from {stability.attrs['samples']:,} bootstrap samples of the realisations, "
+        "the same for each material's best candidate. Errors of the model itself are not counted."
     )
-    blocks: tuple[Block, ...] = (Table(headings=headings, rows=rows), Paragraph(text=basis))
+    texts = [tied, basis] if tied else [basis]
+    blocks: tuple[Block, ...] = (
+        Table(headings=headings, rows=rows), *(Paragraph(text=text) for text in texts)
+    )  # fmt: skip
     return Section(title="How sure is that?", blocks=blocks, terminal=True)
 
 
@@ -124,8 +130,8 @@ def _index(indices: xr.Dataset, name: str, number: int) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     half = f"{name}_conf"
-    error = f" ± {indices[half].values[number]:.2f}" if half in indices else ""
-    return f"{value:.2f}{error}"
+    error = float(indices[half].values[number]) if half in indices else 0.0
+    return rounded(float(value), error) if error > 0 else f"{value:.2f}"
 
 
 def _method(indices: xr.Dataset) -> str:

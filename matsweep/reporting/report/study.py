@@ -10,13 +10,14 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.attributes import resolve
+from matsweep.analysis.best_set import best_set
 from matsweep.analysis.objectives import (
     MAIN,
     PHYSICAL,
     TRAINED,
     Objectives,
     directions,
-    front,
+    judged,
     order,
 )
 from matsweep.analysis.pareto import Mask
@@ -51,6 +52,10 @@ class Study:
         Positions, best first.
     front : (candidate,) array of bool
         The Pareto set.
+    left_off : tuple of str
+        Candidates that the set leaves off, in words, and why.
+    best_set : (candidate,) array of bool
+        Candidates that cannot be told apart from the best by the first metric of the ranking.
     top : int
         Rows of a short table.
     pictures : mapping of str to Path
@@ -71,6 +76,8 @@ class Study:
     objectives: Mapping[str, str]
     ranked: Index
     front: Mask
+    left_off: tuple[str, ...]
+    best_set: Mask
     top: int
     pictures: Mapping[str, Path]
     rerun: str
@@ -129,14 +136,17 @@ def studied(
         read_target(view, target)  # an unreadable target is reported before anything is written
     known = directions(view)
     ranked_by = directions(view, by) if by is not None else known
-    judged = directions(view, objectives) if objectives is not None else known
+    chosen = directions(view, objectives) if objectives is not None else known
     command = str(view.ds.attrs.get("command") or "the study's own command, with")
+    pareto = judged(view, chosen or None)
     return Study(
         view=view,
         by=ranked_by,
-        objectives=judged,
+        objectives=chosen,
         ranked=order(view, ranked_by) if ranked_by else np.empty(0, dtype=np.intp),
-        front=front(view, judged or None),
+        front=pareto.mask,
+        left_off=pareto.lines,
+        best_set=best_set(view, ranked_by) if ranked_by else np.zeros_like(pareto.mask),
         top=top,
         pictures={},
         rerun=f"{command} retry_failed=true",

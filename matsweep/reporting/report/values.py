@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.view import Index, View
-from matsweep.core.units import factor_of, normal_unit
+from matsweep.core.units import normal_unit
 from matsweep.reporting.report.document import Column
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.texts import metrics, texts
@@ -48,31 +48,6 @@ def columns(study: Study, rows: Index) -> tuple[Column, ...]:
     )  # fmt: skip
     number = _counted("candidate", "no.", "number in the store", summary["candidate"].values)
     return (listed[0], pareto, *listed[1:], number)
-
-
-def spread(study: Study, name: str, at: int) -> str:
-    """Metric of a candidate with its standard deviation, if that is known.
-
-    Parameters
-    ----------
-    study : Study
-    name : str
-    at : int
-        Position of the candidate.
-
-    Returns
-    -------
-    str
-    """
-    text = texts(study.view, study.view.summary[name][[at]])[0]
-    deviation = study.view.column(f"{name}_std")[at]
-    if not deviation > 0:  # a single realisation has a stored spread of 0, which is no estimate
-        return text
-    number, _, unit = text.partition(" ")
-    one = factor_of(unit, study.view.unit(name)) if unit else None
-    if one is None:
-        return f"{text} ± {texts(study.view, study.view.summary[f'{name}_std'][[at]])[0]}"
-    return f"{number} ± {deviation / one:.2g} {unit}"
 
 
 def span(study: Study, name: str, rows: Index) -> str:

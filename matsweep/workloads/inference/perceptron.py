@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import DAC
+from matsweep.datasets import largest_class
 from matsweep.machine import Hardware, Mapped, Matrix, ProgrammedMatrix, map_matrices
 
 IntArray = npt.NDArray[np.integer]
@@ -65,6 +66,11 @@ class Perceptron:
     def reference(self) -> Mapping[str, float]:
         """Accuracy of an ideal machine."""
         return {"accuracy": self.float_accuracy}
+
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Share of the held-out samples that are of the most frequent class."""
+        return {"accuracy": largest_class(self.labels)}
 
     def run(
         self, hardware: Hardware, *, times: tuple[float, ...], rng: Streams

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.datasets import largest_class
 from matsweep.machine import Hardware, Matrix
 from matsweep.workloads.learning.aging import aged
 from matsweep.workloads.learning.course import Course
@@ -62,6 +63,11 @@ class PreparedLesson:
     def reference(self) -> Mapping[str, float]:
         """Accuracy of the same training in floating point."""
         return {"accuracy": self.lesson.float_accuracy}
+
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Share of the held-out samples that are of the most frequent class."""
+        return {"accuracy": largest_class(self.lesson.samples.test_labels)}
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
