@@ -58,7 +58,7 @@ class SweepProgress:
         self._facts = facts
         self._rate = Rate(done)
         self._before = done
-        self._state = Progress(total=total, done=done, note="starting workers")
+        self._state = Progress(total=total, done=done)
         self._start = time.monotonic()
         self._looked = -_LOOK
         self._over = threading.Event()
@@ -113,6 +113,18 @@ class SweepProgress:
         else:
             reason = "interrupted" if kind is KeyboardInterrupt else f"{kind.__name__}: {value}"
             self._journal.write("stopped", **ended, reason=reason)
+
+    def begin(self, phase: str) -> None:
+        """Show and record what is done before the first outcome.
+
+        Parameters
+        ----------
+        phase : str
+            "starting Ray"; empty: nothing that takes time.
+        """
+        if phase:
+            self._state = dataclasses.replace(self._state, note=phase)
+            self._journal.write("phase", name=phase)
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
         """Count further candidates, whose outcomes are safe in the store.
@@ -188,6 +200,18 @@ class SweepProgress:
                 markup=False,
                 highlight=False,
             )
+
+
+def first_candidates() -> str:
+    """Name the phase until the first outcome: whether its kernels are compiled in it.
+
+    Returns
+    -------
+    str
+    """
+    from matsweep.core.compiled import kernels_kept  # loads numba
+
+    return "first candidates" if kernels_kept() else "compiling kernels (once for this version)"
 
 
 def _runs(positions: Sequence[int]) -> list[list[int]]:

@@ -96,6 +96,8 @@ class Workload(ABC):
         in a study if the workload gives all measures that it needs.
     dimensions : mapping of str to str
         Long names of the workload's own dimensions.
+    preparing : str
+        What `prepare` does, for the display of progress.
     """
 
     __slots__ = ()
@@ -107,6 +109,7 @@ class Workload(ABC):
     objectives: ClassVar[tuple[str, ...]]
     measures: ClassVar[frozenset[str]]
     dimensions: ClassVar[Mapping[str, str]] = {}
+    preparing: ClassVar[str] = "preparing the workload"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from scipy import stats
 
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
@@ -167,9 +166,11 @@ def _residuals(axes: Axes, fit: Fit) -> None:
 
 
 def _quantiles(axes: Axes, fit: Fit) -> None:
+    from scipy.stats import norm  # slow to import
+
     sorted_ = np.sort(fit.residuals[fit.used])
     some = _some(sorted_.size)
-    expected = stats.norm.ppf((np.arange(sorted_.size) + 0.5) / sorted_.size)
+    expected = norm.ppf((np.arange(sorted_.size) + 0.5) / sorted_.size)
     axes.plot(expected[some], sorted_[some], ".", color=_UP, markersize=2, rasterized=True)
     ends = [expected[0], expected[-1]]
     axes.plot(ends, ends, color="0.35", linewidth=0.8)

@@ -31,6 +31,7 @@ class InSitu(Training, Workload):
     objectives: ClassVar[tuple[str, ...]] = ("accuracy", "training_energy", "pulses_p999")
     measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
     dimensions: ClassVar[Mapping[str, str]] = {"epoch": "epochs of training"}
+    preparing: ClassVar[str] = "training the network in floating point"
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:

@@ -324,7 +324,7 @@ OPTIONS = st.fixed_dictionaries(
         "read_voltage": st.just(0.2),
         "temperature": st.just(300.0),
         "rate": st.just(0.5),
-        "check": st.booleans(),
+        "plausible": st.booleans(),
         "columns": st.dictionaries(st.sampled_from(["conductance", "pulse", "voltage", "time"]),
                                    st.one_of(st.none(), st.integers(-1, 4), NAMES), max_size=2),
     },
