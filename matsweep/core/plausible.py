@@ -8,6 +8,7 @@ test bench questions a value beyond them before it runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -163,7 +164,7 @@ def preferred(error: UserError, questions: Sequence[Question]) -> UserError:
         or if there is no question.
     """
     for each in questions:
-        if str(error).startswith((f"{each.path} ", f"{each.path}.")):
+        if re.search(rf"(?:^|\s){re.escape(each.path)}[ .]", str(error)):
             return UserError(f"{error}{each.hint}") if each.hint else error
     try:
         refuse(questions)
