@@ -182,8 +182,8 @@ def test_help_without_a_command_lists_the_commands(capsys):
             "needs -m to sweep them: matsweep explore -m material=pcm_gst,hfox_vcm seed=1\n",
         ),
         (
-            ["explore", "--config-dir", "a b", "device.read_noise=range(0,1,0.5)"],
-            "matsweep explore -m --config-dir 'a b' 'device.read_noise=range(0,1,0.5)'\n",
+            ["explore", "--config-dir", ".", "device.read_noise=range(0,1,0.5)"],
+            "matsweep explore -m --config-dir . 'device.read_noise=range(0,1,0.5)'\n",
         ),
         (
             ["explore", "device.g_max=interval(10µS, 40 µS)"],

@@ -85,6 +85,9 @@ def _questioned(config: DictConfig) -> AnalogDevice:
     strict = truth("plausible", config.plausible)
     try:
         device = build(AnalogDevice, stated["device"], "device")
+        if stated["tile"] is not None:
+            build(Tile, stated["tile"], "tile")
+            build(Interconnect, stated["wires"], "wires")
     except UserError as error:
         raise preferred(error, found if strict else ()) from None
     if strict:

@@ -118,18 +118,9 @@ def set_apart(variant: str) -> None:
     _variants.add(variant)
 
 
-def kernels_kept() -> bool:
-    """Whether a process before this one kept kernels of these sources, versions and processor.
-
-    Returns
-    -------
-    bool
-        False: the first process that needs kernels compiles them, which takes seconds.
-    """
-    folder = kernel_folder(__name__.partition(".")[0], _build(_codegen()))
-    if folder is None:
-        return False
-    return any(not each.name.startswith(".") for each in folder.iterdir())  # no lock, no part
+def own_folder() -> Path | None:
+    """Folder of the kernels of matsweep itself; None where they are not kept."""
+    return kernel_folder(__name__.partition(".")[0], _build(_codegen()))
 
 
 class _KernelCache(NullCache):

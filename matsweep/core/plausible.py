@@ -8,6 +8,7 @@ test bench questions a value beyond them before it runs.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,9 @@ def doubts(numbers: Iterable[Number], prefix: str = "") -> list[Question]:
     return [
         _question(each, each.plausible, prefix)
         for each in numbers
-        if each.plausible is not None and not each.plausible.holds(each.value)
+        if each.plausible is not None
+        and math.isfinite(each.value)  # the parameter's own rule refuses what is not
+        and not each.plausible.holds(each.value)
     ]
 
 

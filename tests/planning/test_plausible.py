@@ -120,6 +120,12 @@ def test_plausible_false_goes_on_and_notes_each_value():
         planned("plausible=true,false")
 
 
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_what_is_no_number_is_left_to_the_parameters_own_rule(value):
+    with pytest.raises(UserError, match="device_to_device must be a finite number"):
+        planned(f"device.device_to_device={value}")
+
+
 def test_the_setting_changes_no_candidate():
     assert planned("plausible=false").identities == planned().identities
 
