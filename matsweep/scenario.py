@@ -8,14 +8,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
 from matsweep.core.packages import versions
-from matsweep.core.quantities import Length, Time
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import Elapsed, Length
 from matsweep.core.registry import any_foreign
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Ideal, Interconnect, Tile, Wires, layout
@@ -115,7 +116,7 @@ class Periphery:
     adc_source: str = "survey"
     dac_source: str = "capacitive"
     pipelined: bool = False
-    replication: int = 1
+    replication: Annotated[int, Plausible(1, 1e6)] = 1
 
     def __post_init__(self) -> None:
         positive("node", self.node, "m")
@@ -157,7 +158,7 @@ class Scenario:
     adc: ADC
     periphery: Periphery
     workload: Workload
-    times: tuple[Time, ...]
+    times: tuple[Elapsed, ...]
     wires: Interconnect = Ideal()
     physics: DynamicalModel | None = None
     protocol: Protocol | None = None

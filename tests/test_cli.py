@@ -18,8 +18,9 @@ import matsweep
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.planning.folders import conf_folder
-from matsweep.running import work
+from matsweep.running import study, work
 from matsweep.store import summary
+from matsweep.workloads.inference.workload import MLP
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -190,7 +191,21 @@ def test_help_without_a_command_lists_the_commands(capsys):
             ["explore", "workload.dataset={kind: csv, path: a, label_column: species}"],
             "label_column must be the number of the column of the class, from 0",
         ),
-        (["explore", "material=pcm_gst,hfox_vcm"], "put -m before the values"),
+        (
+            ["explore", "material=pcm_gst,hfox_vcm", "seed=1"],
+            "needs -m to sweep them: matsweep explore -m material=pcm_gst,hfox_vcm seed=1\n",
+        ),
+        (
+            ["explore", "--config-dir", ".", "device.read_noise=range(0,1,0.5)"],
+            "matsweep explore -m --config-dir . 'device.read_noise=range(0,1,0.5)'\n",
+        ),
+        (
+            ["explore", "device.g_max=interval(10µS, 40 µS)"],
+            "matsweep explore -m 'device.g_max=interval(10µS, 40 µS)'\n",
+        ),
+        (["characterize", "material=pcm_gst,pcmo"], "characterize takes one value"),
+        (["explore", "material=PCM_GTS"], "no such material; did you mean pcm_gst"),
+        (["explore", "device.Raed_Noise=1"], "did you mean device.read_noise"),
         (["explore", "device.raed_noise=1"], "did you mean device.read_noise"),
         (["explore", "-m", "device.raed_noise=1,2"], "did you mean device.read_noise"),
         (["explore", "device.g_min=1"], "device.g_min [S] must be < g_max"),
@@ -364,9 +379,56 @@ def test_scripts_in_pipelines_are_the_commands(workplace):
     assert summary("results/study.zarr").done == 1
 
 
-def test_the_version_is_told(capsys):
-    assert main(["--version"]) == 0
+@pytest.mark.parametrize(
+    "words", [["--version"], ["explore", "--version"], ["report", "--version"]]
+)
+def test_the_version_is_told(capsys, words):
+    assert main(words) == 0
     assert capsys.readouterr().out == f"matsweep {matsweep.__version__}\n"
+
+
+def test_a_refusal_of_what_is_there_comes_before_any_preparation(workplace, monkeypatch, capsys):
+    """Nothing is trained, and no executor is loaded: that of Ray takes a second to import."""
+    assert main(["explore", *SERIAL]) == 0
+    capsys.readouterr()
+    for name in ("executor", "create_store", "open_store"):
+        monkeypatch.setattr(study, name, lambda *_, name=name: pytest.fail(name))
+    monkeypatch.setattr(MLP, "prepare", lambda _: pytest.fail("prepared"))
+    assert main(["explore", *SERIAL, "seed=1"]) == 2
+    assert "holds another study (different: seed)" in told(capsys)
+    searched = ["-m", "device.read_noise=interval(0,0.1)", "design=adaptive"]
+    assert main(["explore", *searched, *SERIAL]) == 2
+    assert "holds another study" in told(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "slow"),
+    [
+        (["explore", *SMALL, "seed=1"], "results/study.zarr", ("ray", "scipy.special", "numba")),
+        (["characterize"], "results/characterize/hfox_vcm/bench.zarr", ("xarray", "matplotlib")),
+        (["characterize", "device.source=derived"], "results/characterize/hfox_vcm/bench.zarr",
+         ("xarray", "matplotlib", "numba")),
+        (["calibrate", "data.csv", "name=a"], "conf/material/a.yaml", ("matplotlib", "pandas")),
+    ],
+)  # fmt: skip
+def test_a_refusal_loads_no_slow_library(workplace, arguments, there, slow):
+    """In a process that has loaded nothing yet."""
+    if arguments[0] == "explore":
+        assert main(["explore", *SERIAL]) == 0
+    else:
+        Path(there).parent.mkdir(parents=True)
+        Path(there).touch()
+    lines = [f"{i},up,{10 + i}" for i in range(9)] + [f"{i},down,{19 - i}" for i in range(9)]
+    Path("data.csv").write_text("\n".join(["pulse,polarity,conductance [uS]", *lines]))
+    script = f"""
+import sys
+from matsweep.cli import main
+code = main({arguments!r})
+print(code, *sorted(set({slow!r}) & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert there in done.stderr
+    assert done.stdout == "2\n", (done.stdout, done.stderr)
 
 
 def test_a_sweep_says_where_its_results_are(workplace, capsys):

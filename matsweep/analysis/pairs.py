@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from matsweep.analysis.attributes import resolve
 from matsweep.analysis.view import View
@@ -168,6 +167,8 @@ def student(outside: float, count: Counts, *, sides: int = 2) -> Values:
     (...) array
         In standard errors; infinite for a single realisation.
     """
+    from scipy.special import stdtrit  # slow to import
+
     degrees = np.maximum(np.asarray(count) - 1, 1)
     return np.where(np.asarray(count) > 1, -stdtrit(degrees, outside / sides), np.inf)
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.quantities import Temperature
+from matsweep.core.quantities import Surroundings
 from matsweep.core.streams import FloatArray
 from matsweep.devices import AnalogDevice
 
@@ -24,7 +24,7 @@ def characterize(
     *,
     devices: int = 200,
     pulses: int | None = None,
-    temperatures: Sequence[Temperature] = (300.0, 358.15, 398.15),
+    temperatures: Sequence[Surroundings] = (300.0, 358.15, 398.15),
     seed: int = 0,
 ) -> xr.Dataset:
     """Measure a device model on the test bench.

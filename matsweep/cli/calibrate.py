@@ -5,21 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.characterization.figure import (
-    endurance_figure,
-    fit_figure,
-    loop_figure,
-    retention_figure,
-)
-from matsweep.core.checks import UserError, one_of
-from matsweep.core.codec import build
+from matsweep.core.checks import UserError, one_of, truth
+from matsweep.core.codec import build, numbers_at
 from matsweep.core.command_line import assignment, command_line
+from matsweep.core.plausible import doubts, refuse
 from matsweep.core.units import value_in_unit
+from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import CompiledModel
 from matsweep.identification import calibration
 from matsweep.identification.calibration import (
@@ -33,7 +29,9 @@ from matsweep.identification.calibration import (
 from matsweep.planning.config import plain_config
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.loading import load_material
-from matsweep.reporting.figures.printed import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _EXAMPLE = "hfox_vcm"  # the material of printed commands
 _READING = tuple(field.name for field in dataclasses.fields(Reading))
@@ -87,10 +85,19 @@ def _reading(config: DictConfig) -> Reading:
     if heading not in (None, True, False, "none", "no", "yes"):
         raise UserError(f"header must be true or none, got {heading!r}")
     options["header"] = heading in (True, "yes")
+    if truth("plausible", options["plausible"]):
+        _question(config)
     options["columns"] = options["columns"] or {}
     if options["compliance"] == "none":
         options["compliance"] = 0.0
     return build(Reading, options, "")
+
+
+def _question(config: DictConfig) -> None:
+    """Refuse implausible values of the new device's parameters."""
+    for name, unit in (("g_min", "S"), ("g_max", "S"), ("cell_size", "F2")):
+        value = value_in_unit(config[name], unit, name)
+        refuse(doubts(numbers_at(AnalogDevice, [name], {}, value, name)))
 
 
 def _print(notes: Sequence[str]) -> None:
@@ -105,6 +112,8 @@ def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) ->
     limits = {name: value_in_unit(config[name], "S", name) for name in ("g_min", "g_max")}
     found = calibration.calibrate_pulses(data, model=config.model, **limits)
     calibration.show_calibration(found, Console())
+    from matsweep.characterization.figure import fit_figure  # slow to import
+
     written = calibration.write_material(found, to)
     _print([f"devices are {calibration.programming(found.chosen)[1]}"])
     _finish(written, _pictures(fit_figure(found), config), config)
@@ -115,6 +124,8 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     calibration.check_name(str(config.name))
     own = Path(config.folder) / "material" / f"{config.name}.yaml"
     known = _known(own, config.start)
+    if known is not None and known.path == own and not config.overwrite:
+        _check_stated(known, kind)
     found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
     pictures = _pictures(picture, config, f"_{kind}")
     if known is None:
@@ -136,6 +147,13 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     acts = "device.cycles" if kind == "endurance" else "times, and device.temperature"
     _print([f"in a study, it acts by {acts}"])
     _finish(written, pictures, config)
+
+
+def _check_stated(known: MaterialFile, kind: str) -> None:
+    """Refuse a file that states already whatever the fit may give, before the fit."""
+    possible = ("endurance",) if kind == "endurance" else ("drift", "retention")
+    if set(possible) <= known.content["device"].keys():
+        known.check(possible[0], replace=False)
 
 
 def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictConfig) -> None:
@@ -198,6 +216,8 @@ def _ageing(
     config: DictConfig,
 ) -> tuple[Ageing, Figure]:
     """Fit a file, print the fit, and draw it."""
+    from matsweep.characterization.figure import endurance_figure, retention_figure
+
     if kind == "endurance":
         windows = calibration.read_endurance(path, reading)
         _print(windows.notes)
@@ -228,6 +248,8 @@ def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictCon
             except UserError as error:
                 failures.append(error)
     fits.sort(key=lambda fit: fit.bic)
+    from matsweep.characterization.figure import loop_figure
+
     picture = loop_figure(loops, fits[0] if fits else None)
     pictures = _pictures(picture, config)
     if not fits:
@@ -275,4 +297,6 @@ def _finish(written: Path, pictures: Sequence[Path], config: DictConfig) -> None
 
 def _pictures(picture: Figure, config: DictConfig, suffix: str = "") -> list[Path]:
     """Save a figure under the material's name."""
+    from matsweep.reporting.figures.printed import save
+
     return list(save(picture, Path(config.pictures) / f"{config.name}{suffix}"))

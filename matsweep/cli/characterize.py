@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
-import xarray as xr
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
-from rich.console import Console
 
-from matsweep.characterization import (
-    array_figure,
-    bench_figure,
-    characterize_array,
-    characterize_physics,
-    physics_figure,
-)
-from matsweep.characterization import characterize as bench
-from matsweep.characterization.derived import show_derived
-from matsweep.core.checks import UserError, positive
-from matsweep.core.codec import arguments, build
-from matsweep.core.units import value_in_unit
-from matsweep.crossbar import Interconnect, Tile, Wires
-from matsweep.devices import AnalogDevice
-from matsweep.devices.dynamics import DynamicalModel
-from matsweep.identification.derivation import Protocol, resolve
-from matsweep.materials import Material
-from matsweep.planning.config import plain_config
-from matsweep.planning.loading import material_of
-from matsweep.reporting.figures.printed import save
-from matsweep.scenario import array_wires
+from matsweep.core.checks import UserError
 
 
 def characterize(config: DictConfig) -> None:
@@ -47,70 +22,12 @@ def characterize(config: DictConfig) -> None:
     UserError
         If the results exist already, or a parameter breaks its rule.
     """
-    material = material_of(config)
-    device = _resolved(build(AnalogDevice, plain_config(config.device), "device"), config)
-    folder, name = Path(config.folder), "bench" if config.get("tile") is None else "array"
-    data = folder / f"{name}.zarr"
+    path = Path(config.folder) / ("bench" if config.get("tile") is None else "array")
+    data = path.with_suffix(".zarr")
     if data.exists() and not config.overwrite:
         raise UserError(
             f"{data} is there already: give another folder=…, or overwrite=true to replace it"
         )
-    if name == "bench":
-        dataset = bench(device, **arguments(bench, plain_config(config.bench), "bench"))
-        draw = bench_figure
-    else:
-        dataset, draw = _array(device, config), array_figure
-    written = _keep(dataset, draw, material, folder / name)
-    if name == "bench" and config.physics is not None:
-        physics, protocol = _virtual(config)
-        read_voltage, seed = device.read_voltage, int(config.bench.seed)
-        measured = characterize_physics(physics, protocol, read_voltage=read_voltage, seed=seed)
-        written += _keep(measured, physics_figure, material, folder / "physics")
-        show_derived(physics, protocol, device, Console())
-    for path in written:
-        Console().print(str(path), markup=False, soft_wrap=True)
+    from matsweep.cli.bench import measure  # slow to import
 
-
-def _keep(
-    dataset: xr.Dataset, draw: Callable[[xr.Dataset, str], Figure], material: Material, path: Path
-) -> list[Path]:
-    """Write data and figures next to each other; return their paths."""
-    dataset.attrs.update(material=material.name, label=material.label)
-    pictures = save(draw(dataset, material.label), path)
-    data = path.with_suffix(".zarr")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr: consolidated metadata are no standard yet
-        dataset.to_zarr(data, mode="w", consolidated=True)
-    return [data, *pictures]
-
-
-def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
-    """Build a material's physics and the pulses of its virtual experiment."""
-    physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")
-    return physics, build(Protocol, plain_config(config.protocol), "protocol")
-
-
-def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
-    """Return the device of the configured source, reported or derived."""
-    if device.source != "derived":
-        return resolve(device, None, None)
-    if config.physics is None:
-        raise UserError(
-            f"device.source must be reported for material={config.material.name}: "
-            f"{config.material.name} states no physics"
-        )
-    return resolve(device, *_virtual(config))
-
-
-def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
-
-    tile = build(Tile, plain_config(config.tile), "tile")
-    interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
-    settings = plain_config(config.array)
-    node = positive("array.node", value_in_unit(settings.pop("node"), "m", "array.node"), "m")
-    wires = array_wires(interconnect, device.cell_size, node, "array.node") or Wires(0.0, 0.0)
-    dataset = characterize_array(
-        device, tile, wires, **arguments(characterize_array, settings, "array")
-    )
-    own = getattr(interconnect, "node", None)
-    return dataset.assign_attrs(node=node if own is None else own)
+    measure(config, path)

@@ -22,8 +22,8 @@ from yaml import YAMLError
 
 from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
-from matsweep.core.checks import UserError, near
-from matsweep.core.command_line import quoted
+from matsweep.core.checks import StoppedError, UserError, near
+from matsweep.core.command_line import command_line, quoted
 from matsweep.core.printing import printable
 from matsweep.planning.config import explain
 from matsweep.planning.folders import conf_folder
@@ -81,6 +81,9 @@ _CONSTRAINT = re.compile(
 )
 """Beginning of a constraint of `matsweep select`: metric and comparison, or a probability."""
 
+_SWEPT = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?:\n| requires)")
+"""Hydra's complaints about a sweep without -m, and the override."""
+
 _LISTS = {"calibrate": "data", "merge": "stores", "validate": "rows"}
 """Setting that several words give."""
 
@@ -125,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] in ([], ["-h"], ["--help"], ["help"]):
         print(_USAGE, end="")
         return 0
-    if given == ["--version"]:
+    if "--version" in given:
         print(f"matsweep {version('matsweep')}")
         return 0
     if given[0].startswith(("-sc", "--shell-completion", "--shell_completion")):
@@ -255,8 +258,6 @@ def _run(command: str, arguments: list[str]) -> int:
         if mistakes:
             raise mistakes[0]
     except UserError as error:
-        from matsweep.running.study import StoppedError
-
         _complain(error)
         return 130 if isinstance(error, StoppedError) else 2
     except (HydraException, OmegaConfBaseException) as error:
@@ -294,8 +295,27 @@ def _command(name: str) -> Callable[[DictConfig], None]:
 def _explained(error: Exception, command: str, arguments: list[str]) -> str:
     from matsweep.planning.config import composer
 
+    if swept := _SWEPT.match(str(error)):
+        return _without_m(as_typed(swept[1]), command, list(map(as_typed, arguments)))
     with composer():
         return as_typed(explain(error, arguments, command))
+
+
+def _without_m(override: str, command: str, arguments: Sequence[str]) -> str:
+    """Explain an override of several values that is given without -m.
+
+    Parameters
+    ----------
+    override : str
+    command : str
+    arguments : sequence of str
+        After it, as typed.
+    """
+    if command != "explore":
+        text = "\"NAME='A,B'\""
+        return f"{override}: {command} takes one value; a text with a comma is quoted: {text}"
+    corrected = command_line("matsweep", command, "-m", *arguments)
+    return f"{override} has several values, and needs -m to sweep them: {corrected}"
 
 
 def _complete(given: list[str]) -> int:

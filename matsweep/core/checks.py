@@ -17,6 +17,10 @@ class UserError(ValueError):
     """Mistake of the user, reported in one line that says how to fix it."""
 
 
+class StoppedError(UserError):
+    """The user stopped a run; finished results are safe."""
+
+
 def finite(name: str, value: object, unit: str = "") -> float:
     """Check that a value is a finite real number.
 
@@ -196,7 +200,7 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def near(value: object, known: Iterable[str], *, likeness: float = 0.5) -> str:
-    """Suggest the known names closest to a value.
+    """Suggest the known names closest to a value, in upper and lower case alike.
 
     Parameters
     ----------
@@ -210,8 +214,23 @@ def near(value: object, known: Iterable[str], *, likeness: float = 0.5) -> str:
     str
         "; did you mean …?", or empty if none is close.
     """
-    close = difflib.get_close_matches(str(value), sorted(set(known)), n=3, cutoff=likeness)
+    text = str(value)
+    alike: dict[str, list[str]] = {}
+    for name in sorted(set(known)):
+        alike.setdefault(name.casefold(), []).append(name)
+    folded = difflib.get_close_matches(text.casefold(), sorted(alike), n=3, cutoff=likeness)
+    # Names that differ in case alone, as mS and MS do: the one with more of the value's case first.
+    cased = difflib.SequenceMatcher(None, text)
+    close: list[str] = []
+    for each in folded:
+        close += sorted(alike[each], key=lambda name: (-_ratio(cased, name), name))
+    close = close[:3]
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _ratio(matcher: difflib.SequenceMatcher[str], name: str) -> float:
+    matcher.set_seq2(name)
+    return matcher.ratio()
 
 
 @contextmanager

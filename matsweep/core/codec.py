@@ -16,11 +16,12 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matsweep.core.checks import UserError, near, one_of
 from matsweep.core.packages import is_own
+from matsweep.core.plausible import Number, Plausible
 from matsweep.core.registry import any_foreign
 from matsweep.core.units import Unit, read_parameter
 
@@ -456,6 +457,8 @@ class _Shape(NamedTuple):
         Of a number; None where none is stated.
     numeric : bool
         Whether a number is admitted.
+    plausible : Plausible or None
+        Bounds of its plausible values, or of the numbers in a part; None where none are stated.
     """
 
     hint: Any
@@ -466,14 +469,16 @@ class _Shape(NamedTuple):
     part: bool
     unit: str | None
     numeric: bool
+    plausible: Plausible | None
 
 
 @functools.cache
 def _shape(hint: Any) -> _Shape:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     options = typing.get_args(hint) if union else (hint,)
-    units = [each.symbol for option in options for each in getattr(option, "__metadata__", ())
-             if isinstance(each, Unit)]  # fmt: skip
+    stated = [each for option in options for each in getattr(option, "__metadata__", ())]
+    units = [each.symbol for each in stated if isinstance(each, Unit)]
+    bounds = [each for each in stated if isinstance(each, Plausible)]
     every = [_bare(option) for option in options if option is not type(None)]
     bare = [option for option in every if option is not str] or every
     return _Shape(
@@ -485,6 +490,7 @@ def _shape(hint: Any) -> _Shape:
         part=dataclasses.is_dataclass(bare[0]) or hasattr(bare[0], "registry"),
         unit=units[0] if units else None,
         numeric=bool({int, float} & set(bare)),
+        plausible=bounds[-1] if bounds else None,
     )
 
 
@@ -500,21 +506,31 @@ def _number(hint: Any, value: object, path: str) -> object:
     shape = _shape(hint)
     if shape.text:
         return value
-    unit = _shorthand(shape.hint) if shape.part else shape.unit
+    unit = _typed(shape).unit
     number = None if unit is None else read_parameter(value, unit, path)
     if number is None:
         return value
     return int(number) if shape.hint is int and number == int(number) else number
 
 
+class _Typed(NamedTuple):
+    """Unit and bounds of a number that is typed for a parameter, or for a whole object."""
+
+    unit: str | None
+    plausible: Plausible | None
+
+
+def _typed(shape: _Shape) -> _Typed:
+    return _shorthand(shape.hint) if shape.part else _Typed(shape.unit, shape.plausible)
+
+
 @functools.cache
-def _shorthand(cls: Any) -> str | None:
-    """Return the unit of the number that represents a whole object; None where none does."""
+def _shorthand(cls: Any) -> _Typed:
+    """Return unit and bounds of the number that represents a whole object."""
     make = getattr(cls, "from_number", None)
-    if make is None:
-        return None
-    hints = typing.get_type_hints(make, include_extras=True)
-    return next((_shape(each).unit for name, each in hints.items() if name != "return"), None)
+    hints = typing.get_type_hints(make, include_extras=True) if make is not None else {}
+    shapes = (_shape(each) for name, each in hints.items() if name != "return")
+    return next((_Typed(shape.unit, shape.plausible) for shape in shapes), _Typed(None, None))
 
 
 def in_units(hint: Any, value: Any, path: str = "") -> Any:
@@ -601,7 +617,7 @@ def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
     """
     shape = _shape(hint)
     if not keys:
-        return {_shorthand(shape.hint) if shape.part else shape.unit}
+        return {_typed(shape).unit}
     if shape.origin is dict:
         return units_at(typing.get_args(shape.hint)[1], keys[1:], None)
     if not shape.part:
@@ -617,6 +633,91 @@ def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
     return units
 
 
+def numbers(
+    hint: Any, value: object, path: str = "", plausible: Plausible | None = None
+) -> Iterator[Number]:
+    """Numbers of a configuration, with the unit and the bounds that their parameters state.
+
+    Parameters
+    ----------
+    hint : type or annotation
+        Of the object that is built from it.
+    value : mapping, list, number, text or None
+        Plain, with all quantities as numbers.
+    path : str
+        Its place.
+    plausible : Plausible or None
+        Bounds of the part that it is in, for dimensionless numbers that state none.
+
+    Yields
+    ------
+    Number
+    """
+    shape = _shape(hint)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        unit, own = _typed(shape)
+        inherited = plausible if unit == "1" else None
+        yield Number(path, value, unit, own or shape.plausible or inherited)
+    elif isinstance(value, Mapping):
+        cls = _class(shape.hint, value) if shape.part else None
+        fields = _fields(cls) if cls is not None else {}
+        every = typing.get_args(shape.hint)[1] if shape.origin is dict else None
+        within = shape.plausible or plausible
+        for key, item in value.items():
+            inner = fields[key][0] if key in fields else every
+            if inner is not None:
+                yield from numbers(inner, item, _join(path, str(key)), within)
+    elif isinstance(value, (list, tuple)) and shape.origin in (tuple, list, Sequence):
+        for item in value:
+            yield from numbers(typing.get_args(shape.hint)[0], item, path, plausible)
+
+
+def numbers_at(
+    hint: Any,
+    keys: Sequence[str],
+    node: object,
+    value: object,
+    path: str,
+    plausible: Plausible | None = None,
+) -> Iterator[Number]:
+    """Numbers of a value that takes the place of a parameter, as `numbers` yields them.
+
+    Parameters
+    ----------
+    hint : type or annotation
+        Of the section that the parameter is in.
+    keys : sequence of str
+        Its name within the section, split at the dots.
+    node : mapping or None
+        The section's configuration, which states the kinds of its parts.
+    value : mapping, list, number, text or None
+    path : str
+        Whole name of the parameter.
+    plausible : Plausible or None
+        As in `numbers`.
+
+    Yields
+    ------
+    Number
+        None where the section has no such parameter.
+    """
+    if not keys:
+        yield from numbers(hint, value, path, plausible)
+        return
+    shape = _shape(hint)
+    mapping = node if isinstance(node, Mapping) else {}
+    if shape.origin is dict:
+        inner = typing.get_args(shape.hint)[1]
+    else:
+        cls = _class(shape.hint, mapping) if shape.part else None
+        fields = _fields(cls) if cls is not None else {}
+        if keys[0] not in fields:
+            return
+        inner = fields[keys[0]][0]
+    within = shape.plausible or plausible
+    yield from numbers_at(inner, keys[1:], mapping.get(keys[0]), value, path, within)
+
+
 def _class(cls: Any, config: Mapping[Any, Any]) -> Any:
     """Return the class that a mapping is built as; None where its kind is unknown."""
     registry = getattr(cls, "registry", None)
@@ -629,7 +730,7 @@ def _class(cls: Any, config: Mapping[Any, Any]) -> Any:
 def _convert(hint: Any, value: object, path: str, memory: Memory | None) -> Any:
     """Convert a plain value to an annotated type; numbers and names are checked by the object."""
     value = _number(hint, value, path)
-    hint, origin, union, nullable, text, part, _, _ = _shape(hint)
+    hint, origin, union, nullable, text, part, *_ = _shape(hint)
     if value is None and union:
         if not nullable:
             raise UserError(f"{path} must not be null")

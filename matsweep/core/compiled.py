@@ -118,6 +118,11 @@ def set_apart(variant: str) -> None:
     _variants.add(variant)
 
 
+def own_folder() -> Path | None:
+    """Folder of the kernels of matsweep itself; None where they are not kept."""
+    return kernel_folder(__name__.partition(".")[0], _build(_codegen()))
+
+
 class _KernelCache(NullCache):
     """Kernels of one function on disk, a file for each signature.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Codes, Current, Dimensionless, Frequency, Percent
 from matsweep.core.streams import FloatArray, Rng, aside
 
@@ -34,7 +35,7 @@ class DAC:
     """
 
     bits: int = 8
-    percentile: Percent = 100.0
+    percentile: Annotated[Percent, Plausible(50.0, 100.0)] = 100.0
     serial: bool = False
 
     def __post_init__(self) -> None:
@@ -180,15 +181,15 @@ class ADC:
     """
 
     bits: int = 8
-    percentile: Percent = 99.9
-    full_scale: Current | None = None
-    least_full_scale: Current | None = None
+    percentile: Annotated[Percent, Plausible(50.0, 100.0)] = 99.9
+    full_scale: Annotated[Current, Plausible(1e-12, 1.0)] | None = None
+    least_full_scale: Annotated[Current, Plausible(1e-12, 1.0)] | None = None
     per_column: bool = False
-    noise: Codes = 0.0
-    offset: Codes = 0.0
-    gain_error: Dimensionless = 0.0
-    sample_rate: Frequency = 1e9
-    sharing: int = 8
+    noise: Annotated[Codes, Plausible(0.0, 64.0)] = 0.0
+    offset: Annotated[Codes, Plausible(-64.0, 64.0)] = 0.0
+    gain_error: Annotated[Dimensionless, Plausible(-0.5, 0.5)] = 0.0
+    sample_rate: Annotated[Frequency, Plausible(1e3, 1e12)] = 1e9
+    sharing: Annotated[int, Plausible(1, 16384)] = 8
     integrates: str = later("read")
     sensing: str = later("current")
 

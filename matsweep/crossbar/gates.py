@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from matsweep.core.checks import UserError, non_negative, one_of, positive
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Capacitance, Voltage
 
 # W. Wan et al., Nature 608:504, 2022, doi:10.1038/s41586-022-04992-8, at 130 nm (seen as
@@ -43,10 +45,10 @@ class Gates:
     raised once for each bit of the inputs.
     """
 
-    capacitance: Capacitance | None = None
-    driver_capacitance: Capacitance | None = None
-    low: Voltage = 0.9
-    high: Voltage = 2.2
+    capacitance: Annotated[Capacitance, Plausible(0.0, 1e-9)] | None = None
+    driver_capacitance: Annotated[Capacitance, Plausible(0.0, 1e-9)] | None = None
+    low: Annotated[Voltage, Plausible(-10.0, 10.0)] = 0.9
+    high: Annotated[Voltage, Plausible(-10.0, 10.0)] = 2.2
     raised: str = "read"
 
     def __post_init__(self) -> None:

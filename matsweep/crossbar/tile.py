@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless, Resistance, Time
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar.gates import Gates
@@ -60,13 +62,13 @@ class Tile:
         their energy is left out.
     """
 
-    rows: int = 128
-    columns: int = 128
+    rows: Annotated[int, Plausible(1, 16384)] = 128
+    columns: Annotated[int, Plausible(1, 16384)] = 128
     mapping: str = "differential"
     weight_bits: int | None = None
     cells: int = 1
-    read_time: Time = 1e-8
-    access_resistance: Resistance = 0.0
+    read_time: Annotated[Time, Plausible(1e-11, 0.01)] = 1e-8
+    access_resistance: Annotated[Resistance, Plausible(0.0, 1e8)] = 0.0
     half_selected: Dimensionless = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False

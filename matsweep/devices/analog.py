@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,15 @@ import numpy.typing as npt
 from matsweep.core.arrays import floats
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
-from matsweep.core.quantities import CellSize, Conductance, Dimensionless, Temperature, Voltage
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import (
+    CellSize,
+    Conductance,
+    Dimensionless,
+    Spread,
+    Surroundings,
+    Voltage,
+)
 from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.devices.currents import HIGHEST_VOLTAGE, CurrentLaw, finite_current
 from matsweep.devices.faults import Endurance, StuckAt
@@ -115,16 +123,16 @@ class AnalogDevice:
     rarely show more than one of them.
     """
 
-    g_min: Conductance
-    g_max: Conductance
-    read_voltage: Voltage
-    cell_size: CellSize
-    levels: int | None = None
-    temperature: Temperature = 300.0
-    cycles: Dimensionless = 0.0
+    g_min: Annotated[Conductance, Plausible(0.0, 0.1)]
+    g_max: Annotated[Conductance, Plausible(1e-12, 0.1)]
+    read_voltage: Annotated[Voltage, Plausible(1e-4, 10.0)]
+    cell_size: Annotated[CellSize, Plausible(1.0, 1e7)]
+    levels: Annotated[int, Plausible(2, 1e6)] | None = None
+    temperature: Surroundings = 300.0
+    cycles: Annotated[Dimensionless, Plausible(0.0, 1e17)] = 0.0
     programming_error: ProgrammingError = ProgrammingError()
-    device_to_device: Dimensionless = 0.0
-    cycle_to_cycle: Dimensionless = 0.0
+    device_to_device: Spread = 0.0
+    cycle_to_cycle: Spread = 0.0
     write_verify: WriteVerify | None = None
     pulse_model: PulseModel | None = None
     write_pulse: WritePulse = WritePulse()

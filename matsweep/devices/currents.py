@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from matsweep.core.checks import UserError, non_negative, positive
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless, Resistance, Voltage
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
@@ -123,7 +124,7 @@ class SinhIV(CurrentLaw, kind="sinh"):
         voltages.
     """
 
-    v0: Voltage
+    v0: Annotated[Voltage, Plausible(1e-3, 100.0)]
     reference: Voltage | None = None
 
     def __post_init__(self) -> None:
@@ -211,7 +212,7 @@ class NeuroSimIV(CurrentLaw, kind="neurosim"):
     MLP+NeuroSim V3.0, `Cell.cpp` (form only).
     """
 
-    ratio: Dimensionless
+    ratio: Annotated[Dimensionless, Plausible(1e-3, 1e12)]
     read_voltage: Voltage
     write_voltage: Voltage
 
@@ -255,7 +256,7 @@ class SeriesIV(CurrentLaw, kind="series"):
         f; None: ohmic.
     """
 
-    resistance: Resistance
+    resistance: Annotated[Resistance, Plausible(0.0, 1e9)]
     law: CurrentLaw | None = None
 
     def __post_init__(self) -> None:

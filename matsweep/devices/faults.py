@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray, Rng
 
@@ -130,8 +132,8 @@ class Endurance:
     (which ends as `StuckAt`) is left out.
     """
 
-    half_window: Dimensionless | None = None
-    steepness: Dimensionless = 1.0
+    half_window: Annotated[Dimensionless, Plausible(1.0, 1e18)] | None = None
+    steepness: Annotated[Dimensionless, Plausible(0.01, 100.0)] = 1.0
     towards: Dimensionless = 0.5
 
     def __post_init__(self) -> None:

@@ -6,13 +6,14 @@ import functools
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
-from matsweep.core.quantities import Conductance, Dimensionless, Energy, Time, Voltage
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import Conductance, Dimensionless, Energy, PulseVoltage, PulseWidth
 from matsweep.core.streams import FloatArray
 from matsweep.devices.currents import HIGHEST_VOLTAGE
 from matsweep.devices.pulses import PulseModel
@@ -94,7 +95,7 @@ class ProgrammingError:
 
     coefficients: tuple[Conductance, ...] = (0.0,)
     g_reference: Conductance = 1.0
-    scale: Dimensionless = 1.0
+    scale: Annotated[Dimensionless, Plausible(0.0, 100.0)] = 1.0
     rescale: bool = False
     saturating: Conductance = 0.0
     saturation: Conductance = 1.0
@@ -361,12 +362,12 @@ class WritePulse:
         Pulses that programming a device takes, on average; None where it is not known.
     """
 
-    voltage_up: Voltage | None = None
-    time_up: Time | None = None
-    voltage_down: Voltage | None = None
-    time_down: Time | None = None
-    energy: Energy | None = None
-    count: Dimensionless | None = None
+    voltage_up: PulseVoltage | None = None
+    time_up: PulseWidth | None = None
+    voltage_down: PulseVoltage | None = None
+    time_down: PulseWidth | None = None
+    energy: Annotated[Energy, Plausible(1e-21, 1e-3)] | None = None
+    count: Annotated[Dimensionless, Plausible(0.0, 1e6)] | None = None
 
     def __post_init__(self) -> None:
         if self.count is not None:

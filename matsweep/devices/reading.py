@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 
 from matsweep.core.checks import in_range, non_negative, positive
-from matsweep.core.quantities import Dimensionless, Time
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import Dimensionless, Spread, Time
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
 
@@ -49,11 +50,11 @@ class ReadNoise:
     arXiv:2502.04524, as in aihwkit (`ReRamCMONoiseModel`).
     """
 
-    relative: Dimensionless = 0.0
+    relative: Spread = 0.0
     exponent: Dimensionless = 0.0
-    cap: Dimensionless = 1.0
-    flicker_read_time: Time | None = None
-    law: Law | None = None
+    cap: Spread = 1.0
+    flicker_read_time: Annotated[Time, Plausible(1e-12, 10.0)] | None = None
+    law: Annotated[Law, Plausible(-1.0, 1.0)] | None = None
     absolute: Law | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class ReadNoise:
             positive("flicker_read_time", self.flicker_read_time, "s")
 
     @classmethod
-    def from_number(cls, relative: Dimensionless) -> Self:
+    def from_number(cls, relative: Spread) -> Self:
         """White noise of a bare number, relative to the conductance.
 
         Parameters

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive
-from matsweep.core.quantities import Conductance, Dimensionless, ElectronVolts, Temperature, Time
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import Conductance, Dimensionless, ElectronVolts, Surroundings, Time
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import SMALL, Law, logarithm
 
@@ -57,9 +59,9 @@ class Drift:
     doi:10.1038/s41467-020-16108-9.
     """
 
-    nu: Law = Law()
-    spread: Law = Law(low=0.0)
-    time_zero: Time = 1.0
+    nu: Annotated[Law, Plausible(-1.0, 1.0)] = Law()
+    spread: Annotated[Law, Plausible(-1.0, 1.0)] = Law(low=0.0)
+    time_zero: Annotated[Time, Plausible(1e-9, 1e7)] = 1.0
 
     def __post_init__(self) -> None:
         positive("time_zero", self.time_zero, "s")
@@ -188,12 +190,12 @@ class ShortTerm:
     The form fitted to CMO/HfOx ReRAM by D. Falcone et al., arXiv:2502.04524.
     """
 
-    shift: Conductance = 0.0
-    spread: Conductance = 0.0
-    spread_growth: Conductance = 0.0
-    time_zero: Time = 1.0
-    activation_ev: ElectronVolts = 0.0
-    temperature: Temperature = 300.0
+    shift: Annotated[Conductance, Plausible(-0.01, 0.01)] = 0.0
+    spread: Annotated[Conductance, Plausible(0.0, 0.01)] = 0.0
+    spread_growth: Annotated[Conductance, Plausible(0.0, 0.01)] = 0.0
+    time_zero: Annotated[Time, Plausible(1e-9, 1e7)] = 1.0
+    activation_ev: Annotated[ElectronVolts, Plausible(0.0, 5.0)] = 0.0
+    temperature: Surroundings = 300.0
 
     def __post_init__(self) -> None:
         finite("shift", self.shift, "S")
@@ -261,9 +263,9 @@ class Retention:
     (tail bits) is left out.
     """
 
-    time: Time | None = None
-    activation_ev: ElectronVolts = 0.0
-    temperature: Temperature = 358.15
+    time: Annotated[Time, Plausible(1e-12, 1e12)] | None = None
+    activation_ev: Annotated[ElectronVolts, Plausible(0.0, 5.0)] = 0.0
+    temperature: Surroundings = 358.15
     stable: Dimensionless = 0.0
     stretch: Dimensionless = 1.0
 

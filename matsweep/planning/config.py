@@ -213,10 +213,7 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
         if full := re.search(r"full_key: (\S+)", str(error.__cause__)):
             key = full.group(1)
         return _absent(key, overrides, config_name)
-    first = " ".join(text.split("\nSee https")[0].split())
-    if "use quotes or --multirun" in text or "Ambiguous value" in text:
-        return f"{first}: put -m before the values to sweep them"
-    return first
+    return " ".join(text.split("\nSee https")[0].split())
 
 
 def elsewhere(group: str, name: str) -> str:

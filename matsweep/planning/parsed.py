@@ -244,7 +244,26 @@ class _Folder(FileConfigSource):
             If it cannot be read or parsed.
         """
         text = Path(self.path, self._normalize_file_name(config_path)).read_text(encoding="utf-8")
-        return text, yaml.load(text, Loader=_loader())
+        return text, parsed_yaml(text)
+
+
+def parsed_yaml(text: str) -> Any:
+    """Parse YAML as OmegaConf does, by libyaml where PyYAML was built with it.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is no valid YAML.
+    """
+    return yaml.load(text, Loader=_loader())
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig
 
-from matsweep.core.checks import UserError, finite, whole
+from matsweep.core.checks import UserError, finite, truth, whole
 from matsweep.core.codec import build
+from matsweep.core.plausible import Question, preferred, refuse
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import value_in_unit
 from matsweep.materials import Material
@@ -24,6 +26,7 @@ from matsweep.planning.constraints import PointConstraint, UnitOf, parse_constra
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
+from matsweep.planning.plausibility import questions
 from matsweep.planning.quantities import parameter_unit, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.planning.unknowns import Unknowns
@@ -33,7 +36,7 @@ from matsweep.workloads import Workload
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
-    "unknowns", "prior",
+    "plausible", "unknowns", "prior",
 )  # fmt: skip
 
 
@@ -181,6 +184,11 @@ class Plan:
     def bases(self) -> list[Base]:
         """The composed configurations, one for each combination of group choices."""
         return self._assembly.bases.known()
+
+    @property
+    def group_axes(self) -> tuple[int, ...]:
+        """Axes that are choices of a group, or kinds of a part."""
+        return self._assembly.bases.groups
 
     @property
     def foreign(self) -> frozenset[type]:
@@ -434,11 +442,43 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         _assembly=assembly,
         _feasibility=feasibility,
     )
-    study.add(drawn.points, lambda position: design.where(drawn.first[position]))
-    if study.points:
-        feasibility.check_names()
+    strict = truth("plausible", plain["plausible"])
+    try:
+        study.add(drawn.points, lambda position: design.where(drawn.first[position]))
+        if study.points:
+            feasibility.check_names()
+    except UserError as error:
+        raise preferred(error, _questions(study, plain) if strict else []) from None
+    found = _questions(study, plain)
+    if strict:
+        refuse(found)
+    study.notes += [f"implausible: {each.line}" for each in found]
     study.notes += stated.notes(len(times))
     return study
+
+
+def _questions(study: Plan, plain: dict[str, Any]) -> list[Question]:
+    """Questions about implausible values of a study.
+
+    A search has no candidates yet: each choice of its groups is composed once.
+
+    Parameters
+    ----------
+    study : Plan
+    plain : dict
+        The configuration without the axes.
+
+    Returns
+    -------
+    list of Question
+    """
+    if not study.points:
+        for index in study.group_axes:
+            for value in study.axes[index].listed(1):
+                point = tuple(axis.at(0.0) for axis in study.axes)
+                with suppress(UserError):  # a search leaves out what cannot be composed
+                    study.base((*point[:index], value, *point[index + 1 :]))
+    return questions([base.plain for base in study.bases] or [plain], study.axes)
 
 
 def _check_whole(config: DictConfig) -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 
 from matsweep.core.journal import Journal
+from matsweep.core.kernel_cache import kernels_kept
 from matsweep.core.version import version
 from matsweep.reporting.status import Progress, Rate, line, own_memory, view, workers_memory
 from matsweep.running.executors import Executor
@@ -58,7 +59,7 @@ class SweepProgress:
         self._facts = facts
         self._rate = Rate(done)
         self._before = done
-        self._state = Progress(total=total, done=done, note="starting workers")
+        self._state = Progress(total=total, done=done)
         self._start = time.monotonic()
         self._looked = -_LOOK
         self._over = threading.Event()
@@ -113,6 +114,18 @@ class SweepProgress:
         else:
             reason = "interrupted" if kind is KeyboardInterrupt else f"{kind.__name__}: {value}"
             self._journal.write("stopped", **ended, reason=reason)
+
+    def begin(self, phase: str) -> None:
+        """Show and record what is done before the first outcome.
+
+        Parameters
+        ----------
+        phase : str
+            "starting Ray"; empty: nothing that takes time.
+        """
+        if phase:
+            self._state = dataclasses.replace(self._state, note=phase)
+            self._journal.write("phase", name=phase)
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
         """Count further candidates, whose outcomes are safe in the store.
@@ -188,6 +201,16 @@ class SweepProgress:
                 markup=False,
                 highlight=False,
             )
+
+
+def first_candidates() -> str:
+    """Name the phase until the first outcome: whether its kernels are compiled in it.
+
+    Returns
+    -------
+    str
+    """
+    return "first candidates" if kernels_kept() else "compiling kernels (once for this version)"
 
 
 def _runs(positions: Sequence[int]) -> list[list[int]]:

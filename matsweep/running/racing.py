@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from matsweep.analysis.pairs import finest_step
 from matsweep.analysis.pareto import covered
@@ -171,6 +170,8 @@ def interval(values: Values, level: float) -> tuple[Values, Values]:
     -------
     low, high : (candidate,) array
     """
+    from scipy.special import stdtrit  # slow to import, and only a race needs it
+
     if values.ndim == 1:
         return values, values
     number = values.shape[1]

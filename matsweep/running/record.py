@@ -15,12 +15,15 @@ from omegaconf import OmegaConf
 from matsweep.core.checks import UserError, near
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
+from matsweep.planning.parsed import parsed_yaml
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
 from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
-_ANYWHERE = ("store", "executor", "study", "extend", "racing", "log", "retry_failed")
+_ANYWHERE = (
+    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible"
+)  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
 
 
@@ -143,11 +146,6 @@ def variables(metrics: Any) -> list[Variable]:
 
 def _facts(study: Plan) -> dict[str, Any]:
     """Attributes that describe a study in its store."""
-    factorial = study.factorial
-    axes = [
-        {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
-        for index, axis in enumerate(study.axes)
-    ]
     return {
         "study": str(study.config.study),
         "config": OmegaConf.to_yaml(study.config, resolve=True),
@@ -155,7 +153,7 @@ def _facts(study: Plan) -> dict[str, Any]:
         "merit": study.merit,
         "objectives": json.dumps(_objectives(study)),
         "data": json.dumps(study.preparations),
-        "axes": json.dumps(axes),
+        "axes": _axes(study),
         "design": json.dumps(study.facts),
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
@@ -177,6 +175,17 @@ def without_effect(study: Plan) -> dict[str, str]:
     """
     sentences = study.unknowns.without_effect(len(study.times))
     return {"without_effect": json.dumps(sentences)} if sentences else {}
+
+
+def _axes(study: Plan) -> str:
+    """Axes of a study as JSON; with their values if the candidates are all combinations."""
+    factorial = study.factorial
+    return json.dumps(
+        [
+            {"name": axis.name, "values": None if factorial is None else list(factorial[index])}
+            for index, axis in enumerate(study.axes)
+        ]
+    )
 
 
 def _outside(study: Plan) -> dict[str, Any]:
@@ -316,7 +325,7 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
         Dotted names; "axes" first where those differ.
     """
     facts = attributes(path)
-    was = OmegaConf.to_container(OmegaConf.create(str(facts.get("config", "{}"))))
+    was = parsed_yaml(str(facts.get("config", "{}")))
     is_now = plain_config(study.config)
     assert isinstance(was, dict)
     names = [
@@ -328,7 +337,7 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
         and not isinstance(value_at(is_now, name), dict)
     ]
     if _axes_of(facts) != [axis.name for axis in study.axes] or (
-        study.points and facts.get("axes") != _facts(study)["axes"]
+        study.points and facts.get("axes") != _axes(study)
     ):
         names.insert(0, "axes")
     return names

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from omegaconf import DictConfig
 from rich.console import Console
 
-from matsweep.core.checks import UserError, truth
+from matsweep.core.checks import StoppedError, UserError, truth
 from matsweep.core.codec import build
 from matsweep.core.journal import Journal, place
 from matsweep.metrics import METRICS
@@ -27,7 +27,7 @@ from matsweep.running.job import Job
 from matsweep.running.judgement import check_constraints, check_time, directions, judged, samples
 from matsweep.running.overrides import as_overrides
 from matsweep.running.parts import Parts, check_versions
-from matsweep.running.progress import SweepProgress
+from matsweep.running.progress import SweepProgress, first_candidates
 from matsweep.running.provenance import now, remember_command, sources, typed
 from matsweep.running.racing import Elimination, NoRacing, Racing
 from matsweep.running.record import (
@@ -45,10 +45,6 @@ from matsweep.store import Place, Store, attributes, open_results, open_store, p
 from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
-
-
-class StoppedError(UserError):
-    """The user stopped the run; finished results are safe."""
 
 
 def explore(
@@ -130,7 +126,12 @@ def run_overrides(
     for note in study.notes:
         console.print(note, soft_wrap=True, markup=False)
     racing: Racing = build(Racing, settings["racing"], "racing")
+    if isinstance(study.design, Adaptive) and not isinstance(racing, NoRacing):
+        raise UserError("racing needs a design whose candidates are known: give racing=none")
     path = _place(settings)
+    may_extend = truth("extend", settings["extend"])
+    if path.exists():  # refused before the executor is loaded, as Ray takes a second
+        _check_stored(study, path, may_extend)
     run = Run(
         study=study,
         path=path,
@@ -138,16 +139,28 @@ def run_overrides(
         console=console,
         journal=Journal(place(settings["log"], str(path)), console.print),
         command=command,
-        extend=truth("extend", settings["extend"]),
+        extend=may_extend,
         retry_failed=truth("retry_failed", settings["retry_failed"]),
     )
     if isinstance(study.design, Adaptive):
-        if not isinstance(racing, NoRacing):
-            raise UserError("racing needs a design whose candidates are known: give racing=none")
         run.search(study.design)
     else:
         run.race(racing)
     return run.path
+
+
+def _check_stored(study: Plan, path: Place, may_extend: bool) -> None:
+    """Refuse a store that holds another study, or another search."""
+    if not isinstance(study.design, Adaptive):
+        if not may_extend:
+            check_same(study, path, difference(study, path))
+        return
+    parts = different(study, path, ignored=("design.trials",))
+    if parts:
+        raise UserError(
+            f"{path} holds another study (different: {', '.join(parts[:5])}); give this "
+            "one its own place with study=NAME or store=PATH, or move that one away"
+        )
 
 
 def _place(settings: Mapping[str, Any]) -> Place:
@@ -264,7 +277,8 @@ class Run:
         search = Search(design, study.axes, directions(design.objectives, metrics, "design"))
         check_constraints(design, metrics)
         if self.path.exists():
-            self._check_search()
+            _check_stored(study, self.path, self.extend)
+            self._check_release()
         self.runner.check(self._parts)
         refused = Refused(study)
         study.feasible(tuple(axis.at(0.0) for axis in study.axes))  # refuses unknown names
@@ -311,15 +325,8 @@ class Run:
             asked.append(places[identity])
         return np.array(asked, dtype=np.int64)
 
-    def _check_search(self) -> None:
-        """Refuse a store of another search."""
-        ignored = ("design.trials",)
-        parts = different(self.study, self.path, ignored)
-        if parts:
-            raise UserError(
-                f"{self.path} holds another study (different: {', '.join(parts[:5])}); give this "
-                "one its own place with study=NAME or store=PATH, or move that one away"
-            )
+    def _check_release(self) -> None:
+        """Say so where a search was begun with another release of Optuna."""
         was = str(attributes(self.path).get("optuna", version()))
         if was != version():
             self.console.print(
@@ -346,17 +353,20 @@ class Run:
         pending = chosen[wanted[rows[chosen]]]
         if not len(pending):
             return
-        self._prepare()
-        _check_prepared(self._prepared, store)
         parts = self._parts
-        check_versions(parts, store)
-        self._start(parts)
         # A candidate reopened for more metrics gets them for all realisations that it has.
         had = -store.read(["realisations"], rows[pending])["realisations"].astype(np.int64)
         wanted_of = np.maximum(had, realisations)
         done, short = len(chosen) - len(pending), []
+        self._prepare()  # before the display, as a note on the data may follow
+        _check_prepared(self._prepared, store)
+        check_versions(parts, store)
         with SweepProgress(self.console, self.journal, len(chosen), done, self.runner) as progress:
             store.on_fold = progress.folded
+            if not self._started:
+                progress.begin(self.runner.starting)
+            self._start(parts)
+            progress.begin(first_candidates())
             for number in np.unique(wanted_of).tolist():
                 job = Job(
                     study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
@@ -390,9 +400,9 @@ class Run:
     def _prepare(self) -> None:
         """Prepare the plan's workloads that are not prepared yet."""
         missing = [each for each in self.study.workloads if each.key not in self._prepared]
-        if missing:
-            with self.console.status("preparing networks"):
-                self._prepared |= {each.key: each.prepare() for each in missing}
+        for each in missing:
+            with self.console.status(each.preparing):
+                self._prepared[each.key] = each.prepare()
         for way in dict.fromkeys(each.preparation for each in missing if each.preparation):
             self.console.print(f"data: {way}", soft_wrap=True, markup=False)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import xarray as xr
 from rich.console import Console
 
-from matsweep.core.checks import UserError, near
+from matsweep.core.checks import StoppedError, UserError, near
 from matsweep.planning.config import composer
-from matsweep.running.study import StoppedError, run_overrides
+from matsweep.running.study import run_overrides
 from matsweep.store import open_results
 from matsweep.validation.outcome import Outcome
 from matsweep.validation.row import Point, Row, Study

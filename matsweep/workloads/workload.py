@@ -104,6 +104,8 @@ class Workload(ABC):
         Long names of the workload's own dimensions.
     pulsed : bool
         Whether devices are changed by single pulses, so that results depend on their response.
+    preparing : str
+        What `prepare` does, for the display of progress.
     """
 
     __slots__ = ()
@@ -116,6 +118,7 @@ class Workload(ABC):
     measures: ClassVar[frozenset[str]]
     dimensions: ClassVar[Mapping[str, str]] = {}
     pulsed: ClassVar[bool] = False
+    preparing: ClassVar[str] = "preparing the workload"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

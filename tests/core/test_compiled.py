@@ -179,6 +179,20 @@ def test_kernel_is_kept_for_each_signature_and_damage_is_compiled_again(kernel):
     assert not list(folder.glob("*.partial"))
 
 
+def test_kernels_of_an_earlier_process_are_seen(kernel, tmp_path):
+    from matsweep.core.compiled import own_folder
+
+    double, _ = kernel
+    assert not kernel_cache.kernels_kept()
+    counted(double, 1)  # another package's, in another folder
+    assert not kernel_cache.kernels_kept()
+    folder = own_folder()
+    (folder / ".0.partial").touch()
+    assert not kernel_cache.kernels_kept()
+    (folder / "matsweep.core.philox.draw-1-0").touch()
+    assert kernel_cache.kernels_kept()
+
+
 def test_functions_that_differ_in_a_constant_alone_are_two(kernel, tmp_path):
     """On one line, with the same instructions and the same name."""
     module = importlib.import_module("a_package")

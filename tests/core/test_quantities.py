@@ -43,7 +43,8 @@ def parameter_classes():
 def bare_floats(hint):
     """Return whether a float without a unit is in an annotation, where no text stands for it."""
     if typing.get_origin(hint) is typing.Annotated:
-        return not any(isinstance(each, Unit) for each in hint.__metadata__)
+        stated = any(isinstance(each, Unit) for each in hint.__metadata__)
+        return not stated and bare_floats(typing.get_args(hint)[0])
     options = typing.get_args(hint)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return str not in options and any(map(bare_floats, options))
@@ -54,7 +55,8 @@ def bare_floats(hint):
 
 def units_in(hint):
     for each in getattr(hint, "__metadata__", ()):
-        yield each.symbol
+        if isinstance(each, Unit):
+            yield each.symbol
     for option in typing.get_args(hint):
         yield from units_in(option)
 

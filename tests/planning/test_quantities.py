@@ -189,7 +189,7 @@ def test_a_command_carries_quantities_to_its_study(tmp_path, monkeypatch, capsys
                "device.g_max=tag(log,interval(10uS,40µS))"]  # fmt: skip
     assert main(command) == 2
     told = capsys.readouterr().err
-    assert "requires --multirun" in told
+    assert "needs -m to sweep them: matsweep explore -m material=pcm_gst" in told
     assert "units: " not in told
     assert main([command[0], "-m", *command[1:]]) == 0
     ds = matsweep.open_results("results/u.zarr")

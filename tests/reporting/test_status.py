@@ -340,5 +340,23 @@ def test_workers_and_memory_come_from_the_log(tmp_path):
     assert state.memory > 10**7
 
 
+def test_the_phase_of_a_run_without_outcomes_comes_from_the_log(tmp_path):
+    path = make(tmp_path / "s.zarr")
+    log, out = path / ".log.jsonl", io.StringIO()
+    log.write_text('{"event": "started"}\n{"event": "phase", "name": "starting\\nRay"}\n')
+    with m.open_store(path):
+        assert Eye(path).look().note.startswith("starting Ray, ")
+        show(path, Console(file=out, width=200))
+        with log.open("a") as file:
+            file.write('{"event": "chunk"}\n')
+        assert not Eye(path).look().note.startswith("starting")
+        show(path, Console(file=out, width=200))
+    show(path, Console(file=out, width=200))
+    at_work = [text for text in out.getvalue().splitlines() if "pending of" in text]
+    assert at_work[0].endswith("is at work: starting Ray")
+    assert at_work[1].endswith("is at work")
+    assert at_work[2].endswith("pending of 6")
+
+
 def test_memory_of_a_process_that_is_gone_is_unknown():
     assert own_memory(2**22 + 1) is None

@@ -13,8 +13,7 @@ import matsweep
 import matsweep.running.job
 import matsweep.running.work
 import matsweep.store
-from matsweep.core.checks import UserError
-from matsweep.running.study import StoppedError
+from matsweep.core.checks import StoppedError, UserError
 
 BASE = ["times=[1,1e5]", "workload.hidden=[12]", "workload.epochs=20", "executor=serial"]
 TWO = [*BASE, "material=pcm_gst,stt_mram", "realisations=3"]

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 import matsweep
 import matsweep.running.study as study_module
 import matsweep.running.work as work
+from matsweep.core.checks import StoppedError
 from matsweep.metrics import COORDINATES, METRICS
 from matsweep.results import open_results
 from matsweep.running.executors import Executor, Fault, executor
 from matsweep.running.executors.ledger import Cause, Ledger
 from matsweep.running.pace import Pace
-from matsweep.running.study import StoppedError
 
 
 class Interrupted(KeyboardInterrupt):

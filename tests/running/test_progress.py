@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from matsweep.core.journal import Journal
+from matsweep.reporting.status import line
 from matsweep.running.executors.serial import SerialExecutor
-from matsweep.running.progress import SweepProgress
+from matsweep.running.progress import SweepProgress, first_candidates
 from matsweep.running.work import Outcome
 
 
@@ -49,6 +50,26 @@ def test_the_log_has_a_line_a_chunk_and_one_a_failure(tmp_path):
     assert (found[3]["failed"], found[3]["workers"]) == (1, 1)
     assert (found[4]["candidate"], found[4]["error"]) == (5, "ValueError: hot")
     assert (found[5]["done"], found[5]["failed"]) == (7, 1)
+
+
+def test_phases_before_the_first_outcome_are_shown_and_logged(tmp_path, monkeypatch):
+    out = io.StringIO()
+    with progress(tmp_path / "a.jsonl", out=out, force_terminal=True, color_system=None) as told:
+        told.begin("starting Ray")
+        told.begin("")
+        assert told._now().note == "starting Ray"
+        told.begin("compiling kernels")
+        assert line(told._now()).endswith("compiling kernels")
+        told.advance([outcome(2)])
+        assert told._now().note == ""
+    assert [(e["event"], e.get("name")) for e in events(tmp_path / "a.jsonl")] == [
+        ("resumed", None), ("phase", "starting Ray"), ("phase", "compiling kernels"),
+        ("chunk", None), ("finished", None),
+    ]  # fmt: skip
+    for kept, said in ((False, "compiling kernels (once for this version)"),
+                       (True, "first candidates")):  # fmt: skip
+        monkeypatch.setattr("matsweep.running.progress.kernels_kept", lambda kept=kept: kept)
+        assert first_candidates() == said
 
 
 def test_the_environment_is_not_logged(tmp_path, monkeypatch):

@@ -19,8 +19,7 @@ import xarray as xr
 import matsweep
 import matsweep.running.job
 import matsweep.running.study
-from matsweep.core.checks import UserError
-from matsweep.running.study import StoppedError
+from matsweep.core.checks import StoppedError, UserError
 from matsweep.store import summary
 
 pytestmark = pytest.mark.xdist_group("ray")

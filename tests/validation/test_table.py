@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matsweep.cli import main
-from matsweep.core.checks import UserError
+from matsweep.core.checks import StoppedError, UserError
 from matsweep.core.packages import GROUPS
 from matsweep.running import work
-from matsweep.running.study import StoppedError
 from matsweep.store import summary
 from matsweep.validation import (
     ROWS,

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from scipy import stats
 
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
@@ -168,8 +167,10 @@ class _Residuals(NamedTuple):
 def _residuals_of(calibration: PulseCalibration) -> _Residuals:
     """Residuals of the chosen model."""
     if calibration.tabulated:
+        from scipy.stats import kstest  # slow to import
+
         change = calibration.agreement.change
-        distance = float(stats.kstest(change.off, "norm").statistic)
+        distance = float(kstest(change.off, "norm").statistic)
         return _Residuals(
             change.before, change.up, change.off, change.off, "simulated conductance before",
             calibration.chosen.g_max, distance,
@@ -202,9 +203,11 @@ def _residuals(axes: Axes, rest: _Residuals) -> None:
 
 
 def _quantiles(axes: Axes, rest: _Residuals) -> None:
+    from scipy.stats import norm  # slow to import
+
     sorted_ = np.sort(rest.all)
     some = _some(sorted_.size)
-    expected = stats.norm.ppf((np.arange(sorted_.size) + 0.5) / sorted_.size)
+    expected = norm.ppf((np.arange(sorted_.size) + 0.5) / sorted_.size)
     axes.plot(expected[some], sorted_[some], ".", color=_UP, markersize=2, rasterized=True)
     ends = [expected[0], expected[-1]]
     axes.plot(ends, ends, color="0.35", linewidth=0.8)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Capacitance, Length, Resistance
 from matsweep.core.registry import Registry
 from matsweep.crossbar.wires.wires import Wires
@@ -97,11 +98,11 @@ class Resistances(Interconnect, kind="resistances"):
         See `matsweep.crossbar.effective_conductance`.
     """
 
-    word_resistance: Resistance
-    bit_resistance: Resistance
-    driver_resistance: Resistance = 0.0
-    sense_resistance: Resistance = 0.0
-    capacitance: Capacitance = 0.0
+    word_resistance: Annotated[Resistance, Plausible(0.0, 1e7)]
+    bit_resistance: Annotated[Resistance, Plausible(0.0, 1e7)]
+    driver_resistance: Annotated[Resistance, Plausible(0.0, 1e7)] = 0.0
+    sense_resistance: Annotated[Resistance, Plausible(0.0, 1e7)] = 0.0
+    capacitance: Annotated[Capacitance, Plausible(0.0, 1e-9)] = 0.0
     driven: str = "left"
     method: str = "exact"
 
@@ -173,9 +174,9 @@ class Metal(Interconnect, kind="metal"):
     """
 
     node: Length | None = None
-    width: Length | None = None
-    driver_resistance: Resistance = 0.0
-    sense_resistance: Resistance = 0.0
+    width: Annotated[Length, Plausible(1e-9, 1e-4)] | None = None
+    driver_resistance: Annotated[Resistance, Plausible(0.0, 1e7)] = 0.0
+    sense_resistance: Annotated[Resistance, Plausible(0.0, 1e7)] = 0.0
     driven: str = "left"
     method: str = "exact"
 

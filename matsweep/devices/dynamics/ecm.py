@@ -14,7 +14,7 @@ from matsweep.core.quantities import (
     Length,
     Resistance,
     Resistivity,
-    Temperature,
+    Surroundings,
 )
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import Unit
@@ -94,7 +94,7 @@ class ElectrochemicalMetallization(CompiledModel, kind="ecm"):
     length: FloatArray | Length
     gap_min: FloatArray | Length
     charge: FloatArray | Dimensionless = 1.0
-    temperature: FloatArray | Temperature = 298.0
+    temperature: FloatArray | Surroundings = 298.0
 
     insulator: ClassVar[str | None] = "length"
     components: ClassVar[tuple[str, ...]] = ("gap",)

@@ -13,7 +13,7 @@ from matsweep.core.quantities import (
     Conductance,
     Current,
     Dimensionless,
-    Temperature,
+    Surroundings,
     Voltage,
 )
 from matsweep.core.streams import FloatArray
@@ -79,7 +79,7 @@ class ECRAM(CompiledModel, kind="ecram"):
     g_max: FloatArray | Conductance
     interaction: FloatArray | Voltage = 0.0
     leakage: FloatArray | Conductance = 0.0
-    temperature: FloatArray | Temperature = 300.0
+    temperature: FloatArray | Surroundings = 300.0
 
     kernel: ClassVar[Any] = staticmethod(_kernel)
 

@@ -16,7 +16,7 @@ from matsweep.core.quantities import (
     ElectronVolts,
     Length,
     Resistance,
-    Temperature,
+    Surroundings,
     ThermalResistance,
     Velocity,
     Voltage,
@@ -117,7 +117,7 @@ class FilamentGap(CompiledModel, kind="filament_gap"):
     gamma0: FloatArray | Dimensionless
     beta: FloatArray | Dimensionless
     r_th: FloatArray | ThermalResistance
-    temperature: FloatArray | Temperature = 300.0
+    temperature: FloatArray | Surroundings = 300.0
     r_series: FloatArray | Resistance = 0.0
     gap_min: FloatArray | Length = 0.2e-9
     gap_max: FloatArray | Length = 1.7e-9

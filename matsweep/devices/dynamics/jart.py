@@ -15,7 +15,7 @@ from matsweep.core.quantities import (
     Length,
     Mobility,
     Resistance,
-    Temperature,
+    Surroundings,
     ThermalResistance,
 )
 from matsweep.core.streams import FloatArray
@@ -226,7 +226,7 @@ class JART(CompiledModel, kind="jart"):
     r_th: FloatArray | ThermalResistance
     reset_cooling: FloatArray | Dimensionless
     charge: FloatArray | Dimensionless = 2.0
-    temperature: FloatArray | Temperature = 293.0
+    temperature: FloatArray | Surroundings = 293.0
 
     insulator: ClassVar[str | None] = "l_cell"
     components: ClassVar[tuple[str, ...]] = ("N_disc",)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from matsweep.core.quantities import Length, Resistance, Resistivity, Temperature
+from matsweep.core.quantities import Length, Resistance, Resistivity, Surroundings, Temperature
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import Unit
 from matsweep.devices.dynamics.model import CompiledModel
@@ -71,7 +71,7 @@ class MottSwitch(CompiledModel, kind="mott"):
     heat_capacity: FloatArray | Annotated[float, Unit("J/(m3 K)")]
     latent_heat: FloatArray | Annotated[float, Unit("J/m3")]
     transition: FloatArray | Temperature
-    temperature: FloatArray | Temperature = 300.0
+    temperature: FloatArray | Surroundings = 300.0
     r_series: FloatArray | Resistance = 0.0
 
     components: ClassVar[tuple[str, ...]] = ("u",)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from matsweep.core.constants import elementary_charge, k
-from matsweep.core.quantities import Conductance, Dimensionless, Temperature, Time, Voltage
+from matsweep.core.quantities import Conductance, Dimensionless, Surroundings, Time, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel, Forgetting
 
@@ -67,7 +67,7 @@ class MagneticTunnelJunction(CompiledModel, kind="mtj"):
     g_p: FloatArray | Conductance
     tmr: FloatArray | Dimensionless
     v_half: FloatArray | Voltage
-    temperature: FloatArray | Temperature = 300.0
+    temperature: FloatArray | Surroundings = 300.0
 
     components: ClassVar[tuple[str, ...]] = ("parallel",)
     kernel: ClassVar[Any] = staticmethod(_kernel)

@@ -15,6 +15,7 @@ from matsweep.core.quantities import (
     Length,
     Rate,
     Resistance,
+    Surroundings,
     Temperature,
     ThermalResistance,
     Time,
@@ -127,7 +128,7 @@ class PhaseChange(CompiledModel, kind="phase_change"):
     quench_time: FloatArray | Time
     nu: FloatArray | Rate
     e_glass_ev: FloatArray | ElectronVolts
-    temperature: FloatArray | Temperature = 300.0
+    temperature: FloatArray | Surroundings = 300.0
 
     components: ClassVar[tuple[str, ...]] = ("u", "glass")
     unit: ClassVar[str] = "m, 1"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy import float32
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative
 from matsweep.core.kernel import Kernel, kernel
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
@@ -108,8 +109,8 @@ class LinearStep(PulseModel, kind="linear_step"):
 
     step_up: Dimensionless
     step_down: Dimensionless
-    slope_up: Dimensionless = 0.0
-    slope_down: Dimensionless = 0.0
+    slope_up: Annotated[Dimensionless, Plausible(-1e3, 1e3)] = 0.0
+    slope_down: Annotated[Dimensionless, Plausible(-1e3, 1e3)] = 0.0
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and slopes beyond [0, 1]."""
@@ -195,10 +196,10 @@ class ExponentialStep(PulseModel, kind="exponential_step"):
 
     step_up: Dimensionless
     step_down: Dimensionless
-    amplitude_up: Dimensionless
-    amplitude_down: Dimensionless
-    rate_up: Dimensionless
-    rate_down: Dimensionless
+    amplitude_up: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
+    amplitude_down: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
+    rate_up: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
+    rate_down: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
     scale: Dimensionless = 1.0
     offset: Dimensionless = 0.0
 
@@ -274,8 +275,8 @@ class PowerStep(PulseModel, kind="power_step"):
 
     step_up: Dimensionless
     step_down: Dimensionless
-    exponent_up: Dimensionless
-    exponent_down: Dimensionless
+    exponent_up: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
+    exponent_down: Annotated[Dimensionless, Plausible(-1e3, 1e3)]
 
     def check(self) -> None:
         """Refuse steps beyond (0, 1] and negative exponents."""

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, in_range, near, non_negative
 from matsweep.core.codec import later
 from matsweep.core.kernel import Kernel
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray, Rng, aside, once
@@ -74,7 +75,9 @@ class PulseModel(ABC):
     scaled_by: ClassVar[tuple[str, str] | None] = None
 
     cycle_to_cycle: CycleNoise = CycleNoise()
-    device_to_device: dict[str, Dimensionless] = field(default_factory=dict, hash=False)
+    device_to_device: dict[str, Annotated[Dimensionless, Plausible(0.0, 3.0)]] = field(
+        default_factory=dict, hash=False
+    )
     zero: Dimensionless = later(0.5)
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from matsweep.core.checks import in_range, positive
 from matsweep.core.kernel import Kernel
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.devices.pulses.kernels import affine, columns
@@ -52,8 +53,8 @@ class NeuroSim(PulseModel, kind="neurosim"):
 
     nonlinearity_up: Dimensionless
     nonlinearity_down: Dimensionless
-    pulses_up: Dimensionless
-    pulses_down: Dimensionless
+    pulses_up: Annotated[Dimensionless, Plausible(1.0, 1e7)]
+    pulses_down: Annotated[Dimensionless, Plausible(1.0, 1e7)]
 
     def check(self) -> None:
         """Refuse labels beyond 9 and counts of pulses that are not positive."""

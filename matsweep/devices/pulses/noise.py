@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matsweep.core.checks import non_negative
 from matsweep.core.codec import later
-from matsweep.core.quantities import Dimensionless
+from matsweep.core.quantities import Noise, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,12 @@ class CycleNoise:
     doi:10.3389/fnins.2020.00406, as in IBM's aihwkit.
     """
 
-    of_step: Dimensionless = 0.0
-    of_range: Dimensionless = 0.0
-    of_scale: Dimensionless = later(0.0)
-    constant: Dimensionless = later(0.0)
-    of_state: Dimensionless = later(0.0)
-    of_writing: Dimensionless = later(0.0)
+    of_step: Noise = 0.0
+    of_range: Spread = 0.0
+    of_scale: Noise = later(0.0)
+    constant: Spread = later(0.0)
+    of_state: Spread = later(0.0)
+    of_writing: Spread = later(0.0)
 
     def __post_init__(self) -> None:
         for name in ("of_step", "of_range", "of_scale", "constant", "of_state", "of_writing"):

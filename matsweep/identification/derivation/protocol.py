@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
-from matsweep.core.quantities import Dimensionless, Field, Temperature, Time, Voltage
+from matsweep.core.plausible import Plausible
+from matsweep.core.quantities import (
+    Dimensionless,
+    Field,
+    PulseVoltage,
+    PulseWidth,
+    Spread,
+    Temperature,
+)
 
 HOTTEST = 4500.0
 """K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
@@ -59,21 +68,21 @@ class Protocol:
     seed : int
     """
 
-    voltage_up: Voltage
-    width_up: Time
-    voltage_down: Voltage | None = None
-    width_down: Time | None = None
+    voltage_up: PulseVoltage
+    width_up: PulseWidth
+    voltage_down: PulseVoltage | None = None
+    width_down: PulseWidth | None = None
     pulses_up: int = 50
     pulses_down: int = 50
     mixed: int = 40
     devices: int = 40
     cycles: int = 2
-    spread: dict[str, Dimensionless] = field(default_factory=dict, hash=False)
+    spread: dict[str, Spread] = field(default_factory=dict, hash=False)
     stochastic: bool = True
     tolerance: Dimensionless = 0.02
     max_pulses: int = 100
-    hottest: Temperature = HOTTEST
-    breakdown_field: Field = 1e9
+    hottest: Annotated[Temperature, Plausible(300.0, 1e4)] = HOTTEST
+    breakdown_field: Annotated[Field, Plausible(1e7, 1e11)] = 1e9
     ramp: int = 0
     ramp_from: Dimensionless = 0.5
     seed: int = 0

@@ -65,8 +65,8 @@ def refuse_copies(path: str, sequences: Ordered[Sequence]) -> None:
             for k in pair]  # fmt: skip
     raise UserError(
         f"{path}: {after - before} readings stand twice, in lines {ends[0]} and {ends[1]}, equal "
-        "to the last digit though they have noise: leave one copy out, or give check=false if they "
-        "were measured twice"
+        "to the last digit though they have noise: leave one copy out, or give plausible=false if "
+        "they were measured twice"
     )
 
 

@@ -179,7 +179,7 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
         by_device.setdefault(record.device, []).append(record)
     pairs = [ordered(str(path), name, own, reading) for name, own in by_device.items()]
     sequences, jumps = [pair[0] for pair in pairs], sum(pair[1] for pair in pairs)
-    if reading.check:
+    if reading.plausible:
         refuse_copies(str(path), sequences)
     if jumps:
         notes.append(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Annotated
 
 from matsweep.core.checks import UserError, one_of, positive
-from matsweep.core.quantities import Current, SweepRate, Temperature, Voltage
+from matsweep.core.codec import numbers
+from matsweep.core.plausible import Plausible, doubts, refuse
+from matsweep.core.quantities import Current, ReadVoltage, Surroundings, SweepRate
 from matsweep.identification.measurements.quantities import QUANTITIES
 
 KINDS = ("pulses", "sweeps", "retention", "endurance")
@@ -47,8 +50,9 @@ class Reading:
         refused where the conductance contradicts it.
     reverse : str or None
         "up" or "down": the lines of runs of this polarity are listed from the last to the first.
-    check : bool
-        Whether values that no memristor has are refused, and readings with noise that stand twice.
+    plausible : bool
+        Whether values that hardly any memristor has are refused, of the options and in the data,
+        and readings with noise that stand twice.
 
     Raises
     ------
@@ -62,13 +66,13 @@ class Reading:
     unit: str | None = None
     decimal: str | None = None
     sheet: str | None = None
-    read_voltage: Voltage | None = None
-    temperature: Temperature | None = None
-    rate: SweepRate | None = None
+    read_voltage: ReadVoltage | None = None
+    temperature: Surroundings | None = None
+    rate: Annotated[SweepRate, Plausible(1e-6, 1e12)] | None = None
     compliance: Current | None = None
     polarity: str | None = None
     reverse: str | None = None
-    check: bool = True
+    plausible: bool = True
 
     def __post_init__(self) -> None:
         choices = {"kind": KINDS, "decimal": ("point", "comma"), "polarity": POLARITIES,
@@ -85,3 +89,6 @@ class Reading:
                 positive(name, getattr(self, name), unit)
         if self.compliance is not None and self.compliance < 0:
             raise UserError(f"compliance [A] must be >= 0 (0: no limit), got {self.compliance!r}")
+        if self.plausible:
+            options = {each.name: getattr(self, each.name) for each in fields(self)}
+            refuse(doubts(numbers(Reading, options)))

@@ -167,7 +167,7 @@ class Conductances:
 
     def __init__(self, table: Table, columns: Mapping[str, Column], reading: Reading) -> None:
         self.name = next(name for name in _VALUES if name in columns)
-        self.path, self.check, self.given = table.path, reading.check, reading.read_voltage
+        self.path, self.strict, self.given = table.path, reading.plausible, reading.read_voltage
         self.column, self.voltage = columns[self.name], columns.get("read_voltage")
         self.notes = list[str]()
         used = [c for name, c in columns.items() if name not in ("device", "polarity", "state")]
@@ -218,11 +218,11 @@ class Conductances:
             )
         if self.name == "resistance":
             value = 1 / value
-        if self.check and not _LOWEST <= value <= _HIGHEST:
+        if self.strict and not _LOWEST <= value <= _HIGHEST:
             raise UserError(
                 f"{where}: {self.name} {text} is a conductance of {value:.3g} S, and those of "
                 f"memristors lie in [{_LOWEST:g}, {_HIGHEST:g}] S; correct the unit "
-                "in the heading, or give check=false if it is right"
+                "in the heading, or give plausible=false if it is right"
             )
         return value
 

@@ -82,12 +82,12 @@ def _file(path: Path, reading: Reading) -> list[Loop]:
         for row in table.rows:
             point = {n: factors[n] * reader.value(row, n, column) for n, column in values.items()}
             for name, highest in _HIGHEST.items():
-                if reading.check and abs(point[name]) > highest:
+                if reading.plausible and abs(point[name]) > highest:
                     unit = QUANTITIES[name].unit
                     raise UserError(
                         f"{path}, line {row.line}: {name} [{unit}] must be within {highest:g}, got "
                         f"{point[name]:g}; correct the unit in the heading, leave the line out, or "
-                        "give check=false if it is right"
+                        "give plausible=false if it is right"
                     )
             label = path.stem
             if "device" in columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from matsweep.core.causes import Failure
 from matsweep.core.command_line import typed
+from matsweep.core.journal import last_event, place
 from matsweep.core.printing import one_line
 from matsweep.store import Place, Summary, attributes, parameters, place_of, summary
 
@@ -37,7 +39,8 @@ def show(path: Place, console: Console, *, slowest: int = 5) -> None:
     """
     facts, state = attributes(path), summary(path, slowest=slowest)
     _print(console, f"{facts.get('study', '')}  {path}")
-    _print(console, counts(state))
+    phase = phase_of(place(setting(facts, "log", "auto"), str(path))) if state.holder else ""
+    _print(console, f"{counts(state)}: {phase}" if phase else counts(state))
     if state.damaged:
         files = ", ".join(state.damaged[:_MOST_CAUSES])
         _print(console, f"damaged, and computed again when the study is run again: {files}")
@@ -68,6 +71,24 @@ def counts(found: Summary) -> str:
         f"{found.done} done, {found.failed} failed, {found.pending} pending of {found.total}"
         f"{at_work}"
     )
+
+
+def phase_of(log: Path | None) -> str:
+    """Present phase of a run that has no outcome yet, such as "starting Ray".
+
+    Parameters
+    ----------
+    log : Path or None
+        Of the study.
+
+    Returns
+    -------
+    str
+        Empty once there are outcomes, or where nothing is known.
+    """
+    if log is None or last_event(log, "chunk"):
+        return ""
+    return one_line(str((last_event(log, "phase") or {}).get("name", "")))
 
 
 def rerun(facts: Mapping[str, Any], path: Place) -> str:

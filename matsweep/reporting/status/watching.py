@@ -15,7 +15,7 @@ from rich.live import Live
 from matsweep.core.journal import last_event, place
 from matsweep.reporting.status.lines import Progress, line, view
 from matsweep.reporting.status.memory import own_memory
-from matsweep.reporting.status.once import setting, show
+from matsweep.reporting.status.once import phase_of, setting, show
 from matsweep.reporting.status.rate import Rate
 from matsweep.store import Holder, Place, attributes, summary
 
@@ -91,6 +91,8 @@ class Eye:
         self._rate.note(over)
         self.gone = self._is_gone(counts.holder)
         event = (last_event(self._log, "chunk") if self._log else None) or {}
+        at_work = str(counts.holder or "between batches")
+        phase = phase_of(self._log)
         here = counts.holder is not None and counts.holder.host == socket.gethostname()
         memory = own_memory(counts.holder.pid) if counts.holder and here else event.get("memory")
         return Progress(
@@ -103,7 +105,7 @@ class Eye:
             nodes=event.get("nodes"),
             memory=memory,
             workers_memory=event.get("workers_memory"),
-            note=str(counts.holder or "between batches"),
+            note=f"{phase}, {at_work}" if phase else at_work,
         )
 
     def _is_gone(self, holder: Holder | None) -> bool:

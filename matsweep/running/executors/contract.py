@@ -43,6 +43,11 @@ class Executor(ABC):
         """Number of tasks that run at once."""
 
     @property
+    def starting(self) -> str:
+        """What `session` does, for the display of progress; empty: nothing that takes time."""
+        return ""
+
+    @property
     def hosts(self) -> int:
         """Number of machines that tasks ran on."""
         return 1

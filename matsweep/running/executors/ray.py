@@ -101,6 +101,13 @@ class RayExecutor(Executor):
         return max(1, int((self.workers or os.cpu_count() or 1) / self.num_cpus))
 
     @property
+    def starting(self) -> str:
+        """Start of a local Ray, or the way into a cluster."""
+        if ray.is_initialized():
+            return ""
+        return "starting Ray" if self.address == "local" else f"joining Ray at {self.address}"
+
+    @property
     def hosts(self) -> int:
         """Largest number of nodes alive at once."""
         return self._nodes.hosts

@@ -66,6 +66,7 @@ class MLP(Workload):
     merit: ClassVar[str] = Perceptron.merit
     objectives: ClassVar[tuple[str, ...]] = ("accuracy", "energy", "latency", "area")
     measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
+    preparing: ClassVar[str] = "training the network"
 
     dataset: str | Dataset = "digits"
     hidden: tuple[int, ...] = (54,)

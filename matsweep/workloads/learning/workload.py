@@ -32,6 +32,7 @@ class InSitu(Training, Workload):
     measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
     dimensions: ClassVar[Mapping[str, str]] = {"epoch": "epochs of training"}
     pulsed: ClassVar[bool] = True
+    preparing: ClassVar[str] = "training the network in floating point"
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:

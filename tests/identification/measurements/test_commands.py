@@ -59,7 +59,8 @@ def test_the_file_of_a_german_windows(workplace):
 def test_notes_are_printed_and_options_reach_the_reader(workplace, capsys):
     heading = "device,pulse voltage,pulse,I (nA)\n"
     (workplace / "m.csv").write_text(heading + lines(up="-1.5", down="1.2"))
-    assert main(["calibrate", "m.csv", "name=a", *FAST, "read_voltage=100mV", "check=false"]) == 0
+    given = ["read_voltage=100mV", "plausible=false"]
+    assert main(["calibrate", "m.csv", "name=a", *FAST, *given]) == 0
     told = capsys.readouterr().out
     assert "note: column pulse voltage has no unit: taken as V" in told
     assert "note: pulses of -1.5 V are up and of +1.2 V are down" in told

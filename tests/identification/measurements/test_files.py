@@ -221,7 +221,7 @@ def test_a_conductance_that_no_memristor_has_is_questioned(file, row, message):
     with pytest.raises(UserError, match=message):
         read_pulses(path)
     if "60000" in row:
-        assert read_pulses(path, Reading(check=False)).after == pytest.approx([0.060001])
+        assert read_pulses(path, Reading(plausible=False)).after == pytest.approx([0.060001])
 
 
 def test_a_current_needs_the_voltage_it_was_read_at(file):
@@ -514,4 +514,4 @@ def test_files_of_several_kinds_are_refused(file):
         UserError, match=r"a.csv holds I-V sweeps, .*b.csv holds states against time"
     ):
         measured_kind([a, b])
-    assert read_retention(b, Reading(check=False)).traces[0].conductance == 1.0
+    assert read_retention(b, Reading(plausible=False)).traces[0].conductance == 1.0

@@ -68,10 +68,10 @@ def test_a_file_pasted_twice_is_refused_with_its_lines(path, noise):
     with pytest.raises(
         UserError,
         match=r"164 readings stand twice, in lines 2 to 165 \(device d0\) "
-        r"and 330 to 493 \(device d0\).* leave one copy out, or give check=false",
+        r"and 330 to 493 \(device d0\).* leave one copy out, or give plausible=false",
     ):
         read_pulses(path)
-    assert read_pulses(path, Reading(check=False)).sequences[0].reads.size == 328
+    assert read_pulses(path, Reading(plausible=False)).sequences[0].reads.size == 328
 
 
 def test_a_cycle_or_a_device_that_stands_twice_is_refused(path):
@@ -371,7 +371,7 @@ OPTIONS = st.fixed_dictionaries(
         "read_voltage": st.just(0.2),
         "temperature": st.just(300.0),
         "rate": st.just(0.5),
-        "check": st.booleans(),
+        "plausible": st.booleans(),
         "columns": st.dictionaries(st.sampled_from(["conductance", "pulse", "voltage", "time"]),
                                    st.one_of(st.none(), st.integers(-1, 4), NAMES), max_size=2),
     },

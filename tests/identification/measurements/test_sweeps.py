@@ -92,7 +92,7 @@ def test_values_beyond_any_instrument_are_questioned(tmp_path, row, message):
     path.write_text(f"V,I\n{row}\n")
     with pytest.raises(UserError, match=message):
         read_loops([path])
-    assert read_loops([path], Reading(check=False))[0].voltage.size == 1
+    assert read_loops([path], Reading(plausible=False))[0].voltage.size == 1
 
 
 # -------------------------------------------------------------------------------------- halves
