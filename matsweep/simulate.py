@@ -132,7 +132,7 @@ def _measured(
     Raises
     ------
     UserError
-        If a measure that the workload states is missing, or not of these realisations.
+        If a measure is not of these realisations.
     """
     weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
     block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
@@ -142,10 +142,7 @@ def _measured(
         prepared.run(hardware, times=scenario.times, rng=realisation_streams(seed, numbers))
         for numbers in blocks
     ]
-    missing = sorted((scenario.workload.measures - {COSTS}) - parts[0].keys())
-    if missing:
-        raise UserError(f"the workload states the measure {missing[0]}, but run() returns none")
-    measures = _joined(parts)
+    measures = _joined(parts, scenario.workload.measures - {COSTS})
     for name, measure in measures.items():
         if np.shape(measure)[:1] != (len(realisations),):
             raise UserError(
@@ -155,8 +152,19 @@ def _measured(
     return measures
 
 
-def _joined(parts: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
-    """Join the measures of several parts of the realisations."""
+def _joined(
+    parts: Sequence[Mapping[str, FloatArray]], promised: frozenset[str] = frozenset()
+) -> dict[str, FloatArray]:
+    """Join the measures of several parts of the realisations.
+
+    Raises
+    ------
+    UserError
+        If one that the workload states is missing.
+    """
+    missing = sorted(promised - parts[0].keys())
+    if missing:
+        raise UserError(f"the workload states the measure {missing[0]}, but run() returns none")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

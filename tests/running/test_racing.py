@@ -193,7 +193,7 @@ def test_what_cannot_be_is_refused(parameters, told):
         Elimination(**parameters)
 
 
-@pytest.mark.parametrize("name", sorted(METRICS))
+@pytest.mark.parametrize("name", sorted(n for n, metric in METRICS.items() if metric.better))
 def test_only_what_has_an_interval_or_is_exact_is_raced_for(name):
     """The others are statistics of realisations, or have several values."""
     metric = METRICS[name]
@@ -208,6 +208,12 @@ def test_only_what_has_an_interval_or_is_exact_is_raced_for(name):
         told = rf"^racing\.objectives: {name} has parts"
     with pytest.raises(UserError, match=told):
         directions(["area", name], METRICS, "racing")
+
+
+def test_draws_of_unknown_parameters_are_no_objective():
+    for owner in ("racing", "design"):
+        with pytest.raises(UserError, match=f"{owner}.objectives: unknown is no metric"):
+            directions(["area", "unknown"], METRICS, owner)
 
 
 @pytest.mark.parametrize("name", ["accuracy_std", "accuracy_p05"])
