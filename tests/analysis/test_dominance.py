@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from matsweep.analysis import Sense, dominance, pareto_mask
+from matsweep.analysis import Sense, cheapest, dominance, pareto_mask
 from matsweep.analysis.dominance import EXACT, Objective, sensible_front
 from matsweep.analysis.objectives import front, judged
 from matsweep.analysis.view import View
@@ -284,6 +284,11 @@ def test_sources_of_costs_are_not_mixed():
     ds = sources()
     ranked = ds.matsweep.rank(["energy"])
     assert ranked["candidate"].values.tolist() == [0, 2]
+    assert ranked["in_best_set"].values.tolist() == [True, False]
+    assert cheapest(ds, loss=0.05)["candidate"].values.tolist() == [0]
+    on = ds.matsweep.why_not(0, objectives=["accuracy", "energy"])
+    assert "on the Pareto front" in str(on)
+    assert "candidate 1" not in str(on)
     text = ranked.attrs["selection"]
     assert "compared with periphery.adc_source = survey; 2 with other sources" in text
     assert ds.matsweep.rank(["energy"], mixed=True)["candidate"].values.tolist() == [1, 3, 0, 2]

@@ -11,6 +11,7 @@ import xarray as xr
 from matsweep.analysis.robust import Caution
 from matsweep.analysis.stability import _Resampled
 from matsweep.core.checks import UserError
+from matsweep.reporting.choice import undecided
 from tests.synthetic import TIMES, attrs, study, with_status
 
 
@@ -387,4 +388,7 @@ def test_the_set_of_the_best_comes_with_it():
     assert found["in_best_set"].values[found["candidate"].values.argsort()].tolist() == [
         True, True, False,
     ]  # fmt: skip
+    assert undecided(found).endswith("cannot be told apart: each may be the best (95 %).")
+    assert undecided(found)[:7] in ("0 and 1", "1 and 0")
+    assert undecided(found.isel(option=[0, 2])) == ""
     assert "in_best_set" not in ds.matsweep.stability(among="candidate", how="worst")

@@ -55,6 +55,7 @@ def test_the_whole_pareto_set_is_listed(ds):
     assert len(rows) == size
     assert all("●" in row for row in rows)
     assert f"Pareto set: {size} of 120" in text
+    assert "9 candidates are left off: better than another by no more than" in text
     assert f"{120 - size} more done candidates not shown" in text
 
 

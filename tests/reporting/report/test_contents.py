@@ -15,7 +15,7 @@ from matsweep.core.units import percent, read_quantity, spellings
 from matsweep.reporting.report import contents
 from matsweep.reporting.report import study as studies
 from matsweep.reporting.report.contents import SECTIONS, document
-from matsweep.reporting.report.document import Candidates, Facts, Figure, Items
+from matsweep.reporting.report.document import Candidates, Facts, Figure, Items, Paragraph
 from matsweep.reporting.report.html import render
 from matsweep.reporting.report.markdown import render as markdown
 from matsweep.reporting.report.pdf import write as pdf
@@ -138,6 +138,7 @@ def test_the_question_and_the_answer():
     assert told["best by accuracy"] == (
         f"ecram_metal_oxide (Metal-oxide ECRAM), no. {int(best['candidate'])}"
     )
+    assert any("left off" in each.text for each in blocks(of(ds), Paragraph))
     last = best["accuracy"].isel(time=-1)
     assert told["accuracy"] == f"{percent(float(last.mean()), float(last.std(ddof=1)))} %"
 
