@@ -69,6 +69,7 @@ def test_one_law_of_a_loss_acts(film):
     assert origins["retention"]["note"] == "none: in drift, from drift.csv"
     assert origins["drift"]["note"].endswith("; takes the place of retention")
     assert text.count("# device.drift from drift.csv.") == 1
+    assert "# device.retention from" not in text
 
 
 def test_comments_of_the_user_stay(film):

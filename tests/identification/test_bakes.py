@@ -279,6 +279,15 @@ def test_a_curve_that_bends_is_said(devices):
     assert "log G against log t bends: the exponent of a trace is" in fit.failings()[0]
 
 
+def test_a_bend_is_said_also_where_an_early_half_has_one_point():
+    """One second, then each hour: an exponential decay that a power law misses by 38 %."""
+    data = bake(1, kelvin=(448.15,), times=np.array([1.0, *3600.0 * np.arange(1, 30)]))
+    middle, early, late = fit_drift(data).bend
+    assert middle == pytest.approx(14.5 * 3600, rel=0.01)
+    assert early == pytest.approx(0.11, abs=0.01)
+    assert late == pytest.approx(0.95, abs=0.05)
+
+
 def test_a_slight_bend_of_many_traces_is_seen():
     """A departure of 4 % at a noise of 5 %: curvature is sure, though residuals look white."""
     bent = drifts(4, (0.05,), noise=0.05, devices=20, bent=0.0015)

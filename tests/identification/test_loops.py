@@ -295,6 +295,19 @@ def test_currents_are_judged_where_no_feature_is():
     assert check_loops([loop], [one], read_voltage=0.2).current[0] < 1e-12
 
 
+@pytest.mark.parametrize("share", [0.4, 0.3, 0.25, 0.2])
+def test_a_device_that_switches_far_below_the_peak_does(share):
+    """Below half of the peak, most points are those of a device that has switched already."""
+    loop = ideal_loop()
+    top = float(loop.voltage.max())
+    loop = ideal_loop(set_voltage=share * top, reset_voltage=-share * top)
+    halves = excursions(loop, loop.current, 0.05 * top)
+    assert [half.switching for half in halves] == pytest.approx([share * top, -share * top],
+                                                                abs=0.02 * top)  # fmt: skip
+    assert sets(loop) == 1
+    refuse_unswitched([loop])
+
+
 def test_a_model_that_switches_the_other_way_is_no_match():
     loop = ideal_loop()
     other = ideal_loop(low=1e5, high=1e3)

@@ -138,7 +138,7 @@ class MaterialFile:
         """
         self.check(found.parameter, replace=replace)
         path = self.path if to is None else to
-        text = _headed(self.text, f"# device.{found.parameter} from ", f"{found.name}.")
+        text = _headed(self.text, found, self.replaced(found.parameter))
         for name, value in facts.items():
             text = with_entry(text, ("material", name), value)
         text = with_entry(text, ("device", found.parameter), shortened(dict(found.values)))
@@ -157,12 +157,13 @@ class MaterialFile:
         return path
 
 
-def _headed(text: str, said: str, name: str) -> str:
-    """Name the file of a parameter below the comments at the head, in place of an earlier one."""
+def _headed(text: str, found: Ageing, others: tuple[str, ...]) -> str:
+    """Name the file of a parameter below the comments at the head, in place of earlier ones."""
+    said = tuple(f"# device.{name} from " for name in (found.parameter, *others))
     lines = text.split("\n")
     first = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
     kept = [line for line in lines[:first] if not line.startswith(said)]
-    return "\n".join([*kept, said + name, *lines[first:]])
+    return "\n".join([*kept, f"{said[0]}{found.name}.", *lines[first:]])
 
 
 def _marked(text: str, material: Mapping[str, Any], found: Ageing, others: tuple[str, ...]) -> str:

@@ -134,7 +134,8 @@ class _Line:
     """Straight line and parabola of ln G against x = ln t, of one trace.
 
     y = a - nu x, and y = a - nu x - curvature x²; x reaches from `first` to `last`. `early` and
-    `late` are exponents of the halves of this range, nan where one has too few points.
+    `late` are exponents before and after `middle`: of this range or, where a half of it has too few
+    points, of these.
     """
 
     nu: float
@@ -144,6 +145,7 @@ class _Line:
     curvature_error: float
     first: float
     last: float
+    middle: float
     early: float
     late: float
 
@@ -158,7 +160,10 @@ def _line(name: str, trace: Trace) -> _Line:
             f"time 0, at least {_LEAST} at different times are needed"
         )
     first, last = float(x.min()), float(x.max())
-    halves = [_slope(x[own], y[own]) for own in (x <= (first + last) / 2, x >= (first + last) / 2)]
+    for middle in ((first + last) / 2, float(np.median(x))):
+        halves = [_slope(x[own], y[own]) for own in (x <= middle, x >= middle)]
+        if np.isfinite(halves).all():
+            break
     x = x - x.mean()
     slope = float(x @ y / (x @ x))
     rest = y - y.mean() - slope * x
@@ -172,7 +177,7 @@ def _line(name: str, trace: Trace) -> _Line:
         curvature_error = float(np.sqrt(left @ left / (x.size - 3) / weight))
     return _Line(
         nu=-slope, nu_error=float(np.sqrt(rest @ rest / (x.size - 2) / (x @ x))), rest=rest,
-        curvature=curvature, curvature_error=curvature_error, first=first, last=last,
+        curvature=curvature, curvature_error=curvature_error, first=first, last=last, middle=middle,
         early=-halves[0], late=-halves[1],
     )  # fmt: skip
 
@@ -185,23 +190,21 @@ def _slope(x: FloatArray, y: FloatArray) -> float:
 
 def _bend(lines: list[_Line], plain: bool) -> tuple[float, float, float] | None:
     """Return the middle time and the exponents on both sides, where curves bend; else None."""
-    curved = [line for line in lines if np.isfinite([line.curvature_error, line.early, line.late])
-              .all()]  # fmt: skip
-    if not curved:
-        return None
-    span = float(np.median([line.last - line.first for line in curved]))
+    halved = [line for line in lines if np.isfinite([line.early, line.late]).all()]
+    curved = [line for line in halved if np.isfinite(line.curvature_error)]
     seen = False
     if len(curved) >= _SEVERAL:
+        span = float(np.median([line.last - line.first for line in curved]))
         curvature = np.array([[line.curvature] for line in curved])
         errors = np.array([max(line.curvature_error, 1e-12) for line in curved])
         together = find_population(curvature, errors[:, None, None] ** 2)
         mean = abs(float(together.mean[0]))
         # A parabola and its straight line are span² / 6 apart at the ends.
         seen = mean > _SURE * together.mean_error[0] and mean * span**2 / 6 > _SEEN
-    if not (plain or seen):
+    if not halved or not (plain or seen):
         return None
-    most = max(curved, key=lambda line: abs(line.late - line.early))
-    return float(np.exp((most.first + most.last) / 2)), most.early, most.late
+    most = max(halved, key=lambda line: abs(line.late - line.early))
+    return float(np.exp(most.middle)), most.early, most.late
 
 
 def _differing(

@@ -200,7 +200,8 @@ def _compared(
     grid = np.linspace(low, top, max(out[0].size, back[0].size))
     ratio = np.interp(grid, *ways[1]) - np.interp(grid, *ways[0])
     lower = ratio[grid <= 0.5 * top]
-    change = float(np.median(lower if lower.size else ratio))
+    # Not the median: a device that switches far below the peak differs in a small part of it.
+    change = float(np.mean(lower if lower.size else ratio))
     smooth = _medians(ratio) if grid.size >= 4 * _LEAST else ratio
     along = np.sign(change) * smooth
     full = float(np.quantile(np.maximum(along, 0), 0.9))
