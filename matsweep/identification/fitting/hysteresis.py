@@ -11,6 +11,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements import Loop
 from matsweep.identification.measurements.loop import halves, where
+from matsweep.identification.measurements.noise import point_noise
 from matsweep.identification.measurements.sequence import BoolArray
 
 _LEAST = 3  # points of a branch
@@ -229,16 +230,4 @@ def _resistance(
     if not near.any():
         return float("nan"), float("nan")
     ohm = voltage[near] / size[near]
-    return float(np.median(ohm)), _point_noise(np.log(ohm)) / float(np.sqrt(ohm.size))
-
-
-def _point_noise(values: FloatArray) -> float:
-    """Return the standard deviation of points (n,) of a smooth curve; 0 for fewer than three.
-
-    By the median distance of points from the middle of their neighbours: of normal noise it is
-    0.6745 √1.5 of the deviation.
-    """
-    if values.size < 3:
-        return 0.0
-    off = values[1:-1] - 0.5 * (values[2:] + values[:-2])
-    return float(np.median(np.abs(off))) / (0.6745 * float(np.sqrt(1.5)))
+    return float(np.median(ohm)), point_noise(np.log(ohm)) / float(np.sqrt(ohm.size))

@@ -328,11 +328,15 @@ def _currents(loop: Loop, current: FloatArray) -> tuple[float, float]:
     scale, own = 0.01 * float(np.abs(loop.current).max()), ~loop.limited
     measured = np.arcsinh(loop.current / scale)
     off = (np.arcsinh(current / scale) - measured)[own]
-    return _size(off, _EDGES), max(_point_noise(measured[own]), _cycle_noise(loop, measured))
+    return _size(off, _EDGES), max(_rough_noise(measured[own]), _cycle_noise(loop, measured))
 
 
-def _point_noise(measured: FloatArray) -> float:
-    """Return the deviation of points from the middle of their neighbours, edges left out."""
+def _rough_noise(measured: FloatArray) -> float:
+    """Return the deviation of points from the middle of their neighbours, edges left out.
+
+    A root mean square, as the misfit it is compared with. `point_noise` is a median: where noise
+    differs along the sweep (most of it at large currents, say) it is that of the quieter points.
+    """
     off = measured[1:-1] - 0.5 * (measured[2:] + measured[:-2])
     return _size(off, 2 * _EDGES) / float(np.sqrt(1.5))  # an edge moves two of the middles
 

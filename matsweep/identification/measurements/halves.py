@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.identification.measurements.loop import Loop
+from matsweep.identification.measurements.loop import Loop, offset
 
 _WORDS = {"set", "reset", "pos", "neg", "positive", "negative", "forward", "backward"}
-_ZERO = 1e-3  # of the largest voltage: an offset of the instrument
 
 
 def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
@@ -55,7 +54,7 @@ def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
 
 def _side(loop: Loop) -> int:
     """Return the sign of all voltages of a sweep; 0 if it has both."""
-    top = _ZERO * np.abs(loop.voltage).max()
+    top = offset(loop)
     return int(loop.voltage.min() >= -top) - int(loop.voltage.max() <= top)
 
 
