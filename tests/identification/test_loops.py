@@ -295,7 +295,7 @@ def test_currents_are_judged_where_no_feature_is():
     assert check_loops([loop], [one], read_voltage=0.2).current[0] < 1e-12
 
 
-@pytest.mark.parametrize("share", [0.4, 0.3, 0.25, 0.2])
+@pytest.mark.parametrize("share", [0.4, 0.3, 0.25, 0.2, 0.18, 0.15, 0.13])
 def test_a_device_that_switches_far_below_the_peak_does(share):
     """Below half of the peak, most points are those of a device that has switched already."""
     loop = ideal_loop()
