@@ -24,6 +24,7 @@ from matsweep.devices.dynamics import (
 from matsweep.identification import calibration
 from matsweep.identification.calibration.sweep_pulses import _crossing
 from matsweep.identification.fitting import loops as fitting
+from matsweep.identification.fitting import search
 from matsweep.identification.fitting.hysteresis import excursions, refuse_unswitched, sets
 from matsweep.identification.fitting.loop_check import check_loops
 from matsweep.identification.fitting.loop_errors import errors
@@ -675,6 +676,45 @@ def test_parameters_that_are_not_determined_are_marked(workplace):
     to = calibration.Destination(folder="conf", name="mine")
     text = calibration.write_physics([loop], fit, to).read_text()
     assert "r_on: {status: illustrative, note: 'fitted to I-V sweeps of 1 device, not" in text
+    material = load_material("mine", config_dir="conf").material
+    assert material.cautions == tuple(fit.check([loop], 0.2).cautions())
+    assert any("4 parameters are not determined by these sweeps" in c for c in material.cautions)
+
+
+def test_the_material_repeats_the_cautions_of_its_fit(switch, workplace, capsys):
+    """A weak test, and a search that did not end, besides parameters that are not determined."""
+    loop, fit = switch
+    to = calibration.Destination(folder="conf", name="mine")
+    calibration.write_physics([loop], fit, to)
+    plain = load_material("mine", config_dir="conf").material.cautions
+    assert not any("weak" in caution or "search" in caution for caution in plain)
+    random = np.random.default_rng(0).standard_normal(loop.current.size)
+    noisy = dataclasses.replace(loop, current=loop.current * (1 + 0.25 * random))
+    check = dataclasses.replace(fit, reached=False).check([noisy], 0.2)
+    assert check.describes, check.text
+    calibration.write_physics(
+        [noisy], dataclasses.replace(fit, reached=False), dataclasses.replace(to, replace=True)
+    )
+    written = load_material("mine", config_dir="conf").material.cautions
+    assert written[0] == "The search did not end at a minimum: the errors are too small."
+    assert written[1].startswith("The test is weak: noise or cycles leave ")
+    assert main(["materials", "mine", "--config-dir", "conf"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(caution in printed for caution in written[:2])
+    assert all(caution in check.text for caution in written)
+
+
+def test_a_search_that_is_cut_short_is_no_minimum(monkeypatch):
+    truth = VTEAM(**SWITCH)
+    loop = sweep(truth, 1e-9, points=60)
+    start = truth.replace(r_on=3e3, v_on=-0.7)
+    problem = Problem(loop, start, ("r_on", "v_on"))
+    full = fitted(problem, 0, None)
+    assert full.reached
+    monkeypatch.setattr(search, "BRIEF", 1)
+    monkeypatch.setattr(search, "_LONG", 1)
+    assert not fitted(problem, 0, None).reached
+    assert fitted(problem, 0, full).reached  # it begins within a standard error of the minimum
 
 
 def test_the_picture_keeps_the_compliance(tmp_path):

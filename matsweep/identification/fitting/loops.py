@@ -44,6 +44,8 @@ class LoopFit:
         Of all devices together, for residuals whose neighbours are correlated.
     chosen : tuple of str
         Parameters that are not free, whose values gave the least BIC of several.
+    reached : bool
+        Whether the searches of all devices ended at a minimum.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class LoopFit:
     aic: float
     bic: float
     chosen: tuple[str, ...] = ()
+    reached: bool = True
 
     @property
     def inverted(self) -> bool:
@@ -85,6 +88,7 @@ class LoopFit:
             read_voltage=read_voltage,
             parameters=len(self.values),
             undetermined=tuple(name for name in self.values if not np.isfinite(self.error(name))),
+            reached=self.reached,
         )
 
     def mean(self) -> CompiledModel:
@@ -347,6 +351,7 @@ def fit_loops(
         aic=_criterion(fits, 2.0),
         bic=_bic(fits),
         chosen=tuple(sorted({name for one in variants for name in one} - set(searched))),
+        reached=all(fit.reached for fit in fits),
     )
 
 
