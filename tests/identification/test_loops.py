@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -213,6 +214,29 @@ def test_each_polarity_of_yakopcics_model_has_its_own_parameters(eta):
         error = fit.errors[name][0]
         assert np.isinf(error) or abs(fit.values[name][0] - true) < 5 * error
     assert sum(np.isfinite(fit.errors[name][0]) for name in YAKOPCIC) >= 9
+
+
+def test_errors_are_computed_when_they_are_read(monkeypatch):
+    """Of several kinds of model only the best needs them; they take as long as a fit."""
+    count, real = [], fitting.errors
+
+    def counted(problem, fit):
+        count.append(problem)
+        return real(problem, fit)
+
+    monkeypatch.setattr(fitting, "errors", counted)
+    truth = VTEAM(**SWITCH)
+    loop = sweep(truth, 1e-9, points=60)
+    fit = calibration.fit_loops([loop], "vteam", start=truth, free=("r_on", "r_off"))
+    assert np.isfinite(fit.bic)
+    assert fit.values.keys() == set(fit.errors)
+    assert not count
+    assert fit.errors["r_on"][0] > 0
+    assert fit.errors["r_off"][0] > 0
+    assert len(count) == 1
+    assert pickle.loads(pickle.dumps(fit)).errors["r_on"] == fit.errors["r_on"]
+    with pytest.raises(KeyError):
+        fit.errors["v_on"]
 
 
 def test_errors_count_that_neighbours_are_correlated():
@@ -431,7 +455,7 @@ def test_the_verdict_counts_parameters_that_are_not_determined(switch):
     few = fit.check([loop], 0.2).text
     assert "The model describes these sweeps" in few
     blind = dict.fromkeys(list(SWITCH)[:6], np.array([np.inf]))
-    many = dataclasses.replace(fit, errors=fit.errors | blind).check([loop], 0.2).text
+    many = dataclasses.replace(fit, errors=dict(fit.errors) | blind).check([loop], 0.2).text
     assert "6 of 8 parameters are not determined by these sweeps: at other voltages" in many
     assert "assumption (v_on, v_off, k_on, k_off, alpha_on, alpha_off)." in many
     assert "assumption" not in few

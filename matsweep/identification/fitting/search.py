@@ -117,7 +117,7 @@ def _gain(residuals: FloatArray, jacobian: FloatArray) -> float:
     """Return by how much one more step lowers chi-squared, if the model is linear within it."""
     step = np.linalg.lstsq(jacobian, -residuals, rcond=1e-6)[0]
     lowered = residuals @ residuals - np.sum((residuals + jacobian @ step) ** 2)
-    return float(lowered / max(np.mean(residuals**2), 1e-300))
+    return float(lowered) / max(float(np.mean(residuals**2)), 1e-300)
 
 
 def _searched(problem: Problem, seed: int, other: Fitted | None) -> list[Minimum]:
