@@ -15,6 +15,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.copies import refuse_copies
 from matsweep.identification.measurements.order import ordered
+from matsweep.identification.measurements.outliers import refuse_outliers
 from matsweep.identification.measurements.polarity import (
     by_change,
     contradicted,
@@ -150,8 +151,8 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
     resistance, or the current at a read voltage) and its polarity: a word, a sign, or the pulse's
     voltage. Where pulses are numbered, the number goes from 1 on in each run of one polarity, and 0
     is the state before it: a repeated read, or a new start where the conductance has jumped. A
-    number that does not follow on begins a new record, too. Readings with noise that stand twice
-    are refused.
+    number that does not follow on begins a new record, too. Readings with noise that stand twice,
+    and isolated ones off the course of their device, are refused.
 
     Parameters
     ----------
@@ -194,6 +195,8 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
         elif invert:
             sequences = [inverted(each) for each in sequences]
         contradicted(str(path), sequences)
+    if reading.check:  # polarities are those of the device now
+        refuse_outliers(str(path), sequences)
     return PulseData(name=Path(path).name, sequences=tuple(sequences), notes=tuple(notes))
 
 
