@@ -142,6 +142,60 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     assert caution in said(found)
 
 
+def with_dead_device():
+    """Two devices that respond, and one at its low end, with the same noise of reads."""
+    data = simulate(TRUE, 4, devices=3, cycles=2, pulses=40, noise=0.005)
+    *alive, last = data.sequences
+    rng = np.random.default_rng(0)
+    reads = G_MIN + SPAN * (0.03 + 0.005 * rng.standard_normal(last.reads.size))
+    return dataclasses.replace(data, sequences=(*alive, dataclasses.replace(last, reads=reads)))
+
+
+def test_a_device_that_does_not_respond_is_named_and_excuses_nothing():
+    data = with_dead_device()
+    assert data.unresponsive == ("2",)
+    fit = calibration.fit_model(data, "soft_bounds")
+    found = fitting.checked(data, (fit,), fit)
+    assert found.agreement.medians.allowed > 0.3
+    assert found.agreement.medians.limit == pytest.approx(0.15)
+    assert not found.describes
+    assert "device 2 does not respond to pulses" in found.misfit
+    assert any("Device 2 does not respond" in caution for caution in found.cautions())
+    assert "without the devices that do not respond to pulses" in found.ways_out()
+    assert found.agreement.unchecked == ("cannot be checked" in said(found))
+    assert found.agreement.unchecked
+
+
+def test_a_wide_test_does_not_pass_one_far_change():
+    """A reading that does not fit widens every noise, and its own repetitions with it."""
+    data = simulate(TRUE, 6, devices=3, cycles=3, pulses=40, noise=0.005)
+    own = data.sequences[1]
+    reads = own.reads.copy()
+    reads[150] = G_MIN + 3 * SPAN
+    data = dataclasses.replace(
+        data,
+        sequences=(data.sequences[0], dataclasses.replace(own, reads=reads), data.sequences[2]),
+    )
+    noise = ReadNoise(relative=0.3, exponent=1.0)  # what the reading would need
+    off = check_prediction(data, TRUE, g_min=G_MIN, g_max=3 * G_MAX, read_noise=noise)
+    assert off.change.distance < off.change.allowed
+    assert off.change.unchecked
+    assert any("too much for a test" in text for text in off.failings())
+
+
+def test_noise_of_reads_alone_is_no_response():
+    """Constant conductance with 0.5 % of noise; a response of four times the noise passes."""
+    rng, counts = np.random.default_rng(1), np.array(([1] * 40 + [-1] * 40) * 3)
+    noise = 0.01 * rng.standard_normal((3, counts.size + 1))
+    with pytest.raises(UserError, match="does not depend on the pulses beyond the noise"):
+        calibration.enough_pulses(measurement(0.5 + noise, counts))
+    course = np.concatenate([[0], np.tile(np.r_[np.arange(1, 41), np.arange(39, -1, -1)] / 40, 3)])
+    weak = measurement(0.5 + 0.04 * course + noise, counts)
+    assert calibration.enough_pulses(weak).unresponsive == ()
+    walk = np.cumsum(noise, axis=1)  # pulses move it at random: no noise of reads
+    assert calibration.enough_pulses(measurement(0.5 + walk, counts)).unresponsive == ()
+
+
 def one_way():
     """Return the fit of pulses up of one device, as if its search had not ended."""
     own = simulate(TRUE, 1, devices=1, cycles=1, pulses=60, noise=NOISE).sequences[0]

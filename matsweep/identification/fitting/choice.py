@@ -12,6 +12,7 @@ from matsweep.identification.measurements import PulseData
 
 TABLE = "tabulated"
 _WAYS_OUT = {
+    "silent": "without the devices that do not respond to pulses",
     "formula": "model=tabulated for steps without a formula",
     "range": "g_min= and g_max= where the range of the device is known",
     "kinds": "each kind of device in a file of its own, where the picture shows several",
@@ -78,7 +79,21 @@ class PulseCalibration:
     @property
     def misfit(self) -> str | None:
         """By how much the model departs from its data; None where it describes them."""
-        return "; ".join(self.agreement.failings()) or None
+        failings = self.agreement.failings()
+        if failings and (silent := self._silent()):
+            failings.append(silent)
+        return "; ".join(failings) or None
+
+    def _silent(self) -> str:
+        """Words on devices that do not respond to pulses; empty where all do."""
+        names = self.data.unresponsive
+        if not names:
+            return ""
+        one = len(names) == 1
+        return (
+            f"device{'' if one else 's'} {' and '.join(names)} {'does' if one else 'do'} not "
+            "respond to pulses beyond the noise of reads"
+        )
 
     def cautions(self) -> list[str]:
         """Reservations on the fit, for the output and the material alike.
@@ -93,6 +108,11 @@ class PulseCalibration:
             texts.append("The search did not end at a maximum: errors and limits are too small.")
         if isinstance(self.chosen, Fit):
             texts += _undetermined(self.chosen)
+        if silent := self._silent():
+            texts.append(
+                f"{silent[0].upper()}{silent[1:]}, and widens the spread between devices: leave out "
+                "what is broken."
+            )
         if self.describes and self.agreement.vague:
             texts.append(
                 "The test is weak: repetitions of this measurement differ by more than twice the "
@@ -108,6 +128,8 @@ class PulseCalibration:
         list of str
         """
         off, ways = self.agreement, list[str]()
+        if self.data.unresponsive:
+            ways.append("silent")
         if not (self.describes or self.tabulated) and enough_changes(self.data):
             ways.append("formula")
         if not (off.medians.describes and off.ratio.describes):

@@ -25,6 +25,7 @@ from matsweep.identification.measurements.polarity import (
 from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.records import Record, read_records
 from matsweep.identification.measurements.sequence import BoolArray, IntArray, Sequence
+from matsweep.identification.measurements.unresponsive import unresponsive
 
 _LEAST = 20  # changes of each polarity
 
@@ -86,6 +87,11 @@ class PulseData:
     def devices(self) -> tuple[str, ...]:
         """Names of the devices."""
         return tuple(each.device for each in self.sequences)
+
+    @property
+    def unresponsive(self) -> tuple[str, ...]:
+        """Names of the devices whose reads do not depend on pulses beyond their noise."""
+        return tuple(each.device for each in self.sequences if unresponsive(each))
 
     @property
     def changes(self) -> Changes:
@@ -215,7 +221,8 @@ def enough_pulses(data: PulseData) -> PulseData:
     Raises
     ------
     UserError
-        If there are fewer than 20 changes of a polarity, or the conductance does not change.
+        If there are fewer than 20 changes of a polarity, or no device responds to pulses beyond the
+        noise of its reads.
     """
     changes, lines = data.changes, sum(each.reads.size for each in data.sequences)
     for way, count in (("up", int(changes.up.sum())), ("down", int((~changes.up).sum()))):
@@ -228,5 +235,11 @@ def enough_pulses(data: PulseData) -> PulseData:
         raise UserError(
             f"{data.name}: conductance is constant ({changes.lowest:g} S); there is no response to "
             "fit"
+        )
+    if len(data.unresponsive) == len(data.devices):
+        raise UserError(
+            f"{data.name}: conductance ({1e6 * changes.lowest:.3g} to {1e6 * changes.highest:.3g} µS) does not "
+            "depend on the pulses beyond the noise of its reads; there is no response to fit: "
+            "check which columns hold pulse, polarity and conductance, or apply stronger pulses"
         )
     return data
