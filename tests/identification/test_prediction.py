@@ -21,6 +21,7 @@ from matsweep.characterization.figure import fit_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, SoftBounds
+from matsweep.devices.programming import noise_of, suited
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
@@ -194,6 +195,52 @@ def test_noise_of_reads_alone_is_no_response():
     assert calibration.enough_pulses(weak).unresponsive == ()
     walk = np.cumsum(noise, axis=1)  # pulses move it at random: no noise of reads
     assert calibration.enough_pulses(measurement(0.5 + walk, counts)).unresponsive == ()
+
+
+def test_a_run_goes_on_at_its_number_after_missing_lines(tmp_path):
+    """Without it, states 15 pulses apart pass for a spread from cycle to cycle."""
+    whole = simulate(TRUE, 3, devices=2, cycles=4, pulses=40, noise=0.005)
+    path = tmp_path / "m.csv"
+    write_pulses(whole, path)
+    lines = path.read_text().splitlines()
+    within = []
+    for kept in (lines, lines[:90] + lines[105:]):
+        path.write_text("\n".join(kept) + "\n")
+        within.append(checked(TRUE, calibration.read_pulses(path)).within.measured)
+    assert within[1] == pytest.approx(within[0], rel=0.1)
+
+
+def test_parts_of_the_range_without_a_pulse_are_named():
+    found = calibrate_pulses(abrupt())
+    assert found.tabulated
+    [caution] = [each for each in found.cautions() if "was measured" in each]
+    assert "no pulse down between " in caution.lower()
+    assert "no pulse up " not in caution.lower()
+    everywhere = simulate(TRUE, 6, devices=2, cycles=2, pulses=60)
+    even = calibrate_pulses(everywhere, model="tabulated")
+    assert not any("was measured" in each for each in even.cautions())
+
+
+def test_an_undetermined_bound_is_not_called_the_range_visited():
+    found = calibrate_pulses(abrupt(), model="soft_bounds")
+    assert "g_max" in found.fit.values
+    fit = dataclasses.replace(found.fit, undetermined=frozenset({"g_max"}))
+    found = dataclasses.replace(found, chosen=fit)
+    [caution] = [each for each in found.cautions() if "g_max" in each]
+    assert "where the search ended; visited were" in caution
+    assert "to the range visited" not in caution
+
+
+def test_rounding_is_no_noise_of_pulses():
+    assert noise_of(2.4e-18) == "no noise"
+    assert noise_of(0.037) == "a noise of 3.7 % of the range"
+    even = LinearStep(step_up=0.1, step_down=0.1, slope_up=0.0, slope_down=0.0)
+    assert "one has no noise and a step of 10 %" in suited(even).reason
+
+
+def test_an_unknown_model_names_the_table_and_the_nearest():
+    with pytest.raises(UserError, match=r"soft_bounds, tabulated; .* did you mean tabulated\?"):
+        calibrate_pulses(MEASURED, model="tabuleted")
 
 
 def one_way():

@@ -317,8 +317,11 @@ def _layout(data: PulseData) -> tuple[npt.NDArray[np.bool_], _Layout]:
         place = np.zeros((each.reads.size, 2), np.int64)
         for n, (pulse, linked) in enumerate(zip(each.pulses, each.linked, strict=True)):
             if not linked:
-                sign, number = 0, 0
-            elif pulse:
+                # A run goes on at its number, where lines are missing; the read itself is given.
+                gap = int(each.skipped[n]) if each.skipped is not None and sign else 0
+                sign, number = (sign, number + gap) if gap else (0, 0)
+                continue
+            if pulse:
                 way = int(np.sign(pulse))
                 number = number + abs(int(pulse)) if way == sign else abs(int(pulse))
                 sign = way

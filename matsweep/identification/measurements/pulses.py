@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
 from matsweep.identification.measurements.copies import refuse_copies
 from matsweep.identification.measurements.order import ordered
 from matsweep.identification.measurements.outliers import refuse_outliers
@@ -28,6 +29,7 @@ from matsweep.identification.measurements.sequence import BoolArray, IntArray, S
 from matsweep.identification.measurements.unresponsive import unresponsive
 
 _LEAST = 20  # changes of each polarity
+_NAMED = 3  # gaps in a note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,22 @@ class PulseData:
         return self.changes.highest
 
 
+def _missing(sequences: Ordered[Sequence]) -> list[str]:
+    """Return a note on records that begin as lines are missing."""
+    texts = [
+        f"{each.skipped[at] - 1} pulses before line {each.line[at]} (device {each.device})"
+        for each in sequences
+        if each.skipped is not None
+        for at in np.flatnonzero(each.skipped)
+    ]
+    if not texts:
+        return []
+    more = f", and before {len(texts) - _NAMED} lines more" if len(texts) > _NAMED else ""
+    return [
+        f"missing by their numbers: {', '.join(texts[:_NAMED])}{more}: a new record begins there"
+    ]
+
+
 def _joined(parts: Ordered[IntArray]) -> IntArray:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
@@ -193,6 +211,7 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
             f"{jumps} runs begin at another conductance than the last one ended at: the device was "
             "programmed in between"
         )
+    notes += _missing(sequences)
     if reading.polarity in (None, "inverted"):
         invert = reading.polarity == "inverted"
         if voltages:
@@ -237,9 +256,10 @@ def enough_pulses(data: PulseData) -> PulseData:
             "fit"
         )
     if len(data.unresponsive) == len(data.devices):
+        low, high = (engineering(g, "S") for g in (changes.lowest, changes.highest))
         raise UserError(
-            f"{data.name}: conductance ({1e6 * changes.lowest:.3g} to {1e6 * changes.highest:.3g} µS) does not "
-            "depend on the pulses beyond the noise of its reads; there is no response to fit: "
-            "check which columns hold pulse, polarity and conductance, or apply stronger pulses"
+            f"{data.name}: conductance ({low} to {high}) does not depend on the pulses beyond the "
+            "noise of its reads; there is no response to fit: check which columns hold pulse, "
+            "polarity and conductance, or apply stronger pulses"
         )
     return data

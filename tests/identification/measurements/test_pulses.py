@@ -175,6 +175,19 @@ def test_missing_lines_begin_a_new_record(path):
     assert own.pulses[9] == 0
 
 
+def test_missing_lines_are_noted(path):
+    lines = cycled(path, devices=2, cycles=1).read_text().splitlines()
+    path.write_text("\n".join(lines[:10] + lines[12:]) + "\n")
+    data = read_pulses(path)
+    own, other = data.sequences
+    assert own.skipped[9] == 3
+    assert own.skipped.sum() == 3
+    assert other.skipped is None
+    assert (
+        "missing by their numbers: 2 pulses before line 11 (device d0): a new record begins there"
+    ) in data.notes
+
+
 def test_a_run_that_begins_elsewhere_is_a_new_record(path):
     """Cycles of potentiation alone, with a reset in between that is not in the file."""
     rows = [f"a,{n},ltp,{10 + 2 * n + 0.3 * (-1) ** n}" for _ in range(4) for n in range(21)]
