@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
+from matsweep.core.printing import noise_of
 from matsweep.core.quantities import Conductance, Dimensionless, Energy, Time, Voltage
 from matsweep.core.streams import FloatArray
 from matsweep.devices.currents import HIGHEST_VOLTAGE
 from matsweep.devices.pulses import PulseModel
 
 _TOLERANCE = 0.02  # of the range
-_NOISELESS = 1e-5  # of the range: noise of a pulse below which it has none
 _WIDEST = 0.5  # of the range; from its middle, a cell is then always within the tolerance
 _NOISES = 2.0  # standard deviations of a read
 _BUDGET = 3.0  # times the pulses across the range
@@ -340,20 +340,6 @@ def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
         reason = "twice the noise of a read"
     budget = min(max(_BUDGET / min(pulse.up, pulse.down), _LEAST_PULSES), _MOST_PULSES)
     return Suited(min(tolerance, _WIDEST), int(budget), reason, least=tolerance == _TOLERANCE)
-
-
-def noise_of(noise: float) -> str:
-    """Words on the noise of a pulse; none below 1e-5 of the range, as rounding has some.
-
-    Parameters
-    ----------
-    noise : float, fraction of the range
-
-    Returns
-    -------
-    str
-    """
-    return f"a noise of {100 * noise:.2g} % of the range" if noise > _NOISELESS else "no noise"
 
 
 def _held(pulse: SinglePulse) -> float:

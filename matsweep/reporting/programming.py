@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from matsweep.analysis.view import Index, View
-from matsweep.devices.programming import noise_of
+from matsweep.core.printing import noise_of
 
 _ERROR = 0.1  # of the range, root mean square
 _NOISY_ERROR = 0.05  # the same, where the noise of a pulse exceeds its step

@@ -20,8 +20,9 @@ from matsweep.analysis.basis import misfits
 from matsweep.characterization.figure import fit_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
+from matsweep.core.printing import noise_of
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, SoftBounds
-from matsweep.devices.programming import noise_of, suited
+from matsweep.devices.programming import suited
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
