@@ -58,3 +58,17 @@ def counted(count: int, noun: str) -> str:
     ('1 device', '3 devices')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def noise_of(noise: float) -> str:
+    """Words on the noise of a pulse; none below 1e-5 of the range, as rounding has some.
+
+    Parameters
+    ----------
+    noise : float, fraction of the range
+
+    Returns
+    -------
+    str
+    """
+    return f"a noise of {100 * noise:.2g} % of the range" if noise > 1e-5 else "no noise"

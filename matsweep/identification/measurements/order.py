@@ -58,7 +58,7 @@ def ordered(
         sign = 1 if reading.reverse == "up" else -1
         runs = [_reversed(run) if np.sign(run[0].pulse) == sign else run for run in runs]
     records = [record for run in runs for record in run]
-    pulses, linked, restarts = _steps(path, device, records)
+    pulses, linked, restarts, skipped = _steps(path, device, records)
     reads = np.array([record.conductance for record in records])
     jumped = _jumps(reads, pulses, linked, restarts)
     pulses[jumped], linked[jumped] = 0, False
@@ -69,6 +69,7 @@ def ordered(
         linked=linked,
         cycle=_cycles(records, runs),
         line=np.array([record.line for record in records]),
+        skipped=skipped if skipped.any() else None,
     )
     return sequence, int(jumped.sum())
 
@@ -123,12 +124,13 @@ def _reversed(run: Ordered[Record]) -> list[Record]:
 
 def _steps(
     path: str, device: str, records: Ordered[Record]
-) -> tuple[SignArray, BoolArray, BoolArray]:
-    """Return pulses, whether reads are linked, and whether a run starts, each (n,)."""
+) -> tuple[SignArray, BoolArray, BoolArray, IntArray]:
+    """Return pulses, whether reads are linked, whether a run starts, and `skipped`, each (n,)."""
     signs = [int(np.sign(record.pulse)) for record in records]
     pulses = np.zeros(len(records), np.int8)
     linked = np.zeros(len(records), bool)
     restarts = np.zeros(len(records), bool)
+    skipped = np.zeros(len(records), np.int64)
     last, same = None, 0  # number and sign of the last pulse
     for n, (record, sign) in enumerate(zip(records, signs, strict=True)):
         number = record.number
@@ -147,9 +149,11 @@ def _steps(
         elif number in (last, last + 1) or number == 1:
             pulses[n], linked[n] = sign, True
             restarts[n] = number == 1 and last != 0 and sign == same
+        elif sign == same and number > last:
+            skipped[n] = number - last
         if sign != 0:
             last, same = number, sign
-    return pulses, linked, restarts
+    return pulses, linked, restarts, skipped
 
 
 def _jumps(

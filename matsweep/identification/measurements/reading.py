@@ -48,7 +48,8 @@ class Reading:
     reverse : str or None
         "up" or "down": the lines of runs of this polarity are listed from the last to the first.
     check : bool
-        Whether values that no memristor has are refused, and readings with noise that stand twice.
+        Whether values that no memristor has are refused, readings with noise that stand twice, and
+        isolated readings of pulses off the course of their device.
 
     Raises
     ------
