@@ -21,12 +21,15 @@ type Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 _LEAST = 8  # cycles
 _OWN = 4  # cycles of a device, from which it has a half window of its own
-_SURE = 0.25  # standard error of `towards`: of any value in [0, 1], it is 0.29
+# Standard error of `towards` (of any value in [0, 1], it is 0.29), and of ln(half window) beyond
+# the cycles of a device.
+_SURE = 0.25
 _STEEP = (0.7, 1.0, 2.0, 4.0, 10.0, 30.0, 100.0)  # starts of the search
 _SIDES = (0.05, 0.5, 0.95)
 _SEARCHES = 5  # starts that are searched from
 _GRID = 80  # half windows of a start that are compared
 _COMPARED = 2000  # reads that they are compared by
+_SEEN = 25.0  # of chi square that a closing explains: a step at one of 1e4 reads by luck has 20
 _FAR = 15.0  # of ln(cycles) beyond the last cycle: half windows that are searched
 # Steepness times the distance of two reads, in ln(cycles): the largest one searched, at which the
 # law is a step between them (w = 0.998 and 0.002), and the least of a closing between two reads.
@@ -47,8 +50,9 @@ class EnduranceEstimate(Estimate):
         Fitted first windows.
     own : bool
         Whether each device has a half window of its own; `half_window` is their median then.
-    open_devices : int
-        Devices whose windows stay open within the cycles measured, where each has its own.
+    seen_devices, open_devices : int
+        Devices whose windows are seen to close, and those whose windows stay open within the
+        cycles measured, where each has a half window of its own.
     spread, spread_error : float
         Standard deviation of ln(half window) between devices; 0 where one is fitted to all.
     abrupt : bool
@@ -61,6 +65,7 @@ class EnduranceEstimate(Estimate):
     low: FloatArray
     high: FloatArray
     own: bool
+    seen_devices: int
     open_devices: int
     spread: float
     spread_error: float
@@ -124,7 +129,7 @@ def fit_endurance(
     -----
     Half windows of devices are lognormal (`find_lives`); the error of their median counts the
     spread between devices. One half window is fitted to all where a device has fewer than four
-    cycles, or fewer than two of several devices close.
+    cycles, or none of several devices closes.
 
     References
     ----------
@@ -141,8 +146,7 @@ def fit_endurance(
     several = len(reads.devices) > 1
     if several and min(own.sum() for own in reads.own) >= _OWN:
         found = _fitted(reads, constants, own=True)
-        closing = int(np.sum(found.half_errors < 1))
-        if closing >= 2:
+        if found.closes and found.seen_devices + found.open_devices >= 2:
             return found
     return _fitted(reads, constants, own=False)
 
@@ -296,6 +300,30 @@ def _thinned(which: Indices, halves: int) -> Indices:
     return np.flatnonzero(~often | (rank % stride == 0))
 
 
+def _gains(reads: _Reads, search: Estimate, halves: FloatArray) -> FloatArray:
+    """Sum of squares of each device that its closing explains, over the variance of residuals."""
+    count = len(reads.devices)
+    low, high = _first_windows(search, count)
+    off, on = _states(
+        reads.cycles, halves[reads.device], search.values["steepness"], search.values["towards"],
+        low[reads.device], high[reads.device],
+    )  # fmt: skip
+    gains, number = np.zeros(count), np.bincount(reads.device, minlength=count)
+    for law, state in ((off, reads.off), (on, reads.on)):
+        mean = np.bincount(reads.device, state, count) / number
+        more = (state - mean[reads.device]) ** 2 - (state - np.log(law)) ** 2
+        gains += np.bincount(reads.device, more, count)
+    return np.asarray(gains / max(search.misfit**2, 1e-20))
+
+
+def _first_windows(search: Estimate, count: int) -> tuple[FloatArray, FloatArray]:
+    """Return the fitted first windows, S."""
+    low, high = (
+        np.exp([search.values[f"{end} {k}"] for k in range(count)]) for end in ("low", "high")
+    )
+    return low, high
+
+
 def _summary(
     reads: _Reads, search: Estimate, constants: dict[str, float], *, own: bool
 ) -> EnduranceEstimate:
@@ -315,14 +343,18 @@ def _summary(
             closed, np.hypot(np.where(half_errors < gaps, half_errors, 0), gaps / np.sqrt(12)),
             half_errors,
         )  # fmt: skip
-    open_ = (half_errors >= 1) & ~closed
-    if own:
+    gains = _gains(reads, search, halves)
+    # A closing is seen where it explains the reads: within their cycles, or surely beyond them.
+    known = np.where(closed, half_errors < 1, half_errors < _SURE)
+    seen = known & (gains > _SEEN)
+    open_ = ~seen & ~(closed & (gains > _SEEN))
+    if own and seen.any():
         lives = find_lives(halves, half_errors, np.where(open_, reads.lasts(), np.nan))
         middle, error = lives.mean, lives.mean_error
         spread, spread_error = lives.spread, lives.spread_error
     else:
         middle, error, spread, spread_error = float(halves[0]), float(half_errors[0]), 0.0, 0.0
-    sure = own or error < 1
+    sure = bool(seen.any()) if own else error < 1 and float(gains.sum()) > _SEEN
     values = {
         "half_window": float(np.exp(middle)), "steepness": steepness,
         "towards": search.values["towards"], **constants,
@@ -332,11 +364,10 @@ def _summary(
     for name in ("steepness", "towards"):
         if name not in constants and not (abrupt and name == "steepness"):
             errors[name] = search.errors[name]
-    low, high = (
-        np.exp([search.values[f"{end} {k}"] for k in range(count)]) for end in ("low", "high")
-    )
+    low, high = _first_windows(search, count)
     return EnduranceEstimate(
         values=values, errors=errors, misfit=search.misfit, devices=reads.devices, halves=halves,
         half_errors=half_errors, low=low, high=high, own=own,
-        open_devices=int(open_.sum()) if own else 0, spread=spread, spread_error=spread_error, abrupt=abrupt,
+        seen_devices=int(seen.sum()), open_devices=int(open_.sum()) if own else 0, spread=spread,
+        spread_error=spread_error, abrupt=abrupt,
     )  # fmt: skip

@@ -31,7 +31,7 @@ def find_lives(life: FloatArray, error: FloatArray, beyond: FloatArray) -> Lives
     Parameters
     ----------
     life, error : (device,) array
-        Logarithm of each life with its standard error; at least two finite ones.
+        Logarithm of each life with its standard error; at least one finite one.
     beyond : (device,) array
         Logarithm of the time up to which a device was seen to live; nan where its life is known.
 
