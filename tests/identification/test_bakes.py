@@ -464,14 +464,14 @@ def test_one_device_of_three_that_fails_gives_no_endless_life():
 
 
 def test_a_step_of_the_noise_at_the_last_read_is_no_closing():
-    """8 windows that stay open, of 200 reads of 2 devices: chance below 1e-4 each to close."""
-    for seed in range(8):
+    """Windows of 3 devices that stay open; at seeds 3 and 6 a closing fits the noise best."""
+    for seed in (0, 3, 6):
         found = calibrate_endurance(steady(seed))
         assert not found.closes
         assert found.values == {"half_window": None}
 
 
-def steady(seed, *, reads=200, devices=2):
+def steady(seed, *, reads=300, devices=3):
     """Windows without a closing: the OFF state scatters by 30 %, the ON state by 5 %."""
     rng = np.random.default_rng(seed)
     cycle = np.tile(np.arange(reads) * 50.0, devices)
