@@ -16,9 +16,11 @@ from matsweep.core.units import engineering
 from matsweep.devices import Endurance, Retention
 from matsweep.identification.fitting import (
     DriftFit,
+    EnduranceEstimate,
     Estimate,
     decayed,
     departs,
+    departures,
     fit_drift,
     fit_endurance,
     fit_retention,
@@ -28,6 +30,7 @@ from matsweep.identification.measurements import EnduranceData, RetentionData
 
 _BETTER = 0.8  # of the misfit of a decay, below which a power law takes its place
 _ALIKE = 2.0  # standard errors within which a stretch is 1
+_EQUAL = 0.01  # standard deviation of ln(half window) below which devices are alike to anyone
 _ERRORS = {"time": "s", "activation_ev": "eV", "stretch": ""}
 
 
@@ -259,19 +262,19 @@ class EnduranceFit:
     Parameters
     ----------
     data : EnduranceData
-    fit : Estimate
+    fit : EnduranceEstimate
     assumed : tuple of str
         Values that the data do not determine: those of `devices.Endurance` are taken.
     """
 
     data: EnduranceData
-    fit: Estimate
+    fit: EnduranceEstimate
     assumed: tuple[str, ...] = ()
 
     @property
     def closes(self) -> bool:
         """Whether the window closes within the cycles measured."""
-        return bool(np.isfinite(self.fit.errors["half_window"]))
+        return self.fit.closes
 
     @property
     def law(self) -> Endurance:
@@ -290,9 +293,13 @@ class EnduranceFit:
 
     @property
     def values(self) -> Mapping[str, float | None]:
-        """Values as a material states them; no half window where it does not close."""
+        """Values as a material states them; no half window where it does not close.
+
+        Where no closing is fitted to a window that narrows all the same, the half window is the
+        first cycle at which half of the window is lost.
+        """
         if not self.closes:
-            return {"half_window": None}
+            return {"half_window": None if self.describes else self.lost}
         names = ("half_window", "steepness", "towards")
         return {name: self.fit.values[name] for name in names if name not in self.assumed}
 
@@ -308,20 +315,76 @@ class EnduranceFit:
 
     @property
     def misfit(self) -> str | None:
-        """None: the noise of windows from cycle to cycle is not known from elsewhere."""
-        return None
+        """Departure of the law from its data, in words; None where it describes them."""
+        found = departures(self.data, self.fit)
+        off = [
+            f"{state} by {found[state].size:.2g} of the conductance, {found[state].scatters}"
+            for state in ("ON", "OFF") if found[state].seen
+        ]  # fmt: skip
+        if not off:
+            return None
+        law = "the law" if self.closes else "a window that stays open"
+        return f"{law} is off by {found['window'].size:.2g} of the window ({'; '.join(off)})"
+
+    @property
+    def lost(self) -> float | None:
+        """First cycle at which half of the first window is lost, of the median device.
+
+        Of three neighbouring reads the middle one counts; None where most devices keep it.
+        """
+        cycles = []
+        for name in np.unique(self.data.device):
+            own = np.flatnonzero(self.data.device == name)
+            own = own[np.argsort(self.data.cycle[own], kind="stable")]
+            width = (self.data.on - self.data.off)[own]
+            middle = np.median([width[:-2], width[1:-1], width[2:]], axis=0)
+            gone = np.flatnonzero(middle < middle[0] / 2) if middle.size else np.empty(0, int)
+            first = max(float(self.data.cycle[own][gone[0] + 1]), 1.0) if gone.size else np.inf
+            cycles.append(first)
+        life = float(np.sort(cycles)[(len(cycles) - 1) // 2])
+        return life if np.isfinite(life) else None
+
+    @property
+    def lives(self) -> str | None:
+        """Half windows of the devices, in words; None where one is fitted to all."""
+        fit = self.fit
+        if not fit.own:
+            return None
+        if fit.spread > max(fit.spread_error, _EQUAL):
+            text = (
+                f"half windows differ between devices by a factor of {np.exp(fit.spread):.2g} "
+                f"(standard deviation of ln {fit.spread:.2g} ± {fit.spread_error:.2g})"
+            )
+        else:
+            text = "half windows of the devices are equal within their errors"
+        if fit.open_devices:
+            text += (
+                f"; {fit.open_devices} of {counted(len(fit.devices), 'device')} stay open within "
+                "their cycles"
+            )
+        return text
 
     @property
     def note(self) -> str:
         """Values with their standard errors."""
         devices = counted(np.unique(self.data.device).size, "device")
         text = f"the window does not close within {self.fit.values['most']:.3g} cycles"
+        if not self.closes and self.misfit is not None:
+            at = self.values["half_window"]
+            text = "no closing is determined" if at is None else (
+                f"no closing is determined, half of the window is first lost at {at:.3g} cycles"
+            )  # fmt: skip
         if self.closes:
             units = {"half_window": "cycles", "steepness": "", "towards": ""}
             parts = [_sure(self.fit, *((k, v) for k, v in units.items() if k not in self.assumed))]
             parts += [f"{name} not determined" for name in self.assumed]
+            if self.fit.abrupt:
+                parts.append(f"steepness at least {self.fit.values['steepness']:.2g}")
+            if self.lives is not None:
+                parts.append(self.lives)
             text = ", ".join(parts)
-        return f"from {self.name}, {devices}: {text}"
+        text = f"from {self.name}, {devices}: {text}"
+        return text if self.misfit is None else f"{text}; {self.misfit}"
 
 
 def calibrate_retention(
@@ -426,7 +489,7 @@ def calibrate_endurance(data: EnduranceData) -> EnduranceFit:
     """
     fit, law = fit_endurance(data), Endurance()
     defaults = {"steepness": law.steepness, "towards": law.towards}
-    assumed = {k: v for k, v in defaults.items() if not np.isfinite(fit.errors[k])}
+    assumed = {k: v for k, v in defaults.items() if not np.isfinite(fit.errors.get(k, 0.0))}
     if assumed and np.isfinite(fit.errors["half_window"]):
         return EnduranceFit(data=data, fit=fit_endurance(data, **assumed), assumed=tuple(assumed))
     return EnduranceFit(data=data, fit=fit)

@@ -122,7 +122,13 @@ def show_endurance(found: EnduranceFit, console: Console) -> None:
     cycles = counted(data.cycle.size, "cycle")
     _line(console, f"{data.name}: {devices}, {cycles} with both states")
     if not found.closes:
-        _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
+        if found.misfit is None:
+            _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
+            return
+        at = found.values["half_window"]
+        if at is not None:
+            _line(console, f"half of the window is first lost at {at:.3g} cycles; this is written")
+        _not_fitted(found, console)
         return
     units = {"half_window": "cycles", "steepness": "", "towards": ""}
     _values(console, "endurance", fit.values, fit.errors, units)
@@ -134,6 +140,26 @@ def show_endurance(found: EnduranceFit, console: Console) -> None:
         )
     if fit.values["half_window"] > fit.values["most"]:
         _line(console, f"extrapolated: {fit.values['most']:.3g} cycles were measured")
+    if fit.abrupt:
+        _line(
+            console,
+            f"the window closes between two reads: steepness is {fit.values['steepness']:.2g} at "
+            "least, and the half window lies between them",
+        )
+    if found.lives is not None:
+        _line(console, f"{found.lives}; half_window is their median")
+    if found.misfit is not None:
+        _not_fitted(found, console)
+
+
+def _not_fitted(found: EnduranceFit, console: Console) -> None:
+    """Say by how much the law departs from its data, and what to try."""
+    _line(
+        console,
+        f"NOT FITTED: the closing of the window does not describe these data: {found.misfit}. "
+        "Leave out cycles or devices that behave otherwise, such as those after a failure or a "
+        "recovery",
+    )
 
 
 def override(found: Ageing) -> str:
