@@ -45,9 +45,11 @@ def show_retention(found: RetentionFit, console: Console) -> None:
             _line(console, f"NOT FITTED: one power law does not describe these data: {failings}")
     if found.decay is None:
         if failings:
+            unused = f" (not used: {', '.join(data.unused)})" if data.unused else ""
             _line(
                 console,
-                "state the temperature, by a column or as in temperature=85degC, to fit a decay",
+                f"state the temperature, by a column{unused} or as in temperature=85degC, to fit "
+                "a decay",
             )
         return
     console.print()

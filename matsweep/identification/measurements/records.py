@@ -91,7 +91,9 @@ def read_records(path: str | Path, reading: Reading) -> Records:
         if "pulse_voltage" in columns:
             volts, note = factor(table, "pulse_voltage", columns["pulse_voltage"], reading)
             voltages = "polarity" not in columns
-        notes += [*told, *conductance.notes, *filter(None, [note])]
+        way = {"polarity"} if "polarity" in columns else {"pulse_voltage"}
+        used = {"device", "cycle", "pulse", *way, *conductance.used}
+        notes += [*told, *conductance.notes, *filter(None, [note]), *table.unused(columns, used)]
         cycle = table.record if len(tables) > 1 else None
         records += [_record(row, columns, conductance, volts, cycle, device) for row in table.rows]
     if not records:
@@ -173,6 +175,7 @@ class Conductances:
         used = [c for name, c in columns.items() if name not in ("device", "polarity", "state")]
         self.numbers = numbers(table, used, reading)
         self.factor = self._factor(table, self.name, self.column, reading)
+        self.used = {self.name, *(["read_voltage"] if self.name == "current" else [])}
         if self.name != "current":
             self.voltage = None
         elif self.voltage is not None:

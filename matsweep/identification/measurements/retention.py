@@ -49,11 +49,14 @@ class RetentionData:
         Of the file.
     traces : tuple of Trace
     notes : tuple of str
+    unused : tuple of str
+        Headings of the columns that are not used.
     """
 
     name: str
     traces: tuple[Trace, ...]
     notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def read_retention(path: str | Path, reading: Reading | None = None) -> RetentionData:
@@ -80,7 +83,7 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
     reading = reading or Reading()
     points: dict[tuple[str, str, float | None, int], list[tuple[float, float, int]]] = {}
     last: dict[tuple[str, str, float | None], tuple[int, float]] = {}
-    notes = list[str]()
+    notes, left = list[str](), list[str]()
     for table in read_tables(path, reading):
         columns = table.columns(reading)
         for name in ("time", "conductance"):
@@ -88,6 +91,11 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
             if not known & set(columns):
                 raise table.lacks(name)
         value = Conductances(table, columns, reading)
+        if reading.temperature is None and "temperature" not in reading.columns:
+            notes += table.by_unit(columns)
+        used = {"device", "state", "time", "temperature", *value.used}
+        notes += table.unused(columns, used)
+        left += table.left(columns, used)
         seconds, note = factor(table, "time", columns["time"], reading)
         notes += [*value.notes, *filter(None, [note])]
         for row in table.rows:
@@ -125,4 +133,9 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
         )
         for (device, state, temperature, repeat), own in points.items()
     )
-    return RetentionData(name=Path(path).name, traces=traces, notes=tuple(dict.fromkeys(notes)))
+    return RetentionData(
+        name=Path(path).name,
+        traces=traces,
+        notes=tuple(dict.fromkeys(notes)),
+        unused=tuple(dict.fromkeys(left)),
+    )

@@ -78,7 +78,7 @@ def _file(path: Path, reading: Reading) -> list[Loop]:
                 factors[name], note = factor(table, name, columns[name], reading)
                 told += [note] if note else []
         timed = timed and "time" in columns
-        notes += told
+        notes += [*told, *table.unused(columns, {*values, "device"})]
         for row in table.rows:
             point = {n: factors[n] * reader.value(row, n, column) for n, column in values.items()}
             for name, highest in _HIGHEST.items():
