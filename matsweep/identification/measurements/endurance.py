@@ -121,7 +121,7 @@ def _pairs(table: Table, columns: Mapping[str, Column], reading: Reading) -> _Ro
     used = {"device", "cycle", "on", "off"}
     if any("read_voltage" in reader.used for reader in readers.values()):
         used.add("read_voltage")
-    notes = [note for reader in readers.values() for note in reader.notes]
+    notes = [note for reader in readers.values() for note in (*reader.notes, *reader.idle)]
     return rows, [*notes, *table.unused(columns, used)]
 
 
@@ -164,11 +164,9 @@ def _alternating(table: Table, columns: Mapping[str, Column], reading: Reading) 
     whole = {key: pair for key, pair in pairs.items() if len(pair) == 2}
     left = len(pairs) - len(whole)
     unused = table.unused(columns, {"device", "cycle", name, *value.used})
-    notes = [
-        *value.notes,
-        *unused,
-        *([f"{left} cycles with one state only are left out"] if left else []),
-    ]
+    notes = [*value.notes, *value.idle, *unused]
+    if left:
+        notes.append(f"{left} cycles with one state only are left out")
     return [(*key, pair["on"], pair["off"]) for key, pair in whole.items()], notes
 
 

@@ -93,7 +93,13 @@ def read_records(path: str | Path, reading: Reading) -> Records:
             voltages = "polarity" not in columns
         way = {"polarity"} if "polarity" in columns else {"pulse_voltage"}
         used = {"device", "cycle", "pulse", *way, *conductance.used}
-        notes += [*told, *conductance.notes, *filter(None, [note]), *table.unused(columns, used)]
+        notes += [
+            *table.notes,
+            *told,
+            *conductance.notes,
+            *filter(None, [note]),
+            *table.unused(columns, used),
+        ]
         cycle = table.record if len(tables) > 1 else None
         records += [_record(row, columns, conductance, volts, cycle, device) for row in table.rows]
     if not records:
@@ -183,6 +189,15 @@ class Conductances:
         elif self.given is None:
             way = ", or give read_voltage=0.2"
             raise table.lacks("read_voltage", way)
+
+    @property
+    def idle(self) -> list[str]:
+        """Note on a stated read voltage that nothing uses."""
+        if self.given is None or (self.name == "current" and self.voltage is None):
+            return []
+        column = self.column if self.voltage is None else self.voltage
+        has = "read voltage" if self.voltage is not None else self.name
+        return [f"read_voltage is not used: column {column.heading.text} has the {has}"]
 
     def _factor(self, table: Table, name: str, column: Column, reading: Reading) -> float:
         value, note = factor(table, name, column, reading)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import factor, kelvin
@@ -91,13 +92,19 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
             if not known & set(columns):
                 raise table.lacks(name)
         value = Conductances(table, columns, reading)
+        if reading.temperature is not None and "temperature" in columns:
+            heading = columns["temperature"].heading.text
+            raise UserError(
+                f"temperature must be left out, got {reading.temperature:g} K: column {heading} of "
+                f"{path} has it ({typed('columns', {'temperature': None})} leaves the column out)"
+            )
         if reading.temperature is None and "temperature" not in reading.columns:
             notes += table.by_unit(columns)
         used = {"device", "state", "time", "temperature", *value.used}
         notes += table.unused(columns, used)
         left += table.left(columns, used)
         seconds, note = factor(table, "time", columns["time"], reading)
-        notes += [*value.notes, *filter(None, [note])]
+        notes += [*value.notes, *value.idle, *filter(None, [note])]
         for row in table.rows:
             at = seconds * value.numbers.value(row, "time", columns["time"])
             if at < 0:

@@ -96,6 +96,8 @@ def _file(path: Path, reading: Reading) -> list[Loop]:
                 (point.get("time", 0.0), point["voltage"], point["current"],
                  point.get("cycle", table.record))
             )  # fmt: skip
+    if timed and reading.rate is not None:
+        notes.append("rate is not used: the file has a column of times")
     return [
         _loop(path, label, np.array(own), timed, tuple(dict.fromkeys(notes)), reading)
         for label, own in points.items()

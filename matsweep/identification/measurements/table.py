@@ -39,6 +39,8 @@ class Table:
         From 0; files of instruments hold repeated measurements as records.
     decimal : str or None
         "point" or "comma" where the file states it.
+    notes : tuple of str
+        On how its columns are taken.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Table:
     rows: tuple[Row, ...]
     record: int = 0
     decimal: str | None = None
+    notes: tuple[str, ...] = ()
 
     def columns(self, reading: Reading) -> dict[str, Column]:
         """Columns by quantity.

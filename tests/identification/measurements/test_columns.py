@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import matsweep
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.identification.measurements import (
     Reading,
+    measured_kind,
     read_endurance,
     read_loops,
     read_pulses,
@@ -111,3 +113,71 @@ def test_the_way_to_a_temperature_names_the_columns_not_used(workplace, capsys):
     out = capsys.readouterr().out
     assert "note: not used: Ofen" in out
     assert "state the temperature, by a column (not used: Ofen) or as in" in out
+
+
+# ------------------------------------------------------------------- one column per polarity
+
+
+def wide(path, heading="Pulse;LTP (µS);LTD (µS)", first=1, down=55.0, count=60):
+    """Write steps of 3 % up from 5 µS and of 5 % down from `down`, next to each other."""
+    lines = [heading]
+    for n in range(first, count + first):
+        up = 5 + 50 * (1 - 0.97**n)
+        lines.append(f"{n};{up:.3f};{5 + (down - 5) * 0.95**n:.3f}".replace(".", ","))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_columns_of_polarities_are_runs_one_after_the_other(tmp_path):
+    """The usual export: the second run is a new record, as it begins above the first one's end."""
+    path, reading = wide(tmp_path / "m.csv"), Reading(decimal="comma")
+    assert measured_kind([path], reading) == "pulses"
+    data = read_pulses(path, reading)
+    [own] = data.sequences
+    assert own.reads[[0, 59, 60, 119]] * 1e6 == pytest.approx([6.5, 46.96, 52.5, 7.303], abs=2e-3)
+    assert own.pulses.tolist() == [0] + [1] * 59 + [0] + [-1] * 59
+    assert np.flatnonzero(~own.linked).tolist() == [0, 60]
+    assert data.notes[0] == (
+        "columns LTP (µS) and LTD (µS) are taken as runs up and down, one after the other"
+    )
+    fit = matsweep.calibrate(path, model="soft_bounds", decimal="comma")
+    assert fit.describes
+    assert fit.values["step_up"] == pytest.approx(0.03, rel=0.01)
+    assert fit.values["step_down"] == pytest.approx(0.05, rel=0.01)
+
+
+def test_runs_that_follow_on_stay_linked(tmp_path):
+    """LTD begins where LTP ends: its first value is behind its first pulse."""
+    path = wide(tmp_path / "m.csv", down=5 + 50 * (1 - 0.97**60))
+    [own] = read_pulses(path, Reading(decimal="comma")).sequences
+    assert own.linked[1:].all()
+    assert own.pulses[60] == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Cycle,LTP (uS),LTD (uS)\n1,2.5,3.5\n", "if Cycle is it, give 'columns={pulse: Cycle}'"),
+        ("Pulse,LTP (uS),LTD (kohm)\n1,2.5,3.5\n", "must have one unit"),
+        ("Pulse,LTP1 (uS),LTP2 (uS),LTD1 (uS)\n1,2.5,3.5,3\n", "several runs of one polarity"),
+    ],
+)
+def test_columns_of_polarities_that_are_unclear_are_refused(tmp_path, text, message):
+    path = tmp_path / "m.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_pulses(path)
+
+
+def test_devices_and_cycles_of_columns_of_polarities(tmp_path):
+    """Runs of unequal lengths alternate for each device and cycle; resistances fall upward."""
+    path = tmp_path / "m.csv"
+    path.write_text(
+        "device,cycle,pulse,R LTD (kohm),R LTP (kohm)\na,1,1,500,300\na,1,2,600,250\na,1,3,,200\n"
+        "a,2,1,400,300\nb,1,1,500,300\nb,1,2,550,250\n",
+        encoding="utf-8",
+    )
+    first, second = read_pulses(path, Reading(polarity="stated")).sequences
+    np.testing.assert_allclose(1e-3 / first.reads, [500, 600, 300, 250, 200, 400, 300])
+    assert first.pulses.tolist() == [0, -1, 1, 1, 1, -1, 1]
+    np.testing.assert_allclose(1e-3 / second.reads, [500, 550, 300, 250])
