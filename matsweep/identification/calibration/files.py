@@ -50,19 +50,38 @@ def calibrate(
     Parameters
     ----------
     data : path or sequence of paths
-        One file of pulses, retention or endurance, or several of I-V sweeps.
+        Of one kind: pulses or I-V sweeps (several files are several devices), or one file of
+        retention or endurance. A table in memory is written to a file first.
     model : str or None
-        Its kind; None: the one with the least BIC.
-    g_min : float or None, S
+        Of pulses: "soft_bounds", "linear_step", "power_step", "exponential_step", "neurosim" or
+        "tabulated". Of sweeps: "linear_ion_drift", "vteam", "yakopcic" or "filament_gap". None:
+        the one that describes the data, by BIC.
+    g_min : float or str or None, S
         Lower end of the range of pulses; the stable state of a retention, which is fitted if None.
-    g_max : float or None, S
+        A text has its unit: ``"5uS"``.
+    g_max : float or str or None, S
         Upper end of the range of pulses.
     start : CompiledModel or None
         Physics from which the fit of sweeps begins: ``load_material("hfox_gong").physics``.
     free : sequence of str or None
         Its parameters to fit.
     **options
-        What the files do not say, as in `Reading`: ``columns={"conductance": "G"}, unit="uS"``.
+        What the files do not say, as in `Reading`; numbers are in the unit, texts have theirs.
+        An option that does nothing for the kind of data is refused.
+
+        For all: `kind` ("pulses", "sweeps", "retention" or "endurance"), `columns`
+        (``{"conductance": "G"}``: heading or number of a quantity's column), `header` (False:
+        there are no headings), `decimal` ("point" or "comma"), `sheet` (of a workbook), `check`
+        (False: take values that no memristor has).
+
+        For pulses, retention and endurance: `unit` (of the conductance, resistance or current,
+        where the heading has none), `read_voltage` (V, of a current).
+
+        For pulses: `polarity` ("stated", "inverted" or "by_change"), `reverse` ("up" or "down").
+
+        For retention: `temperature` (K, or ``"85degC"``, where no column has it).
+
+        For sweeps: `rate` (V/s, where no column has the time), `compliance` (A).
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from matsweep.core.printing import summary
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
 from matsweep.identification.fitting.result import RANGE, Fit
@@ -39,6 +40,10 @@ class PulseCalibration:
     fits: tuple[Fit, ...]
     chosen: Fit | TableFit
     agreement: Agreement
+
+    def __repr__(self) -> str:
+        title = f"PulseCalibration of {self.data.name}: {self.kind}"
+        return summary(title, self.values, self.errors, self.misfit, self.limits)
 
     @property
     def fit(self) -> Fit:

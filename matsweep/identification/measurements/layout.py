@@ -221,10 +221,19 @@ def _trimmed(table: Table) -> Table:
     for row in table.rows:
         cells = _stripped(row.cells)
         if len(cells) > width:
+            if not any(numeric(cell) for each in table.rows for cell in each.cells):
+                raise UserError(
+                    f"{table.path} has no numbers: data are a table, with a heading and lines of "
+                    "numbers"
+                )
+            way = "give each column a heading, and put cells that hold the separator in quotes"
+            if all(numeric(cell) for cell in cells[width:]):
+                way = (
+                    "if these are decimal commas, write points, or separate the cells by semicolons"
+                )
             raise UserError(
                 f"{table.path}, line {row.line}: {len(cells)} cells, but the heading has {width} "
-                f"(got {', '.join(cells)}); if these are decimal commas, write points, or separate "
-                "the cells by semicolons"
+                f"(got {', '.join(cells)}); {way}"
             )
     return table
 

@@ -94,7 +94,9 @@ class Table:
         cells, below = self.heading.cells, self.rows[0].cells if self.rows else []
         there = ", ".join(cell for cell in cells if cell) or "none"
         option = example(name, cells, below)
-        way = f"; name it, as in {option}{hint}" if option else hint.replace(", or", ";", 1)
+        way = f"; name it, as in {option}{hint}" if option else hint
+        if way.startswith(", or"):
+            way = f"; add it{way}"
         return UserError(
             f"{self.path}, line {self.heading.line}: no column {name.replace('_', ' ')} (there are "
             f"{there}){way or '; add it'}"
