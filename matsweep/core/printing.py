@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def printable(text: object) -> str:
@@ -69,6 +69,7 @@ def summary(
     errors: Mapping[str, float],
     misfit: str | None,
     limits: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Short representation of a fit: its title, its values with their errors, and its verdict.
 
@@ -82,6 +83,8 @@ def summary(
         Departure from the data; None where the fit describes them.
     limits : mapping of str to float or None
         Upper limits of values that are not distinguished from zero.
+    notes : sequence of str
+        On how the data were understood.
 
     Returns
     -------
@@ -100,4 +103,5 @@ def summary(
             sure = f"± {error:.2g}" if math.isfinite(error) else "(not determined)"
             lines.append(f"  {name} = {value:.4g} {sure}")
     verdict = "describes its data" if misfit is None else f"NOT FITTED: {misfit}"
+    lines += [f"  note: {note}" for note in notes]
     return "\n".join([*lines, f"  {verdict}>"])

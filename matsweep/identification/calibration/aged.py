@@ -106,7 +106,7 @@ class RetentionFit:
 
     def __repr__(self) -> str:
         title = f"RetentionFit of {self.name}: {self.parameter}"
-        return summary(title, self.values, self.errors, self.misfit)
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
 
     @property
     def decays(self) -> bool:
@@ -276,7 +276,7 @@ class EnduranceFit:
 
     def __repr__(self) -> str:
         title = f"EnduranceFit of {self.name}: {self.parameter}"
-        return summary(title, self.values, self.errors, self.misfit)
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
 
     @property
     def closes(self) -> bool:

@@ -43,7 +43,7 @@ class PulseCalibration:
 
     def __repr__(self) -> str:
         title = f"PulseCalibration of {self.data.name}: {self.kind}"
-        return summary(title, self.values, self.errors, self.misfit, self.limits)
+        return summary(title, self.values, self.errors, self.misfit, self.limits, self.data.notes)
 
     @property
     def fit(self) -> Fit:

@@ -70,6 +70,8 @@ def test_results_are_shown_in_few_lines(tmp_path):
     bake = matsweep.calibrate(rising(tmp_path / "m.csv"))
     assert repr(bake).startswith("<RetentionFit of m.csv: drift\n  nu = -0.05")
     assert "±" in repr(bake)
+    (tmp_path / "x.csv").write_text("time [s],G (uS),lot\n1,9,x\n10,8,x\n100,7,x\n1000,6,x\n")
+    assert "  note: not used: lot\n" in repr(matsweep.calibrate(tmp_path / "x.csv"))
     (tmp_path / "e.csv").write_text(
         "cycle,LRS (ohm),HRS (ohm)\n"
         + "".join(
