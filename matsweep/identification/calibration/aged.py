@@ -10,7 +10,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, summary
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.devices import Endurance, Retention
@@ -107,6 +107,10 @@ class RetentionFit:
     steeper: tuple[float, float] | None = None
     ends: tuple[float, float] | None = None
 
+    def __repr__(self) -> str:
+        title = f"RetentionFit of {self.name}: {self.parameter}"
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
+
     @property
     def decays(self) -> bool:
         """Whether a decay to the stable state is seen, and no power law describes it better."""
@@ -195,6 +199,8 @@ class RetentionFit:
                 f"from {self.name}, {traces}: exponent {drift.mean:.3g} ± {drift.mean_error:.2g}, "
                 f"between traces {drift.spread:.2g} ± {drift.spread_error:.2g}"
             )
+            if drift.mean < 0:
+                text += " (the conductance rises)"
         else:
             parts = [_sure(self.decay, *_ERRORS.items()), f"stable {self.approached}"]
             if self.steeper is not None:
@@ -270,6 +276,10 @@ class EnduranceFit:
     data: EnduranceData
     fit: EnduranceEstimate
     assumed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        title = f"EnduranceFit of {self.name}: {self.parameter}"
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
 
     @property
     def closes(self) -> bool:

@@ -12,6 +12,10 @@ from matsweep.core.printing import counted
 from matsweep.core.units import engineering
 from matsweep.identification.calibration.aged import Ageing, EnduranceFit, RetentionFit
 
+_RISES = (
+    "the conductance rises with time: the exponent is negative, and devices of the material drift "
+    "upward; where states decay, check which column is the conductance"
+)
 _SHOWN = 4  # significant digits
 
 
@@ -41,13 +45,17 @@ def show_retention(found: RetentionFit, console: Console) -> None:
             f"drift over all traces: {drift.mean:.4g} ± {drift.mean_error:.2g}, between them "
             f"{drift.spread:.2g} ± {drift.spread_error:.2g}",
         )
+        if drift.mean < 0 and not found.decays:
+            _line(console, _RISES)
         if failings:
             _line(console, f"NOT FITTED: one power law does not describe these data: {failings}")
     if found.decay is None:
         if failings:
+            unused = f" (not used: {', '.join(data.unused)})" if data.unused else ""
             _line(
                 console,
-                "state the temperature, by a column or as in temperature=85degC, to fit a decay",
+                f"state the temperature, by a column{unused} or as in temperature=85degC, to fit "
+                "a decay",
             )
         return
     console.print()

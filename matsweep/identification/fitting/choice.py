@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import one_of
+from matsweep.core.printing import summary
 from matsweep.core.units import engineering
 from matsweep.identification.fitting.fit import SPECS, compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
@@ -45,6 +46,10 @@ class PulseCalibration:
     fits: tuple[Fit, ...]
     chosen: Fit | TableFit
     agreement: Agreement
+
+    def __repr__(self) -> str:
+        title = f"PulseCalibration of {self.data.name}: {self.kind}"
+        return summary(title, self.values, self.errors, self.misfit, self.limits, self.data.notes)
 
     @property
     def fit(self) -> Fit:

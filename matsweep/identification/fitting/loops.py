@@ -60,6 +60,22 @@ class LoopFit:
     chosen: tuple[str, ...] = ()
     reached: bool = True
 
+    def __repr__(self) -> str:
+        names = (
+            [""]
+            if len(self.models) == 1
+            else [f" of sweep {k + 1}" for k in range(len(self.models))]
+        )
+        lines = [f"<LoopFit: {self.kind}, BIC {self.bic:.1f}"]
+        for name, values in self.values.items():
+            for of, value, error in zip(names, values, self.errors[name], strict=True):
+                sure = f"± {error:.2g}" if np.isfinite(error) else "(not determined)"
+                lines.append(f"  {name}{of} = {value:.4g} {sure}")
+        misfit = ", ".join(f"{each:.3g}" for each in self.misfit)
+        return "\n".join(
+            [*lines, f"  misfit {misfit}; check(loops, read_voltage) gives the verdict>"]
+        )
+
     @property
     def inverted(self) -> bool:
         """Whether the device's voltages have the opposite sign of the model's parameters."""

@@ -22,6 +22,7 @@ from matsweep.identification.measurements.sequence import (
 _JUMP = 6.0  # standard deviations of single changes; by luck once in 1e9
 _JUMP_SHARE = 0.1  # of the device's range, at least
 _ROBUST = 0.6745  # median of |z| of a normal distribution
+_SHUFFLED = 0.25  # of steps that fall to a number above 1; of shuffled lines about half do
 _FEW = 5  # changes below which a jump cannot be seen
 
 
@@ -142,10 +143,13 @@ def _steps(
         elif number is None or last is None:
             pulses[n], linked[n] = sign, True
         elif number == last and sign == same:
-            raise UserError(
-                f"{path}, line {record.line}: pulse {number} of device {device} stands twice; "
-                "leave one out"
-            )
+            way = "stands twice; leave one out"
+            if _scattered(records):
+                way = (
+                    "stands twice, and the lines of this device are out of order; put them in the "
+                    "order of the measurement"
+                )
+            raise UserError(f"{path}, line {record.line}: pulse {number} of device {device} {way}")
         elif number in (last, last + 1) or number == 1:
             pulses[n], linked[n] = sign, True
             restarts[n] = number == 1 and last != 0 and sign == same
@@ -154,6 +158,13 @@ def _steps(
         if sign != 0:
             last, same = number, sign
     return pulses, linked, restarts, skipped
+
+
+def _scattered(records: Ordered[Record]) -> bool:
+    """Whether the numbers of pulses fall and rise as those of shuffled lines do."""
+    numbers = np.array([r.number for r in records if r.number is not None])
+    steps = np.diff(numbers)
+    return steps.size >= _FEW and float(np.mean((steps < 0) & (numbers[1:] > 1))) > _SHUFFLED
 
 
 def _jumps(

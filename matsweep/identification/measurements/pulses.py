@@ -225,6 +225,49 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
     return PulseData(name=Path(path).name, sequences=tuple(sequences), notes=tuple(notes))
 
 
+def read_pulse_files(paths: Ordered[str | Path], reading: Reading | None = None) -> PulseData:
+    """Read measured pulse responses of one file or more.
+
+    A file is a device, named by it, unless it has a column of devices.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    reading : Reading or None
+        What the files do not say.
+
+    Returns
+    -------
+    PulseData
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, or a device that two files hold.
+    """
+    if len(paths) == 1:
+        return read_pulses(paths[0], reading)
+    parts = [read_pulses(path, reading) for path in paths]
+    first: dict[str, str] = {}
+    for path, part in zip(paths, parts, strict=True):
+        for device in part.devices:
+            if device in first:
+                raise UserError(
+                    f"{path}: there are pulses of device {device} in {first[device]} already; give "
+                    "each device one file, or its own name in a column device"
+                )
+        first |= dict.fromkeys(part.devices, str(path))
+    sequences = tuple(each for part in parts for each in part.sequences)
+    if reading is None or reading.check:
+        refuse_copies(" and ".join(map(str, paths)), sequences)
+    names = [part.name for part in parts]
+    return PulseData(
+        name=" and ".join(names) if len(names) == 2 else f"{names[0]} and {len(names) - 1} more",
+        sequences=sequences,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
 def enough_pulses(data: PulseData) -> PulseData:
     """Check that pulses of both polarities suffice for a fit.
 

@@ -102,7 +102,9 @@ def test_values_beyond_any_instrument_are_questioned(tmp_path, row, message):
     ("names", "device"),
     [
         (("d1_set", "d1_reset"), "d1"),
-        (("Reset sweep", "Set sweep"), "sweep"),
+        (("Reset sweep", "Set sweep"), "device"),
+        (("C_Dev1_set", "C_Dev1_reset"), "C_Dev1"),
+        (("C_dev1_set", "c_Dev1_reset"), "C_dev1"),
         (("SET", "RESET"), "device"),
         (("run7", "run8"), "run7_run8"),
     ],
