@@ -365,7 +365,7 @@ def test_a_bend_of_few_reads_is_marked_without_temperatures():
 
 
 def test_too_few_reads_to_check_are_said():
-    """One device a temperature, five reads: a decay at 5 % noise, then a bend that looks like it."""
+    """One device a temperature, five reads: a decay at 5 % noise, then a bend like it."""
     times = np.logspace(1, 6.5, 5)
     found = calibrate_retention(bake(1, devices=1, noise=0.05, times=times))
     assert found.describes

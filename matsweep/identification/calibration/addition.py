@@ -115,8 +115,8 @@ class MaterialFile:
         """Write the file with one more parameter; all else in it stays, comments too.
 
         Drift, short-term relaxation and retention describe one loss: a measured one takes the
-        place of the others (`replaced`). A law that does not describe its data marks the material, and
-        reservations on its fit join the cautions.
+        place of the others (`replaced`). A law that does not describe its data marks the material,
+        and reservations on its fit join the cautions.
 
         Parameters
         ----------

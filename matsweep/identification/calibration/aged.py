@@ -250,9 +250,9 @@ class RetentionFit:
         """Departure of the law from its data, in words; None where it describes them."""
         if self.decay is None or not self.decays:
             texts = self.drift.failings()
-            off = self.drift.misfit
-            if not texts and self.drift.unchecked and off > _FAR * self.noise:
-                texts = [f"the power law is off by {off:.2g}, reads scatter by {self.noise:.2g}"]
+            wide = self.drift.misfit
+            if not texts and self.drift.unchecked and wide > _FAR * self.noise:
+                texts = [f"the power law is off by {wide:.2g}, reads scatter by {self.noise:.2g}"]
             return "; ".join(texts) or None
         noise = self.scatter
         texts = list[str]()

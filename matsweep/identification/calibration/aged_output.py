@@ -84,9 +84,7 @@ def _show_decay(found: RetentionFit, console: Console) -> None:
     _line(console, f"time at {kelvin}; misfit {fit.misfit:.1%} of the conductance")
     if found.floor == "stated":
         text = engineering(found.stable, "S")
-        _line(
-            console, f"stable state: {text}, as stated by g_min; without it, it is fitted"
-        )
+        _line(console, f"stable state: {text}, as stated by g_min; without it, it is fitted")
     elif found.floor == "fitted":
         _line(console, f"stable state: {found.approached}; state a known one by g_min=…")
     for caution in found.cautions():

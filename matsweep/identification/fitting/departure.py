@@ -97,7 +97,7 @@ def _replicated(traces: Sequence[Trace]) -> float:
 
 
 def _alike(traces: Sequence[Trace]) -> list[list[Trace]]:
-    """Groups of traces of one temperature and state, read at the same times."""
+    """Group traces of one temperature and state, read at the same times."""
     groups = list[list[Trace]]()
     for trace in traces:
         for group in groups:
