@@ -115,7 +115,7 @@ def test_reservations_on_a_fit_are_cautions_of_the_material(film):
     for found, said in (
         (calibrate_retention(short, ends=ends), "stable state: not determined, for no trace appr"),
         (calibrate_retention(bake(4, stretch=1.6, **few), ends=ends), "stretch held at 1, fitted"),
-        (calibrate_retention(bake(3, **few), ends=(3e-6, 4.1e-5)), "stable state: fitted 2.00 µS"),
+        (calibrate_retention(bake(3, **few), ends=(3e-6, 4.1e-5)), "stable state: fitted 2.0"),
         (calibrate_retention(drifts(0, (0.05,) * 3, devices=1, kelvin=KELVIN)), "one device at"),
     ):
         content, text = added(film, found, replace=True)
