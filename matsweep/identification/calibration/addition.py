@@ -115,7 +115,8 @@ class MaterialFile:
         """Write the file with one more parameter; all else in it stays, comments too.
 
         Drift, short-term relaxation and retention describe one loss: a measured one takes the
-        place of the others (`replaced`). A law that does not describe its data marks the material.
+        place of the others (`replaced`). A law that does not describe its data marks the material,
+        and reservations on its fit join the cautions.
 
         Parameters
         ----------
@@ -153,6 +154,7 @@ class MaterialFile:
             origin = {"status": "derived", "note": f"none: in {found.parameter}, from {found.name}"}
             text = with_entry(text, ("material", "origins", name), origin)
         text = _marked(text, self.content["material"], found, others)
+        text = _cautioned(text, self.content["material"], found, others)
         write_text(path, text)
         return path
 
@@ -181,3 +183,18 @@ def _marked(text: str, material: Mapping[str, Any], found: Ageing, others: tuple
     if not mark:
         return without_entry(text, ("material", "misfit"))
     return with_entry(text, ("material", "misfit"), mark)
+
+
+def _cautioned(
+    text: str, material: Mapping[str, Any], found: Ageing, others: tuple[str, ...]
+) -> str:
+    """Add reservations on a fit to the cautions of a material; remove those on what it replaces."""
+    before = list(material.get("cautions") or ())
+    gone = tuple(f"device.{name} from " for name in (found.parameter, *others))
+    kept = [each for each in before if not str(each).startswith(gone)]
+    own = [f"device.{found.parameter} from {found.name}: {each}" for each in found.cautions()]
+    if [*kept, *own] == before:
+        return text
+    if not kept and not own:
+        return without_entry(text, ("material", "cautions"))
+    return with_entry(text, ("material", "cautions"), [*kept, *own])

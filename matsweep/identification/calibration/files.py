@@ -115,13 +115,14 @@ def calibrate(
     one_file(kind, paths)
     if kind == "sweeps":
         return _best_loops(paths, reading, model, start, free)
-    g_min, g_max = (value_in_unit(fitting[name], "S", name) for name in ("g_min", "g_max"))
+    low: float | None = value_in_unit(g_min, "S", "g_min")
+    high: float | None = value_in_unit(g_max, "S", "g_max")
     if kind == "endurance":
         return calibrate_endurance(read_endurance(paths[0], reading))
     if kind == "retention":
-        return calibrate_retention(read_retention(paths[0], reading), stable=g_min)
+        return calibrate_retention(read_retention(paths[0], reading), stable=low)
     pulses = enough_pulses(read_pulse_files(paths, reading))
-    return calibrate_pulses(pulses, model=model, g_min=g_min, g_max=g_max)
+    return calibrate_pulses(pulses, model=model, g_min=low, g_max=high)
 
 
 def _paths(data: object) -> list[str | Path]:

@@ -1,7 +1,7 @@
 """Device models fitted to data, measured or simulated."""
 
 from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses, checked
-from matsweep.identification.fitting.departure import departs, scatter
+from matsweep.identification.fitting.departure import departs, resolved, scatter
 from matsweep.identification.fitting.drift import DriftFit, fit_drift
 from matsweep.identification.fitting.endurance import EnduranceEstimate, fit_endurance
 from matsweep.identification.fitting.endurance_check import departures
@@ -40,6 +40,7 @@ __all__ = [
     "fit_retention",
     "fit_table",
     "recommend",
+    "resolved",
     "scatter",
     "simulated",
     "tabulate",
