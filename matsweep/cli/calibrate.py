@@ -63,8 +63,8 @@ def calibrate(config: DictConfig) -> None:
     reading = _reading(config)
     cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
     kind = calibration.measured_kind(paths, reading)
-    stated = [name for name in _OPTIONS if config[name] is not None]
-    calibration.check_options(kind, stated, paths, writes=True)
+    options = [name for name in _OPTIONS if config[name] is not None]
+    calibration.check_options(kind, options, paths, writes=True)
     calibration.one_file(kind, paths)
     if kind in ("retention", "endurance"):
         _aged(paths[0], kind, reading, config)
