@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matsweep.core.checks import UserError, one_of
+from matsweep.core.checks import UserError, finite, one_of
 from matsweep.core.codec import build
 from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics.model import CompiledModel
@@ -115,14 +115,19 @@ def calibrate(
     one_file(kind, paths)
     if kind == "sweeps":
         return _best_loops(paths, reading, model, start, free)
-    low: float | None = value_in_unit(g_min, "S", "g_min")
-    high: float | None = value_in_unit(g_max, "S", "g_max")
+    low, high = (_conductance(fitting[name], name) for name in ("g_min", "g_max"))
     if kind == "endurance":
         return calibrate_endurance(read_endurance(paths[0], reading))
     if kind == "retention":
         return calibrate_retention(read_retention(paths[0], reading), stable=low)
     pulses = enough_pulses(read_pulse_files(paths, reading))
     return calibrate_pulses(pulses, model=model, g_min=low, g_max=high)
+
+
+def _conductance(value: object, name: str) -> float | None:
+    """Return a conductance, S, of a number or of a text with a unit."""
+    number = value_in_unit(value, "S", name)
+    return None if number is None else finite(name, number, "S")
 
 
 def _paths(data: object) -> list[str | Path]:

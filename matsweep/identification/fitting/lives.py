@@ -30,8 +30,10 @@ def find_lives(life: FloatArray, error: FloatArray, beyond: FloatArray) -> Lives
 
     Parameters
     ----------
-    life, error : (device,) array
-        Logarithm of each life with its standard error; at least one finite one.
+    life : (device,) array
+        Logarithm of each life; at least one finite one.
+    error : (device,) array
+        Its standard error.
     beyond : (device,) array
         Logarithm of the time up to which a device was seen to live; nan where its life is known.
 

@@ -150,3 +150,5 @@ def test_quantities_have_units_in_python_too(tmp_path):
     assert text.values == number.values
     with pytest.raises(UserError, match=re.escape("g_min [S] must be a conductance")):
         matsweep.calibrate(path, g_min="5 V")
+    with pytest.raises(UserError, match=re.escape("g_max [S] must be a finite number, got 'much'")):
+        matsweep.calibrate(path, g_max="much")
