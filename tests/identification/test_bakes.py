@@ -541,7 +541,7 @@ def test_constant_states_below_the_stable_one_do_not_move_it():
         data, rng = bake(seed, noise=0.05), np.random.default_rng(seed + 100)
         low = [_trace(9, warm, TIME, 1.5e-6 * (1 + 0.1 * rng.uniform(-1, 1))
                       * (1 + 0.05 * rng.standard_normal(TIME.size)))
-               for warm in KELVIN for _ in range(2)]  # fmt: skip
+               for warm in KELVIN for _ in range(5)]  # fmt: skip
         found = calibrate_retention(dataclasses.replace(data, traces=(*data.traces, *low)))
         assert found.decaying == tuple(range(15))
         off = found.decay.values["stable"] - 2e-6
