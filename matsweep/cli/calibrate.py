@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _EXAMPLE = "hfox_vcm"  # the material of printed commands
+_OPTIONS = (
+    "unit", "read_voltage", "temperature", "rate", "compliance", "polarity", "reverse", "g_min",
+    "g_max", "model", "start", "free", "cell_size", "label",
+)  # fmt: skip
 _READING = tuple(field.name for field in dataclasses.fields(Reading))
 
 
@@ -48,7 +52,8 @@ def calibrate(config: DictConfig) -> None:
     Raises
     ------
     UserError
-        If the data are missing, of several kinds, or several files that are no I-V sweeps.
+        If the data are missing, of several kinds, or several files of retention or endurance, or
+        an option does nothing for them.
     """
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
@@ -56,8 +61,9 @@ def calibrate(config: DictConfig) -> None:
     reading = _reading(config)
     cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
     kind = calibration.measured_kind(paths, reading)
-    if kind != "sweeps" and len(paths) > 1:
-        raise UserError("data must be one file; only I-V sweeps may be several")
+    options = [name for name in _OPTIONS if config[name] is not None]
+    calibration.check_options(kind, options, paths, writes=True)
+    calibration.one_file(kind, paths)
     if kind in ("retention", "endurance"):
         _aged(paths[0], kind, reading, config)
         return
@@ -74,7 +80,7 @@ def calibrate(config: DictConfig) -> None:
     if kind == "sweeps":
         _sweeps(paths, reading, to, config)
     else:
-        _pulses(paths[0], reading, to, config)
+        _pulses(paths, reading, to, config)
 
 
 def _reading(config: DictConfig) -> Reading:
@@ -106,8 +112,8 @@ def _print(notes: Sequence[str]) -> None:
         Console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _pulses(path: str, reading: Reading, to: Destination, config: DictConfig) -> None:
-    data = calibration.enough_pulses(calibration.read_pulses(path, reading))
+def _pulses(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:
+    data = calibration.enough_pulses(calibration.read_pulse_files(paths, reading))
     _print(data.notes)
     limits = {name: value_in_unit(config[name], "S", name) for name in ("g_min", "g_max")}
     found = calibration.calibrate_pulses(data, model=config.model, **limits)
@@ -123,7 +129,7 @@ def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     """Fit retention or endurance, and add it to the material of that name, or to a copy of one."""
     calibration.check_name(str(config.name))
     own = Path(config.folder) / "material" / f"{config.name}.yaml"
-    known = _known(own, config.start)
+    known = _known(own, config.start, config.label)
     if known is not None and known.path == own and not config.overwrite:
         _check_stated(known, kind)
     found, picture = _ageing(path, kind, reading, None if known is None else known.ends, config)
@@ -179,13 +185,17 @@ def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictC
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _known(own: Path, start: str | None) -> MaterialFile | None:
+def _known(own: Path, start: str | None, label: str | None) -> MaterialFile | None:
     """Return the material to add to: that of the name, or else the one to start from."""
     if own.exists():
         if start is not None:
             raise UserError(
                 f"start must be left out, got {start}: {own} is there already, and the parameter "
                 f"joins it; for a copy of {start}, choose another name"
+            )
+        if label is not None:
+            raise UserError(
+                f"label must be left out, got {label}: {own} is there already, and keeps its own"
             )
         return MaterialFile.read(own)
     if start is None:
@@ -233,9 +243,6 @@ def _ageing(
 
 
 def _sweeps(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:
-    for name in ("unit", "g_min", "g_max"):
-        if config[name] is not None:
-            raise UserError(f"{name} must be left out: it belongs to pulses, not to I-V sweeps")
     loops = calibration.enough_points(calibration.read_loops(paths, reading))
     _print(list(dict.fromkeys(note for loop in loops for note in loop.notes)))
     start = _start(config)
@@ -279,6 +286,10 @@ def _start(config: DictConfig) -> CompiledModel | None:
 
 def _kinds(start: CompiledModel | None, config: DictConfig) -> list[str]:
     if start is not None:
+        if config.model is not None:
+            raise UserError(
+                f"model must be left out, got {config.model}: start={config.start} states it"
+            )
         return [next(kind for kind, cls in start.registry.items() if cls is type(start))]
     if config.model is None:
         return list(calibration.KINDS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
 
 def printable(text: object) -> str:
     """Remove characters that no page can show: control characters and halves of surrogate pairs.
@@ -58,3 +61,61 @@ def counted(count: int, noun: str) -> str:
     ('1 device', '3 devices')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def noise_of(noise: float) -> str:
+    """Words on the noise of a pulse; none below 1e-5 of the range, as rounding has some.
+
+    Parameters
+    ----------
+    noise : float, fraction of the range
+
+    Returns
+    -------
+    str
+    """
+    return f"a noise of {100 * noise:.2g} % of the range" if noise > 1e-5 else "no noise"
+
+
+def summary(
+    title: str,
+    values: Mapping[str, float | None],
+    errors: Mapping[str, float],
+    misfit: str | None,
+    limits: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Short representation of a fit: its title, its values with their errors, and its verdict.
+
+    Parameters
+    ----------
+    title : str
+    values : mapping of str to (float or None)
+    errors : mapping of str to float
+        Standard errors; infinite where a value is not determined.
+    misfit : str or None
+        Departure from the data; None where the fit describes them.
+    limits : mapping of str to float or None
+        Upper limits of values that are not distinguished from zero.
+    notes : sequence of str
+        On how the data were understood.
+
+    Returns
+    -------
+    str
+    """
+    lines = [f"<{title}"]
+    for name, value in values.items():
+        limit, error = (limits or {}).get(name, math.inf), errors.get(name)
+        if value is None:
+            lines.append(f"  {name}: none")
+        elif math.isfinite(limit):
+            lines.append(f"  {name} < {limit:.2g}")
+        elif error is None:
+            lines.append(f"  {name} = {value:.4g}")
+        else:
+            sure = f"± {error:.2g}" if math.isfinite(error) else "(not determined)"
+            lines.append(f"  {name} = {value:.4g} {sure}")
+    verdict = "describes its data" if misfit is None else f"NOT FITTED: {misfit}"
+    lines += [f"  note: {note}" for note in notes]
+    return "\n".join([*lines, f"  {verdict}>"])

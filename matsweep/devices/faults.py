@@ -163,5 +163,8 @@ class Endurance:
         non_negative("cycles", cycles)
         if self.half_window is None:
             return 0.0, 1.0
-        width = 1 / (1 + (cycles / self.half_window) ** self.steepness)
+        try:
+            width = 1 / (1 + (cycles / self.half_window) ** self.steepness)
+        except OverflowError:  # a steep closing, far beyond the half window
+            width = 0.0
         return self.towards * (1 - width), self.towards + (1 - self.towards) * width

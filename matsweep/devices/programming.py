@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
 from matsweep.core.plausible import Plausible
+from matsweep.core.printing import noise_of
 from matsweep.core.quantities import Conductance, Dimensionless, Energy, PulseVoltage, PulseWidth
 from matsweep.core.streams import FloatArray
 from matsweep.devices.currents import HIGHEST_VOLTAGE
@@ -331,8 +332,8 @@ def suited(model: PulseModel, read_noise: float = 0.0) -> Suited:
         reason = f"{100 * _TOLERANCE:g} % of the range"
     elif held > reads:
         reason = (
-            f"pulses hold it no closer: one has a noise of {100 * pulse.noise:.2g} % of the range "
-            f"and a step of {100 * pulse.step:.2g} %"
+            f"pulses hold it no closer: one has {noise_of(pulse.noise)} and a step of "
+            f"{100 * pulse.step:.2g} %"
         )
     elif reads > _WIDEST:
         reason = f"as twice the noise of a read is {100 * reads:.2g} %: it cannot be programmed"

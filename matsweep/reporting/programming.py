@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from matsweep.analysis.view import Index, View
+from matsweep.core.printing import noise_of
 
 _ERROR = 0.1  # of the range, root mean square
 _NOISY_ERROR = 0.05  # the same, where the noise of a pulse exceeds its step
@@ -50,8 +51,8 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
             text += f", {100 * missed[row]:.2g} % of them beyond the tolerance of write and verify"
         if np.isfinite(missed[row]):
             text += (
-                f"; one pulse has a noise of {100 * noise[row]:.2g} % of the range, and a step of "
-                f"{100 * step[row]:.2g} %"
+                f"; one pulse has {noise_of(noise[row])}, and a step of {100 * step[row]:.2g} % of "
+                "the range"
             )
         if np.isfinite(tolerance[row]):
             text += (

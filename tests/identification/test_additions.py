@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import yaml
 
@@ -69,6 +70,7 @@ def test_one_law_of_a_loss_acts(film):
     assert origins["retention"]["note"] == "none: in drift, from drift.csv"
     assert origins["drift"]["note"].endswith("; takes the place of retention")
     assert text.count("# device.drift from drift.csv.") == 1
+    assert "# device.retention from" not in text
 
 
 def test_comments_of_the_user_stay(film):
@@ -102,6 +104,37 @@ def test_marks_of_other_measurements_stay(film):
     assert content["material"]["misfit"] == mark
     content, _ = added(film, calibrate_retention(bake(1)), replace=True)
     assert content["material"]["misfit"] == pulses
+
+
+def test_reservations_on_a_fit_are_cautions_of_the_material(film):
+    """Those of pulses stay; those of a law go with it."""
+    pulses = "The test is weak: one device."
+    film.write_text(film.read_text().replace("  role:", f'  cautions:\n  - "{pulses}"\n  role:'))
+    ends, few = (1e-6, 4.1e-5), {"devices": 2}
+    short = bake(2, times=np.logspace(1, 3.5, 30), kelvin=KELVIN[:2])
+    for found, said in (
+        (calibrate_retention(short, ends=ends), "stable state: not determined, for no trace appr"),
+        (calibrate_retention(bake(4, stretch=1.6, **few), ends=ends), "stretch held at 1, fitted"),
+        (calibrate_retention(bake(3, **few), ends=(3e-6, 4.1e-5)), "stable state: fitted 2.0"),
+        (calibrate_retention(drifts(0, (0.05,) * 3, devices=1, kelvin=KELVIN)), "one device at"),
+    ):
+        content, text = added(film, found, replace=True)
+        kept, *own = content["material"]["cautions"]
+        assert kept == pulses
+        assert own == [f"device.{found.parameter} from {found.name}: {each}"
+                       for each in found.cautions()]  # fmt: skip
+        assert any(said in each for each in own)
+        assert said in text
+    content, _ = added(film, calibrate_retention(bake(1, **few)), replace=True)
+    assert content["material"]["cautions"] == [pulses]
+
+
+def test_the_last_caution_is_removed_with_its_law(film):
+    alone = calibrate_retention(drifts(0, (0.05,) * 3, devices=1, kelvin=KELVIN))
+    content, _ = added(film, alone, replace=True)
+    assert len(content["material"]["cautions"]) == 1
+    content, _ = added(film, calibrate_retention(bake(1, devices=2)))
+    assert "cautions" not in content["material"]
 
 
 def test_files_that_are_no_materials_are_refused(film):

@@ -47,6 +47,17 @@ def test_an_entry_is_replaced_in_its_place():
     assert text == TEXT.replace("{time: 6.3e+7, stable: 0.0}", "{time: 1.0, note: 'x, y'}")
 
 
+def test_signs_beyond_ascii_stay_readable():
+    text = with_entry(TEXT, ("material", "misfit"), "2 µS ± 1 nS")
+    assert "  misfit: 2 µS ± 1 nS\n" in text
+
+
+def test_a_list_replaces_a_list_of_lines():
+    text = "material:\n  cautions:\n  - one\n  - two\n  name: a\n"
+    edited = with_entry(text, ("material", "cautions"), ["three", "a: b"])
+    assert edited == "material:\n  cautions: [three, 'a: b']\n  name: a\n"
+
+
 def test_an_entry_joins_the_end_of_its_section():
     text = with_entry(TEXT, ("device", "drift"), {"nu": 0.1})
     assert text == TEXT.replace("  stuck: {}\n", "  stuck: {}\n  drift: {nu: 0.1}\n")

@@ -20,7 +20,9 @@ from matsweep.analysis.basis import misfits
 from matsweep.characterization.figure import fit_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
+from matsweep.core.printing import noise_of
 from matsweep.devices import AnalogDevice, CycleNoise, LinearStep, ReadNoise, SoftBounds
+from matsweep.devices.programming import suited
 from matsweep.identification import calibration, fitting
 from matsweep.identification.calibration import Destination
 from matsweep.identification.derivation.source import measured_device
@@ -140,6 +142,106 @@ def test_few_devices_that_differ_much_are_allowed_to_and_this_is_said():
     [caution] = found.cautions()
     assert caution.startswith("The test is weak: ")
     assert caution in said(found)
+
+
+def with_dead_device():
+    """Two devices that respond, and one at its low end, with the same noise of reads."""
+    data = simulate(TRUE, 4, devices=3, cycles=2, pulses=40, noise=0.005)
+    *alive, last = data.sequences
+    rng = np.random.default_rng(0)
+    reads = G_MIN + SPAN * (0.03 + 0.005 * rng.standard_normal(last.reads.size))
+    return dataclasses.replace(data, sequences=(*alive, dataclasses.replace(last, reads=reads)))
+
+
+def test_a_device_that_does_not_respond_is_named_and_excuses_nothing():
+    data = with_dead_device()
+    assert data.unresponsive == ("2",)
+    fit = calibration.fit_model(data, "soft_bounds")
+    found = fitting.checked(data, (fit,), fit)
+    assert found.agreement.medians.allowed > 0.3
+    assert found.agreement.medians.limit == pytest.approx(0.15)
+    assert not found.describes
+    assert "device 2 does not respond to pulses" in found.misfit
+    assert any("Device 2 does not respond" in caution for caution in found.cautions())
+    assert "without the devices that do not respond to pulses" in found.ways_out()
+    assert found.agreement.unchecked == ("cannot be checked" in said(found))
+    assert found.agreement.unchecked
+
+
+def test_a_wide_test_does_not_pass_one_far_change():
+    """A reading that does not fit widens every noise, and its own repetitions with it."""
+    data = simulate(TRUE, 6, devices=3, cycles=3, pulses=40, noise=0.005)
+    own = data.sequences[1]
+    reads = own.reads.copy()
+    reads[150] = G_MIN + 3 * SPAN
+    data = dataclasses.replace(
+        data,
+        sequences=(data.sequences[0], dataclasses.replace(own, reads=reads), data.sequences[2]),
+    )
+    noise = ReadNoise(relative=0.3, exponent=1.0)  # what the reading would need
+    off = check_prediction(data, TRUE, g_min=G_MIN, g_max=3 * G_MAX, read_noise=noise)
+    assert off.change.distance < off.change.allowed
+    assert off.change.unchecked
+    assert any("too much for a test" in text for text in off.failings())
+
+
+def test_noise_of_reads_alone_is_no_response():
+    """Constant conductance with 0.5 % of noise; a response of four times the noise passes."""
+    rng, counts = np.random.default_rng(1), np.array(([1] * 40 + [-1] * 40) * 3)
+    noise = 0.01 * rng.standard_normal((3, counts.size + 1))
+    with pytest.raises(UserError, match="does not depend on the pulses beyond the noise"):
+        calibration.enough_pulses(measurement(0.5 + noise, counts))
+    course = np.concatenate([[0], np.tile(np.r_[np.arange(1, 41), np.arange(39, -1, -1)] / 40, 3)])
+    weak = measurement(0.5 + 0.04 * course + noise, counts)
+    assert calibration.enough_pulses(weak).unresponsive == ()
+    walk = np.cumsum(noise, axis=1)  # pulses move it at random: no noise of reads
+    assert calibration.enough_pulses(measurement(0.5 + walk, counts)).unresponsive == ()
+
+
+def test_a_run_goes_on_at_its_number_after_missing_lines(tmp_path):
+    """Without it, states 15 pulses apart pass for a spread from cycle to cycle."""
+    whole = simulate(TRUE, 3, devices=2, cycles=4, pulses=40, noise=0.005)
+    path = tmp_path / "m.csv"
+    write_pulses(whole, path)
+    lines = path.read_text().splitlines()
+    within = []
+    for kept in (lines, lines[:90] + lines[105:]):
+        path.write_text("\n".join(kept) + "\n")
+        within.append(checked(TRUE, calibration.read_pulses(path)).within.measured)
+    assert within[1] == pytest.approx(within[0], rel=0.1)
+
+
+def test_parts_of_the_range_without_a_pulse_are_named():
+    found = calibrate_pulses(abrupt())
+    assert found.tabulated
+    [caution] = [each for each in found.cautions() if "was measured" in each]
+    assert "no pulse down between " in caution.lower()
+    assert "no pulse up " not in caution.lower()
+    everywhere = simulate(TRUE, 6, devices=2, cycles=2, pulses=60)
+    even = calibrate_pulses(everywhere, model="tabulated")
+    assert not any("was measured" in each for each in even.cautions())
+
+
+def test_an_undetermined_bound_is_not_called_the_range_visited():
+    found = calibrate_pulses(abrupt(), model="soft_bounds")
+    assert "g_max" in found.fit.values
+    fit = dataclasses.replace(found.fit, undetermined=frozenset({"g_max"}))
+    found = dataclasses.replace(found, chosen=fit)
+    [caution] = [each for each in found.cautions() if "g_max" in each]
+    assert "where the search ended; visited were" in caution
+    assert "to the range visited" not in caution
+
+
+def test_rounding_is_no_noise_of_pulses():
+    assert noise_of(2.4e-18) == "no noise"
+    assert noise_of(0.037) == "a noise of 3.7 % of the range"
+    even = LinearStep(step_up=0.1, step_down=0.1, slope_up=0.0, slope_down=0.0)
+    assert "one has no noise and a step of 10 %" in suited(even).reason
+
+
+def test_an_unknown_model_names_the_table_and_the_nearest():
+    with pytest.raises(UserError, match=r"soft_bounds, tabulated; .* did you mean tabulated\?"):
+        calibrate_pulses(MEASURED, model="tabuleted")
 
 
 def one_way():

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from matsweep.core.checks import UserError
 from matsweep.reporting import pareto_figure, save
-from matsweep.reporting.figures.style import material_styles
+from matsweep.reporting.figures.style import drawing, material_styles, quantity_axis
 from tests.synthetic import MATERIALS, study, with_status
 
 
@@ -163,3 +163,19 @@ def test_pyplot_is_not_used():
     assert (
         subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
     )
+
+
+@pytest.mark.parametrize(("low", "high"), [(9.975, 10.11), (1.0101, 1.0142), (0.2, 55.0)])
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_labels_of_ticks_differ(low, high, logarithmic):
+    with drawing(0.3) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 1], [1e-9 * low, 1e-9 * high])
+        if logarithmic:
+            axes.set_yscale("log")
+        quantity_axis(axes.yaxis, "J", 1e-9 * low if logarithmic else 0.0, 1e-9 * high)
+        figure.canvas.draw()
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(labels) >= 3
+    assert len(set(labels)) == len(labels)
+    assert max(len(label.split()[0]) for label in labels) <= 7

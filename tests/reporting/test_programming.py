@@ -94,7 +94,7 @@ def test_what_pulses_do_not_control_comes_last_with_the_reason(place, tmp_path):
 )
 def test_limits_of_programming_depend_on_noise_and_step(error, missed, noise, named):
     columns = {"programming_error": error, "missed_devices": missed, "pulse_noise": noise,
-               "pulse_step": 0.02}  # fmt: skip
+               "pulse_step": 0.02, "write_tolerance": 0.1}  # fmt: skip
     view = SimpleNamespace(
         column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"]
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matsweep.characterization.figure.panels import BLUE, CYCLE, RED
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
-from matsweep.identification.calibration import EnduranceFit, RetentionFit
+from matsweep.identification.calibration import Ageing, EnduranceFit, RetentionFit
 from matsweep.identification.measurements import Trace
 from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy, time_axis
 
@@ -62,6 +62,7 @@ def retention_figure(found: RetentionFit) -> Figure:
         states.legend(fontsize=FONT - 1, frameon=False)
         states.set_title(f"(a) states and {found.parameter}", fontsize=FONT, loc="left")
         ratios.set_title("(b) their ratio", fontsize=FONT, loc="left")
+        _mark(figure, found)
     return figure
 
 
@@ -95,13 +96,11 @@ def endurance_figure(found: EnduranceFit) -> Figure:
         Independent of pyplot.
     """
     data = found.data
-    names, device = np.unique(data.device, return_inverse=True)
-    first = np.array([np.flatnonzero(device == k)[np.argmin(data.cycle[device == k])]
-                      for k in range(names.size)])  # fmt: skip
-    low, high = data.off[first], data.on[first]
+    fit = found.fit
+    device = np.searchsorted(fit.devices, data.device)
     cycles = np.geomspace(max(float(data.cycle.min()), 0.5), float(data.cycle.max()), 200)
-    law = found.law
-    ends = np.array([law.window(float(cycle)) for cycle in cycles])
+    ends = np.array([found.law.window(float(cycle)) for cycle in cycles])
+    low, high = _first_windows(found)
     with drawing(0.42) as figure:
         states, window = figure.subplots(1, 2)
         span = float(np.median(high) - np.median(low))
@@ -110,12 +109,17 @@ def endurance_figure(found: EnduranceFit) -> Figure:
         ):  # fmt: skip
             _points(states, data.cycle, measured, colour)
             states.plot(cycles, np.median(low) + span * end, color=colour, label=label)
-        left = (data.on - data.off) / (high - low)[device]
-        _points(window, data.cycle, left, BLUE)
-        window.plot(cycles, ends[:, 1] - ends[:, 0], color=RED, label="fitted")
+        _points(window, data.cycle, (data.on - data.off) / (high - low)[device], BLUE)
+        if fit.own:
+            for k in range(0, len(fit.devices), -(-len(fit.devices) // _MOST)):
+                off, on = fit.law(k, cycles)
+                window.plot(cycles, (on - off) / (high - low)[k], color=RED, linewidth=0.5,
+                            alpha=0.6)  # fmt: skip
+        label = "fitted, median device" if fit.own else "fitted"
+        window.plot(cycles, ends[:, 1] - ends[:, 0], color=RED, label=label)
         states.set_yscale("log")
         tidy(states, "cycles", "conductance")
-        tidy(window, "cycles", "window over the first one")
+        tidy(window, "cycles", "window over the fitted first one")
         both = np.concatenate([data.on, data.off])
         quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
         for axes in (states, window):
@@ -123,7 +127,29 @@ def endurance_figure(found: EnduranceFit) -> Figure:
             axes.legend(fontsize=FONT - 1, frameon=False)
         states.set_title("(a) states, and the median device's law", fontsize=FONT, loc="left")
         window.set_title("(b) window", fontsize=FONT, loc="left")
+        _mark(figure, found)
     return figure
+
+
+def _first_windows(found: EnduranceFit) -> tuple[FloatArray, FloatArray]:
+    """Return the fitted first windows, S; the mean states of windows that stay open."""
+    fit, data = found.fit, found.data
+    if fit.closes:
+        return fit.low, fit.high
+    own = [data.device == name for name in fit.devices]
+    low, high = (
+        np.array([np.exp(np.mean(np.log(states[each]))) for each in own])
+        for states in (data.off, data.on)
+    )
+    return low, high
+
+
+def _mark(figure: Figure, found: Ageing) -> None:
+    """Say above the panels that a law does not describe its data."""
+    if found.misfit is not None:
+        figure.suptitle(
+            f"NOT FITTED: {found.parameter} does not describe {found.name}", fontsize=FONT
+        )
 
 
 def _points(axes: Axes, cycle: FloatArray, values: FloatArray, colour: str) -> None:

@@ -17,6 +17,7 @@ from matsweep.identification.calibration.aged_output import (
 from matsweep.identification.calibration.files import calibrate
 from matsweep.identification.calibration.loops import show_loop_fits, write_physics
 from matsweep.identification.calibration.material import UNMEASURED, Destination, check_name
+from matsweep.identification.calibration.options import check_options, one_file
 from matsweep.identification.calibration.output import (
     programming,
     show_calibration,
@@ -49,6 +50,7 @@ from matsweep.identification.measurements import (
     measured_kind,
     read_endurance,
     read_loops,
+    read_pulse_files,
     read_pulses,
     read_retention,
 )
@@ -75,6 +77,7 @@ __all__ = [
     "calibrate_pulses",
     "calibrate_retention",
     "check_name",
+    "check_options",
     "checked",
     "compare",
     "enough_points",
@@ -84,10 +87,12 @@ __all__ = [
     "fit_model",
     "fit_table",
     "measured_kind",
+    "one_file",
     "override",
     "programming",
     "read_endurance",
     "read_loops",
+    "read_pulse_files",
     "read_pulses",
     "read_retention",
     "recommend",

@@ -115,7 +115,8 @@ class MaterialFile:
         """Write the file with one more parameter; all else in it stays, comments too.
 
         Drift, short-term relaxation and retention describe one loss: a measured one takes the
-        place of the others (`replaced`). A law that does not describe its data marks the material.
+        place of the others (`replaced`). A law that does not describe its data marks the material,
+        and reservations on its fit join the cautions.
 
         Parameters
         ----------
@@ -138,7 +139,7 @@ class MaterialFile:
         """
         self.check(found.parameter, replace=replace)
         path = self.path if to is None else to
-        text = _headed(self.text, f"# device.{found.parameter} from ", f"{found.name}.")
+        text = _headed(self.text, found, self.replaced(found.parameter))
         for name, value in facts.items():
             text = with_entry(text, ("material", name), value)
         text = with_entry(text, ("device", found.parameter), shortened(dict(found.values)))
@@ -153,16 +154,18 @@ class MaterialFile:
             origin = {"status": "derived", "note": f"none: in {found.parameter}, from {found.name}"}
             text = with_entry(text, ("material", "origins", name), origin)
         text = _marked(text, self.content["material"], found, others)
+        text = _cautioned(text, self.content["material"], found, others)
         write_text(path, text)
         return path
 
 
-def _headed(text: str, said: str, name: str) -> str:
-    """Name the file of a parameter below the comments at the head, in place of an earlier one."""
+def _headed(text: str, found: Ageing, others: tuple[str, ...]) -> str:
+    """Name the file of a parameter below the comments at the head, in place of earlier ones."""
+    said = tuple(f"# device.{name} from " for name in (found.parameter, *others))
     lines = text.split("\n")
     first = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
     kept = [line for line in lines[:first] if not line.startswith(said)]
-    return "\n".join([*kept, said + name, *lines[first:]])
+    return "\n".join([*kept, f"{said[0]}{found.name}.", *lines[first:]])
 
 
 def _marked(text: str, material: Mapping[str, Any], found: Ageing, others: tuple[str, ...]) -> str:
@@ -180,3 +183,18 @@ def _marked(text: str, material: Mapping[str, Any], found: Ageing, others: tuple
     if not mark:
         return without_entry(text, ("material", "misfit"))
     return with_entry(text, ("material", "misfit"), mark)
+
+
+def _cautioned(
+    text: str, material: Mapping[str, Any], found: Ageing, others: tuple[str, ...]
+) -> str:
+    """Add reservations on a fit to the cautions of a material; remove those on what it replaces."""
+    before = list(material.get("cautions") or ())
+    gone = tuple(f"device.{name} from " for name in (found.parameter, *others))
+    kept = [each for each in before if not str(each).startswith(gone)]
+    own = [f"device.{found.parameter} from {found.name}: {each}" for each in found.cautions()]
+    if [*kept, *own] == before:
+        return text
+    if not kept and not own:
+        return without_entry(text, ("material", "cautions"))
+    return with_entry(text, ("material", "cautions"), [*kept, *own])

@@ -10,24 +10,32 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, summary
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.devices import Endurance, Retention
 from matsweep.identification.fitting import (
     DriftFit,
+    EnduranceEstimate,
     Estimate,
     decayed,
     departs,
+    departures,
     fit_drift,
     fit_endurance,
     fit_retention,
+    resolved,
     scatter,
 )
 from matsweep.identification.measurements import EnduranceData, RetentionData
 
 _BETTER = 0.8  # of the misfit of a decay, below which a power law takes its place
+_APART = 2.0  # between first reads of traces: two groups of states, as of LRS and HRS
+_PASSES = 3  # of the choice of traces above a fitted stable state
+_FREEDOM = 4  # degrees of freedom of a fit whose residuals limit the noise of reads
+_FAR = 3.0  # times that limit: more than noise in a trace of few reads
 _ALIKE = 2.0  # standard errors within which a stretch is 1
+_EQUAL = 0.01  # standard deviation of ln(half window) below which devices are alike to anyone
 _ERRORS = {"time": "s", "activation_ev": "eV", "stretch": ""}
 
 
@@ -68,6 +76,9 @@ class Ageing(Protocol):
     def misfit(self) -> str | None:
         """Departure of the law from its data, in words."""
 
+    def cautions(self) -> list[str]:
+        """Reservations on the fit, sentences that follow a colon."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionFit:
@@ -79,7 +90,8 @@ class RetentionFit:
     drift : DriftFit
         Of all traces.
     decay : Estimate or None
-        Of `decaying`; None where no temperatures are stated.
+        Of `decaying`; None where no temperatures are stated, or no trace begins above the range of
+        the material.
     decaying : tuple of int
         Indices of the traces of the decay: those that begin above the stable state.
     floor : {"fitted", "stated", "assumed", "range"}
@@ -93,6 +105,9 @@ class RetentionFit:
     ends : tuple of (float, float) or None, S
         Range of the material, of which its `retention.stable` is a fraction; None where it is not
         known.
+    noise : float
+        Upper limit of the noise of reads, from a decay with free stretch and stable state; inf
+        where the traces permit none.
     """
 
     data: RetentionData
@@ -103,14 +118,25 @@ class RetentionFit:
     beyond: float | None = None
     steeper: tuple[float, float] | None = None
     ends: tuple[float, float] | None = None
+    noise: float = float("inf")
+
+    def __repr__(self) -> str:
+        title = f"RetentionFit of {self.name}: {self.parameter}"
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
 
     @property
     def decays(self) -> bool:
         """Whether a decay to the stable state is seen, and no power law describes it better."""
         if self.decay is None or not _seen(self.decay):
             return False
-        power = self.drift
-        return bool(power.failings()) or power.misfit >= _BETTER * self.decay.misfit
+        if self.drift.failings() and not self._departs(self.scatter):
+            return True
+        return self.drift.misfit >= _BETTER * self.decay.misfit
+
+    def _departs(self, noise: float) -> bool:
+        """Whether the decay departs from its data by more than a noise of reads explains."""
+        assert self.decay is not None
+        return departs(decayed(self._decaying, self.decay)[1], noise)
 
     @property
     def stable(self) -> float:
@@ -119,8 +145,8 @@ class RetentionFit:
 
     @property
     def scatter(self) -> float:
-        """Noise of reads, of ln G, from each one's distance to its neighbours."""
-        return scatter(self.data.traces)
+        """Noise of reads, of ln G; an upper limit where reads are few."""
+        return float(np.nanmin([scatter(self.data.traces), self.noise]))
 
     @property
     def starts(self) -> FloatArray:
@@ -132,7 +158,7 @@ class RetentionFit:
 
     @property
     def _decaying(self) -> RetentionData:
-        return replace(self.data, traces=tuple(self.data.traces[k] for k in self.decaying))
+        return _part(self.data, self.decaying)
 
     @property
     def law(self) -> Retention:
@@ -192,6 +218,8 @@ class RetentionFit:
                 f"from {self.name}, {traces}: exponent {drift.mean:.3g} ± {drift.mean_error:.2g}, "
                 f"between traces {drift.spread:.2g} ± {drift.spread_error:.2g}"
             )
+            if drift.mean < 0:
+                text += " (the conductance rises)"
         else:
             parts = [_sure(self.decay, *_ERRORS.items()), f"stable {self.approached}"]
             if self.steeper is not None:
@@ -230,9 +258,14 @@ class RetentionFit:
     def misfit(self) -> str | None:
         """Departure of the law from its data, in words; None where it describes them."""
         if self.decay is None or not self.decays:
-            return "; ".join(self.drift.failings()) or None
-        noise, texts = self.scatter, list[str]()
-        if departs(decayed(self._decaying, self.decay)[1], noise):
+            texts = self.drift.failings()
+            wide = self.drift.misfit
+            if not texts and self.drift.unchecked and wide > _FAR * self.noise:
+                texts = [f"the power law is off by {wide:.2g}, reads scatter by {self.noise:.2g}"]
+            return "; ".join(texts) or None
+        noise = self.scatter
+        texts = list[str]()
+        if self._departs(noise):
             off = f"{self.decay.misfit:.2g} of the conductance"
             texts.append(f"the law is off by {off}, reads scatter by {noise:.2g}")
         if self._colder:
@@ -240,6 +273,56 @@ class RetentionFit:
                 "states decay faster at lower temperatures, which no activation energy describes"
             )
         return "; ".join(texts) or None
+
+    def cautions(self) -> list[str]:
+        """Reservations on the fit, for the output and the material alike.
+
+        Returns
+        -------
+        list of str
+            Sentences, each to follow a colon.
+        """
+        if self.decay is None or not self.decays:
+            own = self.drift.cautions() if self.describes else []
+            return [*self._outside, *own]
+        texts = []
+        if self.floor == "assumed":
+            at = "0" if self.ends is None else "the lower end of the material's range"
+            texts.append(
+                "stable state: not determined, for no trace approaches it; taken as "
+                f"{engineering(self.stable, 'S')}, {at}, on which the other values depend."
+            )
+        if self.beyond is not None:
+            texts.append(
+                f"stable state: fitted {engineering(self.beyond, 'S')}, beyond the range of the "
+                f"material; its device decays towards {engineering(self.stable, 'S')}, the end of "
+                "the range, to which the other values belong."
+            )
+        if self.steeper is not None:
+            texts.append(f"{self.held}: device.retention takes no more.")
+        missing = [name for name, error in self.decay.errors.items() if not np.isfinite(error)]
+        if missing:
+            texts.append(f"not determined, and left to the device: {', '.join(missing)}.")
+        decaying = self._decaying.traces
+        if not resolved(decaying) and self._departs(0.0) and not self._departs(self.scatter):
+            texts.append(
+                f"too few reads to check the decay: its departure of {self.decay.misfit:.2g} of "
+                "the conductance may be noise or a wrong law."
+            )
+        return texts
+
+    @property
+    def _outside(self) -> list[str]:
+        """Say that no trace begins above the state towards which the device decays."""
+        timed = all(trace.temperature is not None for trace in self.data.traces)
+        if self.decay is not None or self.ends is None or not timed:
+            return []
+        upper = self.beyond is not None and self.beyond > self.ends[1]
+        end = engineering(self.ends[upper], "S")
+        return [
+            f"no decay is fitted: all states measured begin at or below {end}, the "
+            f"{'upper' if upper else 'lower'} end of the material's range."
+        ]
 
     @property
     def _colder(self) -> bool:
@@ -259,19 +342,23 @@ class EnduranceFit:
     Parameters
     ----------
     data : EnduranceData
-    fit : Estimate
+    fit : EnduranceEstimate
     assumed : tuple of str
         Values that the data do not determine: those of `devices.Endurance` are taken.
     """
 
     data: EnduranceData
-    fit: Estimate
+    fit: EnduranceEstimate
     assumed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        title = f"EnduranceFit of {self.name}: {self.parameter}"
+        return summary(title, self.values, self.errors, self.misfit, notes=self.data.notes)
 
     @property
     def closes(self) -> bool:
         """Whether the window closes within the cycles measured."""
-        return bool(np.isfinite(self.fit.errors["half_window"]))
+        return self.fit.closes
 
     @property
     def law(self) -> Endurance:
@@ -290,9 +377,13 @@ class EnduranceFit:
 
     @property
     def values(self) -> Mapping[str, float | None]:
-        """Values as a material states them; no half window where it does not close."""
+        """Values as a material states them; no half window where it does not close.
+
+        Where no closing is fitted to a window that narrows all the same, the half window is the
+        first cycle at which half of the window is lost.
+        """
         if not self.closes:
-            return {"half_window": None}
+            return {"half_window": None if self.describes else self.lost}
         names = ("half_window", "steepness", "towards")
         return {name: self.fit.values[name] for name in names if name not in self.assumed}
 
@@ -308,20 +399,96 @@ class EnduranceFit:
 
     @property
     def misfit(self) -> str | None:
-        """None: the noise of windows from cycle to cycle is not known from elsewhere."""
-        return None
+        """Departure of the law from its data, in words; None where it describes them."""
+        found = departures(self.data, self.fit)
+        off = [
+            f"{state} by {found[state].size:.2g} of the conductance, {found[state].scatters}"
+            for state in ("ON", "OFF") if found[state].seen
+        ]  # fmt: skip
+        if not off:
+            return None
+        law = "the law" if self.closes else "a window that stays open"
+        return f"{law} is off by {found['window'].size:.2g} of the window ({'; '.join(off)})"
+
+    @property
+    def lost(self) -> float | None:
+        """First cycle at which half of the first window is lost, of the median device.
+
+        Of three neighbouring reads the middle one counts; None where most devices keep it.
+        """
+        cycles = []
+        for name in np.unique(self.data.device):
+            own = np.flatnonzero(self.data.device == name)
+            own = own[np.argsort(self.data.cycle[own], kind="stable")]
+            width = (self.data.on - self.data.off)[own]
+            middle = np.median([width[:-2], width[1:-1], width[2:]], axis=0)
+            gone = np.flatnonzero(middle < middle[0] / 2) if middle.size else np.empty(0, int)
+            first = max(float(self.data.cycle[own][gone[0] + 1]), 1.0) if gone.size else np.inf
+            cycles.append(first)
+        life = float(np.sort(cycles)[(len(cycles) - 1) // 2])
+        return life if np.isfinite(life) else None
+
+    @property
+    def lives(self) -> str | None:
+        """Half windows of the devices, in words; None where one is fitted to all."""
+        fit = self.fit
+        if not fit.own:
+            return None
+        if fit.spread > max(fit.spread_error, _EQUAL):
+            text = (
+                f"half windows differ between devices by a factor of {np.exp(fit.spread):.2g} "
+                f"(standard deviation of ln {fit.spread:.2g} ± {fit.spread_error:.2g})"
+            )
+        else:
+            text = "half windows of the devices are equal within their errors"
+        if fit.open_devices:
+            text += (
+                f"; {fit.open_devices} of {counted(len(fit.devices), 'device')} stay open within "
+                "their cycles"
+            )
+        return text
+
+    def cautions(self) -> list[str]:
+        """Reservations on the fit, for the output and the material alike.
+
+        Returns
+        -------
+        list of str
+            Sentences, each to follow a colon.
+        """
+        if not self.closes:
+            return []
+        value = self.fit.values
+        texts = [
+            f"{name} is not determined: it is not written, and the half window holds for "
+            f"{name}={value[name]:g}, as devices have it."
+            for name in self.assumed
+        ]
+        if value["half_window"] > value["most"]:
+            texts.append(f"extrapolated: {value['most']:.3g} cycles were measured.")
+        return texts
 
     @property
     def note(self) -> str:
         """Values with their standard errors."""
         devices = counted(np.unique(self.data.device).size, "device")
         text = f"the window does not close within {self.fit.values['most']:.3g} cycles"
+        if not self.closes and self.misfit is not None:
+            at = self.values["half_window"]
+            text = "no closing is determined" if at is None else (
+                f"no closing is determined, half of the window is first lost at {at:.3g} cycles"
+            )  # fmt: skip
         if self.closes:
             units = {"half_window": "cycles", "steepness": "", "towards": ""}
             parts = [_sure(self.fit, *((k, v) for k, v in units.items() if k not in self.assumed))]
             parts += [f"{name} not determined" for name in self.assumed]
+            if self.fit.abrupt:
+                parts.append(f"steepness at least {self.fit.values['steepness']:.2g}")
+            if self.lives is not None:
+                parts.append(self.lives)
             text = ", ".join(parts)
-        return f"from {self.name}, {devices}: {text}"
+        text = f"from {self.name}, {devices}: {text}"
+        return text if self.misfit is None else f"{text}; {self.misfit}"
 
 
 def calibrate_retention(
@@ -362,7 +529,7 @@ def calibrate_retention(
     if fitted is None or not _seen(fitted) or fitted.values["stretch"] <= 1:
         return found
     steeper = fitted.values["stretch"], fitted.errors["stretch"]
-    return replace(_decay(data, drift, stable, ends, 1.0), steeper=steeper)
+    return replace(_decay(data, drift, stable, ends, 1.0), steeper=steeper, noise=found.noise)
 
 
 def _decay(
@@ -375,14 +542,11 @@ def _decay(
     """Fit the decay, and decide which stable state it has."""
     found = RetentionFit(data=data, drift=drift, decay=None, ends=ends, floor="stated")
     if stable is not None:
-        return _held(found, stable, stretch)
-    every = tuple(range(len(data.traces)))
-    free, kept = fit_retention(data, stretch=stretch), every
-    if np.isfinite(free.errors["stable"]):
-        kept = _above(data, free.values["stable"])
-        if kept != every:
-            states = replace(data, traces=tuple(data.traces[k] for k in kept))
-            free = fit_retention(states, stretch=stretch)
+        held = _held(found, stable, stretch)
+        states = _part(data, held.decaying)
+        return replace(held, noise=_limit(states, fit_retention(states)))
+    free, kept = _free(data, stretch)
+    found = replace(found, noise=_limit(_part(data, kept), free))
     low, high = ends or (0.0, np.inf)
     if not np.isfinite(free.errors["stable"]):
         return _held(replace(found, floor="assumed"), low, stretch)
@@ -393,17 +557,73 @@ def _decay(
 
 
 def _held(found: RetentionFit, stable: float, stretch: float | None) -> RetentionFit:
-    """Fit the decay of the traces above a stable state towards it."""
-    kept = _above(found.data, stable)
-    traces = tuple(found.data.traces[k] for k in kept)
-    fit = fit_retention(replace(found.data, traces=traces), stable=stable, stretch=stretch)
+    """Fit the decay of the traces above a stable state towards it; none where there are none.
+
+    A stated state that no trace begins above is refused.
+    """
+    above = [k for k, trace in enumerate(found.data.traces) if trace.conductance[0] > stable]
+    if not above and found.floor != "stated":
+        return found
+    kept = tuple(above or range(len(found.data.traces)))
+    fit = fit_retention(_part(found.data, kept), stable=stable, stretch=stretch)
     return replace(found, decay=fit, decaying=kept)
 
 
-def _above(data: RetentionData, stable: float) -> tuple[int, ...]:
-    """Return the indices of traces that begin above a state; all where none does."""
-    above = [k for k, trace in enumerate(data.traces) if trace.conductance[0] > stable]
+def _free(data: RetentionData, stretch: float | None) -> tuple[Estimate, tuple[int, ...]]:
+    """Fit the decay and its stable state; return also the indices of the traces above this.
+
+    The search begins with the upper group of states: those at or below the stable state would
+    draw it towards them.
+    """
+    every = tuple(range(len(data.traces)))
+    kept = _upper(data)
+    fit = fit_retention(_part(data, kept), stretch=stretch)
+    if kept != every and not np.isfinite(fit.errors["stable"]):
+        kept, fit = every, fit_retention(data, stretch=stretch)
+    for _ in range(_PASSES):
+        above = _lying_above(data, fit.values["stable"])
+        if above == kept or not np.isfinite(fit.errors["stable"]):
+            break
+        kept, fit = above, fit_retention(_part(data, above), stretch=stretch)
+    return fit, kept
+
+
+def _upper(data: RetentionData) -> tuple[int, ...]:
+    """Return the indices of the traces above the widest gap of first reads; all without a gap.
+
+    Each temperature must have such traces.
+    """
+    first = np.array([trace.conductance[0] for trace in data.traces])
+    ordered = np.sort(first)
+    ratio = ordered[1:] / ordered[:-1]
+    if first.size < 2 or ratio.max() < _APART:
+        return tuple(range(first.size))
+    least = ordered[1 + int(np.argmax(ratio))]
+    kept = tuple(int(k) for k in np.flatnonzero(first >= least))
+    warm = {trace.temperature for trace in data.traces}
+    whole = {data.traces[k].temperature for k in kept} == warm
+    return kept if whole else tuple(range(first.size))
+
+
+def _lying_above(data: RetentionData, stable: float) -> tuple[int, ...]:
+    """Return the indices of traces whose first read and mean lie above a state; all if none do."""
+    above = [
+        k
+        for k, trace in enumerate(data.traces)
+        if min(trace.conductance[0], np.exp(np.mean(np.log(trace.conductance)))) > stable
+    ]
     return tuple(above or range(len(data.traces)))
+
+
+def _part(data: RetentionData, kept: tuple[int, ...]) -> RetentionData:
+    return replace(data, traces=tuple(data.traces[k] for k in kept))
+
+
+def _limit(data: RetentionData, fit: Estimate) -> float:
+    """Noise of reads, from the residuals of a fit of all parameters, which any misfit increases."""
+    reads = sum(trace.time.size for trace in data.traces)
+    freedom = reads - len(fit.errors) - len(data.traces)
+    return fit.misfit * float(np.sqrt(reads / freedom)) if freedom >= _FREEDOM else float("inf")
 
 
 def _seen(fit: Estimate) -> bool:
@@ -426,7 +646,7 @@ def calibrate_endurance(data: EnduranceData) -> EnduranceFit:
     """
     fit, law = fit_endurance(data), Endurance()
     defaults = {"steepness": law.steepness, "towards": law.towards}
-    assumed = {k: v for k, v in defaults.items() if not np.isfinite(fit.errors[k])}
+    assumed = {k: v for k, v in defaults.items() if not np.isfinite(fit.errors.get(k, 0.0))}
     if assumed and np.isfinite(fit.errors["half_window"]):
         return EnduranceFit(data=data, fit=fit_endurance(data, **assumed), assumed=tuple(assumed))
     return EnduranceFit(data=data, fit=fit)

@@ -12,6 +12,10 @@ from matsweep.core.printing import counted
 from matsweep.core.units import engineering
 from matsweep.identification.calibration.aged import Ageing, EnduranceFit, RetentionFit
 
+_RISES = (
+    "the conductance rises with time: the exponent is negative, and devices of the material drift "
+    "upward; where states decay, check which column is the conductance"
+)
 _SHOWN = 4  # significant digits
 
 
@@ -41,13 +45,22 @@ def show_retention(found: RetentionFit, console: Console) -> None:
             f"drift over all traces: {drift.mean:.4g} ± {drift.mean_error:.2g}, between them "
             f"{drift.spread:.2g} ± {drift.spread_error:.2g}",
         )
-        if failings:
-            _line(console, f"NOT FITTED: one power law does not describe these data: {failings}")
+        if drift.mean < 0 and not found.decays:
+            _line(console, _RISES)
+        if found.misfit is not None:
+            _line(
+                console, f"NOT FITTED: one power law does not describe these data: {found.misfit}"
+            )
+    if not found.decays:
+        for caution in found.cautions():
+            _line(console, caution)
     if found.decay is None:
-        if failings:
+        if failings and any(trace.temperature is None for trace in data.traces):
+            unused = f" (not used: {', '.join(data.unused)})" if data.unused else ""
             _line(
                 console,
-                "state the temperature, by a column or as in temperature=85degC, to fit a decay",
+                f"state the temperature, by a column{unused} or as in temperature=85degC, to fit "
+                "a decay",
             )
         return
     console.print()
@@ -77,9 +90,13 @@ def _show_decay(found: RetentionFit, console: Console) -> None:
     _values(console, "retention", fit.values, fit.errors, units)
     kelvin = engineering(fit.values["temperature"], "K")
     _line(console, f"time at {kelvin}; misfit {fit.misfit:.1%} of the conductance")
-    _line(console, _stable(found))
-    if found.steeper is not None:
-        _line(console, f"{found.held}: device.retention takes no more")
+    if found.floor == "stated":
+        text = engineering(found.stable, "S")
+        _line(console, f"stable state: {text}, as stated by g_min; without it, it is fitted")
+    elif found.floor == "fitted":
+        _line(console, f"stable state: {found.approached}; state a known one by g_min=…")
+    for caution in found.cautions():
+        _line(console, caution)
     if found.misfit is not None:
         other = "another conductance" if found.floor == "stated" else "a known stable state"
         _line(
@@ -87,26 +104,6 @@ def _show_decay(found: RetentionFit, console: Console) -> None:
             f"NOT FITTED: the decay does not describe these data: {found.misfit}. State {other} "
             "by g_min=…, or leave out states that behave otherwise",
         )
-
-
-def _stable(found: RetentionFit) -> str:
-    """Say which stable state the decay has, where it comes from, and how to state it."""
-    text = engineering(found.stable, "S")
-    if found.floor == "stated":
-        return f"stable state: {text}, as stated by g_min; without it, it is fitted"
-    if found.floor == "assumed":
-        at = "0" if found.ends is None else "the lower end of the material's range"
-        return (
-            f"stable state: not determined, for no trace approaches it; taken as {text}, {at}, on "
-            "which the other values depend; state it by g_min=…"
-        )
-    if found.beyond is not None:
-        return (
-            f"stable state: fitted {engineering(found.beyond, 'S')}, beyond the range of the "
-            f"material; its device decays towards {text}, the end of the range, to which the "
-            "other values belong"
-        )
-    return f"stable state: {found.approached}; state a known one by g_min=…"
 
 
 def show_endurance(found: EnduranceFit, console: Console) -> None:
@@ -122,18 +119,38 @@ def show_endurance(found: EnduranceFit, console: Console) -> None:
     cycles = counted(data.cycle.size, "cycle")
     _line(console, f"{data.name}: {devices}, {cycles} with both states")
     if not found.closes:
-        _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
+        if found.misfit is None:
+            _line(console, f"the window does not close within {fit.values['most']:.3g} cycles")
+            return
+        at = found.values["half_window"]
+        if at is not None:
+            _line(console, f"half of the window is first lost at {at:.3g} cycles; this is written")
+        _not_fitted(found, console)
         return
     units = {"half_window": "cycles", "steepness": "", "towards": ""}
     _values(console, "endurance", fit.values, fit.errors, units)
-    for name in found.assumed:
+    for caution in found.cautions():
+        _line(console, caution)
+    if fit.abrupt:
         _line(
             console,
-            f"{name} is not determined: it is not written, and the half window holds for "
-            f"{name}={fit.values[name]:g}, as devices have it",
+            f"the window closes between two reads: steepness is {fit.values['steepness']:.2g} at "
+            "least, and the half window lies between them",
         )
-    if fit.values["half_window"] > fit.values["most"]:
-        _line(console, f"extrapolated: {fit.values['most']:.3g} cycles were measured")
+    if found.lives is not None:
+        _line(console, f"{found.lives}; half_window is their median")
+    if found.misfit is not None:
+        _not_fitted(found, console)
+
+
+def _not_fitted(found: EnduranceFit, console: Console) -> None:
+    """Say by how much the law departs from its data, and what to try."""
+    _line(
+        console,
+        f"NOT FITTED: the closing of the window does not describe these data: {found.misfit}. "
+        "Leave out cycles or devices that behave otherwise, such as those after a failure or a "
+        "recovery",
+    )
 
 
 def override(found: Ageing) -> str:

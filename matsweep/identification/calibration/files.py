@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matsweep.core.checks import UserError
+from matsweep.core.checks import UserError, finite, one_of
 from matsweep.core.codec import build
+from matsweep.core.units import value_in_unit
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.calibration.aged import (
     EnduranceFit,
@@ -14,6 +15,7 @@ from matsweep.identification.calibration.aged import (
     calibrate_endurance,
     calibrate_retention,
 )
+from matsweep.identification.calibration.options import check_options, one_file
 from matsweep.identification.fitting import (
     KINDS,
     LoopFit,
@@ -28,7 +30,7 @@ from matsweep.identification.measurements import (
     measured_kind,
     read_endurance,
     read_loops,
-    read_pulses,
+    read_pulse_files,
     read_retention,
 )
 
@@ -37,8 +39,8 @@ def calibrate(
     data: str | Path | Sequence[str | Path],
     *,
     model: str | None = None,
-    g_min: float | None = None,
-    g_max: float | None = None,
+    g_min: float | str | None = None,
+    g_max: float | str | None = None,
     start: CompiledModel | None = None,
     free: Sequence[str] | None = None,
     **options: object,
@@ -48,19 +50,38 @@ def calibrate(
     Parameters
     ----------
     data : path or sequence of paths
-        One file of pulses, retention or endurance, or several of I-V sweeps.
+        Of one kind: pulses or I-V sweeps (several files are several devices), or one file of
+        retention or endurance. A table in memory is written to a file first.
     model : str or None
-        Its kind; None: the one with the least BIC.
-    g_min : float or None, S
+        Of pulses: "soft_bounds", "linear_step", "power_step", "exponential_step", "neurosim" or
+        "tabulated". Of sweeps: "linear_ion_drift", "vteam", "yakopcic" or "filament_gap". None:
+        the one that describes the data, by BIC.
+    g_min : float or str or None, S
         Lower end of the range of pulses; the stable state of a retention, which is fitted if None.
-    g_max : float or None, S
+        A text has its unit: ``"5uS"``.
+    g_max : float or str or None, S
         Upper end of the range of pulses.
     start : CompiledModel or None
         Physics from which the fit of sweeps begins: ``load_material("hfox_gong").physics``.
     free : sequence of str or None
         Its parameters to fit.
     **options
-        What the files do not say, as in `Reading`: ``columns={"conductance": "G"}, unit="uS"``.
+        What the files do not say, as in `Reading`; numbers are in the unit, texts have theirs.
+        An option that does nothing for the kind of data is refused.
+
+        For all: `kind` ("pulses", "sweeps", "retention" or "endurance"), `columns`
+        (``{"conductance": "G"}``: heading or number of a quantity's column), `header` (False:
+        there are no headings), `decimal` ("point" or "comma"), `sheet` (of a workbook), `check`
+        (False: take values that no memristor has).
+
+        For pulses, retention and endurance: `unit` (of the conductance, resistance or current,
+        where the heading has none), `read_voltage` (V, of a current).
+
+        For pulses: `polarity` ("stated", "inverted" or "by_change"), `reverse` ("up" or "down").
+
+        For retention: `temperature` (K, or ``"85degC"``, where no column has it).
+
+        For sweeps: `rate` (V/s, where no column has the time), `compliance` (A).
 
     Returns
     -------
@@ -85,19 +106,41 @@ def calibrate(
     >>> bake.values["activation_ev"], bake.errors["activation_ev"]  # doctest: +SKIP
     >>> bake.decay.values["stable"], bake.floor, bake.misfit  # doctest: +SKIP
     """
-    paths = [data] if isinstance(data, (str, Path)) else list(data)
+    paths = _paths(data)
     reading = build(Reading, dict(options), "")
     kind = measured_kind(paths, reading)
+    fitting = {"model": model, "g_min": g_min, "g_max": g_max, "start": start, "free": free}
+    given = [name for name, value in (fitting | options).items() if value is not None]
+    check_options(kind, given, paths)
+    one_file(kind, paths)
     if kind == "sweeps":
         return _best_loops(paths, reading, model, start, free)
-    if len(paths) != 1:
-        raise UserError("data must be one file; only I-V sweeps may be several")
+    low, high = (_conductance(fitting[name], name) for name in ("g_min", "g_max"))
     if kind == "endurance":
         return calibrate_endurance(read_endurance(paths[0], reading))
     if kind == "retention":
-        return calibrate_retention(read_retention(paths[0], reading), stable=g_min)
-    pulses = enough_pulses(read_pulses(paths[0], reading))
-    return calibrate_pulses(pulses, model=model, g_min=g_min, g_max=g_max)
+        return calibrate_retention(read_retention(paths[0], reading), stable=low)
+    pulses = enough_pulses(read_pulse_files(paths, reading))
+    return calibrate_pulses(pulses, model=model, g_min=low, g_max=high)
+
+
+def _conductance(value: object, name: str) -> float | None:
+    """Return a conductance, S, of a number or of a text with a unit."""
+    number = value_in_unit(value, "S", name)
+    return None if number is None else finite(name, number, "S")
+
+
+def _paths(data: object) -> list[str | Path]:
+    """Return the paths of data, or refuse what is none."""
+    several = isinstance(data, Sequence) and not isinstance(data, str)
+    paths = list(data) if isinstance(data, Sequence) and several else [data]
+    if not paths or not all(isinstance(path, (str, Path)) for path in paths):
+        raise UserError(
+            "data must be the path of a file, or several paths, got "
+            f"{'an empty list' if not paths else f'a {type(data).__name__}'}; write a table to a "
+            "file first, as in table.to_csv('measured.csv', index=False)"
+        )
+    return [path for path in paths if isinstance(path, (str, Path))]
 
 
 def _best_loops(
@@ -109,8 +152,10 @@ def _best_loops(
 ) -> LoopFit:
     loops = enough_points(read_loops(paths, reading))
     if start is not None:
+        if model is not None:
+            raise UserError(f"model must be left out, got {model}: start states it")
         kinds = [next(kind for kind, cls in start.registry.items() if cls is type(start))]
     else:
-        kinds = list(KINDS) if model is None else [model]
+        kinds = list(KINDS) if model is None else [one_of("model", model, KINDS)]
     fits = [fit_loops(loops, kind, start=start, free=free) for kind in kinds]
     return min(fits, key=lambda fit: fit.bic)

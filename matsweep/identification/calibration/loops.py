@@ -88,8 +88,9 @@ def write_physics(
     """Write a material with the mean device's physics, and a device derived from it.
 
     Its range is what its pulses reach. A parameter that the sweeps do not determine is marked so,
-    and so is a model that does not describe its sweeps, or that its pulses switch the other way. A
-    compliance current of the sweeps stands in the origin of every parameter.
+    and so is a model that does not describe its sweeps, or that its pulses switch the other way.
+    Cautions of the check stand in the file, for reports of studies with the material. A compliance
+    current of the sweeps stands in the origin of every parameter.
 
     Parameters
     ----------
@@ -110,7 +111,8 @@ def write_physics(
         If no pulses program the fitted model.
     """
     chosen = find_programming(loops, fit, to) if programming is None else programming
-    faults = fit.check(loops, to.read_voltage).faults()
+    check = fit.check(loops, to.read_voltage)
+    faults = check.faults()
     if chosen.contradiction is not None:
         faults.append(chosen.contradiction)
     of = f"fitted to I-V sweeps of {counted(len(loops), 'device')}"
@@ -130,6 +132,7 @@ def write_physics(
         physics=physics,
         protocol=stated(chosen.protocol),
         misfit="; ".join(faults) or None,
+        cautions=check.cautions(),
     )
 
 

@@ -119,6 +119,8 @@ def verdict(calibration: PulseCalibration) -> str:
     how = f"{calibration.kind}, simulated {REPEATS} times through the measured pulses,"
     if calibration.describes:
         return f"Checked against its own data: {how} describes them."
+    if calibration.agreement.unchecked:
+        return f"NOT FITTED: {how} cannot be checked: {calibration.misfit}."
     return f"NOT FITTED: {how} does not describe its data: {calibration.misfit}."
 
 
@@ -131,12 +133,12 @@ def _checked(calibration: PulseCalibration) -> Table:
         table.add_column(heading, justify="right")
     off, ratio = agreement.medians, agreement.ratio
     table.add_row("medians, share of the range", "", "", f"{off.distance:.1%}",
-                  f"{off.allowed:.1%}")  # fmt: skip
+                  f"{off.limit:.1%}")  # fmt: skip
     table.add_row("medians, largest factor", "", "", f"{ratio.distance:.2f}",
-                  f"{ratio.allowed:.2f}")  # fmt: skip
+                  f"{ratio.limit:.2f}")  # fmt: skip
     change = agreement.change
     table.add_row("changes, share of the range", "", "", f"{change.distance:.1%}",
-                  f"{change.allowed:.1%}")  # fmt: skip
+                  f"{change.limit:.1%}")  # fmt: skip
     for name, each in (
         ("between devices", agreement.between),
         ("from cycle to cycle", agreement.within),

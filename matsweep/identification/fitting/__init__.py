@@ -1,9 +1,10 @@
 """Device models fitted to data, measured or simulated."""
 
 from matsweep.identification.fitting.choice import PulseCalibration, calibrate_pulses, checked
-from matsweep.identification.fitting.departure import departs, scatter
+from matsweep.identification.fitting.departure import departs, resolved, scatter
 from matsweep.identification.fitting.drift import DriftFit, fit_drift
-from matsweep.identification.fitting.endurance import fit_endurance
+from matsweep.identification.fitting.endurance import EnduranceEstimate, fit_endurance
+from matsweep.identification.fitting.endurance_check import departures
 from matsweep.identification.fitting.fit import compare, fit_model, recommend
 from matsweep.identification.fitting.least_squares import Estimate
 from matsweep.identification.fitting.loop_check import LoopCheck
@@ -17,6 +18,7 @@ __all__ = [
     "KINDS",
     "Agreement",
     "DriftFit",
+    "EnduranceEstimate",
     "Estimate",
     "Fit",
     "LoopCheck",
@@ -30,6 +32,7 @@ __all__ = [
     "compare",
     "decayed",
     "departs",
+    "departures",
     "fit_drift",
     "fit_endurance",
     "fit_loops",
@@ -37,6 +40,7 @@ __all__ = [
     "fit_retention",
     "fit_table",
     "recommend",
+    "resolved",
     "scatter",
     "simulated",
     "tabulate",

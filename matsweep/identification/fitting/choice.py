@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matsweep.identification.fitting.fit import compare, fit_model, recommend
+import numpy as np
+
+from matsweep.core.checks import one_of
+from matsweep.core.printing import summary
+from matsweep.core.units import engineering
+from matsweep.identification.fitting.fit import SPECS, compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
 from matsweep.identification.fitting.result import RANGE, Fit
 from matsweep.identification.fitting.table import TableFit, enough_changes, fit_table
 from matsweep.identification.measurements import PulseData
 
 TABLE = "tabulated"
+_GAP = 0.2  # of the range, without a pulse of a polarity
 _WAYS_OUT = {
+    "silent": "without the devices that do not respond to pulses",
     "formula": "model=tabulated for steps without a formula",
     "range": "g_min= and g_max= where the range of the device is known",
     "kinds": "each kind of device in a file of its own, where the picture shows several",
@@ -39,6 +46,10 @@ class PulseCalibration:
     fits: tuple[Fit, ...]
     chosen: Fit | TableFit
     agreement: Agreement
+
+    def __repr__(self) -> str:
+        title = f"PulseCalibration of {self.data.name}: {self.kind}"
+        return summary(title, self.values, self.errors, self.misfit, self.limits, self.data.notes)
 
     @property
     def fit(self) -> Fit:
@@ -78,7 +89,21 @@ class PulseCalibration:
     @property
     def misfit(self) -> str | None:
         """By how much the model departs from its data; None where it describes them."""
-        return "; ".join(self.agreement.failings()) or None
+        failings = self.agreement.failings()
+        if failings and (silent := self._silent()):
+            failings.append(silent)
+        return "; ".join(failings) or None
+
+    def _silent(self) -> str:
+        """Words on devices that do not respond to pulses; empty where all do."""
+        names = self.data.unresponsive
+        if not names:
+            return ""
+        one = len(names) == 1
+        return (
+            f"device{'' if one else 's'} {' and '.join(names)} {'does' if one else 'do'} not "
+            "respond to pulses beyond the noise of reads"
+        )
 
     def cautions(self) -> list[str]:
         """Reservations on the fit, for the output and the material alike.
@@ -92,7 +117,14 @@ class PulseCalibration:
         if not self.chosen.converged:
             texts.append("The search did not end at a maximum: errors and limits are too small.")
         if isinstance(self.chosen, Fit):
-            texts += _undetermined(self.chosen)
+            texts += _undetermined(self.chosen, self.data)
+        else:
+            texts += _unmeasured(self.chosen, self.data)
+        if silent := self._silent():
+            texts.append(
+                f"{silent[0].upper()}{silent[1:]}, and widens the spread between devices: leave "
+                "out what is broken."
+            )
         if self.describes and self.agreement.vague:
             texts.append(
                 "The test is weak: repetitions of this measurement differ by more than twice the "
@@ -108,6 +140,8 @@ class PulseCalibration:
         list of str
         """
         off, ways = self.agreement, list[str]()
+        if self.data.unresponsive:
+            ways.append("silent")
         if not (self.describes or self.tabulated) and enough_changes(self.data):
             ways.append("formula")
         if not (off.medians.describes and off.ratio.describes):
@@ -121,7 +155,7 @@ class PulseCalibration:
         return [_WAYS_OUT[name] for name in ways]
 
 
-def _undetermined(fit: Fit) -> list[str]:
+def _undetermined(fit: Fit, data: PulseData) -> list[str]:
     """Sentences on the parameters and the bounds of the range that the data do not determine."""
     texts = list[str]()
     if unknown := sorted(fit.undetermined & set(fit.model.names())):
@@ -130,11 +164,37 @@ def _undetermined(fit: Fit) -> list[str]:
             "which the search ended."
         )
     if bounds := [name for name in RANGE if name in fit.undetermined]:
+        of = "the range visited"
+        if any(name in fit.values for name in bounds):
+            of = (
+                f"{_between(fit.g_min, fit.g_max)}, where the search ended; visited were "
+                f"{_between(data.lowest, data.highest)}"
+            )
         texts.append(
             f"The data do not determine {' and '.join(bounds)}: parameters and their errors refer "
-            "to the range visited; state a known range by g_min=… and g_max=…"
+            f"to {of}; state a known range by g_min=… and g_max=…"
         )
     return texts
+
+
+def _unmeasured(table: TableFit, data: PulseData) -> list[str]:
+    """Sentences on wide parts of the range in which no pulse of a polarity was measured."""
+    changes, parts = data.changes, list[str]()
+    for way, mask in (("up", changes.up), ("down", ~changes.up)):
+        low, high = table.g_min, table.g_max
+        states = np.sort(np.clip([low, *changes.before[mask], high], low, high))
+        wide = np.flatnonzero(np.diff(states) > _GAP * (high - low))
+        parts += [
+            f"no pulse {way} between {_between(states[k], states[k + 1], and_=True)}" for k in wide
+        ]
+    if not parts:
+        return []
+    listed = ", ".join(parts)
+    return [f"{listed[0].upper()}{listed[1:]} was measured: steps there are interpolated."]
+
+
+def _between(low: float, high: float, *, and_: bool = False) -> str:
+    return f"{engineering(low, 'S')} {'and' if and_ else 'to'} {engineering(high, 'S')}"
 
 
 def calibrate_pulses(
@@ -169,6 +229,8 @@ def calibrate_pulses(
     UserError
         As `fit_model` does, and as `fit_table` does for model "tabulated".
     """
+    if model is not None:
+        one_of("model", model, (*SPECS, TABLE))
     if model in (None, TABLE):
         fits = tuple(compare(data, g_min=g_min, g_max=g_max))
     else:

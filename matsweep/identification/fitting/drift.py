@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import duration, engineering
-from matsweep.identification.fitting.departure import departs, scatter
+from matsweep.identification.fitting.departure import departs, resolved, scatter
 from matsweep.identification.fitting.population import find_population
 from matsweep.identification.measurements import RetentionData, Trace
 
@@ -42,6 +42,11 @@ class DriftFit:
     temperatures : dict of float to (float, float)
         Mean exponent and its standard error by temperature, K; empty where the exponents do not
         differ between temperatures, or these are not stated.
+    apart : dict of float to (float, float)
+        Likewise for one trace at each temperature, where exponents differ by more than the errors
+        of their fits: devices may differ as much.
+    unchecked : bool
+        Whether the traces have too few reads to separate the departure from noise.
     """
 
     nu: FloatArray
@@ -54,6 +59,8 @@ class DriftFit:
     misfit: float
     bend: tuple[float, float, float] | None = None
     temperatures: dict[float, tuple[float, float]]
+    apart: dict[float, tuple[float, float]] = field(default_factory=dict)
+    unchecked: bool = False
 
     def failings(self) -> list[str]:
         """Reasons why one power law does not describe the traces.
@@ -71,12 +78,38 @@ class DriftFit:
                 f"{duration(middle)} and {late:.2g} after"
             )
         if self.temperatures:
-            each = ", ".join(
-                f"{mean:.3g} ± {error:.1g} at {engineering(kelvin, 'K')}"
-                for kelvin, (mean, error) in self.temperatures.items()
+            texts.append(
+                f"the drift exponent differs between temperatures: {_listed(self.temperatures)}"
             )
-            texts.append(f"the drift exponent differs between temperatures: {each}")
         return texts
+
+    def cautions(self) -> list[str]:
+        """Reservations: tests that the traces do not permit.
+
+        Returns
+        -------
+        list of str
+            Sentences, each to follow a colon.
+        """
+        texts = []
+        if self.unchecked and self.bend is None:
+            texts.append(
+                "too few reads to check the power law: its departure of "
+                f"{self.misfit:.2g} of the conductance may be noise or a bend."
+            )
+        if self.apart:
+            texts.append(
+                "one device at each temperature: whether the drift exponent differs between "
+                f"temperatures or between devices is not known ({_listed(self.apart)})."
+            )
+        return texts
+
+
+def _listed(exponents: dict[float, tuple[float, float]]) -> str:
+    return ", ".join(
+        f"{mean:.3g} ± {error:.1g} at {engineering(kelvin, 'K')}"
+        for kelvin, (mean, error) in exponents.items()
+    )
 
 
 def fit_drift(data: RetentionData) -> DriftFit:
@@ -104,7 +137,7 @@ def fit_drift(data: RetentionData) -> DriftFit:
     A curve bends if its departure from the lines exceeds the scatter of reads by far, or if the
     mean curvature of at least four traces exceeds four of its standard errors, and 2 % of the
     conductance at the ends. Exponents differ between temperatures by an analysis of variance, with
-    a chance of 1e-4 to differ by luck; of one trace at each temperature, by the errors of the fits.
+    a chance of 1e-4 to differ by luck. One trace at each temperature permits no such test.
 
     References
     ----------
@@ -115,6 +148,8 @@ def fit_drift(data: RetentionData) -> DriftFit:
     error = np.array([line.nu_error for line in lines])
     together = find_population(nu[:, None], error[:, None, None] ** 2)
     rests = [line.rest for line in lines]
+    exponents = _differing(data.traces, nu, error)
+    single = len(exponents) == len(lines)
     return DriftFit(
         nu=nu,
         nu_error=error,
@@ -125,7 +160,9 @@ def fit_drift(data: RetentionData) -> DriftFit:
         time_zero=min(float(trace.time[trace.time > 0][0]) for trace in data.traces),
         misfit=float(np.sqrt(np.mean(np.square(np.concatenate(rests))))),
         bend=_bend(lines, departs(rests, scatter(data.traces))),
-        temperatures=_differing(data.traces, nu, error),
+        temperatures={} if single else exponents,
+        apart=exponents if single else {},
+        unchecked=not resolved(data.traces) and departs(rests, 0.0),
     )
 
 
@@ -134,7 +171,8 @@ class _Line:
     """Straight line and parabola of ln G against x = ln t, of one trace.
 
     y = a - nu x, and y = a - nu x - curvature x²; x reaches from `first` to `last`. `early` and
-    `late` are exponents of the halves of this range, nan where one has too few points.
+    `late` are exponents before and after `middle`: of this range or, where a half of it has too few
+    points, of these.
     """
 
     nu: float
@@ -144,6 +182,7 @@ class _Line:
     curvature_error: float
     first: float
     last: float
+    middle: float
     early: float
     late: float
 
@@ -158,7 +197,10 @@ def _line(name: str, trace: Trace) -> _Line:
             f"time 0, at least {_LEAST} at different times are needed"
         )
     first, last = float(x.min()), float(x.max())
-    halves = [_slope(x[own], y[own]) for own in (x <= (first + last) / 2, x >= (first + last) / 2)]
+    for middle in ((first + last) / 2, float(np.median(x))):
+        halves = [_slope(x[own], y[own]) for own in (x <= middle, x >= middle)]
+        if np.isfinite(halves).all():
+            break
     x = x - x.mean()
     slope = float(x @ y / (x @ x))
     rest = y - y.mean() - slope * x
@@ -172,7 +214,7 @@ def _line(name: str, trace: Trace) -> _Line:
         curvature_error = float(np.sqrt(left @ left / (x.size - 3) / weight))
     return _Line(
         nu=-slope, nu_error=float(np.sqrt(rest @ rest / (x.size - 2) / (x @ x))), rest=rest,
-        curvature=curvature, curvature_error=curvature_error, first=first, last=last,
+        curvature=curvature, curvature_error=curvature_error, first=first, last=last, middle=middle,
         early=-halves[0], late=-halves[1],
     )  # fmt: skip
 
@@ -185,23 +227,21 @@ def _slope(x: FloatArray, y: FloatArray) -> float:
 
 def _bend(lines: list[_Line], plain: bool) -> tuple[float, float, float] | None:
     """Return the middle time and the exponents on both sides, where curves bend; else None."""
-    curved = [line for line in lines if np.isfinite([line.curvature_error, line.early, line.late])
-              .all()]  # fmt: skip
-    if not curved:
-        return None
-    span = float(np.median([line.last - line.first for line in curved]))
+    halved = [line for line in lines if np.isfinite([line.early, line.late]).all()]
+    curved = [line for line in halved if np.isfinite(line.curvature_error)]
     seen = False
     if len(curved) >= _SEVERAL:
+        span = float(np.median([line.last - line.first for line in curved]))
         curvature = np.array([[line.curvature] for line in curved])
         errors = np.array([max(line.curvature_error, 1e-12) for line in curved])
         together = find_population(curvature, errors[:, None, None] ** 2)
         mean = abs(float(together.mean[0]))
         # A parabola and its straight line are span² / 6 apart at the ends.
         seen = mean > _SURE * together.mean_error[0] and mean * span**2 / 6 > _SEEN
-    if not (plain or seen):
+    if not halved or not (plain or seen):
         return None
-    most = max(curved, key=lambda line: abs(line.late - line.early))
-    return float(np.exp((most.first + most.last) / 2)), most.early, most.late
+    most = max(halved, key=lambda line: abs(line.late - line.early))
+    return float(np.exp(most.middle)), most.early, most.late
 
 
 def _differing(

@@ -11,12 +11,15 @@ from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements import Loop
 from matsweep.identification.measurements.loop import halves, where
+from matsweep.identification.measurements.noise import point_noise
 from matsweep.identification.measurements.sequence import BoolArray
 
 _LEAST = 3  # points of a branch
 _DARK = 1e-7  # of the largest current: less counts as this
 _START = 0.1  # of the peak, from which branches are compared
 _CLEAR, _NOISES = 0.1, 4.0  # least hysteresis, as a logarithm, and in standard deviations
+_EARLY, _CLEAR_EARLY = 0.25, 0.4  # part of the peak below which a hysteresis may end; the least
+_FEWEST = 6  # points of such a part
 _READ = 0.2  # of the largest voltage: of resistances that nobody asks for
 
 
@@ -199,19 +202,40 @@ def _compared(
     low = max(_START * top, ways[0][0][0], ways[1][0][0])
     grid = np.linspace(low, top, max(out[0].size, back[0].size))
     ratio = np.interp(grid, *ways[1]) - np.interp(grid, *ways[0])
-    lower = ratio[grid <= 0.5 * top]
-    change = float(np.median(lower if lower.size else ratio))
     smooth = _medians(ratio) if grid.size >= 4 * _LEAST else ratio
-    along = np.sign(change) * smooth
-    full = float(np.quantile(np.maximum(along, 0), 0.9))
-    noise = float(np.median(np.abs(np.diff(ratio)))) / 0.954  # of one: of the difference of two
-    if full < max(_CLEAR, _NOISES * noise):
+    noise = _ratio_noise(ratio)
+    lower = ratio[grid <= 0.5 * top]
+    # Not the median: a device that switches far below the peak differs in a small part of it.
+    change = float(np.mean(lower if lower.size else ratio))
+    whole = _sized(grid, smooth, change, noise, grid.size, _CLEAR)
+    early = int((grid <= _EARLY * top).sum())
+    if np.isfinite(whole.switching) or early < _FEWEST:
+        return whole
+    # Of a device that switches below a fifth of the peak, most points have no hysteresis. There
+    # offsets and noise are a larger part of the current: more is asked for.
+    change, noise = float(np.mean(ratio[:early])), max(noise, _ratio_noise(ratio[:early]))
+    low = _sized(grid, smooth, change, noise, early, _CLEAR_EARLY)
+    return low if np.isfinite(low.switching) else whole
+
+
+def _sized(
+    grid: FloatArray, ratio: FloatArray, change: float, noise: float, count: int, least: float
+) -> _Ways:
+    """Return the hysteresis of the lowest points of a grid, if it is as large as the least."""
+    along = np.sign(change) * ratio
+    full = float(np.quantile(np.maximum(along[:count], 0), 0.9))
+    if full < max(least, _NOISES * noise):
         return _Ways(change, float("nan"), full, noise)
-    last = int(np.flatnonzero(along >= 0.5 * full)[-1])
-    if last == grid.size - 1:
-        return _Ways(change, float(grid[-1]), full, noise)
+    last = int(np.flatnonzero(along[:count] >= 0.5 * full)[-1])
+    if last == grid.size - 1 or along[last + 1] >= 0.5 * full:
+        return _Ways(change, float(grid[last]), full, noise)
     share = float((along[last] - 0.5 * full) / (along[last] - along[last + 1]))
     return _Ways(change, float(grid[last] + share * (grid[last + 1] - grid[last])), full, noise)
+
+
+def _ratio_noise(ratio: FloatArray) -> float:
+    """Return the deviation of one point of a ratio, by that of the difference of two."""
+    return float(np.median(np.abs(np.diff(ratio)))) / 0.954
 
 
 def _medians(values: FloatArray) -> FloatArray:
@@ -228,16 +252,4 @@ def _resistance(
     if not near.any():
         return float("nan"), float("nan")
     ohm = voltage[near] / size[near]
-    return float(np.median(ohm)), _point_noise(np.log(ohm)) / float(np.sqrt(ohm.size))
-
-
-def _point_noise(values: FloatArray) -> float:
-    """Return the standard deviation of points (n,) of a smooth curve; 0 for fewer than three.
-
-    By the median distance of points from the middle of their neighbours: of normal noise it is
-    0.6745 √1.5 of the deviation.
-    """
-    if values.size < 3:
-        return 0.0
-    off = values[1:-1] - 0.5 * (values[2:] + values[:-2])
-    return float(np.median(np.abs(off))) / (0.6745 * float(np.sqrt(1.5)))
+    return float(np.median(ohm)), point_noise(np.log(ohm)) / float(np.sqrt(ohm.size))

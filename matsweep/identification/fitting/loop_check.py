@@ -117,6 +117,8 @@ class LoopCheck:
         Number of fitted parameters.
     undetermined : tuple of str
         Those that the sweeps do not determine.
+    reached : bool
+        Whether the search for them ended at a minimum.
     """
 
     set_voltage: Feature
@@ -128,6 +130,7 @@ class LoopCheck:
     conflicts: tuple[str, ...] = ()
     parameters: int = 0
     undetermined: tuple[str, ...] = ()
+    reached: bool = True
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -149,33 +152,45 @@ class LoopCheck:
         """Verdict, for people."""
         faults = self.faults()
         if faults:
-            return (
+            text = (
                 "NOT FITTED: the model does not describe these sweeps: " + "; ".join(faults)
                 + ". Try another model=…, or start=NAME free=[…] from a material near to the "
-                "device." + self._unknown()
+                "device."
             )  # fmt: skip
-        parts = [feature.text for feature in self.features if feature.text]
-        parts.append(f"currents {self._worst_current()[0]:.1%} off")
-        text = f"The model describes these sweeps: {', '.join(parts)}."
+        else:
+            parts = [feature.text for feature in self.features if feature.text]
+            parts.append(f"currents {self._worst_current()[0]:.1%} off")
+            text = f"The model describes these sweeps: {', '.join(parts)}."
+        return " ".join((text, *self.cautions()))
+
+    def cautions(self) -> list[str]:
+        """Reservations on the fit, for the output and the material alike.
+
+        Returns
+        -------
+        list of str
+            Sentences; empty where the sweeps determine the model.
+        """
+        texts = list[str]()
+        if not self.reached:
+            texts.append("The search did not end at a minimum: the errors are too small.")
         vague = [feature.name.removesuffix(" at") for feature in self.features if feature.vague]
         if (self.allowed_current > _VAGUE * _CURRENT).any():
             vague.append("currents")
-        if vague:
-            text += (
-                f" The test is weak: noise or cycles leave {', '.join(vague)} of the sweeps "
+        if vague and self.describes:
+            texts.append(
+                f"The test is weak: noise or cycles leave {', '.join(vague)} of the sweeps "
                 "uncertain by more than twice the tolerance."
             )
-        return text + self._unknown()
-
-    def _unknown(self) -> str:
-        """Return a space and a sentence on parameters that are not determined, if any."""
         names = self.undetermined
-        if not names:
-            return ""
-        text = f" {len(names)} of {self.parameters} parameters are not determined by these sweeps"
-        if 2 * len(names) > self.parameters:
-            text += ": at other voltages, rates or times the model is an assumption"
-        return f"{text} ({', '.join(names)})."
+        if names:
+            text = (
+                f"{len(names)} of {self.parameters} parameters are not determined by these sweeps"
+            )
+            if 2 * len(names) > self.parameters:
+                text += ": at other voltages, rates or times the model is an assumption"
+            texts.append(f"{text} ({', '.join(names)}).")
+        return texts
 
     def _worst_current(self) -> tuple[float, float]:
         """Return distance and limit of the currents of the device that is furthest off."""
@@ -204,6 +219,7 @@ def check_loops(
     read_voltage: float,
     parameters: int = 0,
     undetermined: tuple[str, ...] = (),
+    reached: bool = True,
 ) -> LoopCheck:
     """Compare switching voltages, resistances and currents of a model with the measured ones.
 
@@ -217,6 +233,8 @@ def check_loops(
         Number of fitted parameters.
     undetermined : tuple of str
         Those that the sweeps do not determine.
+    reached : bool
+        Whether the search for them ended at a minimum.
 
     Returns
     -------
@@ -243,6 +261,7 @@ def check_loops(
         conflicts=tuple(conflicts),
         parameters=parameters,
         undetermined=undetermined,
+        reached=reached,
     )
 
 
@@ -328,11 +347,15 @@ def _currents(loop: Loop, current: FloatArray) -> tuple[float, float]:
     scale, own = 0.01 * float(np.abs(loop.current).max()), ~loop.limited
     measured = np.arcsinh(loop.current / scale)
     off = (np.arcsinh(current / scale) - measured)[own]
-    return _size(off, _EDGES), max(_point_noise(measured[own]), _cycle_noise(loop, measured))
+    return _size(off, _EDGES), max(_rough_noise(measured[own]), _cycle_noise(loop, measured))
 
 
-def _point_noise(measured: FloatArray) -> float:
-    """Return the deviation of points from the middle of their neighbours, edges left out."""
+def _rough_noise(measured: FloatArray) -> float:
+    """Return the deviation of points from the middle of their neighbours, edges left out.
+
+    A root mean square, as the misfit it is compared with. `point_noise` is a median: where noise
+    differs along the sweep (most of it at large currents, say) it is that of the quieter points.
+    """
     off = measured[1:-1] - 0.5 * (measured[2:] + measured[:-2])
     return _size(off, 2 * _EDGES) / float(np.sqrt(1.5))  # an edge moves two of the middles
 

@@ -73,13 +73,13 @@ def errors(problem: Problem, fit: Fitted) -> dict[str, float]:
     relative, variance = _linear(fit, _sizes(problem, fit.residuals))
     coarse = problem.coarse()
     variance *= coarse.wanted.size / problem.wanted.size  # its points stand for all of them
-    least, best = fit.rivals[0]
-    for cost, theta in fit.rivals[1:]:
+    least, best, _ = fit.rivals[0]
+    for cost, theta, _ in fit.rivals[1:]:
         worse = max(cost - least, 0.0) / variance
         if worse <= _WITHIN:
             relative = _widened(relative, _shift(theta, best, worse))
     if fit.misfit < _TRUSTED:
-        least, best = coarse.minimised(best, SEARCHED, BRIEF)
+        least, best, _ = coarse.minimised(best, SEARCHED, BRIEF)
         steps = np.minimum(relative, _MOST_STEP)
         for k, step in enumerate(steps):
             for way in (step, -step):
@@ -153,7 +153,7 @@ def _profiled(
         away = aim - moved[k]
         follow = np.linalg.lstsq(others, -away * jacobian[:, k], rcond=1e-6)[0]
         begin = moved + np.insert(follow, k, away)
-        cost, moved = problem.minimised(begin, SEARCHED, _TRACED, held=k)
+        cost, moved, _ = problem.minimised(begin, SEARCHED, _TRACED, held=k)
         worse = max(cost - least, 0.0) / variance
         if worse > _WITHIN:
             break

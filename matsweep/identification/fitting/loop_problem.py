@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,14 @@ _COARSE = 150  # points of the sweep that the search uses
 _NARROW, _WIDE = np.log(1e3), 60.0  # half ranges of logarithms about the starting point
 _STATE = 15.0  # half range of the logit of the state at the beginning
 _SPREAD, _SPREAD_WIDE = 0.7, 1.5  # of the logarithms of starting points
+
+
+class Minimum(NamedTuple):
+    """Sum of squares, searched values (p + 1,), and whether the search ended there by itself."""
+
+    cost: float
+    theta: FloatArray
+    reached: bool
 
 
 class Problem:
@@ -190,7 +199,7 @@ class Problem:
         accuracy: tuple[float, float],
         evaluations: int,
         held: int | None = None,
-    ) -> tuple[float, FloatArray]:
+    ) -> Minimum:
         """Minimise the sum of squares from one starting point.
 
         Parameters
@@ -205,9 +214,8 @@ class Problem:
 
         Returns
         -------
-        cost : float
-            The sum of squares.
-        theta : (p + 1,) array
+        Minimum
+            Not reached where the evaluations do not suffice.
         """
         from scipy.optimize import least_squares
 
@@ -228,7 +236,8 @@ class Problem:
             bounds=(self.low[free], self.high[free]), max_nfev=evaluations, x_scale="jac",
             xtol=1e-9, ftol=1e-9,
         )  # fmt: skip
-        return 2 * float(minimum.cost), whole(np.asarray(minimum.x))
+        theta = whole(np.asarray(minimum.x))
+        return Minimum(2 * float(minimum.cost), theta, minimum.status > 0)
 
 
 def _thinned(loop: Loop) -> IntArray:

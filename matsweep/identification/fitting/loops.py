@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,26 +35,46 @@ class LoopFit:
         Of each device.
     states : tuple of float
         At the beginning of each device's sweep.
-    values, errors : dict of str to (device,) array
+    values, errors : mapping of str to (device,) array
         Free parameters, and their standard errors: infinite where the sweep does not determine
-        them (no information, at a limit of the search, or an error of their own size).
+        them (no information, at a limit of the search, or an error of their own size). Those of
+        `fit_loops` are computed when they are first read.
     misfit : (device,) array
         Root mean square of the residuals asinh(I / 1 % of the largest current).
     aic, bic : float
         Of all devices together, for residuals whose neighbours are correlated.
     chosen : tuple of str
         Parameters that are not free, whose values gave the least BIC of several.
+    reached : bool
+        Whether the searches of all devices ended at a minimum.
     """
 
     kind: str
     models: tuple[CompiledModel, ...]
     states: tuple[float, ...]
     values: dict[str, FloatArray]
-    errors: dict[str, FloatArray]
+    errors: Mapping[str, FloatArray]
     misfit: FloatArray
     aic: float
     bic: float
     chosen: tuple[str, ...] = ()
+    reached: bool = True
+
+    def __repr__(self) -> str:
+        names = (
+            [""]
+            if len(self.models) == 1
+            else [f" of sweep {k + 1}" for k in range(len(self.models))]
+        )
+        lines = [f"<LoopFit: {self.kind}, BIC {self.bic:.1f}"]
+        for name, values in self.values.items():
+            for of, value, error in zip(names, values, self.errors[name], strict=True):
+                sure = f"± {error:.2g}" if np.isfinite(error) else "(not determined)"
+                lines.append(f"  {name}{of} = {value:.4g} {sure}")
+        misfit = ", ".join(f"{each:.3g}" for each in self.misfit)
+        return "\n".join(
+            [*lines, f"  misfit {misfit}; check(loops, read_voltage) gives the verdict>"]
+        )
 
     @property
     def inverted(self) -> bool:
@@ -85,6 +105,7 @@ class LoopFit:
             read_voltage=read_voltage,
             parameters=len(self.values),
             undetermined=tuple(name for name in self.values if not np.isfinite(self.error(name))),
+            reached=self.reached,
         )
 
     def mean(self) -> CompiledModel:
@@ -139,6 +160,32 @@ class LoopFit:
                 if relative > noise:
                     spread[name] = float(np.sqrt(relative - noise))
         return spread
+
+
+class _Errors(Mapping[str, FloatArray]):
+    """Standard errors (device,) of fits, computed when the first one is read.
+
+    Profiles take about as long as a fit, and of several kinds of model only the best needs them.
+    """
+
+    def __init__(self, problems: Sequence[Problem], fits: Sequence[Fitted]) -> None:
+        self._names = problems[0].names
+        self._of = list(zip(problems, fits, strict=True))
+        self._known: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        if name not in self._names:
+            raise KeyError(name)
+        if not self._known:
+            each = [errors(problem, fit) for problem, fit in self._of]
+            self._known = {one: np.array([of[one] for of in each]) for one in self._names}
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,18 +382,18 @@ def fit_loops(
             fits.append(fitted(problem, seed, fits[0] if fits else None))
         tried.append((_bic(fits), problems, fits))
     _, problems, fits = min(tried, key=lambda one: one[0])
-    each = [errors(problem, fit) for problem, fit in zip(problems, fits, strict=True)]
     searched = problems[0].names
     return LoopFit(
         kind=kind,
         models=tuple(fit.model for fit in fits),
         states=tuple(fit.state for fit in fits),
         values={n: np.array([float(getattr(fit.model, n)) for fit in fits]) for n in searched},
-        errors={n: np.array([one[n] for one in each]) for n in searched},
+        errors=_Errors(problems, fits),
         misfit=np.array([fit.misfit for fit in fits]),
         aic=_criterion(fits, 2.0),
         bic=_bic(fits),
         chosen=tuple(sorted({name for one in variants for name in one} - set(searched))),
+        reached=all(fit.reached for fit in fits),
     )
 
 

@@ -7,6 +7,8 @@ conductance, the spread between devices and the spread from cycle to cycle after
 run. Single changes are compared too: a pulse that is missing in the file, or records joined that do
 not follow on, pass for noise of pulses in medians and spreads. The model describes the data where
 it comes as near to them as a tolerance, or as near as its own repetitions come to each other.
+Medians and single changes have an absolute limit, too: a device whose repetitions differ by more
+could be far from the data and would pass.
 
 References
 ----------
@@ -37,6 +39,9 @@ _SPREAD = 1.5  # between deviations, likewise
 _CHANGE = 0.1  # of the range visited: distance of a single change from the mean one
 _SMALL = 0.01  # of the range visited: deviations up to here are alike
 _NOISES = 3.0  # standard deviations of a read, below which conductances have no ratio
+_MOST = 3.0  # tolerances, the farthest that medians and changes of a device may ever be
+_COMMON = 0.99  # of the measured changes: they show a device's own noise
+_NOISE_TAIL = 2.0  # times that: the farthest of 1e6 normal changes
 _VAGUE = 2.0  # tolerances, beyond which what is allowed tests little
 _BAND = (0.16, 0.5, 0.84)
 _STILL = 1e-3  # of the device's range, that a measurement visits at least
@@ -56,16 +61,30 @@ class Compared:
         Largest distance with which the model describes the property: the tolerance, or more where
         repetitions of the measurement differ more among themselves.
     tolerance : float
+    most : float
+        Largest distance with which a model can be said to describe the property, however much
+        repetitions differ.
     """
 
     distance: float
     allowed: float
     tolerance: float
+    most: float = float("inf")
+
+    @property
+    def limit(self) -> float:
+        """Largest distance with which the model describes the property."""
+        return min(self.allowed, self.most)
 
     @property
     def describes(self) -> bool:
         """Whether the model describes the property."""
-        return self.distance <= self.allowed
+        return self.distance <= self.limit
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the model fails only as repetitions differ too much for a test."""
+        return self.most < self.distance <= self.allowed
 
     @property
     def vague(self) -> bool:
@@ -161,9 +180,15 @@ class Agreement:
         return any(each.vague for each in self._properties())
 
     @property
+    def unchecked(self) -> bool:
+        """Whether the device fails only where repetitions differ too much for a test."""
+        failing = [each for each in self._properties() if not each.describes]
+        return bool(failing) and all(each.unchecked for each in failing)
+
+    @property
     def badness(self) -> float:
-        """Largest distance over what is allowed; at most 1 where the device describes its data."""
-        return max(each.distance / each.allowed for each in self._properties())
+        """Largest distance over its limit; at most 1 where the device describes its data."""
+        return max(each.distance / each.limit for each in self._properties())
 
     def _properties(self) -> list[Compared]:
         properties = (self.medians, self.ratio, self.change, self.between, self.within)
@@ -179,14 +204,21 @@ class Agreement:
         """
         texts = []
         if not self.medians.describes:
-            texts.append(f"medians are off by {self.medians.distance:.0%} of the range visited")
+            texts.append(
+                f"medians are off by {self.medians.distance:.0%} of the range visited"
+                + _untested(self.medians, f"{self.medians.allowed:.0%}")
+            )
         if not self.ratio.describes:
-            texts.append(f"medians are off by up to a factor of {self.ratio.distance:.3g}")
+            texts.append(
+                f"medians are off by up to a factor of {self.ratio.distance:.3g}"
+                + _untested(self.ratio, f"a factor of {self.ratio.allowed:.3g}")
+            )
         if not self.change.describes:
             off = self.change
             texts.append(
                 f"the change at line {off.line} (device {off.device}) is off by {off.distance:.0%} "
                 f"of the range visited, simulated ones by {off.allowed:.0%}"
+                + (", too much for a test" if off.unchecked else "")
             )
         for name, each in (
             ("the spread between devices", self.between),
@@ -198,6 +230,13 @@ class Agreement:
                 )
                 texts.append(f"{name} is {simulated}, measured {measured}")
         return texts
+
+
+def _untested(each: Compared, allowed: str) -> str:
+    """Words on a property whose repetitions differ too much for a test."""
+    return (
+        f" (its own repetitions by up to {allowed}, too much for a test)" if each.unchecked else ""
+    )
 
 
 class _Layout(NamedTuple):
@@ -278,8 +317,11 @@ def _layout(data: PulseData) -> tuple[npt.NDArray[np.bool_], _Layout]:
         place = np.zeros((each.reads.size, 2), np.int64)
         for n, (pulse, linked) in enumerate(zip(each.pulses, each.linked, strict=True)):
             if not linked:
-                sign, number = 0, 0
-            elif pulse:
+                # A run goes on at its number, where lines are missing; the read itself is given.
+                gap = int(each.skipped[n]) if each.skipped is not None and sign else 0
+                sign, number = (sign, number + gap) if gap else (0, 0)
+                continue
+            if pulse:
                 way = int(np.sign(pulse))
                 number = number + abs(int(pulse)) if way == sign else abs(int(pulse))
                 sign = way
@@ -422,6 +464,7 @@ def _distance(measured: FloatArray, simulated: FloatArray, span: float) -> Compa
         distance=float(off(measured)[0]),
         allowed=_allowed(distances, _OFF),
         tolerance=_OFF,
+        most=_MOST * _OFF,
     )
 
 
@@ -438,6 +481,7 @@ def _ratio(measured: FloatArray, simulated: FloatArray, floor: float) -> Compare
         distance=float(ratio(measured)[0]),
         allowed=_allowed(distances, _FACTOR),
         tolerance=_FACTOR,
+        most=_FACTOR**_MOST,
     )
 
 
@@ -457,10 +501,12 @@ def _farthest(
     worst = int(np.abs(off).argmax())
     place = int(at[worst])
     names = np.repeat(data.devices, [each.reads.size for each in data.sequences])
+    common = float(np.quantile(np.abs(off), _COMMON))
     return Change(
         distance=float(np.abs(off[worst])),
         allowed=_allowed((np.abs(changes - mean) / span).max(axis=1), _CHANGE),
         tolerance=_CHANGE,
+        most=max(_MOST * _CHANGE, _NOISE_TAIL * common),
         device=str(names[place]),
         line=int(np.concatenate([each.line for each in data.sequences])[place]),
         before=simulated[:, at - 1].mean(axis=0),

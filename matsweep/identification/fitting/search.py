@@ -9,7 +9,13 @@ import numpy as np
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.devices.dynamics.model import CompiledModel
-from matsweep.identification.fitting.loop_problem import HOPELESS, POLISHED, SEARCHED, Problem
+from matsweep.identification.fitting.loop_problem import (
+    HOPELESS,
+    POLISHED,
+    SEARCHED,
+    Minimum,
+    Problem,
+)
 from matsweep.identification.measurements.sequence import BoolArray
 
 BRIEF = 30
@@ -38,8 +44,10 @@ class Fitted(NamedTuple):
     residuals : (n,) array
         In the order of the sweep.
     jacobian : (n, p + 1) array
-    rivals : tuple of (float, (p + 1,) array)
-        Sums of squares and searched values that other starting points led to, the best first.
+    rivals : tuple of Minimum
+        Those that other starting points led to, the best first.
+    reached : bool
+        Whether the last search ended at a minimum, or within a standard error of one.
     """
 
     model: CompiledModel
@@ -49,7 +57,8 @@ class Fitted(NamedTuple):
     at_limit: BoolArray
     residuals: FloatArray
     jacobian: FloatArray
-    rivals: tuple[tuple[float, FloatArray], ...]
+    rivals: tuple[Minimum, ...]
+    reached: bool = True
 
     @property
     def misfit(self) -> float:
@@ -78,9 +87,9 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
     """
     coarse = problem.coarse()
     rivals = _searched(coarse, seed, other)
-    cost, best = rivals[0]
+    cost, best, _ = rivals[0]
     misfit = np.sqrt(cost / coarse.wanted.size)
-    _, theta = problem.minimised(best, POLISHED, _LONG if misfit < _HOPEFUL else BRIEF)
+    _, theta, ended = problem.minimised(best, POLISHED, _LONG if misfit < _HOPEFUL else BRIEF)
     residuals = problem.residuals(theta[None], POLISHED[0])[0]
     if np.abs(residuals).min() >= HOPELESS:
         raise UserError(
@@ -88,32 +97,42 @@ def fitted(problem: Problem, seed: int, other: Fitted | None) -> Fitted:
             "near it"
         )
     margin = 1e-3 * (problem.high - problem.low)
+    at_limit = (theta < problem.low + margin) | (theta > problem.high - margin)
+    jacobian = problem.jacobian(theta, *POLISHED)
     model, state = problem.modelled(theta)
     return Fitted(
         model=model,
         state=float(state),
         theta=theta,
         slopes=problem.slopes(theta),
-        at_limit=(theta < problem.low + margin) | (theta > problem.high - margin),
+        at_limit=at_limit,
         residuals=residuals,
-        jacobian=problem.jacobian(theta, *POLISHED),
+        jacobian=jacobian,
         rivals=tuple(rivals),
+        reached=ended or _gain(residuals, jacobian[:, ~at_limit]) < 1.0,
     )
 
 
-def _searched(problem: Problem, seed: int, other: Fitted | None) -> list[tuple[float, FloatArray]]:
-    """Return costs and places of several starting points, improved, the best improved most."""
+def _gain(residuals: FloatArray, jacobian: FloatArray) -> float:
+    """Return by how much one more step lowers chi-squared, if the model is linear within it."""
+    step = np.linalg.lstsq(jacobian, -residuals, rcond=1e-6)[0]
+    lowered = residuals @ residuals - np.sum((residuals + jacobian @ step) ** 2)
+    return float(lowered) / max(float(np.mean(residuals**2)), 1e-300)
+
+
+def _searched(problem: Problem, seed: int, other: Fitted | None) -> list[Minimum]:
+    """Return the minima of several starting points, improved, the best improved most."""
     if other is not None:
-        cost, theta = problem.minimised(other.theta, SEARCHED, _LONG)
-        if np.sqrt(cost / problem.wanted.size) <= _AS_GOOD * other.misfit:
-            return [(cost, theta)]
-    brief: list[tuple[float, FloatArray]] = []
+        near = problem.minimised(other.theta, SEARCHED, _LONG)
+        if np.sqrt(near.cost / problem.wanted.size) <= _AS_GOOD * other.misfit:
+            return [near]
+    brief = list[Minimum]()
     for point in _points(problem, seed):
         brief.append(problem.minimised(point, SEARCHED, BRIEF))
-        brief.sort(key=lambda pair: pair[0])
-        if len(brief) >= 4 and brief[1][0] <= _AGREED * brief[0][0]:
+        brief.sort(key=lambda one: one.cost)
+        if len(brief) >= 4 and brief[1].cost <= _AGREED * brief[0].cost:
             break
-    return [problem.minimised(brief[0][1], SEARCHED, _LONG), *brief[1:]]
+    return [problem.minimised(brief[0].theta, SEARCHED, _LONG), *brief[1:]]
 
 
 def _points(problem: Problem, seed: int) -> FloatArray:

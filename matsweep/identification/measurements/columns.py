@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError, near
@@ -12,6 +12,7 @@ from matsweep.core.command_line import typed
 from matsweep.identification.measurements.quantities import (
     QUANTITIES,
     Heading,
+    measures,
     rank,
     read_heading,
 )
@@ -80,7 +81,27 @@ def find_columns(
         if best:
             found[name] = Column(best[0], headings[best[0]])
             taken.add(best[0])
+    warm = warm_places(headings, taken)
+    if "temperature" not in {*found, *stated} and len(warm) == 1:
+        found["temperature"] = Column(warm[0], headings[warm[0]])
     return found
+
+
+def warm_places(headings: Sequence[Heading], taken: Collection[int]) -> list[int]:
+    """Places of columns that hold temperatures by their units.
+
+    Parameters
+    ----------
+    headings : sequence of Heading
+    taken : collection of int
+        Places of columns that hold another quantity.
+
+    Returns
+    -------
+    list of int
+    """
+    places = [k for k, heading in enumerate(headings) if k not in taken]
+    return [k for k in places if measures(headings[k], "temperature")]
 
 
 def _place(name: str, wanted: str | int, headings: Sequence[Heading]) -> int:
@@ -162,8 +183,10 @@ def example(name: str, cells: Sequence[str], below: Sequence[str]) -> str:
         if name in TEXTS or not below or (place < len(below) and numeric(below[place]))
     ]  # fmt: skip
 
-    def likeness(place: int) -> float:
-        return difflib.SequenceMatcher(None, read_heading(cells[place]).name, name).ratio()
+    def likeness(place: int) -> tuple[bool, float]:
+        heading = read_heading(cells[place])
+        alike = difflib.SequenceMatcher(None, heading.name, name).ratio()
+        return measures(heading, name), alike
 
     best = max(fit or free, key=likeness, default=None)
     return "" if best is None else typed("columns", {name: named(best, cells)})

@@ -118,7 +118,11 @@ def _pairs(table: Table, columns: Mapping[str, Column], reading: Reading) -> _Ro
          readers["on"](row), readers["off"](row))
         for row in table.rows
     ]  # fmt: skip
-    return rows, [note for reader in readers.values() for note in reader.notes]
+    used = {"device", "cycle", "on", "off"}
+    if any("read_voltage" in reader.used for reader in readers.values()):
+        used.add("read_voltage")
+    notes = [note for reader in readers.values() for note in (*reader.notes, *reader.idle)]
+    return rows, [*notes, *table.unused(columns, used)]
 
 
 def _quantity(table: Table, column: Column, reading: Reading) -> str:
@@ -159,7 +163,10 @@ def _alternating(table: Table, columns: Mapping[str, Column], reading: Reading) 
         )
     whole = {key: pair for key, pair in pairs.items() if len(pair) == 2}
     left = len(pairs) - len(whole)
-    notes = [*value.notes, *([f"{left} cycles with one state only are left out"] if left else [])]
+    unused = table.unused(columns, {"device", "cycle", name, *value.used})
+    notes = [*value.notes, *value.idle, *unused]
+    if left:
+        notes.append(f"{left} cycles with one state only are left out")
     return [(*key, pair["on"], pair["off"]) for key, pair in whole.items()], notes
 
 

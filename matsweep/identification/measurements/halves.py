@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.identification.measurements.loop import Loop
+from matsweep.identification.measurements.loop import Loop, offset
 
 _WORDS = {"set", "reset", "pos", "neg", "positive", "negative", "forward", "backward"}
-_ZERO = 1e-3  # of the largest voltage: an offset of the instrument
+_GENERIC = {"sweep", "sweeps", "iv", "i", "v", "loop", "curve", "data", "measurement", "half"}
 
 
 def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
@@ -32,10 +32,10 @@ def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
     halves = [loop for loop in loops if _side(loop)]
     groups: dict[str, list[Loop]] = {}
     for loop in halves:
-        groups.setdefault(_common(loop.device), []).append(loop)
+        groups.setdefault(_common(loop.device).lower(), []).append(loop)
     if len(halves) == len(loops) == 2:
-        name = _common(loops[0].device)
-        same = name == _common(loops[1].device)
+        name = _common(loops[0].device).lower()
+        same = name == _common(loops[1].device).lower()
         groups = {name if same else "_".join(loop.device for loop in loops): halves}
     pairs = {
         name: group
@@ -49,19 +49,28 @@ def whole_loops(loops: Sequence[Loop]) -> list[Loop]:
         if half_of is None:
             whole[loop.device] = loop
         elif half_of not in whole:
-            whole[half_of] = _joined(half_of, pairs[half_of])
+            pair = pairs[half_of]
+            name = _common(pair[0].device)  # with the capitals of the file
+            name = name if name.lower() == half_of else half_of
+            whole[half_of] = _joined(_named(name) if len(pairs) == 1 else name, pair)
     return list(whole.values())
 
 
 def _side(loop: Loop) -> int:
     """Return the sign of all voltages of a sweep; 0 if it has both."""
-    top = _ZERO * np.abs(loop.voltage).max()
+    top = offset(loop)
     return int(loop.voltage.min() >= -top) - int(loop.voltage.max() <= top)
 
 
 def _common(name: str) -> str:
-    words = re.split(r"[^0-9a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    return "_".join(word for word in words if word and word not in _WORDS) or "device"
+    words = re.split(r"[^0-9A-Za-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    return "_".join(word for word in words if word and word.lower() not in _WORDS) or "device"
+
+
+def _named(common: str) -> str:
+    """Return the name of a device, which words for any sweep, such as "sweep" and "iv", are not."""
+    words = common.lower().split("_")
+    return "device" if all(word in _GENERIC for word in words) else common
 
 
 def _joined(name: str, pair: Sequence[Loop]) -> Loop:

@@ -14,12 +14,13 @@ from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.table import Table
 
 _AMPLITUDES = 3  # of pulses: one of either polarity, and 0
-_WORDS = {
+WORDS = {
     "pulses": "responses to pulses",
     "sweeps": "I-V sweeps",
     "retention": "states against time",
     "endurance": "windows against cycles",
 }
+"""Kinds of measurement, in words."""
 
 
 def measured_kind(paths: Sequence[str | Path], reading: Reading | None = None) -> str:
@@ -49,8 +50,8 @@ def measured_kind(paths: Sequence[str | Path], reading: Reading | None = None) -
     for path, kind in zip(paths, kinds, strict=True):
         if kind != kinds[0]:
             raise UserError(
-                f"data must be of one kind: {paths[0]} holds {_WORDS[kinds[0]]}, {path} holds "
-                f"{_WORDS[kind]}"
+                f"data must be of one kind: {paths[0]} holds {WORDS[kinds[0]]}, {path} holds "
+                f"{WORDS[kind]}"
             )
     return kinds[0]
 

@@ -14,6 +14,7 @@ from matsweep.identification.measurements.instruments import of_instrument
 from matsweep.identification.measurements.quantities import is_unit, read_heading
 from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.table import Table
+from matsweep.identification.measurements.wide import lengthened, polarity_columns
 from matsweep.identification.measurements.workbook import SUFFIXES, sheets
 
 _SEPARATORS = "\t;,"
@@ -45,10 +46,12 @@ def read_tables(path: str | Path, reading: Reading) -> list[Table]:
         blocks = [_plain(where, rows, [], reading) for where, rows in named if rows]
         tables = next((b for b in blocks if _kind(b[0], reading)), blocks[0] if blocks else [])
     else:
+        if reading.sheet is not None:
+            raise UserError(f"sheet must be left out, got {reading.sheet}: {path} is no workbook")
         tables = _text(Path(path), reading)
     if not tables:
         raise UserError(f"{path} has no lines: give it a heading and lines of numbers")
-    return [_trimmed(each) for each in tables]
+    return [lengthened(_trimmed(each), reading) for each in tables]
 
 
 def _kind(table: Table, reading: Reading) -> str | None:
@@ -142,7 +145,9 @@ def _names(row: Row, reading: Reading) -> bool:
         columns = find_columns(row.cells, (), reading.columns)
     except UserError:
         return False
-    return kind_of(columns) is not None or bool(reading.columns and columns)
+    if kind_of(columns) is not None or bool(reading.columns and columns):
+        return True
+    return "pulse" in columns and polarity_columns(list(map(read_heading, row.cells))) is not None
 
 
 def _numbers_below(rows: Sequence[Row], at: int, reading: Reading) -> bool:
@@ -216,10 +221,19 @@ def _trimmed(table: Table) -> Table:
     for row in table.rows:
         cells = _stripped(row.cells)
         if len(cells) > width:
+            if not any(numeric(cell) for each in table.rows for cell in each.cells):
+                raise UserError(
+                    f"{table.path} has no numbers: data are a table, with a heading and lines of "
+                    "numbers"
+                )
+            way = "give each column a heading, and put cells that hold the separator in quotes"
+            if all(numeric(cell) for cell in cells[width:]):
+                way = (
+                    "if these are decimal commas, write points, or separate the cells by semicolons"
+                )
             raise UserError(
                 f"{table.path}, line {row.line}: {len(cells)} cells, but the heading has {width} "
-                f"(got {', '.join(cells)}); if these are decimal commas, write points, or separate "
-                "the cells by semicolons"
+                f"(got {', '.join(cells)}); {way}"
             )
     return table
 

@@ -12,7 +12,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.sequence import BoolArray, IntArray
 
 _LEAST = 20  # points of a device
-_ZERO = 1e-3  # of the largest voltage: an offset of the instrument
+_ZERO = 1e-3  # of the largest voltage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,21 @@ def where(loop: Loop) -> str:
     return f"{loop.file}: sweeps of {loop.device}" if loop.file else f"sweeps of {loop.device}"
 
 
+def offset(loop: Loop) -> float:
+    """Find the largest voltage of a loop that is an offset of the instrument, without polarity.
+
+    Parameters
+    ----------
+    loop : Loop
+
+    Returns
+    -------
+    float, V
+        0.1 % of the largest voltage.
+    """
+    return _ZERO * float(np.abs(loop.voltage).max())
+
+
 def runs_of(mask: BoolArray) -> list[IntArray]:
     """Find the indices of each run of true values.
 
@@ -94,7 +109,7 @@ def halves(loop: Loop) -> list[IntArray]:
     list of (m,) array of int
         Indices, in the order of the sweep; voltages up to 0.1 % of the largest belong to none.
     """
-    small = _ZERO * np.abs(loop.voltage).max()
+    small = offset(loop)
     runs = []
     for cycle in np.unique(loop.cycle):
         for sign in (1, -1):

@@ -11,7 +11,7 @@ from matsweep.core.command_line import typed
 from matsweep.core.tables import Row, finite_number
 from matsweep.core.units import factor_of, kind_of, spellings
 from matsweep.identification.measurements.columns import Column
-from matsweep.identification.measurements.quantities import QUANTITIES, celsius
+from matsweep.identification.measurements.quantities import QUANTITIES, celsius, fahrenheit
 from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.table import Table
 
@@ -195,7 +195,7 @@ def factor(table: Table, name: str, column: Column, reading: Reading) -> tuple[f
     if value is None:
         raise UserError(
             f"{where}: {written!r} is no unit of {kind_of(wanted).partition(' ')[2]}; there are "
-            f"{', '.join(list(spellings(wanted))[:8])}"
+            f"{', '.join([*(['°C', '°F'] if wanted == 'K' else []), *spellings(wanted)][:8])}"
         )
     return value, ""
 
@@ -221,4 +221,6 @@ def kelvin(table: Table, column: Column, value: float) -> float:
     """
     if celsius(column.heading.unit):
         return value + _ICE_POINT
+    if fahrenheit(column.heading.unit):
+        return (value - 32) / 1.8 + _ICE_POINT
     return value * factor(table, "temperature", column, Reading())[0]

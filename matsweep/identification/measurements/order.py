@@ -22,6 +22,7 @@ from matsweep.identification.measurements.sequence import (
 _JUMP = 6.0  # standard deviations of single changes; by luck once in 1e9
 _JUMP_SHARE = 0.1  # of the device's range, at least
 _ROBUST = 0.6745  # median of |z| of a normal distribution
+_SHUFFLED = 0.25  # of steps that fall to a number above 1; of shuffled lines about half do
 _FEW = 5  # changes below which a jump cannot be seen
 
 
@@ -58,7 +59,7 @@ def ordered(
         sign = 1 if reading.reverse == "up" else -1
         runs = [_reversed(run) if np.sign(run[0].pulse) == sign else run for run in runs]
     records = [record for run in runs for record in run]
-    pulses, linked, restarts = _steps(path, device, records)
+    pulses, linked, restarts, skipped = _steps(path, device, records)
     reads = np.array([record.conductance for record in records])
     jumped = _jumps(reads, pulses, linked, restarts)
     pulses[jumped], linked[jumped] = 0, False
@@ -69,6 +70,7 @@ def ordered(
         linked=linked,
         cycle=_cycles(records, runs),
         line=np.array([record.line for record in records]),
+        skipped=skipped if skipped.any() else None,
     )
     return sequence, int(jumped.sum())
 
@@ -123,12 +125,13 @@ def _reversed(run: Ordered[Record]) -> list[Record]:
 
 def _steps(
     path: str, device: str, records: Ordered[Record]
-) -> tuple[SignArray, BoolArray, BoolArray]:
-    """Return pulses, whether reads are linked, and whether a run starts, each (n,)."""
+) -> tuple[SignArray, BoolArray, BoolArray, IntArray]:
+    """Return pulses, whether reads are linked, whether a run starts, and `skipped`, each (n,)."""
     signs = [int(np.sign(record.pulse)) for record in records]
     pulses = np.zeros(len(records), np.int8)
     linked = np.zeros(len(records), bool)
     restarts = np.zeros(len(records), bool)
+    skipped = np.zeros(len(records), np.int64)
     last, same = None, 0  # number and sign of the last pulse
     for n, (record, sign) in enumerate(zip(records, signs, strict=True)):
         number = record.number
@@ -140,16 +143,28 @@ def _steps(
         elif number is None or last is None:
             pulses[n], linked[n] = sign, True
         elif number == last and sign == same:
-            raise UserError(
-                f"{path}, line {record.line}: pulse {number} of device {device} stands twice; "
-                "leave one out"
-            )
+            way = "stands twice; leave one out"
+            if _scattered(records):
+                way = (
+                    "stands twice, and the lines of this device are out of order; put them in the "
+                    "order of the measurement"
+                )
+            raise UserError(f"{path}, line {record.line}: pulse {number} of device {device} {way}")
         elif number in (last, last + 1) or number == 1:
             pulses[n], linked[n] = sign, True
             restarts[n] = number == 1 and last != 0 and sign == same
+        elif sign == same and number > last:
+            skipped[n] = number - last
         if sign != 0:
             last, same = number, sign
-    return pulses, linked, restarts
+    return pulses, linked, restarts, skipped
+
+
+def _scattered(records: Ordered[Record]) -> bool:
+    """Whether the numbers of pulses fall and rise as those of shuffled lines do."""
+    numbers = np.array([r.number for r in records if r.number is not None])
+    steps = np.diff(numbers)
+    return steps.size >= _FEW and float(np.mean((steps < 0) & (numbers[1:] > 1))) > _SHUFFLED
 
 
 def _jumps(

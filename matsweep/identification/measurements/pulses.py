@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import engineering
 from matsweep.identification.measurements.copies import refuse_copies
 from matsweep.identification.measurements.order import ordered
+from matsweep.identification.measurements.outliers import refuse_outliers
 from matsweep.identification.measurements.polarity import (
     by_change,
     contradicted,
@@ -24,8 +26,10 @@ from matsweep.identification.measurements.polarity import (
 from matsweep.identification.measurements.reading import Reading
 from matsweep.identification.measurements.records import Record, read_records
 from matsweep.identification.measurements.sequence import BoolArray, IntArray, Sequence
+from matsweep.identification.measurements.unresponsive import unresponsive
 
 _LEAST = 20  # changes of each polarity
+_NAMED = 3  # gaps in a note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,11 @@ class PulseData:
         return tuple(each.device for each in self.sequences)
 
     @property
+    def unresponsive(self) -> tuple[str, ...]:
+        """Names of the devices whose reads do not depend on pulses beyond their noise."""
+        return tuple(each.device for each in self.sequences if unresponsive(each))
+
+    @property
     def changes(self) -> Changes:
         """Changes by single pulses, in the order of the file's lines."""
         masks = [each.changed for each in self.sequences]
@@ -139,6 +148,22 @@ class PulseData:
         return self.changes.highest
 
 
+def _missing(sequences: Ordered[Sequence]) -> list[str]:
+    """Return a note on records that begin as lines are missing."""
+    texts = [
+        f"{each.skipped[at] - 1} pulses before line {each.line[at]} (device {each.device})"
+        for each in sequences
+        if each.skipped is not None
+        for at in np.flatnonzero(each.skipped)
+    ]
+    if not texts:
+        return []
+    more = f", and before {len(texts) - _NAMED} lines more" if len(texts) > _NAMED else ""
+    return [
+        f"missing by their numbers: {', '.join(texts[:_NAMED])}{more}: a new record begins there"
+    ]
+
+
 def _joined(parts: Ordered[IntArray]) -> IntArray:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
@@ -150,8 +175,8 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
     resistance, or the current at a read voltage) and its polarity: a word, a sign, or the pulse's
     voltage. Where pulses are numbered, the number goes from 1 on in each run of one polarity, and 0
     is the state before it: a repeated read, or a new start where the conductance has jumped. A
-    number that does not follow on begins a new record, too. Readings with noise that stand twice
-    are refused.
+    number that does not follow on begins a new record, too. Readings with noise that stand twice,
+    and isolated ones off the course of their device, are refused.
 
     Parameters
     ----------
@@ -186,6 +211,7 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
             f"{jumps} runs begin at another conductance than the last one ended at: the device was "
             "programmed in between"
         )
+    notes += _missing(sequences)
     if reading.polarity in (None, "inverted"):
         invert = reading.polarity == "inverted"
         if voltages:
@@ -194,7 +220,52 @@ def read_pulses(path: str | Path, reading: Reading | None = None) -> PulseData:
         elif invert:
             sequences = [inverted(each) for each in sequences]
         contradicted(str(path), sequences)
+    if reading.plausible:  # polarities are those of the device now
+        refuse_outliers(str(path), sequences)
     return PulseData(name=Path(path).name, sequences=tuple(sequences), notes=tuple(notes))
+
+
+def read_pulse_files(paths: Ordered[str | Path], reading: Reading | None = None) -> PulseData:
+    """Read measured pulse responses of one file or more.
+
+    A file is a device, named by it, unless it has a column of devices.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    reading : Reading or None
+        What the files do not say.
+
+    Returns
+    -------
+    PulseData
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, or a device that two files hold.
+    """
+    if len(paths) == 1:
+        return read_pulses(paths[0], reading)
+    parts = [read_pulses(path, reading) for path in paths]
+    first: dict[str, str] = {}
+    for path, part in zip(paths, parts, strict=True):
+        for device in part.devices:
+            if device in first:
+                raise UserError(
+                    f"{path}: there are pulses of device {device} in {first[device]} already; give "
+                    "each device one file, or its own name in a column device"
+                )
+        first |= dict.fromkeys(part.devices, str(path))
+    sequences = tuple(each for part in parts for each in part.sequences)
+    if reading is None or reading.plausible:
+        refuse_copies(" and ".join(map(str, paths)), sequences)
+    names = [part.name for part in parts]
+    return PulseData(
+        name=" and ".join(names) if len(names) == 2 else f"{names[0]} and {len(names) - 1} more",
+        sequences=sequences,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
 
 
 def enough_pulses(data: PulseData) -> PulseData:
@@ -212,7 +283,8 @@ def enough_pulses(data: PulseData) -> PulseData:
     Raises
     ------
     UserError
-        If there are fewer than 20 changes of a polarity, or the conductance does not change.
+        If there are fewer than 20 changes of a polarity, or no device responds to pulses beyond the
+        noise of its reads.
     """
     changes, lines = data.changes, sum(each.reads.size for each in data.sequences)
     for way, count in (("up", int(changes.up.sum())), ("down", int((~changes.up).sum()))):
@@ -225,5 +297,12 @@ def enough_pulses(data: PulseData) -> PulseData:
         raise UserError(
             f"{data.name}: conductance is constant ({changes.lowest:g} S); there is no response to "
             "fit"
+        )
+    if len(data.unresponsive) == len(data.devices):
+        low, high = (engineering(g, "S") for g in (changes.lowest, changes.highest))
+        raise UserError(
+            f"{data.name}: conductance ({low} to {high}) does not depend on the pulses beyond the "
+            "noise of its reads; there is no response to fit: check which columns hold pulse, "
+            "polarity and conductance, or apply stronger pulses"
         )
     return data

@@ -191,7 +191,8 @@ def is_unit(text: str) -> bool:
     -------
     bool
     """
-    return bool(text) and normal_unit(text) != "1" and dimension_of(spelled(text)) is not None
+    known = dimension_of(spelled(text)) is not None or fahrenheit(text)
+    return bool(text) and normal_unit(text) != "1" and known
 
 
 def rank(heading: Heading, quantity: str) -> int | None:
@@ -209,7 +210,7 @@ def rank(heading: Heading, quantity: str) -> int | None:
     """
     wanted, unit = QUANTITIES[quantity].unit, heading.unit
     if heading.name == "t" and wanted is not None and unit is not None:  # time or temperature
-        warm = wanted == "K" and celsius(unit)
+        warm = wanted == "K" and (celsius(unit) or fahrenheit(unit))
         if not warm and factor_of(unit, wanted) is None:
             return None
     patterns = QUANTITIES[quantity].names
@@ -228,3 +229,39 @@ def celsius(unit: str | None) -> bool:
     bool
     """
     return unit is not None and (is_celsius(unit) or unit == "C")
+
+
+def fahrenheit(unit: str | None) -> bool:
+    """Whether the unit of a temperature is the degree Fahrenheit, also where its sign is left out.
+
+    Parameters
+    ----------
+    unit : str or None
+
+    Returns
+    -------
+    bool
+    """
+    return unit is not None and unit.lower().replace(" ", "") in ("f", "°f", "degf", "fahrenheit")
+
+
+def measures(heading: Heading, quantity: str) -> bool:
+    """Whether the unit of a heading is one of a quantity, whatever its name is.
+
+    A bare C or F is not taken as one of temperature: charges and capacitances have them.
+
+    Parameters
+    ----------
+    heading : Heading
+    quantity : str
+
+    Returns
+    -------
+    bool
+    """
+    wanted, unit = QUANTITIES[quantity].unit, heading.unit
+    if wanted is None or unit is None or normal_unit(unit) == "1":
+        return False
+    if wanted == "K" and (celsius(unit) or fahrenheit(unit)):
+        return unit not in ("C", "F")
+    return factor_of(unit, wanted) is not None

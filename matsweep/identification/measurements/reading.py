@@ -52,7 +52,8 @@ class Reading:
         "up" or "down": the lines of runs of this polarity are listed from the last to the first.
     plausible : bool
         Whether values that hardly any memristor has are refused, of the options and in the data,
-        and readings with noise that stand twice.
+        readings with noise that stand twice, and isolated readings of pulses off the course of
+        their device.
 
     Raises
     ------

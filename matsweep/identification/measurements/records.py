@@ -91,7 +91,15 @@ def read_records(path: str | Path, reading: Reading) -> Records:
         if "pulse_voltage" in columns:
             volts, note = factor(table, "pulse_voltage", columns["pulse_voltage"], reading)
             voltages = "polarity" not in columns
-        notes += [*told, *conductance.notes, *filter(None, [note])]
+        way = {"polarity"} if "polarity" in columns else {"pulse_voltage"}
+        used = {"device", "cycle", "pulse", *way, *conductance.used}
+        notes += [
+            *table.notes,
+            *told,
+            *conductance.notes,
+            *filter(None, [note]),
+            *table.unused(columns, used),
+        ]
         cycle = table.record if len(tables) > 1 else None
         records += [_record(row, columns, conductance, volts, cycle, device) for row in table.rows]
     if not records:
@@ -173,6 +181,7 @@ class Conductances:
         used = [c for name, c in columns.items() if name not in ("device", "polarity", "state")]
         self.numbers = numbers(table, used, reading)
         self.factor = self._factor(table, self.name, self.column, reading)
+        self.used = {self.name, *(["read_voltage"] if self.name == "current" else [])}
         if self.name != "current":
             self.voltage = None
         elif self.voltage is not None:
@@ -180,6 +189,15 @@ class Conductances:
         elif self.given is None:
             way = ", or give read_voltage=0.2"
             raise table.lacks("read_voltage", way)
+
+    @property
+    def idle(self) -> list[str]:
+        """Note on a stated read voltage that nothing uses."""
+        if self.given is None or (self.name == "current" and self.voltage is None):
+            return []
+        column = self.column if self.voltage is None else self.voltage
+        has = "read voltage" if self.voltage is not None else self.name
+        return [f"read_voltage is not used: column {column.heading.text} has the {has}"]
 
     def _factor(self, table: Table, name: str, column: Column, reading: Reading) -> float:
         value, note = factor(table, name, column, reading)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.command_line import typed
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.layout import read_tables
 from matsweep.identification.measurements.numbers import factor, kelvin
@@ -49,11 +50,14 @@ class RetentionData:
         Of the file.
     traces : tuple of Trace
     notes : tuple of str
+    unused : tuple of str
+        Headings of the columns that are not used.
     """
 
     name: str
     traces: tuple[Trace, ...]
     notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def read_retention(path: str | Path, reading: Reading | None = None) -> RetentionData:
@@ -80,7 +84,7 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
     reading = reading or Reading()
     points: dict[tuple[str, str, float | None, int], list[tuple[float, float, int]]] = {}
     last: dict[tuple[str, str, float | None], tuple[int, float]] = {}
-    notes = list[str]()
+    notes, left = list[str](), list[str]()
     for table in read_tables(path, reading):
         columns = table.columns(reading)
         for name in ("time", "conductance"):
@@ -88,8 +92,19 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
             if not known & set(columns):
                 raise table.lacks(name)
         value = Conductances(table, columns, reading)
+        if reading.temperature is not None and "temperature" in columns:
+            heading = columns["temperature"].heading.text
+            raise UserError(
+                f"temperature must be left out, got {reading.temperature:g} K: column {heading} of "
+                f"{path} has it ({typed('columns', {'temperature': None})} leaves the column out)"
+            )
+        if reading.temperature is None and "temperature" not in reading.columns:
+            notes += table.by_unit(columns)
+        used = {"device", "state", "time", "temperature", *value.used}
+        notes += table.unused(columns, used)
+        left += table.left(columns, used)
         seconds, note = factor(table, "time", columns["time"], reading)
-        notes += [*value.notes, *filter(None, [note])]
+        notes += [*value.notes, *value.idle, *filter(None, [note])]
         for row in table.rows:
             at = seconds * value.numbers.value(row, "time", columns["time"])
             if at < 0:
@@ -125,4 +140,9 @@ def read_retention(path: str | Path, reading: Reading | None = None) -> Retentio
         )
         for (device, state, temperature, repeat), own in points.items()
     )
-    return RetentionData(name=Path(path).name, traces=traces, notes=tuple(dict.fromkeys(notes)))
+    return RetentionData(
+        name=Path(path).name,
+        traces=traces,
+        notes=tuple(dict.fromkeys(notes)),
+        unused=tuple(dict.fromkeys(left)),
+    )

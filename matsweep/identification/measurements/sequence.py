@@ -31,6 +31,9 @@ class Sequence:
     cycle : (n,) array of int
     line : (n,) array of int
         Of the file, from 1.
+    skipped : (n,) array of int or None
+        Pulses of the same run from the read before to one that begins a record as lines are
+        missing, by their numbers; 0 elsewhere. None: nowhere.
     """
 
     device: str
@@ -39,6 +42,7 @@ class Sequence:
     linked: BoolArray
     cycle: IntArray
     line: IntArray
+    skipped: IntArray | None = None
 
     @property
     def changed(self) -> BoolArray:

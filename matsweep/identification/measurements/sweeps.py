@@ -78,7 +78,7 @@ def _file(path: Path, reading: Reading) -> list[Loop]:
                 factors[name], note = factor(table, name, columns[name], reading)
                 told += [note] if note else []
         timed = timed and "time" in columns
-        notes += told
+        notes += [*told, *table.unused(columns, {*values, "device"})]
         for row in table.rows:
             point = {n: factors[n] * reader.value(row, n, column) for n, column in values.items()}
             for name, highest in _HIGHEST.items():
@@ -96,6 +96,8 @@ def _file(path: Path, reading: Reading) -> list[Loop]:
                 (point.get("time", 0.0), point["voltage"], point["current"],
                  point.get("cycle", table.record))
             )  # fmt: skip
+    if timed and reading.rate is not None:
+        notes.append("rate is not used: the file has a column of times")
     return [
         _loop(path, label, np.array(own), timed, tuple(dict.fromkeys(notes)), reading)
         for label, own in points.items()

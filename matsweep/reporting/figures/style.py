@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, LogLocator, NullLocator
 
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures.marks import Look
@@ -36,6 +36,7 @@ _YEAR = 31_536_000.0
 _TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0,
           *(_YEAR * 10.0**power for power in range(7)))  # fmt: skip
 _MOST_TIMES = 6
+_DIGITS = 3, 9  # of a tick, at least and at most
 
 
 @contextmanager
@@ -155,6 +156,7 @@ def tidy(axes: Axes, horizontal: str, vertical: str) -> None:
 def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
     """Label an axis with SI prefixes; set logarithmic ticks if everything on it is positive.
 
+    Labels have as many digits as distinguish the ticks (`QuantityFormatter`).
     Ticks stand at 1, 2, 3, 5 times the powers of ten where the range is short, else at powers.
 
     Parameters
@@ -166,7 +168,7 @@ def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
     high : float
         In `unit`.
     """
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, unit)))
+    axis.set_major_formatter(QuantityFormatter(unit))
     if low <= 0:
         return
     decades = np.log10(high / low)
@@ -204,9 +206,54 @@ def time_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _short(value: float, unit: str) -> str:
+class QuantityFormatter(Formatter):
+    """Labels of ticks with SI prefixes, with as many digits as distinguish them.
+
+    Parameters
+    ----------
+    unit : str
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit, self._digits = unit, _DIGITS[0]
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Label one value.
+
+        Parameters
+        ----------
+        x : float
+        pos : int or None
+            Of the tick; not used.
+
+        Returns
+        -------
+        str
+        """
+        return _short(x, self._unit, self._digits)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Label all ticks of an axis.
+
+        Parameters
+        ----------
+        values : sequence of float
+
+        Returns
+        -------
+        list of str
+        """
+        labels = list[str]()
+        for self._digits in range(_DIGITS[0], _DIGITS[1] + 1):
+            labels = [self(value) for value in values]
+            if len(set(labels)) == len(set(values)):
+                break
+        return labels
+
+
+def _short(value: float, unit: str, digits: int) -> str:
     """Format a tick: "5 nJ" rather than "5.00 nJ"."""
-    text = engineering(value, unit)
+    text = engineering(value, unit, digits)
     number, _, rest = text.partition(" ")
     if "." in number:
         number = number.rstrip("0").rstrip(".")

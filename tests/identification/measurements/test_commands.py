@@ -89,7 +89,7 @@ def test_calibrate_in_python(workplace):
     assert fit.values["step_up"] == pytest.approx(0.02, rel=0.1)
     with pytest.raises(UserError, match="did you mean columns"):
         matsweep.calibrate("m.csv", column={"pulse": 3})
-    with pytest.raises(UserError, match="data must be one file; only I-V sweeps may be several"):
+    with pytest.raises(UserError, match=r"there are pulses of device A1 in m.csv already"):
         matsweep.calibrate(["m.csv", "m.csv"])
 
 

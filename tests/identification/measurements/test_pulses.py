@@ -49,6 +49,46 @@ def path(tmp_path):
     return tmp_path / "m.csv"
 
 
+# --------------------------------------------------------------------------- isolated readings
+
+
+def with_reading(path, index, value):
+    lines = path.read_text().splitlines()
+    lines[index] = lines[index].rpartition(",")[0] + f",{value}"
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(("index", "value"), [(60, 0.03), (101, 300)])
+def test_an_isolated_reading_is_refused_with_its_line(path, index, value):
+    cycled(path, devices=2, cycles=2, pulses=40, noise=0.01)
+    read_pulses(path)
+    with_reading(path, index, value)
+    with pytest.raises(
+        UserError,
+        match=rf"line {index + 1} \(device d[01]\) reads {value:g} µS between .* leave it out .* "
+        "plausible=false",
+    ):
+        read_pulses(path)
+    assert read_pulses(path, Reading(plausible=False)).sequences
+
+
+def test_frequent_switching_of_reads_is_a_property_of_the_device(path):
+    """Telegraph noise: 6 % of the reads of a device are off, and each of them comes back."""
+    cycled(path, devices=1, cycles=3, pulses=40, noise=0.01)
+    for index in range(10, 240, 17):
+        with_reading(path, index, 0.03)
+    assert read_pulses(path).sequences
+
+
+def test_an_abrupt_set_followed_by_an_abrupt_reset_is_no_isolated_reading(path):
+    """Every second pulse switches a device of gradual steps fully, as its polarity says."""
+    lines = ["device,pulse,polarity,conductance [uS]"]
+    lines += [f"a,{n},{way:+d},{10 + n * way / 10:.4g}" for way in (1, -1) for n in range(1, 31)]
+    lines += ["a,1,+1,200", "a,1,-1,7.5", "a,2,-1,7.4", "a,3,-1,7.3"]
+    path.write_text("\n".join(lines) + "\n")
+    assert read_pulses(path).sequences
+
+
 # ------------------------------------------------------------------------ readings that stand twice
 
 
@@ -133,6 +173,19 @@ def test_missing_lines_begin_a_new_record(path):
     [own] = read_pulses(path).sequences
     assert np.flatnonzero(~own.linked).tolist() == [0, 9]
     assert own.pulses[9] == 0
+
+
+def test_missing_lines_are_noted(path):
+    lines = cycled(path, devices=2, cycles=1).read_text().splitlines()
+    path.write_text("\n".join(lines[:10] + lines[12:]) + "\n")
+    data = read_pulses(path)
+    own, other = data.sequences
+    assert own.skipped[9] == 3
+    assert own.skipped.sum() == 3
+    assert other.skipped is None
+    assert (
+        "missing by their numbers: 2 pulses before line 11 (device d0): a new record begins there"
+    ) in data.notes
 
 
 def test_a_run_that_begins_elsewhere_is_a_new_record(path):

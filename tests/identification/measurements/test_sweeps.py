@@ -13,7 +13,7 @@ from matsweep.identification.fitting import fit_loops
 from matsweep.identification.fitting.hysteresis import sets
 from matsweep.identification.fitting.response import response
 from matsweep.identification.measurements import Loop, Reading, enough_points, read_loops
-from matsweep.identification.measurements.compliance import limited
+from matsweep.identification.measurements.compliance import limited, limits
 from matsweep.solving import transient, triangle
 
 
@@ -102,7 +102,9 @@ def test_values_beyond_any_instrument_are_questioned(tmp_path, row, message):
     ("names", "device"),
     [
         (("d1_set", "d1_reset"), "d1"),
-        (("Reset sweep", "Set sweep"), "sweep"),
+        (("Reset sweep", "Set sweep"), "device"),
+        (("C_Dev1_set", "C_Dev1_reset"), "C_Dev1"),
+        (("C_dev1_set", "c_Dev1_reset"), "C_dev1"),
         (("SET", "RESET"), "device"),
         (("run7", "run8"), "run7_run8"),
     ],
@@ -193,14 +195,50 @@ def test_an_ohmic_or_a_switching_device_is_not_under_compliance():
 
 def test_compliance_may_be_stated_or_excluded():
     volts, amps = half(1)
-    loop = Loop(device="a", time=np.arange(volts.size), voltage=volts, current=amps)
-    stated = limited(loop, 8e-5)
-    assert stated.limited.tolist() == (np.abs(amps) >= 0.99 * 8e-5).tolist()
-    assert "positive voltages (stated)" in stated.notes[0]
+    cut = np.minimum(amps, 9.8e-5)
+    loop = Loop(device="a", time=np.arange(volts.size), voltage=volts, current=cut)
+    stated = limited(loop, 9.8e-5)
+    assert stated.limited.tolist() == (np.abs(amps) >= 0.99 * 9.8e-5).tolist()
+    assert "98.0 µA at positive voltages (stated) holds in 1 of 1 halves; the" in stated.notes[0]
     flat = Loop(
         device="a", time=np.arange(volts.size), voltage=volts, current=np.minimum(amps, 5e-5)
     )
     assert not limited(flat, 0.0).limited.any()
+
+
+def two_halves(top, noise=0.0, overshoot=(), seed=0):
+    """Return a SET that is cut at 0.1 mA, and a RESET of other currents up to a top."""
+    rise = np.concatenate([np.linspace(0, 1, 81), np.linspace(1, 0, 81)[1:]])
+    cut = np.minimum(4e-4 * rise, 1e-4)
+    cut[30 : 30 + len(overshoot)] *= overshoot
+    current = np.concatenate([cut, -top * rise[1:]])
+    noisy = current * (1 + noise * np.random.default_rng(seed).standard_normal(current.size))
+    return Loop(device="a", time=np.arange(current.size), current=noisy,
+                voltage=np.concatenate([rise, -rise[1:]]))  # fmt: skip
+
+
+@pytest.mark.parametrize("top", [1.1e-4, 1.8e-4, 1e-2])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_stated_limit_does_not_hold_where_the_current_exceeds_it(top, noise):
+    loop = limited(two_halves(top, noise), 1e-4)
+    assert not loop.limited[loop.voltage < 0].any()
+    assert np.isinf(limits(loop)[loop.voltage < 0]).all()
+    assert loop.limited[loop.voltage > 0].sum() > 60
+    assert limits(loop)[loop.voltage > 0] == pytest.approx(1e-4, rel=0.01)
+    assert "at positive voltages (stated) holds in 1 of 2 halves, and 1 exceed it" in loop.notes[-1]
+    (note,) = limited(two_halves(5e-5), 1e-6).notes
+    assert note == (
+        "device a: compliance current 1.00 µA (stated) holds in 0 of 2 halves, and 2 exceed it, "
+        "with up to 100 µA: they count as not limited"
+    )
+
+
+@pytest.mark.parametrize("case", [{"noise": 0.1}, {"overshoot": (1.5, 1.4, 1.3, 1.2)}])
+def test_noise_and_an_overshoot_leave_a_stated_limit(case):
+    """Noise of 10 % and four points of an overshoot exceed the limit, and are not the device's."""
+    for seed in range(20):
+        loop = limited(two_halves(5e-5, seed=seed, **case), 1e-4)
+        assert "holds in 1 of 2 halves; the" in loop.notes[-1]
 
 
 @pytest.fixture(scope="module")
