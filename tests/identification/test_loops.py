@@ -768,7 +768,9 @@ def test_the_material_repeats_the_cautions_of_its_fit(switch, workplace, capsys)
     loop, fit = switch
     to = calibration.Destination(folder="conf", name="mine")
     calibration.write_physics([loop], fit, to)
-    plain = load_material("mine", config_dir="conf").material.cautions
+    material = load_material("mine", config_dir="conf").material
+    plain, between = material.cautions, material.origins["device_to_device"]
+    assert (between.status, between.note[:23]) == ("missing", "one device was measured")
     assert not any("weak" in caution or "search" in caution for caution in plain)
     random = np.random.default_rng(0).standard_normal(loop.current.size)
     noisy = dataclasses.replace(loop, current=loop.current * (1 + 0.25 * random))

@@ -64,14 +64,14 @@ def show_loop_fits(
     parameters.add_column(best.kind)
     for heading in ("value", "standard error", "between devices"):
         parameters.add_column(heading, justify="right")
-    mean = best.mean()
+    mean, alike = best.mean(), "not measured" if len(loops) == 1 else "not detected"
     for name in best.values:
         error = best.error(name)
         parameters.add_row(
             name,
             f"{getattr(mean, name):.4g}",
             f"{error:.2g}" if np.isfinite(error) else "not determined",
-            f"{spread[name]:.1%}" if name in spread else "not detected",
+            f"{spread[name]:.1%}" if name in spread else alike,
         )
     console.print()
     console.print(parameters)
@@ -124,9 +124,15 @@ def write_physics(
     if chosen.device.levels is not None:
         device["levels"] = chosen.device.levels
     physics = plain(chosen.physics)
+    origins = dict.fromkeys(device, reached)
+    if len(loops) == 1:
+        origins["device_to_device"] = {
+            "status": "missing",
+            "note": f"one device was measured, {of}",
+        }
     return to.write(
         f"{fit.kind}, {of}.",
-        dict.fromkeys(device, reached),
+        origins,
         {**device, "source": "derived"},
         physics_origins={key: _origin(fit, key, of) for key in physics if key != "kind"},
         physics=physics,

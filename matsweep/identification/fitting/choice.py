@@ -22,7 +22,7 @@ _WAYS_OUT = {
     "formula": "model=tabulated for steps without a formula",
     "range": "g_min= and g_max= where the range of the device is known",
     "kinds": "each kind of device in a file of its own, where the picture shows several",
-    "records": "with pulse 0 at that line, where a record begins anew there, or a pulse is missing",
+    "records": "with pulse 0 at that line, if a record begins there or a pulse is missing",
     "cycles": "without the first cycles, where the device changes from one to the next",
 }
 

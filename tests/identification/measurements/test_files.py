@@ -169,7 +169,7 @@ HEAD = "device;pulse;polarity;conductance [nS]\n"
         (HEAD + "a;0;1;#DIV/0!\n", "line 2: column conductance must be a number, got '#DIV/0!'"),
         (HEAD + "a;0;0,5;7\n", "line 2: column polarity must be .* '0,5'; if it is the voltage"),
         (HEAD + "a;0;sideways;7\n", r"column polarity must be \+1 or -1 .*, got 'sideways'$"),
-        ('device\na,",a\na,"\n', r"line 2: 2 cells, but the heading has 1 \(got a, ,a a,\)"),
+        ('device\n1,",1\n1,"\n', r"line 2: 2 cells, but the heading has 1 \(got 1, ,1 1,\)"),
         (HEAD, "has no lines of numbers below its heading"),
         ("a;0;1;2\n", r"line 1: no column conductance \(there are a, 0, 1, 2\); name it, as in"),
         ("1;0;1;2\n", "line 1: no heading names the columns, got 1, 0, 1, 2; add one, or giv"),
@@ -226,7 +226,9 @@ def test_a_conductance_that_no_memristor_has_is_questioned(file, row, message):
 
 def test_a_current_needs_the_voltage_it_was_read_at(file):
     path = file(pulses("device,pulse,polarity,I (nA)", scale=100))
-    with pytest.raises(UserError, match=r"no column read voltage .*; give read_voltage=0.2$"):
+    with pytest.raises(
+        UserError, match=r"no column read voltage .*; add it, or give read_voltage=0.2$"
+    ):
         read_pulses(path)
     assert is_read(read_pulses(path, Reading(read_voltage=0.1)))
     zero = file("polarity,I (A),V read (V)\n1,1e-6,0\n")

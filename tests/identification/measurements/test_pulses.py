@@ -372,7 +372,9 @@ def test_polarity_may_be_taken_from_the_change(path):
     right = read_pulses(cycled(path))
     rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
     path.write_text(heading + "".join(f"{d},{n},{g}\n" for d, n, _, g in rows))
-    with pytest.raises(UserError, match=r"no column polarity .*; give polarity=by_change to take"):
+    with pytest.raises(
+        UserError, match=r"no column polarity .*; add it, or give polarity=by_change to take"
+    ):
         read_pulses(path)
     found = read_pulses(path, Reading(polarity="by_change"))
     np.testing.assert_array_equal(found.up, right.up)
