@@ -662,10 +662,11 @@ def numbers(
         cls = _class(shape.hint, value) if shape.part else None
         fields = _fields(cls) if cls is not None else {}
         every = typing.get_args(shape.hint)[1] if shape.origin is dict else None
-        within = shape.plausible or plausible
+        bounds = shape.plausible or plausible
         for key, item in value.items():
             inner = fields[key][0] if key in fields else every
             if inner is not None:
+                within = bounds and bounds.of(str(key))
                 yield from numbers(inner, item, _join(path, str(key)), within)
     elif isinstance(value, (list, tuple)) and shape.origin in (tuple, list, Sequence):
         for item in value:
@@ -714,7 +715,8 @@ def numbers_at(
         if keys[0] not in fields:
             return
         inner = fields[keys[0]][0]
-    within = shape.plausible or plausible
+    bounds = shape.plausible or plausible
+    within = bounds and bounds.of(keys[0])
     yield from numbers_at(inner, keys[1:], mapping.get(keys[0]), value, path, within)
 
 

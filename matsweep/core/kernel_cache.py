@@ -160,22 +160,6 @@ def kernel_folder(package: str, build: str) -> Path | None:
     return _opened(total.hexdigest())
 
 
-def kernels_kept() -> bool:
-    """Whether an earlier process kept kernels of these sources, versions and processor.
-
-    Returns
-    -------
-    bool
-        False: the first process that needs kernels compiles them, which takes seconds.
-    """
-    from matsweep.core.compiled import own_folder  # loads numba
-
-    folder = own_folder()
-    if folder is None:
-        return False
-    return any(not each.name.startswith(".") for each in folder.iterdir())  # no lock, no part
-
-
 @functools.cache
 def _say_changed(package: str) -> None:
     _log.warning(

@@ -41,10 +41,13 @@ class Plausible:
     ----------
     low, high : float
         In the parameter's unit; 0 is always plausible: an effect that is left out.
+    only : frozenset of str
+        Keys of a mapping that the bounds are for; empty: all.
     """
 
     low: float
     high: float
+    only: frozenset[str] = frozenset()
 
     def holds(self, value: float) -> bool:
         """Whether a value is plausible.
@@ -59,6 +62,10 @@ class Plausible:
         bool
         """
         return value == 0 or self.low <= value <= self.high
+
+    def of(self, key: str) -> Plausible | None:
+        """Bounds of an item of a mapping; None where they are not for its key."""
+        return self if not self.only or key in self.only else None
 
 
 class Number(NamedTuple):

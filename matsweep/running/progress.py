@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.live import Live
 
 from matsweep.core.journal import Journal
-from matsweep.core.kernel_cache import kernels_kept
 from matsweep.core.version import version
 from matsweep.reporting.status import Progress, Rate, line, own_memory, view, workers_memory
 from matsweep.running.executors import Executor
@@ -210,6 +209,8 @@ def first_candidates() -> str:
     -------
     str
     """
+    from matsweep.core.kept_kernels import kernels_kept  # loads numba
+
     return "first candidates" if kernels_kept() else "compiling kernels (once for this version)"
 
 

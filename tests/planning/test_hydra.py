@@ -90,7 +90,7 @@ def test_a_configuration_of_ones_own_is_the_primary_one(planned, mine):
 def test_every_form_of_hydras_sweeps(planned):
     written = {
         "device.cycles": ("range(0,3)", (0, 1, 2)),
-        "device.device_to_device": ("range(0.5,2,0.5)", (0.5, 1.0, 1.5)),
+        "device.device_to_device": ("range(0.25,1,0.25)", (0.25, 0.5, 0.75)),
         "device.cycle_to_cycle": ("choice(0.1,0.3)", (0.1, 0.3)),
         "adc.bits": ("sort(8,6,7)", (6, 7, 8)),
         "dac.bits": ("sort(range(6,9),reverse=true)", (8, 7, 6)),

@@ -68,7 +68,7 @@ def test_phases_before_the_first_outcome_are_shown_and_logged(tmp_path, monkeypa
     ]  # fmt: skip
     for kept, said in ((False, "compiling kernels (once for this version)"),
                        (True, "first candidates")):  # fmt: skip
-        monkeypatch.setattr("matsweep.running.progress.kernels_kept", lambda kept=kept: kept)
+        monkeypatch.setattr("matsweep.core.kept_kernels.kernels_kept", lambda kept=kept: kept)
         assert first_candidates() == said
 
 

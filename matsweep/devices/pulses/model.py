@@ -75,9 +75,9 @@ class PulseModel(ABC):
     scaled_by: ClassVar[tuple[str, str] | None] = None
 
     cycle_to_cycle: CycleNoise = CycleNoise()
-    device_to_device: dict[str, Annotated[Dimensionless, Plausible(0.0, 3.0)]] = field(
-        default_factory=dict, hash=False
-    )
+    device_to_device: Annotated[
+        dict[str, Dimensionless], Plausible(0.0, 3.0, only=frozenset(SPREADS))
+    ] = field(default_factory=dict, hash=False)
     zero: Dimensionless = later(0.5)
 
     def __init_subclass__(cls, kind: str, **options: Any) -> None:

@@ -71,8 +71,8 @@ def calibrate(
 
         For all: `kind` ("pulses", "sweeps", "retention" or "endurance"), `columns`
         (``{"conductance": "G"}``: heading or number of a quantity's column), `header` (False:
-        there are no headings), `decimal` ("point" or "comma"), `sheet` (of a workbook), `check`
-        (False: take values that no memristor has).
+        there are no headings), `decimal` ("point" or "comma"), `sheet` (of a workbook),
+        `plausible` (False: take values that hardly any memristor has, and copied records).
 
         For pulses, retention and endurance: `unit` (of the conductance, resistance or current,
         where the heading has none), `read_voltage` (V, of a current).
