@@ -15,7 +15,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 # The studies that `make studies` computes, smaller where theirs take minutes.
 STUDIES = {
-    "quickstart": ["adc.bits=4,8", "device.cycle_to_cycle=0.005,0.05"],
+    "quickstart": ["adc.bits=4,8", "tile.rows=choice(32)"],
     "activation": [
         "physics.activation_ev=1.1,1.2", "protocol.voltage_up=1.8,2.0", "workload.hidden=[16]",
     ],

@@ -123,6 +123,22 @@ def material_label(ds: xr.Dataset, material: str) -> str:
     return str(sources(ds)["materials"].get(material, {}).get("label") or material)
 
 
+def short_label(ds: xr.Dataset, material: str) -> str:
+    """Short printed name of a material; its label, or its name in the config, without one.
+
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    str
+    """
+    stored = sources(ds)["materials"].get(material, {})
+    return str(stored.get("short") or stored.get("label") or material)
+
+
 def merit(ds: xr.Dataset) -> str:
     """Name of the metric that ranks a study; "accuracy" for stores that name none.
 

@@ -19,10 +19,12 @@ from matsweep.analysis.attributes import (
     numbered,
     parameters,
     references,
+    short_label,
     short_names,
     sources,
     states,
 )
+from matsweep.analysis.labels import AXES
 from matsweep.analysis.summary import at_time, course, given, realised, summarise
 from matsweep.core.units import normal_unit
 
@@ -192,6 +194,19 @@ class View:
         """
         return material_label(self.ds, material)
 
+    def brief(self, material: str) -> str:
+        """Short printed name of a material; its label where none is stored.
+
+        Parameters
+        ----------
+        material : str
+
+        Returns
+        -------
+        str
+        """
+        return short_label(self.ds, material)
+
     def present(self, mask: NDArray[np.bool_]) -> list[str]:
         """Materials of the marked candidates, in alphabetic order.
 
@@ -262,7 +277,7 @@ class View:
         return str(self.summary[name].attrs.get("units", "1"))
 
     def title(self, name: str) -> str:
-        """Title of a metric in words; for the merit, and where no words are stored, its name.
+        """Title of a metric or swept parameter in words; where there are none, its name.
 
         The merit is named often, and its name is clear enough.
 
@@ -276,6 +291,8 @@ class View:
         """
         plain = name.replace("_", " ")
         stored = self.ds[name].attrs.get("long_name") if name in self.ds.variables else None
+        if name in AXES and name in self.ds.coords:
+            return AXES[name].label
         return plain if name == self.merit or not stored else str(stored).strip()
 
     def reference(self, name: str) -> float | None:

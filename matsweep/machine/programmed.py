@@ -301,7 +301,10 @@ class AgedMatrix:
             if self.programmed.first is not None:
                 read = self.calibration_read(rng=rng.at("calibration"))
                 left = np.abs(read.converted).mean(axis=(-1, -2))
-                ratio = self.programmed.first / np.maximum(left, np.finfo(left.dtype).tiny)
+                # No factor brings back what no converter sees.
+                ratio = np.divide(
+                    self.programmed.first, left, out=np.ones_like(left), where=left > 0
+                )
                 gain = gain * ratio[:, None, None]
             self._compensation = gain
         return self._compensation

@@ -10,6 +10,8 @@ STATUSES = ("seen", "derived", "recalled", "illustrative", "missing")
 """Quality of a number: read in the source named; computed from such numbers; from memory of the
 source, unverified; chosen to illustrate; or unknown and left at a neutral value."""
 
+_LONGEST = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -65,6 +67,8 @@ class Material:
         describes it.
     cautions : tuple of str
         Sentences on that fit, where it describes its measurement with reservations.
+    short : str
+        Printed name of at most 16 characters, for sentences, tables and pictures; "": the label.
     """
 
     name: str
@@ -77,8 +81,11 @@ class Material:
     misfit: str | None = None
     cautions: tuple[str, ...] = ()
     prior: str = "any"
+    short: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.short) > _LONGEST:
+            raise UserError(f"short must have at most {_LONGEST} characters, got {self.short!r}")
         origins = {f"physics_origins.{path}": each for path, each in self.physics_origins.items()}
         origins |= {f"origins.{path}": each for path, each in self.origins.items()}
         for path, origin in origins.items():

@@ -18,13 +18,13 @@ from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.robust import robust_of
 from matsweep.analysis.score import score_of
 from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
-from matsweep.analysis.stability import stability_of
 from matsweep.analysis.view import View
 from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
 from matsweep.analysis.yields import met as meets
 from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
 from matsweep.reporting.adc_sources import band
+from matsweep.reporting.answer import answer_of
 from matsweep.reporting.programming import unprogrammed
 from matsweep.reporting.table import ranking_of
 
@@ -62,7 +62,7 @@ def choose(
     sense: Sense = SENSE,
     time: float | str | None = None,
     confidence: float | None = None,
-    top: int = 20,
+    top: int = 10,
     why: int | None = None,
 ) -> xr.Dataset:
     """Print which candidates meet a specification, and how they rank.
@@ -121,10 +121,14 @@ def choose(
     kept = view.rows(np.flatnonzero(asked.met))
     if asked.met.any():
         ranked, keys = _judged(kept, parsed, by, how, weights)
+        answer = answer_of(
+            ranked, by=keys, objectives=objectives, sense=sense, metric=by, how=how,
+            certain=not weights, among="this" if parsed else "",
+        )  # fmt: skip
+        for line in (*answer.sentences, *answer.cautions):
+            _line(console, line)
         console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, sense=sense,
                                  counted=False))  # fmt: skip
-        if certainty := _certainty(kept, by, how, weights):
-            _line(console, certainty)
         rows = order(ranked, keys)
         for line in (*band(kept, int(rows[0])), *unprogrammed(kept, rows)):
             _line(console, line)
@@ -225,27 +229,6 @@ def _judged(
         share = yields_of(kept, chance.constraints)["yield"]
         ranked, keys = ranked.assign(**{name: share}), [*keys, name]
     return ranked, keys
-
-
-def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | None) -> str:
-    """Probability of each material to be the best, or why it is unknown, in a sentence."""
-    if weights or not kept.has_materials or how == "regret":
-        return ""
-    try:
-        stability = stability_of(kept, by, how=how)
-    except UserError as error:
-        return f"The certainty of the order is unknown: {error}."
-    shares = ", ".join(
-        f"{name} {share:.2f}"
-        for name, share in zip(stability["option"].values, stability["best"].values, strict=True)
-        if share >= 0.005
-    )
-    tied = undecided(stability)
-    return (
-        f"Best by {stability.attrs['by']}, with probability: {shares}, "
-        f"from {stability.attrs['samples']} bootstrap samples of the realisations, the same for "
-        f"each material's best.{' ' * bool(tied)}{tied}"
-    )
 
 
 def undecided(stability: xr.Dataset) -> str:

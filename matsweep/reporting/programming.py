@@ -12,6 +12,7 @@ from matsweep.core.printing import noise_of
 _ERROR = 0.1  # of the range, root mean square
 _NOISY_ERROR = 0.05  # the same, where the noise of a pulse exceeds its step
 _MISSED = 0.05  # of the devices
+_STUCK = 0.005  # of the devices
 
 
 def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
@@ -47,6 +48,8 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
             f"{material or 'The best candidate'} cannot be programmed closely: its devices end "
             f"{100 * error[row]:.2g} % of the range (rms) off their levels"
         )
+        if (stuck := _stuck(view, row)) > _STUCK:
+            text += f", {100 * stuck:.2g} % of them stuck"
         if missed[row] > _MISSED:
             text += f", {100 * missed[row]:.2g} % of them beyond the tolerance of write and verify"
         if np.isfinite(missed[row]):
@@ -61,3 +64,14 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
                 "device.write_verify.tolerance and compare again"
             )
         yield f"{text}."
+
+
+def _stuck(view: View, row: int) -> float:
+    """Mean share of the devices that are drawn as stuck in a candidate."""
+    if "unknown" not in view.ds or "parameter" not in view.ds.coords:
+        return 0.0
+    names = view.ds["parameter"].values.astype(str)
+    faults = np.flatnonzero(np.char.startswith(names, "device.stuck_at."))
+    drawn = view.ds["unknown"].isel(candidate=row, parameter=faults)
+    shares = np.asarray(drawn.transpose("parameter", ...).values, dtype=np.float64)
+    return float(np.nan_to_num(shares).reshape(faults.size, -1).mean(axis=1).sum())

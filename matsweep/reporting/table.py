@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
 from matsweep.core.printing import one_line
 from matsweep.core.units import duration, engineering, normal_unit, percent
+from matsweep.reporting.rows import rows_of
 
 _FIRST_TO_GO = ("area", "latency", "p05 %")
 _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-", "Ω": "Ohm", "…": ".."})
@@ -31,8 +32,9 @@ _ASCII = str.maketrans({"●": "*", "±": "~", "µ": "u", "²": "2", "–": "-",
 class RankingTable:
     """Ranked candidates that `rich` prints at any width.
 
-    Where the width allows, every swept parameter has its own column; else they share one with
-    the material. Build it with `ranking_table`.
+    Parameters that are the same in all rows stand above the table, the others have columns. Where
+    the width does not allow that, columns of costs go, and at last parameters share one with the
+    material. Build it with `ranking_table`.
 
     Parameters
     ----------
@@ -42,34 +44,58 @@ class RankingTable:
         Columns of swept parameters.
     footer : list of str
         Lines below the table.
+    first : int
+        Rows of the best of each material and the Pareto set, which stand before the others.
     """
 
     rows: list[dict[str, str]]
     parameters: list[str]
     footer: list[str]
+    first: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
         """Lay out the table for the width of the console."""
         ascii_only = options.ascii_only
         if self.rows:
-            wide = _layout(self.rows, self.parameters, shared=False, ascii_only=ascii_only)
-            unbound = options.update(width=10_000)
-            if Measurement.get(console, unbound, wide).maximum <= options.max_width:
-                yield wide
-            else:
-                yield self._narrow(console, options)
+            rows, names, common = self._unlike()
+            if common:
+                yield Text(_plain(f"all rows: {', '.join(common)}", ascii_only))
+            yield self._fitting(rows, names, console, options)
         for line in self.footer:
             yield Text(_plain(line, ascii_only))
 
-    def _narrow(self, console: Console, options: ConsoleOptions) -> Table:
-        """Lay out with shared parameters, and without the columns that do not fit."""
-        rows = self.rows
-        for name in ("", *_FIRST_TO_GO):
-            rows = [{key: cell for key, cell in row.items() if key != name} if name else row
-                    for row in rows]  # fmt: skip
-            table = _layout(rows, self.parameters, shared=True, ascii_only=options.ascii_only)
-            unbound = options.update(width=10_000)
-            if Measurement.get(console, unbound, table).minimum <= options.max_width:
+    def _unlike(self) -> tuple[list[dict[str, str]], list[str], list[str]]:
+        """Rows without parameters alike in all, the names of the others, and the alike ones."""
+        first = self.rows[0]
+        same = [
+            name
+            for name in self.parameters
+            if len(self.rows) > 1 and all(row[name] == first[name] for row in self.rows)
+        ]
+        rows = [{key: cell for key, cell in row.items() if key not in same} for row in self.rows]
+        names = [name for name in self.parameters if name not in same]
+        return rows, names, [f"{name} {first[name]}" for name in same]
+
+    def _fitting(
+        self,
+        rows: list[dict[str, str]],
+        names: list[str],
+        console: Console,
+        options: ConsoleOptions,
+    ) -> Table:
+        """Lay out with as many columns as fit, with shared parameters where none do."""
+        unbound = options.update(width=10_000)
+        gone = [_FIRST_TO_GO[:count] for count in range(len(_FIRST_TO_GO) + 1)]
+        tries = [
+            (False, 1, ()),
+            *((shared, 0, names) for shared in (False, True) for names in gone),
+        ]
+        for shared, gap, dropped in tries:
+            left = [{key: cell for key, cell in row.items() if key not in dropped} for row in rows]
+            table = _layout(left, names, shared=shared, gap=gap, ascii_only=options.ascii_only,
+                            first=self.first)  # fmt: skip
+            size = Measurement.get(console, unbound, table)
+            if (size.minimum if shared else size.maximum) <= options.max_width:
                 break
         return table
 
@@ -78,12 +104,15 @@ def ranking_table(
     ds: xr.Dataset,
     *,
     by: Objectives | None = None,
-    top: int = 20,
+    top: int = 10,
     objectives: Objectives | None = None,
     time: float | str | None = None,
     counted: bool = True,
 ) -> RankingTable:
     """Rank the done candidates and mark the Pareto set.
+
+    The best of each material and the Pareto set stand first, then the others. Candidates that
+    cannot be told apart from a better one of their material are counted below the table.
 
     Parameters
     ----------
@@ -93,7 +122,7 @@ def ranking_table(
         Metrics to rank by, later ones where earlier ones are equal. Default: the merit of the
         study, energy, latency and area, or the study's own objectives.
     top : int
-        Number of best candidates listed; the Pareto set always is.
+        Number of candidates listed; the Pareto set always is whole.
     objectives : names or mapping, optional
         Objectives of the Pareto set. Default: the merit, energy, latency, area; of a study that
         sweeps physics or its pulses the merit, retention and write energy.
@@ -119,7 +148,7 @@ def ranking_of(
     view: View,
     *,
     by: Objectives | None = None,
-    top: int = 20,
+    top: int = 10,
     objectives: Objectives | None = None,
     sense: Sense = SENSE,
     counted: bool = True,
@@ -148,17 +177,20 @@ def ranking_of(
     first = next(iter(directions(view, by)), None) if by else None
     tied = best_set(view, by) if first else np.zeros_like(marked)
     tied &= bool(tied.sum() > 1)
-    listed = np.flatnonzero((np.arange(len(best)) < top) | marked[best])
+    rows = rows_of(view, best, marked, first, top)
+    listed = rows.places
     columns = _columns(view, best[listed], by, objectives)
     ranks = ["=" if tied[best[rank]] else str(rank + 1) for rank in listed]
     columns = {"": ranks, "P": _marks(marked[best[listed]]), **columns}
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    cells = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     footer = _footer(view, len(best) - len(listed), int(marked.sum()), objectives,
-                     counted=counted)  # fmt: skip
+                     counted=counted, alike=rows.alike)  # fmt: skip
     footer[1:1] = pareto.lines
     if first and (text := ranked_in_words(int(tied.sum()), first)):
         footer.insert(0, f"= {text}")
-    return RankingTable(rows=rows, parameters=list(view.short.values()), footer=footer)
+    return RankingTable(
+        rows=cells, parameters=list(view.short.values()), footer=footer, first=rows.first
+    )
 
 
 def _columns(
@@ -220,17 +252,22 @@ def _marks(marked: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:
 
 
 def _layout(
-    rows: list[dict[str, str]], names: list[str], *, shared: bool, ascii_only: bool
+    rows: list[dict[str, str]],
+    names: list[str],
+    *,
+    shared: bool,
+    gap: int,
+    ascii_only: bool,
+    first: int,
 ) -> Table:
     """Build the table, with parameters in their own columns or `shared` with the material."""
-    gap = (0, 0) if shared else (0, 1, 0, 0)
-    table = Table(box=SIMPLE_HEAD, padding=gap, pad_edge=False, show_edge=False)
-    first = "material" if "material" in rows[0] else "parameters"
+    table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
+    main = "material" if "material" in rows[0] else "parameters"
     if shared and names:
-        rows = [_with_parameters(row, names, first) for row in rows]
+        rows = [_with_parameters(row, names, main) for row in rows]
     for name in rows[0]:
-        left = name in ("P", first) or (name in names and not _numeric(rows, name))
-        if name == first or name in names:
+        left = name in ("P", main) or (name in names and not _numeric(rows, name))
+        if name == main or name in names:
             table.add_column(Text(name), justify="left" if left else "right", overflow="fold")
         else:
             table.add_column(
@@ -238,7 +275,9 @@ def _layout(
                 justify="left" if left else "right",
                 no_wrap=True,
             )
-    for row in rows:
+    for place, row in enumerate(rows):
+        if place and place == first:
+            table.add_section()
         style = "bold" if row["P"] else ""
         table.add_row(*(Text(_plain(cell, ascii_only)) for cell in row.values()), style=style)
     return table
@@ -270,6 +309,7 @@ def _footer(
     objectives: Objectives | None,
     *,
     counted: bool,
+    alike: Mapping[str, int],
 ) -> list[str]:
     """Lines below the table: size of the Pareto set, rows left out, time, reference and counts."""
     count = Counter(view.states.tolist())
@@ -282,7 +322,11 @@ def _footer(
     else:
         lines.append("The results hold no metric with a good direction to rank by.")
     if left_out:
-        lines.append(f"{left_out} more done candidate{'s' * (left_out > 1)} not shown")
+        text = f"{left_out} more done candidate{'s' * (left_out > 1)} not shown"
+        if alike:
+            names = ", ".join(f"{count} {name}".rstrip() for name, count in alike.items())
+            text += f"; not told apart from a better one of their material that is: {names}"
+        lines.append(text)
     facts = []
     if view.chosen_time is not None:
         facts.append(f"{duration(view.chosen_time)} after programming")

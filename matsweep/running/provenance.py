@@ -131,6 +131,7 @@ def sources(plan: Plan) -> str:
             parts.append(("physics", plain_base["physics"], material.physics_origins, set()))
         materials[name] = {
             "label": material.label,
+            "short": material.short or material.label,
             "numbers": {
                 f"{section}.{path}": {
                     "value": _at(values, path),

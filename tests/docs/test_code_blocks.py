@@ -42,8 +42,8 @@ SMALLER = {
     "experiment=quickstart": [
         "-m",
         "experiment=quickstart",
-        "device.cycle_to_cycle=choice(0.02)",
-        "device.device_to_device=0,0.05,0.1",
+        "tile.rows=choice(128)",
+        "adc.bits=4,6",
     ],
 }
 """Words of a command that are replaced."""

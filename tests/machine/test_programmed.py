@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
-from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise
+from matsweep.devices import AnalogDevice, Drift, Law, ProgrammingError, ReadNoise, Retention
 from matsweep.machine import Hardware, Matrix, ProgrammedMatrix, map_matrices
 
 FINE = (DAC(bits=16), ADC(bits=16, percentile=100.0))
@@ -230,6 +230,19 @@ def test_compensation_is_read_once_at_a_time():
     assert relative(first, x @ weights.weight) < 5e-3
     back = np.eye(9, dtype=np.float32)
     assert relative(aged.transposed(back, rng=rng).values, weights.weight.T) < 5e-3
+
+
+def test_no_factor_brings_back_a_state_that_is_lost():
+    """Reads of which nothing is left are not enlarged: the products are those that remain, 0."""
+    weights = matrix()
+    lost = Retention(time=1e6, activation_ev=0.0, stable=0.0)
+    tile = Tile(rows=10, columns=12, compensate_drift=True)
+    made, rng = programmed(weights, hardware(tile=tile, retention=lost))
+    np.testing.assert_array_equal(
+        made.multiply(weights.calibration[:5], 1e9, rng=rng).values, np.zeros((2, 5, 9))
+    )
+    kept = made.multiply(weights.calibration[:5], 1.0, rng=rng).values
+    assert relative(kept, weights.calibration[:5] @ weights.weight) < 5e-3
 
 
 def test_products_do_not_change_their_inputs():

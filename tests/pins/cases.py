@@ -89,8 +89,8 @@ EXPERIMENTS = {
     "neurram": (*DEEPER, "periphery.adc_source=neuron,regression"),
     "puma": (*DEEPER, "periphery.adc_source=regression"),
     "quickstart": (
-        *PERCEPTRON, TWO, "material=pcm_gst,stt_mram", "device.cycle_to_cycle=0.02",
-        "device.device_to_device=0.1", "adc.bits=4,8",
+        *PERCEPTRON, TWO, "material=pcm_gst,stt_mram", "tile.rows=32", "tile.cells=1,2",
+        "adc.bits=4,8",
     ),
     "wires": (
         *DEEPER, TWO, "material=taox_vcm,pcm_gst", "tile.rows=32", "periphery.node=6.5e-8,7.0e-9",

@@ -182,7 +182,7 @@ def test_mistakes_are_one_line(workplace, capsys, arguments, message):
     [
         (["--cfg", "job", "design=sobol", "-p", "design"], "kind: sobol"),
         (["--cfg", "job", "--resolve", "study=mine", "-p", "store"], "results/mine.zarr"),
-        (["--cfg", "job", "experiment=quickstart"], "device.cycle_to_cycle: 0.005,0.02,0.05"),
+        (["--cfg", "job", "experiment=quickstart"], "tile.rows: 32,128"),
         (["--cfg", "hydra", "-p", "hydra.sweeper"], "MatsweepSweeper"),
         (["--cfg", "all", "-p", "hydra.runtime.choices"], "hydra/sweeper: matsweep"),
         (["--help"], "grid, lhs, random, saltelli, sobol, table"),

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
 import matsweep
@@ -96,12 +97,28 @@ def test_limits_of_programming_depend_on_noise_and_step(error, missed, noise, na
     columns = {"programming_error": error, "missed_devices": missed, "pulse_noise": noise,
                "pulse_step": 0.02, "write_tolerance": 0.1}  # fmt: skip
     view = SimpleNamespace(
-        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"]
-    )
+        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"],
+        ds=xr.Dataset(),
+    )  # fmt: skip
     sentences = list(unprogrammed(view, np.array([0])))
     assert [each.startswith("film cannot be programmed closely") for each in sentences] == (
         [True] if named else []
     )
+
+
+def test_stuck_devices_are_named_as_a_cause():
+    columns = {"programming_error": 0.12, "missed_devices": np.nan, "pulse_noise": 0.0,
+               "pulse_step": 0.02, "write_tolerance": np.nan}  # fmt: skip
+    shares = np.array([[[0.01, 0.02, 9.0], [0.03, np.nan, 9.0]]])
+    ds = xr.Dataset(
+        {"unknown": (("candidate", "realisation", "parameter"), shares)},
+        {"parameter": ["device.stuck_at.g_min", "device.stuck_at.g_max", "device.drift.nu"]},
+    )
+    view = SimpleNamespace(
+        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"], ds=ds
+    )
+    (sentence,) = unprogrammed(view, np.array([0]))
+    assert sentence.endswith("12 % of the range (rms) off their levels, 3 % of them stuck.")
 
 
 def test_devices_that_miss_are_named(place, tmp_path, monkeypatch):
@@ -124,4 +141,4 @@ def test_nothing_that_the_fit_has_found_is_listed_as_unknown(place, tmp_path):
     for name in ("programming_error", "device_to_device", "cycle_to_cycle", "read_noise", "levels"):
         assert numbers[name].status == "derived"
     assert "of the range (95 %), from walk.csv" in numbers["read_noise"].note
-    assert "walk 6:" in text or "walk 6," in text
+    assert "walk 6:" in text or "walk 6," in text or "walk 6." in text

@@ -18,12 +18,12 @@ def printed(ds, width=120, **options):
 
 
 def test_rows_are_ranked_and_marked(ds):
-    lines = printed(ds, top=8).splitlines()
+    first, *lines = printed(ds, top=8).splitlines()
+    assert first == "all rows: scale 0"
     header = lines[0].split()
     assert header == [
         "●",
         "material",
-        "scale",
         "bits",
         "accuracy",
         "%",
@@ -35,7 +35,7 @@ def test_rows_are_ranked_and_marked(ds):
         "no.",
     ]
     first = lines[2].split()
-    assert first[:4] == ["=", "ecram_metal_oxide", "0", "10"]
+    assert first[:3] == ["=", "ecram_metal_oxide", "10"]
     assert first[-1] == "53"
     assert "nJ" in lines[2]
     assert "µs" in lines[2]
@@ -48,15 +48,55 @@ def test_rows_are_ranked_and_marked(ds):
 
 def test_the_whole_pareto_set_is_listed(ds):
     text = printed(ds, top=0)
-    rows = [
-        line for line in text.splitlines() if "ecram" in line or "hfox" in line or "fefet" in line
-    ]
+    rows = [line for line in text.splitlines() if "nJ" in line or "pJ" in line]
     size = ds.matsweep.pareto().sizes["candidate"]
     assert len(rows) == size
     assert all("●" in row for row in rows)
     assert f"Pareto set: {size} of 120" in text
     assert "9 candidates are left off: better than another by no more than" in text
     assert f"{120 - size} more done candidates not shown" in text
+
+
+def test_the_best_of_each_material_and_the_set_stand_first(ds):
+    """Others follow, in their order, up to the number asked for."""
+    table = ranking_table(ds, top=25)
+    ranked = ds.matsweep.rank()
+    names, numbers = ranked["material"].values, ranked["candidate"].values
+    leaders = {int(numbers[names == name][0]) for name in set(names.tolist())}
+    wanted = leaders | set(ds.matsweep.pareto()["candidate"].values.tolist())
+    listed = [int(row["no."]) for row in table.rows]
+    place = {int(number): at for at, number in enumerate(numbers)}
+    assert set(listed[: table.first]) == wanted
+    assert len(listed) == 25
+    for part in (listed[: table.first], listed[table.first :]):
+        assert [place[number] for number in part] == sorted(place[number] for number in part)
+
+
+def test_candidates_like_a_better_one_of_their_material_are_counted(ds):
+    """Copies of the best differ from it in nothing, and those of another material in all."""
+    copies = [0, 5, 119]
+    best = int(ds.matsweep.rank()["candidate"][0])
+    ds["accuracy"][copies] = ds["accuracy"][best]
+    names = ds["material"].values.copy()
+    names[copies] = names[best]
+    ds = ds.assign_coords(material=("candidate", names))
+    few, whole = (ranking_table(ds, top=top) for top in (6, 120))
+    for table in (few, whole):
+        alone = {int(row["no."]) for row in table.rows} & {best, *copies}
+        front = {*ds.matsweep.pareto()["candidate"].values.tolist()} & {best, *copies}
+        assert alone <= front | {int(ds.matsweep.rank()["candidate"][0])}
+    assert "not told apart from a better one of their material that is: " in "".join(few.footer)
+
+
+@pytest.mark.parametrize("materials", [True, False])
+def test_without_realisations_only_equal_ones_are_alike(ds, materials):
+    plain = ds.mean("realisation", keep_attrs=True)
+    plain["accuracy"][1] = plain["accuracy"][0]
+    plain = plain if materials else plain.drop_vars("material")
+    table = ranking_table(plain, top=120)
+    assert len(table.rows) in (119, 120)
+    text = " ".join(table.footer)
+    assert ("not told apart" in text) == (len(table.rows) == 119)
 
 
 def test_footer(ds):
@@ -73,9 +113,18 @@ def test_nothing_is_cut_off(ds, width):
 
 
 def test_a_narrow_table_puts_parameters_with_the_material(ds):
-    lines = printed(ds, width=80, top=1).splitlines()
-    assert {"scale=0", "bits=10"} <= {*lines[2].split(), *lines[3].split()}
-    assert "scale=" not in printed(ds, width=120)
+    lines = printed(ds, width=50, top=1).splitlines()
+    assert "bits=10" in " ".join(lines[3:6]).split()
+    assert "bits=" not in printed(ds, width=80)
+
+
+def test_a_row_is_a_line_of_80_columns(ds):
+    """All costs fit, and parameters that differ have columns; those that do not stand above."""
+    table = ranking_table(ds, top=8)
+    lines = printed(ds, width=80, top=8).splitlines()
+    numbers = [row["no."] for row in table.rows]
+    assert [line.split()[-1] for line in lines[3 : 3 + len(numbers)]] == numbers
+    assert "area" in lines[1]
 
 
 def test_a_console_without_unicode(ds):
@@ -91,18 +140,20 @@ def test_a_console_without_unicode(ds):
 
 
 def test_rank_by_another_metric(ds):
-    assert "ferroelectric_fefet" in printed(ds, by="energy", top=1).splitlines()[2]
+    assert "ferroelectric_fefet" in printed(ds, by="energy", top=1, width=140).splitlines()[2]
     ds["loss"] = ("candidate", np.arange(120.0), attrs("1", "lower", "loss"))
     lines = printed(ds, by="loss", top=1, width=140).splitlines()
-    assert "loss" in lines[0]
-    assert lines[2].split()[-1] == "0"
+    assert lines[0] == "all rows: scale 0"
+    assert "loss" in lines[1]
+    assert lines[3].split()[-1] == "0"
 
 
 def test_without_accuracy_the_next_metric_ranks(ds):
     ds = ds.drop_vars(["accuracy", "accuracy_std", "accuracy_p05"])
     lines = printed(ds, top=1).splitlines()
-    assert "accuracy" not in lines[0]
-    assert lines[2].split()[2] == "ferroelectric_fefet"
+    header = next(line for line in lines if "material" in line)
+    assert "accuracy" not in header
+    assert "ferroelectric_fefet" in lines[lines.index(header) + 2]
 
 
 def test_no_metric_at_all(ds):

@@ -23,7 +23,7 @@ def report(
     folder: str | Path,
     *,
     by: Objectives | None = None,
-    top: int = 20,
+    top: int = 10,
     objectives: Objectives | None = None,
     time: float | str | None = None,
     html: bool = True,

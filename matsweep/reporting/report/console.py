@@ -36,7 +36,7 @@ def tell(document: Document, console: Console) -> None:
         if section.terminal:
             if section.headed:
                 _head(console, section.title)
-            for block in section.blocks:
+            for block in section.brief or section.blocks:
                 _block(console, block)
 
 

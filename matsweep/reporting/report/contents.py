@@ -28,6 +28,7 @@ from matsweep.analysis.basis import (
     unsure_numbers,
     without_effect,
 )
+from matsweep.core.printing import counted
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import unprogrammed
@@ -47,6 +48,7 @@ from matsweep.reporting.report.document import (
     Table,
 )
 from matsweep.reporting.report.figures import figures
+from matsweep.reporting.report.opening import opening
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
 from matsweep.reporting.table import ranking_of
@@ -56,6 +58,7 @@ MOST_ROWS = 5000
 """Candidates in the table of a page."""
 
 _STATES = ("done", "failed", "pending")
+_WHERE = "the report as a page lists them (matsweep report, matsweep view)"
 _MOST_NUMBERS = 6
 _MOST_CAUSES = 8
 _LONGEST = 500  # characters of an error
@@ -111,8 +114,8 @@ def question(study: Study) -> Section:
     return Section(title="The question", blocks=(Facts(items=tuple(facts)),))
 
 
-def answer(study: Study) -> Section:
-    """State the best candidate, the Pareto set, and the number of open candidates.
+def best(study: Study) -> Section:
+    """Facts of the best candidate, and the Pareto set by material.
 
     Parameters
     ----------
@@ -123,16 +126,13 @@ def answer(study: Study) -> Section:
     Section
     """
     blocks: list[Block] = []
-    if not study.ranked.size:
-        reason = "No candidate is done" if not study.view.count("done") else "Nothing can be ranked"
-        blocks.append(Paragraph(text=f"{reason}, so there is no answer yet.", notice=True))
-    else:
+    if study.ranked.size:
         blocks.append(_best(study))
         blocks += _per_material(study)
         blocks += [Paragraph(text=text) for text in study.left_off]
         blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
-    return Section(title="The answer", blocks=tuple(blocks))
+    return Section(title="The best and the Pareto set", blocks=tuple(blocks))
 
 
 def unfitted(study: Study) -> Section | None:
@@ -241,11 +241,15 @@ def basis(study: Study) -> Section | None:
     -------
     Section or None
     """
+    numbers = {
+        name: unsure_numbers(study.view.ds, name) for name in study.view.present(study.front)
+    }
     items = [
-        Item(text=f"{_named(study, name)}: {_standing(unsure_numbers(study.view.ds, name))}")
-        for name in study.view.present(study.front)
+        Item(text=f"{_named(study, name)}: {_standing(unsure)}") for name, unsure in numbers.items()
     ]
-    return _listed("Unconfirmed numbers behind the Pareto set", items)
+    counts = [f"{name} {len(unsure)}" for name, unsure in numbers.items() if unsure]
+    short = f"{', '.join(counts) or 'none'}; {_WHERE}"
+    return _listed("Unconfirmed numbers behind the Pareto set", items, short)
 
 
 def unknown(study: Study) -> Section | None:
@@ -366,7 +370,7 @@ def literature(study: Study) -> Section | None:
             strict=True,
         )
     ]  # fmt: skip
-    return _listed("References", items)
+    return _listed("References", items, f"{counted(len(items), 'source')}; {_WHERE}")
 
 
 def origin(study: Study) -> Section | None:
@@ -540,11 +544,12 @@ def _directions(chosen: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {'↑' if b == 'higher' else '↓'}" for name, b in chosen.items())
 
 
-def _listed(title: str, items: list[Item]) -> Section | None:
-    """Section of one list, for a terminal too; None for an empty one."""
+def _listed(title: str, items: list[Item], short: str = "") -> Section | None:
+    """Section of one list, on a terminal with a line in its place; None for an empty one."""
     if not items:
         return None
-    return Section(title=title, blocks=(Items(items=tuple(items)),), terminal=True)
+    brief = (Paragraph(text=f"{short}."),) if short else ()
+    return Section(title=title, blocks=(Items(items=tuple(items)),), terminal=True, brief=brief)
 
 
 def _standing(numbers: list[Number] | None) -> str:
@@ -582,16 +587,17 @@ def _value(value: Any) -> str:
 
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
-    question,
-    answer,
+    opening,
     unfitted,
     uncertain,
     programming,
+    pictures,
+    question,
+    best,
     certainty,
+    candidates,
     required,
     matters,
-    pictures,
-    candidates,
     basis,
     unknown,
     converters,

@@ -167,12 +167,15 @@ class Section:
         Whether a terminal shows it too.
     headed : bool
         Whether it has its heading there.
+    brief : tuple of Block
+        Blocks that a terminal shows in the place of `blocks`; empty: the same.
     """
 
     title: str
     blocks: tuple[Block, ...]
     terminal: bool = False
     headed: bool = True
+    brief: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

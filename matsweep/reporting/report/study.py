@@ -101,7 +101,7 @@ def studied(
     ds: xr.Dataset,
     *,
     by: Objectives | None = None,
-    top: int = 20,
+    top: int = 10,
     objectives: Objectives | None = None,
     time: float | str | None = None,
     target: str = "",

@@ -47,7 +47,7 @@ class Pages:
         self,
         place: Place,
         *,
-        top: int = 20,
+        top: int = 10,
         objectives: Sequence[str] | None = None,
         time: float | str | None = None,
         rerun: str | None = None,

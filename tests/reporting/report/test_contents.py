@@ -90,7 +90,8 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_has_a_page_in_every_format(shape, tmp_path):
     found = of(SHAPES[shape]())
-    assert titles(found)[:2] == ["The question", "The answer"]
+    assert titles(found)[0] == "The answer"
+    assert "The question" in titles(found)
     assert "<h2>The answer</h2>" in render(found)
     assert "## The answer" in markdown(found, tmp_path)
     assert pdf(found, tmp_path).read_bytes().startswith(b"%PDF")
@@ -120,7 +121,8 @@ def test_sections_stand_in_their_order():
     )
     found = titles(of(ds))
     assert found == [
-        "The question", "The answer", "How sure is that?", "Figures", "Candidates",
+        "The answer", "Figures", "The question", "The best and the Pareto set",
+        "How sure is that?", "Candidates",
         "Unconfirmed numbers behind the Pareto set", "Failures by cause", "References",
         "Provenance", "Configuration", "How to reproduce this",
     ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Labels of the parameters that studies sweep, and their values in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Words for a swept parameter.
+
+    Parameters
+    ----------
+    label : str
+        Title of an axis.
+    phrase : str
+        A setting in a sentence; "{}" stands for the value with its unit.
+    plural : str
+        The phrase where it differs for values other than 1; empty: the same.
+    """
+
+    label: str
+    phrase: str
+    plural: str = ""
+
+
+AXES = {
+    "adc.bits": Axis("ADC bits", "ADCs of {} bit", "ADCs of {} bits"),
+    "adc.sharing": Axis("columns an ADC", "{} column an ADC", "{} columns an ADC"),
+    "dac.bits": Axis("DAC bits", "DACs of {} bit", "DACs of {} bits"),
+    "device.cycle_to_cycle": Axis(
+        "spread between programmings", "a spread of {} between programmings"
+    ),
+    "device.cycles": Axis("cycles", "after {} cycle", "after {} cycles"),
+    "device.device_to_device": Axis("spread between devices", "a spread of {} between devices"),
+    "device.g_max": Axis("largest conductance", "g_max of {}"),
+    "device.g_min": Axis("smallest conductance", "g_min of {}"),
+    "device.levels": Axis("levels", "{} level", "{} levels"),
+    "device.programming_error.scale": Axis(
+        "scale of the programming error", "{} times the programming error"
+    ),
+    "device.read_noise": Axis("read noise", "read noise of {}"),
+    "device.read_voltage": Axis("read voltage", "reads at {}"),
+    "device.temperature": Axis("temperature", "a temperature of {}"),
+    "periphery.adc_source": Axis("source of ADC costs", "ADC costs of {}"),
+    "periphery.node": Axis("technology node", "a node of {}"),
+    "tile.cells": Axis("devices in parallel", "single devices", "{} devices in parallel"),
+    "tile.columns": Axis("array columns", "arrays of {} columns"),
+    "tile.mapping": Axis("mapping", "{} mapping"),
+    "tile.read_time": Axis("read time", "reads of {}"),
+    "tile.rows": Axis("array rows", "arrays of {} rows"),
+    "tile.weight_bits": Axis("weight bits", "weights of {} bits"),
+    "wires": Axis("wires", "{} wires"),
+}
+"""Swept parameters by their names in configurations. Others are called by their names."""
+
+
+def setting(name: str, short: str, value: str) -> str:
+    """Write the value of a swept parameter in words: "arrays of 64 rows".
+
+    Parameters
+    ----------
+    name : str
+        As in configurations.
+    short : str
+        The end of it that is unambiguous, for parameters without words.
+    value : str
+        With its unit.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> setting("tile.cells", "cells", "2"), setting("device.drift.nu", "nu", "0.05")
+    ('2 devices in parallel', 'nu 0.05')
+    """
+    if name not in AXES:
+        return f"{short.replace('_', ' ')} {value}"
+    words = AXES[name]
+    return (words.plural if words.plural and value != "1" else words.phrase).format(value)

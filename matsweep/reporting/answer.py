@@ -1,0 +1,378 @@
+"""The answer of a study in words: its choice, how sure that is, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsweep.analysis.basis import Number, unsure_numbers
+from matsweep.analysis.best_set import best_set
+from matsweep.analysis.dominance import SENSE, Sense
+from matsweep.analysis.labels import setting
+from matsweep.analysis.objectives import Objectives, directions, judged, order, reached, useful
+from matsweep.analysis.pareto import Mask
+from matsweep.analysis.stability import stability_of
+from matsweep.analysis.view import Index, View
+from matsweep.core.checks import UserError
+from matsweep.core.printing import counted
+from matsweep.core.units import engineering
+from matsweep.devices.unknown import PARAMETERS
+from matsweep.reporting.texts import spread, texts
+
+_NAMED = 3
+_LEAST = 0.005  # probability below which a material is not named
+_NEAR = 0.05  # of the least cost, among which the merit decides
+_DIGITAL = "int8_sram"
+_LABELS = {parameter.path: parameter.label for parameter in PARAMETERS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Sentences that a report opens with.
+
+    Parameters
+    ----------
+    choice : str
+        Candidates to choose; a reason where there are none.
+    certainty : str
+        Probability that the choice is right; empty where there is no choice.
+    basis : str
+        Unconfirmed numbers behind it; empty where none are stored.
+    cautions : tuple of str
+        Reasons to hold it back, such as candidates that are pending.
+    chosen : tuple of int
+        Positions of the candidates chosen: one, or the two ends of the Pareto set.
+    """
+
+    choice: str
+    certainty: str = ""
+    basis: str = ""
+    cautions: tuple[str, ...] = ()
+    chosen: tuple[int, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        return tuple(text for text in (self.choice, self.certainty, self.basis) if text)
+
+
+def answer_of(
+    view: View,
+    *,
+    by: Objectives | None = None,
+    objectives: Objectives | None = None,
+    sense: Sense = SENSE,
+    metric: str | None = None,
+    how: str = "mean",
+    certain: bool = True,
+    among: str = "",
+) -> Answer:
+    """Answer which candidates to choose.
+
+    The choice is a candidate of the Pareto set: the best by the first metric of the ranking, and
+    the best of those within 5 % of the least cost, where that is another. Candidates whose merit is
+    not useful are chosen only where none is.
+
+    Parameters
+    ----------
+    view : View
+        Of the candidates to choose from.
+    by : name, names or mapping, optional
+        Metrics of the ranking. Default: the merit, then the costs.
+    objectives : names or mapping, optional
+        Objectives of the Pareto set.
+    sense : Sense
+        Differences that count there.
+    metric : str, optional
+        Metric whose certainty is stated, where the first of `by` is a criterion on it.
+    how : str
+        That criterion over the realisations; see `robust`.
+    certain : bool
+        Whether to state how sure the choice is: a score has no probability.
+    among : str
+        Condition that the candidates meet, in words; empty: none.
+
+    Returns
+    -------
+    Answer
+    """
+    keys = directions(view, by if by is not None else None)
+    if not view.compared.any() or not keys:
+        return Answer(choice=_nothing(view, bool(keys), among))
+    first = next(iter(keys))
+    ranked = order(view, keys)
+    ranked = ranked[np.isfinite(view.column(first)[ranked])]
+    if not ranked.size:
+        return Answer(choice=f"No candidate has a {first}, so there is no answer.")
+    chosen = directions(view, objectives if objectives is not None else None)
+    front = judged(view, chosen or None, sense).mask
+    threshold = useful(view, sense.useful) if view.merit in chosen else None
+    usable = threshold is None or bool((view.compared & reached(view, threshold)).any())
+    ends = _ends(view, first, ranked, front, chosen if usable else {})
+    choice = _choice(view, first, ends, chosen, front, among)
+    if not usable and threshold is not None:
+        choice = f"None is useful: no candidate reaches {_bound(view, threshold)}. {choice}"
+    sure = _certainty(view, metric or first, how) if certain else ""
+    places = tuple(at for at, _ in ends)
+    return Answer(
+        choice=choice,
+        certainty=sure,
+        basis=_basis(view, places),
+        cautions=tuple(_cautions(view, first, places)),
+        chosen=places,
+    )
+
+
+def _nothing(view: View, keys: bool, among: str) -> str:
+    """Why there is no choice."""
+    if view.done.any() and not keys:
+        return "The results hold no metric with a good direction: nothing can be ranked."
+    if among:
+        return f"No candidate meets {among}, so there is no choice."
+    if pending := view.count("pending"):
+        waiting = counted(pending, "candidate")
+        return f"No candidate is done, so there is no answer yet: {waiting} pending."
+    if failed := view.count("failed"):
+        return f"No candidate is done, so there is no answer: all {failed} failed."
+    return "No candidate is done, so there is no answer: there are none."
+
+
+def _ends(
+    view: View, first: str, ranked: Index, front: Mask, objectives: Mapping[str, str]
+) -> list[tuple[int, str]]:
+    """Candidates chosen, each with the metric it is best in: one, or the ends of the front."""
+    on = ranked[front[ranked]] if objectives else ranked[:0]
+    if not on.size:
+        return [(int(ranked[0]), first)]
+    best, ends = int(on[0]), [(int(on[0]), first)]
+    costs = [name for name in objectives if name != first and name != view.merit]
+    if first != view.merit or not costs:
+        return ends
+    cost = costs[0]
+    values = _signed(view, cost, objectives[cost])[on]
+    near = values <= values.min() + _NEAR * abs(values.min())
+    least = int(on[near][0])
+    values = np.abs(view.column(cost)[[best, least]])
+    if least != best and abs(values[0] - values[1]) > SENSE.margin(cost, False) * values.max():
+        ends.append((least, cost))
+    return ends
+
+
+def _signed(view: View, name: str, better: str) -> NDArray[np.float64]:
+    values = view.column(name)
+    return np.nan_to_num(values if better == "lower" else -values, nan=np.inf)
+
+
+def _choice(
+    view: View,
+    first: str,
+    ends: Sequence[tuple[int, str]],
+    objectives: Mapping[str, str],
+    front: Mask,
+    among: str,
+) -> str:
+    of = f"Of those that meet {among}: choose" if among else "Choose"
+    costs = [name for name in objectives if name not in (first, view.merit)]
+    shown = [
+        name for name in dict.fromkeys([first, view.merit, *costs[:1]]) if name in view.summary
+    ]
+    if len(ends) == 1:
+        ((at, _),) = ends
+        return f"{of} {_described(view, at)}: {_numbers(view, at, shown)}."
+    of = of if among else "choose"
+    parts = [
+        f"for {_goal(view, name)} {of} {_described(view, at)}: {_numbers(view, at, shown)}"
+        for at, name in ends
+    ]
+    text = f"{parts[0][0].upper()}{parts[0][1:]}; {parts[1]}."
+    if (more := int(front.sum()) - 2) > 0:
+        text += f" {counted(more, 'more candidate')} of the Pareto set {_are(more, 'lie')} between."
+    return text
+
+
+def _goal(view: View, name: str) -> str:
+    plain = name.replace("_", " ")
+    better = view.summary[name].attrs.get("better")
+    return plain if name == view.merit else f"{'high' if better == 'higher' else 'low'} {plain}"
+
+
+def _described(view: View, at: int) -> str:
+    """Material and settings of a candidate, as far as they differ, with its number."""
+    row = view.summary.isel(candidate=[at])
+    settings = [
+        setting(name, short, texts(view, row[name])[0]) for name, short in view.short.items()
+    ]
+    number = f"no. {int(view.numbers[at])}"
+    if not view.has_materials:
+        return f"{', '.join(settings)} ({number})" if settings else f"candidate {number}"
+    material = str(view.materials[at])
+    label = view.brief(material)
+    inside = number if label == material else f"{material}, {number}"
+    return f"{label} ({inside})" + (f" with {_joined(settings)}" if settings else "")
+
+
+def _numbers(view: View, at: int, names: Sequence[str]) -> str:
+    """Metrics of a candidate: the merit with its spread, costs without one."""
+    parts = [
+        f"{name.replace('_', ' ')} "
+        + (
+            spread(view, name, at)
+            if view.is_share(name)
+            else texts(view, view.summary[name][[at]])[0]
+        )
+        for name in names
+    ]
+    return " at ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+
+
+def _bound(view: View, threshold: float) -> str:
+    text = f"{100 * threshold:.1f} %" if view.is_share(view.merit) else f"{threshold:.4g}"
+    return f"{view.merit} {text}"
+
+
+def _certainty(view: View, metric: str, how: str) -> str:
+    """How sure the best one is: between materials, or between candidates of one."""
+    total = int(view.compared.sum())
+    if total < 2:
+        return "It is the only candidate."
+    if "realisation" not in view.ds[metric].dims:
+        return f"It is not known how sure that is: {metric} is stored without its realisations."
+    if how == "regret":
+        return ""
+    if len(set(view.materials[view.compared].tolist())) > 1:
+        return _between_materials(view, metric, how)
+    if view.given[view.compared].min() < 2:
+        return "It is not known how sure that is: a single realisation has no error."
+    if how != "mean":
+        return ""
+    tied = int(best_set(view, [metric]).sum())
+    if tied < 2:
+        return f"The best is better than all others by {metric} (95 %)."
+    return f"{tied} of {total} candidates cannot be told apart from the best by {metric} (95 %)."
+
+
+def _between_materials(view: View, first: str, how: str) -> str:
+    try:
+        stability = stability_of(view, first, how=how)
+    except UserError as error:
+        return f"It is not known how sure that is: {error}."
+    names = [view.brief(str(name)) for name in stability["option"].values]
+    shares = stability["best"].values.tolist()
+    likely = [(name, share) for name, share in zip(names, shares, strict=True) if share >= _LEAST]
+    likely.sort(key=lambda each: -each[1])
+    text = f"By {first}, {likely[0][0]} is best with probability {_probability(likely[0][1])}"
+    if others := [f"{name} with {_probability(share)}" for name, share in likely[1:]]:
+        text += f", {_joined(others)}"
+    if "in_best_set" not in stability:
+        return f"{text}."
+    tied = [name for name, near in zip(names, stability["in_best_set"].values, strict=True) if near]
+    if len(tied) > 1:
+        return f"{text}; {_joined(tied)} cannot be told apart (95 %)."
+    return f"{text}."
+
+
+def _probability(share: float) -> str:
+    for bound in (0.999, 0.99):
+        if share > bound + (1 - bound) / 2:
+            return f"above {bound}"
+    return f"{share:.2f}"
+
+
+def _basis(view: View, chosen: Iterable[int]) -> str:
+    """Numbers behind the chosen materials that are not confirmed."""
+    parts: dict[str, tuple[list[Number], list[str]]] = {}
+    for material in dict.fromkeys(str(view.materials[at]) for at in chosen):
+        numbers = unsure_numbers(view.ds, material) if view.has_materials else None
+        if numbers is not None:
+            parts[view.brief(material)] = numbers, _drawn(view, material)
+    if not parts:
+        return ""
+    if len(parts) == 1:
+        ((numbers, drawn),) = parts.values()
+        return f"This rests on {_unsure(numbers, drawn, _NAMED)}."
+    texts = (f"for {name}, on {_unsure(*known, _NAMED - 1)}" for name, known in parts.items())
+    return f"This rests, {'; '.join(texts)}."
+
+
+def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
+    """Count and name the numbers that are not confirmed, by kind."""
+    of: dict[str, list[str]] = {}
+    for number in numbers:
+        within = [path for path in drawn if f"{path}.".startswith(f"{number.name}.")]
+        if number.status != "missing":
+            kind = "from memory" if number.status == "recalled" else "illustrative"
+            of.setdefault(kind, []).append(number.name)
+        elif within or number.prior:
+            of.setdefault("that no source states, drawn from priors", []).extend(
+                within or [number.name]
+            )
+        else:
+            of.setdefault("that no source states, left out", []).append(number.name)
+    if not of:
+        return "numbers that were seen in sources, or derived from them"
+    most = sorted(of.items(), key=lambda each: -len(each[1]))
+    parts = [
+        f"{len(names) if place else counted(len(names), 'number')} {kind} ({_listed(names, named)})"
+        for place, (kind, names) in enumerate(most)
+    ]
+    return _joined(parts)
+
+
+def _drawn(view: View, material: str) -> list[str]:
+    """Parameters that are drawn in the realisations of a material."""
+    if "unknown" not in view.ds or "parameter" not in view.ds.coords:
+        return []
+    rows = np.flatnonzero((view.materials == material) & view.done)
+    if not rows.size:
+        return []
+    values = view.ds["unknown"].isel(candidate=int(rows[0]))
+    known = np.isfinite(values.values).any(axis=values.get_axis_num("realisation"))
+    return [str(name) for name in view.ds["parameter"].values[known]]
+
+
+def _cautions(view: View, first: str, chosen: Sequence[int]) -> Iterator[str]:
+    if pending := view.count("pending"):
+        share = f"{pending} of {view.states.size}"
+        yield f"{share} candidates are still pending: the answer may change."
+    leader = int(order(view, [first])[0])
+    lead = abs(float(np.diff(view.column(first)[[leader, chosen[0]]])[0]))
+    scale = 1.0 if view.is_share(first) else abs(float(view.column(first)[leader]))
+    if lead > SENSE.margin(first, view.is_share(first)) * scale:
+        mean = f"{spread(view, first, leader)} (no. {int(view.numbers[leader])})"
+        yield (f"The best mean of {first} is {mean}, better neither beyond the error nor the "
+               "tolerance, and worse in another objective.")  # fmt: skip
+    yield from _digital(view, chosen)
+
+
+def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
+    """Compare the energies with those of digital multipliers, which lose no accuracy."""
+    if "baseline_energy" not in view.ds or "baseline" not in view.ds.coords or not chosen:
+        return
+    if "energy" not in view.summary or _DIGITAL not in view.ds["baseline"].values:
+        return
+    values = view.ds["baseline_energy"].sel(baseline=_DIGITAL)
+    dearer = [
+        at for at in chosen
+        if view.column("energy")[at] > float(values.isel(candidate=at)) > 0
+    ]  # fmt: skip
+    if dearer:
+        one = engineering(float(values.isel(candidate=dearer[0])), "J")
+        who = "" if len(dearer) == len(chosen) else f" than no. {int(view.numbers[dearer[0]])}"
+        yield f"8-bit digital multipliers with the weights in SRAM take less energy{who}: {one}."
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    words = [_LABELS.get(name, name.removeprefix("device.").replace("_", " ")) for name in names]
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _are(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,300 @@
+"""The answer of a study in words, of results of all kinds."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from rich.console import Console
+
+from matsweep.analysis.stability import stability
+from matsweep.analysis.view import View
+from matsweep.reporting.answer import answer_of
+from matsweep.reporting.choice import choose
+from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.document import Paragraph
+from matsweep.reporting.report.study import studied
+from tests.synthetic import attrs, study, with_status
+
+ALONG = ("candidate", "realisation")
+
+
+def results(accuracy, energy, materials=("a", "b"), spread=0.001, realisations=8, **coords):
+    """Candidates of stated means: accuracy varies over the realisations, alike in all."""
+    luck = spread * np.linspace(-1, 1, realisations)
+    values = np.asarray(accuracy)[:, None] + luck
+    deviation = values.std(axis=1, ddof=1) if realisations > 1 else np.zeros(len(values))
+    return xr.Dataset(
+        {
+            "accuracy": (ALONG, values, attrs("1", "higher", "accuracy")),
+            "accuracy_std": ("candidate", deviation, attrs("1", "lower", "s")),
+            "energy": ("candidate", np.asarray(energy), attrs("J", "lower", "energy")),
+            "status": ("candidate", np.ones(len(values), np.int8)),
+        },
+        {
+            "material": ("candidate", np.array(list(materials), dtype=object)),
+            **{name: ("candidate", np.asarray(each)) for name, each in coords.items()},
+        },
+        {
+            "axes": json.dumps(
+                [["material", sorted(set(materials))], *([n, None] for n in coords)]
+            ),
+            "reference": json.dumps({"accuracy": 0.98}),
+            "chance": json.dumps({"accuracy": 0.1}),
+        },
+    )
+
+
+def sourced(ds, numbers, **labels):
+    """Add sources: `numbers` of each material, its labels."""
+    known = {
+        name: {
+            "label": f"{name}, a long label",
+            "short": labels.get(name, name.upper()),
+            "numbers": {
+                path: {"value": 1.0, "status": status, "source": None, "note": None}
+                for path, status in numbers.items()
+            },
+        }
+        for name in set(ds["material"].values.tolist())
+    }
+    return ds.assign_attrs(sources=json.dumps({"materials": known, "references": {}}))
+
+
+def answer(ds, **options):
+    return answer_of(View(ds), **options)
+
+
+def test_one_candidate_is_best_in_all():
+    found = answer(results([0.96, 0.90], [1e-9, 2e-9], **{"adc.bits": [6, 8]}))
+    assert found.choice == (
+        "Choose a (no. 0) with ADCs of 6 bits: accuracy 96.00 ± 0.07 % at energy 1.00 nJ."
+    )
+    assert found.certainty == "By accuracy, a is best with probability above 0.999."
+    assert found.chosen == (0,)
+    assert not found.cautions
+
+
+def test_both_ends_of_the_set_are_chosen_and_those_between_counted():
+    ds = results(
+        [0.97, 0.95, 0.92], [9e-9, 3e-9, 1e-9], materials="abc", **{"tile.rows": [32, 64, 128]}
+    )
+    found = answer(sourced(ds, {}, a="Best A"))
+    assert found.choice == (
+        "For accuracy choose Best A (a, no. 0) with arrays of 32 rows: accuracy 97.00 ± 0.07 % at "
+        "energy 9.00 nJ; for low energy choose C (c, no. 2) with arrays of 128 rows: accuracy "
+        "92.00 ± 0.07 % at energy 1.00 nJ. 1 more candidate of the Pareto set lies between."
+    )
+    assert found.chosen == (0, 2)
+
+
+def test_near_the_least_cost_the_merit_decides():
+    found = answer(results([0.97, 0.95, 0.92], [9e-9, 1.03e-9, 1e-9], materials="abc"))
+    assert found.chosen == (0, 1)
+
+
+def test_the_probability_is_that_of_the_bootstrap():
+    ds = study(materials=("pcm_gst", "hfox_vcm"), realisations=8)
+    order = stability(ds, "accuracy")
+    text = answer(ds).certainty
+    names = {"pcm_gst": "PCM, Ge2Sb2Te5", "hfox_vcm": "HfOx VCM"}
+    first = str(order["option"].values[int(np.argmax(order["best"].values))])
+    assert text.startswith(f"By accuracy, {names[first]} is best with probability ")
+
+
+def test_a_tie_is_called_one():
+    """Two materials that are equal in every realisation share the first place."""
+    found = answer(results([0.96, 0.96], [1e-9, 1e-9]))
+    assert found.certainty == (
+        "By accuracy, a is best with probability 0.50, b with 0.50; a and b cannot be told apart "
+        "(95 %)."
+    )
+    assert found.choice.startswith("Choose a (no. 0): accuracy 96.00")
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (
+            {"pending": [0, 1]},
+            "No candidate is done, so there is no answer yet: 2 candidates pending.",
+        ),
+        ({"failed": [0, 1]}, "No candidate is done, so there is no answer: all 2 failed."),
+    ],
+)
+def test_nothing_is_done(state, text):
+    ds = results([0.96, 0.9], [1e-9, 1e-9]).assign(error=("candidate", ["", ""]))
+    found = answer(with_status(ds, **state))
+    assert found.choice == text
+    assert found.sentences == (text,)
+    assert not found.chosen
+
+
+def test_no_candidates_and_no_metric():
+    ds = results([0.96, 0.9], [1e-9, 1e-9])
+    assert "there are none" in answer(ds.isel(candidate=slice(0, 0))).choice
+    assert "nothing can be ranked" in answer(ds[["status"]]).choice
+
+
+def test_pending_candidates_may_change_it():
+    found = answer(with_status(results([0.96, 0.9, 0.8], [1e-9] * 3, "abc"), pending=[2]))
+    assert found.cautions == ("1 of 3 candidates are still pending: the answer may change.",)
+    assert found.choice.startswith("Choose a")
+
+
+def test_nothing_useful_is_said_before_the_best_of_it():
+    """Useful is 90 % of the way from 10 to 98 %; the costs of what is of no use do not count."""
+    found = answer(results([0.7, 0.5], [5e-9, 1e-9]))
+    assert found.choice.startswith(
+        "None is useful: no candidate reaches accuracy 89.2 %. Choose a (no. 0): accuracy 70.00"
+    )
+    assert found.chosen == (0,)
+
+
+def test_a_useless_candidate_is_no_end_of_the_choice():
+    assert answer(results([0.95, 0.5], [5e-9, 1e-9])).chosen == (0,)
+
+
+def test_one_material_is_compared_with_itself():
+    ds = results([0.96, 0.90], [1e-9, 2e-9], materials="aa", **{"adc.bits": [6, 8]})
+    assert answer(ds).certainty == "The best is better than all others by accuracy (95 %)."
+    ds["accuracy"][1] = ds["accuracy"][0]
+    found = answer(ds)
+    assert (
+        found.certainty
+        == "2 of 2 candidates cannot be told apart from the best by accuracy (95 %)."
+    )
+    assert answer(ds.isel(candidate=[0])).certainty == "It is the only candidate."
+
+
+def test_numbers_only_have_no_material():
+    ds = results([0.96, 0.90], [1e-9, 2e-9], **{"device.read_noise": [0.01, 0.05]})
+    found = answer(ds.drop_vars("material").assign_attrs(axes="[]"))
+    assert found.choice == (
+        "Choose read noise of 0.01 (no. 0): accuracy 96.00 ± 0.07 % at energy 1.00 nJ."
+    )
+    assert not found.basis
+    assert "better than all others" in found.certainty
+
+
+def test_without_realisations_nothing_is_sure():
+    ds = results([0.96, 0.90], [1e-9, 2e-9]).drop_vars("accuracy_std")
+    found = answer(ds.mean("realisation", keep_attrs=True))
+    assert found.certainty == (
+        "It is not known how sure that is: accuracy is stored without its realisations."
+    )
+    assert "accuracy 96.00 % at" in found.choice
+    one = answer(results([0.96, 0.90], [1e-9, 2e-9], realisations=1))
+    assert "It is not known how sure that is" in one.certainty
+    assert "±" not in one.choice
+
+
+def test_a_better_mean_that_is_left_off_is_named():
+    """Noise of one realisation makes the mean better, not beyond its error, at a tenfold cost."""
+    ds = results([0.95, 0.95], [1e-9, 9e-9])
+    ds["accuracy"][1] = ds["accuracy"][1].values + np.array([0, 0.05, 0, 0.05, -0.03, 0, 0, 0])
+    found = answer(ds)
+    assert found.chosen == (0,)
+    assert found.cautions[0].startswith("The best mean of accuracy is ")
+    assert "(no. 1), better neither beyond the error nor the tolerance" in found.cautions[0]
+
+
+def test_numbers_behind_it_are_counted_and_named():
+    numbers = {
+        "device.g_max": "seen", "device.g_min": "recalled", "device.retention": "illustrative",
+        "device.levels": "missing", "device.drift": "missing", "device.stuck_at": "missing",
+    }  # fmt: skip
+    ds = sourced(results([0.96, 0.9], [1e-9, 2e-9]), numbers)
+    drawn = ["device.drift.nu", "device.drift.spread", "device.stuck_at.g_max", "device.read_noise"]
+    unknown = np.full((2, 8, 4), 0.1)
+    unknown[0, :, 3] = np.nan  # stated by the first one
+    ds = ds.assign(unknown=((*ALONG, "parameter"), unknown)).assign_coords(parameter=drawn)
+    assert answer(ds).basis == (
+        "This rests on 3 numbers that no source states, drawn from priors (drift exponent, spread "
+        "of drift exponents, share stuck at g_max), 1 from memory (g min), 1 illustrative "
+        "(retention) and 1 that no source states, left out (levels)."
+    )
+    ends = answer(ds.assign(energy=("candidate", [1e-9, 1e-10], ds["energy"].attrs)))
+    assert ends.basis.startswith("This rests, for A, on 3 numbers that no source states")
+    assert "; for B, on 3 numbers that no source states" in ends.basis
+    seen = sourced(ds, {"device.g_max": "seen"})
+    assert (
+        answer(seen).basis
+        == "This rests on numbers that were seen in sources, or derived from them."
+    )
+
+
+def test_a_cheaper_digital_machine_is_named():
+    ds = results([0.96, 0.9], [3e-9, 4e-9])
+    baseline = np.full((2, 2), 2e-9)
+    ds = ds.assign(baseline_energy=(("candidate", "baseline"), baseline)).assign_coords(
+        baseline=["int8_sram", "cpu"]
+    )
+    assert answer(ds).cautions == (
+        "8-bit digital multipliers with the weights in SRAM take less energy: 2.00 nJ.",
+    )
+    assert not answer(ds.assign(energy=ds["energy"] / 4)).cautions
+
+
+def test_sources_of_costs_are_not_mixed():
+    """The cheaper estimate of the same circuit is no other choice."""
+    ds = results(
+        [0.96, 0.96], [3e-9, 1e-9], materials="aa",
+        **{"periphery.adc_source": np.array(["survey", "isaac"], dtype=object)},
+    )  # fmt: skip
+    ds = ds.assign_attrs(axes=json.dumps([["periphery.adc_source", ["survey", "isaac"]]]))
+    found = answer(ds)
+    assert found.chosen == (0,)
+    assert found.certainty == "It is the only candidate."
+
+
+def test_a_study_of_learning_weighs_its_own_costs():
+    ds = results([0.96, 0.93], [1.0, 1.0]).drop_vars("energy")
+    ds = ds.assign(
+        training_energy=("candidate", [2e-6, 1e-6], attrs("J", "lower", "training energy")),
+        pulses_p999=("candidate", [10.0, 20.0], attrs("1", "lower", "pulses")),
+    )
+    text = answer(ds).choice
+    assert "at training energy 2.00 µJ; for low training energy choose b (no. 1)" in text
+
+
+def test_by_another_metric_the_best_in_it_is_chosen():
+    ds = results([0.97, 0.95], [9e-9, 1e-9])
+    found = answer(ds, by="energy")
+    assert found.chosen == (1,)
+    assert found.choice == "Choose b (no. 1): energy 1.00 nJ at accuracy 95.00 ± 0.07 %."
+
+
+def printed(ds, *constraints, **options):
+    console = Console(file=io.StringIO(), width=100)
+    choose(ds, console, constraints, **options)
+    return console.file.getvalue()
+
+
+def test_select_answers_among_those_that_meet_a_specification():
+    ds = results([0.97, 0.95], [9e-9, 1e-9])
+    text = printed(ds, "energy <= 2 nJ")
+    assert "Of those that meet this: choose b (no. 1): accuracy 95.00 ± 0.07 % at" in text
+    assert "It is the only candidate." in text
+    assert "Choose" not in printed(ds, "energy <= 2 pJ")
+    weighted = printed(ds, weights={"accuracy": 1, "energy": 1})
+    assert "Choose" in weighted
+    assert "probability" not in weighted
+    cautious = printed(ds, how="mean - 2 std")
+    assert "By accuracy, a is best with probability" in cautious
+
+
+@pytest.mark.parametrize("shape", ["whole", "pending"])
+def test_report_and_page_open_with_it(shape):
+    ds = results([0.97, 0.95], [9e-9, 1e-9])
+    ds = with_status(ds, pending=[1]) if shape == "pending" else ds
+    first = document(studied(ds)).sections[0]
+    found = answer(ds)
+    assert first.title == "The answer"
+    assert first.terminal
+    assert [block.text for block in first.blocks if isinstance(block, Paragraph)] == [
+        *found.sentences, *found.cautions,
+    ]  # fmt: skip
