@@ -15,9 +15,11 @@ from matsweep.analysis.basis import cautions, misfits
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions, order
+from matsweep.analysis.response import SCREEN
 from matsweep.analysis.robust import robust_of
 from matsweep.analysis.score import score_of
 from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
+from matsweep.analysis.settled import NONE, REALISATIONS
 from matsweep.analysis.stability import stability_of
 from matsweep.analysis.view import View
 from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
@@ -235,17 +237,44 @@ def _certainty(kept: View, by: str, how: str, weights: Mapping[str, float] | Non
         stability = stability_of(kept, by, how=how)
     except UserError as error:
         return f"The certainty of the order is unknown: {error}."
-    shares = ", ".join(
-        f"{name} {share:.2f}"
-        for name, share in zip(stability["option"].values, stability["best"].values, strict=True)
-        if share >= 0.005
-    )
     tied = undecided(stability)
+    average = ""
+    if stability.attrs["unknowns"] != NONE:
+        shares = _shares(stability, "best_on_average")
+        average = f" once what is unknown is known, on average {shares}"
     return (
-        f"Best by {stability.attrs['by']}, with probability: {shares}, "
-        f"from {stability.attrs['samples']} bootstrap samples of the realisations, the same for "
-        f"each material's best.{' ' * bool(tied)}{tied}"
+        f"Best by {stability.attrs['by']}, with probability: {_shares(stability, 'best')}"
+        f"{average}, from {stability.attrs['samples']} bootstrap samples of the realisations, the "
+        f"same for each material's best.{' ' * bool(tied)}{tied}"
     )
+
+
+def _shares(stability: xr.Dataset, name: str) -> str:
+    """Probabilities of the options, those that are not negligible."""
+    pairs = zip(stability["option"].values, stability[name].values, strict=True)
+    return ", ".join(f"{option} {share:.2f}" for option, share in pairs if share >= 0.005)
+
+
+def counted(stability: xr.Dataset) -> str:
+    """Write how probabilities count what is unknown.
+
+    Parameters
+    ----------
+    stability : Dataset
+        Of `stability`, of a study in which something is unknown.
+
+    Returns
+    -------
+    str
+    """
+    text = (
+        "On average: by the mean over all values that unknown parameters may have. Once known, as "
+        "ranks are: at the values that measurements would find."
+    )
+    if stability.attrs["unknowns"] == REALISATIONS:
+        text += (f" With fewer than {SCREEN} realisations chance counts as unknown there, so that "
+                 "the best one may be surer than that.")  # fmt: skip
+    return text
 
 
 def undecided(stability: xr.Dataset) -> str:

@@ -47,6 +47,7 @@ from matsweep.reporting.report.document import (
     Table,
 )
 from matsweep.reporting.report.figures import figures
+from matsweep.reporting.report.measuring import measure
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
 from matsweep.reporting.table import ranking_of
@@ -588,6 +589,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     uncertain,
     programming,
     certainty,
+    measure,
     required,
     matters,
     pictures,
