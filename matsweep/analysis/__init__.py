@@ -6,8 +6,10 @@ Importing this package registers the accessor ``ds.matsweep``; `matsweep.reporti
 from matsweep.analysis.accessor import Results
 from matsweep.analysis.cheapest import cheapest
 from matsweep.analysis.dominance import Sense
+from matsweep.analysis.doubt import doubt
 from matsweep.analysis.explain import why_not
 from matsweep.analysis.grid import grid
+from matsweep.analysis.information import information
 from matsweep.analysis.pairs import difference
 from matsweep.analysis.pareto import pareto_mask
 from matsweep.analysis.robust import robust
@@ -21,7 +23,9 @@ __all__ = [
     "Sense",
     "cheapest",
     "difference",
+    "doubt",
     "grid",
+    "information",
     "pareto_mask",
     "robust",
     "score",

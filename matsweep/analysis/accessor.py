@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.best_set import best_set, ranked_in_words
 from matsweep.analysis.dominance import Sense
+from matsweep.analysis.doubt import doubt
 from matsweep.analysis.explain import Explanation, why_not
 from matsweep.analysis.grid import grid
+from matsweep.analysis.information import information
 from matsweep.analysis.objectives import Objectives, apart, directions, judged, order
 from matsweep.analysis.pairs import difference
 from matsweep.analysis.robust import robust, robust_of
@@ -273,6 +275,37 @@ class Results:
         Dataset
         """
         return stability(self._ds, by, **options)
+
+    def doubt(self, what: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
+        """Share of the spread that is from unknown parameters; see `matsweep.analysis.doubt`.
+
+        Parameters
+        ----------
+        what : str or sequence of str, optional
+            A metric, or constraints: of the yield.
+        **options : Any
+            Keywords of `doubt`.
+
+        Returns
+        -------
+        Dataset
+        """
+        return doubt(self._ds, what, **options)
+
+    def information(self, by: str | None = None, **options: Any) -> xr.Dataset:
+        """Worth of knowing each unknown parameter; see `matsweep.analysis.information`.
+
+        Parameters
+        ----------
+        by : str, optional
+        **options : Any
+            Keywords of `information`.
+
+        Returns
+        -------
+        Dataset
+        """
+        return information(self._ds, by, **options)
 
     def why_not(
         self,

@@ -1,4 +1,4 @@
-"""Stability of a ranking, given that each mean is over a few realisations."""
+"""Stability of a ranking, given few realisations and parameters that nobody knows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.best_set import may_be_best
+from matsweep.analysis.drawn import anything_unknown
 from matsweep.analysis.objectives import directions, levelled
 from matsweep.analysis.robust import Caution, Values, robust_of
+from matsweep.analysis.settled import NONE, settled
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range, whole
 
@@ -29,15 +31,25 @@ def stability(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Probability of each option to be the best, by a joint bootstrap over the realisations.
+    """Probability of each option to be the best, by samples of what its value may be.
 
-    The options are the best candidates of each material, or the `top` best candidates. Realisation
-    r of all candidates draws the same random numbers, so that a sample draws realisations, with
-    replacement, for all options at once, and ranks the options again: what is lucky for all does
-    not count. An option with fewer realisations takes those of the sample that it has, and more of
-    its own until it has as many as it was given. Deviations of the mean are enlarged by the root of
-    n / (n - 1), without which a bootstrap of n realisations understates the spread. Not counted are
-    other candidates of a material that might overtake its best one, and errors of the model itself.
+    The options are the best candidates of each material, or the `top` best candidates.
+
+    `best_on_average` is by a joint bootstrap over the realisations. Realisation r of all candidates
+    draws the same random numbers, so that a sample draws realisations, with replacement, for all
+    options at once, and ranks the options again: what is lucky for all does not count. An option
+    with fewer realisations takes those of the sample that it has, and more of its own until it has
+    as many as it was given. Deviations of the mean are enlarged by the root of n / (n - 1), without
+    which a bootstrap of n realisations understates the spread.
+
+    A mean over realisations averages over what is not known of a material, and more realisations
+    make it as sure as one likes, but the truth is one value of the unknown parameters. `best` is
+    the probability to be the best there, `rank_low` and `rank_high` are the ranks there: see
+    `matsweep.analysis.settled`. For criteria other than the mean, and where nothing is unknown, it
+    is the same as `best_on_average`.
+
+    Not counted are other candidates of a material that might overtake its best one, and errors of
+    the model itself.
 
     Parameters
     ----------
@@ -63,8 +75,10 @@ def stability(
     -------
     Dataset
         Along `option`, best first: `best` (probability of being the best; ties are shared),
-        `value`, `rank_low` and `rank_high` (interval of its rank), `candidate`, and for the mean
-        `in_best_set` (whether it cannot be told apart from the best; see `best_set`).
+        `best_on_average`, `value`, `rank_low` and `rank_high` (interval of its rank), `candidate`,
+        and for the mean `in_best_set` (whether its mean cannot be told apart from the best one; see
+        `best_set`). The attribute `unknowns` is how unknown parameters count in `best`: "nothing is
+        unknown", as "conditional means", or as "single realisations", with too few draws for that.
 
     Raises
     ------
@@ -125,7 +139,7 @@ def stability_of(
         raise UserError(f"{name} is infinite for some candidates, of which no sample can be drawn: "
                         f"select the others first ('{name} < 1e300')")  # fmt: skip
     values = levelled(judged, _precision(view.ds[name])) * (1.0 if better == "higher" else -1.0)
-    options = _options(view, values, among)[:top]
+    options = options_of(view, values, among)[:top]
     if len(options) < 2:
         raise UserError(f"only {len(options)} {among} to compare: a ranking needs two")
     count = view.given[options]
@@ -133,8 +147,15 @@ def stability_of(
         raise UserError("a candidate with fewer than two realisations cannot be drawn from: run "
                         "the study with more (realisations=8)")  # fmt: skip
     rows = view.rows(options).realised(name)
-    drawn = _drawn(rows, count, caution, better, samples, np.random.default_rng(seed))
-    drawn = levelled(drawn, _precision(view.ds[name]))
+    sign = 1.0 if better == "higher" else -1.0
+    rng = np.random.default_rng(seed)
+    precision = _precision(view.ds[name])
+    drawn = levelled(_drawn(rows, count, caution, better, samples, rng), precision)
+    average, unknowns = _shares(drawn), NONE
+    mean = caution == Caution.read("mean")
+    if mean and "realisation" in view.ds[name].dims and anything_unknown(view, options):
+        known, unknowns = settled(view, name, options, samples, rng)
+        drawn = levelled(sign * known, precision)
     ranks = _ranks(drawn)
     tail = 50 * (1 - confidence)
     labels = view.ds["candidate" if among == "candidate" else among].values[options]
@@ -144,7 +165,12 @@ def stability_of(
             "best": (
                 "option",
                 _shares(drawn),
-                {"units": "1", "long_name": "probability to be best"},
+                {"units": "1", "long_name": "probability to be best once unknowns are known"},
+            ),
+            "best_on_average": (
+                "option",
+                average,
+                {"units": "1", "long_name": "probability to be best on average over unknowns"},
             ),
             "value": ("option", judged[options], unit),
             "rank_low": ("option", np.percentile(ranks, tail, axis=0, method="lower")),
@@ -152,9 +178,16 @@ def stability_of(
             "candidate": ("option", view.numbers[options]),
         },
         {"option": labels.astype(str)},
-        {"by": name, "how": how, "among": among, "samples": samples, "confidence": confidence},
+        {
+            "by": name,
+            "how": how,
+            "among": among,
+            "samples": samples,
+            "confidence": confidence,
+            "unknowns": unknowns,
+        },
     )
-    if caution == Caution.read("mean"):
+    if mean:
         result["in_best_set"] = ("option", may_be_best(rows, count, better, confidence=confidence))
     return result
 
@@ -163,8 +196,27 @@ def _precision(variable: xr.DataArray) -> int:
     return variable.dtype.itemsize if variable.dtype.kind == "f" else 8
 
 
-def _options(view: View, values: Values, among: str) -> Index:
-    """Candidates that are compared, best first: the best of each group."""
+def options_of(view: View, values: Values, among: str) -> Index:
+    """Candidates that are compared, best first: the best of each group.
+
+    Parameters
+    ----------
+    view : View
+    values : (candidate,) array
+        The higher the better; NaN: not compared.
+    among : str
+        A text coordinate along `candidate`, or "candidate".
+
+    Returns
+    -------
+    (option,) array of int
+        Positions.
+
+    Raises
+    ------
+    UserError
+        If there is no such coordinate.
+    """
     known = np.flatnonzero(view.compared & np.isfinite(values))
     known = known[np.argsort(-values[known], kind="stable")]
     if among == "candidate":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -27,6 +27,9 @@ from matsweep.analysis.attributes import (
 from matsweep.analysis.labels import AXES
 from matsweep.analysis.summary import at_time, course, given, realised, summarise
 from matsweep.core.units import normal_unit
+
+if TYPE_CHECKING:
+    from matsweep.analysis.response import Response
 
 type Index = NDArray[np.intp]
 
@@ -147,6 +150,11 @@ class View:
             str(name): course(self.ds, values) for name, values in self.ds.data_vars.items()
         }
         return {name: dim for name, dim in dimensions.items() if dim is not None}
+
+    @cached_property
+    def responses(self) -> dict[tuple[str, int], Response]:
+        """Regressions made so far, by metric and row; see `drawn.response_of`."""
+        return {}
 
     @cached_property
     def parameters(self) -> list[str]:

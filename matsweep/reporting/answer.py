@@ -14,6 +14,7 @@ from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.labels import setting
 from matsweep.analysis.objectives import Objectives, directions, judged, order, reached, useful
 from matsweep.analysis.pareto import Mask
+from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
@@ -260,18 +261,26 @@ def _between_materials(view: View, first: str, how: str) -> str:
     except UserError as error:
         return f"It is not known how sure that is: {error}."
     names = [view.brief(str(name)) for name in stability["option"].values]
-    shares = stability["best"].values.tolist()
-    likely = [(name, share) for name, share in zip(names, shares, strict=True) if share >= _LEAST]
-    likely.sort(key=lambda each: -each[1])
+    likely = _likely(names, stability["best"].values)
     text = f"By {first}, {likely[0][0]} is best with probability {_probability(likely[0][1])}"
     if others := [f"{name} with {_probability(share)}" for name, share in likely[1:]]:
         text += f", {_joined(others)}"
+    if stability.attrs["unknowns"] != NONE:
+        average = _likely(names, stability["best_on_average"].values)
+        shares = [f"{name} with {_probability(share)}" for name, share in average]
+        text += f", once what is unknown is known; on average over it {_joined(shares)}"
     if "in_best_set" not in stability:
         return f"{text}."
     tied = [name for name, near in zip(names, stability["in_best_set"].values, strict=True) if near]
     if len(tied) > 1:
         return f"{text}; {_joined(tied)} cannot be told apart (95 %)."
     return f"{text}."
+
+
+def _likely(names: Sequence[str], shares: NDArray[np.float64]) -> list[tuple[str, float]]:
+    """Options whose probability is not negligible, the likeliest first."""
+    pairs = zip(names, shares.tolist(), strict=True)
+    return sorted((each for each in pairs if each[1] >= _LEAST), key=lambda each: -each[1])
 
 
 def _probability(share: float) -> str:

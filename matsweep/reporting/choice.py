@@ -15,9 +15,11 @@ from matsweep.analysis.basis import cautions, misfits
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.explain import explanation_of
 from matsweep.analysis.objectives import Objectives, directions, order
+from matsweep.analysis.response import SCREEN
 from matsweep.analysis.robust import robust_of
 from matsweep.analysis.score import score_of
 from matsweep.analysis.selection import Constraint, doubts, parse, selected, violation
+from matsweep.analysis.settled import REALISATIONS
 from matsweep.analysis.view import View
 from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
 from matsweep.analysis.yields import met as meets
@@ -229,6 +231,28 @@ def _judged(
         share = yields_of(kept, chance.constraints)["yield"]
         ranked, keys = ranked.assign(**{name: share}), [*keys, name]
     return ranked, keys
+
+
+def counted(stability: xr.Dataset) -> str:
+    """Write how probabilities count what is unknown.
+
+    Parameters
+    ----------
+    stability : Dataset
+        Of `stability`, of a study in which something is unknown.
+
+    Returns
+    -------
+    str
+    """
+    text = (
+        "On average: by the mean over all values that unknown parameters may have. Once known, as "
+        "ranks are: at the values that measurements would find."
+    )
+    if stability.attrs["unknowns"] == REALISATIONS:
+        text += (f" With fewer than {SCREEN} realisations chance counts as unknown there, so that "
+                 "the best one may be surer than that.")  # fmt: skip
+    return text
 
 
 def undecided(stability: xr.Dataset) -> str:

@@ -48,6 +48,7 @@ from matsweep.reporting.report.document import (
     Table,
 )
 from matsweep.reporting.report.figures import figures
+from matsweep.reporting.report.measuring import measure
 from matsweep.reporting.report.opening import opening
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
@@ -588,6 +589,7 @@ def _value(value: Any) -> str:
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     opening,
+    measure,
     unfitted,
     uncertain,
     programming,

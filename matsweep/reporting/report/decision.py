@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
 from matsweep.core.units import rounded
-from matsweep.reporting.choice import undecided
+from matsweep.reporting.choice import counted, undecided
 from matsweep.reporting.figures.requirement_map import requirement_picture
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
@@ -38,24 +39,35 @@ def certainty(study: Study) -> Section | None:
     except UserError as error:
         text = f"The certainty of the order of the materials is unknown: {error}."
         return Section(title="How sure is that?", blocks=(Paragraph(text=text),), terminal=True)
+    known = stability.attrs["unknowns"] != NONE
     rows = tuple(
-        (str(option), f"{share:.2f}", f"{low} to {high}" if low != high else str(low), str(number))
-        for option, share, low, high, number in zip(
-            stability["option"].values, stability["best"].values, stability["rank_low"].values,
-            stability["rank_high"].values, stability["candidate"].values, strict=True,
+        (
+            str(row["option"].values),
+            *([f"{float(row['best_on_average']):.2f}"] if known else []),
+            f"{float(row['best']):.2f}",
+            _ranks(int(row["rank_low"]), int(row["rank_high"])),
+            str(int(row["candidate"])),
         )
-    )  # fmt: skip
+        for row in (stability.isel(option=at) for at in range(stability.sizes["option"]))
+    )
     tied = undecided(stability)
-    headings = ("material", "best with probability", "rank (95 %)", "no.")
+    best = ("best on average", "best once known") if known else ("best with probability",)
+    headings = ("material", *best, "rank (95 %)", "no.")
     basis = (
         f"By {name}, from {stability.attrs['samples']:,} bootstrap samples of the realisations, "
         "the same for each material's best candidate. Errors of the model itself are not counted."
     )
+    if known:
+        basis = f"{counted(stability)} {basis}"
     texts = [tied, basis] if tied else [basis]
     blocks: tuple[Block, ...] = (
         Table(headings=headings, rows=rows), *(Paragraph(text=text) for text in texts)
     )  # fmt: skip
     return Section(title="How sure is that?", blocks=blocks, terminal=True)
+
+
+def _ranks(low: int, high: int) -> str:
+    return f"{low} to {high}" if low != high else str(low)
 
 
 def required(study: Study) -> Section | None:
