@@ -9,6 +9,9 @@ from omegaconf import DictConfig
 from matsweep.core.checks import UserError
 from matsweep.store import Place, place_of
 
+ENDING = "-verify.zarr"
+"""End of the name of a store of candidates at the edges of a region: no study."""
+
 
 def store_of(config: DictConfig) -> Place:
     """Return the named store, or the most recently changed one in the folder `results`.
@@ -31,6 +34,7 @@ def store_of(config: DictConfig) -> Place:
         return place_of(str(config.store))
     folder = Path(config.results)
     stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
+    studies = [path for path in stores if not path.name.endswith(ENDING)]
     if not stores:
         raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
-    return max(stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
+    return max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)

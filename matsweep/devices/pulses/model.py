@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, in_range, near, non_negative
 from matsweep.core.codec import later
+from matsweep.core.direction import Worse
 from matsweep.core.kernel import Kernel
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
@@ -75,8 +76,8 @@ class PulseModel(ABC):
     scaled_by: ClassVar[tuple[str, str] | None] = None
 
     cycle_to_cycle: CycleNoise = CycleNoise()
-    device_to_device: dict[str, Annotated[Dimensionless, Plausible(0.0, 3.0)]] = field(
-        default_factory=dict, hash=False
+    device_to_device: dict[str, Annotated[Dimensionless, Plausible(0.0, 3.0), Worse("higher")]] = (
+        field(default_factory=dict, hash=False)
     )
     zero: Dimensionless = later(0.5)
 
