@@ -79,7 +79,7 @@ class Surface:
         -------
         (n,) array
         """
-        return self._at(points, [deviations], paired)[0]
+        return np.asarray(self._at(points, [deviations], paired)[0])
 
     def scores(self, points: Numbers, bound: float, paired: bool = False) -> Numbers:
         """Count the deviations by which projected intervals lie above a bound, within ± 8.
@@ -105,7 +105,8 @@ class Surface:
         here, there = (np.take_along_axis(above, at[None], axis=0)[0] for at in (low, low + 1))
         gap = np.maximum(here - there, np.finfo(float).tiny)
         between = ladder[low] + (ladder[low + 1] - ladder[low]) * np.clip(here / gap, 0, 1)
-        return np.where(first < 0, ladder[0], np.where(first >= last, ladder[-1], between))
+        scores = np.where(first < 0, ladder[0], np.where(first >= last, ladder[-1], between))
+        return np.asarray(scores, dtype=np.float64)
 
     def _on_nodes(self, deviations: float, paired: bool) -> Numbers:
         """Projected end of an interval on the nodes, kept."""

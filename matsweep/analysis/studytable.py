@@ -332,7 +332,7 @@ def _even_in_logarithm(values: Numbers) -> bool:
 
 
 def _errors(view: View, name: str, usable: NDArray[np.bool_]) -> tuple[Numbers, float]:
-    """Standard error of each candidate's mean, (row,), NaN if unknown, and of what all share."""
+    """Estimate the error of each mean, (row,), NaN if unknown, and of what all share."""
     count = view.given.astype(np.float64)[usable]
     if f"{name}_std" not in view.summary or "realisation" not in view.ds.dims:
         return np.full(len(count), np.nan), 0.0

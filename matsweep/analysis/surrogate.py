@@ -7,30 +7,22 @@ and boosted trees with the mean error only. Both are monotone in parameters with
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from matsweep.analysis.monotone import Surface, contradicts, grid_of, surface
+from matsweep.analysis.fits import Data, Model, batched, fit_process, fit_trees, rms
+from matsweep.analysis.monotone import Surface, grid_of
 from matsweep.analysis.studytable import DECADES, Numbers, StudyTable, columns_of, table_of
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
 MOST = 1000
 """Points up to which a Gaussian process is fitted: its cost grows with their cube."""
-FOLDS = 5
-_TUNED = 300  # points for the search of length scales: all of them count for predictions
 _FEWEST = 8
-_BATCH = 4096
-
-
-class _Model(Protocol):
-    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,8 +65,8 @@ class Surrogate:
     rmse: float
     inflation: float
     shared: float
-    model: _Model
-    refits: tuple[_Model, ...]
+    model: Model
+    refits: tuple[Model, ...]
     rises: tuple[int, ...] = ()
     contradicted: tuple[str, ...] = ()
     surface: Surface | None = None
@@ -110,7 +102,7 @@ class Surrogate:
             columns_of(self.table.scales, points)  # refuses other shapes
             return monotone.end(np.atleast_2d(np.asarray(points, dtype=np.float64)))
         model = self.model if refit is None else self.refits[refit]
-        return _batched(model, columns_of(self.table.scales, points), deviation=False)[0]
+        return batched(model, columns_of(self.table.scales, points), deviation=False)[0]
 
     def latent(self, points: ArrayLike, paired: bool = False) -> tuple[Numbers, Numbers]:
         """Predict mean and deviation in the fitted scale (see `logarithmic`).
@@ -125,7 +117,7 @@ class Surrogate:
         -------
         mean, deviation : (n,) array
         """
-        mean, deviation = _batched(self.model, columns_of(self.table.scales, points))
+        mean, deviation = batched(self.model, columns_of(self.table.scales, points))
         if self.surface is not None:
             mean = self._mean(points)
         return mean, np.hypot(deviation * self.inflation, 0.0 if paired else self.shared)
@@ -350,15 +342,15 @@ def surrogate_of(
         # scikit-learn warns where a length scale ends at its bound, as it should for a column
         # without influence.
         warnings.simplefilter("ignore")
-        data = _Data(table=table, columns=columns, values=values, errors=errors, seed=seed)
-        fitted = _fit_process(data, rises, nodes) if chosen == "gp" else _fit_trees(data, rises)
+        data = Data(table=table, columns=columns, values=values, errors=errors, seed=seed)
+        fitted = fit_process(data, rises, nodes) if chosen == "gp" else fit_trees(data, rises)
     dropped = zip(fitted.rises, rises, table.scales, strict=True)
     return Surrogate(
         table=table,
         kind=chosen,
         logarithmic=logarithmic,
         r2=float(1 - np.sum(fitted.residual**2) / np.sum((values - values.mean()) ** 2)),
-        rmse=_rms(fitted.residual),
+        rmse=rms(fitted.residual),
         inflation=fitted.inflation,
         shared=shared,
         model=fitted.model,
@@ -369,123 +361,6 @@ def surrogate_of(
         and replace(fitted.surface, inflation=fitted.inflation, shared=shared),
         surfaces=fitted.surfaces,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Data:
-    """Table, columns (row, column), and values and errors (row,) in the fitted scale."""
-
-    table: StudyTable
-    columns: Numbers
-    values: Numbers
-    errors: Numbers
-    seed: int
-
-    def parts(self) -> NDArray[np.intp]:
-        """Part of the cross-validation that each row is in, (row,).
-
-        Candidates at the same point are left out together: else one would predict the other.
-        """
-        _, place = np.unique(self.columns, axis=0, return_inverse=True)
-        shuffled = np.random.default_rng(self.seed).permutation(place.max() + 1)
-        return np.asarray((shuffled % FOLDS)[place.ravel()])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Fitted:
-    """Fit, its refits, and its residuals for unseen candidates (row,), in the fitted scale."""
-
-    model: _Model
-    refits: tuple[_Model, ...]
-    residual: Numbers
-    rises: tuple[int, ...]
-    inflation: float = 1.0
-    surface: Surface | None = None
-    surfaces: tuple[Surface, ...] = ()
-
-
-def _fit_process(data: _Data, rises: tuple[int, ...], nodes: tuple[Numbers, ...] | None) -> _Fitted:
-    """Fit a Gaussian process; with nodes, made monotone where unseen candidates allow it."""
-    columns, values, errors, seed = data.columns, data.values, data.errors, data.seed
-    model, parts = _process(columns, values, errors, seed), data.parts()
-    kept = [parts != number for number in range(FOLDS)]
-    kernel = model.regressor.kernel_
-    refits = tuple(_process(columns[k], values[k], errors[k], seed, kernel) for k in kept)
-    mean, deviation = np.empty(len(values)), np.empty(len(values))
-    for keep, refit in zip(kept, refits, strict=True):
-        mean[~keep], deviation[~keep] = refit(columns[~keep], True)
-    noise = model.noise * model.spread**2
-    predicted = np.sqrt(deviation**2 + noise + errors**2)
-    predicted = np.maximum(predicted, np.finfo(float).tiny)
-    fitted = _Fitted(model=model, refits=refits, residual=values - mean, rises=rises)
-    if nodes is not None:
-        fitted = _monotone(data, fitted, nodes, kept)
-    inflation = float(max(1.0, np.sqrt(np.mean((fitted.residual / predicted) ** 2))))
-    return replace(fitted, inflation=inflation)
-
-
-def _monotone(
-    data: _Data, fitted: _Fitted, nodes: tuple[Numbers, ...], kept: list[NDArray[np.bool_]]
-) -> _Fitted:
-    """Project a process along the directions that its unseen candidates do not contradict."""
-    scales, points = data.table.scales, data.table.points
-
-    def on_grid(model: _Model) -> Surface:
-        return surface(partial(_batched, model), scales, fitted.rises, nodes)
-
-    surfaces = [on_grid(refit) for refit in fitted.refits]
-
-    def residual(rises: tuple[int, ...]) -> Numbers:
-        out = np.empty(len(points))
-        for keep, each in zip(kept, surfaces, strict=True):
-            out[~keep] = replace(each, rises=rises).end(points[~keep])
-        return data.values - out
-
-    free, rises = residual((0,) * len(scales)), list(fitted.rises)
-    for index, rise in enumerate(fitted.rises):
-        alone = tuple(rise if place == index else 0 for place in range(len(scales)))
-        if rise and contradicts(free, residual(alone)):
-            rises[index] = 0
-    final = tuple(rises)
-    if not any(final):
-        return replace(fitted, rises=final)
-    return replace(
-        fitted,
-        rises=final,
-        residual=residual(final),
-        surface=replace(on_grid(fitted.model), rises=final),
-        surfaces=tuple(replace(each, rises=final) for each in surfaces),
-    )
-
-
-def _fit_trees(data: _Data, rises: tuple[int, ...]) -> _Fitted:
-    """Fit boosted trees, monotone unless unseen candidates contradict it."""
-    parts = data.parts()
-    kept = [parts != number for number in range(FOLDS)]
-
-    def fitted(rises: tuple[int, ...]) -> _Fitted:
-        signs = [
-            rise
-            for rise, scale in zip(rises, data.table.scales, strict=True)
-            for _ in scale.levels or (None,)
-        ]
-        refits = tuple(_trees(data.columns[k], data.values[k], signs, data.seed) for k in kept)
-        residual = np.empty(len(data.values))
-        for keep, refit in zip(kept, refits, strict=True):
-            residual[~keep] = data.values[~keep] - refit(data.columns[~keep], False)[0]
-        model = _trees(data.columns, data.values, signs, data.seed)
-        deviating = _constant_deviation(model, _rms(residual))
-        return _Fitted(model=deviating, refits=refits, residual=residual, rises=rises)
-
-    free = (0,) * len(rises)
-    bound = fitted(rises)
-    if any(rises) and contradicts((unbound := fitted(free)).residual, bound.residual):
-        return unbound
-    return bound
-
-
-def _rms(residual: Numbers) -> float:
-    return float(np.sqrt(np.mean(residual**2)))
 
 
 def _check_enough(table: StudyTable) -> None:
@@ -499,93 +374,3 @@ def _check_enough(table: StudyTable) -> None:
             f"a fit of {table.metric} over {len(table.scales)} parameters needs at least {needed} "
             f"different done candidates, got {distinct}: sweep more points"
         )
-
-
-def _process(
-    columns: Numbers, values: Numbers, errors: Numbers, seed: int, start: Any = None
-) -> _Process:
-    """Fit a Gaussian process; `start` is the kernel of one fitted to more data."""
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-
-    centre, spread = float(values.mean()), float(values.std())
-    y = (values - centre) / spread
-    alpha = (errors / spread) ** 2 + 1e-10
-    kernel = start
-    if kernel is None:
-        lengths = Matern(np.full(columns.shape[1], 0.7), (0.03, 30.0), nu=2.5)
-        kernel = ConstantKernel(1.0, (1e-2, 1e3)) * lengths + WhiteKernel(1e-3, (1e-7, 1.0))
-    some = np.arange(len(y))
-    if len(y) > _TUNED:
-        some = np.sort(np.random.default_rng(seed).choice(len(y), _TUNED, replace=False))
-    regressor = GaussianProcessRegressor(
-        kernel, alpha=alpha[some], n_restarts_optimizer=1 if start is None else 0, random_state=seed
-    ).fit(columns[some], y[some])
-    if len(some) < len(y):
-        regressor = GaussianProcessRegressor(regressor.kernel_, alpha=alpha, optimizer=None)
-        regressor.fit(columns, y)
-    return _Process(regressor=regressor, centre=centre, spread=spread)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Process:
-    """A fitted Gaussian process; its deviation is of the mean, without the candidates' noise."""
-
-    regressor: Any
-    centre: float
-    spread: float
-
-    @property
-    def noise(self) -> float:
-        """Variance that the process itself ascribes to noise, in units of the spread."""
-        return float(self.regressor.kernel_.k2.noise_level)
-
-    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        if not deviation:
-            mean = self.regressor.predict(columns)
-            return self.centre + self.spread * mean, np.zeros(len(mean))
-        mean, total = self.regressor.predict(columns, return_std=True)
-        own = np.sqrt(np.maximum(total**2 - self.noise, 0.0))
-        return self.centre + self.spread * mean, self.spread * own
-
-
-def _trees(columns: Numbers, values: Numbers, signs: Sequence[int], seed: int) -> _Model:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    model = HistGradientBoostingRegressor(
-        max_iter=300,
-        learning_rate=0.06,
-        min_samples_leaf=5,
-        early_stopping=False,
-        monotonic_cst=list(signs),
-        random_state=seed,
-    ).fit(columns, values)
-
-    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        mean = np.asarray(model.predict(columns), dtype=np.float64)
-        return mean, np.zeros(len(mean))
-
-    return predict
-
-
-def _constant_deviation(model: _Model, rmse: float) -> _Model:
-    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        mean, _ = model(columns, False)
-        return mean, np.full(len(mean), rmse)
-
-    return predict
-
-
-def _batched(
-    model: _Model, columns: Numbers, deviation: bool = True
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # variances of 0 that rounding makes negative
-        parts = [
-            model(columns[start : start + _BATCH], deviation)
-            for start in range(0, len(columns), _BATCH)
-        ]
-    mean, spread = zip(*parts, strict=True)
-    return np.concatenate(mean), np.concatenate(spread)

@@ -7,10 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
-from matsweep.store import Place, place_of
-
-ENDING = "-verify.zarr"
-"""End of the name of a store of candidates at the edges of a region: no study."""
+from matsweep.store import VERIFIED, Place, place_of
 
 
 def store_of(config: DictConfig) -> Place:
@@ -34,7 +31,7 @@ def store_of(config: DictConfig) -> Place:
         return place_of(str(config.store))
     folder = Path(config.results)
     stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
-    studies = [path for path in stores if not path.name.endswith(ENDING)]
+    studies = [path for path in stores if not path.name.endswith(VERIFIED)]
     if not stores:
         raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
     return max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)

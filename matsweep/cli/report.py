@@ -19,7 +19,7 @@ from matsweep.store import Place, attributes, open_results
 if TYPE_CHECKING:
     from matsweep.analysis.checked import Checked
     from matsweep.analysis.requirements import Requirements
-    from matsweep.reporting.report import Check
+    from matsweep.reporting.report.study import Check
 
 
 def _folder(given: str | None, store: Place) -> Path:

@@ -25,10 +25,7 @@ from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import executor
 from matsweep.running.racing import NoRacing
 from matsweep.running.study import Run
-from matsweep.store import Place, attributes, open_results, place_of
-
-ENDING = "-verify.zarr"
-"""End of the name of a store of candidates at the edges."""
+from matsweep.store import VERIFIED, Place, attributes, open_results, place_of
 
 
 def requirements(
@@ -126,7 +123,7 @@ def verified(
             name: _identities(study, [_point(study, view, name, required[name], p) for p in points])
             for name, points in edges.items()
         }
-        beside = place_of(str(store).removesuffix("/").removesuffix(".zarr") + ENDING)
+        beside = place_of(str(store).removesuffix("/").removesuffix(".zarr") + VERIFIED)
         if study.points:
             _simulate(study, beside, console or Console(quiet=True))
     if not study.points:
