@@ -2,8 +2,8 @@
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
 Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family, `calibrate`
-fits a device model to measurements, `merge` unites stores and `export` writes results for other
-programs.
+fits a device model to measurements, `merge` unites stores, `export` writes results for other
+programs and `requirements` derives requirements on devices and checks them by new candidates.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
+    from matsweep.running.verification import requirements
 
 _HOMES = {
     "calibrate": "matsweep.identification.calibration",
@@ -27,9 +28,18 @@ _HOMES = {
     "load_material": "matsweep.planning.loading",
     "merge": "matsweep.merging",
     "open_results": "matsweep.results",
+    "requirements": "matsweep.running.verification",
 }
 
-__all__ = ["calibrate", "explore", "export", "load_material", "merge", "open_results"]
+__all__ = [
+    "calibrate",
+    "explore",
+    "export",
+    "load_material",
+    "merge",
+    "open_results",
+    "requirements",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,10 @@ class Family:
     ----------
     material, label : str
     position : dict of str to float or None
-        Its own value of each parameter; None: unknown.
+        Its own value of each parameter; None: it states none.
+    drawn : tuple of str
+        Parameters that it does not state and that studies draw from a prior where they are not
+        swept: the value that stands for them is no number of the material's.
     beyond : tuple of str
         Parameters whose value lies outside the swept range: judged at the end of the range.
     metric, deviation : float
@@ -56,6 +59,7 @@ class Family:
     material: str
     label: str
     position: dict[str, float | None]
+    drawn: tuple[str, ...]
     beyond: tuple[str, ...]
     metric: float
     deviation: float
@@ -113,6 +117,7 @@ def _family(
         material=name,
         label=label,
         position=position,
+        drawn=tuple(n for n in position if position[n] is None and _has_prior(numbers, n)),
         beyond=tuple(beyond),
         metric=float(mean[0]),
         deviation=float(deviation[0]),
@@ -134,6 +139,14 @@ def _change(position: dict[str, float | None], search: Search, u: Numbers) -> Ch
             changes.append((relative, abs(new - value), Change(parameter=name, value=new,
                                                              relative=relative)))  # fmt: skip
     return min(changes, key=lambda each: each[:2])[2] if changes else None
+
+
+def _has_prior(numbers: Mapping[str, Any], parameter: str) -> bool:
+    """Whether a material's sources name a prior for a parameter, or for what contains it."""
+    parts = parameter.split(".")
+    entries = (numbers.get(".".join(parts[:count])) for count in range(len(parts), 0, -1))
+    entry: Mapping[str, Any] = next((each for each in entries if each is not None), {})
+    return bool(entry.get("prior") or entry.get("contained"))
 
 
 def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:

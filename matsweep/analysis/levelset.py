@@ -150,10 +150,13 @@ class Search:
         scales = table.scales
         measured = np.stack([s.to_unit(table.points[:, i]) for i, s in enumerate(scales)], axis=1)
         tried = np.concatenate([_filling(len(scales)), measured])
-        for index, value in fixed.items():
+        # Of a parameter with a direction the harmless end is the best, whatever the others.
+        sign = 1 if self.operator[0] == ">" else -1
+        ends = {i: max(sign * rise, 0.0) for i, rise in enumerate(self.surrogate.rises) if rise}
+        for index, value in (ends | fixed).items():
             tried[:, index] = value
         u: Numbers = tried[int(np.argmax(self._cautious(tried, caution)))].copy()
-        free = [index for index in range(len(scales)) if index not in fixed]
+        free = [index for index in range(len(scales)) if index not in ends | fixed]
         for _, index in itertools.product(range(_ROUNDS), free):
             line = self._line(u, index)
             u = line[int(np.argmax(self._cautious(line, caution)))].copy()
@@ -163,8 +166,7 @@ class Search:
         return u
 
     def _cautious(self, u: Numbers, caution: float) -> Numbers:
-        margin, deviation = self.surrogate.margin(self.point(u), self.operator, self.bound)
-        return np.asarray(margin - caution * deviation)
+        return self.surrogate.cautious(self.point(u), self.operator, self.bound, caution)
 
     def limits(self, best: Numbers) -> tuple[Limit, ...]:
         """Limits of all parameters, the others at `best`.
@@ -181,9 +183,13 @@ class Search:
         return tuple(limit for index in range(len(best)) for limit in self._limits_of(best, index))
 
     def _limits_of(self, best: Numbers, index: int) -> list[Limit]:
+        from scipy.special import ndtri
+
         scale = self.surrogate.table.scales[index]
         line = self._line(best, index)
         margins, chance = self.margins(line), self.probabilities(line)
+        quantile = float(ndtri(0.5 + self.confidence / 2))
+        cautious = [self._cautious(line, each) for each in (quantile, -quantile)]
         # From the surest point on; probabilities of 1 leave the largest margin.
         start = int(np.lexsort((margins, np.round(chance, 3)))[-1])
         if margins[start] < 0:
@@ -195,10 +201,7 @@ class Search:
             value = _crossing(across, margins[side])
             if math.isnan(value):
                 continue
-            ends = [
-                _crossing(across, chance[side] - level)
-                for level in (0.5 + self.confidence / 2, 0.5 - self.confidence / 2)
-            ]
+            ends = [_crossing(across, each[side]) for each in cautious]
             low, high = ends if step > 0 else ends[::-1]
             numbers = scale.from_unit([value, low, high]).tolist()
             limits.append(Limit(parameter=scale.name, direction=direction,
@@ -273,10 +276,12 @@ class Search:
 
     def _meets(self, low: Numbers, high: Numbers, level: float) -> bool:
         """Check that every sampled point of a box meets the target."""
+        from scipy.special import ndtri
+
         u = low + _filling(len(low)) * (high - low)
         if level <= 0.5:
             return bool(np.all(self.margins(u) >= 0))
-        return bool(np.all(self.probabilities(u) >= level))
+        return bool(np.all(self._cautious(u, float(ndtri(level))) >= 0))
 
     def _relaxed(
         self, start: tuple[Numbers, Numbers], end: tuple[Numbers, Numbers], level: float

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import resolve, short_names, sources
+from matsweep.analysis.checked import Checked
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
 from matsweep.analysis.selection import doubts, parse
@@ -24,7 +25,7 @@ from matsweep.core.units import read_quantity
 POOR_R2 = 0.8
 """Cross-validated r2 below which a specification reports that the fit is poor."""
 _POINTS = 1024  # sample for the share of the box
-_COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +58,8 @@ class Requirements:
         Whether each fitted candidate (`surrogate.table.points`) meets the target itself.
     failed : int
         Failed candidates, which are not fitted.
+    checked : Checked or None
+        Results of new candidates at the edges of the region; None: none were simulated.
     """
 
     target: str
@@ -76,20 +79,23 @@ class Requirements:
     families: tuple[Family, ...]
     met: NDArray[np.bool_]
     failed: int
+    checked: Checked | None = None
 
-    def probability(self, points: ArrayLike) -> Numbers:
+    def probability(self, points: ArrayLike, paired: bool = False) -> Numbers:
         """Probability to meet the target.
 
         Parameters
         ----------
         points : (n, parameter) array
             In the order of `surrogate.names`, in the parameters' units.
+        paired : bool
+            Whether by the mean over the study's own realisations, which all candidates share.
 
         Returns
         -------
         (n,) array
         """
-        return self.surrogate.probability(points, self.operator, self.bound)
+        return self.surrogate.probability(points, self.operator, self.bound, paired)
 
     def shown(self, x: str | None = None, y: str | None = None) -> tuple[str, ...]:
         """Parameters to draw: those asked for, else the first with a limit.
@@ -159,6 +165,22 @@ class Requirements:
             attrs={"long_name": f"probability of {self.target}", "units": "1"},
         )
 
+    def in_words(self, point: Mapping[str, float]) -> str:
+        """Write a point: ``scale 3.1 %, bits 6``.
+
+        Parameters
+        ----------
+        point : mapping of str to float
+            In the parameters' units.
+
+        Returns
+        -------
+        str
+        """
+        scales = {scale.name: scale for scale in self.surrogate.table.scales}
+        short = short_names(scales)
+        return ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in point.items())
+
     def specification(self) -> list[str]:
         """Limits in words: ``programming_error.scale <= 3.1 % (2.8 to 3.4 %)``.
 
@@ -171,7 +193,7 @@ class Requirements:
         """
         scales = {scale.name: scale for scale in self.surrogate.table.scales}
         short = short_names(scales)
-        text = ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in self.best.items())
+        text = self.in_words(self.best)
         reached = metric_text(self.best_metric, self.unit)
         lines = [f"{self.target}: the fit reaches {reached} with {text}"]
         if self.jointly is None:
@@ -187,6 +209,14 @@ class Requirements:
             if box is not None:
                 text = "; ".join(f"{short[n]} {side(scales[n], box)}" for n in scales)
                 lines.append(f"{how} (P >= {box.probability:.4g}): {text}")
+        short_of = [short[name] for name in self.surrogate.contradicted]
+        if short_of:
+            lines.append(
+                f"unseen candidates contradict the direction of {', '.join(short_of)}: the fit is "
+                "free in it; sweep more points, or more realisations"
+            )
+        if self.checked is not None:
+            lines += self.checked.lines()
         if self.failed:
             lines.append(f"{self.failed} candidates failed and were left out of the fit")
         return lines
@@ -303,7 +333,7 @@ def requirements_of(
         jointly=search.box(best, low, high, 0.5),
         surely=search.box(best, low, high, confidence),
         families=families(view, search, best, material),
-        met=np.asarray(_COMPARED[operator](fitted.table.values, bound), dtype=np.bool_),
+        met=np.asarray(COMPARED[operator](fitted.table.values, bound), dtype=np.bool_),
         failed=view.count("failed"),
     )
 

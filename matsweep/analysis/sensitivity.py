@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import design, design_rows, resolve
 from matsweep.analysis.distances import SLICES, delta, pawn, slices
+from matsweep.analysis.fits import FOLDS
+from matsweep.analysis.influence import swept
 from matsweep.analysis.studytable import Numbers, StudyTable, table_of
-from matsweep.analysis.surrogate import FOLDS, Surrogate, surrogate_of
+from matsweep.analysis.surrogate import Surrogate, surrogate_of
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, in_range, one_of, whole
 
@@ -88,7 +90,8 @@ def sensitivity(
     Returns
     -------
     Dataset
-        Along `parameter` (of pairs also `other`), dimensionless.
+        Along `parameter` (of pairs also `other`), dimensionless. The coordinates `low`, `high`,
+        `unit` and, in words, `over` have the swept range of each, for which its indices hold.
 
     Raises
     ------
@@ -153,7 +156,20 @@ def sensitivity_of(
         "left_out": table.left_out,
         "references": _REFERENCES.get(method, _REFERENCES["sobol"]),
     }
-    return indices.assign_attrs(method=method, **facts)
+    return _with_ranges(indices, table).assign_attrs(method=method, **facts)
+
+
+def _with_ranges(indices: xr.Dataset, table: StudyTable) -> xr.Dataset:
+    """Add the range that each parameter's indices hold for, in its unit and in words."""
+    scales = {scale.name: scale for scale in table.scales}
+    along = [scales[str(name)] for name in indices["parameter"].values]
+    ends = {
+        "low": [math.nan if scale.levels else scale.low for scale in along],
+        "high": [math.nan if scale.levels else scale.high for scale in along],
+        "over": [swept(scale) for scale in along],
+        "unit": ["" if scale.levels else scale.unit for scale in along],
+    }
+    return indices.assign_coords({name: ("parameter", each) for name, each in ends.items()})
 
 
 def _suited(view: View, table: StudyTable, seed: int) -> tuple[str, Surrogate | None]:

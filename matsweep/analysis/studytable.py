@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import axes, resolve
+from matsweep.analysis.shared import separated
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
+from matsweep.core.direction import rise
 
 type Numbers = NDArray[np.float64]
 
@@ -118,13 +120,19 @@ class StudyTable:
     values : (row,) array
         The metric, mean over the realisations.
     errors : (row,) array
-        Standard error of that mean; NaN of fewer than two realisations.
+        Standard error of that mean; NaN of fewer than two realisations. From four realisations on,
+        without what all candidates share (`matsweep.analysis.shared`).
     rows : (row,) array of int
         Positions of the candidates.
     left_out : int
         Candidates that failed, are pending, or have no number.
     share : bool
         Whether the metric is a share of successes, read in percent.
+    rises : tuple of {-1, 0, 1}
+        Direction of the metric along each parameter: -1 if it never rises, 1 if it never falls, 0
+        if that is unknown. Known for the merit of a study that states it (`core.direction`).
+    shared : float
+        Standard error of what all candidates share, as they share random numbers; 0: unknown.
     """
 
     metric: str
@@ -136,6 +144,8 @@ class StudyTable:
     rows: NDArray[np.intp]
     left_out: int
     share: bool = False
+    rises: tuple[int, ...] = ()
+    shared: float = 0.0
 
 
 def study_table(
@@ -220,17 +230,29 @@ def table_of(
             f"{name} is the same, {values[usable][0]:.6g}, for all {int(usable.sum())} done "
             "candidates: no parameter moves it"
         )
+    errors, shared = _errors(view, name, usable)
     return StudyTable(
         metric=name,
         unit=view.unit(name),
         scales=tuple(scale for scale, _ in read),
         points=points,
         values=values[usable],
-        errors=_errors(view, name)[usable],
+        errors=errors,
         rows=np.flatnonzero(usable),
         left_out=int(np.count_nonzero(~usable)),
         share=view.is_share(name),
+        shared=shared,
+        rises=tuple(_rise(view, name, scale) for scale, _ in read),
     )
+
+
+def _rise(view: View, metric: str, scale: Scale) -> int:
+    """Direction of a metric along a parameter: that of the merit, which the store states."""
+    if metric != view.merit or scale.levels:
+        return 0
+    sign = -1 if view.summary[metric].attrs.get("better") == "lower" else 1
+    worse = str(view.summary[scale.name].attrs.get("worse", ""))
+    return sign * rise(worse, scale.low, scale.high)
 
 
 def columns_of(scales: tuple[Scale, ...], points: ArrayLike) -> Numbers:
@@ -309,10 +331,15 @@ def _even_in_logarithm(values: Numbers) -> bool:
     return bool(ratio[0] < ratio[1])
 
 
-def _errors(view: View, name: str) -> Numbers:
-    """Estimate the standard error of each candidate's mean, (candidate,); NaN if unknown."""
-    count = view.given.astype(np.float64)
+def _errors(view: View, name: str, usable: NDArray[np.bool_]) -> tuple[Numbers, float]:
+    """Estimate the error of each mean, (row,), NaN if unknown, and of what all share."""
+    count = view.given.astype(np.float64)[usable]
     if f"{name}_std" not in view.summary or "realisation" not in view.ds.dims:
-        return np.full(len(count), np.nan)
-    spread = view.column(f"{name}_std")
-    return np.where(count >= 2, spread / np.sqrt(np.maximum(count, 1.0)), np.nan)
+        return np.full(len(count), np.nan), 0.0
+    samples = view.at_time.get(name)
+    if samples is not None and samples.dims == ("candidate", "realisation"):
+        apart = separated(np.asarray(samples.values, dtype=np.float64)[usable])
+        if apart is not None:
+            return apart
+    spread = view.column(f"{name}_std")[usable]
+    return np.where(count >= 2, spread / np.sqrt(np.maximum(count, 1.0)), np.nan), 0.0

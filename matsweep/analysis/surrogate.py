@@ -1,34 +1,28 @@
 """Regression of one metric over the swept parameters, with its own error.
 
 Two kinds, by the number of candidates: a Gaussian process with a standard error at each point,
-and boosted trees with the mean error only.
+and boosted trees with the mean error only. Both are monotone in parameters with a direction.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from matsweep.analysis.fits import Data, Model, batched, fit_process, fit_trees, rms
+from matsweep.analysis.monotone import Surface, grid_of
 from matsweep.analysis.studytable import DECADES, Numbers, StudyTable, columns_of, table_of
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
 
 MOST = 1000
 """Points up to which a Gaussian process is fitted: its cost grows with their cube."""
-FOLDS = 5
-_TUNED = 300  # points for the search of length scales: all of them count for predictions
 _FEWEST = 8
-_BATCH = 4096
-
-
-class _Model(Protocol):
-    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,10 +41,21 @@ class Surrogate:
         that was fitted. `r2` is 1 - residual / total sum of squares.
     inflation : float, >= 1
         Factor on deviations, so that they match the residuals of candidates outside the fit.
+    shared : float
+        Deviation that all points share, in the fitted scale, as candidates share random numbers.
     model : callable
         Columns -> mean and deviation, in the fitted scale.
     refits : tuple of callable
         The fits of the cross-validation, each without one part of the candidates.
+    rises : tuple of {-1, 0, 1}
+        Direction of the metric along each parameter in which the fit is monotone; 0: in none.
+    contradicted : tuple of str
+        Parameters whose stated direction unseen candidates contradict: the fit is free in them.
+    surface : Surface or None
+        The Gaussian process projected on monotone surfaces; None where it is free, and for trees,
+        which are monotone themselves.
+    surfaces : tuple of Surface
+        The same of `refits`.
     """
 
     table: StudyTable
@@ -59,8 +64,13 @@ class Surrogate:
     r2: float
     rmse: float
     inflation: float
-    model: _Model
-    refits: tuple[_Model, ...]
+    shared: float
+    model: Model
+    refits: tuple[Model, ...]
+    rises: tuple[int, ...] = ()
+    contradicted: tuple[str, ...] = ()
+    surface: Surface | None = None
+    surfaces: tuple[Surface, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,23 +92,35 @@ class Surrogate:
         (n,) array
             In the metric's unit.
         """
-        model = self.model if refit is None else self.refits[refit]
-        mean = _batched(model, columns_of(self.table.scales, points), deviation=False)[0]
+        mean = self._mean(points, refit)
         return np.asarray(10.0**mean) if self.logarithmic else mean
 
-    def latent(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
+    def _mean(self, points: ArrayLike, refit: int | None = None) -> Numbers:
+        """Predict the mean in the fitted scale, (n,)."""
+        if self.surface is not None:
+            monotone = self.surface if refit is None else self.surfaces[refit]
+            columns_of(self.table.scales, points)  # refuses other shapes
+            return monotone.end(np.atleast_2d(np.asarray(points, dtype=np.float64)))
+        model = self.model if refit is None else self.refits[refit]
+        return batched(model, columns_of(self.table.scales, points), deviation=False)[0]
+
+    def latent(self, points: ArrayLike, paired: bool = False) -> tuple[Numbers, Numbers]:
         """Predict mean and deviation in the fitted scale (see `logarithmic`).
 
         Parameters
         ----------
         points : (n, parameter) array
+        paired : bool
+            Whether to leave out the deviation that all candidates of the study share.
 
         Returns
         -------
         mean, deviation : (n,) array
         """
-        mean, deviation = _batched(self.model, columns_of(self.table.scales, points))
-        return mean, deviation * self.inflation
+        mean, deviation = batched(self.model, columns_of(self.table.scales, points))
+        if self.surface is not None:
+            mean = self._mean(points)
+        return mean, np.hypot(deviation * self.inflation, 0.0 if paired else self.shared)
 
     def predict(self, points: ArrayLike) -> tuple[Numbers, Numbers]:
         """Predict the metric and its standard deviation.
@@ -120,8 +142,8 @@ class Surrogate:
         value = np.asarray(10.0**mean)
         return value, np.asarray(value * np.log(10.0) * deviation)
 
-    def margin(self, points: ArrayLike, operator: str, bound: float) -> tuple[Numbers, Numbers]:
-        """Margin by which the mean meets a bound, and its deviation, in the fitted scale.
+    def cautious(self, points: ArrayLike, operator: str, bound: float, caution: float) -> Numbers:
+        """Margin by which the mean meets a bound, less some deviations, in the fitted scale.
 
         Parameters
         ----------
@@ -129,13 +151,19 @@ class Surrogate:
         operator : {"<", "<=", ">", ">="}
         bound : float
             In the metric's unit.
+        caution : float
+            Deviations.
 
         Returns
         -------
-        margin, deviation : (n,) array
+        (n,) array
         """
+        if self.surface is not None:
+            x = np.atleast_2d(np.asarray(points, dtype=np.float64))
+            end = self.surface.end(x, -_sign(operator) * caution)
+            return self._beyond(end, operator, bound)
         mean, deviation = self.latent(points)
-        return self._beyond(mean, operator, bound), deviation
+        return self._beyond(mean, operator, bound) - caution * deviation
 
     def margin_mean(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
         """Margin by which the mean meets a bound, in the fitted scale, without deviation.
@@ -151,10 +179,11 @@ class Surrogate:
         -------
         (n,) array
         """
-        mean = _batched(self.model, columns_of(self.table.scales, points), deviation=False)[0]
-        return self._beyond(mean, operator, bound)
+        return self._beyond(self._mean(points), operator, bound)
 
-    def probability(self, points: ArrayLike, operator: str, bound: float) -> Numbers:
+    def probability(
+        self, points: ArrayLike, operator: str, bound: float, paired: bool = False
+    ) -> Numbers:
         """Probability that the metric's mean meets a bound.
 
         Parameters
@@ -163,6 +192,8 @@ class Surrogate:
         operator : {"<", "<=", ">", ">="}
         bound : float
             In the metric's unit.
+        paired : bool
+            Whether the mean is that over the study's own realisations.
 
         Returns
         -------
@@ -170,13 +201,25 @@ class Surrogate:
         """
         from scipy.special import ndtr
 
-        margin, deviation = self.margin(points, operator, bound)
+        if self.surface is not None:
+            x = np.atleast_2d(np.asarray(points, dtype=np.float64))
+            scores = self.surface.scores(x, self._scaled(bound), paired)
+            return np.asarray(ndtr(_sign(operator) * scores))
+        mean, deviation = self.latent(points, paired)
+        margin = self._beyond(mean, operator, bound)
         return np.asarray(ndtr(margin / np.maximum(deviation, np.finfo(float).tiny)))
 
     def _beyond(self, mean: Numbers, operator: str, bound: float) -> Numbers:
-        if self.logarithmic:
-            bound = float(np.log10(bound)) if bound > 0 else -np.inf
-        return np.asarray(mean - bound if operator[0] == ">" else bound - mean)
+        return np.asarray(_sign(operator) * (mean - self._scaled(bound)))
+
+    def _scaled(self, bound: float) -> float:
+        if not self.logarithmic:
+            return bound
+        return float(np.log10(bound)) if bound > 0 else -np.inf
+
+
+def _sign(operator: str) -> int:
+    return 1 if operator[0] == ">" else -1
 
 
 def fit_surrogate(
@@ -187,6 +230,7 @@ def fit_surrogate(
     kind: Literal["auto", "gp", "boosting"] = "auto",
     categorical: Literal["encode", "refuse"] = "encode",
     logarithmic: bool | None = False,
+    monotone: bool = True,
     seed: int = 0,
 ) -> Surrogate:
     """Fit a metric over the parameters of a study.
@@ -197,6 +241,12 @@ def fit_surrogate(
     column, the squared standard error of each candidate's mean as noise, and a fitted noise for
     the rest; of more than 300 candidates a random 300 decide the lengths, and all of them the
     predictions. All runs on one BLAS thread and fixed seeds, so that bits repeat.
+
+    The merit is monotone in parameters of which more is never better (noise, errors, faults), as
+    the study states them: the process is projected, on a grid over all parameters
+    (`matsweep.analysis.monotone`), and trees split accordingly. With seven parameters and more,
+    whose grid would be too coarse, trees take the place of the process. A direction that unseen
+    candidates contradict is not imposed (`contradicted`).
 
     Parameters
     ----------
@@ -213,6 +263,8 @@ def fit_surrogate(
     logarithmic : bool or None
         Whether to fit the metric's logarithm; None: if it is positive and spans more than a
         factor of 30.
+    monotone : bool
+        Whether to impose the directions that the study states.
     seed : int
         Of folds, restarts and trees.
 
@@ -229,9 +281,10 @@ def fit_surrogate(
     ----------
     C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning, MIT Press 2006,
     ch. 2, 4, 5; T. Hastie, R. Tibshirani, J. Friedman, The Elements of Statistical Learning,
-    Springer 2009, ch. 7, 10, doi:10.1007/978-0-387-84858-7.
+    Springer 2009, ch. 7, 10, doi:10.1007/978-0-387-84858-7; V. Chernozhukov, I. Fernández-Val,
+    A. Galichon, Biometrika 96:559, 2009, doi:10.1093/biomet/asp030.
     """
-    return surrogate_of(View(ds, time), metric, kind, categorical, logarithmic, seed)
+    return surrogate_of(View(ds, time), metric, kind, categorical, logarithmic, seed, monotone)
 
 
 def surrogate_of(
@@ -241,6 +294,7 @@ def surrogate_of(
     categorical: Literal["encode", "refuse"] = "encode",
     logarithmic: bool | None = False,
     seed: int = 0,
+    monotone: bool = True,
 ) -> Surrogate:
     """Fit a metric over the parameters of a view; see `fit_surrogate`.
 
@@ -252,6 +306,7 @@ def surrogate_of(
     categorical : {"encode", "refuse"}
     logarithmic : bool or None
     seed : int
+    monotone : bool
 
     Returns
     -------
@@ -267,37 +322,44 @@ def surrogate_of(
     one_of("kind", kind, ("auto", "gp", "boosting"))
     table = table_of(view, metric, categorical)
     _check_enough(table)
-    values, errors = table.values, np.nan_to_num(table.errors)
+    values, errors, shared = table.values, np.nan_to_num(table.errors), table.shared
     if logarithmic is None:
         logarithmic = bool(values.min() > 0 and values.max() > DECADES * values.min())
     if logarithmic:
         if values.min() <= 0:
             raise UserError(f"logarithmic: {table.metric} is not positive everywhere: fit it as is")
+        shared /= float(np.median(values)) * np.log(10.0)
         values, errors = np.log10(values), errors / (values * np.log(10.0))
-    chosen = kind if kind != "auto" else "gp" if len(values) <= MOST else "boosting"
     columns = columns_of(table.scales, table.points)
+    rises = table.rises if monotone else (0,) * len(table.scales)
+    nodes = grid_of(table.scales, table.points) if any(rises) else None
+    fits_grid = nodes is not None or not any(rises)
+    automatic = "gp" if len(values) <= MOST and fits_grid else "boosting"
+    chosen = kind if kind != "auto" else automatic
+    if chosen == "gp" and not fits_grid:
+        rises = (0,) * len(table.scales)
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # scikit-learn warns where a length scale ends at its bound, as it should for a column
         # without influence.
         warnings.simplefilter("ignore")
-        if chosen == "gp":
-            model = _process(columns, values, errors, seed)
-        else:
-            model = _trees(columns, values, seed)
-        refits, residual, predicted = _cross_validated(columns, values, errors, model, seed)
-    rmse = float(np.sqrt(np.mean(residual**2)))
-    inflation = (
-        float(max(1.0, np.sqrt(np.mean((residual / predicted) ** 2)))) if chosen == "gp" else 1.0
-    )
+        data = Data(table=table, columns=columns, values=values, errors=errors, seed=seed)
+        fitted = fit_process(data, rises, nodes) if chosen == "gp" else fit_trees(data, rises)
+    dropped = zip(fitted.rises, rises, table.scales, strict=True)
     return Surrogate(
         table=table,
         kind=chosen,
         logarithmic=logarithmic,
-        r2=float(1 - np.sum(residual**2) / np.sum((values - values.mean()) ** 2)),
-        rmse=rmse,
-        inflation=inflation,
-        model=model if chosen == "gp" else _constant_deviation(model, rmse),
-        refits=refits,
+        r2=float(1 - np.sum(fitted.residual**2) / np.sum((values - values.mean()) ** 2)),
+        rmse=rms(fitted.residual),
+        inflation=fitted.inflation,
+        shared=shared,
+        model=fitted.model,
+        refits=fitted.refits,
+        rises=fitted.rises,
+        contradicted=tuple(scale.name for kept, stated, scale in dropped if kept != stated),
+        surface=fitted.surface
+        and replace(fitted.surface, inflation=fitted.inflation, shared=shared),
+        surfaces=fitted.surfaces,
     )
 
 
@@ -312,122 +374,3 @@ def _check_enough(table: StudyTable) -> None:
             f"a fit of {table.metric} over {len(table.scales)} parameters needs at least {needed} "
             f"different done candidates, got {distinct}: sweep more points"
         )
-
-
-def _process(
-    columns: Numbers, values: Numbers, errors: Numbers, seed: int, start: Any = None
-) -> _Model:
-    """Fit a Gaussian process; `start` is the kernel of one fitted to more data."""
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-
-    centre, spread = float(values.mean()), float(values.std())
-    y = (values - centre) / spread
-    alpha = (errors / spread) ** 2 + 1e-10
-    kernel = start
-    if kernel is None:
-        lengths = Matern(np.full(columns.shape[1], 0.7), (0.03, 30.0), nu=2.5)
-        kernel = ConstantKernel(1.0, (1e-2, 1e3)) * lengths + WhiteKernel(1e-3, (1e-7, 1.0))
-    some = np.arange(len(y))
-    if len(y) > _TUNED:
-        some = np.sort(np.random.default_rng(seed).choice(len(y), _TUNED, replace=False))
-    regressor = GaussianProcessRegressor(
-        kernel, alpha=alpha[some], n_restarts_optimizer=1 if start is None else 0, random_state=seed
-    ).fit(columns[some], y[some])
-    if len(some) < len(y):
-        regressor = GaussianProcessRegressor(regressor.kernel_, alpha=alpha, optimizer=None)
-        regressor.fit(columns, y)
-    return _Process(regressor=regressor, centre=centre, spread=spread)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Process:
-    """A fitted Gaussian process; its deviation is of the mean, without the candidates' noise."""
-
-    regressor: Any
-    centre: float
-    spread: float
-
-    @property
-    def noise(self) -> float:
-        """Variance that the process itself ascribes to noise, in units of the spread."""
-        return float(self.regressor.kernel_.k2.noise_level)
-
-    def __call__(self, columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        if not deviation:
-            mean = self.regressor.predict(columns)
-            return self.centre + self.spread * mean, np.zeros(len(mean))
-        mean, total = self.regressor.predict(columns, return_std=True)
-        own = np.sqrt(np.maximum(total**2 - self.noise, 0.0))
-        return self.centre + self.spread * mean, self.spread * own
-
-
-def _trees(columns: Numbers, values: Numbers, seed: int) -> _Model:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    model = HistGradientBoostingRegressor(
-        max_iter=300,
-        learning_rate=0.06,
-        min_samples_leaf=5,
-        early_stopping=False,
-        random_state=seed,
-    ).fit(columns, values)
-
-    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        mean = np.asarray(model.predict(columns), dtype=np.float64)
-        return mean, np.zeros(len(mean))
-
-    return predict
-
-
-def _constant_deviation(model: _Model, rmse: float) -> _Model:
-    def predict(columns: Numbers, deviation: bool) -> tuple[Numbers, Numbers]:
-        mean, _ = model(columns, False)
-        return mean, np.full(len(mean), rmse)
-
-    return predict
-
-
-def _cross_validated(
-    columns: Numbers, values: Numbers, errors: Numbers, model: _Model, seed: int
-) -> tuple[tuple[_Model, ...], Numbers, Numbers]:
-    """Refits without one part each, and residuals and predicted deviations of the parts, (row,)."""
-    fit: Callable[[NDArray[np.bool_]], _Model]
-    if isinstance(model, _Process):
-        kernel, noise = model.regressor.kernel_, model.noise * model.spread**2
-
-        def fit(kept: NDArray[np.bool_]) -> _Model:
-            return _process(columns[kept], values[kept], errors[kept], seed, kernel)
-    else:
-        noise = 0.0
-
-        def fit(kept: NDArray[np.bool_]) -> _Model:
-            return _trees(columns[kept], values[kept], seed)
-
-    # Candidates at the same point are left out together: else one would predict the other.
-    _, place = np.unique(columns, axis=0, return_inverse=True)
-    part = (np.random.default_rng(seed).permutation(place.max() + 1) % FOLDS)[place.ravel()]
-    residual, predicted = np.empty(len(values)), np.empty(len(values))
-    refits = []
-    for number in range(FOLDS):
-        held = part == number
-        refits.append(fit(~held))
-        mean, deviation = refits[-1](columns[held], True)
-        residual[held] = values[held] - mean
-        predicted[held] = np.sqrt(deviation**2 + noise + errors[held] ** 2)
-    return tuple(refits), residual, np.maximum(predicted, np.finfo(float).tiny)
-
-
-def _batched(
-    model: _Model, columns: Numbers, deviation: bool = True
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # variances of 0 that rounding makes negative
-        parts = [
-            model(columns[start : start + _BATCH], deviation)
-            for start in range(0, len(columns), _BATCH)
-        ]
-    mean, spread = zip(*parts, strict=True)
-    return np.concatenate(mean), np.concatenate(spread)

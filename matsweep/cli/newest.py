@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
-from matsweep.store import Place, place_of
+from matsweep.store import VERIFIED, Place, place_of
 
 
 def store_of(config: DictConfig) -> Place:
@@ -31,6 +31,7 @@ def store_of(config: DictConfig) -> Place:
         return place_of(str(config.store))
     folder = Path(config.results)
     stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
+    studies = [path for path in stores if not path.name.endswith(VERIFIED)]
     if not stores:
         raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
-    return max(stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
+    return max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -13,6 +15,11 @@ from matsweep.cli.newest import store_of
 from matsweep.core.checks import UserError, truth, whole
 from matsweep.reporting.status.once import rerun
 from matsweep.store import Place, attributes, open_results
+
+if TYPE_CHECKING:
+    from matsweep.analysis.checked import Checked
+    from matsweep.analysis.requirements import Requirements
+    from matsweep.reporting.report.study import Check
 
 
 def _folder(given: str | None, store: Place) -> Path:
@@ -46,6 +53,7 @@ def report(config: DictConfig) -> None:
     html, markdown, pdf = (truth(name, config[name]) for name in ("html", "markdown", "pdf"))
     objectives, time = names_of("objectives", config.objectives), time_of(config)
     store = store_of(config)
+    target = "" if config.target is None else str(config.target)
     reporting.report(
         open_results(store),
         Console(),
@@ -57,6 +65,24 @@ def report(config: DictConfig) -> None:
         markdown=markdown,
         pdf=pdf,
         rerun=rerun(attributes(store), store),
-        target="" if config.target is None else str(config.target),
+        target=target,
         sensitivity=truth("sensitivity", config.sensitivity),
+        check=_check(whole("verify", config.verify, low=0), target, store, time),
     )
+
+
+def _check(count: int, target: str, store: Place, time: float | str | None) -> Check | None:
+    """Return the function that checks stated regions; None where no candidates are asked for."""
+    if not count:
+        return None
+    if not target:
+        raise UserError(
+            f'verify={count} checks the region that meets a target: give target="accuracy >= 95 %"'
+        )
+
+    def check(required: Mapping[str, Requirements]) -> Mapping[str, Checked]:
+        from matsweep.running.verification import verified
+
+        return verified(store, required, count, time=time, console=Console(stderr=True))
+
+    return check

@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matsweep.core.checks import UserError, near, one_of
+from matsweep.core.direction import Worse
 from matsweep.core.packages import is_own
 from matsweep.core.plausible import Number, Plausible
 from matsweep.core.registry import any_foreign
@@ -459,6 +460,8 @@ class _Shape(NamedTuple):
         Whether a number is admitted.
     plausible : Plausible or None
         Bounds of its plausible values, or of the numbers in a part; None where none are stated.
+    worse : str or None
+        Values that are never better than others (`Worse`); None where none are stated.
     """
 
     hint: Any
@@ -470,6 +473,7 @@ class _Shape(NamedTuple):
     unit: str | None
     numeric: bool
     plausible: Plausible | None
+    worse: str | None
 
 
 @functools.cache
@@ -479,6 +483,7 @@ def _shape(hint: Any) -> _Shape:
     stated = [each for option in options for each in getattr(option, "__metadata__", ())]
     units = [each.symbol for each in stated if isinstance(each, Unit)]
     bounds = [each for each in stated if isinstance(each, Plausible)]
+    worse = [each.values for each in stated if isinstance(each, Worse)]
     every = [_bare(option) for option in options if option is not type(None)]
     bare = [option for option in every if option is not str] or every
     return _Shape(
@@ -491,6 +496,7 @@ def _shape(hint: Any) -> _Shape:
         unit=units[0] if units else None,
         numeric=bool({int, float} & set(bare)),
         plausible=bounds[-1] if bounds else None,
+        worse=worse[-1] if worse else None,
     )
 
 
@@ -514,23 +520,27 @@ def _number(hint: Any, value: object, path: str) -> object:
 
 
 class _Typed(NamedTuple):
-    """Unit and bounds of a number that is typed for a parameter, or for a whole object."""
+    """Annotations of a number that is typed for a parameter, or for a whole object."""
 
     unit: str | None
     plausible: Plausible | None
+    worse: str | None
 
 
 def _typed(shape: _Shape) -> _Typed:
-    return _shorthand(shape.hint) if shape.part else _Typed(shape.unit, shape.plausible)
+    if shape.part:
+        return _shorthand(shape.hint)
+    return _Typed(shape.unit, shape.plausible, shape.worse)
 
 
 @functools.cache
 def _shorthand(cls: Any) -> _Typed:
-    """Return unit and bounds of the number that represents a whole object."""
+    """Return the annotations of the number that represents a whole object."""
     make = getattr(cls, "from_number", None)
     hints = typing.get_type_hints(make, include_extras=True) if make is not None else {}
     shapes = (_shape(each) for name, each in hints.items() if name != "return")
-    return next((_Typed(shape.unit, shape.plausible) for shape in shapes), _Typed(None, None))
+    typed = (_Typed(shape.unit, shape.plausible, shape.worse) for shape in shapes)
+    return next(typed, _Typed(None, None, None))
 
 
 def in_units(hint: Any, value: Any, path: str = "") -> Any:
@@ -633,6 +643,37 @@ def units_at(hint: Any, keys: Sequence[str], node: object) -> set[str | None]:
     return units
 
 
+def worse_at(hint: Any, keys: Sequence[str], node: object) -> str | None:
+    """Values of a parameter that are never better than others, as its annotation states.
+
+    Parameters
+    ----------
+    hint : type or annotation
+        Of the section that the parameter is in.
+    keys : sequence of str
+        Its name within the section, split at the dots.
+    node : mapping or None
+        The section's configuration, which states the kinds of its parts.
+
+    Returns
+    -------
+    str or None
+        "higher", "lower" or "larger"; None where no direction is stated. A part states that of the
+        number that represents it.
+    """
+    shape = _shape(hint)
+    if not keys:
+        return shape.worse or _typed(shape).worse
+    mapping = node if isinstance(node, Mapping) else {}
+    if shape.origin is dict:
+        return worse_at(typing.get_args(shape.hint)[1], keys[1:], mapping.get(keys[0]))
+    cls = _class(shape.hint, mapping) if shape.part else None
+    fields = _fields(cls) if cls is not None else {}
+    if keys[0] not in fields:
+        return None
+    return worse_at(fields[keys[0]][0], keys[1:], mapping.get(keys[0]))
+
+
 def numbers(
     hint: Any, value: object, path: str = "", plausible: Plausible | None = None
 ) -> Iterator[Number]:
@@ -655,7 +696,7 @@ def numbers(
     """
     shape = _shape(hint)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        unit, own = _typed(shape)
+        unit, own, _ = _typed(shape)
         inherited = plausible if unit == "1" else None
         yield Number(path, value, unit, own or shape.plausible or inherited)
     elif isinstance(value, Mapping):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.units import Unit
 
@@ -43,10 +44,12 @@ Resistivity = Annotated[float, Unit("ohm m")]
 ThermalResistance = Annotated[float, Unit("K/W"), Plausible(1.0, 1e12)]
 Bytes = Annotated[int, Unit("B")]
 
-Spread = Annotated[Dimensionless, Plausible(0.0, 1.0)]
+Spread = Annotated[Dimensionless, Plausible(0.0, 1.0), Worse("higher")]
 """Relative standard deviation."""
-Noise = Annotated[Dimensionless, Plausible(0.0, 10.0)]
+Noise = Annotated[Dimensionless, Plausible(0.0, 10.0), Worse("higher")]
 """Standard deviation relative to a step, which it may well exceed."""
+Faulty = Annotated[Dimensionless, Worse("higher")]
+"""Share of the devices that have a fault, or the size of one."""
 Surroundings = Annotated[Temperature, Plausible(200.0, 700.0)]
 """Temperature at which devices that need no cooling work, are stored and are baked, K."""
 ReadVoltage = Annotated[Voltage, Plausible(-10.0, 10.0)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Codes, Current, Dimensionless, Frequency, Percent
 from matsweep.core.streams import FloatArray, Rng, aside
@@ -180,14 +181,14 @@ class ADC:
         doi:10.1038/s41586-022-04992-8).
     """
 
-    bits: int = 8
+    bits: Annotated[int, Worse("lower")] = 8
     percentile: Annotated[Percent, Plausible(50.0, 100.0)] = 99.9
     full_scale: Annotated[Current, Plausible(1e-12, 1.0)] | None = None
     least_full_scale: Annotated[Current, Plausible(1e-12, 1.0)] | None = None
     per_column: bool = False
-    noise: Annotated[Codes, Plausible(0.0, 64.0)] = 0.0
-    offset: Annotated[Codes, Plausible(-64.0, 64.0)] = 0.0
-    gain_error: Annotated[Dimensionless, Plausible(-0.5, 0.5)] = 0.0
+    noise: Annotated[Codes, Plausible(0.0, 64.0), Worse("higher")] = 0.0
+    offset: Annotated[Codes, Plausible(-64.0, 64.0), Worse("higher")] = 0.0
+    gain_error: Annotated[Dimensionless, Plausible(-0.5, 0.5), Worse("higher")] = 0.0
     sample_rate: Annotated[Frequency, Plausible(1e3, 1e12)] = 1e9
     sharing: Annotated[int, Plausible(1, 16384)] = 8
     integrates: str = later("read")

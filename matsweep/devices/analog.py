@@ -11,6 +11,7 @@ import numpy.typing as npt
 from matsweep.core.arrays import floats
 from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
 from matsweep.core.codec import later
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import (
     CellSize,
@@ -129,7 +130,7 @@ class AnalogDevice:
     cell_size: Annotated[CellSize, Plausible(1.0, 1e7)]
     levels: Annotated[int, Plausible(2, 1e6)] | None = None
     temperature: Surroundings = 300.0
-    cycles: Annotated[Dimensionless, Plausible(0.0, 1e17)] = 0.0
+    cycles: Annotated[Dimensionless, Plausible(0.0, 1e17), Worse("higher")] = 0.0
     programming_error: ProgrammingError = ProgrammingError()
     device_to_device: Spread = 0.0
     cycle_to_cycle: Spread = 0.0

@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
-from matsweep.core.quantities import Dimensionless
+from matsweep.core.quantities import Dimensionless, Faulty
 from matsweep.core.streams import FloatArray, Rng
 
 
@@ -33,9 +34,9 @@ class StuckAt:
     of its two lines is with 1 - sqrt(1 - c r), and it is by itself with r (1 - c) / (1 - c r).
     """
 
-    g_min: Dimensionless = 0.0
-    g_max: Dimensionless = 0.0
-    random: Dimensionless = 0.0
+    g_min: Faulty = 0.0
+    g_max: Faulty = 0.0
+    random: Faulty = 0.0
     clustering: Dimensionless = 0.0
 
     def __post_init__(self) -> None:
@@ -132,7 +133,7 @@ class Endurance:
     (which ends as `StuckAt`) is left out.
     """
 
-    half_window: Annotated[Dimensionless, Plausible(1.0, 1e18)] | None = None
+    half_window: Annotated[Dimensionless, Plausible(1.0, 1e18), Worse("lower")] | None = None
     steepness: Annotated[Dimensionless, Plausible(0.01, 100.0)] = 1.0
     towards: Dimensionless = 0.5
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.printing import noise_of
 from matsweep.core.quantities import Conductance, Dimensionless, Energy, PulseVoltage, PulseWidth
@@ -96,9 +97,9 @@ class ProgrammingError:
 
     coefficients: tuple[Conductance, ...] = (0.0,)
     g_reference: Conductance = 1.0
-    scale: Annotated[Dimensionless, Plausible(0.0, 100.0)] = 1.0
+    scale: Annotated[Dimensionless, Plausible(0.0, 100.0), Worse("higher")] = 1.0
     rescale: bool = False
-    saturating: Conductance = 0.0
+    saturating: Annotated[Conductance, Worse("higher")] = 0.0
     saturation: Conductance = 1.0
     at: tuple[Dimensionless, ...] = ()
     sigmas: tuple[Conductance, ...] = ()

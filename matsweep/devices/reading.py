@@ -9,7 +9,7 @@ import numpy as np
 
 from matsweep.core.checks import in_range, non_negative, positive
 from matsweep.core.plausible import Plausible
-from matsweep.core.quantities import Dimensionless, Spread, Time
+from matsweep.core.quantities import Dimensionless, Faulty, Spread, Time
 from matsweep.core.streams import FloatArray, Rng
 from matsweep.devices.laws import Law, logarithm
 
@@ -169,8 +169,8 @@ class TelegraphNoise:
         Probability that the trap is full.
     """
 
-    share: Dimensionless = 0.0
-    amplitude: Dimensionless = 0.0
+    share: Faulty = 0.0
+    amplitude: Faulty = 0.0
     duty: Dimensionless = 0.5
 
     def __post_init__(self) -> None:

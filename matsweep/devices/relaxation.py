@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive
+from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Conductance, Dimensionless, ElectronVolts, Surroundings, Time
 from matsweep.core.streams import FloatArray, Rng
@@ -59,8 +60,8 @@ class Drift:
     doi:10.1038/s41467-020-16108-9.
     """
 
-    nu: Annotated[Law, Plausible(-1.0, 1.0)] = Law()
-    spread: Annotated[Law, Plausible(-1.0, 1.0)] = Law(low=0.0)
+    nu: Annotated[Law, Plausible(-1.0, 1.0), Worse("larger")] = Law()
+    spread: Annotated[Law, Plausible(-1.0, 1.0), Worse("higher")] = Law(low=0.0)
     time_zero: Annotated[Time, Plausible(1e-9, 1e7)] = 1.0
 
     def __post_init__(self) -> None:
@@ -190,9 +191,9 @@ class ShortTerm:
     The form fitted to CMO/HfOx ReRAM by D. Falcone et al., arXiv:2502.04524.
     """
 
-    shift: Annotated[Conductance, Plausible(-0.01, 0.01)] = 0.0
-    spread: Annotated[Conductance, Plausible(0.0, 0.01)] = 0.0
-    spread_growth: Annotated[Conductance, Plausible(0.0, 0.01)] = 0.0
+    shift: Annotated[Conductance, Plausible(-0.01, 0.01), Worse("larger")] = 0.0
+    spread: Annotated[Conductance, Plausible(0.0, 0.01), Worse("higher")] = 0.0
+    spread_growth: Annotated[Conductance, Plausible(0.0, 0.01), Worse("higher")] = 0.0
     time_zero: Annotated[Time, Plausible(1e-9, 1e7)] = 1.0
     activation_ev: Annotated[ElectronVolts, Plausible(0.0, 5.0)] = 0.0
     temperature: Surroundings = 300.0
@@ -263,7 +264,7 @@ class Retention:
     (tail bits) is left out.
     """
 
-    time: Annotated[Time, Plausible(1e-12, 1e12)] | None = None
+    time: Annotated[Time, Plausible(1e-12, 1e12), Worse("lower")] | None = None
     activation_ev: Annotated[ElectronVolts, Plausible(0.0, 5.0)] = 0.0
     temperature: Surroundings = 358.15
     stable: Dimensionless = 0.0

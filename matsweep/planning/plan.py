@@ -27,7 +27,7 @@ from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
 from matsweep.planning.plausibility import questions
-from matsweep.planning.quantities import parameter_unit, resolve_quantities
+from matsweep.planning.quantities import parameter_unit, parameter_worse, resolve_quantities
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
@@ -156,6 +156,24 @@ class Plan:
                 "separate study"
             )
         return next(iter(merits.values()))
+
+    @property
+    def worse(self) -> dict[str, str]:
+        """Values of an axis that are never better for the merit, by its name, where that is known.
+
+        As `matsweep.core.direction` has them, and only where all workloads and choices agree.
+        """
+        harmed = [each.harmed_by for each in self.workloads]
+        known = {}
+        for axis in self.axes:
+            stated = {
+                parameter_worse(axis.name, base.plain, each)
+                for base in self.bases
+                for each in harmed
+            }
+            if len(stated) == 1 and (direction := stated.pop()) is not None:
+                known[axis.name] = direction
+        return known
 
     @property
     def dimensions(self) -> dict[str, Dimension]:

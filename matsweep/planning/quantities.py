@@ -10,12 +10,12 @@ unit, is known.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from matsweep.core.codec import in_units, units_at
+from matsweep.core.codec import in_units, units_at, worse_at
 from matsweep.planning.bases import SECTIONS
 from matsweep.scenario import Scenario
 
@@ -68,6 +68,30 @@ def parameter_unit(name: str, plain: dict[str, Any], open_sections: Sequence[str
     node = None if section in open_sections else plain[section]
     units = units_at(section_hint(section), keys, node)
     return units.pop() if len(units) == 1 else None
+
+
+def parameter_worse(name: str, plain: Mapping[str, Any], harmed_by: Sequence[str]) -> str | None:
+    """Values of a swept parameter that are never better than others, for a workload's merit.
+
+    Parameters
+    ----------
+    name : str
+        Dotted.
+    plain : mapping
+        A composed configuration.
+    harmed_by : sequence of str
+        As the workload states.
+
+    Returns
+    -------
+    str or None
+        As `matsweep.core.direction` has them; None where no direction is stated.
+    """
+    section, *keys = name.split(".")
+    harmed = any(f"{name}.".startswith(f"{each}.") for each in harmed_by)
+    if section not in SECTIONS or not harmed or not isinstance(plain.get(section), Mapping):
+        return None
+    return worse_at(section_hint(section), keys, plain[section])
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,9 @@ def create_store(study: Plan, path: Place) -> None:
     study : Plan
     path : Path or ObjectPath
     """
+    worse = study.worse
     coordinates = {
-        name: Coordinate(values=values, attrs=_unit_attrs(study, name))
+        name: Coordinate(values=values, attrs=_axis_attrs(study, name, worse))
         for name, values in columns(study).items()
     }
     coordinates["realisation"] = Coordinate(
@@ -98,9 +99,10 @@ def create_store(study: Plan, path: Place) -> None:
     )
 
 
-def _unit_attrs(study: Plan, name: str) -> dict[str, str]:
-    """Attributes of a swept parameter's coordinate: its unit, if it has one."""
-    return {"units": study.units[name]} if name in study.units else {}
+def _axis_attrs(study: Plan, name: str, worse: Mapping[str, str]) -> dict[str, str]:
+    """Attributes of a swept parameter's coordinate: its unit and its direction, if it has them."""
+    unit = {"units": study.units[name]} if name in study.units else {}
+    return unit | ({"worse": worse[name]} if name in worse else {})
 
 
 def columns(study: Plan, chosen: Sequence[int] | None = None) -> dict[str, npt.NDArray[Any]]:

@@ -19,7 +19,7 @@ A store may also be in object storage, at ``s3://BUCKET/PREFIX/NAME.zarr``
 """
 
 from matsweep.store.create import create
-from matsweep.store.disk import Place, place_of
+from matsweep.store.disk import VERIFIED, Place, place_of
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.lock import Holder
 from matsweep.store.parts import Part, Status
@@ -28,6 +28,7 @@ from matsweep.store.schema import Coordinate, Variable
 from matsweep.store.writer import Store, open_store
 
 __all__ = [
+    "VERIFIED",
     "Coordinate",
     "Holder",
     "Part",

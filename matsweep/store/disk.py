@@ -29,6 +29,10 @@ AnyPlace = str | os.PathLike[str] | ObjectPath
 """The ways in which a caller may name a place."""
 
 
+VERIFIED = "-verify.zarr"
+"""End of the name of a store of candidates that check a region of another study."""
+
+
 def place_of(path: AnyPlace) -> Place:
     """Return the place that a path or a URL (``s3://…``) names.
 

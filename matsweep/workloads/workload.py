@@ -106,6 +106,10 @@ class Workload(ABC):
         Whether devices are changed by single pulses, so that results depend on their response.
     preparing : str
         What `prepare` does, for the display of progress.
+    harmed_by : tuple of str
+        Sections and parts (``device``, ``device.stuck_at``) whose directions (`core.direction`)
+        hold for the merit. None by default: some tasks use noise as a resource, such as a search by
+        stochastic dynamics.
     """
 
     __slots__ = ()
@@ -119,6 +123,7 @@ class Workload(ABC):
     dimensions: ClassVar[Mapping[str, str]] = {}
     pulsed: ClassVar[bool] = False
     preparing: ClassVar[str] = "preparing the workload"
+    harmed_by: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, in_range, near, non_negative
 from matsweep.core.codec import later
+from matsweep.core.direction import Worse
 from matsweep.core.kernel import Kernel
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
@@ -76,7 +77,8 @@ class PulseModel(ABC):
 
     cycle_to_cycle: CycleNoise = CycleNoise()
     device_to_device: Annotated[
-        dict[str, Dimensionless], Plausible(0.0, 3.0, only=frozenset(SPREADS))
+        dict[str, Annotated[Dimensionless, Worse("higher")]],
+        Plausible(0.0, 3.0, only=frozenset(SPREADS)),
     ] = field(default_factory=dict, hash=False)
     zero: Dimensionless = later(0.5)
 

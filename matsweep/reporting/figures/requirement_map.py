@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.families import Family
@@ -18,6 +19,7 @@ from matsweep.reporting.figures.style import IDEAL, material_styles
 
 _MAPPED = 61  # points along each parameter of a map
 _LINE = 121
+_NEAR = 0.1  # of a parameter's range
 _BLUE, _INK = "#0072B2", "#262626"
 
 
@@ -25,8 +27,9 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
     """Draw the probability to meet a target, over two parameters.
 
     All others are at their best values. The solid line is the limit (50 %), dashed ones are where
-    the probability is the requirements' confidence, and one minus that; candidates are drawn
-    wherever they lie in the other parameters. With one parameter the metric is drawn over it.
+    the probability is the requirements' confidence, and one minus that. Candidates are drawn that
+    lie near these values of the other parameters (`near_slice`), and the caption has their number.
+    With one parameter the metric is drawn over it.
 
     Parameters
     ----------
@@ -89,11 +92,43 @@ def requirement_picture(
         caption = "Probability that the fitted mean meets the target; solid: 50 %, dashed: "
         caption += f"{100 - c:.3g} and {c:.3g} %."
     caption += f" All else at its best: {', '.join(others)}." if others else ""
+    near = near_slice(found, drawn)
+    if not near.all():
+        caption += (
+            f" Drawn are the {int(near.sum())} of {near.size} candidates whose other parameters "
+            f"are nearest to that, or within {100 * _NEAR:.0f} % of their ranges of it."
+        )
     title = f"Where {found.target} is met" + (f" by {found.material}" if found.material else "")
     return m.Picture(
         name=name, title=title, caption=caption, rows=((panel,),), beside=True,
         width=165.0, height=75.6,
     )  # fmt: skip
+
+
+def near_slice(found: Requirements, drawn: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Mark the candidates near the slice that a picture shows.
+
+    Parameters
+    ----------
+    found : Requirements
+    drawn : tuple of str
+        Parameters on the picture's axes.
+
+    Returns
+    -------
+    (row,) array of bool
+        Whether each parameter that is not drawn is within a tenth of its range from its best
+        value, or no candidate's is nearer. All, where that leaves none.
+    """
+    table = found.surrogate.table
+    near = np.ones(len(table.values), dtype=np.bool_)
+    for index, scale in enumerate(table.scales):
+        if scale.name not in drawn:
+            away = np.abs(
+                scale.to_unit(table.points[:, index]) - scale.to_unit(found.best[scale.name])
+            )
+            near &= away <= max(_NEAR, float(away.min()) + 1e-9)
+    return near if near.any() else ~near
 
 
 def percent(family: Family) -> str:
@@ -182,7 +217,10 @@ def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.
     y = table.values if up is None else table.points[:, names.index(up.name)]
     look = m.Look(colour=_INK, marker="o", size=2.8)
     marks: list[m.Mark] = []
-    for which, name, hollow in ((~found.met, "not met", True), (found.met, "met", False)):
+    near = near_slice(found, (across.name,) if up is None else (across.name, up.name))
+    for which, name, hollow in (
+        (near & ~found.met, "not met", True), (near & found.met, "met", False),
+    ):  # fmt: skip
         if which.any():
             values = [_metric(found, value) for value in table.values[which].tolist()]
             marks.append(m.Series(x=x[which], y=y[which], name=f"candidate, {name}",
@@ -192,14 +230,20 @@ def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.
 
 
 def _families(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
-    """Mark the materials: hollow where a value is unknown (there at its best) or beyond it."""
+    """Mark the materials: hollow where a value is not stated (there at its best) or beyond it."""
     styles = material_styles(family.material for family in found.families)
     drawn = [across.name] if up is None else [across.name, up.name]
     marks: list[m.Mark] = []
     for family in found.families:
         exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
-        note = note or ("" if exact else ", partly unknown")
+        note = note or (
+            ""
+            if exact
+            else ", not stated"
+            if not set(family.drawn) & set(drawn)
+            else ", not stated, drawn from a prior"
+        )
         text = f"{family.label}:\nmet with {percent(family)}{note}"
         height = family.metric if up is None else place(family, up, found)
         marks.append(m.Series(

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from matsweep.analysis.attributes import short_names
+from matsweep.analysis.influence import meaning
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.printed import draw
@@ -77,7 +78,8 @@ def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
     return m.Picture(
         name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
-        caption=f"{_caption(found)}.", heading=_caption(found), rows=(panels,),
+        caption=f"{_caption(found)}. {meaning(found)}{_ranges(found, labels)}",
+        heading=_caption(found), rows=(panels,),
         width=180.0 if pairs else 120.0, height=min(28.8 + 9.9 * len(names), 162.0),
         pixels=150 + 46 * len(names),
     )  # fmt: skip
@@ -126,6 +128,14 @@ def _interactions(indices: xr.Dataset, labels: list[str]) -> m.Panel:
                downward=True),
         marks=(cells,), title="(b) pairs, beyond both alone (bold: surely)",
     )  # fmt: skip
+
+
+def _ranges(indices: xr.Dataset, labels: list[str]) -> str:
+    """Ranges for which the indices hold, where they are known."""
+    if "over" not in indices.coords:
+        return ""
+    ranges = zip(labels, indices["over"].values, strict=True)
+    return f" Ranges: {'; '.join(f'{label} {over}' for label, over in ranges)}."
 
 
 def _caption(indices: xr.Dataset) -> str:

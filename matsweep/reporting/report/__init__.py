@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matsweep.analysis.objectives import Objectives
+    from matsweep.reporting.report.study import Check
 
 __all__ = ["report"]
 
@@ -32,6 +33,7 @@ def report(
     rerun: str | None = None,
     target: str = "",
     sensitivity: bool = False,
+    check: Check | None = None,
 ) -> tuple[Path, ...]:
     """Print the report of a study, save its pictures, and write it as a document.
 
@@ -68,6 +70,10 @@ def report(
         Whether to report the most influential parameters; needs the extra `sensitivity`, and half
         a minute.
 
+    check : callable, optional
+        Checks the regions that meet the target: it takes requirements by material and returns, by
+        material, the results of new candidates at their edges.
+
     Returns
     -------
     tuple of Path
@@ -84,5 +90,5 @@ def report(
     return write(
         ds, console, Path(folder), by=by, top=top, objectives=objectives, time=time,
         wanted={"html": html, "markdown": markdown, "pdf": pdf}, rerun=rerun,
-        target=target, sensitivity=sensitivity,
+        target=target, sensitivity=sensitivity, check=check,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from matsweep.analysis.influence import in_words
 from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
@@ -119,7 +120,8 @@ def matters(study: Study) -> Section | None:
     else:
         name = str(indices.attrs["metric"])
         bars = figure(sensitivity_picture(indices), study.pictures.get("sensitivity"))
-        blocks = (_indices(indices), Paragraph(text=_method(indices)), bars)
+        texts = (_method(indices), *in_words(indices))
+        blocks = (_indices(indices), *(Paragraph(text=text) for text in texts), bars)
     return Section(title=f"What decides {name}", blocks=blocks, terminal=True)
 
 
@@ -131,10 +133,12 @@ def _indices(indices: xr.Dataset) -> Table:
         if values.dims == ("parameter",) and not str(name).endswith("_conf")
     ]
     rows = tuple(
-        (str(parameter), *(_index(indices, name, number) for name in names))
-        for number, parameter in enumerate(indices["parameter"].values)
+        (str(parameter), str(over), *(_index(indices, name, number) for name in names))
+        for number, (parameter, over) in enumerate(
+            zip(indices["parameter"].values, indices["over"].values, strict=True)
+        )
     )
-    return Table(headings=("parameter", *names), rows=rows)
+    return Table(headings=("parameter", "from … to", *names), rows=rows)
 
 
 def _index(indices: xr.Dataset, name: str, number: int) -> str:

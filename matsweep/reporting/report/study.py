@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import xarray as xr
 
 from matsweep.analysis.attributes import resolve
 from matsweep.analysis.best_set import best_set
+from matsweep.analysis.checked import Checked
 from matsweep.analysis.objectives import (
     MAIN,
     PHYSICAL,
@@ -26,6 +27,9 @@ from matsweep.analysis.selection import parse
 from matsweep.analysis.sensitivity import sensitivity_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
+
+type Check = Callable[[Mapping[str, Requirements]], Mapping[str, Checked]]
+"""Results of new candidates at the edges of the regions of requirements, by material."""
 
 # Above this number of candidates only the deciding metrics are read: reading the others takes
 # longer than everything else.
@@ -106,6 +110,7 @@ def studied(
     time: float | str | None = None,
     target: str = "",
     sensitivity: bool = False,
+    check: Check | None = None,
 ) -> Study:
     """Analyse results for a report.
 
@@ -120,6 +125,8 @@ def studied(
     target : str
     sensitivity : bool
         Whether to compute sensitivity indices.
+    check : callable, optional
+        Checks the regions that meet the target.
 
     Returns
     -------
@@ -151,13 +158,13 @@ def studied(
         pictures={},
         rerun=f"{command} retry_failed=true",
         target=target,
-        required=_required(view, target) if target else {},
+        required=_required(view, target, check) if target else {},
         influence=_influence(view, next(iter(ranked_by), view.merit)) if sensitivity else None,
     )
 
 
-def _required(view: View, target: str) -> dict[str, Requirements | UserError]:
-    """Derive the requirements of each material, or why they are unknown."""
+def _required(view: View, target: str, check: Check | None) -> dict[str, Requirements | UserError]:
+    """Derive the requirements of each material, or why they are unknown, and check them."""
     names = view.present(view.done)
     requirements: dict[str, Requirements | UserError] = {}
     for name in names if len(names) > 1 else [""]:
@@ -165,6 +172,9 @@ def _required(view: View, target: str) -> dict[str, Requirements | UserError]:
             requirements[name] = requirements_of(view, target, material=name or None)
         except UserError as error:
             requirements[name] = error
+    derived = {n: each for n, each in requirements.items() if isinstance(each, Requirements)}
+    for name, result in (check(derived) if check is not None else {}).items():
+        requirements[name] = replace(derived[name], checked=result)
     return requirements
 
 

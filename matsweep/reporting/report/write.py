@@ -18,7 +18,7 @@ from matsweep.reporting.report.document import Document
 from matsweep.reporting.report.html import write as write_html
 from matsweep.reporting.report.markdown import write as write_markdown
 from matsweep.reporting.report.pdf import write as write_pdf
-from matsweep.reporting.report.study import studied
+from matsweep.reporting.report.study import Check, studied
 
 _WRITERS: Mapping[str, Callable[[Document, Path], Path]] = {
     "html": write_html,
@@ -40,6 +40,7 @@ def write(
     rerun: str | None,
     target: str,
     sensitivity: bool,
+    check: Check | None = None,
 ) -> tuple[Path, ...]:
     """Write and print a report.
 
@@ -58,6 +59,7 @@ def write(
     rerun : str, optional
     target : str
     sensitivity : bool
+    check : callable, optional
         The others are parameters of `matsweep.reporting.report`.
 
     Returns
@@ -66,7 +68,7 @@ def write(
         The files written.
     """
     study = studied(ds, by=by, top=top, objectives=objectives, time=time, target=target,
-                    sensitivity=sensitivity)  # fmt: skip
+                    sensitivity=sensitivity, check=check)  # fmt: skip
     # Written before printing: a pipe that closes after the first lines loses no file.
     written, problems = pictures.draw(study, folder)
     references = cited(study.view.ds, study.view.present(study.view.done))

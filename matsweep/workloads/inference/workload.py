@@ -67,6 +67,7 @@ class MLP(Workload):
     objectives: ClassVar[tuple[str, ...]] = ("accuracy", "energy", "latency", "area")
     measures: ClassVar[frozenset[str]] = MEASURES | {COSTS}
     preparing: ClassVar[str] = "training the network"
+    harmed_by: ClassVar[tuple[str, ...]] = ("device", "adc")
 
     dataset: str | Dataset = "digits"
     hidden: tuple[int, ...] = (54,)

@@ -24,7 +24,11 @@ _VERSION = 1  # of what is cached; raise it when the floating-point training cha
 
 @dataclass(frozen=True, kw_only=True)
 class InSitu(Training, Workload):
-    """A multilayer perceptron trained in the crossbar; `Training` has its parameters."""
+    """A multilayer perceptron trained in the crossbar; `Training` has its parameters.
+
+    Noise and spread of pulses and stuck devices can only harm it. Noise of reads and converters,
+    and a decay of weights, may act as regularisers while it learns: they have no direction here.
+    """
 
     kind: ClassVar[str] = "in_situ"
     merit: ClassVar[str] = PreparedLesson.merit
@@ -33,6 +37,7 @@ class InSitu(Training, Workload):
     dimensions: ClassVar[Mapping[str, str]] = {"epoch": "epochs of training"}
     pulsed: ClassVar[bool] = True
     preparing: ClassVar[str] = "training the network in floating point"
+    harmed_by: ClassVar[tuple[str, ...]] = ("device.pulse_model", "device.stuck_at")
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
