@@ -2,7 +2,7 @@
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
 Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family, `calibrate`
-fits a device model to measurements, `merge` unites stores and `export` writes results for other
+fits a device model to measurements, `explain` finds the causes of a candidate's loss, `merge` unites stores and `export` writes results for other
 programs.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from matsweep.core import begun as _begun  # noqa: F401  # before any other import
 
 if TYPE_CHECKING:
+    from matsweep.ablation import explain
     from matsweep.exporting import export
     from matsweep.identification.calibration import calibrate
     from matsweep.merging import merge
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "calibrate": "matsweep.identification.calibration",
+    "explain": "matsweep.ablation",
     "export": "matsweep.exporting",
     "explore": "matsweep.running.study",
     "load_material": "matsweep.planning.loading",
@@ -29,7 +31,9 @@ _HOMES = {
     "open_results": "matsweep.results",
 }
 
-__all__ = ["calibrate", "explore", "export", "load_material", "merge", "open_results"]
+__all__ = [
+    "calibrate", "explain", "explore", "export", "load_material", "merge", "open_results",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

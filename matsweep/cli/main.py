@@ -37,6 +37,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   report         rank the candidates of a stored study, draw it, and write it as a document
   view           serve the report of a study to this machine's browser, live while it runs
   select         the candidates that meet a specification, and how sure that is
+  explain        repeat a candidate without its nuisances, one by one: why is it bad?
   status         show how far a study is, once or until it ends, and what failed
   merge          unite stores of one study, computed in several places
   export         write results as Parquet, CSV or NetCDF
@@ -49,6 +50,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
   matsweep report results/quickstart.zarr --pdf
   matsweep view results/quickstart.zarr
+  matsweep explain results/quickstart.zarr stt_mram
   matsweep materials pcm_gst
   matsweep characterize material=pcm_gst
 
@@ -58,7 +60,7 @@ Usage: matsweep COMMAND [Hydra overrides]
 
 
 _COMMANDS = (
-    "explore", "report", "view", "select", "status", "merge", "export", "materials",
+    "explore", "report", "view", "select", "explain", "status", "merge", "export", "materials",
     "characterize", "calibrate", "validate",
 )  # fmt: skip
 """Each is the function of that name in the module of that name in this package."""
@@ -144,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rest = _specified(rest, _words(rest)[1:])
     if command == "report":
         rest = _targeted(rest)
+    if command == "explain":
+        rest = _pointed(rest)
     if {"--help", "-h"} & set(rest) and (settings := settings_told(command)):
         print(settings, end="")
         return 0
@@ -177,6 +181,20 @@ def _targeted(arguments: Sequence[str]) -> list[str]:
         else word
         for word in arguments
     ]
+
+
+def _pointed(arguments: Sequence[str]) -> list[str]:
+    """Write the words of `explain`, a store and a candidate or one of them, as overrides."""
+    words = _words(arguments)
+    rest = _without(arguments, words)
+    stores = [word for word in words[:1] if len(words) > 1 or _names_store(word)]
+    named = [f"store={quoted(word)}" for word in stores]
+    return [*rest, *named, *(f"candidate={quoted(word)}" for word in words[len(stores) :])]
+
+
+def _names_store(word: str) -> bool:
+    """Whether a word is the place of a store rather than a candidate."""
+    return "/" in word or word.endswith(".zarr")
 
 
 def _words(arguments: Sequence[str]) -> list[str]:
