@@ -1,9 +1,9 @@
 """Design-space exploration of memristors for neural networks.
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
-Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family, `calibrate`
-fits a device model to measurements, `explain` finds the causes of a candidate's loss, `merge` unites stores and `export` writes results for other
-programs.
+Dataset (with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
+`load_material` loads one material family, `calibrate` fits a device model to measurements, `merge`
+unites stores and `export` writes results for other programs.
 """
 
 from __future__ import annotations

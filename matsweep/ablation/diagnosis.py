@@ -147,7 +147,7 @@ class Diagnosis:
 
     @property
     def cause(self) -> Change | None:
-        """The nuisance that explains the loss: the largest certain gain; None if none is certain."""
+        """Nuisance of the largest certain gain; None if no gain is certain."""
         own = [each for each in self.singles if self.certain(each)]
         return max(own, key=self.gain, default=None)
 
@@ -175,12 +175,14 @@ class Diagnosis:
         -------
         str
         """
-        return f"{100 * value:+.1f}" if self.share else f"{value:+.3g}"
+        text = f"{100 * value:+.1f}" if self.share else f"{value:+.3g}"
+        return "0.0" if text in ("+0.0", "-0.0") else text
 
     @property
     def sentence(self) -> str:
         """The cause in words, with its physical number."""
-        start = (f"{self.name[:1].upper()}{self.name[1:]} reaches {self.amount(self.value)} {duration(self.time)} after "
+        name = f"{self.name[:1].upper()}{self.name[1:]}"
+        start = (f"{name} reaches {self.amount(self.value)} {duration(self.time)} after "
                  f"programming, floating point {self.amount(self.reference)}")  # fmt: skip
         cause, combined = self.cause, self._combined
         if self.loss <= 0:
@@ -259,7 +261,8 @@ def diagnosed(
     bench : Bench
     candidate : int
     name : str
-    higher, share : bool
+    higher : bool
+    share : bool
         See `Diagnosis`.
     reference : float
         Merit in floating point.
@@ -326,7 +329,7 @@ def _probe(bench: Bench, plain: dict[str, Values]) -> Probe:
 
 
 def _change(repeat: Repeat, own: Values, number: str = "") -> Change:
-    count = np.asarray([len(own)])
+    count = np.asarray([len(own)], dtype=np.int64)
     both = np.concatenate([repeat.values, own])
     mean, error = paired(repeat.values[None], own, count, finest_step(both))
     half = float(student(1 - _CONFIDENCE, count)[0] * error[0]) if len(own) > 1 else float("inf")

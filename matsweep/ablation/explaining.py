@@ -116,11 +116,10 @@ def _notes(view: View, row: int, built: Restored, prepared: Prepared, bench: Ben
     digest = networks.get(built.scenario.workload.key)
     notes = []
     if not built.same:
+        command = f" Its command is {c}." if (c := view.ds.attrs.get("command")) else ""
         notes.append(
-            "The candidate that was built again is not the stored one: the version of the model, or "
-            "a configuration that it comes from, has changed since"
-            + (f" (its command is {view.ds.attrs['command']})" if "command" in view.ds.attrs else "")
-            + "."
+            "The candidate that was built again is not the stored one: the version of the model, "
+            f"or a configuration that it comes from, has changed since.{command}"
         )
     if digest is not None and digest != prepared.digest:
         notes.append("The network trains differently here than where the study began.")

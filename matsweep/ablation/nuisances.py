@@ -17,6 +17,7 @@ from matsweep.core.units import duration, engineering
 from matsweep.crossbar import Ideal
 from matsweep.devices.faults import StuckAt
 from matsweep.devices.programming import ProgrammingError, single_pulse
+from matsweep.devices.pulses import PulseModel
 from matsweep.devices.pulses.formulas import LinearStep
 from matsweep.devices.pulses.noise import CycleNoise
 from matsweep.devices.pulses.population import SPREADS
@@ -181,7 +182,7 @@ def _pulses(scenario: Scenario, **changes: Any) -> Scenario:
 
 
 def _linear(scenario: Scenario) -> Scenario:
-    """Take steps that are the same in the whole range, both ways, of the mean step in its middle."""
+    """Take steps of one size: the mean of both signs in the middle of the range."""
     model = scenario.device.pulse_model
     if model is None or not scenario.workload.pulsed:
         return scenario
@@ -214,17 +215,22 @@ def _pulse_steps(probe: Probe) -> str:
 
 
 def _pulse_noise(probe: Probe) -> str:
-    model = probe.scenario.device.pulse_model
-    assert model is not None
-    pulse = single_pulse(model)
-    return f"the noise of a pulse is {_share(pulse.noise / pulse.step)} of its step"
+    pulses = [single_pulse(each) for each in _models(probe)]
+    share = float(np.mean([pulse.noise / pulse.step for pulse in pulses]))
+    return f"the noise of a pulse is {_share(share)} of its step"
 
 
 def _spreads(probe: Probe) -> str:
-    model = probe.scenario.device.pulse_model
-    assert model is not None
-    listed = ", ".join(f"{name} {_share(each)}" for name, each in model.device_to_device.items())
-    return f"pulses differ between devices ({listed or 'drawn'})"
+    spreads = [each.device_to_device for each in _models(probe)]
+    listed = ", ".join(
+        f"{name} {_share(float(np.mean([each[name] for each in spreads])))}" for name in spreads[0]
+    )
+    return f"pulses differ between devices ({listed})"
+
+
+def _models(probe: Probe) -> list[PulseModel]:
+    """Pulse models of the arrays, with drawn parameters."""
+    return [each.device.pulse_model for each in probe.arrays if each.device.pulse_model is not None]
 
 
 def _levels(probe: Probe) -> str:
@@ -238,8 +244,9 @@ def _drift_number(probe: Probe) -> str:
 
 
 def _retention_number(probe: Probe) -> str:
-    return (f"retention leaves {_share(probe.kept)} of the written state after {duration(probe.time)} at "
-            f"{probe.scenario.device.temperature - 273.15:.0f} °C")  # fmt: skip
+    celsius = probe.scenario.device.temperature - 273.15
+    return (f"retention leaves {_share(probe.kept)} of the written state after "
+            f"{duration(probe.time)} at {celsius:.0f} °C")  # fmt: skip
 
 
 def _stuck_number(probe: Probe) -> str:

@@ -1,4 +1,4 @@
-"""The arrays of a candidate before any network runs on them, for the physical number of each cause."""
+"""Arrays of a candidate without a network, for the physical number of each cause."""
 
 from __future__ import annotations
 
@@ -84,14 +84,12 @@ class Probe:
                 plan = layout(matrix.inputs, matrix.outputs, tile, device.levels)
                 largest = float(np.abs(matrix.weight).max()) or 1.0
                 target = fractions(matrix.weight / matrix.weight.dtype.type(largest), plan)
-                target = target * target.dtype.type(device.g_range) + target.dtype.type(device.g_min)
+                target = target * target.dtype.type(device.g_range) + target.dtype.type(
+                    device.g_min
+                )
                 own = streams.at(f"layer {index}")
-                result = device.program(
-                    target, rng=own.at("programming"), size=(1, *target.shape)
-                )
-                aging = device.aging(
-                    result.conductance, rng=own.at("aging"), target=result.target
-                )
+                result = device.program(target, rng=own.at("programming"), size=(1, *target.shape))
+                aging = device.aging(result.conductance, rng=own.at("aging"), target=result.target)
                 yield Array(
                     device=device,
                     layout=plan,
@@ -149,9 +147,7 @@ class Probe:
         """Root mean square distance of devices from their levels, fraction of the range."""
         if self.programming is not None:
             return self.programming
-        return self.mean(
-            lambda each: _rms(each.programmed - each.level) / each.device.g_range
-        )
+        return self.mean(lambda each: _rms(each.programmed - each.level) / each.device.g_range)
 
     @functools.cached_property
     def read_noise(self) -> float:

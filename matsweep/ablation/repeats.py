@@ -44,9 +44,9 @@ class Bench:
     merit: str
     seed: int
     realisations: int
-    _known: dict[Scenario, dict[str, FloatArray]] = field(default_factory=dict)
+    _known: dict[Scenario, dict[str, Values]] = field(default_factory=dict)
 
-    def run(self, scenario: Scenario) -> dict[str, FloatArray]:
+    def run(self, scenario: Scenario) -> dict[str, Values]:
         """Repeat a scenario; one that was repeated before is not computed again.
 
         Parameters
@@ -71,7 +71,7 @@ class Bench:
         self._known[scenario] = self._simulated(scenario)
         return self._known[scenario]
 
-    def _simulated(self, scenario: Scenario) -> dict[str, FloatArray]:
+    def _simulated(self, scenario: Scenario) -> dict[str, Values]:
         with threadpool_limits(1):  # as workers do: products of several threads have other bits
             values = simulate(
                 scenario, self.prepared, seed=self.seed, realisations=self.realisations,

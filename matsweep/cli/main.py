@@ -146,8 +146,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rest = _specified(rest, _words(rest)[1:])
     if command == "report":
         rest = _targeted(rest)
-    if command == "explain":
-        rest = _pointed(rest)
     if {"--help", "-h"} & set(rest) and (settings := settings_told(command)):
         print(settings, end="")
         return 0
@@ -155,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong := _wrong(command, rest, words):
         _complain(wrong)
         return 2
+    if command == "explain":
+        rest, words = _pointed(rest), []
     several = len(words) > 1 or command not in _POSITIONAL
     if command in _POSITIONAL and words:  # wherever it stands among overrides and flags
         rest = [*words, *_without(rest, words)]
@@ -224,6 +224,8 @@ def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
     """Return one line about a mistake that Hydra's parsers explain badly; "" if there is none."""
     if command in _ONE_STORE and len(words) > 1:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
+    if command == "explain" and len(words) > 2:
+        return f"explain takes a store and one candidate, got {' and '.join(words)}"
     for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
         if flag in _HYDRAS:
             continue

@@ -153,7 +153,7 @@ def _stored(text: str) -> DictConfig:
 
 
 def _fixed(command: str) -> list[str]:
-    """Overrides of a command that sweep nothing; files are named by the user of now alone."""
+    """Return the overrides of a command that sweep nothing, without flags and folders."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -207,4 +207,3 @@ def _value(stored: object, listed: object) -> object:
         return written_value(value)
     except UserError:
         return value
-
