@@ -31,6 +31,7 @@ from matsweep.analysis.basis import (
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import unprogrammed
+from matsweep.reporting.report.circuits import circuits
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -588,6 +589,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     uncertain,
     programming,
     certainty,
+    circuits,
     required,
     matters,
     pictures,

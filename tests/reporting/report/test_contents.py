@@ -120,7 +120,8 @@ def test_sections_stand_in_their_order():
     )
     found = titles(of(ds))
     assert found == [
-        "The question", "The answer", "How sure is that?", "Figures", "Candidates",
+        "The question", "The answer", "How sure is that?", "What the material moves", "Figures",
+        "Candidates",
         "Unconfirmed numbers behind the Pareto set", "Failures by cause", "References",
         "Provenance", "Configuration", "How to reproduce this",
     ]  # fmt: skip
