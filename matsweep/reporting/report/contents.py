@@ -47,6 +47,7 @@ from matsweep.reporting.report.document import (
     Section,
     Table,
 )
+from matsweep.reporting.report.failing import failing
 from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
@@ -587,6 +588,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     answer,
     unfitted,
     uncertain,
+    failing,
     programming,
     certainty,
     circuits,
