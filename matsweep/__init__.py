@@ -1,9 +1,10 @@
 """Design-space exploration of memristors for neural networks.
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
-Dataset (with the accessor ``ds.matsweep``), `load_material` loads one material family, `calibrate`
-fits a device model to measurements, `merge` unites stores, `export` writes results for other
-programs and `requirements` derives requirements on devices and checks them by new candidates.
+Dataset (with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
+`load_material` loads one material family, `calibrate` fits a device model to measurements, `merge`
+unites stores, `export` writes results for other programs and `requirements` derives requirements on
+devices and checks them by new candidates.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from matsweep.core import begun as _begun  # noqa: F401  # before any other import
 
 if TYPE_CHECKING:
+    from matsweep.ablation import explain
     from matsweep.exporting import export
     from matsweep.identification.calibration import calibrate
     from matsweep.merging import merge
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "calibrate": "matsweep.identification.calibration",
+    "explain": "matsweep.ablation",
     "export": "matsweep.exporting",
     "explore": "matsweep.running.study",
     "load_material": "matsweep.planning.loading",
@@ -33,6 +36,7 @@ _HOMES = {
 
 __all__ = [
     "calibrate",
+    "explain",
     "explore",
     "export",
     "load_material",

@@ -100,15 +100,27 @@ class View:
         They are the swept sources of the costs of circuits, `periphery.*_source`. The value is the
         first one of the axis that the results hold. Empty where candidates are `mixed`.
         """
-        if self.mixed:
-            return {}
         chosen, stored = {}, axes(self.ds)
-        for name in self.varied:
-            if name.startswith("periphery.") and name.endswith("_source"):
-                values = np.asarray(self.ds[name].values).astype(str).tolist()
-                listed = [str(each) for each in stored.get(name) or values]
-                chosen[name] = next((each for each in listed if each in values), values[0])
+        for name in self._sources:
+            values = np.asarray(self.ds[name].values).astype(str).tolist()
+            listed = [str(each) for each in stored.get(name) or values]
+            chosen[name] = next((each for each in listed if each in values), values[0])
         return chosen
+
+    @cached_property
+    def _sources(self) -> list[str]:
+        """Swept sources of costs; none where candidates are `mixed`."""
+        return [] if self.mixed else [name for name in self.varied if is_assumption(name)]
+
+    @cached_property
+    def assumptions(self) -> NDArray[np.str_]:
+        """Sources of costs of each candidate as one text, (candidate,); see `assumed`.
+
+        Only candidates with the same text are comparable.
+        """
+        columns = [np.asarray(self.ds[name].values).astype(str) for name in self._sources]
+        texts = zip(*(column.tolist() for column in columns), strict=True)
+        return np.array([", ".join(each) for each in texts] or [""] * self.done.size, dtype=str)
 
     @cached_property
     def compared(self) -> NDArray[np.bool_]:
@@ -380,6 +392,21 @@ class View:
 
     def _of_merit(self, name: str) -> bool:
         return name == self.merit or name.endswith(f"_{self.merit}")
+
+
+def is_assumption(name: str) -> bool:
+    """Whether a parameter is an assumption about costs: a source of the costs of circuits.
+
+    Parameters
+    ----------
+    name : str
+        Dotted.
+
+    Returns
+    -------
+    bool
+    """
+    return name.startswith("periphery.") and name.endswith("_source")
 
 
 def _base(name: str) -> str:

@@ -37,6 +37,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   report         rank the candidates of a stored study, draw it, and write it as a document
   view           serve the report of a study to this machine's browser, live while it runs
   select         the candidates that meet a specification, and how sure that is
+  explain        repeat a candidate without its nuisances, one by one: why is it bad?
   status         show how far a study is, once or until it ends, and what failed
   merge          unite stores of one study, computed in several places
   export         write results as Parquet, CSV or NetCDF
@@ -49,6 +50,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   matsweep explore -m material=hfox_vcm,pcm_gst device.read_noise=0.01,0.02
   matsweep report results/quickstart.zarr --pdf
   matsweep view results/quickstart.zarr
+  matsweep explain results/quickstart.zarr stt_mram
   matsweep materials pcm_gst
   matsweep characterize material=pcm_gst
 
@@ -58,7 +60,7 @@ Usage: matsweep COMMAND [Hydra overrides]
 
 
 _COMMANDS = (
-    "explore", "report", "view", "select", "status", "merge", "export", "materials",
+    "explore", "report", "view", "select", "explain", "status", "merge", "export", "materials",
     "characterize", "calibrate", "validate",
 )  # fmt: skip
 """Each is the function of that name in the module of that name in this package."""
@@ -151,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong := _wrong(command, rest, words):
         _complain(wrong)
         return 2
+    if command == "explain":
+        rest, words = _pointed(rest), []
     several = len(words) > 1 or command not in _POSITIONAL
     if command in _POSITIONAL and words:  # wherever it stands among overrides and flags
         rest = [*words, *_without(rest, words)]
@@ -177,6 +181,20 @@ def _targeted(arguments: Sequence[str]) -> list[str]:
         else word
         for word in arguments
     ]
+
+
+def _pointed(arguments: Sequence[str]) -> list[str]:
+    """Write the words of `explain`, a store and a candidate or one of them, as overrides."""
+    words = _words(arguments)
+    rest = _without(arguments, words)
+    stores = [word for word in words[:1] if len(words) > 1 or _names_store(word)]
+    named = [f"store={quoted(word)}" for word in stores]
+    return [*rest, *named, *(f"candidate={quoted(word)}" for word in words[len(stores) :])]
+
+
+def _names_store(word: str) -> bool:
+    """Whether a word is the place of a store rather than a candidate."""
+    return "/" in word or word.endswith(".zarr")
 
 
 def _words(arguments: Sequence[str]) -> list[str]:
@@ -206,6 +224,8 @@ def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
     """Return one line about a mistake that Hydra's parsers explain badly; "" if there is none."""
     if command in _ONE_STORE and len(words) > 1:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
+    if command == "explain" and len(words) > 2:
+        return f"explain takes a store and one candidate, got {' and '.join(words)}"
     for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
         if flag in _HYDRAS:
             continue

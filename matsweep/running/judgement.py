@@ -10,6 +10,7 @@ import xarray as xr
 
 from matsweep.analysis.selection import parse, violation
 from matsweep.analysis.summary import at_time, summarise
+from matsweep.analysis.view import View, is_assumption
 from matsweep.core.checks import UserError, near
 from matsweep.metrics import COORDINATES, Metric
 from matsweep.planning.designs.adaptive import Adaptive, Judgement
@@ -151,6 +152,42 @@ def judged(path: Place, rows: Rows, design: Adaptive) -> list[Judgement | None]:
         else None
         for index in range(len(rows))
     ]
+
+
+def assumptions(path: Place, rows: Rows) -> npt.NDArray[np.str_]:
+    """Read which candidates are comparable: those that assume the same sources of costs.
+
+    Parameters
+    ----------
+    path : Path or ObjectPath
+        Of the store.
+    rows : (candidate,) array of int
+        Rows of the store.
+
+    Returns
+    -------
+    (candidate,) array of str
+    """
+    return View(open_results(path).isel(candidate=rows)).assumptions
+
+
+def check_comparable(axes: Sequence[str]) -> None:
+    """Refuse a search among sources of costs, which would choose the estimate, not the circuit.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        Names of the swept parameters.
+
+    Raises
+    ------
+    UserError
+    """
+    for name in filter(is_assumption, axes):
+        raise UserError(
+            f"{name} must not be searched: another source is another estimate of the same "
+            "circuits, and the search would take the lowest; fix it, or give design=grid"
+        )
 
 
 def samples(

@@ -17,6 +17,8 @@ from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 
 type Mask = npt.NDArray[np.bool_]
+type Labels = npt.NDArray[np.str_]
+type Rows = npt.NDArray[np.intp]
 type Values = npt.NDArray[np.float64]
 
 
@@ -63,7 +65,8 @@ class Elimination(Racing):
     for all values inside the confidence intervals of the means of both. Intervals are Student's, at
     a level divided (Bonferroni) by the number of candidates, objectives and rounds. So all of them
     hold at once with at least the probability `confidence`, and then no Pareto-optimal candidate is
-    ever left out, whatever their number, dependence or order.
+    ever left out, whatever their number, dependence or order. Candidates that assume other sources
+    of costs do not beat each other (`View.assumptions`).
 
     That holds for means of normal numbers; accuracies near their bounds are skewed, which matters
     least where a round has many realisations. A spread below half of the finest step in a metric's
@@ -118,7 +121,12 @@ class Elimination(Racing):
         return totals
 
     def survivors(
-        self, samples: Sequence[Values], better: Sequence[str], candidates: int, rounds: int
+        self,
+        samples: Sequence[Values],
+        better: Sequence[str],
+        candidates: int,
+        rounds: int,
+        alike: Labels | None = None,
     ) -> Mask:
         """Mark the candidates that may be Pareto-optimal.
 
@@ -133,6 +141,8 @@ class Elimination(Racing):
             At the start of the race.
         rounds : int
             Of the whole race.
+        alike : (candidate,) array of str, or None
+            Candidates with the same text beat each other, others do not; None: all are alike.
 
         Returns
         -------
@@ -149,11 +159,19 @@ class Elimination(Racing):
         worst = np.stack([high for _, high in costs], axis=1)
         known = ~(np.isnan(best) | np.isnan(worst)).any(axis=1)
         beaten = np.zeros(len(best), dtype=bool)
-        for column in range(best.shape[1]):  # better in this objective, no worse in any
-            strictly = best[known].copy()
-            strictly[:, column] = np.nextafter(strictly[:, column], -np.inf)
-            beaten[known] |= covered(strictly, worst[known])
+        for rows in _groups(known, alike):
+            for column in range(best.shape[1]):  # better in this objective, no worse in any
+                strictly = best[rows]
+                strictly[:, column] = np.nextafter(strictly[:, column], -np.inf)
+                beaten[rows] |= covered(strictly, worst[rows])
         return ~beaten
+
+
+def _groups(known: Mask, alike: Labels | None) -> list[Rows]:
+    """Positions of the known candidates, by what makes them alike."""
+    if alike is None:
+        return [np.flatnonzero(known)]
+    return [np.flatnonzero(known & (alike == each)) for each in np.unique(alike)]
 
 
 def interval(values: Values, level: float) -> tuple[Values, Values]:

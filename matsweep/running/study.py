@@ -24,7 +24,15 @@ from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import NO_PARTS, Executor, executor
 from matsweep.running.job import Job
-from matsweep.running.judgement import check_constraints, check_time, directions, judged, samples
+from matsweep.running.judgement import (
+    assumptions,
+    check_comparable,
+    check_constraints,
+    check_time,
+    directions,
+    judged,
+    samples,
+)
 from matsweep.running.overrides import as_overrides
 from matsweep.running.parts import Parts, check_versions
 from matsweep.running.progress import SweepProgress, first_candidates
@@ -247,7 +255,8 @@ class Run:
                     table = samples(
                         self.path, rows[alive], racing.objectives, racing.time, realisations
                     )
-                    kept = racing.survivors(table, better, len(study), len(rounds))
+                    alike = assumptions(self.path, rows[alive])
+                    kept = racing.survivors(table, better, len(study), len(rounds), alike)
                     alive = alive[kept]
                     self.console.print(
                         f"after {realisations} realisations {len(alive)} of {len(study)} "
@@ -272,6 +281,7 @@ class Run:
         study = self.study
         if not study.axes:
             raise UserError("design=adaptive needs axes to search: give -m and values to sweep")
+        check_comparable(study.names)
         check_time(design.time, study.times, "design")
         metrics = metrics_of(study)
         search = Search(design, study.axes, directions(design.objectives, metrics, "design"))

@@ -95,7 +95,8 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dims (``candidate``[, ``realisation``][, ``time``]); NaN where not done.
+        Dims (``candidate``[, ``realisation``][, ``time``]); NaN where not done. ``encoding`` has
+        the place as `source`.
 
     Raises
     ------
@@ -115,6 +116,7 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     # zarr would silently show missing files as NaN, 0 or "".
     for chunk in lost(layout, dataset["status"].values):
         raise DamagedError(path, chunk)
+    dataset.encoding["source"] = str(path)  # as xarray does for files
     return dataset
 
 

@@ -10,8 +10,11 @@ import xarray as xr
 from rich.console import Console
 
 from matsweep.analysis import cheapest
+from matsweep.analysis.alike import alike
+from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting import cheapest_figure, report
+from matsweep.reporting.figures.breakdown import cheapest_picture
 
 ROWS, BITS = (32, 64, 128), (4, 6, 8)
 PARTS = ("cells", "adc", "leakage")
@@ -80,9 +83,54 @@ def test_with_one_axis_there_are_bars_only():
     assert len(figure.axes) == 1
 
 
-def test_a_loss_that_nothing_keeps_is_an_error():
-    with pytest.raises(UserError, match=r"no candidate is within 0\.001"):
-        cheapest_figure(array_study(), loss=0.001)
+def test_where_nothing_is_near_floating_point_what_is_useful_is_drawn():
+    """90 % of the way from guessing, 0.1, to 0.975 is 0.8875; above the best nothing is useful."""
+    ds = array_study().assign_attrs(reference='{"accuracy": 0.975}', chance='{"accuracy": 0.1}')
+    picture = cheapest_picture(View(ds), loss=0.001)
+    assert "Not accuracy of at least" not in picture.caption
+    assert picture.heading == "crossed: not accuracy of at least 88.8 %; framed: lowest energy"
+    poor = ds.assign(accuracy=ds.accuracy - 0.5)
+    assert "at most 1 % of accuracy below the best, as none is useful" in (
+        cheapest_picture(View(poor)).caption
+    )
+
+
+def test_bars_share_all_but_the_material():
+    """PCM keeps the accuracy at 4 bits, ECRAM at 6 only: both are drawn at 6."""
+    ds = array_study()
+    good = (ds["material"] == "pcm_gst") & (ds["adc.bits"] == 4)
+    ds["accuracy"] = ds.accuracy.where(~good, 0.975)
+    chosen = alike(View(ds))
+    assert chosen.shared
+    one = ds.isel(candidate=chosen.rows)
+    assert one["material"].values.tolist() == ["pcm_gst", "ecram_li"]
+    assert set(one["adc.bits"].values) == {6}
+    assert set(one["tile.rows"].values) == {128}
+    assert cheapest(ds)["adc.bits"].values.tolist() == [4, 6]
+    assert "Candidates that share all but the material." in cheapest_picture(View(ds)).caption
+
+
+def test_where_no_setting_has_two_materials_the_bars_say_what_differs():
+    ds = array_study()
+    pcm = ds["material"] == "pcm_gst"
+    part = ds.isel(candidate=(pcm & (ds["adc.bits"] == 8)) | (~pcm & (ds["adc.bits"] == 6)))
+    chosen = alike(View(part))
+    assert not chosen.shared
+    assert (
+        "The lowest energy of each material: they differ in bits too."
+        in cheapest_picture(View(part)).caption
+    )
+
+
+def test_a_material_that_loses_more_in_the_shared_setting_is_named():
+    ds = array_study(materials=("pcm_gst", "ecram_li", "sonos"))
+    worse = ds.assign(accuracy=ds.accuracy.where(ds["material"] != "sonos", 0.5))
+    picture = cheapest_picture(View(worse))
+    assert "Not at most 1 % of accuracy lost: sonos." in picture.caption
+    assert alike(View(worse)).rows.size == 3
+
+
+def test_a_picture_needs_the_parts_of_the_energy():
     with pytest.raises(UserError, match="hold no energy_breakdown"):
         cheapest_figure(array_study().drop_vars("energy_breakdown"))
 

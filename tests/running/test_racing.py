@@ -170,6 +170,41 @@ def test_the_direction_counts():
     assert Elimination().survivors(table, ["lower"], 2, 2).tolist() == [True, False]
 
 
+def test_a_source_of_costs_beats_no_other():
+    """Another source is another estimate of the same circuits, not another choice."""
+    energy = np.array([1.0, 2.0, 10.0, 20.0])
+    table = [np.full((4, 8), 0.9), energy]
+    given = table, ["higher", "lower"], 4, 2
+    assert Elimination().survivors(*given).tolist() == [True, False, False, False]
+    alike = np.array(["isaac", "isaac", "survey", "survey"])
+    assert Elimination().survivors(*given, alike).tolist() == [True, False, True, False]
+
+
+def test_a_race_over_sources_of_costs_keeps_the_front_of_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = matsweep.explore([
+        "material=pcm_gst", "periphery.adc_source=isaac,survey", "adc.bits=4,6,8",
+        "workload.hidden=[8]", "workload.epochs=5", "realisations=9", "times=[1]", "log=null",
+        "racing=elimination", "racing.first=8", "racing.objectives=[energy]", "executor=serial",
+        "study=raced",
+    ])  # fmt: skip
+    ds = matsweep.open_results(store)
+    full = ds["realisations"].values == 9
+    for source in ("isaac", "survey"):
+        mine = ds["periphery.adc_source"].values == source
+        lowest = np.flatnonzero(mine)[np.argmin(ds.energy.mean("realisation").values[mine, 0])]
+        assert full[lowest]
+    assert not full.all()
+
+
+def test_a_search_among_sources_of_costs_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"periphery\.adc_source must not be searched"):
+        matsweep.explore(["periphery.adc_source=isaac,survey", "design=adaptive",
+                          "executor=serial"])  # fmt: skip
+    assert not list(tmp_path.rglob("*.zarr"))
+
+
 def test_rounds_grow_to_all_realisations():
     assert Elimination(first=4, factor=3).rounds(50) == [4, 12, 36, 50]
     assert Elimination(first=4, factor=1.01).rounds(6) == [4, 5, 6]

@@ -1,4 +1,4 @@
-"""Energy of the cheapest candidates that keep the merit, component by component."""
+"""Energy of candidates that are alike but for the material, component by component."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from matsweep.analysis.cheapest import cheapest_of, keeps
+from matsweep.analysis.alike import Alike, alike
+from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
@@ -26,18 +27,21 @@ _FRAME = m.Look(colour="#D55E00", line="solid", width=1.8)
 def cheapest_figure(
     ds: xr.Dataset, *, loss: float = 0.01, time: float | str | None = None
 ) -> Figure:
-    """Draw where the energy of each material's cheapest candidate goes, component by component.
+    """Draw where the energy of each material goes, component by component, all else being equal.
 
-    Where two numbers were swept, such as the size of the array and the bits of the ADC, maps of
-    the lowest energy over them stand above, one for each material (four at most): crossed where
-    the merit is not kept, framed at the lowest energy.
+    The candidates share the values of all other axes, where the study has such: of the settings in
+    which most materials keep the merit, the one of the lowest energy. Where two numbers were swept,
+    such as the size of the array and the bits of the ADC, maps of the lowest energy over them stand
+    above, one for each material (four at most): crossed where the merit is not kept, framed at the
+    lowest energy.
 
     Parameters
     ----------
     ds : Dataset
         Results along `candidate`, with `energy_breakdown`.
     loss : float
-        Largest loss of the merit against floating point, in the merit's unit.
+        Largest loss of the merit against floating point, in the merit's unit. Where no candidate
+        keeps that, those count that are useful.
     time : float [s] or str, optional
         One of the stored times. Default: the last.
 
@@ -49,19 +53,19 @@ def cheapest_figure(
     Raises
     ------
     UserError
-        If every candidate loses more of the merit, or the results hold no breakdown.
+        If the results hold no breakdown, or no candidate is done.
     """
     return draw(cheapest_picture(View(ds, time), loss))
 
 
 def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
-    """Describe the cheapest candidates: maps of energy where two numbers were swept, and bars.
+    """Describe where energy goes: maps where two numbers were swept, and bars of like with like.
 
     Parameters
     ----------
     view : View
     loss : float
-        Largest loss of the merit against floating point, in the merit's unit.
+        Largest loss of the merit against floating point, in the merit's unit; see `alike`.
 
     Returns
     -------
@@ -70,30 +74,86 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
     Raises
     ------
     UserError
-        If every candidate loses more of the merit, or the results hold no breakdown.
+        If the results hold no breakdown, or no candidate is done.
     """
-    if "energy_breakdown" not in view.ds:
-        raise UserError("the results hold no energy_breakdown")
-    best = cheapest_of(view, loss)
-    if not best.size:
-        raise UserError(
-            f"no candidate is within {loss:.3g} of the {view.title(view.merit)} of floating point"
-        )
-    lost = f"{100 * loss:g} %" if view.is_share(view.merit) else f"{loss:g}"
-    bars = breakdown(
-        view, best, title=f"Energy of an inference; at most {lost} of {view.title(view.merit)} lost"
-    )
+    bars, chosen = _bars(view, loss)
     axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
+    kept = chosen.rows[chosen.good[chosen.rows]]
     if len(axes) != 2:
         return bars
-    names = list(dict.fromkeys(view.materials[best].tolist()))[:_MOST_MAPS]
-    maps = _maps(view, names, axes, loss)
-    legend = f"crossed: more than {lost} of {view.title(view.merit)} lost; framed: lowest energy"
+    names = list(dict.fromkeys(view.materials[kept].tolist()))[:_MOST_MAPS]
+    maps = _maps(view, names, axes, chosen.good)
+    legend = f"crossed: not {chosen.rule}; framed: lowest energy"
+    caption = f"{legend[:1].upper()}{legend[1:]}. {bars.caption}"
     return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=legend,
-                   caption=f"{legend[:1].upper()}{legend[1:]}.")  # fmt: skip
+                   caption=caption)  # fmt: skip
 
 
-def breakdown(view: View, best: Index, *, title: str = "Energy of an inference") -> m.Picture:
+def alike_picture(view: View, loss: float = 0.01) -> m.Picture:
+    """Describe where the energy of candidates goes that are alike but for the material.
+
+    Parameters
+    ----------
+    view : View
+    loss : float
+        Largest loss of the merit against floating point, in the merit's unit; see `alike`.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    UserError
+        If the results hold no breakdown, or no candidate is done.
+    """
+    return _bars(view, loss)[0]
+
+
+def _bars(view: View, loss: float) -> tuple[m.Picture, Alike]:
+    if "energy_breakdown" not in view.ds:
+        raise UserError("the results hold no energy_breakdown")
+    chosen = alike(view, loss)
+    title = f"Energy of an inference; {chosen.rule}"
+    which = which_are_drawn(view, chosen)
+    return breakdown(view, chosen.rows, title=title, which=which), chosen
+
+
+def which_are_drawn(view: View, chosen: Alike) -> str:
+    """Write which candidates are drawn, and whether they are alike.
+
+    Parameters
+    ----------
+    view : View
+    chosen : Alike
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    rows = chosen.rows
+    differing = [
+        view.short[name] for name in view.varied
+        if len(set(np.asarray(view.ds[name].values)[rows].tolist())) > 1
+    ]  # fmt: skip
+    if chosen.shared:
+        text = "Candidates that share all but the material."
+    elif differing:
+        text = f"The lowest energy of each material: they differ in {', '.join(differing)} too."
+    else:
+        text = "The lowest energy of each material."
+    missing = [label(view, str(view.materials[row])) for row in rows if not chosen.good[row]]
+    return f"{text} Not {chosen.rule}: {', '.join(missing)}." if missing else text
+
+
+def breakdown(
+    view: View,
+    best: Index,
+    *,
+    title: str = "Energy of an inference",
+    which: str = "The best candidate of each material.",
+) -> m.Picture:
     """Describe where the energy of some candidates goes.
 
     Parameters
@@ -103,6 +163,8 @@ def breakdown(view: View, best: Index, *, title: str = "Energy of an inference")
         Positions of the candidates.
     title : str
         Title of the horizontal axis.
+    which : str
+        Which candidates these are, for the caption.
 
     Returns
     -------
@@ -130,15 +192,15 @@ def breakdown(view: View, best: Index, *, title: str = "Energy of an inference")
              limits=(-0.5, best.size - 0.5))  # fmt: skip
     return m.Picture(
         name="energy", title="Where the energy goes",
-        caption="The best candidate of each material.",
+        caption=which,
         rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), beside=True,
         height=62.0, pixels=200 + 34 * best.size,
     )  # fmt: skip
 
 
-def _maps(view: View, names: list[str], axes: list[str], loss: float) -> tuple[m.Panel, ...]:
+def _maps(view: View, names: list[str], axes: list[str], good: Mask) -> tuple[m.Panel, ...]:
     """Describe a map of the energy for each material, on one scale."""
-    energy, good = view.column("energy"), keeps(view, loss)
+    energy = view.column("energy")
     up, across = (view.column(name) for name in axes)
     here = np.isin(view.materials, names) & np.isfinite(energy)
     columns, lines = np.unique(across[here]), np.unique(up[here])

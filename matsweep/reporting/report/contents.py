@@ -32,6 +32,7 @@ from matsweep.core.printing import counted
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import unprogrammed
+from matsweep.reporting.report.circuits import circuits
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -47,6 +48,7 @@ from matsweep.reporting.report.document import (
     Section,
     Table,
 )
+from matsweep.reporting.report.failing import failing
 from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.measuring import measure
 from matsweep.reporting.report.opening import opening
@@ -592,12 +594,14 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     measure,
     unfitted,
     uncertain,
+    failing,
     programming,
     pictures,
     question,
     best,
     certainty,
     candidates,
+    circuits,
     required,
     matters,
     basis,

@@ -9,7 +9,7 @@ import numpy as np
 
 from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.view import Index
-from matsweep.reporting.figures.breakdown import breakdown
+from matsweep.reporting.figures.breakdown import alike_picture
 from matsweep.reporting.figures.course import course_picture
 from matsweep.reporting.figures.distribution import distribution
 from matsweep.reporting.figures.interactive import plot
@@ -87,7 +87,7 @@ def pictures(study: Study) -> Iterator[Picture]:
             yield distribution(view, merit, study.best_of_each())
     if study.ranked.size:
         if "energy" in weighed(view) and "energy_breakdown" in view.ds:
-            yield breakdown(view, study.best_of_each())
+            yield alike_picture(view)
         for metric in view.courses:
             yield course_picture(view, metric)
         if weighed(view) != MAIN and sweeps_numbers(view):

@@ -37,7 +37,7 @@ _MANY = 50_000
 _ALWAYS = (
     *MAIN, *PHYSICAL, *TRAINED, "status", "error", "realisations", "baseline_energy",
     "energy_breakdown", "energy_by_source", "training_energy_by_source", "programming_error",
-    "missed_devices", "pulse_noise", "pulse_step", "write_tolerance", "unknown",
+    "missed_devices", "pulse_noise", "pulse_step", "write_tolerance", "unknown", "adc_saturation",
 )  # fmt: skip
 
 

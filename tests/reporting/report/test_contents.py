@@ -122,7 +122,7 @@ def test_sections_stand_in_their_order():
     found = titles(of(ds))
     assert found == [
         "The answer", "Figures", "The question", "The best and the Pareto set",
-        "How sure is that?", "Candidates",
+        "How sure is that?", "Candidates", "What the material moves",
         "Unconfirmed numbers behind the Pareto set", "Failures by cause", "References",
         "Provenance", "Configuration", "How to reproduce this",
     ]  # fmt: skip
