@@ -72,7 +72,7 @@ def test_the_picture_maps_each_material_and_stacks_components():
     assert titles == ["(a) pcm_gst: 2.60 nJ", "(b) ecram_li: 3.60 nJ"]
     (panel,) = bars.axes
     labels = [text.get_text() for text in bars.legends[0].get_texts()]
-    assert labels == ["cells", "adc", "others"]
+    assert labels == ["cells", "ADC", "others"]
     widths = [sum(bar.get_width() for bar in bars) for bars in zip(*panel.containers, strict=True)]
     np.testing.assert_allclose(widths, [2.601e-9, 3.601e-9])
 

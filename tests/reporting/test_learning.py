@@ -79,7 +79,7 @@ def test_lines_hold_the_epochs_and_the_worst_is_shown_too():
     ds = learning_study()
     ends = {line.get_label(): line.get_ydata()[-1] for line in course_figure(ds).axes[0].lines}
     assert ends["a 0.02"] == pytest.approx(float(ds.learning_accuracy[0, :, 4].mean()))
-    assert ends["float, 95.0 %"] == 0.95
+    assert ends["floating point, 95.0 %"] == 0.95
 
 
 def test_materials_are_told_apart():
@@ -87,7 +87,7 @@ def test_materials_are_told_apart():
     ds = ds.assign_coords(material=("candidate", list("abcd")))
     ds.attrs["axes"] = json.dumps({"material": list("abcd")})
     labels = {line.get_label() for line in course_figure(ds).axes[0].lines}
-    assert labels == {"a", "b", "c", "float, 95.0 %"}
+    assert labels == {"a", "b", "c", "floating point, 95.0 %"}
 
 
 def test_without_swept_numbers_no_trade_off_is_drawn_nor_missed(tmp_path):

@@ -82,7 +82,7 @@ def test_the_whole_front_is_drawn_however_few_others_are():
     front = ds.matsweep.pareto().sizes["candidate"]
     for most in (0, 1):
         (axes,) = parallel_figure(ds, most=most).axes
-        strong = [line for line in axes.lines if line.get_linewidth() == 1.2]
+        strong = [line for line in axes.lines if line.get_linewidth() == 1.3]
         assert len(strong) == front > 1
 
 

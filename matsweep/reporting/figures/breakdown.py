@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
@@ -14,10 +15,13 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.pareto import label
+from matsweep.reporting.figures.labels import label, parameter_title, short_labels, words
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import IDEAL, component_looks
+from matsweep.reporting.figures.style import IDEAL, OTHERS, component_looks, short_quantity
+from matsweep.reporting.texts import texts
 
+_LEAST_NAMED = 0.12  # of the largest bar: parts from it on carry their share in numbers
+_BROAD = 36  # characters of a line of a label
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 _MOST_MAPS = 4
 _CROSS = m.Look(colour="#ffffff", marker="x", size=5.0)
@@ -175,27 +179,79 @@ def breakdown(
     values = np.nan_to_num(terms.transpose("candidate", "component").values.astype(np.float64))
     large = (values > _LEAST_SHARE * values.sum(axis=1).max(initial=0.0)).any(axis=0)
     names = [str(name) for name in terms["component"].values]
-    shown = [(n, c) for n, c, keep in zip(names, values.T, large, strict=True) if keep]
+    rows = _alike(view, best, values)
+    values = values[[each[0] for each in rows]]
+    shown = [(name, column) for name, column in zip(names, values.T, strict=True)
+             if large[names.index(name)]]  # fmt: skip
     if values[:, ~large].any():
         shown.append(("others", values[:, ~large].sum(axis=1)))
-    places = np.arange(best.size, dtype=np.float64)
-    labels = [_label(view, int(row)) for row in best]
+    places = np.arange(len(rows), dtype=np.float64)
+    common, labels = _labels(view, [best[each] for each in rows])
     marks: list[m.Mark] = []
-    start = np.zeros(best.size)
-    for (name, column), look in zip(shown, component_looks(len(shown)), strict=True):
-        marks.append(m.Bars(places=places, starts=start, lengths=column, thickness=0.6, look=look,
-                          name=name, text=tuple(labels)))  # fmt: skip
+    start, longest = np.zeros(len(rows)), float(values.sum(axis=1).max(initial=0.0))
+    looks = component_looks(names) | {"others": m.Look(colour=OTHERS)}
+    shares: list[m.Mark] = []
+    for name, column in shown:
+        marks.append(m.Bars(places=places, starts=start, lengths=column, thickness=0.6,
+                          look=looks[name], name=words(name), text=tuple(labels)))  # fmt: skip
+        shares += [
+            m.Text(x=float(left + part / 2), y=float(at), anchor="middle",
+                   text=f"{100 * part / whole:.0f} %")
+            for at, left, part, whole in zip(places, start, column, values.sum(axis=1), strict=True)
+            if part > _LEAST_NAMED * longest
+        ]  # fmt: skip
         start = start + column
-    marks += _others(view, best, float(start.max(initial=0.0)))
-    x = m.Axis(title=title, unit=str(terms.attrs.get("units") or "J"))
+    marks += [*_others(view, best, longest), *shares]
+    unit = str(terms.attrs.get("units") or "J")
+    x = m.Axis(title=title, unit=unit)
     y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
-             limits=(-0.5, best.size - 0.5))  # fmt: skip
-    return m.Picture(
-        name="energy", title="Where the energy goes",
-        caption=which,
-        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), beside=True,
-        height=62.0, pixels=200 + 34 * best.size,
+             limits=(-0.5, len(rows) - 0.5) if len(rows) > 1 else (-0.8, 0.8))  # fmt: skip
+    tall = sum(max(2, text.count("\n") + 1) for text in labels)
+    caption = f"{which} Numbers in the bars are shares of the whole."
+    if common:
+        caption += f" All with {common}."
+    said = "; ".join(
+        f"{text.replace(chr(10), ' ')}: {engineering(float(own.sum()), unit)}, of it "
+        + ", ".join(f"{words(name)} {100 * column[at] / own.sum():.0f} %"
+                    for name, column in shown if column[at] > _LEAST_SHARE * own.sum())
+        for at, (text, own) in enumerate(zip(labels, values, strict=True)) if own.sum() > 0
     )  # fmt: skip
+    return m.Picture(
+        name="energy", title="Where the energy goes", caption=caption, alt=f"{title}. {said}.",
+        rows=((m.Panel(x=replace(x, note=f"all with {common}" if common else ""), y=y,
+                       marks=tuple(marks)),),),
+        beside=True, height=max(34.0, 24.0 + 5.2 * tall), pixels=170 + 24 * tall,
+    )  # fmt: skip
+
+
+def _alike(view: View, best: Index, values: m.Numbers) -> list[list[int]]:
+    """Group candidates of equal settings and energies to three digits, by their energy.
+
+    They are one bar.
+    """
+    groups = dict[tuple[object, ...], list[int]]()
+    for at in np.argsort(values.sum(axis=1), kind="stable").tolist():
+        setting = tuple(str(view.ds[name].values[best[at]]) for name in view.varied)
+        digits = 2 - np.floor(np.log10(max(float(values[at].sum()), 1e-300)))
+        total = np.round(values[at] * 10.0**digits).astype(np.int64)
+        groups.setdefault((setting, *total.tolist()), []).append(at)
+    return list(groups.values())
+
+
+def _labels(view: View, groups: list[Index]) -> tuple[str, list[str]]:
+    """List the settings that all share, and label groups by materials and the other settings."""
+    first = [int(rows[0]) for rows in groups]
+    columns = {name: texts(view, view.summary[name][first]) for name in view.varied}
+    same = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
+    common = ", ".join(f"{parameter_title(view, name)} {text}" for name, text in same.items())
+    named = short_labels(view, {str(each) for rows in groups for each in view.materials[rows]})
+    labels = []
+    for at, rows in enumerate(groups):
+        parts = [fill(", ".join(named[str(view.materials[row])] for row in rows), _BROAD)]
+        own = ", ".join(f"{parameter_title(view, name)} {column[at]}"
+                        for name, column in columns.items() if name not in same)  # fmt: skip
+        labels.append("\n".join([*parts, *([fill(own, _BROAD)] if own else [])]))
+    return common, labels
 
 
 def _maps(view: View, names: list[str], axes: list[str], good: Mask) -> tuple[m.Panel, ...]:
@@ -223,24 +279,19 @@ def _maps(view: View, names: list[str], axes: list[str], good: Mask) -> tuple[m.
         )  # fmt: skip
         panels.append(
             m.Panel(
-                x=_places(view.short[axes[1]], columns),
-                y=_places(view.short[axes[0]] if not panels else "", lines), marks=marks,
+                x=_places(view, axes[1], columns),
+                y=_places(view, axes[0] if not panels else "", lines), marks=marks,
                 title=f"({letter}) {label(view, name)}: {engineering(energy[winner], 'J')}",
             )
         )  # fmt: skip
     return tuple(panels)
 
 
-def _places(title: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> m.Axis:
-    return m.Axis(title=title, ticks=tuple((float(i), f"{v:g}") for i, v in enumerate(values)),
+def _places(view: View, name: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> m.Axis:
+    ticks = tuple((float(i), short_quantity(float(v), view.unit(name) if name else "1"))
+                  for i, v in enumerate(values))  # fmt: skip
+    return m.Axis(title=parameter_title(view, name) if name else "", ticks=ticks,
                 limits=(-0.5, values.size - 0.5))  # fmt: skip
-
-
-def _label(view: View, row: int) -> str:
-    """Label of a candidate: its material, and the swept numbers."""
-    axes = [name for name in view.varied if view.ds[name].dtype.kind in "fiu"]
-    values = ", ".join(f"{view.short[a]} {view.ds[a].values[row]:g}" for a in axes)
-    return f"{label(view, str(view.materials[row]))}\n{values}".strip()
 
 
 def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
@@ -251,7 +302,7 @@ def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
     limit = 1.5 * longest
     energies = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
     return [
-        m.Guide(at=value, across="x", look=IDEAL, text=name)
+        m.Guide(at=value, across="x", look=IDEAL, text=words(name), front=True)
         for name, value in energies.items()
         if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
     ]

@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matsweep.analysis.objectives import directions, order
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
+from matsweep.core.units import engineering
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.pareto import capital, ideal_name, label
+from matsweep.reporting.figures.focus import WHOLE, focus, guides, limits_of, outside
+from matsweep.reporting.figures.labels import capital, ideal_name, label, short_labels
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import IDEAL, material_styles
 
@@ -108,34 +110,67 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
     ]
     labels = [label(view, group) if view.has_materials else group for group in groups]
     styles = material_styles({*groups, *view.all_materials})
+    every = view.rows(best).realised(metric)
+    part = focus(view, every.ravel()) if metric == view.merit else WHOLE
+    limits = limits_of(part, every.ravel(), view.reference(metric))
+    reach = limits if part.cut else (-np.inf, np.inf)
     marks: list[m.Mark] = []
-    for row, (group, text, own) in enumerate(
-        zip(groups, labels, view.rows(best).realised(metric), strict=True)
-    ):
+    for row, (group, text, own) in enumerate(zip(groups, labels, every, strict=True)):
         known = own[np.isfinite(own)]
         if not known.size:
             continue
         low, middle, high = np.percentile(known, [25, 50, 75])
         ends = m.numbers([row - 0.3, row - 0.3, row + 0.3, row + 0.3])
         marks += [
-            m.Area(x=m.numbers([low, high, high, low]), y=ends, look=_BOX),
+            m.Area(x=np.clip([low, high, high, low], *reach), y=ends, look=_BOX),
             m.Series(x=m.numbers([middle, middle]), y=ends[1:3], look=_MEDIAN),
-            m.Series(x=known, y=row + _apart(known), look=replace(styles[group], size=3.0),
+            m.Series(x=known, y=row + _apart(known), look=replace(styles[group], size=3.6),
                    text=(text,) * known.size),
         ]  # fmt: skip
-    if (ideal := view.reference(metric)) is not None:
-        name = ideal_name(view, metric)
-        marks.append(m.Guide(at=ideal, across="x", look=IDEAL, name=name))
-    x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric),
-             percent=view.is_share(metric))  # fmt: skip
+        if (far := int(part.beyond(known).sum())) and part.cut:
+            marks.append(_left_out(limits, part.cut, row, far, known.size))
+    if metric == view.merit:
+        marks += guides(view, "x", limits, crowded=True)
+    elif (ideal := view.reference(metric)) is not None:
+        marks.append(m.Guide(at=ideal, across="x", look=IDEAL, name=ideal_name(view, metric)))
+    short = short_labels(view, groups) if view.has_materials else dict(zip(groups, groups,
+                         strict=True))  # fmt: skip
+    named = {short[group]: own for group, own in zip(groups, every, strict=True)}
+    note = outside(view, part, named, "realisations") if metric == view.merit else ""
+    x = m.Axis(title=capital(view.title(metric)), unit=view.unit(metric), note=note, cut=part.cut,
+             percent=view.is_share(metric), limits=limits if part.cut else None)  # fmt: skip
     y = m.Axis(ticks=tuple((float(at), text) for at, text in enumerate(labels)), downward=True,
              limits=(-0.5, len(labels) - 0.5))  # fmt: skip
     return m.Picture(
         name="distribution", title="How realisations differ", wide=False,
         caption="Every realisation of the best candidate of each material; the box is the middle "
-        "half, the bar the median.", rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
-        height=21.6 + 9.9 * len(best), pixels=150 + 48 * len(best),
+        "half, the bar the median.", alt=_said(view, metric, labels, every),
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
+        height=24.0 + 9.9 * len(best), pixels=150 + 48 * len(best),
     )  # fmt: skip
+
+
+def _left_out(limits: tuple[float, float], cut: str, row: int, count: int, of: int) -> m.Text:
+    """Write the number of realisations that lie beyond a cut next to it."""
+    text = f"◂ {count} of {of}" if cut == "low" else f"{count} of {of} ▸"
+    return m.Text(x=limits[0 if cut == "low" else 1], y=row - 0.36, text=text,
+                  anchor="left" if cut == "low" else "right")  # fmt: skip
+
+
+def _said(view: View, metric: str, labels: list[str], every: m.Numbers) -> str:
+    """Medians and ranges in words."""
+    unit, share = view.unit(metric), view.is_share(metric)
+
+    def text(value: float) -> str:
+        return f"{100 * value:.1f} %" if share else engineering(value, unit)
+
+    parts = [
+        f"{name} {text(float(np.median(own)))} ({text(float(own.min()))} to "
+        f"{text(float(own.max()))})"
+        for name, own in ((n, o[np.isfinite(o)]) for n, o in zip(labels, every, strict=True))
+        if own.size
+    ]
+    return f"Median {view.title(metric)} and range over the realisations: {'; '.join(parts)}."
 
 
 def _apart(values: m.Numbers) -> m.Numbers:

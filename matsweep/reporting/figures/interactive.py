@@ -29,9 +29,11 @@ _SYMBOLS = {
     "P": "cross", "X": "x", "<": "triangle-left", ">": "triangle-right", "x": "x-thin-open",
     "": "circle",
 }  # fmt: skip
-_DASHES = {"": "solid", "solid": "solid", "dash": "dash"}
+_DASHES = {"": "solid", "solid": "solid", "dash": "dash", "dot": "dot", "dashdot": "dashdot"}
+_ANCHORS = {"left": ("left", 6), "middle": ("center", 0), "right": ("right", -6)}
 _PIXELS = 2.0  # of a screen for a point of print
 _LONGEST = 48  # characters of a line of a title
+_NOTE = 64  # the same of a note below it, which is smaller
 _GAP = 0.09  # of the width between panels
 
 type _Trace = dict[str, Any]
@@ -72,6 +74,9 @@ def plot(picture: m.Picture) -> dict[str, Any]:
                              "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", **trace})  # fmt: skip
         if number > 1 or len(list(picture.panels)) > 1:
             layout["annotations"].append(_heading(panel, domain))
+        layout["annotations"] += [
+            _cut(way, panel, suffix) for way in ("x", "y") if getattr(panel, way).cut
+        ]
     return {"data": data, "layout": layout}
 
 
@@ -144,8 +149,11 @@ class _Scale:
         axis, (low, high) = self.axis, self.extent
         title = axis.title + (f" ({self.written})" if self.written and axis.title else "")
         kind = "category" if self.category else "log" if axis.logarithmic else "linear"
+        text = safe(fill(title, _LONGEST))
+        if axis.note:
+            text += f'<br><span style="font-size:11px">{safe(fill(axis.note, _NOTE))}</span>'
         settings: dict[str, Any] = {
-            "title": {"text": safe(fill(title, _LONGEST))}, "type": kind, "linecolor": GREY,
+            "title": {"text": text}, "type": kind, "linecolor": GREY,
             "gridcolor": "#e3e3e3",
             "ticks": "outside", "zeroline": False, "automargin": True,
         }  # fmt: skip
@@ -272,13 +280,21 @@ def _bars(mark: m.Bars, x: _Scale) -> _Trace:
 
 
 def _guide(mark: m.Guide, x: _Scale, y: _Scale) -> _Trace:
-    """Draw a line from the first to the last value."""
+    """Draw a line from the first to the last value, its text at the right or the upper end."""
     along = y if mark.across == "x" else x
     ends = along.of_values(np.array(along.axis.limits or along.extent))
     at = (x if mark.across == "x" else y).of_values(np.full(2, mark.at))
     places = {"x": at, "y": ends} if mark.across == "x" else {"x": ends, "y": at}
-    text = {"mode": "lines+text", "text": ["", safe(mark.text)],
-            "textposition": "middle left"} if mark.text else {"mode": "lines"}  # fmt: skip
+    text: _Trace = {"mode": "lines"}
+    if mark.text:
+        first = mark.start or (mark.across == "x" and along.axis.downward)  # where it is on top
+        side, end = "bottom" if mark.below else "top", "right" if mark.start else "left"
+        text = {
+            "mode": "lines+text", "textfont": {"size": 11, "color": mark.look.colour},
+            "text": [safe(mark.text), ""] if first else ["", safe(mark.text)],
+            "textposition": "top center" if mark.across == "x" else f"{side} {end}",
+            "cliponaxis": False,
+        }  # fmt: skip
     return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}
 
 
@@ -311,10 +327,28 @@ def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
 
 
 def _note(mark: m.Text, x: _Scale, y: _Scale, suffix: str) -> dict[str, Any]:
+    side, shift = _ANCHORS[mark.anchor]
+    across, up = (
+        float(np.log10(scale.factor * at)) if scale.axis.logarithmic else scale.factor * at
+        for scale, at in ((x, mark.x), (y, mark.y))
+    )  # annotations take the logarithm on a logarithmic axis
     return {
-        "x": x.factor * mark.x, "y": y.factor * mark.y, "xref": f"x{suffix}", "yref": f"y{suffix}",
-        "text": safe(mark.text), "showarrow": False, "xanchor": "left", "xshift": 6,
-        "font": {"size": 11, "color": INK}, "bgcolor": "rgba(255,255,255,0.8)",
+        "x": across, "y": up, "xref": f"x{suffix}", "yref": f"y{suffix}",
+        "text": safe(mark.text), "showarrow": False, "xanchor": side, "xshift": shift,
+        "font": {"size": 11, "color": mark.colour or INK}, "bgcolor": "rgba(255,255,255,0.8)",
+    }  # fmt: skip
+
+
+def _cut(way: str, panel: m.Panel, suffix: str) -> dict[str, Any]:
+    """Mark of a cut on an axis."""
+    axis: m.Axis = getattr(panel, way)
+    at = 0.04 if (axis.cut == "low") != axis.downward else 0.96
+    x, y = (at, 0) if way == "x" else (0, at)
+    return {
+        "x": x, "y": y, "xref": f"x{suffix} domain", "yref": f"y{suffix} domain",
+        "text": "⫽" if way == "x" else "=", "showarrow": False, "bgcolor": "white",
+        "textangle": 0 if way == "x" else -20, "font": {"size": 15, "color": INK},
+        "borderpad": 0,
     }  # fmt: skip
 
 

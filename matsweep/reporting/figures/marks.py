@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 type Numbers = NDArray[np.float64]
 type Rows = NDArray[np.intp]
+type Anchor = Literal["left", "middle", "right"]
+type Line = Literal["", "solid", "dash", "dot", "dashdot"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,10 @@ class Axis:
         Whether the first place of the vertical axis is on top.
     bare : bool
         Whether the axis has neither line nor grid.
+    cut : {"", "low", "high"}
+        End of the axis that carries the mark of a cut: marks lie beyond it, and are not drawn.
+    note : str
+        A sentence below the title of the axis, such as what a cut leaves out.
     """
 
     title: str = ""
@@ -52,6 +58,8 @@ class Axis:
     ticks: tuple[tuple[float, str], ...] = ()
     downward: bool = False
     bare: bool = False
+    cut: Literal["", "low", "high"] = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,7 @@ class Look:
         Of matplotlib; "" for none.
     size, width : float, pt
         Diameter of the marker, and width of the line.
-    line : {"", "solid", "dash"}
+    line : {"", "solid", "dash", "dot", "dashdot"}
     opacity : float
     hollow : bool
         Whether the marker is white with a coloured edge.
@@ -77,7 +85,7 @@ class Look:
     colour: str
     marker: str = ""
     size: float = 4.5
-    line: Literal["", "solid", "dash"] = ""
+    line: Line = ""
     width: float = 1.0
     opacity: float = 1.0
     hollow: bool = False
@@ -123,6 +131,7 @@ class Paths:
     ----------
     x, y : (line, vertex) array
     look : Look
+        With a marker at each vertex, if it has one.
     name : str
         Entry of the legend; "" for none.
     text : tuple of tuple of str
@@ -197,13 +206,32 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Guide:
-    """A line across the whole panel at a value of x or y, with a text along it."""
+    """A line across the whole panel at a value of x or y.
+
+    Parameters
+    ----------
+    at : float
+    across : {"x", "y"}
+        Axis that it stands on.
+    look : Look
+    name : str
+        Entry of the legend; "" for none.
+    text : str
+        Of a line at a value of y along it, else above the panel.
+    below, start : bool
+        Whether a text along it stands below the line, and at its left end.
+    front : bool
+        Whether it lies over the marks, such as bars that would hide it.
+    """
 
     at: float
     across: Literal["x", "y"]
     look: Look
     name: str = ""
     text: str = ""
+    below: bool = False
+    start: bool = False
+    front: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -255,11 +283,23 @@ class Contour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A small text to the right of a point, on a bright ground."""
+    """A small text at a point, on a bright ground.
+
+    Parameters
+    ----------
+    x, y : float
+    text : str
+    anchor : {"left", "middle", "right"}
+        End of the text that stands at the point.
+    colour : str
+        ``#rrggbb``; "": that of all texts.
+    """
 
     x: float
     y: float
     text: str
+    anchor: Anchor = "left"
+    colour: str = ""
 
 
 type Named = Series | Paths | Area | Bars | Guide | Contour
@@ -286,6 +326,8 @@ class Picture:
         Unique in a report: letters, digits and "_".
     title, caption : str
         The caption describes the figure in a sentence or two.
+    alt : str
+        The result that the figure shows, in words, for readers who do not see it.
     rows : tuple of tuple of Panel
     heading : str
         In print, above the panels.
@@ -305,6 +347,7 @@ class Picture:
     name: str
     title: str = ""
     caption: str = ""
+    alt: str = ""
     rows: tuple[tuple[Panel, ...], ...]
     heading: str = ""
     legend_title: str = ""
@@ -324,11 +367,18 @@ class Picture:
     def legend(self) -> dict[str, Look]:
         """Entries of the legend: the names of marks, each with the look of its first mark.
 
-        A faint or small look is made visible.
+        A faint or small look is made visible; it and a hollow one stand for a name that has no
+        other.
         """
-        looks = {mark.name: mark.look for mark in reversed(self.named)}
+        marks = sorted(self.named, key=lambda mark: (mark.look.hollow, mark.look.opacity < 1))
+        looks = {mark.name: mark.look for mark in reversed(marks)}
         return {
-            name: replace(looks[name], opacity=1.0, size=max(looks[name].size, 4.5))
+            name: replace(
+                looks[name],
+                opacity=1.0,
+                size=max(looks[name].size, 4.5),
+                width=max(looks[name].width, 0.9),
+            )
             for name in dict.fromkeys(mark.name for mark in self.named)
         }
 

@@ -7,26 +7,37 @@ be pointed at; of many candidates a sample is drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from matsweep.analysis.objectives import Objectives, directions, front
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, whole
-from matsweep.core.units import engineering
+from matsweep.core.units import duration, normal_unit
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.pareto import label, styles_of
+from matsweep.reporting.figures.focus import WHOLE, focus, number
+from matsweep.reporting.figures.labels import label, parameter_title, styles_of, words
 from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.figures.style import short_quantity
 from matsweep.reporting.texts import texts
 
-_TICKS = 5
+_TICKS = 4
+_SUBS = 300.0  # ratio of values up to which ticks stand at 3, 30, … too
+_TITLE = 16  # characters of a line
+_CLEAR = 0.06  # of an axis, above its foot, that the text there takes
+_KEY = "strong, with markers: Pareto set; faint: other candidates"
 _WIDE = 30.0  # a ratio of values beyond which an axis is logarithmic
+_PLAIN = m.Look(colour="#1a1a1a", marker="o")
 _UPRIGHT = m.Look(colour="#333333", line="solid", width=0.6)
-_FAINT = m.Look(colour="#999999", line="solid", width=0.4, opacity=0.5)
+_FAINT, _STRONG = 0.28, 1.3  # opacity of candidates off the Pareto set, width of those in it
+_SPREAD = 0.3  # of a step, by which lines of one value are moved apart on either side
+_WIDEST = 0.035  # the same, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +50,14 @@ class AxisScale:
     places : (candidate,) array
         Height of each candidate's value; NaN: unknown.
     ticks : tuple of (float, str)
+    step : float
+        Distance of neighbouring values where there are few; 0: numbers of any value.
     """
 
     name: str
     places: m.Numbers
     ticks: tuple[tuple[float, str], ...]
+    step: float = 0.0
 
 
 def parallel_figure(
@@ -56,7 +70,9 @@ def parallel_figure(
     """Draw each candidate as a line through its parameters and objectives.
 
     The Pareto set is drawn strongly, others faintly: of more than `most`, an even sample. The
-    better end of every objective is on top. Positive values over more than a factor of 30 are on
+    better end of every objective is on top; merits beyond the cut of the axis
+    (`matsweep.reporting.figures.focus`) end at its foot. Lines through one of few values are moved
+    apart. Positive values over more than a factor of 30 are on
     a logarithmic axis.
 
     Parameters
@@ -157,10 +173,12 @@ def parallel(view: View, scales: Sequence[AxisScale], best: Mask, drawn: Index) 
     -------
     Picture
     """
-    heights = np.stack([scale.places for scale in scales], axis=1)
+    heights = np.stack([scale.places + _apart(scale, scales[-1], drawn) for scale in scales],
+                       axis=1)  # fmt: skip
     styles = styles_of(view)
     across = np.arange(len(scales), dtype=np.float64)
-    short = {name: view.short.get(name, name) for name in (scale.name for scale in scales)}
+    short = {scale.name: fill(parameter_title(view, scale.name) if scale.name in view.varied
+                              else words(scale.name), _TITLE) for scale in scales}  # fmt: skip
     columns = [dict(zip(drawn.tolist(), texts(view, view.summary[scale.name][drawn]), strict=True))
             for scale in scales]  # fmt: skip
     marks: list[m.Mark] = []
@@ -168,13 +186,15 @@ def parallel(view: View, scales: Sequence[AxisScale], best: Mask, drawn: Index) 
         chosen = drawn[best[drawn] == strong]
         for name in sorted(set(view.materials[chosen].tolist())):
             rows = chosen[view.materials[chosen] == name]
-            colour = styles[name].colour if view.has_materials else "#1a1a1a"
-            look = m.Look(colour=colour, line="solid", width=1.2) if strong else _FAINT
-            entry = label(view, name) if view.has_materials else "Pareto front"
+            style = styles[name] if view.has_materials else _PLAIN
+            look = replace(style, line="solid", width=_STRONG, size=3.6)
+            if not strong:
+                look = replace(style, line="solid", width=0.4, opacity=_FAINT, marker="")
+            entry = label(view, name) if view.has_materials else "candidates"
             marks.append(
                 m.Paths(
                     x=np.tile(across, (rows.size, 1)), y=heights[rows], look=look,
-                    name=entry if strong else "not on the Pareto front",
+                    name=entry,
                     text=tuple(
                         tuple(f"no. {view.numbers[row]}, {short[scale.name]}: {column[row]}"
                               for scale, column in zip(scales, columns, strict=True))
@@ -193,8 +213,34 @@ def parallel(view: View, scales: Sequence[AxisScale], best: Mask, drawn: Index) 
         caption += f"; of the other candidates {int((~best[drawn]).sum()):,} are drawn"
     return m.Picture(
         name="parallel", title="Parameters and objectives", caption=f"{caption}.",
-        rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),), pixels=480,
+        alt=_said(view, scales, short, np.flatnonzero(best)), pixels=480,
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks), title=_KEY),),),
     )  # fmt: skip
+
+
+def _apart(scale: AxisScale, by: AxisScale, drawn: Index) -> m.Numbers:
+    """Shifts that move lines through one of few values apart, in the order of another axis."""
+    shifts = np.zeros(scale.places.size)
+    if not scale.step:
+        return shifts
+    reach = min(_SPREAD * scale.step, _WIDEST)
+    order = drawn[np.argsort(np.nan_to_num(by.places[drawn]), kind="stable")]
+    for value in np.unique(scale.places[order]):
+        own = order[scale.places[order] == value]
+        shifts[own] = np.linspace(-reach, reach, own.size) if own.size > 1 else 0.0
+    return shifts
+
+
+def _said(view: View, scales: Sequence[AxisScale], short: dict[str, str], best: Index) -> str:
+    """State the values that the Pareto set has on each axis."""
+    parts = []
+    for scale in scales:
+        column = texts(view, view.summary[scale.name][best])
+        order = np.argsort(scale.places[best], kind="stable")
+        ends = list(dict.fromkeys([column[order[0]], column[order[-1]]])) if best.size else []
+        name = short[scale.name].replace("\n", " ")
+        parts.append(f"{name} {' to '.join(ends)}")
+    return f"The {best.size} candidates of the Pareto set have {'; '.join(parts)}."
 
 
 def parameter_scale(view: View, name: str) -> AxisScale:
@@ -216,9 +262,12 @@ def parameter_scale(view: View, name: str) -> AxisScale:
     last = max(len(known) - 1, 1)
     where = np.searchsorted(known, values.astype(known.dtype)) / last
     unit = view.unit(name)
-    labels = [engineering(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known]
+    labels = [
+        short_quantity(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known
+    ]
     ticks = tuple((i / last, text) for i, text in enumerate(labels))
-    return AxisScale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks)
+    return AxisScale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks,
+                     step=1 / last)  # fmt: skip
 
 
 def objective_scale(view: View, name: str, better: str) -> AxisScale:
@@ -234,7 +283,19 @@ def objective_scale(view: View, name: str, better: str) -> AxisScale:
     -------
     AxisScale
     """
-    return _numeric(view, name, view.column(name), up=better == "higher")
+    values = view.column(name)
+    scale = _numeric(view, name, values, up=better == "higher")
+    part = focus(view, values) if name == view.merit else WHOLE
+    if not part.cut or part.limits is None:
+        return scale
+    kept = values[np.isfinite(values) & ~part.beyond(values)]
+    foot = float(kept.min() if part.cut == "low" else kept.max())
+    ends = (foot, np.inf) if part.cut == "low" else (-np.inf, foot)
+    scale = _numeric(view, name, np.clip(values, *ends), up=better == "higher")
+    sign = "<" if part.cut == "low" else ">"
+    foot_text = (0.0, f"{sign} {number(view, foot)}, cut")
+    above = [(at, text) for at, text in scale.ticks if at > _CLEAR]
+    return replace(scale, ticks=(foot_text, *above))
 
 
 def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> AxisScale:
@@ -245,18 +306,32 @@ def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> AxisScale
         places, marks = np.full(len(values), 0.5), [(0.5, low)]
     else:
         ends = np.log([low, high]) if logarithmic else np.array([low, high])
-        at = np.linspace(0, 1, _TICKS)
-        levels = ends[0] + at * (ends[1] - ends[0])
-        marks = list(zip(at, np.exp(levels) if logarithmic else levels, strict=True))
+        levels = _round(low, high, logarithmic=logarithmic)
+        at = ((np.log(levels) if logarithmic else levels) - ends[0]) / (ends[1] - ends[0])
+        marks = list(zip(at.tolist(), levels.tolist(), strict=True))
         taken = np.log(values) if logarithmic else values
         places = (taken - ends[0]) / (ends[1] - ends[0])
     unit, share = view.unit(name), view.is_share(name)
+    long = normal_unit(unit) == "s" and high >= 60
     ticks = [
-        (p if up else 1 - p, f"{100 * v:.3g} %" if share else engineering(float(v), unit))
+        (p if up else 1 - p, f"{100 * v:.3g} %" if share else duration(v) if long
+         else short_quantity(v, unit))
         for p, v in marks
-    ]
+    ]  # fmt: skip
     places = np.where(np.isfinite(places), places, np.nan)
     return AxisScale(name=name, places=places if up else 1 - places, ticks=tuple(ticks))
+
+
+def _round(low: float, high: float, *, logarithmic: bool) -> m.Numbers:
+    """Round numbers between two; the two where there are fewer."""
+    if logarithmic:
+        subs = (1.0, 3.0) if high < _SUBS * low else (1.0,)
+        locator: Locator = LogLocator(subs=subs, numticks=9)
+    else:
+        locator = MaxNLocator(_TICKS)
+    levels = np.asarray(locator.tick_values(low, high), dtype=np.float64)
+    levels = levels[(levels >= low) & (levels <= high)]
+    return levels if levels.size > 1 else m.numbers([low, high])
 
 
 def _spaced(rows: Index, most: int) -> Index:

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from matsweep.analysis.best_set import best_set
 from matsweep.analysis.objectives import front
+from matsweep.analysis.pairs import finest_step, paired, student
 from matsweep.analysis.pareto import Mask, pareto_mask
-from matsweep.analysis.view import NO_MATERIAL, Index, View
+from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, one_of
-from matsweep.core.units import duration
+from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.focus import focus, guides, limits_of, number, outside
+from matsweep.reporting.figures.labels import (
+    capital,
+    label,
+    short_labels,
+    styles_of,
+    value_text,
+    words,
+)
+from matsweep.reporting.figures.placing import Ground, Named, covered_by, names, written
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import FRONT, IDEAL, WIDTH, material_styles
+from matsweep.reporting.figures.style import FRONT, WIDTH
 from matsweep.reporting.texts import described
 
 _COSTS = ("training_energy", "energy", "latency", "area")
-_BARS = 60  # more points than this would drown in their bars: then only the front carries them
 _CROWD = 2000  # more points of one material than this are drawn small
 _APART = 2.0  # factor of times between the first and the last material
+_CLOSE = 0.015  # of the range, within which lines hide each other
+_BROKEN: tuple[m.Line, ...] = ("solid", "dash", "dot", "dashdot")
+_BEYOND = 0.07  # of the decades of an axis, on either side
+_PANEL = 76.0, 52.0  # mm, of a panel with another next to it
+_WIDE = 160.0  # mm, of a panel alone
+_STEPS = 9  # points of a bar
+_LEVEL = 0.05  # outside of the intervals
+_MOST_SAID = 8  # points of the front in words
 
 
 def pareto_figure(
@@ -36,10 +55,12 @@ def pareto_figure(
 ) -> Figure:
     """Draw the merit against a cost, and against time for the best of each material.
 
-    The merit is the metric that ranks the study, such as the accuracy. Bars are one standard
-    deviation over the realisations; the line is the Pareto front of these two metrics. Over time,
-    materials are moved slightly apart, so that equal ones do not hide each other. Colours and
-    markers depend on the names of all materials of the study, so that pictures of its parts agree.
+    The merit is the metric that ranks the study, such as the accuracy. The line is the Pareto front
+    of these two metrics; bars of its points are 95 % intervals of their difference from its best
+    one, realisation by realisation. Where some candidates would squeeze the others, the axis of the
+    merit is cut, and names them (`matsweep.reporting.figures.focus`). Over time, materials are
+    moved slightly apart, so that equal ones do not hide each other, and bars are one standard
+    deviation. Colours and markers follow from the names of the materials.
 
     Parameters
     ----------
@@ -94,11 +115,14 @@ def pareto_picture(
     if not lasts(view):
         return left
     right = over_time(view, best_of_each(view, rows), materials=materials)
-    panels = tuple(
-        replace(panel, title=f"({letter}) {panel.title}")
-        for letter, panel in zip("ab", (*left.panels, *right.panels), strict=True)
+    [(cost_panel,), (time_panel,)] = left.rows[0:1] + right.rows[0:1]
+    plain = tuple(replace(mark, text="") if isinstance(mark, m.Guide) else mark
+                  for mark in time_panel.marks)  # fmt: skip  # the left panel has the words
+    panels = (
+        replace(cost_panel, title=f"(a) {cost_panel.title}"),
+        replace(time_panel, title=f"(b) {time_panel.title}", marks=plain),
     )
-    return replace(left, rows=(panels,))
+    return replace(left, rows=(panels,), alt=f"(a) {left.alt} (b) {right.alt}")
 
 
 def drawable(view: View) -> Index:
@@ -234,48 +258,271 @@ def against_cost(
     """
     known = known_costs(view, rows)
     cost = one_of("cost", cost, known) if cost is not None else next(iter(known), None)
-    y = merit_axis(view)
     if cost is None:
         order = sorted(set(view.materials[rows].tolist()))
         across = np.array([float(order.index(name)) for name in view.materials])
         x = m.Axis(title="Material", ticks=tuple((float(at), "") for at in range(len(order))),
                  limits=(-0.7, len(order) - 0.3))  # fmt: skip
         best = np.isin(rows, best_of_each(view, rows))
-        across_spread = np.full(across.size, np.nan)
     else:
         rows = rows[np.isfinite(view.column(cost)[rows])]
-        across, across_spread = view.column(cost), view.column(f"{cost}_std")
+        across = view.column(cost)
         x, best = _cost_axis(view, cost, across[rows]), front_of(view, rows, cost)
     drawn = np.ones(rows.size, dtype=bool) if shown is None else np.isin(rows, shown)
-    styles = styles_of(view, materials)
+    cloud = _Cloud(view=view, rows=rows[drawn], best=best[drawn], across=across,
+                   styles=styles_of(view, materials))  # fmt: skip
+    errors = _errors(view, rows[best], cost)
+    part = focus(view, view.column(view.merit)[rows])
+    short = short_labels(view, [name for name, _ in cloud.families])
+    groups = {short[name]: view.column(view.merit)[own] for name, own in cloud.families}
+    reach = view.column(view.merit)[rows]
+    if errors is not None:
+        here = view.column(view.merit)[errors.rows]
+        reach = np.concatenate([reach, here - errors.merit, here + errors.merit])
+    y = replace(merit_axis(view), cut=part.cut,
+                limits=limits_of(part, reach, view.reference(view.merit)))  # fmt: skip
+    x = replace(x, note=outside(view, part, groups, "candidates"))
     marks: list[m.Mark] = []
-    for strong in (False, True):
-        for name in sorted(set(view.materials[rows].tolist())):
-            mine = rows[drawn & (view.materials[rows] == name) & (best == strong)]
-            if mine.size:
-                barred = strong or int(drawn.sum()) <= _BARS
-                marks.append(_points(view, mine, across, across_spread, styles[name],
-                                     strong=strong, barred=barred))  # fmt: skip
-        if not strong and cost is not None:
-            line = _staircase(view, rows[best], cost)
-            title = f"Pareto front of {view.title(view.merit)} and {cost.replace('_', ' ')}"
-            marks.append(m.Series(x=across[line], y=view.column(view.merit)[line], steps=True,
-                                  look=FRONT, name=title if rows.size > 1 else ""))  # fmt: skip
-    bars = "Bars" if int(drawn.sum()) <= _BARS else "Bars, of the front only,"
+    if cost is not None and best.any():
+        marks.append(_line_of(view, rows[best], cost, x, y, several=rows.size > 1))
+    marks += [*cloud.faint(), *cloud.strong(errors)]
+    marks += _words(cloud, x, y, short, errors)
     caption = (
-        f"{bars} are one standard deviation over the realisations; large points are the "
-        "Pareto set of these two metrics, the line is its front by the means. Point at one to see "
-        "all its values."
+        "Large points are the Pareto set of these two metrics, the line is its front by the means"
+        f"{_words_of(errors)}. Point at one to see all its values."
     )
+    if (near := cloud.tied()).any():
+        caption += " Hollow ones cannot be told apart from the best one by the merit alone."
     if missing := int((~drawn).sum()):
         caption += f" {missing:,} other points are left out to keep the page quick."
-    marks += _ideal(view)
     at = "" if view.chosen_time is None else f"{duration(view.chosen_time)} after programming"
     return m.Picture(
         name="pareto", title=f"{y.title} against {x.title[:1].lower()}{x.title[1:]}",
-        caption=caption, rows=((m.Panel(x=x, y=y, marks=tuple(marks), title=at),),),
+        caption=caption, alt=_said(view, rows[best], cost, groups, x.note, int(near.sum())),
+        rows=((m.Panel(x=x, y=y, marks=tuple(marks), title=at),),),
         about=lambda chosen: described(view, chosen),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cloud:
+    """Candidates as points: faint ones, those that cannot be told apart, and the Pareto set.
+
+    Parameters
+    ----------
+    view : View
+    rows : (n,) array of int
+        Candidates drawn.
+    best : (n,) array of bool
+        Whether each is in the Pareto set.
+    across : (candidate,) array
+        Horizontal places.
+    styles : mapping of str to Look
+    """
+
+    view: View
+    rows: Index
+    best: Mask
+    across: m.Numbers
+    styles: Mapping[str, m.Look]
+
+    @property
+    def families(self) -> Iterator[tuple[str, Index]]:
+        """Materials with their candidates."""
+        for name in sorted(set(self.view.materials[self.rows].tolist())):
+            yield name, self.rows[self.view.materials[self.rows] == name]
+
+    def tied(self) -> Mask:
+        """Mark those off the Pareto set that cannot be told apart from the best by the merit."""
+        direction = {self.view.merit: _better(self.view)}
+        return np.asarray(best_set(self.view, direction)[self.rows] & ~self.best)
+
+    def faint(self) -> Iterator[m.Series]:
+        """Points off the Pareto set, family by family; hollow where they are tied."""
+        tied = self.tied()
+        for name, own in self.families:
+            for hollow, chosen in ((False, ~self.best & ~tied), (True, tied)):
+                mine = own[np.isin(own, self.rows[chosen])]
+                crowded = mine.size > _CROWD
+                look = replace(self.styles[name], size=3.4, hollow=True)
+                if not hollow:
+                    look = replace(self.styles[name], size=1.4 if crowded else 2.8,
+                                   opacity=0.15 if crowded else 0.4)  # fmt: skip
+                if mine.size:
+                    yield self._points(name, mine, look)
+
+    def strong(self, errors: _Errors | None) -> Iterator[m.Series]:
+        """Points of the Pareto set, family by family."""
+        for name, own in self.families:
+            mine = own[np.isin(own, self.rows[self.best])]
+            if not mine.size:
+                continue
+            points = self._points(name, mine, replace(self.styles[name], size=6.0))
+            if errors is None:
+                yield points
+                continue
+            at = np.searchsorted(errors.rows, mine)
+            yield replace(points, y_bars=errors.merit[at], x_bars=errors.cost[at])
+
+    def corner(self, ground: Ground) -> m.Numbers:
+        """Line from the best merit of the front to the right end, (vertex, 2), mm."""
+        rows = self.rows[self.best]
+        if not rows.size or ground.x.limits is None:
+            return np.empty((0, 2))
+        merit, sign = self.view.column(self.view.merit), -1.0
+        if _better(self.view) != "higher":
+            sign = 1.0
+        row = rows[np.argmin(sign * merit[rows])]
+        ends = m.numbers([self.across[row], ground.x.limits[1]])
+        return ground.places(ends, np.full(2, merit[row]))
+
+    def _points(self, name: str, mine: Index, look: m.Look) -> m.Series:
+        return m.Series(x=self.across[mine], y=self.view.column(self.view.merit)[mine], look=look,
+                        rows=mine, name=label(self.view, name))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Errors:
+    """Half-intervals of the differences of the Pareto set from its best member.
+
+    Parameters
+    ----------
+    rows : (n,) array of int
+        The Pareto set, ascending.
+    merit, cost : (n,) array
+    """
+
+    rows: Index
+    merit: m.Numbers
+    cost: m.Numbers
+
+
+def _errors(view: View, rows: Index, cost: str | None) -> _Errors | None:
+    """Half the 95 % intervals of the paired differences from the member of the best merit.
+
+    None where there is one member only, or nothing was drawn more than once.
+    """
+    if rows.size < 2 or cost is None:
+        return None
+    rows = np.sort(rows)
+    sign = -1.0 if _better(view) == "higher" else 1.0
+    reference = rows[np.argmin(sign * view.column(view.merit)[rows])]
+    shared = np.minimum(view.given[rows], view.given[reference])
+    halves = []
+    for name in (view.merit, cost):
+        half = np.zeros(rows.size)
+        if name in view.ds and "realisation" in view.ds[name].dims:
+            values = view.rows([*rows, reference]).realised(name)
+            _, error = paired(values[:-1], values[-1], shared, finest_step(values))
+            known = (shared > 1) & np.isfinite(error)
+            half[known] = (student(_LEVEL, shared) * error)[known]
+        halves.append(half)
+    if not any(half.any() for half in halves):
+        return None
+    return _Errors(rows=rows, merit=halves[0], cost=halves[1])
+
+
+def _words_of(errors: _Errors | None) -> str:
+    if errors is None:
+        return ""
+    return (
+        "; its bars are 95 % intervals of the difference from its best member, realisation by "
+        "realisation: where one reaches the height of that member, the two cannot be told apart"
+    )
+
+
+def _line_of(
+    view: View, best: Index, cost: str, x: m.Axis, y: m.Axis, *, several: bool
+) -> m.Series:
+    """Staircase of the front, from the worse end of the merit to the right end of the panel."""
+    line = _staircase(view, best, cost)
+    across, up = view.column(cost)[line], view.column(view.merit)[line]
+    if x.limits is not None and y.limits is not None:
+        worst = y.limits[0] if _better(view) == "higher" else y.limits[1]
+        across = np.concatenate([across[:1], across, [x.limits[1]]])
+        up = np.concatenate([[worst], up, up[-1:]])
+    title = f"Pareto front of {view.title(view.merit)} and {words(cost)}" if several else ""
+    return m.Series(x=across, y=up, steps=True, look=FRONT, name=title)
+
+
+def _words(
+    cloud: _Cloud, x: m.Axis, y: m.Axis, short: Mapping[str, str], errors: _Errors | None
+) -> list[m.Mark]:
+    """Guides, and the names of families next to their best points, those on the front first."""
+    view, merit = cloud.view, cloud.view.column(cloud.view.merit)
+    assert y.limits is not None
+    there = cloud.rows[(merit[cloud.rows] >= y.limits[0]) & (merit[cloud.rows] <= y.limits[1])]
+    if x.limits is None:
+        return list(guides(view, "y", y.limits))
+    ground = Ground(x=x, y=y, width=_PANEL[0] if lasts(view) else _WIDE, height=_PANEL[1])
+    points = ground.places(cloud.across[there], merit[there])
+    if errors is not None:  # bars are not to be covered either
+        steps = errors.merit[:, None] * np.linspace(-1, 1, _STEPS)
+        up = (merit[errors.rows][:, None] + steps).ravel()
+        bars = ground.places(np.repeat(cloud.across[errors.rows], _STEPS), up)
+        points = np.concatenate([points, bars])
+    lines = _guides(view, ground, points)
+    if not view.has_materials:
+        return list(lines)
+    sign = -1.0 if _better(view) == "higher" else 1.0
+    named: list[tuple[bool, float, Named]] = []
+    for name, own in cloud.families:
+        mine = own[np.isin(own, there)]
+        strong = np.isin(mine, cloud.rows[cloud.best])
+        if not mine.size:
+            continue
+        row = min(mine[strong] if strong.any() else mine, key=lambda at: sign * merit[at])
+        point = Named(x=float(cloud.across[row]), y=float(merit[row]), text=short[name],
+                      colour=cloud.styles[name].colour)  # fmt: skip
+        named.append((not strong.any(), sign * float(merit[row]), point))
+    ends = [ground.places(m.numbers(x.limits), np.full(2, line.at)) for line in lines]
+    texts = [written(line.text, end[0 if line.start else 1], start=line.start, below=line.below)
+             for line, end in zip(lines, ends, strict=True)]  # fmt: skip
+    order = sorted(named, key=lambda each: each[:2])
+    return [*lines, *names([point for *_, point in order], ground, points,
+                           lines=[*ends, cloud.corner(ground)], texts=texts)]  # fmt: skip
+
+
+def _guides(view: View, ground: Ground, points: m.Numbers) -> list[m.Guide]:
+    """Guides with their words at the end where they cover fewer points."""
+    assert ground.x.limits is not None
+    assert ground.y.limits is not None
+    best, least = list[m.Guide](), np.inf
+    for start in (False, True):
+        lines = guides(view, "y", ground.y.limits, start=start)
+        covered = 0.0
+        for line in lines:
+            at = ground.places(m.numbers(ground.x.limits), np.full(2, line.at))
+            box = written(line.text, at[0 if start else 1], start=start, below=line.below)
+            covered += covered_by(box, points)
+        if covered < least:
+            best, least = lines, covered
+    return best
+
+
+def _said(
+    view: View, best: Index, cost: str | None, groups: Mapping[str, m.Numbers], note: str, tied: int
+) -> str:
+    """State the result of the picture in words: the front, and what lies off it."""
+    if cost is None or not best.size:
+        return ""
+    sign = -1.0 if _better(view) == "higher" else 1.0
+    line = best[np.argsort(sign * view.column(view.merit)[best], kind="stable")]
+    families = dict.fromkeys(str(view.materials[row]) for row in line)
+    points: list[str] = []
+    for family in list(families)[:_MOST_SAID]:
+        own = line[view.materials[line] == family]
+        several = f" ({own.size} candidates, the best)" if own.size > 1 else ""
+        price = engineering(float(view.column(cost)[own[0]]), view.unit(cost))
+        points.append(f"{label(view, family)}{several} with {view.title(view.merit)} "
+                      f"{value_text(view, view.merit, int(own[0]))} at {price}")  # fmt: skip
+    text = f"On the Pareto front: {'; '.join(points)}."
+    short = short_labels(view, set(view.materials.tolist()))
+    if off := [name for name in groups if name not in {short[family] for family in families}]:
+        text += f" Off it: {', '.join(off)}."
+    if tied:
+        text += f" {tied} others cannot be told apart from the best by the merit alone."
+    return f"{text} {note}".strip()
 
 
 def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.Picture:
@@ -303,29 +550,49 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
     )
     logarithmic = bool(times.min() > 0)
     styles = styles_of(view, materials)
+    window = focus(view, values.ravel(), spreads.ravel())
+    labels = [label(view, str(view.materials[row])) for row in best]
+    short = short_labels(view, [str(view.materials[row]) for row in best])
     marks: list[m.Mark] = []
     for at, (row, own, spread) in enumerate(zip(best, values, spreads, strict=True)):
-        name = str(view.materials[row])
-        # Equal ones would hide each other.
+        # Equal ones would hide each other: points are moved apart, and lines broken.
         apart = _APART ** (at / max(len(best) - 1, 1) - 0.5) if logarithmic else 1.0
+        hides = sum(bool(np.allclose(own, other, atol=_CLOSE * np.ptp(values))) for other
+                    in values[:at])  # fmt: skip
+        look = replace(styles[str(view.materials[row])], line=_BROKEN[hides % len(_BROKEN)])
         marks.append(
             m.Series(
-                x=times * apart, y=own, y_bars=np.nan_to_num(spread), name=label(view, name),
-                look=replace(styles[name], line="solid"),
-                text=tuple(f"{label(view, name)}, {duration(time)}" for time in times),
+                x=times * apart, y=own, y_bars=np.nan_to_num(spread), name=labels[at], look=look,
+                text=tuple(f"{labels[at]}, {duration(time)}" for time in times),
             )
         )  # fmt: skip
-    marks += _ideal(view)
+    limits = limits_of(window, np.concatenate([values - spreads, values + spreads, values]).ravel(),
+                       view.reference(view.merit))  # fmt: skip
+    marks += guides(view, "y", limits, start=_freer_left(values, limits))
     caption = "The best candidate of each material; bars are one standard deviation."
     caption += " Points of the same time are moved apart." if logarithmic else ""
-    x = m.Axis(title="Time since programming", time=True, logarithmic=logarithmic)
+    groups = dict(zip(short.values(), values, strict=True))
+    x = m.Axis(title="Time since programming", time=True, logarithmic=logarithmic,
+             note=outside(view, window, groups))  # fmt: skip
+    ends = "; ".join(f"{name} {number(view, float(own[0]))}, later {number(view, float(own[-1]))}"
+                     for name, own in groups.items())  # fmt: skip
     panel = m.Panel(
-        x=x, y=merit_axis(view), marks=tuple(marks), title="best candidate of each material"
-    )
+        x=x, y=replace(merit_axis(view), limits=limits, cut=window.cut), marks=tuple(marks),
+        title="best candidate of each material",
+    )  # fmt: skip
     return m.Picture(
         name="time", title=f"How {view.title(view.merit)} lasts", caption=caption, wide=False,
+        alt=f"{capital(view.title(view.merit))} at {duration(times[0])} and at "
+        f"{duration(times[-1])}: {ends}. {x.note}".strip(),
         rows=((panel,),),
     )  # fmt: skip
+
+
+def _freer_left(values: m.Numbers, limits: tuple[float, float]) -> bool:
+    """Whether fewer lines run near the lower third at the first time than at the last."""
+    third = limits[0] + 0.45 * (limits[1] - limits[0])
+    near = (values > limits[0]) & (values < third)
+    return bool(near[:, 0].sum() < near[:, -1].sum())
 
 
 def merit_axis(view: View) -> m.Axis:
@@ -345,103 +612,14 @@ def merit_axis(view: View) -> m.Axis:
     )
 
 
-def styles_of(view: View, more: Iterable[str] = ()) -> dict[str, m.Look]:
-    """Colour and marker of each material of a study.
-
-    Parameters
-    ----------
-    view : View
-    more : iterable of str
-        Further names that share the colours.
-
-    Returns
-    -------
-    dict of str to Look
-    """
-    return material_styles({*view.all_materials, *more})
-
-
-def label(view: View, material: str) -> str:
-    """Readable name of a material, or its placeholder where there is none.
-
-    Parameters
-    ----------
-    view : View
-    material : str
-
-    Returns
-    -------
-    str
-    """
-    return material if material == NO_MATERIAL else view.label(material)
-
-
-def ideal_name(view: View, name: str) -> str:
-    """Entry of the legend for the value that floating point reaches in a metric.
-
-    Parameters
-    ----------
-    view : View
-    name : str
-
-    Returns
-    -------
-    str
-    """
-    value = view.reference(name) or 0.0
-    return f"float, {100 * value:.1f} %" if view.is_share(name) else f"float, {value:.4g}"
-
-
-def capital(text: str) -> str:
-    """Capitalise the first letter of a text.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
-    return text[:1].upper() + text[1:]
-
-
-def _ideal(view: View) -> list[m.Mark]:
-    """Line at the merit that floating point reaches, if it is known."""
-    value = view.reference(view.merit)
-    name = ideal_name(view, view.merit)
-    return [] if value is None else [m.Guide(at=value, across="y", look=IDEAL, name=name)]
-
-
-def _points(
-    view: View,
-    rows: Index,
-    across: m.Numbers,
-    spread: m.Numbers,
-    style: m.Look,
-    *,
-    strong: bool,
-    barred: bool,
-) -> m.Series:
-    crowded = rows.size > _CROWD and not strong
-    look = replace(style, size=4.7)
-    if not strong:
-        look = replace(style, size=1.4 if crowded else 3.0, opacity=0.15 if crowded else 0.4)
-    up = np.nan_to_num(view.column(f"{view.merit}_std")[rows])
-    return m.Series(
-        x=across[rows], y=view.column(view.merit)[rows], look=look, rows=rows,
-        name=label(view, str(view.materials[rows[0]])),
-        x_bars=np.nan_to_num(spread[rows]) if barred else None, y_bars=up if barred else None,
-    )  # fmt: skip
-
-
 def _cost_axis(view: View, cost: str, values: NDArray[np.float64]) -> m.Axis:
     """Axis of a cost; it spans at least a factor of 1.5, so that a single point has an axis too."""
     logarithmic = bool((values > 0).all())
     limits = None
-    if logarithmic and values.size and values.max() < 1.5 * values.min():
-        middle = float(np.sqrt(values.min() * values.max()))
-        limits = (middle / 1.5, middle * 1.5)
+    if logarithmic and values.size:
+        low, high = float(values.min()), float(values.max())
+        beyond = max((high / low) ** _BEYOND, float(np.sqrt(max(1.5 * low / high, 1.0))))
+        limits = (low / beyond, high * beyond)
     return m.Axis(title=capital(view.title(cost)), unit=view.unit(cost), logarithmic=logarithmic,
                 limits=limits)  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -27,7 +29,9 @@ from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import (
     FONT,
+    IDEAL,
     MILLIMETRE,
+    SMALL,
     WIDTH,
     drawing,
     quantity_axis,
@@ -38,13 +42,25 @@ from matsweep.reporting.figures.style import (
 
 _CROWD = 2000  # more points than this are pixels in a PDF too
 _LONGEST, _TALLEST = 100, 32  # characters of a title along the width and the height of a page
-_LINES = {"": "none", "solid": "solid", "dash": (0, (4, 2))}
-_BEHIND = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6}
+_SMALLER = 1.12  # characters of a line of small text over those of a title
+_NARROW = 120.0  # mm, below which panels stand below each other, and so does the legend
+_NARROW_PANEL = 0.62  # height of a panel there, over the width
+_LINES = {"": "none", "solid": "solid", "dash": (0, (4, 2)), "dot": (0, (1, 1.5)),
+          "dashdot": (0, (5, 1.5, 1, 1.5))}  # fmt: skip
+_BEHIND = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
+_HALO = [withStroke(linewidth=2.6, foreground="white")]
+_CUT: dict[str, Any] = {
+    "marker": [(-1, -0.6), (1, 0.6)], "markersize": 7, "linestyle": "none", "color": "0.1",
+    "markeredgewidth": 0.9, "clip_on": False, "zorder": 6, "label": "cut",
+}  # fmt: skip
+_ANCHORS = {"left": ("left", 3), "middle": ("center", 0), "right": ("right", -3)}
 _NEEDLES = {"elinewidth": 0.7, "capsize": 1.5}
 
 
 def draw(picture: m.Picture) -> Figure:
     """Draw a picture.
+
+    In one column of a paper (85 mm) panels stand below each other. Texts keep their size.
 
     Parameters
     ----------
@@ -55,14 +71,16 @@ def draw(picture: m.Picture) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
+    if picture.width < _NARROW:
+        picture = _narrowed(picture)
     with drawing(picture.height / WIDTH, picture.width) as figure:
         holders: list[Figure | SubFigure] = [figure]
         if len(picture.rows) > 1:
             holders = list(figure.subfigures(len(picture.rows), 1, squeeze=False)[:, 0])
         for holder, row in zip(holders, picture.rows, strict=True):
-            _row(holder, row)
+            _row(holder, row, picture.width)
         if picture.heading:
-            figure.suptitle(picture.heading, fontsize=FONT)
+            figure.suptitle(fill(picture.heading, _characters(picture.width)), fontsize=FONT)
         if picture.legend:
             _legend(figure, holders[-1], picture)
     return figure
@@ -91,11 +109,26 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     return png, pdf
 
 
-def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
+def _narrowed(picture: m.Picture) -> m.Picture:
+    """Put the panels below each other, and the legend below them."""
+    panels = tuple((panel,) for panel in picture.panels)
+    one = picture.height / len(picture.rows)
+    if all(len(row) == 1 for row in picture.rows):
+        return replace(picture, beside=False, height=one * len(panels))
+    return replace(picture, rows=panels, beside=False,
+                   height=max(one, _NARROW_PANEL * picture.width) * len(panels))  # fmt: skip
+
+
+def _characters(width: float) -> int:
+    """Characters of a line along the width of a figure in mm."""
+    return max(20, int(_LONGEST * width / WIDTH))
+
+
+def _row(holder: Figure | SubFigure, row: Sequence[m.Panel], width: float) -> None:
     panels = holder.subplots(1, len(row), squeeze=False)[0]
     maps = []
     for axes, panel in zip(panels, row, strict=True):
-        images = _panel(axes, panel, _LONGEST // len(row))
+        images = _panel(axes, panel, _characters(width) // len(row))
         maps += [(axes, cells, image) for cells, image in images]
     if maps:  # maps of a row share their scale of colours
         _colour_bar(holder, [axes for axes, _, _ in maps], *maps[-1][1:])
@@ -104,20 +137,29 @@ def _row(holder: Figure | SubFigure, row: Sequence[m.Panel]) -> None:
 def _panel(axes: Axes, panel: m.Panel, longest: int) -> list[tuple[m.Cells, Any]]:
     images = []
     tidy(axes, fill(_label(panel.x), longest), fill(_label(panel.y), _TALLEST))
+    beside = max((len(line) for _, text in panel.y.ticks for line in text.split("\n")), default=0)
+    longest = max(20, longest - beside)
+    if notes := [note for note in (panel.x.note, panel.y.note) if note]:
+        axes.annotate(fill(" ".join(notes), int(_SMALLER * longest)), (0.5, 0),
+                      xycoords=axes.xaxis.label, xytext=(0, -2), textcoords="offset points",
+                      ha="center", va="top", fontsize=SMALL, color=IDEAL.colour)  # fmt: skip
     for way, axis in (("x", panel.x), ("y", panel.y)):
         if axis.logarithmic:  # before anything is drawn, as contours need it
             axes.set(**{f"{way}scale": "log"})
         if axis.limits is not None:
             axes.set(**{f"{way}lim": axis.limits})
     for number, mark in enumerate(panel.marks):
-        image = _mark(axes, mark, 2 + 0.01 * number)
+        image = _mark(axes, mark, 2 + 0.01 * number, clipped=bool(panel.x.cut or panel.y.cut))
         if isinstance(mark, m.Cells):
             images.append((mark, image))
             axes.grid(visible=False)
     _scale(axes, "x", panel.x, panel)
     _scale(axes, "y", panel.y, panel)
+    above = [mark for mark in panel.marks if isinstance(mark, m.Guide) and mark.across == "x"]
     if panel.title:
-        axes.set_title(panel.title, loc="left", fontsize=FONT)
+        rise = FONT + 6 if any(mark.text for mark in above) else None
+        axes.set_title(fill(panel.title, longest) if "\n" not in panel.title else panel.title,
+                       loc="left", fontsize=FONT, pad=rise)  # fmt: skip
     return images
 
 
@@ -156,6 +198,14 @@ def _scale(axes: Axes, way: Literal["x", "y"], axis: m.Axis, panel: m.Panel) -> 
         target.set_inverted(True)
     if axis.bare:
         _bare(axes, way)
+    if axis.cut:
+        end = 0.0 if (axis.cut == "low") != axis.downward else 1.0
+        at = 0.045 if end == 0 else 0.955
+        place = (at, 0.0) if way == "x" else (0.0, at)
+        turned = {"marker": [(-0.6, -1), (0.6, 1)]} if way == "x" else {}
+        for shift in (-0.011, 0.011):
+            axes.plot(*(each + shift * (each == at) for each in place),
+                      transform=axes.transAxes, **(_CUT | turned))  # fmt: skip
 
 
 def _bare(axes: Axes, way: Literal["x", "y"]) -> None:
@@ -172,14 +222,12 @@ def _extent(panel: m.Panel) -> tuple[float, float]:
     return float(np.nanmin(across)), float(np.nanmax(across))
 
 
-def _mark(axes: Axes, mark: m.Mark, order: float) -> Any:
+def _mark(axes: Axes, mark: m.Mark, order: float, *, clipped: bool) -> Any:
     match mark:
         case m.Series():
-            _series(axes, mark, order)
+            _series(axes, mark, order, clipped=clipped)
         case m.Paths():
-            axes.plot(mark.x.T, mark.y.T, color=mark.look.colour, alpha=mark.look.opacity,
-                      linewidth=mark.look.width, linestyle=_LINES[mark.look.line],
-                      zorder=order)  # fmt: skip
+            axes.plot(mark.x.T, mark.y.T, zorder=order, **_line(mark.look))
         case m.Area():
             axes.fill(mark.x, mark.y, color=mark.look.colour, alpha=mark.look.opacity, linewidth=0,
                       zorder=order)  # fmt: skip
@@ -190,7 +238,7 @@ def _mark(axes: Axes, mark: m.Mark, order: float) -> Any:
                       xerr=mark.bars,
                       hatch=3 * mark.look.pattern or None)  # fmt: skip
         case m.Guide():
-            _guide(axes, mark)
+            _guide(axes, mark, order)
         case m.Cells():
             return _cells(axes, mark)
         case m.Contour():
@@ -201,12 +249,14 @@ def _mark(axes: Axes, mark: m.Mark, order: float) -> Any:
                              linestyles="solid" if mark.look.line == "solid" else "dashed",
                              )  # fmt: skip
         case m.Text():
-            axes.annotate(mark.text, (mark.x, mark.y), xytext=(3, 0), textcoords="offset points",
-                          fontsize=FONT - 2, va="center", zorder=5, bbox=_BEHIND)  # fmt: skip
+            side, offset = _ANCHORS[mark.anchor]
+            axes.annotate(mark.text, (mark.x, mark.y), xytext=(offset, 0), ha=side, va="center",
+                          textcoords="offset points", fontsize=SMALL, zorder=5, bbox=_BEHIND,
+                          color=mark.colour or "0.1", annotation_clip=False)  # fmt: skip
     return None
 
 
-def _series(axes: Axes, mark: m.Series, order: float) -> None:
+def _series(axes: Axes, mark: m.Series, order: float, *, clipped: bool) -> None:
     look = mark.look
     bars: dict[str, Any] = {"xerr": mark.x_bars, "yerr": mark.y_bars, **_NEEDLES}
     barred = mark.x_bars is not None or mark.y_bars is not None
@@ -214,7 +264,7 @@ def _series(axes: Axes, mark: m.Series, order: float) -> None:
         if barred:
             axes.errorbar(mark.x, mark.y, fmt="none", ecolor=look.colour, zorder=order, **bars)
         axes.scatter(mark.x, mark.y, s=look.size**2, marker=look.marker, zorder=order,
-                     alpha=look.opacity, rasterized=len(mark.x) > _CROWD, clip_on=False,
+                     alpha=look.opacity, rasterized=len(mark.x) > _CROWD, clip_on=clipped,
                      **_edge(look))  # fmt: skip
     elif mark.steps:
         axes.step(mark.x, mark.y, where="post", zorder=order, **_line(look), label=mark.name)
@@ -230,7 +280,7 @@ def _edge(look: m.Look) -> dict[str, Any]:
     if look.hollow:
         return {"facecolors": "white", "edgecolors": look.colour,
                 "linewidths": 0.5 if look.size < 4 else 1.4}  # fmt: skip
-    if look.opacity < 1:
+    if look.opacity < 1 or look.marker in ("P", "X"):  # an edge would leave little of these
         return {"c": look.colour, "linewidths": 0, "edgecolors": "none"}
     return {"c": look.colour, "linewidths": 0.5, "edgecolors": "white"}
 
@@ -241,13 +291,21 @@ def _line(look: m.Look) -> dict[str, Any]:
             "markeredgecolor": "white", "markeredgewidth": 0.5}  # fmt: skip
 
 
-def _guide(axes: Axes, mark: m.Guide) -> None:
+def _guide(axes: Axes, mark: m.Guide, order: float) -> None:
     draw = axes.axvline if mark.across == "x" else axes.axhline
-    draw(mark.at, color=mark.look.colour, linewidth=mark.look.width, zorder=1.5,
-         linestyle=_LINES[mark.look.line], label=mark.name)  # fmt: skip
-    if mark.text:
-        axes.annotate(mark.text, (mark.at, 0.99), xycoords=("data", "axes fraction"), rotation=90,
-                      ha="right", va="top", fontsize=FONT - 1, color=mark.look.colour)  # fmt: skip
+    draw(mark.at, color=mark.look.colour, linewidth=mark.look.width,
+         zorder=order if mark.front else 1.5, linestyle=_LINES[mark.look.line],
+         label=mark.name or mark.text, path_effects=_HALO if mark.front else None)  # fmt: skip
+    if mark.text and mark.across == "x":
+        axes.annotate(mark.text, (mark.at, 1.0), xycoords=("data", "axes fraction"),
+                      xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+                      fontsize=SMALL, color=mark.look.colour)  # fmt: skip
+    elif mark.text:
+        end, side = (0.005, "left") if mark.start else (0.995, "right")
+        axes.annotate(mark.text, (end, mark.at), xycoords=("axes fraction", "data"),
+                      xytext=(0, -1.5 if mark.below else 1.5), textcoords="offset points",
+                      ha=side, va="top" if mark.below else "bottom", zorder=1.6, fontsize=SMALL,
+                      bbox=_BEHIND | {"pad": 0}, color=mark.look.colour)  # fmt: skip
 
 
 def _cells(axes: Axes, mark: m.Cells) -> Any:
@@ -260,7 +318,7 @@ def _cells(axes: Axes, mark: m.Cells) -> Any:
     for y, line, values in zip(mark.y, mark.text, mark.values, strict=False):
         for x, text, value in zip(mark.x, line, values, strict=True):
             if text:
-                axes.text(x, y, text.strip("*"), ha="center", va="center", fontsize=FONT - 1,
+                axes.text(x, y, text.strip("*"), ha="center", va="center", fontsize=SMALL,
                           fontweight="bold" if text.startswith("*") else "normal",
                           color="white" if value > 0.6 * mark.high else "0.2")  # fmt: skip
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,13 +15,14 @@ from matsweep.analysis.requirements import Requirements
 from matsweep.analysis.studytable import Scale
 from matsweep.analysis.wording import is_fraction, quantity
 from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.labels import capital, words
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import IDEAL, material_styles
+from matsweep.reporting.figures.style import BLUE, IDEAL, material_styles
 
 _MAPPED = 61  # points along each parameter of a map
 _LINE = 121
 _NEAR = 0.1  # of a parameter's range
-_BLUE, _INK = "#0072B2", "#262626"
+_INK = "#262626"
 
 
 def requirement_figure(found: Requirements, x: str | None = None, y: str | None = None) -> Figure:
@@ -54,7 +56,12 @@ def requirement_figure(found: Requirements, x: str | None = None, y: str | None 
 
 
 def requirement_picture(
-    found: Requirements, x: str | None = None, y: str | None = None, *, name: str = "required"
+    found: Requirements,
+    x: str | None = None,
+    y: str | None = None,
+    *,
+    name: str = "required",
+    materials: Iterable[str] = (),
 ) -> m.Picture:
     """Describe where a target is met: over two parameters its probability, over one the metric.
 
@@ -65,6 +72,8 @@ def requirement_picture(
     y : str, optional
     name : str
         Of the picture.
+    materials : iterable of str
+        All names of the study, which share the colours.
 
     Returns
     -------
@@ -77,10 +86,10 @@ def requirement_picture(
     """
     drawn = found.shown(x, y)
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
-    short = short_names(scales)
+    short = _short(scales)
     across, up = scales[drawn[0]], scales[drawn[1]] if len(drawn) == 2 else None
     marks = _line(found, across) if up is None else _map(found, across, up)
-    marks += _candidates(found, across, up) + _families(found, across, up)
+    marks += _candidates(found, across, up) + _families(found, across, up, materials)
     vertical = _metric_axis(found) if up is None else _axis(up, short)
     panel = m.Panel(x=_axis(across, short), y=vertical, marks=tuple(marks),
                   title=_heading(found, *drawn))  # fmt: skip
@@ -98,9 +107,12 @@ def requirement_picture(
             f" Drawn are the {int(near.sum())} of {near.size} candidates whose other parameters "
             f"are nearest to that, or within {100 * _NEAR:.0f} % of their ranges of it."
         )
-    title = f"Where {found.target} is met" + (f" by {found.material}" if found.material else "")
+    target = written(found)
+    title = f"Where {target} is met" + (f" by {label(found)}" if found.material else "")
+    said = [f"{family.label} meets it with {percent(family)}" for family in found.families]
     return m.Picture(
         name=name, title=title, caption=caption, rows=((panel,),), beside=True,
+        alt=f"{capital(target)}: {'; '.join(said)}." if said else "",
         width=165.0, height=75.6,
     )  # fmt: skip
 
@@ -166,12 +178,46 @@ def place(family: Family, scale: Scale, found: Requirements) -> float:
     return min(max(value, scale.low), scale.high)
 
 
+def written(found: Requirements) -> str:
+    """Target with its signs as people write them: "accuracy ≥ 95 %".
+
+    Parameters
+    ----------
+    found : Requirements
+
+    Returns
+    -------
+    str
+    """
+    text = found.target.replace(">=", " ≥ ").replace("<=", " ≤ ").replace("%", " %")
+    return " ".join(text.split())
+
+
+def label(found: Requirements) -> str:
+    """Readable name of the material whose requirements they are, "" without one.
+
+    Parameters
+    ----------
+    found : Requirements
+
+    Returns
+    -------
+    str
+    """
+    known = {family.material: family.label for family in found.families}
+    return known.get(found.material or "", found.material or "")
+
+
+def _short(scales: Mapping[str, Scale]) -> dict[str, str]:
+    return {name: words(text) for name, text in short_names(scales).items()}
+
+
 def _heading(found: Requirements, *drawn: str) -> str:
     """Target, material, and the values of the parameters that are not drawn."""
-    target = found.target.replace(">=", "≥").replace("<=", "≤")
-    parts = [target] if found.material is None else [target, found.material]
+    target = written(found)
+    parts = [target] if found.material is None else [target, label(found)]
     scales = {scale.name: scale for scale in found.surrogate.table.scales}
-    short = short_names(scales)
+    short = _short(scales)
     parts += [
         f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
     ]
@@ -202,8 +248,8 @@ def _map(found: Requirements, across: Scale, up: Scale) -> list[m.Mark]:
 def _line(found: Requirements, scale: Scale) -> list[m.Mark]:
     x = scale.from_unit(np.linspace(0, 1, _LINE))
     mean, deviation = found.surrogate.predict(x[:, None])
-    blue = m.Look(colour=_BLUE, line="solid", width=1.2)
-    faint = m.Look(colour=_BLUE, opacity=0.2)
+    blue = m.Look(colour=BLUE, line="solid", width=1.2)
+    faint = m.Look(colour=BLUE, opacity=0.2)
     return [
         m.Area.band(x, mean - 2 * deviation, mean + 2 * deviation, faint),
         m.Series(x=x, y=mean, look=blue, name="fit"),
@@ -229,9 +275,11 @@ def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.
     return marks
 
 
-def _families(found: Requirements, across: Scale, up: Scale | None) -> list[m.Mark]:
+def _families(
+    found: Requirements, across: Scale, up: Scale | None, materials: Iterable[str]
+) -> list[m.Mark]:
     """Mark the materials: hollow where a value is not stated (there at its best) or beyond it."""
-    styles = material_styles(family.material for family in found.families)
+    styles = material_styles([*materials, *(family.material for family in found.families)])
     drawn = [across.name] if up is None else [across.name, up.name]
     marks: list[m.Mark] = []
     for family in found.families:

@@ -9,10 +9,13 @@ from matplotlib.figure import Figure
 from matsweep.analysis.attributes import short_names
 from matsweep.analysis.influence import meaning
 from matsweep.core.checks import UserError
+from matsweep.core.units import rounded
 from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.labels import words
 from matsweep.reporting.figures.printed import draw
+from matsweep.reporting.figures.style import PALETTE
 
-_ALONE, _ALL = "#0072B2", "#E69F00"  # of the palette of `style`
+_ALONE, _ALL = PALETTE[0], PALETTE[4]
 _KINDS = {
     "ST": (("S1", "alone (S1)", _ALONE, -0.19), ("ST", "with interactions (ST)", _ALL, 0.19)),
     "median": (("median", "PAWN, median over slices", _ALONE, 0.0),),
@@ -72,17 +75,28 @@ def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     found = found.isel(parameter=strongest)
     names = [str(name) for name in found["parameter"].values]
     short = short_names(names)
-    labels = [short[name] for name in names]
+    labels = [words(short[name]) for name in names]
     pairs = "S2" in found and 2 <= len(names) <= _MOST_PAIRS
     bars = _bars(found, labels, main)
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)
     return m.Picture(
         name="sensitivity", title=f"What moves {found.attrs.get('metric', '')}", wide=pairs,
         caption=f"{_caption(found)}. {meaning(found)}{_ranges(found, labels)}",
+        alt=_said(found, labels, main),
         heading=_caption(found), rows=(panels,),
         width=180.0 if pairs else 120.0, height=min(28.8 + 9.9 * len(names), 162.0),
         pixels=150 + 46 * len(names),
     )  # fmt: skip
+
+
+def _said(found: xr.Dataset, labels: list[str], main: str) -> str:
+    """State the index of each parameter, the strongest first."""
+    halves = found[f"{main}_conf"].values
+    parts = [
+        f"{label} {rounded(float(value), float(half)) if half > 0 else f'{value:.2f}'}"
+        for label, value, half in zip(labels, found[main].values, halves, strict=True)
+    ]
+    return f"{main} by parameter, the strongest first: {'; '.join(parts)}."
 
 
 def _bars(indices: xr.Dataset, labels: list[str], main: str) -> m.Panel:
@@ -90,7 +104,7 @@ def _bars(indices: xr.Dataset, labels: list[str], main: str) -> m.Panel:
     marks: list[m.Mark] = [
         m.Bars(
             places=places + shift, starts=0 * places, lengths=indices[name].values, name=label,
-            thickness=0.36 if shift else 0.6, look=m.Look(colour=colour),
+            thickness=0.36 if shift else 0.6, look=m.Look(colour=colour, pattern="/" * (shift > 0)),
             bars=indices[f"{name}_conf"].values, text=tuple(labels),
         )
         for name, label, colour, shift in _KINDS[main]

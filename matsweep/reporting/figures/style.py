@@ -4,37 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures.marks import Look
 
 MILLIMETRE = 1 / 25.4  # inches, in which matplotlib measures
 WIDTH = 180.0  # mm, both columns of a paper
+COLUMN = 85.0  # mm, one column of a paper
 FONT = 8.0  # pt
+SMALL = 7.0  # pt, of notes and legends within a panel: 5.6 pt where a figure is shrunk to 80 %
 BASELINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (4, 2)), "linewidth": 0.9}
 IDEAL = Look(colour="#595959", line="dash", width=0.9)
 """A line where an ideal machine, or a target, is."""
 FRONT = Look(colour="#595959", line="solid", width=0.9)
 """The line of a Pareto front."""
 # Okabe and Ito's colour-blind-safe palette without its yellow (too faint on white),
-# jfly.uni-koeln.de/color. 7 colours and 9 markers have no common divisor: 63 pairs.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-# Hatching separates components that have the same colour.
-_PATTERNS = ("", "/", ".", "x", "-", "|")
+# jfly.uni-koeln.de/color. Some are alike in grey, so each also has a marker; 7 colours and 9
+# markers have no common divisor: 63 pairs.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BLUE, RED = PALETTE[:2]
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+OTHERS = "#8c8c8c"
+"""Colour of what is summed up or stands back."""
+# Pair of colour and marker of a family by the first word of its name, so that pictures of several
+# studies agree; any other name has one by its checksum.
+_HOMES = {"ecram": 0, "fefet": 1, "hfox": 2, "pcm": 3, "stt": 4, "taox": 5, "sonos": 6}
+# Hatching separates neighbours, in grey too.
+_PATTERNS = ("", "/", "\\", "x", ".")
+# Of components: P. Tol's muted scheme, colour-blind safe too (SRON/EPS/TN/09-002, issue 3.2,
+# figure 3), as the colours of families name families.
+COMPONENTS = ("#332288", "#88CCEE", "#44AA99", "#DDCC77", "#117733", "#CC6677", "#999933",
+              "#882255", "#AA4499")  # fmt: skip
+_LEGIBLE = 49.5  # L* of a relative luminance of 0.183, whose contrast with white is 4.5
 _YEAR = 31_536_000.0
 _TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0,
           *(_YEAR * 10.0**power for power in range(7)))  # fmt: skip
+_LINEAR = 0.4  # decades, below which ticks of a logarithmic axis are evenly spaced
 _MOST_TIMES = 6
 _DIGITS = 3, 9  # of a tick, at least and at most
 
@@ -53,7 +77,7 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
     ------
     matplotlib.figure.Figure
     """
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6}):
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6, "hatch.linewidth": 0.6}):
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         figure.set_size_inches(width * MILLIMETRE, height * WIDTH * MILLIMETRE)
@@ -63,8 +87,10 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
 def material_styles(names: Iterable[str]) -> dict[str, Look]:
     """Look of each material: its colour and marker.
 
-    They depend on the set of names only, not on its order: with the names of the whole study
-    every picture of it uses the same ones. All colours differ up to 7 names, all pairs up to 63.
+    They follow from its name: all pictures of PCM have one colour, whatever else is drawn. Where
+    several names want the same one, the first of the alphabet has it, the others the next free one;
+    with the names of the whole study every picture of it then uses the same ones. All colours
+    differ up to 7 names, all pairs up to 63.
 
     Parameters
     ----------
@@ -74,43 +100,101 @@ def material_styles(names: Iterable[str]) -> dict[str, Look]:
     -------
     dict of str to Look
     """
-    return {
-        name: Look(colour=_COLOURS[i % len(_COLOURS)], marker=_MARKERS[i % len(_MARKERS)])
-        for i, name in enumerate(sorted(set(names)))
-    }
+    places = _places(sorted(set(names)))
+    return {name: _pair(places[name]) for name in sorted(places)}
 
 
-def component_looks(count: int) -> list[Look]:
-    """Colour of each component, and hatching where colours repeat.
+def component_looks(names: Sequence[str]) -> dict[str, Look]:
+    """Colour and hatching of each component, by its place among all of them.
+
+    Neighbours differ in hatching too.
 
     Parameters
     ----------
-    count : int
+    names : sequence of str
+        All components, drawn or not, in their order.
 
     Returns
     -------
-    list of Look
+    dict of str to Look
     """
-    several = len(_COLOURS)
-    return [
-        Look(colour=_COLOURS[i % several], pattern=_PATTERNS[i // several % len(_PATTERNS)])
-        for i in range(count)
-    ]
+    return {
+        name: Look(colour=COMPONENTS[i % len(COMPONENTS)], pattern=_PATTERNS[i % len(_PATTERNS)])
+        for i, name in enumerate(dict.fromkeys(names))
+    }
 
 
-def shades(count: int) -> list[str]:
+def grey(colour: str) -> float:
+    """Lightness of a colour in black and white, CIE L*, from 0 to 100.
+
+    Parameters
+    ----------
+    colour : str
+        ``#rrggbb``.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    IEC 61966-2-1 (sRGB) and CIE 15:2004, 8.2.1.
+    """
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+              for part in to_rgb(colour)]  # fmt: skip
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return 116 * light ** (1 / 3) - 16 if light > 0.008856 else 903.3 * light
+
+
+def ink(colour: str) -> str:
+    """Darken a colour until text of it can be read on white: a contrast of 4.5 (WCAG 2.2, 1.4.3).
+
+    Parameters
+    ----------
+    colour : str
+        ``#rrggbb``.
+
+    Returns
+    -------
+    str
+    """
+    part, (red, green, blue) = 1.0, to_rgb(colour)
+    dark = to_hex((red, green, blue))
+    while grey(dark) > _LEGIBLE:
+        part -= 0.02
+        dark = to_hex((part * red, part * green, part * blue))
+    return dark
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Find the number of the pair of each name: its own, or the first free one."""
+    places = dict[str, int]()
+    for name in names:
+        word = name.partition("_")[0]
+        home = _HOMES.get(word, crc32(word.encode()) % len(PALETTE))
+        if home not in places.values():
+            places[name] = home
+    free = (at for at in count() if at not in places.values())
+    return places | {name: next(free) for name in names if name not in places}
+
+
+def _pair(at: int) -> Look:
+    return Look(colour=PALETTE[at % len(PALETTE)], marker=MARKERS[at % len(MARKERS)])
+
+
+def shades(number: int) -> list[str]:
     """Colours from dark to bright, which differ in brightness too.
 
     Parameters
     ----------
-    count : int
+    number : int
 
     Returns
     -------
     list of str
         ``#rrggbb``.
     """
-    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.87, count))]
+    return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 0.87, number))]
 
 
 def time_ticks(low: float, high: float) -> list[float]:
@@ -172,6 +256,10 @@ def quantity_axis(axis: Axis, unit: str, low: float, high: float) -> None:
     if low <= 0:
         return
     decades = np.log10(high / low)
+    if decades < _LINEAR:
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_minor_locator(NullLocator())
+        return
     subs = (1.0,) if decades > 2.0 else (1.0, 3.0) if decades > 0.8 else (1.0, 2.0, 3.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(LogLocator(subs=[float(digit) for digit in range(1, 10)], numticks=12))
@@ -230,7 +318,7 @@ class QuantityFormatter(Formatter):
         -------
         str
         """
-        return _short(x, self._unit, self._digits)
+        return short_quantity(x, self._unit, self._digits)
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Label all ticks of an axis.
@@ -251,8 +339,20 @@ class QuantityFormatter(Formatter):
         return labels
 
 
-def _short(value: float, unit: str, digits: int) -> str:
-    """Format a tick: "5 nJ" rather than "5.00 nJ"."""
+def short_quantity(value: float, unit: str, digits: int = 3) -> str:
+    """Format a quantity without closing zeros: "5 nJ" rather than "5.00 nJ".
+
+    Parameters
+    ----------
+    value : float
+    unit : str
+    digits : int
+        Significant ones.
+
+    Returns
+    -------
+    str
+    """
     text = engineering(value, unit, digits)
     number, _, rest = text.partition(" ")
     if "." in number:

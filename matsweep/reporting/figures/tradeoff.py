@@ -11,10 +11,10 @@ from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.pareto import capital
+from matsweep.reporting.figures.labels import capital, parameter_title
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import shades
-from matsweep.reporting.texts import named
+from matsweep.reporting.figures.style import MARKERS, shades, short_quantity
+from matsweep.reporting.texts import named, texts
 
 _WIDE = 30.0  # a ratio of values beyond which the horizontal axis is logarithmic
 
@@ -90,8 +90,9 @@ def tradeoff_picture(view: View) -> m.Picture:
     two = len(view.varied) == 2
     hue = view.column(view.varied[0]) if two else np.zeros(across.size)
     levels = np.unique(hue)
-    looks = [m.Look(colour=colour, line="solid", marker="o", size=3.0)
-             for colour in shades(levels.size)]  # fmt: skip
+    looks = [m.Look(colour=colour, line="solid", marker=MARKERS[at % len(MARKERS)], size=3.4)
+             for at, colour in enumerate(shades(levels.size))]  # fmt: skip
+    unit = view.unit(view.varied[0])
     x = _across(view, across)
     panels = []
     for letter, name in zip("abcdefgh", names, strict=False):
@@ -103,7 +104,8 @@ def tradeoff_picture(view: View) -> m.Picture:
                 m.Series(
                     x=across[rows], y=view.column(name)[rows], look=look,
                     y_bars=np.nan_to_num(view.column(f"{name}_std")[rows]),
-                    name=f"{level:g}" if two else "", text=tuple(named(view, int(r)) for r in rows),
+                    name=short_quantity(float(level), unit) if two else "",
+                    text=tuple(named(view, int(r)) for r in rows),
                 )
             )  # fmt: skip
         panels.append(m.Panel(x=x, y=_up(view, name), marks=tuple(marks), title=f"({letter})"))
@@ -112,14 +114,33 @@ def tradeoff_picture(view: View) -> m.Picture:
         name="tradeoff", title="Objectives against the swept numbers",
         caption=f"Bars are one standard deviation over the realisations.{at}",
         rows=(tuple(panels),), height=58.0,
-        legend_title=view.short[view.varied[0]] if two else "",
+        legend_title=capital(parameter_title(view, view.varied[0])) if two else "",
+        alt=_said(view, names),
     )  # fmt: skip
+
+
+def _said(view: View, names: list[str]) -> str:
+    """State the range of each objective, and where its best value lies."""
+    parts = []
+    for name in names:
+        values, known = view.column(name), np.isfinite(view.column(name))
+        if not known.any():
+            continue
+        texts_of = texts(view, view.summary[name])
+        higher = view.summary[name].attrs.get("better") == "higher"
+        order = np.flatnonzero(known)[np.argsort(values[known], kind="stable")]
+        best = order[-1 if higher else 0]
+        parts.append(f"{view.title(name)} from {texts_of[order[0]]} to {texts_of[order[-1]]}, best "
+                     f"at {named(view, int(best))}")  # fmt: skip
+    return f"{'; '.join(parts)}."
 
 
 def _across(view: View, values: m.Numbers) -> m.Axis:
     name = view.varied[-1]
     wide = bool(values.min() > 0 and values.max() / values.min() > _WIDE)
-    return m.Axis(title=view.short[name], unit=view.unit(name), logarithmic=wide)
+    return m.Axis(
+        title=capital(parameter_title(view, name)), unit=view.unit(name), logarithmic=wide
+    )
 
 
 def _up(view: View, name: str) -> m.Axis:

@@ -96,7 +96,9 @@ def _required(study: Study) -> Iterator[Block]:
             yield Paragraph(text=f"Unknown: {requirements}.")
         else:
             yield Items(items=tuple(Item(text=line) for line in requirements.specification()))
-            picture = requirement_picture(requirements, name=f"required_{number}")
+            picture = requirement_picture(
+                requirements, name=f"required_{number}", materials=study.view.all_materials
+            )
             yield figure(picture, study.pictures.get(required_name(material)))
 
 

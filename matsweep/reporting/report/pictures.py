@@ -60,7 +60,9 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["parallel"] = partial(parallel_picture, view, study.objectives)
     for material, requirements in study.required.items():
         if isinstance(requirements, Requirements):
-            drawn[required_name(material)] = partial(requirement_picture, requirements)
+            drawn[required_name(material)] = partial(
+                requirement_picture, requirements, materials=view.all_materials
+            )
     if isinstance(influence := study.influence, xr.Dataset):
         drawn["sensitivity"] = partial(sensitivity_picture, influence)
     written: list[Path] = []
