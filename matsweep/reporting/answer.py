@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.attributes import unknown_label
 from matsweep.analysis.basis import Number, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
@@ -20,14 +22,12 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.printing import counted
 from matsweep.core.units import engineering
-from matsweep.devices.unknown import PARAMETERS
 from matsweep.reporting.texts import spread, texts
 
 _NAMED = 3
 _LEAST = 0.005  # probability below which a material is not named
 _NEAR = 0.05  # of the least cost, among which the merit decides
 _DIGITAL = "int8_sram"
-_LABELS = {parameter.path: parameter.label for parameter in PARAMETERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,12 +301,14 @@ def _basis(view: View, chosen: Iterable[int]) -> str:
         return ""
     if len(parts) == 1:
         ((numbers, drawn),) = parts.values()
-        return f"This rests on {_unsure(numbers, drawn, _NAMED)}."
-    texts = (f"for {name}, on {_unsure(*known, _NAMED - 1)}" for name, known in parts.items())
+        return f"This rests on {_unsure(view.ds, numbers, drawn, _NAMED)}."
+    texts = (
+        f"for {name}, on {_unsure(view.ds, *known, _NAMED - 1)}" for name, known in parts.items()
+    )
     return f"This rests, {'; '.join(texts)}."
 
 
-def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
+def _unsure(ds: xr.Dataset, numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
     """Count and name the numbers that are not confirmed, by kind."""
     of: dict[str, list[str]] = {}
     for number in numbers:
@@ -324,7 +326,8 @@ def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
         return "numbers that were seen in sources, or derived from them"
     most = sorted(of.items(), key=lambda each: -len(each[1]))
     parts = [
-        f"{len(names) if place else counted(len(names), 'number')} {kind} ({_listed(names, named)})"
+        f"{len(names) if place else counted(len(names), 'number')} {kind} "
+        f"({_listed(ds, names, named)})"
         for place, (kind, names) in enumerate(most)
     ]
     return _joined(parts)
@@ -373,8 +376,8 @@ def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
         yield f"8-bit digital multipliers with the weights in SRAM take less energy{who}: {one}."
 
 
-def _listed(names: Sequence[str], most: int) -> str:
-    words = [_LABELS.get(name, name.removeprefix("device.").replace("_", " ")) for name in names]
+def _listed(ds: xr.Dataset, names: Sequence[str], most: int) -> str:
+    words = [unknown_label(ds, name) for name in names]
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 

@@ -143,6 +143,8 @@ def sources(plan: Plan) -> str:
                 if path not in unused
             },
         }
+        if laws := plan.unknowns.drawn.get(name):
+            materials[name]["unknown"] = {path: parameter_of(path).label for path in laws}
         if material.misfit is not None:
             materials[name]["misfit"] = material.misfit
         if material.cautions:

@@ -415,7 +415,7 @@ def _errors(view: View, rows: Index, cost: str | None) -> _Errors | None:
             values = view.rows([*rows, reference]).realised(name)
             _, error = paired(values[:-1], values[-1], shared, finest_step(values))
             known = (shared > 1) & np.isfinite(error)
-            half[known] = (student(_LEVEL, shared) * error)[known]
+            half[known] = student(_LEVEL, shared[known]) * error[known]
         halves.append(half)
     if not any(half.any() for half in halves):
         return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from matsweep.analysis.attributes import unknown_label
 from matsweep.analysis.doubt import doubt_of
 from matsweep.analysis.drawn import anything_unknown
 from matsweep.analysis.information import information_of
@@ -57,14 +58,19 @@ def _worth(study: Study, name: str) -> Iterator[Block]:
             yield Code(text=more_draws(study.rerun))
         return
     if worth.attrs["needed"]:
-        yield Paragraph(text=_screened(worth))
+        yield Paragraph(text=_screened(study, worth))
         yield Code(text=more_draws(study.rerun))
         return
     first = _ranked(worth)
     yield Paragraph(text=_first(study, worth, first))
     if len(first) > 1:
         rows = tuple(
-            (option, said(parameter), _cases(row, "changed"), _amount(study, name, row, "worth"))
+            (
+                option,
+                unknown_label(study.view.ds, parameter),
+                _cases(row, "changed"),
+                _amount(study, name, row, "worth"),
+            )
             for option, parameter, row in first[:_ROWS]
         )
         headings = ("material", "parameter", "changes the choice", "is worth")
@@ -85,15 +91,15 @@ def _ranked(worth: xr.Dataset) -> list[tuple[str, str, xr.Dataset]]:
 def _first(
     study: Study, worth: xr.Dataset, ranked: list[tuple[str, str, xr.Dataset]]
 ) -> str:  # fmt: skip
-    name, chosen = str(worth.attrs["by"]), str(worth["option"].values[0])
+    name, chosen = str(worth.attrs["by"]), study.view.brief(str(worth["option"].values[0]))
     everything = _cases(worth, "changed_by_everything")
     if ranked:
         option, parameter, row = ranked[0]
+        named = f"{unknown_label(study.view.ds, parameter)} of {study.view.brief(option)}"
         return (
-            f"Measure the {said(parameter)} of {option} first: it decides the ranking in "
-            f"{_cases(row, 'changed')} of cases, worth {_amount(study, name, row, 'worth')} of "
-            f"{study.view.title(name)}. Knowing everything would change the choice in "
-            f"{everything}."
+            f"Measure the {named} first: it decides the ranking in {_cases(row, 'changed')} of "
+            f"cases, worth {_amount(study, name, row, 'worth')} of {study.view.title(name)}. "
+            f"Knowing everything would change the choice in {everything}."
         )
     whole = worth.isel(option=int(np.nanargmax(worth["worth_of_all"].values)))
     if float(whole["changed_by_all"]) >= _LEAST:
@@ -109,10 +115,11 @@ def _first(
     )
 
 
-def _screened(worth: xr.Dataset) -> str:
+def _screened(study: Study, worth: xr.Dataset) -> str:
     marked = worth["matters"].values
+    options, parameters = (worth[name].values.astype(str) for name in ("option", "parameter"))
     names = [
-        f"{said(str(worth['parameter'].values[column]))} of {worth['option'].values[row]}"
+        f"{unknown_label(study.view.ds, parameters[column])} of {study.view.brief(options[row])}"
         for row, column in np.argwhere(marked)
     ]
     least = int(worth["draws"].values.min())
@@ -146,25 +153,6 @@ def _kinds(study: Study, name: str, rows: np.ndarray) -> Iterator[str]:
             f"What is unknown cannot be told from chance: {draws} draws of up to {parameters} "
             f"parameters; {needed} are needed."
         )
-
-
-def said(parameter: str) -> str:
-    """Name of an unknown parameter in words: "retention time" for `device.retention.time`.
-
-    Parameters
-    ----------
-    parameter : str
-        Dotted.
-
-    Returns
-    -------
-    str
-    """
-    words = parameter.removeprefix("device.").removeprefix("pulse_model.")
-    short = {"drift.nu": "drift exponent", "drift.spread": "spread of the drift exponent",
-             "device_to_device": "spread between devices", "stuck_at.g_min": "share stuck at g_min",
-             "stuck_at.g_max": "share stuck at g_max"}  # fmt: skip
-    return short.get(words, words.replace(".", " ").replace("_", " "))
 
 
 def more_draws(command: str, count: int = RANK) -> str:
