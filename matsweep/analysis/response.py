@@ -57,9 +57,9 @@ class Response:
     polynomials up to the sixth degree of its rank among the draws, the first one replaced by the
     normal score, orthonormal over the draws. Coefficients are normal about 0, with a variance for
     each straight line, for each parameter's other functions, and for each product, found by maximum
-    likelihood (automatic relevance determination). Half of the sampled functions have these variances, the
-    other half those of a prior that favours parameters without any effect: the first finds weak
-    effects, and a little in pure chance, the second misses weak ones.
+    likelihood (automatic relevance determination). Half of the sampled functions have these
+    variances, the other half those of a prior that favours parameters without any effect: the first
+    finds weak effects, and a little in pure chance, the second misses weak ones.
 
     Parameters
     ----------
