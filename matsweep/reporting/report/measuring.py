@@ -100,7 +100,8 @@ def _first(
         return (
             f"No single measurement would change the choice of {chosen}. Knowing all that is "
             f"unknown of {whole['option'].values!s} would in "
-            f"{_cases(whole, 'changed_by_all', 'of cases')}, worth {_amount(study, name, whole, 'worth_of_all')} of "
+            f"{_cases(whole, 'changed_by_all', 'of cases')}, worth "
+            f"{_amount(study, name, whole, 'worth_of_all')} of "
             f"{study.view.title(name)}; knowing everything of all materials in {everything}."
         )
     return (
