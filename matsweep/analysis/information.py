@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from matsweep.analysis.drawn import drawn_by, names_of, response_of
 from matsweep.analysis.objectives import directions
@@ -131,11 +132,13 @@ def information_of(
     if "realisation" not in view.ds[name].dims:
         raise UserError(f"{name} does not depend on the realisation: no draw changes it")
     _check_draws(view, rows)
-    sampled = _sampled(view, name, rows, sign, samples, np.random.default_rng(seed))
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        sampled = _sampled(view, name, rows, sign, samples, np.random.default_rng(seed))
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
     names, labels = names_of(view), view.ds[among].values[rows].astype(str)
     needed = RANK if min(each.draws for each in sampled.unknown) < RANK else 0
-    variables, matters = _worths(sampled, len(names), tails)
+    with threadpool_limits(1):
+        variables, matters = _worths(sampled, len(names), tails)
     results: dict[str, Any] = {
         "candidate": ("option", view.numbers[rows]),
         "matters": (("option", "parameter"), matters),

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 type Values = NDArray[np.float64]
 type Whole = NDArray[np.intp]
@@ -22,6 +23,7 @@ SCREEN, RANK = 64, 256
 _DEGREE = 6  # functions of one parameter
 _PAIRS = 6  # of parameters, whose interactions are fitted
 _STEPS, _CLOSE = 60, 1e-2
+_SMALL = 1e-2  # variance that moves nothing, in those of its standard errors
 _LEAST = 1e-6  # variance of a group, in those of its standard errors
 _SPARSE = (2.0, 1.0)  # pseudo-observations of no effect, for groups of several functions and of one
 _CHOSEN = 2.0  # the same for pairs, which are the best of many
@@ -124,13 +126,12 @@ class Response:
         """
         shifts, parts = [], []
         half = (len(normals) + 1) // 2
-        centred = self.values - self.values.mean()
         for fit, some in zip(self.fits, (slice(None, half), slice(half, None)), strict=True):
             noise = luck[some, : self.draws] * fit.residuals
             shifts.append(self.values.mean() - noise.mean(axis=1))
             prior = normals[some, : self.functions] * fit.scale
-            lacking = centred - prior @ self.columns.T - noise
-            parts.append(prior + lacking @ fit.smoother.T)
+            taken = (fit.smoother @ self.columns).T
+            parts.append(fit.mean + prior - prior @ taken - noise @ fit.smoother.T)
         return np.concatenate(shifts), np.concatenate(parts)
 
     def everywhere(self, constants: Values, coefficients: Values) -> Values:
@@ -220,8 +221,9 @@ def fitted(parameters: Sequence[int], draws: Values, values: Values) -> Response
     -------
     Response
     """
-    basis = _basis(draws, values)
-    fits = _fit(basis, values, sparse=True), _fit(basis, values, sparse=False)
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        basis = _basis(draws, values)
+        fits = _fit(basis, values, sparse=True), _fit(basis, values, sparse=False)
     return Response(tuple(parameters), basis.columns, basis.owner, values, fits)
 
 
@@ -329,7 +331,8 @@ def _fit(basis: _Basis, values: Values, *, sparse: bool) -> _Fit:
         freedom = max(count - 1 - determined.sum(), count / 20)
         new = max(float(rest @ rest) / freedom, 1e-12 * total)
         found = np.maximum(found, _LEAST * new / count)
-        settled = np.all(np.abs(np.log(found / variance)) < _CLOSE)
+        small = found < _SMALL * new / count
+        settled = np.all(small | (np.abs(np.log(found / variance)) < _CLOSE))
         settled = settled and abs(np.log(new / noise)) < _CLOSE / 10
         variance, noise = found, new
         if settled:
