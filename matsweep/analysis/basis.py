@@ -12,6 +12,9 @@ import xarray as xr
 from matsweep.analysis.attributes import axes, decoded, sources, states
 from matsweep.core.causes import Failure, by_cause
 
+NEVER_DRAWN = ("device.short_term",)
+"""What no study draws: hardly any family states it, so that leaving it out favours none."""
+
 _UNSURE = ("illustrative", "recalled", "missing")
 
 

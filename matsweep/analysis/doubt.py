@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from matsweep.analysis.attributes import resolve
 from matsweep.analysis.drawn import Drawn, drawn_by, names_of, response_of
@@ -139,8 +140,8 @@ def doubt_of(
         if response is None:
             counts["needed"][row] = SCREEN
             continue
-        rng = np.random.default_rng(seed)
-        split = _split(response, samples, rng, tails)
+        with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+            split = _split(response, samples, np.random.default_rng(seed), tails)
         columns["share"][row] = split["share"]
         columns["share_low"][row], columns["share_high"][row] = split["interval"]
         columns["known_low"][row], columns["known_high"][row] = split["known"]

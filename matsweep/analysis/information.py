@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from matsweep.analysis.drawn import drawn_by, names_of, response_of
 from matsweep.analysis.objectives import directions
@@ -131,11 +132,13 @@ def information_of(
     if "realisation" not in view.ds[name].dims:
         raise UserError(f"{name} does not depend on the realisation: no draw changes it")
     _check_draws(view, rows)
-    sampled = _sampled(view, name, rows, sign, samples, np.random.default_rng(seed))
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        sampled = _sampled(view, name, rows, sign, samples, np.random.default_rng(seed))
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
     names, labels = names_of(view), view.ds[among].values[rows].astype(str)
     needed = RANK if min(each.draws for each in sampled.unknown) < RANK else 0
-    variables, matters = _worths(sampled, len(names), tails)
+    with threadpool_limits(1):
+        variables, matters = _worths(sampled, len(names), tails)
     results: dict[str, Any] = {
         "candidate": ("option", view.numbers[rows]),
         "matters": (("option", "parameter"), matters),
@@ -265,6 +268,8 @@ def _worths(
 def _gain(known: Values, others: Values, base: Values) -> tuple[Values, Values]:
     """Worth of knowing an option's means, and share of changed choices, (sample,).
 
+    What is gained is the lead over the option that is chosen before, where there is one.
+
     Parameters
     ----------
     known : (sample, draw) array
@@ -272,10 +277,8 @@ def _gain(known: Values, others: Values, base: Values) -> tuple[Values, Values]:
     others, base : (sample,) array
         Best mean of the others; of all.
     """
-    worth = np.maximum(known, others[:, None]).mean(axis=1) - base
-    chosen = (base > others)[:, None]  # before anything is known
-    changed = np.where(chosen, known < others[:, None], known > others[:, None]).mean(axis=1)
-    return np.maximum(worth, 0.0), changed
+    lead = np.where(base > others, -1.0, 1.0)[:, None] * (known - others[:, None])
+    return np.maximum(lead, 0.0).mean(axis=1), (lead > 0).mean(axis=1)
 
 
 def _together(sampled: _Sampled) -> tuple[Values, Values]:
@@ -285,23 +288,17 @@ def _together(sampled: _Sampled) -> tuple[Values, Values]:
     """
     options = len(sampled.responses)
     count = min(each.draws for each in sampled.unknown)
-    best: Values | None = None
-    before = sampled.means.argmax(axis=1)
+    before = sampled.means.argmax(axis=1)[:, None]
+    best = np.full((len(before), count), -np.inf)
+    kept = best.copy()
     for option in range(options):
         known = sampled.of_all(option)
         places = np.argsort(sampled.shuffles[:, option], kind="stable")
         if known.shape[1] > 1:
             known = known[:, places[places < known.shape[1]][:count]]
-        if best is None:
-            best, chosen = known, np.zeros((len(before), count), dtype=np.intp)
-            best = np.broadcast_to(best, chosen.shape).copy()
-            continue
-        better = known > best
-        chosen = np.where(better, option, chosen)
-        best = np.where(better, known, best)
-    assert best is not None
-    worth = best.mean(axis=1) - sampled.means.max(axis=1)
-    return np.maximum(worth, 0.0), np.asarray((chosen != before[:, None]).mean(axis=1))
+        best = np.maximum(best, known)
+        kept = np.where(before == option, known, kept)
+    return np.asarray((best - kept).mean(axis=1)), np.asarray((best > kept).mean(axis=1))
 
 
 def _put(

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 type Values = NDArray[np.float64]
 type Whole = NDArray[np.intp]
@@ -20,11 +21,12 @@ SCREEN, RANK = 64, 256
 """Draws from which unknown parameters can be told from chance, and ranked by their worth."""
 
 _DEGREE = 6  # functions of one parameter
-_PAIRED = 4  # parameters whose interactions are fitted
+_PAIRS = 6  # of parameters, whose interactions are fitted
 _STEPS, _CLOSE = 60, 1e-2
+_SMALL = 1e-2  # variance that moves nothing, in those of its standard errors
 _LEAST = 1e-6  # variance of a group, in those of its standard errors
-_SPARSE = (1.0, 2.0)  # pseudo-observations of no effect, for groups of one function and of more
-_DENSE = (0.0, 0.0)
+_SPARSE = (2.0, 1.0)  # pseudo-observations of no effect, for groups of several functions and of one
+_CHOSEN = 2.0  # the same for pairs, which are the best of many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,13 +55,13 @@ class Response:
     """A metric as a function of the unknown parameters, from one candidate's realisations.
 
     f is a constant, a smooth function of each parameter, and products of the first two functions
-    of the four parameters that matter most. Functions of a parameter are polynomials up to the
-    sixth degree of its rank among the draws, the first one replaced by the normal score,
-    orthonormal over the draws. Coefficients are normal about 0, with a variance for each straight
-    line, for each parameter's other functions, and for each product, found by maximum likelihood
-    (automatic relevance determination). Half of the sampled functions have these variances, the
-    other half those of a prior that favours parameters without any effect: the first finds weak
-    effects, and a little in pure chance, the second misses weak ones.
+    of parameters, of the six pairs that what is left follows most. Functions of a parameter are
+    polynomials up to the sixth degree of its rank among the draws, the first one replaced by the
+    normal score, orthonormal over the draws. Coefficients are normal about 0, with a variance for
+    each straight line, for each parameter's other functions, and for each product, found by maximum
+    likelihood (automatic relevance determination). Half of the sampled functions have these
+    variances, the other half those of a prior that favours parameters without any effect: the first
+    finds weak effects, and a little in pure chance, the second misses weak ones.
 
     Parameters
     ----------
@@ -124,13 +126,12 @@ class Response:
         """
         shifts, parts = [], []
         half = (len(normals) + 1) // 2
-        centred = self.values - self.values.mean()
         for fit, some in zip(self.fits, (slice(None, half), slice(half, None)), strict=True):
             noise = luck[some, : self.draws] * fit.residuals
             shifts.append(self.values.mean() - noise.mean(axis=1))
             prior = normals[some, : self.functions] * fit.scale
-            lacking = centred - prior @ self.columns.T - noise
-            parts.append(prior + lacking @ fit.smoother.T)
+            taken = (fit.smoother @ self.columns).T
+            parts.append(fit.mean + prior - prior @ taken - noise @ fit.smoother.T)
         return np.concatenate(shifts), np.concatenate(parts)
 
     def everywhere(self, constants: Values, coefficients: Values) -> Values:
@@ -220,42 +221,69 @@ def fitted(parameters: Sequence[int], draws: Values, values: Values) -> Response
     -------
     Response
     """
-    count = len(values)
-    if not draws.shape[1]:
-        return _response((), np.empty((count, 0)), np.empty(0, np.intp), np.empty(0, np.intp),
-                         np.empty(0), values)  # fmt: skip
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        basis = _basis(draws, values)
+        fits = _fit(basis, values, sparse=True), _fit(basis, values, sparse=False)
+    return Response(tuple(parameters), basis.columns, basis.owner, values, fits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Basis:
+    """Functions of the parameters.
+
+    Parameters
+    ----------
+    columns : (draw, function) array
+        Values, of mean 0 and mean square 1.
+    owner : (function,) array of int
+    group : (function,) array of int
+        Functions of a group share a variance.
+    prior : (function,) array
+        Variances relative to the group's.
+    doubted : (group,) array
+        Pseudo-observations of no effect.
+    """
+
+    columns: Values
+    owner: Whole
+    group: Whole
+    prior: Values
+    doubted: Values
+
+
+def _basis(draws: Values, values: Values) -> _Basis:
+    """Functions of one parameter, and of the pairs that matter most."""
+    count, parameters = draws.shape
     single = [_functions(column) for column in draws.T]
-    columns = np.concatenate(single, axis=1)
-    owner = np.repeat(np.arange(len(single)), _DEGREE)
+    columns = np.concatenate([np.empty((count, 0)), *single], axis=1)
+    owner = np.repeat(np.arange(parameters), _DEGREE)
     # Straight lines have a variance of their own; curved functions share one, and rougher ones
     # are smaller.
-    group = 2 * owner + np.tile(np.arange(_DEGREE) > 0, len(single))
-    prior = np.tile([1.0, *((2 / degree) ** 2 for degree in range(2, _DEGREE + 1))], len(single))
-    main = _fit(columns, values, group, prior, _DENSE)
-    sizes = np.bincount(owner, main.mean**2)
-    chosen = np.sort(np.argsort(-sizes, kind="stable")[:_PAIRED])
-    products = []
-    for one, other in combinations(chosen.tolist(), 2):
-        each = single[one][:, :2, None] * single[other][:, None, :2]
-        each = each.reshape(count, 4) - each.reshape(count, 4).mean(axis=0)
-        products.append(each / np.maximum(each.std(axis=0), 1e-9))
+    group = 2 * owner + np.tile(np.arange(_DEGREE) > 0, parameters)
+    prior = np.tile([1.0, *((2 / degree) ** 2 for degree in range(2, _DEGREE + 1))], parameters)
+    main = _Basis(columns, owner, group, prior, np.zeros(2 * parameters))
+    rest = values - values.mean() - columns @ _fit(main, values, sparse=False).mean
+    products = _products(single, rest)
     pairs = len(products)
-    return _response(
-        tuple(parameters),
+    return _Basis(
         np.concatenate([columns, *products], axis=1),
         np.concatenate([owner, np.full(4 * pairs, -1)]),
-        np.concatenate([group, group.max() + 1 + np.repeat(np.arange(pairs), 4)]),
+        np.concatenate([group, 2 * parameters + np.repeat(np.arange(pairs), 4)]),
         np.concatenate([prior, np.tile([1.0, 0.5, 0.5, 0.25], pairs)]),
-        values,
+        # The best of many pairs follow what is left by luck, too.
+        np.concatenate([main.doubted, np.full(pairs, _CHOSEN)]),
     )
 
 
-def _response(
-    parameters: tuple[int, ...], columns: Values, owner: Whole, group: Whole, prior: Values,
-    values: Values,
-) -> Response:  # fmt: skip
-    fits = tuple(_fit(columns, values, group, prior, none) for none in (_SPARSE, _DENSE))
-    return Response(parameters, columns, owner, values, (fits[0], fits[1]))
+def _products(single: Sequence[Values], rest: Values) -> list[Values]:
+    """Products of the first two functions of parameters, of the pairs that a rest follows most."""
+    found = []
+    for one, other in combinations(single, 2):
+        each = (one[:, :2, None] * other[:, None, :2]).reshape(len(rest), 4)
+        each = each - each.mean(axis=0)
+        found.append(each / np.maximum(each.std(axis=0), 1e-9))
+    follows = [-float(np.sum((each.T @ rest) ** 2)) for each in found]
+    return [found[place] for place in np.argsort(follows, kind="stable")[:_PAIRS]]
 
 
 def _functions(draws: Values) -> Values:
@@ -272,14 +300,14 @@ def _functions(draws: Values) -> Values:
     return np.asarray(basis[:, 1:])
 
 
-def _fit(
-    columns: Values, values: Values, group: Whole, prior: Values, none: tuple[float, float]
-) -> _Fit:
+def _fit(basis: _Basis, values: Values, *, sparse: bool) -> _Fit:
     """Find the variances of the groups of coefficients and of the noise, and the posterior.
 
     Fixed-point steps of MacKay: v = sum(b² / prior) / (g + c) of a group, where g counts the
-    coefficients that the data determine, and c adds observations of no effect (`none`).
+    coefficients that the data determine, and c adds observations of no effect, more of them for a
+    sparse prior.
     """
+    columns, group, prior = basis.columns, basis.group, basis.prior
     count = len(values)
     centred = values - values.mean()
     total = float(centred @ centred) / max(count - 1, 1)
@@ -288,7 +316,7 @@ def _fit(
         empty = np.zeros(columns.shape[1])
         return _Fit(empty, empty, np.zeros((columns.shape[1], count)), residuals)
     sizes = np.bincount(group)
-    extra = np.where(sizes > 1, none[1], none[0])
+    extra = basis.doubted + (np.where(sizes > 1, *_SPARSE) if sparse else 0)
     products, right = columns.T @ columns, columns.T @ centred
     variance = np.full(sizes.size, total / (2 * prior.size))
     noise = total
@@ -303,7 +331,8 @@ def _fit(
         freedom = max(count - 1 - determined.sum(), count / 20)
         new = max(float(rest @ rest) / freedom, 1e-12 * total)
         found = np.maximum(found, _LEAST * new / count)
-        settled = np.all(np.abs(np.log(found / variance)) < _CLOSE)
+        small = found < _SMALL * new / count
+        settled = np.all(small | (np.abs(np.log(found / variance)) < _CLOSE))
         settled = settled and abs(np.log(new / noise)) < _CLOSE / 10
         variance, noise = found, new
         if settled:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from matsweep.analysis.drawn import response_of
+from matsweep.analysis.response import Response
 from matsweep.analysis.view import Index, View
 
 type Values = NDArray[np.float64]
@@ -47,24 +51,52 @@ def settled(
     """
     places = [int(row) for row in rows]
     responses = [response_of(view, name, row) for row in places]
-    realised, given = view.rows(places).realised(name), view.given[rows]
-    materials = view.materials[rows].astype(str).tolist()
-    values = np.empty((samples, len(places)))
+    given = view.given[rows]
+    options = _Options(
+        responses,
+        view.rows(places).realised(name),
+        given,
+        view.materials[rows].astype(str).tolist(),
+    )
     step = max(1, _BLOCK // int(given.max()))
-    for start in range(0, samples, step):
-        block = slice(start, min(start + step, samples))
-        size = block.stop - start
-        luck = rng.normal(size=(size, int(given.max())))
-        for material in dict.fromkeys(materials):
-            own = [at for at, each in enumerate(materials) if each == material]
-            drawn = rng.integers(0, int(given[own].min()), size)
-            widest = max((r.functions for at in own if (r := responses[at]) is not None), default=0)
-            normals = rng.normal(size=(size, widest))
+    with threadpool_limits(1):  # sums of BLAS depend on the number of its threads
+        blocks = [
+            options.sampled(min(step, samples - start), rng) for start in range(0, samples, step)
+        ]
+    how = REALISATIONS if any(each is None for each in responses) else MEANS
+    return np.concatenate(blocks), how
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Options:
+    """Options with their realisations.
+
+    Parameters
+    ----------
+    responses : list of Response or None
+    realised : (option, realisation) array
+    given : (option,) array of int
+    materials : list of str
+    """
+
+    responses: list[Response | None]
+    realised: Values
+    given: NDArray[np.int64]
+    materials: list[str]
+
+    def sampled(self, size: int, rng: np.random.Generator) -> Values:
+        """Values once the unknown parameters are known, (sample, option)."""
+        values = np.empty((size, len(self.materials)))
+        luck = rng.normal(size=(size, int(self.given.max())))
+        for material in dict.fromkeys(self.materials):
+            own = [at for at, each in enumerate(self.materials) if each == material]
+            drawn = rng.integers(0, int(self.given[own].min()), size)
+            functions = [each.functions for at in own if (each := self.responses[at]) is not None]
+            normals = rng.normal(size=(size, max(functions, default=0)))
             for at in own:
-                response = responses[at]
-                values[block, at] = (
-                    realised[at, drawn]
-                    if response is None
-                    else response.at(drawn, *response.sampled(normals, luck))
-                )
-    return values, REALISATIONS if any(each is None for each in responses) else MEANS
+                response = self.responses[at]
+                if response is None:
+                    values[:, at] = self.realised[at, drawn]
+                else:
+                    values[:, at] = response.at(drawn, *response.sampled(normals, luck))
+        return values

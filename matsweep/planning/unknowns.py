@@ -163,6 +163,8 @@ class Unknowns:
         By material with such parameters, whether they have the priors of any mechanism.
     idle : dict of str to dict of str to str
         By condition and material, why the condition changes nothing in a candidate.
+    passed : dict of str to dict of str to str
+        By the path of a prior that the user gave, and by material, why no candidate takes it.
     """
 
     stated: frozenset[str]
@@ -170,6 +172,8 @@ class Unknowns:
     sources: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     widest: dict[str, bool] = field(default_factory=dict)
     idle: dict[str, dict[str, str]] = field(default_factory=dict)
+    passed: dict[str, dict[str, str]] = field(default_factory=dict)
+    _taken: set[tuple[str, str]] = field(default_factory=set)
     _kept: dict[Any, tuple[Any, tuple[Unknown, ...]]] = field(default_factory=dict)
     _mechanisms: dict[str, Mechanism] = field(default_factory=dict)
 
@@ -290,7 +294,33 @@ class Unknowns:
                 f"{', '.join(widest)}: no mechanism is named (material.prior), so that unknown "
                 "parameters have the widest priors, those of any mechanism"
             )
-        return [*notes, *self.without_effect(times)]
+        return [*notes, *self._idle_priors(), *self.without_effect(times)]
+
+    def _idle_priors(self) -> list[str]:
+        """Say which priors of the user have no effect on which materials, and why."""
+        sentences = []
+        for path, materials in self.passed.items():
+            left = {name: why for name, why in materials.items() if (name, path) not in self._taken}
+            for why in dict.fromkeys(left.values()):
+                names = ", ".join(name for name, each in left.items() if each == why)
+                sentences.append(f"prior.{path} has no effect on {names}: {why}")
+        return sentences
+
+    def _note_own(
+        self, own: Iterable[str], statuses: Mapping[str, str], material: str, unused: set[str]
+    ) -> None:
+        """Remember which of the user's priors a candidate of a material takes."""
+        for path in own:
+            if path in statuses:
+                self._taken.add((material, path))
+            elif any(f"{path}.".startswith(f"{each}.") for each in self.stated):
+                why = "the study sets or sweeps it"
+                self.passed.setdefault(path, {})[material] = why
+            elif parameter_of(path).field in unused:
+                self.passed.setdefault(path, {})[material] = "no result here depends on it"
+            else:
+                why = "the material states it, or what it belongs to"
+                self.passed.setdefault(path, {})[material] = why
 
     def without_effect(self, times: int) -> list[str]:
         """Conditions that change nothing in some materials.
@@ -325,6 +355,7 @@ class Unknowns:
         if name not in self._mechanisms:
             self._mechanisms[name] = mechanism(name)
         statuses = unknown_parameters(device, material.origins, stated=self.stated, unused=fields)
+        self._note_own(own, statuses, material.name, fields)
         laws = priors(device, statuses, self._mechanisms[name], own)
         return tuple(Unknown(path=path, prior=law) for path, law in laws.items())
 

@@ -288,6 +288,25 @@ def test_a_study_says_what_it_draws_and_what_has_no_effect():
     assert "times has no effect on ecram_li: neither drift nor retention is known" in notes
 
 
+def test_a_study_says_which_of_the_users_priors_have_no_effect():
+    """Each once, and only where no candidate takes it."""
+    _, notes = scenario("material=pcm_gst,fefet_hzo", "adc.bits=6,8", "prior.device.read_noise=0.1",
+                        "prior.device.endurance.half_window=1e6")  # fmt: skip
+    assert [note for note in notes if "prior." in note] == [
+        "prior.device.read_noise has no effect on pcm_gst: the material states it, or what it "
+        "belongs to",
+        "prior.device.endurance.half_window has no effect on pcm_gst, fefet_hzo: no result here "
+        "depends on it",
+    ]
+    _, notes = scenario("material=fefet_hzo", "device.read_noise=0", "prior.device.read_noise=0.1")
+    assert (
+        "prior.device.read_noise has no effect on fefet_hzo: the study sets or sweeps it" in notes
+    )
+    _, notes = scenario("material=fefet_hzo", "device.cycles=0,1000",
+                        "prior.device.endurance.half_window=1e6")  # fmt: skip
+    assert not any("prior." in note for note in notes)  # one candidate takes it
+
+
 def test_the_catalogue_shows_each_prior_with_its_sources():
     out = io.StringIO()
     show_material("fefet_hzo", Console(file=out, width=200))

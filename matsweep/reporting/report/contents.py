@@ -19,6 +19,7 @@ from matsweep.analysis.attributes import (
     design,
 )
 from matsweep.analysis.basis import (
+    NEVER_DRAWN,
     Number,
     bibliography,
     cautions,
@@ -274,9 +275,13 @@ def unknown(study: Study) -> Section | None:
         if (found := unsure_numbers(study.view.ds, name)) is not None
     }
     drawn = {name: sum(bool(each.prior) for each in found) for name, found in numbers.items()}
-    left = {name: sum(each.left_out for each in found) for name, found in numbers.items()}
+    draws = any(drawn.values())
+    left = {
+        name: sum(each.left_out and not (draws and each.name in NEVER_DRAWN) for each in found)
+        for name, found in numbers.items()
+    }
     items = []
-    if any(drawn.values()):
+    if draws:
         items.append(
             f"drawn from their priors in each realisation: {_counted(drawn)}; means and intervals "
             "count that they are unknown"

@@ -92,26 +92,28 @@ def _first(
     study: Study, worth: xr.Dataset, ranked: list[tuple[str, str, xr.Dataset]]
 ) -> str:  # fmt: skip
     name, chosen = str(worth.attrs["by"]), study.view.brief(str(worth["option"].values[0]))
-    everything = _cases(worth, "changed_by_everything")
+    everything = _cases(worth, "changed_by_everything", "of cases")
     if ranked:
         option, parameter, row = ranked[0]
         named = f"{unknown_label(study.view.ds, parameter)} of {study.view.brief(option)}"
         return (
-            f"Measure the {named} first: it decides the ranking in {_cases(row, 'changed')} of "
-            f"cases, worth {_amount(study, name, row, 'worth')} of {study.view.title(name)}. "
-            f"Knowing everything would change the choice in {everything}."
+            f"Measure the {named} first: it decides the ranking in "
+            f"{_cases(row, 'changed', 'of cases')}, worth {_amount(study, name, row, 'worth')} of "
+            f"{study.view.title(name)}. Knowing everything would change the choice in "
+            f"{everything}."
         )
     whole = worth.isel(option=int(np.nanargmax(worth["worth_of_all"].values)))
     if float(whole["changed_by_all"]) >= _LEAST:
         return (
             f"No single measurement would change the choice of {chosen}. Knowing all that is "
-            f"unknown of {whole['option'].values!s} would in {_cases(whole, 'changed_by_all')} "
-            f"of cases, worth {_amount(study, name, whole, 'worth_of_all')} of "
+            f"unknown of {whole['option'].values!s} would in "
+            f"{_cases(whole, 'changed_by_all', 'of cases')}, worth "
+            f"{_amount(study, name, whole, 'worth_of_all')} of "
             f"{study.view.title(name)}; knowing everything of all materials in {everything}."
         )
     return (
         f"No measurement is likely to change the choice of {chosen}: knowing everything would in "
-        f"{everything} of cases."
+        f"{everything}."
     )
 
 
@@ -170,16 +172,20 @@ def more_draws(command: str, count: int = RANK) -> str:
         What is stored stays, and only what is missing is computed.
     """
     more = f"realisations={count} extend=true"
-    if not command.startswith("matsweep explore"):
+    try:
+        words = shlex.split(command)
+    except ValueError:  # an open quote
+        words = []
+    if words[:2] != ["matsweep", "explore"]:
         return f"the study's own command with {more}"
     dropped = ("realisations=", "extend=", "retry_failed=")
-    return f"{shlex.join(w for w in shlex.split(command) if not w.startswith(dropped))} {more}"
+    return f"{shlex.join(word for word in words if not word.startswith(dropped))} {more}"
 
 
-def _cases(row: xr.Dataset, key: str) -> str:
-    """Share with its interval, in whole percent: "38 % (30 to 46 %)"."""
+def _cases(row: xr.Dataset, key: str, of: str = "") -> str:
+    """Share with its interval, in whole percent: "38 % of cases (30 to 46 %)"."""
     value, low, high = (100 * float(row[f"{key}{end}"]) for end in ("", "_low", "_high"))
-    return f"{value:.0f} % ({low:.0f} to {high:.0f} %)"
+    return f"{value:.0f} % {of}{' ' * bool(of)}({low:.0f} to {high:.0f} %)"
 
 
 def _amount(study: Study, name: str, row: xr.Dataset, key: str) -> str:
