@@ -43,7 +43,7 @@ def edge_points(required: Requirements, count: int) -> Numbers:
     """Points at the edges of the stated region that were not fitted.
 
     Half of them are corners, the most doubtful first; the others lie on the sides that bound it
-    within the swept range, in turn, and anywhere in it otherwise.
+    within the swept range, in turn, and on those at the ends of that range where there are too few.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def edge_points(required: Requirements, count: int) -> Numbers:
     high = np.array([s.rounded(box.high[s.name], down=True) for s in scales])
     corners = _corners(low, high)
     doubt = np.argsort(required.probability(corners, paired=True), kind="stable")
-    faces = _faces(required, low, high, count)
     fitted = {_key(required, each) for each in required.surrogate.table.points}
     chosen: list[Numbers] = []
     for wanted, candidates in (
         (-(-count // 2), iter(corners[doubt])),
-        (count, faces),
+        (count, _faces(required, low, high, count, bounding=True)),
         (count, iter(corners[doubt])),
+        (count, _faces(required, low, high, count, bounding=False)),
     ):
         for point in candidates:
             if len(chosen) >= wanted:
@@ -91,12 +91,16 @@ def _corners(low: Numbers, high: Numbers) -> Numbers:
     return np.unique(low + ends * (high - low), axis=0)
 
 
-def _faces(required: Requirements, low: Numbers, high: Numbers, count: int) -> Iterator[Numbers]:
-    """Yield points on the sides of a box in turn: on those within the swept range, if any are."""
+def _faces(
+    required: Requirements, low: Numbers, high: Numbers, count: int, *, bounding: bool
+) -> Iterator[Numbers]:
+    """Yield points on the sides of a box in turn: on those within the swept range, or on all."""
     scales = required.surrogate.table.scales
     sides = [(i, value) for i in range(len(scales)) for value in (low[i], high[i])]
-    swept = [(scale.low, scale.high) for scale in scales]
-    sides = [(i, v) for i, v in sides if v not in swept[i]] or sides
+    if bounding:
+        sides = [(i, v) for i, v in sides if v not in (scales[i].low, scales[i].high)]
+    if not sides:
+        return
     filling = sobol_points(len(scales), 2 ** int(np.ceil(np.log2(_TRIED * count))))
     ends = np.stack(
         [[s.to_unit(a), s.to_unit(b)] for s, a, b in zip(scales, low, high, strict=True)]

@@ -23,7 +23,7 @@ import numpy as np
 
 from matsweep.analysis.studytable import Numbers, Scale, columns_of
 
-_NODES = 40_000  # of a grid, about
+_NODES = 24_000  # of a grid, about
 _MOST = 131_072
 _FINEST, _COARSEST = 81, 5  # nodes along a number, next to its swept values
 _LISTED = 12  # swept values that are nodes
@@ -247,8 +247,10 @@ def contradicts(free: Numbers, bound: Numbers) -> bool:
 
     Parameters
     ----------
-    free, bound : (row,) array
-        Residuals of the fits without and with the direction.
+    free : (row,) array
+        Residuals of the fit without the direction.
+    bound : (row,) array
+        Of the fit with it.
 
     Returns
     -------

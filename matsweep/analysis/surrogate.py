@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -338,6 +339,8 @@ def surrogate_of(
     chosen = kind if kind != "auto" else automatic
     if chosen == "gp" and not fits_grid:
         rises = (0,) * len(table.scales)
+    # A limit holds for the libraries that are loaded when it is set.
+    import_module("sklearn.gaussian_process" if chosen == "gp" else "sklearn.ensemble")
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # scikit-learn warns where a length scale ends at its bound, as it should for a column
         # without influence.

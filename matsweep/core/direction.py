@@ -37,7 +37,8 @@ def rise(worse: str, low: float, high: float) -> int:
     ----------
     worse : str
         One of `WORSE`; anything else: no direction is known.
-    low, high : float
+    low : float
+    high : float
         Ends of the range.
 
     Returns
