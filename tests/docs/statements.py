@@ -49,10 +49,11 @@ STUDIES = {
     ),
     "converters": "experiment=converters",
     "nonlinearity": "experiment=nonlinearity",
+    "stt": "-m material=stt_mram,hfox_vcm wires=metal 'times=[1d]' realisations=4 study=stt",
 }
 """Words after `matsweep explore` by name."""
 
-LONG = ("activation", "wires", "mapping", "compensated", "converters", "nonlinearity")
+LONG = ("activation", "wires", "mapping", "compensated", "converters", "nonlinearity", "stt")
 """Studies that take up to six minutes on one core."""
 
 
