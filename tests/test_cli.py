@@ -146,7 +146,7 @@ def test_near_names_of_an_absent_file_are_of_data(workplace, capsys):
         assert told(capsys).strip().endswith("No such file or directory")
 
 
-@pytest.mark.parametrize("command", ["explore", "report", "select", "status"])
+@pytest.mark.parametrize("command", ["explore", "report", "select", "explain", "status"])
 def test_hydras_own_flags_work(workplace, command):
     """In separate processes, as --info leaves Hydra's logging set up: so it comes last."""
     script = f"""
@@ -252,6 +252,9 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["report", "a.zarr", "b.zarr"], "report takes one store, got a.zarr and b.zarr"),
         (["report", "--pfd"], "report has no --pfd; did you mean --pdf?"),
         (["select", "a.zarr", "accuracy"], "no results at a.zarr"),
+        (["explain", "a.zarr", "1"], "no results at a.zarr"),
+        (["explain", "1"], "no store in results"),
+        (["explain", "a.zarr"], "candidate must be a number or a material"),
         (["report", "objectives=3"], "objectives must be a list, as in 'objectives=[accuracy"),
         (["select", "time=[1,2]"], "time [s] must be a number, or a text such as '1 day'"),
         (["explore", "retry_failed=1"], "retry_failed must be true or false, got 1"),
@@ -283,7 +286,9 @@ def test_what_is_no_constraint_is_told_as_one_that_cannot_be_read(workplace, cap
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["report", "select", "view", "status", "export", "merge"])
+@pytest.mark.parametrize(
+    "command", ["report", "select", "explain", "view", "status", "export", "merge"]
+)
 def test_help_explains_each_setting(capsys, command):
     """Each stands there as in its file, with what is said of it, and nothing of Hydra's does."""
     assert main([command, "--help"]) == 0
@@ -361,8 +366,8 @@ def test_completion_knows_commands_and_overrides(workplace):
         out, _ = process.communicate(timeout=60)
         return out.split()
 
-    assert complete("matsweep ex") == ["explore", "export"]
-    assert complete("matsweep expl") == ["explore"]
+    assert complete("matsweep ex") == ["explore", "explain", "export"]
+    assert complete("matsweep explo") == ["explore"]
     assert "material=pcm_gst" in complete("matsweep explore material=pcm")
     assert "device.read_noise." in " ".join(complete("matsweep explore device.read"))
 

@@ -47,6 +47,8 @@ class Alike:
         Candidates of the study that keep the merit.
     rule : str
         What they keep, in words: "at most 1 % of accuracy lost".
+    misses : str
+        What the others do: "more than 1 % of accuracy lost".
     shared : bool
         Whether the candidates share all but the material.
     """
@@ -54,6 +56,7 @@ class Alike:
     rows: Index
     good: Mask
     rule: str
+    misses: str
     shared: bool
 
 
@@ -89,17 +92,17 @@ def alike(view: View, loss: float = 0.01) -> Alike:
     known &= np.isfinite(view.column(view.merit))
     if not known.any():
         raise UserError("no candidate is done, so there is nothing to draw")
-    good, rule = _keeping(view, known, loss)
+    good, rule, misses = _keeping(view, known, loss)
     found = _setting(view, known, good, energy)
     shared = found is not None
     rows = found if found is not None else _cheapest(view, known, good, energy)
     return Alike(rows=rows[np.argsort(energy[rows], kind="stable")], good=good, rule=rule,
-                 shared=shared or rows.size < 2)  # fmt: skip
+                 misses=misses, shared=shared or rows.size < 2)  # fmt: skip
 
 
-def _keeping(view: View, known: Mask, loss: float) -> tuple[Mask, str]:
-    """Candidates that keep the merit, and what that means."""
-    merit = view.merit
+def _keeping(view: View, known: Mask, loss: float) -> tuple[Mask, str, str]:
+    """Candidates that keep the merit, what that means, and what the others miss."""
+    merit, title = view.merit, view.title(view.merit)
     sign = -1.0 if view.summary[merit].attrs.get("better") == "lower" else 1.0
     values = sign * view.column(merit)
     ideal = view.reference(merit)
@@ -108,13 +111,14 @@ def _keeping(view: View, known: Mask, loss: float) -> tuple[Mask, str]:
     top = best if ideal is None else sign * ideal
     good = known & (values >= float(levelled(top - loss)))
     if good.any():
-        return good, f"at most {lost} of {view.title(merit)} lost"
+        return good, f"at most {lost} of {title} lost", f"more than {lost} of {title} lost"
     threshold = useful(view, USEFUL)
     if threshold is not None and (good := known & reached(view, threshold)).any():
         text = f"{100 * threshold:.1f} %" if view.is_share(merit) else f"{threshold:.4g}"
-        return good, f"{view.title(merit)} of at least {text}"
-    text = f"at most {lost} of {view.title(merit)} below the best, as none is useful"
-    return known & (values >= float(levelled(best - loss))), text
+        worse = "above" if sign < 0 else "below"
+        return good, f"useful, {title} {text}", f"not useful, {title} {worse} {text}"
+    best_of = known & (values >= float(levelled(best - loss)))
+    return best_of, f"within {lost} of the best {title}", f"not within {lost} of the best {title}"
 
 
 def _setting(view: View, known: Mask, good: Mask, energy: NDArray[np.float64]) -> Index | None:

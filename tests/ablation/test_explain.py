@@ -202,6 +202,18 @@ def test_swept_families_are_built_again_bit_for_bit(store):
     assert few.value == float(ds.accuracy.isel(candidate=0, time=-1, realisation=slice(2)).mean())
 
 
+def test_an_axis_that_others_follow_is_followed_again(folder):
+    """The stored configuration is resolved: references are those of the study's own command."""
+    small = [each for each in SMALL if not each.startswith("realisations")]
+    store = matsweep.explore([
+        *CLEAN, *small, "realisations=2", "tile.columns=${tile.rows}", "tile.rows=16,32",
+        "study=linked",
+    ])  # fmt: skip
+    for number in (0, 1):
+        found = matsweep.explain(store, number, realisations=1)
+        assert found.notes == ("The plain repeat gives the stored numbers bit for bit.",)
+
+
 def test_a_material_stands_for_its_best_candidate(store):
     ds = open_results(store)
     best = int(ds.matsweep.rank("accuracy").where(ds.material == "stt_mram", drop=True)

@@ -190,23 +190,27 @@ def test_pages_run_the_studies_of_their_statements():
 
 
 def transcripts():
-    """Return each text block that follows a command on results/quickstart.zarr, with that."""
+    """Return each text block that follows a command on a study's store, with that."""
     for page in PAGES:
         every = blocks(page.read_text())
         for before, block in itertools.pairwise(every):
             if before.language == "sh" and block.language == "text":
                 words = commands(before.text)[-1]
-                if words[:3] == ["matsweep", "select", "results/quickstart.zarr"]:
+                place = re.fullmatch(r"results/(\w+)\.zarr", "".join(words[2:3]))
+                if words[1] in ("select", "explain") and place and place[1] in STUDIES:
                     name = f"{page.name}:{block.line}"
-                    yield pytest.param(words[1:], block.text, id=name)
+                    yield pytest.param(place[1], words[1:], block.text, id=name)
 
 
-@pytest.mark.parametrize(("words", "shown"), list(transcripts()))
-def test_a_command_prints_what_the_page_shows(words, shown, studies, exact):
-    studies("quickstart")
-    store = str(studies.folder / "quickstart.zarr")
+@pytest.mark.parametrize(("study", "words", "shown"), list(transcripts()))
+def test_a_command_prints_what_the_page_shows(study, words, shown, studies, exact, monkeypatch):
+    if study in LONG and not EXHAUSTIVE:
+        pytest.skip("MATSWEEP_EXHAUSTIVE=1 computes it: minutes")
+    studies(study)
+    store = str(studies.folder / f"{study}.zarr")
+    monkeypatch.setenv("COLUMNS", "80")
     with redirect_stdout(StringIO()) as out:
-        assert main([store if word == "results/quickstart.zarr" else word for word in words]) == 0
+        assert main([store if word == f"results/{study}.zarr" else word for word in words]) == 0
     printed, at = flat(out.getvalue()), 0
     if not exact:
         pytest.skip("this machine rounds in another way than that of the pins")

@@ -87,7 +87,7 @@ def cheapest_picture(view: View, loss: float = 0.01) -> m.Picture:
         return bars
     names = list(dict.fromkeys(view.materials[kept].tolist()))[:_MOST_MAPS]
     maps = _maps(view, names, axes, chosen.good)
-    legend = f"crossed: not {chosen.rule}; framed: lowest energy"
+    legend = f"crossed: {chosen.misses}; framed: lowest energy"
     caption = f"{legend[:1].upper()}{legend[1:]}. {bars.caption}"
     return replace(bars, rows=(maps, *bars.rows), height=118.0, pixels=900, heading=legend,
                    caption=caption)  # fmt: skip
@@ -118,9 +118,19 @@ def _bars(view: View, loss: float) -> tuple[m.Picture, Alike]:
     if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
     chosen = alike(view, loss)
-    title = f"Energy of an inference; {chosen.rule}"
+    missing = int(np.count_nonzero(~chosen.good[chosen.rows]))
+    title = "Energy of an inference"
+    if missing:
+        title += f" ({missing} of {chosen.rows.size}: {chosen.misses})"
     which = which_are_drawn(view, chosen)
     return breakdown(view, chosen.rows, title=title, which=which), chosen
+
+
+def _missing(view: View, chosen: Alike) -> str:
+    """Name the materials that do not keep the merit; empty where all do."""
+    rows = [row for row in chosen.rows.tolist() if not chosen.good[row]]
+    names = ", ".join(label(view, str(view.materials[row])) for row in rows)
+    return f"{names}: {chosen.misses}" if rows else ""
 
 
 def which_are_drawn(view: View, chosen: Alike) -> str:
@@ -147,8 +157,8 @@ def which_are_drawn(view: View, chosen: Alike) -> str:
         text = f"The lowest energy of each material: they differ in {', '.join(differing)} too."
     else:
         text = "The lowest energy of each material."
-    missing = [label(view, str(view.materials[row])) for row in rows if not chosen.good[row]]
-    return f"{text} Not {chosen.rule}: {', '.join(missing)}." if missing else text
+    missing = _missing(view, chosen)
+    return f"{text} {missing}." if missing else text
 
 
 def breakdown(
