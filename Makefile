@@ -37,6 +37,7 @@ truth: setup ## Compute the table of truth and write its page (ROWS="isaac_* wir
 
 studies: setup ## Compute the studies that the notebooks open (4 minutes on two cores)
 	@$(VENV)/matsweep explore experiment=quickstart
+	@$(VENV)/matsweep explore experiment=limits
 	@$(VENV)/matsweep explore experiment=activation
 	@$(VENV)/matsweep explore experiment=wires
 

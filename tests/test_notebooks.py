@@ -16,6 +16,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # The studies that `make studies` computes, smaller where theirs take minutes.
 STUDIES = {
     "quickstart": ["adc.bits=4,8", "tile.rows=choice(32)"],
+    "limits": ["design.samples=16"],
     "activation": [
         "physics.activation_ev=1.1,1.2", "protocol.voltage_up=1.8,2.0", "workload.hidden=[16]",
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import unknown_label
+from matsweep.analysis.attributes import axes, short_names, unknown_label
 from matsweep.analysis.basis import Number, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
@@ -175,20 +175,20 @@ def _choice(
     front: Mask,
     among: str,
 ) -> str:
-    of = f"Of those that meet {among}: choose" if among else "Choose"
+    of = f"Of those that meet {among}, " if among else ""
     costs = [name for name in objectives if name not in (first, view.merit)]
     shown = [
         name for name in dict.fromkeys([first, view.merit, *costs[:1]]) if name in view.summary
     ]
+    parts = [f"choose {_described(view, at)}: {_numbers(view, at, shown)}" for at, _ in ends]
+    if len(ends) > 1:
+        parts = [
+            f"for {_goal(view, name)} {part}" for part, (_, name) in zip(parts, ends, strict=True)
+        ]
+    text = f"{of}{'; '.join(parts)}."
+    text = f"{text[0].upper()}{text[1:]}"
     if len(ends) == 1:
-        ((at, _),) = ends
-        return f"{of} {_described(view, at)}: {_numbers(view, at, shown)}."
-    of = of if among else "choose"
-    parts = [
-        f"for {_goal(view, name)} {of} {_described(view, at)}: {_numbers(view, at, shown)}"
-        for at, name in ends
-    ]
-    text = f"{parts[0][0].upper()}{parts[0][1:]}; {parts[1]}."
+        return text
     if (more := int(front.sum()) - 2) > 0:
         text += f" {counted(more, 'more candidate')} of the Pareto set {_are(more, 'lie')} between."
     return text
@@ -203,9 +203,9 @@ def _goal(view: View, name: str) -> str:
 def _described(view: View, at: int) -> str:
     """Material and settings of a candidate, as far as they differ, with its number."""
     row = view.summary.isel(candidate=[at])
-    settings = [
-        setting(name, short, texts(view, row[name])[0]) for name, short in view.short.items()
-    ]
+    names = [name for name in view.parameters if name in view.varied or _swept(view, name)]
+    short = short_names(names, taken=map(str, view.summary.data_vars))
+    settings = [setting(name, short[name], texts(view, row[name])[0]) for name in names]
     number = f"no. {int(view.numbers[at])}"
     if not view.has_materials:
         return f"{', '.join(settings)} ({number})" if settings else f"candidate {number}"
@@ -213,6 +213,11 @@ def _described(view: View, at: int) -> str:
     label = view.brief(material)
     inside = number if label == material else f"{material}, {number}"
     return f"{label} ({inside})" + (f" with {_joined(settings)}" if settings else "")
+
+
+def _swept(view: View, name: str) -> bool:
+    """Whether the whole study has several values of a parameter, of which these may have one."""
+    return len(axes(view.ds).get(name) or ()) > 1
 
 
 def _numbers(view: View, at: int, names: Sequence[str]) -> str:

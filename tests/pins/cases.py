@@ -92,6 +92,7 @@ EXPERIMENTS = {
         *PERCEPTRON, TWO, "material=pcm_gst,stt_mram", "tile.rows=32", "tile.cells=1,2",
         "adc.bits=4,8",
     ),
+    "limits": (*PERCEPTRON, TWO, "design.samples=2"),
     "wires": (
         *DEEPER, TWO, "material=taox_vcm,pcm_gst", "tile.rows=32", "periphery.node=6.5e-8,7.0e-9",
     ),

@@ -59,6 +59,12 @@ def test_a_family_says_what_it_is_and_is_for(name):
     assert (device_of(name).pulse_model is not None) is (name in PULSED)
 
 
+def test_short_labels_are_short_and_differ():
+    labels = [families()[name].material.short for name in FAMILIES]
+    assert all(1 < len(label) <= 16 for label in labels)
+    assert len(set(labels)) == len(labels)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_programming_stays_on_levels_in_range_but_for_its_stated_errors(name):
     """Errors: 2,000 devices give a standard deviation to 1.6 %; bound 6 times that."""

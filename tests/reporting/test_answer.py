@@ -277,8 +277,12 @@ def printed(ds, *constraints, **options):
 def test_select_answers_among_those_that_meet_a_specification():
     ds = results([0.97, 0.95], [9e-9, 1e-9])
     text = printed(ds, "energy <= 2 nJ")
-    assert "Of those that meet this: choose b (no. 1): accuracy 95.00 ± 0.07 % at" in text
+    assert "Of those that meet this, choose b (no. 1): accuracy 95.00 ± 0.07 % at" in text
     assert "It is the only candidate." in text
+    more = results([0.97, 0.95, 0.93], [9e-9, 2e-9, 1e-9], "abc", **{"tile.rows": [8, 16, 32]})
+    both = printed(more, "energy <= 2 nJ")
+    assert "Of those that meet this, for accuracy choose b (no. 1) with arrays of 16 rows:" in both
+    assert "; for low energy choose c (no. 2) with arrays of 32 rows:" in both
     assert "Choose" not in printed(ds, "energy <= 2 pJ")
     weighted = printed(ds, weights={"accuracy": 1, "energy": 1})
     assert "Choose" in weighted
