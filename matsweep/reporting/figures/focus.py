@@ -169,7 +169,7 @@ def guides(
     bound = bound_of_use(view)
     if bound is not None and low < bound < high:
         lines.append(m.Guide(
-            at=bound, across=across, look=USEFUL, start=start,
+            at=bound, across=across, look=USEFUL, start=start or crowded,
             text=f"{'use' if crowded else 'of use'} from {number(view, bound)}",
             below=bound > low + _ROOM * (high - low),
         ))  # fmt: skip

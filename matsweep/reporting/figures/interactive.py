@@ -287,12 +287,14 @@ def _guide(mark: m.Guide, x: _Scale, y: _Scale) -> _Trace:
     places = {"x": at, "y": ends} if mark.across == "x" else {"x": ends, "y": at}
     text: _Trace = {"mode": "lines"}
     if mark.text:
-        first = mark.start or (mark.across == "x" and along.axis.downward)  # where it is on top
+        # The first value is at the left end, or on top where the axis goes down.
+        first = along.axis.downward if mark.across == "x" else mark.start
         side, end = "bottom" if mark.below else "top", "right" if mark.start else "left"
         text = {
             "mode": "lines+text", "textfont": {"size": 11, "color": mark.look.colour},
             "text": [safe(mark.text), ""] if first else ["", safe(mark.text)],
-            "textposition": "top center" if mark.across == "x" else f"{side} {end}",
+            "textposition": f"{side} {end}" if mark.across == "y" else
+            "top left" if mark.start else "top center",
             "cliponaxis": False,
         }  # fmt: skip
     return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}

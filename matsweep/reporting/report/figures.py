@@ -61,7 +61,7 @@ def figure(picture: Picture, saved: Path | None) -> Figure:
     """
     return Figure(
         name=picture.name, title=picture.title, caption=picture.caption, plot=plot(picture),
-        picture=saved, wide=picture.wide,
+        picture=saved, wide=picture.wide, alt=picture.alt,
     )  # fmt: skip
 
 
