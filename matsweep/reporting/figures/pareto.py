@@ -348,7 +348,7 @@ class _Cloud:
                 if not hollow:
                     look = replace(self.styles[name], size=1.4 if crowded else 2.8,
                                    opacity=0.15 if crowded else 0.4)  # fmt: skip
-                if mine.size:
+                if mine.size or not hollow:  # the legend shows a family as a filled marker
                     yield self._points(name, mine, look)
 
     def strong(self, errors: _Errors | None) -> Iterator[m.Series]:
@@ -415,7 +415,7 @@ def _errors(view: View, rows: Index, cost: str | None) -> _Errors | None:
             values = view.rows([*rows, reference]).realised(name)
             _, error = paired(values[:-1], values[-1], shared, finest_step(values))
             known = (shared > 1) & np.isfinite(error)
-            half[known] = (student(_LEVEL, shared) * error)[known]
+            half[known] = student(_LEVEL, shared[known]) * error[known]
         halves.append(half)
     if not any(half.any() for half in halves):
         return None
