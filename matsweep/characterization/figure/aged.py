@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from matsweep.characterization.figure.panels import BLUE, CYCLE, RED
+from matsweep.characterization.figure.panels import BLUE, CYCLE, LINES, RED, legend
 from matsweep.core.streams import FloatArray
-from matsweep.core.units import engineering
 from matsweep.identification.calibration import Ageing, EnduranceFit, RetentionFit
 from matsweep.identification.measurements import Trace
-from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy, time_axis
+from matsweep.reporting.figures.style import FONT, MARKERS, drawing, quantity_axis, tidy, time_axis
 
 _MOST = 60  # traces drawn
 _FINE = 60  # points of a fitted curve
@@ -32,24 +31,27 @@ def retention_figure(found: RetentionFit) -> Figure:
     traces, starts = found.data.traces, found.starts
     shown = range(0, len(traces), -(-len(traces) // _MOST))
     kelvin = sorted({trace.temperature or 0.0 for trace in traces})
-    colours = {value: CYCLE[k % len(CYCLE)] for k, value in enumerate(kelvin)}
+    looks = {value: (CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)], LINES[k % len(LINES)])
+             for k, value in enumerate(kelvin)}  # fmt: skip
     with drawing(0.42) as figure:
         states, ratios = figure.subplots(1, 2)
         for number in shown:
-            trace, colour = traces[number], colours[traces[number].temperature or 0.0]
+            trace = traces[number]
+            colour, marker, style = looks[trace.temperature or 0.0]
             known = trace.time > 0
             time = trace.time[known]
             law = _law(found, number, float(starts[number]), time)
-            states.plot(time, trace.conductance[known], ".", color=colour, markersize=2.5,
+            states.plot(time, trace.conductance[known], marker, color=colour, markersize=1.8,
                         rasterized=True)  # fmt: skip
             fine = np.geomspace(time.min(), time.max(), _FINE)
             states.plot(fine, _law(found, number, float(starts[number]), fine), color=colour,
-                        linewidth=0.8)  # fmt: skip
-            ratios.plot(time, trace.conductance[known] / law, ".", color=colour, markersize=2.5,
+                        linewidth=0.8, linestyle=style)  # fmt: skip
+            ratios.plot(time, trace.conductance[known] / law, marker, color=colour, markersize=1.8,
                         rasterized=True)  # fmt: skip
-        for value, colour in colours.items():
-            label = engineering(value, "K") if value else f"{found.data.name}"
-            states.plot([], [], "o-", color=colour, markersize=2.5, linewidth=0.8, label=label)
+        for value, (colour, marker, style) in looks.items():
+            label = f"{value:.4g} K" if value else f"{found.data.name}"
+            states.plot([], [], marker, color=colour, markersize=2.5, linewidth=0.8, label=label,
+                        linestyle=style)  # fmt: skip
         states.set_yscale("log")
         ratios.axhline(1, color="0.35", linewidth=0.8)
         every = np.concatenate([trace.time for trace in traces])
@@ -59,7 +61,7 @@ def retention_figure(found: RetentionFit) -> Figure:
         quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
         for axes in (states, ratios):
             time_axis(axes, float(every[every > 0].min()), float(every.max()))
-        states.legend(fontsize=FONT - 1, frameon=False)
+        legend(states, len(looks))
         states.set_title(f"(a) states and {found.parameter}", fontsize=FONT, loc="left")
         ratios.set_title("(b) their ratio", fontsize=FONT, loc="left")
         _mark(figure, found)
@@ -104,12 +106,15 @@ def endurance_figure(found: EnduranceFit) -> Figure:
     with drawing(0.42) as figure:
         states, window = figure.subplots(1, 2)
         span = float(np.median(high) - np.median(low))
-        for measured, end, colour, label in (
-            (data.on, ends[:, 1], BLUE, "ON"), (data.off, ends[:, 0], RED, "OFF"),
-        ):  # fmt: skip
-            _points(states, data.cycle, measured, colour)
-            states.plot(cycles, np.median(low) + span * end, color=colour, label=label)
-        _points(window, data.cycle, (data.on - data.off) / (high - low)[device], BLUE)
+        for measured, end, colour, marker, style, label in (
+            (data.on, ends[:, 1], BLUE, "o", "-", "ON"),
+            (data.off, ends[:, 0], RED, "s", "--", "OFF"),
+        ):
+            _points(states, data.cycle, measured, colour, marker)
+            states.plot(
+                cycles, np.median(low) + span * end, style, color=colour, linewidth=1.0, label=label
+            )
+        _points(window, data.cycle, (data.on - data.off) / (high - low)[device], BLUE, "o")
         if fit.own:
             for k in range(0, len(fit.devices), -(-len(fit.devices) // _MOST)):
                 off, on = fit.law(k, cycles)
@@ -124,7 +129,7 @@ def endurance_figure(found: EnduranceFit) -> Figure:
         quantity_axis(states.yaxis, "S", float(both[both > 0].min()), float(both.max()))
         for axes in (states, window):
             axes.set_xscale("log")
-            axes.legend(fontsize=FONT - 1, frameon=False)
+            legend(axes)
         states.set_title("(a) states, and the median device's law", fontsize=FONT, loc="left")
         window.set_title("(b) window", fontsize=FONT, loc="left")
         _mark(figure, found)
@@ -152,6 +157,6 @@ def _mark(figure: Figure, found: Ageing) -> None:
         )
 
 
-def _points(axes: Axes, cycle: FloatArray, values: FloatArray, colour: str) -> None:
-    axes.plot(np.maximum(cycle, 0.5), values, ".", color=colour, markersize=2.5, alpha=0.6,
-              rasterized=True)  # fmt: skip
+def _points(axes: Axes, cycle: FloatArray, values: FloatArray, colour: str, marker: str) -> None:
+    axes.plot(np.maximum(cycle, 0.5), values, marker, color=colour, markersize=2.6, alpha=0.6,
+              zorder=3, rasterized=True, markeredgewidth=0)  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from matsweep.characterization.figure.panels import BLUE, tick_labels
 from matsweep.core.units import engineering
-from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
+from matsweep.reporting.figures.style import FONT, SMALL, drawing, quantity_axis, tidy
 
 
 def array_figure(found: xr.Dataset, title: str = "") -> Figure:
@@ -71,7 +71,7 @@ def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
     ticks = np.asarray([low] if alike else MaxNLocator(5).tick_values(low, high), float)
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     bar.set_ticks(list(ticks), labels=tick_labels(ticks, unit) if unit else None)
-    bar.set_label(str(values.attrs["long_name"]), fontsize=FONT - 1)  # the unit is at the ticks
+    bar.set_label(str(values.attrs["long_name"]), fontsize=SMALL)  # the unit is at the ticks
     axes.set_xlabel("column")
     axes.set_ylabel("row")
     for axis in (axes.xaxis, axes.yaxis):
@@ -81,12 +81,12 @@ def _map(figure: Figure, axes: Axes, values: xr.DataArray, unit: str) -> None:
 def _column_currents(axes: Axes, data: xr.Dataset) -> None:
     """Draw the columns' currents with and without wires; a single column as a point."""
     marker = "o" if data.sizes["column"] == 1 else None
-    for name, colour, width, label in (
-        ("column_current_ideal", "0.5", 0.8, "without wires"),
-        ("column_current", BLUE, 1.0, "with wires"),
+    for name, colour, width, style, label in (
+        ("column_current_ideal", "0.4", 0.8, "--", "without wires"),
+        ("column_current", BLUE, 1.0, "-", "with wires"),
     ):
         axes.plot(data["column"], data[name], color=colour, linewidth=width, marker=marker,
-                  label=label)  # fmt: skip
+                  linestyle=style, label=label)  # fmt: skip
     ideal, left = (float(data[name].sum()) for name in ("column_current_ideal", "column_current"))
     top = 1.05 * float(data["column_current_ideal"].max())
     axes.set_ylim(0, top if top > 0 else 1e-12)
@@ -96,4 +96,4 @@ def _column_currents(axes: Axes, data: xr.Dataset) -> None:
     share = round(100 * (1 - left / ideal), 6) + 0.0 if ideal > 0 else 0.0  # rounded: no -0
     lost = f"{share:.3g} % lost" if ideal > 0 else "none"
     axes.set_title(f"(d) Column currents: {lost}", fontsize=FONT, loc="left")
-    axes.legend(fontsize=FONT - 1.5, frameon=False, loc="best")
+    axes.legend(fontsize=SMALL, frameon=False, loc="best")

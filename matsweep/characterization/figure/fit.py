@@ -15,9 +15,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.identification.fitting import Agreement, PulseCalibration, Spread
-from matsweep.reporting.figures.style import FONT, drawing, quantity_axis, tidy
+from matsweep.reporting.figures.style import BLUE, FONT, RED, SMALL, drawing, quantity_axis, tidy
 
-_UP, _DOWN, _MODEL = "#0072B2", "#D55E00", "0.2"
+_UP, _DOWN, _MODEL = BLUE, RED, "0.2"
 _MOST = 4000  # points drawn
 _DECADES = 20.0  # ratio of conductances from which on they are drawn by decades
 
@@ -42,6 +42,7 @@ def fit_figure(calibration: PulseCalibration) -> Figure:
     """
     agreement = calibration.agreement
     rest = _residuals_of(calibration)
+    kind = calibration.kind.replace("_", " ")
     with drawing(0.68) as figure:
         (up, down, spreads), (steps, residuals, quantiles) = figure.subplots(2, 3)
         for axes, way in ((up, True), (down, False)):
@@ -54,15 +55,15 @@ def fit_figure(calibration: PulseCalibration) -> Figure:
             up: "up: measured, simulated",
             down: "down",
             spreads: "standard deviations",
-            steps: f"{calibration.kind}: mean step",
-            residuals: f"residuals of {calibration.kind}",
-            quantiles: f"from normal: {rest.distance:.3f}",
+            steps: f"mean step of {kind}",
+            residuals: f"residuals of {kind}",
+            quantiles: f"distance from normal {rest.distance:.2g}",
         }
         for letter, (axes, title) in zip("abcdef", titles.items(), strict=True):
             axes.set_title(f"({letter}) {title}", fontsize=FONT, loc="left")
         if not calibration.describes:
             figure.suptitle(
-                f"{calibration.kind} does not describe {calibration.data.name}", fontsize=FONT,
+                f"{kind} does not describe {calibration.data.name}", fontsize=FONT,
                 color=_DOWN,
             )  # fmt: skip
     return figure
@@ -82,7 +83,7 @@ def _bands(axes: Axes, agreement: Agreement, *, up: bool) -> None:
         band = axes.fill_between(number, low, high, color=colour, alpha=0.2, linewidth=0)
         (line,) = axes.plot(number, middle, style, color=colour, linewidth=1.0, marker=marker)
         handles[f"{label}, 68 %"] = band, line
-    axes.legend(list(handles.values()), list(handles), fontsize=FONT - 1.5, frameon=False)
+    axes.legend(list(handles.values()), list(handles), fontsize=SMALL, frameon=False)
     tidy(axes, "pulse of the run", "conductance")
     shown = np.concatenate([agreement.measured.ravel(), agreement.simulated[1]])
     _conductance(axes, shown)
@@ -107,11 +108,11 @@ def _spreads(axes: Axes, agreement: Agreement) -> None:
                            ("cycle to\ncycle", agreement.within))
         if each is not None
     ]  # fmt: skip
-    tidy(axes, "", "conductance")
+    tidy(axes, "", "standard deviation")
     if not rows:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "one device, one run:\nno spread was measured", ha="center",
-                  va="center", transform=axes.transAxes, fontsize=FONT - 1)  # fmt: skip
+                  va="center", transform=axes.transAxes, fontsize=SMALL)  # fmt: skip
         return
     for place, (_, each) in enumerate(rows):
         low, middle, high = each.simulated
@@ -122,7 +123,7 @@ def _spreads(axes: Axes, agreement: Agreement) -> None:
     axes.set_xticks(range(len(rows)), [name for name, _ in rows])
     axes.set_xlim(-0.6, len(rows) - 0.4)
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    axes.legend(fontsize=SMALL, frameon=False)
     quantity_axis(axes.yaxis, "S", 0.0, max(max(e.measured, e.simulated[2]) for _, e in rows))
 
 
@@ -143,10 +144,11 @@ def _steps(axes: Axes, calibration: PulseCalibration) -> None:
         mean = model.step(state, up, model.nominal) * span
         line: dict[str, Any] = {
             "linewidth": 1.4,
+            "linestyle": "-" if up else (0, (4, 1.5)),
             "path_effects": [withStroke(linewidth=3, foreground="white")],
         }
         axes.plot(chosen.g_min + span * state, mean, color=colour, label=label, **line)
-    axes.legend(fontsize=FONT - 1.5, frameon=False)
+    axes.legend(fontsize=SMALL, frameon=False)
     tidy(axes, "read before the pulse", "change of the read")
     for axis in (axes.xaxis, axes.yaxis):
         quantity_axis(axis, "S", 0.0, chosen.g_max)
@@ -189,14 +191,14 @@ def _residuals(axes: Axes, rest: _Residuals) -> None:
     axes.scatter(rest.conductance[some], rest.value[some], s=1.5, c=colours, alpha=0.3,
                  linewidths=0, rasterized=True)  # fmt: skip
     edges = np.quantile(rest.conductance, np.linspace(0, 1, 13))
-    for way, colour in ((True, _UP), (False, _DOWN)):
+    for way, colour, marker in ((True, _UP, "o-"), (False, _DOWN, "s--")):
         own = rest.up == way
         at, value = rest.conductance[own], rest.value[own]
         place = np.clip(np.searchsorted(edges, at) - 1, 0, 11)
         held = np.unique(place)
         middle = [at[place == k].mean() for k in held]
         mean = [value[place == k].mean() for k in held]
-        axes.plot(middle, mean, "o-", color=colour, markersize=3, linewidth=0.8)
+        axes.plot(middle, mean, marker, color=colour, markersize=3, linewidth=0.8)
     axes.axhline(0, color="0.35", linewidth=0.8)
     tidy(axes, rest.label, "residual (standard deviations)")
     quantity_axis(axes.xaxis, "S", 0.0, rest.g_max)

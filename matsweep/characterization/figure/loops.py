@@ -14,17 +14,28 @@ from matsweep.identification.fitting import LoopFit, simulated
 from matsweep.identification.fitting.hysteresis import excursions
 from matsweep.identification.measurements import Loop
 from matsweep.identification.measurements.compliance import limits
-from matsweep.reporting.figures.style import FONT, WIDTH, drawing, quantity_axis, tidy
+from matsweep.reporting.figures.style import (
+    BLUE,
+    FONT,
+    RED,
+    SMALL,
+    WIDTH,
+    drawing,
+    quantity_axis,
+    tidy,
+)
 
-_MODEL, _MEASURED = "#D55E00", "#0072B2"
+_MODEL, _MEASURED = RED, BLUE
 _MOST = 4  # devices drawn
+_COLUMNS = 3  # of the legend
 
 
 def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
     """Draw measured against modelled loops, of up to four devices, linear and logarithmic.
 
-    Lines mark the voltages at which the devices set and reset, dotted ones those of the model, and
-    the compliance current.
+    Triangles at the lower edge mark the voltages at which the devices set and reset, hollow ones
+    those of the model; a dashed line is the compliance current. Currents around 0 V are left out
+    of the logarithmic panels.
 
     Parameters
     ----------
@@ -46,27 +57,36 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
                 current = simulated(fit.models[index], fit.states[index], loop)
             for row, logarithmic in enumerate((False, True)):
                 _loop(panels[row, index], loop, current, logarithmic=logarithmic)
-                _switching(panels[row, index], loop, current)
+                _switching(panels[row, index], loop, current, named=row == 0)
                 _compliance(panels[row, index], loop, logarithmic=logarithmic)
             panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
-        panels[0, 0].legend(fontsize=FONT - 1, frameon=False, loc="best")
-        of = "measured sweeps" if fit is None else f"{fit.kind}: measured and modelled sweeps"
+        handles, names = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", fontsize=SMALL, frameon=False,
+                      ncols=_COLUMNS if len(drawn) > 1 else 2)  # fmt: skip
+        of = "measured sweeps"
+        if fit is not None:
+            of = f"{fit.kind.replace('_', ' ')}: measured and modelled sweeps"
         figure.suptitle(of, fontsize=FONT)
     return figure
 
 
 def _loop(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bool) -> None:
-    shown = np.abs if logarithmic else np.asarray
+    top = float(np.abs(loop.current).max())
+    clear = np.abs(loop.voltage) > 0.02 * np.abs(loop.voltage).max()
+    low = max(float(np.abs(loop.current[clear]).min()), 1e-6 * top)
+
+    def shown(current: FloatArray) -> FloatArray:
+        # A line to a current of zero would be a vertical one.
+        return np.where(np.abs(current) > 0.5 * low, np.abs(current), np.nan) if logarithmic else (
+            current)  # fmt: skip
+
     axes.plot(loop.voltage, shown(loop.current), "o", color=_MEASURED, markersize=3.5,
               markerfacecolor="none", markeredgewidth=0.5, label="measured",
               rasterized=True)  # fmt: skip
     if current is not None:
         axes.plot(loop.voltage, shown(current), color=_MODEL, linewidth=1.0, label="model")
-    top = float(np.abs(loop.current).max())
-    tidy(axes, "voltage (V)", "|current|" if logarithmic else "current")
+    tidy(axes, "voltage [V]", "|current|" if logarithmic else "current")
     if logarithmic:
-        clear = np.abs(loop.voltage) > 0.02 * np.abs(loop.voltage).max()
-        low = max(float(np.abs(loop.current[clear]).min()), 1e-6 * top)
         axes.set_yscale("log")
         axes.set_ylim(0.5 * low, 2 * top)
         quantity_axis(axes.yaxis, "A", low, top)
@@ -74,17 +94,26 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bo
         quantity_axis(axes.yaxis, "A", -top, top)
 
 
-def _switching(axes: Axes, loop: Loop, current: FloatArray | None) -> None:
-    """Mark the median switching voltages of either polarity."""
-    for of, colour, style in ((loop.current, _MEASURED, "-"), (current, _MODEL, ":")):
+def _switching(axes: Axes, loop: Loop, current: FloatArray | None, *, named: bool) -> None:
+    """Mark the median switching voltages of either polarity at the lower edge."""
+    for of, colour, face, size, who in (
+        (loop.current, _MEASURED, _MEASURED, 4.0, "measured"),
+        (current, _MODEL, "none", 6.5, "of the model"),
+    ):
         if of is None:
             continue
         halves = excursions(loop, of, 0.2 * float(np.abs(loop.voltage).max()))
-        for sign in (1, -1):
-            own = [half.switching for half in halves if half.peak * sign > 0 and half.switches]
-            if own:
-                axes.axvline(float(np.median(own)), color=colour, linewidth=1.0, linestyle=style,
-                             alpha=0.7, zorder=0)  # fmt: skip
+        every = [
+            float(np.median(own))
+            for sign in (1, -1)
+            if (own := [h.switching for h in halves if h.peak * sign > 0 and h.switches])
+        ]
+        if every:
+            label = f"switches at {', '.join(f'{value:.2g} V' for value in sorted(every))}, {who}"
+            axes.plot(every, [0.0] * len(every), "^", color=colour, markerfacecolor=face,
+                      markersize=size, markeredgewidth=0.9, clip_on=False, zorder=6,
+                      transform=axes.get_xaxis_transform(),
+                      label=label if named else "")  # fmt: skip
 
 
 def _compliance(axes: Axes, loop: Loop, *, logarithmic: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,10 +14,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering, prefix_of
-from matsweep.reporting.figures.style import FONT, drawing
+from matsweep.reporting.figures.style import BLUE, FONT, PALETTE, RED, SMALL, drawing
 
-BLUE, RED = "#0072B2", "#D55E00"
-CYCLE = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00")
+__all__ = ["BLUE", "CYCLE", "LINES", "RED", "absent", "legend", "panels", "prefixed", "tick_labels"]
+
+CYCLE = PALETTE[:5]
+LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)))
+"""Styles of lines that may lie on each other, and differ in grey."""
 
 
 def panels(
@@ -55,7 +59,7 @@ def absent(axes: Axes, text: str) -> None:
     """
     axes.grid(visible=False)
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color="0.4",
-              fontsize=FONT - 1)  # fmt: skip
+              fontsize=SMALL)  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -69,13 +73,13 @@ def legend(axes: Axes, entries: int = 2) -> None:
     entries : int
         Number of entries; two of them stand in each row.
     """
-    share = 0.03 + 0.075 * -(-entries // 2)
+    share = 0.04 + 0.085 * -(-entries // 2)
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
         axes.set_ylim(low, low * (high / low) ** (1 / (1 - share)))
     else:
         axes.set_ylim(low, low + (high - low) / (1 - share))
-    axes.legend(fontsize=FONT - 2, frameon=False, loc="upper center", ncols=2,
+    axes.legend(fontsize=SMALL, frameon=False, loc="upper center", ncols=2,
                 handlelength=1.0, columnspacing=0.9, labelspacing=0.2,
                 borderaxespad=0.1)  # fmt: skip
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from matsweep.characterization.figure.panels import BLUE, RED, absent, legend, panels, prefixed
 from matsweep.core.units import duration, engineering
-from matsweep.reporting.figures.style import BASELINE, FONT, tidy
+from matsweep.reporting.figures.style import BASELINE, SMALL, tidy
 
 _TEN_YEARS = 315_360_000.0  # s
 _SPANS = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, _TEN_YEARS)  # s
@@ -71,7 +71,7 @@ def _hysteresis(axes: Axes, data: xr.Dataset, scaled: bool = False) -> None:
     destroyed = int(current.isnull().all("phase").sum())
     if 0 < destroyed < count and not scaled:
         axes.annotate(f"{destroyed} left out: {_too_hot(data)}", (0.02, 0.98), va="top",
-                      xycoords="axes fraction", fontsize=FONT - 2, color="0.4")  # fmt: skip
+                      xycoords="axes fraction", fontsize=SMALL, color="0.4")  # fmt: skip
 
 
 def _scaled_hysteresis(axes: Axes, data: xr.Dataset) -> None:
@@ -112,14 +112,17 @@ def _thresholds(axes: Axes, data: xr.Dataset) -> None:
         absent(axes, "set and reset\nhave one polarity")
         return
     notes, drawn = [], False
-    for name, colour, label in (("set_voltage", BLUE, "set"), ("reset_voltage", RED, "reset")):
+    for name, colour, label in (
+        ("set_voltage", BLUE, "set"), ("reset_voltage", RED, "reset"),
+    ):  # fmt: skip
         values = np.sort(data[name].values.ravel())
         values = values[np.isfinite(values)]
         if values.size and np.ptp(values) <= 1e-6 * np.abs(values).max():
             notes.append(f"every {label} at {values[0]:.3g} V")
         elif values.size:
             share = (np.arange(values.size) + 0.5) / values.size
-            axes.plot(values, share, ".", color=colour, markersize=3, label=label)
+            axes.plot(values, share, "o" if label == "set" else "s", color=colour, markersize=2,
+                      label=label)  # fmt: skip
             drawn = True
         else:
             notes.append(f"no {label} in a sweep")
@@ -133,7 +136,7 @@ def _thresholds(axes: Axes, data: xr.Dataset) -> None:
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     for index, text in enumerate(notes):
         axes.annotate(text, (0.5, 0.1 + 0.1 * index), xycoords="axes fraction", ha="center",
-                      fontsize=FONT - 2, color="0.4")  # fmt: skip
+                      fontsize=SMALL, color="0.4")  # fmt: skip
     legend(axes)
 
 

@@ -153,7 +153,9 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
 def _left_out(limits: tuple[float, float], cut: str, row: int, count: int, of: int) -> m.Text:
     """Write the number of realisations that lie beyond a cut next to it."""
     text = f"◂ {count} of {of}" if cut == "low" else f"{count} of {of} ▸"
-    return m.Text(x=limits[0 if cut == "low" else 1], y=row - 0.36, text=text,
+    margin = 0.004 * (limits[1] - limits[0])
+    at = limits[0] + margin if cut == "low" else limits[1] - margin
+    return m.Text(x=at, y=row - 0.36, text=text,
                   anchor="left" if cut == "low" else "right")  # fmt: skip
 
 

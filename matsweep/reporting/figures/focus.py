@@ -1,9 +1,10 @@
 """Range of the axis of a merit: where candidates of use differ, cut where others would squeeze it.
 
 The rule is the same in every picture. Let the span be the way from the bound of use (90 % of the
-way from guessing to the ideal machine, see `Sense`) to the best value. The axis reaches one span
-beyond the bound. What lies further is not drawn; it is named in words, and the axis carries the
-mark of a cut. Without a bound, or where everything or nothing lies within, the axis is whole.
+way from guessing to the ideal machine, see `Sense`) to the best value. Where something lies further
+than two spans beyond the bound, the axis ends one span beyond it. What lies further is not drawn;
+it is named in words, and the axis carries the mark of a cut. Without a bound, or where nothing is
+of use, the axis is whole.
 """
 
 from __future__ import annotations
@@ -90,9 +91,10 @@ def focus(view: View, values: m.Numbers, spreads: m.Numbers | None = None) -> Fo
     sign = -1.0 if lower_is_better(view) else 1.0
     ideal = view.reference(view.merit)
     top = max(sign * each for each in (*own.tolist(), *(() if ideal is None else (ideal,))))
-    least = sign * bound - (top - sign * bound)
+    span = top - sign * bound
+    least = sign * bound - span
     kept = sign * own >= least
-    if kept.all() or not kept.any() or top <= sign * bound:
+    if not (sign * own >= sign * bound).any() or (sign * own).min() >= least - span:
         return WHOLE
     low = min(float((sign * own - half)[kept].min()), sign * bound)
     low = max(low, least)
@@ -169,7 +171,7 @@ def guides(
     bound = bound_of_use(view)
     if bound is not None and low < bound < high:
         lines.append(m.Guide(
-            at=bound, across=across, look=USEFUL, start=start,
+            at=bound, across=across, look=USEFUL, start=start or crowded,
             text=f"{'use' if crowded else 'of use'} from {number(view, bound)}",
             below=bound > low + _ROOM * (high - low),
         ))  # fmt: skip

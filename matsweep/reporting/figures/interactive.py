@@ -33,7 +33,9 @@ _DASHES = {"": "solid", "solid": "solid", "dash": "dash", "dot": "dot", "dashdot
 _ANCHORS = {"left": ("left", 6), "middle": ("center", 0), "right": ("right", -6)}
 _PIXELS = 2.0  # of a screen for a point of print
 _LONGEST = 48  # characters of a line of a title
-_NOTE = 64  # the same of a note below it, which is smaller
+_NOTE = 46  # the same of a note below it
+_EDGE = 0.002  # of an axis
+_DECADES = 1000.0  # ratio of the ends of a logarithmic axis, beyond which ticks are whole decades
 _GAP = 0.09  # of the width between panels
 
 type _Trace = dict[str, Any]
@@ -168,6 +170,9 @@ class _Scale:
                 "tickvals": [at for at, _ in ticks],
                 "ticktext": [safe(t) for _, t in ticks],
             }
+        elif axis.logarithmic:
+            low, high = (self.factor * each for each in axis.limits or self.extent)
+            settings |= _decades(low, high)
         if axis.limits is not None:
             ends = self.factor * np.array(axis.limits)
             settings["range"] = rounded(np.log10(ends) if axis.logarithmic else ends)
@@ -175,6 +180,17 @@ class _Scale:
             settings |= {"range": settings["range"][::-1]} if "range" in settings else {
                 "autorange": "reversed"}  # fmt: skip
         return settings
+
+
+def _decades(low: float, high: float) -> dict[str, Any]:
+    """Ticks of a logarithmic axis, at 1, 2 and 5 times the powers of ten where they are few."""
+    if not 0 < low < high:
+        return {}
+    if high > _DECADES * low:
+        return {"dtick": 1}
+    powers = np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 1)
+    places = np.outer(10.0**powers, [1.0, 2.0, 5.0]).ravel()
+    return {"tickvals": rounded(places), "ticktext": [f"{at:g}" for at in places]}
 
 
 def _values(mark: m.Mark, way: str) -> Iterator[Any]:
@@ -272,7 +288,8 @@ def _bars(mark: m.Bars, x: _Scale) -> _Trace:
         "hovertemplate": "%{text}<br>%{fullData.name}: %{customdata:.3g} "
         f"{x.unit}<extra></extra>",
         "marker": {"color": look.colour, "line": {"color": "white", "width": 0.5},
-                   "pattern": {"shape": look.pattern, "fgcolor": "white", "size": 6}},
+                   "pattern": {"shape": look.pattern, "fgcolor": "white", "size": 7,
+                               "solidity": 0.2, "bgcolor": look.colour}},
     }  # fmt: skip
     if mark.bars is not None:
         trace["error_x"] = _needles(x.factor * mark.bars, GREY)
@@ -282,20 +299,29 @@ def _bars(mark: m.Bars, x: _Scale) -> _Trace:
 def _guide(mark: m.Guide, x: _Scale, y: _Scale) -> _Trace:
     """Draw a line from the first to the last value, its text at the right or the upper end."""
     along = y if mark.across == "x" else x
-    ends = along.of_values(np.array(along.axis.limits or along.extent))
+    ends = along.of_values(_within(along.axis.limits or along.extent, along.axis))
     at = (x if mark.across == "x" else y).of_values(np.full(2, mark.at))
     places = {"x": at, "y": ends} if mark.across == "x" else {"x": ends, "y": at}
     text: _Trace = {"mode": "lines"}
     if mark.text:
-        first = mark.start or (mark.across == "x" and along.axis.downward)  # where it is on top
+        # The first value is at the left end, or on top where the axis goes down.
+        first = along.axis.downward if mark.across == "x" else mark.start
         side, end = "bottom" if mark.below else "top", "right" if mark.start else "left"
         text = {
             "mode": "lines+text", "textfont": {"size": 11, "color": mark.look.colour},
             "text": [safe(mark.text), ""] if first else ["", safe(mark.text)],
-            "textposition": "top center" if mark.across == "x" else f"{side} {end}",
+            "textposition": f"{side} {end}" if mark.across == "y" else
+            "top left" if mark.start else "top center",
             "cliponaxis": False,
         }  # fmt: skip
     return {"type": "scatter", **places, **text, "line": _line(mark.look), "hoverinfo": "skip"}
+
+
+def _within(ends: tuple[float, float], axis: m.Axis) -> m.Numbers:
+    """Move the ends of an axis in by a little: what rounding puts beyond them is not drawn."""
+    low, high = np.log(ends) if axis.logarithmic else np.array(ends)
+    inner = np.array([low + _EDGE * (high - low), high - _EDGE * (high - low)])
+    return np.asarray(np.exp(inner) if axis.logarithmic else inner)
 
 
 def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
@@ -346,7 +372,7 @@ def _cut(way: str, panel: m.Panel, suffix: str) -> dict[str, Any]:
     x, y = (at, 0) if way == "x" else (0, at)
     return {
         "x": x, "y": y, "xref": f"x{suffix} domain", "yref": f"y{suffix} domain",
-        "text": "⫽" if way == "x" else "=", "showarrow": False, "bgcolor": "white",
+        "text": "//" if way == "x" else "=", "showarrow": False, "bgcolor": "white",
         "textangle": 0 if way == "x" else -20, "font": {"size": 15, "color": INK},
         "borderpad": 0,
     }  # fmt: skip

@@ -219,7 +219,8 @@ class Guide:
     text : str
         Of a line at a value of y along it, else above the panel.
     below, start : bool
-        Whether a text along it stands below the line, and at its left end.
+        Whether a text along it stands below the line, and at its left end; of a text above the
+        panel `start` is whether it ends at the line.
     front : bool
         Whether it lies over the marks, such as bars that would hide it.
     """

@@ -22,7 +22,7 @@ from matsweep.core.checks import UserError, whole
 from matsweep.core.units import duration, normal_unit
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.focus import WHOLE, focus, number
-from matsweep.reporting.figures.labels import label, parameter_title, styles_of, words
+from matsweep.reporting.figures.labels import label, parameter_title, short_labels, styles_of, words
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import short_quantity
 from matsweep.reporting.texts import texts
@@ -262,8 +262,10 @@ def parameter_scale(view: View, name: str) -> AxisScale:
     last = max(len(known) - 1, 1)
     where = np.searchsorted(known, values.astype(known.dtype)) / last
     unit = view.unit(name)
+    named = short_labels(view, known.tolist()) if name == "material" else {}
     labels = [
-        short_quantity(float(v), unit) if known.dtype.kind in "fiu" else str(v) for v in known
+        short_quantity(float(v), unit) if known.dtype.kind in "fiu" else named.get(v, v)
+        for v in known.tolist()
     ]
     ticks = tuple((i / last, text) for i, text in enumerate(labels))
     return AxisScale(name=name, places=np.asarray(where, dtype=np.float64), ticks=ticks,

@@ -348,7 +348,7 @@ class _Cloud:
                 if not hollow:
                     look = replace(self.styles[name], size=1.4 if crowded else 2.8,
                                    opacity=0.15 if crowded else 0.4)  # fmt: skip
-                if mine.size:
+                if mine.size or not hollow:  # the legend shows a family as a filled marker
                     yield self._points(name, mine, look)
 
     def strong(self, errors: _Errors | None) -> Iterator[m.Series]:

@@ -44,6 +44,8 @@ _CROWD = 2000  # more points than this are pixels in a PDF too
 _LONGEST, _TALLEST = 100, 32  # characters of a title along the width and the height of a page
 _SMALLER = 1.12  # characters of a line of small text over those of a title
 _NARROW = 120.0  # mm, below which panels stand below each other, and so does the legend
+_BESIDE = 0.4  # of the width of a figure, that the texts of ticks may take
+_FOOT, _LEADING = 22.0, 4.0  # mm, of the rest of a panel, and of a line of the texts of ticks
 _NARROW_PANEL = 0.62  # height of a panel there, over the width
 _LINES = {"": "none", "solid": "solid", "dash": (0, (4, 2)), "dot": (0, (1, 1.5)),
           "dashdot": (0, (5, 1.5, 1, 1.5))}  # fmt: skip
@@ -111,12 +113,28 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
 
 def _narrowed(picture: m.Picture) -> m.Picture:
     """Put the panels below each other, and the legend below them."""
-    panels = tuple((panel,) for panel in picture.panels)
-    one = picture.height / len(picture.rows)
+    width = _characters(picture.width)
+    panels = tuple(
+        (replace(panel, x=_wrapped(panel.x, width // max(len(panel.x.ticks), 1)),
+                 y=_wrapped(panel.y, int(_BESIDE * width))),)
+        for panel in picture.panels
+    )  # fmt: skip
+    labels = max(sum(text.count("\n") + 1 for _, text in panel.y.ticks) for (panel,) in panels)
+    one = max(picture.height / len(picture.rows), _FOOT + _LEADING * labels)
     if all(len(row) == 1 for row in picture.rows):
-        return replace(picture, beside=False, height=one * len(panels))
+        return replace(picture, rows=panels, beside=False, height=one * len(panels))
     return replace(picture, rows=panels, beside=False,
                    height=max(one, _NARROW_PANEL * picture.width) * len(panels))  # fmt: skip
+
+
+def _wrapped(axis: m.Axis, longest: int) -> m.Axis:
+    """Break the texts of ticks into lines."""
+    return replace(axis, ticks=tuple((at, _filled(text, longest)) for at, text in axis.ticks))
+
+
+def _filled(text: str, longest: int) -> str:
+    lines = text.split("\n")
+    return "\n".join(fill(line, max(longest, 6), break_long_words=False) for line in lines)
 
 
 def _characters(width: float) -> int:
@@ -298,7 +316,8 @@ def _guide(axes: Axes, mark: m.Guide, order: float) -> None:
          label=mark.name or mark.text, path_effects=_HALO if mark.front else None)  # fmt: skip
     if mark.text and mark.across == "x":
         axes.annotate(mark.text, (mark.at, 1.0), xycoords=("data", "axes fraction"),
-                      xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+                      xytext=(0, 2), textcoords="offset points", va="bottom",
+                      ha="right" if mark.start else "center",
                       fontsize=SMALL, color=mark.look.colour)  # fmt: skip
     elif mark.text:
         end, side = (0.005, "left") if mark.start else (0.995, "right")

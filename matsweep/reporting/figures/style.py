@@ -49,7 +49,7 @@ OTHERS = "#8c8c8c"
 # studies agree; any other name has one by its checksum.
 _HOMES = {"ecram": 0, "fefet": 1, "hfox": 2, "pcm": 3, "stt": 4, "taox": 5, "sonos": 6}
 # Hatching separates neighbours, in grey too.
-_PATTERNS = ("", "/", "\\", "x", ".")
+_PATTERNS = ("", "/", "\\", ".")
 # Of components: P. Tol's muted scheme, colour-blind safe too (SRON/EPS/TN/09-002, issue 3.2,
 # figure 3), as the colours of families name families.
 COMPONENTS = ("#332288", "#88CCEE", "#44AA99", "#DDCC77", "#117733", "#CC6677", "#999933",

@@ -88,6 +88,8 @@ class Figure:
         PNG.
     wide : bool
         Whether it needs the whole width of a page.
+    alt : str
+        The result that it shows, in words.
     """
 
     name: str
@@ -96,6 +98,12 @@ class Figure:
     plot: Mapping[str, Any] | None = None
     picture: Path | None = None
     wide: bool = True
+    alt: str = ""
+
+    @property
+    def said(self) -> str:
+        """The figure for readers who do not see it."""
+        return f"{self.title}. {self.alt or self.caption}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def figure(picture: Picture, saved: Path | None) -> Figure:
     """
     return Figure(
         name=picture.name, title=picture.title, caption=picture.caption, plot=plot(picture),
-        picture=saved, wide=picture.wide,
+        picture=saved, wide=picture.wide, alt=picture.alt,
     )  # fmt: skip
 
 
@@ -84,7 +84,8 @@ def pictures(study: Study) -> Iterator[Picture]:
         if lasts(view):
             yield over_time(view, study.best_of_each())
         if view.ds[merit].sizes.get("realisation", 1) > 1:
-            yield distribution(view, merit, study.best_of_each())
+            best = study.best_of_each()
+            yield distribution(view, merit, study.ranked[np.isin(study.ranked, best)])
     if study.ranked.size:
         if "energy" in weighed(view) and "energy_breakdown" in view.ds:
             yield alike_picture(view)

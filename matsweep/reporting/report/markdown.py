@@ -121,7 +121,7 @@ def _figure(block: Figure, folder: Path) -> str:
     if block.picture is None:
         return ""
     place = Path(os.path.relpath(block.picture, folder)).as_posix()
-    return f"![{escaped(block.title)}]({quote(place)})"
+    return f"![{escaped(block.said)}]({quote(place)})"
 
 
 def _ranking(ranking: RankingTable) -> str:

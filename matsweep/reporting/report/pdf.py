@@ -162,7 +162,7 @@ def _figure(pages: FPDF, block: Figure) -> None:
     if pages.will_page_break(95):
         pages.add_page()
     _write(pages, block.title, _TEXT, style="B")
-    pages.image(str(block.picture), w=pages.epw, alt_text=printable(block.title))
+    pages.image(str(block.picture), w=pages.epw, alt_text=printable(block.said))
     pages.ln(2)
 
 

@@ -64,17 +64,23 @@ def test_the_line_is_the_front_of_the_two():
     line = next(t for t in plot(ds, "pareto")["data"] if t["name"].startswith("Pareto front"))
     assert line["x"] == sorted(line["x"])
     assert line["y"] == sorted(line["y"])
-    assert line["y"] == pytest.approx(np.sort(100 * table[front, 0]).tolist(), rel=1e-5)
+    # From its ends it goes on to the edges of the panel.
+    assert line["y"][1:-1] == pytest.approx(np.sort(100 * table[front, 0]).tolist(), rel=1e-5)
 
 
-def test_bars_are_the_spread_and_there_are_none_of_one_realisation():
+def test_bars_are_of_differences_on_the_front_only_and_there_are_none_of_one_realisation():
     ds = study(("sonos",), realisations=3)
-    traces = [t for t in plot(ds, "pareto")["data"] if "customdata" in t]
-    spread = ds.matsweep.summary()["accuracy_std"].values
-    for trace in traces:
+    front = set(ds.matsweep.pareto(["accuracy", "energy"])["candidate"].values.tolist())
+    accuracy = ds.matsweep.summary()["accuracy"].values
+    best = max(front, key=lambda number: accuracy[number])
+    for trace in plot(ds, "pareto")["data"]:
+        if "error_y" not in trace:
+            continue
         numbers = [int(cells[0]) for cells in trace["customdata"]]
-        expected = 100 * spread[numbers]
-        assert trace["error_y"]["array"] == pytest.approx(expected.tolist(), rel=1e-5)
+        assert set(numbers) <= front
+        for number, half in zip(numbers, trace["error_y"]["array"], strict=True):
+            apart = ds.matsweep.difference(number, best, "accuracy")
+            assert half == pytest.approx(100 * float(apart.high - apart.difference), rel=1e-5)
     alone = plot(study(("sonos",), realisations=1), "pareto")
     assert not [t for t in alone["data"] if "error_y" in t]
 
@@ -86,7 +92,7 @@ def test_colours_are_those_of_the_pictures():
     colours = {
         trace["legendgroup"]: trace["marker"]["color"]
         for trace in plot(ds, "pareto")["data"]
-        if "legendgroup" in trace
+        if "legendgroup" in trace and trace["marker"]["color"] != "white"  # hollow ones
     }
     styles = material_styles(MATERIALS)
     assert colours == {MATERIALS[name][0]: style.colour for name, style in styles.items()}
@@ -111,7 +117,7 @@ def test_thinning_keeps_the_fronts_and_the_bound(monkeypatch):
     assert len(shown) <= 40
     assert set(ds.matsweep.pareto()["candidate"].values.tolist()) <= set(shown)
     front = next(t for t in figure["data"] if t["name"].startswith("Pareto front"))
-    assert set(front["y"]) <= {y for _, y in shown.values()}
+    assert set(front["y"][1:-1]) <= {y for _, y in shown.values()}
     assert MOST_POINTS == 20_000
 
 
@@ -122,7 +128,7 @@ def test_the_bars_of_the_energy_add_up():
     ds = ds.assign(
         energy_breakdown=((*ds["energy"].dims, "component"), energy, {"units": "J"})
     ).assign_coords(component=list("abcde"))
-    bars = plot(ds, "energy")["data"]
+    bars = [trace for trace in plot(ds, "energy")["data"] if trace["type"] == "bar"]
     assert [bar["name"] for bar in bars] == ["a", "b", "c", "others"]
     totals = np.sum([bar["x"] for bar in bars], axis=0)
     energies = ds.matsweep.summary()["energy"].values.reshape(len(MATERIALS), -1)
@@ -139,5 +145,6 @@ def test_lines_cross_each_axis_between_its_ends():
     heights = np.array(
         [y for t in figure["data"] for y in t["y"] if y is not None], dtype=np.float64
     )
-    assert heights.min() == 0.0
-    assert heights.max() == 1.0
+    # Lines through one of few values are moved apart.
+    assert -0.04 < heights.min() <= 0.0
+    assert 1.0 <= heights.max() < 1.04
