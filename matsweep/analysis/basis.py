@@ -77,6 +77,22 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     ]
 
 
+def drawn_for(ds: xr.Dataset, material: str) -> list[str]:
+    """Parameters that are drawn in each realisation of a material.
+
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    list of str
+        Dotted.
+    """
+    return list((sources(ds)["materials"].get(material) or {}).get("unknown") or {})
+
+
 def _contained(entry: Mapping[str, Any]) -> bool:
     """Whether a number that is missing is contained in one that is drawn or stated."""
     return entry.get("status") == "missing" and bool(entry.get("contained"))

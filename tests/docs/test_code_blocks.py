@@ -38,6 +38,7 @@ SMALLER = {
     "design.batch=20": ["design.batch=2"],
     "realisations=32": ["realisations=3"],
     "realisations=64": ["realisations=3"],
+    "realisations=256": ["realisations=64"],
     "experiment=wires": ["-m", "experiment=wires", "tile.rows=16,32", "material=pcm_gst,hfox_milo"],
     "experiment=quickstart": [
         "-m",

@@ -24,6 +24,7 @@ from matsweep.analysis.basis import (
     bibliography,
     cautions,
     cited,
+    drawn_for,
     failures,
     misfits,
     unsure_numbers,
@@ -274,7 +275,7 @@ def unknown(study: Study) -> Section | None:
         for name in study.view.present(study.view.done)
         if (found := unsure_numbers(study.view.ds, name)) is not None
     }
-    drawn = {name: sum(bool(each.prior) for each in found) for name, found in numbers.items()}
+    drawn = {name: len(drawn_for(study.view.ds, name)) for name in numbers}
     draws = any(drawn.values())
     left = {
         name: sum(each.left_out and not (draws and each.name in NEVER_DRAWN) for each in found)
@@ -295,7 +296,7 @@ def unknown(study: Study) -> Section | None:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def converters(study: Study) -> Section | None:

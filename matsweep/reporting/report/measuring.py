@@ -69,11 +69,12 @@ def _worth(study: Study, name: str) -> Iterator[Block]:
                 option,
                 unknown_label(study.view.ds, parameter),
                 _cases(row, "changed"),
-                _amount(study, name, row, "worth"),
+                _amount(study, name, row, "worth").replace(" points", ""),
             )
             for option, parameter, row in first[:_ROWS]
         )
-        headings = ("material", "parameter", "changes the choice", "is worth")
+        worth_in = "worth, points" if study.view.is_share(name) else "worth"
+        headings = ("material", "parameter", "changes choice", worth_in)
         yield Table(headings=headings, rows=rows)
 
 
@@ -189,10 +190,11 @@ def _cases(row: xr.Dataset, key: str, of: str = "") -> str:
 
 
 def _amount(study: Study, name: str, row: xr.Dataset, key: str) -> str:
-    """Worth with its interval, to two digits of its upper end."""
+    """Worth with its interval, to the first digit of the interval's width."""
     value, low, high = (float(row[f"{key}{end}"]) for end in ("", "_low", "_high"))
     if study.view.is_share(name):
-        digits = max(0, 1 - int(np.floor(np.log10(100 * high)))) if high > 0 else 0
+        wide = 100 * (high - low)
+        digits = max(0, -int(np.floor(np.log10(wide)))) if wide > 0 else 0
         texts = [f"{100 * each:.{digits}f}" for each in (value, low, high)]
         return f"{texts[0]} points ({texts[1]} to {texts[2]})"
     unit = study.view.unit(name)
