@@ -12,7 +12,12 @@ from matplotlib.collections import PathCollection
 
 from matsweep.analysis.requirements import requirements
 from matsweep.core.checks import UserError
-from matsweep.reporting.figures.requirement_map import requirement_figure
+from matsweep.reporting.figures.marks import Series
+from matsweep.reporting.figures.requirement_map import (
+    near_slice,
+    requirement_figure,
+    requirement_picture,
+)
 from tests.synthetic import study, with_status
 
 from .test_surrogate import cube, made
@@ -354,6 +359,37 @@ def test_the_picture_shows_the_region_candidates_and_families(linear, curved):
     assert "BEYOND:\nmet with < 0.1 %, beyond the sweep" in shown
     turned = requirement_figure(curved, "nu", "scale").axes[0]
     assert (turned.get_xlabel(), turned.get_ylabel()) == ("nu", "scale [%]")
+
+
+def test_the_picture_shows_candidates_near_its_slice():
+    """Of four values of the third parameter 0, its best, is drawn, and 0.009, a tenth away."""
+    s, nu, third = (m.ravel() for m in np.meshgrid(
+        np.linspace(0, 0.06, 5), np.linspace(0, 0.1, 4), [0.0, 0.009, 0.05, 0.1]))  # fmt: skip
+    ds = made(lambda s, nu, t: 0.98 - s - 0.5 * nu - 0.3 * t,
+              {SCALE: s, NU: nu, "device.read_noise": third}, noise=1e-4)  # fmt: skip
+    found = requirements(ds, "accuracy >= 94 %")
+    near = near_slice(found, (SCALE, NU))
+    np.testing.assert_array_equal(near, np.isin(third, (0.0, 0.009)))
+    picture = requirement_picture(found, "scale", "nu")
+    series = [mark for mark in picture.rows[0][0].marks if isinstance(mark, Series)]
+    assert sum(len(mark.x) for mark in series if mark.name.startswith("candidate")) == 40
+    assert "Drawn are the 40 of 80 candidates whose other parameters" in picture.caption
+    assert near_slice(found, (SCALE, NU, "device.read_noise")).all()
+    flat = requirement_picture(requirements(linear_study(), "accuracy >= 95 %"))
+    assert "Drawn are" not in flat.caption
+
+
+def test_a_value_that_is_not_stated_is_no_position():
+    own = {**number(0.0, "missing"), "prior": "programming error log-normal"}
+    families = of_materials(drawn={SCALE: own, BITS: number(8)}, left={BITS: number(8)})
+    found = requirements(linear_study(sources=families), "accuracy >= 95 %")
+    drawn, left = found.families
+    assert (drawn.position[SCALE], drawn.drawn) == (None, (SCALE,))
+    assert (left.position[SCALE], left.drawn) == (None, ())
+    marks = requirement_picture(found).rows[0][0].marks
+    names = [mark.name for mark in marks if isinstance(mark, Series)]
+    assert any("DRAWN" in n and n.endswith("not stated, drawn from a prior") for n in names)
+    assert any("LEFT" in n and n.endswith(", not stated") for n in names)
 
 
 def test_the_picture_of_one_parameter_is_a_line():

@@ -108,8 +108,15 @@ def test_what_decides_is_told_where_it_was_asked_for():
     assert [row[0] for row in found.blocks[0].rows] == [
         "device.programming_error.scale", "tile.adc.bits",
     ]  # fmt: skip
-    assert "Method:" in found.blocks[1].text
-    alone, together, *_ = found.blocks[2].plot["data"]
+    table, method, meaning, ranges, pairs, picture = found.blocks
+    assert table.headings == ("parameter", "from … to", "S1", "ST")
+    assert [row[1] for row in table.rows] == ["0 % to 5 %", "4 to 8"]
+    assert "Method:" in method.text
+    assert meaning.text.startswith("S1: share of the variance of accuracy that a parameter causes")
+    assert "over a wider range a parameter decides more" in ranges.text
+    assert pairs.text.startswith(("Strongest interaction: scale and bits, ", "No interaction"))
+    assert "Ranges: " in picture.caption
+    alone, together, *_ = picture.plot["data"]
     wanted = ds.matsweep.sensitivity("accuracy")
     largest = int(np.argmax(wanted["ST"].values))
     assert together["x"][0] == pytest.approx(float(wanted["ST"][largest]), rel=1e-4)
