@@ -282,8 +282,8 @@ def test_names_cover_no_points_and_no_names():
     boxes = []
     for text in texts:
         (end,) = ground.places(m.numbers([text.x]), m.numbers([text.y]))
-        left = end[0] - 1.3 * len(text.text) * {"left": 0, "middle": 0.5, "right": 1}[text.anchor]
-        boxes.append((left, end[1] - 1.6, left + 1.3 * len(text.text), end[1] + 1.6))
+        left = end[0] - 1.4 * len(text.text) * {"left": 0, "middle": 0.5, "right": 1}[text.anchor]
+        boxes.append((left, end[1] - 1.6, left + 1.4 * len(text.text), end[1] + 1.6))
     for one, other in itertools.combinations(boxes, 2):
         assert (one[2] < other[0] or other[2] < one[0] or one[3] <= other[1]
                 or other[3] <= one[1])  # fmt: skip

@@ -76,9 +76,11 @@ def _loop(axes: Axes, loop: Loop, current: FloatArray | None, *, logarithmic: bo
     low = max(float(np.abs(loop.current[clear]).min()), 1e-6 * top)
 
     def shown(current: FloatArray) -> FloatArray:
+        if not logarithmic:
+            return current
         # A line to a current of zero would be a vertical one.
-        return np.where(np.abs(current) > 0.5 * low, np.abs(current), np.nan) if logarithmic else (
-            current)  # fmt: skip
+        sizes: FloatArray = np.ma.masked_less_equal(np.abs(current), 0.5 * low)
+        return sizes
 
     axes.plot(loop.voltage, shown(loop.current), "o", color=_MEASURED, markersize=3.5,
               markerfacecolor="none", markeredgewidth=0.5, label="measured",

@@ -178,15 +178,19 @@ def guides(
     return lines
 
 
-def limits_of(part: Focus, values: m.Numbers, ideal: float | None) -> tuple[float, float]:
+def limits_of(
+    part: Focus, values: m.Numbers, ideal: float | None, halves: m.Numbers | None = None
+) -> tuple[float, float]:
     """Limits of the axis of a merit: those of a cut, or around all values and the ideal one.
 
     Parameters
     ----------
     part : Focus
     values : (n,) array
-        Merits with their bars; NaN is ignored.
+        Merits; NaN is ignored.
     ideal : float or None
+    halves : (n,) array, optional
+        Half-lengths of their bars, which widen the axis by half of its range at most on each side.
 
     Returns
     -------
@@ -197,6 +201,10 @@ def limits_of(part: Focus, values: m.Numbers, ideal: float | None) -> tuple[floa
     known = values[np.isfinite(values)]
     every = np.append(known, [] if ideal is None else [ideal])
     low, high = (float(every.min()), float(every.max())) if every.size else (0.0, 1.0)
+    if halves is not None and known.size:
+        room, own = 0.5 * (high - low), np.nan_to_num(halves[np.isfinite(values)])
+        low = min(low, max(float((known - own).min()), low - room))
+        high = max(high, min(float((known + own).max()), high + room))
     margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
     return low - margin, high + margin
 

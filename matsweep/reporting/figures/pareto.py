@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -275,18 +275,19 @@ def against_cost(
     part = focus(view, view.column(view.merit)[rows])
     short = short_labels(view, [name for name, _ in cloud.families])
     groups = {short[name]: view.column(view.merit)[own] for name, own in cloud.families}
-    reach = view.column(view.merit)[rows]
+    halves = np.zeros(rows.size)
     if errors is not None:
-        here = view.column(view.merit)[errors.rows]
-        reach = np.concatenate([reach, here - errors.merit, here + errors.merit])
+        halves[np.isin(rows, errors.rows)] = errors.merit[np.searchsorted(errors.rows, rows[best])]
     y = replace(merit_axis(view), cut=part.cut,
-                limits=limits_of(part, reach, view.reference(view.merit)))  # fmt: skip
+                limits=limits_of(part, view.column(view.merit)[rows], view.reference(view.merit),
+                                halves))  # fmt: skip
     x = replace(x, note=outside(view, part, groups, "candidates"))
-    marks: list[m.Mark] = []
+    line: list[m.Series] = []
     if cost is not None and best.any():
-        marks.append(_line_of(view, rows[best], cost, x, y, several=rows.size > 1))
+        line = [_line_of(view, rows[best], cost, x, y, several=rows.size > 1)]
+    marks: list[m.Mark] = [*line]
     marks += [*cloud.faint(), *cloud.strong(errors)]
-    marks += _words(cloud, x, y, short, errors)
+    marks += _words(cloud, x, y, short, errors, line)
     caption = (
         "Large points are the Pareto set of these two metrics, the line is its front by the means"
         f"{_words_of(errors)}. Point at one to see all its values."
@@ -364,18 +365,6 @@ class _Cloud:
             at = np.searchsorted(errors.rows, mine)
             yield replace(points, y_bars=errors.merit[at], x_bars=errors.cost[at])
 
-    def corner(self, ground: Ground) -> m.Numbers:
-        """Line from the best merit of the front to the right end, (vertex, 2), mm."""
-        rows = self.rows[self.best]
-        if not rows.size or ground.x.limits is None:
-            return np.empty((0, 2))
-        merit, sign = self.view.column(self.view.merit), -1.0
-        if _better(self.view) != "higher":
-            sign = 1.0
-        row = rows[np.argmin(sign * merit[rows])]
-        ends = m.numbers([self.across[row], ground.x.limits[1]])
-        return ground.places(ends, np.full(2, merit[row]))
-
     def _points(self, name: str, mine: Index, look: m.Look) -> m.Series:
         return m.Series(x=self.across[mine], y=self.view.column(self.view.merit)[mine], look=look,
                         rows=mine, name=label(self.view, name))  # fmt: skip
@@ -446,7 +435,12 @@ def _line_of(
 
 
 def _words(
-    cloud: _Cloud, x: m.Axis, y: m.Axis, short: Mapping[str, str], errors: _Errors | None
+    cloud: _Cloud,
+    x: m.Axis,
+    y: m.Axis,
+    short: Mapping[str, str],
+    errors: _Errors | None,
+    front: Sequence[m.Series],
 ) -> list[m.Mark]:
     """Guides, and the names of families next to their best points, those on the front first."""
     view, merit = cloud.view, cloud.view.column(cloud.view.merit)
@@ -478,9 +472,10 @@ def _words(
     ends = [ground.places(m.numbers(x.limits), np.full(2, line.at)) for line in lines]
     texts = [written(line.text, end[0 if line.start else 1], start=line.start, below=line.below)
              for line, end in zip(lines, ends, strict=True)]  # fmt: skip
+    stairs = [ground.places(np.repeat(each.x, 2)[1:], np.repeat(each.y, 2)[:-1]) for each in front]
     order = sorted(named, key=lambda each: each[:2])
     return [*lines, *names([point for *_, point in order], ground, points,
-                           lines=[*ends, cloud.corner(ground)], texts=texts)]  # fmt: skip
+                           lines=[*ends, *stairs], texts=texts)]  # fmt: skip
 
 
 def _guides(view: View, ground: Ground, points: m.Numbers) -> list[m.Guide]:
@@ -566,8 +561,7 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
                 text=tuple(f"{labels[at]}, {duration(time)}" for time in times),
             )
         )  # fmt: skip
-    limits = limits_of(window, np.concatenate([values - spreads, values + spreads, values]).ravel(),
-                       view.reference(view.merit))  # fmt: skip
+    limits = limits_of(window, values.ravel(), view.reference(view.merit), spreads.ravel())
     marks += guides(view, "y", limits, start=_freer_left(values, limits))
     caption = "The best candidate of each material; bars are one standard deviation."
     caption += " Points of the same time are moved apart." if logarithmic else ""

@@ -11,7 +11,7 @@ import numpy as np
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import ink
 
-_CHARACTER, _LINE = 1.3, 3.2  # mm, width of a character and height of a line at 7 pt
+_CHARACTER, _LINE = 1.4, 3.2  # mm, width of a character and height of a line at 7 pt
 _GAP = 0.9  # mm, between a point and its name
 _RADII = (1.6, 4.5, 8.0, 12.0, 17.0, 23.0)  # mm, from a point to the middle of its name's end
 _TURNS = 12
