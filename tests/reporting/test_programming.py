@@ -17,7 +17,7 @@ from matsweep.reporting.choice import choose
 from matsweep.reporting.programming import unprogrammed
 
 SMALL = ["workload.epochs=30", "workload.hidden=[20]", "realisations=3", "times=[1]",
-         "executor=serial"]  # fmt: skip
+         "executor=serial", "unknowns=neutral"]  # fmt: skip
 
 
 def walk(path):
