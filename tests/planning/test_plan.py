@@ -121,15 +121,15 @@ def test_parameters_that_all_swept_choices_have_are_swept_with_them():
     ("overrides", "first", "all_of_them"),
     [
         (["material=pcm_gst"], "4ac78d8995d67e54831f4f5d51da1ad9", "63f0f35eeb25e619"),
-        (["experiment=wires"], "524aaa492f87c2637f0453ca0e22a6b7", "8824aecd4df41109"),
-        (["experiment=activation"], "017e5ce787369d6aa11bf26cd59ee775", "7e3dcef92947eae8"),
-        (["experiment=nonlinearity"], "b30a2b67721d6717f2f531a2fce99230", "ad7f7ff3bc656b84"),
+        (["experiment=wires"], "5fa3f3b56f6266fcb3401afac2876cc8", "c86908198700b2ec"),
+        (["experiment=activation"], "dcbbbb0f63a595296a535edcece1a9d4", "d7da83db82c28433"),
+        (["experiment=nonlinearity"], "8ff2c3405ea84273e028f1582816d60b", "27ba0432a7c98cd2"),
         (
             ["material=pcm_gst,hfox_vcm", "device.read_noise=tag(log,interval(1e-3,1e-1))",
              "tile.rows=int(interval(16,32))", "design=random", "design.samples=50",
              "design.seed=3"],
             "9ea4eb86e036a48978ef687079661b6d",
-            "b337aec23d2cfed4",
+            "73ca2f7ac3d6041e",
         ),
     ],
 )  # fmt: skip
