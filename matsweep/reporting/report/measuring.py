@@ -44,7 +44,8 @@ def measure(study: Study) -> Section | None:
     best = best[order][:_SHOWN]
     if not anything_unknown(study.view, best):
         return None
-    blocks = (*_worth(study, name), *(Paragraph(text=text) for text in _kinds(study, name, best)))
+    choice = _worth(study, name) if len(best) > 1 else ()
+    blocks = (*choice, *(Paragraph(text=text) for text in _kinds(study, name, best)))
     return Section(title="What to measure next", blocks=blocks, terminal=True)
 
 

@@ -95,6 +95,11 @@ def test_without_anything_unknown_there_is_no_section():
     assert section(two(64).drop_vars("unknown")) is None
 
 
+def test_of_one_material_there_is_no_choice_to_change():
+    (kinds,) = texts(section(two(64).isel(candidate=[0])))
+    assert kinds.startswith("Of the variance of accuracy")
+
+
 def test_it_is_in_all_renderings_and_80_columns(tmp_path):
     console = Console(file=io.StringIO(), width=80)
     report(two(256), console, tmp_path, markdown=True)
