@@ -142,11 +142,11 @@ def _change(position: dict[str, float | None], search: Search, u: Numbers) -> Ch
 
 
 def _has_prior(numbers: Mapping[str, Any], parameter: str) -> bool:
-    """Whether a material's sources name a prior for a parameter, or for what contains it."""
+    """Whether a material's sources name a prior for a parameter."""
     parts = parameter.split(".")
     entries = (numbers.get(".".join(parts[:count])) for count in range(len(parts), 0, -1))
     entry: Mapping[str, Any] = next((each for each in entries if each is not None), {})
-    return bool(entry.get("prior") or entry.get("contained"))
+    return bool(entry.get("prior"))
 
 
 def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:

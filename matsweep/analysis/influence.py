@@ -10,9 +10,11 @@ from matsweep.analysis.studytable import Scale
 from matsweep.analysis.wording import quantity
 from matsweep.core.units import rounded
 
+_LISTED = 3  # levels that are named
+
 
 def swept(scale: Scale) -> str:
-    """Write the swept range of a parameter: ``0.5 % to 5 %``, or its levels.
+    """Write the swept range of a parameter: ``0.5 % to 5 %``, or its levels, of many their number.
 
     Parameters
     ----------
@@ -23,7 +25,8 @@ def swept(scale: Scale) -> str:
     str
     """
     if scale.levels:
-        return ", ".join(scale.levels)
+        few = len(scale.levels) <= _LISTED
+        return ", ".join(scale.levels) if few else f"{len(scale.levels)} values"
     return f"{quantity(scale, scale.low)} to {quantity(scale, scale.high)}"
 
 

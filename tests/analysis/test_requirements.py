@@ -388,8 +388,8 @@ def test_a_value_that_is_not_stated_is_no_position():
     assert (left.position[SCALE], left.drawn) == (None, ())
     marks = requirement_picture(found).rows[0][0].marks
     names = [mark.name for mark in marks if isinstance(mark, Series)]
-    assert any("DRAWN" in n and n.endswith("not stated, drawn from a prior") for n in names)
-    assert any("LEFT" in n and n.endswith(", not stated") for n in names)
+    assert any("DRAWN" in n and n.endswith(", scale not stated, drawn from a prior") for n in names)
+    assert any("LEFT" in n and n.endswith(", scale not stated") for n in names)
 
 
 def test_the_picture_of_one_parameter_is_a_line():

@@ -281,17 +281,15 @@ def _families(
     """Mark the materials: hollow where a value is not stated (there at its best) or beyond it."""
     styles = material_styles([*materials, *(family.material for family in found.families)])
     drawn = [across.name] if up is None else [across.name, up.name]
+    short = short_names(found.surrogate.names)
     marks: list[m.Mark] = []
     for family in found.families:
         exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
         note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
-        note = note or (
-            ""
-            if exact
-            else ", not stated"
-            if not set(family.drawn) & set(drawn)
-            else ", not stated, drawn from a prior"
-        )
+        left = [short[n] for n in drawn if family.position[n] is None]
+        if left and not note:
+            note = f", {' and '.join(left)} not stated"
+            note += ", drawn from a prior" if set(family.drawn) & set(drawn) else ""
         text = f"{family.label}:\nmet with {percent(family)}{note}"
         height = family.metric if up is None else place(family, up, found)
         marks.append(m.Series(
