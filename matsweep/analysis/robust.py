@@ -169,8 +169,19 @@ def _regret(view: View, name: str, better: str) -> Values:
     for time in np.asarray(ds["time"].values, dtype=np.float64):
         mean = View(ds[kept], float(time)).column(name)
         mean = np.where(view.done, mean if better == "higher" else -mean, np.nan)
-        losses.append((np.nanmax(mean) if np.isfinite(mean).any() else np.nan) - mean)
+        losses.append(_behind_best(mean, view.assumptions))
     return np.asarray(np.max(losses, axis=0))
+
+
+def _behind_best(values: Values, assumptions: NDArray[np.str_]) -> Values:
+    """Return the distance from the highest value of those that assume the same costs."""
+    behind = np.full(values.shape, np.nan)
+    for each in np.unique(assumptions):
+        mine = assumptions == each
+        known = values[mine][np.isfinite(values[mine])]
+        if known.size:
+            behind[mine] = known.max() - values[mine]
+    return behind
 
 
 def _percentile(values: Values, percent: float) -> Values:

@@ -70,11 +70,20 @@ def score_of(view: View, weights: Mapping[str, float]) -> xr.DataArray:
     chosen = directions(view, list(given))
     total = np.zeros(len(view.done))
     for (name, better), weight in zip(chosen.items(), given.values(), strict=True):
-        share = _share(np.where(view.done, view.column(name), np.nan))
+        share = _like_with_like(view, np.where(view.done, view.column(name), np.nan))
         total += weight * (share if better == "higher" else 1 - share)
     text = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
     attrs = {"units": "1", "better": "higher", "long_name": f"score of {text}"}
     return xr.DataArray(total / sum(given.values()), dims="candidate", attrs=attrs, name="score")
+
+
+def _like_with_like(view: View, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Place between the ends of the candidates that assume the same sources of costs."""
+    share = np.full(values.shape, np.nan)
+    for each in np.unique(view.assumptions):
+        mine = view.assumptions == each
+        share[mine] = _share(values[mine])
+    return share
 
 
 def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:

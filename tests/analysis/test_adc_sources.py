@@ -15,6 +15,7 @@ from matsweep.analysis.view import View
 from matsweep.reporting import report
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.choice import choose
+from matsweep.reporting.figures.pareto import drawable
 
 SOURCES = ("regression", "isaac", "survey")
 # J: candidate 0 takes most conversions, candidate 1 most current; 2 has bits that isaac lacks.
@@ -125,3 +126,28 @@ def test_a_report_states_them(tmp_path, where):
     else:
         assert "the survey is the median of published converters" in text
         assert "also Pareto-optimal by another source: 0 (regression), 0 (isaac)" in text
+
+
+def swept():
+    """Two candidates by each of two sources, the second of which states ten times the energy."""
+    ds = results((0, 1))
+    both = xr.concat([ds, ds.assign(energy=10 * ds.energy)], "candidate", data_vars="minimal")
+    source = ("candidate", ["survey", "survey", "isaac", "isaac"])
+    names = [{"name": name, "values": None} for name in ("material", "periphery.adc_source")]
+    return both.assign_coords({"periphery.adc_source": source}).assign_attrs(axes=json.dumps(names))
+
+
+def test_scores_and_regrets_are_of_candidates_by_the_same_source():
+    """Energies by the dearer source stretch no scale, and are no regret."""
+    ds, alone = swept(), results((0, 1))
+    score = ds.matsweep.score({"energy": 1}).values
+    np.testing.assert_array_equal(score[:2], alone.matsweep.score({"energy": 1}).values)
+    np.testing.assert_array_equal(score[2:], score[:2])
+    times = [each.isel(time=[0, 0]).assign_coords(time=[1.0, 2.0]) for each in (ds, alone)]
+    regret, plain = (each.matsweep.robust("energy", "regret").values for each in times)
+    np.testing.assert_array_equal(regret[:2], plain)
+    np.testing.assert_allclose(regret[2:], 10 * plain)
+
+
+def test_pictures_are_of_candidates_by_one_source():
+    assert drawable(View(swept())).tolist() == [0, 1]

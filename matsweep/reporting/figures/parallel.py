@@ -124,7 +124,7 @@ def parallel_picture(
         If no candidate is done, or there are fewer than two axes.
     """
     whole("most", most, low=0)
-    view = view.rows(np.flatnonzero(view.done))
+    view = view.rows(np.flatnonzero(view.compared))
     if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
     scales = scales_of(view, directions(view, objectives))

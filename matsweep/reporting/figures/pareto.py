@@ -126,7 +126,7 @@ def pareto_picture(
 
 
 def drawable(view: View) -> Index:
-    """Done candidates that have a merit.
+    """Candidates that are compared and have a merit.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def drawable(view: View) -> Index:
     """
     if view.merit not in view.summary:
         raise UserError(f"the results hold no {view.merit}, so there is nothing to draw")
-    rows = np.flatnonzero(view.done & np.isfinite(view.column(view.merit)))
+    rows = np.flatnonzero(view.compared & np.isfinite(view.column(view.merit)))
     if not rows.size:
         why = f"no done candidate has a number for {view.merit}"
         why = why if view.done.any() else "no candidate is done"

@@ -79,7 +79,7 @@ def tradeoff_picture(view: View) -> m.Picture:
     UserError
         If not one or two numbers were swept, or no candidate is done.
     """
-    view = view.rows(np.flatnonzero(view.done))
+    view = view.rows(np.flatnonzero(view.compared))
     if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
     if not sweeps_numbers(view):
