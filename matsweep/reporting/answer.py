@@ -12,7 +12,7 @@ from matsweep.analysis.attributes import axes, short_names
 from matsweep.analysis.basis import Number, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
-from matsweep.analysis.labels import setting
+from matsweep.analysis.labels import AXES, setting
 from matsweep.analysis.objectives import Objectives, directions, judged, order, reached, useful
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.stability import stability_of
@@ -20,14 +20,12 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.printing import counted
 from matsweep.core.units import engineering
-from matsweep.devices.unknown import PARAMETERS
 from matsweep.reporting.texts import spread, texts
 
 _NAMED = 3
 _LEAST = 0.005  # probability below which a material is not named
 _NEAR = 0.05  # of the least cost, among which the merit decides
 _DIGITAL = "int8_sram"
-_LABELS = {parameter.path: parameter.label for parameter in PARAMETERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,7 +369,10 @@ def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
 
 
 def _listed(names: Sequence[str], most: int) -> str:
-    words = [_LABELS.get(name, name.removeprefix("device.").replace("_", " ")) for name in names]
+    words = [
+        AXES[name].label if name in AXES else name.removeprefix("device.").replace("_", " ")
+        for name in names
+    ]
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 

@@ -214,8 +214,8 @@ def test_numbers_behind_it_are_counted_and_named():
     ds = ds.assign(unknown=((*ALONG, "parameter"), unknown)).assign_coords(parameter=drawn)
     assert answer(ds).basis == (
         "This rests on 3 numbers that no source states, drawn from priors (drift exponent, spread "
-        "of drift exponents, share stuck at g_max), 1 from memory (g min), 1 illustrative "
-        "(retention) and 1 that no source states, left out (levels)."
+        "of drift exponents, share stuck at g_max), 1 from memory (smallest conductance), 1 "
+        "illustrative (retention) and 1 that no source states, left out (levels)."
     )
     ends = answer(ds.assign(energy=("candidate", [1e-9, 1e-10], ds["energy"].attrs)))
     assert ends.basis.startswith("This rests, for A, on 3 numbers that no source states")
