@@ -108,27 +108,6 @@ def sources(ds: xr.Dataset) -> dict[str, Any]:
     return {name: stored.get(name) or {} for name in ("materials", "references")}
 
 
-def unknown_label(ds: xr.Dataset, parameter: str) -> str:
-    """Readable name of a parameter that materials do not state: "read noise".
-
-    Parameters
-    ----------
-    ds : Dataset
-    parameter : str
-        Dotted.
-
-    Returns
-    -------
-    str
-        The words of its dotted name where the study draws it for no material.
-    """
-    for entry in sources(ds)["materials"].values():
-        if parameter in (named := entry.get("unknown") or {}):
-            return str(named[parameter])
-    words = parameter.removeprefix("device.").removeprefix("pulse_model.")
-    return words.replace(".", " ").replace("_", " ")
-
-
 def material_label(ds: xr.Dataset, material: str) -> str:
     """Readable name of a material, or its name in the config.
 

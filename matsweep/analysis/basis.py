@@ -90,7 +90,7 @@ def drawn_for(ds: xr.Dataset, material: str) -> list[str]:
     list of str
         Dotted.
     """
-    return list((sources(ds)["materials"].get(material) or {}).get("unknown") or {})
+    return list((sources(ds)["materials"].get(material) or {}).get("unknown") or [])
 
 
 def _contained(entry: Mapping[str, Any]) -> bool:

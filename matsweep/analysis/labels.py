@@ -14,17 +14,30 @@ class Axis:
     label : str
         Title of an axis.
     phrase : str
-        A setting in a sentence; "{}" stands for the value with its unit.
+        A setting in a sentence; "{}" stands for the value with its unit. Empty: "label of {}".
     plural : str
         The phrase where it differs for values other than 1; empty: the same.
     """
 
     label: str
-    phrase: str
+    phrase: str = ""
     plural: str = ""
 
 
 AXES = {
+    "device.programming_error": Axis("programming error"),
+    "device.pulse_model.device_to_device.gain": Axis("spread of steps between devices"),
+    "device.pulse_model.cycle_to_cycle.of_range": Axis("noise of a pulse"),
+    "device.telegraph_noise.share": Axis("share of devices with telegraph noise"),
+    "device.telegraph_noise.amplitude": Axis("amplitude of telegraph noise"),
+    "device.drift.nu": Axis("drift exponent"),
+    "device.drift.spread": Axis("spread of drift exponents"),
+    "device.retention.time": Axis("retention time"),
+    "device.retention.activation_ev": Axis("activation energy of retention"),
+    "device.retention.temperature": Axis("temperature of the retention time"),
+    "device.stuck_at.g_min": Axis("share stuck at g_min"),
+    "device.stuck_at.g_max": Axis("share stuck at g_max"),
+    "device.endurance.half_window": Axis("endurance"),
     "adc.bits": Axis("ADC bits", "ADCs of {} bit", "ADCs of {} bits"),
     "adc.sharing": Axis("columns an ADC", "{} column an ADC", "{} columns an ADC"),
     "dac.bits": Axis("DAC bits", "DACs of {} bit", "DACs of {} bits"),
@@ -41,7 +54,7 @@ AXES = {
     ),
     "device.read_noise": Axis("read noise", "read noise of {}"),
     "device.read_voltage": Axis("read voltage", "reads at {}"),
-    "device.temperature": Axis("temperature", "a temperature of {}"),
+    "device.temperature": Axis("temperature"),
     "periphery.adc_source": Axis("source of ADC costs", "ADC costs of {}"),
     "periphery.node": Axis("technology node", "a node of {}"),
     "tile.cells": Axis("devices in parallel", "single devices", "{} devices in parallel"),
@@ -52,7 +65,28 @@ AXES = {
     "tile.weight_bits": Axis("weight bits", "weights of {} bits"),
     "wires": Axis("wires", "{} wires"),
 }
-"""Swept parameters by their names in configurations. Others are called by their names."""
+"""Parameters by their names in configurations. Others are called by their names.
+
+Those that may be unknown are called as in `matsweep.devices.unknown.PARAMETERS`.
+"""
+
+
+def called(name: str) -> str:
+    """Readable name of a parameter: "read noise".
+
+    Parameters
+    ----------
+    name : str
+        As in configurations.
+
+    Returns
+    -------
+    str
+        The words of its dotted name, where it has no others.
+    """
+    if name in AXES:
+        return AXES[name].label
+    return name.removeprefix("device.").removeprefix("pulse_model.").replace("_", " ")
 
 
 def setting(name: str, short: str, value: str) -> str:
@@ -73,10 +107,11 @@ def setting(name: str, short: str, value: str) -> str:
 
     Examples
     --------
-    >>> setting("tile.cells", "cells", "2"), setting("device.drift.nu", "nu", "0.05")
-    ('2 devices in parallel', 'nu 0.05')
+    >>> setting("tile.cells", "cells", "2"), setting("tile.gates.low", "low", "0.9 V")
+    ('2 devices in parallel', 'low 0.9 V')
     """
     if name not in AXES:
         return f"{short.replace('_', ' ')} {value}"
     words = AXES[name]
-    return (words.plural if words.plural and value != "1" else words.phrase).format(value)
+    phrase = words.phrase or f"{words.label} of {{}}"
+    return (words.plural if words.plural and value != "1" else phrase).format(value)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.checks import UserError
+from matsweep.core.units import estimate
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import DynamicalModel
 from matsweep.identification.derivation import Protocol, derive
@@ -55,7 +56,7 @@ def show_derived(
         name = f"nonlinearity_{way}"
         value = "not determined by these pulses"
         if derived.labels is not None:
-            value = f"{derived.labels.values[name]:.2f} ± {derived.labels.errors[name]:.2g}"
+            value = estimate(derived.labels.values[name], derived.labels.errors[name])
         table.add_row(name, value, "", "NeuroSim's label of the pulse response")
     kept = derived.device.retention
     value = "not known" if kept.time is None else f"{kept.half_life(358.15):.3g}"

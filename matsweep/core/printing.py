@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from matsweep.core.units import estimate
+
 
 def printable(text: object) -> str:
     """Remove characters that no page can show: control characters and halves of surrogate pairs.
@@ -113,9 +115,10 @@ def summary(
             lines.append(f"  {name} < {limit:.2g}")
         elif error is None:
             lines.append(f"  {name} = {value:.4g}")
+        elif math.isfinite(error):
+            lines.append(f"  {name} = {estimate(value, error)}")
         else:
-            sure = f"± {error:.2g}" if math.isfinite(error) else "(not determined)"
-            lines.append(f"  {name} = {value:.4g} {sure}")
+            lines.append(f"  {name} = {value:.4g} (not determined)")
     verdict = "describes its data" if misfit is None else f"NOT FITTED: {misfit}"
     lines += [f"  note: {note}" for note in notes]
     return "\n".join([*lines, f"  {verdict}>"])

@@ -540,6 +540,31 @@ def rounded(value: float, error: float) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
+def estimate(value: float, error: float) -> str:
+    """Print an estimate of any size and its standard error, both to the error's second digit.
+
+    Parameters
+    ----------
+    value : float
+    error : float, > 0
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> estimate(0.0512, 0.0034), estimate(1.234e-13, 2e-15)
+    ('0.0512 ± 0.0034', '(1.234 ± 0.020)e-13')
+    """
+    size = max(abs(value), error)
+    if not (math.isfinite(size) and error > 0) or 1e-3 <= size < 1e5:
+        return rounded(value, error) if math.isfinite(size) and error > 0 else f"{value:.4g}"
+    power = math.floor(math.log10(size))
+    text = rounded(value / 10.0**power, error / 10.0**power)
+    return f"({text})e{power}" if "±" in text else f"{text}e{power}"
+
+
 def percent(fraction: float, error: float = 0.0) -> str:
     """Print a share in percent, without the sign, rounded to its error or to two decimals.
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import axes, short_names, unknown_label
+from matsweep.analysis.attributes import axes, short_names
 from matsweep.analysis.basis import Number, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
-from matsweep.analysis.labels import setting
+from matsweep.analysis.labels import called, setting
 from matsweep.analysis.objectives import Objectives, directions, judged, order, reached, useful
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.settled import NONE
@@ -306,14 +305,12 @@ def _basis(view: View, chosen: Iterable[int]) -> str:
         return ""
     if len(parts) == 1:
         ((numbers, drawn),) = parts.values()
-        return f"This rests on {_unsure(view.ds, numbers, drawn, _NAMED)}."
-    texts = (
-        f"for {name}, on {_unsure(view.ds, *known, _NAMED - 1)}" for name, known in parts.items()
-    )
+        return f"This rests on {_unsure(numbers, drawn, _NAMED)}."
+    texts = (f"for {name}, on {_unsure(*known, _NAMED - 1)}" for name, known in parts.items())
     return f"This rests, {'; '.join(texts)}."
 
 
-def _unsure(ds: xr.Dataset, numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
+def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
     """Count and name the numbers that are not confirmed, by kind."""
     of: dict[str, list[str]] = {}
     for number in numbers:
@@ -331,8 +328,7 @@ def _unsure(ds: xr.Dataset, numbers: Sequence[Number], drawn: Sequence[str], nam
         return "numbers that were seen in sources, or derived from them"
     most = sorted(of.items(), key=lambda each: -len(each[1]))
     parts = [
-        f"{len(names) if place else counted(len(names), 'number')} {kind} "
-        f"({_listed(ds, names, named)})"
+        f"{len(names) if place else counted(len(names), 'number')} {kind} ({_listed(names, named)})"
         for place, (kind, names) in enumerate(most)
     ]
     return _joined(parts)
@@ -381,8 +377,8 @@ def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
         yield f"8-bit digital multipliers with the weights in SRAM take less energy{who}: {one}."
 
 
-def _listed(ds: xr.Dataset, names: Sequence[str], most: int) -> str:
-    words = [unknown_label(ds, name) for name in names]
+def _listed(names: Sequence[str], most: int) -> str:
+    words = [called(name) for name in names]
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
 

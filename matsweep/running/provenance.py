@@ -144,7 +144,7 @@ def sources(plan: Plan) -> str:
             },
         }
         if laws := plan.unknowns.drawn.get(name):
-            materials[name]["unknown"] = {path: parameter_of(path).label for path in laws}
+            materials[name]["unknown"] = list(laws)
         if material.misfit is not None:
             materials[name]["misfit"] = material.misfit
         if material.cautions:

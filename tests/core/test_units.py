@@ -10,6 +10,7 @@ from matsweep.core.specification import Operation, Quantity, parse
 from matsweep.core.units import (
     duration,
     engineering,
+    estimate,
     factor_of,
     kind_of,
     normal_unit,
@@ -291,3 +292,12 @@ def test_shares_and_plain_numbers_are_rounded_to_their_error():
     assert with_error(3.14159, 0.02) == "3.142 ± 0.020"
     assert with_error(8.4, 0.3, "TOPS/W") == "8.40 ± 0.30 TOPS/W"
     assert rounded(-0.5, 0.25) == "-0.50 ± 0.25"
+
+
+def test_an_estimate_of_any_size_has_the_digits_of_its_error():
+    assert estimate(287.0, 0.0003) == "287.00"  # an error below the fifth digit is left out
+    assert estimate(287.0, 0.3) == "287.00 ± 0.30"
+    assert estimate(1.234e-13, 2e-15) == "(1.234 ± 0.020)e-13"
+    assert estimate(4.5e8, 1.2e8) == "(4.5 ± 1.2)e8"
+    assert estimate(0.0, 2e-6) == "(0.0 ± 2.0)e-6"
+    assert estimate(3.0, 0.0) == "3"

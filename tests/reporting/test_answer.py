@@ -48,8 +48,8 @@ def results(accuracy, energy, materials=("a", "b"), spread=0.001, realisations=8
     )
 
 
-def sourced(ds, numbers, drawn=None, **labels):
-    """Add sources: `numbers` of each material, labels of what is drawn, and its labels."""
+def sourced(ds, numbers, **labels):
+    """Add sources: `numbers` of each material, its labels."""
     known = {
         name: {
             "label": f"{name}, a long label",
@@ -58,7 +58,6 @@ def sourced(ds, numbers, drawn=None, **labels):
                 path: {"value": 1.0, "status": status, "source": None, "note": None}
                 for path, status in numbers.items()
             },
-            "unknown": drawn or {},
         }
         for name in set(ds["material"].values.tolist())
     }
@@ -208,18 +207,15 @@ def test_numbers_behind_it_are_counted_and_named():
         "device.g_max": "seen", "device.g_min": "recalled", "device.retention": "illustrative",
         "device.levels": "missing", "device.drift": "missing", "device.stuck_at": "missing",
     }  # fmt: skip
-    labels = {
-        "device.drift.nu": "drift exponent", "device.drift.spread": "spread of drift exponents",
-        "device.stuck_at.g_max": "share stuck at g_max", "device.read_noise": "read noise",
-    }  # fmt: skip
-    ds, drawn = sourced(results([0.96, 0.9], [1e-9, 2e-9]), numbers, labels), list(labels)
+    ds = sourced(results([0.96, 0.9], [1e-9, 2e-9]), numbers)
+    drawn = ["device.drift.nu", "device.drift.spread", "device.stuck_at.g_max", "device.read_noise"]
     unknown = np.full((2, 8, 4), 0.1)
     unknown[0, :, 3] = np.nan  # stated by the first one
     ds = ds.assign(unknown=((*ALONG, "parameter"), unknown)).assign_coords(parameter=drawn)
     assert answer(ds).basis == (
         "This rests on 3 numbers that no source states, drawn from priors (drift exponent, spread "
-        "of drift exponents, share stuck at g_max), 1 from memory (g min), 1 illustrative "
-        "(retention) and 1 that no source states, left out (levels)."
+        "of drift exponents, share stuck at g_max), 1 from memory (smallest conductance), 1 "
+        "illustrative (retention) and 1 that no source states, left out (levels)."
     )
     ends = answer(ds.assign(energy=("candidate", [1e-9, 1e-10], ds["energy"].attrs)))
     assert ends.basis.startswith("This rests, for A, on 3 numbers that no source states")

@@ -12,7 +12,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.core.printing import counted, summary
 from matsweep.core.streams import FloatArray
-from matsweep.core.units import engineering
+from matsweep.core.units import engineering, estimate
 from matsweep.devices import Endurance, Retention
 from matsweep.identification.fitting import (
     DriftFit,
@@ -215,8 +215,8 @@ class RetentionFit:
         if self.decay is None or not self.decays:
             drift = self.drift
             text = (
-                f"from {self.name}, {traces}: exponent {drift.mean:.3g} ± {drift.mean_error:.2g}, "
-                f"between traces {drift.spread:.2g} ± {drift.spread_error:.2g}"
+                f"from {self.name}, {traces}: exponent {estimate(drift.mean, drift.mean_error)}, "
+                f"between traces {estimate(drift.spread, drift.spread_error)}"
             )
             if drift.mean < 0:
                 text += " (the conductance rises)"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.printing import counted
-from matsweep.core.units import engineering
+from matsweep.core.units import engineering, estimate
 from matsweep.identification.calibration.aged import Ageing, EnduranceFit, RetentionFit
 
 _RISES = (
@@ -42,8 +42,8 @@ def show_retention(found: RetentionFit, console: Console) -> None:
     else:
         _line(
             console,
-            f"drift over all traces: {drift.mean:.4g} ± {drift.mean_error:.2g}, between them "
-            f"{drift.spread:.2g} ± {drift.spread_error:.2g}",
+            f"drift over all traces: {estimate(drift.mean, drift.mean_error)}, between them "
+            f"{estimate(drift.spread, drift.spread_error)}",
         )
         if drift.mean < 0 and not found.decays:
             _line(console, _RISES)

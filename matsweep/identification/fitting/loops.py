@@ -11,6 +11,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.streams import FloatArray
+from matsweep.core.units import estimate
 from matsweep.devices.dynamics import VTEAM, FilamentGap, LinearIonDrift, Yakopcic
 from matsweep.devices.dynamics.model import CompiledModel
 from matsweep.identification.fitting.hysteresis import excursions, refuse_unswitched, sets
@@ -69,8 +70,9 @@ class LoopFit:
         lines = [f"<LoopFit: {self.kind}, BIC {self.bic:.1f}"]
         for name, values in self.values.items():
             for of, value, error in zip(names, values, self.errors[name], strict=True):
-                sure = f"± {error:.2g}" if np.isfinite(error) else "(not determined)"
-                lines.append(f"  {name}{of} = {value:.4g} {sure}")
+                sure = np.isfinite(error)
+                text = estimate(value, error) if sure else f"{value:.4g} (not determined)"
+                lines.append(f"  {name}{of} = {text}")
         misfit = ", ".join(f"{each:.3g}" for each in self.misfit)
         return "\n".join(
             [*lines, f"  misfit {misfit}; check(loops, read_voltage) gives the verdict>"]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.attributes import unknown_label
 from matsweep.analysis.doubt import doubt_of
 from matsweep.analysis.drawn import anything_unknown
 from matsweep.analysis.information import information_of
+from matsweep.analysis.labels import called
 from matsweep.analysis.response import RANK
 from matsweep.core.checks import UserError
 from matsweep.core.units import engineering
@@ -68,7 +68,7 @@ def _worth(study: Study, name: str) -> Iterator[Block]:
         rows = tuple(
             (
                 option,
-                unknown_label(study.view.ds, parameter),
+                called(parameter),
                 _cases(row, "changed"),
                 _amount(study, name, row, "worth").replace(" points", ""),
             )
@@ -97,7 +97,7 @@ def _first(
     everything = _cases(worth, "changed_by_everything", "of cases")
     if ranked:
         option, parameter, row = ranked[0]
-        named = f"{unknown_label(study.view.ds, parameter)} of {study.view.brief(option)}"
+        named = f"{called(parameter)} of {study.view.brief(option)}"
         return (
             f"Measure the {named} first: it decides the ranking in "
             f"{_cases(row, 'changed', 'of cases')}, worth {_amount(study, name, row, 'worth')} of "
@@ -123,7 +123,7 @@ def _screened(study: Study, worth: xr.Dataset) -> str:
     marked = worth["matters"].values
     options, parameters = (worth[name].values.astype(str) for name in ("option", "parameter"))
     names = [
-        f"{unknown_label(study.view.ds, parameters[column])} of {study.view.brief(options[row])}"
+        f"{called(parameters[column])} of {study.view.brief(options[row])}"
         for row, column in np.argwhere(marked)
     ]
     least = int(worth["draws"].values.min())

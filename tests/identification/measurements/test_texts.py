@@ -79,7 +79,7 @@ def test_results_are_shown_in_few_lines(tmp_path):
         )
     )
     assert repr(matsweep.calibrate(tmp_path / "e.csv")).startswith(
-        "<EnduranceFit of e.csv: endurance\n  half_window = 1e+04 ±"
+        "<EnduranceFit of e.csv: endurance\n  half_window = 9999.92 ±"
     )
     rng, g, lines = np.random.default_rng(0), 2.0, ["pulse,polarity,G (uS)"]
     for sign in (1, -1) * 2:
