@@ -173,6 +173,15 @@ def test_nothing_is_cut_where_all_or_none_are_of_use_or_no_bound_is_known():
     assert outside(none, WHOLE, {"all": none.column("accuracy")}) == ""
 
 
+def test_bars_do_not_carry_an_axis_of_shares_beyond_its_whole():
+    ds = failing(study(realisations=2, scales=(0.0, 0.01)), name="nobody")
+    ds["accuracy_std"] = ds["accuracy_std"] * 0 + 0.3
+    for panel in pareto_picture(View(ds)).panels:
+        low, high = panel.y.limits
+        assert high <= 1.02
+        assert low > 0.5  # bars widen it by half of the range of the values at most
+
+
 def test_a_bound_where_less_is_better_cuts_the_upper_end():
     ds = failing(study(realisations=2)).copy()
     ds["accuracy"] = 1 - ds["accuracy"]

@@ -112,7 +112,7 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
     styles = material_styles({*groups, *view.all_materials})
     every = view.rows(best).realised(metric)
     part = focus(view, every.ravel()) if metric == view.merit else WHOLE
-    limits = limits_of(part, every.ravel(), view.reference(metric))
+    limits = limits_of(view, metric, part, every.ravel())
     reach = limits if part.cut else (-np.inf, np.inf)
     marks: list[m.Mark] = []
     for row, (group, text, own) in enumerate(zip(groups, labels, every, strict=True)):

@@ -24,6 +24,7 @@ from matsweep.reporting.figures.style import IDEAL
 
 _ROOM = 0.075  # of the range, that a line of text takes
 _MARGIN = 0.09  # of the range, beyond its outermost values: room for a line of text
+_WHOLE_SHARE = 1.02  # upper end of an axis of a share: a bar may go beyond 100 %
 USEFUL = m.Look(colour="#595959", line="dot", width=0.9)
 """The line of the least merit that is of use."""
 
@@ -179,16 +180,17 @@ def guides(
 
 
 def limits_of(
-    part: Focus, values: m.Numbers, ideal: float | None, halves: m.Numbers | None = None
+    view: View, metric: str, part: Focus, values: m.Numbers, halves: m.Numbers | None = None
 ) -> tuple[float, float]:
-    """Limits of the axis of a merit: those of a cut, or around all values and the ideal one.
+    """Limits of the axis of a metric: those of a cut, or around all values and the ideal one.
 
     Parameters
     ----------
+    view : View
+    metric : str
     part : Focus
     values : (n,) array
-        Merits; NaN is ignored.
-    ideal : float or None
+        NaN is ignored.
     halves : (n,) array, optional
         Half-lengths of their bars, which widen the axis by half of its range at most on each side.
 
@@ -198,7 +200,7 @@ def limits_of(
     """
     if part.limits is not None:
         return part.limits
-    known = values[np.isfinite(values)]
+    known, ideal = values[np.isfinite(values)], view.reference(metric)
     every = np.append(known, [] if ideal is None else [ideal])
     low, high = (float(every.min()), float(every.max())) if every.size else (0.0, 1.0)
     if halves is not None and known.size:
@@ -206,6 +208,8 @@ def limits_of(
         low = min(low, max(float((known - own).min()), low - room))
         high = max(high, min(float((known + own).max()), high + room))
     margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    if view.is_share(metric):
+        return low - margin, min(high + margin, _WHOLE_SHARE)
     return low - margin, high + margin
 
 

@@ -279,7 +279,7 @@ def against_cost(
     if errors is not None:
         halves[np.isin(rows, errors.rows)] = errors.merit[np.searchsorted(errors.rows, rows[best])]
     y = replace(merit_axis(view), cut=part.cut,
-                limits=limits_of(part, view.column(view.merit)[rows], view.reference(view.merit),
+                limits=limits_of(view, view.merit, part, view.column(view.merit)[rows],
                                 halves))  # fmt: skip
     x = replace(x, note=outside(view, part, groups, "candidates"))
     line: list[m.Series] = []
@@ -561,7 +561,7 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
                 text=tuple(f"{labels[at]}, {duration(time)}" for time in times),
             )
         )  # fmt: skip
-    limits = limits_of(window, values.ravel(), view.reference(view.merit), spreads.ravel())
+    limits = limits_of(view, view.merit, window, values.ravel(), spreads.ravel())
     marks += guides(view, "y", limits, start=_freer_left(values, limits))
     caption = "The best candidate of each material; bars are one standard deviation."
     caption += " Points of the same time are moved apart." if logarithmic else ""

@@ -148,7 +148,8 @@ def written(text: str, at: m.Numbers, *, start: bool, below: bool) -> m.Numbers:
     text : str
     at : (2,) array, mm
         End of the line.
-    start, below : bool
+    start : bool
+    below : bool
         As of a `Guide`.
 
     Returns
