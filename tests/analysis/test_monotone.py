@@ -132,11 +132,11 @@ def test_no_requirement_asks_for_harm_and_errors_shrink():
 
 def test_a_direction_that_data_contradict_is_not_imposed():
     """Noise that helps up to 5 %: the fit stays free in it, says so, and finds the optimum."""
-    ds = noisy(
-        0,
-        noise=0.002,
-        function=lambda n, s, b: 0.9 - 40 * (n - 0.05) ** 2 - 0.2 * s - 0.3 * 2.0**-b,
-    )
+
+    def peaked(noise, spread, bits):
+        return 0.9 - 40 * (noise - 0.05) ** 2 - 0.2 * spread - 0.3 * 2.0**-bits
+
+    ds = noisy(0, noise=0.002, function=peaked)
     found = requirements(ds, "accuracy >= 87 %")
     assert found.surrogate.contradicted == (NOISE,)
     assert found.surrogate.rises == (0, -1, 1)
