@@ -72,7 +72,9 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     text = capsys.readouterr().out
     assert "pcm_gst" in text
     assert "illustrative" in text
-    assert "10.1109/ICECS46596.2019.8964852" in text
+    assert "10.1109/ICECS46596.2019.8964852" in (
+        workplace / "results" / "small" / "references.bib"
+    ).read_text(encoding="utf-8")
     assert (workplace / "results" / "small" / "pareto.png").stat().st_size > 10_000
     assert (workplace / "results" / "small" / "pareto.pdf").is_file()
 
