@@ -99,7 +99,7 @@ def test_what_failed_is_said_at_the_end(workplace, capsys, monkeypatch, failing,
 
 def test_data_that_are_refused_leave_no_store_behind(workplace, capsys):
     (workplace / "set.csv").write_text("1,2,0\n3,4,1\n1,2,0\n3,5,1\n")
-    data = ["workload.data.kind=csv", "+workload.data.path=set.csv"]
+    data = ["workload.data.kind=csv", "+workload.data.path=set.csv", "unknowns=neutral"]
     assert main(["explore", "workload=digits_online", "material=epiram", *data]) == 2
     assert "give header=0" in told(capsys)
     assert not (workplace / "results").exists()
@@ -244,7 +244,7 @@ def test_help_without_a_command_lists_the_commands(capsys):
         ),
         (["explore", "wires=resistances", "wires.bit_resistance=-1"], "must be >= 0, got -1"),
         (["explore", "tile.mapping=ofset"], "did you mean offset"),
-        (["explore", "executor.address=127.0.0.1:1"], "no Ray cluster answers there"),
+        (["explore", "unknowns=neutral", "executor.address=127.0.0.1:1"], "no Ray cluster answers"),
         (["explore", "experiment=quikstart"], "did you mean quickstart"),
         (["explore", "--config-dir", "nowhere"], "nowhere"),
         (["report", "nowhere.zarr"], "nowhere.zarr"),

@@ -131,8 +131,6 @@ def run_overrides(
     console = console or Console(stderr=True)
     study = plan(overrides, config_name=config_name)
     settings = plain_config(study.config)
-    for note in study.notes:
-        console.print(note, soft_wrap=True, markup=False)
     racing: Racing = build(Racing, settings["racing"], "racing")
     if isinstance(study.design, Adaptive) and not isinstance(racing, NoRacing):
         raise UserError("racing needs a design whose candidates are known: give racing=none")
@@ -150,6 +148,8 @@ def run_overrides(
         extend=may_extend,
         retry_failed=truth("retry_failed", settings["retry_failed"]),
     )
+    for note in study.notes:
+        console.print(note, soft_wrap=True, markup=False)
     if isinstance(study.design, Adaptive):
         run.search(study.design)
     else:
