@@ -32,6 +32,7 @@ Numbers = Callable[[xr.Dataset], Mapping[str, str]]
 STUDIES = {
     "quickstart": "experiment=quickstart",
     "limits": "experiment=limits",
+    "charge": "-m experiment=quickstart material=pcm_gst,sonos study=charge",
     "activation": "experiment=activation",
     "wires": "experiment=wires",
     "mapping": (
@@ -49,7 +50,16 @@ STUDIES = {
 }
 """Words after `matsweep explore` by name."""
 
-LONG = ("activation", "wires", "mapping", "compensated", "converters", "nonlinearity", "stt")
+LONG = (
+    "charge",
+    "activation",
+    "wires",
+    "mapping",
+    "compensated",
+    "converters",
+    "nonlinearity",
+    "stt",
+)
 """Studies that take up to six minutes on one core."""
 
 
@@ -201,6 +211,14 @@ def limit(ds: xr.Dataset) -> dict[str, str]:
 
 
 # ------------------------------------------------------------------------- longer studies
+
+
+def established(ds: xr.Dataset) -> dict[str, str]:
+    row = best(ds, "sonos")
+    return {
+        "accuracy": percent(last(ds)[row]),
+        "energy": f"{1e12 * float(last(ds, 'energy')[row]):.0f}",
+    }
 
 
 def barrier(energy: float, unit: str) -> Numbers:
@@ -431,6 +449,8 @@ STATEMENTS = [
     _TUTORIAL(text="The spread of PCM, {spread} %", numbers=pcm_spread),
     _TUTORIAL(text="for {points} points of accuracy", numbers=to_floating_point),
     _LIMITS(text="with at most {share} % of them HfOx reaches 92 %", numbers=limit),
+    Statement(page="docs/tutorial.md", study="charge", numbers=established,
+              text="Its best candidate reaches {accuracy} % at {energy} pJ"),
     *(_CHOOSING(text=f"| {name} | {{best}} | {{value}} % | {{low}} to {{high}} |",
                 numbers=rank(name))
       for name in ("ecram_li", "fefet_hzo", "stt_mram", "hfox_vcm", "pcm_gst")),
