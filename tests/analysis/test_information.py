@@ -161,6 +161,18 @@ def test_what_has_no_worth_to_state_is_refused():
                 1).matsweep.information()  # fmt: skip
 
 
+def test_options_of_one_material_are_not_compared():
+    """They share what is unknown: knowing it changes both, and here no choice between them."""
+    ds = planted({"a": Planted(lines, 0.3), "b": Planted(lambda z: lines(z) + 0.3, 0.3)}, 256, 1)
+    ds["unknown"].values[1] = ds["unknown"].values[0]
+    ds = ds.assign_coords(material=("candidate", ["a", "a"]))
+    with pytest.raises(UserError, match=r"2 options share what is unknown of a.*among=material"):
+        ds.matsweep.information(among="candidate")
+    ds["unknown"].values[:] = np.nan
+    with pytest.raises(UserError, match="nothing is unknown"):
+        ds.matsweep.information(among="candidate")
+
+
 def test_an_option_with_too_few_draws_counts_as_its_mean():
     ds = planted({"a": Planted(lines, 1.0), "b": Planted(better, 0.3)}, 256, 1)
     ds["realisations"] = ("candidate", [256, 16])
