@@ -160,6 +160,17 @@ def test_functions_of_a_parameter_are_orthonormal(draws):
     np.testing.assert_allclose(response.columns.mean(axis=0), 0, atol=1e-9)
 
 
+def test_draws_that_are_equal_have_equal_functions():
+    """60 of 64 draws are at a bound: five values carry a constant and four functions."""
+    draws = np.zeros((64, 1))
+    draws[:4, 0] = [1, 2, 3, 4]
+    response = fitted([0], draws, np.random.default_rng(6).normal(size=64))
+    at_bound = response.columns[4:]
+    np.testing.assert_allclose(at_bound, at_bound[:1].repeat(60, axis=0), atol=1e-9)
+    sizes = np.sum(response.columns**2, axis=0) / 64
+    np.testing.assert_allclose(sizes, [1, 1, 1, 1, 0, 0], atol=1e-9)
+
+
 def test_only_the_order_of_draws_counts():
     rng = np.random.default_rng(5)
     draws, values = rng.normal(size=(80, 3)), rng.normal(size=80)
