@@ -160,9 +160,10 @@ def sensible_front(objectives: list[Objective], count: Counts, confidence: float
 
     First all candidates go that an exact front dominates beyond the largest error that a pair can
     have: O(n log^(m-2) n). The others are taken from the lowest sum of costs on, and one is left
-    off if one already taken dominates it. So each that is left off has one in the set that is as
-    good, and no chain of small steps leads away from the set. A candidate may stay that one taken
-    later dominates.
+    off if one already taken dominates it. So each of these that is left off has one in the set that
+    is as good, and no chain of small steps leads away from the set; one that went first may have
+    gone by a candidate that is itself left off. A candidate may stay that one taken later
+    dominates.
 
     Parameters
     ----------

@@ -192,7 +192,7 @@ def _response(
     """Regression of a metric, or of 0 and 1; None with too few draws."""
     if metric is not None:
         return response_of(view, metric, row)
-    if drawn.parameters and not drawn.told:
+    if drawn.parameters and not drawn.enough:
         return None
     return fitted(drawn.parameters, drawn.values, values)
 

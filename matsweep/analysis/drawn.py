@@ -31,7 +31,7 @@ class Drawn:
     values: Values
 
     @property
-    def told(self) -> bool:
+    def enough(self) -> bool:
         """Whether the draws are enough to tell the parameters from chance."""
         return len(self.values) >= SCREEN
 
@@ -109,7 +109,7 @@ def response_of(view: View, name: str, row: int) -> Response | None:
         The mean, where nothing is unknown; None: too few draws to tell parameters from chance.
     """
     drawn = drawn_by(view, row)
-    if drawn.parameters and not drawn.told:
+    if drawn.parameters and not drawn.enough:
         return None
     key = name, int(row)
     if key not in view.responses:

@@ -79,7 +79,8 @@ def information(
     Raises
     ------
     UserError
-        If there are fewer than two options, nothing is unknown, or there are fewer than 64 draws.
+        If there are fewer than two options, nothing is unknown, options share what is unknown of
+        their material, or there are fewer than 64 draws.
 
     References
     ----------
@@ -119,7 +120,8 @@ def information_of(
     Raises
     ------
     UserError
-        If there are fewer than two options, nothing is unknown, or there are fewer than 64 draws.
+        If there are fewer than two options, nothing is unknown, options share what is unknown of
+        their material, or there are fewer than 64 draws.
     """
     whole("top", top, low=2)
     whole("samples", samples, low=100)
@@ -159,7 +161,14 @@ def _check_draws(view: View, rows: Index) -> None:
     unknown = [each for each in drawn if each.parameters]
     if not unknown:
         raise UserError("nothing is unknown of these candidates: no measurement changes the choice")
-    if not any(each.told for each in unknown):
+    materials = view.materials[rows].tolist()
+    for material, each in zip(materials, drawn, strict=True):
+        if each.parameters and materials.count(material) > 1:
+            raise UserError(
+                f"{materials.count(material)} options share what is unknown of {material}, and a "
+                "measurement would change all of them: compare the best of each (among=material)"
+            )
+    if not any(each.enough for each in unknown):
         most = max(len(each.values) for each in unknown)
         raise UserError(
             f"{most} realisations cannot show what is worth measuring: {SCREEN} screen the "

@@ -24,6 +24,7 @@ _DEGREE = 6  # functions of one parameter
 _PAIRS = 6  # of parameters, whose interactions are fitted
 _STEPS, _CLOSE = 60, 1e-2
 _SMALL = 1e-2  # variance that moves nothing, in those of its standard errors
+_DEPENDENT = 1e-9  # root mean square that rounding leaves of a function that others give
 _LEAST = 1e-6  # variance of a group, in those of its standard errors
 _SPARSE = (2.0, 1.0)  # pseudo-observations of no effect, for groups of several functions and of one
 _CHOSEN = 2.0  # the same for pairs, which are the best of many
@@ -287,7 +288,11 @@ def _products(single: Sequence[Values], rest: Values) -> list[Values]:
 
 
 def _functions(draws: Values) -> Values:
-    """Orthonormal functions of one parameter over its draws, (draw, _DEGREE), rougher ones last."""
+    """Orthonormal functions of one parameter over its draws, (draw, _DEGREE), rougher ones last.
+
+    A parameter with fewer values than there are functions (most draws are at a bound) leaves no
+    room for the roughest ones, which are 0.
+    """
     from numpy.polynomial import legendre
     from scipy.special import ndtri
 
@@ -296,7 +301,9 @@ def _functions(draws: Values) -> Values:
     higher = [legendre.legval(2 * share - 1, [0] * d + [1]) for d in range(2, _DEGREE + 1)]
     raw = np.stack([np.ones_like(share), ndtri(share), *higher], axis=1)
     basis, triangle = np.linalg.qr(raw)
-    basis *= np.sign(np.diag(triangle)) * np.sqrt(draws.size)
+    size = np.diag(triangle)
+    independent = np.abs(size) > _DEPENDENT * np.sqrt(draws.size)
+    basis *= np.where(independent, np.sign(size), 0.0) * np.sqrt(draws.size)
     return np.asarray(basis[:, 1:])
 
 

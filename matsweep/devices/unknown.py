@@ -265,7 +265,7 @@ def unknown_parameters(
     """
     found = {}
     for parameter in PARAMETERS:
-        if parameter.field in unused or any(_same(parameter.path, path) for path in stated):
+        if parameter.field in unused or any(overlap(parameter.path, path) for path in stated):
             continue
         origin = origins.get(parameter.field)
         status = "missing" if origin is None else origin.status
@@ -339,7 +339,11 @@ def without_effect(device: AnalogDevice, drawn: Collection[str]) -> dict[str, st
     if device.temperature != _ROOM and not (
         (decays and activated) or (relaxes and short.activation_ev > 0)
     ):
-        found["device.temperature"] = "no activation energy is known"
+        found["device.temperature"] = (
+            "no retention time is known"
+            if activated and not (decays or relaxes)
+            else "no activation energy is known"
+        )
     if device.cycles and not wears:
         found["device.cycles"] = "no endurance is known"
     if not (decays or relaxes or drifts):
@@ -403,6 +407,16 @@ def with_values(device: AnalogDevice, values: FloatArray) -> AnalogDevice:
     return device
 
 
-def _same(one: str, other: str) -> bool:
-    """Whether two dotted paths are the same, or one is within the other."""
+def overlap(one: str, other: str) -> bool:
+    """Whether two dotted paths are the same, or one is within the other.
+
+    Parameters
+    ----------
+    one : str
+    other : str
+
+    Returns
+    -------
+    bool
+    """
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

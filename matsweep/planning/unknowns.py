@@ -16,6 +16,7 @@ from matsweep.devices.unknown import (
     PARAMETERS,
     Parameter,
     Unknown,
+    overlap,
     parameter_of,
     unknown_parameters,
     without_effect,
@@ -313,7 +314,7 @@ class Unknowns:
         for path in own:
             if path in statuses:
                 self._taken.add((material, path))
-            elif any(f"{path}.".startswith(f"{each}.") for each in self.stated):
+            elif any(overlap(path, each) for each in self.stated):
                 why = "the study sets or sweeps it"
                 self.passed.setdefault(path, {})[material] = why
             elif parameter_of(path).field in unused:

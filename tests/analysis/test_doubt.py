@@ -144,6 +144,13 @@ def test_a_yield_at_known_values_has_a_range():
     assert float(wide["share"]) > 3 * float(narrow["share"])
 
 
+def test_a_yield_at_known_values_is_a_share():
+    """A step at z = 0, which polynomials overshoot."""
+    ds = planted({"a": Planted(lambda z: z[:, 0], 0.05, 3)}, 256, 6)
+    found = ds.matsweep.doubt("accuracy >= 0", confidence=0.999).isel(candidate=0)
+    assert (float(found["known_low"]), float(found["known_high"])) == (0, 1)
+
+
 def test_too_few_draws_say_how_many_are_needed():
     ds = planted({"a": Planted(additive, 1.0), "b": Planted(flat, 1.0, 0)}, 32, 1)
     found = ds.matsweep.doubt()
@@ -181,6 +188,29 @@ def test_functions_of_a_parameter_are_orthonormal(draws):
     single = response.columns[:, response.owner == 1]
     np.testing.assert_allclose(single.T @ single / draws, np.eye(6), atol=1e-9)
     np.testing.assert_allclose(response.columns.mean(axis=0), 0, atol=1e-9)
+
+
+def test_draws_that_are_equal_have_equal_functions():
+    """60 of 64 draws are at a bound: five values carry a constant and four functions."""
+    draws = np.zeros((64, 1))
+    draws[:4, 0] = [1, 2, 3, 4]
+    response = fitted([0], draws, np.random.default_rng(6).normal(size=64))
+    at_bound = response.columns[4:]
+    np.testing.assert_allclose(at_bound, at_bound[:1].repeat(60, axis=0), atol=1e-9)
+    sizes = np.sum(response.columns**2, axis=0) / 64
+    np.testing.assert_allclose(sizes, [1, 1, 1, 1, 0, 0], atol=1e-9)
+
+
+def test_residuals_make_up_for_what_the_fit_takes_up():
+    """With the leverages of the draws (MacKinnon and White's HC2), the mean's of 1/n included."""
+    rng = np.random.default_rng(7)
+    draws, values = rng.normal(size=(64, 3)), rng.normal(size=64)
+    response = fitted([0, 1, 2], draws, values)
+    for fit in response.fits:
+        left = values - values.mean() - response.columns @ fit.mean
+        leverage = np.diag(response.columns @ fit.smoother) + 1 / 64
+        np.testing.assert_allclose(fit.residuals**2 * (1 - leverage), left**2, atol=1e-12)
+        assert leverage.max() < 0.9
 
 
 def test_only_the_order_of_draws_counts():

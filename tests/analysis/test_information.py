@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 from scipy.stats import norm
 
 from matsweep.analysis.response import RANK
@@ -125,6 +126,39 @@ def test_less_may_be_better():
     assert float(first) == pytest.approx(float(other["worth"].sel(option="a")[0]), rel=0.2)
 
 
+def test_what_is_skewed_has_its_worth_on_the_good_side():
+    """a = exp(z) - e^0.5, of which b is better by 1.5: the long tail is what may be gained.
+
+    E max(exp(z) - k, 0) with k = e^0.5 + 1.5 is Black and Scholes's; turned over, a is never 1.5
+    better, and the worth is below a fifth of that. 1,024 draws, within 20 % as stated above.
+    """
+    k = np.exp(0.5) + 1.5
+    truth = np.exp(0.5) * norm.cdf(1 - np.log(k)) - k * norm.cdf(-np.log(k))
+    ds = planted({"a": Planted(lambda z: np.exp(z[:, 0]) - np.exp(0.5), 0.3, 2),
+                  "b": Planted(lambda z: np.full(len(z), 1.5), 0.3, 0)}, 1024, 1)  # fmt: skip
+    for sign, better in ((1, "higher"), (-1, "lower")):
+        turned = ds.copy(deep=True)
+        turned["accuracy"] = (sign * ds["accuracy"]).assign_attrs(ds["accuracy"].attrs)
+        turned["accuracy"].attrs["better"] = better
+        worth = turned.matsweep.information("accuracy")["worth"].sel(option="a")
+        assert float(worth[0]) == pytest.approx(truth, rel=0.2)
+
+
+def test_materials_of_the_same_draws_are_taken_as_independent():
+    """Two options that follow z alike: were their draws paired, knowing both would change nothing.
+
+    They are independent: the worth of everything is that of sigma² = 2.
+    """
+    z = ndtri((np.random.default_rng(1).permutation(1024) + 0.5) / 1024)
+    ds = planted({name: Planted(lambda z: z[:, 0], 0.0, 1) for name in "ab"}, 1024, 1)
+    noise = np.random.default_rng(2).normal(0, 0.2, (2, 1024))
+    ds["accuracy"].values[:] = z + np.array([[0.0], [0.3]]) + noise
+    ds["unknown"].values[:, :, 0] = np.exp(z)
+    found = ds.matsweep.information()
+    truth = loss(np.sqrt(2), 0.3)
+    assert float(found["worth_of_everything"]) == pytest.approx(truth, rel=0.15)
+
+
 def test_few_draws_give_no_numbers():
     def study(draws):
         return planted({"a": Planted(lines, 1.0), "b": Planted(better, 0.3)},
@@ -159,6 +193,18 @@ def test_what_has_no_worth_to_state_is_refused():
     with pytest.raises(UserError, match="nothing is unknown"):
         planted({**known, "b": Planted(lambda z: 0 * z.sum(axis=1), 1.0, 0)}, 64,
                 1).matsweep.information()  # fmt: skip
+
+
+def test_options_of_one_material_are_not_compared():
+    """They share what is unknown: knowing it changes both, and here no choice between them."""
+    ds = planted({"a": Planted(lines, 0.3), "b": Planted(lambda z: lines(z) + 0.3, 0.3)}, 256, 1)
+    ds["unknown"].values[1] = ds["unknown"].values[0]
+    ds = ds.assign_coords(material=("candidate", ["a", "a"]))
+    with pytest.raises(UserError, match=r"2 options share what is unknown of a.*among=material"):
+        ds.matsweep.information(among="candidate")
+    ds["unknown"].values[:] = np.nan
+    with pytest.raises(UserError, match="nothing is unknown"):
+        ds.matsweep.information(among="candidate")
 
 
 def test_an_option_with_too_few_draws_counts_as_its_mean():

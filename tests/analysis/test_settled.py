@@ -129,7 +129,7 @@ def test_too_few_draws_count_chance_as_unknown():
     assert stability.attrs["unknowns"] == REALISATIONS
     console = Console(file=io.StringIO(), width=200)
     choose(studies[0], console)
-    assert "once what is unknown is known, on average" in console.file.getvalue()
+    assert "once what is unknown is known; on average over it" in console.file.getvalue()
 
 
 def test_where_nothing_is_unknown_nothing_changes():

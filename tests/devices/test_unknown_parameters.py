@@ -153,3 +153,12 @@ def test_a_condition_acts_only_where_enough_is_known(changes, drawn, idle):
     arguments = dict(g_min=0, g_max=1e-5, read_voltage=0.2, cell_size=1.0, pulse_model=PULSES)
     device = AnalogDevice(**{**arguments, **changes})
     assert set(without_effect(device, drawn)) == idle
+
+
+def test_a_temperature_without_effect_says_what_is_missing():
+    device = AnalogDevice(g_min=0, g_max=1e-5, read_voltage=0.2, cell_size=1.0, temperature=400.0)
+    for drawn, why in (
+        (["device.retention.time"], "no activation energy is known"),
+        (["device.retention.activation_ev"], "no retention time is known"),
+    ):
+        assert without_effect(device, drawn)["device.temperature"] == why

@@ -302,6 +302,11 @@ def test_a_study_says_which_of_the_users_priors_have_no_effect():
     assert (
         "prior.device.read_noise has no effect on fefet_hzo: the study sets or sweeps it" in notes
     )
+    _, notes = scenario("material=fefet_hzo", "device.read_noise.relative=0",
+                        "prior.device.read_noise=0.1")  # fmt: skip
+    assert (
+        "prior.device.read_noise has no effect on fefet_hzo: the study sets or sweeps it" in notes
+    )
     _, notes = scenario("material=fefet_hzo", "device.cycles=0,1000",
                         "prior.device.endurance.half_window=1e6")  # fmt: skip
     assert not any("prior." in note for note in notes)  # one candidate takes it

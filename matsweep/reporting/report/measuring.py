@@ -67,7 +67,7 @@ def _worth(study: Study, name: str) -> Iterator[Block]:
     if len(first) > 1:
         rows = tuple(
             (
-                option,
+                study.view.brief(option),
                 called(parameter),
                 _cases(row, "changed"),
                 _amount(study, name, row, "worth").replace(" points", ""),
@@ -108,7 +108,7 @@ def _first(
     if float(whole["changed_by_all"]) >= _LEAST:
         return (
             f"No single measurement would change the choice of {chosen}. Knowing all that is "
-            f"unknown of {whole['option'].values!s} would in "
+            f"unknown of {study.view.brief(str(whole['option'].values))} would in "
             f"{_cases(whole, 'changed_by_all', 'of cases')}, worth "
             f"{_amount(study, name, whole, 'worth_of_all')} of "
             f"{study.view.title(name)}; knowing everything of all materials in {everything}."
@@ -135,7 +135,7 @@ def _kinds(study: Study, name: str, rows: np.ndarray) -> Iterator[str]:
     """Yield how the spread divides into what is unknown and chance."""
     split = doubt_of(study.view, name, rows).isel(candidate=rows)
     each = [split.isel(candidate=at) for at in range(split.sizes["candidate"])]
-    names = [str(study.view.materials[row]) for row in rows]
+    names = [study.view.brief(str(study.view.materials[row])) for row in rows]
     unknown = [bool(one["parameters"] > 0) and float(one["std"]) > 0 for one in each]
     untold = [one for one, is_unknown in zip(each, unknown, strict=True)
               if is_unknown and int(one["needed"])]  # fmt: skip

@@ -13,7 +13,7 @@ from rich.console import Console
 from matsweep.reporting import report
 from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Code, Paragraph, Table
-from matsweep.reporting.report.measuring import more_draws, said
+from matsweep.reporting.report.measuring import more_draws
 from matsweep.reporting.report.study import studied
 from tests.planted import PARAMETERS, Planted, planted
 from tests.synthetic import study
@@ -135,7 +135,10 @@ def test_the_command_for_more(command, expected):
     assert more_draws(command) == expected
 
 
-def test_parameters_in_words():
-    assert said("device.retention.time") == "retention time"
-    assert said("device.drift.nu") == "drift exponent"
-    assert said("device.pulse_model.cycle_to_cycle.of_range") == "cycle to cycle of range"
+def test_materials_have_short_names_everywhere():
+    named = {"ecram": {"short": "Li ECRAM", "label": "Li electrochemical transistor"}}
+    ds = two(256, gap=0.0).assign_attrs(sources=json.dumps({"materials": named}))
+    found = section(ds)
+    (table,) = (block for block in found.blocks if isinstance(block, Table))
+    assert {row[0] for row in table.rows} == {"Li ECRAM"}
+    assert all("Li ECRAM" in text for text in texts(found))
