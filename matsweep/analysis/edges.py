@@ -88,7 +88,7 @@ def _corners(low: Numbers, high: Numbers) -> Numbers:
         ends = np.array(list(itertools.product((0.0, 1.0), repeat=len(low))))
     else:
         ends = np.round(sobol_points(len(low), 2**_CORNERS))
-    return np.unique(low + ends * (high - low), axis=0)
+    return np.unique(np.where(ends > 0, high, low), axis=0)
 
 
 def _faces(

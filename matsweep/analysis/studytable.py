@@ -81,9 +81,11 @@ class Scale:
             In the parameter's units.
         """
         u = np.asarray(fractions, dtype=np.float64)
-        if not self.logarithmic:
-            return np.asarray(self.low + u * (self.high - self.low))
-        return np.asarray(self.low * (self.high / self.low) ** u)
+        if self.logarithmic:
+            values = self.low * (self.high / self.low) ** u
+        else:
+            values = self.low + u * (self.high - self.low)
+        return np.where(u == 1, self.high, values)  # 0.3 + 1 * (0.9 - 0.3) > 0.9
 
     def rounded(self, value: float, *, down: bool) -> float:
         """Round to a whole number below or above, for a parameter of whole numbers.

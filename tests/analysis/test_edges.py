@@ -13,7 +13,7 @@ from matsweep.analysis.requirements import requirements
 from matsweep.analysis.view import View
 
 from .test_requirements import BITS, SCALE, additive, linear_study
-from .test_surrogate import made
+from .test_surrogate import cube, made
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,19 @@ def test_a_wrong_region_is_found_out(found):
     assert second.endswith("; sweep more points there")
     worst = points[np.argmin(result.values)]
     assert f"scale {100 * worst[0]:.3g} %, bits {worst[1]:.0f}" in second
+
+
+def test_the_ends_of_a_swept_range_are_no_sides_that_bound():
+    """0.3 + (0.9 - 0.3) is more than 0.9: no point may leave the range by rounding."""
+    x, y = cube(64, 2)
+    columns = {"device.a": 0.3 + 0.6 * x, "device.b": y}
+    columns["device.a"][:2] = 0.3, 0.9
+    required = requirements(made(lambda a, b: 1.0 - 0.2 * b, columns), "accuracy >= 90 %")
+    points = edge_points(required, 8)
+    assert points[:, 0].max() <= 0.9
+    high = region(required)[1].high["device.b"]
+    assert np.all((points[:, 1] == high) | np.isin(points[:, 0], (0.3, 0.9)))
+    assert np.count_nonzero(points[:, 1] == high) >= 6
 
 
 def result_of(expected, met):
