@@ -283,8 +283,8 @@ def fit_surrogate(
 
     The merit is monotone in parameters of which more is never better (noise, errors, faults), as
     the study states them: the process is projected, on a grid over all parameters
-    (`matsweep.analysis.monotone`), and trees split accordingly. With seven parameters and more,
-    whose grid would be too coarse, trees take the place of the process. A direction that unseen
+    (`matsweep.analysis.monotone`), and trees split accordingly. Where the grid would be too coarse,
+    as with eight parameters and more, trees take the place of the process. A direction that unseen
     candidates contradict is not imposed (`contradicted`).
 
     Parameters
