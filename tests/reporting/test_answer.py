@@ -94,6 +94,8 @@ def test_both_ends_of_the_set_are_chosen_and_the_others_counted():
 def test_near_the_least_cost_the_merit_decides():
     found = answer(results([0.97, 0.95, 0.92], [9e-9, 1.03e-9, 1e-9], materials="abc"))
     assert found.chosen == (0, 1)
+    beyond = answer(results([0.97, 0.95, 0.92], [9e-9, 1.06e-9, 1e-9], materials="abc"))
+    assert beyond.chosen == (0, 2)  # 5 % is near
 
 
 def test_the_probability_is_that_of_the_bootstrap():
