@@ -127,9 +127,11 @@ def answer_of(
         choice = f"None is useful: no candidate reaches {_bound(view, threshold)}. {choice}"
     name = metric or first
     places = tuple(at for at, _ in ends)
+    # What is of no use by the merit is no rival in another metric.
+    rivals = view if name == view.merit else view.rows(np.flatnonzero(~pareto.useless))
     return Answer(
         choice=choice,
-        certainty=_certainty(view, name, keys.get(name), how) if certain else "",
+        certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
         basis=_basis(view, places),
         cautions=(
             *_pending(view),
@@ -394,6 +396,9 @@ def _left_off(
         return
     text = (f"The best mean of {first} is {spread(view, first, leader)} "
             f"(no. {int(view.numbers[leader])}), which is not in the Pareto set")  # fmt: skip
+    if pareto.useless[leader]:
+        yield f"{text}: its {view.merit} is not useful."
+        return
     if (by := int(pareto.by[leader])) < 0:
         yield f"{text}."
         return

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from matsweep.analysis.stability import stability
 from matsweep.analysis.view import View
-from matsweep.reporting.answer import answer_of
+from matsweep.reporting.answer import _probability, answer_of
 from matsweep.reporting.choice import choose
 from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Paragraph
@@ -105,6 +105,17 @@ def test_the_probability_is_that_of_the_bootstrap():
     names = {"pcm_gst": "PCM, Ge2Sb2Te5", "hfox_vcm": "HfOx VCM"}
     first = str(order["option"].values[int(np.argmax(order["best"].values))])
     assert text.startswith(f"By accuracy, {names[first]} is best with probability ")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "above 0.999"), (0.9996, "above 0.999"), (0.9994, "above 0.99"),
+        (0.9951, "above 0.99"), (0.9949, "0.99"), (0.5, "0.50"), (0.006, "0.01"),
+    ],
+)  # fmt: skip
+def test_no_probability_is_rounded_to_certainty(share, text):
+    assert _probability(share) == text
 
 
 def test_a_tie_is_called_one():
@@ -207,6 +218,17 @@ def test_a_better_mean_that_is_left_off_is_named():
     )
     reverse = answer(ds, by={"accuracy": "lower", "energy": "lower"})
     assert not reverse.cautions  # no. 0 has the least, and is chosen
+
+
+def test_what_is_of_no_use_is_no_rival_in_a_cost():
+    """The least energy is of a candidate that guesses: it is named, and has no probability."""
+    ds = results([0.96, 0.95, 0.1], [3e-9, 2e-9, 1e-9], "abc")
+    energy = ds["energy"].values[:, None] * (1 + 0.01 * np.linspace(-1, 1, 8))
+    found = answer(ds.assign(energy=(ALONG, energy, ds["energy"].attrs)), by="energy")
+    assert found.choice.startswith("Choose b")
+    assert found.certainty == "By energy, b is best with probability above 0.999."
+    assert found.cautions[0].startswith("The best mean of energy is 1.0000 ± 0.0070 nJ (no. 2), ")
+    assert found.cautions[0].endswith("not in the Pareto set: its accuracy is not useful.")
 
 
 def test_a_direction_that_is_given_holds_in_all_sentences():
