@@ -21,7 +21,7 @@ class Checked:
     region : {"jointly", "surely"}
         The box of `Requirements` that was checked.
     expected : (n,) array
-        Probability of each to meet the target, by the fit.
+        Probability of each result to meet the target, by the fit and the result's own error.
     points : (n, parameter) array
         In the parameters' units.
     values, errors : (n,) array

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from matsweep.analysis.checked import Checked
 from matsweep.analysis.levelset import Box, sobol_points
 from matsweep.analysis.requirements import COMPARED, Requirements
-from matsweep.analysis.studytable import Numbers
+from matsweep.analysis.studytable import Numbers, errors_of
 from matsweep.analysis.view import View
 from matsweep.analysis.wording import metric_text
 from matsweep.core.checks import UserError, whole
@@ -88,7 +88,7 @@ def _corners(low: Numbers, high: Numbers) -> Numbers:
         ends = np.array(list(itertools.product((0.0, 1.0), repeat=len(low))))
     else:
         ends = np.round(sobol_points(len(low), 2**_CORNERS))
-    return np.unique(low + ends * (high - low), axis=0)
+    return np.unique(np.where(ends > 0, high, low), axis=0)
 
 
 def _faces(
@@ -150,10 +150,12 @@ def checked(
     table = required.surrogate.table
     values = np.where(rows >= 0, view.column(table.metric)[rows], np.nan)
     kept = np.isfinite(values) & (rows >= 0) & view.done[rows]
-    errors = np.full(len(values), np.nan)
+    errors, own = np.full((2, len(values)), np.nan)
     if f"{table.metric}_std" in view.summary:
         spread = view.column(f"{table.metric}_std")[rows]
         errors = spread / np.sqrt(np.maximum(view.given[rows], 1.0))
+    if kept.any():
+        own[kept], _ = errors_of(view, table.metric, rows[kept])
     met = np.asarray(COMPARED[required.operator](values, required.bound)) & kept
     short = np.where(kept & ~met, np.abs(values - required.bound), -np.inf)
     worst, missed = "", ""
@@ -164,7 +166,7 @@ def checked(
         worst = f"{metric_text(float(values[at]), table.unit)} at {place}"
     return Checked(
         region=stated[0],
-        expected=required.probability(points[kept], paired=True) if kept.any() else np.empty(0),
+        expected=required.foreseen(points[kept], np.nan_to_num(own[kept])),
         points=points[kept],
         values=values[kept],
         errors=errors[kept],

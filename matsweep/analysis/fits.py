@@ -74,6 +74,8 @@ class Fitted:
         Directions in which it is monotone.
     inflation : float
         Factor on its deviation.
+    roughness : float
+        Deviation of candidates about it beyond their standard errors.
     surface : Surface or None
     surfaces : tuple of Surface
         Of model and refits, where they are projected.
@@ -84,6 +86,7 @@ class Fitted:
     residual: Numbers
     rises: tuple[int, ...]
     inflation: float = 1.0
+    roughness: float = 0.0
     surface: Surface | None = None
     surfaces: tuple[Surface, ...] = ()
 
@@ -118,7 +121,7 @@ def fit_process(data: Data, rises: tuple[int, ...], nodes: tuple[Numbers, ...] |
     if nodes is not None:
         fitted = _monotone(data, fitted, nodes, kept)
     inflation = float(max(1.0, np.sqrt(np.mean((fitted.residual / predicted) ** 2))))
-    return replace(fitted, inflation=inflation)
+    return replace(fitted, inflation=inflation, roughness=float(np.sqrt(noise)))
 
 
 def _monotone(

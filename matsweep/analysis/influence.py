@@ -82,17 +82,18 @@ def meaning(indices: xr.Dataset) -> str:
 
 
 def _interactions(indices: xr.Dataset, metric: str) -> str:
-    """Describe the strongest pair."""
+    """Describe the strongest pair of those beyond their intervals."""
     pairs, half = indices["S2"].values, indices["S2_conf"].values
     names = [str(name) for name in indices["parameter"].values]
     short = short_names(names)
     upper = np.triu(np.ones(pairs.shape, dtype=bool), 1) & np.isfinite(pairs)
     if not upper.any():
         return "There is one parameter, and so no interaction."
-    first, second = np.unravel_index(np.argmax(np.where(upper, pairs, -np.inf)), pairs.shape)
+    sure = upper & (pairs > half)
+    if not sure.any():
+        return "No interaction of a pair can be told from 0."
+    first, second = np.unravel_index(np.argmax(np.where(sure, pairs, -np.inf)), pairs.shape)
     value, error = float(pairs[first, second]), float(half[first, second])
-    if value <= error:
-        return "No interaction of a pair can be told from 0: each parameter acts on its own."
     pair = f"{short[names[first]]} and {short[names[second]]}"
     return (
         f"Strongest interaction: {pair}, {rounded(100 * value, 100 * error)} % of the "

@@ -12,7 +12,8 @@ from matsweep.analysis.objectives import reached, useful
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import Index, View
 
-_LITTLE = 0.1
+LITTLE = 0.1
+"""Change by the material below which circuits decide."""
 _OUTLIER = 3.0  # a material is named without which the change is smaller by this factor
 
 
@@ -55,7 +56,7 @@ class Moved:
     @property
     def little(self) -> bool:
         """Whether circuits decide: the material moves it by less than a tenth."""
-        return self.median < _LITTLE
+        return self.median < LITTLE
 
 
 def moved(view: View, metric: str) -> Moved | None:

@@ -97,6 +97,23 @@ class Requirements:
         """
         return self.surrogate.probability(points, self.operator, self.bound, paired)
 
+    def foreseen(self, points: Numbers, errors: Numbers) -> Numbers:
+        """Probability that the results of new candidates of the study meet the target.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+        errors : (n,) array
+            Standard error of each mean, without what all candidates share.
+
+        Returns
+        -------
+        (n,) array
+        """
+        if not len(points):
+            return np.empty(0)
+        return self.surrogate.foreseen(points, self.operator, self.bound, errors)
+
     def shown(self, x: str | None = None, y: str | None = None) -> tuple[str, ...]:
         """Parameters to draw: those asked for, else the first with a limit.
 

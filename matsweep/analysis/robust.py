@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,13 +132,14 @@ def robust(
     return robust_of(View(ds, time), metric, how)
 
 
-def robust_of(view: View, metric: str, how: str) -> xr.DataArray:
+def robust_of(view: View, metric: str | Mapping[str, str], how: str) -> xr.DataArray:
     """Judge each candidate of a view; see `robust`.
 
     Parameters
     ----------
     view : View
-    metric : str
+    metric : str or mapping
+        A mapping gives the metric with its good direction.
     how : str
 
     Returns
@@ -146,7 +147,7 @@ def robust_of(view: View, metric: str, how: str) -> xr.DataArray:
     (candidate,) DataArray
     """
     caution = Caution.read(how)
-    ((name, better),) = directions(view, [metric]).items()
+    ((name, better),) = directions(view, metric).items()
     if caution.kind == "regret":
         values, better = _regret(view, name, better), "lower"
     else:

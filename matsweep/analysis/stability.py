@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -96,7 +98,7 @@ def stability(
 
 def stability_of(
     view: View,
-    by: str | None = None,
+    by: str | Mapping[str, str] | None = None,
     *,
     among: str = "material",
     how: str = "mean",
@@ -110,7 +112,8 @@ def stability_of(
     Parameters
     ----------
     view : View
-    by : str, optional
+    by : str or mapping, optional
+        A mapping gives the metric with its good direction.
     among : str
     how : str
     top : int, >= 2
@@ -133,8 +136,8 @@ def stability_of(
     caution = Caution.read(how)
     if caution.kind == "regret":
         raise UserError("how=regret compares times, of which a bootstrap cannot draw; take another")
-    ((name, better),) = directions(view, [by or view.merit]).items()
-    judged = robust_of(view, name, how).values
+    ((name, better),) = directions(view, by or view.merit).items()
+    judged = robust_of(view, {name: better}, how).values
     if np.isinf(judged).any():
         raise UserError(f"{name} is infinite for some candidates, of which no sample can be drawn: "
                         f"select the others first ('{name} < 1e300')")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -81,9 +81,11 @@ class Scale:
             In the parameter's units.
         """
         u = np.asarray(fractions, dtype=np.float64)
-        if not self.logarithmic:
-            return np.asarray(self.low + u * (self.high - self.low))
-        return np.asarray(self.low * (self.high / self.low) ** u)
+        if self.logarithmic:
+            values = self.low * (self.high / self.low) ** u
+        else:
+            values = self.low + u * (self.high - self.low)
+        return np.where(u == 1, self.high, values)  # 0.3 + 1 * (0.9 - 0.3) > 0.9
 
     def rounded(self, value: float, *, down: bool) -> float:
         """Round to a whole number below or above, for a parameter of whole numbers.
@@ -230,7 +232,7 @@ def table_of(
             f"{name} is the same, {values[usable][0]:.6g}, for all {int(usable.sum())} done "
             "candidates: no parameter moves it"
         )
-    errors, shared = _errors(view, name, usable)
+    errors, shared = errors_of(view, name, usable)
     return StudyTable(
         metric=name,
         unit=view.unit(name),
@@ -331,8 +333,24 @@ def _even_in_logarithm(values: Numbers) -> bool:
     return bool(ratio[0] < ratio[1])
 
 
-def _errors(view: View, name: str, usable: NDArray[np.bool_]) -> tuple[Numbers, float]:
-    """Estimate the error of each mean, (row,), NaN if unknown, and of what all share."""
+def errors_of(view: View, name: str, usable: NDArray[Any]) -> tuple[Numbers, float]:
+    """Estimate the errors of candidates' means.
+
+    Parameters
+    ----------
+    view : View
+    name : str
+        Metric.
+    usable : (candidate,) array of bool, or (row,) array of int
+        Candidates.
+
+    Returns
+    -------
+    own : (row,) array
+        Standard error of each mean, from four realisations on without what all share; NaN: unknown.
+    shared : float
+        Standard error of what all share; 0: unknown.
+    """
     count = view.given.astype(np.float64)[usable]
     if f"{name}_std" not in view.summary or "realisation" not in view.ds.dims:
         return np.full(len(count), np.nan), 0.0

@@ -14,7 +14,8 @@ from matsweep.core.checks import UserError
 from matsweep.core.units import duration, read_quantity
 
 _SHARED = {"candidate", "realisation", "time"}
-_STATISTICS = ("_std", "_p05")
+STATISTICS = ("_std", "_p05")
+"""Endings of the names of statistics over the realisations."""
 
 
 def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
@@ -60,7 +61,7 @@ def summarise(ds: xr.Dataset, time: float | str | None = None) -> xr.Dataset:
         elif variable.dtype.kind in "fiub":
             values = np.asarray(variable.transpose("candidate", "realisation").values)
             result[name] = _like(variable, _by_number(_mean, values, counts))
-            if f"{name}_std" not in ds and not str(name).endswith(_STATISTICS):
+            if f"{name}_std" not in ds and not str(name).endswith(STATISTICS):
                 spread = _like(variable, _by_number(_deviation, values, counts))
                 long_name = f"standard deviation of {name} over the realisations"
                 spread.attrs = {"units": variable.attrs.get("units", "1"), "long_name": long_name}

@@ -44,6 +44,9 @@ class Surrogate:
         Factor on deviations, so that they match the residuals of candidates outside the fit.
     shared : float
         Deviation that all points share, in the fitted scale, as candidates share random numbers.
+    roughness : float
+        Deviation of candidates about a Gaussian process beyond their standard errors, in the fitted
+        scale.
     model : callable
         Columns -> mean and deviation, in the fitted scale.
     refits : tuple of callable
@@ -66,6 +69,7 @@ class Surrogate:
     rmse: float
     inflation: float
     shared: float
+    roughness: float
     model: Model
     refits: tuple[Model, ...]
     rises: tuple[int, ...] = ()
@@ -210,6 +214,40 @@ class Surrogate:
         margin = self._beyond(mean, operator, bound)
         return np.asarray(ndtr(margin / np.maximum(deviation, np.finfo(float).tiny)))
 
+    def foreseen(
+        self, points: ArrayLike, operator: str, bound: float, errors: ArrayLike
+    ) -> Numbers:
+        """Probability that the results of new candidates meet a bound.
+
+        Their means have errors of their own, in addition to that of the fit: at the target itself
+        half of them miss it, however sure the fit is.
+
+        Parameters
+        ----------
+        points : (n, parameter) array
+        operator : {"<", "<=", ">", ">="}
+        bound : float
+            In the metric's unit.
+        errors : (n,) array
+            Standard error of each mean, without what all candidates share, in the metric's unit.
+
+        Returns
+        -------
+        (n,) array
+        """
+        from scipy.special import ndtr
+
+        mean, deviation = self.latent(points, paired=True)
+        own = np.asarray(errors, dtype=np.float64)
+        if self.logarithmic:
+            own = own / (10.0**mean * np.log(10.0))
+        if self.kind == "boosting":
+            own = np.zeros_like(
+                own
+            )  # their deviation is that of unseen candidates, errors included
+        total = np.maximum(np.sqrt(deviation**2 + self.roughness**2 + own**2), np.finfo(float).tiny)
+        return np.asarray(ndtr(self._beyond(mean, operator, bound) / total))
+
     def _beyond(self, mean: Numbers, operator: str, bound: float) -> Numbers:
         return np.asarray(_sign(operator) * (mean - self._scaled(bound)))
 
@@ -245,8 +283,8 @@ def fit_surrogate(
 
     The merit is monotone in parameters of which more is never better (noise, errors, faults), as
     the study states them: the process is projected, on a grid over all parameters
-    (`matsweep.analysis.monotone`), and trees split accordingly. With seven parameters and more,
-    whose grid would be too coarse, trees take the place of the process. A direction that unseen
+    (`matsweep.analysis.monotone`), and trees split accordingly. Where the grid would be too coarse,
+    as with eight parameters and more, trees take the place of the process. A direction that unseen
     candidates contradict is not imposed (`contradicted`).
 
     Parameters
@@ -356,6 +394,7 @@ def surrogate_of(
         rmse=rms(fitted.residual),
         inflation=fitted.inflation,
         shared=shared,
+        roughness=fitted.roughness,
         model=fitted.model,
         refits=fitted.refits,
         rises=fitted.rises,

@@ -80,7 +80,7 @@ def _questioned(config: DictConfig) -> AnalogDevice:
     for section, function in (("bench", bench), ("array", characterize_array)):
         hints = get_type_hints(function, include_extras=True)
         values = arguments(function, stated[section], section)
-        for key in values.keys() & hints.keys():
+        for key in (name for name in values if name in hints):
             found += doubts(numbers(hints[key], values[key], f"{section}.{key}"))
     strict = truth("plausible", config.plausible)
     try:
@@ -129,7 +129,6 @@ def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
 
 
 def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
-
     tile = build(Tile, plain_config(config.tile), "tile")
     interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
     settings = plain_config(config.array)

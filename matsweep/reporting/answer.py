@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, short_names
@@ -13,10 +14,19 @@ from matsweep.analysis.basis import Number, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.labels import called, setting
-from matsweep.analysis.objectives import Objectives, directions, judged, order, reached, useful
+from matsweep.analysis.objectives import (
+    Judged,
+    Objectives,
+    directions,
+    judged,
+    order,
+    reached,
+    useful,
+)
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
+from matsweep.analysis.summary import STATISTICS
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.printing import counted
@@ -108,20 +118,26 @@ def answer_of(
     if not ranked.size:
         return Answer(choice=f"No candidate has a {first}, so there is no answer.")
     chosen = directions(view, objectives if objectives is not None else None)
-    front = judged(view, chosen or None, sense).mask
+    pareto = judged(view, chosen or None, sense)
     threshold = useful(view, sense.useful) if view.merit in chosen else None
     usable = threshold is None or bool((view.compared & reached(view, threshold)).any())
-    ends = _ends(view, first, ranked, front, chosen if usable else {})
-    choice = _choice(view, first, ends, chosen, front, among)
+    ends = _ends(view, first, ranked, pareto.mask, chosen if usable else {})
+    choice = _choice(view, first, ends, chosen, pareto.mask, among)
     if not usable and threshold is not None:
         choice = f"None is useful: no candidate reaches {_bound(view, threshold)}. {choice}"
-    sure = _certainty(view, metric or first, how) if certain else ""
+    name = metric or first
     places = tuple(at for at, _ in ends)
+    # What is of no use by the merit is no rival in another metric.
+    rivals = view if name == view.merit else view.rows(np.flatnonzero(~pareto.useless))
     return Answer(
         choice=choice,
-        certainty=sure,
+        certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
         basis=_basis(view, places),
-        cautions=tuple(_cautions(view, first, places)),
+        cautions=(
+            *_pending(view),
+            *_left_off(view, first, keys, chosen, pareto, places[0]),
+            *_digital(view, places),
+        ),
         chosen=places,
     )
 
@@ -189,7 +205,7 @@ def _choice(
     if len(ends) == 1:
         return text
     if (more := int(front.sum()) - 2) > 0:
-        text += f" {counted(more, 'more candidate')} of the Pareto set {_are(more, 'lie')} between."
+        text += f" The Pareto set has {counted(more, 'more candidate')}."
     return text
 
 
@@ -238,30 +254,44 @@ def _bound(view: View, threshold: float) -> str:
     return f"{view.merit} {text}"
 
 
-def _certainty(view: View, metric: str, how: str) -> str:
+def _certainty(view: View, metric: str, better: str | None, how: str) -> str:
     """How sure the best one is: between materials, or between candidates of one."""
     total = int(view.compared.sum())
     if total < 2:
         return "It is the only candidate."
-    if "realisation" not in view.ds[metric].dims:
-        return f"It is not known how sure that is: {metric} is stored without its realisations."
+    by = directions(view, {metric: better} if better else [metric])
+    if "realisation" not in view.ds.get(metric, xr.DataArray()).dims:
+        return _without_realisations(view, metric, by)
     if how == "regret":
         return ""
     if len(set(view.materials[view.compared].tolist())) > 1:
-        return _between_materials(view, metric, how)
+        return _between_materials(view, by, how)
     if view.given[view.compared].min() < 2:
         return "It is not known how sure that is: a single realisation has no error."
     if how != "mean":
         return ""
-    tied = int(best_set(view, [metric]).sum())
+    tied = int(best_set(view, by).sum())
     if tied < 2:
         return f"The best is better than all others by {metric} (95 %)."
     return f"{tied} of {total} candidates cannot be told apart from the best by {metric} (95 %)."
 
 
-def _between_materials(view: View, first: str, how: str) -> str:
+def _without_realisations(view: View, metric: str, by: Mapping[str, str]) -> str:
+    """How sure the best one is by a metric that has one number for each candidate."""
+    unknown = "It is not known how sure that is"
+    if "realisation" not in view.ds.dims:
+        return f"{unknown}: {metric} is stored without its realisations."
+    if metric.endswith(STATISTICS):
+        return f"{unknown}: {metric} is a statistic over the realisations, and has no error."
+    alike = int(best_set(view, by).sum())
+    tied = f"; {alike} candidates share the best" if alike > 1 else ""
+    return f"Chance plays no part in {metric}, which is the same in all realisations{tied}."
+
+
+def _between_materials(view: View, by: Mapping[str, str], how: str) -> str:
+    first = next(iter(by))
     try:
-        stability = stability_of(view, first, how=how)
+        stability = stability_of(view, by, how=how)
     except UserError as error:
         return f"It is not known how sure that is: {error}."
     names = [view.brief(str(name)) for name in stability["option"].values]
@@ -346,18 +376,43 @@ def _drawn(view: View, material: str) -> list[str]:
     return [str(name) for name in view.ds["parameter"].values[known]]
 
 
-def _cautions(view: View, first: str, chosen: Sequence[int]) -> Iterator[str]:
+def _pending(view: View) -> Iterator[str]:
     if pending := view.count("pending"):
         share = f"{pending} of {view.states.size}"
         yield f"{share} candidates are still pending: the answer may change."
-    leader = int(order(view, [first])[0])
-    lead = abs(float(np.diff(view.column(first)[[leader, chosen[0]]])[0]))
-    scale = 1.0 if view.is_share(first) else abs(float(view.column(first)[leader]))
-    if lead > SENSE.margin(first, view.is_share(first)) * scale:
-        mean = f"{spread(view, first, leader)} (no. {int(view.numbers[leader])})"
-        yield (f"The best mean of {first} is {mean}, better neither beyond the error nor the "
-               "tolerance, and worse in another objective.")  # fmt: skip
-    yield from _digital(view, chosen)
+
+
+def _left_off(
+    view: View,
+    first: str,
+    keys: Mapping[str, str],
+    objectives: Mapping[str, str],
+    pareto: Judged,
+    chosen: int,
+) -> Iterator[str]:
+    """Name the candidate of the best mean, where it is not the one chosen, and why it is not."""
+    leader = int(order(view, {first: keys[first]})[0])
+    if _lead(view, first, leader, chosen) <= 1:
+        return
+    text = (f"The best mean of {first} is {spread(view, first, leader)} "
+            f"(no. {int(view.numbers[leader])}), which is not in the Pareto set")  # fmt: skip
+    if pareto.useless[leader]:
+        yield f"{text}: its {view.merit} is not useful."
+        return
+    if (by := int(pareto.by[leader])) < 0:
+        yield f"{text}."
+        return
+    apart = {name: _lead(view, name, by, leader) for name in objectives
+             if _signed(view, name, objectives[name])[[by, leader]].argmin() == 0}  # fmt: skip
+    yield (f"{text}: no. {int(view.numbers[by])} is as good within the tolerance or the paired "
+           f"error, and clearly better in {max(apart, key=apart.__getitem__)}.")  # fmt: skip
+
+
+def _lead(view: View, name: str, one: int, other: int) -> float:
+    """Distance between two candidates in a metric, in tolerances."""
+    share, values = view.is_share(name), view.column(name)[[one, other]]
+    scale = SENSE.margin(name, share) * (1.0 if share else float(np.abs(values).max()))
+    return float(np.ptp(values)) / scale if scale else 0.0
 
 
 def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
@@ -381,10 +436,6 @@ def _listed(names: Sequence[str], most: int) -> str:
     words = [called(name) for name in names]
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _are(count: int, verb: str) -> str:
-    return f"{verb}s" if count == 1 else verb
 
 
 def _joined(parts: Sequence[str]) -> str:

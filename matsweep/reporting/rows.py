@@ -12,7 +12,7 @@ from matsweep.analysis.pairs import Values, finest_step, paired, student
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import NO_MATERIAL, Index, View
 
-_LOOKED = 500  # ranks that are looked at
+_LOOKED = 500  # ranks that are looked at, at least
 _LEVEL = 0.05
 
 
@@ -57,7 +57,7 @@ def rows_of(view: View, best: Index, front: Mask, metric: str | None, top: int) 
     names = view.materials[best].astype(str)
     _, leaders = np.unique(names, return_index=True)
     first = sorted({*np.sort(leaders)[:top].tolist(), *np.flatnonzero(front[best]).tolist()})
-    looked = np.arange(min(best.size, _LOOKED))
+    looked = np.arange(min(best.size, max(top, _LOOKED)))
     near = _Near(view, best[looked], metric)
     alike = np.zeros(looked.size, dtype=bool)
     for rank in first:

@@ -140,6 +140,34 @@ def test_the_voltage_drop_is_that_of_the_exact_solution_of_the_array():
     np.testing.assert_allclose(_behind(array, None, 0.0), array.aged)
 
 
+def test_numbers_of_a_probe_are_those_of_closed_forms():
+    """Drift of (t / t0)^-nu, retention of exp(-t / tau), stuck devices, and noise of the range."""
+    day = 86_400.0
+    scenario = at_one_time(
+        scenario_of(
+            "device.drift.nu=0.1", "device.drift.time_zero=20", "device.read_noise=0.05",
+            "device.retention.time=86400", "device.retention.temperature=300",
+            "device.cycle_to_cycle=0.02", "workload.hidden=[]",
+        ),
+        day,
+    )  # fmt: skip
+    prepared = scenario.workload.prepare()
+    probe = Probe(scenario, prepared.matrices, 0, day, 2)
+    assert probe.drifted == pytest.approx((day / 20) ** -0.1, rel=1e-3)
+    assert probe.kept == pytest.approx(np.exp(-1), rel=1e-6)
+    device = scenario.device
+    spread = np.mean([
+        np.sqrt(np.mean(np.square((each.programmed - each.level) / device.g_range)))
+        for each in probe.arrays
+    ])  # fmt: skip
+    assert probe.error == pytest.approx(spread)
+    noise = np.mean([
+        np.sqrt(np.mean(np.square(0.05 * each.aged.astype(float)))) / device.g_range
+        for each in probe.arrays
+    ])  # fmt: skip
+    assert probe.read_noise == pytest.approx(noise, rel=1e-4)
+
+
 def test_every_nuisance_of_a_catalogued_material_can_be_made_ideal():
     """Once made ideal it has no effect any more, and its unknown parameters are not drawn."""
     with composer():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
-from matsweep.analysis.monotone import _isotonic
+from matsweep.analysis.monotone import _isotonic, contradicts, surface
 from matsweep.analysis.requirements import requirements
-from matsweep.analysis.studytable import study_table
+from matsweep.analysis.studytable import Scale, study_table
 from matsweep.analysis.surrogate import fit_surrogate
 
 from .test_surrogate import cube, made
@@ -57,6 +57,23 @@ def test_a_projection_is_weighted_isotonic_regression():
                 np.testing.assert_allclose(found[first, :, last], wanted, atol=1e-12)
     np.testing.assert_array_equal(_isotonic(np.sort(values, axis=1), 1, 1, weights),
                                   np.sort(values, axis=1))  # fmt: skip
+
+
+def test_where_the_fit_is_unsure_it_yields_to_its_neighbours():
+    """Between swept values of 0.001 a fit that is off by 0.3 with ± 0.3 gives way to them."""
+    scales = (Scale(name="device.a", low=0.0, high=1.0),)
+    mean = np.array([0.9, 0.8, 1.0, 0.6, 0.5])
+    deviation = np.array([0.001, 0.001, 0.3, 0.001, 0.001])
+    nodes = (np.linspace(0, 1, 5),)
+    fitted = surface(lambda columns, wanted: (mean, deviation), scales, (-1,), nodes)
+    variance = deviation**2 + (1e-3 * 0.5) ** 2
+    for deviations in (0.0, 1.0, -2.0):
+        end = mean + deviations * deviation
+        wanted = isotonic_regression(end, weights=1 / variance, increasing=False).x
+        np.testing.assert_allclose(fitted.end(nodes[0][:, None], deviations), wanted, rtol=1e-9)
+    assert fitted.end(np.array([[0.25]]))[0] == pytest.approx(0.8, abs=1e-4)
+    beyond = fitted.end(np.array([[-0.5], [1.5]]))  # held beyond the nodes
+    np.testing.assert_allclose(beyond, [0.9, 0.5])
 
 
 @pytest.mark.parametrize("kind", ["gp", "boosting"])
@@ -144,6 +161,16 @@ def test_a_direction_that_data_contradict_is_not_imposed():
     told = [line for line in found.specification() if "contradict the direction" in line]
     assert "read_noise" in told[0]
     assert not requirements(noisy(0), "accuracy >= 93 %").surrogate.contradicted
+
+
+def test_a_direction_is_contradicted_by_most_candidates_not_by_one():
+    """Squares of 1 become 1.5 in all 50; or the same sum in one; or 1.05 in all."""
+    free = np.ones(50)
+    wave = 1 + 0.1 * np.sin(np.arange(50.0))
+    assert contradicts(free, np.sqrt(1 + 0.5 * wave))
+    assert not contradicts(free, np.sqrt(np.r_[26.0, np.ones(49)]))
+    assert not contradicts(free, np.sqrt(1 + 0.05 * wave))
+    assert not contradicts(free, free)
 
 
 def test_directions_are_those_of_the_merit():

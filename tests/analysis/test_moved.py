@@ -79,8 +79,8 @@ def test_the_report_says_that_circuits_decide_or_that_the_material_does(tmp_path
     text, latency = decided(View(made()))
     assert text == (
         "The choice of the material moves energy by 5.3 %, all else being equal (range over 3 "
-        "materials, median of 3 settings, 16 % at most); the ADC is 88 % of it, and the cells "
-        "differ most. Circuits decide."
+        "materials relative to their mean, median of 3 settings, 16 % at most); the ADC is 88 % of "
+        "it, and the cells differ most. Circuits decide."
     )
     assert latency == "The choice of the material does not move latency. Circuits decide."
     assert "Circuits decide" not in decided(View(made(adc=1.0)))[0]
@@ -93,7 +93,9 @@ def test_a_material_unlike_the_others_is_named():
     found = moved(View(made({**CELLS, "stt_mram": 60.0})), "energy")
     assert found.outlier == "stt_mram"
     assert found.without == pytest.approx(0.6 / 11.3)
-    assert "without stt_mram by 5.3 %" in decided(View(made({**CELLS, "stt_mram": 60.0})))[0]
+    text = decided(View(made({**CELLS, "stt_mram": 60.0})))[0]
+    assert "without stt_mram by 5.3 %" in text
+    assert text.endswith(" most. Circuits decide among the others.")
 
 
 def test_neither_sources_of_costs_nor_useless_candidates_are_mixed_in():

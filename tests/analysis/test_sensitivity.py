@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import binom
 
 from matsweep.analysis.distances import delta, pawn, slices
+from matsweep.analysis.influence import in_words
 from matsweep.analysis.sensitivity import sensitivity
 from matsweep.core.checks import UserError
 from matsweep.planning.axes import Interval, Values
@@ -325,3 +327,33 @@ def test_the_interval_of_a_largest_distance_is_that_of_a_count():
     larger = np.maximum(count, 200 - count) / 200
     deviation = np.sqrt(weight @ larger**2 - (weight @ larger) ** 2)
     assert float(found["maximum_conf"][0]) == pytest.approx(1.96 * deviation, rel=0.3)
+
+
+def pairs(strength, half):
+    """Indices of three parameters with interactions of ab, ac and bc, and their intervals."""
+    names = ["device.a", "device.b", "adc.c"]
+    tables = []
+    for ab, ac, bc in (strength, half):
+        tables.append([[np.nan, ab, ac], [ab, np.nan, bc], [ac, bc, np.nan]])
+    return xr.Dataset(
+        {
+            "S1": ("parameter", [0.3, 0.3, 0.2]), "ST": ("parameter", [0.4, 0.4, 0.2]),
+            "S2": (("parameter", "other"), tables[0]),
+            "S2_conf": (("parameter", "other"), tables[1]),
+        },
+        {"parameter": names, "other": names}, {"metric": "accuracy"},
+    )  # fmt: skip
+
+
+def test_the_strongest_interaction_is_one_beyond_its_interval():
+    """An estimate of 0.10 ± 0.12 hides no interaction of 0.05 ± 0.01."""
+    meaning, ranges, text = in_words(pairs((0.10, 0.05, 0.0), (0.12, 0.01, 0.01)))
+    assert meaning.startswith("S1: share of the variance of accuracy")
+    assert "ranges that were swept" in ranges
+    assert text.startswith(
+        "Strongest interaction: a and c, 5.0 ± 1.0 % of the variance of accuracy"
+    )
+    none = in_words(pairs((0.10, 0.005, 0.0), (0.12, 0.01, 0.01)))
+    assert none[-1] == "No interaction of a pair can be told from 0."
+    alone = pairs((0.1, 0.1, 0.1), (0.0, 0.0, 0.0)).isel(parameter=[0], other=[0])
+    assert in_words(alone)[-1] == "There is one parameter, and so no interaction."

@@ -300,3 +300,12 @@ def test_errors_of_a_logarithm_are_relative_ones():
     found = fit_surrogate(plain, "accuracy", logarithmic=True).latent(between)
     expected = fit_surrogate(ready, "accuracy").latent(between)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_a_scale_ends_at_the_swept_values(logarithmic):
+    """To the last bit: 0.3 + (0.9 - 0.3) and 0.07 (11 / 0.07) are no swept values."""
+    for low, high in ((0.3, 0.9), (0.07, 11.0), (0.11, 9.6), (1e-9, 1e-3)):
+        scale = Scale(name="a.x", low=low, high=high, logarithmic=logarithmic)
+        assert scale.from_unit([0.0, 1.0]).tolist() == [low, high]
+        np.testing.assert_allclose(scale.to_unit(scale.from_unit([0.2, 0.7])), [0.2, 0.7])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from matsweep.analysis.stability import stability
 from matsweep.analysis.view import View
-from matsweep.reporting.answer import answer_of
+from matsweep.reporting.answer import _probability, answer_of
 from matsweep.reporting.choice import choose
 from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Paragraph
@@ -78,7 +78,7 @@ def test_one_candidate_is_best_in_all():
     assert not found.cautions
 
 
-def test_both_ends_of_the_set_are_chosen_and_those_between_counted():
+def test_both_ends_of_the_set_are_chosen_and_the_others_counted():
     ds = results(
         [0.97, 0.95, 0.92], [9e-9, 3e-9, 1e-9], materials="abc", **{"tile.rows": [32, 64, 128]}
     )
@@ -86,7 +86,7 @@ def test_both_ends_of_the_set_are_chosen_and_those_between_counted():
     assert found.choice == (
         "For accuracy choose Best A (a, no. 0) with arrays of 32 rows: accuracy 97.00 ± 0.07 % at "
         "energy 9.00 nJ; for low energy choose C (c, no. 2) with arrays of 128 rows: accuracy "
-        "92.00 ± 0.07 % at energy 1.00 nJ. 1 more candidate of the Pareto set lies between."
+        "92.00 ± 0.07 % at energy 1.00 nJ. The Pareto set has 1 more candidate."
     )
     assert found.chosen == (0, 2)
 
@@ -94,6 +94,8 @@ def test_both_ends_of_the_set_are_chosen_and_those_between_counted():
 def test_near_the_least_cost_the_merit_decides():
     found = answer(results([0.97, 0.95, 0.92], [9e-9, 1.03e-9, 1e-9], materials="abc"))
     assert found.chosen == (0, 1)
+    beyond = answer(results([0.97, 0.95, 0.92], [9e-9, 1.06e-9, 1e-9], materials="abc"))
+    assert beyond.chosen == (0, 2)  # 5 % is near
 
 
 def test_the_probability_is_that_of_the_bootstrap():
@@ -103,6 +105,17 @@ def test_the_probability_is_that_of_the_bootstrap():
     names = {"pcm_gst": "PCM, Ge2Sb2Te5", "hfox_vcm": "HfOx VCM"}
     first = str(order["option"].values[int(np.argmax(order["best"].values))])
     assert text.startswith(f"By accuracy, {names[first]} is best with probability ")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "above 0.999"), (0.9996, "above 0.999"), (0.9994, "above 0.99"),
+        (0.9951, "above 0.99"), (0.9949, "0.99"), (0.5, "0.50"), (0.006, "0.01"),
+    ],
+)  # fmt: skip
+def test_no_probability_is_rounded_to_certainty(share, text):
+    assert _probability(share) == text
 
 
 def test_a_tie_is_called_one():
@@ -199,7 +212,53 @@ def test_a_better_mean_that_is_left_off_is_named():
     found = answer(ds)
     assert found.chosen == (0,)
     assert found.cautions[0].startswith("The best mean of accuracy is ")
-    assert "(no. 1), better neither beyond the error nor the tolerance" in found.cautions[0]
+    assert found.cautions[0].endswith(
+        " (no. 1), which is not in the Pareto set: no. 0 is as good within the tolerance or the "
+        "paired error, and clearly better in energy."
+    )
+    reverse = answer(ds, by={"accuracy": "lower", "energy": "lower"})
+    assert not reverse.cautions  # no. 0 has the least, and is chosen
+
+
+def test_what_is_of_no_use_is_no_rival_in_a_cost():
+    """The least energy is of a candidate that guesses: it is named, and has no probability."""
+    ds = results([0.96, 0.95, 0.1], [3e-9, 2e-9, 1e-9], "abc")
+    energy = ds["energy"].values[:, None] * (1 + 0.01 * np.linspace(-1, 1, 8))
+    found = answer(ds.assign(energy=(ALONG, energy, ds["energy"].attrs)), by="energy")
+    assert found.choice.startswith("Choose b")
+    assert found.certainty == "By energy, b is best with probability above 0.999."
+    assert found.cautions[0].startswith("The best mean of energy is 1.0000 ± 0.0070 nJ (no. 2), ")
+    assert found.cautions[0].endswith("not in the Pareto set: its accuracy is not useful.")
+
+
+def test_a_direction_that_is_given_holds_in_all_sentences():
+    """The spread has no good direction of its own: the answer takes the one given."""
+    ds = results([0.96, 0.96], [1e-9, 1e-9])
+    ds["depth"] = ds["accuracy"] + [[0.01], [0.0]]
+    ds["depth"].attrs = attrs("1", None, "depth")
+    del ds["depth"].attrs["better"]
+    for better, name in (("higher", "a"), ("lower", "b")):
+        found = answer(ds, by={"depth": better})
+        assert found.certainty == f"By depth, {name} is best with probability above 0.999."
+        assert found.choice.startswith(f"Choose {name} ")
+    alone = answer(ds.assign_coords(material=("candidate", ["a", "a"])), by={"depth": "lower"})
+    assert alone.certainty == "The best is better than all others by depth (95 %)."
+
+
+def test_a_metric_that_chance_does_not_move_is_called_one():
+    ds = results([0.96, 0.95, 0.94], [1e-9, 1e-9, 2e-9], "abc")
+    assert answer(ds, by="energy").certainty == (
+        "Chance plays no part in energy, which is the same in all realisations; 2 candidates share "
+        "the best."
+    )
+    ds["energy"][1] = 3e-9
+    assert answer(ds, by="energy").certainty == (
+        "Chance plays no part in energy, which is the same in all realisations."
+    )
+    assert answer(ds, by="accuracy_std").certainty == (
+        "It is not known how sure that is: accuracy_std is a statistic over the realisations, and "
+        "has no error."
+    )
 
 
 def test_numbers_behind_it_are_counted_and_named():

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
 from matsweep.core.checks import UserError
@@ -190,3 +191,19 @@ def test_errors(ds):
         ranking_table(ds, top=-1)
     with pytest.raises(UserError, match="stored times"):
         ranking_table(ds, time=1)
+
+
+def test_more_rows_are_listed_where_more_are_asked_for():
+    """600 candidates that are all told apart, and 550 rows."""
+    accuracy = 0.5 + np.arange(600.0)[:, None] / 1e4 + np.zeros((600, 4))
+    accuracy += 1e-6 * np.random.default_rng(0).standard_normal(accuracy.shape)
+    ds = xr.Dataset(
+        {
+            "accuracy": (("candidate", "realisation"), accuracy, attrs("1", "higher", "accuracy")),
+            "status": ("candidate", np.ones(600, np.int8)),
+        },
+        {"device.g_max": ("candidate", np.arange(600.0))},
+        {"axes": json.dumps([["device.g_max", None]])},
+    )
+    table = ranking_table(ds, top=550)
+    assert [int(row["no."]) for row in table.rows] == list(range(599, 49, -1))

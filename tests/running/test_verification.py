@@ -94,3 +94,24 @@ def test_a_store_that_cannot_be_continued_is_refused(stored, tmp_path):
         store.update_attrs({"command": ""})
     with pytest.raises(UserError, match="does not say which command made it"):
         matsweep.requirements(other, TARGET, verify=6)
+
+
+def test_candidates_at_the_edges_keep_their_material(tmp_path):
+    families = ["material=hfox_vcm,taox_vcm", *STUDY[1:]]
+    store = matsweep.explore([*families, f"store={tmp_path}/two.zarr"])
+    found = matsweep.requirements(store, TARGET, material="taox_vcm", verify=4)
+    beside = matsweep.open_results(found.checked.store)
+    assert len(found.checked.met) == 4
+    assert set(beside["material"].values.tolist()) == {"taox_vcm"}
+    check = matsweep.requirements(store, TARGET, material="hfox_vcm", verify=4).checked
+    both = matsweep.open_results(check.store)["material"].values.tolist()
+    assert both == ["taox_vcm"] * 4 + ["hfox_vcm"] * 4
+
+
+def test_a_command_that_gives_other_candidates_is_refused(stored, tmp_path):
+    other = matsweep.explore([*STUDY, f"store={tmp_path}/other.zarr"])
+    command = str(matsweep.open_results(other).attrs["command"])
+    with open_store(other) as store:
+        store.update_attrs({"command": command.replace("hfox_vcm", "taox_vcm")})
+    with pytest.raises(UserError, match="gives other candidates here"):
+        matsweep.requirements(other, TARGET, verify=6)

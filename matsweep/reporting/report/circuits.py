@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matsweep.analysis.moved import Moved, moved
+from matsweep.analysis.moved import LITTLE, Moved, moved
 from matsweep.analysis.objectives import weighed
 from matsweep.analysis.view import View
 from matsweep.core.printing import counted
@@ -63,8 +63,8 @@ def _sentence(view: View, of: Moved, *, first: bool) -> str:
     if first:
         where = counted(of.settings, "setting")
         most = f", {_percent(of.largest)} at most" if of.settings > 1 else ""
-        text += (f", all else being equal (range over {of.materials} materials, median of {where}"
-                 f"{most})")  # fmt: skip
+        text += (f", all else being equal (range over {of.materials} materials relative to their "
+                 f"mean, median of {where}{most})")  # fmt: skip
     if of.without is not None:
         text += f", without {view.label(of.outlier)} by {_percent(of.without)}"
     if of.component:
@@ -72,8 +72,10 @@ def _sentence(view: View, of: Moved, *, first: bool) -> str:
     if of.moving and of.median >= 5e-4:
         differ = "differ" if _plural(of.moving) else "differs"
         text += f", and {'' if of.moving == of.component else _named(of.moving) + ' '}{differ} most"
-    decides = of.little or (of.without is not None and of.without < 0.1)
-    return f"{text}. Circuits decide." if decides else f"{text}."
+    if of.little:
+        return f"{text}. Circuits decide."
+    others = of.without is not None and of.without < LITTLE
+    return f"{text}. Circuits decide among the others." if others else f"{text}."
 
 
 def _named(component: str) -> str:
