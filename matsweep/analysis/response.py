@@ -136,7 +136,12 @@ class Response:
         return np.concatenate(shifts), np.concatenate(parts)
 
     def everywhere(self, constants: Values, coefficients: Values) -> Values:
-        """Evaluate sampled functions at all draws, within the range of the values: so are means.
+        """Evaluate sampled functions at all draws, spread no further than the values.
+
+        A value is a conditional mean and chance, so that conditional means are less spread than
+        values in every sense: their k largest exceed the mean by no more, in sum, than the k
+        largest values do (majorization), and the same of the k smallest. Smooth functions overshoot
+        where a metric saturates; their excess is cut to that, and to the range of the values.
 
         Parameters
         ----------
@@ -146,11 +151,26 @@ class Response:
         Returns
         -------
         (sample, draw) array
+
+        References
+        ----------
+        D. Blackwell, Ann. Math. Stat. 24:265, 1953, doi:10.1214/aoms/1177729032 (conditional means
+        are dominated in convex order).
         """
-        return self._bounded(constants[:, None] + coefficients @ self.columns.T)
+        if not self.functions:
+            return np.repeat(constants[:, None], self.draws, axis=1)
+        means = constants[:, None] + coefficients @ self.columns.T
+        centre = means.mean(axis=1, keepdims=True)
+        order = np.argsort(-means, axis=1)
+        excess = np.cumsum(np.take_along_axis(means, order, axis=1) - centre, axis=1)
+        largest = np.cumsum(np.sort(self.values)[::-1] - self.values.mean())
+        cut = np.diff(np.minimum(excess, largest), axis=1, prepend=0.0)
+        result = np.empty_like(means)
+        np.put_along_axis(result, order, cut + centre, axis=1)
+        return np.asarray(np.clip(result, self.values.min(), self.values.max()))
 
     def at(self, draws: Whole, constants: Values, coefficients: Values) -> Values:
-        """Evaluate sampled functions, each at one draw, within the range of the values.
+        """Evaluate sampled functions as `everywhere`, each at one draw.
 
         Parameters
         ----------
@@ -162,13 +182,10 @@ class Response:
         -------
         (sample,) array
         """
-        parts = np.sum(coefficients * self.columns[draws], axis=1)
-        return self._bounded(constants + parts)
-
-    def _bounded(self, means: Values) -> Values:
         if not self.functions:
-            return means
-        return np.asarray(np.clip(means, self.values.min(), self.values.max()))
+            return constants
+        every = self.everywhere(constants, coefficients)
+        return np.asarray(every[np.arange(len(draws)), draws])
 
     def of_one(self, index: int, coefficients: Values) -> Values:
         """Part of functions that depends on one parameter alone: E[f | parameter] - E[f].

@@ -218,3 +218,27 @@ def test_only_the_order_of_draws_counts():
     draws, values = rng.normal(size=(80, 3)), rng.normal(size=80)
     one, other = (fitted([0, 1, 2], each, values) for each in (draws, np.exp(3 * draws)))
     np.testing.assert_array_equal(one.fits[0].mean, other.fits[0].mean)
+
+
+def test_conditional_means_spread_no_further_than_values():
+    """A metric that saturates: two thirds of the draws reach 0.97, within 0.5 % of chance."""
+    rng = np.random.default_rng(8)
+    draws = np.exp(rng.normal(size=(64, 3)))
+    good = np.minimum(0.97, 0.97 + 0.4 * (np.log(draws[:, 0]) + 0.4))
+    values = good + 0.005 * rng.normal(size=64)
+    response = fitted([0, 1, 2], draws, values)
+    normals, luck = rng.normal(size=(200, response.functions)), rng.normal(size=(200, 64))
+    sampled = response.sampled(normals, luck)
+    means = np.sort(response.everywhere(*sampled), axis=1)[:, ::-1]
+    most = np.sort(values)[::-1]
+    excess = np.cumsum(means - sampled[0][:, None], axis=1)
+    # Of all draws the sum is the mean, which the range of the values may move.
+    assert (excess <= np.cumsum(most - values.mean()) + 1e-9)[:, :-1].all()
+    free = sampled[0][:, None] + sampled[1] @ response.columns.T
+    # Without the bound many draws would lie above all that was seen.
+    assert np.mean(free > most[0]) > 0.2
+    assert np.mean(means > 0.975) < np.mean(values > 0.975) + 0.05
+    each = np.arange(200) % 64
+    assert response.at(each, *sampled).tolist() == (
+        response.everywhere(*sampled)[np.arange(200), each].tolist()
+    )
