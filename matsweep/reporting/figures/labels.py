@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from matsweep.analysis.labels import AXES
 from matsweep.analysis.view import NO_MATERIAL, View
 from matsweep.core.units import with_error
 from matsweep.reporting.figures import marks as m
@@ -31,7 +32,7 @@ def styles_of(view: View, more: Iterable[str] = ()) -> dict[str, m.Look]:
 
 
 def label(view: View, material: str) -> str:
-    """Readable name of a material, or its placeholder where there is none.
+    """Short readable name of a material, or its placeholder where there is none.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def label(view: View, material: str) -> str:
     -------
     str
     """
-    return material if material == NO_MATERIAL else view.label(material)
+    return material if material == NO_MATERIAL else view.brief(material)
 
 
 def short_labels(view: View, materials: Iterable[str]) -> dict[str, str]:
@@ -76,6 +77,8 @@ def parameter_title(view: View, name: str) -> str:
     -------
     str
     """
+    if name in AXES:
+        return AXES[name].label
     stored = view.ds[name].attrs.get("long_name") if name in view.ds.variables else None
     return str(stored).strip() if stored else words(view.short.get(name, name))
 
