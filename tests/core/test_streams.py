@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from matsweep.core.philox import fill_bits, fill_normal
-from matsweep.core.streams import aside, realisation_streams
+from matsweep.core.streams import aside, once, realisation_streams
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -61,6 +61,22 @@ def test_a_purpose_goes_on_where_it_was_left():
             streams.at("reads").random((1, 4), np.float64), plain.random((1, 4), np.float64)
         )
     assert streams.at("reads") is streams.at("reads")
+
+
+def test_a_use_begins_with_its_own_numbers_whatever_another_draws():
+    def first_numbers(draws):
+        streams, first = realisation_streams(3, [0]).at("pulses"), []
+        for _ in range(3):
+            use = once(streams)
+            drawn = [use.standard_normal((1, 4), np.float32) for _ in range(draws)]
+            first.append(drawn[0])
+        return np.concatenate(first)
+
+    few, many = first_numbers(1), first_numbers(9)
+    np.testing.assert_array_equal(few, many)
+    assert np.unique(few).size == 12
+    rng = np.random.default_rng(0)
+    assert once(rng) is rng
 
 
 def test_other_generators_have_no_purposes():

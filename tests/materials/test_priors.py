@@ -38,8 +38,8 @@ def test_values_beyond_a_bound_are_clipped_to_it():
     prior = LogNormal(median=1.0, log_sd=1.0, min=0.5, max=2.0)
     plain_values = LogNormal(median=1.0, log_sd=1.0).quantile(U)
     np.testing.assert_array_equal(prior.quantile(U), np.clip(plain_values, 0.5, 2.0))
-    least = Normal(mean=0.0, sd=1.0, min=-0.1).quantile(U).min()
-    assert least == -0.1
+    both = Normal(mean=0.0, sd=1.0, min=-0.1, max=0.2).quantile(U)
+    assert (both.min(), both.max()) == (-0.1, 0.2)
     assert (Value(value=0.3).quantile(U) == 0.3).all()
 
 
@@ -83,6 +83,12 @@ def test_draws_fill_every_dimension_evenly():
         drawn = law.quantile(column)
         test = scipy.stats.kstest(drawn, scipy.stats.lognorm(0.7, scale=0.02).cdf)
         assert test.statistic <= 1 / 1024 + 1e-9
+
+
+def test_no_draw_is_at_an_end():
+    """All are in the middle of a step of 2^-30 of the sequence, where no quantile is infinite."""
+    points = uniforms(0, "ftj", range(256), range(64))
+    assert (points * 2.0**31 % 2 == 1).all()
 
 
 def test_a_realisation_has_the_same_draws_with_any_others():

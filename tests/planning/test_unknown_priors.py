@@ -119,6 +119,8 @@ def test_no_draw_of_a_material_makes_a_device_that_is_refused(name):
 def test_a_specification_and_a_digital_cell_have_nothing_unknown():
     for name in ("rpu_idealized", "rpu_reference", "sram_cmos"):
         assert not drawn(f"material={name}")
+    assert drawn("material=hfox_vcm")
+    assert not drawn("material=hfox_vcm", "material.prior=none")  # nor what is recalled
 
 
 def test_what_makes_no_sense_for_a_mechanism_is_not_drawn():
