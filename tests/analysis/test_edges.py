@@ -49,6 +49,12 @@ def test_points_lie_on_the_edges_and_were_not_fitted(found):
     np.testing.assert_array_equal(points, edge_points(found, 20))
 
 
+def test_the_most_doubtful_corner_comes_first(found):
+    _, box = region(found)
+    one = edge_points(found, 1)
+    assert one.tolist() == [[box.high[SCALE], np.ceil(box.low[BITS])]]
+
+
 def test_a_right_region_is_confirmed(found):
     result = verdict(found, edge_points(found, 20), additive)
     assert result.met.all()

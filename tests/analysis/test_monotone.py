@@ -163,6 +163,12 @@ def test_a_direction_that_data_contradict_is_not_imposed():
     assert not requirements(noisy(0), "accuracy >= 93 %").surrogate.contradicted
 
 
+def test_of_an_upper_bound_the_harmful_end_is_the_best():
+    found = requirements(noisy(0), "accuracy <= 85 %")
+    scales = {scale.name: scale for scale in found.surrogate.table.scales}
+    assert found.best == {NOISE: scales[NOISE].high, SPREAD: scales[SPREAD].high, BITS: 4.0}
+
+
 def test_a_direction_is_contradicted_by_most_candidates_not_by_one():
     """Squares of 1 become 1.5 in all 50; or the same sum in one; or 1.05 in all."""
     free = np.ones(50)

@@ -381,9 +381,14 @@ def test_the_picture_shows_candidates_near_its_slice():
 
 def test_a_value_that_is_not_stated_is_no_position():
     own = {**number(0.0, "missing"), "prior": "programming error log-normal"}
-    families = of_materials(drawn={SCALE: own, BITS: number(8)}, left={BITS: number(8)})
+    stated = {**number(0.01, "recalled"), "prior": "programming error log-normal"}
+    families = of_materials(
+        drawn={SCALE: own, BITS: number(8)}, left={BITS: number(8)},
+        recalled={SCALE: stated, BITS: number(8)},
+    )  # fmt: skip
     found = requirements(linear_study(sources=families), "accuracy >= 95 %")
-    drawn, left = found.families
+    drawn, left, recalled = found.families
+    assert (recalled.position[SCALE], recalled.drawn) == (0.01, ())  # a number, with a spread
     assert (drawn.position[SCALE], drawn.drawn) == (None, (SCALE,))
     assert (left.position[SCALE], left.drawn) == (None, ())
     marks = requirement_picture(found).rows[0][0].marks

@@ -357,3 +357,14 @@ def test_the_strongest_interaction_is_one_beyond_its_interval():
     assert none[-1] == "No interaction of a pair can be told from 0."
     alone = pairs((0.1, 0.1, 0.1), (0.0, 0.0, 0.0)).isel(parameter=[0], other=[0])
     assert in_words(alone)[-1] == "There is one parameter, and so no interaction."
+
+
+def test_indices_say_which_ranges_they_hold_for():
+    x, y = cube(64, 2)
+    columns = {"device.read_noise": 0.02 + 0.08 * x, "adc.bits": np.round(4 + 4 * y).astype(int)}
+    found = sensitivity(made(lambda x, y: x + y, columns), method="pawn")
+    noise = columns["device.read_noise"]
+    assert found["low"].values.tolist() == [noise.min(), 4]
+    assert found["high"].values.tolist() == [noise.max(), 8]
+    assert found["over"].values[1] == "4 to 8"
+    assert found["over"].values[0].endswith(" %")

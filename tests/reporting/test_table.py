@@ -207,3 +207,44 @@ def test_more_rows_are_listed_where_more_are_asked_for():
     )
     table = ranking_table(ds, top=550)
     assert [int(row["no."]) for row in table.rows] == list(range(599, 49, -1))
+    assert [row[""] for row in table.rows[:2]] == ["1", "2"]  # the best is alone, and no tie
+
+
+def test_rows_are_left_out_within_the_paired_error_alone():
+    """Of eight realisations Student's quantile is 2.36: differences of 2.0 and 2.7 errors."""
+    wave = np.array([1, -1, 1, -1, 1, -1, 1, -1]) * 1e-3
+    error = wave.std(ddof=1) / np.sqrt(8)
+    best = 0.95 + 1e-2 * np.linspace(-1, 1, 8)
+    values = np.stack([best, best + wave - 2.0 * error, best + wave - 2.7 * error])
+    ds = xr.Dataset(
+        {
+            "accuracy": (("candidate", "realisation"), values, attrs("1", "higher", "accuracy")),
+            "energy": ("candidate", [1e-9, 2e-9, 3e-9], attrs("J", "lower", "energy")),
+            "status": ("candidate", np.ones(3, np.int8)),
+        },
+        {"device.g_max": ("candidate", [1.0, 2.0, 3.0])},
+        {"axes": json.dumps([["device.g_max", None]])},
+    )
+    table = ranking_table(ds, top=3)
+    assert [row["no."] for row in table.rows] == ["0", "2"]
+    assert any("is: 1" in line for line in table.footer)
+
+
+def test_realisations_that_both_have_decide_which_rows_are_alike():
+    """The best was given four of eight realisations, in which the other is as good."""
+    values = 0.95 + 1e-2 * np.linspace(-1, 1, 8) + np.zeros((2, 8))
+    values[0] += 2e-2 * (np.arange(8) < 4)  # of the first four they have the same mean below
+    values[1] += 2e-2 * (np.arange(8) < 4) + 1e-3 * np.array([1, -1, -1, 1, 0, 0, 0, 0])
+    values[0, 4:] = np.nan
+    ds = xr.Dataset(
+        {
+            "accuracy": (("candidate", "realisation"), values, attrs("1", "higher", "accuracy")),
+            "energy": ("candidate", [1e-9, 2e-9], attrs("J", "lower", "energy")),
+            "status": ("candidate", np.ones(2, np.int8)),
+            "realisations": ("candidate", np.array([4, 8])),
+        },
+        {"device.g_max": ("candidate", [1.0, 2.0])},
+        {"axes": json.dumps([["device.g_max", None]])},
+    )
+    table = ranking_table(ds, top=2)
+    assert [row["no."] for row in table.rows] == ["0"]
