@@ -64,7 +64,17 @@ class Plausible:
         return value == 0 or self.low <= value <= self.high
 
     def of(self, key: str) -> Plausible | None:
-        """Bounds of an item of a mapping; None where they are not for its key."""
+        """Bounds of an item of a mapping.
+
+        Parameters
+        ----------
+        key : str
+
+        Returns
+        -------
+        Plausible or None
+            None where they are not for its key.
+        """
         return self if not self.only or key in self.only else None
 
 
