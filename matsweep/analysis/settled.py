@@ -22,7 +22,7 @@ NONE, MEANS, REALISATIONS = "nothing is unknown", "conditional means", "single r
 
 def settled(
     view: View, name: str, rows: Index, samples: int, rng: np.random.Generator
-) -> tuple[Values, str]:
+) -> tuple[Values, Values, str]:
     """Draw what the means of options may turn out to be once their unknowns are known.
 
     A sample draws, for each material independently, a value of its unknown parameters: those of one
@@ -46,6 +46,9 @@ def settled(
     Returns
     -------
     values : (sample, option) array
+    single : (sample, option) array
+        The same, but with the values of single realisations in the place of means: in them chance
+        counts as if it were not known, where a regression counts what it cannot follow as chance.
     how : str
         How unknown parameters count: `MEANS`, or `REALISATIONS` if they do so for any.
     """
@@ -64,7 +67,8 @@ def settled(
             options.sampled(min(step, samples - start), rng) for start in range(0, samples, step)
         ]
     how = REALISATIONS if any(each is None for each in responses) else MEANS
-    return np.concatenate(blocks), how
+    values, single = (np.concatenate(each) for each in zip(*blocks, strict=True))
+    return values, single, how
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +88,10 @@ class _Options:
     given: NDArray[np.int64]
     materials: list[str]
 
-    def sampled(self, size: int, rng: np.random.Generator) -> Values:
-        """Values once the unknown parameters are known, (sample, option)."""
+    def sampled(self, size: int, rng: np.random.Generator) -> tuple[Values, Values]:
+        """Values once the unknown parameters are known, and of single realisations."""
         values = np.empty((size, len(self.materials)))
+        single = np.empty_like(values)
         luck = rng.normal(size=(size, int(self.given.max())))
         for material in dict.fromkeys(self.materials):
             own = [at for at, each in enumerate(self.materials) if each == material]
@@ -95,8 +100,11 @@ class _Options:
             normals = rng.normal(size=(size, max(functions, default=0)))
             for at in own:
                 response = self.responses[at]
+                single[:, at] = self.realised[at, drawn]
                 if response is None:
-                    values[:, at] = self.realised[at, drawn]
-                else:
-                    values[:, at] = response.at(drawn, *response.sampled(normals, luck))
-        return values
+                    values[:, at] = single[:, at]
+                    continue
+                values[:, at] = response.at(drawn, *response.sampled(normals, luck))
+                if not response.functions:  # nothing is unknown of it
+                    single[:, at] = values[:, at]
+        return values, single

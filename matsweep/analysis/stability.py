@@ -77,6 +77,8 @@ def stability(
     -------
     Dataset
         Along `option`, best first: `best` (probability of being the best; ties are shared),
+        `best_low` and `best_high` (it lies between `best` and the same of single realisations, in
+        which chance counts as unknown: a regression takes for chance what it cannot follow),
         `best_on_average`, `value`, `rank_low` and `rank_high` (interval of its rank), `candidate`,
         and for the mean `in_best_set` (whether its mean cannot be told apart from the best one; see
         `best_set`). The attribute `unknowns` is how unknown parameters count in `best`: "nothing is
@@ -155,10 +157,12 @@ def stability_of(
     precision = _precision(view.ds[name])
     drawn = levelled(_drawn(rows, count, caution, better, samples, rng), precision)
     average, unknowns = _shares(drawn), NONE
+    between = [average]
     mean = caution == Caution.read("mean")
     if mean and "realisation" in view.ds[name].dims and anything_unknown(view, options):
-        known, unknowns = settled(view, name, options, samples, rng)
+        known, single, unknowns = settled(view, name, options, samples, rng)
         drawn = levelled(sign * known, precision)
+        between = [_shares(drawn), _shares(levelled(sign * single, precision))]
     ranks = _ranks(drawn)
     tail = 50 * (1 - confidence)
     labels = view.ds["candidate" if among == "candidate" else among].values[options]
@@ -170,6 +174,8 @@ def stability_of(
                 _shares(drawn),
                 {"units": "1", "long_name": "probability to be best once unknowns are known"},
             ),
+            "best_low": ("option", np.min(between, axis=0)),
+            "best_high": ("option", np.max(between, axis=0)),
             "best_on_average": (
                 "option",
                 average,
