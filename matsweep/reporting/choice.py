@@ -233,6 +233,23 @@ def _judged(
     return ranked, keys
 
 
+def between(row: xr.Dataset) -> str:
+    """Write the probability of an option to be the best: one number, or the range it lies in.
+
+    Parameters
+    ----------
+    row : Dataset
+        One option of `stability`.
+
+    Returns
+    -------
+    str
+        "0.41 to 0.46", or "0.46" where two digits tell no more.
+    """
+    low, high = (f"{float(row[name]):.2f}" for name in ("best_low", "best_high"))
+    return low if low == high else f"{low} to {high}"
+
+
 def counted(stability: xr.Dataset) -> str:
     """Write how probabilities count what is unknown.
 

@@ -12,7 +12,7 @@ from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
 from matsweep.core.units import rounded
-from matsweep.reporting.choice import counted, undecided
+from matsweep.reporting.choice import between, counted, undecided
 from matsweep.reporting.figures.requirement_map import requirement_picture
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
@@ -45,7 +45,7 @@ def certainty(study: Study) -> Section | None:
         (
             str(row["option"].values),
             *([f"{float(row['best_on_average']):.2f}"] if known else []),
-            f"{float(row['best']):.2f}",
+            between(row),
             _ranks(int(row["rank_low"]), int(row["rank_high"])),
             str(int(row["candidate"])),
         )
