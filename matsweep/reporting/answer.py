@@ -31,6 +31,7 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.printing import counted
 from matsweep.core.units import engineering
+from matsweep.reporting.adc_sources import above, resting
 from matsweep.reporting.texts import spread, texts
 
 _NAMED = 3
@@ -50,7 +51,8 @@ class Answer:
     certainty : str
         Probability that the choice is right; empty where there is no choice.
     basis : str
-        Unconfirmed numbers behind it; empty where none are stored.
+        Unconfirmed numbers behind it, and the source of ADC costs where energies rest on it; empty
+        where none are stored.
     cautions : tuple of str
         Reasons to hold it back, such as candidates that are pending.
     chosen : tuple of int
@@ -132,7 +134,7 @@ def answer_of(
     return Answer(
         choice=choice,
         certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
-        basis=_basis(view, places),
+        basis=" ".join(filter(None, (_basis(view, places), resting(view, places)))),
         cautions=(
             *_pending(view),
             *_left_off(view, first, keys, chosen, pareto, places[0]),
@@ -422,14 +424,20 @@ def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
     if "energy" not in view.summary or _DIGITAL not in view.ds["baseline"].values:
         return
     values = view.ds["baseline_energy"].sel(baseline=_DIGITAL)
-    dearer = [
-        at for at in chosen
-        if view.column("energy")[at] > float(values.isel(candidate=at)) > 0
-    ]  # fmt: skip
-    if dearer:
-        one = engineering(float(values.isel(candidate=dearer[0])), "J")
-        who = "" if len(dearer) == len(chosen) else f" than no. {int(view.numbers[dearer[0]])}"
-        yield f"8-bit digital multipliers with the weights in SRAM take less energy{who}: {one}."
+    of: dict[tuple[float, str], list[int]] = {}
+    for at in chosen:
+        digital = float(values.isel(candidate=at))
+        more, less = above(view, at, digital)
+        if digital > 0 and (more or view.column("energy")[at] > digital):
+            text = ", by every source of ADC costs" if len(more) > 1 else ""
+            if more and less:
+                text = f", by the ADC costs of {_joined(more)}, not of {_joined(less)}"
+            of.setdefault((digital, text), []).append(at)
+    for (digital, text), places in of.items():
+        numbers = _joined([f"no. {int(view.numbers[at])}" for at in places])
+        who = "" if len(places) == len(chosen) else f" than {numbers}"
+        yield (f"8-bit digital multipliers with the weights in SRAM take less energy{who}: "
+               f"{engineering(digital, 'J')}{text}.")  # fmt: skip
 
 
 def _listed(names: Sequence[str], most: int) -> str:

@@ -53,7 +53,7 @@ from matsweep.reporting.report.document import (
 from matsweep.reporting.report.failing import failing
 from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.measuring import measure
-from matsweep.reporting.report.opening import opening
+from matsweep.reporting.report.opening import answer, opening
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
 from matsweep.reporting.table import ranking_of
@@ -135,7 +135,7 @@ def best(study: Study) -> Section:
         blocks.append(_best(study))
         blocks += _per_material(study)
         blocks += [Paragraph(text=text) for text in study.left_off]
-        blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
+        blocks += [Paragraph(text=text) for text in band(study.view, *answer(study, False).chosen)]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The best and the Pareto set", blocks=tuple(blocks))
 
