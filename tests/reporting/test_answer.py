@@ -278,12 +278,35 @@ def test_numbers_behind_it_are_counted_and_named():
     )
     ends = answer(ds.assign(energy=("candidate", [1e-9, 1e-10], ds["energy"].attrs)))
     assert ends.basis.startswith("This rests, for A, on 3 numbers that no source states")
-    assert "; for B, on 3 numbers that no source states" in ends.basis
-    seen = sourced(ds, {"device.g_max": "seen"})
+    assert "; for B, on 4 numbers that no source states" in ends.basis  # read noise too
+    seen = sourced(ds.drop_vars("unknown"), {"device.g_max": "seen"})
     assert (
         answer(seen).basis
         == "This rests on numbers that were seen in sources, or derived from them."
     )
+
+
+def test_numbers_are_counted_in_one_way_everywhere():
+    """Parameters that are drawn by their own paths; never what no study draws."""
+    numbers = {"device.g_min": "recalled", "device.levels": "missing", "device.drift": "missing",
+               "device.short_term": "missing"}  # fmt: skip
+    ds = sourced(results([0.96, 0.9], [1e-9, 1e-10]), numbers)
+    drawn = ["device.drift.nu", "device.drift.spread"]
+    ds = ds.assign(unknown=((*ALONG, "parameter"), np.full((2, 8, 2), 0.1))).assign_coords(
+        parameter=drawn
+    )
+    text = (
+        "2 numbers that no source states, drawn from priors (drift exponent, spread of drift "
+        "exponents), 1 from memory (smallest conductance) and 1 that no source states, left out "
+        "(levels)"
+    )
+    one = ds.isel(candidate=[0])
+    assert answer(one).basis == f"This rests on {text}."
+    found = {each.title: each for each in document(studied(one)).sections}
+    assert found["Unconfirmed numbers behind the Pareto set"].brief[0].text.startswith("a 4; ")
+    lines = [item.text for item in found["Unknown, by material"].blocks[0].items]
+    assert lines[0].startswith("drawn from their priors in each realisation: a 2;")
+    assert lines[1].startswith("left out: a 1: ")
 
 
 def test_a_cheaper_digital_machine_is_named():
