@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import converter_costs
-from matsweep.analysis.objectives import Objectives, directions, front, weighed
+from matsweep.analysis.objectives import Objectives, directions, front, judged, weighed
 from matsweep.analysis.view import View
 
 METRICS = ("training_energy", "energy")
@@ -58,14 +58,16 @@ class AdcSources:
         return dict(sorted(known.items(), key=lambda item: item[1]))
 
     def lowest(self) -> dict[str, int]:
-        """Return the done candidate of least energy by each source that knows all of them.
+        """Return the candidate of least energy by each source that knows all of them.
+
+        Of those that are compared and useful, if any is; see `judged`.
 
         Returns
         -------
         dict of str to int
             Positions; of equal ones the first.
         """
-        done = np.flatnonzero(self.view.done)
+        done = np.flatnonzero(self.view.compared & ~judged(self.view).useless)
         return {
             name: int(done[np.argmin(column)])
             for name, column in zip(self.names, self.energy[done].T, strict=True)

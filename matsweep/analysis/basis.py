@@ -44,6 +44,71 @@ class Number:
         return self.status == "missing" and not self.prior
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsure:
+    """Names of the unconfirmed numbers of a material by kind, each counted once.
+
+    Parameters
+    ----------
+    drawn, left_out : tuple of str
+        Numbers that no source states: parameters that are drawn in each realisation, and numbers
+        at a neutral value, without `NEVER_DRAWN`.
+    recalled, illustrative : tuple of str
+    """
+
+    drawn: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    illustrative: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of all."""
+        return sum(map(len, (self.drawn, self.left_out, self.recalled, self.illustrative)))
+
+
+def unsure_of(ds: xr.Dataset, material: str) -> Unsure | None:
+    """Count the unconfirmed numbers of a material by kind.
+
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    Unsure or None
+        None if the results hold no sources of this material.
+    """
+    numbers = unsure_numbers(ds, material)
+    if numbers is None:
+        return None
+    drawn = _drawn_in(ds, material)
+    of: dict[str, list[str]] = {"drawn": []}
+    for number in numbers:
+        within = [path for path in drawn if f"{path}.".startswith(f"{number.name}.")]
+        if number.status != "missing":
+            of.setdefault(number.status, []).append(number.name)
+        elif within or number.prior:
+            of["drawn"] += within or [number.name]
+        elif number.name not in NEVER_DRAWN:
+            of.setdefault("left_out", []).append(number.name)
+    of["drawn"] += drawn
+    return Unsure(**{kind: tuple(dict.fromkeys(names)) for kind, names in of.items()})
+
+
+def _drawn_in(ds: xr.Dataset, material: str) -> list[str]:
+    """Parameters that are drawn in the realisations of a material, as they are stored."""
+    if "unknown" not in ds or "parameter" not in ds.coords:
+        return drawn_for(ds, material)
+    rows = np.flatnonzero((ds["material"].values == material) & (states(ds) == "done"))
+    if not rows.size:
+        return []
+    values = ds["unknown"].isel(candidate=int(rows[0]))
+    known = np.isfinite(values.values).any(axis=values.get_axis_num("realisation"))
+    return [str(name) for name in ds["parameter"].values[known]]
+
+
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     """Unconfirmed numbers of a material that the study did not sweep.
 

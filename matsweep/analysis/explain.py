@@ -10,7 +10,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.dominance import SENSE, Sense
-from matsweep.analysis.objectives import Objectives, apart, column, directions, judged
+from matsweep.analysis.objectives import (
+    Objectives,
+    apart,
+    column,
+    directions,
+    judged,
+    levelled,
+    useful,
+)
 from matsweep.analysis.selection import parse
 from matsweep.analysis.view import View
 from matsweep.analysis.yields import met, parse_chance
@@ -35,7 +43,8 @@ class Explanation:
         Constraints that it does not meet.
     needed : dict of str to float
         For each objective the value that it alone would have to pass to be Pareto-optimal by the
-        means; empty on the front.
+        means; empty on the front. Of a candidate that does not count the merit only: no cost makes
+        up for it.
     lines : tuple of str
         The explanation in words.
     """
@@ -152,13 +161,16 @@ def explanation_of(
         )
     result = judged(view, objectives, sense)
     on = bool(result.mask[at])
-    beaters = _beaters(costs, at, view.compared)
+    counting = view.compared & ~result.useless  # what does not count beats nothing
+    beaters = _beaters(costs, at, counting)
     beaters = beaters[np.lexsort((_gain(costs, at, beaters), _differences(view, at, beaters)))]
+    bound = float(levelled(useful(view, sense.useful) or 0.0))
     if not view.compared[at]:
         lines = [f"{_named(view, at)} is not compared.", *apart(view)]
     elif result.useless[at]:
         lines = [f"{_named(view, at)} does not count: its {view.merit} is "
-                 f"{_value(view, view.merit, at)}.", *result.lines[:1]]  # fmt: skip
+                 f"{_value(view, view.merit, at)}, and useful is "
+                 f"{_quantity(view, view.merit, bound)}."]  # fmt: skip
     else:
         lines = []
     if not beaters.size and result.by[at] >= 0:
@@ -169,7 +181,9 @@ def explanation_of(
         lines.append(f"{_named(view, at)} is on the Pareto front: the means of {others} are no "
                      "worse, and better within the paired error only.")  # fmt: skip
     needed = {}
-    if beaters.size and not on:
+    if result.useless[at]:
+        needed = {view.merit: _useful_merit(costs, at, counting, chosen, view.merit, bound)}
+    elif beaters.size and not on:
         best = costs[beaters].min(axis=0)
         needed = {
             name: float(-value if better == "higher" else value)
@@ -177,6 +191,8 @@ def explanation_of(
         }
     if not lines or (beaters.size and not on and result.by[at] < 0):
         lines += _lines(view, at, beaters, needed, chosen)
+    elif needed:
+        lines.append(_ways(view, at, needed, chosen))
     if missed:
         lines.insert(0, f"{_named(view, at)} does not meet {' and '.join(missed)}.")
     return Explanation(
@@ -203,6 +219,25 @@ def _beaters(costs: NDArray[np.float64], at: int, done: NDArray[np.bool_]) -> ND
     """Done rows that dominate one: no worse in any objective, and better in one."""
     mine = costs[at]
     return np.flatnonzero(done & (costs <= mine).all(axis=1) & (costs < mine).any(axis=1))
+
+
+def _useful_merit(
+    costs: NDArray[np.float64],
+    at: int,
+    counting: NDArray[np.bool_],
+    chosen: dict[str, str],
+    merit: str,
+    bound: float,
+) -> float:
+    """Merit that a candidate that does not count would have to pass to be on the front.
+
+    It is the useful merit, or the best one of those that count and are no worse in all else.
+    """
+    place = list(chosen).index(merit)
+    sign = -1.0 if chosen[merit] == "higher" else 1.0
+    as_good = (np.delete(costs, place, axis=1) <= np.delete(costs[at], place)).all(axis=1)
+    passed = costs[counting & as_good, place]
+    return float(sign * min([sign * bound, *passed.tolist()]))
 
 
 def _differences(view: View, at: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -246,12 +281,17 @@ def _lines(
             for name in chosen
         )
         lines.append(f"  {_named(view, row)}, {_changes(view, at, row)}: {facts}")
+    lines.append(_ways(view, at, needed, chosen))
+    return lines
+
+
+def _ways(view: View, at: int, needed: dict[str, float], chosen: dict[str, str]) -> str:
+    """Write the values that would bring a candidate to the front, each alone."""
     ways = " or ".join(
         f"{name} {'above' if chosen[name] == 'higher' else 'below'} {_limit(view, name, value, at)}"
         for name, value in needed.items()
     )
-    lines.append(f"With all else as it is, it would be on the front with {ways}.")
-    return lines
+    return f"With all else as it is, it would be on the front with {ways}."
 
 
 def _named(view: View, row: int) -> str:

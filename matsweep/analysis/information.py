@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from matsweep.analysis.dominance import SENSE
 from matsweep.analysis.drawn import drawn_by, names_of, response_of
 from matsweep.analysis.objectives import directions
 from matsweep.analysis.response import RANK, SCREEN, Response
@@ -70,7 +71,9 @@ def information(
         Along (`option`, `parameter`): `worth` in the metric's unit, and `changed`, the share of
         cases in which the choice changes, each with `_low` and `_high`; NaN with fewer than 256
         draws, which only screen: then `matters` marks the parameters that may matter, those whose
-        worth may be 10 % of that of knowing everything. Along `option`: the same for all parameters
+        worth may be 10 % of that of knowing everything, and the tolerance of the choice, which is
+        the attribute `tolerance`: 0.5 points of a share, 2 % of the best value of another metric.
+        Along `option`: the same for all parameters
         of the option together, as `worth_of_all`, `changed_by_all`; `candidate`, `value`, `draws`.
         Without dimension: for everything that is unknown, `worth_of_everything`,
         `changed_by_everything`. The attribute `needed` is the number of draws that ranks them, 0
@@ -139,8 +142,12 @@ def information_of(
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
     names, labels = names_of(view), view.ds[among].values[rows].astype(str)
     needed = RANK if min(each.draws for each in sampled.unknown) < RANK else 0
+    share = view.is_share(name)
+    tolerance = SENSE.margin(name, share) * (
+        1.0 if share else abs(float(view.column(name)[rows[0]]))
+    )
     with threadpool_limits(1):
-        variables, matters = _worths(sampled, len(names), tails)
+        variables, matters = _worths(sampled, len(names), tails, tolerance)
     results: dict[str, Any] = {
         "candidate": ("option", view.numbers[rows]),
         "matters": (("option", "parameter"), matters),
@@ -152,7 +159,7 @@ def information_of(
     results["value"] = ("option", view.column(name)[rows], {"units": unit})
     results["draws"] = ("option", view.given[rows])
     attrs = {"by": name, "among": among, "confidence": confidence, "samples": samples,
-             "needed": needed}  # fmt: skip
+             "needed": needed, "tolerance": tolerance}  # fmt: skip
     return xr.Dataset(results, {"option": labels, "parameter": names}, attrs)
 
 
@@ -242,7 +249,7 @@ def _sampled(
 
 
 def _worths(
-    sampled: _Sampled, parameters: int, tails: tuple[float, float]
+    sampled: _Sampled, parameters: int, tails: tuple[float, float], tolerance: float
 ) -> tuple[dict[str, tuple[Any, Values]], NDArray[np.bool_]]:
     """Worths and shares of changed choices, with intervals; which parameters may matter."""
     options = len(sampled.responses)
@@ -264,7 +271,8 @@ def _worths(
         for end, value in (("", np.median(values)), ("_low", low), ("_high", high)):
             total[f"{key}{end}"] = np.asarray(value)
     with np.errstate(invalid="ignore"):
-        matters = one["worth_high"] >= _MAY * float(total["worth_of_everything"])
+        least = max(_MAY * float(total["worth_of_everything"]), tolerance)
+        matters = one["worth_high"] >= least
         matters &= one["changed_high"] >= _OFTEN
     result: dict[str, tuple[Any, Values]] = {
         key: (("option", "parameter"), values) for key, values in one.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from matsweep.analysis.adc_sources import AdcSources, adc_sources
 from matsweep.analysis.objectives import Objectives
@@ -10,14 +10,17 @@ from matsweep.analysis.view import View
 from matsweep.core.units import engineering
 
 
-def band(view: View, row: int) -> Iterator[str]:
-    """Yield the energy of one candidate by all sources, and the least energy by each.
+_DECIDES = 1.5  # ratio of energies by two sources, from which the source is named
+
+
+def band(view: View, *rows: int) -> Iterator[str]:
+    """Yield the energies of some candidates by all sources, and the least energy by each.
 
     Parameters
     ----------
     view : View
-    row : int
-        Position of the candidate.
+    *rows : int
+        Positions of the candidates.
 
     Yields
     ------
@@ -27,17 +30,65 @@ def band(view: View, row: int) -> Iterator[str]:
     sources = adc_sources(view)
     if sources is None:
         return
-    known = sources.of(row)
-    if len(known) > 1:
-        (least, low), (most, high) = next(iter(known.items())), next(reversed(known.items()))
-        used = ""
-        if sources.used in known:
-            used = f"{engineering(known[sources.used], 'J')} by {sources.used}, here used; "
-        yield (
-            f"{_title(sources)} of candidate {int(view.numbers[row])} by the source of ADC costs: "
-            f"{used}{engineering(low, 'J')} ({least}) to {engineering(high, 'J')} ({most})."
-        )
+    for row in rows:
+        known = sources.of(row)
+        if len(known) > 1:
+            used = ""
+            if sources.used in known:
+                used = f"{engineering(known[sources.used], 'J')} by {sources.used}, here used; "
+            yield (f"{_title(sources)} of candidate {int(view.numbers[row])} by the source of ADC "
+                   f"costs: {used}{_range(known)}.")  # fmt: skip
     yield from _lowest(sources)
+
+
+def resting(view: View, rows: Sequence[int]) -> str:
+    """Sentence on the source of ADC costs, where the energies of some candidates rest on it.
+
+    Parameters
+    ----------
+    view : View
+    rows : sequence of int
+        Positions of the candidates.
+
+    Returns
+    -------
+    str
+        Empty where no two sources differ by half, or results hold no energies by source.
+    """
+    sources = adc_sources(view)
+    if sources is None or sources.used is None:
+        return ""
+    known = {row: sources.of(row) for row in rows}
+    wide = {row: each for row, each in known.items()
+            if each and max(each.values()) > _DECIDES * min(each.values())}  # fmt: skip
+    if not wide:
+        return ""
+    parts = (f"no. {int(view.numbers[row])} takes {_range(each)}" for row, each in wide.items())
+    return (f"{_title(sources)} rests on the source of ADC costs, here {sources.used}: "
+            f"{'; '.join(parts)}.")  # fmt: skip
+
+
+def above(view: View, row: int, energy: float) -> tuple[list[str], list[str]]:
+    """Sources of ADC costs by which a candidate takes more than some energy, and the others.
+
+    Parameters
+    ----------
+    view : View
+    row : int
+        Position of the candidate.
+    energy : float, J
+
+    Returns
+    -------
+    more, less : list of str
+        Both empty where the energy of the candidate is known by one source only.
+    """
+    sources = adc_sources(view)
+    if sources is None or sources.used is None or sources.metric != "energy":
+        return [], []
+    known = sources.of(row)
+    more = [name for name, value in known.items() if value > energy]
+    return more, [name for name in known if name not in more]
 
 
 def staying(view: View, objectives: Objectives | None) -> str:
@@ -76,6 +127,12 @@ def _lowest(sources: AdcSources) -> Iterator[str]:
     parts = (f"{_named(view, row)} by {_listed(names)}" for row, names in by_row.items())
     title = _title(sources).lower()
     yield f"The lowest {title} rests on the source of ADC costs: {'; '.join(parts)}."
+
+
+def _range(known: Mapping[str, float]) -> str:
+    """Write the least and the most energy, with their sources."""
+    least, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    return f"{engineering(known[least], 'J')} ({least}) to {engineering(known[most], 'J')} ({most})"
 
 
 def _title(sources: AdcSources) -> str:

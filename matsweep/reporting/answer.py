@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, short_names
-from matsweep.analysis.basis import Number, unsure_numbers
+from matsweep.analysis.basis import Unsure, unsure_of
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.labels import called, setting
@@ -31,6 +31,7 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
 from matsweep.core.printing import counted
 from matsweep.core.units import engineering
+from matsweep.reporting.adc_sources import above, resting
 from matsweep.reporting.texts import spread, texts
 
 _NAMED = 3
@@ -50,7 +51,8 @@ class Answer:
     certainty : str
         Probability that the choice is right; empty where there is no choice.
     basis : str
-        Unconfirmed numbers behind it; empty where none are stored.
+        Unconfirmed numbers behind it, and the source of ADC costs where energies rest on it; empty
+        where none are stored.
     cautions : tuple of str
         Reasons to hold it back, such as candidates that are pending.
     chosen : tuple of int
@@ -132,7 +134,7 @@ def answer_of(
     return Answer(
         choice=choice,
         certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
-        basis=_basis(view, places),
+        basis=" ".join(filter(None, (_basis(view, places), resting(view, places)))),
         cautions=(
             *_pending(view),
             *_left_off(view, first, keys, chosen, pareto, places[0]),
@@ -326,54 +328,36 @@ def _probability(share: float) -> str:
 
 def _basis(view: View, chosen: Iterable[int]) -> str:
     """Numbers behind the chosen materials that are not confirmed."""
-    parts: dict[str, tuple[list[Number], list[str]]] = {}
+    parts: dict[str, Unsure] = {}
     for material in dict.fromkeys(str(view.materials[at]) for at in chosen):
-        numbers = unsure_numbers(view.ds, material) if view.has_materials else None
-        if numbers is not None:
-            parts[view.brief(material)] = numbers, _drawn(view, material)
+        unsure = unsure_of(view.ds, material) if view.has_materials else None
+        if unsure is not None:
+            parts[view.brief(material)] = unsure
     if not parts:
         return ""
     if len(parts) == 1:
-        ((numbers, drawn),) = parts.values()
-        return f"This rests on {_unsure(numbers, drawn, _NAMED)}."
-    texts = (f"for {name}, on {_unsure(*known, _NAMED - 1)}" for name, known in parts.items())
+        (unsure,) = parts.values()
+        return f"This rests on {_unsure(unsure, _NAMED)}."
+    texts = (f"for {name}, on {_unsure(unsure, _NAMED - 1)}" for name, unsure in parts.items())
     return f"This rests, {'; '.join(texts)}."
 
 
-def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
+def _unsure(unsure: Unsure, named: int) -> str:
     """Count and name the numbers that are not confirmed, by kind."""
-    of: dict[str, list[str]] = {}
-    for number in numbers:
-        within = [path for path in drawn if f"{path}.".startswith(f"{number.name}.")]
-        if number.status != "missing":
-            kind = "from memory" if number.status == "recalled" else "illustrative"
-            of.setdefault(kind, []).append(number.name)
-        elif within or number.prior:
-            of.setdefault("that no source states, drawn from priors", []).extend(
-                within or [number.name]
-            )
-        else:
-            of.setdefault("that no source states, left out", []).append(number.name)
-    if not of:
+    of = {
+        "that no source states, drawn from priors": unsure.drawn,
+        "from memory": unsure.recalled,
+        "illustrative": unsure.illustrative,
+        "that no source states, left out": unsure.left_out,
+    }
+    most = sorted((each for each in of.items() if each[1]), key=lambda each: -len(each[1]))
+    if not most:
         return "numbers that were seen in sources, or derived from them"
-    most = sorted(of.items(), key=lambda each: -len(each[1]))
     parts = [
         f"{len(names) if place else counted(len(names), 'number')} {kind} ({_listed(names, named)})"
         for place, (kind, names) in enumerate(most)
     ]
     return _joined(parts)
-
-
-def _drawn(view: View, material: str) -> list[str]:
-    """Parameters that are drawn in the realisations of a material."""
-    if "unknown" not in view.ds or "parameter" not in view.ds.coords:
-        return []
-    rows = np.flatnonzero((view.materials == material) & view.done)
-    if not rows.size:
-        return []
-    values = view.ds["unknown"].isel(candidate=int(rows[0]))
-    known = np.isfinite(values.values).any(axis=values.get_axis_num("realisation"))
-    return [str(name) for name in view.ds["parameter"].values[known]]
 
 
 def _pending(view: View) -> Iterator[str]:
@@ -422,14 +406,20 @@ def _digital(view: View, chosen: Sequence[int]) -> Iterator[str]:
     if "energy" not in view.summary or _DIGITAL not in view.ds["baseline"].values:
         return
     values = view.ds["baseline_energy"].sel(baseline=_DIGITAL)
-    dearer = [
-        at for at in chosen
-        if view.column("energy")[at] > float(values.isel(candidate=at)) > 0
-    ]  # fmt: skip
-    if dearer:
-        one = engineering(float(values.isel(candidate=dearer[0])), "J")
-        who = "" if len(dearer) == len(chosen) else f" than no. {int(view.numbers[dearer[0]])}"
-        yield f"8-bit digital multipliers with the weights in SRAM take less energy{who}: {one}."
+    of: dict[tuple[float, str], list[int]] = {}
+    for at in chosen:
+        digital = float(values.isel(candidate=at))
+        more, less = above(view, at, digital)
+        if digital > 0 and (more or view.column("energy")[at] > digital):
+            text = ", by every source of ADC costs" if len(more) > 1 else ""
+            if more and less:
+                text = f", by the ADC costs of {_joined(more)}, not of {_joined(less)}"
+            of.setdefault((digital, text), []).append(at)
+    for (digital, text), places in of.items():
+        numbers = _joined([f"no. {int(view.numbers[at])}" for at in places])
+        who = "" if len(places) == len(chosen) else f" than {numbers}"
+        yield (f"8-bit digital multipliers with the weights in SRAM take less energy{who}: "
+               f"{engineering(digital, 'J')}{text}.")  # fmt: skip
 
 
 def _listed(names: Sequence[str], most: int) -> str:

@@ -132,7 +132,7 @@ def choose(
         console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, sense=sense,
                                  counted=False))  # fmt: skip
         rows = order(ranked, keys)
-        for line in (*band(kept, int(rows[0])), *unprogrammed(kept, rows)):
+        for line in (*band(kept, *answer.chosen), *unprogrammed(kept, rows)):
             _line(console, line)
         present = kept.present(kept.done)
         for line in (*misfits(ds, present), *cautions(ds, present)):

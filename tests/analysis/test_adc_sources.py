@@ -114,6 +114,14 @@ def test_a_choice_that_rests_on_no_source_is_reported_as_such():
     assert "Lowest energy by every source: candidate 0 (m0)." in list(band(View(ds), 0))
 
 
+def test_the_lowest_energy_is_of_a_useful_candidate():
+    """Candidate 0 has the lowest energy by two sources, and hardly beats guessing."""
+    ds = results().assign_attrs(reference='{"accuracy": 0.95}', chance='{"accuracy": 0.1}')
+    ds["accuracy"] = ds["accuracy"].copy(deep=True)
+    ds["accuracy"][0] = 0.3
+    assert "Lowest energy by every source: candidate 1 (m1)." in list(band(View(ds), 1))
+
+
 @pytest.mark.parametrize("where", ["answer", "ADC costs"])
 def test_a_report_states_them(tmp_path, where):
     out = io.StringIO()

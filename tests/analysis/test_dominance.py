@@ -268,6 +268,26 @@ def test_why_not_agrees_with_the_set():
         assert ("does not count" in str(answer)) == bool(pareto.useless[number])
 
 
+def test_a_candidate_that_does_not_count_needs_its_merit_whatever_it_costs():
+    """The least energy of all does not bring a useless candidate to the front."""
+    ds = devices([[0.95] * 2, [0.6] * 2, [0.92] * 2, [0.7] * 2], [2.0, 0.1, 1.0, 1.5])
+    ds.attrs |= {"chance": json.dumps({"accuracy": 0.1}),
+                 "reference": json.dumps({"accuracy": 1.0})}  # fmt: skip
+    assert judged(View(ds)).useless.tolist() == [False, True, False, True]
+    cheapest, dear = ds.matsweep.why_not(1), ds.matsweep.why_not(3)
+    assert cheapest.needed == pytest.approx({"accuracy": 0.91})  # 90 % of the way from guessing
+    assert cheapest.dominated_by == ()
+    assert dear.needed == pytest.approx({"accuracy": 0.92})  # of candidate 2, of less energy
+    assert dear.dominated_by == (2,)  # candidate 1 has less energy, and does not count
+    for answer in (cheapest, dear):
+        value = f"{100 * answer.needed['accuracy']:.2f} %"
+        assert answer.lines[0].endswith("and useful is 91.00 %.")
+        assert answer.lines[-1].endswith(f"be on the front with accuracy above {value}.")
+        better = ds["accuracy"].copy(deep=True)
+        better[answer.candidate] = answer.needed["accuracy"] + 0.01
+        assert judged(View(ds.assign(accuracy=better))).mask[answer.candidate]
+
+
 # --------------------------------------------------------------------------- like with like
 
 

@@ -278,12 +278,35 @@ def test_numbers_behind_it_are_counted_and_named():
     )
     ends = answer(ds.assign(energy=("candidate", [1e-9, 1e-10], ds["energy"].attrs)))
     assert ends.basis.startswith("This rests, for A, on 3 numbers that no source states")
-    assert "; for B, on 3 numbers that no source states" in ends.basis
-    seen = sourced(ds, {"device.g_max": "seen"})
+    assert "; for B, on 4 numbers that no source states" in ends.basis  # read noise too
+    seen = sourced(ds.drop_vars("unknown"), {"device.g_max": "seen"})
     assert (
         answer(seen).basis
         == "This rests on numbers that were seen in sources, or derived from them."
     )
+
+
+def test_numbers_are_counted_in_one_way_everywhere():
+    """Parameters that are drawn by their own paths; never what no study draws."""
+    numbers = {"device.g_min": "recalled", "device.levels": "missing", "device.drift": "missing",
+               "device.short_term": "missing"}  # fmt: skip
+    ds = sourced(results([0.96, 0.9], [1e-9, 1e-10]), numbers)
+    drawn = ["device.drift.nu", "device.drift.spread"]
+    ds = ds.assign(unknown=((*ALONG, "parameter"), np.full((2, 8, 2), 0.1))).assign_coords(
+        parameter=drawn
+    )
+    text = (
+        "2 numbers that no source states, drawn from priors (drift exponent, spread of drift "
+        "exponents), 1 from memory (smallest conductance) and 1 that no source states, left out "
+        "(levels)"
+    )
+    one = ds.isel(candidate=[0])
+    assert answer(one).basis == f"This rests on {text}."
+    found = {each.title: each for each in document(studied(one)).sections}
+    assert found["Unconfirmed numbers behind the Pareto set"].brief[0].text.startswith("a 4; ")
+    lines = [item.text for item in found["Unknown, by material"].blocks[0].items]
+    assert lines[0].startswith("drawn from their priors in each realisation: a 2;")
+    assert lines[1].startswith("left out: a 1: ")
 
 
 def test_a_cheaper_digital_machine_is_named():
@@ -296,6 +319,58 @@ def test_a_cheaper_digital_machine_is_named():
         "8-bit digital multipliers with the weights in SRAM take less energy: 2.00 nJ.",
     )
     assert not answer(ds.assign(energy=ds["energy"] / 4)).cautions
+
+
+def by_source(ds, energies, used="survey"):
+    """Add energies by the source of ADC costs, (candidate, source) in J."""
+    names = ["survey", "isaac"][: np.shape(energies)[1]]
+    ds = ds.assign(
+        energy_by_source=(("candidate", "adc_source"), np.asarray(energies), ds["energy"].attrs)
+    ).assign_coords(adc_source=names)
+    costs = {"used": used, "bits": 8, "node": 2.2e-8, "joules": {name: 1e-12 for name in names}}
+    return ds.assign_attrs(converter_costs=json.dumps(costs))
+
+
+@pytest.mark.parametrize(
+    ("energies", "digital", "rests"),
+    [
+        ([[9e-9, 1e-9], [4e-9, 3e-9]],
+         "energy than no. 0: 2.00 nJ, by the ADC costs of survey, not of isaac.",
+         "Energy rests on the source of ADC costs, here survey: no. 0 takes 1.00 nJ (isaac) to "
+         "9.00 nJ (survey)."),
+        ([[9e-9, 8e-9], [4e-9, 3e-9]], "energy: 2.00 nJ, by every source of ADC costs.", ""),
+        ([[9e-9], [4e-9]], "energy: 2.00 nJ.", ""),
+        # Cheaper by the source that is used alone.
+        ([[1.4e-9, 3e-9], [1e-9, 1.2e-9]],
+         "energy than no. 0: 2.00 nJ, by the ADC costs of isaac, not of survey.",
+         "Energy rests on the source of ADC costs, here survey: no. 0 takes 1.40 nJ (survey) to "
+         "3.00 nJ (isaac)."),
+    ],
+)  # fmt: skip
+def test_what_rests_on_the_source_of_adc_costs_states_it(energies, digital, rests):
+    used = [row[0] for row in energies]
+    ds = by_source(results([0.96, 0.9], used), energies)
+    baseline = np.full((2, 1), 2e-9)
+    ds = ds.assign(baseline_energy=(("candidate", "baseline"), baseline)).assign_coords(
+        baseline=["int8_sram"]
+    )
+    found = answer(ds)
+    assert found.chosen == (0, 1)
+    assert any(text.endswith(digital) for text in found.cautions)
+    assert found.basis == rests
+
+
+def test_the_band_of_sources_is_of_the_candidates_chosen():
+    """The best by accuracy is off the Pareto set, as another is as good and takes less energy."""
+    ds = by_source(results([0.961, 0.96, 0.9], [9e-9, 5e-9, 1e-9], "abb"),
+                   [[9e-9, 1e-9], [5e-9, 1e-9], [1e-9, 1e-10]])  # fmt: skip
+    assert answer(ds).chosen == (1, 2)
+    sections = document(studied(ds)).sections
+    texts = [block.text for each in sections for block in each.blocks
+             if isinstance(block, Paragraph)]  # fmt: skip
+    for lines in (texts, printed(ds).splitlines()):
+        named = [line for line in lines if line.startswith("Energy of candidate")]
+        assert [line.split()[3] for line in named] == ["1", "2"]
 
 
 def test_sources_of_costs_are_not_mixed():

@@ -24,10 +24,10 @@ from matsweep.analysis.basis import (
     bibliography,
     cautions,
     cited,
-    drawn_for,
     failures,
     misfits,
     unsure_numbers,
+    unsure_of,
     without_effect,
 )
 from matsweep.core.printing import counted
@@ -53,7 +53,7 @@ from matsweep.reporting.report.document import (
 from matsweep.reporting.report.failing import failing
 from matsweep.reporting.report.figures import figures
 from matsweep.reporting.report.measuring import measure
-from matsweep.reporting.report.opening import opening
+from matsweep.reporting.report.opening import answer, opening
 from matsweep.reporting.report.study import Study
 from matsweep.reporting.report.values import columns, span
 from matsweep.reporting.table import ranking_of
@@ -135,7 +135,7 @@ def best(study: Study) -> Section:
         blocks.append(_best(study))
         blocks += _per_material(study)
         blocks += [Paragraph(text=text) for text in study.left_off]
-        blocks += [Paragraph(text=text) for text in band(study.view, int(study.ranked[0]))]
+        blocks += [Paragraph(text=text) for text in band(study.view, *answer(study, False).chosen)]
     blocks.append(Paragraph(text=_state(study) + ".", notice=study.view.count("pending") > 0))
     return Section(title="The best and the Pareto set", blocks=tuple(blocks))
 
@@ -252,8 +252,9 @@ def basis(study: Study) -> Section | None:
     items = [
         Item(text=f"{_named(study, name)}: {_standing(unsure)}") for name, unsure in numbers.items()
     ]
-    counts = [f"{name} {len(unsure)}" for name, unsure in numbers.items() if unsure]
-    short = f"{', '.join(counts) or 'none'}; {_WHERE}"
+    totals = {name: 0 if (each := unsure_of(study.view.ds, name)) is None else each.count
+              for name in numbers}  # fmt: skip
+    short = f"{_counted(totals) or 'none'}; {_WHERE}"
     return _listed("Unconfirmed numbers behind the Pareto set", items, short)
 
 
@@ -270,19 +271,15 @@ def unknown(study: Study) -> Section | None:
     -------
     Section or None
     """
-    numbers = {
+    unsure = {
         name: found
         for name in study.view.present(study.view.done)
-        if (found := unsure_numbers(study.view.ds, name)) is not None
+        if (found := unsure_of(study.view.ds, name)) is not None
     }
-    drawn = {name: len(drawn_for(study.view.ds, name)) for name in numbers}
-    draws = any(drawn.values())
-    left = {
-        name: sum(each.left_out and not (draws and each.name in NEVER_DRAWN) for each in found)
-        for name, found in numbers.items()
-    }
+    drawn = {name: len(each.drawn) for name, each in unsure.items()}
+    left = {name: len(each.left_out) for name, each in unsure.items()}
     items = []
-    if draws:
+    if any(drawn.values()):
         items.append(
             f"drawn from their priors in each realisation: {_counted(drawn)}; means and intervals "
             "count that they are unknown"
@@ -576,8 +573,11 @@ def _standing(numbers: list[Number] | None) -> str:
         parts.append(f"and {len(chosen) - _MOST_NUMBERS} more")
     if drawn := [number.prior for number in numbers if number.prior and number not in chosen]:
         parts.append(f"unknown, so drawn: {', '.join(drawn)}")
-    if left := [number.name for number in numbers if number.left_out]:
-        parts.append(f"unknown, so left out: {', '.join(left)}")
+    left = [number.name for number in numbers if number.left_out]
+    if counting := [name for name in left if name not in NEVER_DRAWN]:
+        parts.append(f"unknown, so left out: {', '.join(counting)}")
+    if others := [name for name in left if name in NEVER_DRAWN]:
+        parts.append(f"not counted, as hardly any material states it: {', '.join(others)}")
     return "; ".join(parts)
 
 

@@ -45,6 +45,11 @@ def measure(study: Study) -> Section | None:
     if not anything_unknown(study.view, best):
         return None
     choice = _worth(study, name) if len(best) > 1 else ()
+    if choice := tuple(choice):
+        costs = [each for each in study.objectives if each != name]
+        alone = f"This counts {study.view.title(name)} alone"
+        text = f"{alone}, not {' or '.join(costs)}." if costs else f"{alone}."
+        choice = (*choice, Paragraph(text=text))
     blocks = (*choice, *(Paragraph(text=text) for text in _kinds(study, name, best)))
     return Section(title="What to measure next", blocks=blocks, terminal=True)
 
@@ -80,12 +85,13 @@ def _worth(study: Study, name: str) -> Iterator[Block]:
 
 
 def _ranked(worth: xr.Dataset) -> list[tuple[str, str, xr.Dataset]]:
-    """Measurements that would change the choice, the one of most worth first."""
+    """Measurements that are worth the tolerance of the choice, the one of most worth first."""
     found = []
     for option in worth["option"].values:
         for parameter in worth["parameter"].values:
             row = worth.sel(option=option, parameter=parameter)
-            if float(row["changed"]) >= _LEAST and float(row["worth"]) > 0:
+            enough = float(row["worth"]) >= float(worth.attrs["tolerance"])
+            if enough and float(row["changed"]) >= _LEAST:
                 found.append((str(option), str(parameter), row))
     return sorted(found, key=lambda each: -float(each[2]["worth"]))
 
@@ -95,6 +101,12 @@ def _first(
 ) -> str:  # fmt: skip
     name, chosen = str(worth.attrs["by"]), study.view.brief(str(worth["option"].values[0]))
     everything = _cases(worth, "changed_by_everything", "of cases")
+    tolerance = float(worth.attrs["tolerance"])
+    least = (
+        f"{100 * tolerance:.3g} points of {study.view.title(name)}"
+        if study.view.is_share(name)
+        else f"{engineering(tolerance, study.view.unit(name), 2)} of {study.view.title(name)}"
+    )
     if ranked:
         option, parameter, row = ranked[0]
         named = f"{called(parameter)} of {study.view.brief(option)}"
@@ -105,17 +117,18 @@ def _first(
             f"{everything}."
         )
     whole = worth.isel(option=int(np.nanargmax(worth["worth_of_all"].values)))
-    if float(whole["changed_by_all"]) >= _LEAST:
+    enough = float(whole["worth_of_all"]) >= float(worth.attrs["tolerance"])
+    if enough and float(whole["changed_by_all"]) >= _LEAST:
         return (
-            f"No single measurement would change the choice of {chosen}. Knowing all that is "
+            f"No single measurement is worth {least}, so that {chosen} stays. Knowing all that is "
             f"unknown of {study.view.brief(str(whole['option'].values))} would in "
             f"{_cases(whole, 'changed_by_all', 'of cases')}, worth "
             f"{_amount(study, name, whole, 'worth_of_all')} of "
             f"{study.view.title(name)}; knowing everything of all materials in {everything}."
         )
     return (
-        f"No measurement is likely to change the choice of {chosen}: knowing everything would in "
-        f"{everything}."
+        f"No measurement is worth {least}, so that {chosen} stays: knowing everything would change "
+        f"the choice in {everything}, worth {_amount(study, name, worth, 'worth_of_everything')}."
     )
 
 
@@ -127,7 +140,11 @@ def _screened(study: Study, worth: xr.Dataset) -> str:
         for row, column in np.argwhere(marked)
     ]
     least = int(worth["draws"].values.min())
-    told = f"may matter: {', '.join(names)}" if names else "no single parameter seems to matter"
+    told = (
+        f"may matter: {', '.join(names)}"
+        if names
+        else "no single parameter seems to be worth measuring"
+    )
     return f"{told[:1].upper()}{told[1:]}. {least} realisations only screen; {RANK} rank."
 
 
