@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, short_names
-from matsweep.analysis.basis import Number, unsure_numbers
+from matsweep.analysis.basis import Number, favours_unmeasured, given_for, unsure_numbers
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.labels import called, setting
@@ -132,7 +132,7 @@ def answer_of(
     return Answer(
         choice=choice,
         certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
-        basis=_basis(view, places),
+        basis=" ".join(filter(None, (_basis(view, places), _favoured(view)))),
         cautions=(
             *_pending(view),
             *_left_off(view, first, keys, chosen, pareto, places[0]),
@@ -340,6 +340,17 @@ def _basis(view: View, chosen: Iterable[int]) -> str:
     return f"This rests, {'; '.join(texts)}."
 
 
+def _favoured(view: View) -> str:
+    """Caution where unknown numbers are left out of a comparison of materials."""
+    names = view.present(view.compared) if view.has_materials else []
+    if any(_drawn(view, name) for name in names) or not favours_unmeasured(view.ds, names):
+        return ""
+    return (
+        "Numbers that no source states are left out, which favours the materials that have been "
+        "measured least."
+    )
+
+
 def _unsure(numbers: Sequence[Number], drawn: Sequence[str], named: int) -> str:
     """Count and name the numbers that are not confirmed, by kind."""
     of: dict[str, list[str]] = {}
@@ -373,7 +384,9 @@ def _drawn(view: View, material: str) -> list[str]:
         return []
     values = view.ds["unknown"].isel(candidate=int(rows[0]))
     known = np.isfinite(values.values).any(axis=values.get_axis_num("realisation"))
-    return [str(name) for name in view.ds["parameter"].values[known]]
+    given = given_for(view.ds, material)
+    names = [str(name) for name in view.ds["parameter"].values[known]]
+    return [name for name in names if name not in given]
 
 
 def _pending(view: View) -> Iterator[str]:
