@@ -106,14 +106,15 @@ def _drawn_in(ds: xr.Dataset, material: str) -> list[str]:
         return []
     values = ds["unknown"].isel(candidate=int(rows[0]))
     known = np.isfinite(values.values).any(axis=values.get_axis_num("realisation"))
-    return [str(name) for name in ds["parameter"].values[known]]
+    given = given_for(ds, material)
+    return [name for name in ds["parameter"].values[known].astype(str) if name not in given]
 
 
 def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
     """Unconfirmed numbers of a material that the study did not sweep.
 
     They are illustrative, recalled, or missing: missing ones have a neutral value, or are drawn
-    from a prior.
+    from a prior. Those that the user states in the study's settings do not count.
 
     Parameters
     ----------
@@ -138,7 +139,10 @@ def unsure_numbers(ds: xr.Dataset, material: str) -> list[Number] | None:
             prior=str(entry.get("prior") or ""),
         )
         for name, entry in stored["numbers"].items()
-        if entry.get("status") in _UNSURE and name not in varied and not _contained(entry)
+        if entry.get("status") in _UNSURE
+        and name not in varied
+        and not entry.get("given")
+        and not _contained(entry)
     ]
 
 
@@ -156,6 +160,45 @@ def drawn_for(ds: xr.Dataset, material: str) -> list[str]:
         Dotted.
     """
     return list((sources(ds)["materials"].get(material) or {}).get("unknown") or [])
+
+
+def given_for(ds: xr.Dataset, material: str) -> list[str]:
+    """Parameters of a material to which the user's prior gives one value, by their paths.
+
+    Parameters
+    ----------
+    ds : Dataset
+    material : str
+
+    Returns
+    -------
+    list of str
+        Dotted.
+    """
+    return list((sources(ds)["materials"].get(material) or {}).get("given") or [])
+
+
+def favours_unmeasured(ds: xr.Dataset, materials: Iterable[str]) -> bool:
+    """Whether a comparison of materials leaves out unknown numbers, and draws none.
+
+    Parameters
+    ----------
+    ds : Dataset
+    materials : iterable of str
+
+    Returns
+    -------
+    bool
+        False for fewer than two materials.
+    """
+    names = list(materials)
+    if len(names) < 2 or any(drawn_for(ds, name) for name in names):
+        return False
+    return any(
+        number.left_out and number.name not in NEVER_DRAWN
+        for name in names
+        for number in unsure_numbers(ds, name) or ()
+    )
 
 
 def _contained(entry: Mapping[str, Any]) -> bool:

@@ -191,6 +191,17 @@ def _values(
     return like, {name: getattr(like, name) for name in _fields(kind)}
 
 
+def _form(cls: Any) -> str:
+    """Write the forms that a configuration of a class may have."""
+    number = "a number or " if hasattr(cls, "from_number") else ""
+    registry = getattr(cls, "registry", None)
+    if registry is not None:
+        return f"{number}a mapping, {{kind: …}} (kinds are {', '.join(registry)})"
+    names = list(_fields(typing.cast(Hashable, cls))) if dataclasses.is_dataclass(cls) else []
+    listed = f", {{{names[0]}: …}} (there are {', '.join(names)})" if names else ""
+    return f"{number}a mapping{listed}"
+
+
 def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) -> T:
     """Build a new object."""
     config = _number(cls, config, path)
@@ -201,7 +212,7 @@ def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) ->
     if isinstance(config, bool) and (flagged := getattr(cls, "from_flag", None)) is not None:
         return typing.cast(T, flagged(config))
     if not isinstance(config, Mapping):
-        raise UserError(f"{path or cls.__name__} must be a mapping, got {config!r}")
+        raise UserError(f"{path or cls.__name__} must be {_form(cls)}, got {config!r}")
     config = dict(config)
     registry = getattr(cls, "registry", None)
     if registry is not None:

@@ -663,13 +663,13 @@ class AnalogDevice:
         cycle = self.cycle_to_cycle * self.g_range
         published = not self.programming_error.absent
         if published and not (cycle or self.device_to_device):
-            return self.programming_error.sigma(conductance, self.g_max)
+            return self.programming_error.sigma(conductance, self.g_max, self.g_min)
         variance = np.asarray(conductance - conductance.dtype.type(self.g_min))
         variance *= conductance.dtype.type(self.device_to_device)
         variance *= variance
         variance += conductance.dtype.type(cycle**2)
         if published:
-            sigma = self.programming_error.sigma(conductance, self.g_max)
+            sigma = self.programming_error.sigma(conductance, self.g_max, self.g_min)
             sigma *= sigma
             variance += sigma
         return np.sqrt(variance, out=variance)

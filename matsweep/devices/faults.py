@@ -34,9 +34,9 @@ class StuckAt:
     of its two lines is with 1 - sqrt(1 - c r), and it is by itself with r (1 - c) / (1 - c r).
     """
 
-    g_min: Faulty = 0.0
-    g_max: Faulty = 0.0
-    random: Faulty = 0.0
+    g_min: Annotated[Faulty, Plausible(0.0, 0.5)] = 0.0
+    g_max: Annotated[Faulty, Plausible(0.0, 0.5)] = 0.0
+    random: Annotated[Faulty, Plausible(0.0, 0.5)] = 0.0
     clustering: Dimensionless = 0.0
 
     def __post_init__(self) -> None:

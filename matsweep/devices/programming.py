@@ -12,10 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, in_range, non_negative, positive, whole
+from matsweep.core.codec import later
 from matsweep.core.direction import Worse
 from matsweep.core.plausible import Plausible
 from matsweep.core.printing import noise_of
-from matsweep.core.quantities import Conductance, Dimensionless, Energy, PulseVoltage, PulseWidth
+from matsweep.core.quantities import (
+    Conductance,
+    Dimensionless,
+    Energy,
+    PulseVoltage,
+    PulseWidth,
+    Spread,
+)
 from matsweep.core.streams import FloatArray
 from matsweep.devices.currents import HIGHEST_VOLTAGE
 from matsweep.devices.pulses import PulseModel
@@ -66,8 +74,8 @@ class Programmed(NamedTuple):
 class ProgrammingError:
     """Standard deviation of a programmed conductance about its target.
 
-    sigma(G) = scale (sum_k c_k (G / g_reference)^k + saturating (1 - exp(-G / saturation))),
-    negative values cut to 0.
+    sigma(G) = scale (sum_k c_k (G / g_reference)^k + saturating (1 - exp(-G / saturation)) +
+    of_range (g_max - g_min)), negative values cut to 0.
 
     Parameters
     ----------
@@ -87,12 +95,14 @@ class ProgrammingError:
     at : tuple of float, increasing
         G / g_reference, at which `sigmas` (S) stand in the place of the polynomial: straight
         lines between them, constant beyond.
+    of_range : float, share of the device's range
+        The same at every conductance; a bare number in a configuration is this one.
 
     Raises
     ------
     UserError
-        If a number is not finite, `g_reference` or `saturation` not positive or `scale` or
-        `saturating` negative.
+        If a number is not finite, `g_reference` or `saturation` not positive or `scale`,
+        `saturating` or `of_range` negative.
     """
 
     coefficients: tuple[Conductance, ...] = (0.0,)
@@ -103,6 +113,7 @@ class ProgrammingError:
     saturation: Conductance = 1.0
     at: tuple[Dimensionless, ...] = ()
     sigmas: tuple[Conductance, ...] = ()
+    of_range: Spread = later(0.0)
 
     def __post_init__(self) -> None:
         for place in self.at:
@@ -122,12 +133,32 @@ class ProgrammingError:
         non_negative("scale", self.scale)
         non_negative("saturating", self.saturating, "S")
         positive("saturation", self.saturation, "S")
+        non_negative("of_range", self.of_range)
+
+    @classmethod
+    def from_number(cls, of_range: Spread) -> Self:
+        """Error of a bare number, the same at every conductance.
+
+        Parameters
+        ----------
+        of_range : float, share of the device's range, >= 0
+
+        Returns
+        -------
+        ProgrammingError
+
+        Raises
+        ------
+        UserError
+            If the number is negative.
+        """
+        return cls(of_range=non_negative("of_range", of_range))
 
     @property
     def absent(self) -> bool:
         """Whether there is no error at all."""
         return self.scale == 0 or not (
-            any(self.coefficients) or any(self.sigmas) or self.saturating
+            any(self.coefficients) or any(self.sigmas) or self.saturating or self.of_range
         )
 
     def check_range(self, g_max: float) -> None:
@@ -149,14 +180,16 @@ class ProgrammingError:
                 "programming_error.rescale=true"
             )
 
-    def sigma(self, conductance: FloatArray, g_max: float) -> FloatArray:
+    def sigma(self, conductance: FloatArray, g_max: float, g_min: float = 0.0) -> FloatArray:
         """Return the standard deviation at a conductance.
 
         Parameters
         ----------
         conductance : (…) array, S
         g_max : float, S
-            The device's, used if `rescale`.
+            The device's, used if `rescale`, and for `of_range`.
+        g_min : float, S
+            The device's, used for `of_range`.
 
         Returns
         -------
@@ -179,6 +212,8 @@ class ProgrammingError:
                 conductance * conductance.dtype.type(-1 / (self.saturation * stretch))
             )
             out -= conductance.dtype.type(factor * self.saturating) * np.expm1(depth, out=depth)
+        if self.of_range:
+            out += conductance.dtype.type(self.scale * self.of_range * (g_max - g_min))
         return np.maximum(out, 0, out=out)
 
 

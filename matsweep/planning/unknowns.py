@@ -166,6 +166,8 @@ class Unknowns:
         By condition and material, why the condition changes nothing in a candidate.
     passed : dict of str to dict of str to str
         By the path of a prior that the user gave, and by material, why no candidate takes it.
+    given : dict of str to list of str
+        By material, the drawn parameters to which the user's prior gives one value.
     """
 
     stated: frozenset[str]
@@ -174,7 +176,9 @@ class Unknowns:
     widest: dict[str, bool] = field(default_factory=dict)
     idle: dict[str, dict[str, str]] = field(default_factory=dict)
     passed: dict[str, dict[str, str]] = field(default_factory=dict)
-    _taken: set[tuple[str, str]] = field(default_factory=set)
+    given: dict[str, list[str]] = field(default_factory=dict)
+    _taken: dict[str, dict[str, None]] = field(default_factory=dict)
+    _materials: dict[str, None] = field(default_factory=dict)
     _kept: dict[Any, tuple[Any, tuple[Unknown, ...]]] = field(default_factory=dict)
     _mechanisms: dict[str, Mechanism] = field(default_factory=dict)
 
@@ -284,24 +288,36 @@ class Unknowns:
         list of str
         """
         notes = []
-        if self.drawn:
-            counts = ", ".join(f"{name} {len(laws)}" for name, laws in self.drawn.items())
+        counts = ", ".join(
+            f"{name} {count}"
+            for name, laws in self.drawn.items()
+            if (count := len(laws) - len(self.given.get(name, ())))
+        )
+        if counts:
             notes.append(
                 f"unknown parameters, drawn for each realisation: {counts} (matsweep materials "
                 "NAME shows their priors; unknowns=neutral leaves them out)"
             )
         if widest := [name for name, is_widest in self.widest.items() if is_widest]:
             notes.append(
-                f"{', '.join(widest)}: no mechanism is named (material.prior), so that unknown "
-                "parameters have the widest priors, those of any mechanism"
+                f"{', '.join(widest)}: no priors are chosen (material.prior), so that unknown "
+                "parameters have the widest ones, those of any mechanism; material.mechanism is a "
+                "text and chooses none: give material.prior=NAME, or `prior: NAME` in the "
+                f"material's file, of {', '.join(_choices())}"
             )
-        return [*notes, *self._idle_priors(), *self.without_effect(times)]
+        return [*notes, *self._own_priors(), *self.without_effect(times)]
 
-    def _idle_priors(self) -> list[str]:
-        """Say which priors of the user have no effect on which materials, and why."""
+    def _own_priors(self) -> list[str]:
+        """Say which priors of the user act on which materials, on which not, and why."""
         sentences = []
-        for path, materials in self.passed.items():
-            left = {name: why for name, why in materials.items() if (name, path) not in self._taken}
+        for path in dict.fromkeys([*self._taken, *self.passed]):
+            taken = self._taken.get(path, {})
+            if taken and len(self._materials) > 1:
+                alone = "; a material's file states it for one family alone (docs/unknowns.md)"
+                more = alone if len(taken) > 1 else ""
+                sentences.append(f"prior.{path} acts on {', '.join(taken)}{more}")
+            materials = self.passed.get(path, {})
+            left = {name: why for name, why in materials.items() if name not in taken}
             for why in dict.fromkeys(left.values()):
                 names = ", ".join(name for name, each in left.items() if each == why)
                 sentences.append(f"prior.{path} has no effect on {names}: {why}")
@@ -313,7 +329,7 @@ class Unknowns:
         """Remember which of the user's priors a candidate of a material takes."""
         for path in own:
             if path in statuses:
-                self._taken.add((material, path))
+                self._taken.setdefault(path, {})[material] = None
             elif any(overlap(path, each) for each in self.stated):
                 why = "the study sets or sweeps it"
                 self.passed.setdefault(path, {})[material] = why
@@ -358,7 +374,20 @@ class Unknowns:
         statuses = unknown_parameters(device, material.origins, stated=self.stated, unused=fields)
         self._note_own(own, statuses, material.name, fields)
         laws = priors(device, statuses, self._mechanisms[name], own)
+        self._materials[material.name] = None
+        given = self.given.setdefault(material.name, [])
+        given += [p for p in laws if p not in given and _is_one_value(own.get(p))]
         return tuple(Unknown(path=path, prior=law) for path, law in laws.items())
+
+
+def _is_one_value(law: Prior | None) -> bool:
+    """Whether a prior is one value: a number that the user states, and nothing unknown."""
+    return law is not None and law.interval[0] == law.interval[1]
+
+
+def _choices() -> list[str]:
+    """Mechanisms whose priors a material may choose, and `none`; call it inside `composer`."""
+    return [name for name in options("prior") if name != ANY]
 
 
 def priors(

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes, short_names
-from matsweep.analysis.basis import Unsure, unsure_of
+from matsweep.analysis.basis import Unsure, favours_unmeasured, unsure_of
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.labels import called, setting
@@ -134,7 +134,9 @@ def answer_of(
     return Answer(
         choice=choice,
         certainty=_certainty(rivals, name, keys.get(name), how) if certain else "",
-        basis=" ".join(filter(None, (_basis(view, places), resting(view, places)))),
+        basis=" ".join(
+            filter(None, (_basis(view, places), _favoured(view), resting(view, places)))
+        ),
         cautions=(
             *_pending(view),
             *_left_off(view, first, keys, chosen, pareto, places[0]),
@@ -340,6 +342,18 @@ def _basis(view: View, chosen: Iterable[int]) -> str:
         return f"This rests on {_unsure(unsure, _NAMED)}."
     texts = (f"for {name}, on {_unsure(unsure, _NAMED - 1)}" for name, unsure in parts.items())
     return f"This rests, {'; '.join(texts)}."
+
+
+def _favoured(view: View) -> str:
+    """Caution where unknown numbers are left out of a comparison of materials."""
+    names = view.present(view.compared) if view.has_materials else []
+    known = [each for each in (unsure_of(view.ds, name) for name in names) if each is not None]
+    if any(each.drawn for each in known) or not favours_unmeasured(view.ds, names):
+        return ""
+    return (
+        "Numbers that no source states are left out, which favours the materials that have been "
+        "measured least."
+    )
 
 
 def _unsure(unsure: Unsure, named: int) -> str:

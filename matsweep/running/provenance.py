@@ -14,7 +14,7 @@ from typing import Any
 
 from matsweep.core.codec import build, plain
 from matsweep.devices.dynamics import DynamicalModel
-from matsweep.devices.unknown import CONTAINED, in_words, parameter_of
+from matsweep.devices.unknown import CONTAINED, PATHS, in_words, overlap, parameter_of
 from matsweep.planning.folders import package_of_choice
 from matsweep.planning.plan import Plan
 from matsweep.running.parts import Parts
@@ -143,8 +143,11 @@ def sources(plan: Plan) -> str:
                 if path not in unused
             },
         }
-        if laws := plan.unknowns.drawn.get(name):
-            materials[name]["unknown"] = list(laws)
+        given = plan.unknowns.given.get(name, [])
+        if laws := [path for path in plan.unknowns.drawn.get(name, ()) if path not in given]:
+            materials[name]["unknown"] = laws
+        if given:
+            materials[name]["given"] = list(given)
         if material.misfit is not None:
             materials[name]["misfit"] = material.misfit
         if material.cautions:
@@ -160,11 +163,21 @@ def _prior(plan: Plan, material: str, path: str) -> dict[str, Any]:
     """Describe the priors of what is drawn in a field of a material's device."""
     laws = plan.unknowns.drawn.get(material, {})
     inside = [each for each in laws if f"{each}.".startswith(f"{path}.")]
+    if not inside and laws and path in CONTAINED:
+        return {"contained": True}
+    inside = [each for each in inside if each not in plan.unknowns.given.get(material, ())]
     if not inside:
-        return {"contained": True} if laws and path in CONTAINED else {}
+        return {"given": True} if _given(plan, material, path) else {}
     words = [f"{parameter_of(each).label} {in_words(each, laws[each])}" for each in inside]
     keys = [key for each in inside for key in plan.unknowns.sources[material].get(each, ())]
     return {"prior": "; ".join(words), "prior_sources": list(dict.fromkeys(keys))}
+
+
+def _given(plan: Plan, material: str, path: str) -> bool:
+    """Whether the user states all of a field that may be unknown, by a setting or as one value."""
+    stated = [*plan.unknowns.stated, *plan.unknowns.given.get(material, ())]
+    parts = [each for each in PATHS if f"{each}.".startswith(f"{path}.")] or [path]
+    return all(any(overlap(part, each) for each in stated) for part in parts)
 
 
 def _forgets(physics: dict[str, Any]) -> bool:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import matsweep
-from matsweep.devices import AnalogDevice, LinearStep, Retention, StuckAt, WriteVerify
+from matsweep.core.checks import UserError
+from matsweep.core.codec import build, plain
+from matsweep.devices import (
+    AnalogDevice,
+    LinearStep,
+    ProgrammingError,
+    Retention,
+    StuckAt,
+    WriteVerify,
+)
 from matsweep.devices.unknown import (
     PARAMETERS,
     PATHS,
     Unknown,
     drawn_values,
     in_words,
+    parameter_of,
     unknown_parameters,
     with_values,
     without_effect,
@@ -162,3 +174,40 @@ def test_a_temperature_without_effect_says_what_is_missing():
         (["device.retention.activation_ev"], "no retention time is known"),
     ):
         assert without_effect(device, drawn)["device.temperature"] == why
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_a_bare_number_is_the_programming_error_that_a_prior_of_it_draws(spread):
+    """A share of the range g_max - g_min at every conductance."""
+    device = AnalogDevice(
+        g_min=1e-6, g_max=5e-6, read_voltage=0.2, cell_size=4.0, device_to_device=spread
+    )
+    stated = build(AnalogDevice, {**plain(device), "programming_error": 0.02}, "device")
+    drawn = parameter_of("device.programming_error").put(device, 0.02)
+    levels = np.linspace(device.g_min, device.g_max, 7)
+    np.testing.assert_allclose(
+        stated.programming_sigma(levels), drawn.programming_sigma(levels), rtol=1e-12
+    )
+    if not spread:
+        np.testing.assert_allclose(stated.programming_sigma(levels), 0.02 * 4e-6, rtol=1e-12)
+    half = dataclasses.replace(stated.programming_error, scale=0.5)
+    np.testing.assert_allclose(half.sigma(levels, 5e-6, 1e-6), 0.01 * 4e-6, rtol=1e-12)
+    assert ProgrammingError.from_number(0.0).absent
+    assert not stated.programming_error.absent
+    with pytest.raises(UserError, match=r"of_range must be >= 0, got -0.1"):
+        ProgrammingError.from_number(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"programming_error": "high"}, "a number or a mapping, {coefficients: …} (there are co"),
+        ({"stuck_at": 0.02}, "a mapping, {g_min: …} (there are g_min, g_max, random, clustering)"),
+        ({"iv": 1}, "a mapping, {kind: …} (kinds are sinh, "),
+    ],
+)
+def test_a_part_that_is_no_mapping_is_refused_with_its_form(given, message):
+    neutral = plain(AnalogDevice(g_min=1e-6, g_max=5e-6, read_voltage=0.2, cell_size=4.0))
+    with pytest.raises(UserError) as caught:
+        build(AnalogDevice, {**neutral, **given}, "device")
+    assert f"must be {message}" in str(caught.value)

@@ -7,16 +7,18 @@ import pytest
 
 from matsweep.cli import main
 from matsweep.core.checks import UserError
-from matsweep.core.codec import numbers, plain
+from matsweep.core.codec import numbers, numbers_at, plain
 from matsweep.core.plausible import Plausible, meant
 from matsweep.crossbar.converters import ADC, DAC
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
+from matsweep.devices.unknown import PATHS, parameter_of
 from matsweep.planning.axes import parse_axes
 from matsweep.planning.config import compose, composer, options, plain_config
 from matsweep.planning.plan import plan
 from matsweep.planning.plausibility import questions
 from matsweep.planning.quantities import resolve_quantities
+from matsweep.planning.unknowns import mechanism
 from matsweep.workloads.inference.workload import MLP
 
 WAY_OUT = "plausible=false goes on"
@@ -74,6 +76,8 @@ def planned(*overrides):
             ["material=hfox_gong", "device.pulse_model.device_to_device.gain=0,5"],
             "axis device.pulse_model.device_to_device.gain should be in [0, 3]",
         ),
+        (["device.programming_error=5"], "device.programming_error should be in [0, 1], got 5"),
+        (["device.stuck_at.g_max=60%"], "device.stuck_at.g_max should be in [0, 0.5], got 0.6"),
         (
             ["device.temperature=interval(85,400)", "design=adaptive"],
             "axis device.temperature [K] should be",
@@ -85,6 +89,56 @@ def test_a_value_that_hardly_any_device_has_is_questioned(overrides, message):
         planned(*overrides)
     assert message in str(caught.value)
     assert WAY_OUT in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("programming_error=5", "programming_error should be in [0, 1], got 5 (500 %); did you"),
+        ("read_noise=500%", "read_noise should be in [0, 1], got 5 (500 %); did you mean 5%?"),
+        ("read_noise=[1%,500%]", "read_noise should be in [0, 1], got 5"),
+        ("read_noise={kind: uniform, min: 0, max: 5}", "read_noise should be in [0, 1], got 5"),
+        ("read_noise={kind: lognormal, median: 5, log_sd: 1}", "read_noise should be in [0, 1]"),
+        ("read_noise={kind: normal, mean: 5, sd: 1}", "read_noise should be in [0, 1], got 5"),
+        (
+            "read_noise={kind: lognormal, median: 0.5, log_sd: 2}",
+            "should be in [0, 1], got 1.92675 (192.675 %), beyond which a quarter of the draws",
+        ),
+        ("retention.temperature=85", "retention.temperature [K] should be in [200, 700], got 85; "),
+        ("retention.time=1e30", "retention.time [s] should be in [1e-12, 1e+12], got 1e+30"),
+        ("endurance.half_window=1e25", "endurance.half_window should be in [1, 1e+18], got 1e+25"),
+    ],
+)
+def test_a_prior_is_questioned_as_the_parameter_itself(given, message):
+    with pytest.raises(UserError) as caught:
+        planned("material=fefet_hzo", f"prior.device.{given}")
+    assert str(caught.value).startswith("prior.device.")
+    assert message in str(caught.value)
+    assert WAY_OUT in str(caught.value)
+    study = planned("material=fefet_hzo", f"prior.device.{given}", "plausible=false")
+    assert any(note.startswith("implausible: prior.device.") for note in study.notes)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "pulse_model" not in path])
+def test_every_prior_has_bounds(path):
+    """Those of the parameter, or its own rule refuses what is beyond."""
+    parameter = parameter_of(path)
+    found = [*numbers_at(AnalogDevice, path.split(".")[1:], {}, 1.0, path)]
+    assert [each.path for each in found] == [path]
+    assert found[0].plausible is not None or parameter.high <= 1.0
+
+
+def test_no_prior_of_a_mechanism_is_questioned_where_a_user_writes_the_same():
+    with composer():
+        config = plain_config(compose([]))
+        for name in options("prior"):
+            for path, evidence in mechanism(name).evidence.items():
+                section, *keys = path.split(".")
+                node = plain(evidence.law)
+                for key in reversed(keys):
+                    node = {key: node}
+                found = questions([{**config, "prior": {section: node}}], ())
+                assert [each.line for each in found] == [], (name, path)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +210,7 @@ def test_every_device_parameter_with_a_unit_has_bounds():
     # All are held to [0, 1] by their own classes, or are a share.
     assert bare == {
         "endurance.towards", "read_noise.exponent", "retention.stable", "retention.stretch",
-        "stuck_at.clustering", "stuck_at.g_max", "stuck_at.g_min", "stuck_at.random",
+        "stuck_at.clustering",
         "telegraph_noise.amplitude", "telegraph_noise.duty", "telegraph_noise.share",
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections import defaultdict
 
@@ -14,7 +15,7 @@ import matsweep
 from matsweep.catalogue import show_material
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
-from matsweep.devices import AnalogDevice
+from matsweep.devices import AnalogDevice, ProgrammingError
 from matsweep.devices.unknown import PATHS, parameter_of, unknown_parameters, with_values
 from matsweep.materials.priors import LogNormal, LogUniform, Normal, Uniform, Value
 from matsweep.planning.config import compose, composer, leaves, options, plain_config
@@ -23,6 +24,7 @@ from matsweep.planning.loading import load_material, load_materials
 from matsweep.planning.plan import plan
 from matsweep.planning.unknowns import ANY, mechanism, priors
 from matsweep.running.overrides import as_overrides
+from matsweep.running.provenance import sources
 
 with composer():
     MECHANISMS = {name: mechanism(name) for name in options("prior")}
@@ -261,7 +263,10 @@ def test_a_users_material_and_mechanism_are_files_in_their_folder(tmp_path):
     candidate, notes = scenario("material=bare", config_dir=tmp_path)
     laws = {each.path: each.prior for each in candidate.unknown}
     assert laws["device.read_noise"] == MECHANISMS[ANY].evidence["device.read_noise"].law
-    assert any("bare: no mechanism is named" in note and "widest" in note for note in notes)
+    (note,) = (note for note in notes if note.startswith("bare: no priors are chosen"))
+    assert "give material.prior=NAME" in note
+    assert "material.mechanism is a text" in note
+    assert set(note.rpartition(" of ")[2].split(", ")) == {*MECHANISMS, "mine"} - {ANY}
 
 
 def test_neutral_unknowns_leave_the_identity_as_it_was():
@@ -295,6 +300,7 @@ def test_a_study_says_which_of_the_users_priors_have_no_effect():
     _, notes = scenario("material=pcm_gst,fefet_hzo", "adc.bits=6,8", "prior.device.read_noise=0.1",
                         "prior.device.endurance.half_window=1e6")  # fmt: skip
     assert [note for note in notes if "prior." in note] == [
+        "prior.device.read_noise acts on fefet_hzo",
         "prior.device.read_noise has no effect on pcm_gst: the material states it, or what it "
         "belongs to",
         "prior.device.endurance.half_window has no effect on pcm_gst, fefet_hzo: no result here "
@@ -312,6 +318,65 @@ def test_a_study_says_which_of_the_users_priors_have_no_effect():
     _, notes = scenario("material=fefet_hzo", "device.cycles=0,1000",
                         "prior.device.endurance.half_window=1e6")  # fmt: skip
     assert not any("prior." in note for note in notes)  # one candidate takes it
+
+
+def test_a_study_says_on_which_families_the_users_priors_act():
+    _, notes = scenario("material=pcm_gst,ecram_li,fefet_hzo",
+                        "prior.device.programming_error=0.02")  # fmt: skip
+    assert (
+        "prior.device.programming_error acts on ecram_li, fefet_hzo; a material's file states it "
+        "for one family alone (docs/unknowns.md)"
+    ) in notes
+    _, notes = scenario("material=fefet_hzo", "prior.device.programming_error=0.02")
+    assert not any("acts on" in note for note in notes)  # there is no other family
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["prior.device.read_noise=0.02", "device.read_noise=0.02",
+     "prior.device.read_noise={kind: uniform, min: 0.02, max: 0.02}"],
+)  # fmt: skip
+def test_a_number_that_the_user_states_is_not_unknown(setting):
+    """Neither counted as drawn, nor as a number that no source states."""
+    with composer():
+        before = facts(plan(["material=fefet_hzo", "unknowns=prior"]))
+        study = plan(["material=fefet_hzo", "unknowns=prior", setting])
+        after = facts(study)
+    assert "device.read_noise" in before["unknown"]
+    assert before["numbers"]["device.read_noise"]["prior"]
+    assert [*after["unknown"]] == [x for x in before["unknown"] if x != "device.read_noise"]
+    assert after["numbers"]["device.read_noise"]["given"]
+    assert "prior" not in after["numbers"]["device.read_noise"]
+    assert any("drawn for each realisation: fefet_hzo 9" in note for note in study.notes)
+
+
+def test_a_field_stated_in_part_is_still_unknown():
+    with composer():
+        study = plan(["material=fefet_hzo", "unknowns=prior", "prior.device.drift.nu=0.01"])
+    drift = facts(study)["numbers"]["device.drift"]
+    assert "given" not in drift
+    assert drift["prior"].startswith("spread of drift exponents")
+    assert "drift exponent " not in drift["prior"]
+
+
+def facts(study):
+    """Return what the store keeps of a study's first material."""
+    (name,) = study.materials
+    return json.loads(sources(study))["materials"][name]
+
+
+def test_one_number_of_one_family_is_a_short_file(tmp_path):
+    """As docs/unknowns.md shows it."""
+    page = (conf_folder().parent / "docs" / "unknowns.md").read_text()
+    (block,) = (part for part in page.split("```") if "my_conf/material/my_fefet.yaml" in part)
+    (tmp_path / "material").mkdir()
+    (tmp_path / "material" / "my_fefet.yaml").write_text(block.removeprefix("yaml"))
+    with composer(tmp_path):
+        study = plan(["material=my_fefet,fefet_hzo", "unknowns=prior"])
+        mine, shipped = (study.candidate(at).scenario for at in (0, 1))
+    assert mine.device.programming_error == ProgrammingError.from_number(0.02)
+    kept = [each.path for each in mine.unknown]
+    assert kept == [each.path for each in shipped.unknown if "programming_error" not in each.path]
 
 
 def test_the_catalogue_shows_each_prior_with_its_sources():

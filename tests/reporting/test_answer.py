@@ -309,6 +309,40 @@ def test_numbers_are_counted_in_one_way_everywhere():
     assert lines[1].startswith("left out: a 1: ")
 
 
+def test_numbers_that_are_left_out_of_a_comparison_are_named_as_a_favour():
+    ds = sourced(results([0.96, 0.9], [1e-9, 2e-9]), {"device.drift": "missing"})
+    favour = (
+        "Numbers that no source states are left out, which favours the materials that have been "
+        "measured least."
+    )
+    assert answer(ds).sentences[-1] == (
+        f"This rests on 1 number that no source states, left out (drift). {favour}"
+    )
+    assert favour not in answer(ds.isel(candidate=[0])).basis  # no comparison
+    shared = sourced(ds, {"device.short_term": "missing"})
+    assert favour not in answer(shared).basis  # left out of all
+    known = json.loads(ds.attrs["sources"])
+    for each in known["materials"].values():
+        each["unknown"] = ["device.stuck_at.g_max"]
+    assert favour not in answer(ds.assign_attrs(sources=json.dumps(known))).basis
+
+
+def test_a_number_that_the_user_states_is_not_counted():
+    ds = sourced(results([0.96, 0.9], [1e-9, 2e-9]), {"device.drift": "missing"})
+    known = json.loads(ds.attrs["sources"])
+    for each in known["materials"].values():
+        each["given"] = ["device.drift.nu"]
+    ds = ds.assign(unknown=((*ALONG, "parameter"), np.full((2, 8, 2), 0.1)))
+    ds = ds.assign_coords(parameter=["device.drift.nu", "device.drift.spread"])
+    assert "2 numbers that no source states, drawn" in answer(ds).basis
+    stated = answer(ds.assign_attrs(sources=json.dumps(known))).basis
+    assert "1 number that no source states, drawn from priors (spread of drift exp" in stated
+    for each in known["materials"].values():
+        each["numbers"]["device.drift"]["given"] = True
+    stated = answer(ds.assign_attrs(sources=json.dumps(known))).basis
+    assert "no source states" not in stated
+
+
 def test_a_cheaper_digital_machine_is_named():
     ds = results([0.96, 0.9], [3e-9, 4e-9])
     baseline = np.full((2, 2), 2e-9)
