@@ -62,6 +62,13 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     assert "candidate 1 (pcm_gst) does not meet device.read_noise == 0.01" in text
     chance = json.loads(matsweep.open_results("results/small.zarr").attrs["chance"])
     assert chance["accuracy"] == pytest.approx(0.1, abs=0.05)  # the largest of ten digits' classes
+    for name in ("pcm_gst", "PCM_GST"):
+        assert main(["select", "results/small.zarr", f"why={name}"]) == 0
+        assert "(pcm_gst) is " in capsys.readouterr().out
+    assert main(["select", "results/small.zarr", "why=pcm_gsd"]) == 2
+    assert "did you mean pcm_gst?" in told(capsys)
+    assert main(["select"]) == 0
+    assert "the newest is results/small.zarr" in told(capsys)
     assert main(["select", "exact=perhaps"]) == 2
     assert "exact must be true or false" in capsys.readouterr().err
     assert main(["select", "accuracy>2", "weights={accuracy: 2, energy: 1}"]) == 0
@@ -77,6 +84,12 @@ def test_explore_status_and_report_work_together(workplace, capsys):
     ).read_text(encoding="utf-8")
     assert (workplace / "results" / "small" / "pareto.png").stat().st_size > 10_000
     assert (workplace / "results" / "small" / "pareto.pdf").is_file()
+
+
+@pytest.mark.parametrize("command", ["explain", "report", "select", "status", "materials"])
+def test_a_negative_number_is_no_word_of_a_command(workplace, capsys, command):
+    assert main([command, "-1"]) == 2
+    assert "got -1" in told(capsys)
 
 
 @pytest.mark.parametrize(("failing", "code"), [(1, 0), (2, 2)])

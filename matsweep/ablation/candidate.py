@@ -10,12 +10,10 @@ import numpy as np
 import xarray as xr
 
 from matsweep.analysis.attributes import axes
-from matsweep.analysis.objectives import order
+from matsweep.analysis.named import best_of
 from matsweep.analysis.view import View
-from matsweep.core.checks import UserError, near
+from matsweep.core.checks import UserError
 from matsweep.planning.restoring import Record
-
-_SHOWN = 6
 
 
 def position(view: View, asked: int | str) -> int:
@@ -38,7 +36,7 @@ def position(view: View, asked: int | str) -> int:
     """
     text = str(asked).strip()
     if not text.lstrip("-").isdigit():
-        return _best(view, text)
+        return best_of(view, text)
     here = np.flatnonzero(view.numbers == int(text))
     if not here.size:
         raise UserError(
@@ -54,26 +52,6 @@ def position(view: View, asked: int | str) -> int:
             f"candidate {text} is {view.states[row]}: run the study's command to compute it"
         )
     return row
-
-
-def _best(view: View, name: str) -> int:
-    """Position of the best done candidate of a material."""
-    labels = {view.label(each): each for each in view.present(np.ones_like(view.done))}
-    known = {**{each: each for each in labels.values()}, **labels}
-    lower = {each.lower(): material for each, material in known.items()}
-    material = lower.get(name.lower())
-    if material is None:
-        listed = list(labels.values())
-        some = ", ".join(listed[:_SHOWN]) + (", …" if len(listed) > _SHOWN else "")
-        raise UserError(
-            f"candidate must be a number, or a material of the study, got {name!r}"
-            f"{near(name.lower(), lower)}" + (f" (there are {some})" if some else "")
-        )
-    ranked = order(view, view.merit)
-    own = ranked[view.materials[ranked] == material]
-    if not own.size:
-        raise UserError(f"{material} has no candidate that is done")
-    return int(own[0])
 
 
 def record(view: View, row: int) -> Record:

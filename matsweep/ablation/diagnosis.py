@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from matsweep.ablation.nuisances import Nuisance
+from matsweep.ablation.nuisances import NUISANCES, Nuisance, idealised, not_known
 from matsweep.ablation.probe import Probe
 from matsweep.ablation.repeats import Bench, Repeat, Values, chain_repeats, single_repeats
 from matsweep.analysis.pairs import finest_step, paired, student
@@ -17,6 +18,8 @@ from matsweep.core.units import duration
 
 _MOST_STEPS = 5  # of the chain, one by one
 _MAIN = 0.5  # share of the loss from which one cause explains it
+_LEAST = 0.05  # share of the loss from which a cause is named
+_MORE = 4  # times the realisations, for half the interval
 _CONFIDENCE = 0.95
 
 
@@ -37,6 +40,8 @@ class Change:
         The 95 % interval of the difference; infinite for a single realisation.
     number : str
         What is wrong, with its physical number; empty where several are ideal.
+    drawn : tuple of str
+        Labels of the parameters of the nuisance that are not known, and drawn.
     """
 
     title: str
@@ -46,6 +51,7 @@ class Change:
     low: float
     high: float
     number: str = ""
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,7 @@ class Diagnosis:
     realisations : int
         Of each repeat.
     singles : tuple of Change
-        One nuisance ideal, the largest gain first; those that overlap others last.
+        One nuisance ideal, the largest gain first.
     pair : Change or None
         The two largest ideal together.
     chain : tuple of Change
@@ -79,6 +85,10 @@ class Diagnosis:
         Nuisances that change no bit of the merit.
     notes : tuple of str
         How far the repeat is the candidate of the store.
+    unknowns : Change or None
+        All parameters that are not known at neutral values: several nuisances, and so no cause.
+    available : int
+        Realisations that the study has of the candidate.
     """
 
     candidate: int
@@ -96,6 +106,8 @@ class Diagnosis:
     chain: tuple[Change, ...]
     without_effect: tuple[str, ...]
     notes: tuple[str, ...]
+    unknowns: Change | None = None
+    available: int = 0
 
     @property
     def loss(self) -> float:
@@ -146,6 +158,11 @@ class Diagnosis:
         return self.gain(change) / self.loss if self.loss > 0 else float("nan")
 
     @property
+    def largest(self) -> Change | None:
+        """Nuisance of the largest mean gain, certain or not."""
+        return max(self.singles, key=self.gain, default=None)
+
+    @property
     def cause(self) -> Change | None:
         """Nuisance of the largest certain gain; None if no gain is certain."""
         own = [each for each in self.singles if self.certain(each)]
@@ -184,15 +201,20 @@ class Diagnosis:
         name = f"{self.name[:1].upper()}{self.name[1:]}"
         start = (f"{name} reaches {self.amount(self.value)} {duration(self.time)} after "
                  f"programming, floating point {self.amount(self.reference)}")  # fmt: skip
-        cause, combined = self.cause, self._combined
+        cause, combined, largest = self.cause, self._combined, self.largest
         if self.loss <= 0:
             return f"{start}: there is no loss to explain."
-        if cause is None or self.part(cause) < 0.05:
+        if largest is None or self.part(largest) < _LEAST:
             if combined is not None:
                 return f"{start}. {combined}"
             return f"{start}: no single cause explains the loss beyond the error."
-        first = f"{cause.number}: {cause.title} it reaches {self.amount(cause.merit)}"
-        text = f"{start}. {first[:1].upper()}{first[1:]}."
+        if cause is None or self.gain(largest) > self.gain(cause):
+            if cause is None and combined is not None and self.part(largest) < _MAIN:
+                return f"{start}. {combined}"
+            sure = cause is not None and self.part(cause) >= _LEAST
+            second = f" Certain is: {self._of(cause)}." if cause is not None and sure else ""
+            return f"{start}. {_capital(self._of(largest))}, {self._doubt(largest)}.{second}"
+        text = f"{start}. {_capital(self._of(cause))}."
         if self.part(cause) >= _MAIN or self.pair is None:
             return text
         if self.gain(self.pair) <= self.gain(cause):
@@ -202,6 +224,23 @@ class Diagnosis:
         second = f", and {others[0].number}" if others and others[0].number else ""
         return (f"{text} That is not all{second}: {self.pair.title} it reaches "
                 f"{self.amount(self.pair.merit)}.")  # fmt: skip
+
+    def _of(self, cause: Change) -> str:
+        """Write a cause, its number, and what the candidate reaches without it."""
+        drawn = f" (drawn: {', '.join(cause.drawn)})" if cause.drawn else ""
+        return f"{cause.number}{drawn}: {cause.title} it reaches {self.amount(cause.merit)}"
+
+    def _doubt(self, change: Change) -> str:
+        """Write that an interval does not exclude 0, and how to find out."""
+        share = f"{100 * self.part(change):.0f} % of the loss"
+        if self.realisations < 2:
+            text = f"{share}, but one realisation makes nothing certain"
+        else:
+            low, high = self.step(change.low), self.step(change.high)
+            text = (f"{share}, but {self.realisations} realisations do not make that certain "
+                    f"({low} to {high})")  # fmt: skip
+        more = min(self.available, _MORE * self.realisations)
+        return f"{text}: repeat with realisations={more}" if more > self.realisations else text
 
     @property
     def _combined(self) -> str | None:
@@ -225,18 +264,18 @@ class Diagnosis:
         -------
         Dataset
             `merit`, `difference` with its interval `low` and `high`, `share` of the loss, and
-            `number`, the physical number in words.
+            `number`, the physical number in words; causes by size, then `unknowns`.
         """
-        listed = self.singles
+        shown = (*self.singles, *filter(None, [self.unknowns]))
         columns = {
-            name: ("nuisance", np.array([getattr(each, name) for each in listed], dtype=np.float64))
+            name: ("nuisance", np.array([getattr(each, name) for each in shown], dtype=np.float64))
             for name in ("merit", "difference", "low", "high")
         }
-        columns["share"] = ("nuisance", np.array([self.part(each) for each in listed]))
-        texts = np.array([each.number for each in listed], dtype=object)
+        columns["share"] = ("nuisance", np.array([self.part(each) for each in shown]))
+        texts = np.array([each.number for each in shown], dtype=object)
         return xr.Dataset(
             {**columns, "number": ("nuisance", texts)},
-            {"nuisance": [each.names[0] for each in listed]},
+            {"nuisance": [each.names[0] for each in shown]},
             {"candidate": self.candidate, "metric": self.merit, "merit": self.value,
              "reference": self.reference, "time": self.time, "confidence": _CONFIDENCE},
         )  # fmt: skip
@@ -252,6 +291,7 @@ def diagnosed(
     reference: float,
     chance: float | None,
     notes: Sequence[str],
+    available: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
     """Repeat a candidate without each of its nuisances, and in a chain.
@@ -268,6 +308,8 @@ def diagnosed(
         Merit in floating point.
     chance : float or None
     notes : sequence of str
+    available : int
+        See `Diagnosis`.
     progress : function of a str
         Called with what is repeated next.
 
@@ -286,12 +328,23 @@ def diagnosed(
         singles.append((each, repeat))
     changing = [(n, r) for n, r in singles if not np.array_equal(r.values, own)]
     sign = 1.0 if higher else -1.0
-    changing.sort(key=lambda both: (both[0].overlaps, -sign * float(both[1].values.mean())))
+    changing.sort(key=lambda both: -sign * float(both[1].values.mean()))
     probe = _probe(bench, plain)
-    changes = []
+    changes, together = [], None
     for nuisance, repeat in changing:
         progress(f"the number of {nuisance.name}")
-        changes.append(_change(repeat, own, nuisance.number(probe)))
+        drawn = nuisance.drawn(bench.scenario)
+        change = dataclasses.replace(_change(repeat, own, nuisance.number(probe)), drawn=drawn)
+        if nuisance.union:
+            together = change
+        else:
+            changes.append(change)
+    if together is not None:
+        labels = [label for each in changes for label in each.drawn]
+        labels += [label for each in found for label in each.drawn(bench.scenario)]
+        together = dataclasses.replace(
+            together, number=f"{not_known(tuple(dict.fromkeys(labels)))}, by size of the difference"
+        )
     chained = [n for n, _ in changing if not n.overlaps]
     hidden = [n for n in found if not n.overlaps and n not in chained]
     pair = None
@@ -312,19 +365,26 @@ def diagnosed(
         time=bench.scenario.times[0], realisations=len(own), singles=tuple(changes), pair=pair,
         chain=tuple(chain),
         without_effect=tuple(n.name for n, r in singles if np.array_equal(r.values, own)),
-        notes=tuple(notes),
+        notes=tuple(notes), unknowns=together, available=available,
     )  # fmt: skip
 
 
-def _probe(bench: Bench, plain: dict[str, Values]) -> Probe:
-    def mean(name: str) -> float | None:
-        return float(plain[name].mean()) if name in plain else None
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
+
+def _probe(bench: Bench, plain: dict[str, Values]) -> Probe:
+    def mean(values: dict[str, Values], name: str) -> float | None:
+        return float(values[name].mean()) if name in values else None
+
+    # stuck devices are off their levels, too, and have a row: what is left is programming's
+    stuck = [each for each in NUISANCES if each.name == "stuck devices"]
+    programmed = bench.run(idealised(bench.scenario, stuck))
     wired = bench.scenario.hardware.wires is not None
     return Probe(
         bench.scenario, bench.prepared.matrices, bench.seed, bench.scenario.times[0],
-        min(bench.realisations, 2 if wired else 4), mean("adc_saturation"),
-        mean("programming_error"),
+        min(bench.realisations, 2 if wired else 4), mean(plain, "adc_saturation"),
+        mean(programmed, "programming_error"),
     )  # fmt: skip
 
 

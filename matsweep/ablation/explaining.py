@@ -103,6 +103,7 @@ def explain(
         reference=ideal,
         chance=view.chances.get(view.merit),
         notes=notes,
+        available=most,
         progress=progress,
     )
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,9 @@ class Nuisance:
     unknown : tuple of str
         Paths of the unknown parameters that are no longer drawn then; those below them too.
     overlaps : bool
-        Whether it covers others, so that it stands beside them and in no chain.
+        Whether it covers others, so that it has no place in the chain.
+    union : bool
+        Whether it consists of others only, so that it is no cause.
     """
 
     name: str
@@ -57,6 +59,23 @@ class Nuisance:
     number: Callable[[Probe], str]
     unknown: tuple[str, ...] = ()
     overlaps: bool = False
+    union: bool = False
+
+    def drawn(self, scenario: Scenario) -> tuple[str, ...]:
+        """Return the labels of its parameters that are not known, and drawn.
+
+        Parameters
+        ----------
+        scenario : Scenario
+
+        Returns
+        -------
+        tuple of str
+        """
+        return tuple(
+            parameter_of(each.path).label for each in scenario.unknown
+            if any(f"{each.path}.".startswith(f"{path}.") for path in self.unknown)
+        )  # fmt: skip
 
     def idealised(self, scenario: Scenario) -> Scenario:
         """Return a scenario without the nuisance.
@@ -269,9 +288,23 @@ def _iv_number(probe: Probe) -> str:
 
 
 def _unknown_number(probe: Probe) -> str:
-    labels = [parameter_of(each.path).label for each in probe.scenario.unknown]
+    return not_known([parameter_of(each.path).label for each in probe.scenario.unknown])
+
+
+def not_known(labels: Sequence[str]) -> str:
+    """Write which parameters are not known, and drawn.
+
+    Parameters
+    ----------
+    labels : sequence of str
+
+    Returns
+    -------
+    str
+    """
     more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-    return f"{', '.join(labels[:3])}{more} are not known, and drawn"
+    verb = "is" if len(labels) == 1 else "are"
+    return f"{', '.join(labels[:3])}{more} {verb} not known, and drawn"
 
 
 NUISANCES = (
@@ -347,7 +380,7 @@ NUISANCES = (
     Nuisance(
         name="unknowns", ideal="with unknowns at neutral values",
         change=lambda scenario: dataclasses.replace(scenario, unknown=()), number=_unknown_number,
-        overlaps=True,
+        overlaps=True, union=True,
     ),
 )  # fmt: skip
 """All nuisances. In the order of the chain where two change the merit alike."""

@@ -54,7 +54,9 @@ def _singles(diagnosis: Diagnosis) -> Table:
     table = _table("repeat", diagnosis.merit, "difference", "95 %", "of the loss")
     plain = diagnosis.amount(diagnosis.value)
     table.add_row("as it is", plain, "", "", "")
-    for change in (*diagnosis.singles, *filter(None, [diagnosis.pair])):
+    for change in (
+        *diagnosis.singles, *filter(None, [diagnosis.pair, diagnosis.unknowns]),
+    ):  # fmt: skip
         part = diagnosis.part(change)
         known = math.isfinite(change.low)
         table.add_row(
@@ -72,7 +74,10 @@ def _numbers(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield what is wrong with each nuisance, with its number."""
     for change in diagnosis.singles:
         if change.number:
-            yield f"  {change.names[0]}: {change.number}"
+            drawn = f" (drawn: {', '.join(change.drawn)})" if change.drawn else ""
+            yield f"  {change.names[0]}: {change.number}{drawn}"
+    if diagnosis.unknowns is not None:
+        yield f"  unknowns: {diagnosis.unknowns.number}"
 
 
 def _chain(diagnosis: Diagnosis) -> Table:

@@ -9,6 +9,7 @@ import numpy as np
 
 from matsweep.analysis.alike import USEFUL
 from matsweep.analysis.objectives import order, reached, useful
+from matsweep.analysis.placement import placement_of
 from matsweep.analysis.view import View
 
 _CLIPPED = 0.05  # share of the conversions
@@ -35,7 +36,14 @@ class Failing:
     saturated : float or None
         Share of the conversions that saturate, if it is above 5 %.
     error : float or None, fraction of the range
-        Distance of its devices from their levels, if it is above 10 %.
+        Distance of its devices from their levels, without stuck ones where draws separate them, if
+        it is above 10 %.
+    stuck : float or None
+        Share of its devices that are stuck, where that alone puts them more than 10 % off.
+    origin : str
+        Source of that share.
+    median : float or None
+        Median merit of its realisations, if it is useful.
     """
 
     material: str
@@ -46,6 +54,9 @@ class Failing:
     early: tuple[float, float] | None
     saturated: float | None
     error: float | None
+    stuck: float | None = None
+    origin: str = ""
+    median: float | None = None
 
 
 def failing_families(view: View) -> Iterator[Failing]:
@@ -77,11 +88,15 @@ def failing_families(view: View) -> Iterator[Failing]:
         early = None
         if first is not None and reached(first, threshold)[row]:
             early = float(first.chosen_time or 0.0), float(first.column(view.merit)[row])
+        placed = placement_of(view, row)
+        rest = placed.error if placed.rest is None else placed.rest
+        faulty = rest <= _MISPLACED < placed.error
         yield Failing(
             material=name, row=row, number=int(view.numbers[row]), value=float(merit[row]),
             threshold=threshold, early=early,
             saturated=_above(view, "adc_saturation", row, _CLIPPED),
-            error=_above(view, "programming_error", row, _MISPLACED),
+            error=rest if rest > _MISPLACED else None, stuck=placed.stuck if faulty else None,
+            origin=placed.origin, median=_median(view, row, threshold),
         )  # fmt: skip
 
 
@@ -91,6 +106,13 @@ def _first(view: View) -> View | None:
         return None
     time = float(view.ds["time"].values.min())
     return None if time == view.chosen_time else View(view.ds, time, view.mixed)
+
+
+def _median(view: View, row: int, threshold: float) -> float | None:
+    """Median merit of a candidate's realisations; None if it is not useful."""
+    value = float(np.nanmedian(view.realised(view.merit)[row]))
+    lower = view.summary[view.merit].attrs.get("better") == "lower"
+    return value if (value <= threshold if lower else value >= threshold) else None
 
 
 def _above(view: View, name: str, row: int, limit: float) -> float | None:

@@ -226,6 +226,11 @@ def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
     if command == "explain" and len(words) > 2:
         return f"explain takes a store and one candidate, got {' and '.join(words)}"
+    for word in arguments:
+        if re.fullmatch(r"-[\d.].*", word):
+            if command == "explain":
+                return f"candidate must be a number >= 0 or a material, got {word}"
+            return f"{command} takes no negative number, got {word}: settings are NAME=VALUE"
     for flag in (word.partition("=")[0] for word in arguments if word.startswith("--")):
         if flag in _HYDRAS:
             continue

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
+from matsweep.core.printing import printable
 from matsweep.store import VERIFIED, Place, place_of
 
 
 def store_of(config: DictConfig) -> Place:
     """Return the named store, or the most recently changed one in the folder `results`.
+
+    The latter is named on the standard error output.
 
     Parameters
     ----------
@@ -34,4 +38,6 @@ def store_of(config: DictConfig) -> Place:
     studies = [path for path in stores if not path.name.endswith(VERIFIED)]
     if not stores:
         raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
-    return max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
+    newest = max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
+    print(f"matsweep: no store is named, the newest is {printable(newest)}", file=sys.stderr)
+    return newest

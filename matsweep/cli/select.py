@@ -44,5 +44,12 @@ def select(config: DictConfig) -> None:
         time=time,
         confidence=config.confidence,
         top=whole("top", config.top, low=1),
-        why=None if config.why is None else whole("why", config.why, low=0),
+        why=_why(config.why),
     )
+
+
+def _why(given: object) -> int | str | None:
+    """Candidate whose place is explained: a number, or a material for its best one."""
+    if given is None or isinstance(given, str):
+        return given
+    return whole("why", given, low=0)

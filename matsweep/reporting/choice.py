@@ -14,6 +14,7 @@ from rich.text import Text
 from matsweep.analysis.basis import cautions, misfits
 from matsweep.analysis.dominance import SENSE, Sense
 from matsweep.analysis.explain import explanation_of
+from matsweep.analysis.named import best_of
 from matsweep.analysis.objectives import Objectives, directions, order
 from matsweep.analysis.response import SCREEN
 from matsweep.analysis.robust import robust_of
@@ -27,7 +28,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.printing import printable
 from matsweep.reporting.adc_sources import band
 from matsweep.reporting.answer import answer_of
-from matsweep.reporting.programming import unprogrammed
+from matsweep.reporting.programming import stuck, unprogrammed
 from matsweep.reporting.table import ranking_of
 
 _NEAREST = 3
@@ -65,7 +66,7 @@ def choose(
     time: float | str | None = None,
     confidence: float | None = None,
     top: int = 10,
-    why: int | None = None,
+    why: int | str | None = None,
 ) -> xr.Dataset:
     """Print which candidates meet a specification, and how they rank.
 
@@ -92,8 +93,8 @@ def choose(
         Confidence of chance constraints, see ``ds.matsweep.select``.
     top : int
         Number of best candidates listed.
-    why : int, optional
-        Candidate whose place is explained.
+    why : int or str, optional
+        Candidate whose place is explained: its number, or a material for its best one.
 
     Returns
     -------
@@ -112,6 +113,8 @@ def choose(
         enough(view, [], confidence)  # raises: a confidence needs a chance constraint
     if weights and how != "mean":
         raise UserError(f"weights apply to means only: leave out weights or how={how}")
+    if isinstance(why, str):
+        why = int(view.numbers[best_of(view, why)])
     if why is not None:
         explanation_of(
             view, why, objectives=objectives, sense=sense
@@ -132,7 +135,8 @@ def choose(
         console.print(ranking_of(ranked, by=keys, top=top, objectives=objectives, sense=sense,
                                  counted=False))  # fmt: skip
         rows = order(ranked, keys)
-        for line in (*band(kept, *answer.chosen), *unprogrammed(kept, rows)):
+        for line in (*band(kept, *answer.chosen), *unprogrammed(kept, rows),
+                     *stuck(kept, rows)):  # fmt: skip
             _line(console, line)
         present = kept.present(kept.done)
         for line in (*misfits(ds, present), *cautions(ds, present)):

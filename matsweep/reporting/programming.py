@@ -1,4 +1,4 @@
-"""Sentences on devices that cannot be programmed, and the reason."""
+"""Sentences on devices that cannot be programmed, or are stuck, and the reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from matsweep.analysis.placement import Placement, placement_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.printing import noise_of
 
@@ -28,11 +29,35 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
     ranked : (n,) array of int
         Positions of the candidates, best first.
 
-    Yields
-    ------
-    str
+    Returns
+    -------
+    iterator of str
         Nothing where the results hold no error of programming.
     """
+    return (text for faulty, text in _misplaced(view, ranked) if not faulty)
+
+
+def stuck(view: View, ranked: Index) -> Iterator[str]:
+    """Yield a sentence for each material whose devices are off their levels as some are stuck.
+
+    Those that are not stuck are within the limits of `unprogrammed`.
+
+    Parameters
+    ----------
+    view : View
+    ranked : (n,) array of int
+        Positions of the candidates, best first.
+
+    Returns
+    -------
+    iterator of str
+        Nothing where no share of stuck devices is drawn.
+    """
+    return (text for faulty, text in _misplaced(view, ranked) if faulty)
+
+
+def _misplaced(view: View, ranked: Index) -> Iterator[tuple[bool, str]]:
+    """Yield whether stuck devices are the reason, and the sentence, for each such material."""
     names = ("programming_error", "missed_devices", "pulse_noise", "pulse_step", "write_tolerance")
     error, missed, noise, step, tolerance = (view.column(name) for name in names)
     named = set[str]()
@@ -42,14 +67,22 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
             continue
         named.add(material)
         noisy = np.isfinite(missed[row]) and noise[row] > step[row]
-        if not (error[row] > (_NOISY_ERROR if noisy else _ERROR) or missed[row] > _MISSED):
+        most = _NOISY_ERROR if noisy else _ERROR
+        if not (error[row] > most or missed[row] > _MISSED):
+            continue
+        placed = placement_of(view, row)
+        rest = error[row] if placed.rest is None else placed.rest
+        if placed.rest is not None and not (rest > most or missed[row] - placed.stuck > _MISSED):
+            yield True, _of_stuck(material or "The best candidate", placed)
             continue
         text = (
             f"{material or 'The best candidate'} cannot be programmed closely: its devices end "
             f"{100 * error[row]:.2g} % of the range (rms) off their levels"
         )
-        if (stuck := _stuck(view, row)) > _STUCK:
-            text += f", {100 * stuck:.2g} % of them stuck"
+        if placed.stuck > _STUCK:
+            text += f", {100 * placed.stuck:.2g} % of them stuck ({placed.origin})"
+            if placed.rest is not None:
+                text += f", the others {100 * rest:.2g} %"
         if missed[row] > _MISSED:
             text += f", {100 * missed[row]:.2g} % of them beyond the tolerance of write and verify"
         if np.isfinite(missed[row]):
@@ -63,15 +96,12 @@ def unprogrammed(view: View, ranked: Index) -> Iterator[str]:
                 "you know that states hold between pulses, state a closer "
                 "device.write_verify.tolerance and compare again"
             )
-        yield f"{text}."
+        yield False, f"{text}."
 
 
-def _stuck(view: View, row: int) -> float:
-    """Mean share of the devices that are drawn as stuck in a candidate."""
-    if "unknown" not in view.ds or "parameter" not in view.ds.coords:
-        return 0.0
-    names = view.ds["parameter"].values.astype(str)
-    faults = np.flatnonzero(np.char.startswith(names, "device.stuck_at."))
-    drawn = view.ds["unknown"].isel(candidate=row, parameter=faults)
-    shares = np.asarray(drawn.transpose("parameter", ...).values, dtype=np.float64)
-    return float(np.nan_to_num(shares).reshape(faults.size, -1).mean(axis=1).sum())
+def _of_stuck(material: str, placed: Placement) -> str:
+    return (
+        f"{material} has {100 * placed.stuck:.2g} % of its devices stuck, {placed.origin}. With "
+        f"them its devices are {100 * placed.error:.2g} % of the range (rms) off their levels, "
+        f"without them {100 * (placed.rest or 0.0):.2g} %."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from matsweep.ablation.diagnosis import Change, Diagnosis
@@ -25,12 +27,38 @@ def diagnosis(*singles, pair=None, chain=(), **changes):
 START = "Candidate 7 reaches 50.0 % 1 s after programming, floating point 90.0 %"
 
 
-def test_the_cause_is_the_largest_gain_beyond_the_error():
+def test_the_largest_gain_is_named_first_and_whether_it_is_certain():
     """The larger gain is within its error; the other brings half of the loss back."""
     found = diagnosis(change("noise", 0.8, half=0.31), change("drift", 0.7, number="drift is 3 %"))
     assert found.cause.names == ("drift",)
     assert found.part(found.cause) == pytest.approx(0.5)
-    assert found.sentence == f"{START}. Drift is 3 %: without drift it reaches 70.0 %."
+    assert found.largest.names == ("noise",)
+    assert found.sentence == (
+        f"{START}. X is 3: without noise it reaches 80.0 %, 75 % of the loss, but 8 realisations "
+        "do not make that certain (-1.0 to +61.0). Certain is: drift is 3 %: without drift it "
+        "reaches 70.0 %."
+    )
+    more = diagnosis(change("noise", 0.8, half=0.31), available=20).sentence
+    assert more.endswith("certain (-1.0 to +61.0): repeat with realisations=20.")
+
+
+def test_a_large_gain_is_no_cause_that_others_hide_however_sure_it_is():
+    """It brings back 34 of the 40 points in the mean: nothing hides it."""
+    chain = [Change(title=title, names=(), merit=merit, difference=merit - 0.5, low=0.0, high=0.0)
+             for title, merit in (("all ideal", 0.9), ("+ faults", 0.5))]  # fmt: skip
+    found = diagnosis(change("faults", 0.84, half=0.4), chain=chain)
+    assert "hide each other" not in found.sentence
+    assert "X is 3: without faults it reaches 84.0 %, 85 % of the loss" in found.sentence
+
+
+def test_unknown_parameters_are_no_cause_but_are_named_in_theirs():
+    faults = dataclasses.replace(change("faults", 0.85), drawn=("share stuck at g_max",))
+    found = diagnosis(change("ADC", 0.52), faults, unknowns=change("unknowns", 0.88))
+    assert found.cause is faults
+    assert found.sentence == (
+        f"{START}. X is 3 (drawn: share stuck at g_max): without faults it reaches 85.0 %."
+    )
+    assert found.to_dataset()["nuisance"].values.tolist() == ["ADC", "faults", "unknowns"]
 
 
 def test_of_an_error_the_cause_lowers_it():
@@ -80,6 +108,6 @@ def test_a_gain_over_floating_point_is_no_loss():
 
 
 def test_a_single_realisation_makes_nothing_certain():
-    found = diagnosis(change("noise", 0.9, half=float("inf")))
+    found = diagnosis(change("noise", 0.9, half=float("inf")), realisations=1)
     assert found.cause is None
-    assert found.sentence.endswith("no single cause explains the loss beyond the error.")
+    assert found.sentence.endswith("100 % of the loss, but one realisation makes nothing certain.")

@@ -211,6 +211,26 @@ def test_nonlinear_pulses_explain_why_a_network_does_not_learn(folder):
     assert max(gains, key=gains.__getitem__) == "nonlinear pulses"
 
 
+def test_unknown_parameters_do_not_hide_the_nuisance_that_they_are_of(folder):
+    """Drawn stuck devices are the cause, and the distance that they make is not programming's."""
+    found = matsweep.explain(
+        matsweep.explore([
+            *[each for each in CLEAN if not each.startswith(("unknowns", "device.stuck_at"))],
+            *SMALL, "study=drawn", "prior.device.stuck_at.g_max=0.2", "device.drift.nu=0",
+            "device.drift.spread=0", "device.telegraph_noise.share=0", "device.cycle_to_cycle=0.03",
+        ]), 0,
+    )  # fmt: skip
+    assert found.cause.names == ("stuck devices",)
+    assert "share stuck at g_max" in found.cause.drawn
+    assert found.unknowns is not None
+    assert found.unknowns.names == ("unknowns",)
+    assert "unknowns" not in {each.names[0] for each in found.singles}
+    assert found.unknowns.number.startswith("share stuck at g_")
+    assert "share stuck at g_max" in found.sentence
+    [own] = [each for each in found.singles if each.names == ("programming",)]
+    assert re.match(r"devices are [23]\.?\d* % of the range off their levels", own.number)
+
+
 @pytest.fixture(scope="module")
 def store(folder):
     """Two families that are swept, with what they do not state."""
@@ -224,7 +244,8 @@ def test_swept_families_are_built_again_bit_for_bit(store):
         assert found.notes == ("The plain repeat gives the stored numbers bit for bit.",)
         here = ds.accuracy.isel(candidate=number, time=-1)
         assert found.value == float(here.mean())
-    assert "unknowns" in found.to_dataset()["nuisance"].values
+    assert found.to_dataset()["nuisance"].values[-1] == "unknowns"
+    assert found.available == ds.sizes["realisation"]
     few = matsweep.explain(ds, 0, realisations=2)
     assert few.realisations == 2
     assert few.value == float(ds.accuracy.isel(candidate=0, time=-1, realisation=slice(2)).mean())

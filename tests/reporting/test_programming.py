@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +12,11 @@ import xarray as xr
 from rich.console import Console
 
 import matsweep
+from matsweep.analysis.placement import placement_of
 from matsweep.cli import main
 from matsweep.reporting import report
 from matsweep.reporting.choice import choose
-from matsweep.reporting.programming import unprogrammed
+from matsweep.reporting.programming import stuck, unprogrammed
 
 SMALL = ["workload.epochs=30", "workload.hidden=[20]", "realisations=3", "times=[1]",
          "executor=serial", "unknowns=neutral"]  # fmt: skip
@@ -115,10 +117,63 @@ def test_stuck_devices_are_named_as_a_cause():
         {"parameter": ["device.stuck_at.g_min", "device.stuck_at.g_max", "device.drift.nu"]},
     )
     view = SimpleNamespace(
-        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"], ds=ds
-    )
+        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"],
+        ds=ds, realised=lambda name: np.full((1, 2), columns[name]),
+    )  # fmt: skip
     (sentence,) = unprogrammed(view, np.array([0]))
-    assert sentence.endswith("12 % of the range (rms) off their levels, 3 % of them stuck.")
+    assert sentence.endswith(
+        "12 % of the range (rms) off their levels, 3 % of them stuck (drawn from a prior)."
+    )
+    assert not list(stuck(view, np.array([0])))
+
+
+def drawn_faults(programming, missed=np.nan):
+    """Return a view of 16 draws of stuck shares; stuck ones are 95 and 14 % off, the others 3."""
+    rng = np.random.default_rng(3)
+    shares = 0.1 * rng.random((16, 2))
+    errors = np.sqrt(programming**2 + shares @ [0.02, 0.9])
+    source = {"numbers": {"device.stuck_at": {"status": "missing"}}}
+    ds = xr.Dataset(
+        {"unknown": (("candidate", "realisation", "parameter"), shares[None])},
+        {"parameter": ["device.stuck_at.g_min", "device.stuck_at.g_max"]},
+        {"sources": json.dumps({"materials": {"film": source}, "references": {}})},
+    )
+    columns = {"programming_error": errors.mean(), "missed_devices": missed, "pulse_noise": 0.0,
+               "pulse_step": 0.02, "write_tolerance": np.nan}  # fmt: skip
+    return SimpleNamespace(
+        column=lambda name: np.array([columns[name]]), has_materials=True, materials=["film"],
+        ds=ds, realised=lambda name: errors[None],
+    )  # fmt: skip
+
+
+def test_devices_off_their_levels_as_some_are_stuck_can_be_programmed():
+    """Those that are not stuck are 3 % off, and so are the draws without stuck ones."""
+    view = drawn_faults(0.03)
+    placed = placement_of(view, 0)
+    assert placed.rest == pytest.approx(0.03, rel=1e-3)
+    assert placed.error > 0.15
+    assert not list(unprogrammed(view, np.array([0])))
+    (sentence,) = stuck(view, np.array([0]))
+    assert sentence.startswith(
+        f"film has {100 * placed.stuck:.2g} % of its devices stuck, drawn from a prior: no source "
+        "states it."
+    )
+    assert sentence.endswith("off their levels, without them 3 %.")
+
+
+@pytest.mark.parametrize(("programming", "missed"), [(0.2, np.nan), (0.03, 0.3)])
+def test_devices_that_are_not_stuck_cannot_be_programmed(programming, missed):
+    view = drawn_faults(programming, missed)
+    (sentence,) = unprogrammed(view, np.array([0]))
+    assert sentence.startswith("film cannot be programmed closely")
+    assert f"the others {100 * programming:.2g} %" in sentence
+    assert not list(stuck(view, np.array([0])))
+
+
+def test_devices_that_are_stuck_do_not_miss_for_another_reason():
+    view = drawn_faults(0.03, missed=0.09)
+    assert not list(unprogrammed(view, np.array([0])))
+    assert len(list(stuck(view, np.array([0])))) == 1
 
 
 def test_devices_that_miss_are_named(place, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ from matsweep.analysis.basis import (
 from matsweep.core.printing import counted
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
-from matsweep.reporting.programming import unprogrammed
+from matsweep.reporting.programming import stuck, unprogrammed
 from matsweep.reporting.report.circuits import circuits
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
@@ -185,6 +185,21 @@ def programming(study: Study) -> Section | None:
     """
     items = [Item(text=text) for text in unprogrammed(study.view, study.ranked)]
     return _listed("Devices that cannot be programmed", items)
+
+
+def faulty(study: Study) -> Section | None:
+    """Name the materials whose devices are off their levels because some are stuck.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Section or None
+    """
+    items = [Item(text=text) for text in stuck(study.view, study.ranked)]
+    return _listed("Stuck devices", items)
 
 
 def pictures(study: Study) -> Section | None:
@@ -602,6 +617,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     uncertain,
     failing,
     programming,
+    faulty,
     pictures,
     question,
     best,

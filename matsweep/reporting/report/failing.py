@@ -27,8 +27,8 @@ def failing(study: Study) -> Section | None:
         return None
     bound = _amount(study.view, families[0].threshold)
     text = (
-        f"Even their best candidates do not reach {study.view.merit} {bound}, which is useful "
-        "(90 % of the way from guessing to the ideal machine). The commands find the cause:"
+        f"On average, even their best candidates do not reach {study.view.merit} {bound}, which is "
+        "useful (90 % of the way from guessing to the ideal machine). The commands find the cause:"
     )
     items = tuple(Item(text=sentence(study.view, each)) for each in families)
     blocks = (Paragraph(text=text), Items(items=items))
@@ -48,6 +48,9 @@ def sentence(view: View, family: Failing) -> str:
     str
     """
     facts = [f"{view.label(family.material)} reaches {_amount(view, family.value)}"]
+    if family.median is not None:
+        facts[0] += (f" on average, but {_amount(view, family.median)} in the median of its "
+                     "realisations, which is useful: some are much worse")  # fmt: skip
     if family.early is not None:
         time, value = family.early
         facts.append(f"{_amount(view, value)} {duration(time)} after programming: it ages")
@@ -55,6 +58,8 @@ def sentence(view: View, family: Failing) -> str:
         facts.append(f"{100 * family.saturated:.0f} % of its ADC's conversions are clipped")
     if family.error is not None:
         facts.append(f"its devices are {100 * family.error:.0f} % of the range off their levels")
+    if family.stuck is not None:
+        facts.append(f"{100 * family.stuck:.2g} % of its devices are stuck, {family.origin}")
     place = str(view.ds.encoding.get("source") or "STORE")
     command = command_line("matsweep", "explain", place, str(family.number))
     return f"{'; '.join(facts)}. {command}"
