@@ -130,4 +130,4 @@ def ranked_in_words(count: int, metric: str, confidence: float = 0.95) -> str:
     if count < 2:
         return ""
     return (f"{count} candidates cannot be told apart from the best by {metric} "
-            f"({100 * confidence:.4g} %)")  # fmt: skip
+            f"({100 * confidence:.4g} %, all compared at once)")  # fmt: skip

@@ -284,8 +284,10 @@ def _within(view: View, chosen: Mapping[str, str], sense: Sense, off: int, on: i
     lines = []
     if off:
         verb = "is" if off == 1 else "are"
-        lines.append(f"{counted(off, 'candidate')} {verb} left off: better than another by no more "
-                     f"than {ends}{error}, and clearly worse in something.")  # fmt: skip
+        lead = "Its lead is" if off == 1 else "Their leads are"
+        lines.append(f"{counted(off, 'candidate')} {verb} left off, as another is as good, and "
+                     f"clearly better in something. {lead} no more than {ends}"
+                     f"{error}.")  # fmt: skip
     if on:
         verb = "stays" if on == 1 else "stay"
         lines.append(f"{counted(on, 'candidate')} {verb} in it: others are better, but within "

@@ -158,6 +158,8 @@ def robust_of(view: View, metric: str | Mapping[str, str], how: str) -> xr.DataA
     values = np.where(view.done, values, np.nan)
     attrs = {"units": view.ds[name].attrs.get("units", "1"), "better": better,
              "long_name": f"{how} of {name}"}  # fmt: skip
+    if how != "mean":
+        attrs["criterion_on"] = name
     return xr.DataArray(values, dims="candidate", attrs=attrs, name=name)
 
 

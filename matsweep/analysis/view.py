@@ -335,7 +335,7 @@ class View:
         """Whether a metric is a share of successes, which people read in percent.
 
         That is the merit (its spread, percentile and course too), where it has no unit, is better
-        the higher, and lies between 0 and 1.
+        the higher, and lies between 0 and 1; and a criterion on it (`robust`).
 
         Parameters
         ----------
@@ -345,6 +345,8 @@ class View:
         -------
         bool
         """
+        if name in self.summary and (judged := self.summary[name].attrs.get("criterion_on")):
+            return self.is_share(str(judged))
         base = _base(name)
         if not self._of_merit(base):
             return False

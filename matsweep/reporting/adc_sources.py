@@ -9,7 +9,6 @@ from matsweep.analysis.objectives import Objectives
 from matsweep.analysis.view import View
 from matsweep.core.units import engineering
 
-
 _DECIDES = 1.5  # ratio of energies by two sources, from which the source is named
 
 
@@ -69,7 +68,7 @@ def resting(view: View, rows: Sequence[int]) -> str:
 
 
 def above(view: View, row: int, energy: float) -> tuple[list[str], list[str]]:
-    """Sources of ADC costs by which a candidate takes more than some energy, and the others.
+    """Split the sources of ADC costs by whether a candidate takes more than some energy.
 
     Parameters
     ----------

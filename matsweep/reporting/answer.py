@@ -307,6 +307,9 @@ def _between_materials(view: View, by: Mapping[str, str], how: str) -> str:
         average = _likely(names, stability["best_on_average"].values)
         shares = [f"{name} with {_probability(share)}" for name, share in average]
         text += f", once what is unknown is known; on average over it {_joined(shares)}"
+        if average[0][0] != likely[0][0]:
+            text += (f". {average[0][0]} is the best on average, as nothing more is known; once it "
+                     f"is known, {likely[0][0]} is more often the best")  # fmt: skip
     if "in_best_set" not in stability:
         return f"{text}."
     tied = [name for name, near in zip(names, stability["in_best_set"].values, strict=True) if near]

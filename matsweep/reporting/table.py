@@ -207,8 +207,12 @@ def _columns(
     for name in dict.fromkeys(main):
         if name not in shown or name in view.varied:
             continue
-        merit = name == view.merit and view.is_share(name)
-        columns |= _share(shown, name) if merit else {name: _values(shown[name])}
+        if name == view.merit and view.is_share(name):
+            columns |= _share(shown, name)
+        elif view.is_share(name):
+            columns[f"{name} %"] = [_percent(value) for value in shown[name].values]
+        else:
+            columns[name] = _values(shown[name])
     columns["no."] = [str(value) for value in view.numbers[listed]]
     return columns
 
@@ -325,7 +329,7 @@ def _footer(
         text = f"{left_out} more done candidate{'s' * (left_out > 1)} not shown"
         if alike:
             names = ", ".join(f"{count} {name}".rstrip() for name, count in alike.items())
-            text += f"; not told apart from a better one of their material that is: {names}"
+            text += f"; of these {names} cannot be told apart from a better one of their material"
         lines.append(text)
     facts = []
     if view.chosen_time is not None:

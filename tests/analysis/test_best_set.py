@@ -108,5 +108,5 @@ def test_ranks_state_the_set():
 def test_words():
     assert ranked_in_words(1, "accuracy") == ""
     assert ranked_in_words(5, "accuracy") == (
-        "5 candidates cannot be told apart from the best by accuracy (95 %)"
+        "5 candidates cannot be told apart from the best by accuracy (95 %, all compared at once)"
     )

@@ -261,6 +261,27 @@ def test_a_metric_that_chance_does_not_move_is_called_one():
     )
 
 
+def test_the_best_on_average_and_once_known_are_both_stated():
+    """a is known, and better than the mean of b, which draws more often are above."""
+    rng = np.random.default_rng(0)
+    draws = rng.random((2, 128, 1))
+    ds = results([0.94, 0.94], [1e-9, 2e-9], realisations=128, spread=0.0)
+    values = ds["accuracy"].values.copy()
+    draws[0] = np.nan
+    values[1] = 0.955 - 0.09 * np.clip(draws[1, :, 0] - 0.4, 0, None)
+    values += 1e-4 * rng.normal(size=values.shape)
+    ds = ds.assign(
+        accuracy=(ALONG, values, ds["accuracy"].attrs),
+        unknown=((*ALONG, "parameter"), draws),
+    ).assign_coords(parameter=["device.drift.nu"])
+    assert answer(ds).choice.startswith("Choose a ")
+    assert answer(ds).certainty.startswith("By accuracy, b is best with probability 0.")
+    assert (
+        "a is the best on average, as nothing more is known; once it is known, b is more often "
+        "the best." in answer(ds).certainty
+    )
+
+
 def test_numbers_behind_it_are_counted_and_named():
     numbers = {
         "device.g_max": "seen", "device.g_min": "recalled", "device.retention": "illustrative",
@@ -456,6 +477,8 @@ def test_select_answers_among_those_that_meet_a_specification():
     assert "Choose" in weighted
     assert "probability" not in weighted
     cautious = printed(ds, how="mean - 2 std")
+    assert "mean-2std %" in cautious  # as the accuracy next to it
+    assert "mean-2std 96.86 % at accuracy 97.00" in cautious
     assert "By accuracy, a is best with probability" in cautious
 
 

@@ -56,7 +56,9 @@ def certainty(study: Study) -> Section | None:
     headings = ("material", *best, "rank (95 %)", "no.")
     basis = (
         f"By {name}, from {stability.attrs['samples']:,} bootstrap samples of the realisations, "
-        "the same for each material's best candidate. Errors of the model itself are not counted."
+        "the same for each material's best candidate. Errors of the model itself are not counted. "
+        "This compares the materials' best candidates alone; = in the table compares all at "
+        "once, which leaves more of them tied than a comparison of two alone."
     )
     if known:
         basis = f"{counted(stability)} {basis}"

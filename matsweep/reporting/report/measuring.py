@@ -44,8 +44,8 @@ def measure(study: Study) -> Section | None:
     best = best[order][:_SHOWN]
     if not anything_unknown(study.view, best):
         return None
-    choice = _worth(study, name) if len(best) > 1 else ()
-    if choice := tuple(choice):
+    choice: tuple[Block, ...] = tuple(_worth(study, name)) if len(best) > 1 else ()
+    if choice:
         costs = [each for each in study.objectives if each != name]
         alone = f"This counts {study.view.title(name)} alone"
         text = f"{alone}, not {' or '.join(costs)}." if costs else f"{alone}."

@@ -77,7 +77,7 @@ def test_what_is_worth_less_than_the_tolerance_is_not_proposed():
     """Drift decides in a good share of cases, and gains a tenth of a point."""
     ds = two(256, gap=0.1)
     worth = ds.matsweep.information().sel(option="ecram", parameter=NAMES[0])
-    assert 0.01 < float(worth["changed"])
+    assert float(worth["changed"]) > 0.01
     assert 0 < float(worth["worth"]) < 0.005
     found = section(ds)
     assert texts(found)[0].startswith("No measurement is worth 0.5 points of accuracy")
