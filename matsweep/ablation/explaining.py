@@ -144,7 +144,7 @@ def _name(view: View, row: int) -> str:
         value = view.ds[name].values[row]
         number = isinstance(value, (float, np.floating))
         text = engineering(float(value), view.unit(name)) if number else str(value)
-        swept.append(f"{view.short[name]} {text}")
+        swept.append(f"{view.spoken[name]} {text}")
     parts = [f"candidate {view.numbers[row]}"]
     if view.has_materials:
         parts.append(view.label(str(view.materials[row])))

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.labels import AXES, elsewhere
 from matsweep.core.checks import UserError, near
 
 _STATES = ("pending", "done", "failed")
@@ -249,6 +250,8 @@ def parameters(ds: xr.Dataset) -> list[str]:
 def short_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """Map each dotted name to its shortest ending that no other and no `taken` name has.
 
+    Nor is it the name of another parameter of a device; see `labels.SHARED`.
+
     Parameters
     ----------
     names : iterable of str
@@ -262,10 +265,35 @@ def short_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
     --------
     >>> short_names(["device.noise.scale", "tile.scale", "tile.rows"])
     {'device.noise.scale': 'noise.scale', 'tile.scale': 'tile.scale', 'tile.rows': 'rows'}
+    >>> short_names(["device.stuck_at.g_max"])
+    {'device.stuck_at.g_max': 'stuck_at.g_max'}
     """
     everything = list(names)
     reserved = set(taken)
     return {name: _shortest(name, everything, reserved) for name in everything}
+
+
+def spoken(short: Mapping[str, str]) -> dict[str, str]:
+    """Names of parameters for sentences: words where the last part alone means another parameter.
+
+    Parameters
+    ----------
+    short : mapping of str to str
+        Of `short_names`.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> spoken({"device.stuck_at.g_max": "stuck_at.g_max", "adc.bits": "bits"})
+    {'device.stuck_at.g_max': 'share stuck at g_max', 'adc.bits': 'bits'}
+    """
+    return {
+        name: AXES[name].label if name in AXES and elsewhere(name) else text
+        for name, text in short.items()
+    }
 
 
 def _shortest(name: str, names: list[str], taken: set[str]) -> str:
@@ -273,7 +301,7 @@ def _shortest(name: str, names: list[str], taken: set[str]) -> str:
     for count in range(1, len(parts)):
         ending = ".".join(parts[-count:])
         shared = sum(other == ending or other.endswith("." + ending) for other in names)
-        if shared == 1 and ending not in taken:
+        if shared == 1 and ending not in taken and not (count == 1 and elsewhere(name)):
             return ending
     return name
 

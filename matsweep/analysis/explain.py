@@ -304,7 +304,7 @@ def _named(view: View, row: int) -> str:
 def _changes(view: View, at: int, row: int) -> str:
     """Parameters of a row that differ from those of the candidate, in words."""
     changes = [
-        f"{view.short[name]} {_value(view, name, row)} (not {_value(view, name, at)})"
+        f"{view.spoken[name]} {_value(view, name, row)} (not {_value(view, name, at)})"
         for name in view.varied
         if view.summary[name].values[row] != view.summary[name].values[at]
     ]

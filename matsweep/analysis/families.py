@@ -67,6 +67,11 @@ class Family:
     probability: float
     change: Change | None
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Parameters that it does not state: its position, and so its verdict, is unknown."""
+        return tuple(name for name, value in self.position.items() if value is None)
+
 
 def families(view: View, search: Search, best: Numbers, material: str | None) -> tuple[Family, ...]:
     """Places of a study's materials, unknown parameters at `best`.
@@ -152,7 +157,9 @@ def _has_prior(numbers: Mapping[str, Any], parameter: str) -> bool:
 def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:
     """Value of a parameter that a material states; None if it is missing or no number.
 
-    A number may stand within an object: ``device.drift.nu`` in that of ``device.drift``.
+    A number may stand within an object: ``device.drift.nu`` in that of ``device.drift``. An object
+    in the place of a number, such as a read noise with its exponent, has the number that
+    a configuration sets in its place.
     """
     parts = parameter.split(".")
     for count in range(len(parts), 0, -1):
@@ -164,6 +171,20 @@ def _own(numbers: Mapping[str, Any], parameter: str) -> float | None:
         value = entry.get("value")
         for part in parts[count:]:
             value = value.get(part) if isinstance(value, Mapping) else None
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(value) if number and math.isfinite(value) else None
+        return _number(_plain(value) if isinstance(value, Mapping) else value)
     return None
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    """Find the number that stands for an object: a relative noise, or a law of one value."""
+    if "relative" in value and value.get("law") is None and value.get("absolute") is None:
+        return value["relative"]
+    if value.get("polynomial") or value.get("saturating"):
+        return None
+    same = value.get("low") == value.get("high") == value.get("at_g_max")
+    return value.get("at_g_max") if same else None
+
+
+def _number(value: Any) -> float | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None

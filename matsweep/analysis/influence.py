@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from matsweep.analysis.attributes import short_names
+from matsweep.analysis.attributes import short_names, spoken
 from matsweep.analysis.studytable import Scale
 from matsweep.analysis.wording import quantity
 from matsweep.core.units import rounded
@@ -85,7 +85,7 @@ def _interactions(indices: xr.Dataset, metric: str) -> str:
     """Describe the strongest pair of those beyond their intervals."""
     pairs, half = indices["S2"].values, indices["S2_conf"].values
     names = [str(name) for name in indices["parameter"].values]
-    short = short_names(names)
+    short = spoken(short_names(names))
     upper = np.triu(np.ones(pairs.shape, dtype=bool), 1) & np.isfinite(pairs)
     if not upper.any():
         return "There is one parameter, and so no interaction."

@@ -71,6 +71,42 @@ Those that may be unknown are called as in `matsweep.devices.unknown.PARAMETERS`
 """
 
 
+SHARED = frozenset({
+    "activation_ev", "at_g_max", "cell_size", "cycle_to_cycle", "cycles",
+    "device_to_device", "drift", "endurance", "g_max", "g_min", "high", "iv", "levels",
+    "low", "measurements", "polynomial", "polynomial_from", "programming_error",
+    "pulse_model", "read_noise", "read_voltage", "reading", "retention", "saturating",
+    "saturation", "short_term", "slope", "source", "spread", "stuck_at", "telegraph_noise",
+    "temperature", "time_zero", "write_pulse", "write_verify",
+})  # fmt: skip
+"""Last parts of names that alone mean another parameter of a device, or one of several.
+
+They are the fields of a device, and what several of its parts have: `device.stuck_at.g_max` is no
+`g_max`, and `device.drift.spread` not the only `spread`.
+"""
+
+
+def elsewhere(name: str) -> bool:
+    """Whether the last part of a parameter's name alone means another parameter, or may.
+
+    Parameters
+    ----------
+    name : str
+        As in configurations.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> elsewhere("device.stuck_at.g_max"), elsewhere("device.g_max"), elsewhere("adc.bits")
+    (True, False, False)
+    """
+    room, _, last = name.rpartition(".")
+    return room != "device" and last in SHARED
+
+
 def called(name: str) -> str:
     """Readable name of a parameter: "read noise".
 

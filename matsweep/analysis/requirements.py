@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.attributes import resolve, short_names, sources
+from matsweep.analysis.attributes import resolve, short_names, sources, spoken
 from matsweep.analysis.checked import Checked
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
@@ -24,6 +24,7 @@ from matsweep.core.units import read_quantity
 
 POOR_R2 = 0.8
 """Cross-validated r2 below which a specification reports that the fit is poor."""
+_TINY = 1e-9
 _POINTS = 1024  # sample for the share of the box
 COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
@@ -195,7 +196,7 @@ class Requirements:
         str
         """
         scales = {scale.name: scale for scale in self.surrogate.table.scales}
-        short = short_names(scales)
+        short = spoken(short_names(scales))
         return ", ".join(f"{short[n]} {quantity(scales[n], v)}" for n, v in point.items())
 
     def specification(self) -> list[str]:
@@ -209,7 +210,7 @@ class Requirements:
         list of str
         """
         scales = {scale.name: scale for scale in self.surrogate.table.scales}
-        short = short_names(scales)
+        short = spoken(short_names(scales))
         text = self.in_words(self.best)
         reached = metric_text(self.best_metric, self.unit)
         lines = [f"{self.target}: the fit reaches {reached} with {text}"]
@@ -220,12 +221,13 @@ class Requirements:
         if self.surrogate.r2 < POOR_R2:
             lines.append(f"the fit explains unseen candidates poorly (r2 {self.surrogate.r2:.2f}): "
                          "sweep more points before relying on what follows")  # fmt: skip
-        lines += [limit_line(each, scales[each.parameter], short[each.parameter])
+        lines += [limit_line(each, scales[each.parameter], short[each.parameter], self.confidence)
                   for each in self.limits]  # fmt: skip
         for box, how in ((self.jointly, "jointly"), (self.surely, "jointly and surely")):
             if box is not None:
                 text = "; ".join(f"{short[n]} {side(scales[n], box)}" for n in scales)
-                lines.append(f"{how} (P >= {box.probability:.4g}): {text}")
+                lines.append(f"{how} (P >= {box.probability:.4g} at every point): {text}")
+        lines += self._outside()
         short_of = [short[name] for name in self.surrogate.contradicted]
         if short_of:
             lines.append(
@@ -237,6 +239,23 @@ class Requirements:
         if self.failed:
             lines.append(f"{self.failed} candidates failed and were left out of the fit")
         return lines
+
+    def _outside(self) -> list[str]:
+        """State that candidates outside the joint box meet the target too, if any do."""
+        if self.jointly is None:
+            return []
+        table, inside = self.surrogate.table, np.ones(len(self.met), dtype=np.bool_)
+        for scale, values in zip(table.scales, table.points.T, strict=True):
+            ends = (self.jointly.low[scale.name], self.jointly.high[scale.name])
+            low, high = scale.to_unit(ends)
+            u = scale.to_unit(values)
+            inside &= (u >= low - _TINY) & (u <= high + _TINY)
+        count = int(np.count_nonzero(self.met & ~inside))
+        if not count:
+            return []
+        who = "1 candidate that meets it lies"
+        who = who if count == 1 else f"{count} candidates that meet it lie"
+        return [f"{who} outside the joint box: a box asks that all its points meet the target"]
 
 
 def requirements(

@@ -22,6 +22,7 @@ from matsweep.analysis.attributes import (
     short_label,
     short_names,
     sources,
+    spoken,
     states,
 )
 from matsweep.analysis.labels import AXES
@@ -182,6 +183,11 @@ class View:
     def short(self) -> dict[str, str]:
         """Shortest unambiguous ending of the name of each parameter in `varied`."""
         return short_names(self.varied, taken=map(str, self.summary.data_vars))
+
+    @cached_property
+    def spoken(self) -> dict[str, str]:
+        """Name of each parameter in `varied` for sentences; see `attributes.spoken`."""
+        return spoken(self.short)
 
     @cached_property
     def has_materials(self) -> bool:

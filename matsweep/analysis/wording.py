@@ -10,6 +10,7 @@ from matsweep.core.units import engineering
 
 # Endings of parameters that are fractions: printed in percent. Stores keep no unit of parameters.
 _FRACTIONS = ("scale", "cycle_to_cycle", "device_to_device", "read_noise")
+_SHARES = "device.stuck_at."  # a part of which every number is a fraction
 
 
 def is_fraction(scale: Scale) -> bool:
@@ -23,7 +24,8 @@ def is_fraction(scale: Scale) -> bool:
     -------
     bool
     """
-    return scale.unit == "1" and scale.name.rsplit(".", 1)[-1] in _FRACTIONS
+    known = scale.name.rsplit(".", 1)[-1] in _FRACTIONS or scale.name.startswith(_SHARES)
+    return scale.unit == "1" and known
 
 
 def quantity(scale: Scale, value: float) -> str:
@@ -46,8 +48,10 @@ def quantity(scale: Scale, value: float) -> str:
     return engineering(value, scale.unit)
 
 
-def limit_line(limit: Limit, scale: Scale, name: str) -> str:
+def limit_line(limit: Limit, scale: Scale, name: str, confidence: float) -> str:
     """Describe a limit in words: ``scale <= 3.1 % (2.8 to 3.4 %)``.
+
+    Where no swept value is surely enough: ``bits >= 6 (perhaps 5; no swept value is 97.5 % sure)``.
 
     Parameters
     ----------
@@ -56,6 +60,8 @@ def limit_line(limit: Limit, scale: Scale, name: str) -> str:
         Of its parameter.
     name : str
         Short name of the parameter.
+    confidence : float
+        Of the interval.
 
     Returns
     -------
@@ -68,19 +74,19 @@ def limit_line(limit: Limit, scale: Scale, name: str) -> str:
         return f"{name}: met nowhere in the swept range, {swept}"
     upper = limit.direction == "<="
     value = scale.rounded(limit.value, down=upper)
-    sure, possible = (limit.low, limit.high) if upper else (limit.high, limit.low)
-    ends = [
-        _end(scale, sure, "nowhere sure", down=upper),
-        _end(scale, possible, "beyond the swept range", down=upper),
-    ]
     bound = quantity(scale, value)
+    sure, possible = (
+        "" if math.isnan(end) else quantity(scale, scale.rounded(end, down=upper))
+        for end in ((limit.low, limit.high) if upper else (limit.high, limit.low))
+    )
+    ends = (sure, possible or "beyond the swept range")
     low, high = ends if upper else ends[::-1]
     between = "" if low == high == bound else f" ({low} to {high})"
+    if not sure:
+        perhaps = "" if possible == bound else f"perhaps {possible or 'any swept value'}; "
+        percent = f"{50 * (1 + confidence):.4g} %"
+        between = f" ({perhaps}no swept value is {percent} sure)"
     return f"{name} {limit.direction} {bound}{between}"
-
-
-def _end(scale: Scale, value: float, unknown: str, *, down: bool) -> str:
-    return unknown if math.isnan(value) else quantity(scale, scale.rounded(value, down=down))
 
 
 def side(scale: Scale, box: Box) -> str:

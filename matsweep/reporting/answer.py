@@ -37,6 +37,7 @@ from matsweep.reporting.texts import spread, texts
 _NAMED = 3
 _LEAST = 0.005  # probability below which a material is not named
 _NEAR = 0.05  # of the least cost, among which the merit decides
+_TIED = 4  # candidates, the best one included, that are named where they cannot be told apart
 _DIGITAL = "int8_sram"
 
 
@@ -221,10 +222,8 @@ def _goal(view: View, name: str) -> str:
 
 def _described(view: View, at: int) -> str:
     """Material and settings of a candidate, as far as they differ, with its number."""
-    row = view.summary.isel(candidate=[at])
     names = [name for name in view.parameters if name in view.varied or _swept(view, name)]
-    short = short_names(names, taken=map(str, view.summary.data_vars))
-    settings = [setting(name, short[name], texts(view, row[name])[0]) for name in names]
+    settings = _settings(view, at, names)
     number = f"no. {int(view.numbers[at])}"
     if not view.has_materials:
         return f"{', '.join(settings)} ({number})" if settings else f"candidate {number}"
@@ -232,6 +231,13 @@ def _described(view: View, at: int) -> str:
     label = view.brief(material)
     inside = number if label == material else f"{material}, {number}"
     return f"{label} ({inside})" + (f" with {_joined(settings)}" if settings else "")
+
+
+def _settings(view: View, at: int, names: Sequence[str]) -> list[str]:
+    """Values of some parameters of a candidate, in words."""
+    row = view.summary.isel(candidate=[at])
+    short = short_names(names, taken=map(str, view.summary.data_vars))
+    return [setting(name, short[name], texts(view, row[name])[0]) for name in names]
 
 
 def _swept(view: View, name: str) -> bool:
@@ -274,10 +280,23 @@ def _certainty(view: View, metric: str, better: str | None, how: str) -> str:
         return "It is not known how sure that is: a single realisation has no error."
     if how != "mean":
         return ""
-    tied = int(best_set(view, by).sum())
+    alike = best_set(view, by)
+    tied = int(alike.sum())
     if tied < 2:
         return f"The best is better than all others by {metric} (95 %)."
+    if tied <= _TIED:
+        best, *others = (int(at) for at in order(view, by) if alike[at])
+        text = _joined([_differing(view, at, best) for at in others])
+        apart = f"cannot be told apart from no. {int(view.numbers[best])}"
+        return f"{text[0].upper()}{text[1:]} {apart} by {metric} (95 %)."
     return f"{tied} of {total} candidates cannot be told apart from the best by {metric} (95 %)."
+
+
+def _differing(view: View, at: int, best: int) -> str:
+    """Write a candidate by its number and the settings in which it differs from another."""
+    names = [n for n in view.varied if len(set(view.ds[n].values[[at, best]].tolist())) > 1]
+    inside = f" ({', '.join(_settings(view, at, names))})" if names else ""
+    return f"no. {int(view.numbers[at])}{inside}"
 
 
 def _without_realisations(view: View, metric: str, by: Mapping[str, str]) -> str:

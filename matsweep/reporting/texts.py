@@ -122,7 +122,7 @@ def named(view: View, at: int) -> str:
     str
     """
     row = view.summary.isel(candidate=[at])
-    parts = [f"{short} {texts(view, row[name])[0]}" for name, short in view.short.items()]
+    parts = [f"{called} {texts(view, row[name])[0]}" for name, called in view.spoken.items()]
     if len(set(view.materials.tolist())) > 1:
         parts.insert(0, view.label(str(view.materials[at])))
     return ", ".join(parts) or f"no. {int(view.numbers[at])}"

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
+from matsweep.analysis.levelset import Limit
 from matsweep.analysis.requirements import requirements
+from matsweep.analysis.studytable import Scale
+from matsweep.analysis.wording import limit_line
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures.marks import Series
 from matsweep.reporting.figures.requirement_map import (
@@ -230,14 +233,14 @@ def test_families_are_placed_and_told_what_to_mend(linear):
 
 
 def test_what_is_required_reads_as_a_specification(linear, curved):
-    first, scale, bits, jointly, surely = linear.specification()
+    first, scale, bits, jointly, surely = linear.specification()[:5]
     assert first.startswith("accuracy >= 95 %: the fit reaches 97.9")
     assert scale.startswith("scale <= 2.4")
     assert scale.endswith("%)")
     assert bits == "bits >= 5"  # whole, as both ends of its interval, on the side that meets it
-    assert jointly.startswith("jointly (P >= 0.5): scale <= 2.")
+    assert jointly.startswith("jointly (P >= 0.5 at every point): scale <= 2.")
     assert jointly.endswith(f"bits >= {linear.jointly.low[BITS]:.0f}")
-    assert surely.startswith("jointly and surely (P >= 0.95): ")
+    assert surely.startswith("jointly and surely (P >= 0.95 at every point): ")
     assert "scale: met in the whole swept range, 0." in curved.specification()[1]
 
 
@@ -351,7 +354,7 @@ def test_the_picture_shows_the_region_candidates_and_families(linear, curved):
     not_met, met = dots[:2]
     assert len(met) == linear.met.sum()
     assert len(not_met) == (~linear.met).sum()
-    places = {tuple(map(float, points[0])) for points in dots[2:]}
+    places = {tuple(np.ma.filled(points[0], np.nan).tolist()) for points in dots[2:]}
     assert (0.01, 8.0) in places
     assert (0.06, 7.0) in places  # beyond the sweep: at its edge
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -393,8 +396,75 @@ def test_a_value_that_is_not_stated_is_no_position():
     assert (left.position[SCALE], left.drawn) == (None, ())
     marks = requirement_picture(found).rows[0][0].marks
     names = [mark.name for mark in marks if isinstance(mark, Series)]
-    assert any("DRAWN" in n and n.endswith(", scale not stated, drawn from a prior") for n in names)
-    assert any("LEFT" in n and n.endswith(", scale not stated") for n in names)
+    assert "DRAWN:\nposition unknown,\nscale not stated,\ndrawn from a prior" in names
+    assert "LEFT:\nposition unknown,\nscale not stated" in names
+    (mark,) = (mark for mark in marks if isinstance(mark, Series) and mark.name.startswith("LEFT"))
+    assert math.isnan(mark.x[0])  # not at the best value
+    assert left.unknown == (SCALE,)
+    said = requirement_picture(found).alt
+    assert "LEFT: position unknown, scale not stated" in said
+    assert "RECALLED meets it with" in said
+
+
+def test_an_object_in_the_place_of_a_number_has_that_number():
+    noise = {"relative": 0.01, "exponent": 1.0, "cap": 1.0, "law": None, "absolute": None}
+    constant = {"at_g_max": 0.05, "slope": 0.0, "low": 0.05, "high": 0.05}
+    sloped = {"at_g_max": 0.05, "slope": -0.01, "low": 0.0, "high": 0.1}
+    families = of_materials(
+        plain={"device.read_noise": number(noise), NU: number(constant)},
+        other={
+            "device.read_noise": number({**noise, "law": sloped}),
+            "device.drift": number({"nu": sloped}),
+        },
+    )
+    read, nu = cube(32, 2) * np.array([[0.1], [0.1]])
+    ds = made(product, {"device.read_noise": read, NU: nu}, noise=NOISE, sources=families)
+    plain, other = requirements(ds, "accuracy >= 94 %").families
+    assert plain.position == {"device.read_noise": 0.01, NU: 0.05}
+    assert other.position == {"device.read_noise": None, NU: None}
+
+
+def test_without_a_sure_value_the_limit_says_so():
+    scale = Scale(name=BITS, low=4, high=8, whole=True)
+    nan = math.nan
+    limit = Limit(parameter=BITS, direction=">=", value=5.2, low=4.1, high=nan)
+    words = limit_line(limit, scale, "bits", 0.95)
+    assert words == "bits >= 6 (perhaps 5; no swept value is 97.5 % sure)"
+    same = Limit(parameter=BITS, direction=">=", value=5.2, low=5.1, high=nan)
+    assert limit_line(same, scale, "bits", 0.9) == "bits >= 6 (no swept value is 95 % sure)"
+    open_ = Limit(parameter=BITS, direction="<=", value=5.2, low=nan, high=nan)
+    assert limit_line(open_, scale, "bits", 0.95) == (
+        "bits <= 5 (perhaps any swept value; no swept value is 97.5 % sure)"
+    )
+    far = Limit(parameter=BITS, direction="<=", value=5.2, low=4.9, high=nan)
+    assert limit_line(far, scale, "bits", 0.95) == "bits <= 5 (4 to beyond the swept range)"
+
+
+def test_the_box_says_what_it_asks_for(linear):
+    """Of 72 candidates, those that meet the target by a value beyond a side of the box."""
+    box, names = linear.jointly, linear.surrogate.names
+    points = linear.surrogate.table.points
+    inside = np.logical_and.reduce([
+        (points[:, i] >= box.low[n]) & (points[:, i] <= box.high[n]) for i, n in enumerate(names)
+    ])  # fmt: skip
+    outside = int((linear.met & ~inside).sum())
+    assert outside > 1
+    assert linear.specification()[-1] == (
+        f"{outside} candidates that meet it lie outside the joint box: a box asks that all its "
+        "points meet the target"
+    )
+
+
+def test_a_nested_parameter_is_not_called_by_the_name_of_another():
+    """Stuck devices are no conductance, whether or not that is swept too."""
+    stuck = "device.stuck_at.g_max"
+    share, nu = cube(32, 2) * np.array([[0.06], [0.1]])
+    found = requirements(made(product, {stuck: share, NU: nu}, noise=NOISE), "accuracy >= 94 %")
+    text = "\n".join(found.specification())
+    assert "with share stuck at g_max 0.0" in text
+    assert "g_max" not in text.replace("share stuck at g_max", "")
+    axis = requirement_picture(found, "g_max", "nu").rows[0][0].x
+    assert (axis.title, axis.percent) == ("share stuck at g_max", True)
 
 
 def test_the_picture_of_one_parameter_is_a_line():

@@ -176,9 +176,8 @@ def test_one_material_is_compared_with_itself():
     assert answer(ds).certainty == "The best is better than all others by accuracy (95 %)."
     ds["accuracy"][1] = ds["accuracy"][0]
     found = answer(ds)
-    assert (
-        found.certainty
-        == "2 of 2 candidates cannot be told apart from the best by accuracy (95 %)."
+    assert found.certainty == (
+        "No. 1 (ADCs of 8 bits) cannot be told apart from no. 0 by accuracy (95 %)."
     )
     assert answer(ds.isel(candidate=[0])).certainty == "It is the only candidate."
 

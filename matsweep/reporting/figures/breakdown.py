@@ -148,7 +148,7 @@ def which_are_drawn(view: View, chosen: Alike) -> str:
     """
     rows = chosen.rows
     differing = [
-        view.short[name] for name in view.varied
+        view.spoken[name] for name in view.varied
         if len(set(np.asarray(view.ds[name].values)[rows].tolist())) > 1
     ]  # fmt: skip
     if chosen.shared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from matsweep.analysis.labels import AXES
+from matsweep.analysis.labels import AXES, elsewhere
 from matsweep.analysis.view import NO_MATERIAL, View
 from matsweep.core.units import with_error
 from matsweep.reporting.figures import marks as m
@@ -81,6 +81,23 @@ def parameter_title(view: View, name: str) -> str:
         return AXES[name].label
     stored = view.ds[name].attrs.get("long_name") if name in view.ds.variables else None
     return str(stored).strip() if stored else words(view.short.get(name, name))
+
+
+def worded(name: str, short: str) -> str:
+    """Name of a parameter in words by its short name, or its label; see `attributes.spoken`.
+
+    Parameters
+    ----------
+    name : str
+        As in configurations.
+    short : str
+        Of `short_names`.
+
+    Returns
+    -------
+    str
+    """
+    return AXES[name].label if name in AXES and elsewhere(name) else words(short)
 
 
 def words(name: str) -> str:

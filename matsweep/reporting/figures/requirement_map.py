@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from matsweep.analysis.requirements import Requirements
 from matsweep.analysis.studytable import Scale
 from matsweep.analysis.wording import is_fraction, quantity
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.labels import capital, words
+from matsweep.reporting.figures.labels import capital, worded
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import BLUE, IDEAL, material_styles
 
@@ -109,12 +110,25 @@ def requirement_picture(
         )
     target = written(found)
     title = f"Where {target} is met" + (f" by {label(found)}" if found.material else "")
-    said = [f"{family.label} meets it with {percent(family)}" for family in found.families]
+    said = [_said(family, short) for family in found.families]
     return m.Picture(
         name=name, title=title, caption=caption, rows=((panel,),), beside=True,
         alt=f"{capital(target)}: {'; '.join(said)}." if said else "",
         width=165.0, height=75.6,
     )  # fmt: skip
+
+
+def _said(family: Family, short: Mapping[str, str]) -> str:
+    """Verdict on a material, or why it has none."""
+    if family.unknown:
+        return f"{family.label}: position unknown, {', '.join(_unstated(family, short))}"
+    return f"{family.label} meets it with {percent(family)}"
+
+
+def _unstated(family: Family, short: Mapping[str, str]) -> list[str]:
+    """Parameters that a material does not state, and whether studies draw any."""
+    parts = [f"{' and '.join(short[name] for name in family.unknown)} not stated"]
+    return [*parts, "drawn from a prior"] if family.drawn else parts
 
 
 def near_slice(found: Requirements, drawn: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -159,14 +173,13 @@ def percent(family: Family) -> str:
     return "> 99.9 %" if family.inside else "< 0.1 %"
 
 
-def place(family: Family, scale: Scale, found: Requirements) -> float:
-    """Place of a material on an axis: its own value, the end of the sweep, or the best value.
+def place(family: Family, scale: Scale) -> float:
+    """Place of a material on an axis: its own value, or the end of the sweep; NaN if it has none.
 
     Parameters
     ----------
     family : Family
     scale : Scale
-    found : Requirements
 
     Returns
     -------
@@ -174,8 +187,7 @@ def place(family: Family, scale: Scale, found: Requirements) -> float:
         In the unit of the scale.
     """
     value = family.position[scale.name]
-    value = found.best[scale.name] if value is None else value
-    return min(max(value, scale.low), scale.high)
+    return math.nan if value is None else min(max(value, scale.low), scale.high)
 
 
 def written(found: Requirements) -> str:
@@ -209,7 +221,7 @@ def label(found: Requirements) -> str:
 
 
 def _short(scales: Mapping[str, Scale]) -> dict[str, str]:
-    return {name: words(text) for name, text in short_names(scales).items()}
+    return {name: worded(name, text) for name, text in short_names(scales).items()}
 
 
 def _heading(found: Requirements, *drawn: str) -> str:
@@ -278,22 +290,20 @@ def _candidates(found: Requirements, across: Scale, up: Scale | None) -> list[m.
 def _families(
     found: Requirements, across: Scale, up: Scale | None, materials: Iterable[str]
 ) -> list[m.Mark]:
-    """Mark the materials: hollow where a value is not stated (there at its best) or beyond it."""
+    """Mark the materials: hollow where a value is beyond the sweep; none where it is not stated."""
     styles = material_styles([*materials, *(family.material for family in found.families)])
     drawn = [across.name] if up is None else [across.name, up.name]
-    short = short_names(found.surrogate.names)
+    short = _short({scale.name: scale for scale in found.surrogate.table.scales})
     marks: list[m.Mark] = []
     for family in found.families:
-        exact = all(family.position[n] is not None and n not in family.beyond for n in drawn)
-        note = ", beyond the sweep" if set(family.beyond) & set(drawn) else ""
-        left = [short[n] for n in drawn if family.position[n] is None]
-        if left and not note:
-            note = f", {' and '.join(left)} not stated"
-            note += ", drawn from a prior" if set(family.drawn) & set(drawn) else ""
-        text = f"{family.label}:\nmet with {percent(family)}{note}"
-        height = family.metric if up is None else place(family, up, found)
+        exact = not set(family.beyond) & set(drawn)
+        text = f"met with {percent(family)}" + ("" if exact else ", beyond the sweep")
+        if family.unknown:
+            text = ",\n".join(["position unknown", *_unstated(family, short)])
+        text = f"{family.label}:\n{text}"
+        height = family.metric if up is None else place(family, up)
         marks.append(m.Series(
-            x=m.numbers([place(family, across, found)]), y=m.numbers([height]), name=text,
+            x=m.numbers([place(family, across)]), y=m.numbers([height]), name=text,
             look=replace(styles[family.material], size=7.0, hollow=not exact), text=(text,),
         ))  # fmt: skip
     return marks

@@ -11,7 +11,7 @@ from matsweep.analysis.influence import meaning
 from matsweep.core.checks import UserError
 from matsweep.core.units import rounded
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.labels import words
+from matsweep.reporting.figures.labels import worded
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import PALETTE
 
@@ -75,7 +75,7 @@ def sensitivity_picture(found: xr.Dataset) -> m.Picture:
     found = found.isel(parameter=strongest)
     names = [str(name) for name in found["parameter"].values]
     short = short_names(names)
-    labels = [words(short[name]) for name in names]
+    labels = [worded(name, short[name]) for name in names]
     pairs = "S2" in found and 2 <= len(names) <= _MOST_PAIRS
     bars = _bars(found, labels, main)
     panels = (bars, _interactions(found.sel(other=names), labels)) if pairs else (bars,)

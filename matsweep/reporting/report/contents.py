@@ -483,9 +483,9 @@ def _best(study: Study) -> Facts:
     material = _named(study, str(study.view.materials[at])) if study.view.has_materials else ""
     where = f"no. {int(study.view.numbers[at])}"
     items = [(f"best by {next(iter(study.by))}", f"{material}, {where}" if material else where)]
-    if short := study.view.short:
+    if called := study.view.spoken:
         values = ", ".join(
-            f"{label} = {texts(study.view, row[n])[0]}" for n, label in short.items()
+            f"{label} = {texts(study.view, row[n])[0]}" for n, label in called.items()
         )
         items.append(("with", values))
     judged = [n for n in dict.fromkeys([*study.by, *study.objectives]) if n in metrics(row)]
