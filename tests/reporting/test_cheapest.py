@@ -77,6 +77,17 @@ def test_the_picture_maps_each_material_and_stacks_components():
     np.testing.assert_allclose(widths, [2.601e-9, 3.601e-9])
 
 
+def test_energies_that_hardly_differ_have_one_colour_and_a_machine_has_its_meaning():
+    ds = array_study()
+    ds["energy"] = ds["energy"] * 0 + 1e-9 * (1 + 1e-3 * np.arange(18) / 18)[:, None, None]
+    ds["energy"].attrs |= {"units": "J", "better": "lower"}
+    *maps, bars = cheapest_picture(View(ds)).panels
+    cells = maps[0].marks[0]
+    assert cells.high / cells.low == pytest.approx(1.5)
+    assert "8-bit digital multipliers" in bars.x.note
+    assert "synaptic events in a human brain" in bars.x.note
+
+
 def test_with_one_axis_there_are_bars_only():
     ds = array_study()
     figure = cheapest_figure(ds.isel(candidate=ds["tile.rows"].values == 64))
@@ -88,7 +99,7 @@ def test_where_nothing_is_near_floating_point_what_is_useful_is_drawn():
     ds = array_study().assign_attrs(reference='{"accuracy": 0.975}', chance='{"accuracy": 0.1}')
     picture = cheapest_picture(View(ds), loss=0.001)
     assert picture.heading == "crossed: not useful, accuracy below 88.8 %; framed: lowest energy"
-    assert picture.caption.endswith("Candidates that share all but the material.")
+    assert "Candidates that share all but the material." in picture.caption
     poor = ds.assign(accuracy=ds.accuracy - 0.5)
     assert "not within 1 % of the best accuracy" in cheapest_picture(View(poor)).heading
 
@@ -125,6 +136,10 @@ def test_a_material_that_loses_more_in_the_shared_setting_is_named():
     worse = ds.assign(accuracy=ds.accuracy.where(ds["material"] != "sonos", 0.5))
     picture = cheapest_picture(View(worse))
     assert "sonos: more than 1 % of accuracy lost." in picture.caption
+    *_, bars = picture.panels
+    assert [text for _, text in bars.y.ticks if "*" in text] == ["sonos*"]
+    assert bars.x.title == "Energy of an inference"
+    assert "* more than 1 % of accuracy lost" in bars.x.note
     assert alike(View(worse)).rows.size == 3
 
 

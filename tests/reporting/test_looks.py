@@ -25,9 +25,11 @@ from matsweep.reporting.figures.style import (
     COMPONENTS,
     PALETTE,
     component_looks,
+    distinct,
     grey,
     ink,
     material_styles,
+    widened,
 )
 from tests.synthetic import MATERIALS, study
 
@@ -182,6 +184,59 @@ def test_bars_do_not_carry_an_axis_of_shares_beyond_its_whole():
         assert low > 0.5  # bars widen it by half of the range of the values at most
 
 
+def test_bars_of_a_share_end_at_its_whole_and_print_names_them():
+    ds = failing(study(realisations=4))
+    ds["accuracy_std"] = ds["accuracy_std"] * 0 + 0.3
+    picture = pareto_picture(View(ds))
+    for panel in picture.panels:
+        assert panel.y.limits[1] <= 1.02
+        for mark in panel.marks:
+            if isinstance(mark, m.Series) and mark.y_bars is not None:
+                below, above = mark.y_bars
+                assert (mark.y + above).max() <= 1 + 1e-12
+                assert (mark.y - below).min() >= -1e-12
+    spread = next(mark for mark in panel.marks if isinstance(mark, m.Series)
+                  and mark.y_bars is not None)  # fmt: skip
+    assert spread.y_bars[0].max() == pytest.approx(0.3)
+    trace = next(trace for trace in plot(picture)["data"] if trace.get("yaxis") == "y2"
+                 and "error_y" in trace)  # fmt: skip
+    assert trace["error_y"]["symmetric"] is False
+    assert trace["error_y"]["arrayminus"][0] > trace["error_y"]["array"][0]
+    for words in ("large: Pareto set", "faint: other candidates", "95 % interval",
+                  "(b) bars: ± one standard deviation"):  # fmt: skip
+        assert words in picture.heading
+    written = draw(picture).get_suptitle()
+    assert " ".join(written.split()) == picture.heading
+
+
+def test_families_of_the_front_differ_in_grey():
+    panel = next(parallel_picture(View(study(realisations=2)), ["accuracy", "energy"]).panels)
+    strong = [mark for mark in panel.marks if isinstance(mark, m.Paths) and mark.look.marker]
+    assert len(strong) > 1
+    assert len({mark.look.line for mark in strong}) == min(len(strong), 4)
+    assert panel.x.ticks[0][1] == "material"
+
+
+def test_costs_that_hardly_differ_stay_together():
+    ds = study(realisations=2)
+    ds["energy"] = 5e-10 * (1 + 1e-3 * ds["energy"] / ds["energy"].max())
+    ds["energy"].attrs |= {"units": "J", "better": "lower"}
+    energy = objective_scale(View(ds), "energy", "lower")
+    assert np.ptp(energy.places) < 0.05
+    texts = [text for _, text in energy.ticks]
+    assert len(set(texts)) == len(texts) > 1
+
+
+def test_ticks_are_told_apart_and_a_scale_of_colours_spans_a_least_ratio():
+    write = lambda value, digits: f"{value:.{digits}g}"  # noqa: E731
+    assert distinct([568.9, 569.1, 569.4], write) == ["568.9", "569.1", "569.4"]
+    assert distinct([1.0, 2.0], write) == ["1", "2"]
+    low, high = widened(568.0, 570.0, 1.5)
+    assert high / low == pytest.approx(1.5)
+    assert low * high == pytest.approx(568.0 * 570.0)
+    assert widened(1.0, 3.0, 1.5) == (1.0, 3.0)
+
+
 def test_a_bound_where_less_is_better_cuts_the_upper_end():
     ds = failing(study(realisations=2)).copy()
     ds["accuracy"] = 1 - ds["accuracy"]
@@ -206,15 +261,17 @@ def test_bars_of_the_front_are_paired_intervals():
     barred = [mark for mark in panel.marks if isinstance(mark, m.Series)
               and mark.y_bars is not None]  # fmt: skip
     (front,) = barred
-    assert front.y_bars.max() < 0.03 < float(ds["accuracy_std"].min())
+    below, above = front.y_bars
+    np.testing.assert_array_equal(below, above)
+    assert below.max() < 0.03 < float(ds["accuracy_std"].min())
     best = int(np.argmax(front.y))
-    assert front.y_bars[best] == 0
-    at = int(np.argmax(front.y_bars))
+    assert below[best] == 0
+    at = int(np.argmax(below))
     numbers = ds["candidate"].values if "candidate" in ds.coords else np.arange(24)
     found = ds.matsweep.difference(
         int(numbers[front.rows[at]]), int(numbers[front.rows[best]]), "accuracy"
     )
-    assert front.y_bars[at] == pytest.approx(float(found.high - found.difference), rel=1e-9)
+    assert below[at] == pytest.approx(float(found.high - found.difference), rel=1e-9)
 
 
 def test_no_two_bars_have_one_label_and_one_value():
@@ -250,7 +307,7 @@ def test_equal_lines_over_time_are_broken():
 def test_lines_through_one_of_few_values_are_apart():
     picture = parallel_picture(View(study(realisations=2)))
     paths = [mark for mark in next(picture.panels).marks if isinstance(mark, m.Paths)]
-    heights = np.concatenate([mark.y[:, 1] for mark in paths])  # the bits
+    heights = np.concatenate([mark.y[:, 2] for mark in paths])  # the bits
     assert np.unique(heights.round(9)).size == heights.size
     nearest = np.abs(heights[:, None] - np.linspace(0, 1, 6)).min(axis=1)
     assert nearest.max() < 0.04  # and near their value

@@ -38,7 +38,7 @@ def test_every_candidate_of_the_front_is_a_strong_line():
     ds = study()
     figure = parallel_figure(ds, objectives=["accuracy", "energy"], most=50)
     (axes,) = figure.axes
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 4]  # two axes, two objectives
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 5]
     strong = [line for line in lines if line.get_linewidth() > 1]
     assert len(strong) == ds.matsweep.pareto(["accuracy", "energy"]).sizes["candidate"]
     assert len(lines) - len(strong) == 50

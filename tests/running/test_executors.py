@@ -115,6 +115,28 @@ def test_what_takes_too_long_is_ended_even_in_compiled_code(local_ray):
     assert found == [1_000_000] * 3
 
 
+def test_ray_prints_nothing_of_a_process_that_the_ledger_reports(capsys, monkeypatch):
+    from ray._private import worker
+
+    from matsweep.running.executors import cluster
+
+    # As the Ray that is installed writes it: the text that is compared must be its own.
+    death = ("A worker died or was killed while executing a task by an unexpected system error. To "
+             "troubleshoot the problem, check the logs for the dead worker.")  # fmt: skip
+    monkeypatch.setattr(worker, "print_to_stdstream", worker.print_to_stdstream)
+    monkeypatch.setattr(cluster, "_start", lambda *_: None)
+    monkeypatch.setattr(cluster, "_keep_token", lambda: None)
+    cluster.start_local(1, 80_000_000)
+    cluster.quiet_deaths()
+    for lines in ([death], [death, "The node is out of disk space."], ["Tasks wait."]):
+        worker.print_to_stdstream({"lines": lines, "pid": "raylet", "is_err": False},
+                                  ignore_prefix=False)  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "A worker died" not in printed
+    assert printed.count("The node is out of disk space.") == 1
+    assert printed.count("Tasks wait.") == 1
+
+
 def test_what_eats_memory_fails_alone(runner):
     limited = dataclasses.replace(runner, memory_limit=100_000_000)
     chunk = ("nibble", "eat", "nibble")

@@ -17,15 +17,26 @@ from matsweep.core.units import engineering
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.labels import label, parameter_title, short_labels, words
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import IDEAL, OTHERS, component_looks, short_quantity
+from matsweep.reporting.figures.style import (
+    IDEAL,
+    LEAST_RATIO,
+    OTHERS,
+    component_looks,
+    short_quantity,
+    widened,
+)
 from matsweep.reporting.texts import texts
 
 _LEAST_NAMED = 0.12  # of the largest bar: parts from it on carry their share in numbers
 _BROAD = 36  # characters of a line of a label
 _LEAST_SHARE = 0.02  # of the largest bar: components below it everywhere are drawn as one
 _MOST_MAPS = 4
+_MACHINES = {
+    "int8_sram": ("int8 SRAM", "8-bit digital multipliers with the weights in SRAM"),
+    "brain": ("human brain", "the energy of as many synaptic events in a human brain"),
+}
 _CROSS = m.Look(colour="#ffffff", marker="x", size=5.0)
-_FRAME = m.Look(colour="#D55E00", line="solid", width=1.8)
+_FRAME = m.Look(colour="#000000", line="solid", width=1.8)  # seen in grey too
 
 
 def cheapest_figure(
@@ -118,12 +129,9 @@ def _bars(view: View, loss: float) -> tuple[m.Picture, Alike]:
     if "energy_breakdown" not in view.ds:
         raise UserError("the results hold no energy_breakdown")
     chosen = alike(view, loss)
-    missing = int(np.count_nonzero(~chosen.good[chosen.rows]))
-    title = "Energy of an inference"
-    if missing:
-        title += f" ({missing} of {chosen.rows.size}: {chosen.misses})"
+    poor = chosen.rows[~chosen.good[chosen.rows]]
     which = which_are_drawn(view, chosen)
-    return breakdown(view, chosen.rows, title=title, which=which), chosen
+    return breakdown(view, chosen.rows, which=which, poor=poor, misses=chosen.misses), chosen
 
 
 def _missing(view: View, chosen: Alike) -> str:
@@ -167,6 +175,8 @@ def breakdown(
     *,
     title: str = "Energy of an inference",
     which: str = "The best candidate of each material.",
+    poor: Index | tuple[()] = (),
+    misses: str = "",
 ) -> m.Picture:
     """Describe where the energy of some candidates goes.
 
@@ -179,6 +189,10 @@ def breakdown(
         Title of the horizontal axis.
     which : str
         Which candidates these are, for the caption.
+    poor : (n,) array of int
+        Those that do not keep the merit: an asterisk marks their names.
+    misses : str
+        Meaning of the asterisk.
 
     Returns
     -------
@@ -196,7 +210,7 @@ def breakdown(
     if values[:, ~large].any():
         shown.append(("others", values[:, ~large].sum(axis=1)))
     places = np.arange(len(rows), dtype=np.float64)
-    common, labels = _labels(view, [best[each] for each in rows])
+    common, labels = _labels(view, [best[each] for each in rows], poor)
     marks: list[m.Mark] = []
     start, longest = np.zeros(len(rows)), float(values.sum(axis=1).max(initial=0.0))
     looks = component_looks(names) | {"others": m.Look(colour=OTHERS)}
@@ -211,7 +225,11 @@ def breakdown(
             if part > _LEAST_NAMED * longest
         ]  # fmt: skip
         start = start + column
-    marks += [*_others(view, best, longest), *shares]
+    others = _others(view, best, longest)
+    marks += [*others.values(), *shares]
+    notes = [f"* {misses}"] if len(poor) else []
+    notes += [f"all with {common}"] if common else []
+    notes += [f"dashed: {_MACHINES[name][1]}" for name in others]
     unit = str(terms.attrs.get("units") or "J")
     x = m.Axis(title=title, unit=unit)
     y = m.Axis(ticks=tuple(zip(places.tolist(), labels, strict=True)), downward=True,
@@ -226,9 +244,11 @@ def breakdown(
                     for name, column in shown if column[at] > _LEAST_SHARE * own.sum())
         for at, (text, own) in enumerate(zip(labels, values, strict=True)) if own.sum() > 0
     )  # fmt: skip
+    missed = f" * {misses}." if len(poor) else ""
     return m.Picture(
-        name="energy", title="Where the energy goes", caption=caption, alt=f"{title}. {said}.",
-        rows=((m.Panel(x=replace(x, note=f"all with {common}" if common else ""), y=y,
+        name="energy", title="Where the energy goes", caption=caption,
+        alt=f"{title}. {said}.{missed}",
+        rows=((m.Panel(x=replace(x, note="; ".join(notes)), y=y,
                        marks=tuple(marks)),),),
         beside=True, height=max(34.0, 24.0 + 5.2 * tall), pixels=170 + 24 * tall,
     )  # fmt: skip
@@ -248,7 +268,7 @@ def _alike(view: View, best: Index, values: m.Numbers) -> list[list[int]]:
     return list(groups.values())
 
 
-def _labels(view: View, groups: list[Index]) -> tuple[str, list[str]]:
+def _labels(view: View, groups: list[Index], poor: Index | tuple[()]) -> tuple[str, list[str]]:
     """List the settings that all share, and label groups by materials and the other settings."""
     first = [int(rows[0]) for rows in groups]
     columns = {name: texts(view, view.summary[name][first]) for name in view.varied}
@@ -257,7 +277,8 @@ def _labels(view: View, groups: list[Index]) -> tuple[str, list[str]]:
     named = short_labels(view, {str(each) for rows in groups for each in view.materials[rows]})
     labels = []
     for at, rows in enumerate(groups):
-        parts = [fill(", ".join(named[str(view.materials[row])] for row in rows), _BROAD)]
+        names = [named[str(view.materials[row])] + "*" * (row in poor) for row in rows.tolist()]
+        parts = [fill(", ".join(names), _BROAD)]
         own = ", ".join(f"{parameter_title(view, name)} {column[at]}"
                         for name, column in columns.items() if name not in same)  # fmt: skip
         labels.append("\n".join([*parts, *([fill(own, _BROAD)] if own else [])]))
@@ -270,7 +291,7 @@ def _maps(view: View, names: list[str], axes: list[str], good: Mask) -> tuple[m.
     up, across = (view.column(name) for name in axes)
     here = np.isin(view.materials, names) & np.isfinite(energy)
     columns, lines = np.unique(across[here]), np.unique(up[here])
-    low, high = float(energy[here].min()), float(energy[here].max())
+    low, high = widened(float(energy[here].min()), float(energy[here].max()), LEAST_RATIO)
     scale = m.Axis(title="energy of an inference", unit=view.unit("energy"), logarithmic=True)
     panels: list[m.Panel] = []
     for letter, name in zip("abcd", names, strict=False):
@@ -304,15 +325,15 @@ def _places(view: View, name: str, values: np.ndarray[tuple[int], np.dtype[np.fl
                 limits=(-0.5, values.size - 0.5))  # fmt: skip
 
 
-def _others(view: View, best: Index, longest: float) -> list[m.Mark]:
-    """Lines at the energies of reference machines that are near the bars."""
+def _others(view: View, best: Index, longest: float) -> dict[str, m.Mark]:
+    """Lines at the energies of reference machines that are near the bars, by machine."""
     if "baseline_energy" not in view.ds or not best.size:
-        return []
+        return {}
     first = view.ds["baseline_energy"].isel(candidate=int(best[0]))
     limit = 1.5 * longest
     energies = {str(name): float(first.sel(baseline=name)) for name in first["baseline"].values}
-    return [
-        m.Guide(at=value, across="x", look=IDEAL, text=words(name), front=True)
+    return {
+        name: m.Guide(at=value, across="x", look=IDEAL, text=_MACHINES[name][0], front=True)
         for name, value in energies.items()
-        if name in ("int8_sram", "brain") and 0.02 * limit < value < limit
-    ]
+        if name in _MACHINES and 0.02 * limit < value < limit
+    }

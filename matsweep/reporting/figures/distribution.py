@@ -146,7 +146,8 @@ def distribution(view: View, metric: str, best: Index) -> m.Picture:
         caption="Every realisation of the best candidate of each material; the box is the middle "
         "half, the bar the median.", alt=_said(view, metric, labels, every),
         rows=((m.Panel(x=x, y=y, marks=tuple(marks)),),),
-        height=24.0 + 9.9 * len(best), pixels=150 + 48 * len(best),
+        heading="points: realisations; box: their middle half; bar: median",
+        height=29.0 + 9.9 * len(best), pixels=150 + 48 * len(best),
     )  # fmt: skip
 
 

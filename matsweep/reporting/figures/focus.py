@@ -24,7 +24,7 @@ from matsweep.reporting.figures.style import IDEAL
 
 _ROOM = 0.075  # of the range, that a line of text takes
 _MARGIN = 0.09  # of the range, beyond its outermost values: room for a line of text
-_WHOLE_SHARE = 1.02  # upper end of an axis of a share: a bar may go beyond 100 %
+_WHOLE_SHARE = 1.02  # upper end of an axis of a share: room for markers at 100 %
 USEFUL = m.Look(colour="#595959", line="dot", width=0.9)
 """The line of the least merit that is of use."""
 
@@ -103,6 +103,8 @@ def focus(view: View, values: m.Numbers, spreads: m.Numbers | None = None) -> Fo
     if view.is_share(view.merit):
         high = min(high, 1.0)
     ends = sorted((sign * (low - _MARGIN * (high - low)), sign * (high + _MARGIN * (high - low))))
+    if view.is_share(view.merit):
+        ends[1] = min(ends[1], _WHOLE_SHARE)
     edge = ends[0] if sign > 0 else ends[1]
     return Focus(limits=(ends[0], ends[1]), cut="low" if sign > 0 else "high", edge=edge)
 
@@ -173,10 +175,31 @@ def guides(
     if bound is not None and low < bound < high:
         lines.append(m.Guide(
             at=bound, across=across, look=USEFUL, start=start or crowded,
-            text=f"{'use' if crowded else 'of use'} from {number(view, bound)}",
+            text=f"useful from {number(view, bound)}",
             below=bound > low + _ROOM * (high - low),
         ))  # fmt: skip
     return lines
+
+
+def bars(view: View, metric: str, values: m.Numbers, halves: m.Numbers) -> m.Numbers:
+    """Lengths of bars of error below and above values; those of a share end at 0 and 100 %.
+
+    Parameters
+    ----------
+    view : View
+    metric : str
+    values, halves : (n,) array
+        Middles and half-lengths; NaN: no bar.
+
+    Returns
+    -------
+    (2, n) array
+    """
+    below, above = (np.nan_to_num(halves) for _ in range(2))
+    if view.is_share(metric):
+        below = np.minimum(below, np.nan_to_num(np.maximum(values, 0.0)))
+        above = np.minimum(above, np.nan_to_num(np.maximum(1.0 - values, 0.0)))
+    return np.stack([below, above])
 
 
 def limits_of(

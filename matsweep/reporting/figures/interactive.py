@@ -20,7 +20,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matsweep.core.printing import printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.style import time_ticks
+from matsweep.reporting.figures.style import QuantityFormatter, time_ticks
 from matsweep.reporting.texts import scaled
 
 INK, GREY = "#1a1a1a", "#595959"
@@ -34,6 +34,12 @@ _ANCHORS = {"left": ("left", 6), "middle": ("center", 0), "right": ("right", -6)
 _PIXELS = 2.0  # of a screen for a point of print
 _LONGEST = 48  # characters of a line of a title
 _NOTE = 46  # the same of a note below it
+_LETTER, _SMALL = 7.6, 6.4  # pixels of a letter of a title and of a note
+_UNIT = " (mm²)"  # with the space that a unit takes in a title
+_LEFT, _RIGHT = 64.0, 24.0  # pixels next to a panel, at least
+_SHORT = 9  # letters between parallel axes, at least
+_PAGE = 1160  # pixels of a wide page
+_ABOVE, _AROUND = 22, 130  # pixels: of texts of lines above a panel; of all around panels
 _EDGE = 0.002  # of an axis
 _DECADES = 1000.0  # ratio of the ends of a logarithmic axis, beyond which ticks are whole decades
 _GAP = 0.09  # of the width between panels
@@ -80,6 +86,36 @@ def plot(picture: m.Picture) -> dict[str, Any]:
             _cut(way, panel, suffix) for way in ("x", "y") if getattr(panel, way).cut
         ]
     return {"data": data, "layout": layout}
+
+
+def least_width(picture: m.Picture) -> int:
+    """Width that the texts of a figure need on a screen: titles, notes and labels next to axes.
+
+    Parameters
+    ----------
+    picture : Picture
+
+    Returns
+    -------
+    int
+        Pixels, as far as a wide screen has them.
+    """
+    widest = max(sum(map(_width, row)) for row in picture.rows)
+    return min(int(widest), _PAGE)
+
+
+def _width(panel: m.Panel) -> float:
+    """Width of a panel in pixels: at its left the labels of y, below it the texts of x."""
+    labels = [line for _, text in panel.y.ticks for line in text.split("\n")]
+    left = max([_LEFT, *(_LETTER * len(text) for text in labels)])
+    title, note = (min(len(text), longest) for text, longest in
+                   ((panel.x.title + _UNIT, _LONGEST), (panel.x.note, _NOTE)))  # fmt: skip
+    texts = max(_LETTER * title, _SMALL * note)
+    if panel.y.bare and panel.x.ticks:  # parallel axes: texts stand to the right of each
+        marks = [mark.text for mark in panel.marks if isinstance(mark, m.Text)]
+        step = max([_LETTER * _SHORT, *(_SMALL * (len(text) + 2) for text in marks)])
+        texts = max(texts, step * len(panel.x.ticks))
+    return left + texts + _RIGHT
 
 
 def safe(text: object) -> str:
@@ -334,8 +370,10 @@ def _cells(mark: m.Cells, x: _Scale, y: _Scale, *, last: bool) -> _Trace:
     hover: _Trace = {"hovertemplate": f"%{{z:.3g}} {_template(unit)}<extra></extra>"}
     if scale.logarithmic:
         ticks = np.geomspace(mark.low, mark.high, 4)
-        bar |= {"tickvals": rounded(np.log10(ticks)),
-                "ticktext": [engineering(float(v), scale.unit) for v in ticks]}  # fmt: skip
+        bar |= {
+            "tickvals": rounded(np.log10(ticks)),
+            "ticktext": QuantityFormatter(scale.unit).format_ticks(ticks.tolist()),
+        }
         hover = {"customdata": [[engineering(float(v), scale.unit) for v in row] for row in values],
                 "hovertemplate": "%{customdata}<extra></extra>"}  # fmt: skip
         values, ends, factor = np.log10(values), np.log10(ends), 1.0
@@ -412,7 +450,9 @@ def _line(look: m.Look) -> dict[str, Any]:
 
 
 def _needles(lengths: m.Numbers, colour: str) -> dict[str, Any]:
-    return {"type": "data", "array": rounded(np.nan_to_num(lengths)), "color": colour,
+    *below, above = np.atleast_2d(np.nan_to_num(lengths))
+    sides = {"symmetric": False, "arrayminus": rounded(below[0])} if below else {}
+    return {"type": "data", "array": rounded(above), **sides, "color": colour,
             "thickness": 1, "width": 2}  # fmt: skip
 
 
@@ -440,6 +480,9 @@ def _domains(picture: m.Picture) -> Iterator[tuple[m.Panel, tuple[list[float], l
 
 def _layout(picture: m.Picture) -> dict[str, Any]:
     """Layout: dark on white, of a fixed height that has room for the legend."""
+    above = any(isinstance(mark, m.Guide) and mark.across == "x" and mark.text
+                for panel in picture.panels for mark in panel.marks)  # fmt: skip
+    clear = _ABOVE / max(picture.pixels - _AROUND, _ABOVE) if above else 0.06
     return {
         "height": picture.pixels + 20 * (len(picture.legend) // 4),
         "margin": {"l": 64, "r": 16, "t": 30 if len(list(picture.panels)) > 1 else 12, "b": 64},
@@ -447,7 +490,8 @@ def _layout(picture: m.Picture) -> dict[str, Any]:
         "hovermode": "closest", "barmode": "overlay", "annotations": [],
         "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK}},
         # Above the panels: below them it would run into the axis where a page is narrow.
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.06, "yanchor": "bottom",
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": round(1 + clear, 3),
+                   "yanchor": "bottom",
                    "itemsizing": "constant", "traceorder": "normal",
                    "title": {"text": safe(picture.legend_title)}},
     }  # fmt: skip

@@ -102,8 +102,8 @@ class Series:
     look : Look
     name : str
         Entry of the legend that it belongs to; "" for none.
-    x_bars, y_bars : (point,) array, optional
-        Half-lengths of the bars of error.
+    x_bars, y_bars : (point,) or (2, point) array, optional
+        Half-lengths of the bars of error; two rows: below and above.
     steps : bool
         Whether the line keeps its height up to the next point.
     text : tuple of str

@@ -24,7 +24,7 @@ from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.focus import WHOLE, focus, number
 from matsweep.reporting.figures.labels import label, parameter_title, short_labels, styles_of, words
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import short_quantity
+from matsweep.reporting.figures.style import distinct, short_quantity, widened
 from matsweep.reporting.texts import texts
 
 _TICKS = 4
@@ -36,6 +36,8 @@ _WIDE = 30.0  # a ratio of values beyond which an axis is logarithmic
 _PLAIN = m.Look(colour="#1a1a1a", marker="o")
 _UPRIGHT = m.Look(colour="#333333", line="solid", width=0.6)
 _FAINT, _STRONG = 0.28, 1.3  # opacity of candidates off the Pareto set, width of those in it
+_LINES: tuple[m.Line, ...] = ("solid", "dash", "dot", "dashdot")  # of families, also in grey
+_LEAST = 1.05  # ratio of the ends of an axis of a cost: 2 % more is no worse in the Pareto set
 _SPREAD = 0.3  # of a step, by which lines of one value are moved apart on either side
 _WIDEST = 0.035  # the same, at most
 
@@ -127,8 +129,8 @@ def parallel_picture(
     view = view.rows(np.flatnonzero(view.compared))
     if not view.numbers.size:
         raise UserError("no candidate is done, so there is nothing to draw")
-    scales = scales_of(view, directions(view, objectives))
-    if len(scales) < 2:
+    scales = scales_of(view, directions(view, objectives), materials=True)
+    if sum(scale.name != "material" for scale in scales) < 2:
         raise UserError("parallel coordinates need two axes: sweep a parameter, or name objectives")
     best = front(view, objectives)
     others = _spaced(np.flatnonzero(~best), most)
@@ -184,10 +186,10 @@ def parallel(view: View, scales: Sequence[AxisScale], best: Mask, drawn: Index) 
     marks: list[m.Mark] = []
     for strong in (False, True):
         chosen = drawn[best[drawn] == strong]
-        for name in sorted(set(view.materials[chosen].tolist())):
+        for at, name in enumerate(sorted(set(view.materials[chosen].tolist()))):
             rows = chosen[view.materials[chosen] == name]
             style = styles[name] if view.has_materials else _PLAIN
-            look = replace(style, line="solid", width=_STRONG, size=3.6)
+            look = replace(style, line=_LINES[at % len(_LINES)], width=_STRONG, size=4.5)
             if not strong:
                 look = replace(style, line="solid", width=0.4, opacity=_FAINT, marker="")
             entry = label(view, name) if view.has_materials else "candidates"
@@ -236,6 +238,10 @@ def _said(view: View, scales: Sequence[AxisScale], short: dict[str, str], best: 
     parts = []
     for scale in scales:
         column = texts(view, view.summary[scale.name][best])
+        if scale.name == "material":
+            names = short_labels(view, dict.fromkeys(view.materials[best].tolist()))
+            parts.append(f"{short[scale.name]} {', '.join(names.values())}")
+            continue
         order = np.argsort(scale.places[best], kind="stable")
         ends = list(dict.fromkeys([column[order[0]], column[order[-1]]])) if best.size else []
         name = short[scale.name].replace("\n", " ")
@@ -286,7 +292,8 @@ def objective_scale(view: View, name: str, better: str) -> AxisScale:
     AxisScale
     """
     values = view.column(name)
-    scale = _numeric(view, name, values, up=better == "higher")
+    least = 1.0 if name == view.merit or view.is_share(name) else _LEAST
+    scale = _numeric(view, name, values, up=better == "higher", least=least)
     part = focus(view, values) if name == view.merit else WHOLE
     if not part.cut or part.limits is None:
         return scale
@@ -300,9 +307,14 @@ def objective_scale(view: View, name: str, better: str) -> AxisScale:
     return replace(scale, ticks=(foot_text, *above))
 
 
-def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> AxisScale:
+def _numeric(
+    view: View, name: str, values: m.Numbers, *, up: bool, least: float = 1.0
+) -> AxisScale:
+    """Axis of numbers; positive ones span a ratio of `least` at least."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    if 0 < low < high:
+        low, high = widened(low, high, least)
     logarithmic = low > 0 and high > _WIDE * low
     if high == low:
         places, marks = np.full(len(values), 0.5), [(0.5, low)]
@@ -315,11 +327,14 @@ def _numeric(view: View, name: str, values: m.Numbers, *, up: bool) -> AxisScale
         places = (taken - ends[0]) / (ends[1] - ends[0])
     unit, share = view.unit(name), view.is_share(name)
     long = normal_unit(unit) == "s" and high >= 60
-    ticks = [
-        (p if up else 1 - p, f"{100 * v:.3g} %" if share else duration(v) if long
-         else short_quantity(v, unit))
-        for p, v in marks
-    ]  # fmt: skip
+
+    def write(value: float, digits: int) -> str:
+        if share:
+            return f"{100 * value:.{digits}g} %"
+        return duration(value) if long else short_quantity(value, unit, digits)
+
+    labels = distinct([value for _, value in marks], write)
+    ticks = [(p if up else 1 - p, text) for (p, _), text in zip(marks, labels, strict=True)]
     places = np.where(np.isfinite(places), places, np.nan)
     return AxisScale(name=name, places=places if up else 1 - places, ticks=tuple(ticks))
 

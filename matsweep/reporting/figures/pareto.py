@@ -18,7 +18,7 @@ from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
-from matsweep.reporting.figures.focus import focus, guides, limits_of, number, outside
+from matsweep.reporting.figures.focus import bars, focus, guides, limits_of, number, outside
 from matsweep.reporting.figures.labels import (
     capital,
     label,
@@ -29,7 +29,7 @@ from matsweep.reporting.figures.labels import (
 )
 from matsweep.reporting.figures.placing import Ground, Named, covered_by, names, written
 from matsweep.reporting.figures.printed import draw
-from matsweep.reporting.figures.style import FRONT, WIDTH
+from matsweep.reporting.figures.style import FRONT, LEAST_RATIO, WIDTH, widened
 from matsweep.reporting.texts import described
 
 _COSTS = ("training_energy", "energy", "latency", "area")
@@ -122,7 +122,8 @@ def pareto_picture(
         replace(cost_panel, title=f"(a) {cost_panel.title}"),
         replace(time_panel, title=f"(b) {time_panel.title}", marks=plain),
     )
-    return replace(left, rows=(panels,), alt=f"(a) {left.alt} (b) {right.alt}")
+    heading = f"(a) {left.heading}. (b) bars: {_spread_words(view)}"
+    return replace(left, rows=(panels,), alt=f"(a) {left.alt} (b) {right.alt}", heading=heading)
 
 
 def drawable(view: View) -> Index:
@@ -302,6 +303,7 @@ def against_cost(
         caption=caption, alt=_said(view, rows[best], cost, groups, x.note, int(near.sum())),
         rows=((m.Panel(x=x, y=y, marks=tuple(marks), title=at),),),
         about=lambda chosen: described(view, chosen),
+        heading=_key(view, errors, near, cloud.best, cost), height=73.0,
     )  # fmt: skip
 
 
@@ -363,7 +365,8 @@ class _Cloud:
                 yield points
                 continue
             at = np.searchsorted(errors.rows, mine)
-            yield replace(points, y_bars=errors.merit[at], x_bars=errors.cost[at])
+            up = bars(self.view, self.view.merit, points.y, errors.merit[at])
+            yield replace(points, y_bars=up, x_bars=errors.cost[at])
 
     def _points(self, name: str, mine: Index, look: m.Look) -> m.Series:
         return m.Series(x=self.across[mine], y=self.view.column(self.view.merit)[mine], look=look,
@@ -453,8 +456,8 @@ def _words(
     if errors is not None:  # bars are not to be covered either
         steps = errors.merit[:, None] * np.linspace(-1, 1, _STEPS)
         up = (merit[errors.rows][:, None] + steps).ravel()
-        bars = ground.places(np.repeat(cloud.across[errors.rows], _STEPS), up)
-        points = np.concatenate([points, bars])
+        needles = ground.places(np.repeat(cloud.across[errors.rows], _STEPS), up)
+        points = np.concatenate([points, needles])
     lines = _guides(view, ground, points)
     if not view.has_materials:
         return list(lines)
@@ -557,13 +560,14 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
         look = replace(styles[str(view.materials[row])], line=_BROKEN[hides % len(_BROKEN)])
         marks.append(
             m.Series(
-                x=times * apart, y=own, y_bars=np.nan_to_num(spread), name=labels[at], look=look,
+                x=times * apart, y=own, y_bars=bars(view, view.merit, own, spread),
+                name=labels[at], look=look,
                 text=tuple(f"{labels[at]}, {duration(time)}" for time in times),
             )
         )  # fmt: skip
     limits = limits_of(view, view.merit, window, values.ravel(), spreads.ravel())
     marks += guides(view, "y", limits, start=_freer_left(values, limits))
-    caption = "The best candidate of each material; bars are one standard deviation."
+    caption = f"The best candidate of each material; bars are {_spread_words(view)}."
     caption += " Points of the same time are moved apart." if logarithmic else ""
     groups = dict(zip(short.values(), values, strict=True))
     x = m.Axis(title="Time since programming", time=True, logarithmic=logarithmic,
@@ -580,6 +584,23 @@ def over_time(view: View, best: Index, *, materials: tuple[str, ...] = ()) -> m.
         f"{duration(times[-1])}: {ends}. {x.note}".strip(),
         rows=((panel,),),
     )  # fmt: skip
+
+
+def _spread_words(view: View) -> str:
+    """Meaning of the bars of a picture over time."""
+    end = ", as far as 100 %" if view.is_share(view.merit) else ""
+    return f"± one standard deviation{end}"
+
+
+def _key(view: View, errors: _Errors | None, tied: Mask, best: Mask, cost: str | None) -> str:
+    """Meaning of sizes, hollow markers and bars, for print."""
+    parts = [f"large: {'best of each material' if cost is None else 'Pareto set'}"]
+    parts += ["small, faint: other candidates"] if (~best & ~tied).any() else []
+    if tied.any():
+        parts.append(f"hollow: not told apart from the best {view.title(view.merit)}")
+    if errors is not None:
+        parts.append("bars: 95 % interval of the difference from the best of the set")
+    return "; ".join(parts)
 
 
 def _freer_left(values: m.Numbers, limits: tuple[float, float]) -> bool:
@@ -612,8 +633,9 @@ def _cost_axis(view: View, cost: str, values: NDArray[np.float64]) -> m.Axis:
     limits = None
     if logarithmic and values.size:
         low, high = float(values.min()), float(values.max())
-        beyond = max((high / low) ** _BEYOND, float(np.sqrt(max(1.5 * low / high, 1.0))))
-        limits = (low / beyond, high * beyond)
+        room = (high / low) ** _BEYOND
+        ends = widened(low, high, LEAST_RATIO)
+        limits = (min(low / room, ends[0]), max(high * room, ends[1]))
     return m.Axis(title=capital(view.title(cost)), unit=view.unit(cost), logarithmic=logarithmic,
                 limits=limits)  # fmt: skip
 

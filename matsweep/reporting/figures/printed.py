@@ -75,6 +75,8 @@ def draw(picture: m.Picture) -> Figure:
     """
     if picture.width < _NARROW:
         picture = _narrowed(picture)
+    heading = fill(picture.heading, _characters(picture.width))
+    picture = replace(picture, height=picture.height + _LEADING * heading.count("\n"))
     with drawing(picture.height / WIDTH, picture.width) as figure:
         holders: list[Figure | SubFigure] = [figure]
         if len(picture.rows) > 1:
@@ -82,7 +84,7 @@ def draw(picture: m.Picture) -> Figure:
         for holder, row in zip(holders, picture.rows, strict=True):
             _row(holder, row, picture.width)
         if picture.heading:
-            figure.suptitle(fill(picture.heading, _characters(picture.width)), fontsize=FONT)
+            figure.suptitle(heading, fontsize=FONT)
         if picture.legend:
             _legend(figure, holders[-1], picture)
     return figure

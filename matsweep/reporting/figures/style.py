@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -58,6 +58,8 @@ _LEGIBLE = 49.5  # L* of a relative luminance of 0.183, whose contrast with whit
 _YEAR = 31_536_000.0
 _TIMES = (1e-9, 1e-6, 1e-3, 1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0,
           *(_YEAR * 10.0**power for power in range(7)))  # fmt: skip
+LEAST_RATIO = 1.5
+"""Of the ends of an axis of a cost, or of its scale of colours."""
 _LINEAR = 0.4  # decades, below which ticks of a logarithmic axis are evenly spaced
 _MOST_TIMES = 6
 _DIGITS = 3, 9  # of a tick, at least and at most
@@ -331,12 +333,51 @@ class QuantityFormatter(Formatter):
         -------
         list of str
         """
-        labels = list[str]()
-        for self._digits in range(_DIGITS[0], _DIGITS[1] + 1):
-            labels = [self(value) for value in values]
-            if len(set(labels)) == len(set(values)):
-                break
-        return labels
+
+        def write(value: float, digits: int) -> str:
+            self._digits = digits
+            return self(value)
+
+        return distinct(values, write)
+
+
+def distinct(values: Sequence[float], write: Callable[[float, int], str]) -> list[str]:
+    """Write values with as many digits as distinguish them.
+
+    Parameters
+    ----------
+    values : sequence of float
+    write : callable
+        Value, significant digits -> text.
+
+    Returns
+    -------
+    list of str
+    """
+    labels = list[str]()
+    for digits in range(_DIGITS[0], _DIGITS[1] + 1):
+        labels = [write(value, digits) for value in values]
+        if len(set(labels)) == len(set(values)):
+            break
+    return labels
+
+
+def widened(low: float, high: float, ratio: float) -> tuple[float, float]:
+    """Move the ends of a scale of positive values apart to a least ratio, about the same middle.
+
+    Without it, differences that do not matter would fill a whole axis or scale of colours.
+
+    Parameters
+    ----------
+    low, high : float, > 0
+    ratio : float, >= 1
+
+    Returns
+    -------
+    tuple of two floats
+    """
+    beyond = float(np.sqrt(max(ratio * low / high, 1.0)))
+    return low / beyond, high * beyond
 
 
 def short_quantity(value: float, unit: str, digits: int = 3) -> str:

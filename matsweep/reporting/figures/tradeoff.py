@@ -11,6 +11,7 @@ from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.core.units import duration
 from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.focus import bars
 from matsweep.reporting.figures.labels import capital, parameter_title
 from matsweep.reporting.figures.printed import draw
 from matsweep.reporting.figures.style import MARKERS, shades, short_quantity
@@ -103,7 +104,8 @@ def tradeoff_picture(view: View) -> m.Picture:
             marks.append(
                 m.Series(
                     x=across[rows], y=view.column(name)[rows], look=look,
-                    y_bars=np.nan_to_num(view.column(f"{name}_std")[rows]),
+                    y_bars=bars(view, name, view.column(name)[rows],
+                                view.column(f"{name}_std")[rows]),
                     name=short_quantity(float(level), unit) if two else "",
                     text=tuple(named(view, int(r)) for r in rows),
                 )
@@ -113,7 +115,8 @@ def tradeoff_picture(view: View) -> m.Picture:
     return m.Picture(
         name="tradeoff", title="Objectives against the swept numbers",
         caption=f"Bars are one standard deviation over the realisations.{at}",
-        rows=(tuple(panels),), height=58.0,
+        rows=(tuple(panels),), height=63.0,
+        heading="bars: ± one standard deviation over the realisations",
         legend_title=capital(parameter_title(view, view.varied[0])) if two else "",
         alt=_said(view, names),
     )  # fmt: skip

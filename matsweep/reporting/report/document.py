@@ -46,15 +46,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One entry of a list, with a link at its end."""
+    """One entry of a list, with a link or a command at its end."""
 
     text: str
     link: Link | None = None
+    code: str = ""
 
     @property
     def whole(self) -> str:
         """The entry where links cannot be followed."""
-        return self.text if self.link is None else f"{self.text}. {self.link.text}"
+        text = self.text if self.link is None else f"{self.text}. {self.link.text}"
+        return f"{text} {self.code}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,8 @@ class Figure:
         Whether it needs the whole width of a page.
     alt : str
         The result that it shows, in words.
+    least : int
+        Width of the plot that its texts need, in pixels; narrower screens scroll it.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Figure:
     picture: Path | None = None
     wide: bool = True
     alt: str = ""
+    least: int = 0
 
     @property
     def said(self) -> str:

@@ -30,13 +30,14 @@ def failing(study: Study) -> Section | None:
         f"On average, even their best candidates do not reach {study.view.merit} {bound}, which is "
         "useful (90 % of the way from guessing to the ideal machine). The commands find the cause:"
     )
-    items = tuple(Item(text=sentence(study.view, each)) for each in families)
+    items = tuple(Item(text=sentence(study.view, each), code=command(study.view, each))
+                  for each in families)  # fmt: skip
     blocks = (Paragraph(text=text), Items(items=items))
     return Section(title="Families that fail", blocks=blocks, terminal=True)
 
 
 def sentence(view: View, family: Failing) -> str:
-    """Describe a family that fails, and the command that explains it.
+    """Describe a family that fails.
 
     Parameters
     ----------
@@ -60,9 +61,23 @@ def sentence(view: View, family: Failing) -> str:
         facts.append(f"its devices are {100 * family.error:.0f} % of the range off their levels")
     if family.stuck is not None:
         facts.append(f"{100 * family.stuck:.2g} % of its devices are stuck, {family.origin}")
+    return f"{'; '.join(facts)}."
+
+
+def command(view: View, family: Failing) -> str:
+    """Command that explains a family that fails.
+
+    Parameters
+    ----------
+    view : View
+    family : Failing
+
+    Returns
+    -------
+    str
+    """
     place = str(view.ds.encoding.get("source") or "STORE")
-    command = command_line("matsweep", "explain", place, str(family.number))
-    return f"{'; '.join(facts)}. {command}"
+    return command_line("matsweep", "explain", place, str(family.number))
 
 
 def _amount(view: View, value: float) -> str:

@@ -12,7 +12,7 @@ from matsweep.analysis.view import Index
 from matsweep.reporting.figures.breakdown import alike_picture
 from matsweep.reporting.figures.course import course_picture
 from matsweep.reporting.figures.distribution import distribution
-from matsweep.reporting.figures.interactive import plot
+from matsweep.reporting.figures.interactive import least_width, plot
 from matsweep.reporting.figures.marks import Picture
 from matsweep.reporting.figures.parallel import parallel, scales_of
 from matsweep.reporting.figures.pareto import (
@@ -61,7 +61,7 @@ def figure(picture: Picture, saved: Path | None) -> Figure:
     """
     return Figure(
         name=picture.name, title=picture.title, caption=picture.caption, plot=plot(picture),
-        picture=saved, wide=picture.wide, alt=picture.alt,
+        picture=saved, wide=picture.wide, alt=picture.alt, least=least_width(picture),
     )  # fmt: skip
 
 

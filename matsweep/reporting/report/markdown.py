@@ -89,6 +89,7 @@ def _block(block: Block, folder: Path) -> str:
             return "\n".join(
                 f"- {escaped(item.text)}"
                 + (f". [{escaped(item.link.text)}]({item.link.address})" if item.link else "")
+                + (f" {_inline(item.code)}" if item.code else "")
                 for item in block.items
             )
         case Table():
@@ -105,6 +106,14 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(map(escaped, headings)), " | ".join(["---"] * len(headings))]
     lines += [" | ".join(map(escaped, row)) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _inline(code: str) -> str:
+    """Put code into a line, between ticks that are more than any within."""
+    text = " ".join(printable(code).split())
+    fence = "`" * max([1, *(len(run) + 1 for run in re.findall(r"`+", text))])
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _code(block: Code) -> str:

@@ -183,6 +183,9 @@ def _item(pages: FPDF, item: Item) -> None:
     if item.link is not None:
         pages.set_text_color(*_BLUE)
         pages.write(4.8, _shown(item.link.text), item.link.address)
+    if item.code:
+        pages.set_font(_MONO, "", _TEXT - 1)
+        pages.write(4.8, f" {_shown(item.code)}")
     pages.ln(5.4)
 
 

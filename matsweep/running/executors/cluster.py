@@ -11,6 +11,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from matsweep.core.checks import UserError
 from matsweep.core.packages import GROUPS, packages
@@ -21,11 +22,13 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray._private import ray_constants
+from ray._private import worker as ray_worker
 from ray.exceptions import RayError
 
 _PATIENCE = 5.0  # s for a cluster to answer
 _STARTS = 3  # tries: on a busy machine a start may take longer than the 30 s that Ray grants it
 _LATE = "timed out during startup"
+_DEATH = "A worker died or was killed while executing a task"
 _FRESH = 2.0  # s between counts of the nodes
 _MODE, _TOKEN = "RAY_AUTH_MODE", ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _FORMS = "local, auto, HOST:PORT or ray://HOST:PORT"
@@ -50,6 +53,7 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
         Ray's own, if it does not start.
     """
     _keep_token()
+    quiet_deaths()
     # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
     # and by the processes it starts.
     switch, before = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER
@@ -67,6 +71,27 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
         del os.environ[switch]
+
+
+def quiet_deaths() -> None:
+    """Keep Ray from printing a paragraph for each process that ends within a task.
+
+    The process ends itself at a candidate's limit, and the ledger reports the cause of each death;
+    Ray's paragraph guesses at others. Ray has no setting for it, as `log_to_driver` leaves these
+    messages. All its other messages are printed.
+    """
+    write: Any = getattr(ray_worker, "print_to_stdstream", None)
+    if write is None or getattr(write, "quiet", False):
+        return
+
+    def quieter(data: dict[str, Any], *args: Any, **options: Any) -> None:
+        if data.get("pid") == "raylet":
+            data = data | {"lines": [line for line in data["lines"] if _DEATH not in line]}
+        if data["lines"]:
+            write(data, *args, **options)
+
+    quieter.quiet = True  # type: ignore[attr-defined]
+    ray_worker.print_to_stdstream = quieter
 
 
 def _keep_token() -> None:
@@ -115,6 +140,7 @@ def join(address: str) -> None:
     UserError
         If no cluster answers, or it refuses this user.
     """
+    quiet_deaths()
     try:
         ray.init(
             address=address,

@@ -11,7 +11,10 @@ from html.parser import HTMLParser
 import pytest
 
 from matsweep.core.printing import printable
+from matsweep.reporting.figures import marks as m
+from matsweep.reporting.figures.interactive import least_width
 from matsweep.reporting.report.contents import document
+from matsweep.reporting.report.document import Document, Item, Items, Section
 from matsweep.reporting.report.html import Live, render
 from matsweep.reporting.report.study import studied
 from tests.synthetic import study, with_status
@@ -147,6 +150,27 @@ def test_units_of_filters_are_those_of_constraints(plain):
 
 def test_the_whole_table_is_not_said_to_leave_candidates_out(plain):
     assert "not shown" not in "".join(plain.text)
+
+
+def test_plots_have_the_width_that_their_texts_need():
+    """Eight parallel axes need more than a phone has; the page scrolls them."""
+    labels = ("a family with a long name", "b")
+    y = m.Axis(ticks=tuple((float(at), text) for at, text in enumerate(labels)))
+    short = m.Panel(x=m.Axis(title="energy"), y=m.Axis(), marks=())
+    wide = m.Panel(x=m.Axis(title="energy", note="x" * 200), y=y, marks=())
+    ticks = tuple((float(at), "axis") for at in range(8))
+    parallel = m.Panel(x=m.Axis(ticks=ticks, bare=True), y=m.Axis(bare=True), marks=())
+    few, more, most = (least_width(m.Picture(name="a", rows=((panel,),)))
+                       for panel in (short, wide, parallel))  # fmt: skip
+    assert few < 300 < 450 < more < most < 1200
+
+
+def test_commands_in_lists_are_code():
+    item = Item(text="It ages.", code="matsweep explain 'a <b>.zarr' 3")
+    section = Section(title="Families", blocks=(Items(items=(item,)),))
+    page = render(Document(study="a", state="", sections=(section,)))
+    assert "It ages. <code>matsweep explain &#39;a &lt;b&gt;.zarr&#39; 3</code></li>" in page
+    assert item.whole == "It ages. matsweep explain 'a <b>.zarr' 3"
 
 
 def test_some_rows_are_there_without_scripts(plain):

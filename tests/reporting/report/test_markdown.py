@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from matsweep.core.printing import printable
 from matsweep.reporting.report.contents import document
-from matsweep.reporting.report.document import Code, Document, Section, Table
+from matsweep.reporting.report.document import Code, Document, Item, Items, Section, Table
 from matsweep.reporting.report.markdown import escaped, render
 from matsweep.reporting.report.study import studied
 from tests.synthetic import study
@@ -30,6 +31,17 @@ def inline(tokens):
     """Return the texts of paragraphs, headings and cells."""
     found = [token.children for token in tokens if token.type == "inline"]
     return ["".join(child.content for child in children) for children in found]
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8")))
+def test_a_command_in_a_list_is_code_and_read_back_as_it_was(code):
+    command = f"matsweep {code} 3"
+    (line,) = (token for token in parsed(render(of(Items(items=(Item(text="It ages.",
+               code=command),))), Path())) if token.type == "inline"
+               and token.content.startswith("It ages"))  # fmt: skip
+    text, span = line.children
+    assert text.content == "It ages. "
+    assert (span.type, span.content) == ("code_inline", " ".join(printable(command).split()))
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1))
