@@ -112,7 +112,8 @@ def test_what_failed_is_said_at_the_end(workplace, capsys, monkeypatch, failing,
 
 def test_data_that_are_refused_leave_no_store_behind(workplace, capsys):
     (workplace / "set.csv").write_text("1,2,0\n3,4,1\n1,2,0\n3,5,1\n")
-    data = ["workload.data.kind=csv", "+workload.data.path=set.csv", "unknowns=neutral"]
+    data = ["workload.data.kind=csv", "+workload.data.path=set.csv", "unknowns=neutral",
+            "times=[1]"]  # fmt: skip
     assert main(["explore", "workload=digits_online", "material=epiram", *data]) == 2
     assert "give header=0" in told(capsys)
     assert not (workplace / "results").exists()

@@ -318,13 +318,13 @@ def _between_materials(view: View, by: Mapping[str, str], how: str) -> str:
     except UserError as error:
         return f"It is not known how sure that is: {error}."
     names = [view.brief(str(name)) for name in stability["option"].values]
-    likely = _likely(names, stability["best"].values)
-    text = f"By {first}, {likely[0][0]} is best with probability {_probability(likely[0][1])}"
-    if others := [f"{name} with {_probability(share)}" for name, share in likely[1:]]:
+    likely = _likely(names, *(stability[key].values for key in ("best", "best_low", "best_high")))
+    text = f"By {first}, {likely[0][0]} is best with probability {likely[0][1]}"
+    if others := [f"{name} with {share}" for name, share in likely[1:]]:
         text += f", {_joined(others)}"
     if stability.attrs["unknowns"] != NONE:
-        average = _likely(names, stability["best_on_average"].values)
-        shares = [f"{name} with {_probability(share)}" for name, share in average]
+        average = _likely(names, *(3 * [stability["best_on_average"].values]))
+        shares = [f"{name} with {share}" for name, share in average]
         text += f", once what is unknown is known; on average over it {_joined(shares)}"
         if average[0][0] != likely[0][0]:
             text += (f". {average[0][0]} is the best on average, as nothing more is known; once it "
@@ -337,17 +337,22 @@ def _between_materials(view: View, by: Mapping[str, str], how: str) -> str:
     return f"{text}."
 
 
-def _likely(names: Sequence[str], shares: NDArray[np.float64]) -> list[tuple[str, float]]:
-    """Options whose probability is not negligible, the likeliest first."""
-    pairs = zip(names, shares.tolist(), strict=True)
-    return sorted((each for each in pairs if each[1] >= _LEAST), key=lambda each: -each[1])
+def _likely(names: Sequence[str], *shares: NDArray[np.float64]) -> list[tuple[str, str]]:
+    """Options whose probability is not negligible, the likeliest first, each with its range.
+
+    `shares` are the probability and the ends of its range, (option,) each.
+    """
+    rows = sorted(zip(names, *(each.tolist() for each in shares), strict=True),
+                  key=lambda row: -row[1])  # fmt: skip
+    return [(name, _probability(low, high)) for name, _, low, high in rows if high >= _LEAST]
 
 
-def _probability(share: float) -> str:
+def _probability(low: float, high: float) -> str:
     for bound in (0.999, 0.99):
-        if share > bound + (1 - bound) / 2:
+        if low > bound + (1 - bound) / 2:
             return f"above {bound}"
-    return f"{share:.2f}"
+    texts = f"{low:.2f}", f"{high:.2f}"
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
 def _basis(view: View, chosen: Iterable[int]) -> str:

@@ -115,7 +115,8 @@ def test_the_probability_is_that_of_the_bootstrap():
     ],
 )  # fmt: skip
 def test_no_probability_is_rounded_to_certainty(share, text):
-    assert _probability(share) == text
+    assert _probability(share, share) == text
+    assert _probability(0.41, 0.46) == "0.41 to 0.46"
 
 
 def test_a_tie_is_called_one():
