@@ -66,7 +66,7 @@ def _sentence(view: View, of: Moved, *, first: bool) -> str:
         text += (f", all else being equal (range over {of.materials} materials relative to their "
                  f"mean, median of {where}{most})")  # fmt: skip
     if of.without is not None:
-        text += f", without {view.label(of.outlier)} by {_percent(of.without)}"
+        text += f", without {view.brief(of.outlier)} by {_percent(of.without)}"
     if of.component:
         text += f"; {_named(of.component)} {_is(of.component)} {_percent(of.part)} of it"
     if of.moving and of.median >= 5e-4:

@@ -48,7 +48,7 @@ def sentence(view: View, family: Failing) -> str:
     -------
     str
     """
-    facts = [f"{view.label(family.material)} reaches {_amount(view, family.value)}"]
+    facts = [f"{view.brief(family.material)} reaches {_amount(view, family.value)}"]
     if family.median is not None:
         facts[0] += (f" on average, but {_amount(view, family.median)} in the median of its "
                      "realisations, which is useful: some are much worse")  # fmt: skip
