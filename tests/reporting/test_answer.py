@@ -359,6 +359,7 @@ def test_a_number_that_the_user_states_is_not_counted():
     stated = answer(ds.assign_attrs(sources=json.dumps(known))).basis
     assert "1 number that no source states, drawn from priors (spread of drift exp" in stated
     for each in known["materials"].values():
+        each["given"].append("device.drift.spread")
         each["numbers"]["device.drift"]["given"] = True
     stated = answer(ds.assign_attrs(sources=json.dumps(known))).basis
     assert "no source states" not in stated
