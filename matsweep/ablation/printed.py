@@ -64,7 +64,7 @@ def _singles(diagnosis: Diagnosis) -> Table:
             diagnosis.amount(change.merit),
             diagnosis.step(change.difference),
             f"{diagnosis.step(change.low)} to {diagnosis.step(change.high)}" if known else "",
-            f"{100 * part:.0f} %" if math.isfinite(part) else "",
+            f"{round(100 * part)} %" if math.isfinite(part) else "",
         )
     table.add_row("floating point", diagnosis.amount(diagnosis.reference), "", "", "")
     return table
