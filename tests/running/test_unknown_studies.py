@@ -135,7 +135,8 @@ def test_realisations_that_share_a_device_are_computed_together(monkeypatch):
     overrides = [*BASE, "material=fefet_hzo", "unknowns=prior", "prior.device.read_noise=0.03"]
     with composer():
         scenario = plan([*overrides, *fixed]).candidate(0).scenario
-        stated = plan([*BASE, "material=fefet_hzo", "device.read_noise=0.03"]).candidate(0).scenario
+        given = ["material=fefet_hzo", "device.read_noise=0.03", "unknowns=neutral"]
+        stated = plan([*BASE, *given]).candidate(0).scenario
     prepared, calls = scenario.workload.prepare(), []
     inner = matsweep.simulate.realisation_streams
 
@@ -210,8 +211,8 @@ def test_the_report_tells_what_is_drawn_and_what_has_no_effect(tmp_path):
              "unknowns=prior", "device.temperature=85degC",
              "prior.device.retention.activation_ev=null")  # fmt: skip
     out = io.StringIO()
-    report(ds, Console(file=out, width=200), tmp_path, html=False)
-    text = " ".join(out.getvalue().split())
+    report(ds, Console(file=out, width=200), tmp_path, html=False, markdown=True)
+    text = " ".join((tmp_path / "report.md").read_text().replace("\\", "").split())
     assert "drawn from their priors in each realisation: fefet_hzo" in text
     assert "read noise 0.25 to 5.8 % (95 %)" in text
     assert "device.temperature has no effect on fefet_hzo, hfox_14nm" in text
