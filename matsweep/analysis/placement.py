@@ -57,7 +57,7 @@ def placement_of(view: View, row: int) -> Placement:
     """
     error = float(view.column("programming_error")[row])
     shares = _stuck(view, row)
-    if not shares.size or not shares.any() or "programming_error" not in view.ds:
+    if not shares.size or not shares.any() or not np.isfinite(error):
         return Placement(error=error, rest=None, stuck=0.0, origin="")
     errors = view.realised("programming_error")[row]
     here = np.isfinite(errors)
