@@ -482,5 +482,5 @@ def test_a_report_that_cannot_be_written_is_one_line(workplace, capsys):
     assert main(["explore", "material=pcm_gst", *SMALL, *SERIAL]) == 0
     capsys.readouterr()
     (workplace / "file").write_text("")
-    assert main(["report", "folder=file/below"]) == 2
+    assert main(["report", "results/study.zarr", "folder=file/below"]) == 2
     assert "file" in told(capsys)

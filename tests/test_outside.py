@@ -217,7 +217,7 @@ def breaking(site, points):
     shutil.copy(ROOT / "conf" / "material" / "pcm_gst.yaml", folder)
 
 
-STUDY = ["explore", "material=pcm_gst", "executor=serial", "store=x.zarr"]
+STUDY = ["explore", "material=pcm_gst", "unknowns=neutral", "executor=serial", "store=x.zarr"]
 
 
 def test_what_cannot_be_loaded_is_one_line(tmp_path):

@@ -35,6 +35,7 @@ from matsweep.core import begun
 # so that no kernel depends on these layers, and an edit to them compiles nothing again.
 ABOVE = (
     "__main__",
+    "ablation",
     "analysis",
     "catalogue",
     "characterization",

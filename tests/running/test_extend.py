@@ -166,7 +166,7 @@ def test_what_no_addition_brings_together_is_refused(change, told, tmp_path):
 
 def test_a_race_gives_what_a_study_of_all_gives_to_those_that_are_left(tmp_path, counted):
     """ECRAM at 5 bits beats PCM at 7 and 8: these leave early."""
-    axes = ["material=pcm_gst,ecram_li", "adc.bits=5,7,8", "realisations=32"]
+    axes = ["material=pcm_gst,ecram_li", "adc.bits=5,7,8", "realisations=32", "unknowns=neutral"]
     whole = run(tmp_path / "whole.zarr", *BASE, *axes)
     counted.clear()
     raced = run(tmp_path / "s.zarr", *BASE, *axes, "racing=elimination")

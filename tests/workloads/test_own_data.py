@@ -66,7 +66,7 @@ def test_wine_is_learned_on_devices_by_column_only(own_files, scaling, low, high
     words = [
         "workload=digits_online", "material=epiram", "workload.data.kind=csv",
         "workload.data.path=wine.csv", f"workload.data.scaling={scaling}", "workload.hidden=[32]",
-        "workload.epochs=15", "realisations=4", "executor=serial", "study=wine",
+        "workload.epochs=15", "realisations=4", "executor=serial", "study=wine", "unknowns=neutral",
     ]  # fmt: skip
     assert main(["explore", *words]) == 0
     ds = open_study(own_files, words)
@@ -129,7 +129,7 @@ INFERRED = ["material=pcm_gst"]
     ],
 )  # fmt: skip
 def test_an_error_of_own_data_begins_with_its_whole_path(own_files, capsys, words, message):
-    assert main(["explore", *words, "executor=serial"]) == 2
+    assert main(["explore", *words, "executor=serial", "unknowns=neutral", "times=[1]"]) == 2
     told = capsys.readouterr().err
     assert message in told
     assert told.startswith("matsweep: workload.")
