@@ -437,7 +437,7 @@ def test_a_device_that_does_not_describe_its_data_is_not_called_fitted(tmp_path)
     assert found.misfit in told
     assert "try model=tabulated" in told
     texts = [text.get_text() for text in fit_figure(found).findobj(Text)]
-    assert "soft_bounds does not describe simulated" in texts
+    assert "soft bounds does not describe simulated" in texts
     path = calibration.write_material(found, Destination(folder=tmp_path, name="wrong"))
     assert yaml.safe_load(path.read_text())["material"]["misfit"] == found.misfit
     assert matsweep.load_material("wrong", config_dir=tmp_path).material.misfit == found.misfit
