@@ -13,7 +13,7 @@ from matsweep.analysis.attributes import axes, decoded, sources, states
 from matsweep.core.causes import Failure, by_cause
 
 NEVER_DRAWN = ("device.short_term",)
-"""What no study draws: hardly any family states it, so that leaving it out favours none."""
+"""Parameters that no study draws: hardly any family states them, so that none is favoured."""
 
 _UNSURE = ("illustrative", "recalled", "missing")
 

@@ -1,4 +1,4 @@
-"""What the material moves: planted energies, alike in everything but the material."""
+"""Effect of the material on costs: planted energies, alike in all but the material."""
 
 from __future__ import annotations
 

@@ -360,7 +360,7 @@ def test_a_field_stated_in_part_is_still_unknown():
 
 
 def facts(study):
-    """Return what the store keeps of a study's first material."""
+    """Return the stored facts of a study's first material."""
     (name,) = study.materials
     return json.loads(sources(study))["materials"][name]
 

@@ -1,4 +1,4 @@
-"""What pictures promise whatever they show: colours, cuts, names, sizes of texts."""
+"""Properties of all pictures: colours, cuts, names, sizes of texts."""
 
 from __future__ import annotations
 
@@ -228,7 +228,9 @@ def test_costs_that_hardly_differ_stay_together():
 
 
 def test_ticks_are_told_apart_and_a_scale_of_colours_spans_a_least_ratio():
-    write = lambda value, digits: f"{value:.{digits}g}"  # noqa: E731
+    def write(value, digits):
+        return f"{value:.{digits}g}"
+
     assert distinct([568.9, 569.1, 569.4], write) == ["568.9", "569.1", "569.4"]
     assert distinct([1.0, 2.0], write) == ["1", "2"]
     low, high = widened(568.0, 570.0, 1.5)

@@ -104,7 +104,7 @@ def test_neutral_unknowns_are_as_if_there_were_no_priors(tmp_path):
 
 
 def test_each_realisation_is_that_of_its_own_device():
-    """What stands along `realisation` is bit for bit that of a material which states the draws;
+    """Each result along `realisation` is bit for bit that of a material which states the draws;
     the rest is that of the neutral device."""
     with composer():
         scenario = plan([*BASE, "material=fefet_hzo", "unknowns=prior"]).candidate(0).scenario

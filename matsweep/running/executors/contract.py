@@ -44,7 +44,7 @@ class Executor(ABC):
 
     @property
     def starting(self) -> str:
-        """What `session` does, for the display of progress; empty: nothing that takes time."""
+        """Name what `session` does, for the display of progress; empty: it takes no time."""
         return ""
 
     @property

@@ -1,4 +1,4 @@
-"""What a report says to measure next."""
+"""Section of a report on the next measurement."""
 
 from __future__ import annotations
 
