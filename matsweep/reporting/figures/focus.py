@@ -188,8 +188,10 @@ def bars(view: View, metric: str, values: m.Numbers, halves: m.Numbers) -> m.Num
     ----------
     view : View
     metric : str
-    values, halves : (n,) array
-        Middles and half-lengths; NaN: no bar.
+    values : (n,) array
+        Middles.
+    halves : (n,) array
+        Half-lengths; NaN: no bar.
 
     Returns
     -------

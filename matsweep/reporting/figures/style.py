@@ -369,8 +369,12 @@ def widened(low: float, high: float, ratio: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    low, high : float, > 0
-    ratio : float, >= 1
+    low : float
+        > 0.
+    high : float
+        > 0.
+    ratio : float
+        >= 1.
 
     Returns
     -------
