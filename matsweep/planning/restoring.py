@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from matsweep.core.checks import UserError
 from matsweep.planning.assembly import Assembly
-from matsweep.planning.axes import Axis, Values, parse_axes, written_value
+from matsweep.planning.axes import Axis, Values, fixed_overrides, written_value
 from matsweep.planning.bases import Bases
 from matsweep.planning.config import compose_with_choices, groups
 from matsweep.planning.kinds import is_kind
@@ -165,7 +165,7 @@ def _fixed(command: str) -> list[str]:
         word for at, word in enumerate(words[2:], start=2)
         if at not in valued and not word.startswith("-") and "=" in word.lstrip("+~")
     ]  # fmt: skip
-    _, fixed = parse_axes({}, overrides)
+    fixed = fixed_overrides(overrides)
     return [each for each in fixed if not each.lstrip("+~").startswith("hydra")]
 
 

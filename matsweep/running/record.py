@@ -22,7 +22,8 @@ from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = (
-    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible"
+    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible",
+    "limits",
 )  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
 

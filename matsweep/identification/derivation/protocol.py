@@ -113,6 +113,12 @@ class Protocol:
         positive("hottest", self.hottest, "K")
         positive("breakdown_field", self.breakdown_field, "V/m")
 
+    @property
+    def footprint(self) -> int:
+        """Memory of the reads after all pulses of all devices, bytes, before and after each."""
+        pulses = (self.cycles + 1) * (self.pulses_up + self.pulses_down) + self.mixed
+        return 2 * 8 * self.devices * pulses
+
     def pulse(self, up: bool) -> tuple[float, float]:
         """Return the voltage and the width of a pulse.
 

@@ -10,7 +10,8 @@ import scipy
 
 from matsweep.core.checks import UserError, one_of, whole
 from matsweep.planning.axes import Axis
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

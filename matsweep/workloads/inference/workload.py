@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import math
 import warnings
@@ -150,6 +151,20 @@ class MLP(Workload):
         trained = self.train()
         _save(path, trained)
         return trained
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the layers, as far as the dataset states its inputs and classes."""
+        inputs, classes = self.data.ends
+        units = (inputs, *self.hidden, classes)
+        return tuple(itertools.pairwise(units))
+
+    @property
+    def footprint(self) -> int:
+        """Weights, their gradients and Adam's two moments in training, and all activations."""
+        weights = sum(rows * columns for rows, columns in self.shapes)
+        held_out = self.test_samples or math.ceil((self.data.samples or 1) * self.test_fraction)
+        return 8 * 4 * weights + 4 * held_out * sum(self.hidden)
 
     @property
     def preparation(self) -> str:
