@@ -500,7 +500,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         study.add(drawn.points, lambda position: design.where(drawn.first[position]))
         if study.points:
             feasibility.check_names()
-        sizes.check_results(study.workloads, len(study) or rows)
+        sizes.check_results(len(study) or rows)
     except UserError as error:
         raise preferred(error, _questions(study, plain) if strict else []) from None
     found = _questions(study, plain)
@@ -577,7 +577,7 @@ def _check_results(sizes: Sizes, plain: Mapping[str, Any], candidates: int) -> N
         workload: Workload = build(Workload, plain["workload"], "workload")
     except UserError:
         return
-    sizes.check_results([workload], candidates)
+    sizes.check_results(candidates, [workload])
 
 
 def _named(metrics: object) -> Sequence[str] | None:

@@ -41,27 +41,27 @@ class Sizes:
     metrics: Sequence[str] | None
     draws: bool
     _checked: dict[tuple[int, ...], tuple[Any, ...]] = field(default_factory=dict)
+    _shapes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _lengths: dict[str, int] = field(default_factory=dict)
 
-    def check_results(self, workloads: Iterable[Workload], candidates: int) -> None:
+    def check_results(self, candidates: int, workloads: Iterable[Workload] = ()) -> None:
         """Refuse a study whose store would be larger than `limits.store`.
 
         Parameters
         ----------
-        workloads : iterable of Workload
         candidates : int
+        workloads : iterable of Workload
+            Besides those of the candidates checked so far.
 
         Raises
         ------
         UserError
             If it would be.
         """
-        shapes: dict[str, tuple[str, ...]] = {}
-        lengths: dict[str, int] = {}
+        shapes, lengths = dict(self._shapes), dict(self._lengths)
         for workload in workloads:
-            shapes |= self._shapes(workload)
-            for name, length in workload.lengths.items():
-                lengths[name] = max(length, lengths.get(name, 0))
-        lengths |= {**self._lengths(), "candidate": candidates}
+            self._join(workload, shapes, lengths)
+        lengths |= {**self._common(), "candidate": candidates}
         check_store(list(shapes.values()), lengths, COORDINATES.keys(), self.bounds.store)
 
     def check_candidate(self, scenario: Scenario) -> None:
@@ -84,6 +84,7 @@ class Sizes:
         key = (*map(id, parts[:3]), levels or 0)
         if key in self._checked:
             return
+        self._join(scenario.workload, self._shapes, self._lengths)
         self._check_workload(scenario.workload)
         self._check_tiles(scenario)
         if scenario.protocol is not None:
@@ -100,9 +101,9 @@ class Sizes:
     def _check_workload(self, workload: Workload) -> None:
         layers = ", ".join(f"{counted(a)} × {counted(b)}" for a, b in workload.shapes)
         self._check("workload", workload.footprint, f"layers of {layers} and its samples")
-        lengths = {**self._lengths(), **workload.lengths}
+        lengths = {**self._common(), **workload.lengths}
         values = 8 * sum(
-            math.prod(lengths[dim] for dim in dims) for dims in self._shapes(workload).values()
+            math.prod(lengths[dim] for dim in dims) for dims in self._stored(workload).values()
         )
         used = {"realisation", "time", *workload.lengths}
         factors = " × ".join(f"{name} {counted(lengths[name])}" for name in sorted(used))
@@ -122,11 +123,20 @@ class Sizes:
     def _check(self, name: str, needed: int, because: str) -> None:
         check_memory(name, needed, self.bounds.memory, "limits.memory", because)
 
-    def _lengths(self) -> dict[str, int]:
+    def _join(
+        self, workload: Workload, shapes: dict[str, tuple[str, ...]], lengths: dict[str, int]
+    ) -> None:
+        """Add the metrics of a workload, and the lengths of its own dimensions."""
+        shapes |= self._stored(workload)
+        for name, length in workload.lengths.items():
+            lengths[name] = max(length, lengths.get(name, 0))
+
+    def _common(self) -> dict[str, int]:
+        """Lengths of the dimensions that no workload brings."""
         known = {name: len(values) for name, values in COORDINATES.items()}
         return {**known, "realisation": self.realisations, "time": self.times}
 
-    def _shapes(self, workload: Workload) -> Mapping[str, tuple[str, ...]]:
+    def _stored(self, workload: Workload) -> Mapping[str, tuple[str, ...]]:
         """Dimensions of the metrics that are stored of a workload."""
         measured = available(workload.measures | ({DRAWS} if self.draws else frozenset()))
         chosen = measured if self.metrics is None else set(self.metrics) & measured.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
@@ -55,6 +56,14 @@ class GridPoints(Sequence[Point]):
             values[row // stride % len(values)]
             for values, stride in zip(self._values, self._strides, strict=True)
         )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence holds the same points."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(operator.eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __iter__(self) -> Iterator[Point]:
         """Yield the points."""
