@@ -72,11 +72,11 @@ class Protocol:
     width_up: PulseWidth
     voltage_down: PulseVoltage | None = None
     width_down: PulseWidth | None = None
-    pulses_up: int = 50
-    pulses_down: int = 50
-    mixed: int = 40
-    devices: int = 40
-    cycles: int = 2
+    pulses_up: Annotated[int, Plausible(1, 1e5)] = 50
+    pulses_down: Annotated[int, Plausible(1, 1e5)] = 50
+    mixed: Annotated[int, Plausible(0, 1e5)] = 40
+    devices: Annotated[int, Plausible(2, 1e5)] = 40
+    cycles: Annotated[int, Plausible(1, 1e4)] = 2
     spread: dict[str, Spread] = field(default_factory=dict, hash=False)
     stochastic: bool = True
     tolerance: Dimensionless = 0.02

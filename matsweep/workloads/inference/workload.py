@@ -12,7 +12,7 @@ import zipfile
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,6 +28,7 @@ from matsweep.core.checks import (
     within,
 )
 from matsweep.core.codec import build, plain
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.datasets import Dataset, Samples, Split
@@ -74,7 +75,7 @@ class MLP(Workload):
     hidden: tuple[int, ...] = (54,)
     test_fraction: Dimensionless = 0.2
     seed: int = 0
-    epochs: int = 120
+    epochs: Annotated[int, Plausible(1, 1e5)] = 120
     learning_rate: Dimensionless = 3e-3
     decay: Dimensionless = 0.1
     test_samples: int | None = None
