@@ -59,7 +59,8 @@ def measure(config: DictConfig, path: Path) -> None:
     material = material_of(config)
     name = path.name
     device = _resolved(_questioned(config), config)
-    most = whole("limits.memory", config.limits.memory, low=1)
+    bound = value_in_unit(config.limits.memory, "B", "limits.memory")
+    most = whole("limits.memory", bound, low=1)
     if name == "bench":
         settings = arguments(bench, plain_config(config.bench), "bench")
         _check_bench(settings, most)

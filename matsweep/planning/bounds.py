@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from matsweep.core.checks import UserError, whole
+from matsweep.core.quantities import Bytes
 from matsweep.core.sizes import counted, in_bytes
 
 MOST_CANDIDATES = 10_000_000
@@ -31,12 +32,13 @@ class Bounds:
     """
 
     candidates: int = MOST_CANDIDATES
-    store: int = 10**12
-    memory: int = 64 * 10**9
+    store: Bytes = 10**12
+    memory: Bytes = 64 * 10**9
 
     def __post_init__(self) -> None:
         for name in ("candidates", "store", "memory"):
-            whole(name, getattr(self, name), low=1)
+            # A whole number may be written as 1e6.
+            object.__setattr__(self, name, whole(name, getattr(self, name), low=1))
 
 
 def check_values(name: str, number: int, most: int) -> None:
