@@ -59,8 +59,7 @@ def measure(config: DictConfig, path: Path) -> None:
     material = material_of(config)
     name = path.name
     device = _resolved(_questioned(config), config)
-    bound = value_in_unit(config.limits.memory, "B", "limits.memory")
-    most = whole("limits.memory", bound, low=1)
+    most = _most(config)
     if name == "bench":
         settings = arguments(bench, plain_config(config.bench), "bench")
         _check_bench(settings, most)
@@ -120,7 +119,9 @@ def _keep(
 def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
     """Build a material's physics and the pulses of its virtual experiment."""
     physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")
-    return physics, build(Protocol, plain_config(config.protocol), "protocol")
+    protocol: Protocol = build(Protocol, plain_config(config.protocol), "protocol")
+    check_memory("protocol", protocol.footprint, _most(config), "limits.memory", protocol.extent)
+    return physics, protocol
 
 
 def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
@@ -133,6 +134,12 @@ def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
             f"{config.material.name} states no physics"
         )
     return resolve(device, *_virtual(config))
+
+
+def _most(config: DictConfig) -> int:
+    """Return the bound of memory, bytes."""
+    bound = value_in_unit(config.limits.memory, "B", "limits.memory")
+    return whole("limits.memory", bound, low=1)
 
 
 def _check_bench(settings: Mapping[str, Any], most: int) -> None:

@@ -88,12 +88,7 @@ class Sizes:
         self._check_workload(scenario.workload)
         self._check_tiles(scenario)
         if scenario.protocol is not None:
-            protocol = scenario.protocol
-            self._check("protocol", protocol.footprint, (
-                f"{counted(protocol.devices)} devices with {counted(protocol.cycles)} cycles of "
-                f"{counted(protocol.pulses_up)} and {counted(protocol.pulses_down)} pulses, and "
-                f"{counted(protocol.mixed)} mixed ones"
-            ))  # fmt: skip
+            self._check("protocol", scenario.protocol.footprint, scenario.protocol.extent)
         if len(self._checked) >= _CLEARED:
             self._checked.clear()
         self._checked[key] = parts

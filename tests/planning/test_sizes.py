@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tracemalloc
 from contextlib import suppress
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.core.sizes import counted, in_bytes
@@ -224,6 +226,35 @@ def test_sizes_are_written_shortly(number, text, size):
 
 def test_a_count_of_more_digits_than_python_writes_is_written():
     assert counted(10**6000) == "1e+6000"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["bench.devices=1000000000000"],
+         r"bench.devices must need at most 16 GB of memory \(limits.memory\), got .*, for 1e"),
+        (["tile=analog_128", "tile.rows=1000000000", "plausible=false"],
+         r"tile.rows must need at most 16 GB .*, got 8.19 TB or more, for an array of 1,000"),
+        (["tile=analog_128", "limits.memory=1MB"], r"at most 1 MB of .*, got 1.05 MB or more"),
+    ],
+)  # fmt: skip
+def test_a_test_bench_is_refused_before_it_measures(workplace, capsys, settings, said):
+    bound = Limits(memory=10**9)
+    assert bound.hold(lambda: main(["characterize", "material=pcm_gst", *settings])) == 2
+    error = capsys.readouterr().err
+    assert re.search(said, error)
+    assert error.splitlines()[-1].startswith("matsweep: ")
+    assert len(error.splitlines()) == 1 + error.count("implausible: ")
+    assert not (workplace / "results").exists()
+
+
+def test_a_derived_devices_protocol_is_counted():
+    derived = ["material=hfox_vcm", "device.source=derived", "plausible=false"]
+    assert len(planned(*derived)) == 1
+    with pytest.raises(
+        UserError, match=r"^protocol must need at most 64 GB .* for 1e\+15 devices wi"
+    ):
+        planned(*derived, "protocol.devices=1000000000000000")
 
 
 STUDIES = (

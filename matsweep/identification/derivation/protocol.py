@@ -15,6 +15,7 @@ from matsweep.core.quantities import (
     Spread,
     Temperature,
 )
+from matsweep.core.sizes import counted
 
 HOTTEST = 4500.0
 """K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
@@ -118,6 +119,15 @@ class Protocol:
         """Memory of the reads after all pulses of all devices, bytes, before and after each."""
         pulses = (self.cycles + 1) * (self.pulses_up + self.pulses_down) + self.mixed
         return 2 * 8 * self.devices * pulses
+
+    @property
+    def extent(self) -> str:
+        """Numbers of devices, cycles and pulses in words."""
+        return (
+            f"{counted(self.devices)} devices with {counted(self.cycles)} cycles of "
+            f"{counted(self.pulses_up)} and {counted(self.pulses_down)} pulses, and "
+            f"{counted(self.mixed)} mixed ones"
+        )
 
     def pulse(self, up: bool) -> tuple[float, float]:
         """Return the voltage and the width of a pulse.
