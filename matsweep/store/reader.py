@@ -14,7 +14,7 @@ from matsweep.core.causes import Failure, by_cause
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_rows
 from matsweep.store.damage import gone, lost, salvaged_ledger
-from matsweep.store.disk import AnyPlace, Place, place_of, zarr_store
+from matsweep.store.disk import AnyPlace, Place, place_of, unreachable, zarr_store
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.layout import DamagedError, StoreLayout, damaged, read_layout
 from matsweep.store.lock import Holder
@@ -145,6 +145,8 @@ def _open(layout: StoreLayout) -> xr.Dataset:
             attrs = LEDGER_ARRAYS["realisations"][1]
             dataset["realisations"] = (("candidate",), counts, attrs)
     except Exception as problem:
+        if (away := unreachable(layout.path, problem)) is not None:
+            raise away from problem
         group = open_group(layout.path, layout.document, "r")
         for chunk in lost(layout, salvaged_ledger(layout, group)[0]):
             raise DamagedError(layout.path, chunk) from problem
