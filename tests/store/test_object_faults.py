@@ -110,9 +110,11 @@ def test_chunks_that_cannot_be_reached_are_not_taken_for_damaged(
         "s3": (ObjectStore, _denied()), "disk": (LocalStore, OSError(errno.EMFILE, "too many")),
     }[where]  # fmt: skip
     get = kind.get
+    first = [True]
 
     async def away(self: Any, key: str, *rest: Any) -> Any:
-        if key == name:
+        if key == name and first[0]:
+            first[0] = False
             raise error
         return await get(self, key, *rest)
 
