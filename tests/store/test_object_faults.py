@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,16 @@ from zarr.storage import LocalStore, ObjectStore
 from matsweep import store as m
 from matsweep.store import errors, lease, objects
 from tests.store.faulty_storage import proxy
-from tests.store.test_objects import N, a_minute_later, bucket, make, one_line, part, work
+from tests.store.test_objects import (
+    N,
+    a_minute_later,
+    bucket,
+    eventually,
+    make,
+    one_line,
+    part,
+    work,
+)
 
 __all__ = ["bucket"]  # a fixture
 
@@ -164,3 +175,36 @@ def _denied() -> Exception:
     import obstore.exceptions
 
     return obstore.exceptions.PermissionDeniedError("Generic S3 error: 403 Forbidden")
+
+
+def test_the_clock_of_this_machine_decides_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It jumps by years to and fro: one writer all the same, and a lock is renewed."""
+    jumps = itertools.cycle([1e8, -1e8, 0.0])
+    seconds = time.time
+    make(url)
+    monkeypatch.setattr(time, "time", lambda: seconds() + next(jumps))
+    monkeypatch.setattr(lease, "BEAT", 0.1)
+    lock = m.place_of(url) / ".lock"
+    assert isinstance(lock, objects.ObjectPath)
+    with m.open_store(url) as store:
+        begun = lock.read_tagged()[1]
+        eventually(lambda: lock.read_tagged()[1] != begun)
+        with pytest.raises(m.StoreBusy, match=f"pid {os.getpid()}"):
+            m.open_store(url)
+        store.write(part([0]))
+    assert not lock.is_file()
+
+
+def test_a_machine_that_slept_finds_its_lock_too_old(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock for that goes on during sleep."""
+    make(url)
+    with m.open_store(url) as store, monkeypatch.context() as patch:
+        slept = lease._clock() + lease.EXPIRY
+        patch.setattr(lease, "_clock", lambda: slept)
+        with pytest.raises(m.StoreError, match=r"could not be renewed for [56]\d s"):
+            store.write(part([0]))
+        patch.undo()
