@@ -10,7 +10,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import StorePath
 
-from matsweep.store.disk import Place, sync_directory, zarr_store
+from matsweep.store.disk import Place, sync_directory, unreachable, zarr_store
+from matsweep.store.errors import StoreError
 from matsweep.store.layout import DamagedError, StoreLayout, damaged
 
 Ledger = tuple[NDArray[np.int8], NDArray[np.int32]]
@@ -42,7 +43,8 @@ def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Grou
     try:
         return zarr.Group(zarr.AsyncGroup.from_dict(StorePath(store), dict(document)))
     except Exception as problem:
-        raise damaged(path, "zarr.json cannot be understood") from problem
+        away = unreachable(path, problem)
+        raise away or damaged(path, "zarr.json cannot be understood") from problem
 
 
 def get_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -94,7 +96,11 @@ def read_array(
     try:
         return np.array(get_array(group, name)[rows])
     except Exception as problem:
-        raise damaged(path, f"array {name!r} cannot be read") from problem
+        raise _unread(path, name, problem) from problem
+
+
+def _unread(path: Place, name: str, problem: Exception) -> StoreError:
+    return unreachable(path, problem) or damaged(path, f"array {name!r} cannot be read")
 
 
 def read_ledger(
@@ -158,7 +164,7 @@ def read_rows(
         try:
             rows[chosen] = np.array(array[start:stop])[positions[chosen] - start]
         except Exception as problem:
-            raise damaged(path, f"array {name!r} cannot be read") from problem
+            raise _unread(path, name, problem) from problem
     return rows
 
 
@@ -197,7 +203,8 @@ def replace_rows(
             block = np.array(array[start:stop])
         except Exception as problem:
             chunk = layout.chunk(name, start // int(array.chunks[0]))
-            raise DamagedError(layout.path, chunk) from problem
+            away = unreachable(layout.path, problem)
+            raise away or DamagedError(layout.path, chunk) from problem
         block[positions[inside] - start] = values[inside]
         array[start:stop] = block
     sync_directory(layout.path / name)

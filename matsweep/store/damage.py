@@ -12,8 +12,8 @@ import zarr
 from numpy.typing import NDArray
 
 from matsweep.store.arrays import Ledger, get_array, read_ledger
-from matsweep.store.disk import sync_directory
-from matsweep.store.errors import StoreError
+from matsweep.store.disk import sync_directory, unreachable
+from matsweep.store.errors import StoreError, UnreachableError
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout
 from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import Status
@@ -95,12 +95,19 @@ def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8])
     Returns
     -------
     list of Chunk
+
+    Raises
+    ------
+    UnreachableError
+        If a chunk cannot be read for a reason outside it.
     """
     damaged = []
     for chunk in expected(layout, status):
         try:
             get_array(group, chunk.array)[layout.rows(chunk)]
-        except Exception:  # any error of zarr, numcodecs or the system
+        except Exception as problem:  # any error of zarr or numcodecs
+            if (away := unreachable(layout.path, problem)) is not None:
+                raise away from problem
             damaged.append(chunk)
     return damaged
 
@@ -156,6 +163,11 @@ def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
     status : (candidate,) array of int8
     counts : (candidate,) array of int32
         Number of realisations.
+
+    Raises
+    ------
+    UnreachableError
+        If they cannot be read for a reason outside the store.
     """
     parts = []
     step = layout.chunks["status"]
@@ -163,6 +175,8 @@ def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
         rows = slice(start, min(start + step, layout.total))
         try:
             parts.append(read_ledger(layout.path, group, layout.realisations, rows))
+        except UnreachableError:
+            raise
         except StoreError:
             count = rows.stop - rows.start
             parts.append((np.zeros(count, np.int8), np.zeros(count, np.int32)))

@@ -7,18 +7,25 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import zarr.abc.store
-from zarr.core.buffer import Buffer
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
-from matsweep.store.errors import StoreError
+from matsweep.store.errors import StoreError, UnreachableError
 from matsweep.store.objects import ObjectPath, object_path, reason
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ELSEWHERE = _FORBIDDEN | {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+    errno.EHOSTDOWN, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.ECONNRESET,
+}  # fmt: skip
+"""Errors of the system that say nothing of a file's content; EIO is a broken disk."""
+
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -210,6 +217,36 @@ class DurableStore(LocalStore):
     costs about 0.3 ms. One writer at a time, so the temporary name can be a fixed one.
     """
 
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Return the value of a key or a part of it; None if there is none.
+
+        Parameters
+        ----------
+        key : str
+        prototype : BufferPrototype, optional
+        byte_range : ByteRequest, optional
+
+        Returns
+        -------
+        Buffer or None
+
+        Raises
+        ------
+        UnreachableError
+            If it cannot be read for a reason outside the file.
+        """
+        try:
+            return await super().get(key, prototype, byte_range)
+        except OSError as problem:
+            if (away := unreachable(self.root / key, problem)) is not None:
+                raise away from problem
+            raise
+
     async def set(self, key: str, value: Buffer) -> None:
         """Replace the value of one key durably.
 
@@ -256,7 +293,7 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as problem:
-        code = _os_error(problem)
+        code = _os_error(problem, _FULL | _FORBIDDEN)
         if code in _FULL:
             raise StoreError(
                 f"no space left on {path} ({os.strerror(code)}); {safe} candidates are safe; "
@@ -275,9 +312,46 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
         raise
 
 
-def _os_error(problem: BaseException | None) -> int:
+def unreachable(path: Place, problem: BaseException) -> UnreachableError | None:
+    """Return the error of a store that cannot be read for a reason outside it.
+
+    Chunks that cannot be read for such a reason are not damaged: they must not be computed again.
+
+    Parameters
+    ----------
+    path : Place
+        The store.
+    problem : BaseException
+        As it came, perhaps from within zarr.
+
+    Returns
+    -------
+    UnreachableError or None
+        None: the content itself is damaged.
+    """
+    if (known := _caused(problem, UnreachableError)) is not None:
+        return known
+    code = _os_error(problem, _ELSEWHERE)
+    said = os.strerror(code) if code else reason(problem)
+    if said is None:
+        return None
+    return UnreachableError(
+        f"cannot read {path}: {said}; nothing in it is lost; run the same "
+        "command again when it can be read"
+    )
+
+
+def _caused[E: BaseException](problem: BaseException | None, kind: type[E]) -> E | None:
     while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in _FULL | _FORBIDDEN:
+        if isinstance(problem, kind):
+            return problem
+        problem = problem.__cause__ or problem.__context__
+    return None
+
+
+def _os_error(problem: BaseException | None, codes: Set[int]) -> int:
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno is not None and problem.errno in codes:
             return problem.errno
         problem = problem.__cause__ or problem.__context__
     return 0

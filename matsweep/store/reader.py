@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
 
 from matsweep.core.causes import Failure, by_cause
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_rows
 from matsweep.store.damage import gone, lost, salvaged_ledger
-from matsweep.store.disk import AnyPlace, Place, place_of, zarr_store
+from matsweep.store.disk import AnyPlace, Place, place_of, unreachable, zarr_store
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.layout import DamagedError, StoreLayout, damaged, read_layout
 from matsweep.store.lock import Holder
+from matsweep.store.metadata import arrays_of
 from matsweep.store.parts import Part, Status, decode, staged
 from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
 from matsweep.store.writer import open_store
@@ -82,8 +86,8 @@ def open_results(path: AnyPlace) -> xr.Dataset:
 
     While a fold replaces outcomes by others with more realisations, some variables may show the
     new one already and others the old one still; ``realisations`` never counts missing values.
-    A Dataset opened before the store grew shows the earlier state, until the store is next
-    opened for writing.
+    A Dataset opened before the store grew shows the earlier state. When the store is next opened
+    for writing, the earlier chunks go, and reading one of them raises `StoreError`.
 
     ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
     candidate that reads done can have data from before it was.
@@ -108,11 +112,7 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     path = place_of(path)
     read_layout(path)
     _fold_leftovers(path)
-    for _ in range(_TRIES):
-        layout = read_layout(path)
-        dataset = _open(layout)
-        if read_layout(path).document == layout.document:  # else it grew meanwhile
-            break
+    dataset, layout = _opened(path)
     # zarr would silently show missing files as NaN, 0 or "".
     for chunk in lost(layout, dataset["status"].values):
         raise DamagedError(path, chunk)
@@ -133,11 +133,59 @@ def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
     return errors
 
 
+def _opened(path: Place) -> tuple[xr.Dataset, StoreLayout]:
+    """Open the arrays and the document that describes them; again where it grew meanwhile."""
+    for last in [False] * (_TRIES - 1) + [True]:
+        layout = read_layout(path)
+        try:
+            dataset = _open(layout)
+        except StoreError:
+            if last or read_layout(path).document == layout.document:
+                raise
+            continue
+        if last or read_layout(path).document == layout.document:
+            break
+    return dataset, layout
+
+
+class _Current(WrapperStore[Any]):
+    """Chunks of a store, read only; one that went when the store grew is not shown as missing.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+        As opened.
+    """
+
+    def __init__(self, layout: StoreLayout) -> None:
+        super().__init__(zarr_store(layout.path, read_only=True))
+        self._layout = layout
+
+    def with_read_only(self, read_only: bool = False) -> _Current:
+        """Return the store itself, which is never written to."""
+        if not read_only:
+            raise StoreError(f"{self._layout.path} is open for reading only")
+        return self
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the content of a key; None if there is none, as where candidates are pending."""
+        value: Buffer | None = await super().get(key, prototype, byte_range)
+        name, _, chunk = key.partition("/")
+        if value is None and chunk and not chunk.endswith((".json", "/")):
+            now = arrays_of(read_layout(self._layout.path).document)
+            if now.get(name) != arrays_of(self._layout.document).get(name):
+                raise StoreError(
+                    f"{self._layout.path} has grown since it was opened, and {key} is no longer "
+                    "in it; open it again"
+                )
+        return value
+
+
 def _open(layout: StoreLayout) -> xr.Dataset:
     try:
-        dataset: xr.Dataset = xr.open_zarr(
-            zarr_store(layout.path, read_only=True), chunks=None, consolidated=True
-        )
+        dataset: xr.Dataset = xr.open_zarr(_Current(layout), chunks=None, consolidated=True)
         status = dataset["status"].load()
         dataset["error"] = dataset["error"].copy(data=_errors(layout, status.values))
         if "realisations" not in dataset:  # format 1: all or none
@@ -145,6 +193,8 @@ def _open(layout: StoreLayout) -> xr.Dataset:
             attrs = LEDGER_ARRAYS["realisations"][1]
             dataset["realisations"] = (("candidate",), counts, attrs)
     except Exception as problem:
+        if (away := unreachable(layout.path, problem)) is not None:
+            raise away from problem
         group = open_group(layout.path, layout.document, "r")
         for chunk in lost(layout, salvaged_ledger(layout, group)[0]):
             raise DamagedError(layout.path, chunk) from problem
