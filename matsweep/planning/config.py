@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.command_line import typed
+from matsweep.planning.environment import gated
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.kinds import merged
 from matsweep.planning.parsed import Loader, file_content, plain_choice
@@ -48,7 +49,7 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
         return
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(f"config_dir must be a folder, got {str(config_dir)!r}")
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+    with gated(), initialize_config_dir(str(conf_folder()), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         search = hydra.config_loader.get_search_path()
