@@ -290,12 +290,12 @@ def _run(command: str, arguments: list[str]) -> int:
     try:
         with guarded():
             application()
-    except (UserError, OSError):
+    except UserError:
         raise
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException) as error:  # some are OSErrors too
         raise UserError(_explained(error, command, arguments)) from error
     except Exception as error:
-        if _of_command(error):
+        if isinstance(error, OSError) or _of_command(error):
             raise
         raise UserError(
             f"Hydra cannot work with these settings ({type(error).__name__}: {one_line(error)}); "

@@ -263,7 +263,7 @@ class _Folder(FileConfigSource):
         try:
             text, content = self.read(config_path)
         except _UNREADABLE:
-            return super().load_config(config_path)
+            return self._plainly(config_path)
         if not isinstance(content, dict):
             return super().load_config(config_path)
         return ConfigResult(
@@ -272,6 +272,16 @@ class _Folder(FileConfigSource):
             provider=self.provider,
             header=ConfigSource._get_header_dict(text[:512]),
         )
+
+    def _plainly(self, config_path: str) -> ConfigResult:
+        """Parse a file by Hydra's own parser, and check it."""
+        try:
+            loaded = super().load_config(config_path)
+        except UnicodeError as error:
+            file = Path(self.path, self._normalize_file_name(config_path))
+            raise UserError(f"{file} is not in UTF-8 ({error}): save it as UTF-8") from None
+        check_file(OmegaConf.to_container(loaded.config, resolve=False), config_path)
+        return loaded
 
     def read(self, config_path: str) -> tuple[str, Any]:
         """Text and content of a file.

@@ -73,8 +73,6 @@ def slip(
                 )
     if isinstance(error, RecursionError):
         return UserError("the configuration is nested too deeply: simplify it")
-    if isinstance(error, UnicodeError):
-        return UserError("a configuration is not in UTF-8: save it as UTF-8")
     if isinstance(error, YAMLError):
         return UserError(f"a configuration is no valid YAML: {' '.join(text.split())}")
     if isinstance(error, OSError):
