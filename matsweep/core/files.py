@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+
+
+def check_plain(path: str | Path) -> None:
+    """Refuse what a program cannot read to its end: pipes, sockets and devices.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a file or a folder.
+
+    Raises
+    ------
+    OSError
+        If it is one of them, or not there.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, no file: copy it to one", str(path))
 
 
 def read_text(path: Path) -> str:
@@ -26,6 +46,7 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is not in UTF-8.
     """
     try:
+        check_plain(path)
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import OmegaConf
 
 from matsweep.core.checks import UserError, near
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
+from matsweep.planning.environment import kept_yaml
 from matsweep.planning.parsed import parsed_yaml
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
@@ -151,7 +151,7 @@ def _facts(study: Plan) -> dict[str, Any]:
     """Attributes that describe a study in its store."""
     return {
         "study": str(study.config.study),
-        "config": OmegaConf.to_yaml(study.config, resolve=True),
+        "config": kept_yaml(study.config),
         "seed": study.seed,
         "merit": study.merit,
         "objectives": json.dumps(_objectives(study)),

@@ -21,6 +21,7 @@ from matsweep.core.journal import Journal, place
 from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
+from matsweep.planning.environment import granted
 from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import NO_PARTS, Executor, executor
 from matsweep.running.job import Job
@@ -59,6 +60,7 @@ def explore(
     overrides: Sequence[str] | Mapping[str, Any] | DictConfig = (),
     *,
     config_dir: str | Path | None = None,
+    allow_env: Sequence[str] = (),
     console: Console | None = None,
 ) -> Place:
     """Run a sweep, or resume one.
@@ -70,6 +72,8 @@ def explore(
         or the same as a nested mapping, with sweeps under ``axes``.
     config_dir : path or None
         A folder of the user's own configurations.
+    allow_env : sequence of str
+        Environment variables that files of the folder may read.
     console : rich.console.Console or None
         Where progress is shown; None: nowhere.
 
@@ -94,8 +98,9 @@ def explore(
             listed = as_overrides(overrides)
         else:
             listed = [overrides] if isinstance(overrides, str) else list(overrides)
-        command = typed(listed, config_dir)
-        return run_overrides(listed, console or Console(quiet=True), command)
+        with granted(allow_env, listed):
+            command = typed(listed, config_dir)
+            return run_overrides(listed, console or Console(quiet=True), command)
 
 
 def run_overrides(
