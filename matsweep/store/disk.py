@@ -1,8 +1,7 @@
-"""Durable writing of whole files, and the errors of full or forbidden disks."""
+"""Whole files of a store: read within bounds, written durably; errors of full or forbidden disks."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -10,10 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import zarr.abc.store
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
-
+from matsweep.core.files import read_plain
 from matsweep.store.errors import StoreError
 from matsweep.store.objects import ObjectPath, object_path, reason
 
@@ -124,21 +120,29 @@ def set_aside(file: Place, name: str) -> Place:
     return file.parent / name
 
 
-def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
-    """Return zarr's store object for a place.
+def read_file(file: Place, most: int) -> bytes:
+    """Return the content of a plain file, or of an object, of bounded size.
 
     Parameters
     ----------
-    place : Place
-    read_only : bool
+    file : Place
+    most : int, bytes
 
     Returns
     -------
-    zarr.abc.store.Store
+    bytes
+
+    Raises
+    ------
+    OSError
+        If there is none, it cannot be read, is larger, or is no plain file: a pipe is not waited for.
     """
-    if isinstance(place, ObjectPath):
-        return place.zarr_store(read_only=read_only)
-    return DurableStore(place, read_only=read_only)
+    if not isinstance(file, ObjectPath):
+        return read_plain(file, most)
+    data = file.read_bytes()
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
+    return data
 
 
 def sync_directory(path: Place) -> None:
@@ -198,39 +202,6 @@ def replace_file(path: Place, data: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-class DurableStore(LocalStore):
-    """zarr's local store, with every chunk on the disk before it takes its name.
-
-    A fold reads a chunk, changes some of its candidates and replaces it, while the staged files
-    of the *other* candidates in it are long deleted. zarr renames without fsync, so a power cut
-    could leave such a chunk empty with nothing to restore it from; an ``os.sync()`` after the
-    fold comes too late for that and waits for everyone else's disks too. One fsync a chunk
-    costs about 0.3 ms. One writer at a time, so the temporary name can be a fixed one.
-    """
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        await asyncio.to_thread(self.set_sync, key, value)
-
-    def set_sync(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, memoryview(value.as_buffer_like()))
 
 
 @contextlib.contextmanager
