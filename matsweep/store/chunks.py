@@ -9,9 +9,7 @@ codec would write, so that `xarray.open_zarr` reads stores as they are.
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import os
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
@@ -19,15 +17,13 @@ import numpy as np
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 
-from matsweep.store.disk import read_file, replace_file
+from matsweep.store.disk import read_file, replace_file, unreachable
 from matsweep.store.document import MOST_ITEMS
 from matsweep.store.errors import StoreError
 from matsweep.store.frames import compressed, decompressed, largest
-from matsweep.store.layout import Chunk, DamagedError, StoreLayout
+from matsweep.store.layout import Chunk, DamagedError, StoreLayout, read_layout
 from matsweep.store.metadata import arrays_of
-from matsweep.store.objects import ObjectPath
 
-_FORBIDDEN = {errno.EACCES, errno.EPERM}
 _HIGHEST = 0x10FFFF  # of Unicode
 _HALVES = (0xD800, 0xDFFF)  # of surrogate pairs: no text that can be written
 _ONLY = "a store of matsweep is read and written by chunks only"
@@ -39,8 +35,8 @@ class ChunkStore(Store):
     Every chunk is on the disk before it takes its name. A fold reads a chunk, changes some of its
     candidates and replaces it, while the staged files of the *other* candidates in it are long
     deleted. zarr renames without fsync, so a power cut could leave such a chunk empty with nothing
-    to restore it from; an ``os.sync()`` after the fold comes too late for that and waits for everyone
-    else's disks too. One fsync a chunk costs about 0.3 ms. One writer at a time, so the temporary
+    to restore it from; an ``os.sync()`` after the fold comes too late for that and waits for all
+    other disks too. One fsync a chunk costs about 0.3 ms. One writer at a time, so the temporary
     name can be a fixed one.
 
     Parameters
@@ -129,7 +125,28 @@ class ChunkStore(Store):
             return json.dumps(uncompressed(self._layout.document)).encode()
         if (chunk := self._chunk(key)) is None or key in self._skipped:
             return None
-        return read_chunk(self._layout, chunk)
+        try:
+            content = read_chunk(self._layout, chunk)
+        except DamagedError:
+            self._check_grown(chunk)
+            raise
+        if content is None:
+            self._check_grown(chunk)
+        return content
+
+    def _check_grown(self, chunk: Chunk) -> None:
+        """Say so where a chunk went when the store grew, instead of showing it as missing."""
+        path, name = self._layout.path, chunk.array
+        if not self.read_only:  # the one writer has the present document
+            return
+        if arrays_of(read_layout(path).document).get(name) != self._metadata(name):
+            raise StoreError(
+                f"{path} has grown since it was opened, and {chunk.file} is no longer in it; open "
+                "it again"
+            )
+
+    def _metadata(self, name: str) -> dict[str, Any]:
+        return arrays_of(self._layout.document)[name]
 
     def _set(self, key: str, content: memoryview) -> None:
         path = self._layout.path / key
@@ -263,8 +280,8 @@ def read_chunk(layout: StoreLayout, chunk: Chunk) -> bytes | None:
     ------
     DamagedError
         If it is missing, truncated, changed, of another size, or no plain file.
-    StoreError
-        If it may not be read, or object storage cannot be reached.
+    UnreachableError
+        If it cannot be read for a reason outside it.
     """
     least, most = layout.content(chunk.array)
     try:
@@ -276,10 +293,8 @@ def read_chunk(layout: StoreLayout, chunk: Chunk) -> bytes | None:
             return None
         raise DamagedError(layout.path, chunk) from problem
     except OSError as problem:
-        if problem.errno in _FORBIDDEN and not isinstance(layout.path, ObjectPath):
-            said = os.strerror(problem.errno)
-            raise StoreError(f"cannot read {layout.path / chunk.file}: {said}") from problem
-        raise DamagedError(layout.path, chunk) from problem
+        away = unreachable(layout.path / chunk.file, problem)
+        raise away or DamagedError(layout.path, chunk) from problem
     except StoreError:
         raise
     except ValueError as problem:

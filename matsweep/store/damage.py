@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from matsweep.core.files import open_plain
 from matsweep.store.arrays import Ledger, get_array, read_ledger
-from matsweep.store.disk import sync_directory
-from matsweep.store.errors import StoreError
+from matsweep.store.disk import sync_directory, unreachable
 from matsweep.store.frames import frame_of
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout
 from matsweep.store.objects import ObjectPath
@@ -236,14 +235,14 @@ def is_whole(layout: StoreLayout, chunk: Chunk) -> bool:
 
     Raises
     ------
-    StoreError
-        If it may not be read.
+    UnreachableError
+        If it cannot be read for a reason outside it.
     """
     try:
         descriptor = open_plain(Path(str(layout.path)) / chunk.file)
-    except PermissionError as problem:
-        raise StoreError(f"cannot read {layout.path / chunk.file}: {problem.strerror}") from problem
-    except OSError:
+    except OSError as problem:
+        if (away := unreachable(layout.path / chunk.file, problem)) is not None:
+            raise away from problem
         return False
     try:
         size = os.fstat(descriptor).st_size

@@ -1,4 +1,4 @@
-"""Whole files of a store: read within bounds, written durably; errors of full or forbidden disks."""
+"""Whole files of a store, read within bounds and written durably; errors of disks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from matsweep.core.files import read_plain
-from matsweep.store.errors import StoreError
+from matsweep.store.errors import StoreError, UnreachableError
 from matsweep.store.objects import ObjectPath, object_path, reason
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ELSEWHERE = _FORBIDDEN | {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+    errno.EHOSTDOWN, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.ECONNRESET,
+}  # fmt: skip
+"""Errors of the system that say nothing of a file's content; EIO is a broken disk."""
+
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -135,7 +141,7 @@ def read_file(file: Place, most: int) -> bytes:
     Raises
     ------
     OSError
-        If there is none, it cannot be read, is larger, or is no plain file: a pipe is not waited for.
+        If there is none, it cannot be read, is larger, or is no plain file.
     """
     if not isinstance(file, ObjectPath):
         return read_plain(file, most)
@@ -227,7 +233,7 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as problem:
-        code = _os_error(problem)
+        code = _os_error(problem, _FULL | _FORBIDDEN)
         if code in _FULL:
             raise StoreError(
                 f"no space left on {path} ({os.strerror(code)}); {safe} candidates are safe; "
@@ -246,9 +252,46 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
         raise
 
 
-def _os_error(problem: BaseException | None) -> int:
+def unreachable(path: Place, problem: BaseException) -> UnreachableError | None:
+    """Return the error of a store that cannot be read for a reason outside it.
+
+    Chunks that cannot be read for such a reason are not damaged: they must not be computed again.
+
+    Parameters
+    ----------
+    path : Place
+        The store.
+    problem : BaseException
+        As it came, perhaps from within zarr.
+
+    Returns
+    -------
+    UnreachableError or None
+        None: the content itself is damaged.
+    """
+    if (known := _caused(problem, UnreachableError)) is not None:
+        return known
+    code = _os_error(problem, _ELSEWHERE)
+    said = os.strerror(code) if code else reason(problem)
+    if said is None:
+        return None
+    return UnreachableError(
+        f"cannot read {path}: {said}; nothing in it is lost; run the same "
+        "command again when it can be read"
+    )
+
+
+def _caused[E: BaseException](problem: BaseException | None, kind: type[E]) -> E | None:
     while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in _FULL | _FORBIDDEN:
+        if isinstance(problem, kind):
+            return problem
+        problem = problem.__cause__ or problem.__context__
+    return None
+
+
+def _os_error(problem: BaseException | None, codes: Set[int]) -> int:
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno is not None and problem.errno in codes:
             return problem.errno
         problem = problem.__cause__ or problem.__context__
     return 0

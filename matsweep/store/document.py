@@ -293,7 +293,7 @@ def _check_dims(arrays: Mapping[str, Any], along: object) -> None:
             continue
         kind = data_type(arrays[name]["data_type"])
         _require(named[0] == "candidate" and kind is not None and kind.kind == "f",
-                 f"array {name[:60]!r} is neither a coordinate nor numbers of candidates")  # fmt: skip
+                 f"array {name[:60]!r} holds neither a coordinate nor results")  # fmt: skip
 
 
 def _whole(what: str, given: object, most: int) -> list[int]:

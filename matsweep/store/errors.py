@@ -7,6 +7,10 @@ class StoreError(UserError):
     """A results store cannot be created, opened or written; the message gives the way out."""
 
 
+class UnreachableError(StoreError):
+    """What a store holds cannot be read now, for a reason outside it: nothing is damaged."""
+
+
 class StoreBusy(StoreError):
     """The store is being written by another process (or by another `Store` of this one)."""
 

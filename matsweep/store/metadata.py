@@ -88,8 +88,8 @@ def describe(
     width = 16 if dtype is str else np.dtype(dtype).itemsize
     if (size := width * rows * math.prod(shape[1:])) > LARGEST_CHUNK:
         raise StoreError(
-            f"{size / rows / 2**20:,.0f} MiB for one candidate, along {', '.join(dims[1:])}, are more "
-            f"than the {LARGEST_CHUNK // 2**20} MiB of a chunk: give fewer of them"
+            f"{size / rows / 2**20:,.0f} MiB for one candidate, along {', '.join(dims[1:])}, are "
+            f"more than the {LARGEST_CHUNK // 2**20} MiB of a chunk: give fewer of them"
         )
     floating = dtype is not str and np.dtype(dtype).kind == "f"
     array = zarr.create_array(

@@ -89,8 +89,8 @@ def open_results(path: AnyPlace, *, damaged: Literal["refuse", "skip"] = "refuse
 
     While a fold replaces outcomes by others with more realisations, some variables may show the
     new one already and others the old one still; ``realisations`` never counts missing values.
-    A Dataset opened before the store grew shows the earlier state, until the store is next
-    opened for writing.
+    A Dataset opened before the store grew shows the earlier state. When the store is next opened
+    for writing, the earlier chunks go, and reading one of them raises `StoreError`.
 
     ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
     candidate that reads done can have data from before it was.

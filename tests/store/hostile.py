@@ -133,8 +133,8 @@ NASTY: list[Any] = [
 def places(node: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the paths of all nodes."""
     found = [at] if at else []
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, below in items:
+    listed = enumerate(node) if isinstance(node, list) else ()
+    for key, below in node.items() if isinstance(node, dict) else listed:
         found += places(below, (*at, key))
     return found
 
@@ -162,6 +162,11 @@ def change_node(root: Any, at: tuple[Any, ...], how: str, value: Any) -> None:
         parent[key] = {"metadata": parent[key], "name": key}
 
 
+def frame(content: bytes) -> bytes:
+    """Compress as a store does."""
+    return bytes(Zstd(level=0, checksum=True).encode(content))
+
+
 @st.composite
 def document_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
     """Draw a change of the root document, in its metadata or in the JSON of an attribute."""
@@ -170,7 +175,8 @@ def document_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
     arrays = root["consolidated_metadata"]["metadata"]
     inside = None
     if part == "inside":
-        inside = draw(st.sampled_from([k for k, v in FACTS.items() if str(v)[:1] in "[{"] + ["axes", "sources"]))
+        json_facts = [name for name, value in FACTS.items() if str(value)[:1] in "[{"]
+        inside = draw(st.sampled_from([*json_facts, "axes", "sources"]))
         tree = {"x": json.loads(root["attributes"][inside])}
         paths = places(tree)
     elif part == "attributes":
@@ -184,7 +190,8 @@ def document_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
     else:
         tree, paths = root, places(root)
     at = draw(st.sampled_from(paths))
-    how = draw(st.sampled_from(["replace", "replace", "replace", "delete", "double", "nest", "wrap"]))
+    ways = ["replace", "replace", "replace", "delete", "double", "nest", "wrap"]
+    how = draw(st.sampled_from(ways))
     value = draw(st.sampled_from(NASTY))
 
     def apply(store: Path) -> str:
@@ -209,13 +216,13 @@ def file_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
     of = {
         "chunk": [f for f in files if "/c." in f],
         "staged": [f for f in files if ".staged" in f],
-        "other": [f for f in files if "/c." not in f and ".staged" not in f] + [".growing", ".lock"],
+        "other": [".growing", ".lock", *(f for f in files if "/c." not in f and "staged" not in f)],
     }
     victim = draw(st.sampled_from(of[kind]))
     how = draw(
         st.sampled_from(
-            ["flip", "flip", "flip", "cut", "more", "empty", "gone", "swap", "fifo", "folder", "link",
-             "device", "bomb", "liar", "noise", "values", "huge"]
+            ["flip", "flip", "flip", "cut", "more", "empty", "gone", "swap", "fifo", "folder",
+             "link", "device", "bomb", "liar", "noise", "values", "huge"]
         )
     )  # fmt: skip
     at, bit = draw(st.floats(0, 1, exclude_max=True)), draw(st.integers(0, 7))
@@ -237,15 +244,16 @@ def file_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
         elif how == "swap":
             file.write_bytes((store / other).read_bytes())
         elif how == "bomb":
-            file.write_bytes(bytes(Zstd(level=0, checksum=True).encode(bytes(300_000_000))))
+            file.write_bytes(frame(bytes(300_000_000)))
         elif how == "liar":  # a frame that states 2^62 bytes
-            file.write_bytes(b"\x28\xb5\x2f\xfd\xe4" + (2**62).to_bytes(8, "little") + bytes(data[6:]))
+            head = b"\x28\xb5\x2f\xfd\xe4" + (2**62).to_bytes(8, "little")
+            file.write_bytes(head + bytes(data[6:]))
         elif how == "noise":
             file.write_bytes(np.random.default_rng(bit).bytes(200))
         elif how == "values" and data[:4] == b"\x28\xb5\x2f\xfd":  # whole, and not what it was
             content = bytearray(Zstd().decode(bytes(data)))
             content[int(at * len(content))] = value
-            file.write_bytes(bytes(Zstd(level=0, checksum=True).encode(bytes(content))))
+            file.write_bytes(frame(bytes(content)))
         elif how == "huge":
             with open(file, "ab") as grown:
                 grown.truncate(3 * 10**9)
@@ -351,6 +359,6 @@ def _peak() -> int:
 def equal(mine: xr.Dataset, theirs: xr.Dataset) -> bool:
     """Return whether the numbers of two Datasets are the same, where the first has any."""
     return all(
-        np.array_equal(mine[name].values, theirs[name].values, equal_nan=mine[name].dtype.kind == "f")
-        for name in theirs.variables
+        np.array_equal(mine[name].values, item.values, equal_nan=item.dtype.kind == "f")
+        for name, item in theirs.variables.items()
     )
