@@ -24,7 +24,7 @@ from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
 from matsweep.core.checks import StoppedError, UserError, near
 from matsweep.core.command_line import command_line, quoted
-from matsweep.core.printing import printable
+from matsweep.core.printing import on_terminal
 from matsweep.planning.config import explain
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.grammar import as_typed, hydra_override
@@ -252,7 +252,7 @@ def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
 
 def _complain(text: object) -> None:
     """Print an error without control characters: it may quote a store's texts."""
-    print(f"matsweep: {printable(text)}", file=sys.stderr)
+    print(f"matsweep: {on_terminal(text)}", file=sys.stderr)
 
 
 def _run(command: str, arguments: list[str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
-from matsweep.core.printing import printable
+from matsweep.core.printing import on_terminal
 from matsweep.store import VERIFIED, Place, place_of
 
 
@@ -39,5 +39,5 @@ def store_of(config: DictConfig) -> Place:
     if not stores:
         raise UserError(f"no store in {folder}: name one, as in matsweep report PATH")
     newest = max(studies or stores, key=lambda path: (path / "zarr.json").stat().st_mtime)
-    print(f"matsweep: no store is named, the newest is {printable(newest)}", file=sys.stderr)
+    print(f"matsweep: no store is named, the newest is {on_terminal(newest)}", file=sys.stderr)
     return newest

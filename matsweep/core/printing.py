@@ -44,6 +44,22 @@ def one_line(text: object) -> str:
     return "".join(kept)
 
 
+def on_terminal(text: object) -> str:
+    """Remove characters that control a terminal, or that reorder the text there; keep lines.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+    """
+    if (whole := str(text)).isprintable():  # fast path: nearly all texts are
+        return whole
+    return "".join(char for char in whole if char in "\t\n" or char.isprintable())
+
+
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun, in the plural but for one.
 

@@ -25,7 +25,7 @@ from matsweep.analysis.view import View
 from matsweep.analysis.yields import Chance, enough, parse_chance, yields_of
 from matsweep.analysis.yields import met as meets
 from matsweep.core.checks import UserError
-from matsweep.core.printing import printable
+from matsweep.core.printing import on_terminal
 from matsweep.reporting.adc_sources import band
 from matsweep.reporting.answer import answer_of
 from matsweep.reporting.programming import stuck, unprogrammed
@@ -299,4 +299,4 @@ def undecided(stability: xr.Dataset) -> str:
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(Text(printable(text)), soft_wrap=True)
+    console.print(Text(on_terminal(text)), soft_wrap=True)

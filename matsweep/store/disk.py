@@ -212,7 +212,7 @@ def replace_file(path: Place, data: bytes | memoryview) -> None:
 
 @contextlib.contextmanager
 def telling(path: Place, action: str, safe: int) -> Iterator[None]:
-    """Turn the error of a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
+    """Turn an error of the disk, full or forbidden also as wrapped by zarr, into a `StoreError`.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     Raises
     ------
     StoreError
-        If the disk is full or forbidden, or object storage refuses. Other errors pass.
+        If the disk is full or forbidden, or it or object storage refuses. Other errors pass.
     """
     try:
         yield
@@ -249,7 +249,32 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
                 f"cannot {action} {path}: {said}; {safe} candidates are safe; run the same command "
                 "again when it can be reached"
             ) from problem
+        if isinstance(problem, OSError):
+            raise StoreError(
+                f"cannot {action} {problem.filename or path}: {problem.strerror or problem}; "
+                f"{safe} candidates are safe"
+            ) from problem
         raise
+
+
+@contextlib.contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Turn an error of the system, where a new file or store is written, into one line.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    StoreError
+        If the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as problem:
+        said = problem.strerror or problem
+        raise StoreError(f"cannot write {path}: {said}; choose another place") from problem
 
 
 def unreachable(path: Place, problem: BaseException) -> UnreachableError | None:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from matsweep.store.disk import Place, read_file
-from matsweep.store.errors import StoreError, damaged
-from matsweep.store.lock import LOCK
-from matsweep.store.metadata import CHUNK_MOST, LARGEST_CHUNK, PREFIXES, arrays_of
+from matsweep.store.errors import StoreBusy, StoreError, damaged
+from matsweep.store.lock import LOCK, holder
+from matsweep.store.metadata import CHUNK_MOST, GROWING, LARGEST_CHUNK, PREFIXES, arrays_of
 from matsweep.store.parts import STAGED
 from matsweep.store.schema import (
     LEDGER_ARRAYS,
@@ -70,6 +70,11 @@ def read_document(path: Place, format_key: str) -> dict[str, Any]:
             raise StoreError(f"{path} is a file, not a results store; give the NAME.zarr directory")
         content = read_file(path / "zarr.json", LARGEST_DOCUMENT)
     except FileNotFoundError:
+        if (path / GROWING).exists() and (at_work := holder(path)):
+            raise StoreBusy(
+                f"{path} is being created by {at_work}; wait until it is there, and run the same "
+                "command again"
+            ) from None
         if (path / LOCK).exists() and (path / STAGED).exists():
             raise damaged(path, "zarr.json is missing") from None
         raise _foreign(path) from None

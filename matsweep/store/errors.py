@@ -15,6 +15,10 @@ class StoreBusy(StoreError):
     """The store is being written by another process (or by another `Store` of this one)."""
 
 
+class StoreTaken(StoreError):
+    """A new store cannot be created, because something is at its place already."""
+
+
 def damaged(path: object, what: str) -> StoreError:
     """Return the error of a damaged store.
 

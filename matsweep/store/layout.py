@@ -14,7 +14,7 @@ from matsweep.store.disk import Place, read_file, replace_file, sync_directory
 from matsweep.store.document import check_document, data_type, read_document
 from matsweep.store.errors import StoreError
 from matsweep.store.facts import check_facts
-from matsweep.store.metadata import LARGEST_TEXTS, PREFIXES, arrays_of, as_bytes
+from matsweep.store.metadata import GROWING, LARGEST_TEXTS, PREFIXES, arrays_of, as_bytes
 from matsweep.store.parts import LONGEST_TEXT
 from matsweep.store.schema import _NAME, LEDGER, check_attrs
 
@@ -22,9 +22,6 @@ FORMAT = 2
 """2: growth, so a ledger of realisations and two encodings of chunk names. 1 is upgraded to 2."""
 
 FORMAT_KEY = "matsweep_store_format"
-GROWING = ".growing"
-"""Present while the arrays' metadata files may differ from the root; lists new arrays."""
-
 _LARGEST_LIST = 2**20  # bytes of the list of new arrays
 _LONGEST_NAME = 200  # characters; file systems take 255 bytes
 _RESERVED_ATTRS = (FORMAT_KEY, "coordinates")

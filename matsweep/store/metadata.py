@@ -31,6 +31,9 @@ LARGEST_CHUNK = 2**26
 LARGEST_TEXTS = 2**30
 """Bytes of a chunk of texts of any length: 100,000 errors of 10,000 bytes."""
 
+GROWING = ".growing"
+"""Present while the arrays' metadata files may differ from the root; lists new arrays."""
+
 PREFIXES = {"default": "c.", "v2": ""}
 """Prefix of the names of an array's chunks, by zarr's name for that encoding of keys."""
 

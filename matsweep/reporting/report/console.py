@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from matsweep.core.printing import printable
+from matsweep.core.printing import on_terminal
 from matsweep.reporting.report.document import (
     Block,
     Candidates,
@@ -74,7 +74,7 @@ def _block(console: Console, block: Block) -> None:
     elif isinstance(block, Table):
         console.print(_table(block))
     elif isinstance(block, Code):
-        console.print(Text(f"  {printable(block.text)}"), soft_wrap=True)
+        console.print(Text(f"  {on_terminal(block.text)}"), soft_wrap=True)
     elif isinstance(block, Paragraph):
         _line(console, f"\n{block.text}" if block.notice else f"  {block.text}")
 
@@ -82,9 +82,9 @@ def _block(console: Console, block: Block) -> None:
 def _table(block: Table) -> RichTable:
     table = RichTable(box=None, header_style="", padding=(0, 2), pad_edge=True)
     for heading in block.headings:
-        table.add_column(Text(printable(heading)))
+        table.add_column(Text(on_terminal(heading)))
     for row in block.rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(on_terminal(cell)) for cell in row))
     return table
 
 
@@ -93,8 +93,8 @@ def _head(console: Console, text: str) -> None:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style=style))
+    console.print(Text(on_terminal(text), style=style))
 
 
 def _item(console: Console, text: str) -> None:
-    console.print(Padding(Text(f"• {printable(text)}"), (0, 0, 0, 2), expand=False))
+    console.print(Padding(Text(f"• {on_terminal(text)}"), (0, 0, 0, 2), expand=False))
