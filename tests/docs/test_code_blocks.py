@@ -38,7 +38,7 @@ SMALLER = {
     "design.batch=20": ["design.batch=2"],
     "realisations=32": ["realisations=3"],
     "realisations=64": ["realisations=3"],
-    "realisations=256": ["realisations=16"],
+    "realisations=256": ["realisations=64"],
     "experiment=limits": ["experiment=limits", "design.samples=16"],
     "verify=20": ["verify=2"],
     "experiment=wires": ["-m", "experiment=wires", "tile.rows=16,32", "material=pcm_gst,hfox_milo"],
