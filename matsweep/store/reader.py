@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.core.causes import Failure, by_cause
 from matsweep.core.checks import one_of
+from matsweep.core.printing import counted
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
 from matsweep.store.chunks import ChunkStore
@@ -186,8 +187,8 @@ def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
         item.encoding.pop("compressors", None)  # a copy is compressed as xarray does by default
     if skipped:
         _log.warning(
-            "%s: left out %d candidates, whose chunks are damaged: %s",
-            layout.path, np.count_nonzero(again), named(files),
+            "%s: left out %s, whose chunks are damaged: %s",
+            layout.path, counted(int(np.count_nonzero(again)), "candidate"), named(files),
         )  # fmt: skip
     return dataset
 

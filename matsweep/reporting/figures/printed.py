@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from matsweep.core.printing import printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import (
@@ -73,6 +74,7 @@ def draw(picture: m.Picture) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
+    picture = _plain(picture)
     if picture.width < _NARROW:
         picture = _narrowed(picture)
     heading = fill(picture.heading, _characters(picture.width))
@@ -88,6 +90,20 @@ def draw(picture: m.Picture) -> Figure:
         if picture.legend:
             _legend(figure, holders[-1], picture)
     return figure
+
+
+def _plain[Part](part: Part) -> Part:
+    """Return a part of a picture without characters that no font has: they may be a store's."""
+    changed: Any = part
+    if isinstance(part, str):
+        changed = printable(part)
+    elif isinstance(part, tuple):
+        changed = tuple(map(_plain, part))
+    elif is_dataclass(part) and not isinstance(part, type):
+        texts = {each.name: getattr(part, each.name) for each in fields(part) if each.init}
+        changed = replace(part, **{name: _plain(value) for name, value in texts.items()})
+    kept: Part = changed
+    return kept
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
