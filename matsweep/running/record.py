@@ -343,6 +343,11 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
     -------
     list of str
         Dotted names; "axes" first where those differ.
+
+    Raises
+    ------
+    UserError
+        If the store's configuration is no mapping in YAML.
     """
     facts = attributes(path)
     text = str(facts.get("config", "{}"))

@@ -183,6 +183,11 @@ class ChunkStore(Store):
         prototype : zarr.core.buffer.BufferPrototype
         key_ranges : iterable
 
+        Returns
+        -------
+        list
+            Nothing.
+
         Raises
         ------
         NotImplementedError
