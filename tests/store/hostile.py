@@ -169,7 +169,8 @@ def frame(content: bytes) -> bytes:
 
 
 @cache
-def _bomb() -> bytes:
+def bomb() -> bytes:
+    """Return a frame of some kilobytes that becomes 300 MB."""
     return frame(bytes(300_000_000))
 
 
@@ -250,7 +251,7 @@ def file_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
         elif how == "swap":
             file.write_bytes((store / other).read_bytes())
         elif how == "bomb":
-            file.write_bytes(_bomb())
+            file.write_bytes(bomb())
         elif how == "liar":  # a frame that states 2^62 bytes
             head = b"\x28\xb5\x2f\xfd\xe4" + (2**62).to_bytes(8, "little")
             file.write_bytes(head + bytes(data[6:]))
