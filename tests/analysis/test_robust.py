@@ -154,8 +154,8 @@ def test_stated_probabilities_are_kept():
     """Of all rankings told to be right with probability p, about p are right.
 
     Two devices whose true means differ by a normal random number, 500 studies of 8 realisations,
-    three times as many with MATSWEEP_EXHAUSTIVE=1. With 4,000 bootstrap samples a group of n rankings misses by chance by 5 standard errors
-    with probability 6e-7 each.
+    three times as many with MATSWEEP_EXHAUSTIVE=1. With 4,000 bootstrap samples a group of n
+    rankings misses by chance by 5 standard errors with probability 6e-7 each.
     """
     rng = np.random.default_rng(11)
     told, right = [], []
@@ -331,7 +331,8 @@ def test_noise_in_common_hides_nothing():
 def test_probabilities_of_options_with_common_noise_are_kept(count):
     """As `test_stated_probabilities_are_kept`, with common noise and unequal realisations.
 
-    400 studies, three times as many with MATSWEEP_EXHAUSTIVE=1; a group misses by chance by 5 standard errors with a probability of 6e-7.
+    400 studies, three times as many with MATSWEEP_EXHAUSTIVE=1; a group misses by chance by 5
+    standard errors with a probability of 6e-7.
     """
     rng = np.random.default_rng(13)
     told, right = [], []
