@@ -252,7 +252,7 @@ def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, 
     assert oxide.read_text().startswith("# @package _global_\n# Calibrated from pulses.csv")
     assert "\n# device.retention from b.csv.\n" in oxide.read_text()
     for suffix in ("png", "pdf"):
-        assert (tmp_path / "pictures" / f"mine.{suffix}").stat().st_size > 5000
+        assert (tmp_path / "pictures" / f"mine_retention.{suffix}").stat().st_size > 5000
 
 
 def test_a_stable_state_below_the_material_is_said(tmp_path, capsys, folders, oxide):
