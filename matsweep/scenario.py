@@ -14,6 +14,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
+from matsweep.core.files import check_plain
 from matsweep.core.packages import versions
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Elapsed, Length
@@ -349,6 +350,7 @@ def read_bytes(path: str) -> bytes:
         If it cannot be read.
     """
     try:
+        check_plain(path)
         return Path(path).read_bytes()
     except OSError as problem:
         raise UserError(f"device.measurements: {path} cannot be read: {problem.strerror}") from None

@@ -57,7 +57,7 @@ def report(config: DictConfig) -> None:
     store = store_of(config)
     target = "" if config.target is None else str(config.target)
     reporting.report(
-        open_results(store),
+        open_results(store, damaged=config.damaged),
         Console(),
         _folder(config.folder, store),
         top=top,

@@ -222,7 +222,8 @@ class Assembly:
 
     def _sections(self, plain: Mapping[str, Any]) -> list[str]:
         """Return the sections of a candidate; refuse an axis that changes nothing."""
-        source = plain["device"]["source"]
+        device = plain["device"]  # what is no mapping is refused where it is built
+        source = device.get("source") if isinstance(device, Mapping) else None
         if source == "derived":
             none = plain["physics"] is None
             return [name for name in SECTIONS if not (none and name in DERIVING)]

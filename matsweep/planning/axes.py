@@ -23,7 +23,9 @@ from matsweep.core.checks import UserError
 from matsweep.core.units import value_in_unit
 from matsweep.planning.bounds import MOST_CANDIDATES, check_values
 from matsweep.planning.config import options
+from matsweep.planning.environment import check_axis
 from matsweep.planning.grammar import hydra_override, replace_quantities, written_sweep
+from matsweep.planning.slips import check_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,8 @@ def parse_axes(
             axes[_name(parsed)] = _axis(parsed, most)
         else:
             axes.pop(_name(parsed), None)
+    for axis in axes.values():
+        check_axis(axis.name, axis.values if isinstance(axis, Values) else ())
     return tuple(axes.values())
 
 
@@ -346,11 +350,19 @@ def written_value(text: str) -> object:
 
 
 def _parse(overrides: list[str]) -> list[Override]:
+    check_written(overrides)
     try:
         return OverridesParser.create().parse_overrides(list(map(hydra_override, overrides)))
-    except HydraException as error:
+    except (HydraException, ValueError, ArithmeticError, TypeError, RecursionError) as error:
         text = " ".join(str(error).split("\nSee https")[0].split())
         raise UserError(f"not in Hydra's grammar: {text}") from None
+
+
+def _why(error: Exception) -> str:
+    """Words of an error; those of decimal arithmetic, as with nan, have none."""
+    if isinstance(error, ArithmeticError):
+        return "its start, end and step must be finite numbers"
+    return " ".join(str(error).split())
 
 
 def _name(parsed: Override) -> str:
@@ -381,8 +393,8 @@ def _axis(parsed: Override, most: int) -> Axis:
         check_values(name, _length(name, value), most)
     try:
         values = tuple(_plain(item) for item in parsed.sweep_iterator(Transformer.identity))
-    except (HydraException, ValueError) as error:
-        raise UserError(f"axis {name}: {error}") from None
+    except (HydraException, ValueError, ArithmeticError, TypeError) as error:
+        raise UserError(f"axis {name} cannot be swept: {_why(error)}") from None
     return Values(name=name, values=values)
 
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from matsweep.core.checks import UserError
+from matsweep.core.yaml_bounds import check_yaml
 from matsweep.planning.assembly import Assembly
 from matsweep.planning.axes import Axis, Values, fixed_overrides, written_value
 from matsweep.planning.bases import Bases
@@ -142,6 +143,7 @@ def _stored(text: str) -> DictConfig:
     UserError
         If it is not what a study stores.
     """
+    check_yaml("the store's configuration", text)
     try:
         config = parsed_yaml(text)
     except YAMLError as error:
@@ -181,7 +183,7 @@ def _axes(record: Record) -> Iterator[Axis]:
     """Yield the axes with the candidate's value alone."""
     try:
         listed = [(str(axis["name"]), axis.get("values")) for axis in json.loads(record.axes)]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError("the store's attribute 'axes' must be JSON of matsweep") from None
     for name, values in listed:
         if name not in record.values:
@@ -200,7 +202,7 @@ def _value(stored: object, listed: object) -> object:
     if value.startswith(("[", "{")):
         try:
             parsed: Any = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return value
         return parsed
     try:

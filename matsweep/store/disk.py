@@ -1,8 +1,7 @@
-"""Durable writing of whole files, and the errors of full or forbidden disks."""
+"""Whole files of a store, read within bounds and written durably; errors of disks."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -10,11 +9,7 @@ import shutil
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-import zarr.abc.store
-from zarr.abc.store import ByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import LocalStore
-
+from matsweep.core.files import read_plain
 from matsweep.store.errors import StoreError, UnreachableError
 from matsweep.store.objects import ObjectPath, object_path, reason
 
@@ -131,21 +126,29 @@ def set_aside(file: Place, name: str) -> Place:
     return file.parent / name
 
 
-def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
-    """Return zarr's store object for a place.
+def read_file(file: Place, most: int) -> bytes:
+    """Return the content of a plain file, or of an object, of bounded size.
 
     Parameters
     ----------
-    place : Place
-    read_only : bool
+    file : Place
+    most : int, bytes
 
     Returns
     -------
-    zarr.abc.store.Store
+    bytes
+
+    Raises
+    ------
+    OSError
+        If there is none, it cannot be read, is larger, or is no plain file.
     """
-    if isinstance(place, ObjectPath):
-        return place.zarr_store(read_only=read_only)
-    return DurableStore(place, read_only=read_only)
+    if not isinstance(file, ObjectPath):
+        return read_plain(file, most)
+    data = file.read_bytes()
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
+    return data
 
 
 def sync_directory(path: Place) -> None:
@@ -207,72 +210,9 @@ def replace_file(path: Place, data: bytes | memoryview) -> None:
         raise
 
 
-class DurableStore(LocalStore):
-    """zarr's local store, with every chunk on the disk before it takes its name.
-
-    A fold reads a chunk, changes some of its candidates and replaces it, while the staged files
-    of the *other* candidates in it are long deleted. zarr renames without fsync, so a power cut
-    could leave such a chunk empty with nothing to restore it from; an ``os.sync()`` after the
-    fold comes too late for that and waits for everyone else's disks too. One fsync a chunk
-    costs about 0.3 ms. One writer at a time, so the temporary name can be a fixed one.
-    """
-
-    async def get(
-        self,
-        key: str,
-        prototype: BufferPrototype | None = None,
-        byte_range: ByteRequest | None = None,
-    ) -> Buffer | None:
-        """Return the value of a key or a part of it; None if there is none.
-
-        Parameters
-        ----------
-        key : str
-        prototype : BufferPrototype, optional
-        byte_range : ByteRequest, optional
-
-        Returns
-        -------
-        Buffer or None
-
-        Raises
-        ------
-        UnreachableError
-            If it cannot be read for a reason outside the file.
-        """
-        try:
-            return await super().get(key, prototype, byte_range)
-        except OSError as problem:
-            if (away := unreachable(self.root / key, problem)) is not None:
-                raise away from problem
-            raise
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        await asyncio.to_thread(self.set_sync, key, value)
-
-    def set_sync(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, memoryview(value.as_buffer_like()))
-
-
 @contextlib.contextmanager
 def telling(path: Place, action: str, safe: int) -> Iterator[None]:
-    """Turn the error of a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
+    """Turn an error of the disk, full or forbidden also as wrapped by zarr, into a `StoreError`.
 
     Parameters
     ----------
@@ -286,7 +226,7 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     Raises
     ------
     StoreError
-        If the disk is full or forbidden, or object storage refuses. Other errors pass.
+        If the disk is full or forbidden, or it or object storage refuses. Other errors pass.
     """
     try:
         yield
@@ -309,7 +249,32 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
                 f"cannot {action} {path}: {said}; {safe} candidates are safe; run the same command "
                 "again when it can be reached"
             ) from problem
+        if isinstance(problem, OSError):
+            raise StoreError(
+                f"cannot {action} {problem.filename or path}: {problem.strerror or problem}; "
+                f"{safe} candidates are safe"
+            ) from problem
         raise
+
+
+@contextlib.contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Turn an error of the system, where a new file or store is written, into one line.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    StoreError
+        If the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as problem:
+        said = problem.strerror or problem
+        raise StoreError(f"cannot write {path}: {said}; choose another place") from problem
 
 
 def unreachable(path: Place, problem: BaseException) -> UnreachableError | None:

@@ -19,12 +19,14 @@ import threading
 import time
 from datetime import datetime, timedelta
 
+from matsweep.core.printing import one_line
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.objects import ObjectPath
 
 BEAT = 15.0
 """Seconds between two renewals."""
 
+_LONGEST = 4096  # bytes of a lock object
 EXPIRY = 60.0
 """Seconds after which a lock that was not renewed is free."""
 
@@ -126,9 +128,10 @@ def acquire(file: ObjectPath) -> Lease:
         age = (_now(file, token) - written).total_seconds()
         if age <= EXPIRY:
             held = read(data)
+            host = one_line(held.get("host", "an unknown host"))[:128]
             raise StoreBusy(
-                f"{file.parent} is being written by pid {held.get('pid', 0)} on "
-                f"{held.get('host', 'an unknown host')}; wait until it ends, or stop it (if it was "
+                f"{file.parent} is being written by pid {one_line(held.get('pid', 0))[:20]} on "
+                f"{host}; wait until it ends, or stop it (if it was "
                 f"killed, its lock ends in {EXPIRY - age:.0f} s)"
             )
         if (taken := file.write_if(_content(token, 0), tag)) is not None:
@@ -162,8 +165,8 @@ def read(data: bytes) -> dict[str, object]:
     -------
     dict
     """
-    with contextlib.suppress(ValueError):
-        content = json.loads(data)
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(data[:_LONGEST])
         if isinstance(content, dict):
             return content
     return {}

@@ -11,7 +11,6 @@ born with its root document, and `matsweep.store.lock` holds it with conditional
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import itertools
@@ -24,10 +23,6 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
-
-from zarr.abc.store import ByteRequest, Store
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import ObjectStore
 
 from matsweep.store.errors import StoreError, UnreachableError
 
@@ -185,19 +180,6 @@ class ObjectPath:
             Ignored.
         """
 
-    def zarr_store(self, *, read_only: bool) -> Store:
-        """Return zarr's store object for the prefix.
-
-        Parameters
-        ----------
-        read_only : bool
-
-        Returns
-        -------
-        zarr.abc.store.Store
-        """
-        return _Patient(_client(self.bucket, self.key), read_only=read_only)
-
     def _head(self) -> Any:
         with _one_line_errors(self):
             return _obstore().head(_client(self.bucket), self.key)
@@ -207,24 +189,6 @@ class ObjectPath:
         found = _obstore().list(_client(self.bucket), self.key + "/", chunk_size=most or 1000)
         batches = found if most is None else itertools.islice(found, 1)
         return [(str(item["path"]), int(item["size"])) for batch in batches for item in batch]
-
-
-class _Patient(ObjectStore[Any]):
-    """zarr's access to a prefix: reads again where the answer broke off, and errors in one line."""
-
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """Return the content of an object or a part of it; None if there is none."""
-        with _one_line_errors(key):
-            for pause in _PAUSES:
-                try:
-                    return await super().get(key, prototype, byte_range)
-                except Exception as problem:
-                    if not _broke_off(problem):
-                        raise
-                await asyncio.sleep(pause)
-            return await super().get(key, prototype, byte_range)
 
 
 def _whole[T](act: Callable[[], T]) -> T:
@@ -310,7 +274,7 @@ def _plain_http() -> bool:
 
 
 @contextlib.contextmanager
-def _one_line_errors(place: ObjectPath | str) -> Iterator[None]:
+def _one_line_errors(place: ObjectPath) -> Iterator[None]:
     """Turn an error of the storage into a one-line `UnreachableError`."""
     try:
         yield

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+import zarr
 from numpy.typing import ArrayLike, NDArray
-from zarr.abc.store import ByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import WrapperStore
 
 from matsweep.core.causes import Failure, by_cause
+from matsweep.core.checks import one_of
 from matsweep.store import lock
-from matsweep.store.arrays import open_group, read_array, read_rows
-from matsweep.store.damage import gone, lost, salvaged_ledger
-from matsweep.store.disk import AnyPlace, Place, place_of, unreachable, zarr_store
+from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
+from matsweep.store.chunks import ChunkStore
+from matsweep.store.damage import gone, lost, named, salvaged_ledger, unreadable
+from matsweep.store.disk import AnyPlace, Place, place_of
 from matsweep.store.errors import StoreBusy, StoreError
-from matsweep.store.layout import DamagedError, StoreLayout, damaged, read_layout
+from matsweep.store.errors import damaged as damaged_store
+from matsweep.store.layout import Chunk, DamagedError, StoreLayout, read_layout
 from matsweep.store.lock import Holder
-from matsweep.store.metadata import arrays_of
-from matsweep.store.parts import Part, Status, decode, staged
+from matsweep.store.parts import Part, Status, read_part, staged
 from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
 from matsweep.store.writer import open_store
 
+_MOST_LOST = 1000  # chunks that are named; a store that lacks more is not worth a list
 _TRIES = 10  # to open a store that grows meanwhile
 _log = logging.getLogger(__name__)
 
@@ -77,7 +80,7 @@ def attributes(path: AnyPlace) -> dict[str, Any]:
     return dict(read_layout(place_of(path)).attrs)
 
 
-def open_results(path: AnyPlace) -> xr.Dataset:
+def open_results(path: AnyPlace, *, damaged: Literal["refuse", "skip"] = "refuse") -> xr.Dataset:
     """Open the results of a study, lazily.
 
     Parts that a killed run left staged are folded first. Where that is impossible (a read-only
@@ -95,6 +98,9 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     Parameters
     ----------
     path : path or URL
+    damaged : {"refuse", "skip"}
+        What is done about damaged chunks. "skip" reads all chunks, and shows the candidates of
+        damaged ones as pending, with a warning; the others are whole.
 
     Returns
     -------
@@ -107,20 +113,36 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     StoreError
         If there is no whole store of matsweep: nothing, a file, another program's store, a newer
         format, or missing metadata or chunks. (A chunk with wrong content is noticed, by its
-        checksum, when it is read.)
+        checksum, when it is read.) With "skip", if metadata or a coordinate are damaged.
     """
     path = place_of(path)
+    skip = one_of("damaged", damaged, ("refuse", "skip")) == "skip"
     read_layout(path)
     _fold_leftovers(path)
-    dataset, layout = _opened(path)
-    # zarr would silently show missing files as NaN, 0 or "".
-    for chunk in lost(layout, dataset["status"].values):
-        raise DamagedError(path, chunk)
-    dataset.encoding["source"] = str(path)  # as xarray does for files
-    return dataset
+    tries = iter(range(_TRIES))
+    while True:
+        layout = read_layout(path)
+        last = next(tries, None) is None
+        try:
+            dataset = _open(layout, _damaged_chunks(layout) if skip else ())
+        except StoreError:
+            if last or read_layout(path).document == layout.document:
+                raise
+            continue
+        if last or read_layout(path).document == layout.document:  # else it grew meanwhile
+            dataset.encoding["source"] = str(path)  # as xarray does for files
+            return dataset
 
 
-def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
+def _damaged_chunks(layout: StoreLayout) -> Sequence[Chunk]:
+    """Return all chunks that are missing, truncated or have changed; reads everything."""
+    group = open_group(layout.path, layout.document, "r")
+    status, _ = salvaged_ledger(layout, group)
+    missing = list(islice(lost(layout, status), _MOST_LOST))
+    return sorted({*missing, *unreadable(layout, group, status)})
+
+
+def _errors(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8]) -> NDArray[Any]:
     """Return the errors as str objects; only chunks in which a candidate failed are read.
 
     As objects because xarray cannot join numpy's StringDType with NaN, as ``where`` and
@@ -128,77 +150,45 @@ def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
     """
     failed = np.flatnonzero(status == Status.FAILED).astype(np.int64)
     errors = np.full(status.size, "", dtype=object)
-    group = open_group(layout.path, layout.document, "r")
     errors[failed] = read_rows(layout.path, group, "error", failed).astype(object)
     return errors
 
 
-def _opened(path: Place) -> tuple[xr.Dataset, StoreLayout]:
-    """Open the arrays and the document that describes them; again where it grew meanwhile."""
-    for last in [False] * (_TRIES - 1) + [True]:
-        layout = read_layout(path)
-        try:
-            dataset = _open(layout)
-        except StoreError:
-            if last or read_layout(path).document == layout.document:
-                raise
-            continue
-        if last or read_layout(path).document == layout.document:
-            break
-    return dataset, layout
-
-
-class _Current(WrapperStore[Any]):
-    """Chunks of a store, read only; one that went when the store grew is not shown as missing.
-
-    Parameters
-    ----------
-    layout : StoreLayout
-        As opened.
-    """
-
-    def __init__(self, layout: StoreLayout) -> None:
-        super().__init__(zarr_store(layout.path, read_only=True))
-        self._layout = layout
-
-    def with_read_only(self, read_only: bool = False) -> _Current:
-        """Return the store itself, which is never written to."""
-        if not read_only:
-            raise StoreError(f"{self._layout.path} is open for reading only")
-        return self
-
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """Return the content of a key; None if there is none, as where candidates are pending."""
-        value: Buffer | None = await super().get(key, prototype, byte_range)
-        name, _, chunk = key.partition("/")
-        if value is None and chunk and not chunk.endswith((".json", "/")):
-            now = arrays_of(read_layout(self._layout.path).document)
-            if now.get(name) != arrays_of(self._layout.document).get(name):
-                raise StoreError(
-                    f"{self._layout.path} has grown since it was opened, and {key} is no longer "
-                    "in it; open it again"
-                )
-        return value
-
-
-def _open(layout: StoreLayout) -> xr.Dataset:
+def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
+    """Open a store as a Dataset; candidates of skipped chunks read pending."""
+    files = [chunk.file for chunk in skipped]
+    group = open_group(layout.path, layout.document, "r", skipped=files)
+    status, counts = salvaged_ledger(layout, group) if skipped else read_ledger(layout, group)
+    again = gone(layout, skipped, status)
+    status[again] = counts[again] = 0
+    # zarr would silently show missing files as NaN, 0 or "".
+    if not skipped and (chunk := next(lost(layout, status), None)) is not None:
+        raise DamagedError(layout.path, chunk)
+    if counts.size and int(np.abs(counts).max()) > layout.realisations:
+        raise damaged_store(layout.path, "array 'realisations' holds more than there are")
     try:
-        dataset: xr.Dataset = xr.open_zarr(_Current(layout), chunks=None, consolidated=True)
-        status = dataset["status"].load()
-        dataset["error"] = dataset["error"].copy(data=_errors(layout, status.values))
-        if "realisations" not in dataset:  # format 1: all or none
-            counts = np.where(status == Status.DONE, layout.realisations, 0).astype(np.int32)
-            attrs = LEDGER_ARRAYS["realisations"][1]
-            dataset["realisations"] = (("candidate",), counts, attrs)
+        dataset: xr.Dataset = xr.open_zarr(
+            ChunkStore(layout, read_only=True, skipped=files), chunks=None, consolidated=True
+        )
+    except StoreError:
+        raise
     except Exception as problem:
-        if (away := unreachable(layout.path, problem)) is not None:
-            raise away from problem
-        group = open_group(layout.path, layout.document, "r")
-        for chunk in lost(layout, salvaged_ledger(layout, group)[0]):
-            raise DamagedError(layout.path, chunk) from problem
-        raise damaged(layout.path, "xarray cannot open it") from problem
+        raise damaged_store(layout.path, "xarray cannot open it") from problem
+    if not np.array_equal(dataset["candidate"].values, np.arange(layout.total)):
+        raise damaged_store(layout.path, "array 'candidate' is not 0 … N-1")
+    dataset["status"] = dataset["status"].copy(data=status)
+    dataset["error"] = dataset["error"].copy(data=_errors(layout, group, status))
+    if "realisations" in dataset:
+        dataset["realisations"] = dataset["realisations"].copy(data=counts)
+    else:  # format 1
+        dataset["realisations"] = (("candidate",), counts, LEDGER_ARRAYS["realisations"][1])
+    for item in dataset.variables.values():
+        item.encoding.pop("compressors", None)  # a copy is compressed as xarray does by default
+    if skipped:
+        _log.warning(
+            "%s: left out %d candidates, whose chunks are damaged: %s",
+            layout.path, np.count_nonzero(again), named(files),
+        )  # fmt: skip
     return dataset
 
 
@@ -224,9 +214,10 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     read_layout(path)
     parts = _read_staged(path)  # before the arrays: parts folded meanwhile are in those
     layout = read_layout(path)
+    parts = [part for part in parts if part.fits(layout.total, layout.realisations)]
     group = open_group(path, layout.document, "r")
     status, counts = salvaged_ledger(layout, group)
-    harmed = lost(layout, status)
+    harmed = list(islice(lost(layout, status), _MOST_LOST))
     if harmed and read_layout(path).document != layout.document:
         harmed = []  # it grew meanwhile, and its chunks have other names now
     again = gone(layout, [c for c in harmed if c.array in {*layout.variables, *LEDGER}], status)
@@ -235,6 +226,9 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     if not any(chunk.array == "seconds" for chunk in harmed):
         seconds = read_array(path, group, "seconds")
     errors: dict[int, str] = {}
+    if len(harmed) == _MOST_LOST:
+        text = f"{harmed[0].file} and at least {_MOST_LOST - 1:,} other chunks are missing or cut"
+        raise damaged_store(path, text)
     for part in parts:
         better = part.beats(status, counts)
         at = part.positions[better]
@@ -314,7 +308,7 @@ def _read_staged(path: Place) -> list[Part]:
     parts = []
     for file in staged(path):
         try:
-            parts.append(decode(file.read_bytes(), values=False))
-        except (FileNotFoundError, ValueError):  # folded meanwhile; damaged: counted pending
+            parts.append(read_part(file, values=False))
+        except (OSError, ValueError):  # folded meanwhile; damaged: counted pending
             continue
     return parts
