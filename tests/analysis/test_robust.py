@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 
 import numpy as np
 import pytest
@@ -14,9 +13,6 @@ from matsweep.analysis.stability import _Resampled
 from matsweep.core.checks import UserError
 from matsweep.reporting.choice import undecided
 from tests.synthetic import TIMES, attrs, study, with_status
-
-MORE = 3 if os.environ.get("MATSWEEP_EXHAUSTIVE") == "1" else 1
-"""Studies of a test of probabilities, in units of those of `make test`."""
 
 
 def plain(values, name="accuracy", better="higher", unit="1"):
@@ -153,13 +149,13 @@ def test_equal_candidates_score_a_half():
 def test_stated_probabilities_are_kept():
     """Of all rankings told to be right with probability p, about p are right.
 
-    Two devices whose true means differ by a normal random number, 500 studies of 8 realisations,
-    three times as many with MATSWEEP_EXHAUSTIVE=1. With 4,000 bootstrap samples a group of n rankings misses by chance by 5 standard errors
+    Two devices whose true means differ by a normal random number, 1,500 studies of 8 realisations.
+    With 4,000 bootstrap samples a group of n rankings misses by chance by 5 standard errors
     with probability 6e-7 each.
     """
     rng = np.random.default_rng(11)
     told, right = [], []
-    for _ in range(500 * MORE):
+    for _ in range(1500):
         truth = rng.normal(0, 1.0, 2)  # beside an error of each mean of 1 / sqrt(8)
         ds = plain(rng.normal(truth[:, None], 1.0, (2, 8)))
         found = ds.matsweep.stability("accuracy", among="candidate", samples=400)
@@ -327,15 +323,16 @@ def test_noise_in_common_hides_nothing():
     assert 0.5 < np.mean(apart) < 0.72
 
 
-@pytest.mark.parametrize("count", [(8, 8), (8, 5), (12, 9)])
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("count", [(8, 8), (12, 9), (8, 5)])
 def test_probabilities_of_options_with_common_noise_are_kept(count):
     """As `test_stated_probabilities_are_kept`, with common noise and unequal realisations.
 
-    400 studies, three times as many with MATSWEEP_EXHAUSTIVE=1; a group misses by chance by 5 standard errors with a probability of 6e-7.
+    1,000 studies; a group misses by chance by 5 standard errors with a probability of 6e-7.
     """
     rng = np.random.default_rng(13)
     told, right = [], []
-    for _ in range(400 * MORE):
+    for _ in range(1000):
         truth = rng.normal(0, 0.7, 2)  # wide beside the errors, 0.15 to 0.3
         found = shared(rng, truth, 0.3, 1.0, count).matsweep.stability(among="candidate",
                                                                        samples=400)  # fmt: skip
@@ -350,18 +347,18 @@ def test_probabilities_of_options_with_common_noise_are_kept(count):
 
 
 def test_intervals_of_ranks_hold_the_true_rank():
-    """Of 300 studies of four options in 95 % for each, less 5 standard errors and the 3 points
+    """Of 600 studies of four options in 95 % for each, less 5 standard errors and the 3 points
     that a bootstrap of 8 is too sure by."""
     rng = np.random.default_rng(14)
     held = []
-    for _ in range(300):
+    for _ in range(600):
         truth = rng.normal(0, 0.7, 4)
         found = shared(rng, truth, 0.3, 1.0, [8] * 4).matsweep.stability(among="candidate",
                                                                          samples=400)  # fmt: skip
         rank = 1 + np.argsort(np.argsort(-truth))[found["candidate"].values]
         held += ((found["rank_low"] <= rank) & (rank <= found["rank_high"])).values.tolist()
     # Ranks of one study depend on each other: counted as one.
-    assert np.mean(held) > 0.95 - 5 * np.sqrt(0.95 * 0.05 / 300) - 0.03
+    assert np.mean(held) > 0.95 - 5 * np.sqrt(0.95 * 0.05 / 600) - 0.03
 
 
 def test_options_draw_the_same_realisations():

@@ -471,9 +471,9 @@ STATEMENTS = [
               text="Eight realisations show no yield of more than {n8} % with 95 % confidence"),
     Statement(page="docs/requirements.md", study="limits", numbers=limit,
               text="`share stuck at g_max <= {bound} % ({low} % to {high} %)`"),
-    _COSTS(part="designs", text="int8 {int8_sram} with SRAM, {int8_hbm2} with HBM2, {int8_lpddr4} with LPDDR4; "
+    _COSTS(text="int8 {int8_sram} with SRAM, {int8_hbm2} with HBM2, {int8_lpddr4} with LPDDR4; "
            "fp32 {fp32_sram}, {fp32_hbm2}, {fp32_lpddr4}; CPU {cpu}, GPU {gpu}, brain {brain}.",
-           numbers=engines),
+           numbers=engines, part="designs"),
     _COSTS(text="takes {bits8} nJ at 8 bits and {bits4} nJ at 4", numbers=pcm_energy),
     *(_BARRIER(text=f"| {ev} eV | {{kept}} {unit} | {{accuracy}} | {{energy}} nJ |",
                numbers=barrier(ev, unit))
