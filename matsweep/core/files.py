@@ -1,12 +1,63 @@
-"""Text files of users: read with messages for people, written whole or not at all."""
+"""Files of users: read within bounds, with messages for people; written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+
+MOST_BYTES = 2**30
+"""The largest file of a user that is read: MNIST as a table of text has 0.1e9 bytes."""
+MOST_TEXT = 2**24
+"""The largest file of settings; a table of data may have `MOST_BYTES`."""
+
+_KINDS = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe: write its content to a file first"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (stat.S_ISCHR, "it is a device of the system"),
+    (stat.S_ISBLK, "it is a device of the system"),
+)
+
+
+def read_content(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
+    """Read a plain file, within bounds: no pipe, device or folder, and nothing that does not end.
+
+    Parameters
+    ----------
+    path : str or Path
+    most : int
+        Bytes.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        If it cannot be read; `strerror` is the reason in words.
+    """
+    try:
+        # A pipe that nobody writes to would be waited for without O_NONBLOCK.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:
+        raise OSError(errno.EINVAL, "its name holds a character that no name can") from None
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        for of_kind, reason in _KINDS:
+            if of_kind(mode):
+                raise OSError(errno.EINVAL, reason)
+        large = os.fstat(descriptor).st_size > most
+        # Files of /proc have no size: the bound is on what comes.
+        content = b"" if large else file.read(most + 1)
+        if large or len(content) > most:
+            raise OSError(errno.EFBIG, f"it has more than {most / 2**20:.0f} MiB, the most")
+    return content
 
 
 def read_text(path: Path) -> str:
@@ -26,7 +77,7 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is not in UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return read_content(path, most=MOST_TEXT).decode("utf-8").replace("\r\n", "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

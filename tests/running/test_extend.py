@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import matsweep.running.job
 import matsweep.running.work
 import matsweep.store
 from matsweep.core.checks import StoppedError, UserError
+from matsweep.metrics import METRICS
 
 BASE = ["times=[1,1e5]", "workload.hidden=[12]", "workload.epochs=20", "executor=serial"]
 TWO = [*BASE, "material=pcm_gst,stt_mram", "realisations=3"]
@@ -74,7 +76,12 @@ def test_a_metric_that_is_added_is_of_all_realisations_that_are_there(tmp_path, 
 def test_stopped_while_it_is_extended_it_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, step):
     few, all_of_it = (
         [*TWO, "adc.bits=6,7", "metrics=[accuracy]"],
-        [*TWO[:-1], "realisations=4", "adc.bits=6,7,8", "metrics=[accuracy,vmm_error]"],
+        [
+            *TWO[:-1],
+            "realisations=4",
+            "adc.bits=6,7,8",
+            "metrics=[accuracy,vmm_error,energy_breakdown]",
+        ],
     )
     whole = run(tmp_path / "whole.zarr", *all_of_it)
     run(tmp_path / "s.zarr", *few)
@@ -277,3 +284,42 @@ def test_a_search_that_cannot_be_is_refused_before_it_begins(change, told, tmp_p
     with pytest.raises(UserError, match=told):
         run(tmp_path / "s.zarr", *SEARCH, change)
     assert not (tmp_path / "s.zarr").exists()
+
+
+LEARNS = ["workload=digits_online", "workload.hidden=[8]", "workload.epochs=1", "times=[1]",
+          "executor=serial", "unknowns=neutral", "material=pcm_gst,ecram_li",
+          "realisations=1"]  # fmt: skip
+STUDIES = {"inference": [*TWO[:-1], "realisations=1"], "learning": LEARNS}
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory):
+    """Studies of all metrics from the start, each computed once."""
+    folder = tmp_path_factory.mktemp("wholes")
+    return cache(lambda name: run(folder / f"{name}.zarr", *STUDIES[name]))
+
+
+@pytest.mark.sampled(12)
+@pytest.mark.parametrize("when", ["first", "later"])
+@pytest.mark.parametrize("metric", list(METRICS))
+@pytest.mark.parametrize("kind", list(STUDIES))
+def test_each_metric_may_come_first_or_later(tmp_path, wholes, kind, metric, when):
+    """With dimensions of its own too; in either order all is as if computed at once."""
+    whole, study = wholes(kind), STUDIES[kind]
+    if metric not in whole:
+        pytest.skip(f"{metric} is not measured by {kind}")
+    of = [name for name in whole.data_vars if name in METRICS and METRICS[name].of == metric]
+    others = [n for n in whole.data_vars if n in METRICS and n not in (metric, *of)]
+    few = [metric] if when == "first" else others
+    run(tmp_path / "s.zarr", *study, f"metrics=[{','.join(few)}]")
+    grown = run(tmp_path / "s.zarr", *study, "extend=true")
+    xr.testing.assert_identical(numbers(grown), numbers(whole))
+
+
+def test_dimensions_of_metrics_are_added_with_them(tmp_path):
+    some = run(tmp_path / "s.zarr", *STUDIES["inference"], "metrics=[accuracy,energy]")
+    assert "component" not in some.sizes
+    grown = run(tmp_path / "s.zarr", *STUDIES["inference"], "extend=true")
+    whole = run(tmp_path / "whole.zarr", *STUDIES["inference"])
+    assert set(whole.sizes) - set(some.sizes) >= {"component", "baseline", "adc_source"}
+    xr.testing.assert_identical(numbers(grown), numbers(whole))

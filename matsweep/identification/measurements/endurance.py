@@ -10,6 +10,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
@@ -155,7 +156,7 @@ def _alternating(table: Table, columns: Mapping[str, Column], reading: Reading) 
         if state is None:
             raise UserError(
                 f"{table.path}, line {row.line}: column {name} must be LRS or HRS (or on and off, "
-                f"set and reset), got {text!r}"
+                f"set and reset), got {shown(text)}"
             )
         cycle = _cycle(row, columns, value.numbers)
         pairs.setdefault((_device(table, row, columns, value.numbers), cycle), {})[state] = value(
