@@ -14,6 +14,7 @@ from matsweep.core.checks import UserError, one_of, truth
 from matsweep.core.codec import build, numbers_at
 from matsweep.core.command_line import assignment, command_line
 from matsweep.core.plausible import doubts, refuse
+from matsweep.core.printing import printable
 from matsweep.core.units import value_in_unit
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import CompiledModel
@@ -109,7 +110,7 @@ def _question(config: DictConfig) -> None:
 def _print(notes: Sequence[str]) -> None:
     """Print how the files were understood."""
     for note in notes:
-        Console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        Console().print(f"note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _pulses(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:
@@ -182,7 +183,7 @@ def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictC
         study,
     ]
     for line in lines:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        Console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _known(own: Path, start: str | None, label: str | None) -> MaterialFile | None:
@@ -303,7 +304,7 @@ def _finish(written: Path, pictures: Sequence[Path], config: DictConfig) -> None
         f"material={config.name},pcm_gst", assignment("study", str(config.name)),
     )  # fmt: skip
     for line in ["", *map(str, (written, *pictures)), "", "next, for example:", study]:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        Console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _pictures(picture: Figure, config: DictConfig, suffix: str = "") -> list[Path]:

@@ -47,16 +47,20 @@ def read_content(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except ValueError:
         raise OSError(errno.EINVAL, "its name holds a character that no name can") from None
-    with open(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
+    try:
+        facts = os.fstat(descriptor)
         for of_kind, reason in _KINDS:
-            if of_kind(mode):
+            if of_kind(facts.st_mode):
                 raise OSError(errno.EINVAL, reason)
-        large = os.fstat(descriptor).st_size > most
         # Files of /proc have no size: the bound is on what comes.
-        content = b"" if large else file.read(most + 1)
-        if large or len(content) > most:
-            raise OSError(errno.EFBIG, f"it has more than {most / 2**20:.0f} MiB, the most")
+        content = b""
+        if facts.st_size <= most:
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if max(facts.st_size, len(content)) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most / 2**20:.0f} MiB, the most")
     return content
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
-from matsweep.core.printing import brief, shown
+from matsweep.core.printing import brief, printable, shown
 from matsweep.core.tables import Row, finite_number
 from matsweep.core.units import factor_of, kind_of, spellings
 from matsweep.identification.measurements.columns import Column
@@ -77,14 +77,14 @@ class Numbers:
         Returns
         -------
         str
-            Not empty.
+            Not empty; hidden characters are escaped.
 
         Raises
         ------
         UserError
             If it is empty.
         """
-        text = row.cells[column.place] if column.place < len(row.cells) else ""
+        text = printable(row.cells[column.place] if column.place < len(row.cells) else "")
         if not text:
             raise UserError(f"{self.path}, line {row.line}: column {_plain(name)} is empty")
         if len(text) > _LONGEST:

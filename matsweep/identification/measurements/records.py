@@ -28,6 +28,7 @@ _DOWN = {"-1", "−1", "–1", "down", "ltd", "reset", "depression", "depress", 
 _READ = {"0", "read", "none", "initial", "init", "start"}
 _HIGHEST = 0.02  # S; 50 ohm, far above a filament of 100 quanta of conductance (7.7 mS)
 _LOWEST = 1e-15  # S; 0.1 fA, the floor of source-measure units, at 0.1 V
+_MOST_COUNTED = 1e15  # pulses or cycles: every whole number up to it is one of float64
 _VALUES = ("conductance", "resistance", "current")
 
 
@@ -276,7 +277,7 @@ def _record(
 
 def _whole(row: Row, name: str, column: Column, numbers: Numbers) -> int:
     value = numbers.value(row, name, column)
-    if value < 0 or value != int(value):
+    if not 0 <= value <= _MOST_COUNTED or value != int(value):
         raise UserError(
             f"{numbers.path}, line {row.line}: column {name} must be a whole number from 0 on, got "
             f"{shown(row.cells[column.place])}"
