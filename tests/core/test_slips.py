@@ -67,12 +67,12 @@ def test_millivolts_given_as_volts_are_refused(name):
     [
         (V[0], r"voltage\[None, :\] is one sample"),
         (V.T, r"swap the last two axes"),
-        (V[:, :3], r"got shape \(2, 3\)$"),
-        (V[0, 0], r"got shape \(\)$"),
+        (V[:, :3], r" \(2, 3\)$"),
+        (V[0, 0], r" \(\)$"),
     ],
 )
 def test_a_vector_for_a_batch_is_refused_with_a_hint(name, voltage, way):
-    with pytest.raises(UserError, match=rf"\(…, sample, row\) with 4 rows, got shape .*{way}"):
+    with pytest.raises(UserError, match=rf"\(…, sample, row\) with 4 rows, got shape.*{way}"):
         SOLVERS[name](G, voltage)
 
 
