@@ -10,7 +10,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
-from matsweep.core.printing import shown
+from matsweep.core.printing import brief, shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
@@ -134,8 +134,9 @@ def _quantity(table: Table, column: Column, reading: Reading) -> str:
             if factor_of(unit, wanted) is not None:
                 return name
         raise UserError(
-            f"{table.path}, line {table.heading.line}: {column.heading.text} needs a unit of "
-            f"conductance, resistance or current, got {unit}"
+            f"{table.path}, line {table.heading.line}: {brief(column.heading.text)} needs a unit "
+            "of "
+            f"conductance, resistance or current, got {brief(unit)}"
         )
     first = column.heading.name[:1]
     return {"g": "conductance", "i": "current"}.get(first, "resistance")

@@ -25,6 +25,7 @@ _COMMA = re.compile(r"[-+]?\d*,\d*(?:[eE][-+]?\d+)?")
 _UNCLEAR = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # 1,234: a thousand, or one and a bit
 _POINT = re.compile(r"[-+]?\d*\.\d*(?:[eE][-+]?\d+)?")
 _ICE_POINT = 273.15
+_LEAST = 1e-100  # magnitude of a measured number, so that its reciprocals and squares are finite
 _LONGEST = 500  # characters of a number or a name
 
 
@@ -52,7 +53,7 @@ class Numbers:
         Raises
         ------
         UserError
-            If the cell is empty, or no number.
+            If the cell is empty, no number, or none of a measurement.
         """
         text = self.text(row, name, column)
         number = finite_number(text.replace(",", ".") if self.comma else text)
@@ -62,6 +63,12 @@ class Numbers:
             raise UserError(
                 f"{self.path}, line {row.line}: column {_plain(name)} must be a number, got "
                 f"{shown(text)}; {way}"
+            )
+        if number and not _LEAST <= abs(number) <= 1 / _LEAST:
+            raise UserError(
+                f"{self.path}, line {row.line}: column {_plain(name)} must be 0 or of a magnitude "
+                f"in [{_LEAST:g}, {1 / _LEAST:g}], got {shown(text)}; correct it, or leave the "
+                "line out"
             )
         return number
 
