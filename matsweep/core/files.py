@@ -1,4 +1,4 @@
-"""Files of users: read within bounds, with messages for people; written whole or not at all."""
+"""Files of users and of stores: read within bounds, with messages for people, written whole."""
 
 from __future__ import annotations
 
@@ -22,16 +22,79 @@ _KINDS = (
     (stat.S_ISCHR, "it is a device of the system"),
     (stat.S_ISBLK, "it is a device of the system"),
 )
+_NO_FILE = {errno.ENXIO, errno.ELOOP}  # a socket; a link that may not be followed
 
 
-def read_content(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """Read a plain file, within bounds: no pipe, device or folder, and nothing that does not end.
+def open_plain(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Open a plain file, and nothing that a reader would wait for or never finish.
+
+    A pipe waits for its other end and a device need not end: neither is read.
+
+    Parameters
+    ----------
+    path : path
+    flags : int
+        Of `os.open`.
+
+    Returns
+    -------
+    int
+        The open file's descriptor.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a pipe, device, socket or folder (EINVAL).
+    """
+    odd = OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+    except OSError as problem:
+        if problem.errno in _NO_FILE:
+            raise odd from problem
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise odd
+    return descriptor
+
+
+def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
+    """Read a plain file of bounded size.
+
+    Parameters
+    ----------
+    path : path
+    most : int, bytes
+        A larger file is refused before it is read.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no plain file (EINVAL), or is larger (EFBIG).
+    """
+    with open(open_plain(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= most:
+            data = file.read(most + 1)  # it may grow meanwhile
+            size = len(data)
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", os.fspath(path))
+        return data
+
+
+def read_content(path: str | Path, *, most: int | None = None) -> bytes:
+    """Read a user's file: a plain one of bounded size.
 
     Parameters
     ----------
     path : str or Path
-    most : int
-        Bytes.
+    most : int, bytes, optional
+        By default `MOST_BYTES`.
 
     Returns
     -------
@@ -43,25 +106,13 @@ def read_content(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
         If it cannot be read; `strerror` is the reason in words.
     """
     try:
-        # A pipe that nobody writes to would be waited for without O_NONBLOCK.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        mode = os.stat(path).st_mode
     except ValueError:
         raise OSError(errno.EINVAL, "its name holds a character that no name can") from None
-    try:
-        facts = os.fstat(descriptor)
-        for of_kind, reason in _KINDS:
-            if of_kind(facts.st_mode):
-                raise OSError(errno.EINVAL, reason)
-        # Files of /proc have no size: the bound is on what comes.
-        content = b""
-        if facts.st_size <= most:
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(most + 1)
-    finally:
-        os.close(descriptor)
-    if max(facts.st_size, len(content)) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most / 2**20:.0f} MiB, the most")
-    return content
+    for of_kind, reason in _KINDS:
+        if of_kind(mode):
+            raise OSError(errno.EINVAL, reason)
+    return read_plain(path, MOST_BYTES if most is None else most)
 
 
 def read_text(path: Path) -> str:
@@ -81,7 +132,8 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is not in UTF-8.
     """
     try:
-        return read_content(path, most=MOST_TEXT).decode("utf-8").replace("\r\n", "\n")
+        text = read_content(path, most=MOST_TEXT).decode("utf-8")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -33,12 +33,12 @@ def loop(folder):
     [
         (lambda folder: folder, "it is a folder"),
         (pipe, "it is a pipe: write its content to a file first"),
-        (door, "No such device or address|it is a socket"),
+        (door, "it is a socket"),
         (lambda _: "/dev/zero", "it is a device of the system"),
         (lambda _: "/dev/null", "it is a device of the system"),
         (lambda _: "a\0b", "its name holds a character that no name can"),
         (lambda folder: folder / ("x" * 300), "File name too long"),
-        (loop, "Too many levels of symbolic links"),
+        (loop, "Too many levels of symbolic links|no plain"),
     ],
 )
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path, place, reason):
@@ -54,9 +54,11 @@ def test_a_file_has_bounds_whatever_size_it_states(tmp_path):
     path = tmp_path / "t.csv"
     with path.open("wb") as file:
         file.truncate(2**40)  # sparse: no block on the disk
-    with pytest.raises(UserError, match=r"t.csv cannot be read: it has more than 1024 MiB"):
+    with pytest.raises(
+        UserError, match=r"t.csv cannot be read: .* than 1,073,741,824 bytes"
+    ):
         read_text(path)
-    with pytest.raises(OSError, match="more than 0 MiB"):  # stated as empty
+    with pytest.raises(OSError, match="more than 100 bytes"):  # stated as empty
         read_content("/proc/self/maps", most=100)
     assert read_content("/proc/self/maps").endswith(b"\n")
 

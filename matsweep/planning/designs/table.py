@@ -16,7 +16,8 @@ from matsweep.core.printing import brief, shown
 from matsweep.core.tables import Row, read_rows, refuse_lines
 from matsweep.core.units import value_in_unit
 from matsweep.planning.axes import Axis, Values, written_value
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

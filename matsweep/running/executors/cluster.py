@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import socket
 import time
@@ -186,12 +187,12 @@ def check_reachable(address: str) -> None:
     """
     place = address.removeprefix("ray://")
     host, _, port = place.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535:
         raise UserError(f"executor.address must be {_FORMS}, got {address!r}")
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-    except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from None
+    except (OSError, UnicodeError) as error:  # the latter of a host that no name server takes
+        raise _unreachable(address, getattr(error, "strerror", None) or str(error)) from None
 
 
 def _unreachable(address: str, reason: str) -> UserError:
