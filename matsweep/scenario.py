@@ -294,7 +294,7 @@ class Scenario:
         """
         if not any_foreign():
             return frozenset()
-        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n in _WRITTEN))
+        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n, _ in _WRITTEN))
 
     def identify(self, memory: Memory | None) -> str:
         """Return the identity; it includes the versions of other packages whose parts are used.
@@ -309,11 +309,11 @@ class Scenario:
         str
             32 hexadecimal digits.
         """
-        values = ((key, name, getattr(self, name)) for key, name in _WRITTEN)
         pieces = [
             f"{key}{canonical(value, memory)}"
-            for key, name, value in values
-            if not unsaid(Scenario, name, value)
+            for key, name, came_later in _WRITTEN
+            for value in (getattr(self, name),)
+            if not (came_later and unsaid(Scenario, name, value))
         ]
         if self.device.measurements is not None:
             content = read_bytes(self.device.measurements)
@@ -326,7 +326,11 @@ class Scenario:
         return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=16).hexdigest()
 
 
-_WRITTEN = [(f'"{f.name}":', f.name) for f in dataclasses.fields(Scenario)]
+_WRITTEN = [
+    (f'"{f.name}":', f.name, f.default is not dataclasses.MISSING)
+    for f in dataclasses.fields(Scenario)
+]
+"""Key in a text, name, and whether a field may have been added later."""
 
 
 def read_bytes(path: str) -> bytes:

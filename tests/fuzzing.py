@@ -167,18 +167,21 @@ class HangError(BaseException):
 
 @contextmanager
 def bounded(seconds: float = BOUND) -> Iterator[None]:
-    """Raise in an action that takes too long."""
+    """Raise in an action that computes for too long, or waits ten times as long."""
 
     def late(*_: object) -> None:
-        raise HangError(f"more than {seconds} s")
+        raise HangError(f"more than {seconds} s of computing, or {10 * seconds} s in all")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = {signal.SIGPROF: signal.ITIMER_PROF, signal.SIGALRM: signal.ITIMER_REAL}
+    before = {number: signal.signal(number, late) for number in timers}
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, timer in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 def verdict(action: Callable[[], object]) -> Verdict:

@@ -303,22 +303,30 @@ def canonical(part: Any, memory: Memory | None = None) -> str:
     str
     """
     kind: Any = type(part)
+    known = None if memory is None else memory.texts.get(id(part))
+    if known is not None:
+        return known[1]
     if part is None:
         return "null"
+    if kind is str:
+        return _quoted(part)
     if kind is int or (kind is float and math.isfinite(part)):
         return repr(part)
     if kind is not tuple and not _is_part(kind):
         return _json(plain(part))
-    known = None if memory is None else memory.texts.get(id(part))
-    if known is None:
-        if kind is tuple:
-            known = (part, _json(plain(part)), {})
-        else:
-            pieces = _pieces(part, memory)
-            known = (part, "{" + ",".join(filter(None, pieces.values())) + "}", pieces)
-        if memory is not None:
-            memory.texts[id(part)] = known
+    if kind is tuple:
+        known = (part, _json(plain(part)), {})
+    else:
+        pieces = _pieces(part, memory)
+        known = (part, "{" + ",".join(filter(None, pieces.values())) + "}", pieces)
+    if memory is not None:
+        memory.texts[id(part)] = known
     return known[1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return _json(text)
 
 
 def _pieces(part: object, memory: Memory | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.yaml_bounds import check_yaml
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.environment import kept_yaml
@@ -22,7 +23,8 @@ from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = (
-    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible"
+    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible",
+    "limits",
 )  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
 
@@ -327,9 +329,12 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
         Dotted names; "axes" first where those differ.
     """
     facts = attributes(path)
-    was = parsed_yaml(str(facts.get("config", "{}")))
+    text = str(facts.get("config", "{}"))
+    check_yaml(f"the configuration in {path}", text)
+    was = parsed_yaml(text)
     is_now = plain_config(study.config)
-    assert isinstance(was, dict)
+    if not isinstance(was, dict):
+        raise UserError(f"the configuration in {path} must be a mapping, got {text[:60]!r}")
     names = [
         name
         for name in dict.fromkeys([*leaves(was), *leaves(is_now)])

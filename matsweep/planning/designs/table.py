@@ -14,7 +14,8 @@ from matsweep.core.files import check_plain
 from matsweep.core.tables import Row, read_rows
 from matsweep.core.units import value_in_unit
 from matsweep.planning.axes import Axis, Values, written_value
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
