@@ -79,7 +79,7 @@ def test_slips_are_one_line_and_code_2(workplace, capsys, given, said):
 @pytest.mark.parametrize("store", ["/proc/self/x.zarr", f"{'n' * 300}.zarr"])
 def test_the_system_refuses_a_store_with_and_without_a_sweep(workplace, capsys, sweep, store):
     assert main(["explore", *sweep, f"store={store}", *TINY]) == 2
-    assert "cannot use " in told(capsys)
+    assert re.match("matsweep: cannot (use|write to) ", told(capsys))
 
 
 def test_the_other_ways_in_have_the_same_door(workplace):
@@ -89,7 +89,7 @@ def test_the_other_ways_in_have_the_same_door(workplace):
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "File name too long; give a shorter name" in done.stderr
+    assert "File name too long" in done.stderr
     with pytest.raises(ValueError, match=r"adc\.bits must be a finite number, got inf"):
         matsweep.explore(["adc.bits=inf", *TINY])
     with pytest.raises(ValueError, match="material must be a choice of conf/material"):
@@ -206,8 +206,8 @@ def test_pipes_and_devices_are_no_files(tmp_path, workplace, capsys):
             for n in range(9)), "entries, got more"),
         ("seed: [1", "x.yaml"),
         ("\udcff", "x.yaml is not in UTF-8"),
-        ("seed: ${", ""),
-        ("seed: ${nope}", ""),
+        ("seed: ${", "the configuration cannot be composed"),
+        ("seed: ${nope}", "Interpolation key 'nope' not found"),
         ("- 1", ""),
     ],
     ids=range(10),
