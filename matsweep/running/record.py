@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.yaml_bounds import check_yaml
@@ -20,13 +21,16 @@ from matsweep.planning.parsed import parsed_yaml
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
 from matsweep.scenario import DRAWS
-from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
+from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, outline
 
 _ANYWHERE = (
     "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible",
     "limits",
 )  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
+
+_FACTS = ("seed", "config", "axes", "sources", "provenance")
+"""Attributes that every study has."""
 
 
 def metrics_of(study: Plan) -> dict[str, Metric]:
@@ -269,7 +273,8 @@ def difference(study: Plan, path: Place) -> Difference:
     Difference
     """
     facts = attributes(path)
-    ds = open_results(path)
+    ds = outline(path)
+    _check_of_study(path, facts, ds)
     stored = ds["candidate_id"].values
     if len(stored) == len(study) and bool(np.all(stored == np.array(study.identities))):
         rows = np.arange(len(study), dtype=np.int64)
@@ -292,6 +297,17 @@ def difference(study: Plan, path: Place) -> Difference:
         metrics=tuple(name for name in metrics_of(study) if name not in ds),
         unlike=tuple(unlike),
     )
+
+
+def _check_of_study(path: Place, facts: Mapping[str, Any], ds: xr.Dataset) -> None:
+    """Refuse a store that no study made: it may come from elsewhere."""
+    missing = [name for name in _FACTS if name not in facts]
+    missing += [name for name in ("candidate_id", "time", "realisation") if name not in ds.coords]
+    if missing:
+        raise UserError(
+            f"{path} is no store of a study, as it has no {', '.join(missing)}; give this one its "
+            "own place with study=NAME or store=PATH"
+        )
 
 
 def check_same(study: Plan, path: Place, found: Difference) -> None:
@@ -344,6 +360,11 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
     -------
     list of str
         Dotted names; "axes" first where those differ.
+
+    Raises
+    ------
+    UserError
+        If the store's configuration is no mapping in YAML.
     """
     facts = attributes(path)
     text = str(facts.get("config", "{}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from functools import cache
 
@@ -329,3 +330,29 @@ def test_dimensions_of_metrics_are_added_with_them(tmp_path):
     whole = run(tmp_path / "whole.zarr", *STUDIES["inference"])
     assert set(whole.sizes) - set(some.sizes) >= {"component", "baseline", "adc_source"}
     xr.testing.assert_identical(numbers(grown), numbers(whole))
+
+
+@pytest.mark.parametrize("how", ["missing", "changed"])
+def test_the_same_command_computes_a_damaged_chunk_again(tmp_path, counted, how):
+    store = tmp_path / "s.zarr"
+    whole = run(store, *TWO, "adc.bits=6,7")
+    counted.clear()
+    chunk = store / "accuracy" / "c.0.0.0"
+    data = bytearray(chunk.read_bytes())
+    data[-6] ^= 4
+    chunk.unlink() if how == "missing" else chunk.write_bytes(data)
+    with pytest.raises(UserError, match=r"s\.zarr is damaged \(accuracy/c\.0\.0\.0 is missing"):
+        matsweep.open_results(store).load()
+    again = run(store, *TWO, "adc.bits=6,7")
+    assert sorted(counted) == [3] * 4
+    xr.testing.assert_identical(numbers(again), numbers(whole))
+
+
+def test_a_store_that_no_study_made_is_not_resumed(tmp_path):
+    store = tmp_path / "s.zarr"
+    run(store, *TWO, "adc.bits=6,7")
+    root = json.loads((store / "zarr.json").read_text())
+    del root["attributes"]["seed"]
+    (store / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(UserError, match=r"s\.zarr is no store of a study, as it has no seed"):
+        run(store, *TWO, "adc.bits=6,7")

@@ -115,7 +115,7 @@ def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator
         path = folder / "references.bib"
         if path.exists() and not path.read_text("utf-8", "replace").startswith(_MARK):
             raise UserError(f"{path}, as it exists and no report wrote it: give another folder=")
-        path.write_text(f"{_NOTE}\n\n{bibtex(cited)}", encoding="utf-8")
+        path.write_text(f"{_NOTE}\n\n{bibtex(cited)}", encoding="utf-8", errors="backslashreplace")
         yield path
 
 
