@@ -7,6 +7,7 @@ is reported in one line and ends with exit code 2.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -25,6 +26,7 @@ from matsweep.cli.help import settings_told
 from matsweep.core.checks import StoppedError, UserError, near
 from matsweep.core.command_line import command_line, quoted
 from matsweep.core.printing import printable
+from matsweep.core.signals import signal_of
 from matsweep.planning.config import explain
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.grammar import as_typed, hydra_override
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0, 1 if a published result is missed, 2 for a user's mistake, 130 if stopped by
-        Ctrl-C.
+        Ctrl-C, 128 + N by signal N (143 by SIGTERM).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in ([], ["-h"], ["--help"], ["help"]):
@@ -252,7 +254,8 @@ def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
 
 def _complain(text: object) -> None:
     """Print an error without control characters: it may quote a store's texts."""
-    print(f"matsweep: {printable(text)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(f"matsweep: {printable(text)}", file=sys.stderr)
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -284,13 +287,13 @@ def _run(command: str, arguments: list[str]) -> int:
             raise mistakes[0]
     except UserError as error:
         _complain(error)
-        return 130 if isinstance(error, StoppedError) else 2
+        return 128 + error.signal if isinstance(error, StoppedError) else 2
     except (HydraException, OmegaConfBaseException) as error:
         _complain(_explained(error, command, arguments))
         return 2
-    except KeyboardInterrupt:
-        print("matsweep: stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        _complain("stopped")
+        return 128 + signal_of(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

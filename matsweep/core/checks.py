@@ -11,6 +11,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from signal import SIGINT
 
 
 class UserError(ValueError):
@@ -18,7 +19,18 @@ class UserError(ValueError):
 
 
 class StoppedError(UserError):
-    """The user stopped a run; finished results are safe."""
+    """The user stopped a run; finished results are safe.
+
+    Parameters
+    ----------
+    text : str
+    signal : int
+        That stopped it.
+    """
+
+    def __init__(self, text: str, signal: int = SIGINT) -> None:
+        super().__init__(text)
+        self.signal = signal
 
 
 def finite(name: str, value: object, unit: str = "") -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from matsweep.core.checks import one_of
 from matsweep.core.codec import build
-from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, Task
+from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, LostError, Task
 
 
 def _serial() -> type[Executor]:
@@ -50,4 +50,4 @@ def executor(config: Mapping[str, Any]) -> Executor:
     return build(EXECUTORS[kind](), parameters, "executor")
 
 
-__all__ = ["EXECUTORS", "NO_PARTS", "Executor", "Fault", "Task", "executor"]
+__all__ = ["EXECUTORS", "NO_PARTS", "Executor", "Fault", "LostError", "Task", "executor"]

@@ -1,0 +1,50 @@
+"""Addresses of Ray clusters, and whether anyone answers there."""
+
+from __future__ import annotations
+
+import socket
+
+from matsweep.core.checks import UserError
+
+_PATIENCE = 5.0  # s for a cluster to answer
+_FORMS = "local, auto, HOST:PORT or ray://HOST:PORT"
+
+
+def check_reachable(address: str) -> None:
+    """Refuse an address where no one answers, within seconds: Ray itself waits for minutes.
+
+    Parameters
+    ----------
+    address : str
+        "HOST:PORT" or "ray://HOST:PORT".
+
+    Raises
+    ------
+    UserError
+    """
+    place = address.removeprefix("ray://")
+    host, _, port = place.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) < 65536:
+        raise UserError(f"executor.address must be {_FORMS}, got {address[:60]!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, UnicodeError) as error:  # a label of a host's name has at most 63 letters
+        raise unreachable(address, getattr(error, "strerror", None) or str(error)) from None
+
+
+def unreachable(address: str, reason: str) -> UserError:
+    """Return the error of an address where no cluster answers.
+
+    Parameters
+    ----------
+    address : str
+    reason : str
+
+    Returns
+    -------
+    UserError
+    """
+    return UserError(
+        f"executor.address={address}: no Ray cluster answers there ({reason}); start one "
+        "(ray start --head), or use executor.address=local"
+    )
