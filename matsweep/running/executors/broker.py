@@ -25,6 +25,7 @@ from matsweep.core.checks import UserError
 from matsweep.running.executors import private
 from matsweep.running.executors.contract import LostError
 from matsweep.running.executors.failures import end_of, starting_error
+from matsweep.running.executors.packing import receive, send
 
 _LOOK = 0.25  # s between looks at Ray's processes
 _GRACE = 10.0  # s for Ray to leave a cluster
@@ -80,7 +81,7 @@ def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     line = Line(Connection(descriptor))
-    order: Order = line.connection.recv()
+    order: Order = receive(line.connection)
     sys.argv[:1] = [order.program]  # Ray's workers look for modules next to the script
     if order.main:
         sys.modules["__main__"].__file__ = order.main
@@ -110,7 +111,7 @@ class Line:
         """Queue calls until the connection is closed; then end, also if Ray hangs."""
         with contextlib.suppress(EOFError, OSError):
             while True:
-                self.calls.put(self.connection.recv())
+                self.calls.put(receive(self.connection))
         self.calls.put(None)
         time.sleep(_GRACE)
         leave()
@@ -118,7 +119,7 @@ class Line:
     def answer(self, kind: str, value: object = None, facts: tuple[int, int] = (1, 1)) -> None:
         """Send an answer: "ok" with a value, "user" or "lost" with a text."""
         with self._lock:
-            self.connection.send((kind, value, facts))
+            send(self.connection, (kind, value, facts))
 
 
 def _started(order: Order, line: Line) -> bool:
@@ -127,7 +128,8 @@ def _started(order: Order, line: Line) -> bool:
 
     try:
         if order.local:
-            start_local(order.workers, order.object_store_memory, order.folder)
+            folder = private.session_folder(order.folder)
+            start_local(order.workers, order.object_store_memory, folder)
         else:
             join(order.address)
     except UserError as error:

@@ -186,7 +186,7 @@ def _blamed(outcome: Packed | Crash) -> Packed | Crash:
     node = getattr(worker, "node", None)
     raylet = getattr(node, "raylet_socket_name", None)
     if raylet and Path(raylet).is_absolute() and not _answers(socket.AF_UNIX, raylet):
-        raise LostError("Ray's process on this machine has ended (raylet)")
+        raise LostError("Ray's raylet has ended")
     host, _, port = str(getattr(node, "gcs_address", "")).rpartition(":")
     if not port.isdigit() or _answers(socket.AF_INET, (host, int(port))):
         return outcome

@@ -1,9 +1,9 @@
 """Private folders of Ray's sessions, and what killed runs left of theirs.
 
-Each session has a folder that only this user can enter, for Ray opens its own, which lies in it, to
-everyone. The folder is named after nothing, and locked by the processes that use it. When they
-end, however they end, the operating system unlocks it: the next run then removes it with the
-processes of Ray that are left of the session.
+Each session has a folder that only this user can enter: Ray opens its own, `session_folder`, to
+everyone. Its name cannot be guessed, and the processes that use it hold a lock on it. When they
+have ended, in whatever way, the operating system unlocks it: the next run then removes it, and
+ends the processes of Ray that are left of the session.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MARK = "MATSWEEP_RAY_FOLDER"
 _PREFIX = "ms-ray-"
 _LOCK = "lock"
 # Paths of Unix sockets: 107 bytes on Linux, 103 on macOS. Ray's add as much as this to the folder:
-_BELOW = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+_BELOW = len("/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 _LONGEST = (107 if sys.platform == "linux" else 103) - _BELOW
 _PROC = Path("/proc")
 _STALE = 3600.0  # s after which a folder without a lock belongs to no run that is just beginning
@@ -75,6 +75,20 @@ def temporary() -> Path:
         return Path(tempfile.gettempdir())
     except OSError as error:
         raise UserError(f"{_NEEDS} ({error.strerror or error}); {_REMEDY}") from None
+
+
+def session_folder(folder: Path) -> Path:
+    """Return the folder for Ray itself, inside that of a session.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Path
+    """
+    return folder / "r"
 
 
 def _created() -> Path:

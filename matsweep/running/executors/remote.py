@@ -21,7 +21,7 @@ from matsweep.running.executors.backend import Crash
 from matsweep.running.executors.broker import Order
 from matsweep.running.executors.contract import LostError
 from matsweep.running.executors.failures import end_of, starting_error
-from matsweep.running.executors.packing import Packed
+from matsweep.running.executors.packing import Packed, receive, send
 
 _STARTING = 300.0  # s that a start may take, on a machine that has other work to do
 _JOINING = 120.0  # s
@@ -88,7 +88,7 @@ class Broker:
         """
         patience = _STARTING if self._order.local else _JOINING
         try:
-            self._connection.send(self._order)
+            send(self._connection, self._order)
             if not self._connection.poll(patience):
                 raise self._unstarted(f"no answer within {patience:g} s")
             self._take()
@@ -111,7 +111,7 @@ class Broker:
             raise LostError(self._lost or "Ray's session was interrupted")
         self._open = False  # until the answer is taken: a signal may come before
         try:
-            self._connection.send((name, arguments, options))
+            send(self._connection, (name, arguments, options))
             value = self._take()
         except (EOFError, OSError):
             raise self._gone(self._ended()) from None
@@ -120,7 +120,7 @@ class Broker:
 
     def _take(self) -> Any:
         """Take an answer."""
-        kind, value, self._facts = self._connection.recv()
+        kind, value, self._facts = receive(self._connection)
         if kind == "lost":
             raise self._gone(str(value))
         if kind == "user":
