@@ -52,6 +52,10 @@ def test_a_cluster_that_cannot_be_joined():
 
 def test_what_ray_says_is_one_short_sentence():
     assert said(LOGGED) == "Failed to connect"
+    remote = (
+        'failure from server:\nTraceback (most recent call last):\n  File "x", line 1\nOSError: no'
+    )
+    assert said(remote) == "no"
     assert len(said("x" * 1000)) == 160
     assert said("") == ""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 from matsweep.core.checks import UserError
 from matsweep.running.executors.ledger import Cause
@@ -18,7 +18,7 @@ class Crash:
     reason: str
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """Runs the tasks of one call of an executor after the other.
 
     All methods raise `LostError` where Ray stopped working, and `UserError` where its nodes cannot
@@ -26,24 +26,70 @@ class Backend(Protocol):
     """
 
     @property
+    @abstractmethod
     def slots(self) -> int:
         """Tasks that run at once."""
 
     @property
+    @abstractmethod
     def hosts(self) -> int:
         """Largest number of nodes alive at once."""
 
+    @abstractmethod
     def begin(self, shared: Packed) -> None:
-        """Take the task and its shared data; forget the tasks of an earlier call."""
+        """Take the task and its shared data; forget the tasks of an earlier call.
 
+        Parameters
+        ----------
+        shared : Packed
+            A pair of both.
+        """
+
+    @abstractmethod
     def submit(self, chunk: Packed, *, alone: bool, doubled: bool) -> int:
-        """Start a task, `alone` on a node or as the second copy of another; return its ticket."""
+        """Start a task.
 
+        Parameters
+        ----------
+        chunk : Packed
+        alone : bool
+            Whether it needs a node by itself.
+        doubled : bool
+            Whether it is the second copy of another.
+
+        Returns
+        -------
+        int
+            Its ticket.
+        """
+
+    @abstractmethod
     def wait(self, timeout: float) -> list[tuple[int, Packed | Crash]]:
-        """Return what has ended, after the first end or the timeout [s]."""
+        """Wait for the end of a task.
 
+        Parameters
+        ----------
+        timeout : float, s
+
+        Returns
+        -------
+        list of (int, Packed or Crash)
+            Tickets of all tasks that have ended, and their results.
+        """
+
+    @abstractmethod
     def lacking(self, parts: Packed) -> list[str]:
-        """Return what each node lacks of a study's parts; empty texts where nothing."""
+        """Compare a study's parts with those of the nodes.
+
+        Parameters
+        ----------
+        parts : Packed
+
+        Returns
+        -------
+        list of str
+            What each node lacks; empty where nothing.
+        """
 
 
 def unlike(why: str) -> UserError:

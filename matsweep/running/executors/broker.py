@@ -108,7 +108,13 @@ class Line:
         self._lock = threading.Lock()
 
     def read(self, leave: Callable[[], None]) -> None:
-        """Queue calls until the connection is closed; then end, also if Ray hangs."""
+        """Queue calls until the connection is closed; then end, also if Ray hangs.
+
+        Parameters
+        ----------
+        leave : function ()
+            Ends this process.
+        """
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self.calls.put(receive(self.connection))
@@ -117,7 +123,17 @@ class Line:
         leave()
 
     def answer(self, kind: str, value: object = None, facts: tuple[int, int] = (1, 1)) -> None:
-        """Send an answer: "ok" with a value, "user" or "lost" with a text."""
+        """Send an answer.
+
+        Parameters
+        ----------
+        kind : str
+            "ok"; "user" and "lost" for an error of that kind.
+        value : object
+            A result, or the error's text.
+        facts : (int, int)
+            Slots and hosts.
+        """
         with self._lock:
             send(self.connection, (kind, value, facts))
 

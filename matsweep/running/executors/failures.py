@@ -75,6 +75,8 @@ def joining_error(address: str, text: str) -> UserError:
 def said(text: str) -> str:
     """First sentence of what Ray reports, shortened, without its time and source.
 
+    Of a traceback, the error.
+
     Parameters
     ----------
     text : str
@@ -83,7 +85,10 @@ def said(text: str) -> str:
     -------
     str
     """
-    line = " ".join(_PREAMBLE.sub("", text.strip()).split()).partition(". ")[0].rstrip(".")
+    text = text.strip()
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1].strip()
+    line = " ".join(_PREAMBLE.sub("", text).split()).partition(". ")[0].rstrip(".")
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 

@@ -26,7 +26,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from matsweep.core.checks import UserError
 from matsweep.core.packages import PartsError
-from matsweep.running.executors.backend import Crash, unlike
+from matsweep.running.executors.backend import Backend, Crash, unlike
 from matsweep.running.executors.cluster import Nodes
 from matsweep.running.executors.contract import LostError
 from matsweep.running.executors.ledger import Cause
@@ -37,7 +37,7 @@ _RETURN = 60.0  # s that Ray itself grants a head to come back
 _SETTLE = 0.1  # s after which the kernel has closed the sockets of a process that was killed
 
 
-class Pool:
+class Pool(Backend):
     """Tasks on the Ray of this process.
 
     Parameters

@@ -187,8 +187,9 @@ class RayExecutor(Executor):
         room = min(total, max(shutil.disk_usage(place).free for place in places))
         if self.object_store_memory > room:
             raise UserError(
-                "executor.object_store_memory [bytes] must fit into the memory of this machine and "
-                f"/dev/shm, {room:.3g} bytes, got {self.object_store_memory:.3g}"
+                "executor.object_store_memory [bytes] must fit into the memory of this machine, "
+                f"and into /dev/shm or the temporary folder: at most {room:.3g} now, got "
+                f"{self.object_store_memory:.3g}"
             )
 
     @contextmanager

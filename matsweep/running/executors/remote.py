@@ -17,7 +17,7 @@ from typing import Any
 from matsweep.core.checks import UserError
 from matsweep.running.executors import private
 from matsweep.running.executors.address import unreachable
-from matsweep.running.executors.backend import Crash
+from matsweep.running.executors.backend import Backend, Crash
 from matsweep.running.executors.broker import Order
 from matsweep.running.executors.contract import LostError
 from matsweep.running.executors.failures import end_of, starting_error
@@ -30,7 +30,7 @@ _MODULE = "import sys; sys.path[:] = {path!r}; from {name} import main; main({de
 _LOG = "driver.log"
 
 
-class Broker:
+class Broker(Backend):
     """Backend of the Ray executor that calls the process which holds Ray.
 
     Parameters
@@ -47,7 +47,7 @@ class Broker:
         self._connection = connection
         self._order = order
         self._lost = ""
-        self._open = True
+        self._open = False
         self._facts = (1, 1)
 
     @property
@@ -112,17 +112,16 @@ class Broker:
         self._open = False  # until the answer is taken: a signal may come before
         try:
             send(self._connection, (name, arguments, options))
-            value = self._take()
+            return self._take()
         except (EOFError, OSError):
             raise self._gone(self._ended()) from None
-        self._open = True
-        return value
 
     def _take(self) -> Any:
         """Take an answer."""
         kind, value, self._facts = receive(self._connection)
         if kind == "lost":
             raise self._gone(str(value))
+        self._open = True
         if kind == "user":
             raise UserError(str(value))
         return value
@@ -133,7 +132,7 @@ class Broker:
 
     def _ended(self) -> str:
         if self._order.local:
-            return f"the process that holds Ray has ended ({self._end()})"
+            return f"Ray has ended ({self._end()})"
         return f"the Ray cluster at {self._order.address} is lost"
 
     def _end(self) -> str:
