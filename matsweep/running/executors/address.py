@@ -32,6 +32,30 @@ def check_reachable(address: str) -> None:
         raise unreachable(address, getattr(error, "strerror", None) or str(error)) from None
 
 
+def answers(place: str | tuple[str, int]) -> bool:
+    """Report whether a process accepts connections; true where that is unknown.
+
+    Parameters
+    ----------
+    place : str or (str, int)
+        A Unix socket's path, or a host and a port.
+
+    Returns
+    -------
+    bool
+    """
+    family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_PATIENCE)
+            probe.connect(place)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def unreachable(address: str, reason: str) -> UserError:
     """Return the error of an address where no cluster answers.
 

@@ -23,11 +23,13 @@ from typing import Any
 
 from matsweep.core.checks import UserError
 from matsweep.running.executors import private
+from matsweep.running.executors.address import answers
 from matsweep.running.executors.contract import LostError
 from matsweep.running.executors.failures import end_of, starting_error
 from matsweep.running.executors.packing import receive, send
 
 _LOOK = 0.25  # s between looks at Ray's processes
+_SILENT = 2.0  # s
 _GRACE = 10.0  # s for Ray to leave a cluster
 _NEEDED = {"raylet": "raylet", "gcs_server": "GCS"}  # Ray's names of its processes
 
@@ -186,14 +188,23 @@ def _watch(line: Line) -> None:
     from ray._private import worker
 
     node: Any = worker._global_node
+    host, _, port = node.gcs_address.rpartition(":")
+    refused = 0
     while True:
         time.sleep(_LOOK)
-        for kind, process in node.dead_processes():
-            if kind in _NEEDED:
-                with contextlib.suppress(OSError):
-                    text = f"Ray's {_NEEDED[kind]} has ended ({end_of(process.returncode)})"
-                    line.answer("lost", text)
-                return
+        # A GCS that was asked to end stays for a minute, but answers no one.
+        refused = 0 if answers((host, int(port))) else refused + 1
+        texts = [
+            f"Ray's {_NEEDED[kind]} has ended ({end_of(process.returncode)})"
+            for kind, process in node.dead_processes()
+            if kind in _NEEDED
+        ]
+        if not texts and refused * _LOOK >= _SILENT:
+            texts = ["Ray's GCS does not answer"]
+        if texts:
+            with contextlib.suppress(OSError):
+                line.answer("lost", texts[0])
+            return
 
 
 def _leave(order: Order) -> None:

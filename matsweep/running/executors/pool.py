@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +25,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from matsweep.core.checks import UserError
 from matsweep.core.packages import PartsError
+from matsweep.running.executors.address import answers
 from matsweep.running.executors.backend import Backend, Crash, unlike
 from matsweep.running.executors.cluster import Nodes
 from matsweep.running.executors.contract import LostError
+from matsweep.running.executors.failures import said
 from matsweep.running.executors.ledger import Cause
 from matsweep.running.executors.packing import Packed, pack, unpack
 from matsweep.running.parts import lacking
@@ -167,8 +168,7 @@ def _one_line() -> Iterator[None]:
     except UserError:
         raise
     except (RayError, OSError, RuntimeError, TimeoutError) as error:
-        text = " ".join(str(error).split())
-        raise LostError(f"Ray stopped working ({type(error).__name__}: {text[:150]})") from None
+        raise LostError(f"Ray stopped working ({said(str(error))})") from None
 
 
 def _blamed(outcome: Packed | Crash) -> Packed | Crash:
@@ -185,30 +185,17 @@ def _blamed(outcome: Packed | Crash) -> Packed | Crash:
     worker: Any = ray_worker.global_worker
     node = getattr(worker, "node", None)
     raylet = getattr(node, "raylet_socket_name", None)
-    if raylet and Path(raylet).is_absolute() and not _answers(socket.AF_UNIX, raylet):
+    if raylet and Path(raylet).is_absolute() and not answers(raylet):
         raise LostError("Ray's raylet has ended")
     host, _, port = str(getattr(node, "gcs_address", "")).rpartition(":")
-    if not port.isdigit() or _answers(socket.AF_INET, (host, int(port))):
+    if not port.isdigit() or answers((host, int(port))):
         return outcome
     until = time.monotonic() + _RETURN
     while time.monotonic() < until:
-        if _answers(socket.AF_INET, (host, int(port))):
+        if answers((host, int(port))):
             return Crash(Cause.LOST, outcome.reason)
         time.sleep(1)
     raise LostError(f"the head of the Ray cluster at {host}:{port} does not answer")
-
-
-def _answers(family: socket.AddressFamily, place: Any) -> bool:
-    """Whether a process accepts connections; unknown counts as yes."""
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.settimeout(5)
-            probe.connect(place)
-    except (ConnectionRefusedError, FileNotFoundError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _cause(error: RayError) -> Cause:

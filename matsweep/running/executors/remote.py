@@ -114,7 +114,7 @@ class Broker(Backend):
             send(self._connection, (name, arguments, options))
             return self._take()
         except (EOFError, OSError):
-            raise self._gone(self._ended()) from None
+            raise self._gone(f"Ray has ended ({self._end()})") from None
 
     def _take(self) -> Any:
         """Take an answer."""
@@ -127,13 +127,10 @@ class Broker(Backend):
         return value
 
     def _gone(self, text: str) -> LostError:
+        if not self._order.local:
+            text = f"the Ray cluster at {self._order.address} is lost: {text}"
         self._lost = text
         return LostError(text)
-
-    def _ended(self) -> str:
-        if self._order.local:
-            return f"Ray has ended ({self._end()})"
-        return f"the Ray cluster at {self._order.address} is lost"
 
     def _end(self) -> str:
         """Describe how the process ended."""
