@@ -24,6 +24,7 @@ from ray.exceptions import RayError
 
 _STARTS = 3  # tries: on a busy machine a start may take longer than the 30 s that Ray grants it
 _LATE = "timed out during startup"
+_UNSERVED = "Starting Ray client server failed"  # on a busy head, within the same 30 s
 _FRESH = 2.0  # s between counts of the nodes
 _MODE, _TOKEN = "RAY_AUTH_MODE", ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _PACKAGE = Path(__file__).resolve().parents[2]  # matsweep itself
@@ -110,21 +111,30 @@ def join(address: str) -> None:
     UserError
         If no cluster answers, or it refuses this user.
     """
-    try:
-        ray.init(
-            address=address,
-            runtime_env={"py_modules": [str(_PACKAGE), *map(str, _sent())]},
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError, RayError) as error:
-        if "AuthToken" in "".join(traceback.format_exception(error)):
-            raise UserError(
-                f"executor.address={address}: the cluster asks for Ray's token; set "
-                "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
-                "~/.ray/auth_token)"
-            ) from None
-        raise joining_error(address, str(error)) from None
+    for left in reversed(range(_STARTS)):
+        try:
+            _join(address)
+            return
+        except (ConnectionError, RuntimeError, TimeoutError, ValueError, RayError) as error:
+            ray.shutdown()
+            if left and _UNSERVED in str(error):
+                continue
+            if "AuthToken" in "".join(traceback.format_exception(error)):
+                raise UserError(
+                    f"executor.address={address}: the cluster asks for Ray's token; set "
+                    "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
+                    "~/.ray/auth_token)"
+                ) from None
+            raise joining_error(address, str(error)) from None
+
+
+def _join(address: str) -> None:
+    ray.init(
+        address=address,
+        runtime_env={"py_modules": [str(_PACKAGE), *map(str, _sent())]},
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
 
 
 def _sent() -> list[Path]:

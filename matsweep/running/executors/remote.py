@@ -24,7 +24,7 @@ from matsweep.running.executors.failures import end_of, starting_error
 from matsweep.running.executors.packing import Packed, receive, send
 
 _STARTING = 300.0  # s that a start may take, on a machine that has other work to do
-_JOINING = 120.0  # s
+_JOINING = 180.0  # s
 _LEAVING = 5.0  # s
 _MODULE = "import sys; sys.path[:] = {path!r}; from {name} import main; main({descriptor})"
 _LOG = "driver.log"
