@@ -14,6 +14,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
+from matsweep.core.files import check_plain
 from matsweep.core.packages import versions
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Elapsed, Length
@@ -293,7 +294,7 @@ class Scenario:
         """
         if not any_foreign():
             return frozenset()
-        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n in _WRITTEN))
+        return frozenset[type]().union(*(foreign(getattr(self, n), memory) for _, n, _ in _WRITTEN))
 
     def identify(self, memory: Memory | None) -> str:
         """Return the identity; it includes the versions of other packages whose parts are used.
@@ -308,11 +309,11 @@ class Scenario:
         str
             32 hexadecimal digits.
         """
-        values = ((key, name, getattr(self, name)) for key, name in _WRITTEN)
         pieces = [
             f"{key}{canonical(value, memory)}"
-            for key, name, value in values
-            if not unsaid(Scenario, name, value)
+            for key, name, came_later in _WRITTEN
+            for value in (getattr(self, name),)
+            if not (came_later and unsaid(Scenario, name, value))
         ]
         if self.device.measurements is not None:
             content = read_bytes(self.device.measurements)
@@ -325,7 +326,11 @@ class Scenario:
         return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=16).hexdigest()
 
 
-_WRITTEN = [(f'"{f.name}":', f.name) for f in dataclasses.fields(Scenario)]
+_WRITTEN = [
+    (f'"{f.name}":', f.name, f.default is not dataclasses.MISSING)
+    for f in dataclasses.fields(Scenario)
+]
+"""Key in a text, name, and whether a field may have been added later."""
 
 
 def read_bytes(path: str) -> bytes:
@@ -345,6 +350,7 @@ def read_bytes(path: str) -> bytes:
         If it cannot be read.
     """
     try:
+        check_plain(path)
         return Path(path).read_bytes()
     except OSError as problem:
         raise UserError(f"device.measurements: {path} cannot be read: {problem.strerror}") from None

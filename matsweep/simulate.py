@@ -135,7 +135,7 @@ def _measured(
         If a measure is not of these realisations.
     """
     weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
-    block = max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
+    block = block_length(weights)
     hardware = scenario.hardware
     blocks = [realisations[start : start + block] for start in range(0, len(realisations), block)]
     parts = [
@@ -150,6 +150,21 @@ def _measured(
                 f"shape {np.shape(measure)}"
             )
     return measures
+
+
+def block_length(weights: int) -> int:
+    """Return the number of realisations that are computed at a time.
+
+    Parameters
+    ----------
+    weights : int
+        Of all matrices.
+
+    Returns
+    -------
+    int
+    """
+    return max(1, int(_BLOCK_BYTES / (8 * max(weights, 1))))
 
 
 def _joined(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections import Counter
@@ -59,14 +60,29 @@ def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
 def _group(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep each group of tests in one process of pytest-xdist.
 
-    Its release 3.8 adds the group to a name of the test that pytest 9.2 does not read any more.
+    Tests that use a fixture of their module are a group, so that it is made once. Release 3.8 of
+    pytest-xdist adds the group to a name of the test that pytest 9.2 does not read any more.
     """
     if not getattr(config.option, "loadgroup", False):
         return
     for item in items:
-        group = item.get_closest_marker("xdist_group")
+        marker = item.get_closest_marker("xdist_group")
+        group = _module(item) if marker is None else marker.args[0]
         if group is not None and "@" not in item.nodeid:
-            item._id = coerce_node_id(f"{item.nodeid}@{group.args[0]}")
+            item._id = coerce_node_id(f"{item.nodeid}@{group}")
+
+
+def _module(item: pytest.Item) -> str | None:
+    """Return the file of a test that uses a fixture with the scope of a module."""
+    known = item._fixtureinfo.name2fixturedefs
+    shared = any(known[name][-1].scope == "module" for name in item.fixturenames if name in known)
+    return item.nodeid.partition("::")[0] if shared else None
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported by now out of garbage collection, which goes through it in vain."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

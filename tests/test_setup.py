@@ -296,6 +296,27 @@ def test_uv_is_installed_as_the_lock_pins_it(installer):
     )
 
 
+def test_tests_that_use_a_fixture_of_their_module_are_a_group(pytestconfig):
+    (ours,) = (each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "_group"))
+
+    def item(name, *scopes, marked=None):
+        marker = None if marked is None else SimpleNamespace(args=(marked,))
+        known = {scope: [SimpleNamespace(scope=scope)] for scope in scopes}
+        return SimpleNamespace(
+            nodeid=name, fixturenames=[*scopes, "request"], get_closest_marker=lambda _: marker,
+            _fixtureinfo=SimpleNamespace(name2fixturedefs=known), _id=name,
+        )  # fmt: skip
+
+    items = [
+        item("t.py::a", "function", "module"), item("t.py::b", "session", "function"),
+        item("t.py::c", "module", marked="ray"), item("t.py::d"),
+    ]  # fmt: skip
+    ours._group(SimpleNamespace(option=SimpleNamespace(loadgroup=True)), items)
+    assert [str(each._id) for each in items] == [
+        "t.py::a@t.py", "t.py::b", "t.py::c@ray", "t.py::d",
+    ]  # fmt: skip
+
+
 def test_samples_are_every_nth_variant_of_a_marked_test(pytestconfig):
     (ours,) = (
         each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "_sample")

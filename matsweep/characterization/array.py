@@ -11,6 +11,8 @@ from matsweep.core.streams import FloatArray
 from matsweep.crossbar import Tile, Wires, node_voltages, read_currents
 from matsweep.devices import AnalogDevice, CurrentLaw, SeriesIV
 
+_ARRAYS = 8  # of the size of the tile, at a time
+
 
 def characterize_array(
     device: AnalogDevice,
@@ -103,6 +105,20 @@ def characterize_array(
         seed=seed,
     )
     return measured
+
+
+def array_footprint(tile: Tile) -> int:
+    """Memory of the voltages, currents and conductances of an array, before they are computed.
+
+    Parameters
+    ----------
+    tile : Tile
+
+    Returns
+    -------
+    int, bytes
+    """
+    return 8 * _ARRAYS * tile.rows * tile.columns
 
 
 def cell_law(

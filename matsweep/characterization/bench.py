@@ -17,6 +17,8 @@ _LEVELS = np.linspace(0.0, 1.0, 21)
 _KEPT_LEVELS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 _READ_TIME = 60.0  # s after programming, when reads are taken
 _SECOND, _YEAR = 1.0, 3.15576e7
+_TIMES = 43  # of the retention measurement
+_READS = 10  # of each level, per device
 
 
 def characterize(
@@ -72,6 +74,25 @@ def characterize(
         if name in measured.variables:
             measured[name].attrs.update(units=unit, long_name=text)
     return measured
+
+
+def bench_footprint(devices: int, pulses: int, temperatures: int) -> int:
+    """Memory of the measurements of a test bench, before they are made.
+
+    Parameters
+    ----------
+    devices : int
+    pulses : int
+        Of each polarity.
+    temperatures : int
+
+    Returns
+    -------
+    int, bytes
+    """
+    aged = temperatures * len(_KEPT_LEVELS) * _TIMES
+    reads = _READS * len(_KEPT_LEVELS)
+    return 8 * devices * (2 * pulses + 1 + len(_LEVELS) + aged + reads)
 
 
 def _pulses(device: AnalogDevice, pulses: int | None) -> int:
@@ -131,7 +152,7 @@ def _aged(
 
     level = device.g_min + _KEPT_LEVELS * device.g_range
     start = np.repeat(level[:, None], devices, axis=1)[..., None]
-    times = np.geomspace(_SECOND, 10 * _YEAR, 43)
+    times = np.geomspace(_SECOND, 10 * _YEAR, _TIMES)
     aging = device.aging(start, rng=rng)
     aged = np.empty((len(temperatures), len(level), len(times), devices))
     for i, temperature in enumerate(temperatures):
@@ -145,7 +166,7 @@ def _aged(
 
 def _read(measured: xr.Dataset, device: AnalogDevice, reads: int, rng: np.random.Generator) -> None:
     level: FloatArray = device.g_min + _KEPT_LEVELS * device.g_range
-    start = np.repeat(level[:, None], 10 * reads, axis=1)[..., None]
+    start = np.repeat(level[:, None], _READS * reads, axis=1)[..., None]
     read = device.read(start, device.read_voltage, rng=rng, time=_READ_TIME)
     measured["conductance_read"] = (("level", "read"), read[..., 0])
     measured["read_sigma"] = ("level", device.read_sigma(level[:, None], _READ_TIME)[:, 0])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -20,10 +20,13 @@ from matsweep.characterization import (
     physics_figure,
 )
 from matsweep.characterization import characterize as bench
+from matsweep.characterization.array import array_footprint
+from matsweep.characterization.bench import bench_footprint
 from matsweep.characterization.derived import show_derived
-from matsweep.core.checks import UserError, positive, truth
+from matsweep.core.checks import UserError, positive, truth, whole
 from matsweep.core.codec import arguments, build, numbers
 from matsweep.core.plausible import doubts, preferred, refuse
+from matsweep.core.sizes import check_memory, counted
 from matsweep.core.units import value_in_unit
 from matsweep.crossbar import Interconnect, Tile, Wires
 from matsweep.devices import AnalogDevice
@@ -56,11 +59,14 @@ def measure(config: DictConfig, path: Path) -> None:
     material = material_of(config)
     name = path.name
     device = _resolved(_questioned(config), config)
+    most = _most(config)
     if name == "bench":
-        dataset = bench(device, **arguments(bench, plain_config(config.bench), "bench"))
+        settings = arguments(bench, plain_config(config.bench), "bench")
+        _check_bench(settings, most)
+        dataset = bench(device, **settings)
         draw = bench_figure
     else:
-        dataset, draw = _array(device, config), array_figure
+        dataset, draw = _array(device, config, most), array_figure
     written = _keep(dataset, draw, material, path)
     if name == "bench" and config.physics is not None:
         physics, protocol = _virtual(config)
@@ -113,7 +119,9 @@ def _keep(
 def _virtual(config: DictConfig) -> tuple[DynamicalModel, Protocol]:
     """Build a material's physics and the pulses of its virtual experiment."""
     physics: DynamicalModel = build(DynamicalModel, plain_config(config.physics), "physics")
-    return physics, build(Protocol, plain_config(config.protocol), "protocol")
+    protocol: Protocol = build(Protocol, plain_config(config.protocol), "protocol")
+    check_memory("protocol", protocol.footprint, _most(config), "limits.memory", protocol.extent)
+    return physics, protocol
 
 
 def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
@@ -128,8 +136,25 @@ def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
     return resolve(device, *_virtual(config))
 
 
-def _array(device: AnalogDevice, config: DictConfig) -> xr.Dataset:
+def _most(config: DictConfig) -> int:
+    """Return the bound of memory, bytes."""
+    bound = value_in_unit(config.limits.memory, "B", "limits.memory")
+    return whole("limits.memory", bound, low=1)
+
+
+def _check_bench(settings: Mapping[str, Any], most: int) -> None:
+    """Refuse a test bench of more devices than fit the memory."""
+    devices = whole("bench.devices", settings["devices"], low=2)
+    pulses = 1 if settings["pulses"] is None else whole("bench.pulses", settings["pulses"], low=1)
+    because = f"{counted(devices)} devices and {counted(pulses)} pulses"
+    needed = bench_footprint(devices, pulses, len(settings["temperatures"]))
+    check_memory("bench.devices", needed, most, "limits.memory", because)
+
+
+def _array(device: AnalogDevice, config: DictConfig, most: int) -> xr.Dataset:
     tile = build(Tile, plain_config(config.tile), "tile")
+    because = f"an array of {counted(tile.rows)} × {counted(tile.columns)} devices"
+    check_memory("tile.rows", array_footprint(tile), most, "limits.memory", because)
     interconnect: Interconnect = build(Interconnect, plain_config(config.wires), "wires")
     settings = plain_config(config.array)
     node = positive("array.node", value_in_unit(settings.pop("node"), "m", "array.node"), "m")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import command_line
+from matsweep.planning.environment import flags
 from matsweep.planning.grammar import as_typed
 from matsweep.running.study import run_overrides
 from matsweep.store import Place, summary
@@ -40,7 +41,7 @@ def run_study(overrides: Sequence[str], hydra: DictConfig) -> Place:
     """
     _check_jobs(hydra)
     console = Console(stderr=True)
-    command = command_line("matsweep", "explore", *map(as_typed, sys.argv[1:]))
+    command = command_line("matsweep", "explore", *flags(), *map(as_typed, sys.argv[1:]))
     name = str(hydra.job.config_name).removesuffix(".yaml")
     path = run_overrides(overrides, console, command, config_name=name)
     progress = summary(path)

@@ -27,5 +27,5 @@ def export(config: DictConfig) -> None:
         raise UserError("to must name a file: matsweep export STORE to=results.parquet")
     choices = {name: truth(name, config[name]) for name in ("realisations", "failed", "overwrite")}
     with Console(stderr=True).status("exporting"):
-        path = export_results(store_of(config), config.to, **choices)
+        path = export_results(store_of(config), config.to, damaged=config.damaged, **choices)
     Console().print(str(path), markup=False, highlight=False, soft_wrap=True)

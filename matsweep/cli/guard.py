@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
 from matsweep.core.checks import UserError
+from matsweep.planning.environment import gated
 from matsweep.planning.parsed import Loader
 
 _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -44,7 +45,8 @@ def guarded() -> Iterator[None]:
     plain = getattr(application, _LOADER)
     setattr(application, _LOADER, _Guarded)
     try:
-        yield
+        with gated():
+            yield
     finally:
         setattr(application, _LOADER, plain)
 
@@ -80,7 +82,9 @@ def check(hydra: DictConfig) -> None:
         raise _refused("callbacks", "be empty", node["callbacks"])
     job = _mapping(node, "job")
     if job["env_set"] != {}:  # LD_PRELOAD, PYTHONPATH, … for the processes of Ray
-        raise _refused("job.env_set", "be empty (set variables in the shell)", job["env_set"])
+        raise _refused("job.env_set", "be empty (set variables in the shell)", list(job["env_set"]))
+    if not isinstance(node["verbose"], (bool, str, list)):  # Hydra asserts it
+        raise _refused("verbose", "be true, false, or names of loggers", node["verbose"])
     _check_sweeper(_mapping(node, "sweeper"))
     _check_launcher(_mapping(node, "launcher"), node["sweeper"]["_target_"])
     for name in ("hydra_logging", "job_logging"):
@@ -133,7 +137,7 @@ def _check_plain(name: str, node: object, *, references: bool) -> None:
     for path, key, value in _walk(node, name):
         if key == "_target_":
             raise _refused(path, "not be set", value)
-        if not references and isinstance(value, str) and "${" in value:
+        if not references and isinstance(value, str) and "${" in value.replace("\\", ""):
             raise _refused(path, "be written out", value)
 
 

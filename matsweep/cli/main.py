@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from matsweep.cli.door import complain, through
 from matsweep.cli.guard import guarded
 from matsweep.cli.help import settings_told
-from matsweep.core.checks import StoppedError, UserError, near
+from matsweep.core.checks import UserError, near
 from matsweep.core.command_line import command_line, quoted
-from matsweep.core.printing import printable
-from matsweep.core.signals import signal_of
+from matsweep.core.printing import one_line, shown
 from matsweep.planning.config import explain
+from matsweep.planning.environment import FLAG, granted
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.grammar import as_typed, hydra_override
+from matsweep.planning.slips import check_written
 
 _USAGE = """matsweep: which memristor should this network be built from?
 
@@ -56,7 +60,8 @@ Usage: matsweep COMMAND [Hydra overrides]
   matsweep materials pcm_gst
   matsweep characterize material=pcm_gst
 
-`matsweep COMMAND --help` lists its settings. For completion with the tab key:
+`matsweep COMMAND --help` lists its settings. Files of --config-dir read no environment variables
+but those that --allow-env=NAME,NAME names. For completion with the tab key:
   eval "$(matsweep -sc install=bash)"
 """
 
@@ -100,6 +105,9 @@ _FLAGS = {
 """Flags of a command, with their values where none is given."""
 
 
+_SWEEPING = "matsweep.cli.explore"
+"""Module of the studies that Hydra's sweeper runs."""
+
 _ONE_STORE = ("report", "view", "status", "export")
 _VALUED = (
     "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p",
@@ -107,10 +115,10 @@ _VALUED = (
 )  # fmt: skip
 _HYDRAS = (
     *_VALUED, "--help", "--hydra-help", "--version", "--resolve", "--run", "--multirun",
-    "--shell-completion", "--experimental-rerun",
+    "--shell-completion",
 )  # fmt: skip
 """Hydra's own flags; those of `_VALUED` have a word after them."""
-_LONG = ("--config-dir", "--config-name", "--config-path", "--multirun", "--help")
+_LONG = ("--config-dir", "--config-name", "--config-path", "--multirun", "--help", FLAG)
 """Those that a user may have meant by a misspelled flag."""
 
 
@@ -125,10 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, 1 if a published result is missed, 2 for a user's mistake, 130 if stopped by
-        Ctrl-C, 128 + N by signal N (143 by SIGTERM).
+        Exit code: 0, 1 if a published result is missed, 2 for a user's mistake, 70 for one of
+        matsweep, 128 + N if stopped by signal N (130: Ctrl-C, 143: SIGTERM).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    return through(lambda: _main(given))
+
+
+def _main(given: list[str]) -> int:
+    """Run a command; errors are raised."""
     if given[:1] in ([], ["-h"], ["--help"], ["help"]):
         print(_USAGE, end="")
         return 0
@@ -139,9 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complete(given)
     command, *rest = given
     if command not in _COMMANDS:
-        _complain(f"no command {command!r}{near(command, _COMMANDS)}")
+        complain(f"no command {shown(command)}{near(command, _COMMANDS)}")
         print(f"there are {', '.join(_COMMANDS)}; matsweep --help", file=sys.stderr)
         return 2
+    allowed = [word for word in rest if word.partition("=")[0] == FLAG]
+    rest = [word for word in rest if word not in allowed]
     if command in _FLAGS:
         rest = _flags(rest, _FLAGS[command])
     if command == "select":
@@ -153,8 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     words = _words(rest)
     if wrong := _wrong(command, rest, words):
-        _complain(wrong)
-        return 2
+        raise UserError(wrong)
     if command == "explain":
         rest, words = _pointed(rest), []
     several = len(words) > 1 or command not in _POSITIONAL
@@ -164,7 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rest[: len(words)] = [f"{_LISTS[command]}=[{','.join(map(quoted, words))}]"]
     elif command in _POSITIONAL and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"{_POSITIONAL[command]}={quoted(rest[0])}"
-    return _run(command, _ordered(rest))
+    names = [name for word in allowed for name in word.partition("=")[2].split(",")]
+    with granted(names, rest):
+        return _run(command, _ordered(rest))
 
 
 def _flags(arguments: Sequence[str], known: Mapping[str, str]) -> list[str]:
@@ -252,28 +268,19 @@ def _specified(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
     return [*rest, f"constraints=[{listed}]"] if asked else rest
 
 
-def _complain(text: object) -> None:
-    """Print an error without control characters: it may quote a store's texts."""
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        print(f"matsweep: {printable(text)}", file=sys.stderr)
-
-
 def _run(command: str, arguments: list[str]) -> int:
-    """Run one command's Hydra application; report errors in one line."""
+    """Run one command's Hydra application; errors are raised."""
+    check_written(arguments)
     arguments = list(map(hydra_override, arguments))
+    _check_flags(command, arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
-    mistakes: list[UserError] = []
+    errors: list[Exception] = []
 
     def task(config: DictConfig) -> None:
         try:
             _command(command)(config)
-        except UserError as error:  # kept from Hydra, which would print its own lines
-            mistakes.append(error)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            place = f" {error.filename}" if error.filename else ""
-            mistakes.append(UserError(f"cannot use{place}: {error.strerror or error}"))
+        except Exception as error:  # kept from Hydra, which would print its own lines
+            errors.append(error)
 
     application = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name=command
@@ -283,34 +290,57 @@ def _run(command: str, arguments: list[str]) -> int:
     try:
         with guarded():
             application()
-        if mistakes:
-            raise mistakes[0]
-    except UserError as error:
-        _complain(error)
-        return 128 + error.signal if isinstance(error, StoppedError) else 2
-    except (HydraException, OmegaConfBaseException) as error:
-        _complain(_explained(error, command, arguments))
-        return 2
-    except KeyboardInterrupt as stop:
-        _complain("stopped")
-        return 128 + signal_of(stop)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except YAMLError as error:
-        text = " ".join(str(error).split())
-        _complain(f"a configuration is no valid YAML: {text}")
-        return 2
-    except ValueError as error:
-        if "can be specified" not in str(error):
+    except UserError:
+        raise
+    except (HydraException, OmegaConfBaseException) as error:  # some are OSErrors too
+        raise UserError(_explained(error, command, arguments)) from error
+    except Exception as error:
+        if isinstance(error, OSError) or _of_command(error):
             raise
-        _complain(f"{error} (Hydra's flags; --cfg shows axes without -m)")
-        return 2
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 2
+        raise UserError(
+            f"Hydra cannot work with these settings ({type(error).__name__}: {one_line(error)}); "
+            "leave those of hydra. out"
+        ) from error
     finally:
         sys.argv = before
-    return 0
+    if not errors:
+        return 0
+    if isinstance(errors[0], OmegaConfBaseException):  # of a reference that is resolved only now
+        raise UserError(_explained(errors[0], command, arguments)) from errors[0]
+    raise errors[0]
+
+
+def _of_command(error: Exception) -> bool:
+    """Whether an error comes from a study that Hydra's sweeper started, not from Hydra."""
+    return any(
+        frame.f_globals.get("__name__") == _SWEEPING
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
+def _check_flags(command: str, arguments: Sequence[str]) -> None:
+    """Refuse flags that Hydra's parser does not know, which would print its usage.
+
+    Raises
+    ------
+    UserError
+    """
+    said, wrong = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stderr(said):
+            given = get_args_parser().parse_args(arguments)
+    except SystemExit:
+        wrong = said.getvalue().rpartition("error: ")[2].strip()
+    else:
+        asked = [given.run, given.multirun, given.cfg, given.info, given.shell_completion]
+        if given.experimental_rerun is not None:  # it would unpickle a file
+            wrong = "--experimental-rerun is not available"
+        elif given.resolve and not given.cfg:
+            wrong = "--resolve is used with --cfg job"
+        elif sum(map(bool, asked)) > 1:
+            wrong = "one of --run, --multirun, --cfg and --info can be given; --cfg needs no -m"
+    if wrong:
+        raise UserError(f"{command}: {wrong} (matsweep {command} --help)")
 
 
 def _command(name: str) -> Callable[[DictConfig], None]:

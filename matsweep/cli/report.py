@@ -16,6 +16,8 @@ from matsweep.core.checks import UserError, truth, whole
 from matsweep.reporting.status.once import rerun
 from matsweep.store import Place, attributes, open_results
 
+_MOST_VERIFIED = 100_000  # candidates at edges, for each material
+
 if TYPE_CHECKING:
     from matsweep.analysis.checked import Checked
     from matsweep.analysis.requirements import Requirements
@@ -55,7 +57,7 @@ def report(config: DictConfig) -> None:
     store = store_of(config)
     target = "" if config.target is None else str(config.target)
     reporting.report(
-        open_results(store),
+        open_results(store, damaged=config.damaged),
         Console(),
         _folder(config.folder, store),
         top=top,
@@ -67,7 +69,9 @@ def report(config: DictConfig) -> None:
         rerun=rerun(attributes(store), store),
         target=target,
         sensitivity=truth("sensitivity", config.sensitivity),
-        check=_check(whole("verify", config.verify, low=0), target, store, time),
+        check=_check(
+            whole("verify", config.verify, low=0, high=_MOST_VERIFIED), target, store, time
+        ),
     )
 
 

@@ -33,7 +33,7 @@ def select(config: DictConfig) -> None:
         raise UserError(f"weights must be as in {way}, got {weights!r}")
     objectives, time = names_of("objectives", config.objectives), time_of(config)
     choose(
-        open_results(store_of(config)),
+        open_results(store_of(config), damaged=config.damaged),
         Console(),
         names_of("constraints", config.constraints) or [],
         by=None if config.by is None else str(config.by),

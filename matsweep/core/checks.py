@@ -13,9 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from signal import SIGINT
 
+from matsweep.core.printing import shown
+
 
 class UserError(ValueError):
     """Mistake of the user, reported in one line that says how to fix it."""
+
+
+LARGEST = 2**63 - 1
+"""Largest whole number of a setting: beyond it neither arrays nor other programs hold it."""
 
 
 class StoppedError(UserError):
@@ -52,9 +58,15 @@ def finite(name: str, value: object, unit: str = "") -> float:
     UserError
         If it is not a number (text, None, bool, a list) or is nan or infinite.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise UserError(f"{_label(name, unit)} must be a finite number, got {value!r}")
-    return float(value)
+    number = math.nan
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not math.isfinite(number):
+        raise UserError(f"{_label(name, unit)} must be a finite number, got {shown(value)}")
+    return number
 
 
 def positive(name: str, value: object, unit: str = "") -> float:
@@ -78,7 +90,7 @@ def positive(name: str, value: object, unit: str = "") -> float:
     """
     number = finite(name, value, unit)
     if number <= 0:
-        raise UserError(f"{_label(name, unit)} must be > 0, got {value!r}")
+        raise UserError(f"{_label(name, unit)} must be > 0, got {shown(value)}")
     return number
 
 
@@ -103,7 +115,7 @@ def non_negative(name: str, value: object, unit: str = "") -> float:
     """
     number = finite(name, value, unit)
     if number < 0:
-        raise UserError(f"{_label(name, unit)} must be >= 0, got {value!r}")
+        raise UserError(f"{_label(name, unit)} must be >= 0, got {shown(value)}")
     return number
 
 
@@ -130,7 +142,7 @@ def in_range(name: str, value: object, low: float, high: float, unit: str = "") 
     """
     number = finite(name, value, unit)
     if not low <= number <= high:
-        raise UserError(f"{_label(name, unit)} must be in [{low:g}, {high:g}], got {value!r}")
+        raise UserError(f"{_label(name, unit)} must be in [{low:g}, {high:g}], got {shown(value)}")
     return number
 
 
@@ -143,7 +155,7 @@ def whole(name: str, value: object, low: int = 0, high: int | None = None) -> in
     value : object
     low : int
     high : int or None
-        None: no upper bound.
+        None: the largest of 64 bits.
 
     Returns
     -------
@@ -156,11 +168,13 @@ def whole(name: str, value: object, low: int = 0, high: int | None = None) -> in
     """
     number = finite(name, value)
     if number != int(number):
-        raise UserError(f"{name} must be a whole number, got {value!r}")
-    if number < low or (high is not None and number > high):
-        rule = f">= {low}" if high is None else f"in [{low}, {high}]"
-        raise UserError(f"{name} must be {rule}, got {value!r}")
-    return int(number)
+        raise UserError(f"{name} must be a whole number, got {shown(value)}")
+    exact = value if isinstance(value, int) else int(number)
+    most = LARGEST if high is None else high
+    if not low <= exact <= most:
+        rule = f">= {low}" if high is None and exact < low else f"in [{low}, {most}]"
+        raise UserError(f"{name} must be {rule}, got {shown(value)}")
+    return exact
 
 
 def truth(name: str, value: object) -> bool:
@@ -181,7 +195,7 @@ def truth(name: str, value: object) -> bool:
         If it is neither.
     """
     if not isinstance(value, bool):
-        raise UserError(f"{name} must be true or false, got {value!r}")
+        raise UserError(f"{name} must be true or false, got {shown(value)}")
     return value
 
 
@@ -206,7 +220,7 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     known = sorted(choices)
     if not isinstance(value, str) or value not in known:
         raise UserError(
-            f"{name} must be one of {', '.join(known)}; got {value!r}{near(value, known)}"
+            f"{name} must be one of {', '.join(known)}; got {shown(value)}{near(value, known)}"
         )
     return value
 

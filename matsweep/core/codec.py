@@ -19,10 +19,11 @@ import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from matsweep.core.checks import UserError, near, one_of
+from matsweep.core.checks import LARGEST, UserError, finite, near, one_of, whole
 from matsweep.core.direction import Worse
 from matsweep.core.packages import is_own
 from matsweep.core.plausible import Number, Plausible
+from matsweep.core.printing import shown
 from matsweep.core.registry import any_foreign
 from matsweep.core.units import Unit, read_parameter
 
@@ -212,7 +213,7 @@ def _built[T](cls: type[T], config: object, path: str, memory: Memory | None) ->
     if isinstance(config, bool) and (flagged := getattr(cls, "from_flag", None)) is not None:
         return typing.cast(T, flagged(config))
     if not isinstance(config, Mapping):
-        raise UserError(f"{path or cls.__name__} must be {_form(cls)}, got {config!r}")
+        raise UserError(f"{path or cls.__name__} must be {_form(cls)}, got {shown(config)}")
     config = dict(config)
     registry = getattr(cls, "registry", None)
     if registry is not None:
@@ -257,7 +258,8 @@ def _numbers(fields: dict[str, tuple[Any, bool]], values: dict[str, Any], path: 
     for name, value in values.items():
         if _shape(fields[name][0]).numeric and not isinstance(value, (int, float, types.NoneType)):
             raise UserError(
-                f"{_join(path, name)} must be a number in SI units, such as 2.2e-8, got {value!r}"
+                f"{_join(path, name)} must be a number in SI units, such as 2.2e-8, got "
+                f"{shown(value)}"
             ) from None
 
 
@@ -301,22 +303,30 @@ def canonical(part: Any, memory: Memory | None = None) -> str:
     str
     """
     kind: Any = type(part)
+    known = None if memory is None else memory.texts.get(id(part))
+    if known is not None:
+        return known[1]
     if part is None:
         return "null"
+    if kind is str:
+        return _quoted(part)
     if kind is int or (kind is float and math.isfinite(part)):
         return repr(part)
     if kind is not tuple and not _is_part(kind):
         return _json(plain(part))
-    known = None if memory is None else memory.texts.get(id(part))
-    if known is None:
-        if kind is tuple:
-            known = (part, _json(plain(part)), {})
-        else:
-            pieces = _pieces(part, memory)
-            known = (part, "{" + ",".join(filter(None, pieces.values())) + "}", pieces)
-        if memory is not None:
-            memory.texts[id(part)] = known
+    if kind is tuple:
+        known = (part, _json(plain(part)), {})
+    else:
+        pieces = _pieces(part, memory)
+        known = (part, "{" + ",".join(filter(None, pieces.values())) + "}", pieces)
+    if memory is not None:
+        memory.texts[id(part)] = known
     return known[1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return _json(text)
 
 
 def _pieces(part: object, memory: Memory | None) -> dict[str, str]:
@@ -611,8 +621,10 @@ def arguments(function: Callable[..., Any], config: Mapping[str, Any], path: str
     Raises
     ------
     UserError
-        If a unit does not fit its argument.
+        If it is no mapping, or a unit does not fit its argument.
     """
+    if not isinstance(config, Mapping):
+        raise UserError(f"{path} must be a mapping, got {shown(config)}")
     hints = typing.get_type_hints(function, include_extras=True)
     return {
         name: in_units(hints.get(name), value, _join(path, name)) for name, value in config.items()
@@ -795,23 +807,30 @@ def _convert(hint: Any, value: object, path: str, memory: Memory | None) -> Any:
         return build(hint, value, path, memory)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise UserError(f"{path} must be a mapping, got {value!r}")
+            raise UserError(f"{path} must be a mapping, got {shown(value)}")
         inner = typing.get_args(hint)[1]
         return {
             str(key): _convert(inner, item, _join(path, key), memory) for key, item in value.items()
         }
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise UserError(f"{path} must be a list, got {value!r}")
+            raise UserError(f"{path} must be a list, got {shown(value)}")
         return tuple(_convert(typing.get_args(hint)[0], item, path, memory) for item in value)
     if value is None:
         raise UserError(f"{path} must have a value, got null")
     if hint is bool and not isinstance(value, bool):
-        raise UserError(f"{path} must be true or false, got {value!r}")
+        raise UserError(f"{path} must be true or false, got {shown(value)}")
     if hint is str and not isinstance(value, str):
-        raise UserError(f"{path} must be text, got {value!r}")
+        raise UserError(f"{path} must be text, got {shown(value)}")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, float) and value == int(value):
-        return int(value)
+        return finite(path, value)
+    if hint is int and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _whole(path, value)
     return value
+
+
+def _whole(path: str, value: float) -> float:
+    """Return a whole number as an int; other finite numbers are left to the object's checks."""
+    if isinstance(value, float) and finite(path, value) != int(value):
+        return value
+    return whole(path, value, low=-LARGEST)

@@ -1,12 +1,96 @@
-"""Text files of users: read with messages for people, written whole or not at all."""
+"""Files of users and of stores: read within bounds, with messages for people, written whole."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+
+_NO_FILE = {errno.ENXIO, errno.ELOOP}  # a socket; a link that may not be followed
+
+
+def open_plain(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Open a plain file, and nothing that a reader would wait for or never finish.
+
+    A pipe waits for its other end and a device need not end: neither is read.
+
+    Parameters
+    ----------
+    path : path
+    flags : int
+        Of `os.open`.
+
+    Returns
+    -------
+    int
+        The open file's descriptor.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a pipe, device, socket or folder (EINVAL).
+    """
+    odd = OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+    except OSError as problem:
+        if problem.errno in _NO_FILE:
+            raise odd from problem
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise odd
+    return descriptor
+
+
+def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
+    """Read a plain file of bounded size.
+
+    Parameters
+    ----------
+    path : path
+    most : int, bytes
+        A larger file is refused before it is read.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no plain file (EINVAL), or is larger (EFBIG).
+    """
+    with open(open_plain(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= most:
+            data = file.read(most + 1)  # it may grow meanwhile
+            size = len(data)
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", os.fspath(path))
+        return data
+
+
+def check_plain(path: str | Path) -> None:
+    """Refuse what a program cannot read to its end: pipes, sockets and devices.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a file or a folder.
+
+    Raises
+    ------
+    OSError
+        If it is one of them, or not there.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, no file: copy it to one", str(path))
 
 
 def read_text(path: Path) -> str:
@@ -26,6 +110,7 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is not in UTF-8.
     """
     try:
+        check_plain(path)
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -12,16 +12,17 @@ from __future__ import annotations
 import errno
 import json
 import os
-import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import open_plain
 
 _NAME = ".log.jsonl"
 _BEGIN = b'{"time": "'  # of every line
+_ELSEWHERE = "give log=PATH or log=null"
 _TAIL = 65536  # bytes at the end that are searched for the last events
 
 
@@ -134,15 +135,18 @@ def _opened(path: Path) -> IO[bytes]:
     OSError
         If it cannot be opened, or holds something else.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
     if path.name == _NAME and path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a symbolic link; give log=PATH or log=null")
+        raise OSError(errno.ELOOP, f"it is a symbolic link; {_ELSEWHERE}")
     if path.name == _NAME:
         flags |= os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o666)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a plain file; give log=PATH or log=null")
+        descriptor = open_plain(path, flags)
+    except OSError as problem:
+        if problem.errno == errno.EINVAL:
+            raise OSError(problem.errno, f"{problem.strerror}; {_ELSEWHERE}") from None
+        raise
+    try:
         # The file holds less than that if the first run was killed at once.
         if not _BEGIN.startswith(os.pread(descriptor, len(_BEGIN), 0)):
             raise OSError(errno.EEXIST, "it holds something else; give another log=PATH")
@@ -166,9 +170,7 @@ def last_event(path: Path, event: str) -> dict[str, Any] | None:
         The line's facts; None if there is no such event.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may not begin, a device not end
-            return None
-        with open(path, "rb") as file:
+        with open(open_plain(path), "rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL))
             lines = file.read(_TAIL).splitlines()
     except OSError:
@@ -177,7 +179,7 @@ def last_event(path: Path, event: str) -> dict[str, Any] | None:
         try:
             line = json.loads(text)
             kind = line["event"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
         if kind == event:
             return dict(line)

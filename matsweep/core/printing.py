@@ -1,17 +1,24 @@
-"""Safe printing of texts from a store or a configuration."""
+"""Safe printing of texts from a store, a configuration or a table."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import re
+import reprlib
 
-from matsweep.core.units import estimate
+# Letters without a shape, which Python calls printable: fillers, and joiners that hide no more.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]"
+)
+_ENDS = re.compile("\r\n?")
+_LENGTH = 60  # characters of a user's value in a message
 
 
 def printable(text: object) -> str:
-    """Remove characters that no page can show: control characters and halves of surrogate pairs.
+    r"""Escape characters that a page does not show, or that reorder the text around them.
 
-    Tabs and line breaks stay.
+    Control characters, direction marks (U+202E and its kin), characters of no width and halves of
+    surrogate pairs become `\x1b` or `\u202e`. Tabs and line breaks stay, a carriage return is a
+    line break.
 
     Parameters
     ----------
@@ -20,17 +27,20 @@ def printable(text: object) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> print(printable("HfO\u202ex"))
+    HfO\u202ex
     """
-    if (whole := str(text)).isprintable():  # fast path: nearly all texts are
+    whole = str(text)
+    if whole.isprintable() and not _BLANK.search(whole):  # fast path: nearly all texts are
         return whole
-    whole = whole.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in whole if c in "\t\n" or (c >= " " and not "\x7f" <= c <= "\x9f"))
+    return "".join(char if _shows(char) else _escape(char) for char in _ENDS.sub("\n", whole))
 
 
 def one_line(text: object) -> str:
-    """Remove characters that control a terminal, or that reorder the text there.
-
-    Control characters and direction marks are left out, line breaks and tabs become blanks.
+    """Escape what `printable` escapes; line breaks and tabs become blanks.
 
     Parameters
     ----------
@@ -40,8 +50,61 @@ def one_line(text: object) -> str:
     -------
     str
     """
-    kept = (char if char.isprintable() else " " * char.isspace() for char in str(text))
-    return "".join(kept)
+    return "".join(" " if char.isspace() else char for char in printable(text))
+
+
+def shown(value: object, length: int = _LENGTH) -> str:
+    """Quote a user's value in a message, as Python writes it, but short and printable.
+
+    Parameters
+    ----------
+    value : object
+        Of any size and depth.
+    length : int
+        The most characters; of what is longer the beginning is quoted, and an ellipsis.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(shown("12 kOhm"), shown("a" * 100, 10))
+    '12 kOhm' 'aaaaaaaa…
+    """
+    if isinstance(value, str):
+        text = repr(value[: length + 1])
+    elif isinstance(value, int) and value.bit_length() > 4 * length:  # Python refuses 4,301 digits
+        text = f"a whole number of about {value.bit_length() * 0.30103:.0f} digits"
+    else:
+        text = _shortener(length).repr(value)
+    text = one_line(text)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _shows(char: str) -> bool:
+    """Whether a page shows a character, or a break or blank in its place."""
+    if char in "\t\n":
+        return True
+    blank = char.isspace() and char > "\xa0" and char not in "\u2028\u2029"
+    return char == "\xa0" or blank or (char.isprintable() and not _BLANK.match(char))
+
+
+def _escape(char: str) -> str:
+    r"""Write a character as Python does: `\x1b`, `\u202e`, `\U000e0001`."""
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _shortener(length: int) -> reprlib.Repr:
+    """Writer of values that looks at no more of them than it shows."""
+    return reprlib.Repr(
+        maxlevel=4, maxlist=length // 2, maxtuple=length // 2, maxdict=length // 4,
+        maxset=length // 2, maxfrozenset=length // 2, maxarray=length // 2, maxdeque=length // 2,
+        maxstring=10 * length, maxlong=10 * length, maxother=10 * length,
+    )  # fmt: skip
 
 
 def counted(count: int, noun: str) -> str:
@@ -77,48 +140,3 @@ def noise_of(noise: float) -> str:
     str
     """
     return f"a noise of {100 * noise:.2g} % of the range" if noise > 1e-5 else "no noise"
-
-
-def summary(
-    title: str,
-    values: Mapping[str, float | None],
-    errors: Mapping[str, float],
-    misfit: str | None,
-    limits: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
-) -> str:
-    """Short representation of a fit: its title, its values with their errors, and its verdict.
-
-    Parameters
-    ----------
-    title : str
-    values : mapping of str to (float or None)
-    errors : mapping of str to float
-        Standard errors; infinite where a value is not determined.
-    misfit : str or None
-        Departure from the data; None where the fit describes them.
-    limits : mapping of str to float or None
-        Upper limits of values that are not distinguished from zero.
-    notes : sequence of str
-        On how the data were understood.
-
-    Returns
-    -------
-    str
-    """
-    lines = [f"<{title}"]
-    for name, value in values.items():
-        limit, error = (limits or {}).get(name, math.inf), errors.get(name)
-        if value is None:
-            lines.append(f"  {name}: none")
-        elif math.isfinite(limit):
-            lines.append(f"  {name} < {limit:.2g}")
-        elif error is None:
-            lines.append(f"  {name} = {value:.4g}")
-        elif math.isfinite(error):
-            lines.append(f"  {name} = {estimate(value, error)}")
-        else:
-            lines.append(f"  {name} = {value:.4g} (not determined)")
-    verdict = "describes its data" if misfit is None else f"NOT FITTED: {misfit}"
-    lines += [f"  note: {note}" for note in notes]
-    return "\n".join([*lines, f"  {verdict}>"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.files import check_plain
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no text
 _OF_DATA = (".csv", ".tsv", ".txt", ".dat", ".asc", ".xlsx", ".xlsm")
@@ -53,6 +54,7 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
     """
     named = f"{owner}: {path}" if owner else str(path)
     try:
+        check_plain(path)
         content = Path(path).read_bytes()
     except OSError as problem:
         meant = _meant(Path(path)) if isinstance(problem, FileNotFoundError) else ""

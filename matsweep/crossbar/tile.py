@@ -169,6 +169,12 @@ class Layout:
         return self.mapping.references(self.slices, self.column_tiles)
 
     @property
+    def devices(self) -> int:
+        """Devices of the layer, those of rows that short tiles lack included."""
+        rows = self.row_tiles * self.tile_inputs * self.cells
+        return rows * self.mapping.arms * (self.columns + self.references)
+
+    @property
     def worth(self) -> FloatArray:
         """Weight that a full range of signed conductance represents, (slice,) array.
 

@@ -51,6 +51,12 @@ class Dataset(ABC):
     samples: ClassVar[int | None] = None
     """Size of the whole set, where it is known without reading it."""
 
+    inputs: ClassVar[int] = 1
+    """Inputs of a sample, or fewer where they are not known without reading it."""
+
+    classes: ClassVar[int] = 2
+    """Classes, or fewer where they are not known without reading it."""
+
     crop: int | None = None
     black_white: Dimensionless | None = None
     test_samples: int | None = None
@@ -101,6 +107,12 @@ class Dataset(ABC):
         UserError
             If a file cannot be read.
         """
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Inputs and classes of a network for the set, or fewer: known without reading it."""
+        inputs = self.inputs if self.crop is None else min(self.inputs, self.crop**2)
+        return inputs, self.classes
 
     @property
     def content(self) -> str:

@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import check_plain
 
 
 def read_bytes(name: str, path: Path) -> bytes:
@@ -27,6 +28,7 @@ def read_bytes(name: str, path: Path) -> bytes:
         If it cannot be read.
     """
     try:
+        check_plain(path)
         facts = path.stat()
         return _kept_bytes(str(path), facts.st_mtime_ns, facts.st_size)
     except (OSError, ValueError) as problem:

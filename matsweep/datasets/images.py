@@ -48,6 +48,8 @@ class Digits(Split, kind="digits"):
     """
 
     samples: ClassVar[int | None] = 1797
+    inputs: ClassVar[int] = 64
+    classes: ClassVar[int] = 10
 
     def files(self) -> dict[str, Path]:
         """Return none: the set comes with scikit-learn."""
@@ -75,6 +77,9 @@ class MNIST(Dataset, kind="mnist"):
     ----------
     Y. LeCun et al., Proc. IEEE 86:2278, 1998, doi:10.1109/5.726791.
     """
+
+    inputs: ClassVar[int] = 784
+    classes: ClassVar[int] = 10
 
     folder: str | None = None
 

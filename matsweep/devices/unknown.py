@@ -264,9 +264,7 @@ def unknown_parameters(
         number.
     """
     found = {}
-    for parameter in PARAMETERS:
-        if parameter.field in unused or any(overlap(parameter.path, path) for path in stated):
-            continue
+    for parameter in _open(frozenset(stated), frozenset(unused)):
         origin = origins.get(parameter.field)
         status = "missing" if origin is None else origin.status
         if parameter.neutral(device):
@@ -275,6 +273,17 @@ def unknown_parameters(
         elif status in _UNSURE and parameter.log_sd and (parameter.get(device) or 0.0) > 0:
             found[parameter.path] = status
     return found
+
+
+@functools.lru_cache(maxsize=256)
+def _open(stated: frozenset[str], unused: frozenset[str]) -> tuple[Parameter, ...]:
+    """Parameters that the user does not state, of fields on which something depends."""
+    return tuple(
+        parameter
+        for parameter in PARAMETERS
+        if parameter.field not in unused
+        and not any(overlap(parameter.path, path) for path in stated)
+    )
 
 
 def parameter_of(path: str) -> Parameter:

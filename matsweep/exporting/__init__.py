@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
+from typing import Literal
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import command_line
 from matsweep.exporting.netcdf import write_netcdf
 from matsweep.exporting.tables import Rows, write_csv, write_parquet
-from matsweep.store import Place, open_results
+from matsweep.store import Place, open_results, workplace, written_to
 
 SUFFIXES = (".parquet", ".csv", ".nc")
 
@@ -24,6 +24,7 @@ def export(
     realisations: bool = False,
     failed: bool = False,
     overwrite: bool = False,
+    damaged: Literal["refuse", "skip"] = "refuse",
 ) -> Path:
     """Write the results of a study into one file, a block of candidates at a time.
 
@@ -42,6 +43,8 @@ def export(
         Add rows of failed candidates, with their error and no values.
     overwrite : bool
         Replace an existing file.
+    damaged : {"refuse", "skip"}
+        As of `matsweep.open_results`.
 
     Returns
     -------
@@ -56,10 +59,9 @@ def export(
     """
     to = Path(to)
     _check(to, realisations or failed, overwrite)
-    ds = open_results(store)
-    temporary = to.with_name(f".{to.name[:100]}.{secrets.token_hex(4)}.partial")
-    to.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    ds = open_results(store, damaged=damaged)
+    with written_to(to), workplace(to) as folder:
+        temporary = folder / f"new{to.suffix}"
         if to.suffix == ".nc":
             write_netcdf(ds, temporary)
         else:
@@ -69,8 +71,6 @@ def export(
                 raise UserError(f"{store} has no candidate to export yet; {status}")
             (write_csv if to.suffix == ".csv" else write_parquet)(rows, temporary)
         os.replace(temporary, to)
-    finally:
-        temporary.unlink(missing_ok=True)
     return to
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from matsweep.merging.compare import check_alike, check_equal
 from matsweep.merging.facts import merged_attrs
 from matsweep.merging.sources import Union, read_source, unite
 from matsweep.merging.write import blocks, coordinates, part_of, variables
-from matsweep.store import create, open_store
+from matsweep.store import StoreTaken, create, move, open_store, workplace, written_to
 
 __all__ = ["merge"]
 
@@ -55,14 +53,12 @@ def merge(stores: Sequence[str | Path], into: str | Path) -> Path:
     sources = [read_source(store) for store in stores]
     check_alike(sources)
     union = unite(sources)
-    temporary = into.with_name(f".{into.name[:100]}.{secrets.token_hex(4)}.merging")
-    try:
-        _write(union, temporary)
-        if os.path.lexists(into):
-            raise UserError(f"{into} was created meanwhile; choose another into=…")
-        os.rename(temporary, into)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with written_to(into), workplace(into) as folder:
+        _write(union, folder / "new.zarr")
+        try:
+            move(folder / "new.zarr", into)
+        except StoreTaken:
+            raise UserError(f"{into} was created meanwhile; choose another into=…") from None
     return into
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from matsweep.core.checks import UserError
-from matsweep.merging.sources import Source, Union
+from matsweep.merging.sources import Source, Union, config_of
 from matsweep.merging.write import blocks
 from matsweep.store import Status, open_results
 
@@ -83,9 +82,7 @@ def _networks_unlike(first: Source, other: Source) -> str:
 
 def _settings_unlike(first: Source, other: Source) -> str:
     """Return a setting, not of the material, that differs and that no coordinate shows."""
-    mine, theirs = (
-        yaml.safe_load(str(source.attrs.get("config", "{}"))) or {} for source in (first, other)
-    )
+    mine, theirs = config_of(first), config_of(other)
     swept = {str(name) for source in (first, other) for name in source.ds.coords}
     for node in _SETTINGS:
         if any(name == node or name.startswith(f"{node}.") for name in swept):

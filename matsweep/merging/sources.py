@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import yaml
 from numpy.typing import NDArray
 
 from matsweep.core.checks import UserError
+from matsweep.core.yaml_bounds import check_yaml
 from matsweep.store import Status, attributes, open_results, summary
 
 LEDGER = ("status", "error", "seconds", "realisations")
@@ -139,10 +141,48 @@ def read_source(path: str | Path) -> Source:
         path=Path(path),
         ds=ds,
         attrs=attributes(path),
-        ids=ds["candidate_id"].values.astype("S32"),
+        ids=_identities(path, ds),
         status=status,
         given=given.astype(np.int32),
     )
+
+
+def _identities(path: str | Path, ds: xr.Dataset) -> NDArray[np.bytes_]:
+    texts = ds["candidate_id"].values if "candidate_id" in ds.coords else np.empty(0)
+    try:
+        ids = texts.astype("S32")
+    except UnicodeEncodeError:
+        ids = np.empty(0, "S32")
+    if np.unique(ids).size != ds.sizes["candidate"]:
+        raise UserError(
+            f"{path} must have an identity for each candidate (candidate_id), each once, which it "
+            "has not: it was written by something else, or is damaged"
+        )
+    return ids
+
+
+def config_of(source: Source) -> dict[str, Any]:
+    """Return the configuration of a store's study; empty if it states none.
+
+    Parameters
+    ----------
+    source : Source
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    UserError
+        If it is no mapping in YAML.
+    """
+    text = str(source.attrs.get("config", "{}"))
+    check_yaml(f"the configuration in {source.path}", text)
+    config = yaml.safe_load(text) or {}
+    if not isinstance(config, dict):
+        raise UserError(f"the configuration in {source.path} must be a mapping, got {text[:60]!r}")
+    return config
 
 
 def unite(sources: Sequence[Source]) -> Union:

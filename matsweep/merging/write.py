@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import yaml
 from numpy.typing import NDArray
 
 from matsweep.analysis.attributes import axes
-from matsweep.merging.sources import Rows, Source, Union
+from matsweep.merging.sources import Rows, Source, Union, config_of
 from matsweep.store import Coordinate, Part, Variable
 
 _BLOCK = 2**25  # bytes of results held at a time
@@ -152,7 +151,7 @@ def _constant(source: Source, name: str) -> NDArray[Any] | None:
     """Return the constant value of a parameter that a store does not sweep; None if unknown."""
     if any("." not in axis for axis in axes(source.ds)):
         return None
-    node: Any = yaml.safe_load(str(source.attrs.get("config", "{}")))
+    node: Any = config_of(source)
     for key in name.split("."):
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, (bool, int, float, str)):

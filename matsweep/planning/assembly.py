@@ -84,6 +84,7 @@ class Assembly:
     _branches: dict[tuple[int, ...], dict[str, Branch]] = field(default_factory=dict)
     _nodes: dict[Any, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     _memory: Memory = field(default_factory=Memory)
+    _last: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _foreign: set[type] = field(default_factory=set)
 
     @property
@@ -112,12 +113,10 @@ class Assembly:
         if len(self._nodes) + len(self._memory) > _MOST:
             self._nodes.clear()
             self._memory.clear()
+            self._last.clear()
             self.unknowns.clear()
         plain = self.configuration(base, point)
-        parts: dict[str, Any] = {
-            name: build(_hint(name), plain[name], name, self._memory)
-            for name in self._sections(plain)
-        }
+        parts = {name: self._part(name, plain[name]) for name in self._sections(plain)}
         unknown = self.unknowns.find(
             plain,
             base.material,
@@ -126,6 +125,14 @@ class Assembly:
             physics=parts.get("physics"),
         )
         return Scenario(material=base.material.name, times=self.times, unknown=unknown, **parts)
+
+    def _part(self, name: str, plain: Any) -> Any:
+        """Build a section; that of the candidate before, where it is the same mapping."""
+        last = self._last.get(name)
+        if last is None or last[0] is not plain:
+            last = plain, build(_hint(name), plain, name, self._memory)
+            self._last[name] = last
+        return last[1]
 
     def identity(self, scenario: Scenario) -> str:
         """Return the identity of a scenario built here.
@@ -215,7 +222,8 @@ class Assembly:
 
     def _sections(self, plain: Mapping[str, Any]) -> list[str]:
         """Return the sections of a candidate; refuse an axis that changes nothing."""
-        source = plain["device"]["source"]
+        device = plain["device"]  # what is no mapping is refused where it is built
+        source = device.get("source") if isinstance(device, Mapping) else None
         if source == "derived":
             none = plain["physics"] is None
             return [name for name in SECTIONS if not (none and name in DERIVING)]

@@ -15,10 +15,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.command_line import typed
+from matsweep.planning.environment import gated
 from matsweep.planning.folders import conf_folder
 from matsweep.planning.kinds import merged
 from matsweep.planning.parsed import Loader, file_content, plain_choice
@@ -48,7 +49,7 @@ def composer(config_dir: str | Path | None = None) -> Iterator[None]:
         return
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(f"config_dir must be a folder, got {str(config_dir)!r}")
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+    with gated(), initialize_config_dir(str(conf_folder()), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         search = hydra.config_loader.get_search_path()
@@ -209,8 +210,10 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
         hint = elsewhere(group, name) or near(name, known)
         return f"{group}={name}: no such {group}{hint}{listed}"
     if match := re.search(r"(?:Could not override|Error merging override) '?\+*([^'=\s]+)", text):
-        key = match.group(1)
-        if full := re.search(r"full_key: (\S+)", str(error.__cause__)):
+        key, cause = match.group(1), error.__cause__
+        if isinstance(cause, ValidationError):  # the name is right, and Hydra knows its values
+            return f"{key}: {' '.join(str(cause).split(chr(10))[0].split())}"
+        if full := re.search(r"full_key: (\S+)", str(cause)):
             key = full.group(1)
         return _absent(key, overrides, config_name)
     return " ".join(text.split("\nSee https")[0].split())

@@ -77,10 +77,11 @@ def load_material(
     """
     with composer(config_dir):
         config = compose([f"material={name}"], _LEAST)
-    parts = {part: plain_config(config[part]) for part in _PARTS if config[part] is not None}
+        parts = {part: plain_config(config[part]) for part in _PARTS if config[part] is not None}
+        material = material_of(config)
     for key, value in overrides.items():
         set_path(parts["device"], key.replace("__", "."), value, "device")
-    return _loaded(parts, material_of(config))
+    return _loaded(parts, material)
 
 
 def load_materials(names: Sequence[str]) -> list[LoadedMaterial]:

@@ -23,16 +23,24 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
+from matsweep.core.checks import UserError
+from matsweep.planning.environment import check_file, check_kept, flags
 from matsweep.planning.kinds import KIND, make_way, merge
+from matsweep.planning.slips import check_written, slip
 
 _RESTING = 2_000_000_000
 """ns after a change during which another may leave the same modification time."""
+
+_LARGEST = 1 << 25  # bytes of a file
+
+_BY_FILE = "hydra.searchpath in main"
+"""Hydra's name for the search path that a file states."""
 
 _UNREADABLE = (OSError, UnicodeError, yaml.YAMLError)
 
@@ -64,9 +72,25 @@ class Loader(ConfigLoaderImpl):
         Returns
         -------
         DictConfig
+
+        Raises
+        ------
+        UserError
+            For a slip that Hydra does not explain, and what a configuration must not hold.
         """
         self._given = overrides
-        return super().load_configuration(config_name, overrides, *rest, **named)
+        check_written(overrides)
+        try:
+            config = super().load_configuration(config_name, overrides, *rest, **named)
+        except (UserError, HydraException, OmegaConfBaseException):
+            raise
+        except Exception as error:
+            raise slip(error, overrides, self._options) from error
+        check_kept(config)
+        return config
+
+    def _options(self, group: str) -> list[str]:
+        return self.get_group_options(group, results_filter=ObjectType.CONFIG)
 
     def _compose_config_from_defaults_list(
         self, defaults: list[ResultDefault], repo: IConfigRepository
@@ -83,6 +107,11 @@ class Loader(ConfigLoaderImpl):
                         f"In '{default.config_path}': {type(error).__name__} raised while "
                         f"composing config:\n{error}"
                     ) from error
+        if copied := composed.hydra.job.env_copy:
+            raise UserError(
+                f"hydra.job.env_copy must be empty, got {list(copied)}: leave it out, as a file "
+                "may not have environment variables copied"
+            )
         for override in _stated_kinds(self._given):
             make_way(composed, override)
         return composed
@@ -110,6 +139,13 @@ class _Repository(ConfigRepository):
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Create the sources of a search path; folders are read by libyaml."""
+        for each in config_search_path.get_path():
+            # Python would import a package that a file names.
+            if each.provider == _BY_FILE and not str(each.path).startswith(("file://", "/", ".")):
+                raise UserError(
+                    f"hydra.searchpath must hold folders in a file (file://PATH), got "
+                    f"{each.path}: give others as --config-dir"
+                )
         super().initialize_sources(config_search_path)
         self.sources = [
             _Folder(source.provider, source.path) if source.scheme() == "file" else source
@@ -121,11 +157,20 @@ class _Repository(ConfigRepository):
         source = self._find_object_source(config_path, ObjectType.CONFIG)
         key = None if source is None else _identity(source, config_path)
         if key is None:
-            return super().load_config(config_path)
+            return self._load(config_path, source)
         if key not in _parsed:
-            _parsed[key] = pickle.dumps(super().load_config(config_path), pickle.HIGHEST_PROTOCOL)
+            loaded = self._load(config_path, source)
+            _parsed[key] = pickle.dumps(loaded, pickle.HIGHEST_PROTOCOL)
         parsed: ConfigResult = pickle.loads(_parsed[key])
         return parsed
+
+    def _load(self, config_path: str, source: ConfigSource | None) -> ConfigResult | None:
+        """Parse a file; one of a folder is checked as it is read."""
+        loaded = super().load_config(config_path)
+        own = source is None or source.provider in ("hydra", "schema")
+        if loaded is not None and not own and not isinstance(source, _Folder):
+            check_file(OmegaConf.to_container(loaded.config, resolve=False), config_path)
+        return loaded
 
 
 def file_content(loader: Any, config_path: str) -> dict[str, Any] | None:
@@ -187,7 +232,9 @@ def plain_choice(loader: Any, config_path: str) -> dict[str, Any] | None:
 
 
 def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | None:
-    """Source, path and state of a file; None where its content must be read.
+    """Source, path and state of a file, and the variables that it may read.
+
+    None where its content must be read.
 
     Structured configurations, which are no files, and files changed within the last seconds must
     be.
@@ -205,7 +252,7 @@ def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | No
     if time.time_ns() - state.st_mtime_ns < _RESTING:
         return None
     return (source.provider, source.scheme(), source.path, config_path, file,
-            state.st_mtime_ns, state.st_size, state.st_ino)  # fmt: skip
+            state.st_mtime_ns, state.st_size, state.st_ino, *flags())  # fmt: skip
 
 
 class _Folder(FileConfigSource):
@@ -216,7 +263,7 @@ class _Folder(FileConfigSource):
         try:
             text, content = self.read(config_path)
         except _UNREADABLE:
-            return super().load_config(config_path)
+            return self._plainly(config_path)
         if not isinstance(content, dict):
             return super().load_config(config_path)
         return ConfigResult(
@@ -225,6 +272,16 @@ class _Folder(FileConfigSource):
             provider=self.provider,
             header=ConfigSource._get_header_dict(text[:512]),
         )
+
+    def _plainly(self, config_path: str) -> ConfigResult:
+        """Parse a file by Hydra's own parser, and check it."""
+        try:
+            loaded = super().load_config(config_path)
+        except UnicodeError as error:
+            file = Path(self.path, self._normalize_file_name(config_path))
+            raise UserError(f"{file} is not in UTF-8 ({error}): save it as UTF-8") from None
+        check_file(OmegaConf.to_container(loaded.config, resolve=False), config_path)
+        return loaded
 
     def read(self, config_path: str) -> tuple[str, Any]:
         """Text and content of a file.
@@ -242,9 +299,22 @@ class _Folder(FileConfigSource):
         ------
         OSError, UnicodeError, yaml.YAMLError
             If it cannot be read or parsed.
+        UserError
+            If it holds what a file must not hold.
         """
-        text = Path(self.path, self._normalize_file_name(config_path)).read_text(encoding="utf-8")
-        return text, parsed_yaml(text)
+        file = Path(self.path, self._normalize_file_name(config_path))
+        if (size := file.stat().st_size) > _LARGEST:
+            raise UserError(f"{file} must be a configuration of at most 32 MiB, got {size:,} bytes")
+        text = file.read_text(encoding="utf-8")
+        try:
+            content = parsed_yaml(text)
+        except yaml.YAMLError:
+            raise
+        except (ValueError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise UserError(f"{file} cannot be read: {why}") from None
+        check_file(content, config_path)
+        return text, content
 
 
 def parsed_yaml(text: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,15 +19,18 @@ from matsweep.core.units import value_in_unit
 from matsweep.materials import Material
 from matsweep.metrics import check_costs
 from matsweep.planning.assembly import DERIVING, Assembly
-from matsweep.planning.axes import Axis, Values, in_unit, parse_axes
+from matsweep.planning.axes import Axis, Values, fixed_overrides, in_unit, parse_axes
 from matsweep.planning.bases import SECTIONS, Base, Bases, at_point
+from matsweep.planning.bounds import Bounds, check_candidates
 from matsweep.planning.config import compose_with_choices, groups, plain_config
 from matsweep.planning.constraints import PointConstraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
+from matsweep.planning.designs.points import GridPoints
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
 from matsweep.planning.plausibility import questions
 from matsweep.planning.quantities import parameter_unit, parameter_worse, resolve_quantities
+from matsweep.planning.sizes import Sizes
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
@@ -36,7 +39,7 @@ from matsweep.workloads import Workload
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
     "design", "racing", "metrics", "executor", "study", "store", "extend", "log", "retry_failed",
-    "plausible", "unknowns", "prior",
+    "plausible", "unknowns", "prior", "limits",
 )  # fmt: skip
 
 
@@ -81,8 +84,8 @@ class Plan:
         As composed without the axes.
     axes : tuple of Axis
     design : Design
-    points : list of tuple
-        One value per axis, for each candidate.
+    points : sequence of tuple
+        One value per axis, for each candidate; those of a grid are made when they are asked for.
     times : tuple of float, s
     realisations, seed : int
     identities : list of str
@@ -98,7 +101,7 @@ class Plan:
     config: DictConfig
     axes: tuple[Axis, ...]
     design: Design
-    points: list[Point]
+    points: Sequence[Point]
     times: tuple[float, ...]
     realisations: int
     seed: int
@@ -108,6 +111,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     _assembly: Assembly
     _feasibility: Feasibility
+    _sizes: Sizes
+    _kept: dict[str, tuple[int, list[Any]]] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         """Return the number of candidates."""
@@ -128,11 +133,15 @@ class Plan:
         """The distinct workloads of the candidates; the configured one before a search asks."""
         if not self.points:
             return [build(Workload, plain_config(self.config)["workload"], "workload")]
-        distinct = {}
-        for point in self._distinct("workload"):
-            workload = self.scenario(point).workload
-            distinct[workload.key] = workload
-        return list(distinct.values())
+        size, known = self._kept.get("workloads", (-1, []))
+        if size != len(self.points):  # none is added without its own, as `add` checks each
+            distinct = {}
+            for point in self._distinct("workload"):
+                workload = self.scenario(point).workload
+                distinct[workload.key] = workload
+            known = list(distinct.values())
+            self._kept["workloads"] = len(self.points), known
+        return known
 
     @property
     def preparations(self) -> list[str]:
@@ -246,12 +255,13 @@ class Plan:
             scenario=self.scenario(self.points[position]),
         )
 
-    def add(self, points: Iterable[Point], where: Callable[[int], str] | None = None) -> None:
+    def add(self, points: Sequence[Point], where: Callable[[int], str] | None = None) -> None:
         """Add points; call it inside `composer`.
 
         Parameters
         ----------
-        points : iterable of tuple
+        points : sequence of tuple
+            The first are kept as they are, unlisted.
         where : callable or None
             Place in the user's file of a point, by its index among them.
 
@@ -260,14 +270,17 @@ class Plan:
         UserError
             For the first invalid point; then none is added.
         """
-        fresh, identities = list(points), []
-        for position, point in enumerate(fresh):
+        identities = []
+        for position, point in enumerate(points):
             try:
                 identities.append(self.identity(point))
             except UserError as error:
                 place = where(position) if where is not None else ""
                 raise UserError(f"{place}: {error}" if place else str(error)) from None
-        self.points.extend(fresh)
+        if isinstance(self.points, list) and (self.points or isinstance(points, list)):
+            self.points.extend(points)
+        else:
+            self.points = [*self.points, *points] if self.points else points
         self.identities.extend(identities)
 
     def base(self, point: Point) -> Base:
@@ -333,6 +346,7 @@ class Plan:
         try:
             scenario = self._assembly.scenario(point)
             check_costs(scenario)
+            self._sizes.check_candidate(scenario)
             return scenario
         except UserError as error:
             raise at_point(error, self.axes, point) from None
@@ -359,13 +373,21 @@ class Plan:
         -------
         dict of str to (candidate,) array
         """
-        columns = {
-            axis.name: column([point[index] for point in self.points])
-            for index, axis in enumerate(self.axes)
-        }
+        columns = {axis.name: self._column(index) for index, axis in enumerate(self.axes)}
         if "material" not in columns:
-            columns["material"] = column([self.base(p).material.name for p in self.points])
+            names = {base.material.name for base in self.bases}
+            if len(names) == 1:
+                columns["material"] = np.full(len(self.points), names.pop())
+            else:
+                columns["material"] = column([self.base(p).material.name for p in self.points])
         return columns
+
+    def _column(self, index: int) -> npt.NDArray[Any]:
+        """Values of one axis, (candidate,)."""
+        if isinstance(self.points, GridPoints):
+            which, distinct = self.points.values(index)
+            return column(distinct)[which]
+        return column([point[index] for point in self.points])
 
     def _distinct(self, section: str) -> list[Point]:
         """Return a point for each combination of the values that decide a section."""
@@ -375,6 +397,8 @@ class Plan:
         deciding.update(self._assembly.bases.groups)
         deciding.update(index for base in self.bases for index in base.linked)
         chosen = sorted(deciding)
+        if isinstance(self.points, GridPoints):
+            return self.points.distinct(chosen)
         return list({repr([point[i] for i in chosen]): point for point in self.points}.values())
 
 
@@ -399,14 +423,15 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     UserError
         For the first invalid entry, before anything is computed.
     """
-    _, fixed = parse_axes({}, overrides)
+    fixed = fixed_overrides(overrides)
     start = compose_with_choices(fixed, config_name)
     config, _ = start
     _check_whole(config)
     resolve_quantities(config)
     configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
-    axes, _ = parse_axes(configured, overrides)
     plain = plain_config(config)
+    bounds = build(Bounds, plain["limits"], "limits")
+    axes = parse_axes(configured, overrides, bounds.candidates)
     design: Design = build(Design, plain["design"], "design")
     axes = design.axes(axes)
     known = groups()
@@ -425,10 +450,18 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         None if index in group_axes else parameter_unit(axis.name, plain, opened)
         for index, axis in enumerate(axes)
     ]
-    axes = tuple(_in_unit(design, axes, index, units[index]) for index in range(len(axes)))
-    if design.size(axes) < 1:
-        raise UserError("the design is empty: give its axes values")
+    axes = tuple(_in_unit(design, axes, index, units[index], bounds) for index in range(len(axes)))
+    rows = _counted(design, axes, bounds)
     times = _times(plain["times"])
+    realisations = whole("realisations", plain["realisations"], low=1)
+    sizes = Sizes(
+        bounds=bounds,
+        realisations=realisations,
+        times=len(times),
+        metrics=_named(plain["metrics"]),
+        draws=plain["unknowns"] == "prior",
+    )
+    _check_results(sizes, plain, 1)
     bases = Bases(
         axes=axes,
         groups=group_axes,
@@ -446,25 +479,28 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         raise UserError(
             f"constraints: none of the {drawn.dropped:,} points of the design meet them"
         )
+    _check_results(sizes, plain, len(drawn.points) or rows)
     study = Plan(
         config=config,
         axes=axes,
         design=design,
         points=[],
         times=times,
-        realisations=whole("realisations", plain["realisations"], low=1),
+        realisations=realisations,
         seed=whole("seed", plain["seed"], low=0),
         units={axis.name: unit for axis, unit in zip(axes, units, strict=True) if unit},
         facts=_facts(design, axes, drawn, limits),
         notes=_notes(design, drawn),
         _assembly=assembly,
         _feasibility=feasibility,
+        _sizes=sizes,
     )
     strict = truth("plausible", plain["plausible"])
     try:
         study.add(drawn.points, lambda position: design.where(drawn.first[position]))
         if study.points:
             feasibility.check_names()
+        sizes.check_results(len(study) or rows)
     except UserError as error:
         raise preferred(error, _questions(study, plain) if strict else []) from None
     found = _questions(study, plain)
@@ -526,7 +562,34 @@ def _placed(error: UserError, design: Design, axes: Sequence[Axis], index: int) 
     return UserError(f"{design.where(row)}: {error}")
 
 
-def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None) -> Axis:
+def _counted(design: Design, axes: Sequence[Axis], bounds: Bounds) -> int:
+    """Count the rows of a design, and refuse none or too many."""
+    rows = design.size(axes)
+    if rows < 1:
+        raise UserError("the design is empty: give its axes values")
+    check_candidates(rows, bounds.candidates, design.lengths(axes))
+    return rows
+
+
+def _check_results(sizes: Sizes, plain: Mapping[str, Any], candidates: int) -> None:
+    """Compare the results of the configured workload; axes may make a valid one of an invalid."""
+    try:
+        workload: Workload = build(Workload, plain["workload"], "workload")
+    except UserError:
+        return
+    sizes.check_results(candidates, [workload])
+
+
+def _named(metrics: object) -> Sequence[str] | None:
+    """Names of the wanted metrics, as far as they can be read here; None: all."""
+    if isinstance(metrics, str):
+        return [metrics]
+    return [str(name) for name in metrics] if isinstance(metrics, (list, tuple)) else None
+
+
+def _in_unit(
+    design: Design, axes: Sequence[Axis], index: int, unit: str | None, bounds: Bounds
+) -> Axis:
     """Convert an axis's quantities to numbers; a misfit is reported where it was written."""
     axis = axes[index]
     for value in axis.values if isinstance(axis, Values) and not axis.written else ():
@@ -534,7 +597,7 @@ def _in_unit(design: Design, axes: Sequence[Axis], index: int, unit: str | None)
             value_in_unit(value, unit, axis.name)
         except UserError as error:
             raise _placed(ChoiceError(str(error), value), design, axes, index) from None
-    return in_unit(axis, unit)
+    return in_unit(axis, unit, bounds.candidates)
 
 
 def _constraints(written: object, unit_of: UnitOf) -> list[PointConstraint]:

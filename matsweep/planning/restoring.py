@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from matsweep.core.checks import UserError
+from matsweep.core.yaml_bounds import check_yaml
 from matsweep.planning.assembly import Assembly
-from matsweep.planning.axes import Axis, Values, parse_axes, written_value
+from matsweep.planning.axes import Axis, Values, fixed_overrides, written_value
 from matsweep.planning.bases import Bases
 from matsweep.planning.config import compose_with_choices, groups
 from matsweep.planning.kinds import is_kind
@@ -142,6 +143,7 @@ def _stored(text: str) -> DictConfig:
     UserError
         If it is not what a study stores.
     """
+    check_yaml("the store's configuration", text)
     try:
         config = parsed_yaml(text)
     except YAMLError as error:
@@ -165,7 +167,7 @@ def _fixed(command: str) -> list[str]:
         word for at, word in enumerate(words[2:], start=2)
         if at not in valued and not word.startswith("-") and "=" in word.lstrip("+~")
     ]  # fmt: skip
-    _, fixed = parse_axes({}, overrides)
+    fixed = fixed_overrides(overrides)
     return [each for each in fixed if not each.lstrip("+~").startswith("hydra")]
 
 
@@ -181,7 +183,7 @@ def _axes(record: Record) -> Iterator[Axis]:
     """Yield the axes with the candidate's value alone."""
     try:
         listed = [(str(axis["name"]), axis.get("values")) for axis in json.loads(record.axes)]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError("the store's attribute 'axes' must be JSON of matsweep") from None
     for name, values in listed:
         if name not in record.values:
@@ -200,7 +202,7 @@ def _value(stored: object, listed: object) -> object:
     if value.startswith(("[", "{")):
         try:
             parsed: Any = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return value
         return parsed
     try:

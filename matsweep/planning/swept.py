@@ -14,7 +14,7 @@ from matsweep.planning.config import elsewhere, leaves, options
 _OF_THE_STUDY = (
     "study", "store", "seed", "realisations", "times", "metrics", "design", "racing", "executor",
     "extend", "axes", "constraints", "experiment", "references", "log", "retry_failed",
-    "plausible", "unknowns", "prior",
+    "plausible", "unknowns", "prior", "limits",
 )  # fmt: skip
 
 

@@ -34,6 +34,12 @@ ANY = "any"
 
 _MECHANISM = "mechanism"
 
+_DECIDING = (
+    "source", "write_verify", "pulse_model", "temperature", "cycles", "retention", "drift",
+    "short_term", "endurance",
+)  # fmt: skip
+"""Fields of a device that decide which of its parameters have an effect, whoever states them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mechanism:
@@ -181,6 +187,16 @@ class Unknowns:
     _materials: dict[str, None] = field(default_factory=dict)
     _kept: dict[Any, tuple[Any, tuple[Unknown, ...]]] = field(default_factory=dict)
     _mechanisms: dict[str, Mechanism] = field(default_factory=dict)
+    _deciding: tuple[str, ...] = field(init=False)
+    _own: tuple[object, dict[str, Prior | None]] = (None, {})
+    _alike: dict[tuple[Unknown, ...], tuple[Unknown, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """List the fields of a device that decide which of its parameters are unknown."""
+        free = (each.field for each in PARAMETERS if not _states(self.stated, each.path))
+        fields = dict.fromkeys([*_DECIDING, *free])
+        fields.pop("programming_error", None)  # decides by its absence alone, as one value is none
+        self._deciding = tuple(fields)
 
     @classmethod
     def of(cls, axes: Iterable[str], fixed: Sequence[str], experiment: str | None) -> Unknowns:
@@ -208,6 +224,7 @@ class Unknowns:
     def clear(self) -> None:
         """Forget the scenarios seen so far."""
         self._kept.clear()
+        self._alike.clear()
 
     def find(
         self,
@@ -242,11 +259,17 @@ class Unknowns:
             If a prior is invalid, or the material's mechanism has none.
         """
         node, chosen = plain["prior"], plain["unknowns"]
-        key = (id(node), chosen, material.name, id(device), workload.pulsed, id(physics))
+        values = tuple([getattr(device, name) for name in self._deciding])
+        key = (
+            id(node), chosen, material.name, workload.pulsed, type(physics),
+            device.programming_error.absent, *map(_same, values),
+        )  # fmt: skip
         known = self._kept.get(key)
         if known is None:
             neutral = one_of("unknowns", chosen, CHOICES) == "neutral"
-            own = own_priors(node)
+            if self._own[0] is not node:
+                self._own = node, own_priors(node)
+            own = self._own[1]
             if neutral and own:
                 raise UserError(
                     f"prior.{next(iter(own))} has no effect with unknowns=neutral: give "
@@ -254,8 +277,9 @@ class Unknowns:
                 )
             fields = unused(device, workload, physics)
             found = () if neutral else self._unknown(device, material, own, fields)
+            found = self._alike.setdefault(found, found)  # one object, whose text is written once
             self._note(found, material, device)
-            known = (node, device, physics), found
+            known = (node, device), found
             self._kept[key] = known
         return known[1]
 
@@ -330,7 +354,7 @@ class Unknowns:
         for path in own:
             if path in statuses:
                 self._taken.setdefault(path, {})[material] = None
-            elif any(overlap(path, each) for each in self.stated):
+            elif _states(self.stated, path):
                 why = "the study sets or sweeps it"
                 self.passed.setdefault(path, {})[material] = why
             elif parameter_of(path).field in unused:
@@ -378,6 +402,16 @@ class Unknowns:
         given = self.given.setdefault(material.name, [])
         given += [p for p in laws if p not in given and _is_one_value(own.get(p))]
         return tuple(Unknown(path=path, prior=law) for path, law in laws.items())
+
+
+def _states(stated: Iterable[str], path: str) -> bool:
+    """Whether a user states a parameter, part of it, or what it belongs to."""
+    return any(overlap(path, each) for each in stated)
+
+
+def _same(value: object) -> object:
+    """Return a number or text itself, and of a part its identity."""
+    return value if value is None or isinstance(value, (int, float, str)) else id(value)
 
 
 def _is_one_value(law: Prior | None) -> bool:

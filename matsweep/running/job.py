@@ -53,7 +53,7 @@ class Job:
     pending: Rows
     realisations: int
     short: list[tuple[int, str]] = field(default_factory=list, init=False)
-    _order: dict[int, int] = field(default_factory=dict)
+    _order: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     _first: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _block: tuple[int, dict[str, FloatArray]] = (-1, {})
 
@@ -61,7 +61,8 @@ class Job:
         """Read the number of realisations that each candidate has."""
         stored = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
         self._first = np.maximum(stored, 0).astype(np.int64)
-        self._order = {int(each): number for number, each in enumerate(self.pending)}
+        self._order = np.zeros(len(self.rows), np.int64)
+        self._order[self.pending] = np.arange(len(self.pending))
 
     def run(
         self,
@@ -118,7 +119,7 @@ class Job:
         -------
         Candidate
         """
-        number = self._order[index]
+        number = int(self._order[index])
         first = int(self._first[number])
         placed = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
         if not first:

@@ -15,6 +15,7 @@ from typing import Any
 from matsweep.core.codec import build, plain
 from matsweep.devices.dynamics import DynamicalModel
 from matsweep.devices.unknown import CONTAINED, PATHS, in_words, overlap, parameter_of
+from matsweep.planning.environment import flags
 from matsweep.planning.folders import package_of_choice
 from matsweep.planning.plan import Plan
 from matsweep.running.parts import Parts
@@ -87,7 +88,7 @@ def typed(overrides: Sequence[str], config_dir: object = None) -> str:
     str
     """
     folder = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    return shlex.join(["matsweep", "explore", *folder, "-m", *overrides])
+    return shlex.join(["matsweep", "explore", *flags(), *folder, "-m", *overrides])
 
 
 def remember_command(store: Store, command: str) -> None:
@@ -123,7 +124,7 @@ def sources(plan: Plan) -> str:
     for name, material in plan.materials.items():
         plain_base = bases[name].plain
         device = plain_base["device"]
-        derived = device["source"] == "derived"
+        derived = device.get("source") == "derived"
         forgets = derived and _forgets(plain_base["physics"])
         unused = _unused(device, derived and not swept, forgets)
         parts = [("device", device, material.origins, unused)]
@@ -189,9 +190,9 @@ def _forgets(physics: dict[str, Any]) -> bool:
 def _unused(device: dict[str, Any], derived: bool, forgets: bool) -> set[str]:
     """Parameters of a device that no inference with it depends on."""
     unused = {"iv"}  # tiles are ohmic
-    if device["write_verify"] in (None, False):
+    if device.get("write_verify") in (None, False):
         unused |= {"pulse_model", "write_pulse"}
-    if not device["cycles"]:
+    if not device.get("cycles"):
         unused.add("endurance")
     if derived:  # the physics takes their place
         unused |= {"g_min", "g_max", "levels", "programming_error", "device_to_device"}

@@ -21,6 +21,8 @@ type Labels = npt.NDArray[np.str_]
 type Rows = npt.NDArray[np.intp]
 type Values = npt.NDArray[np.float64]
 
+_MOST_ROUNDS = 1000  # of a race: each ends with a comparison of all candidates
+
 
 class Racing(ABC):
     """A schedule of realisations per candidate."""
@@ -117,6 +119,11 @@ class Elimination(Racing):
             )
         totals = [self.first]
         while totals[-1] < realisations:
+            if len(totals) == _MOST_ROUNDS:
+                raise UserError(
+                    f"racing.factor must give at most {_MOST_ROUNDS} rounds, got {self.factor:g} "
+                    f"from {self.first} to {realisations} realisations: give a larger one"
+                )
             totals.append(min(int(np.ceil(totals[-1] * self.factor)), realisations))
         return totals
 

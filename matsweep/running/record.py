@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import OmegaConf
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.yaml_bounds import check_yaml
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
+from matsweep.planning.environment import kept_yaml
 from matsweep.planning.parsed import parsed_yaml
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
@@ -22,7 +23,8 @@ from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
 
 _ANYWHERE = (
-    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible"
+    "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible",
+    "limits",
 )  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
 
@@ -150,7 +152,7 @@ def _facts(study: Plan) -> dict[str, Any]:
     """Attributes that describe a study in its store."""
     return {
         "study": str(study.config.study),
-        "config": OmegaConf.to_yaml(study.config, resolve=True),
+        "config": kept_yaml(study.config),
         "seed": study.seed,
         "merit": study.merit,
         "objectives": json.dumps(_objectives(study)),
@@ -327,9 +329,12 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
         Dotted names; "axes" first where those differ.
     """
     facts = attributes(path)
-    was = parsed_yaml(str(facts.get("config", "{}")))
+    text = str(facts.get("config", "{}"))
+    check_yaml(f"the configuration in {path}", text)
+    was = parsed_yaml(text)
     is_now = plain_config(study.config)
-    assert isinstance(was, dict)
+    if not isinstance(was, dict):
+        raise UserError(f"the configuration in {path} must be a mapping, got {text[:60]!r}")
     names = [
         name
         for name in dict.fromkeys([*leaves(was), *leaves(is_now)])

@@ -18,10 +18,12 @@ from rich.console import Console
 from matsweep.core.checks import StoppedError, UserError, truth
 from matsweep.core.codec import build
 from matsweep.core.journal import Journal, place
+from matsweep.core.printing import one_line
 from matsweep.core.signals import signal_of, stopping_signals
 from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
+from matsweep.planning.environment import granted
 from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import NO_PARTS, Executor, LostError, executor
 from matsweep.running.job import Job
@@ -50,7 +52,18 @@ from matsweep.running.record import (
     metrics_of,
     without_effect,
 )
-from matsweep.store import Place, Store, attributes, open_results, open_store, place_of
+from matsweep.store import (
+    Place,
+    Store,
+    StoreBusy,
+    StoreTaken,
+    attributes,
+    holder,
+    is_free,
+    open_results,
+    open_store,
+    place_of,
+)
 from matsweep.workloads import Prepared
 
 type Rows = npt.NDArray[np.int64]
@@ -60,6 +73,7 @@ def explore(
     overrides: Sequence[str] | Mapping[str, Any] | DictConfig = (),
     *,
     config_dir: str | Path | None = None,
+    allow_env: Sequence[str] = (),
     console: Console | None = None,
 ) -> Place:
     """Run a sweep, or resume one.
@@ -71,6 +85,8 @@ def explore(
         or the same as a nested mapping, with sweeps under ``axes``.
     config_dir : path or None
         A folder of the user's own configurations.
+    allow_env : sequence of str
+        Environment variables that files of the folder may read.
     console : rich.console.Console or None
         Where progress is shown; None: nowhere.
 
@@ -95,8 +111,9 @@ def explore(
             listed = as_overrides(overrides)
         else:
             listed = [overrides] if isinstance(overrides, str) else list(overrides)
-        command = typed(listed, config_dir)
-        return run_overrides(listed, console or Console(quiet=True), command)
+        with granted(allow_env, listed):
+            command = typed(listed, config_dir)
+            return run_overrides(listed, console or Console(quiet=True), command)
 
 
 def run_overrides(
@@ -137,7 +154,7 @@ def run_overrides(
         raise UserError("racing needs a design whose candidates are known: give racing=none")
     path = _place(settings)
     may_extend = truth("extend", settings["extend"])
-    if path.exists():  # refused before the executor is loaded, as Ray takes a second
+    if not is_free(path):  # refused before the executor is loaded, as Ray takes a second
         _check_stored(study, path, may_extend)
     run = Run(
         study=study,
@@ -237,7 +254,7 @@ class Run:
         if isinstance(racing, Elimination):
             better = directions(racing.objectives, metrics_of(study), "racing")
             check_time(racing.time, study.times, "racing")
-        change = difference(study, self.path) if self.path.exists() else None
+        change = None if is_free(self.path) else difference(study, self.path)
         if change and not self.extend:
             check_same(study, self.path, change)
         self.runner.check(self._parts)
@@ -288,7 +305,7 @@ class Run:
         metrics = metrics_of(study)
         search = Search(design, study.axes, directions(design.objectives, metrics, "design"))
         check_constraints(design, metrics)
-        if self.path.exists():
+        if not is_free(self.path):
             _check_stored(study, self.path, self.extend)
             self._check_release()
         self.runner.check(self._parts)
@@ -296,7 +313,7 @@ class Run:
         study.feasible(tuple(axis.at(0.0) for axis in study.axes))  # refuses unknown names
         batches = design.batches()
         asked = self._take(search.ask(next(batches), refused))
-        new = not self.path.exists()
+        new = is_free(self.path)
         with (
             self._session(),
             self._open(new=new) as store,
@@ -319,7 +336,8 @@ class Run:
                 asked = self._take(search.ask(count, refused))
         if refused.count:
             self.console.print(
-                f"{refused.count} proposed points are invalid, such as: {refused.example}",
+                f"{refused.count} proposed points are invalid, such as: "
+                f"{one_line(refused.example)}",
                 soft_wrap=True,
                 markup=False,
             )
@@ -390,7 +408,8 @@ class Run:
             number, error = short[0]
             self.console.print(
                 f"{len(short)} candidates failed while they were given more realisations and keep "
-                f"those that they had, such as no. {number}: {error}; the same command tries again",
+                f"those that they had, such as no. {number}: {one_line(error)}; the same command "
+                "tries again",
                 soft_wrap=True,
                 markup=False,
             )
@@ -451,7 +470,7 @@ class Run:
             if self._parts != NO_PARTS:
                 self._start(self._parts)
             self._prepare()
-            create_store(self.study, self.path)
+            self._create()
         with open_store(self.path) as store:
             try:
                 yield store
@@ -464,6 +483,19 @@ class Run:
             except Exception as error:
                 self.journal.stopped(error)
                 raise
+
+    def _create(self) -> None:
+        """Create the store, unless another run did since this one looked for it."""
+        try:
+            create_store(self.study, self.path)
+        except (StoreTaken, StoreBusy):
+            at_work = holder(self.path)
+            who = f" ({at_work})" if at_work else ""
+            raise UserError(
+                f"another run{who} creates or has just created {self.path}; wait until it ends, "
+                "and give the same command again, which goes on with it; or give this one its "
+                "own place with study=NAME or store=PATH"
+            ) from None
 
 
 def _safe(store: Store) -> str:

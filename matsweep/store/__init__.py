@@ -18,13 +18,14 @@ A store may also be in object storage, at ``s3://BUCKET/PREFIX/NAME.zarr``
 (`matsweep.store.lease`).
 """
 
-from matsweep.store.create import create
-from matsweep.store.disk import VERIFIED, Place, place_of
-from matsweep.store.errors import StoreBusy, StoreError
-from matsweep.store.lock import Holder
+from matsweep.store.create import create, is_free, move
+from matsweep.store.disk import VERIFIED, Place, place_of, written_to
+from matsweep.store.errors import StoreBusy, StoreError, StoreTaken
+from matsweep.store.lock import Holder, holder
 from matsweep.store.parts import Part, Status
 from matsweep.store.reader import Summary, attributes, open_results, parameters, summary
 from matsweep.store.schema import Coordinate, Variable
+from matsweep.store.workplace import workplace
 from matsweep.store.writer import Store, open_store
 
 __all__ = [
@@ -37,13 +38,19 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "StoreTaken",
     "Summary",
     "Variable",
     "attributes",
     "create",
+    "holder",
+    "is_free",
+    "move",
     "open_results",
     "open_store",
     "parameters",
     "place_of",
     "summary",
+    "workplace",
+    "written_to",
 ]

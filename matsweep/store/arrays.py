@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,18 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import StorePath
 
-from matsweep.store.disk import Place, sync_directory, zarr_store
-from matsweep.store.layout import DamagedError, StoreLayout, damaged
+from matsweep.store.chunks import ChunkStore, uncompressed
+from matsweep.store.disk import Place, sync_directory
+from matsweep.store.errors import StoreError, damaged
+from matsweep.store.layout import DamagedError, StoreLayout, layout_of
 
 Ledger = tuple[NDArray[np.int8], NDArray[np.int32]]
 """Status and number of realisations of every candidate."""
 
 
-def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Group:
+def open_group(
+    path: Place, document: Mapping[str, Any], mode: str, *, skipped: Collection[str] = ()
+) -> zarr.Group:
     """Open the zarr group that a root document describes, whether it is on the disk yet or not.
 
     Parameters
@@ -28,6 +32,8 @@ def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Grou
         The root document.
     mode : str
         "r" to read, "r+" to read and write.
+    skipped : collection of str
+        Chunks that read as if they were never written.
 
     Returns
     -------
@@ -38,9 +44,10 @@ def open_group(path: Place, document: Mapping[str, Any], mode: str) -> zarr.Grou
     StoreError
         If its metadata cannot be understood.
     """
-    store = zarr_store(path, read_only=mode == "r")
+    store = ChunkStore(layout_of(path, document), read_only=mode == "r", skipped=skipped)
     try:
-        return zarr.Group(zarr.AsyncGroup.from_dict(StorePath(store), dict(document)))
+        plain = uncompressed(document)
+        return zarr.Group(zarr.AsyncGroup.from_dict(StorePath(store), plain))
     except Exception as problem:
         raise damaged(path, "zarr.json cannot be understood") from problem
 
@@ -93,21 +100,21 @@ def read_array(
     """
     try:
         return np.array(get_array(group, name)[rows])
+    except StoreError:
+        raise
     except Exception as problem:
         raise damaged(path, f"array {name!r} cannot be read") from problem
 
 
-def read_ledger(
-    path: Place, group: zarr.Group, realisations: int, rows: slice = slice(None)
-) -> Ledger:
+def read_ledger(layout: StoreLayout, group: zarr.Group, rows: slice = slice(None)) -> Ledger:
     """Return the folded status and number of realisations of every candidate.
+
+    In a store without a ledger of realisations (format 1) a done candidate has all.
 
     Parameters
     ----------
-    path : Place
+    layout : StoreLayout
     group : zarr.Group
-    realisations : int
-        Realisations of a done candidate, in a store without a ledger of them (format 1).
     rows : slice
         The candidates to read.
 
@@ -122,10 +129,10 @@ def read_ledger(
     StoreError
         If they cannot be read.
     """
-    status = read_array(path, group, "status", rows).astype(np.int8)
+    status = read_array(layout.path, group, "status", rows).astype(np.int8)
     if "realisations" in group:
-        return status, read_array(path, group, "realisations", rows).astype(np.int32)
-    return status, np.where(status == 1, realisations, 0).astype(np.int32)
+        return status, read_array(layout.path, group, "realisations", rows).astype(np.int32)
+    return status, np.where(status == 1, layout.realisations, 0).astype(np.int32)
 
 
 def read_rows(
@@ -157,6 +164,8 @@ def read_rows(
         chosen = order[inside]
         try:
             rows[chosen] = np.array(array[start:stop])[positions[chosen] - start]
+        except StoreError:
+            raise
         except Exception as problem:
             raise damaged(path, f"array {name!r} cannot be read") from problem
     return rows
@@ -195,6 +204,8 @@ def replace_rows(
     for start, stop, inside in _blocks(array, positions):
         try:
             block = np.array(array[start:stop])
+        except StoreError:
+            raise
         except Exception as problem:
             chunk = layout.chunk(name, start // int(array.chunks[0]))
             raise DamagedError(layout.path, chunk) from problem

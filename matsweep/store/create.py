@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,20 +21,20 @@ from matsweep.store.disk import (
     sync_directory,
     telling,
 )
-from matsweep.store.errors import StoreError
+from matsweep.store.errors import StoreError, StoreTaken
 from matsweep.store.layout import (
     FORMAT,
     FORMAT_KEY,
-    GROWING,
     announce,
     check_root_attrs,
     publish,
 )
-from matsweep.store.lock import LOCK, acquire, me
-from matsweep.store.metadata import describe, group_document
+from matsweep.store.lock import LOCK, acquire, holder, me
+from matsweep.store.metadata import GROWING, describe, group_document
 from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import STAGED
 from matsweep.store.schema import LEDGER_ARRAYS, Coordinate, Variable, dimension_sizes
+from matsweep.store.workplace import workplace
 
 
 def create(
@@ -83,25 +81,44 @@ def create(
             _fill(path, coordinates, variables, attrs, sizes, chunk)
         return path
     _check_free(path)
-    name = f".{path.name[:100]}.{secrets.token_hex(4)}.partial"
-    temporary = Path(os.path.abspath(path)).with_name(name)
-    with telling(path, "write to", 0):
+    with telling(path, "write to", 0), _folder(path) as folder:
+        new = folder / "new"
+        new.mkdir()
+        _fill(new, coordinates, variables, attrs, sizes, chunk)
+        (new / STAGED).mkdir()
+        replace_file(new / LOCK, me())
+        for directory in [*new.iterdir(), new]:
+            if directory.is_dir():
+                sync_directory(directory)
+        move(new, path)
+    return path
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    with contextlib.ExitStack() as stack:
         try:
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()
+            folder = stack.enter_context(workplace(path))
         except (FileExistsError, NotADirectoryError) as problem:
             raise StoreError(f"{path.parent} is not a directory; choose another place") from problem
-        try:
-            _fill(temporary, coordinates, variables, attrs, sizes, chunk)
-            (temporary / STAGED).mkdir()
-            replace_file(temporary / LOCK, me())
-            for directory in [*temporary.iterdir(), temporary]:
-                if directory.is_dir():
-                    sync_directory(directory)
-            _move(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return path
+        yield folder
+
+
+def is_free(path: Place) -> bool:
+    """Return whether a store can be created at a place: nothing is there, or what a kill left.
+
+    Parameters
+    ----------
+    path : Place
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(path, ObjectPath):
+        there = set(path.sizes()) - {LOCK}
+        return not there or ("zarr.json" not in there and GROWING in there and not holder(path))
+    return not os.path.lexists(path)
 
 
 @contextlib.contextmanager
@@ -110,7 +127,7 @@ def _to_oneself(path: ObjectPath) -> Iterator[None]:
 
     The store exists as soon as it has its root document; until then `announce` marks the rest.
     """
-    taken = StoreError(f"{path} already holds a store; choose another path, or move it away")
+    taken = StoreTaken(f"{path} already holds a store; choose another path, or move it away")
     if (path / "zarr.json").is_file():
         raise taken
     held = acquire(path)
@@ -177,14 +194,29 @@ def _check_free(path: Path) -> None:
         what = "already holds a store"
     else:
         what = "is a directory that is not empty"
-    raise StoreError(f"{path} {what}; choose another path, or move it away")
+    raise StoreTaken(f"{path} {what}; choose another path, or move it away")
 
 
-def _move(temporary: Path, path: Path) -> None:
+def move(new: Path, path: Path) -> None:
+    """Move a whole store to its place.
+
+    Parameters
+    ----------
+    new : Path
+        On the same file system.
+    path : Path
+
+    Raises
+    ------
+    StoreTaken
+        If something is there already.
+    OSError
+        If it cannot be moved.
+    """
     try:
-        os.rename(temporary, path)
+        os.rename(new, path)
     except OSError as problem:
         if problem.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             _check_free(path)
         raise
-    sync_directory(path.parent)
+    sync_directory(Path(os.path.abspath(path)).parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from matsweep.core.files import open_plain
 from matsweep.store.arrays import Ledger, get_array, read_ledger
-from matsweep.store.disk import sync_directory
-from matsweep.store.errors import StoreError
+from matsweep.store.disk import sync_directory, unreachable
+from matsweep.store.frames import frame_of
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout
 from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import Status
 from matsweep.store.schema import LEDGER
-
-_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
@@ -35,12 +34,42 @@ def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
     Chunk
     """
     for name, rows in layout.chunks.items():
-        files = layout.chunk_names(name)
-        used = np.ones(len(files), bool)
         if name in layout.variables:
             used = np.logical_or.reduceat(status != 0, np.arange(0, status.size, rows))
-        for number in np.flatnonzero(used).tolist():
-            yield Chunk(array=name, number=number, file=f"{name}/{files[number]}")
+            numbers: Sequence[int] = np.flatnonzero(used).tolist()
+        else:
+            numbers = range(layout.count(name))
+        yield from (layout.chunk(name, number) for number in numbers)
+
+
+def contents(layout: StoreLayout, status: NDArray[np.int8]) -> int:
+    """Return the decompressed size, in bytes, of all chunks that must exist, texts at their least.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    status : (candidate,) array of int8
+
+    Returns
+    -------
+    int
+    """
+    return sum(layout.content(chunk.array)[0] for chunk in expected(layout, status))
+
+
+def named(files: Sequence[str]) -> str:
+    """Return some files by name, and the number of the others.
+
+    Parameters
+    ----------
+    files : sequence of str
+
+    Returns
+    -------
+    str
+    """
+    more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+    return ", ".join(files[:5]) + more
 
 
 def size(layout: StoreLayout, status: NDArray[np.int8]) -> int:
@@ -62,8 +91,8 @@ def size(layout: StoreLayout, status: NDArray[np.int8]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def lost(layout: StoreLayout, status: NDArray[np.int8]) -> list[Chunk]:
-    """Return the chunks that are missing or truncated, judged by their sizes (0.1 ms a chunk).
+def lost(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
+    """Yield the chunks that are missing or truncated, judged by their sizes (0.1 ms a chunk).
 
     In object storage, where no put is ever partial, one listing shows the missing ones.
 
@@ -72,15 +101,15 @@ def lost(layout: StoreLayout, status: NDArray[np.int8]) -> list[Chunk]:
     layout : StoreLayout
     status : (candidate,) array of int8
 
-    Returns
-    -------
-    list of Chunk
+    Yields
+    ------
+    Chunk
     """
     if isinstance(layout.path, ObjectPath):
         there = layout.path.sizes()
-        return [chunk for chunk in expected(layout, status) if not there.get(chunk.file)]
-    place = layout.path
-    return [chunk for chunk in expected(layout, status) if not is_whole(place / chunk.file)]
+        yield from (chunk for chunk in expected(layout, status) if not there.get(chunk.file))
+    else:
+        yield from (chunk for chunk in expected(layout, status) if not is_whole(layout, chunk))
 
 
 def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8]) -> list[Chunk]:
@@ -100,7 +129,7 @@ def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8])
     for chunk in expected(layout, status):
         try:
             get_array(group, chunk.array)[layout.rows(chunk)]
-        except Exception:  # any error of zarr, numcodecs or the system
+        except DamagedError:
             damaged.append(chunk)
     return damaged
 
@@ -162,8 +191,8 @@ def salvaged_ledger(layout: StoreLayout, group: zarr.Group) -> Ledger:
     for start in range(0, layout.total, step):
         rows = slice(start, min(start + step, layout.total))
         try:
-            parts.append(read_ledger(layout.path, group, layout.realisations, rows))
-        except StoreError:
+            parts.append(read_ledger(layout, group, rows))
+        except DamagedError:
             count = rows.stop - rows.start
             parts.append((np.zeros(count, np.int8), np.zeros(count, np.int32)))
     status, counts = zip(*parts, strict=True)
@@ -189,57 +218,38 @@ def replace_chunk(
     sync_directory(layout.path / chunk.array)
 
 
-def is_whole(file: Path) -> bool:
-    """Return whether a file exists and is one whole zstd frame, judged by the sizes of its blocks.
+def is_whole(layout: StoreLayout, chunk: Chunk) -> bool:
+    """Return whether a chunk's file is one whole zstd frame of the size that its array states.
+
+    Judged by headers; nothing is decompressed.
 
     Parameters
     ----------
-    file : Path
+    layout : StoreLayout
+        Of a store on a file system.
+    chunk : Chunk
 
     Returns
     -------
     bool
+
+    Raises
+    ------
+    UnreachableError
+        If it cannot be read for a reason outside it.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY)
-    except FileNotFoundError:
+        descriptor = open_plain(Path(str(layout.path)) / chunk.file)
+    except OSError as problem:
+        if (away := unreachable(layout.path / chunk.file, problem)) is not None:
+            raise away from problem
         return False
     try:
         size = os.fstat(descriptor).st_size
-        return frame_size(lambda at, count: os.pread(descriptor, count, at)) == size
+        frame = frame_of(lambda at, count: os.pread(descriptor, count, at))
     finally:
         os.close(descriptor)
-
-
-def frame_size(read: Callable[[int, int], bytes]) -> int:
-    """Return the size, in bytes, that the header and blocks of a zstd frame give it.
-
-    Nothing is decompressed.
-
-    Parameters
-    ----------
-    read : function (int, int) -> bytes
-        Takes offset and count; returns that many bytes, or fewer at the end of the file.
-
-    Returns
-    -------
-    int
-        -1 if the bytes are no whole zstd frame.
-
-    References
-    ----------
-    Collet and Kucherawy, RFC 8878, sections 3.1.1.1 and 3.1.1.2.
-    """
-    head = read(0, 5)
-    if len(head) < 5 or head[:4] != _MAGIC:
-        return -1
-    flags = head[4]
-    single, summed = flags >> 5 & 1, flags >> 2 & 1
-    content = (single, 2, 4, 8)[flags >> 6]
-    at = 5 + (1 - single) + (0, 1, 2, 4)[flags & 3] + content
-    while len(header := read(at, 3)) == 3:
-        block = int.from_bytes(header, "little")
-        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)  # 1: a byte that is repeated
-        if block & 1:
-            return at + 4 * summed
-    return -1
+    if frame is None or frame.size != size or frame.content is None:
+        return False
+    least, most = layout.content(chunk.array)
+    return least <= frame.content <= most

@@ -1,24 +1,26 @@
-"""Durable writing of whole files, and the errors of full or forbidden disks."""
+"""Whole files of a store, read within bounds and written durably; errors of disks."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
-import zarr.abc.store
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
-
-from matsweep.store.errors import StoreError
+from matsweep.core.files import read_plain
+from matsweep.store.errors import StoreError, UnreachableError
 from matsweep.store.objects import ObjectPath, object_path, reason
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ELSEWHERE = _FORBIDDEN | {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+    errno.EHOSTDOWN, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.ECONNRESET,
+}  # fmt: skip
+"""Errors of the system that say nothing of a file's content; EIO is a broken disk."""
+
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -124,21 +126,29 @@ def set_aside(file: Place, name: str) -> Place:
     return file.parent / name
 
 
-def zarr_store(place: Place, *, read_only: bool) -> zarr.abc.store.Store:
-    """Return zarr's store object for a place.
+def read_file(file: Place, most: int) -> bytes:
+    """Return the content of a plain file, or of an object, of bounded size.
 
     Parameters
     ----------
-    place : Place
-    read_only : bool
+    file : Place
+    most : int, bytes
 
     Returns
     -------
-    zarr.abc.store.Store
+    bytes
+
+    Raises
+    ------
+    OSError
+        If there is none, it cannot be read, is larger, or is no plain file.
     """
-    if isinstance(place, ObjectPath):
-        return place.zarr_store(read_only=read_only)
-    return DurableStore(place, read_only=read_only)
+    if not isinstance(file, ObjectPath):
+        return read_plain(file, most)
+    data = file.read_bytes()
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
+    return data
 
 
 def sync_directory(path: Place) -> None:
@@ -200,42 +210,9 @@ def replace_file(path: Place, data: bytes | memoryview) -> None:
         raise
 
 
-class DurableStore(LocalStore):
-    """zarr's local store, with every chunk on the disk before it takes its name.
-
-    A fold reads a chunk, changes some of its candidates and replaces it, while the staged files
-    of the *other* candidates in it are long deleted. zarr renames without fsync, so a power cut
-    could leave such a chunk empty with nothing to restore it from; an ``os.sync()`` after the
-    fold comes too late for that and waits for everyone else's disks too. One fsync a chunk
-    costs about 0.3 ms. One writer at a time, so the temporary name can be a fixed one.
-    """
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        await asyncio.to_thread(self.set_sync, key, value)
-
-    def set_sync(self, key: str, value: Buffer) -> None:
-        """Replace the value of one key durably.
-
-        Parameters
-        ----------
-        key : str
-        value : Buffer
-        """
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, memoryview(value.as_buffer_like()))
-
-
 @contextlib.contextmanager
 def telling(path: Place, action: str, safe: int) -> Iterator[None]:
-    """Turn the error of a full or forbidden disk, also as wrapped by zarr, into a `StoreError`.
+    """Turn an error of the disk, full or forbidden also as wrapped by zarr, into a `StoreError`.
 
     Parameters
     ----------
@@ -249,14 +226,14 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
     Raises
     ------
     StoreError
-        If the disk is full or forbidden, or object storage refuses. Other errors pass.
+        If the disk is full or forbidden, or it or object storage refuses. Other errors pass.
     """
     try:
         yield
     except StoreError:
         raise
     except Exception as problem:
-        code = _os_error(problem)
+        code = _os_error(problem, _FULL | _FORBIDDEN)
         if code in _FULL:
             raise StoreError(
                 f"no space left on {path} ({os.strerror(code)}); {safe} candidates are safe; "
@@ -272,12 +249,74 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
                 f"cannot {action} {path}: {said}; {safe} candidates are safe; run the same command "
                 "again when it can be reached"
             ) from problem
+        if isinstance(problem, OSError):
+            raise StoreError(
+                f"cannot {action} {problem.filename or path}: {problem.strerror or problem}; "
+                f"{safe} candidates are safe"
+            ) from problem
         raise
 
 
-def _os_error(problem: BaseException | None) -> int:
+@contextlib.contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Turn an error of the system, where a new file or store is written, into one line.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    StoreError
+        If the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as problem:
+        said = problem.strerror or problem
+        raise StoreError(f"cannot write {path}: {said}; choose another place") from problem
+
+
+def unreachable(path: Place, problem: BaseException) -> UnreachableError | None:
+    """Return the error of a store that cannot be read for a reason outside it.
+
+    Chunks that cannot be read for such a reason are not damaged: they must not be computed again.
+
+    Parameters
+    ----------
+    path : Place
+        The store.
+    problem : BaseException
+        As it came, perhaps from within zarr.
+
+    Returns
+    -------
+    UnreachableError or None
+        None: the content itself is damaged.
+    """
+    if (known := _caused(problem, UnreachableError)) is not None:
+        return known
+    code = _os_error(problem, _ELSEWHERE)
+    said = os.strerror(code) if code else reason(problem)
+    if said is None:
+        return None
+    return UnreachableError(
+        f"cannot read {path}: {said}; nothing in it is lost; run the same "
+        "command again when it can be read"
+    )
+
+
+def _caused[E: BaseException](problem: BaseException | None, kind: type[E]) -> E | None:
     while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in _FULL | _FORBIDDEN:
+        if isinstance(problem, kind):
+            return problem
+        problem = problem.__cause__ or problem.__context__
+    return None
+
+
+def _os_error(problem: BaseException | None, codes: Set[int]) -> int:
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno is not None and problem.errno in codes:
             return problem.errno
         problem = problem.__cause__ or problem.__context__
     return 0

@@ -36,9 +36,19 @@ from matsweep.store.layout import (
     finish,
     publish,
 )
-from matsweep.store.metadata import PREFIXES, arrays_of, chunk_prefix, describe, rows_of_chunk
+from matsweep.store.metadata import (
+    GROWING,
+    PREFIXES,
+    arrays_of,
+    chunk_prefix,
+    describe,
+    rows_of_chunk,
+)
 from matsweep.store.schema import LEDGER_ARRAYS, Coordinate, Variable
 
+_PARTIAL = ".partial"
+_ROOT_FILES = ("zarr.json", GROWING)
+_HALF = f"zarr.json{_PARTIAL}"
 _MOST_CHUNKS = 16  # of an array; beyond, chunks below their preferred size become larger
 
 
@@ -315,10 +325,13 @@ def settle(layout: StoreLayout) -> None:
         for name in set(new) - set(layout.dims):
             remove_tree(layout.path / name)
         finish(layout.path, layout.document)
+    for name in names_in(layout.path):
+        if name.endswith(_PARTIAL) and name.removesuffix(_PARTIAL) in _ROOT_FILES:
+            (layout.path / name).unlink()
     for name in layout.dims:
         alive = {"zarr.json", *layout.chunk_names(name)}
         for file in names_in(layout.path / name):
-            if file not in alive and chunk_prefix(file) is not None:
+            if file not in alive and (chunk_prefix(file) is not None or file == _HALF):
                 (layout.path / name / file).unlink()
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from matsweep.store.disk import Place, replace_file, sync_directory
+import numpy as np
+
+from matsweep.store.disk import Place, read_file, replace_file, sync_directory
+from matsweep.store.document import check_document, data_type, read_document
 from matsweep.store.errors import StoreError
-from matsweep.store.lock import LOCK
-from matsweep.store.metadata import PREFIXES, arrays_of, as_bytes
-from matsweep.store.parts import STAGED
+from matsweep.store.facts import check_facts
+from matsweep.store.metadata import GROWING, LARGEST_TEXTS, PREFIXES, arrays_of, as_bytes
+from matsweep.store.parts import LONGEST_TEXT
 from matsweep.store.schema import _NAME, LEDGER, check_attrs
 
 FORMAT = 2
 """2: growth, so a ledger of realisations and two encodings of chunk names. 1 is upgraded to 2."""
 
 FORMAT_KEY = "matsweep_store_format"
-GROWING = ".growing"
-"""Present while the arrays' metadata files may differ from the root; lists new arrays."""
-
+_LARGEST_LIST = 2**20  # bytes of the list of new arrays
+_LONGEST_NAME = 200  # characters; file systems take 255 bytes
 _RESERVED_ATTRS = (FORMAT_KEY, "coordinates")
 
 
@@ -93,9 +96,52 @@ class StoreLayout:
         -------
         list of str
         """
-        count = -(-self.shapes[name][0] // self.chunks[name])
-        rest = ".0" * (len(self.shapes[name]) - 1)
-        return [f"{PREFIXES[self.keys(name)]}{i}{rest}" for i in range(count)]
+        prefix, rest = PREFIXES[self.keys(name)], ".0" * (len(self.shapes[name]) - 1)
+        return [f"{prefix}{i}{rest}" for i in range(self.count(name))]
+
+    def count(self, name: str) -> int:
+        """Return the number of an array's chunks.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int
+        """
+        return -(-self.shapes[name][0] // self.chunks[name])
+
+    def content(self, name: str) -> tuple[int, int]:
+        """Return the least and the largest size, in bytes, of a decompressed chunk of an array.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        tuple of int
+        """
+        rows = self.chunks[name]
+        kind = self.dtype(name)
+        if kind is None:  # a count, and a length before each text
+            return 4 + 4 * rows, min(4 + rows * (4 + LONGEST_TEXT), LARGEST_TEXTS)
+        size = kind.itemsize * rows * math.prod(self.shapes[name][1:])
+        return size, size
+
+    def dtype(self, name: str) -> np.dtype[Any] | None:
+        """Return the type of an array; None for texts of any length.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        dtype or None
+        """
+        return data_type(arrays_of(self.document)[name]["data_type"])
 
     def chunk(self, name: str, number: int) -> Chunk:
         """Return a chunk of an array.
@@ -110,7 +156,8 @@ class StoreLayout:
         -------
         Chunk
         """
-        return Chunk(array=name, number=number, file=f"{name}/{self.chunk_names(name)[number]}")
+        prefix, rest = PREFIXES[self.keys(name)], ".0" * (len(self.shapes[name]) - 1)
+        return Chunk(array=name, number=number, file=f"{name}/{prefix}{number}{rest}")
 
     def rows(self, chunk: Chunk) -> slice:
         """Return the rows that a chunk holds.
@@ -199,38 +246,33 @@ def layout_of(path: Place, root: Mapping[str, Any]) -> StoreLayout:
     StoreError
         If the document is damaged, or names an array that matsweep would not.
     """
-    attrs = root["attributes"]
-    try:
-        arrays = arrays_of(root)
-        _check_names(path, "zarr.json", list(arrays))
-        coordinates = attrs["coordinates"].split()
-        own = {name for name, meta in arrays.items() if [name] == meta["dimension_names"]}
-        layout = StoreLayout(
-            path=path,
-            document=root,
-            attrs={key: value for key, value in attrs.items() if key not in _RESERVED_ATTRS},
-            dims={name: tuple(meta["dimension_names"]) for name, meta in arrays.items()},
-            shapes={name: tuple(meta["shape"]) for name, meta in arrays.items()},
-            chunks={
-                name: int(meta["chunk_grid"]["configuration"]["chunk_shape"][0])
-                for name, meta in arrays.items()
-            },
-            variables={
-                name: meta["data_type"]
-                for name, meta in arrays.items()
-                if name not in {*coordinates, *own, *LEDGER}
-            },
-            parameters=tuple(
-                name for name in coordinates if arrays[name]["dimension_names"] == ["candidate"]
-            ),
-        )
-        for name in ("status", *arrays):
-            layout.chunk_names(name)
-    except StoreError:
-        raise
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as problem:
-        raise damaged(path, "zarr.json") from problem
-    return layout
+    listed = root.get("consolidated_metadata")
+    if isinstance(listed, dict) and isinstance(listed.get("metadata"), dict):
+        _check_names(path, "zarr.json", list(listed["metadata"]))
+    check_document(path, root)
+    check_facts(path, root["attributes"])
+    attrs, arrays = root["attributes"], arrays_of(root)
+    coordinates = attrs["coordinates"].split()
+    own = {name for name, meta in arrays.items() if [name] == meta["dimension_names"]}
+    return StoreLayout(
+        path=path,
+        document=root,
+        attrs={key: value for key, value in attrs.items() if key not in _RESERVED_ATTRS},
+        dims={name: tuple(meta["dimension_names"]) for name, meta in arrays.items()},
+        shapes={name: tuple(meta["shape"]) for name, meta in arrays.items()},
+        chunks={
+            name: meta["chunk_grid"]["configuration"]["chunk_shape"][0]
+            for name, meta in arrays.items()
+        },
+        variables={
+            name: meta["data_type"]
+            for name, meta in arrays.items()
+            if name not in {*coordinates, *own, *LEDGER}
+        },
+        parameters=tuple(
+            name for name in coordinates if arrays[name]["dimension_names"] == ["candidate"]
+        ),
+    )
 
 
 def write_attrs(path: Place, attrs: Mapping[str, Any]) -> None:
@@ -290,11 +332,18 @@ def finish(path: Place, document: Mapping[str, Any]) -> None:
         directory, content = path / name, as_bytes(metadata)
         directory.mkdir(exist_ok=True)
         file = directory / "zarr.json"
-        if not file.exists() or file.read_bytes() != content:
+        if not _holds(file, content):
             replace_file(file, content)
             sync_directory(directory)
     (path / GROWING).unlink(missing_ok=True)
     sync_directory(path)
+
+
+def _holds(file: Place, content: bytes) -> bool:
+    try:
+        return read_file(file, len(content)) == content
+    except OSError:
+        return False
 
 
 def announced(path: Place) -> list[str] | None:
@@ -314,12 +363,14 @@ def announced(path: Place) -> list[str] | None:
         If it holds other things than names of arrays: they must not name folders to remove.
     """
     try:
-        content = (path / GROWING).read_bytes()
+        content = read_file(path / GROWING, _LARGEST_LIST)
     except FileNotFoundError:
         return None
+    except OSError:  # no list that matsweep wrote: `finish` replaces it
+        return []
     try:
         names = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(names, list):
         return []
@@ -330,30 +381,11 @@ def announced(path: Place) -> list[str] | None:
 def _check_names(path: Place, file: str, names: list[Any]) -> None:
     """Refuse names that cannot be those of arrays, as they become paths: `../x`, `/home`."""
     for name in names:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise StoreError(
-                f"{path} is not a store that matsweep wrote: {file} names an array {name!r}; do "
-                "not trust it, and take a copy from its source"
+                f"{path} is not a store that matsweep wrote: {file} names an array "
+                f"{repr(name)[:60]}; do not trust it, and take a copy from its source"
             )
-
-
-def damaged(path: Place, what: str) -> StoreError:
-    """Return the error of a damaged store.
-
-    Parameters
-    ----------
-    path : Place
-    what : str
-        The damage, in words.
-
-    Returns
-    -------
-    StoreError
-    """
-    return StoreError(
-        f"{path} is damaged ({what}); restore it from a copy, or move it away and run the study "
-        "again"
-    )
 
 
 def check_root_attrs(attrs: Mapping[str, Any]) -> None:
@@ -374,32 +406,11 @@ def check_root_attrs(attrs: Mapping[str, Any]) -> None:
 
 
 def _read_root(path: Place) -> dict[str, Any]:
-    if not path.exists():
-        raise StoreError(f"no results at {path}; check the path, or run the study first")
-    if not path.is_dir():
-        raise StoreError(f"{path} is a file, not a results store; give the NAME.zarr directory")
-    foreign = StoreError(
-        f"{path} is not a results store of matsweep; give a NAME.zarr that it wrote"
-    )
-    try:
-        content = (path / "zarr.json").read_bytes()
-    except FileNotFoundError:
-        if (path / LOCK).exists() and (path / STAGED).exists():
-            raise damaged(path, "zarr.json is missing") from None
-        raise foreign from None
-    except OSError as problem:
-        raise StoreError(f"cannot read {path}: {problem.strerror}") from problem
-    try:
-        root: dict[str, Any] = json.loads(content)
-        attrs = root["attributes"]
-        version = attrs.get(FORMAT_KEY)
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise damaged(path, "zarr.json cannot be read") from problem
-    if version is None:
-        raise foreign
-    if not isinstance(version, int) or version > FORMAT:
+    root = read_document(path, FORMAT_KEY)
+    version = root["attributes"][FORMAT_KEY]
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise StoreError(
-            f"{path} has store format {version}, this matsweep reads up to {FORMAT}; "
+            f"{path} has store format {str(version)[:20]}, this matsweep reads up to {FORMAT}; "
             "update matsweep"
         )
     return root

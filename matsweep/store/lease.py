@@ -19,12 +19,14 @@ import threading
 import time
 from datetime import datetime, timedelta
 
+from matsweep.core.printing import one_line
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.objects import ObjectPath
 
 BEAT = 15.0
 """Seconds between two renewals."""
 
+_LONGEST = 4096  # bytes of a lock object
 EXPIRY = 60.0
 """Seconds after which a lock that was not renewed is free."""
 
@@ -44,7 +46,7 @@ class Lease:
 
     def __init__(self, file: ObjectPath, token: str, tag: str) -> None:
         self._file, self._token, self._tag = file, token, tag
-        self._renewed = time.monotonic()
+        self._renewed = _clock()
         self._count = 0
         self._gone = False
         self._ended = threading.Event()
@@ -53,10 +55,10 @@ class Lease:
 
     def check(self) -> None:
         """Raise `StoreError` if another may have taken the store meanwhile."""
-        if self._gone or time.monotonic() - self._renewed > EXPIRY - BEAT / 2:
+        if self._gone or _clock() - self._renewed > EXPIRY - BEAT / 2:
             raise StoreError(
                 f"the lock of {self._file.parent} could not be renewed for "
-                f"{time.monotonic() - self._renewed:.0f} s or was taken by another run; what was "
+                f"{_clock() - self._renewed:.0f} s or was taken by another run; what was "
                 "written is safe; run the same command again"
             )
 
@@ -71,7 +73,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(BEAT):
             self._count += 1
-            started = time.monotonic()
+            started = _clock()
             with contextlib.suppress(StoreError):  # reported by `check` if it lasts
                 tag = self._file.write_if(_content(self._token, self._count), self._tag)
                 if tag is None:
@@ -89,6 +91,11 @@ class Lease:
             return False
         self._tag = tag
         return True
+
+
+def _clock() -> float:
+    """Return seconds that go on while the machine sleeps, whatever its clock is set to."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def acquire(file: ObjectPath) -> Lease:
@@ -116,12 +123,15 @@ def acquire(file: ObjectPath) -> Lease:
             data, tag, written = file.read_tagged()
         except FileNotFoundError:
             continue  # given back meanwhile
+        if read(data).get("token") == token:  # it was put, although its answer was lost
+            return Lease(file, token, tag)
         age = (_now(file, token) - written).total_seconds()
         if age <= EXPIRY:
             held = read(data)
+            host = one_line(held.get("host", "an unknown host"))[:128]
             raise StoreBusy(
-                f"{file.parent} is being written by pid {held.get('pid', 0)} on "
-                f"{held.get('host', 'an unknown host')}; wait until it ends, or stop it (if it was "
+                f"{file.parent} is being written by pid {one_line(held.get('pid', 0))[:20]} on "
+                f"{host}; wait until it ends, or stop it (if it was "
                 f"killed, its lock ends in {EXPIRY - age:.0f} s)"
             )
         if (taken := file.write_if(_content(token, 0), tag)) is not None:
@@ -155,8 +165,8 @@ def read(data: bytes) -> dict[str, object]:
     -------
     dict
     """
-    with contextlib.suppress(ValueError):
-        content = json.loads(data)
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(data[:_LONGEST])
         if isinstance(content, dict):
             return content
     return {}

@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 import socket
-import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from matsweep.core.files import open_plain
+from matsweep.core.printing import one_line
 from matsweep.store import lease
 from matsweep.store.disk import Place, telling
 from matsweep.store.errors import StoreBusy, StoreError
@@ -24,7 +25,7 @@ from matsweep.store.objects import ObjectPath
 
 LOCK = ".lock"
 _WIDTH = 256  # bytes; one size for all holders, so that a full disk cannot refuse the text
-_ODD = {errno.ELOOP, errno.EISDIR, errno.ENXIO}  # a link, a folder, a socket
+_ODD = {errno.EINVAL, errno.EISDIR}  # a link, a pipe or a device; a folder
 _PATIENCE = 0.5  # s; outlasts the instant in which `holder` of another process tries the lock
 
 
@@ -108,7 +109,7 @@ def acquire(store: Place) -> Lock:
         return lease.acquire(store / LOCK)
     with telling(store, "write to", 0):
         _refuse_links(store)
-        descriptor = _open(store / LOCK, os.O_RDWR | os.O_CREAT)
+        descriptor = open_lock(store / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         _wait_for(descriptor, store)
         with contextlib.suppress(OSError):  # the holder's name is useful, not necessary
@@ -137,7 +138,7 @@ def holder(store: Place) -> Holder | None:
             return None
         return _holder(data) if lease.alive(written) else None
     try:
-        descriptor = _open(store / LOCK, os.O_RDONLY)
+        descriptor = open_lock(store / LOCK, os.O_RDONLY)
     except (OSError, StoreError):
         return None
     try:
@@ -151,19 +152,32 @@ def holder(store: Place) -> Holder | None:
     return None
 
 
-def _open(file: Path, flags: int) -> int:
-    """Open a lock file itself: no link's target, no pipe (which would wait for its other end)."""
+def open_lock(file: Path, flags: int) -> int:
+    """Open a lock file itself: no link's target, no pipe (which would wait for its other end).
+
+    Parameters
+    ----------
+    file : Path
+    flags : int
+        Of `os.open`.
+
+    Returns
+    -------
+    int
+        The open file's descriptor.
+
+    Raises
+    ------
+    StoreError
+        If it is no plain file.
+    """
     odd = StoreError(f"{file} is not a plain file; remove it, and run the same command again")
     try:
-        descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        return open_plain(file, flags | os.O_NOFOLLOW)
     except OSError as problem:
         if problem.errno in _ODD:
             raise odd from problem
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise odd
-    return descriptor
 
 
 def _refuse_links(store: Path) -> None:
@@ -218,7 +232,9 @@ def _read(descriptor: int) -> Holder:
 def _holder(data: bytes) -> Holder:
     try:
         content = json.loads(data)
-        host = "".join(filter(str.isprintable, str(content["host"])))  # terminals show it
-        return Holder(pid=int(content["pid"]), host=host)
-    except (ValueError, KeyError, TypeError):
-        return Holder(pid=0, host="an unknown host")
+        pid, host = content["pid"], one_line(content["host"]).strip()  # terminals show it
+        if type(pid) is int and 0 <= pid < 2**32:
+            return Holder(pid=pid, host=host)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return Holder(pid=0, host="an unknown host")

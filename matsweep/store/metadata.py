@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +14,25 @@ from zarr.codecs import ZstdCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
+from matsweep.store.errors import StoreError
+
 # Storage chunks of 1 MiB (between 0.1 and 2 MB, the best compromise of few files and quick
 # rewriting), and of up to 4 MiB in arrays that would have more than 16 of them: a million
 # candidates x 30 variables x 8 realisations are then 500 files instead of 1,900, for the same
 # computing time. A shard would save no more files and must be rewritten as a whole too.
 _CHUNK_BYTES = (2**20, 2**22)
 _CHUNKS = 16
-_CHUNK_MOST = 100_000
+CHUNK_MOST = 100_000
+"""Rows of a chunk."""
+
+LARGEST_CHUNK = 2**26
+"""Bytes of a chunk in memory; only one candidate with more than 4 MiB of a variable comes near."""
+
+LARGEST_TEXTS = 2**30
+"""Bytes of a chunk of texts of any length: 100,000 errors of 10,000 bytes."""
+
+GROWING = ".growing"
+"""Present while the arrays' metadata files may differ from the root; lists new arrays."""
 
 PREFIXES = {"default": "c.", "v2": ""}
 """Prefix of the names of an array's chunks, by zarr's name for that encoding of keys."""
@@ -68,13 +81,25 @@ def describe(
     -------
     dict
         The content of its ``zarr.json``.
+
+    Raises
+    ------
+    StoreError
+        If one candidate alone has more than a chunk may.
     """
+    rows = min(chunk or rows_of_chunk(dtype, shape), shape[0], CHUNK_MOST)
+    width = 16 if dtype is str else np.dtype(dtype).itemsize
+    if (size := width * rows * math.prod(shape[1:])) > LARGEST_CHUNK:
+        raise StoreError(
+            f"{size / rows / 2**20:,.0f} MiB for one candidate, along {', '.join(dims[1:])}, are "
+            f"more than the {LARGEST_CHUNK // 2**20} MiB of a chunk: give fewer of them"
+        )
     floating = dtype is not str and np.dtype(dtype).kind == "f"
     array = zarr.create_array(
         MemoryStore(),
         shape=shape,
         dtype=dtype,
-        chunks=(min(chunk or rows_of_chunk(dtype, shape), shape[0]), *shape[1:]),
+        chunks=(rows, *shape[1:]),
         fill_value=np.nan if floating else None,
         compressors=[ZstdCodec(level=0, checksum=True)],  # damage is noticed when read
         chunk_key_encoding={"name": keys, "separator": "."},  # files, no directories
@@ -101,7 +126,7 @@ def rows_of_chunk(dtype: np.dtype[Any] | type[str], shape: tuple[int, ...]) -> i
     row = (16 if dtype is str else np.dtype(dtype).itemsize) * int(np.prod(shape[1:]))
     least, most = _CHUNK_BYTES
     by_bytes = min(max(row * shape[0] // _CHUNKS, least), most) // max(1, row)
-    return max(1, min(by_bytes, _CHUNK_MOST, shape[0]))
+    return max(1, min(by_bytes, CHUNK_MOST, shape[0]))
 
 
 def group_document(

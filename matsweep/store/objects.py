@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from zarr.abc.store import Store
-from zarr.storage import ObjectStore
-
-from matsweep.store.errors import StoreError
+from matsweep.store.errors import StoreError, UnreachableError
 
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.*[^/])/?")
+_PAUSES = (0.2, 0.8, 3.2)
+"""Seconds before reading again when an answer broke off; obstore repeats the rest, for 3 min."""
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -87,7 +89,7 @@ class ObjectPath:
     def is_dir(self) -> bool:
         """Return whether any object lies below."""
         with _one_line_errors(self):
-            return any(self._listed(1))
+            return any(_whole(lambda: self._listed(1)))
 
     def exists(self) -> bool:
         """Return whether the object, or any object below it, exists."""
@@ -99,9 +101,13 @@ class ObjectPath:
 
     def read_tagged(self) -> tuple[bytes, str, datetime]:
         """Return the content, its tag, and the time of writing by the storage's clock."""
-        with _one_line_errors(self):
+
+        def read() -> tuple[bytes, str, datetime]:
             answer = _obstore().get(_client(self.bucket), self.key)
             return bytes(answer.bytes()), str(answer.meta["e_tag"]), answer.meta["last_modified"]
+
+        with _one_line_errors(self):
+            return _whole(read)
 
     def write_bytes(self, data: bytes | memoryview) -> None:
         """Replace the content, whole or not at all.
@@ -145,14 +151,14 @@ class ObjectPath:
             Ignored; for the signature of `pathlib.Path.unlink`.
         """
         with _one_line_errors(self):
-            _obstore().delete(_client(self.bucket), self.key)
+            _whole(lambda: _obstore().delete(_client(self.bucket), self.key))
 
     def remove(self) -> None:
         """Delete all objects below."""
         with _one_line_errors(self):
-            keys = [key for key, _ in self._listed()]
+            keys = [key for key, _ in _whole(self._listed)]
             if keys:
-                _obstore().delete(_client(self.bucket), keys)
+                _whole(lambda: _obstore().delete(_client(self.bucket), keys))
 
     def iterdir(self) -> Iterator[ObjectPath]:
         """Yield the objects directly below."""
@@ -161,7 +167,7 @@ class ObjectPath:
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of every object below, by its name from here: one listing."""
         with _one_line_errors(self):
-            return {key[len(self.key) + 1 :]: size for key, size in self._listed()}
+            return {key[len(self.key) + 1 :]: size for key, size in _whole(self._listed)}
 
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
         """Do nothing: prefixes need no creation.
@@ -174,26 +180,32 @@ class ObjectPath:
             Ignored.
         """
 
-    def zarr_store(self, *, read_only: bool) -> Store:
-        """Return zarr's store object for the prefix.
-
-        Parameters
-        ----------
-        read_only : bool
-
-        Returns
-        -------
-        zarr.abc.store.Store
-        """
-        return ObjectStore(_client(self.bucket, self.key), read_only=read_only)
-
     def _head(self) -> Any:
         with _one_line_errors(self):
             return _obstore().head(_client(self.bucket), self.key)
 
-    def _listed(self, most: int = 1000) -> Iterator[tuple[str, int]]:
-        for batch in _obstore().list(_client(self.bucket), self.key + "/", chunk_size=most):
-            yield from ((str(item["path"]), int(item["size"])) for item in batch)
+    def _listed(self, most: int | None = None) -> list[tuple[str, int]]:
+        """Return key and size of the objects below, or of the first ones."""
+        found = _obstore().list(_client(self.bucket), self.key + "/", chunk_size=most or 1000)
+        batches = found if most is None else itertools.islice(found, 1)
+        return [(str(item["path"]), int(item["size"])) for batch in batches for item in batch]
+
+
+def _whole[T](act: Callable[[], T]) -> T:
+    """Do what may be done twice, again where the answer broke off."""
+    for pause in _PAUSES:
+        try:
+            return act()
+        except Exception as problem:
+            if not _broke_off(problem):
+                raise
+        time.sleep(pause)
+    return act()
+
+
+def _broke_off(problem: Exception) -> bool:
+    """Return whether an answer ended too early, the only fault that obstore does not repeat."""
+    return reason(problem) is not None and "response body" in str(problem)
 
 
 def object_path(url: str) -> ObjectPath:
@@ -263,13 +275,13 @@ def _plain_http() -> bool:
 
 @contextlib.contextmanager
 def _one_line_errors(place: ObjectPath) -> Iterator[None]:
-    """Turn an error of the storage into a one-line `StoreError`."""
+    """Turn an error of the storage into a one-line `UnreachableError`."""
     try:
         yield
     except Exception as problem:
         if (said := reason(problem)) is None:
             raise
-        raise StoreError(
+        raise UnreachableError(
             f"cannot reach {place}: {said}; check AWS_ENDPOINT_URL, the bucket's name and the "
             "credentials"
         ) from problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matsweep.store.disk import Place, names_in, replace_file, sync_directory
+from matsweep.store.disk import Place, names_in, read_file, replace_file, sync_directory
 from matsweep.store.errors import StoreError
 
 STAGED = ".staged"
+LARGEST_PART = 2**30
+"""Bytes of a staged file."""
+
 LONGEST_ERROR = 4000  # characters; a longer text keeps its two ends
+LONGEST_TEXT = 4 * LONGEST_ERROR  # bytes in UTF-8
 _VALUE = "value."  # before the names of variables inside a staged file
 
 
@@ -113,6 +118,23 @@ class Part:
         """Number of realisations of each candidate: (n,); as given, or 1 where done."""
         return self.done.astype(np.int32) if self.realisations is None else self.realisations
 
+    def fits(self, total: int, realisations: int) -> bool:
+        """Return whether a store can hold the outcomes.
+
+        Parameters
+        ----------
+        total : int
+            Its number of candidates.
+        realisations : int
+            Its length of that dim.
+
+        Returns
+        -------
+        bool
+        """
+        beyond = self.positions.max(initial=-1) >= total
+        return not beyond and bool(self.counts.max(initial=0) <= realisations)
+
     def beats(self, status: NDArray[np.int8], counts: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Mark the outcomes that replace those of the store.
 
@@ -180,6 +202,27 @@ def encode(part: Part) -> bytes:
     return file.getvalue()
 
 
+def read_part(file: Place, *, values: bool = True) -> Part:
+    """Read a staged file.
+
+    Parameters
+    ----------
+    file : Place
+    values : bool
+        False leaves the variables out.
+
+    Returns
+    -------
+    Part
+
+    Raises
+    ------
+    OSError
+        If there is none, or it is no plain file or larger than a part can be.
+    """
+    return decode(read_file(file, LARGEST_PART), values=values)
+
+
 def decode(data: bytes, *, values: bool = True) -> Part:
     """Return the part held by the content of an npz file.
 
@@ -196,10 +239,11 @@ def decode(data: bytes, *, values: bool = True) -> Part:
     Raises
     ------
     ValueError
-        If the bytes are truncated or damaged (the CRC of every member is verified).
+        If the bytes are truncated or damaged (the CRC of every member is verified), or no part.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_members(archive, len(data))
             if (damaged := archive.testzip()) is not None:
                 raise ValueError(f"{damaged} has the wrong CRC")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -212,10 +256,34 @@ def decode(data: bytes, *, values: bool = True) -> Part:
                 values={name.removeprefix(_VALUE): arrays[name] for name in wanted},
                 realisations=arrays["realisations"] if "realisations" in arrays.files else None,
             )
-    except MemoryError:
-        raise
     except Exception as problem:  # zipfile raises ten kinds for bytes that are not a zip
-        raise ValueError(f"not a whole part: {problem}") from problem
+        raise ValueError(f"not a whole part: {str(problem)[:200]}") from problem
+
+
+def _check_members(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse members that are compressed, or arrays that state more than their member holds.
+
+    numpy takes memory for what an array's header states before it reads the array.
+    """
+    members = archive.infolist()
+    if len(members) != len({member.filename for member in members}):
+        raise ValueError("two members have one name")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its members are larger than it is")
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{member.filename} is compressed")
+        with archive.open(member) as file:
+            major, _ = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if major == 1 else None
+            if header is None:
+                raise ValueError(f"{member.filename} is no array that matsweep wrote")
+            shape, _, dtype = header(file)
+            if (
+                dtype.hasobject
+                or dtype.itemsize * math.prod(shape) != member.file_size - file.tell()
+            ):
+                raise ValueError(f"{member.filename} states another size than it has")
 
 
 def stage(part: Part, store: Place, number: int) -> int:
@@ -232,8 +300,18 @@ def stage(part: Part, store: Place, number: int) -> int:
     -------
     int
         Size of the file, in bytes.
+
+    Raises
+    ------
+    StoreError
+        If it is larger than a part can be.
     """
     data = encode(part)
+    if len(data) > LARGEST_PART:
+        raise StoreError(
+            f"{part.positions.size} outcomes take {len(data):,} bytes, more than the "
+            f"{LARGEST_PART:,} of a part: write fewer at a time"
+        )
     directory = store / STAGED
     replace_file(directory / f"{number:012d}.npz", data)
     sync_directory(directory)

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+import zarr
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.core.causes import Failure, by_cause
+from matsweep.core.checks import one_of
 from matsweep.store import lock
-from matsweep.store.arrays import open_group, read_array, read_rows
-from matsweep.store.damage import gone, lost, salvaged_ledger
-from matsweep.store.disk import AnyPlace, Place, place_of, zarr_store
+from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
+from matsweep.store.chunks import ChunkStore
+from matsweep.store.damage import gone, lost, named, salvaged_ledger, unreadable
+from matsweep.store.disk import AnyPlace, Place, place_of
 from matsweep.store.errors import StoreBusy, StoreError
-from matsweep.store.layout import DamagedError, StoreLayout, damaged, read_layout
+from matsweep.store.errors import damaged as damaged_store
+from matsweep.store.layout import Chunk, DamagedError, StoreLayout, read_layout
 from matsweep.store.lock import Holder
-from matsweep.store.parts import Part, Status, decode, staged
+from matsweep.store.parts import Part, Status, read_part, staged
 from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
 from matsweep.store.writer import open_store
 
+_MOST_LOST = 1000  # chunks that are named; a store that lacks more is not worth a list
 _TRIES = 10  # to open a store that grows meanwhile
 _log = logging.getLogger(__name__)
 
@@ -73,7 +80,7 @@ def attributes(path: AnyPlace) -> dict[str, Any]:
     return dict(read_layout(place_of(path)).attrs)
 
 
-def open_results(path: AnyPlace) -> xr.Dataset:
+def open_results(path: AnyPlace, *, damaged: Literal["refuse", "skip"] = "refuse") -> xr.Dataset:
     """Open the results of a study, lazily.
 
     Parts that a killed run left staged are folded first. Where that is impossible (a read-only
@@ -82,8 +89,8 @@ def open_results(path: AnyPlace) -> xr.Dataset:
 
     While a fold replaces outcomes by others with more realisations, some variables may show the
     new one already and others the old one still; ``realisations`` never counts missing values.
-    A Dataset opened before the store grew shows the earlier state, until the store is next
-    opened for writing.
+    A Dataset opened before the store grew shows the earlier state. When the store is next opened
+    for writing, the earlier chunks go, and reading one of them raises `StoreError`.
 
     ``status`` and ``error`` (as str objects) are loaded here and the data later: so no
     candidate that reads done can have data from before it was.
@@ -91,6 +98,9 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     Parameters
     ----------
     path : path or URL
+    damaged : {"refuse", "skip"}
+        What is done about damaged chunks. "skip" reads all chunks, and shows the candidates of
+        damaged ones as pending, with a warning; the others are whole.
 
     Returns
     -------
@@ -103,24 +113,36 @@ def open_results(path: AnyPlace) -> xr.Dataset:
     StoreError
         If there is no whole store of matsweep: nothing, a file, another program's store, a newer
         format, or missing metadata or chunks. (A chunk with wrong content is noticed, by its
-        checksum, when it is read.)
+        checksum, when it is read.) With "skip", if metadata or a coordinate are damaged.
     """
     path = place_of(path)
+    skip = one_of("damaged", damaged, ("refuse", "skip")) == "skip"
     read_layout(path)
     _fold_leftovers(path)
-    for _ in range(_TRIES):
+    tries = iter(range(_TRIES))
+    while True:
         layout = read_layout(path)
-        dataset = _open(layout)
-        if read_layout(path).document == layout.document:  # else it grew meanwhile
-            break
-    # zarr would silently show missing files as NaN, 0 or "".
-    for chunk in lost(layout, dataset["status"].values):
-        raise DamagedError(path, chunk)
-    dataset.encoding["source"] = str(path)  # as xarray does for files
-    return dataset
+        last = next(tries, None) is None
+        try:
+            dataset = _open(layout, _damaged_chunks(layout) if skip else ())
+        except StoreError:
+            if last or read_layout(path).document == layout.document:
+                raise
+            continue
+        if last or read_layout(path).document == layout.document:  # else it grew meanwhile
+            dataset.encoding["source"] = str(path)  # as xarray does for files
+            return dataset
 
 
-def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
+def _damaged_chunks(layout: StoreLayout) -> Sequence[Chunk]:
+    """Return all chunks that are missing, truncated or have changed; reads everything."""
+    group = open_group(layout.path, layout.document, "r")
+    status, _ = salvaged_ledger(layout, group)
+    missing = list(islice(lost(layout, status), _MOST_LOST))
+    return sorted({*missing, *unreadable(layout, group, status)})
+
+
+def _errors(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8]) -> NDArray[Any]:
     """Return the errors as str objects; only chunks in which a candidate failed are read.
 
     As objects because xarray cannot join numpy's StringDType with NaN, as ``where`` and
@@ -128,27 +150,45 @@ def _errors(layout: StoreLayout, status: NDArray[np.int8]) -> NDArray[Any]:
     """
     failed = np.flatnonzero(status == Status.FAILED).astype(np.int64)
     errors = np.full(status.size, "", dtype=object)
-    group = open_group(layout.path, layout.document, "r")
     errors[failed] = read_rows(layout.path, group, "error", failed).astype(object)
     return errors
 
 
-def _open(layout: StoreLayout) -> xr.Dataset:
+def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
+    """Open a store as a Dataset; candidates of skipped chunks read pending."""
+    files = [chunk.file for chunk in skipped]
+    group = open_group(layout.path, layout.document, "r", skipped=files)
+    status, counts = salvaged_ledger(layout, group) if skipped else read_ledger(layout, group)
+    again = gone(layout, skipped, status)
+    status[again] = counts[again] = 0
+    # zarr would silently show missing files as NaN, 0 or "".
+    if not skipped and (chunk := next(lost(layout, status), None)) is not None:
+        raise DamagedError(layout.path, chunk)
+    if counts.size and int(np.abs(counts).max()) > layout.realisations:
+        raise damaged_store(layout.path, "array 'realisations' holds more than there are")
     try:
         dataset: xr.Dataset = xr.open_zarr(
-            zarr_store(layout.path, read_only=True), chunks=None, consolidated=True
+            ChunkStore(layout, read_only=True, skipped=files), chunks=None, consolidated=True
         )
-        status = dataset["status"].load()
-        dataset["error"] = dataset["error"].copy(data=_errors(layout, status.values))
-        if "realisations" not in dataset:  # format 1: all or none
-            counts = np.where(status == Status.DONE, layout.realisations, 0).astype(np.int32)
-            attrs = LEDGER_ARRAYS["realisations"][1]
-            dataset["realisations"] = (("candidate",), counts, attrs)
+    except StoreError:
+        raise
     except Exception as problem:
-        group = open_group(layout.path, layout.document, "r")
-        for chunk in lost(layout, salvaged_ledger(layout, group)[0]):
-            raise DamagedError(layout.path, chunk) from problem
-        raise damaged(layout.path, "xarray cannot open it") from problem
+        raise damaged_store(layout.path, "xarray cannot open it") from problem
+    if not np.array_equal(dataset["candidate"].values, np.arange(layout.total)):
+        raise damaged_store(layout.path, "array 'candidate' is not 0 … N-1")
+    dataset["status"] = dataset["status"].copy(data=status)
+    dataset["error"] = dataset["error"].copy(data=_errors(layout, group, status))
+    if "realisations" in dataset:
+        dataset["realisations"] = dataset["realisations"].copy(data=counts)
+    else:  # format 1
+        dataset["realisations"] = (("candidate",), counts, LEDGER_ARRAYS["realisations"][1])
+    for item in dataset.variables.values():
+        item.encoding.pop("compressors", None)  # a copy is compressed as xarray does by default
+    if skipped:
+        _log.warning(
+            "%s: left out %d candidates, whose chunks are damaged: %s",
+            layout.path, np.count_nonzero(again), named(files),
+        )  # fmt: skip
     return dataset
 
 
@@ -174,9 +214,10 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     read_layout(path)
     parts = _read_staged(path)  # before the arrays: parts folded meanwhile are in those
     layout = read_layout(path)
+    parts = [part for part in parts if part.fits(layout.total, layout.realisations)]
     group = open_group(path, layout.document, "r")
     status, counts = salvaged_ledger(layout, group)
-    harmed = lost(layout, status)
+    harmed = list(islice(lost(layout, status), _MOST_LOST))
     if harmed and read_layout(path).document != layout.document:
         harmed = []  # it grew meanwhile, and its chunks have other names now
     again = gone(layout, [c for c in harmed if c.array in {*layout.variables, *LEDGER}], status)
@@ -185,6 +226,9 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     if not any(chunk.array == "seconds" for chunk in harmed):
         seconds = read_array(path, group, "seconds")
     errors: dict[int, str] = {}
+    if len(harmed) == _MOST_LOST:
+        text = f"{harmed[0].file} and at least {_MOST_LOST - 1:,} other chunks are missing or cut"
+        raise damaged_store(path, text)
     for part in parts:
         better = part.beats(status, counts)
         at = part.positions[better]
@@ -264,7 +308,7 @@ def _read_staged(path: Place) -> list[Part]:
     parts = []
     for file in staged(path):
         try:
-            parts.append(decode(file.read_bytes(), values=False))
-        except (FileNotFoundError, ValueError):  # folded meanwhile; damaged: counted pending
+            parts.append(read_part(file, values=False))
+        except (OSError, ValueError):  # folded meanwhile; damaged: counted pending
             continue
     return parts

@@ -69,7 +69,7 @@ class Variable:
             raise StoreError(
                 f"dtype of variable {self.name!r} must be floating-point, got {self.dtype}"
             )
-        _check_item_attrs(f"variable {self.name!r}", self.attrs)
+        check_item_attrs(f"variable {self.name!r}", self.attrs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,7 +103,7 @@ class Coordinate:
                 f"a coordinate along {self.dims} must be one axis of numbers, booleans or "
                 f"strings, got {array.ndim} axes of dtype {array.dtype}"
             )
-        _check_item_attrs(f"a coordinate along {self.dims}", self.attrs)
+        check_item_attrs(f"a coordinate along {self.dims}", self.attrs)
         object.__setattr__(self, "values", array)
 
 
@@ -174,7 +174,20 @@ def check_attrs(owner: str, attrs: Mapping[str, Any]) -> None:
         raise StoreError(f"attrs of {owner} must be JSON: {problem}") from problem
 
 
-def _check_item_attrs(owner: str, attrs: Mapping[str, Any]) -> None:
+def check_item_attrs(owner: str, attrs: Mapping[str, Any]) -> None:
+    """Refuse attrs of an array that are not JSON, or that xarray would act on.
+
+    Parameters
+    ----------
+    owner : str
+        Of the attrs, for the message.
+    attrs : mapping
+
+    Raises
+    ------
+    StoreError
+        If there are such attrs.
+    """
     check_attrs(owner, attrs)
     if taken := sorted(set(attrs) & _DECODED):
         raise StoreError(f"attrs {taken} of {owner} mean something to xarray; leave them out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.store.arrays import Ledger, open_group, read_ledger, read_rows, replace_rows
 from matsweep.store.damage import (
+    contents,
     gone,
     lost,
+    named,
     replace_chunk,
     salvaged_ledger,
     size,
@@ -50,12 +53,14 @@ from matsweep.store.layout import (
     write_attrs,
 )
 from matsweep.store.lock import Lock, acquire
-from matsweep.store.parts import STAGED, Part, Status, decode, merge, stage, staged, take
+from matsweep.store.parts import STAGED, Part, Status, merge, read_part, stage, staged, take
 from matsweep.store.schema import Variable
 
 _MOST_PARTS = 1000
 _VERIFIED_BYTES = 2**26  # a store up to this size is read whole when opened for writing: 0.2 s
+_VERIFIED_CONTENT = 2**30  # and up to this one when decompressed: 1 s
 _MOST_BYTES = 2**26  # of staged parts before a fold: bounds the memory that it needs
+_PART = re.compile(r"([0-9]{1,15})\.")
 _log = logging.getLogger(__name__)
 
 
@@ -92,8 +97,9 @@ class Store:
             self._tidy_up()
             if layout.format < FORMAT:
                 self._change(upgraded(layout, self._counts), {})
-        self._repair(lost(self._layout, self._status))
-        if size(self._layout, self._status) <= _VERIFIED_BYTES:
+        self._repair(list(lost(self._layout, self._status)))
+        small = contents(self._layout, self._status) <= _VERIFIED_CONTENT
+        if small and size(self._layout, self._status) <= _VERIFIED_BYTES:
             self._repair(self._unread())
         self.fold()
 
@@ -432,11 +438,10 @@ class Store:
         layout, group = self._layout, self._group
         status, counts = salvaged_ledger(layout, group)
         again = gone(layout, chunks, status)
-        files = ", ".join(chunk.file for chunk in chunks[:5])
         _log.warning(
             "%s: %s %s missing, truncated or changed; %d candidates are pending again",
             layout.path,
-            files if len(chunks) <= 5 else f"{files} and {len(chunks) - 5} more",
+            named([chunk.file for chunk in chunks]),
             "was" if len(chunks) == 1 else "were",
             np.count_nonzero(again),
         )
@@ -456,7 +461,7 @@ class Store:
         return unreadable(self._layout, self._group, self._status)
 
     def _folded(self) -> Ledger:
-        return read_ledger(self.path, self._group, self._layout.realisations)
+        return read_ledger(self._layout, self._group)
 
     def _note(self, part: Part) -> None:
         """Count a part that is on the disk."""
@@ -467,8 +472,8 @@ class Store:
 
     def _load(self, file: Place) -> Part | None:
         try:
-            return self._fitted(decode(file.read_bytes()))
-        except ValueError as problem:
+            return self._fitted(read_part(file))
+        except (OSError, ValueError) as problem:
             aside = set_aside(file, f"{file.stem}.damaged")
             _log.warning(
                 "a staged part is damaged (%s); set aside as %s, its candidates are pending again",
@@ -541,7 +546,7 @@ class Store:
         for name in names:
             if name.endswith(".partial"):
                 (directory / name).unlink()
-        numbers = [int(stem) for name in names if (stem := name.split(".")[0]).isdigit()]
+        numbers = [int(found[1]) for name in names if (found := _PART.match(name))]
         self._next = max(numbers, default=-1) + 1
         settle(self._layout)
 

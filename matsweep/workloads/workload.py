@@ -150,6 +150,21 @@ class Workload(ABC):
         return {}
 
     @property
+    def lengths(self) -> Mapping[str, int]:
+        """Lengths of the workload's own dimensions, counted before their values are made."""
+        return {name: len(values) for name, values in self.coordinates.items()}
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(input, output) of the matrices on tiles, or less, as known before `prepare`."""
+        return ()
+
+    @property
+    def footprint(self) -> int:
+        """Memory that `prepare` and one run take without tiles, bytes, or less where not known."""
+        return 0
+
+    @property
     def preparation(self) -> str:
         """How data are changed before the network sees them; empty: they are not."""
         return ""

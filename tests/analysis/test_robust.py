@@ -323,7 +323,8 @@ def test_noise_in_common_hides_nothing():
     assert 0.5 < np.mean(apart) < 0.72
 
 
-@pytest.mark.parametrize("count", [(8, 8), (8, 5), (12, 9)])
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("count", [(8, 8), (12, 9), (8, 5)])
 def test_probabilities_of_options_with_common_noise_are_kept(count):
     """As `test_stated_probabilities_are_kept`, with common noise and unequal realisations.
 

@@ -31,6 +31,10 @@ Numbers = Callable[[xr.Dataset], Mapping[str, str]]
 
 STUDIES = {
     "quickstart": "experiment=quickstart",
+    "designs": (
+        "-m experiment=quickstart material=pcm_gst,stt_mram 'tile.cells=choice(2)' adc.bits=6,8 "
+        "study=designs"
+    ),
     "limits": "experiment=limits",
     "charge": "-m experiment=quickstart material=pcm_gst,sonos study=charge",
     "activation": "experiment=activation",
@@ -51,6 +55,7 @@ STUDIES = {
 """Words after `matsweep explore` by name."""
 
 LONG = (
+    "quickstart",
     "charge",
     "activation",
     "wires",
@@ -60,7 +65,7 @@ LONG = (
     "nonlinearity",
     "stt",
 )
-"""Studies that take up to six minutes on one core."""
+"""Studies that take one to six minutes on one core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,9 @@ class Statement:
         From the Dataset of the study to the text of each number.
     study : str or None
         One of `STUDIES`; None: nothing has to be simulated, and `numbers` gets an empty Dataset.
+    part : str or None
+        One of `STUDIES` that computes some candidates of `study`, enough for these numbers: it
+        takes the place of `study` unless `MATSWEEP_EXHAUSTIVE=1`.
     slow : bool
         Computed where `MATSWEEP_EXHAUSTIVE=1` only.
     """
@@ -85,6 +93,7 @@ class Statement:
     text: str
     numbers: Numbers
     study: str | None = None
+    part: str | None = None
     slow: bool = False
 
     @property
@@ -418,6 +427,7 @@ def _of(page: str, study: str | None) -> Callable[..., Statement]:
 
 
 _TUTORIAL, _LIMITS = _of("docs/tutorial.md", "quickstart"), _of("docs/tutorial.md", "limits")
+_DESIGNS = functools.partial(_TUTORIAL, part="designs")
 _CHOOSING, _COSTS = _of("docs/choosing.md", "quickstart"), _of("docs/costs.md", "quickstart")
 _BARRIER, _WIRES = _of("docs/physics.md", "activation"), _of("docs/wires.md", "wires")
 _ALIKE, _LEARNING = _of("docs/costs.md", "converters"), _of("docs/learning.md", "nonlinearity")
@@ -439,16 +449,16 @@ STATEMENTS = [
     _TUTORIAL(text="The {count} are of two families", numbers=two_families),
     _TUTORIAL(text="Candidate {best} is the best of HfOx",
               numbers=lambda ds: {"best": str(best(ds, "hfox_vcm"))}),
-    *(_TUTORIAL(text=f"| {label} | {{pcm_difference}} ({{pcm_low}} to {{pcm_high}}) | "
-                "{stt_difference} ({stt_low} to {stt_high}) |", numbers=in_pairs(first, second))
-      for label, first, second in (
-          ("6 and 4 bits, 32 rows, 2 devices", (32, 2, 6), (32, 2, 4)),
-          ("8 and 6 bits, 32 rows, 2 devices", (32, 2, 8), (32, 2, 6)),
-          ("2 devices and 1, 32 rows, 6 bits", (32, 2, 6), (32, 1, 6)),
-          ("128 and 32 rows, 2 devices, 6 bits", (128, 2, 6), (32, 2, 6)))),
-    _TUTORIAL(text="their weights in SRAM ({int8_sram} nJ)", numbers=engines),
-    _TUTORIAL(text="The spread of PCM, {spread} %", numbers=pcm_spread),
-    _TUTORIAL(text="for {points} points of accuracy", numbers=to_floating_point),
+    *(design(text=f"| {label} | {{pcm_difference}} ({{pcm_low}} to {{pcm_high}}) | "
+           "{stt_difference} ({stt_low} to {stt_high}) |", numbers=in_pairs(first, second))
+      for design, label, first, second in (
+          (_TUTORIAL, "6 and 4 bits, 32 rows, 2 devices", (32, 2, 6), (32, 2, 4)),
+          (_DESIGNS, "8 and 6 bits, 32 rows, 2 devices", (32, 2, 8), (32, 2, 6)),
+          (_TUTORIAL, "2 devices and 1, 32 rows, 6 bits", (32, 2, 6), (32, 1, 6)),
+          (_DESIGNS, "128 and 32 rows, 2 devices, 6 bits", (128, 2, 6), (32, 2, 6)))),
+    _DESIGNS(text="their weights in SRAM ({int8_sram} nJ)", numbers=engines),
+    _DESIGNS(text="The spread of PCM, {spread} %", numbers=pcm_spread),
+    _DESIGNS(text="for {points} points of accuracy", numbers=to_floating_point),
     _LIMITS(text="with at most {share} % of them HfOx reaches 92 %", numbers=limit),
     Statement(page="docs/tutorial.md", study="charge", numbers=established,
               text="Its best candidate reaches {accuracy} % at {energy} pJ"),
@@ -463,7 +473,7 @@ STATEMENTS = [
               text="`share stuck at g_max <= {bound} % ({low} % to {high} %)`"),
     _COSTS(text="int8 {int8_sram} with SRAM, {int8_hbm2} with HBM2, {int8_lpddr4} with LPDDR4; "
            "fp32 {fp32_sram}, {fp32_hbm2}, {fp32_lpddr4}; CPU {cpu}, GPU {gpu}, brain {brain}.",
-           numbers=engines),
+           numbers=engines, part="designs"),
     _COSTS(text="takes {bits8} nJ at 8 bits and {bits4} nJ at 4", numbers=pcm_energy),
     *(_BARRIER(text=f"| {ev} eV | {{kept}} {unit} | {{accuracy}} | {{energy}} nJ |",
                numbers=barrier(ev, unit))

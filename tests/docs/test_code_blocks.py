@@ -39,6 +39,8 @@ SMALLER = {
     "realisations=32": ["realisations=3"],
     "realisations=64": ["realisations=3"],
     "realisations=256": ["realisations=64"],
+    "experiment=limits": ["experiment=limits", "design.samples=16"],
+    "verify=20": ["verify=2"],
     "experiment=wires": ["-m", "experiment=wires", "tile.rows=16,32", "material=pcm_gst,hfox_milo"],
     "experiment=quickstart": [
         "-m",
@@ -74,7 +76,7 @@ COMPOSED = {
     r"view .*": "serves until it is stopped: tests/reporting/test_viewing.py",
     r"calibrate sweep.*": "fits models for long: tests/identification/test_loops.py",
     r"report results/activation\.zarr": "of a study that is only planned here",
-    r"report results/quickstart\.zarr": "draws what it draws of other stores on these pages",
+    r"report results/(quickstart\.zarr( top=5)?|with_mine\.zarr)": "draws what it does of others",
     r"status s3://BUCKET/.*": "an object store: tests/store/test_objects.py",
 }
 """Commands, whole, whose configuration is composed, but which are not run."""

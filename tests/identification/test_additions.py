@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from matsweep.characterization.figure import retention_figure
 from matsweep.cli import main
 from matsweep.core.checks import UserError
-from matsweep.identification.calibration import MaterialFile, calibrate_retention
+from matsweep.identification.calibration import MaterialFile, RetentionFit, calibrate_retention
 
 from .test_bakes import KELVIN, bake, drifts
 
@@ -135,6 +136,14 @@ def test_the_last_caution_is_removed_with_its_law(film):
     assert len(content["material"]["cautions"]) == 1
     content, _ = added(film, calibrate_retention(bake(1, devices=2)))
     assert "cautions" not in content["material"]
+
+
+def test_a_picture_computes_the_law_once_not_at_every_point(monkeypatch):
+    plain, calls = RetentionFit.law, []
+    counted = property(lambda fit: calls.append(fit) or plain.fget(fit))
+    monkeypatch.setattr(RetentionFit, "law", counted)
+    retention_figure(calibrate_retention(bake(1)))
+    assert len(calls) == 1
 
 
 def test_files_that_are_no_materials_are_refused(film):

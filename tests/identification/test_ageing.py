@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+import shutil
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -195,10 +198,11 @@ def folders(tmp_path):
     return [f"folder={tmp_path}/conf", f"pictures={tmp_path}/pictures"]
 
 
-@pytest.fixture
-def oxide(tmp_path, capsys, folders):
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
     """Pulses of a device between 2 and 102 uS, calibrated as `mine`."""
-    data = tmp_path / "pulses.csv"
+    folder = tmp_path_factory.mktemp("oxide")
+    data = folder / "pulses.csv"
     rng = np.random.default_rng(1)
     lines = ["device,pulse,polarity,conductance [uS]"]
     for k in range(3):
@@ -211,8 +215,18 @@ def oxide(tmp_path, capsys, folders):
                     f"d{k},{pulse},{sign:+d},{2 + 100 * state + rng.standard_normal():.5f}"
                 )
     data.write_text("\n".join(lines) + "\n")
-    command(capsys, data, "name=mine", "model=soft_bounds", "g_min=2uS", "g_max=102uS", *folders)
-    return tmp_path / "conf" / "material" / "mine.yaml"
+    given = ["name=mine", "model=soft_bounds", "g_min=2uS", "g_max=102uS"]
+    with redirect_stdout(io.StringIO()):
+        assert main(["calibrate", str(data), *given, f"folder={folder}", f"pictures={folder}"]) == 0
+    return folder / "material" / "mine.yaml"
+
+
+@pytest.fixture
+def oxide(tmp_path, calibrated):
+    """A copy of the material `mine` in a folder of configurations."""
+    folder = tmp_path / "conf" / "material"
+    folder.mkdir(parents=True)
+    return shutil.copy(calibrated, folder / "mine.yaml")
 
 
 def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, oxide):
@@ -238,7 +252,7 @@ def test_a_bake_is_added_to_the_material_of_its_name(tmp_path, capsys, folders, 
     assert oxide.read_text().startswith("# @package _global_\n# Calibrated from pulses.csv")
     assert "\n# device.retention from b.csv.\n" in oxide.read_text()
     for suffix in ("png", "pdf"):
-        assert (tmp_path / "pictures" / f"mine.{suffix}").stat().st_size > 5000
+        assert (tmp_path / "pictures" / f"mine_retention.{suffix}").stat().st_size > 5000
 
 
 def test_a_stable_state_below_the_material_is_said(tmp_path, capsys, folders, oxide):

@@ -153,7 +153,7 @@ def test_parameters_can_be_added_and_taken_away(planned):
         (["+device.g_min=1"], "device.g_min"),
         (["-m", "experiment=quickstart,wires"], "experiment belongs to the study"),
         (["-m", "design=random,sobol"], "design belongs to the study"),
-        (["--cfg", "job", "-m", "adc.bits=6,8"], "Only one of"),
+        (["--cfg", "job", "-m", "adc.bits=6,8"], "one of --run, --multirun, --cfg"),
         (["--config-name", "nowhere"], "nowhere"),
         (["--config-name", "report"], "is missing from the configuration"),
         (

@@ -196,7 +196,7 @@ def test_all_shipped_configurations_are_plausible():
             for choice in choices:
                 config = compose([f"{group}={choice}"])
                 resolve_quantities(config)
-                axes, _ = parse_axes(plain_config(config.axes, resolve=False), [])
+                axes = parse_axes(plain_config(config.axes, resolve=False), [])
                 found = questions([plain_config(config)], axes)
                 assert [each.line for each in found] == [], (group, choice)
                 assert config.plausible is True

@@ -171,11 +171,11 @@ def test_no_text_breaks_the_rewriting(text):
 
 
 def test_axes_wait_for_the_unit_of_their_parameter():
-    [axis], _ = parse_axes({}, ["a.b=tag(log,interval(1uS,1mS))"])
+    [axis] = parse_axes({}, ["a.b=tag(log,interval(1uS,1mS))"])
     assert axis == Values(name="a.b", values=("tag(log,interval(1uS,1mS))",),
                           written="tag(log,interval(1uS,1mS))")  # fmt: skip
     assert in_unit(axis, "S") == Interval(name="a.b", low=1e-6, high=1e-3, logarithmic=True)
-    [axis], _ = parse_axes({}, ["a.b=3V,x,null,2"])
+    [axis] = parse_axes({}, ["a.b=3V,x,null,2"])
     assert in_unit(axis, None) is axis
     assert in_unit(axis, "V").values == (3, "x", None, 2)
     with pytest.raises(UserError, match="has the value 2 twice"):

@@ -245,9 +245,10 @@ def test_text_of_a_store_moves_no_cursor_and_draws_no_markup(tmp_path):
     text = out.getvalue()
     assert set(filter(lambda char: not char.isprintable(), text)) <= set("\n\x1b")
     assert re.findall(r"\x1b(?!\[[0-9;]*m)", text) == []  # but for rich's own bold and italic
-    assert "x[2J y" in text
-    assert "1 × bad[1A2K\n" in text
-    assert text.count("[red]a]0;b") == 2
+    assert r"x\x1b[2J y" in text
+    assert r"1 × bad\x1b[1A\x9b2K\x08" in text
+    assert text.count(r"[red]a\x1b]0;b\x07") == 2
+    assert text.count(r"\u202ecd") == 2
 
 
 # --------------------------------------------------------------------------------- watching

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -70,14 +71,23 @@ def test_a_metric_that_is_added_is_of_all_realisations_that_are_there(tmp_path, 
     xr.testing.assert_identical(numbers(grown), numbers(whole))
 
 
+EXTENDED = [*TWO[:-1], "realisations=4", "adc.bits=6,7,8", "metrics=[accuracy,vmm_error]"]
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """Return what a study of all of it at once gives, and the folder of the beginning of one."""
+    folder = tmp_path_factory.mktemp("extended")
+    run(folder / "begun.zarr", *TWO, "adc.bits=6,7", "metrics=[accuracy]")
+    return run(folder / "whole.zarr", *EXTENDED), folder / "begun.zarr"
+
+
 @pytest.mark.parametrize("step", ["lengthen", "reopen", "add", "append"])
-def test_stopped_while_it_is_extended_it_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, step):
-    few, all_of_it = (
-        [*TWO, "adc.bits=6,7", "metrics=[accuracy]"],
-        [*TWO[:-1], "realisations=4", "adc.bits=6,7,8", "metrics=[accuracy,vmm_error]"],
-    )
-    whole = run(tmp_path / "whole.zarr", *all_of_it)
-    run(tmp_path / "s.zarr", *few)
+def test_stopped_while_it_is_extended_it_goes_on_as_if_it_had_not_been(
+    tmp_path, monkeypatch, extended, step
+):
+    whole, begun = extended
+    shutil.copytree(begun, tmp_path / "s.zarr")
     with monkeypatch.context() as patch:
         plain = getattr(matsweep.store.Store, step)
 
@@ -87,8 +97,8 @@ def test_stopped_while_it_is_extended_it_goes_on_as_if_it_had_not_been(tmp_path,
 
         patch.setattr(matsweep.store.Store, step, stopped)
         with pytest.raises(StoppedError):
-            run(tmp_path / "s.zarr", *all_of_it, "extend=true")
-    grown = run(tmp_path / "s.zarr", *all_of_it, "extend=true")
+            run(tmp_path / "s.zarr", *EXTENDED, "extend=true")
+    grown = run(tmp_path / "s.zarr", *EXTENDED, "extend=true")
     xr.testing.assert_identical(numbers(grown), numbers(whole))
     assert grown.matsweep.grid().sizes["adc.bits"] == 3
 

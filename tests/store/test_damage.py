@@ -17,7 +17,7 @@ from rich.console import Console
 from matsweep import store as m
 from matsweep.core.checks import UserError
 from matsweep.reporting.status import show
-from matsweep.store import damage, writer
+from matsweep.store import frames, writer
 
 N, CHUNK = 11, 4
 FAILS = {2, 9}
@@ -184,7 +184,9 @@ def test_size_of_a_frame_is_that_of_the_file(size: int, kind: str, checksum: boo
     frame = bytes(Zstd(level=0, checksum=checksum).encode(data))
 
     def sized(content: bytes) -> int:
-        return damage.frame_size(lambda at, count: content[at : at + count])
+        found = frames.frame_of(lambda at, count: content[at : at + count])
+        assert found is None or (found.content, found.checksum) == (size, checksum)
+        return -1 if found is None else found.size
 
     assert sized(frame) == len(frame)
     for length in {*range(min(12, len(frame))), len(frame) - 1, len(frame) // 2}:

@@ -12,8 +12,8 @@ import pytest
 
 from matsweep import store as m
 from matsweep.store.errors import StoreError
-from matsweep.store.layout import GROWING
 from matsweep.store.lock import LOCK, holder
+from matsweep.store.metadata import GROWING
 
 N = 4
 

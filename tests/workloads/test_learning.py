@@ -284,20 +284,28 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_an_ideal_device_learns_as_floating_point_does_under_every_rule(name):
-    changes, model, mapping = RULES[name]
-    base = {"hidden": (32,), "epochs": 8, "learning_rate": (0.2,), "weight_range": (4.0,)}
-    plain = InSitu(**base)
+PLAIN = {"hidden": (32,), "epochs": 8, "learning_rate": (0.2,), "weight_range": (4.0,)}
+
+
+@pytest.fixture(scope="module")
+def in_floating_point():
+    """Accuracies of six networks."""
+    plain = InSitu(**PLAIN)
     samples = plain.prepare().lesson.samples
     judged = samples.test_inputs, samples.test_labels
-    runs = [
+    return [
         floating.accuracy(
             plain, floating.trained(plain, samples, np.random.default_rng(seed)), *judged
         )
         for seed in range(6)
     ]
-    found = learned(InSitu(**{**base, **changes}), hardware(model, mapping, bits=12), 6)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_ideal_device_learns_as_floating_point_does_under_every_rule(name, in_floating_point):
+    changes, model, mapping = RULES[name]
+    runs = in_floating_point
+    found = learned(InSitu(**{**PLAIN, **changes}), hardware(model, mapping, bits=12), 6)
     # Seeds are fixed; spreads are 0.006 to 0.015, of the difference of two means of six to 0.007.
     last = found["learning_correct"][:, -1]
     error = np.sqrt((np.var(runs, ddof=1) + np.var(last, ddof=1)) / 6)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from matsweep.characterization.figure.panels import BLUE, CYCLE, LINES, RED, legend
 from matsweep.core.streams import FloatArray
+from matsweep.devices import Retention
 from matsweep.identification.calibration import Ageing, EnduranceFit, RetentionFit
 from matsweep.identification.measurements import Trace
 from matsweep.reporting.figures.style import FONT, MARKERS, drawing, quantity_axis, tidy, time_axis
@@ -28,7 +29,7 @@ def retention_figure(found: RetentionFit) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    traces, starts = found.data.traces, found.starts
+    traces, starts, decay = found.data.traces, found.starts, found.law
     shown = range(0, len(traces), -(-len(traces) // _MOST))
     kelvin = sorted({trace.temperature or 0.0 for trace in traces})
     looks = {value: (CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)], LINES[k % len(LINES)])
@@ -40,12 +41,12 @@ def retention_figure(found: RetentionFit) -> Figure:
             colour, marker, style = looks[trace.temperature or 0.0]
             known = trace.time > 0
             time = trace.time[known]
-            law = _law(found, number, float(starts[number]), time)
+            law = _law(found, decay, number, float(starts[number]), time)
             states.plot(time, trace.conductance[known], marker, color=colour, markersize=1.8,
                         rasterized=True)  # fmt: skip
             fine = np.geomspace(time.min(), time.max(), _FINE)
-            states.plot(fine, _law(found, number, float(starts[number]), fine), color=colour,
-                        linewidth=0.8, linestyle=style)  # fmt: skip
+            states.plot(fine, _law(found, decay, number, float(starts[number]), fine),
+                        color=colour, linewidth=0.8, linestyle=style)  # fmt: skip
             ratios.plot(time, trace.conductance[known] / law, marker, color=colour, markersize=1.8,
                         rasterized=True)  # fmt: skip
         for value, (colour, marker, style) in looks.items():
@@ -68,13 +69,18 @@ def retention_figure(found: RetentionFit) -> Figure:
     return figure
 
 
-def _law(found: RetentionFit, number: int, start: float, time: FloatArray) -> FloatArray:
-    """Return the fitted conductance of a trace at times > 0, from its fitted start, S."""
+def _law(
+    found: RetentionFit, decay: Retention, number: int, start: float, time: FloatArray
+) -> FloatArray:
+    """Return the fitted conductance of a trace at times > 0, from its fitted start, S.
+
+    The start is nan for a trace without a decay.
+    """
     trace = found.data.traces[number]
-    if not found.decays or np.isnan(start):
+    if np.isnan(start):
         return _drifted(trace, float(found.drift.nu[number]), time)
     assert trace.temperature is not None
-    left = np.array([found.law.kept(float(t), trace.temperature) for t in time])
+    left = np.array([decay.kept(float(t), trace.temperature) for t in time])
     return np.asarray(found.stable + (start - found.stable) * left)
 
 
@@ -101,7 +107,8 @@ def endurance_figure(found: EnduranceFit) -> Figure:
     fit = found.fit
     device = np.searchsorted(fit.devices, data.device)
     cycles = np.geomspace(max(float(data.cycle.min()), 0.5), float(data.cycle.max()), 200)
-    ends = np.array([found.law.window(float(cycle)) for cycle in cycles])
+    law = found.law
+    ends = np.array([law.window(float(cycle)) for cycle in cycles])
     low, high = _first_windows(found)
     with drawing(0.42) as figure:
         states, window = figure.subplots(1, 2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
-from matsweep.core.printing import counted, summary
+from matsweep.core.printing import counted
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering, estimate
 from matsweep.devices import Endurance, Retention
@@ -27,6 +27,7 @@ from matsweep.identification.fitting import (
     resolved,
     scatter,
 )
+from matsweep.identification.fitting.summary import summary
 from matsweep.identification.measurements import EnduranceData, RetentionData
 
 _BETTER = 0.8  # of the misfit of a decay, below which a power law takes its place

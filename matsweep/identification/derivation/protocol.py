@@ -15,6 +15,7 @@ from matsweep.core.quantities import (
     Spread,
     Temperature,
 )
+from matsweep.core.sizes import counted
 
 HOTTEST = 4500.0
 """K: above the boiling or sublimation of any oxide in use; a device that hot is destroyed.
@@ -72,11 +73,11 @@ class Protocol:
     width_up: PulseWidth
     voltage_down: PulseVoltage | None = None
     width_down: PulseWidth | None = None
-    pulses_up: int = 50
-    pulses_down: int = 50
-    mixed: int = 40
-    devices: int = 40
-    cycles: int = 2
+    pulses_up: Annotated[int, Plausible(1, 1e5)] = 50
+    pulses_down: Annotated[int, Plausible(1, 1e5)] = 50
+    mixed: Annotated[int, Plausible(0, 1e5)] = 40
+    devices: Annotated[int, Plausible(2, 1e5)] = 40
+    cycles: Annotated[int, Plausible(1, 1e4)] = 2
     spread: dict[str, Spread] = field(default_factory=dict, hash=False)
     stochastic: bool = True
     tolerance: Dimensionless = 0.02
@@ -112,6 +113,21 @@ class Protocol:
         in_range("ramp_from", self.ramp_from, 0.0, 1.0)
         positive("hottest", self.hottest, "K")
         positive("breakdown_field", self.breakdown_field, "V/m")
+
+    @property
+    def footprint(self) -> int:
+        """Memory of the reads after all pulses of all devices, bytes, before and after each."""
+        pulses = (self.cycles + 1) * (self.pulses_up + self.pulses_down) + self.mixed
+        return 2 * 8 * self.devices * pulses
+
+    @property
+    def extent(self) -> str:
+        """Numbers of devices, cycles and pulses in words."""
+        return (
+            f"{counted(self.devices)} devices with {counted(self.cycles)} cycles of "
+            f"{counted(self.pulses_up)} and {counted(self.pulses_down)} pulses, and "
+            f"{counted(self.mixed)} mixed ones"
+        )
 
     def pulse(self, up: bool) -> tuple[float, float]:
         """Return the voltage and the width of a pulse.

@@ -126,6 +126,9 @@ def resolve(
     return device
 
 
+_DEFAULT = Reading()
+
+
 def reading_of(device: AnalogDevice) -> Reading:
     """Options for reading a device's measurements.
 
@@ -142,7 +145,9 @@ def reading_of(device: AnalogDevice) -> Reading:
     UserError
         If an option does not exist, or is out of its range.
     """
-    return build(Reading, dict(device.reading or {}), "device.reading")
+    if not device.reading:
+        return _DEFAULT
+    return build(Reading, dict(device.reading), "device.reading")
 
 
 def measured_device(base: AnalogDevice) -> AnalogDevice:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from matsweep.core.checks import one_of
-from matsweep.core.printing import summary
 from matsweep.core.units import engineering
 from matsweep.identification.fitting.fit import SPECS, compare, fit_model, recommend
 from matsweep.identification.fitting.prediction import Agreement, check_prediction
 from matsweep.identification.fitting.result import RANGE, Fit
+from matsweep.identification.fitting.summary import summary
 from matsweep.identification.fitting.table import TableFit, enough_changes, fit_table
 from matsweep.identification.measurements import PulseData
 

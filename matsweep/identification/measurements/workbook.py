@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.files import check_plain
 from matsweep.core.tables import Row
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
@@ -42,6 +43,7 @@ def sheets(path: Path, sheet: str | None = None) -> Iterator[tuple[str, list[Row
             f"{path} needs the extra xlsx: pip install 'matsweep[xlsx]', or save it as CSV"
         ) from None
     try:
+        check_plain(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except OSError as problem:
         raise UserError(f"{path} cannot be read: {problem.strerror or problem}") from None

@@ -17,7 +17,8 @@ import numpy as np
 
 from matsweep.core.checks import UserError, one_of, whole
 from matsweep.planning.axes import Axis, Interval
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
 
 if TYPE_CHECKING:
     import optuna

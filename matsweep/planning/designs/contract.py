@@ -11,9 +11,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.codec import plain
 from matsweep.core.registry import Registry
 from matsweep.planning.axes import Axis
-
-type Point = tuple[object, ...]
-"""One value for each axis."""
+from matsweep.planning.designs.points import Point, Rows
 
 type Feasible = Callable[[Point], bool]
 """Whether a point meets the study's constraints."""
@@ -28,9 +26,9 @@ class Drawn:
 
     Parameters
     ----------
-    points : list of tuple
+    points : sequence of tuple
         Distinct: rows that are the same point are one candidate.
-    first : list of int
+    first : sequence of int
         For each point, the row where it first stands, from 0.
     rows : int
         Rows of the design, including repeated ones, without dropped ones.
@@ -41,8 +39,8 @@ class Drawn:
         in order, the next candidate.
     """
 
-    points: list[Point]
-    first: Sequence[int]
+    points: Sequence[Point]
+    first: Sequence[int] | Rows
     rows: int
     dropped: int = 0
     repeated: list[tuple[int, int]] = field(default_factory=list)
@@ -56,7 +54,7 @@ class Design(ABC):
 
     @abstractmethod
     def size(self, axes: Sequence[Axis]) -> int:
-        """Return the number of rows.
+        """Return the number of rows, at most: counted, without making them.
 
         Parameters
         ----------
@@ -94,6 +92,19 @@ class Design(ABC):
         tuple of Axis
         """
         return axes
+
+    def lengths(self, axes: Sequence[Axis]) -> dict[str, int]:
+        """Return the factors of the number of rows by name, if it is a product over axes.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+
+        Returns
+        -------
+        dict of str to int
+        """
+        return {}
 
     def factorial(self, axes: Sequence[Axis]) -> list[tuple[object, ...]] | None:
         """Return each axis's values if the design is all their combinations, else None.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matsweep.core.checks import whole
 from matsweep.planning.axes import Axis
-from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point
+from matsweep.planning.designs.contract import Design, Drawn, Feasible
+from matsweep.planning.designs.points import GridPoints, Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,16 @@ class Grid(Design):
         whole("intervals", self.intervals, low=1)
 
     def size(self, axes: Sequence[Axis]) -> int:
-        """Return the product of the axes' lengths."""
-        return math.prod(len(values) for values in self.factorial(axes))
+        """Return the product of the axes' lengths; fewer rows where whole numbers coincide."""
+        return math.prod(self.lengths(axes).values())
+
+    def lengths(self, axes: Sequence[Axis]) -> dict[str, int]:
+        """Return each axis's length."""
+        return {axis.name: axis.count(self.intervals) for axis in axes}
 
     def points(self, axes: Sequence[Axis]) -> Iterator[Point]:
         """Yield the combinations."""
-        return itertools.product(*self.factorial(axes))
+        return iter(GridPoints(self.factorial(axes)))
 
     def factorial(self, axes: Sequence[Axis]) -> list[tuple[object, ...]]:
         """Return each axis's values."""
@@ -43,13 +47,11 @@ class Grid(Design):
 
     def draw(self, axes: Sequence[Axis], feasible: Feasible | None = None) -> Drawn:
         """Return the feasible combinations; they are distinct, as each axis's values are."""
-        total = self.size(axes)
-        if feasible is None:
-            return Drawn(points=list(self.points(axes)), first=range(total), rows=total)
-        rows = [(row, point) for row, point in enumerate(self.points(axes)) if feasible(point)]
+        all_of_them = GridPoints(self.factorial(axes))
+        points = all_of_them if feasible is None else all_of_them.kept(feasible)
         return Drawn(
-            points=[point for _, point in rows],
-            first=[row for row, _ in rows],
-            rows=len(rows),
-            dropped=total - len(rows),
+            points=points,
+            first=points.rows,
+            rows=len(points),
+            dropped=len(all_of_them) - len(points),
         )

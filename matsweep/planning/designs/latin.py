@@ -10,7 +10,10 @@ import scipy
 
 from matsweep.core.checks import UserError, one_of, whole
 from matsweep.planning.axes import Axis
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
+
+_MOST_OPTIMIZED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,13 @@ class LatinHypercube(Design):
             one_of("optimization", self.optimization, ("random-cd", "lloyd"))
         if self.optimization == "lloyd" and self.samples < 3:
             raise UserError(f"samples must be >= 3 with optimization=lloyd, got {self.samples}")
+
+        if self.optimization is not None and self.samples > _MOST_OPTIMIZED:
+            raise UserError(
+                f"samples must be <= {_MOST_OPTIMIZED:,} with optimization={self.optimization}, "
+                f"whose time grows as their square, got {self.samples}: give optimization=null, or "
+                "take design=sobol"
+            )
 
     def size(self, axes: Sequence[Axis]) -> int:
         """Return the number of samples."""

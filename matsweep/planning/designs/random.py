@@ -10,7 +10,8 @@ import numpy as np
 
 from matsweep.core.checks import whole
 from matsweep.planning.axes import Axis
-from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point, collect
+from matsweep.planning.designs.contract import Design, Drawn, Feasible, collect
+from matsweep.planning.designs.points import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from matsweep.core.checks import UserError, whole
 from matsweep.planning.axes import Axis, Interval
-from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point, collect
+from matsweep.planning.designs.contract import Design, Drawn, Feasible, collect
+from matsweep.planning.designs.points import Point
 from matsweep.planning.designs.sobol import power_of_two
 
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))

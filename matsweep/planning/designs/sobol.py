@@ -11,7 +11,8 @@ import scipy
 
 from matsweep.core.checks import UserError, whole
 from matsweep.planning.axes import Axis
-from matsweep.planning.designs.contract import Design, Drawn, Feasible, Point, collect
+from matsweep.planning.designs.contract import Design, Drawn, Feasible, collect
+from matsweep.planning.designs.points import Point
 
 _BATCH = 1024  # a power of two, as the first batch of a sequence has to be
 _BITS = 30  # resolution of a coordinate: 1e-9 of an axis; the sequence has 2^30 points

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import check_plain
 from matsweep.core.tables import Row, read_rows
 from matsweep.core.units import value_in_unit
 from matsweep.planning.axes import Axis, Values, written_value
-from matsweep.planning.designs.contract import Design, Point
+from matsweep.planning.designs.contract import Design
+from matsweep.planning.designs.points import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ def _parquet(path: str) -> _Content:
             "design.path: Parquet needs pyarrow: pip install 'matsweep[export]', or give a .csv"
         ) from None
     try:
+        check_plain(path)
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as problem:
         reason = str(problem).splitlines()[0]

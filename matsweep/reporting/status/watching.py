@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from time import monotonic, sleep
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -94,17 +95,19 @@ class Eye:
         at_work = str(counts.holder or "between batches")
         phase = phase_of(self._log)
         here = counts.holder is not None and counts.holder.host == socket.gethostname()
-        memory = own_memory(counts.holder.pid) if counts.holder and here else event.get("memory")
+        memory = _count(event, "memory")
+        if counts.holder and here:
+            memory = own_memory(counts.holder.pid)
         return Progress(
             total=counts.total,
             done=counts.done,
             failed=counts.failed,
             rate=self._rate.value,
             left=self._rate.left(counts.total),
-            workers=event.get("workers"),
-            nodes=event.get("nodes"),
+            workers=_count(event, "workers"),
+            nodes=_count(event, "nodes"),
             memory=memory,
-            workers_memory=event.get("workers_memory"),
+            workers_memory=_count(event, "workers_memory"),
             note=f"{phase}, {at_work}" if phase else at_work,
         )
 
@@ -116,6 +119,12 @@ class Eye:
             return True
         last = self._seen[1]
         return last.host == socket.gethostname() and not os.path.exists(f"/proc/{last.pid}")
+
+
+def _count(event: Mapping[str, Any], name: str) -> int | None:
+    """Return a number in a line of the log, which may come from elsewhere."""
+    value = event.get(name)
+    return value if type(value) is int and 0 <= value < 2**60 else None
 
 
 class _Screen:

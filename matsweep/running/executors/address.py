@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 from matsweep.core.checks import UserError
@@ -24,7 +25,7 @@ def check_reachable(address: str) -> None:
     """
     place = address.removeprefix("ray://")
     host, _, port = place.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) < 65536:
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535:
         raise UserError(f"executor.address must be {_FORMS}, got {address[:60]!r}")
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE).close()

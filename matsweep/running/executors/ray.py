@@ -22,6 +22,12 @@ from matsweep.running.executors.packing import pack, unpack
 from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts
 
+
+def _room() -> int:
+    """Largest object store of a local Ray, bytes: four fifths of this machine's memory."""
+    return 4 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 5
+
+
 _LOOK = 1.0  # s between looks at new nodes and late chunks
 
 
@@ -80,8 +86,10 @@ class RayExecutor(Executor):
             whole("workers", self.workers, low=1)
         if self.chunk_size is not None:
             whole("chunk_size", self.chunk_size, low=1)
-        whole("object_store_memory", self.object_store_memory, low=80_000_000)
+        whole("object_store_memory", self.object_store_memory, low=80_000_000, high=_room())
         positive("num_cpus", self.num_cpus)
+        if self.num_cpus != round(self.num_cpus, 4):  # as Ray counts them
+            raise UserError(f"num_cpus must be a multiple of 0.0001, got {self.num_cpus!r}")
         if self.num_cpus > 1 and self.num_cpus != int(self.num_cpus):
             raise UserError(f"num_cpus must be whole or < 1, got {self.num_cpus!r}")
         if self.memory is not None:

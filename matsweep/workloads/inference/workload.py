@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import math
 import warnings
@@ -11,7 +12,7 @@ import zipfile
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -27,6 +28,7 @@ from matsweep.core.checks import (
     within,
 )
 from matsweep.core.codec import build, plain
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.datasets import Dataset, Samples, Split
@@ -73,7 +75,7 @@ class MLP(Workload):
     hidden: tuple[int, ...] = (54,)
     test_fraction: Dimensionless = 0.2
     seed: int = 0
-    epochs: int = 120
+    epochs: Annotated[int, Plausible(1, 1e5)] = 120
     learning_rate: Dimensionless = 3e-3
     decay: Dimensionless = 0.1
     test_samples: int | None = None
@@ -150,6 +152,20 @@ class MLP(Workload):
         trained = self.train()
         _save(path, trained)
         return trained
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the layers, as far as the dataset states its inputs and classes."""
+        inputs, classes = self.data.ends
+        units = (inputs, *self.hidden, classes)
+        return tuple(itertools.pairwise(units))
+
+    @property
+    def footprint(self) -> int:
+        """Weights, their gradients and Adam's two moments in training, and all activations."""
+        weights = sum(rows * columns for rows, columns in self.shapes)
+        held_out = self.test_samples or math.ceil((self.data.samples or 1) * self.test_fraction)
+        return 8 * 4 * weights + 4 * held_out * sum(self.hidden)
 
     @property
     def preparation(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.crossbar import Tile
 from matsweep.datasets import Dataset, Digits
@@ -84,8 +86,8 @@ class Training:
     bias: bool = True
     rule: Rule = PulseCount()
     batch: int = 1
-    epochs: int = 10
-    samples: int | None = None
+    epochs: Annotated[int, Plausible(1, 1e5)] = 10
+    samples: Annotated[int, Plausible(1, 1e8)] | None = None
     learning_rate: tuple[Dimensionless, ...] = (0.1,)
     schedule: Schedule = Schedule()
     weight_range: tuple[Dimensionless, ...] = (1.0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,25 @@ class InSitu(Training, Workload):
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
         """Epochs, from 1."""
         return {"epoch": np.arange(1, self.epochs + 1)}
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Number of epochs."""
+        return {"epoch": self.epochs}
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the layers, as far as the data state their inputs and classes."""
+        inputs, classes = self.data.ends
+        return tuple(itertools.pairwise((inputs, *self.hidden, classes)))
+
+    @property
+    def footprint(self) -> int:
+        """Weights and gradients in floating point, the order of an epoch, a batch's activations."""
+        weights = sum(rows * columns for rows, columns in self.shapes)
+        order = self.samples or 1
+        batch = min(self.batch, self.samples or self.data.samples or 1)
+        return 8 * weights + 16 * order + 4 * batch * sum(map(sum, self.shapes))
 
     @property
     def preparation(self) -> str:
