@@ -11,6 +11,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from signal import SIGINT
 
 from matsweep.core.printing import shown
 
@@ -26,7 +27,18 @@ LARGEST = 2**63 - 1
 
 
 class StoppedError(UserError):
-    """The user stopped a run; finished results are safe."""
+    """The user stopped a run; finished results are safe.
+
+    Parameters
+    ----------
+    text : str
+    signal : int
+        That stopped it.
+    """
+
+    def __init__(self, text: str, signal: int = SIGINT) -> None:
+        super().__init__(text)
+        self.signal = signal
 
 
 def finite(name: str, value: object, unit: str = "") -> float:
