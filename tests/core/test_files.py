@@ -54,9 +54,7 @@ def test_a_file_has_bounds_whatever_size_it_states(tmp_path):
     path = tmp_path / "t.csv"
     with path.open("wb") as file:
         file.truncate(2**40)  # sparse: no block on the disk
-    with pytest.raises(
-        UserError, match=r"t.csv cannot be read: .* than 1,073,741,824 bytes"
-    ):
+    with pytest.raises(UserError, match=r"t.csv cannot be read: .* than 1,073,741,824 bytes"):
         read_text(path)
     with pytest.raises(OSError, match="more than 100 bytes"):  # stated as empty
         read_content("/proc/self/maps", most=100)
