@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,13 +96,30 @@ def create_store(study: Plan, path: Place) -> None:
             values=dimension.values, dims=(name,), attrs={"long_name": dimension.long_name}
         )
     metrics = metrics_of(study)
-    used = {dim for metric in metrics.values() for dim in metric.dims}
-    for name, values in COORDINATES.items():
-        if name in used:
-            coordinates[name] = Coordinate(values=np.array(values), dims=(name,))
+    coordinates |= coordinates_of(metrics.values())
     create(
         path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
     )
+
+
+def coordinates_of(metrics: Iterable[Metric]) -> dict[str, Coordinate]:
+    """Coordinates of the dimensions that metrics bring along, such as the components of a cost.
+
+    Parameters
+    ----------
+    metrics : iterable of Metric
+
+    Returns
+    -------
+    dict of str to Coordinate
+        By dimension.
+    """
+    used = {dim for metric in metrics for dim in metric.dims}
+    return {
+        name: Coordinate(values=np.array(values), dims=(name,))
+        for name, values in COORDINATES.items()
+        if name in used
+    }
 
 
 def _axis_attrs(study: Plan, name: str, worse: Mapping[str, str]) -> dict[str, str]:
@@ -411,8 +428,10 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
     lengthen(study, store)
     if found.metrics:
         metrics = metrics_of(study)
+        more = [metrics[name] for name in found.metrics]
+        dims = {n: item for n, item in coordinates_of(more).items() if n not in store.shapes}
         store.reopen()  # before the addition: killed between the two, all is computed again
-        store.add(variables(metrics[name] for name in found.metrics))
+        store.add(variables(more), coordinates=dims)
     rows = found.rows.copy()
     missing = np.flatnonzero(rows < 0)
     facts = _joined_facts(study, store, store.shapes["status"][0] + len(missing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal
@@ -25,7 +25,6 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from matsweep.core.printing import printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.style import (
@@ -74,7 +73,7 @@ def draw(picture: m.Picture) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
-    picture = _plain(picture)
+    picture = m.escaped(picture)
     if picture.width < _NARROW:
         picture = _narrowed(picture)
     heading = fill(picture.heading, _characters(picture.width))
@@ -90,20 +89,6 @@ def draw(picture: m.Picture) -> Figure:
         if picture.legend:
             _legend(figure, holders[-1], picture)
     return figure
-
-
-def _plain[Part](part: Part) -> Part:
-    """Return a part of a picture without characters that no font has: they may be a store's."""
-    changed: Any = part
-    if isinstance(part, str):
-        changed = printable(part)
-    elif isinstance(part, tuple):
-        changed = tuple(map(_plain, part))
-    elif is_dataclass(part) and not isinstance(part, type):
-        texts = {each.name: getattr(part, each.name) for each in fields(part) if each.init}
-        changed = replace(part, **{name: _plain(value) for name, value in texts.items()})
-    kept: Part = changed
-    return kept
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
@@ -123,8 +108,9 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     stem = path.with_suffix("") if path.suffix.lower() in (".png", ".pdf") else path
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = (stem.with_name(stem.name + ending) for ending in (".png", ".pdf"))
-    figure.savefig(png, dpi=300)
-    with rc_context({"pdf.fonttype": 42}):  # TrueType: text stays text, as publishers ask
+    # TrueType: text stays text, as publishers ask.
+    with rc_context({"pdf.fonttype": 42, "text.parse_math": False}):
+        figure.savefig(png, dpi=300)
         figure.savefig(pdf, dpi=300, metadata={"CreationDate": None})
     return png, pdf
 

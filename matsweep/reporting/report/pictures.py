@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from matplotlib import rc_context
 
 from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
@@ -69,9 +68,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     problems = []
     for name, picture in drawn.items():
         try:
-            # A "$" in a text of the store starts no formula, which might not even parse.
-            with rc_context({"text.parse_math": False}):
-                written += save(printed.draw(picture()), folder / name)
+            written += save(printed.draw(picture()), folder / name)
         except UserError as error:
             if name != "parallel":  # no problem to report where all but one axis are constant
                 problems.append(f"{name}.png, as {error}")
