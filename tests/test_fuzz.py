@@ -147,7 +147,8 @@ def test_a_command_takes_any_setting_or_refuses_it(base, place, data):
     config = replaced(config, path, value)
     note(f"{command}: {'.'.join(path)}={value!r}")
     place(stores=True)
-    told = verdict(lambda: _command(command)(OmegaConf.create(config)))
+    with composer():
+        told = verdict(lambda: _command(command)(OmegaConf.create(config)))
     sound(told)
 
 

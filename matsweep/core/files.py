@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.printing import shown
 
 _NO_FILE = {errno.ENXIO, errno.ELOOP}  # a socket; a link that may not be followed
 
@@ -91,6 +92,32 @@ def check_plain(path: str | Path) -> None:
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError(errno.EINVAL, "it is a pipe or a device, no file: copy it to one", str(path))
+
+
+def path_text(name: str, value: object) -> str:
+    """Check that a setting is a text that the system takes as a path.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting.
+    value : object
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    try:
+        if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
+            return value
+    except UnicodeError:  # half of a surrogate pair
+        pass
+    raise UserError(f"{name} must be a path, got {shown(value)}")
 
 
 def read_text(path: Path) -> str:
