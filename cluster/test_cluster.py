@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -237,6 +238,54 @@ def test_nodes_of_the_launcher_may_die_and_join_and_lack_this_matsweep(place, un
     assert code == 2
     assert "the cluster asks for Ray's token" in said
     for process in (head, *workers):
+        place.end(process)
+
+
+# ------------------------------------------------------------------------ a head that is lost
+
+
+@pytest.mark.parametrize("form", ["{host}:{port}", "ray://{host}:{client}"])
+def test_a_cluster_without_its_head_is_one_line_and_a_new_head_goes_on(place, undisturbed, form):
+    """Kill the head of two nodes in the midst of a study, start another, and resume."""
+    host, port, client = "127.0.0.2", free_port(), free_port()
+    head = (
+        f"ray start --head --block --port={port} --ray-client-server-port={client} "
+        "--include-dashboard=false --num-cpus=1"
+    )
+    worker = f"ray start --block --address={host}:{port} --num-cpus=1"
+
+    def started():
+        nodes = [node(place, head, host)]
+        until(lambda: listens(port) and listens(client), nodes[0])
+        return [*nodes, node(place, worker, "127.0.0.3")]
+
+    nodes = started()
+    store = place.folder / f"head-{port}.zarr"
+    address = form.format(host=host, port=port, client=client)
+    explore = ["matsweep", "explore", "-m", *STUDY, f"store={store}", "executor=ray",
+               "executor.chunk_size=1", f"executor.address={address}"]  # fmt: skip
+    driver = place.start(explore)
+    until(lambda: done(store) >= 3, driver)
+    place.end(nodes[0])
+    killed = time.monotonic()
+    code, said = place.finished(driver)
+    print(f"{address}: {time.monotonic() - killed:.0f} s after its head, exit code {code}:\n{said}")
+    assert code == 2, said
+    *notes, line = said.splitlines()
+    progress = r"unknown parameters, drawn|[\d:]{8} \d+ of 24 candidates"  # a line a minute
+    assert all(re.match(progress, note) for note in notes), said
+    safe = re.search(r"; (\d+) of 24 candidates are done and safe in .*; the same command", line)
+    assert address in line
+    assert 3 <= int(safe[1]) == done(store) < COUNT
+    assert summary(store).failed == 0
+    log = (store / ".log.jsonl").read_text()
+    assert '"event": "stopped"' in log
+    place.end(nodes[1])
+    nodes = started()
+    code, said = place.run(explore)
+    assert code == 0, said
+    xr.testing.assert_identical(numbers(store), undisturbed)
+    for process in nodes:
         place.end(process)
 
 

@@ -154,25 +154,19 @@ def test_the_guard_ends_with_the_application_and_never_stays_away_silently(monke
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """Return an empty home, where the umask lets others read and `start_local` starts no Ray."""
+    """Return an empty home, where `start_local` starts no Ray."""
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # what is set later is taken back
+    monkeypatch.delenv("RAY_AUTH_MODE")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(cluster, "_start", lambda *_: None)
-    before = os.umask(0o022)
-    yield tmp_path
-    os.umask(before)
+    return tmp_path
 
 
-def test_the_token_of_a_local_ray_is_for_this_user_only(home):
+def test_a_local_ray_has_a_token_of_its_own_and_in_no_file(home):
     cluster.start_local(1, 0)
-    file = home / ".ray" / "auth_token"
-    token = file.read_text()
-    assert re.fullmatch("[0-9a-f]{64}", token)
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert file.parent.stat().st_mode & 0o777 == 0o700
-    cluster.start_local(1, 0)
-    assert file.read_text() == token
+    assert re.fullmatch("[0-9a-f]{64}", os.environ["RAY_AUTH_TOKEN"])
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -182,6 +176,7 @@ def test_the_token_of_a_local_ray_is_for_this_user_only(home):
 def test_who_says_which_token_gets_no_other(home, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     cluster.start_local(1, 0)
+    assert os.environ["RAY_AUTH_TOKEN"] == (value if name == "RAY_AUTH_TOKEN" else "")
     assert list(home.iterdir()) == []
 
 

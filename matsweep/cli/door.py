@@ -7,6 +7,7 @@ shown with its traceback where MATSWEEP_TRACEBACK=1.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -17,9 +18,10 @@ from types import TracebackType
 
 from matsweep.core.checks import StoppedError, UserError
 from matsweep.core.printing import one_line
+from matsweep.core.signals import signal_of
 
 TRACEBACK = "MATSWEEP_TRACEBACK"
-MISTAKE, BUG, STOPPED, UNREAD = 2, 70, 130, 141
+MISTAKE, BUG, STOPPED, UNREAD = 2, 70, 128, 141  # STOPPED: + the signal's number
 
 _LONGEST = 4_000  # characters of a message: a command to type may be long
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -45,21 +47,21 @@ def through(action: Callable[[], int]) -> int:
     Returns
     -------
     int
-        The action's code; 2 for a mistake of the user, 70 for one of matsweep, 130 if stopped by
-        Ctrl-C, 141 if nobody reads the output.
+        The action's code; 2 for a mistake of the user, 70 for one of matsweep, 128 + N if stopped
+        by signal N (130: Ctrl-C, 143: SIGTERM), 141 if nobody reads the output.
     """
     try:
         return action()
     except StoppedError as error:
         complain(error)
-        return STOPPED
+        return STOPPED + error.signal
     except UserError as error:
         _trace(error)
         complain(error)
         return MISTAKE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         complain("stopped")
-        return STOPPED
+        return STOPPED + signal_of(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
@@ -109,7 +111,8 @@ def complain(text: object) -> None:
     line = one_line(text)
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST - 1]}…"
-    print(f"matsweep: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(f"matsweep: {line}", file=sys.stderr)
 
 
 def _short(path: str) -> str:

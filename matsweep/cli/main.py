@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0, 1 if a published result is missed, 2 for a user's mistake, 70 for one of
-        matsweep, 130 if stopped by Ctrl-C.
+        matsweep, 128 + N if stopped by signal N (130: Ctrl-C, 143: SIGTERM).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     return through(lambda: _main(given))

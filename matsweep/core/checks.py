@@ -11,8 +11,11 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from signal import SIGINT
 
 from matsweep.core.printing import shown
+
+_LONGEST, _MOST = 200, 10_000  # characters of names that are compared, and their number
 
 
 class UserError(ValueError):
@@ -24,7 +27,18 @@ LARGEST = 2**63 - 1
 
 
 class StoppedError(UserError):
-    """The user stopped a run; finished results are safe."""
+    """The user stopped a run; finished results are safe.
+
+    Parameters
+    ----------
+    text : str
+    signal : int
+        That stopped it.
+    """
+
+    def __init__(self, text: str, signal: int = SIGINT) -> None:
+        super().__init__(text)
+        self.signal = signal
 
 
 def finite(name: str, value: object, unit: str = "") -> float:
@@ -229,8 +243,10 @@ def near(value: object, known: Iterable[str], *, likeness: float = 0.5) -> str:
         "; did you mean …?", or empty if none is close.
     """
     text = str(value)
+    if len(text) > _LONGEST:
+        return ""
     alike: dict[str, list[str]] = {}
-    for name in sorted(set(known)):
+    for name in sorted(name for name in set(known) if len(name) <= _LONGEST)[:_MOST]:
         alike.setdefault(name.casefold(), []).append(name)
     folded = difflib.get_close_matches(text.casefold(), sorted(alike), n=3, cutoff=likeness)
     # Names that differ in case alone, as mS and MS do: the one with more of the value's case first.

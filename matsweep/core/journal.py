@@ -3,8 +3,8 @@
 Events: ``started`` and ``resumed`` (a run begins), ``phase`` (what it does before its first
 task is done: starting Ray, compiling kernels), ``chunk`` (a task's candidates were written),
 ``failed`` (one of them, with its error), ``fold`` (staged parts went into the arrays),
-``stopped`` and ``finished`` (a run ends). A run that is killed leaves no last line. At most one
-line a chunk and one a failure, so a log grows with tasks and not with candidates.
+``stopped`` (with its reason) and ``finished`` (a run ends). A run that is killed leaves no last
+line. At most one line a chunk and one a failure, so a log grows with tasks and not with candidates.
 """
 
 from __future__ import annotations
@@ -71,11 +71,17 @@ class Journal:
         None: nothing is kept.
     tell : function (str) -> None
         Reports that the log cannot be written.
+
+    Attributes
+    ----------
+    last : str
+        The last event; empty before the first.
     """
 
     def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
         self._path = path
         self._tell = tell
+        self.last = ""
 
     def write(self, event: str, **facts: Any) -> None:
         """Append a line.
@@ -85,6 +91,7 @@ class Journal:
         event : str
         **facts : values of JSON
         """
+        self.last = event
         if self._path is None:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -99,6 +106,23 @@ class Journal:
         except OSError as problem:
             self._tell(f"the log {self._path} is not written: {problem.strerror or problem}")
             self._path = None
+
+    def stopped(self, error: BaseException, **facts: Any) -> None:
+        """Append the line of a run that does not end by itself; a run has one such line.
+
+        Parameters
+        ----------
+        error : BaseException
+            That ends it.
+        **facts : values of JSON
+        """
+        if self.last == "stopped":
+            return
+        if isinstance(error, KeyboardInterrupt):
+            reason = str(error) or "interrupted"
+        else:
+            reason = f"{type(error).__name__}: {error}"
+        self.write("stopped", **facts, reason=reason)
 
 
 def _opened(path: Path) -> IO[bytes]:

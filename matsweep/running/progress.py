@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import socket
@@ -103,16 +104,16 @@ class SweepProgress:
             rate=(self._state.over - self._before) / elapsed,
             note="" if kind is None else "stopped",
         )
-        if self._console.is_terminal:
-            self._live.stop()
         state = self._state
         ended: dict[str, Any] = {"total": state.total, "done": state.done, "failed": state.failed}
         ended["elapsed"] = round(elapsed, 3)
-        if kind is None:
+        if value is None:
             self._journal.write("finished", **ended)
         else:
-            reason = "interrupted" if kind is KeyboardInterrupt else f"{kind.__name__}: {value}"
-            self._journal.write("stopped", **ended, reason=reason)
+            self._journal.stopped(value, **ended)
+        if self._console.is_terminal:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._live.stop()
 
     def begin(self, phase: str) -> None:
         """Show and record what is done before the first outcome.

@@ -20,12 +20,13 @@ from matsweep.core.codec import build
 from matsweep.core.files import path_text
 from matsweep.core.journal import Journal, place
 from matsweep.core.printing import one_line
+from matsweep.core.signals import signal_of, stopping_signals
 from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.environment import granted
 from matsweep.planning.plan import Plan, plan
-from matsweep.running.executors import NO_PARTS, Executor, executor
+from matsweep.running.executors import NO_PARTS, Executor, LostError, executor
 from matsweep.running.job import Job
 from matsweep.running.judgement import (
     assumptions,
@@ -168,10 +169,11 @@ def run_overrides(
     )
     for note in study.notes:
         console.print(note, soft_wrap=True, markup=False)
-    if isinstance(study.design, Adaptive):
-        run.search(study.design)
-    else:
-        run.race(racing)
+    with stopping_signals():
+        if isinstance(study.design, Adaptive):
+            run.search(study.design)
+        else:
+            run.race(racing)
     return run.path
 
 
@@ -243,7 +245,7 @@ class Run:
         UserError
             If the store is another study's, or the race does not fit the study.
         StoppedError
-            On Ctrl-C, once all computed results are safe.
+            On Ctrl-C, or a signal that asks to end, once all computed results are safe.
         """
         study = self.study
         rounds = racing.rounds(study.realisations)
@@ -292,7 +294,7 @@ class Run:
         UserError
             If the store is another study's, or too few points can be built.
         StoppedError
-            On Ctrl-C, once all computed results are safe.
+            On Ctrl-C, or a signal that asks to end, once all computed results are safe.
         """
         study = self.study
         if not study.axes:
@@ -459,7 +461,7 @@ class Run:
 
     @contextmanager
     def _open(self, *, new: bool) -> Iterator[Store]:
-        """Open the store; on Ctrl-C report the number of safe candidates.
+        """Open the store; where the run is stopped, report the number of safe candidates.
 
         A new one is created, after all checks that may refuse the study.
         """
@@ -471,12 +473,15 @@ class Run:
         with open_store(self.path) as store:
             try:
                 yield store
-            except KeyboardInterrupt:
-                total = store.shapes["status"][0]
-                raise StoppedError(
-                    f"stopped: {total - len(store.pending())} of {total} candidates are done and "
-                    f"safe in {store.path}; the same command resumes"
-                ) from None
+            except KeyboardInterrupt as stop:
+                self.journal.stopped(stop)
+                raise StoppedError(f"stopped: {_safe(store)}", signal_of(stop)) from None
+            except LostError as lost:
+                self.journal.stopped(lost)
+                raise UserError(f"{lost}; {_safe(store)}") from None
+            except Exception as error:
+                self.journal.stopped(error)
+                raise
 
     def _create(self) -> None:
         """Create the store, unless another run did since this one looked for it."""
@@ -490,6 +495,15 @@ class Run:
                 "and give the same command again, which goes on with it; or give this one its "
                 "own place with study=NAME or store=PATH"
             ) from None
+
+
+def _safe(store: Store) -> str:
+    """Report what a stopped run leaves, and how to go on."""
+    total = store.shapes["status"][0]
+    return (
+        f"{total - len(store.pending())} of {total} candidates are done and safe in {store.path}; "
+        "the same command resumes"
+    )
 
 
 @dataclass(slots=True)

@@ -23,6 +23,11 @@ def squares(shared, chunk):
     return tuple(shared * item**2 for item in chunk)
 
 
+def touch(folder, chunk):
+    (folder / str(chunk[0])).touch()
+    time.sleep(0.01)
+
+
 def raises_at_seven(shared, chunk):
     if 7 in chunk:
         raise ArithmeticError("seven")
@@ -115,28 +120,6 @@ def test_what_takes_too_long_is_ended_even_in_compiled_code(local_ray):
     assert found == [1_000_000] * 3
 
 
-def test_ray_prints_nothing_of_a_process_that_the_ledger_reports(capsys, monkeypatch):
-    from ray._private import worker
-
-    from matsweep.running.executors import cluster
-
-    # As the Ray that is installed writes it: the text that is compared must be its own.
-    death = ("A worker died or was killed while executing a task by an unexpected system error. To "
-             "troubleshoot the problem, check the logs for the dead worker.")  # fmt: skip
-    monkeypatch.setattr(worker, "print_to_stdstream", worker.print_to_stdstream)
-    monkeypatch.setattr(cluster, "_start", lambda *_: None)
-    monkeypatch.setattr(cluster, "_keep_token", lambda: None)
-    cluster.start_local(1, 80_000_000)
-    cluster.quiet_deaths()
-    for lines in ([death], [death, "The node is out of disk space."], ["Tasks wait."]):
-        worker.print_to_stdstream({"lines": lines, "pid": "raylet", "is_err": False},
-                                  ignore_prefix=False)  # fmt: skip
-    printed = capsys.readouterr().out
-    assert "A worker died" not in printed
-    assert printed.count("The node is out of disk space.") == 1
-    assert printed.count("Tasks wait.") == 1
-
-
 def test_what_eats_memory_fails_alone(runner):
     limited = dataclasses.replace(runner, memory_limit=100_000_000)
     chunk = ("nibble", "eat", "nibble")
@@ -193,12 +176,7 @@ def test_a_local_ray_listens_on_the_loopback_address_only(local_ray):
 
 def test_leaving_early_starts_no_more_and_leaves_the_executor_usable(local_ray, tmp_path):
     runner = executor({"kind": "ray"})
-
-    def touch(shared, chunk):
-        (tmp_path / str(chunk[0])).touch()
-        time.sleep(0.01)
-
-    left = runner.run(touch, None, [(i,) for i in range(500)])
+    left = runner.run(touch, tmp_path, [(i,) for i in range(500)])
     next(left)
     left.close()
     assert sorted(outcome for _, outcome in runner.run(squares, 1, [(1,), (2,)])) == [(1,), (4,)]
@@ -228,7 +206,7 @@ def test_an_unknown_executor_or_parameter_is_refused():
 
 @pytest.mark.parametrize("prefix", ["", "ray://"])
 def test_an_address_where_no_one_answers_fails_within_seconds(prefix, monkeypatch):
-    from matsweep.running.executors.cluster import check_reachable
+    from matsweep.running.executors.address import check_reachable
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -19,7 +19,11 @@ import xarray as xr
 import matsweep
 import matsweep.running.job
 import matsweep.running.study
+from matsweep.cli.main import main
 from matsweep.core.checks import StoppedError, UserError
+from matsweep.core.journal import last_event
+from matsweep.running.executors import LostError
+from matsweep.running.executors.serial import SerialExecutor
 from matsweep.store import summary
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -265,3 +269,70 @@ def test_a_store_in_use_is_refused(tmp_path):
     run(tmp_path / "n.zarr", "executor=serial")
     with open_store(tmp_path / "n.zarr"), pytest.raises(UserError, match=str(os.getpid())):
         run(tmp_path / "n.zarr", "executor=serial")
+
+
+def stops(store, monkeypatch, capsys, stop, *overrides):
+    """Run the command line until the third task is to begin; return its code and its last line."""
+    plain, calls = matsweep.running.job.evaluate, []
+
+    def evaluate(shared, chunk):
+        calls.append(chunk)
+        if len(calls) == 3:
+            stop()
+        return plain(shared, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(matsweep.running.job, "evaluate", evaluate)
+        words = ["-m", *SMALL, "executor=serial", "executor.chunk_size=1", f"store={store}"]
+        code = main(["explore", *words, *overrides])
+    return code, capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGQUIT", 131)]
+)
+def test_a_signal_stops_a_run_with_a_line_in_its_log_and_its_code(
+    undisturbed, tmp_path, monkeypatch, capsys, number, code
+):
+    store = tmp_path / "s.zarr"
+    stop = stops(store, monkeypatch, capsys,
+                 lambda: os.kill(os.getpid(), getattr(signal, number)))  # fmt: skip
+    assert stop == (code, f"matsweep: stopped: 2 of 6 candidates are done and safe in {store}; "
+                          "the same command resumes")  # fmt: skip
+    stopped = last_event(store / ".log.jsonl", "stopped")
+    assert stopped["reason"] == {130: "interrupted"}.get(code, f"interrupted by {number}")
+    assert (stopped["done"], stopped["total"]) == (2, 6)
+    if number == "SIGTERM":
+        xr.testing.assert_identical(numbers(run(store, "executor=serial")), undisturbed)
+
+
+def test_a_lost_executor_is_one_line_and_blames_no_candidate(tmp_path, monkeypatch, capsys):
+    plain, store = SerialExecutor.run, tmp_path / "l.zarr"
+
+    def run_until_lost(self, task, shared, chunks):
+        for number, result in enumerate(plain(self, task, shared, chunks)):
+            if number == 2:
+                raise LostError("Ray's raylet has ended (SIGKILL)")
+            yield result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SerialExecutor, "run", run_until_lost)
+        stopped = stops(store, monkeypatch, capsys, lambda: None)
+    assert stopped == (2, "matsweep: Ray's raylet has ended (SIGKILL); 2 of 6 candidates are done "
+                          f"and safe in {store}; the same command resumes")  # fmt: skip
+    reason = last_event(store / ".log.jsonl", "stopped")["reason"]
+    assert reason == "LostError: Ray's raylet has ended (SIGKILL)"
+    assert (summary(store).done, summary(store).failed) == (2, 0)
+
+
+def test_a_run_stopped_between_its_tasks_has_a_line_too(tmp_path, monkeypatch, capsys):
+    """A signal while the network is trained for a store that exists."""
+    store = tmp_path / "b.zarr"
+    stops(store, monkeypatch, capsys, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def stop(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(matsweep.running.study, "_check_prepared", stop)
+    assert stops(store, monkeypatch, capsys, lambda: None)[0] == 143
+    assert last_event(store / ".log.jsonl", "stopped")["reason"] == "interrupted by SIGTERM"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.codec import build
 from matsweep.core.printing import shown
-from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, Task
+from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, LostError, Task
 
 
 def _serial() -> type[Executor]:
@@ -52,4 +52,4 @@ def executor(config: object) -> Executor:
     return build(EXECUTORS[kind](), parameters, "executor")
 
 
-__all__ = ["EXECUTORS", "NO_PARTS", "Executor", "Fault", "Task", "executor"]
+__all__ = ["EXECUTORS", "NO_PARTS", "Executor", "Fault", "LostError", "Task", "executor"]

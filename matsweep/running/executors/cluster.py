@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import re
 import secrets
-import socket
 import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from matsweep.core.checks import UserError
 from matsweep.core.packages import GROUPS, packages
+from matsweep.running.executors.failures import joining_error
 
 # Before Ray is imported: no usage statistics, and no change of the process's signal for memory.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -23,38 +20,36 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray._private import ray_constants
-from ray._private import worker as ray_worker
 from ray.exceptions import RayError
 
-_PATIENCE = 5.0  # s for a cluster to answer
 _STARTS = 3  # tries: on a busy machine a start may take longer than the 30 s that Ray grants it
 _LATE = "timed out during startup"
-_DEATH = "A worker died or was killed while executing a task"
+_UNSERVED = "Starting Ray client server failed"  # on a busy head, within the same 30 s
 _FRESH = 2.0  # s between counts of the nodes
 _MODE, _TOKEN = "RAY_AUTH_MODE", ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-_FORMS = "local, auto, HOST:PORT or ray://HOST:PORT"
 _PACKAGE = Path(__file__).resolve().parents[2]  # matsweep itself
 
 
-def start_local(workers: int | None, object_store_memory: int) -> None:
+def start_local(workers: int | None, object_store_memory: int, folder: Path | None = None) -> None:
     """Start Ray on this machine, all its services bound to the loopback address.
 
     Anyone who reaches one of them can run code as this user, so other users of the machine must not
-    know Ray's token: see `_keep_token`.
+    know Ray's token: see `_set_token`.
 
     Parameters
     ----------
     workers : int or None
         Processes; None: one per core.
     object_store_memory : int, bytes
+    folder : Path or None
+        Of the session's files; None: Ray's own in the temporary folder of the system.
 
     Raises
     ------
     Exception
         Ray's own, if it does not start.
     """
-    _keep_token()
-    quiet_deaths()
+    _set_token()
     # Ray's own switch for this, which it throws on macOS and Windows: read when Ray is imported,
     # and by the processes it starts.
     switch, before = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER
@@ -63,7 +58,7 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
     try:
         for left in reversed(range(_STARTS)):
             try:
-                _start(workers or os.cpu_count() or 1, object_store_memory)
+                _start(workers or os.cpu_count() or 1, object_store_memory, folder)
                 return
             except Exception as error:  # a plain Exception: only its text identifies the cause
                 ray.shutdown()
@@ -74,53 +69,28 @@ def start_local(workers: int | None, object_store_memory: int) -> None:
         del os.environ[switch]
 
 
-def quiet_deaths() -> None:
-    """Keep Ray from printing a paragraph for each process that ends within a task.
-
-    The process ends itself at a candidate's limit, and the ledger reports the cause of each death;
-    Ray's paragraph guesses at others. Ray has no setting for it, as `log_to_driver` leaves these
-    messages. All its other messages are printed.
-    """
-    write: Any = getattr(ray_worker, "print_to_stdstream", None)
-    if write is None or getattr(write, "quiet", False):
-        return
-
-    def quieter(data: dict[str, Any], *args: Any, **options: Any) -> None:
-        if data.get("pid") == "raylet":
-            data = data | {"lines": [line for line in data["lines"] if _DEATH not in line]}
-        if data["lines"]:
-            write(data, *args, **options)
-
-    quieter.quiet = True  # type: ignore[attr-defined]
-    ray_worker.print_to_stdstream = quieter
-
-
-def _keep_token() -> None:
-    """Create the token that Ray asks for, if missing, in a file that only this user can read.
+def _set_token() -> None:
+    """Give Ray a new token, which this process and those that it starts know, and no file.
 
     Ray 2.60 turns its token authentication on by itself where it starts a cluster, unless
-    RAY_AUTH_MODE says otherwise. It creates the token too, but readable to all whom the umask
-    allows, in a home that on many machines everyone can enter.
+    RAY_AUTH_MODE says otherwise. Its own token it keeps in the home, readable to all whom the umask
+    allows.
     """
     if (
         any(os.environ.get(name) for name in _TOKEN)
         or os.environ.get(_MODE, "token").lower() != "token"
     ):
         return
-    file = Path.home() / ".ray" / "auth_token"  # where Ray looks for it, and keeps its own
-    with contextlib.suppress(OSError):  # the file exists, or Ray itself reports the error
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as out:
-            out.write(secrets.token_hex(32))
+    os.environ[_TOKEN[0]] = secrets.token_hex(32)
 
 
-def _start(workers: int, object_store_memory: int) -> None:
+def _start(workers: int, object_store_memory: int, folder: Path | None) -> None:
     ray.init(
         address="local",
         num_cpus=workers,
         object_store_memory=object_store_memory,
         include_dashboard=False,
+        _temp_dir=None if folder is None else str(folder),
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
@@ -141,22 +111,30 @@ def join(address: str) -> None:
     UserError
         If no cluster answers, or it refuses this user.
     """
-    quiet_deaths()
-    try:
-        ray.init(
-            address=address,
-            runtime_env={"py_modules": [str(_PACKAGE), *map(str, _sent())]},
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError, RayError) as error:
-        if "AuthToken" in "".join(traceback.format_exception(error)):
-            raise UserError(
-                f"executor.address={address}: the cluster asks for Ray's token; set "
-                "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
-                "~/.ray/auth_token)"
-            ) from None
-        raise _unreachable(address, str(error).partition(". ")[0]) from None
+    for left in reversed(range(_STARTS)):
+        try:
+            _join(address)
+            return
+        except (ConnectionError, RuntimeError, TimeoutError, ValueError, RayError) as error:
+            ray.shutdown()
+            if left and _UNSERVED in str(error):
+                continue
+            if "AuthToken" in "".join(traceback.format_exception(error)):
+                raise UserError(
+                    f"executor.address={address}: the cluster asks for Ray's token; set "
+                    "RAY_AUTH_MODE=token (the token itself is read from RAY_AUTH_TOKEN or "
+                    "~/.ray/auth_token)"
+                ) from None
+            raise joining_error(address, str(error)) from None
+
+
+def _join(address: str) -> None:
+    ray.init(
+        address=address,
+        runtime_env={"py_modules": [str(_PACKAGE), *map(str, _sent())]},
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
 
 
 def _sent() -> list[Path]:
@@ -171,35 +149,6 @@ def _sent() -> list[Path]:
         for module, place in zip(package.modules, package.places, strict=True)
         if "." not in module
     ]
-
-
-def check_reachable(address: str) -> None:
-    """Refuse an address where no one answers, within seconds: Ray itself waits for minutes.
-
-    Parameters
-    ----------
-    address : str
-        "HOST:PORT" or "ray://HOST:PORT".
-
-    Raises
-    ------
-    UserError
-    """
-    place = address.removeprefix("ray://")
-    host, _, port = place.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535:
-        raise UserError(f"executor.address must be {_FORMS}, got {address!r}")
-    try:
-        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-    except (OSError, UnicodeError) as error:  # the latter of a host that no name server takes
-        raise _unreachable(address, getattr(error, "strerror", None) or str(error)) from None
-
-
-def _unreachable(address: str, reason: str) -> UserError:
-    return UserError(
-        f"executor.address={address}: no Ray cluster answers there ({reason}); start one "
-        "(ray start --head), or use executor.address=local"
-    )
 
 
 @dataclass(slots=True, kw_only=True)

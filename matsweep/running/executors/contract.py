@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from matsweep.core.checks import UserError
 from matsweep.running.limits import Limits
 from matsweep.running.parts import Parts
 
@@ -15,6 +16,10 @@ Task = Callable[[Any, tuple[Any, ...]], Any]
 """A function of the shared data and a chunk of items; it must be importable by name."""
 
 NO_PARTS = Parts()
+
+
+class LostError(UserError):
+    """The processes that tasks run on are lost; results that came back are safe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import (
-    LocalRayletDiedError,
-    NodeDiedError,
-    ObjectLostError,
-    OutOfMemoryError,
-    RayError,
-    RaySystemError,
-    RayTaskError,
-    RuntimeEnvSetupError,
-)
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.packages import PartsError
 from matsweep.core.quantities import Bytes, Dimensionless, Time
-from matsweep.running.executors.cluster import Nodes, check_reachable, join, start_local
+from matsweep.running.executors import private
+from matsweep.running.executors.address import check_reachable
+from matsweep.running.executors.backend import Backend, Crash, unlike
 from matsweep.running.executors.contract import NO_PARTS, Executor, Task
-from matsweep.running.executors.ledger import Assignment, Cause, Ledger
+from matsweep.running.executors.ledger import Ledger
+from matsweep.running.executors.packing import pack, unpack
 from matsweep.running.limits import Limits
-from matsweep.running.parts import Parts, lacking
+from matsweep.running.parts import Parts
 
 
 def _room() -> int:
@@ -39,12 +31,21 @@ def _room() -> int:
 _LOOK = 1.0  # s between looks at new nodes and late chunks
 
 
+@dataclass(slots=True)
+class _Session:
+    """Backend of an executor, while it has one."""
+
+    backend: Backend | None = None
+    hosts: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayExecutor(Executor):
     """Runs tasks on Ray.
 
     `Ledger` handles a chunk that is late or whose process or node dies; Ray itself retries nothing.
-    Results come back through the driver, so nodes need share no file system.
+    Results come back through the driver, so nodes need share no file system. Ray is held by a
+    process of its own (`broker`): where it dies, this process goes on.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class RayExecutor(Executor):
     memory: Bytes | None = None
     time_limit: Time | None = None
     memory_limit: Bytes | None = None
-    _nodes: Nodes = field(init=False, repr=False, compare=False)
+    _session: _Session = field(init=False, repr=False, compare=False, default_factory=_Session)
 
     def __post_init__(self) -> None:
         if not self.address:
@@ -94,7 +95,6 @@ class RayExecutor(Executor):
         if self.memory is not None:
             whole("memory", self.memory, low=1)
         _ = self.limits
-        object.__setattr__(self, "_nodes", Nodes(num_cpus=self.num_cpus, memory=self.memory))
 
     @property
     def limits(self) -> Limits:
@@ -104,48 +104,66 @@ class RayExecutor(Executor):
     @property
     def slots(self) -> int:
         """Tasks that run at once on the nodes alive; before the start, on those requested."""
-        if ray.is_initialized():
-            return self._nodes.slots
+        if self._session.backend is not None:
+            return self._session.backend.slots
+        if _ray_is_here():
+            return self._here().slots
         return max(1, int((self.workers or os.cpu_count() or 1) / self.num_cpus))
 
     @property
     def starting(self) -> str:
         """Start of a local Ray, or the way into a cluster."""
-        if ray.is_initialized():
+        if self._session.backend is not None or _ray_is_here():
             return ""
         return "starting Ray" if self.address == "local" else f"joining Ray at {self.address}"
 
     @property
     def hosts(self) -> int:
         """Largest number of nodes alive at once."""
-        return self._nodes.hosts
+        if self._session.backend is not None:
+            self._session.hosts = max(self._session.hosts, self._session.backend.hosts)
+        return self._session.hosts
 
     def run(
         self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield (chunk, result) as they come; at most 2 tasks per slot are in flight."""
-        with self.session():
-            yield from self._run(task, shared, chunks)
+        """Yield (chunk, result) as they come; at most 2 tasks per slot are in flight.
+
+        Stopped early, tasks in flight end with the session.
+        """
+        with self._held() as backend:
+            backend.begin(pack((task, shared)))
+            ledger: Ledger[int] = Ledger(chunks, time_limit=self.time_limit)
+            while True:
+                while (job := ledger.next(backend.slots)) is not None:
+                    chunk = pack(job.chunk)
+                    ticket = backend.submit(chunk, alone=job.alone, doubled=job.doubled)
+                    ledger.started(ticket, job)
+                if not ledger.flying:
+                    return
+                for ticket, outcome in backend.wait(_LOOK):
+                    if isinstance(outcome, Crash):
+                        given_up = ledger.crashed(ticket, outcome.cause, outcome.reason)
+                        if given_up is not None:
+                            yield given_up
+                    elif (landed := ledger.landed(ticket)) is not None:
+                        yield landed, unpack(outcome)
 
     @contextmanager
     def session(self) -> Iterator[None]:
         """Start or join Ray, and leave it at the end; one started already stays."""
-        if ray.is_initialized():
+        with self._held():
             yield
-            return
-        try:
-            if self.address == "local":
-                start_local(self.workers, self.object_store_memory)
-            else:
-                join(self.address)
-            yield
-        finally:
-            ray.shutdown()
 
     def check(self, parts: Parts = NO_PARTS) -> None:
-        """Refuse parts of this process only, and an address where no one answers."""
+        """Refuse parts of this process only, and a Ray that cannot start or be reached."""
         parts.check_shared()
-        if self.address not in ("local", "auto"):
+        if self._session.backend is not None or _ray_is_here():
+            return
+        private.check_room()
+        if self.address == "local":
+            self._check_memory()
+        elif self.address != "auto":
             check_reachable(self.address)
 
     def verify(self, parts: Parts) -> None:
@@ -159,106 +177,66 @@ class RayExecutor(Executor):
         parts.check_shared()
         if not parts.packages:
             return
-        probe = ray.remote(lacking)
-        asked = [
-            probe.options(
-                num_cpus=0,  # also where all cores are taken
-                max_retries=0,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
-            ).remote(parts)
-            for node in self._nodes.names
-        ]
-        for reference in asked:
-            try:
-                why = ray.get(reference)
-            except RayError as error:
-                _cause(error)
-                continue  # its node is lost: no task will run there
-            if why:
-                raise _unlike(why)
+        with self._held() as backend:
+            for why in backend.lacking(pack(parts)):
+                if why:
+                    raise unlike(why)
 
-    def _run(
-        self, task: Task, shared: Any, chunks: Iterable[tuple[Any, ...]]
-    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield (chunk, result); stopped early, tasks in flight end with the driver.
+    def _check_memory(self) -> None:
+        """Refuse an object store that does not fit into this machine.
 
-        They are not cancelled: Ray aborts this process if a task ends at the same moment.
+        Raises
+        ------
+        UserError
         """
-        self._nodes.check()
-        handle, remote = ray.put((task, shared)), ray.remote(_call)
-        ledger: Ledger[Any] = Ledger(chunks, time_limit=self.time_limit)
-        while True:
-            while (job := ledger.next(self.slots)) is not None:
-                ledger.started(self._start(remote, handle, job), job)
-            if not (flying := ledger.flying):
-                return
-            ray.wait(flying, num_returns=1, timeout=_LOOK)
-            ready, _ = ray.wait(flying, num_returns=len(flying), timeout=0)
-            for reference in ready:
-                try:
-                    result = ray.get(reference)
-                except RayError as error:
-                    given_up = ledger.crashed(reference, _cause(error), _reason(error))
-                    if given_up is not None:
-                        yield given_up
-                else:
-                    chunk = ledger.landed(reference)
-                    if chunk is not None:
-                        yield chunk, result
+        shared = Path("/dev/shm")
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        places = [place for place in (shared, private.temporary()) if place.is_dir()]
+        room = min(total, max(shutil.disk_usage(place).free for place in places))
+        if self.object_store_memory > room:
+            raise UserError(
+                "executor.object_store_memory [bytes] must fit into the memory of this machine, "
+                f"and into /dev/shm or the temporary folder: at most {room:.3g} now, got "
+                f"{self.object_store_memory:.3g}"
+            )
 
-    def _start(self, remote: Any, handle: Any, job: Assignment) -> Any:
-        """Start a job: a second copy elsewhere if possible, a starved one alone on a node."""
-        placed = remote.options(
-            max_retries=0,  # also for lack of memory, where Ray would try for ever
-            num_cpus=max(self.num_cpus, self._nodes.cores) if job.alone else self.num_cpus,
+    @contextmanager
+    def _held(self) -> Iterator[Backend]:
+        """Hold Ray; within a session, the session's."""
+        session = self._session
+        if session.backend is not None:
+            yield session.backend
+            return
+        with self._opened() as backend:
+            session.backend = backend
+            try:
+                yield backend
+            finally:
+                session.hosts = self.hosts
+                session.backend = None
+
+    def _opened(self) -> AbstractContextManager[Backend]:
+        """Open a backend: Ray in a process of its own, unless this one has started it already."""
+        if _ray_is_here():
+            return nullcontext(self._here())
+        from matsweep.running.executors.remote import broker
+
+        return broker(
+            address=self.address,
+            workers=self.workers,
+            object_store_memory=self.object_store_memory,
+            num_cpus=self.num_cpus,
             memory=self.memory,
-            scheduling_strategy="SPREAD" if job.doubled else "DEFAULT",
         )
-        return placed.remote(handle, job.chunk)
+
+    def _here(self) -> Backend:
+        """Backend on the Ray that this process has started itself."""
+        from matsweep.running.executors.pool import Pool
+
+        return Pool(num_cpus=self.num_cpus, memory=self.memory)
 
 
-def _call(handle: tuple[Task, Any], chunk: tuple[Any, ...]) -> Any:
-    task, shared = handle
-    return task(shared, chunk)
-
-
-def _cause(error: RayError) -> Cause:
-    """Classify an error of a flight.
-
-    Raises
-    ------
-    UserError
-        If nodes cannot run the study's tasks at all: no candidate is at fault then.
-    """
-    inner = error.cause if isinstance(error, RayTaskError) else error
-    if isinstance(inner, PartsError):
-        raise _unlike(str(inner))
-    if isinstance(inner, (RaySystemError, RuntimeEnvSetupError)):
-        message = " ".join(str(inner).split())
-        raise UserError(
-            "a node of the cluster cannot load the study; give all nodes the same Python, "
-            f"packages and Ray as here (pip install 'matsweep[cluster]'): … {message[-300:]}"
-        ) from None
-    if isinstance(error, RayTaskError):
-        return Cause.RAISED
-    if isinstance(error, OutOfMemoryError):
-        return Cause.STARVED
-    if isinstance(error, (NodeDiedError, LocalRayletDiedError, ObjectLostError)):
-        return Cause.LOST
-    return Cause.DIED
-
-
-def _unlike(why: str) -> UserError:
-    return UserError(
-        f"a node cannot compute this study: {why}; give all nodes the same packages as here, or "
-        "give executor=serial"
-    )
-
-
-def _reason(error: RayError) -> str:
-    if isinstance(error, RayTaskError):
-        return f"{type(error.cause).__name__}: {error.cause}"
-    if isinstance(error, OutOfMemoryError):
-        return "the worker process was ended: its node ran out of memory, though it ran alone there"
-    first = str(error).splitlines()[0] if str(error) else ""
-    return f"the worker process died ({type(error).__name__}): {first}"
+def _ray_is_here() -> bool:
+    """Whether this process has started or joined Ray itself."""
+    loaded: Any = sys.modules.get("ray")
+    return bool(loaded and getattr(loaded, "is_initialized", bool)())

@@ -1,0 +1,217 @@
+"""Private folders of Ray's sessions, and what killed runs left of theirs.
+
+Each session has a folder that only this user can enter: Ray opens its own, `session_folder`, to
+everyone. Its name cannot be guessed, and the processes that use it hold a lock on it. When they
+have ended, in whatever way, the operating system unlocks it: the next run then removes it, and
+ends the processes of Ray that are left of the session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from matsweep.core.checks import UserError
+
+MARK = "MATSWEEP_RAY_FOLDER"
+"""Variable of the environment that the processes of a session inherit: its folder."""
+
+_PREFIX = "ms-ray-"
+_LOCK = "lock"
+# Paths of Unix sockets: 107 bytes on Linux, 103 on macOS. Ray's add as much as this to the folder:
+_BELOW = len("/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+_LONGEST = (107 if sys.platform == "linux" else 103) - _BELOW
+_PROC = Path("/proc")
+_STALE = 3600.0  # s after which a folder without a lock belongs to no run that is just beginning
+_NEEDS = "Ray needs a temporary folder that can be written and has a short path"
+_REMEDY = "set TMPDIR to one, or give executor=serial"
+_SHORT = Path("/tmp")  # where the temporary folder of the system has a long path
+
+
+def create() -> tuple[Path, int]:
+    """Create a locked folder that only this user can enter.
+
+    Returns
+    -------
+    Path
+    int
+        Descriptor of its lock: the folder is in use as long as it is open in any process.
+
+    Raises
+    ------
+    UserError
+        If there is no place for it.
+    """
+    while True:
+        folder = _created()
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if _locked(lock) and (folder / _LOCK).exists():
+            return folder, lock
+        os.close(lock)  # another run has just taken it for one that was left
+
+
+def temporary() -> Path:
+    """Return the folder for temporary files.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UserError
+        If the system has none that can be written.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise UserError(f"{_NEEDS} ({error.strerror or error}); {_REMEDY}") from None
+
+
+def session_folder(folder: Path) -> Path:
+    """Return the folder for Ray itself, inside that of a session.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Path
+    """
+    return folder / "r"
+
+
+def _created() -> Path:
+    """Create a folder whose path is short enough for Ray's sockets."""
+    reason, room = "", _LONGEST - len(_PREFIX) - 9
+    for place in dict.fromkeys((temporary(), _SHORT)):
+        if len(bytes(place)) > room:
+            reason = reason or f"{place}: its path has more than {room} bytes"
+            continue
+        try:
+            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        except OSError as error:
+            reason = f"{place}: {error.strerror or error}"
+    raise UserError(f"{_NEEDS} ({reason}); {_REMEDY}")
+
+
+def check_room() -> None:
+    """Refuse a system without a place for a folder.
+
+    Raises
+    ------
+    UserError
+    """
+    _created().rmdir()
+
+
+def remove(folder: Path, lock: int) -> None:
+    """Remove a folder of this process, and end what is left of its session.
+
+    Parameters
+    ----------
+    folder : Path
+    lock : int
+        Its descriptor; it is closed.
+    """
+    end_processes(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.close(lock)
+
+
+def clean() -> list[Path]:
+    """Remove the folders that killed runs of this user left, and end their processes.
+
+    Returns
+    -------
+    list of Path
+        Folders removed.
+    """
+    removed = []
+    for place in dict.fromkeys((temporary(), _SHORT)):
+        with contextlib.suppress(OSError):
+            for folder in sorted(place.glob(f"{_PREFIX}*")):
+                with contextlib.suppress(OSError):
+                    removed += [folder] if _cleaned(folder) else []
+    return removed
+
+
+def _cleaned(folder: Path) -> bool:
+    """Remove a folder if it is this user's alone and no process holds its lock."""
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        return False
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:  # killed before it had one
+        if time.time() - facts.st_mtime > _STALE:
+            folder.rmdir()  # nothing in it
+            return True
+        return False
+    if not _locked(lock):
+        os.close(lock)
+        return False
+    remove(folder, lock)
+    return True
+
+
+def _locked(lock: int) -> bool:
+    """Take a lock, unless another process has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def end_processes(folder: Path) -> None:
+    """End the processes of a session, where the system lists processes (Linux).
+
+    Elsewhere Ray's processes notice the end of the one that they belong to.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    for pid in _processes():
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            handle = os.pidfd_open(pid)
+            try:
+                if _belongs(pid, folder):  # checked while the number cannot pass to another process
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+            finally:
+                os.close(handle)
+
+
+def _processes() -> Iterator[int]:
+    """Numbers of the other processes."""
+    if sys.platform != "linux" or not _PROC.is_dir():
+        return
+    for name in os.listdir(_PROC):
+        if name.isdigit() and int(name) != os.getpid():
+            yield int(name)
+
+
+def _belongs(pid: int, folder: Path) -> bool:
+    """Whether a process is of a session: by its environment, or by where its output goes.
+
+    Ray's workers overwrite their environment with their title.
+    """
+    place = _PROC / str(pid)
+    if place.stat().st_uid != os.getuid():
+        return False
+    if f"{MARK}={folder}".encode() in (place / "environ").read_bytes().split(b"\0"):
+        return True
+    outputs = [os.readlink(place / "fd" / number) for number in ("1", "2")]
+    return all(output.startswith(f"{folder}/") for output in outputs)

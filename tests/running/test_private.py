@@ -1,0 +1,179 @@
+"""Folders of Ray's sessions: private, short, and cleaned after a run that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from matsweep.core.checks import UserError
+from matsweep.running.executors import private
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are listed in /proc")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Return a temporary folder of the system that is this test's alone; its path is long."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(private, "_SHORT", tmp_path)
+    monkeypatch.setattr(private, "_LONGEST", 1000)
+    return tmp_path
+
+
+def test_a_folder_is_its_users_alone_and_removed(place):
+    before = os.umask(0)
+    folder, lock = private.create()
+    os.umask(before)
+    assert folder.parent == place
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (folder / "session").mkdir()
+    (folder / "session" / "log").touch()
+    private.remove(folder, lock)
+    assert list(place.iterdir()) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(lock)
+
+
+def test_rays_sockets_fit_below_a_folder():
+    folder, lock = private.create()
+    try:
+        name = "session_2026-12-31_23-59-59_999999_4194303"  # as Ray 2.60 names it; largest number
+        socket = f"{private.session_folder(folder)}/{name}/sockets/plasma_store"
+        assert len(socket.encode()) <= (107 if sys.platform == "linux" else 103)
+    finally:
+        private.remove(folder, lock)
+
+
+def test_a_long_temporary_folder_is_replaced_by_a_short_one(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder, lock = private.create()
+    try:
+        assert folder.parent == Path("/tmp")
+    finally:
+        private.remove(folder, lock)
+
+
+def test_no_place_for_a_folder_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    monkeypatch.setattr(private, "_SHORT", tmp_path / "absent")
+    monkeypatch.setattr(private, "_LONGEST", 1000)
+    with pytest.raises(UserError, match=r"^Ray needs a temporary folder .*; set TMPDIR to one"):
+        private.check_room()
+
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(UserError, match=r"\(No usable temporary directory found\); set TMPDIR"):
+        private.check_room()
+
+
+def test_a_folder_in_use_is_left(place):
+    folder, lock = private.create()
+    assert private.clean() == []
+    assert folder.is_dir()
+    private.remove(folder, lock)
+
+
+KILLED = """
+import os, subprocess, sys, time
+from pathlib import Path
+from matsweep.running.executors import private
+
+private._LONGEST = 1000
+private._SHORT = Path(os.environ["TMPDIR"])
+folder, lock = private.create()
+(folder / "session").mkdir()
+rest = [sys.executable, "-c", "import time; time.sleep(1000)"]
+by_mark = subprocess.Popen(rest, env={**os.environ, private.MARK: str(folder)})
+log = open(folder / "session" / "worker.out", "w")
+by_output = subprocess.Popen(rest, stdout=log, stderr=log)
+other = subprocess.Popen(rest, env={**os.environ, private.MARK: f"{folder}x"})
+print(folder, by_mark.pid, by_output.pid, other.pid, flush=True)
+time.sleep(1000)
+"""
+
+
+def ended(pid):
+    """Whether a process has ended; one that no one waits for stays as a zombie."""
+    with contextlib.suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX"
+    return True
+
+
+@linux
+def test_what_a_killed_run_left_is_removed_by_the_next(place):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        env={**os.environ, "TMPDIR": str(place)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    folder, *pids = process.stdout.readline().split()
+    by_mark, by_output, other = map(int, pids)
+    try:
+        assert private.clean() == []  # the run is at work
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert private.clean() == [Path(folder)]
+        assert not Path(folder).exists()
+        until = time.monotonic() + 60
+        while not (ended(by_mark) and ended(by_output)) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert ended(by_mark)
+        assert ended(by_output)
+        assert not ended(other)  # of another session, whose folder has a similar name
+    finally:
+        for pid in (by_mark, by_output, other):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def left_open(folder):
+    folder.chmod(0o755)
+
+
+def linked(folder):
+    folder.rename(folder.with_name("elsewhere"))
+    folder.symlink_to(folder.with_name("elsewhere"))
+
+
+def beginning(folder):
+    (folder / "lock").unlink()
+
+
+def lock_is_a_link(folder):
+    (folder / "lock").rename(folder.parent / "theirs")
+    (folder / "lock").symlink_to(folder.parent / "theirs")
+
+
+@pytest.mark.parametrize("change", [left_open, linked, beginning, lock_is_a_link])
+def test_what_may_be_anothers_is_left(place, change):
+    folder, lock = private.create()
+    os.close(lock)
+    change(folder)
+    (folder / "kept").touch()
+    assert private.clean() == []
+    assert (folder / "kept").exists()
+
+
+def test_a_run_killed_before_it_had_a_lock_leaves_nothing_for_long(place):
+    folder, lock = private.create()
+    os.close(lock)
+    (folder / "lock").unlink()
+    os.utime(folder, (1, 1))
+    assert private.clean() == [folder]
