@@ -65,6 +65,9 @@ def test_a_group_takes_a_name(workplace, capsys, group):
         (["explore", "--experimental-rerun=x"], "--experimental-rerun is not available"),
         (["explore", "--allow-env=²", *TINY], "--allow-env must be NAME"),
         (["characterize", "tile=analog_128", "array=null"], "array must be a mapping, got None"),
+        (["select", "results=13"], "results must be a path, got 13"),
+        (["status", "store='a\x00b'"], ""),
+        (["report", "store=5"], "store must be a path, got 5"),
         (["\x1b[31mexplore\u202e"], r"no command '\x1b[31mexplore\u202e'"),
     ],
 )

@@ -8,6 +8,7 @@ not finite among the results of a candidate that is done. By hand:
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -54,6 +55,13 @@ HARMLESS = {
 }  # fmt: skip
 
 
+@functools.cache
+def configuration(command: str, *overrides: str) -> dict:
+    """Compose a command's configuration, references unresolved."""
+    with composer():
+        return plain_config(compose(list(overrides), command), resolve=False)
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """Return a folder with a small finished store."""
@@ -98,7 +106,7 @@ def place(base, tmp_path_factory, monkeypatch):
     return fresh
 
 
-@fuzzed(60)
+@fuzzed(12)
 @given(data=st.data())
 def test_a_study_of_any_configuration_runs_or_is_refused(composed, place, data):
     """Entries of the composed configuration are replaced; what is accepted runs to its end."""
@@ -136,26 +144,25 @@ def _at(node, path):
     return node
 
 
-@fuzzed(60)
+@fuzzed(12)
 @given(data=st.data())
 def test_a_command_takes_any_setting_or_refuses_it(base, place, data):
     command = data.draw(st.sampled_from(READING))
-    with composer():
-        config = plain_config(compose(HARMLESS.get(command, []), command), resolve=False)
+    config = configuration(command, *HARMLESS.get(command, []))
     path = data.draw(st.sampled_from([each for each in leaf_paths(config)]))
     value = data.draw(values().filter(lambda each: tame(".".join(path), each)))
     config = replaced(config, path, value)
     note(f"{command}: {'.'.join(path)}={value!r}")
     place(stores=True)
-    told = verdict(lambda: _command(command)(OmegaConf.create(config)))
+    with composer():
+        told = verdict(lambda: _command(command)(OmegaConf.create(config)))
     sound(told)
 
 
-@fuzzed(60)
+@fuzzed(40)
 @given(kind=st.sampled_from(["ray", "serial"]), data=st.data())
 def test_an_executor_of_any_settings_is_built_or_refused(kind, data):
-    with composer():
-        settings = plain_config(compose([f"executor={kind}"]).executor)
+    settings = configuration("explore", f"executor={kind}")["executor"]
     name = data.draw(st.sampled_from(list(settings)))
     value = data.draw(values())
     note(f"{name}={value!r}")
@@ -215,7 +222,7 @@ def _fit(command: str, words: list[str]) -> bool:
     )
 
 
-@fuzzed(14)
+@fuzzed(6)
 @given(data=st.data())
 def test_any_command_line_ends_with_a_line(base, place, data):
     command = data.draw(
@@ -228,8 +235,7 @@ def test_any_command_line_ends_with_a_line(base, place, data):
             ]
         )
     )
-    with composer():
-        config = plain_config(compose([], command), resolve=False)
+    config = configuration(command)
     names = [
         ".".join(each) for each in leaf_paths(config) if each[0] not in ("hydra", "references")
     ]
@@ -241,12 +247,11 @@ def test_any_command_line_ends_with_a_line(base, place, data):
     sound(told)
 
 
-@fuzzed(8)
+@fuzzed(3)
 @given(data=st.data())
 def test_any_file_of_a_configuration_is_read_or_refused(base, place, data):
     """An experiment as YAML: entries of any value, broken texts, and another file's headers."""
-    with composer():
-        config = plain_config(compose(TINY), resolve=False)
+    config = configuration("explore", *TINY)
     paths = [each for each in leaf_paths(config) if each[0] not in ("executor", "references")]
     content: dict = {}
     for _ in range(data.draw(st.integers(1, 2))):

@@ -13,6 +13,7 @@ from rich.console import Console
 from matsweep.core.checks import UserError, one_of, truth
 from matsweep.core.codec import build, numbers_at
 from matsweep.core.command_line import assignment, command_line
+from matsweep.core.files import path_text
 from matsweep.core.plausible import doubts, refuse
 from matsweep.core.printing import printable, shown
 from matsweep.core.units import value_in_unit
@@ -131,7 +132,7 @@ def _pulses(paths: list[str], reading: Reading, to: Destination, config: DictCon
 def _aged(path: str, kind: str, reading: Reading, config: DictConfig) -> None:
     """Fit retention or endurance, and add it to the material of that name, or to a copy of one."""
     calibration.check_name(str(config.name))
-    own = Path(config.folder) / "material" / f"{config.name}.yaml"
+    own = Path(path_text("folder", config.folder)) / "material" / f"{config.name}.yaml"
     known = _known(own, config.start, config.label)
     if known is not None and known.path == own and not config.overwrite:
         _check_stated(known, kind)

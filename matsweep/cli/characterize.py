@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import path_text
 
 
 def characterize(config: DictConfig) -> None:
@@ -22,7 +23,9 @@ def characterize(config: DictConfig) -> None:
     UserError
         If the results exist already, or a parameter breaks its rule.
     """
-    path = Path(config.folder) / ("bench" if config.get("tile") is None else "array")
+    path = Path(path_text("folder", config.folder)) / (
+        "bench" if config.get("tile") is None else "array"
+    )
     data = path.with_suffix(".zarr")
     if data.exists() and not config.overwrite:
         raise UserError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from matsweep.core.checks import UserError
+from matsweep.core.files import path_text
 from matsweep.core.printing import printable
 from matsweep.store import VERIFIED, Place, place_of
 
@@ -32,8 +33,8 @@ def store_of(config: DictConfig) -> Place:
         If none is named and the folder holds none.
     """
     if config.store:
-        return place_of(str(config.store))
-    folder = Path(config.results)
+        return place_of(path_text("store", config.store))
+    folder = Path(path_text("results", config.results))
     stores = [path for path in folder.glob("*.zarr") if (path / "zarr.json").is_file()]
     studies = [path for path in stores if not path.name.endswith(VERIFIED)]
     if not stores:

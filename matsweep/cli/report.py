@@ -13,6 +13,7 @@ from matsweep import reporting
 from matsweep.cli.asked import names_of, time_of
 from matsweep.cli.newest import store_of
 from matsweep.core.checks import UserError, truth, whole
+from matsweep.core.files import path_text
 from matsweep.reporting.status.once import rerun
 from matsweep.store import Place, attributes, open_results
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def _folder(given: str | None, store: Place) -> Path:
     """Return the folder to write to: next to the store, without its suffix, unless one is given."""
     if given:
-        folder = Path(given)
+        folder = Path(path_text("folder", given))
     elif not isinstance(store, Path):
         folder = Path(store.stem)
     elif store.suffix == ".zarr":

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from matsweep.core.checks import UserError
+from matsweep.core.printing import shown
 
 MOST_BYTES = 2**30
 """The largest file of a user that is read: MNIST as a table of text has 0.1e9 bytes."""
@@ -113,6 +114,32 @@ def read_content(path: str | Path, *, most: int | None = None) -> bytes:
         if of_kind(mode):
             raise OSError(errno.EINVAL, reason)
     return read_plain(path, MOST_BYTES if most is None else most)
+
+
+def path_text(name: str, value: object) -> str:
+    """Check that a setting is a text that the system takes as a path.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting.
+    value : object
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    try:
+        if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
+            return value
+    except UnicodeError:  # half of a surrogate pair
+        pass
+    raise UserError(f"{name} must be a path, got {shown(value)}")
 
 
 def read_text(path: Path) -> str:

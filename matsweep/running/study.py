@@ -17,6 +17,7 @@ from rich.console import Console
 
 from matsweep.core.checks import StoppedError, UserError, truth
 from matsweep.core.codec import build
+from matsweep.core.files import path_text
 from matsweep.core.journal import Journal, place
 from matsweep.core.printing import one_line
 from matsweep.core.signals import signal_of, stopping_signals
@@ -195,9 +196,7 @@ def _place(settings: Mapping[str, Any]) -> Place:
     name, place = settings["study"], settings["store"]
     if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
         raise UserError(f"study must be a name of letters, digits, . _ + and -, got {name!r}")
-    if not isinstance(place, str) or not place:
-        raise UserError(f"store must be a path, got {place!r}")
-    return place_of(place)
+    return place_of(path_text("store", place))
 
 
 @dataclass(slots=True, kw_only=True)
