@@ -7,14 +7,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
-from matsweep.core.files import check_plain
+from matsweep.core.files import read_content
 from matsweep.core.packages import versions
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Elapsed, Length
@@ -350,7 +349,7 @@ def read_bytes(path: str) -> bytes:
         If it cannot be read.
     """
     try:
-        check_plain(path)
-        return Path(path).read_bytes()
+        return read_content(path)
     except OSError as problem:
-        raise UserError(f"device.measurements: {path} cannot be read: {problem.strerror}") from None
+        reason = problem.strerror or problem
+        raise UserError(f"device.measurements: {path} cannot be read: {reason}") from None

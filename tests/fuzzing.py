@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from matsweep.analysis.view import View
-from matsweep.cli.door import BUG, through
+from matsweep.cli.door import BUG, TRACEBACK, through
 from matsweep.metrics import METRICS
 from matsweep.results import open_results
 
@@ -58,7 +58,7 @@ NASTY: tuple[Any, ...] = (
 
 
 def _deep(value: Any) -> Any:
-    for _ in range(300):
+    for _ in range(35):
         value = [value]
     return value
 
@@ -145,11 +145,16 @@ class Verdict(NamedTuple):
     def fault(self) -> str:
         """Reason why the outcome is a failure; "" if it is none."""
         text = "\n".join(self.lines)
-        if self.code == BUG or "Traceback" in text or "internal error" in text:
+        traced = os.environ.get(TRACEBACK) == "1"
+        if self.code == BUG or "internal error" in text or (not traced and "Traceback" in text):
             return f"not matsweep's own error: {text[-600:]}"
         if self.code == 2 and not (self.lines and self.lines[-1].startswith("matsweep: ")):
             return f"no line on the mistake: {text[-600:]}"
-        if self.code == 2 and sum(line.startswith("matsweep: ") for line in self.lines) > 2:
+        if (
+            self.code == 2
+            and not traced
+            and sum(line.startswith("matsweep: ") for line in self.lines) > 2
+        ):
             return f"more than a line on the mistake: {text[-600:]}"
         if self.code not in (0, 1, 2):
             return f"exit code {self.code}: {text[-600:]}"
@@ -162,18 +167,21 @@ class HangError(BaseException):
 
 @contextmanager
 def bounded(seconds: float = BOUND) -> Iterator[None]:
-    """Raise in an action that takes too long."""
+    """Raise in an action that computes for too long, or waits ten times as long."""
 
     def late(*_: object) -> None:
-        raise HangError(f"more than {seconds} s")
+        raise HangError(f"more than {seconds} s of computing, or {10 * seconds} s in all")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = {signal.SIGPROF: signal.ITIMER_PROF, signal.SIGALRM: signal.ITIMER_REAL}
+    before = {number: signal.signal(number, late) for number in timers}
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, timer in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 def verdict(action: Callable[[], object]) -> Verdict:

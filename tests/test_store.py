@@ -40,7 +40,7 @@ SHAPES = {
     "levels": (N, ITEMS),
 }
 FAILS = {3: "ValueError: R_on [Ω] must be > 0\n  got -1", 8: "exploded", 9: "exploded"}
-ATTRS = {"study": "Größe", "seed": 2**60, "config": {"a": [1, None, True, 0.1]}}
+ATTRS = {"study": "Größe", "seed": 2**60, "more": {"a": [1, None, True, 0.1]}}
 
 
 def make(path: Path, **changes: object) -> Path:

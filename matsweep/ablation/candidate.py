@@ -73,10 +73,11 @@ def record(view: View, row: int) -> Record:
         If the store states no configuration, or no times.
     """
     ds = view.ds
-    if not ds.attrs.get("config") or "candidate_id" not in ds or "time" not in ds.coords:
+    stated = ds.attrs.get("config") and "seed" in ds.attrs
+    if not stated or "candidate_id" not in ds or "time" not in ds.coords:
         raise UserError(
-            "the results hold no configuration, identities or times: open the store of a study, "
-            "not an export of it"
+            "the results hold no configuration, seed, identities or times: open the store of a "
+            "study, not an export of it"
         )
     names = [name for name in axes(ds) if name in ds.coords]
     return Record(

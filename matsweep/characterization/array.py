@@ -56,8 +56,8 @@ def characterize_array(
     programmed = device.program(device.g_min + share * device.g_range, rng=rng).conductance
     voltage = np.full((1, tile.rows), inputs * device.read_voltage)
     law, conductance = cell_law(device, tile, programmed)
-    nodes = node_voltages(conductance, voltage, wires, law)
-    ideal = read_currents(conductance, voltage, None, law)[0]
+    nodes = node_voltages(conductance, voltage, wires, law, plausible=False)
+    ideal = read_currents(conductance, voltage, None, law, plausible=False)[0]
     alone = conductance * voltage[0, :, None]
     if law is not None:
         alone = law.current(conductance, np.broadcast_to(voltage[0, :, None], shape))

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from matsweep.core.checks import UserError, one_of, truth
 from matsweep.core.codec import build, numbers_at
 from matsweep.core.command_line import assignment, command_line
 from matsweep.core.plausible import doubts, refuse
+from matsweep.core.printing import printable, shown
 from matsweep.core.units import value_in_unit
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics import CompiledModel
@@ -57,7 +58,9 @@ def calibrate(config: DictConfig) -> None:
     """
     if config.data is None:
         raise UserError("data must name a file: matsweep calibrate measured.csv name=my_oxide")
-    paths = [config.data] if isinstance(config.data, str) else [str(p) for p in config.data]
+    paths = _paths(config.data)
+    if not isinstance(config.folder, str) or not config.folder:
+        raise UserError(f"folder must name a folder for the material, got {shown(config.folder)}")
     reading = _reading(config)
     cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
     kind = calibration.measured_kind(paths, reading)
@@ -109,7 +112,7 @@ def _question(config: DictConfig) -> None:
 def _print(notes: Sequence[str]) -> None:
     """Print how the files were understood."""
     for note in notes:
-        Console().print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        Console().print(f"note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _pulses(paths: list[str], reading: Reading, to: Destination, config: DictConfig) -> None:
@@ -182,7 +185,7 @@ def _unwritten(found: Ageing, own: Path, pictures: Sequence[Path], config: DictC
         study,
     ]
     for line in lines:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        Console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _known(own: Path, start: str | None, label: str | None) -> MaterialFile | None:
@@ -303,11 +306,23 @@ def _finish(written: Path, pictures: Sequence[Path], config: DictConfig) -> None
         f"material={config.name},pcm_gst", assignment("study", str(config.name)),
     )  # fmt: skip
     for line in ["", *map(str, (written, *pictures)), "", "next, for example:", study]:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        Console().print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _paths(data: object) -> list[str]:
+    """Return the paths that `data` names."""
+    listed = [data] if isinstance(data, str) else data
+    if not isinstance(listed, (list, ListConfig)) or not listed:
+        raise UserError(f"data must name a file, or list several, got {shown(data)}")
+    return list(map(str, listed))
 
 
 def _pictures(picture: Figure, config: DictConfig, suffix: str = "") -> list[Path]:
-    """Save a figure under the material's name."""
+    """Save a figure under the material's name; none if no folder of pictures is named."""
     from matsweep.reporting.figures.printed import save
 
+    if config.pictures is None:
+        return []
+    if not isinstance(config.pictures, str) or not config.pictures:
+        raise UserError(f"pictures must name a folder, or be null, got {shown(config.pictures)}")
     return list(save(picture, Path(config.pictures) / f"{config.name}{suffix}"))

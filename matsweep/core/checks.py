@@ -15,6 +15,8 @@ from signal import SIGINT
 
 from matsweep.core.printing import shown
 
+_LONGEST, _MOST = 200, 10_000  # characters of names that are compared, and their number
+
 
 class UserError(ValueError):
     """Mistake of the user, reported in one line that says how to fix it."""
@@ -241,8 +243,10 @@ def near(value: object, known: Iterable[str], *, likeness: float = 0.5) -> str:
         "; did you mean …?", or empty if none is close.
     """
     text = str(value)
+    if len(text) > _LONGEST:
+        return ""
     alike: dict[str, list[str]] = {}
-    for name in sorted(set(known)):
+    for name in sorted(name for name in set(known) if len(name) <= _LONGEST)[:_MOST]:
         alike.setdefault(name.casefold(), []).append(name)
     folded = difflib.get_close_matches(text.casefold(), sorted(alike), n=3, cutoff=likeness)
     # Names that differ in case alone, as mS and MS do: the one with more of the value's case first.

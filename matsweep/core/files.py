@@ -10,6 +10,18 @@ from pathlib import Path
 
 from matsweep.core.checks import UserError
 
+MOST_BYTES = 2**30
+"""The largest file of a user that is read: MNIST as a table of text has 0.1e9 bytes."""
+MOST_TEXT = 2**24
+"""The largest file of settings; a table of data may have `MOST_BYTES`."""
+
+_KINDS = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe: write its content to a file first"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (stat.S_ISCHR, "it is a device of the system"),
+    (stat.S_ISBLK, "it is a device of the system"),
+)
 _NO_FILE = {errno.ENXIO, errno.ELOOP}  # a socket; a link that may not be followed
 
 
@@ -75,22 +87,32 @@ def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
         return data
 
 
-def check_plain(path: str | Path) -> None:
-    """Refuse what a program cannot read to its end: pipes, sockets and devices.
+def read_content(path: str | Path, *, most: int | None = None) -> bytes:
+    """Read a user's file: a plain one of bounded size.
 
     Parameters
     ----------
     path : str or Path
-        Of a file or a folder.
+    most : int, bytes, optional
+        By default `MOST_BYTES`.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
     OSError
-        If it is one of them, or not there.
+        If it cannot be read; `strerror` is the reason in words.
     """
-    mode = os.stat(path).st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, no file: copy it to one", str(path))
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:
+        raise OSError(errno.EINVAL, "its name holds a character that no name can") from None
+    for of_kind, reason in _KINDS:
+        if of_kind(mode):
+            raise OSError(errno.EINVAL, reason)
+    return read_plain(path, MOST_BYTES if most is None else most)
 
 
 def read_text(path: Path) -> str:
@@ -110,8 +132,8 @@ def read_text(path: Path) -> str:
         If it cannot be read, or is not in UTF-8.
     """
     try:
-        check_plain(path)
-        return path.read_text(encoding="utf-8")
+        text = read_content(path, most=MOST_TEXT).decode("utf-8")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterable
 
 # Letters without a shape, which Python calls printable: fillers, and joiners that hide no more.
 _BLANK = re.compile(
@@ -80,6 +81,45 @@ def shown(value: object, length: int = _LENGTH) -> str:
         text = _shortener(length).repr(value)
     text = one_line(text)
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def brief(text: object, length: int = _LENGTH) -> str:
+    """Shorten a user's text in a message: its beginning in one printable line, without quotes.
+
+    Parameters
+    ----------
+    text : object
+    length : int
+        The most characters; of what is longer the beginning is shown, and an ellipsis.
+
+    Returns
+    -------
+    str
+    """
+    line = one_line(str(text)[: length + 1])
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def listed(texts: Iterable[object], most: int = 8) -> str:
+    """List a user's texts in a message, each `brief`, with the number of those left out.
+
+    Parameters
+    ----------
+    texts : iterable of object
+    most : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["G", "t", "x", "y"], 2)
+    'G, t, 2 more'
+    """
+    every = list(texts)
+    more = [f"{len(every) - most} more"] if len(every) > most else []
+    return ", ".join([*map(brief, every[:most]), *more])
 
 
 def _shows(char: str) -> bool:

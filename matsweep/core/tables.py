@@ -10,12 +10,20 @@ import codecs
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from matsweep.core.checks import UserError, near
-from matsweep.core.files import check_plain
+from matsweep.core.files import read_content
+from matsweep.core.printing import printable, shown
+
+MOST_LINES = 2_000_000
+MOST_COLUMNS = 100_000
+"""Of a row; an image of 300 × 300 pixels has 90,000."""
+MOST_CELLS = 20_000_000
+MOST_CHARACTERS = 100_000
+"""Of a cell; the module csv refuses 131,073."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no text
 _OF_DATA = (".csv", ".tsv", ".txt", ".dat", ".asc", ".xlsx", ".xlsm")
@@ -39,6 +47,7 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
     Parameters
     ----------
     path : str or path
+        Of a plain file of at most `matsweep.core.files.MOST_BYTES`.
     owner : str
         The parameter that names the file, which messages then begin with.
 
@@ -52,21 +61,27 @@ def read_text(path: str | Path, *, owner: str = "") -> str:
     UserError
         If the file cannot be read, or is no text.
     """
-    named = f"{owner}: {path}" if owner else str(path)
+    named = _named(path, owner)
     try:
-        check_plain(path)
-        content = Path(path).read_bytes()
+        content = read_content(path)
     except OSError as problem:
         meant = _meant(Path(path)) if isinstance(problem, FileNotFoundError) else ""
-        raise UserError(f"{named} cannot be read: {problem.strerror}{meant}") from None
+        raise UserError(f"{named} cannot be read: {problem.strerror or problem}{meant}") from None
+    where = ""
     for encoding in _encodings(content):
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if not _CONTROL.search(text):
+        if not (control := _CONTROL.search(text)):
             return text.replace("\r\n", "\n").replace("\r", "\n")
-    raise UserError(f"{named} cannot be read: it is no text (UTF-8, UTF-16 or Windows-1252)")
+        line = len(text[: control.start()].splitlines()) or 1
+        where = where or f"; line {line} holds {printable(control[0])}"
+    raise UserError(f"{named} cannot be read: it is no text (UTF-8, UTF-16 or Windows-1252){where}")
+
+
+def _named(path: str | Path, owner: str) -> str:
+    return f"{owner}: {path}" if owner else str(path)
 
 
 def _meant(path: Path) -> str:
@@ -117,24 +132,24 @@ def read_rows(
     Raises
     ------
     UserError
-        If the file cannot be read, is no text, or has a cell that does not end.
+        If the file cannot be read, is no text, has a cell that does not end, or is too large.
     """
+    named = _named(path, owner)
     lines = read_text(path, owner=owner).split("\n")
+    refuse_lines(len(lines), named)
     if comment:
         mark = re.escape(comment)
         lines = [re.sub(rf"(?:^\s*{mark}|\s{mark}(?= )).*", "", line) for line in lines]
     first = next((line for line in lines if line.strip()), "")
-    return split_rows(
-        lines, max(separators, key=first.count), named=f"{owner}: {path}" if owner else str(path)
-    )
+    return split_rows(lines, max(separators, key=first.count), named=named)
 
 
-def split_rows(lines: Sequence[str], separator: str, *, named: str, first: int = 1) -> list[Row]:
+def split_rows(lines: Iterable[str], separator: str, *, named: str, first: int = 1) -> list[Row]:
     """Split lines of delimited text into rows; empty lines are left out.
 
     Parameters
     ----------
-    lines : sequence of str
+    lines : iterable of str
         Without their ends.
     separator : str
         Of cells.
@@ -151,19 +166,132 @@ def split_rows(lines: Sequence[str], separator: str, *, named: str, first: int =
     Raises
     ------
     UserError
-        If a cell does not end, or is too long.
+        If a cell does not end or is too long, or there are too many.
     """
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
-    rows, line = list[Row](), first
+    return list(bounded(iterate_rows(lines, separator, named=named, first=first), named))
+
+
+def iterate_rows(
+    lines: Iterable[str], separator: str, *, named: str, first: int = 1
+) -> Iterator[Row]:
+    """Split lines of delimited text into rows one by one, for a table too large to hold.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Without their ends.
+    separator : str
+    named : str
+        The file, for messages.
+    first : int
+        Number of the first line.
+
+    Yields
+    ------
+    Row
+        As those of `split_rows`.
+
+    Raises
+    ------
+    UserError
+        If a cell does not end or is too long, or a row has too many.
+    """
+    begun: list[str] = []  # lines of the row at hand
+
+    def told() -> Iterator[str]:
+        for line in lines:
+            if len(begun) < 2:
+                begun.append(line)
+            yield f"{line}\n"
+
+    reader = csv.reader(told(), delimiter=separator, strict=True)
+    line = first
     try:
         for texts in reader:
             cells = [cell.strip() for cell in texts]
             if any(cells) or len(cells) > 1:
-                rows.append(Row(line, cells))
+                row = Row(line, cells)
+                _refuse_row(row, named)
+                yield row
             line = reader.line_num + first
+            begun.clear()
     except csv.Error as problem:
-        raise UserError(f"{named}, line {line} cannot be read: {problem}; {_QUOTED}") from None
-    return rows
+        at = f"{named}, line {line}"
+        if "field limit" not in str(problem):
+            raise UserError(f"{at} cannot be read: {problem}; {_QUOTED}") from None
+        pieces = begun[0].split(separator) if begun else []
+        column = next((k for k, each in enumerate(pieces, 1) if len(each) > MOST_CHARACTERS), None)
+        raise _long(at, column, pieces[column - 1] if column else "") from None
+
+
+def _refuse_row(row: Row, named: str) -> None:
+    if len(row.cells) > MOST_COLUMNS:
+        raise UserError(
+            f"{named}, line {row.line} has {len(row.cells)} cells, the most are {MOST_COLUMNS}: "
+            "turn rows and columns round, or leave columns out"
+        )
+    for column, cell in enumerate(row.cells, 1):
+        if len(cell) > MOST_CHARACTERS:
+            raise _long(f"{named}, line {row.line}", column, cell)
+
+
+def _long(at: str, column: int | None, cell: str) -> UserError:
+    place = f", column {column}" if column else ""
+    got = f", got {shown(cell)}" if cell else ""
+    return UserError(
+        f"{at}{place}: a cell has more than {MOST_CHARACTERS} characters{got}; close its quotes, "
+        "or shorten it"
+    )
+
+
+def refuse_lines(count: int, named: str) -> None:
+    """Refuse a table with more lines than memory and patience hold.
+
+    Parameters
+    ----------
+    count : int
+    named : str
+        The file, for the message.
+
+    Raises
+    ------
+    UserError
+        If there are more than `MOST_LINES`.
+    """
+    if count > MOST_LINES:
+        raise UserError(
+            f"{named} has {count} lines, the most are {MOST_LINES}: leave lines out, or split it"
+        )
+
+
+def bounded(rows: Iterable[Row], named: str) -> Iterator[Row]:
+    """Rows of a table, refused where there are more than memory holds.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    named : str
+        The file, for messages.
+
+    Yields
+    ------
+    Row
+
+    Raises
+    ------
+    UserError
+        If a row stands below line `MOST_LINES`, or there are more than `MOST_CELLS` cells.
+    """
+    cells = 0
+    for row in rows:
+        refuse_lines(row.line, named)
+        cells += len(row.cells)
+        if cells > MOST_CELLS:
+            raise UserError(
+                f"{named}, line {row.line}: more than {MOST_CELLS} cells; leave lines or columns "
+                "out, or split the table"
+            )
+        yield row
 
 
 def finite_number(text: str) -> float | None:

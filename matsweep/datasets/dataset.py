@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, in_range, whole
+from matsweep.core.printing import brief, listed
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
@@ -207,7 +208,7 @@ def count_classes(name: str, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any]
     """
     classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        only = ", ".join(map(str, classes)) or "none"
+        only = listed(classes) or "none"
         raise UserError(
             f"{name} must hold labels of at least 2 classes, got {len(classes)} ({only}): give a "
             "file with more, or another column of labels"
@@ -248,7 +249,8 @@ def as_numbers(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) ->
         values = np.asarray(inputs, float)
     except (ValueError, TypeError):
         raise UserError(
-            f"{name} must hold inputs that are real numbers, got {inputs.dtype}: convert them first"
+            f"{name} must hold inputs that are real numbers, got {brief(inputs.dtype)}: convert "
+            "them first"
         ) from None
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise UserError(f"{name} must hold finite labels only, got nan or inf: leave such rows out")

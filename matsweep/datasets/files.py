@@ -6,7 +6,10 @@ import functools
 from pathlib import Path
 
 from matsweep.core.checks import UserError
-from matsweep.core.files import check_plain
+from matsweep.core.files import read_content
+
+MOST_UNPACKED = 2**32
+"""Bytes that the arrays of a compressed file may have: CIFAR-10 in float64 has 1.5e9."""
 
 
 def read_bytes(name: str, path: Path) -> bytes:
@@ -28,7 +31,6 @@ def read_bytes(name: str, path: Path) -> bytes:
         If it cannot be read.
     """
     try:
-        check_plain(path)
         facts = path.stat()
         return _kept_bytes(str(path), facts.st_mtime_ns, facts.st_size)
     except (OSError, ValueError) as problem:
@@ -42,4 +44,4 @@ def read_bytes(name: str, path: Path) -> bytes:
 @functools.lru_cache(maxsize=8)
 def _kept_bytes(path: str, time: int, size: int) -> bytes:
     """Return the content of a file that was last changed at `time` [ns]."""
-    return Path(path).read_bytes()
+    return read_content(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError
 from matsweep.datasets.dataset import Dataset, Samples, as_numbers, count_classes
-from matsweep.datasets.files import read_bytes
+from matsweep.datasets.files import MOST_UNPACKED, read_bytes
 from matsweep.datasets.scaling import Scaled
 from matsweep.datasets.split import Split
 
@@ -35,6 +36,7 @@ MNIST_FILES = {  # name: SHA-256 of the compressed file
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
     ),
 }
+_MOST_AXES = 4  # samples, rows, columns, colours
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -147,29 +149,42 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
         If it is no IDX file, or incomplete.
     """
     content = read_bytes(name, path)
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as problem:
+    try:
+        head = _unpacked(content, 4 + 4 * _MOST_AXES)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES:
             raise UserError(
-                f"{name} must name a whole file, got {path}, whose compression is damaged "
-                f"({problem}): copy or download it again"
-            ) from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+                f"{name} must name an IDX file (gzip or not), got {path}, which is none: give the "
+                "files of MNIST's format, or kind npz or csv"
+            )
+        dtype, first = np.dtype(_IDX_TYPES[head[2]]), 4 + 4 * head[3]
+        whole = 0 < head[3] <= _MOST_AXES and len(head) >= first
+        shape = tuple(map(int, np.frombuffer(head, ">u4", head[3], 4))) if whole else (0,)
+        size = first + math.prod(shape) * dtype.itemsize
+        if size > MOST_UNPACKED:
+            raise UserError(
+                f"{name} must name an IDX file of at most {MOST_UNPACKED / 2**30:.0f} GiB, got "
+                f"{path} of shape {shape}: leave samples out"
+            )
+        content = _unpacked(content, size + 1)
+    except (OSError, EOFError, zlib.error) as problem:
         raise UserError(
-            f"{name} must name an IDX file (gzip or not), got {path}, which is none: give the "
-            "files of MNIST's format, or kind npz or csv"
-        )
-    axes = content[3]
-    dtype = np.dtype(_IDX_TYPES[content[2]])
-    first = 4 + 4 * axes
-    shape = tuple(map(int, np.frombuffer(content, ">u4", axes, 4))) if len(content) >= first else ()
-    if len(content) != first + math.prod(shape) * dtype.itemsize:
+            f"{name} must name a whole file, got {path}, whose compression is damaged "
+            f"({problem}): copy or download it again"
+        ) from None
+    if len(content) != size or not size > first:
         raise UserError(
             f"{name} must name a whole IDX file, got {path}, whose size does not fit its header: "
             "copy or download it again"
         )
     return np.frombuffer(content, dtype, offset=first).reshape(shape)
+
+
+def _unpacked(content: bytes, most: int) -> bytes:
+    """Return the first bytes of a file, gzip or not: no more than asked for is unpacked."""
+    if content[:2] != b"\x1f\x8b":
+        return content[:most]
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        return file.read(most)
 
 
 def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, in_range, whole
+from matsweep.core.printing import brief
 from matsweep.core.quantities import Dimensionless
 from matsweep.core.streams import FloatArray
 from matsweep.datasets.dataset import Dataset, Samples, count_classes
@@ -63,7 +64,8 @@ class Split(Dataset):
         if counts[least] < 2:
             raise UserError(
                 f"{name} must hold at least two samples of each class, got one of "
-                f"{classes[least]!s} ({len(classes)} classes in all): add samples, or leave the "
+                f"{brief(classes[least])} ({len(classes)} classes in all): add samples, or leave "
+                "the "
                 "class out"
             )
         try:

@@ -21,6 +21,7 @@ from matsweep.core.quantities import (
     Surroundings,
     Voltage,
 )
+from matsweep.core.slips import refuse_resistances
 from matsweep.core.streams import FloatArray, Rng, aside
 from matsweep.devices.currents import HIGHEST_VOLTAGE, CurrentLaw, finite_current
 from matsweep.devices.faults import Endurance, StuckAt
@@ -34,6 +35,8 @@ from matsweep.devices.programming import (
 from matsweep.devices.pulses import Parameters, PulseModel, limits
 from matsweep.devices.reading import ReadNoise, TelegraphNoise
 from matsweep.devices.relaxation import Drift, Retention, ShortTerm, drift
+
+_BEYOND = 10.0  # of g_max, beyond which no read of the device lies
 
 SOURCES = ("reported", "derived", "measured")
 
@@ -308,6 +311,7 @@ class AnalogDevice:
             levels, to draw `aging` from.
         """
         target = floats(target)
+        refuse_resistances("target [S]", target, most=_BEYOND * self.g_max)
         size = target.shape if size is None else size
         level = self.nearest_level(target)
         if (scheme := self.scheme) is not None:
@@ -365,6 +369,7 @@ class AnalogDevice:
                 "known (set device.pulse_model, or calibrate one from measurements)"
             )
         conductance = floats(conductance)
+        refuse_resistances("conductance [S]", conductance, most=_BEYOND * self.g_max)
         model = self.pulse_model
         devices = model.nominal if devices is None else devices
         low, high = limits(devices, self.least_state)
@@ -418,6 +423,7 @@ class AnalogDevice:
         UserError
             If time is not positive.
         """
+        refuse_resistances("conductance [S]", floats(conductance), most=_BEYOND * self.g_max)
         return self.aged(conductance, time, self.aging(conductance, rng=rng, target=target))
 
     def aging(
@@ -520,6 +526,7 @@ class AnalogDevice:
             If the I–V law gives no finite current at the voltage.
         """
         conductance = floats(conductance)
+        refuse_resistances("conductance [S]", conductance, most=_BEYOND * self.g_max)
         noise = np.asarray(rng.standard_normal(conductance.shape, conductance.dtype))
         noise *= self._flicker(conductance, time, programmed)
         if not self.telegraph_noise.absent:
@@ -556,7 +563,9 @@ class AnalogDevice:
         UserError
             If the I–V law gives no finite current at the voltage.
         """
-        return finite_current(self.iv, floats(conductance), voltage)
+        conductance = floats(conductance)
+        refuse_resistances("conductance [S]", conductance, most=_BEYOND * self.g_max)
+        return finite_current(self.iv, conductance, voltage)
 
     def read_sigma(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from matsweep.core.checks import UserError
+from matsweep.exporting.texts import written
 
 _BLOCK = 2**26  # bytes of results held at a time
 _CHUNK = 2**20  # bytes of a chunk in the file
@@ -37,6 +38,8 @@ def write_netcdf(ds: xr.Dataset, path: Path) -> None:
         raise UserError("NetCDF needs h5netcdf: pip install 'matsweep[export]'") from None
 
     ds = ds.assign_attrs(_plain(ds.attrs))
+    for item in ds.variables.values():
+        item.attrs = _plain(item.attrs)
     along = [name for name, item in ds.variables.items() if "candidate" in item.dims]
     first = _texts(ds.isel(candidate=slice(0, 1)).load())
     first.to_netcdf(
@@ -72,9 +75,18 @@ def _texts(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as NetCDF types: texts and numbers; others as JSON."""
-    return {
-        str(key): value if isinstance(value, (str, int, float)) and not isinstance(value, bool)
-        else json.dumps(value)
-        for key, value in attrs.items()
-    }  # fmt: skip
+    """Return attributes as NetCDF types: texts, numbers and lists of numbers; others as JSON."""
+    return {written(str(key)): _value(value) for key, value in attrs.items()}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, str):
+        return written(value)
+    listed = value if isinstance(value, list) and value else [value]
+    if all(isinstance(each, (np.number, float)) or _is_whole(each) for each in listed):
+        return value
+    return written(json.dumps(value, default=str))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63

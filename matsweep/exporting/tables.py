@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.core.checks import UserError
+from matsweep.exporting.texts import written
 
 _BLOCK = 2**25  # bytes of results held at a time, and as many of columns
 _MOST = 50_000  # candidates in a block
@@ -255,8 +256,8 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _units(item: xr.DataArray) -> str:
-    return str(item.attrs.get("units", ""))
+    return written(str(item.attrs.get("units", "")))
 
 
 def _label(item: xr.DataArray) -> str:
-    return str(item.attrs.get("long_name", ""))
+    return written(str(item.attrs.get("long_name", "")))

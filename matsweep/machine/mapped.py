@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 
+from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout, sequence
 from matsweep.machine.calibration import Target, calibrate
@@ -65,7 +66,13 @@ class Mapped:
         Returns
         -------
         (cycle, …, row_tile, sample, row) array, in read voltages
+
+        Raises
+        ------
+        UserError
+            If inputs are no samples of the matrix.
         """
+        refuse_shape("x", inputs.shape, "input", self.matrix.inputs)
         return voltages(inputs, self.scale, dac, self.layout)
 
 

@@ -172,10 +172,10 @@ def wired(
         arrays[:, -layout.short_tiles :, :, : layout.cells] = 0
     drivers = None
     if power:
-        effective, taken = port_conductance(arrays, wires)
+        effective, taken = port_conductance(arrays, wires, plausible=False)
         drivers = taken.sum(axis=2)
     else:
-        effective = effective_conductance(arrays, wires)
+        effective = effective_conductance(arrays, wires, plausible=False)
     unplaced = np.empty_like(lines)
     used = places >= 0
     unplaced[..., places[used]] = np.moveaxis(effective, 2, 3)[..., used]

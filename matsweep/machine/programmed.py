@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.crossbar import sequence
 from matsweep.crossbar.converters import ColumnErrors
@@ -289,6 +290,7 @@ class AgedMatrix:
             Values (realisation, sample, input).
         """
         programmed = self.programmed
+        refuse_shape("x", x.shape, "output", programmed.mapped.matrix.outputs)
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
             time=self.time, gain=self._gain(rng), rng=rng,

@@ -202,7 +202,7 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "expl
     -------
     str
     """
-    text = str(error)
+    text = str(error) or f"the configuration cannot be composed: {error.__cause__}"
     if match := re.search(r"Could not find '([^']*)/([^'/]*)'", text):
         group, name = match.groups()
         known = options(group)
@@ -311,8 +311,18 @@ def plain_config(config: Any, *, resolve: bool = True) -> dict[str, Any]:
     Returns
     -------
     dict of str to any
+
+    Raises
+    ------
+    UserError
+        If a reference cannot be resolved.
     """
-    container = OmegaConf.to_container(config, resolve=resolve)
+    try:
+        container = OmegaConf.to_container(config, resolve=resolve)
+    except OmegaConfBaseException as error:  # of a reference
+        raise UserError(" ".join(str(error).split())) from error
+    except RecursionError:
+        raise UserError("the configuration is nested too deeply: simplify it") from None
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 

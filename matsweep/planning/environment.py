@@ -309,8 +309,9 @@ def _texts(content: object, path: str) -> Iterator[tuple[str, str]]:
         here, node, depth = left.pop()
         count += 1
         if depth > _DEEPEST or count > _MOST:
+            name = here.split(".0.")[0][:60]
             raise UserError(
-                f"{here[:60]} must be nested at most {_DEEPEST} deep, and a file may have "
+                f"{name} must be nested at most {_DEEPEST} deep, and a file may have "
                 f"{_MOST:,} entries, got more: simplify it"
             )
         inside: Iterable[tuple[object, object]] = ()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
+from matsweep.core.printing import shown
 from matsweep.devices import AnalogDevice
 from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.identification.derivation import Protocol
@@ -175,11 +176,18 @@ def material_of(config: DictConfig) -> Material:
     -------
     Material
     """
-    return _material(plain_config(config.material), plain_config(config.references))
+    material, known = config.material, config.references
+    return _material(
+        plain_config(material) if OmegaConf.is_dict(material) else material,
+        plain_config(known) if OmegaConf.is_dict(known) else known,
+    )
 
 
-def _material(stated: Mapping[str, Any], known: Mapping[str, Any]) -> Material:
+def _material(stated: object, known: object) -> Material:
     """Build a material as stated, with those of the known references that it uses."""
+    if not isinstance(stated, Mapping) or not isinstance(known, Mapping):
+        name, value = ("references", known) if isinstance(stated, Mapping) else ("material", stated)
+        raise UserError(f"{name} must be a mapping, as in conf/{name}, got {shown(value)}")
     facts = dict(stated)
     if not isinstance(facts.get("origins"), dict):
         raise UserError(
@@ -188,7 +196,16 @@ def _material(stated: Mapping[str, Any], known: Mapping[str, Any]) -> Material:
         )
     unstated = {name: {"status": "missing"} for name in _STATED if name not in facts["origins"]}
     facts["origins"] = {**facts["origins"], **unstated}
-    origins = [*facts["origins"].values(), *facts.get("physics_origins", {}).values()]
-    used = {origin.get("source") for origin in origins}
+    of_physics = facts.get("physics_origins", {})
+    if not isinstance(of_physics, Mapping):
+        raise UserError(f"material.physics_origins must be a mapping, got {shown(of_physics)}")
+    used = []
+    for path, origin in [*facts["origins"].items(), *of_physics.items()]:
+        if not isinstance(origin, Mapping):
+            raise UserError(
+                f"material: the origin of {path} must be a mapping, {{status: …}}, got "
+                f"{shown(origin)}"
+            )
+        used.append(origin.get("source"))
     facts["references"] = {key: known[key] for key in known if key in used}
     return build(Material, facts, "material")

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from matsweep.core.printing import one_line
+
 _QUOTED = re.compile(r'^(?P<authors>.*?),\s*"(?P<title>.*)"(?P<rest>.*)$', re.DOTALL)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_SPECIAL = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
+_SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
 
 
 def bibtex(references: Mapping[str, Mapping[str, Any]]) -> str:
@@ -42,7 +44,7 @@ def _entry(key: str, reference: Mapping[str, Any]) -> str:
     if doi := reference.get("doi"):
         fields["doi"] = str(doi)
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{key},", *lines, "}", ""])
+    return "\n".join(map(one_line, [f"@misc{{{key},", *lines, "}", ""]))
 
 
 def _authors(text: str) -> str:
@@ -54,4 +56,4 @@ def _authors(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+    return "".join(_SPECIAL.get(letter, letter) for letter in one_line(text))

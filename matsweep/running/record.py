@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.yaml_bounds import check_yaml
@@ -20,13 +21,16 @@ from matsweep.planning.parsed import parsed_yaml
 from matsweep.planning.plan import Plan
 from matsweep.running.provenance import outside, provenance, sources
 from matsweep.scenario import DRAWS
-from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, open_results
+from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, outline
 
 _ANYWHERE = (
     "store", "executor", "study", "extend", "racing", "log", "retry_failed", "plausible",
     "limits",
 )  # fmt: skip
 """Sections that may differ between runs: they change no number and no candidate."""
+
+_FACTS = ("seed", "config", "axes", "sources", "provenance")
+"""Attributes that every study has."""
 
 
 def metrics_of(study: Plan) -> dict[str, Metric]:
@@ -92,13 +96,30 @@ def create_store(study: Plan, path: Place) -> None:
             values=dimension.values, dims=(name,), attrs={"long_name": dimension.long_name}
         )
     metrics = metrics_of(study)
-    used = {dim for metric in metrics.values() for dim in metric.dims}
-    for name, values in COORDINATES.items():
-        if name in used:
-            coordinates[name] = Coordinate(values=np.array(values), dims=(name,))
+    coordinates |= coordinates_of(metrics.values())
     create(
         path, coordinates=coordinates, variables=variables(metrics.values()), attrs=_facts(study)
     )
+
+
+def coordinates_of(metrics: Iterable[Metric]) -> dict[str, Coordinate]:
+    """Coordinates of the dimensions that metrics bring along, such as the components of a cost.
+
+    Parameters
+    ----------
+    metrics : iterable of Metric
+
+    Returns
+    -------
+    dict of str to Coordinate
+        By dimension.
+    """
+    used = {dim for metric in metrics for dim in metric.dims}
+    return {
+        name: Coordinate(values=np.array(values), dims=(name,))
+        for name, values in COORDINATES.items()
+        if name in used
+    }
 
 
 def _axis_attrs(study: Plan, name: str, worse: Mapping[str, str]) -> dict[str, str]:
@@ -252,7 +273,8 @@ def difference(study: Plan, path: Place) -> Difference:
     Difference
     """
     facts = attributes(path)
-    ds = open_results(path)
+    ds = outline(path)
+    _check_of_study(path, facts, ds)
     stored = ds["candidate_id"].values
     if len(stored) == len(study) and bool(np.all(stored == np.array(study.identities))):
         rows = np.arange(len(study), dtype=np.int64)
@@ -275,6 +297,17 @@ def difference(study: Plan, path: Place) -> Difference:
         metrics=tuple(name for name in metrics_of(study) if name not in ds),
         unlike=tuple(unlike),
     )
+
+
+def _check_of_study(path: Place, facts: Mapping[str, Any], ds: xr.Dataset) -> None:
+    """Refuse a store that no study made: it may come from elsewhere."""
+    missing = [name for name in _FACTS if name not in facts]
+    missing += [name for name in ("candidate_id", "time", "realisation") if name not in ds.coords]
+    if missing:
+        raise UserError(
+            f"{path} is no store of a study, as it has no {', '.join(missing)}; give this one its "
+            "own place with study=NAME or store=PATH"
+        )
 
 
 def check_same(study: Plan, path: Place, found: Difference) -> None:
@@ -327,6 +360,11 @@ def different(study: Plan, path: Place, ignored: Sequence[str] = ()) -> list[str
     -------
     list of str
         Dotted names; "axes" first where those differ.
+
+    Raises
+    ------
+    UserError
+        If the store's configuration is no mapping in YAML.
     """
     facts = attributes(path)
     text = str(facts.get("config", "{}"))
@@ -390,8 +428,10 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
     lengthen(study, store)
     if found.metrics:
         metrics = metrics_of(study)
+        more = [metrics[name] for name in found.metrics]
+        dims = {n: item for n, item in coordinates_of(more).items() if n not in store.shapes}
         store.reopen()  # before the addition: killed between the two, all is computed again
-        store.add(variables(metrics[name] for name in found.metrics))
+        store.add(variables(more), coordinates=dims)
     rows = found.rows.copy()
     missing = np.flatnonzero(rows < 0)
     facts = _joined_facts(study, store, store.shapes["status"][0] + len(missing))

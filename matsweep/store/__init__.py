@@ -23,7 +23,7 @@ from matsweep.store.disk import VERIFIED, Place, place_of, written_to
 from matsweep.store.errors import StoreBusy, StoreError, StoreTaken
 from matsweep.store.lock import Holder, holder
 from matsweep.store.parts import Part, Status
-from matsweep.store.reader import Summary, attributes, open_results, parameters, summary
+from matsweep.store.reader import Summary, attributes, open_results, outline, parameters, summary
 from matsweep.store.schema import Coordinate, Variable
 from matsweep.store.workplace import workplace
 from matsweep.store.writer import Store, open_store
@@ -48,6 +48,7 @@ __all__ = [
     "move",
     "open_results",
     "open_store",
+    "outline",
     "parameters",
     "place_of",
     "summary",

@@ -183,6 +183,11 @@ class ChunkStore(Store):
         prototype : zarr.core.buffer.BufferPrototype
         key_ranges : iterable
 
+        Returns
+        -------
+        list
+            Nothing.
+
         Raises
         ------
         NotImplementedError
@@ -310,8 +315,11 @@ def _check(layout: StoreLayout, name: str, content: bytes) -> None:
     elif dtype.kind == "U":
         points = np.frombuffer(content, dtype="<u4")
         low, high = _HALVES
-        if points.size and (points.max() > _HIGHEST or ((points >= low) & (points <= high)).any()):
+        if points.max() > _HIGHEST or ((points >= low) & (points <= high)).any():
             raise ValueError("it holds what is no text")
+        ended = points.reshape(-1, dtype.itemsize // 4) == 0
+        if (ended[:, :-1] & ~ended[:, 1:]).any():
+            raise ValueError("it holds a text with a null character")
     elif name == "status":
         if not np.isin(np.frombuffer(content, np.int8), (0, 1, 2)).all():
             raise ValueError("it holds what is no status")
@@ -333,6 +341,8 @@ def _check_texts(content: bytes, rows: int) -> None:
         text = content[at + 4 : at + 4 + length]
         if len(text) != length or at + 4 > len(content):
             raise ValueError("a text is longer than what is left")
+        if b"\0" in text:
+            raise ValueError("it holds a text with a null character")
         text.decode()
         at += 4 + length
     if at != len(content):

@@ -146,6 +146,9 @@ def check_document(path: Place, root: Mapping[str, Any]) -> None:
     except (_Wrong, StoreError) as problem:
         where = f"array {name[:60]!r} in zarr.json" if name else "zarr.json"
         raise damaged(path, f"{where}: {str(problem)[:200]}") from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+        where = f"array {name!r} in zarr.json" if name else "zarr.json"
+        raise damaged(path, f"{where} cannot be understood") from problem
 
 
 def _arrays(root: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,7 +217,7 @@ def _check_chunks(shape: list[int], kind: np.dtype[Any] | None, metadata: dict[s
     _require(size <= LARGEST_CHUNK, f"chunks of {size:.3g} bytes, more than {LARGEST_CHUNK:,}")
     keys = metadata.get("chunk_key_encoding")
     names = keys.get("name") if isinstance(keys, dict) else None
-    _require(names in PREFIXES, f"chunk_key_encoding {str(keys)[:60]}")
+    _require(isinstance(names, str) and names in PREFIXES, f"chunk_key_encoding {str(keys)[:60]}")
     _require(_named(metadata, "chunk_key_encoding", str(names)).get("separator") == ".",
              "separator of chunk_key_encoding")  # fmt: skip
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from matsweep.store.document import check_depth
-from matsweep.store.errors import StoreError, damaged
+from matsweep.store.errors import StoreError
 
 type Rule = Callable[[object], bool]
 """Whether a value has a form."""
@@ -158,13 +158,11 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
 """Attributes that hold JSON, the rule of each and its words."""
 
 
-def check_facts(path: object, attrs: Mapping[str, Any]) -> None:
+def check_facts(attrs: Mapping[str, Any]) -> None:
     """Check the attributes of a study.
 
     Parameters
     ----------
-    path : Place
-        Of the store, for the message.
     attrs : mapping
         Root attributes.
 
@@ -177,25 +175,25 @@ def check_facts(path: object, attrs: Mapping[str, Any]) -> None:
         if name in _TEXTS:
             if not _TEXTS[name](value):
                 kind = "a text" if _TEXTS[name] is _text else "a number"
-                raise _wrong(path, name, kind, value)
+                raise _wrong(name, kind, value)
         elif name in _JSON:
             rule, words = _JSON[name]
-            if not rule(_decoded(path, name, value)):
-                raise _wrong(path, name, f"JSON of {words}", value)
+            if not rule(_decoded(name, value)):
+                raise _wrong(name, f"JSON of {words}", value)
         if isinstance(value, float) and not math.isfinite(value):
-            raise _wrong(path, name, "finite", value)
+            raise _wrong(name, "finite", value)
 
 
-def _decoded(path: object, name: str, value: object) -> object:
+def _decoded(name: str, value: object) -> object:
     if not isinstance(value, str):
-        raise _wrong(path, name, "a text of JSON", value)
+        raise _wrong(name, "a text of JSON", value)
     try:
         decoded: object = json.loads(value)
         check_depth(decoded)
     except (ValueError, RecursionError):
-        raise _wrong(path, name, "JSON", value) from None
+        raise _wrong(name, "JSON", value) from None
     return decoded
 
 
-def _wrong(path: object, name: str, rule: str, value: object) -> StoreError:
-    return damaged(path, f"attribute {name!r} must be {rule}, got {repr(value)[:60]}")
+def _wrong(name: str, rule: str, value: object) -> StoreError:
+    return StoreError(f"attribute {name!r} must be {rule}, got {repr(value)[:60]}")

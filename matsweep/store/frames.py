@@ -96,8 +96,10 @@ def decompressed(data: bytes, least: int, most: int) -> bytes:
     Parameters
     ----------
     data : bytes
-    least, most : int, bytes
-        Bounds of the content's size.
+    least : int, bytes
+        The smallest size of the content.
+    most : int, bytes
+        The largest one.
 
     Returns
     -------

@@ -183,13 +183,19 @@ def lengthened(
     return changes
 
 
-def added(layout: StoreLayout, variables: Sequence[Variable]) -> dict[str, Change]:
-    """Return the changes that add variables.
+def added(
+    layout: StoreLayout,
+    variables: Sequence[Variable],
+    coordinates: Mapping[str, Coordinate] | None = None,
+) -> dict[str, Change]:
+    """Return the changes that add variables, and the inner dims that these bring.
 
     Parameters
     ----------
     layout : StoreLayout
     variables : sequence of Variable
+    coordinates : mapping of str to Coordinate, optional
+        Of inner dims that the store does not have yet, by name.
 
     Returns
     -------
@@ -200,14 +206,24 @@ def added(layout: StoreLayout, variables: Sequence[Variable]) -> dict[str, Chang
     StoreError
         If a name is taken or a dim unknown.
     """
-    names = [variable.name for variable in variables]
+    fresh = {
+        name: Coordinate(values=item.values, dims=(name,), attrs=item.attrs)
+        for name, item in (coordinates or {}).items()
+    }
+    names = [*fresh, *(variable.name for variable in variables)]
     if clash := sorted({n for n in names if n in layout.dims or names.count(n) > 1}):
         raise StoreError(f"variables {clash} are there already, or given twice; take other names")
+    lengths = {dim: layout.shapes[dim][0] for dim, dims in layout.dims.items() if dims == (dim,)}
     changes = {}
+    for name, item in fresh.items():
+        values = np.asarray(item.values)
+        lengths[name] = len(values)
+        metadata = describe(item.dims, values.shape, values.dtype, item.attrs)
+        changes[name] = Change(metadata=metadata, keeps=False, fresh=values)
     for variable in variables:
-        if unknown := [dim for dim in variable.dims if layout.dims.get(dim) != (dim,)]:
+        if unknown := [dim for dim in variable.dims if dim not in lengths]:
             raise StoreError(f"variable {variable.name!r} has dims {unknown} that are not there")
-        shape = tuple(layout.shapes[dim][0] for dim in variable.dims)
+        shape = tuple(lengths[dim] for dim in variable.dims)
         metadata = describe(variable.dims, shape, np.dtype(variable.dtype), variable.attrs)
         changes[variable.name] = Change(metadata=metadata, keeps=False, sparse=True)
     return changes

@@ -12,7 +12,7 @@ import numpy as np
 
 from matsweep.store.disk import Place, read_file, replace_file, sync_directory
 from matsweep.store.document import check_document, data_type, read_document
-from matsweep.store.errors import StoreError
+from matsweep.store.errors import StoreError, damaged
 from matsweep.store.facts import check_facts
 from matsweep.store.metadata import GROWING, LARGEST_TEXTS, PREFIXES, arrays_of, as_bytes
 from matsweep.store.parts import LONGEST_TEXT
@@ -250,7 +250,6 @@ def layout_of(path: Place, root: Mapping[str, Any]) -> StoreLayout:
     if isinstance(listed, dict) and isinstance(listed.get("metadata"), dict):
         _check_names(path, "zarr.json", list(listed["metadata"]))
     check_document(path, root)
-    check_facts(path, root["attributes"])
     attrs, arrays = root["attributes"], arrays_of(root)
     coordinates = attrs["coordinates"].split()
     own = {name for name, meta in arrays.items() if [name] == meta["dimension_names"]}
@@ -398,9 +397,10 @@ def check_root_attrs(attrs: Mapping[str, Any]) -> None:
     Raises
     ------
     StoreError
-        If they are not JSON or take a reserved name.
+        If they are not JSON, take a reserved name, or one of a study's has another form.
     """
     check_attrs("the study", attrs)
+    check_facts(attrs)
     if taken := sorted(set(attrs) & set(_RESERVED_ATTRS)):
         raise StoreError(f"attrs {taken} are reserved; take other names")
 
@@ -413,4 +413,8 @@ def _read_root(path: Place) -> dict[str, Any]:
             f"{path} has store format {str(version)[:20]}, this matsweep reads up to {FORMAT}; "
             "update matsweep"
         )
+    try:
+        check_facts(root["attributes"])
+    except StoreError as problem:
+        raise damaged(path, str(problem)) from None
     return root

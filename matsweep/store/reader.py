@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.core.causes import Failure, by_cause
 from matsweep.core.checks import one_of
+from matsweep.core.printing import counted
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
 from matsweep.store.chunks import ChunkStore
@@ -134,6 +135,42 @@ def open_results(path: AnyPlace, *, damaged: Literal["refuse", "skip"] = "refuse
             return dataset
 
 
+def outline(path: AnyPlace) -> xr.Dataset:
+    """Open coordinates and names of a study's results, whatever chunks of variables are damaged.
+
+    For a run that computes these again. What is damaged is noticed when it is read.
+
+    Parameters
+    ----------
+    path : path or URL
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy, without repairs, and without checks of outcomes.
+
+    Raises
+    ------
+    StoreError
+        If there is no store of matsweep, or a coordinate of a dim is damaged.
+    """
+    return _view(read_layout(place_of(path)), ())
+
+
+def _view(layout: StoreLayout, skipped: Sequence[str]) -> xr.Dataset:
+    """Open a store by xarray."""
+    store = ChunkStore(layout, read_only=True, skipped=skipped)
+    try:
+        dataset: xr.Dataset = xr.open_zarr(store, chunks=None, consolidated=True)
+    except StoreError:
+        raise
+    except Exception as problem:
+        raise damaged_store(layout.path, "xarray cannot open it") from problem
+    if not np.array_equal(dataset["candidate"].values, np.arange(layout.total)):
+        raise damaged_store(layout.path, "array 'candidate' is not 0 … N-1")
+    return dataset
+
+
 def _damaged_chunks(layout: StoreLayout) -> Sequence[Chunk]:
     """Return all chunks that are missing, truncated or have changed; reads everything."""
     group = open_group(layout.path, layout.document, "r")
@@ -166,16 +203,7 @@ def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
         raise DamagedError(layout.path, chunk)
     if counts.size and int(np.abs(counts).max()) > layout.realisations:
         raise damaged_store(layout.path, "array 'realisations' holds more than there are")
-    try:
-        dataset: xr.Dataset = xr.open_zarr(
-            ChunkStore(layout, read_only=True, skipped=files), chunks=None, consolidated=True
-        )
-    except StoreError:
-        raise
-    except Exception as problem:
-        raise damaged_store(layout.path, "xarray cannot open it") from problem
-    if not np.array_equal(dataset["candidate"].values, np.arange(layout.total)):
-        raise damaged_store(layout.path, "array 'candidate' is not 0 … N-1")
+    dataset = _view(layout, files)
     dataset["status"] = dataset["status"].copy(data=status)
     dataset["error"] = dataset["error"].copy(data=_errors(layout, group, status))
     if "realisations" in dataset:
@@ -186,8 +214,8 @@ def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
         item.encoding.pop("compressors", None)  # a copy is compressed as xarray does by default
     if skipped:
         _log.warning(
-            "%s: left out %d candidates, whose chunks are damaged: %s",
-            layout.path, np.count_nonzero(again), named(files),
+            "%s: left out %s, whose chunks are damaged: %s",
+            layout.path, counted(int(np.count_nonzero(again)), "candidate"), named(files),
         )  # fmt: skip
     return dataset
 

@@ -54,7 +54,7 @@ from matsweep.store.layout import (
 )
 from matsweep.store.lock import Lock, acquire
 from matsweep.store.parts import STAGED, Part, Status, merge, read_part, stage, staged, take
-from matsweep.store.schema import Variable
+from matsweep.store.schema import Coordinate, Variable
 
 _MOST_PARTS = 1000
 _VERIFIED_BYTES = 2**26  # a store up to this size is read whole when opened for writing: 0.2 s
@@ -338,12 +338,20 @@ class Store:
         """
         self._grow(lengthened(self._layout, self._group, dim, values), attrs)
 
-    def add(self, variables: Sequence[Variable], *, attrs: Mapping[str, Any] | None = None) -> None:
-        """Add variables, NaN everywhere; all or none of them.
+    def add(
+        self,
+        variables: Sequence[Variable],
+        *,
+        coordinates: Mapping[str, Coordinate] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add variables, NaN everywhere, and the inner dims that these bring; all or none.
 
         Parameters
         ----------
         variables : sequence of Variable
+        coordinates : mapping of str to Coordinate, optional
+            Of inner dims that the store does not have yet, by name.
         attrs : mapping, optional
             Merged into the root attrs in the same moment.
 
@@ -353,7 +361,7 @@ class Store:
             If a name is taken, a dim does not exist, or the disk is full: then the store is as it
             was.
         """
-        self._grow(added(self._layout, variables), attrs)
+        self._grow(added(self._layout, variables, coordinates), attrs)
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:

@@ -48,7 +48,7 @@ def test_rows_may_be_ragged_and_a_row_of_empty_cells_is_one(written):
         (b"a,b\n1,\x01\n", r"table.csv cannot be read: it is no text \(UTF-8, UTF-16 or Win"),
         (b"a,b\n1,\x81\n", "it is no text"),  # a byte that Windows-1252 does not have
         (b"PK\x03\x04\x00\x00", "it is no text"),
-        ("a,b\n1,2\n" + "3" * 200_000 + ",4\n", "line 3 cannot be read: field larger than field"),
+        ("a,b\n1,2\n" + "3" * 200_000 + ",4\n", "line 3, column 1: a cell has more than 100000"),
         ('a,b\n1,2\n"3,4\n5,6\n', "line 3 cannot be read: unexpected end of data; put a cell"),
         ('a,b\n"3"4,5\n', "line 2 cannot be read: ',' expected after '\"'"),
     ],

@@ -19,6 +19,7 @@ from matsweep.exporting import export, netcdf, tables
 N, R, T = 7, 3, 2
 FAILED, PENDING = 3, 5
 MATERIALS = [*["pcm_gst", "Größe"] * 3, 'x, "y"']
+AXES = json.dumps([{"name": "material", "values": None}])
 
 
 def values(name):
@@ -50,7 +51,7 @@ def path(tmp_path, monkeypatch):
             m.Variable(name="parts", dims=("candidate", "component"), attrs={"units": "J"}),
             m.Variable(name="area", attrs={"units": "m2", "long_name": "area"}),
         ],
-        attrs={"study": "Größe", "seed": 2**60, "axes": json.dumps([1]), "deep": {"a": [True]}},
+        attrs={"study": "Größe", "seed": 2**60, "axes": AXES, "deep": {"a": [True]}},
     )  # fmt: skip
     at = np.array([i for i in range(N) if i != PENDING])
     with m.open_store(path) as store:
@@ -204,7 +205,7 @@ def test_rows_are_no_matter_of_netcdf(path, tmp_path):
 def test_nothing_done_is_told_and_leaves_no_file(path, tmp_path, monkeypatch):
     ds = m.open_results(path).load()
     ds["status"][:] = 0
-    monkeypatch.setattr("matsweep.exporting.open_results", lambda _: ds)
+    monkeypatch.setattr("matsweep.exporting.open_results", lambda _, **given: ds)
     with pytest.raises(UserError, match="no candidate to export yet"):
         export(path, tmp_path / "out.csv")
     assert list(tmp_path.glob("*.csv*")) == []

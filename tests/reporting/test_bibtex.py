@@ -42,3 +42,11 @@ def test_several_authors_are_joined_and_other_citations_kept_whole():
 def test_braces_balance():
     text = bibtex({"k": {"citation": 'A. One, "The {G} of it", J. 1999', "doi": "10.1/x"}})
     assert text.count("{") == text.count("}")
+
+
+def test_hidden_characters_are_escaped():
+    text = bibtex({"k\u202e": {"citation": "A. One\u2066\x1b\n@misc", "doi": "10.1/x\u200b"}})
+    assert text == (
+        "@misc{k\\u202e,\n  note = {A. One\\textbackslash{}u2066\\textbackslash{}x1b @misc},\n"
+        "  doi = {10.1/x\\u200b},\n}\n"
+    )

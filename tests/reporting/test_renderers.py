@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.contour import ContourSet
+from matplotlib.text import Text as Printed
 
 from matsweep.analysis.requirements import requirements
 from matsweep.analysis.sensitivity import sensitivity
@@ -16,7 +17,20 @@ from matsweep.reporting.figures.breakdown import breakdown, cheapest_picture
 from matsweep.reporting.figures.course import course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.interactive import plot, safe
-from matsweep.reporting.figures.marks import Area, Bars, Cells, Contour, Guide, Paths, Series, Text
+from matsweep.reporting.figures.marks import (
+    Area,
+    Axis,
+    Bars,
+    Cells,
+    Contour,
+    Guide,
+    Look,
+    Panel,
+    Paths,
+    Picture,
+    Series,
+    Text,
+)
 from matsweep.reporting.figures.parallel import parallel_picture
 from matsweep.reporting.figures.pareto import pareto_picture
 from matsweep.reporting.figures.printed import draw
@@ -26,6 +40,7 @@ from matsweep.reporting.figures.tradeoff import tradeoff_picture
 from matsweep.reporting.texts import scaled
 from tests.synthetic import study
 
+from .report.hostile import hidden, strings
 from .test_cheapest import array_study
 from .test_learning import learning_study
 from .test_tradeoff import physics_study
@@ -172,3 +187,22 @@ def along(mark, way):
     if isinstance(mark, Bars):
         return [mark.places if way == "y" else mark.starts + mark.lengths]
     return [getattr(mark, way)]
+
+
+def test_no_text_of_a_picture_is_hidden_or_reordered():
+    text = "HfO\u202ex\u2066 $\\frac{$ \x1b"
+    axis = Axis(title=text, ticks=((0.0, text), (1.0, text)), note=text)
+    look = Look(colour="#123456", marker="o")
+    marks = (
+        Series(x=np.arange(2.0), y=np.arange(2.0), look=look, name=text, text=(text, text)),
+        Guide(at=0.5, across="y", look=look, text=text),
+        Text(x=0.5, y=0.5, text=text),
+    )
+    panel = Panel(x=axis, y=axis, marks=marks, title=text)
+    picture = Picture(name="p", rows=((panel,),), heading=text, legend_title=text)
+    figure = draw(picture)
+    figure.canvas.draw()
+    drawn = [each.get_text() for each in figure.findobj(Printed) if each.get_text()]
+    assert [each for each in drawn if hidden(each)] == []
+    assert sum(r"HfO\u202ex\u2066 $\frac{$ \x1b" in " ".join(each.split()) for each in drawn) >= 9
+    assert hidden("".join(strings(plot(picture)))) == []

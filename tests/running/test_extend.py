@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import matsweep.running.job
 import matsweep.running.work
 import matsweep.store
 from matsweep.core.checks import StoppedError, UserError
+from matsweep.metrics import METRICS
 
 BASE = ["times=[1,1e5]", "workload.hidden=[12]", "workload.epochs=20", "executor=serial"]
 TWO = [*BASE, "material=pcm_gst,stt_mram", "realisations=3"]
@@ -71,7 +74,8 @@ def test_a_metric_that_is_added_is_of_all_realisations_that_are_there(tmp_path, 
     xr.testing.assert_identical(numbers(grown), numbers(whole))
 
 
-EXTENDED = [*TWO[:-1], "realisations=4", "adc.bits=6,7,8", "metrics=[accuracy,vmm_error]"]
+EXTENDED = [*TWO[:-1], "realisations=4", "adc.bits=6,7,8",
+            "metrics=[accuracy,vmm_error,energy_breakdown]"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +291,68 @@ def test_a_search_that_cannot_be_is_refused_before_it_begins(change, told, tmp_p
     with pytest.raises(UserError, match=told):
         run(tmp_path / "s.zarr", *SEARCH, change)
     assert not (tmp_path / "s.zarr").exists()
+
+
+LEARNS = ["workload=digits_online", "workload.hidden=[8]", "workload.epochs=1", "times=[1]",
+          "executor=serial", "unknowns=neutral", "material=pcm_gst,ecram_li",
+          "realisations=1"]  # fmt: skip
+STUDIES = {"inference": [*TWO[:-1], "realisations=1"], "learning": LEARNS}
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory):
+    """Studies of all metrics from the start, each computed once."""
+    folder = tmp_path_factory.mktemp("wholes")
+    return cache(lambda name: run(folder / f"{name}.zarr", *STUDIES[name]))
+
+
+@pytest.mark.sampled(12)
+@pytest.mark.parametrize("when", ["first", "later"])
+@pytest.mark.parametrize("metric", list(METRICS))
+@pytest.mark.parametrize("kind", list(STUDIES))
+def test_each_metric_may_come_first_or_later(tmp_path, wholes, kind, metric, when):
+    """With dimensions of its own too; in either order all is as if computed at once."""
+    whole, study = wholes(kind), STUDIES[kind]
+    if metric not in whole:
+        pytest.skip(f"{metric} is not measured by {kind}")
+    of = [name for name in whole.data_vars if name in METRICS and METRICS[name].of == metric]
+    others = [n for n in whole.data_vars if n in METRICS and n not in (metric, *of)]
+    few = [metric] if when == "first" else others
+    run(tmp_path / "s.zarr", *study, f"metrics=[{','.join(few)}]")
+    grown = run(tmp_path / "s.zarr", *study, "extend=true")
+    xr.testing.assert_identical(numbers(grown), numbers(whole))
+
+
+def test_dimensions_of_metrics_are_added_with_them(tmp_path):
+    some = run(tmp_path / "s.zarr", *STUDIES["inference"], "metrics=[accuracy,energy]")
+    assert "component" not in some.sizes
+    grown = run(tmp_path / "s.zarr", *STUDIES["inference"], "extend=true")
+    whole = run(tmp_path / "whole.zarr", *STUDIES["inference"])
+    assert set(whole.sizes) - set(some.sizes) >= {"component", "baseline", "adc_source"}
+    xr.testing.assert_identical(numbers(grown), numbers(whole))
+
+
+@pytest.mark.parametrize("how", ["missing", "changed"])
+def test_the_same_command_computes_a_damaged_chunk_again(tmp_path, counted, how):
+    store = tmp_path / "s.zarr"
+    whole = run(store, *TWO, "adc.bits=6,7")
+    counted.clear()
+    chunk = store / "accuracy" / "c.0.0.0"
+    data = bytearray(chunk.read_bytes())
+    data[-6] ^= 4
+    chunk.unlink() if how == "missing" else chunk.write_bytes(data)
+    with pytest.raises(UserError, match=r"s\.zarr is damaged \(accuracy/c\.0\.0\.0 is missing"):
+        matsweep.open_results(store).load()
+    again = run(store, *TWO, "adc.bits=6,7")
+    assert sorted(counted) == [3] * 4
+    xr.testing.assert_identical(numbers(again), numbers(whole))
+
+
+def test_a_store_that_no_study_made_is_not_resumed(tmp_path):
+    store = tmp_path / "s.zarr"
+    run(store, *TWO, "adc.bits=6,7")
+    root = json.loads((store / "zarr.json").read_text())
+    del root["attributes"]["seed"]
+    (store / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(UserError, match=r"s\.zarr is no store of a study, as it has no seed"):
+        run(store, *TWO, "adc.bits=6,7")

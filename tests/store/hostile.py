@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,12 @@ def frame(content: bytes) -> bytes:
     return bytes(Zstd(level=0, checksum=True).encode(content))
 
 
+@cache
+def bomb() -> bytes:
+    """Return a frame of some kilobytes that becomes 300 MB."""
+    return frame(bytes(300_000_000))
+
+
 @st.composite
 def document_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
     """Draw a change of the root document, in its metadata or in the JSON of an attribute."""
@@ -244,7 +251,7 @@ def file_changes(draw: st.DrawFn, path: Path) -> Callable[[Path], str]:
         elif how == "swap":
             file.write_bytes((store / other).read_bytes())
         elif how == "bomb":
-            file.write_bytes(frame(bytes(300_000_000)))
+            file.write_bytes(bomb())
         elif how == "liar":  # a frame that states 2^62 bytes
             head = b"\x28\xb5\x2f\xfd\xe4" + (2**62).to_bytes(8, "little")
             file.write_bytes(head + bytes(data[6:]))
@@ -311,7 +318,7 @@ def exported_nc(path: Path, beside: Path) -> None:
 def merged(path: Path, beside: Path) -> None:
     target = beside / "merged.zarr"
     shutil.rmtree(target, ignore_errors=True)
-    merge([path, beside / "whole.zarr"], target)
+    merge([path, beside / "other.zarr"], target)
 
 
 def resumed(path: Path, beside: Path) -> None:

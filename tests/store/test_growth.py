@@ -439,6 +439,22 @@ def test_added_variables_are_nan_and_take_values(path: Path) -> None:
     np.testing.assert_array_equal(dataset.accuracy, expected([2, 2, 2, 0, 0]))
 
 
+def test_added_variables_bring_dims(path: Path) -> None:
+    with m.open_store(path) as store:
+        store.write(part([0]))
+        store.add(MORE, coordinates=PIECES, attrs={"step": 3})
+        with pytest.raises(m.StoreError, match=r"\['piece'\] are there"):
+            store.add([], coordinates=PIECES)
+        more = {"gain": [3.0], "shares": [[0.5, 0.25, 0.25]]}
+        values = {**part([1]).values, **more}
+        store.write(m.Part(positions=[1], status=[1], error=[""], seconds=[1.0], values=values))
+    dataset = m.open_results(path)
+    assert dataset.piece.values.tolist() == ["adc", "array", "tile"]
+    assert dataset.shares.dims == ("candidate", "piece")
+    assert dataset.shares.values[1].tolist() == [0.5, 0.25, 0.25]
+    assert np.isnan(dataset.shares.values[[0, 2, 3, 4]]).all()
+
+
 # ---------------------------------------------------------------------------------- reading
 
 
@@ -491,6 +507,10 @@ def test_a_store_of_the_first_format_is_read_and_resumed(path: Path) -> None:
 # -------------------------------------------------------------------------------- the kills
 
 
+MORE = [m.Variable(name="gain"), m.Variable(name="shares", dims=("candidate", "piece"))]
+PIECES = {"piece": m.Coordinate(values=["adc", "array", "tile"], dims=("piece",))}
+
+
 def grow(path: Path) -> None:
     """Everything that can become more, types that widen and chunks that grow among it."""
     with m.open_store(path, fold_every=np.inf) as store:
@@ -498,7 +518,7 @@ def grow(path: Path) -> None:
         wide = {**columns(N, 7), "family": ["longer", "c"], "bits": ["auto", "1"]}
         store.append(wide, attrs={"step": 1})
         store.lengthen("realisation", np.arange(4), attrs={"step": 2})
-        store.add([m.Variable(name="gain")], attrs={"step": 3})
+        store.add(MORE, coordinates=PIECES, attrs={"step": 3})
 
 
 def resume(path: Path) -> None:
@@ -512,7 +532,7 @@ def resume(path: Path) -> None:
         if step < 2:
             store.lengthen("realisation", np.arange(4), attrs={"step": 2})
         if step < 3:
-            store.add([m.Variable(name="gain")], attrs={"step": 3})
+            store.add(MORE, coordinates=PIECES, attrs={"step": 3})
 
 
 def killed(job: Callable[[Path], None], path: Path, before: int) -> bool:
@@ -561,7 +581,7 @@ def test_killed_anywhere_leaves_the_old_or_the_new_store(tmp_path: Path) -> None
         seen.add(reached)
         assert plain.sizes["candidate"] == (7 if reached >= 1 else N)
         assert plain.sizes["realisation"] == (4 if reached >= 2 else R)
-        assert ("gain" in plain) == (reached >= 3)
+        assert ("gain" in plain) == ("shares" in plain) == ("piece" in plain) == (reached >= 3)
         count = plain.sizes["candidate"]
         np.testing.assert_array_equal(plain.x, np.arange(count) / 8)
         done = [2, 0, 2 * int(plain.status[2] == 1), 0, 2, 0, 0][:count]

@@ -138,7 +138,7 @@ def test_what_a_lock_says_of_its_holder_moves_no_cursor(received):
         json.dump({"pid": 7, "host": "a\x1b[2Jb\r\u202e"}, file)
         file.flush()
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert str(holder(received)) == "pid 7 on a[2Jb"
+        assert str(holder(received)) == "pid 7 on a\\x1b[2Jb \\u202e"
 
 
 def test_a_copy_without_the_link_is_a_store_again(received, mine):

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from matsweep.characterization.figure.panels import BLUE, CYCLE, LINES, RED, legend
+from matsweep.core.printing import printable
 from matsweep.core.streams import FloatArray
 from matsweep.devices import Retention
 from matsweep.identification.calibration import Ageing, EnduranceFit, RetentionFit
@@ -160,7 +161,8 @@ def _mark(figure: Figure, found: Ageing) -> None:
     """Say above the panels that a law does not describe its data."""
     if found.misfit is not None:
         figure.suptitle(
-            f"NOT FITTED: {found.parameter} does not describe {found.name}", fontsize=FONT
+            f"NOT FITTED: {found.parameter} does not describe {printable(found.name)}",
+            fontsize=FONT,
         )
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from matsweep.characterization.figure.panels import BLUE, tick_labels
+from matsweep.core.printing import printable
 from matsweep.core.units import engineering
 from matsweep.reporting.figures.style import FONT, SMALL, drawing, quantity_axis, tidy
 
@@ -43,7 +44,7 @@ def array_figure(found: xr.Dataset, title: str = "") -> Figure:
             _map(figure, axes, found[name], unit)
             axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
         _column_currents(panels[3], found)
-        figure.suptitle(f"{title}\n{_array_terms(found)}".strip(), fontsize=FONT)
+        figure.suptitle(f"{printable(title)}\n{_array_terms(found)}".strip(), fontsize=FONT)
     return figure
 
 

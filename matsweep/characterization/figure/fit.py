@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from matsweep.core.printing import printable
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.identification.fitting import Agreement, PulseCalibration, Spread
@@ -63,7 +64,7 @@ def fit_figure(calibration: PulseCalibration) -> Figure:
             axes.set_title(f"({letter}) {title}", fontsize=FONT, loc="left")
         if not calibration.describes:
             figure.suptitle(
-                f"{kind} does not describe {calibration.data.name}", fontsize=FONT,
+                f"{kind} does not describe {printable(calibration.data.name)}", fontsize=FONT,
                 color=_DOWN,
             )  # fmt: skip
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from matsweep.core.printing import printable
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering
 from matsweep.identification.fitting import LoopFit, simulated
@@ -59,7 +60,7 @@ def loop_figure(loops: Sequence[Loop], fit: LoopFit | None) -> Figure:
                 _loop(panels[row, index], loop, current, logarithmic=logarithmic)
                 _switching(panels[row, index], loop, current, named=row == 0)
                 _compliance(panels[row, index], loop, logarithmic=logarithmic)
-            panels[0, index].set_title(loop.device, fontsize=FONT, loc="left")
+            panels[0, index].set_title(printable(loop.device), fontsize=FONT, loc="left")
         handles, names = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", fontsize=SMALL, frameon=False,
                       ncols=_COLUMNS if len(drawn) > 1 else 2)  # fmt: skip

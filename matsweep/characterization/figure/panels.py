@@ -12,6 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from matsweep.core.printing import printable
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import engineering, prefix_of
 from matsweep.reporting.figures.style import BLUE, FONT, PALETTE, RED, SMALL, drawing
@@ -45,7 +46,7 @@ def panels(
             function(axes, found)
             axes.set_title(f"({letter}) {heading}", fontsize=FONT, loc="left")
         if title:
-            figure.suptitle(title, fontsize=FONT + 1)
+            figure.suptitle(printable(title), fontsize=FONT + 1)
     return figure
 
 

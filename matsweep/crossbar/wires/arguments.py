@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError
+from matsweep.core.slips import refuse_resistances, refuse_shape, refuse_voltages
 from matsweep.core.streams import FloatArray
 from matsweep.devices import CurrentLaw
 
@@ -57,7 +58,9 @@ def real_numbers(name: str, values: FloatArray) -> FloatArray:
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
-def finite_voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArray:
+def finite_voltages(
+    voltage: FloatArray, name: str = "voltage [V]", *, plausible: bool = True
+) -> FloatArray:
     """Check that voltages are finite.
 
     Parameters
@@ -65,6 +68,8 @@ def finite_voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArra
     voltage : (…) array, V
     name : str
         With the unit, for the message.
+    plausible : bool
+        Whether voltages that no array has are refused, as mV given for V.
 
     Returns
     -------
@@ -73,19 +78,23 @@ def finite_voltages(voltage: FloatArray, name: str = "voltage [V]") -> FloatArra
     Raises
     ------
     UserError
-        If a voltage is not a finite number.
+        If a voltage is not a finite number, or none that an array has.
     """
     voltages = real_numbers(name, voltage)
     refuse_first(name, voltages, ~np.isfinite(voltages), "must be finite")
+    if plausible:
+        refuse_voltages(name, voltages)
     return voltages
 
 
-def checked_conductance(conductance: FloatArray) -> FloatArray:
+def checked_conductance(conductance: FloatArray, *, plausible: bool = True) -> FloatArray:
     """Check the shape and the sign of conductances.
 
     Parameters
     ----------
     conductance : (…, row, column) array, S
+    plausible : bool
+        Whether conductances that no device has are refused, as resistances; a short is infinite.
 
     Returns
     -------
@@ -94,14 +103,17 @@ def checked_conductance(conductance: FloatArray) -> FloatArray:
     Raises
     ------
     UserError
-        If the shape is wrong, or a conductance below zero or not a number.
+        If the shape is wrong, or a conductance below zero, not a number, or none of a device.
     """
     conductance = real_numbers("conductance [S]", conductance)
     if conductance.ndim < 2 or 0 in conductance.shape[-2:]:
+        way = "; conductance[None, :] is one row" if conductance.ndim == 1 else ""
         raise UserError(
-            f"conductance must be a (…, row, column) array, got shape {conductance.shape}"
+            f"conductance must be a (…, row, column) array, got shape {conductance.shape}{way}"
         )
     refuse_first("conductance [S]", conductance, ~(conductance >= 0), "must be >= 0")
+    if plausible:
+        refuse_resistances("conductance [S]", conductance)
     return conductance
 
 
@@ -118,11 +130,7 @@ def check_shapes(conductance: FloatArray, voltage: FloatArray) -> None:
     UserError
         If rows or leading axes do not fit.
     """
-    if voltage.ndim < 2 or voltage.shape[-1] != conductance.shape[-2]:
-        raise UserError(
-            f"voltage must be (…, sample, row) with {conductance.shape[-2]} rows, "
-            f"got shape {voltage.shape}"
-        )
+    refuse_shape("voltage", voltage.shape, "row", conductance.shape[-2])
     try:
         np.broadcast_shapes(conductance.shape[:-2], voltage.shape[:-2])
     except ValueError:

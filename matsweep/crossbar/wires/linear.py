@@ -20,7 +20,9 @@ _KEPT = 31 << 20  # bytes, below the largest block that glibc's thresholds follo
 _APART_SINGLE = 300.0  # of `Segments.apart`: beyond, joining in single precision loses too much
 
 
-def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
+def effective_conductance(
+    conductance: FloatArray, wires: Wires, *, plausible: bool = True
+) -> FloatArray:
     """Linear map of a wired array of ohmic devices.
 
     Parameters
@@ -28,6 +30,8 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     conductance : (…, row, column) array, S
         Of the devices; 0: open, infinite (a short; not between ideal wires) allowed.
     wires : Wires
+    plausible : bool
+        Whether values that no device has, such as 1e4 S, are refused.
 
     Returns
     -------
@@ -60,16 +64,20 @@ def effective_conductance(conductance: FloatArray, wires: Wires) -> FloatArray:
     0.94). Measured: 8 × 128 to 256 × 16 cells of 1 to 100 µS, 0.1 to 10 Ω a segment, ends of 0 to
     1 kΩ, both drives.
     """
-    return _maps(conductance, wires, inputs=False)[0]
+    return _maps(conductance, wires, inputs=False, plausible=plausible)[0]
 
 
-def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray, FloatArray]:
+def port_conductance(
+    conductance: FloatArray, wires: Wires, *, plausible: bool = True
+) -> tuple[FloatArray, FloatArray]:
     """Return the maps from voltages to the column currents and to the drivers' currents.
 
     Parameters
     ----------
     conductance : (…, row, column) array, S
     wires : Wires
+    plausible : bool
+        Whether values that no device has, such as 1e4 S, are refused.
 
     Returns
     -------
@@ -84,15 +92,15 @@ def port_conductance(conductance: FloatArray, wires: Wires) -> tuple[FloatArray,
         (square arrays without ends' resistances: 0.56 and 0.80). Measured as in
         `effective_conductance`.
     """
-    columns, drivers = _maps(conductance, wires, inputs=True)
+    columns, drivers = _maps(conductance, wires, inputs=True, plausible=plausible)
     assert drivers is not None
     return columns, drivers
 
 
 def _maps(
-    conductance: FloatArray, wires: Wires, *, inputs: bool
+    conductance: FloatArray, wires: Wires, *, inputs: bool, plausible: bool
 ) -> tuple[FloatArray, FloatArray | None]:
-    conductance = checked_conductance(conductance)
+    conductance = checked_conductance(conductance, plausible=plausible)
     required_wires(wires)
     *lead, rows, columns = conductance.shape
     segments = wires.segments(rows, columns)

@@ -31,6 +31,7 @@ def node_voltages(
     iv: CurrentLaw | None = None,
     *,
     ground: FloatArray | float = 0.0,
+    plausible: bool = True,
 ) -> Nodes:
     """Voltages and currents of every node of an array.
 
@@ -54,6 +55,8 @@ def node_voltages(
     iv : CurrentLaw or None
     ground : float or (column,) array, V
         Voltage at the ends of the bit lines.
+    plausible : bool
+        Whether values that no device has, such as 1e4 S or 200 V, are refused.
 
     Returns
     -------
@@ -65,7 +68,8 @@ def node_voltages(
     UserError
         If shapes do not fit, or if Newton's method does not converge.
     """
-    conductance, voltage = checked_conductance(conductance), finite_voltages(voltage)
+    conductance = checked_conductance(conductance, plausible=plausible)
+    voltage = finite_voltages(voltage, plausible=plausible)
     required_wires(wires)
     check_shapes(conductance, voltage)
     required_law(iv)
@@ -131,5 +135,5 @@ def _checked_ground(ground: FloatArray | float, columns: int) -> FloatArray:
             f"ground must be a number or a (column,) array of {columns}, got shape "
             f"{np.shape(ground)}"
         )
-    ends = finite_voltages(np.asarray(ground), "ground [V]").astype(np.float64)
+    ends = finite_voltages(np.asarray(ground), "ground [V]", plausible=False).astype(np.float64)
     return np.broadcast_to(ends, columns)

@@ -29,6 +29,8 @@ def read_currents(
     voltage: FloatArray,
     wires: Wires | None = None,
     iv: CurrentLaw | None = None,
+    *,
+    plausible: bool = True,
 ) -> FloatArray:
     """Column currents of an array.
 
@@ -41,6 +43,8 @@ def read_currents(
         None: ideal.
     iv : CurrentLaw or None
         None: ohmic devices.
+    plausible : bool
+        Whether values that no device has, such as 1e4 S or 200 V, are refused.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def read_currents(
     Newton's method, see `node_voltages`; `wires.method` has no effect on it. Memory: that of the
     result, and 30 MB.
     """
-    conductance, voltage = checked_conductance(conductance), finite_voltages(voltage)
+    conductance = checked_conductance(conductance, plausible=plausible)
+    voltage = finite_voltages(voltage, plausible=plausible)
     check_shapes(conductance, voltage)
     required_law(iv)
     if wires is None and iv is None:
@@ -76,7 +81,8 @@ def read_currents(
                 return np.asarray(currents, np.result_type(conductance, voltage))
             except SolveError:
                 pass  # where iterations do not converge, the map is computed
-        return np.asarray(np.matmul(voltage, effective_conductance(conductance, wires)))
+        effective = effective_conductance(conductance, wires, plausible=False)
+        return np.asarray(np.matmul(voltage, effective))
     refuse_first("conductance [S]", conductance, np.isinf(conductance), "must be finite")
     return _column_currents(conductance, voltage, wires, iv)
 

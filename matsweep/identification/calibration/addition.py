@@ -12,6 +12,7 @@ import yaml
 
 from matsweep.core.checks import UserError
 from matsweep.core.files import read_text, write_text
+from matsweep.core.printing import brief
 from matsweep.core.units import value_in_unit
 from matsweep.identification.calibration.aged import Ageing
 from matsweep.identification.calibration.editing import loaded, with_entry, without_entry
@@ -59,7 +60,12 @@ class MaterialFile:
         try:
             content = loaded(text)
         except yaml.YAMLError as error:
-            raise UserError(f"{path} is no YAML: {error}") from None
+            mark = getattr(error, "problem_mark", None)
+            at = f", line {mark.line + 1}" if mark is not None else ""
+            reason = brief(getattr(error, "problem", None) or error, 200)
+            raise UserError(f"{path}{at} is no YAML: {reason}") from None
+        except (RecursionError, ValueError, OverflowError):
+            raise UserError(f"{path} is no YAML: it is nested too deeply, or is damaged") from None
         parts = content if isinstance(content, dict) else {}
         if not all(isinstance(parts.get(name), dict) for name in ("material", "device")):
             raise UserError(f"{path} is no material: it needs the sections material and device")

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, printable
 from matsweep.core.units import engineering, estimate
 from matsweep.identification.calibration.aged import Ageing, EnduranceFit, RetentionFit
 
@@ -222,4 +222,4 @@ def _values(
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

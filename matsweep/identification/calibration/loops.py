@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, printable
 from matsweep.identification.calibration.material import Destination
 from matsweep.identification.calibration.sweep_pulses import (
     Programming,
@@ -79,7 +79,7 @@ def show_loop_fits(
     if best.inverted:
         lines.insert(0, f"{best.kind}{INVERTED}.")
     for line in lines:
-        console.print(f"\n{line}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"\n{printable(line)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def write_physics(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from matsweep.core.codec import plain
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, printable
 from matsweep.core.units import engineering
 from matsweep.devices import WriteVerify
 from matsweep.devices.programming import suited
@@ -153,7 +153,7 @@ def _checked(calibration: PulseCalibration) -> Table:
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def write_material(calibration: PulseCalibration, to: Destination) -> Path:

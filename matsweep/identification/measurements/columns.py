@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from matsweep.core.checks import UserError, near
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, listed, shown
 from matsweep.identification.measurements.quantities import (
     QUANTITIES,
     Heading,
@@ -21,7 +22,8 @@ TEXTS = ("device", "polarity", "state")
 """Quantities that are no numbers."""
 _OF_SWEEPS = ("direction", "type", "sign", "richtung", "vorzeichen")
 _VALUES = ("conductance", "resistance", "current")
-_LONGEST = 60  # characters of a number
+_LONGEST = 60  # characters of a number, and of a heading in a command
+_LOOKED_AT = 100  # headings among which a likely one is looked for
 _NUMERIC = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,]*\s*([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 
 
@@ -74,7 +76,8 @@ def find_columns(
         best = [place for place, value in known.items() if value == min(known.values())]
         if len(best) > 1:
             raise UserError(
-                f"columns {' and '.join(headings[place].text for place in best)} may both hold the "
+                f"columns {' and '.join(brief(headings[place].text) for place in best[:2])} may "
+                "both hold the "
                 f"{name.replace('_', ' ')}: choose one, as in "
                 f"{typed('columns', {name: named(best[0], cells)})}"
             )
@@ -115,7 +118,7 @@ def _place(name: str, wanted: str | int, headings: Sequence[Heading]) -> int:
             return candidates.index(plain)
     raise UserError(
         f"columns.{name} must name a column by its heading or its number from 1, got "
-        f"{wanted!r}{near(wanted, texts)} (there are {', '.join(texts)})"
+        f"{shown(wanted)}{near(wanted, texts)} (there are {listed(texts)})"
     )
 
 
@@ -175,7 +178,7 @@ def example(name: str, cells: Sequence[str], below: Sequence[str]) -> str:
     """
     free = [
         place
-        for place, cell in enumerate(cells)
+        for place, cell in enumerate(cells[:_LOOKED_AT])
         if cell and all(rank(read_heading(cell), each) is None for each in QUANTITIES)
     ]
     fit = [
@@ -208,7 +211,8 @@ def named(place: int, cells: Sequence[str]) -> str | int:
     """
     texts = [cell.strip().lower() for cell in cells]
     own = texts[place]
-    return cells[place].strip() if own and texts.count(own) == 1 else place + 1
+    short = 0 < len(own) <= _LONGEST and own.isprintable()
+    return cells[place].strip() if short and texts.count(own) == 1 else place + 1
 
 
 def numeric(cell: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
@@ -133,8 +134,9 @@ def _quantity(table: Table, column: Column, reading: Reading) -> str:
             if factor_of(unit, wanted) is not None:
                 return name
         raise UserError(
-            f"{table.path}, line {table.heading.line}: {column.heading.text} needs a unit of "
-            f"conductance, resistance or current, got {unit}"
+            f"{table.path}, line {table.heading.line}: {brief(column.heading.text)} needs a unit "
+            "of "
+            f"conductance, resistance or current, got {brief(unit)}"
         )
     first = column.heading.name[:1]
     return {"g": "conductance", "i": "current"}.get(first, "resistance")
@@ -155,7 +157,7 @@ def _alternating(table: Table, columns: Mapping[str, Column], reading: Reading) 
         if state is None:
             raise UserError(
                 f"{table.path}, line {row.line}: column {name} must be LRS or HRS (or on and off, "
-                f"set and reset), got {text!r}"
+                f"set and reset), got {shown(text)}"
             )
         cycle = _cycle(row, columns, value.numbers)
         pairs.setdefault((_device(table, row, columns, value.numbers), cycle), {})[state] = value(

@@ -67,7 +67,7 @@ def _lvm(path: str, rows: Sequence[Row]) -> Iterator[Table]:
     """Yield the segments of LabVIEW's measurement files (.lvm), each with its own header."""
     ends = [k for k, row in enumerate(rows) if row.cells[0] == _LVM_END]
     facts = {row.cells[0]: row.cells[1:] for row in rows[: ends[0] if ends else 0]}
-    decimal = "comma" if facts.get("Decimal_Separator", [""])[0] == "," else "point"
+    decimal = "comma" if facts.get("Decimal_Separator", [])[:1] == [","] else "point"
     for record, end in enumerate(ends[1:]):
         begin = ends[record]
         own = {row.cells[0]: row.cells[1:] for row in rows[begin + 1 : end]}

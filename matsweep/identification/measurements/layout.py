@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matsweep.core.checks import UserError
-from matsweep.core.tables import Row, read_text, split_rows
+from matsweep.core.printing import listed
+from matsweep.core.tables import Row, bounded, read_text, refuse_lines, split_rows
 from matsweep.identification.measurements.columns import TEXTS, find_columns, kind_of, numeric
 from matsweep.identification.measurements.instruments import of_instrument
 from matsweep.identification.measurements.quantities import is_unit, read_heading
@@ -19,6 +20,7 @@ from matsweep.identification.measurements.workbook import SUFFIXES, sheets
 
 _SEPARATORS = "\t;,"
 _LOOKED_AT = 400  # rows in which a heading is looked for
+_MOST_NAMES = 100_000  # cells in which a heading is looked for
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*[#%].*|\s#(?= ).*")
 
@@ -64,6 +66,7 @@ def _kind(table: Table, reading: Reading) -> str | None:
 def _text(path: Path, reading: Reading) -> list[Table]:
     """Return the records of a text file."""
     lines = read_text(path).split("\n")
+    refuse_lines(len(lines), str(path))
     separator, first = None, next((k for k, line in enumerate(lines) if line.strip()), 0)
     if match := _EXCEL_SEPARATOR.fullmatch(lines[first]):
         separator, lines[first] = match[1], ""
@@ -99,10 +102,11 @@ def _rows(lines: Sequence[str], separator: str, path: str) -> list[Row]:
         return [Row(row.line, [" ".join(cell.split()) for cell in row.cells]) for row in rows]
     parts = ((k, line.strip()) for k, line in enumerate(lines, 1) if line.strip())
     wide = r"\s{2,}"
-    return [
+    split = (
         Row(k, re.split(wide if re.search(rf"\S{wide}\S", line) else r"\s+(?![\[(])", line))
         for k, line in parts
-    ]
+    )
+    return list(bounded(split, path))
 
 
 # ------------------------------------------------------------------------------- plain tables
@@ -120,7 +124,7 @@ def _plain(path: str, rows: list[Row], comments: list[Row], reading: Reading) ->
     if all(map(numeric, filter(None, heading.cells))):
         raise UserError(
             f"{path}, line {heading.line}: no heading names the columns, got "
-            f"{', '.join(heading.cells)}; add one, or give header=none"
+            f"{listed(heading.cells)}; add one, or give header=none"
         )
     units: tuple[str, ...] = ()
     if body and _is_units(body[0]):
@@ -130,8 +134,11 @@ def _plain(path: str, rows: list[Row], comments: list[Row], reading: Reading) ->
 
 def _heading(rows: Sequence[Row], reading: Reading) -> int | None:
     """Return the number of the row that names columns, with numbers below it if there is one."""
-    first = None
+    first, cells = None, 0
     for at, row in enumerate(rows[:_LOOKED_AT]):
+        cells += len(row.cells)
+        if at > 0 and cells > _MOST_NAMES:
+            break
         if _names(row, reading):
             if _numbers_below(rows, at, reading):
                 return at
@@ -233,7 +240,7 @@ def _trimmed(table: Table) -> Table:
                 )
             raise UserError(
                 f"{table.path}, line {row.line}: {len(cells)} cells, but the heading has {width} "
-                f"(got {', '.join(cells)}); {way}"
+                f"(got {listed(cells)}); {way}"
             )
     return table
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, printable, shown
 from matsweep.core.tables import Row, finite_number
 from matsweep.core.units import factor_of, kind_of, spellings
 from matsweep.identification.measurements.columns import Column
@@ -24,6 +25,8 @@ _COMMA = re.compile(r"[-+]?\d*,\d*(?:[eE][-+]?\d+)?")
 _UNCLEAR = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # 1,234: a thousand, or one and a bit
 _POINT = re.compile(r"[-+]?\d*\.\d*(?:[eE][-+]?\d+)?")
 _ICE_POINT = 273.15
+_LEAST = 1e-100  # magnitude of a measured number, so that its reciprocals and squares are finite
+_LONGEST = 500  # characters of a number or a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Numbers:
         Raises
         ------
         UserError
-            If the cell is empty, or no number.
+            If the cell is empty, no number, or none of a measurement.
         """
         text = self.text(row, name, column)
         number = finite_number(text.replace(",", ".") if self.comma else text)
@@ -59,7 +62,13 @@ class Numbers:
             way = clock if ":" in text else "correct it, or leave the line out"
             raise UserError(
                 f"{self.path}, line {row.line}: column {_plain(name)} must be a number, got "
-                f"{text!r}; {way}"
+                f"{shown(text)}; {way}"
+            )
+        if number and not _LEAST <= abs(number) <= 1 / _LEAST:
+            raise UserError(
+                f"{self.path}, line {row.line}: column {_plain(name)} must be 0 or of a magnitude "
+                f"in [{_LEAST:g}, {1 / _LEAST:g}], got {shown(text)}; correct it, or leave the "
+                "line out"
             )
         return number
 
@@ -75,16 +84,21 @@ class Numbers:
         Returns
         -------
         str
-            Not empty.
+            Not empty; hidden characters are escaped.
 
         Raises
         ------
         UserError
             If it is empty.
         """
-        text = row.cells[column.place] if column.place < len(row.cells) else ""
+        text = printable(row.cells[column.place] if column.place < len(row.cells) else "")
         if not text:
             raise UserError(f"{self.path}, line {row.line}: column {_plain(name)} is empty")
+        if len(text) > _LONGEST:
+            raise UserError(
+                f"{self.path}, line {row.line}: column {_plain(name)} has {len(text)} characters, "
+                f"the most are {_LONGEST}, got {shown(text)}; shorten it"
+            )
         return text
 
 
@@ -119,7 +133,8 @@ def numbers(table: Table, columns: Iterable[Column], reading: Reading) -> Number
         for text in (row.cells[k] for k in places if k < len(row.cells)):
             if _THOUSANDS.fullmatch(text):
                 raise UserError(
-                    f"{table.path}, line {row.line}: {text!r} has separators of thousands; write "
+                    f"{table.path}, line {row.line}: {shown(text)} has separators of thousands; "
+                    "write "
                     "numbers without them"
                 )
             if _UNCLEAR.fullmatch(text):
@@ -135,10 +150,11 @@ def numbers(table: Table, columns: Iterable[Column], reading: Reading) -> Number
     if stated == "comma" and by_point:
         raise _mixed(table.path, by_point, "decimals have commas")
     if by_comma and by_point:
-        raise _mixed(table.path, by_comma, f"line {by_point[0]} has {by_point[1]!r}")
+        raise _mixed(table.path, by_comma, f"line {by_point[0]} has {shown(by_point[1])}")
     if unclear and not comma and stated is None:
         raise UserError(
-            f"{table.path}, line {unclear[0]}: {unclear[1]!r} may be a thousand or a decimal; give "
+            f"{table.path}, line {unclear[0]}: {shown(unclear[1])} may be a thousand or a "
+            "decimal; give "
             "decimal=comma, or write numbers without separators of thousands"
         )
     return Numbers(table.path, comma=bool(by_comma))
@@ -146,7 +162,8 @@ def numbers(table: Table, columns: Iterable[Column], reading: Reading) -> Number
 
 def _mixed(path: str, cell: tuple[int, str], other: str) -> UserError:
     return UserError(
-        f"{path}, line {cell[0]}: {cell[1]!r} does not fit, as {other}; write all decimals with a "
+        f"{path}, line {cell[0]}: {shown(cell[1])} does not fit, as {other}; write all decimals "
+        "with a "
         "point, or all with a comma, and no separators of thousands"
     )
 
@@ -180,12 +197,13 @@ def factor(table: Table, name: str, column: Column, reading: Reading) -> tuple[f
         given = reading.unit
     if stated and given is not None and factor_of(given, wanted) != factor_of(stated, wanted):
         raise UserError(
-            f"{where}: column {_plain(name)} is in {stated}, but unit={given} was given"
+            f"{where}: column {_plain(name)} is in {brief(stated)}, but unit={brief(given)} was "
+            "given"
         )
     written = stated or given
     if written is None:
         if quantity.assumed:
-            return 1.0, f"column {column.heading.text} has no unit: taken as {wanted}"
+            return 1.0, f"column {brief(column.heading.text)} has no unit: taken as {wanted}"
         way = f", or give unit=u{wanted}" if name == "conductance" else ""
         raise UserError(
             f"{where}: column {_plain(name)} has no unit; write it in the heading, as in "
@@ -194,7 +212,8 @@ def factor(table: Table, name: str, column: Column, reading: Reading) -> tuple[f
     value = factor_of(written, wanted)
     if value is None:
         raise UserError(
-            f"{where}: {written!r} is no unit of {kind_of(wanted).partition(' ')[2]}; there are "
+            f"{where}: {shown(written)} is no unit of {kind_of(wanted).partition(' ')[2]}; there "
+            "are "
             f"{', '.join([*(['°C', '°F'] if wanted == 'K' else []), *spellings(wanted)][:8])}"
         )
     return value, ""

@@ -27,7 +27,8 @@ _SPELLINGS = {
 _SLASHED = re.compile(
     r"(.+?)(?:\s*/\s*|\s+in\s+)(\S+)"
 )  # V / mV, as ISO 80000 writes it; Zeit in s
-_INDEXED = re.compile(r"(.+?)\s*\((\d+)\)\s*")  # AnodeV(2), as Clarius writes repeated sweeps
+_LONGEST = 200  # characters of a heading that may name a quantity, and of a unit
+_INDEXED = re.compile(r"(.+?)\s*\((\d{1,9})\)\s*")  # AnodeV(2), as Clarius writes repeated sweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def read_heading(text: str, unit: str = "") -> Heading:
     Heading
     """
     plain, index = text.strip(), 0
+    if len(plain) > _LONGEST:  # a sentence, or a broken line
+        return Heading(plain, "", None, 0)
     if match := _INDEXED.fullmatch(plain):
         plain, index = match[1], int(match[2])
     name, stated = split_heading(plain)
@@ -191,8 +194,10 @@ def is_unit(text: str) -> bool:
     -------
     bool
     """
+    if not 0 < len(text) <= _LONGEST:
+        return False
     known = dimension_of(spelled(text)) is not None or fahrenheit(text)
-    return bool(text) and normal_unit(text) != "1" and known
+    return normal_unit(text) != "1" and known
 
 
 def rank(heading: Heading, quantity: str) -> int | None:

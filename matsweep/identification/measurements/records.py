@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, shown
 from matsweep.core.tables import Row, finite_number
 from matsweep.identification.measurements.columns import Column
 from matsweep.identification.measurements.layout import read_tables
@@ -27,6 +28,7 @@ _DOWN = {"-1", "−1", "–1", "down", "ltd", "reset", "depression", "depress", 
 _READ = {"0", "read", "none", "initial", "init", "start"}
 _HIGHEST = 0.02  # S; 50 ohm, far above a filament of 100 quanta of conductance (7.7 mS)
 _LOWEST = 1e-15  # S; 0.1 fA, the floor of source-measure units, at 0.1 V
+_MOST_COUNTED = 1e15  # pulses or cycles: every whole number up to it is one of float64
 _VALUES = ("conductance", "resistance", "current")
 
 
@@ -197,7 +199,7 @@ class Conductances:
             return []
         column = self.column if self.voltage is None else self.voltage
         has = "read voltage" if self.voltage is not None else self.name
-        return [f"read_voltage is not used: column {column.heading.text} has the {has}"]
+        return [f"read_voltage is not used: column {brief(column.heading.text)} has the {has}"]
 
     def _factor(self, table: Table, name: str, column: Column, reading: Reading) -> float:
         value, note = factor(table, name, column, reading)
@@ -232,13 +234,15 @@ class Conductances:
         text = row.cells[self.column.place]
         if value <= 0:
             raise UserError(
-                f"{where}: {self.name} must be > 0, got {text}; correct it, or leave the line out"
+                f"{where}: {self.name} must be > 0, got {brief(text)}; correct it, or leave the "
+                "line out"
             )
         if self.name == "resistance":
             value = 1 / value
         if self.strict and not _LOWEST <= value <= _HIGHEST:
             raise UserError(
-                f"{where}: {self.name} {text} is a conductance of {value:.3g} S, and those of "
+                f"{where}: {self.name} {brief(text)} is a conductance of {value:.3g} S, and "
+                "those of "
                 f"memristors lie in [{_LOWEST:g}, {_HIGHEST:g}] S; correct the unit "
                 "in the heading, or give plausible=false if it is right"
             )
@@ -273,10 +277,10 @@ def _record(
 
 def _whole(row: Row, name: str, column: Column, numbers: Numbers) -> int:
     value = numbers.value(row, name, column)
-    if value < 0 or value != int(value):
+    if not 0 <= value <= _MOST_COUNTED or value != int(value):
         raise UserError(
             f"{numbers.path}, line {row.line}: column {name} must be a whole number from 0 on, got "
-            f"{row.cells[column.place]!r}"
+            f"{shown(row.cells[column.place])}"
         )
     return int(value)
 
@@ -290,9 +294,9 @@ def _polarity(row: Row, column: Column, numbers: Numbers) -> float:
             return pulse
     hint = ""
     if finite_number(text.replace(",", ".")) is not None:
-        option = {"pulse_voltage": column.heading.text, "polarity": None}
+        option = {"pulse_voltage": brief(column.heading.text), "polarity": None}
         hint = f"; if it is the voltage of the pulse, give {typed('columns', option)}"
     raise UserError(
         f"{numbers.path}, line {row.line}: column polarity must be +1 or -1 (or up and down, ltp "
-        f"and ltd, set and reset), got {text!r}{hint}"
+        f"and ltd, set and reset), got {shown(text)}{hint}"
     )

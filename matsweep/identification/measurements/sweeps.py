@@ -9,6 +9,7 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import listed
 from matsweep.core.streams import FloatArray
 from matsweep.identification.measurements.columns import Column
 from matsweep.identification.measurements.compliance import limited
@@ -60,7 +61,7 @@ def read_loops(paths: Sequence[str | Path], reading: Reading | None = None) -> l
                 )
             loops[loop.device] = loop
     if not loops:
-        raise UserError("data has no sweeps: give it lines below the heading")
+        raise UserError(f"{listed(paths, 3)} has no sweeps: give it lines below the heading")
     return [limited(loop, reading.compliance) for loop in whole_loops(list(loops.values()))]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, listed
 from matsweep.core.tables import Row
 from matsweep.identification.measurements.columns import (
     Column,
@@ -19,7 +20,6 @@ from matsweep.identification.measurements.quantities import rank, read_heading
 from matsweep.identification.measurements.reading import Reading
 
 _OPTIONAL = ("cycle", "device", "state", "temperature", "time")  # columns that may be empty
-_LISTED = 8  # headings in a note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Table:
         UserError
         """
         cells, below = self.heading.cells, self.rows[0].cells if self.rows else []
-        there = ", ".join(cell for cell in cells if cell) or "none"
+        there = listed(cell for cell in cells if cell) or "none"
         option = example(name, cells, below)
         way = f"; name it, as in {option}{hint}" if option else hint
         if way.startswith(", or"):
@@ -120,8 +120,7 @@ class Table:
         names = self.left(columns, used)
         if not names:
             return []
-        more = [f"{len(names) - _LISTED} more"] if len(names) > _LISTED else []
-        note = f"not used: {', '.join(names[:_LISTED] + more)}"
+        note = f"not used: {listed(names)}"
         if "temperature" in columns and "temperature" not in used:
             place = columns["temperature"].place
             values = {row.cells[place] for row in self.rows if place < len(row.cells)} - {""}
@@ -170,7 +169,9 @@ class Table:
         column = columns.get("temperature")
         if column is not None:
             if rank(column.heading, "temperature") is None:
-                return [f"column {column.heading.text} is taken as the temperature, by its unit"]
+                return [
+                    f"column {brief(column.heading.text)} is taken as the temperature, by its unit"
+                ]
             return []
         headings = [
             read_heading(cell, self.units[k] if k < len(self.units) else "")
@@ -181,7 +182,8 @@ class Table:
         if len(warm) > 1:
             raise UserError(
                 f"{self.path}, line {self.heading.line}: columns "
-                f"{' and '.join(cells[place].strip() for place in warm)} may both hold the "
+                f"{' and '.join(brief(cells[place].strip()) for place in warm[:2])} may both "
+                "hold the "
                 "temperature: choose one, as in "
                 f"{typed('columns', {'temperature': named(warm[0], cells)})}"
             )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from matsweep.core.checks import UserError
 from matsweep.core.command_line import typed
+from matsweep.core.printing import brief, listed
 from matsweep.core.tables import Row
 from matsweep.core.units import factor_of
 from matsweep.identification.measurements.columns import Column, named
@@ -22,6 +23,7 @@ _WORDS = {
     "up": "ltp|pot|potentiation|potenzierung|up|set",
     "down": "ltd|dep|depression|down|reset",
 }
+_DIGITS = 16  # of the number of a pulse, at most
 _UNITS = {"conductance": "S", "resistance": "ohm", "current": "A"}
 _INITIALS = {"r": "resistance", "w": "resistance", "i": "current", "s": "current"}
 
@@ -82,17 +84,17 @@ def lengthened(table: Table, reading: Reading) -> Table:
         return table
     where = f"{table.path}, line {table.heading.line}"
     both = sorted(place for each in places.values() for place in each)
-    texts = [cells[place].strip() for place in both]
+    texts = [brief(cells[place].strip()) for place in both]
     if len(both) > 2:
         raise UserError(
-            f"{where}: {', '.join(texts)} are several runs of one polarity; give each device its "
+            f"{where}: {listed(texts)} are several runs of one polarity; give each device its "
             "own file, or write columns device, pulse, polarity and conductance"
         )
     if "cycle" in columns and "pulse" not in columns:
         option = typed("columns", {"pulse": named(columns["cycle"].place, cells)})
         raise UserError(
             f"{where}: {' and '.join(texts)} need the number of the pulse; if "
-            f"{columns['cycle'].heading.text} is it, give {option}"
+            f"{brief(columns['cycle'].heading.text)} is it, give {option}"
         )
     if headings[both[0]].unit != headings[both[1]].unit:
         raise UserError(f"{where}: {' and '.join(texts)} must have one unit")
@@ -140,7 +142,7 @@ def _begins(last: float, states: Sequence[float], way: str, inverse: bool) -> bo
 def _from_zero(rows: Sequence[Row], place: int) -> list[Row]:
     """Return a run numbered from 0, the state before it; other numbers than whole ones stay."""
     cells = [row.cells[place] for row in rows]
-    if not all(cell.isdigit() for cell in cells):
+    if not all(cell.isdecimal() and len(cell) < _DIGITS for cell in cells):
         return list(rows)
     first = int(cells[0])
     return [

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matsweep.core.checks import UserError
-from matsweep.core.files import check_plain
-from matsweep.core.tables import Row, read_rows
+from matsweep.core.files import read_content
+from matsweep.core.printing import brief, shown
+from matsweep.core.tables import Row, read_rows, refuse_lines
 from matsweep.core.units import value_in_unit
 from matsweep.planning.axes import Axis, Values, written_value
 from matsweep.planning.designs.contract import Design
@@ -91,6 +93,8 @@ def _stamp(path: str) -> tuple[int, int]:
         state = os.stat(path)
     except OSError as problem:
         raise UserError(f"design.path: {path} cannot be read: {problem.strerror}") from None
+    except ValueError:
+        raise UserError(f"design.path: {shown(path)} is no name of a file") from None
     return state.st_mtime_ns, state.st_size
 
 
@@ -98,11 +102,12 @@ def _stamp(path: str) -> tuple[int, int]:
 def _read(path: str, stamp: tuple[int, int]) -> _Content:
     """Read a table, once while the file stays as it is."""
     names, rows, called = _READERS[Path(path).suffix](path)
+    counts = Counter(names)
     for name in names:
         if not name:
             raise UserError(f"{path}: a column has no header: give it a parameter's name")
-        if names.count(name) > 1:
-            raise UserError(f"{path}: two columns are {name}: leave one out")
+        if counts[name] > 1:
+            raise UserError(f"{path}: two columns are {brief(name)}: leave one out")
     if not rows:
         raise UserError(f"{path} has no rows: give it at least one")
     return names, rows, called
@@ -130,7 +135,7 @@ def _row(names: list[str], texts: list[str], cell: Callable[[str], object], wher
         try:
             values.append(cell(text))
         except UserError as error:
-            raise UserError(f"{where}: {name} {error}") from None
+            raise UserError(f"{where}: {brief(name)} {error}") from None
     return tuple(values)
 
 
@@ -155,10 +160,13 @@ def _parquet(path: str) -> _Content:
             "design.path: Parquet needs pyarrow: pip install 'matsweep[export]', or give a .csv"
         ) from None
     try:
-        check_plain(path)
-        table = pyarrow.parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as problem:
-        reason = str(problem).splitlines()[0]
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(read_content(path)))
+        refuse_lines(file.metadata.num_rows, f"design.path: {path}")
+        table = file.read()
+    except UserError:
+        raise
+    except (OSError, ValueError, pyarrow.ArrowException) as problem:
+        reason = getattr(problem, "strerror", None) or brief(problem, 200)
         raise UserError(f"design.path: {path} cannot be read: {reason}") from None
     columns = [_plain_column(path, field.name, table[field.name]) for field in table.schema]
     return table.column_names, list(zip(*columns, strict=True)), lambda row: f"row {row + 1}"
@@ -170,7 +178,7 @@ def _plain_column(path: str, name: str, column: Any) -> list[object]:
         if not isinstance(value, (bool, int, float, str, list, type(None))):
             raise UserError(
                 f"{path}, row {row + 1}: {name} must be a number, a text, true, false or a list, "
-                f"got {value!r}"
+                f"got {shown(value)}"
             )
     return values
 

@@ -60,6 +60,7 @@ def plot(picture: m.Picture) -> dict[str, Any]:
     dict
         `data` and `layout`, of numbers and texts only.
     """
+    picture = m.escaped(picture)
     counts, looks = Counter(mark.name for mark in picture.named), picture.legend
     # A legend takes its look from a trace: of several, or a faint one, from one without points.
     alone = {mark.name for mark in picture.named if counts[mark.name] == mark.look.opacity == 1}

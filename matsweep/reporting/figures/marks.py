@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from matsweep.core.printing import printable
 
 type Numbers = NDArray[np.float64]
 type Rows = NDArray[np.intp]
@@ -388,6 +390,28 @@ class Picture:
         """All marks that belong to an entry of the legend."""
         marks = (mark for panel in self.panels for mark in panel.marks)
         return [mark for mark in marks if not isinstance(mark, Cells | Text) and mark.name]
+
+
+def escaped[Part](part: Part) -> Part:
+    """Escape hidden characters and direction marks in all texts of a picture, or of a part of it.
+
+    Parameters
+    ----------
+    part : Picture, Panel, Axis, a mark, str or tuple of these
+
+    Returns
+    -------
+    of the same type
+    """
+    changed: Any = part
+    if isinstance(part, str):
+        changed = printable(part)
+    elif isinstance(part, tuple):
+        changed = tuple(map(escaped, part))
+    elif is_dataclass(part):
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        changed = replace(changed, **{name: escaped(value) for name, value in values.items()})
+    return changed  # type: ignore[no-any-return]
 
 
 def numbers(values: ArrayLike) -> Numbers:

@@ -73,6 +73,7 @@ def draw(picture: m.Picture) -> Figure:
     matplotlib.figure.Figure
         Independent of pyplot.
     """
+    picture = m.escaped(picture)
     if picture.width < _NARROW:
         picture = _narrowed(picture)
     heading = fill(picture.heading, _characters(picture.width))
@@ -107,8 +108,9 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     stem = path.with_suffix("") if path.suffix.lower() in (".png", ".pdf") else path
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = (stem.with_name(stem.name + ending) for ending in (".png", ".pdf"))
-    figure.savefig(png, dpi=300)
-    with rc_context({"pdf.fonttype": 42}):  # TrueType: text stays text, as publishers ask
+    # TrueType: text stays text, as publishers ask.
+    with rc_context({"pdf.fonttype": 42, "text.parse_math": False}):
+        figure.savefig(png, dpi=300)
         figure.savefig(pdf, dpi=300, metadata={"CreationDate": None})
     return png, pdf
 

@@ -79,7 +79,9 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
     ------
     matplotlib.figure.Figure
     """
-    with rc_context({"font.size": FONT, "axes.linewidth": 0.6, "hatch.linewidth": 0.6}):
+    # A "$" in a user's text starts no formula, which might not even parse.
+    with rc_context({"font.size": FONT, "axes.linewidth": 0.6, "hatch.linewidth": 0.6,
+                     "text.parse_math": False}):  # fmt: skip
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         figure.set_size_inches(width * MILLIMETRE, height * WIDTH * MILLIMETRE)

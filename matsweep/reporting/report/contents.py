@@ -30,7 +30,7 @@ from matsweep.analysis.basis import (
     unsure_of,
     without_effect,
 )
-from matsweep.core.printing import counted
+from matsweep.core.printing import counted, printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import stuck, unprogrammed
@@ -597,7 +597,7 @@ def _standing(numbers: list[Number] | None) -> str:
 
 
 def _doi(entry: Mapping[str, Any]) -> Link | None:
-    doi = str(entry.get("doi") or "")
+    doi = printable(entry.get("doi") or "")
     return Link(text=f"doi:{doi}", address=f"https://doi.org/{quote(doi)}") if doi else None
 
 

@@ -162,12 +162,16 @@ def _data(block: Candidates) -> dict[str, Any]:
     return {
         "columns": [
             {"name": printable(c.name), "label": printable(c.label), "about": printable(c.about),
-             "unit": c.unit, "better": c.better, "main": c.main}
+             "unit": printable(c.unit), "better": c.better, "main": c.main}
             for c in columns
         ],
         "values": [[_plain(value) for value in c.values] for c in columns],
         "texts": [[printable(text) for text in c.texts] for c in columns],
-        "units": {c.unit: spellings(c.unit) for c in columns if c.unit},
+        "units": {
+            printable(c.unit): {printable(name): by for name, by in spellings(c.unit).items()}
+            for c in columns
+            if c.unit
+        },
     }  # fmt: skip
 
 

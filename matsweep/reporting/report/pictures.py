@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from matplotlib import rc_context
 
 from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
@@ -69,9 +68,7 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
     problems = []
     for name, picture in drawn.items():
         try:
-            # A "$" in a text of the store starts no formula, which might not even parse.
-            with rc_context({"text.parse_math": False}):
-                written += save(printed.draw(picture()), folder / name)
+            written += save(printed.draw(picture()), folder / name)
         except UserError as error:
             if name != "parallel":  # no problem to report where all but one axis are constant
                 problems.append(f"{name}.png, as {error}")
@@ -118,7 +115,7 @@ def references(cited: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterator
         path = folder / "references.bib"
         if path.exists() and not path.read_text("utf-8", "replace").startswith(_MARK):
             raise UserError(f"{path}, as it exists and no report wrote it: give another folder=")
-        path.write_text(f"{_NOTE}\n\n{bibtex(cited)}", encoding="utf-8")
+        path.write_text(f"{_NOTE}\n\n{bibtex(cited)}", encoding="utf-8", errors="backslashreplace")
         yield path
 
 

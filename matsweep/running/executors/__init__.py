@@ -6,10 +6,10 @@ Ray takes a second to import, so each executor is imported when it is chosen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from matsweep.core.checks import one_of
+from matsweep.core.checks import UserError, one_of
 from matsweep.core.codec import build
+from matsweep.core.printing import shown
 from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, LostError, Task
 
 
@@ -28,7 +28,7 @@ def _ray() -> type[Executor]:
 EXECUTORS: dict[str, Callable[[], type[Executor]]] = {"serial": _serial, "ray": _ray}
 
 
-def executor(config: Mapping[str, Any]) -> Executor:
+def executor(config: object) -> Executor:
     """Build the executor of a configuration's node `executor`.
 
     Parameters
@@ -43,8 +43,10 @@ def executor(config: Mapping[str, Any]) -> Executor:
     Raises
     ------
     UserError
-        For an unknown kind or an invalid parameter.
+        If it is no mapping; for an unknown kind or an invalid parameter.
     """
+    if not isinstance(config, Mapping):
+        raise UserError(f"executor must be a mapping, {{kind: …}}, got {shown(config)}")
     parameters = dict(config)
     kind = one_of("executor.kind", parameters.pop("kind", None), EXECUTORS)
     return build(EXECUTORS[kind](), parameters, "executor")

@@ -6,11 +6,27 @@ import json
 
 import numpy as np
 
+from matsweep.core.printing import printable
 from tests.synthetic import study, with_status
 
 TEXT = (
     "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>`|${7}%{x}&amp;\x00\x1b[31m"
+    "\u202e\u2066\u200b\u200f\u061c\x9b"
 )
+
+
+def hidden(text):
+    """Characters of a text that a reader does not see, or that reorder it."""
+    return sorted({char for char in text if printable(char) != char})
+
+
+def strings(data):
+    """All texts in data of JSON."""
+    if isinstance(data, str):
+        return [data]
+    if isinstance(data, dict):
+        data = [*data, *data.values()]
+    return [text for each in data for text in strings(each)] if isinstance(data, list) else []
 
 
 def hostile():

@@ -19,7 +19,7 @@ from matsweep.reporting.report.html import Live, render
 from matsweep.reporting.report.study import studied
 from tests.synthetic import study, with_status
 
-from .hostile import TEXT, hostile
+from .hostile import TEXT, hidden, hostile, strings
 
 
 class Page(HTMLParser):
@@ -111,8 +111,13 @@ def test_no_text_of_a_store_becomes_an_element(plain, bad):
     told = "".join(bad.text)
     for prefix in ("Study ", "matsweep explore ", "# ", "label "):
         assert prefix + printable(TEXT) in told
-    assert "\x00" not in told
-    assert "\x1b" not in told
+
+
+def test_no_text_of_a_store_is_hidden_or_reordered(bad):
+    values = [value or "" for _, attrs in bad.elements for value in attrs.values()]
+    assert hidden("".join([*bad.text, *values])) == []
+    assert hidden("".join(strings(bad.data))) == []
+    assert r"\u202e\u2066\u200b\u200f\u061c\x9b" in "".join(strings(bad.data))
 
 
 def test_figures_escape_what_plotly_would_read(bad):

@@ -16,7 +16,7 @@ from matsweep.reporting.report.markdown import escaped, render
 from matsweep.reporting.report.study import studied
 from tests.synthetic import study
 
-from .hostile import TEXT, hostile
+from .hostile import TEXT, hidden, hostile
 
 
 def parsed(text):
@@ -51,7 +51,9 @@ def test_any_text_is_read_back_as_it_was(text):
 
 
 def test_hostile_texts_stay_texts(tmp_path):
-    tokens = parsed(render(document(studied(hostile())), tmp_path))
+    page = render(document(studied(hostile())), tmp_path)
+    assert hidden(page) == []
+    tokens = parsed(page)
     found = [t.content for t in tokens if t.type == "html_block"]
     assert [re.sub(r"<summary>.*</summary>", "", text).strip() for text in found] == [
         "<details>", "</details>",

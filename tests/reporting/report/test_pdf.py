@@ -11,7 +11,7 @@ from matsweep.reporting.report.document import Document, Item, Items, Link, Para
 from matsweep.reporting.report.pdf import write
 from matsweep.reporting.report.study import studied
 
-from .hostile import hostile
+from .hostile import hidden, hostile
 
 SIGNS = "5 µm², 3 kΩ ± 1, 20 °C, ● ↑ ↓ – × ≤ é"
 
@@ -55,4 +55,5 @@ def test_hostile_texts_and_long_words(tmp_path):
     path = write(document(studied(hostile())), tmp_path)
     assert b"/URI (https://doi.org/javascript%3A" in path.read_bytes()
     assert b"/JavaScript" not in path.read_bytes()
+    assert hidden(characters(path) - {"\0", "\uffff"}) == []  # these two are every font's
     assert write(of(Paragraph(text="x" * 5000)), tmp_path).stat().st_size > 1000
