@@ -95,12 +95,15 @@ from matsweep.running.executors import private
 private._LONGEST = 1000
 private._SHORT = Path(os.environ["TMPDIR"])
 folder, lock = private.create()
-(folder / "session").mkdir()
+private.session_folder(folder).mkdir()
 rest = [sys.executable, "-c", "import time; time.sleep(1000)"]
 by_mark = subprocess.Popen(rest, env={**os.environ, private.MARK: str(folder)})
-log = open(folder / "session" / "worker.out", "w")
+log = open(private.session_folder(folder) / "worker.out", "w")
 by_output = subprocess.Popen(rest, stdout=log, stderr=log)
-other = subprocess.Popen(rest, env={**os.environ, private.MARK: f"{folder}x"})
+reading = open(log.name)  # as tail -f does
+other = subprocess.Popen(
+    rest, env={**os.environ, private.MARK: f"{folder}x"}, pass_fds=[reading.fileno()]
+)
 print(folder, by_mark.pid, by_output.pid, other.pid, flush=True)
 time.sleep(1000)
 """
@@ -112,6 +115,19 @@ def ended(pid):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state in "ZX"
     return True
+
+
+@linux
+def test_a_process_that_holds_the_lock_is_not_ended(place):
+    """The study's own, while the one that holds Ray cleans up."""
+    folder, lock = private.create()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock]
+    )
+    private.end_processes(folder)
+    holder.communicate(b"\n")
+    assert holder.returncode == 0
+    private.remove(folder, lock)
 
 
 @linux

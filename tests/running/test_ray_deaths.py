@@ -217,7 +217,7 @@ def test_whatever_dies_is_one_line_and_loses_nothing(
         assert "candidates are done and safe in" in told
         assert last_event(store / ".log.jsonl", "stopped")["reason"].startswith("LostError: ")
     else:
-        assert part in HARMLESS or (part, number) == ("broker", signal.SIGTERM)
+        assert part in HARMLESS or number is signal.SIGTERM  # some ignore it
         assert summary(store).done == COUNT
     assert summary(store).failed == 0
     assert not list(temporary.glob("ms-ray-*"))

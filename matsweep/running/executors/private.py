@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import stat
@@ -31,6 +32,7 @@ _LOCK = "lock"
 _BELOW = len("/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 _LONGEST = (107 if sys.platform == "linux" else 103) - _BELOW
 _PROC = Path("/proc")
+_PASSES, _PAUSE = 100, 0.05  # looks at the processes, and s between them
 _STALE = 3600.0  # s after which a folder without a lock belongs to no run that is just beginning
 _NEEDS = "Ray needs a temporary folder that can be written and has a short path"
 _REMEDY = "set TMPDIR to one, or give executor=serial"
@@ -184,14 +186,23 @@ def end_processes(folder: Path) -> None:
     ----------
     folder : Path
     """
-    for pid in _processes():
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
-            handle = os.pidfd_open(pid)
-            try:
-                if _belongs(pid, folder):  # checked while the number cannot pass to another process
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-            finally:
-                os.close(handle)
+    for _ in range(_PASSES):  # one that is ended may just have started another
+        if not [pid for pid in _processes() if _end(pid, folder)]:
+            return
+        time.sleep(_PAUSE)
+
+
+def _end(pid: int, folder: Path) -> bool:
+    """End a process if it is of a session; return whether it was."""
+    with contextlib.suppress(OSError):  # it has ended, or is another user's
+        handle = os.pidfd_open(pid)
+        try:
+            if _belongs(pid, folder):  # checked while the number cannot pass to another process
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def _processes() -> Iterator[int]:
@@ -204,14 +215,25 @@ def _processes() -> Iterator[int]:
 
 
 def _belongs(pid: int, folder: Path) -> bool:
-    """Whether a process is of a session: by its environment, or by where its output goes.
+    """Whether a process is of a session: by its environment, or because it writes into the folder.
 
-    Ray's workers overwrite their environment with their title.
+    Ray's processes overwrite their environment with their title.
     """
     place = _PROC / str(pid)
     if place.stat().st_uid != os.getuid():
         return False
     if f"{MARK}={folder}".encode() in (place / "environ").read_bytes().split(b"\0"):
         return True
-    outputs = [os.readlink(place / "fd" / number) for number in ("1", "2")]
-    return all(output.startswith(f"{folder}/") for output in outputs)
+    return any(_writes(place, number, folder) for number in os.listdir(place / "fd"))
+
+
+def _writes(place: Path, number: str, folder: Path) -> bool:
+    """Whether a descriptor of a process is a file of Ray in the folder, open for writing.
+
+    The study's own process holds the folder's lock, which is not below `session_folder`.
+    """
+    with contextlib.suppress(OSError):  # closed meanwhile
+        if os.readlink(place / "fd" / number).startswith(f"{session_folder(folder)}/"):
+            flags = re.search(r"flags:\s*(\d+)", (place / "fdinfo" / number).read_text())
+            return flags is not None and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY
+    return False
