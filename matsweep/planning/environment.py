@@ -283,6 +283,11 @@ def resolvers_in(text: str) -> list[str]:
     -------
     list of str
         Those whose name is itself composed as ``${…}``; none of a text that cannot be parsed.
+
+    Raises
+    ------
+    UserError
+        If references are nested too deeply.
     """
     if "${" not in text:
         return []
