@@ -251,3 +251,17 @@ def test_resolvers_are_found_wherever_they_are_nested(text, names):
 
 def test_allowed_resolvers_evaluate_no_text():
     assert not {"oc.env", "oc.decode", "oc.create"} & set(RESOLVERS)
+
+
+def test_a_file_joins_no_cluster_that_the_user_did_not_name(workplace, capsys):
+    """Its nodes would exchange pickled code with this process."""
+    write("experiment/x.yaml", {"executor": {"address": "192.0.2.1:6379"}})
+    rest = [each for each in TINY if not each.startswith("executor")]
+    assert main(["explore", "--config-dir", "conf", "experiment=x", *rest]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(
+            "matsweep: executor.address='192.0.2.1:6379' comes from a file, and whoever runs"
+        )
+    )

@@ -196,15 +196,8 @@ def iterate_rows(
     UserError
         If a cell does not end or is too long, or a row has too many.
     """
-    begun: list[str] = []  # lines of the row at hand
-
-    def told() -> Iterator[str]:
-        for line in lines:
-            if len(begun) < 2:
-                begun.append(line)
-            yield f"{line}\n"
-
-    reader = csv.reader(told(), delimiter=separator, strict=True)
+    begun: list[str] = []  # first lines of the row at hand
+    reader = csv.reader(_noted(lines, begun), delimiter=separator, strict=True)
     line = first
     try:
         for texts in reader:
@@ -222,6 +215,14 @@ def iterate_rows(
         pieces = begun[0].split(separator) if begun else []
         column = next((k for k, each in enumerate(pieces, 1) if len(each) > MOST_CHARACTERS), None)
         raise _long(at, column, pieces[column - 1] if column else "") from None
+
+
+def _noted(lines: Iterable[str], begun: list[str]) -> Iterator[str]:
+    """Yield lines with their ends, and append the first two since a list was cleared to it."""
+    for line in lines:
+        if len(begun) < 2:
+            begun.append(line)
+        yield f"{line}\n"
 
 
 def _refuse_row(row: Row, named: str) -> None:

@@ -47,6 +47,7 @@ _ABSENT = object()
 
 _granted: ContextVar[frozenset[str]] = ContextVar("granted", default=frozenset())
 _flagged: ContextVar[tuple[str, ...]] = ContextVar("flagged", default=())
+_typed: ContextVar[tuple[str, ...] | None] = ContextVar("typed", default=None)
 _reads: list[str] = []
 """Variables read so far, in the order of their reading."""
 
@@ -82,13 +83,39 @@ def granted(flagged: Iterable[str], overrides: Iterable[str]) -> Iterator[None]:
     for name in names:
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             raise UserError(f"{FLAG} must be NAME or NAME,NAME of variables, got {shown(name)}")
-    own = {name for each in overrides for name in _NAMED.findall(each)}
+    typed = tuple(overrides)
+    own = {name for each in typed for name in _NAMED.findall(each)}
     before, files = _granted.set(frozenset(own) | set(names)), _flagged.set(names)
+    words = _typed.set(typed)
     try:
         yield
     finally:
+        _typed.reset(words)
         _granted.reset(before)
         _flagged.reset(files)
+
+
+def check_cluster(address: object) -> None:
+    """Refuse a Ray cluster that a file names and the user did not: its nodes exchange code.
+
+    Parameters
+    ----------
+    address : object
+        Setting `executor.address`.
+
+    Raises
+    ------
+    UserError
+        If it is neither "local" nor given by an override of the user.
+    """
+    typed = _typed.get()
+    if address in (None, "local") or typed is None:  # None: Python code gave it
+        return
+    if not any(re.match(r"\+{0,2}executor\.address=", each) for each in typed):
+        raise UserError(
+            f"executor.address={shown(address)} comes from a file, and whoever runs that cluster "
+            "could run code here: give it as an override if you trust it"
+        )
 
 
 def flags() -> list[str]:

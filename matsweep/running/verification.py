@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,15 @@ from matsweep.core.codec import build
 from matsweep.core.journal import Journal, place
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs import Design, Point
+from matsweep.planning.environment import granted
 from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import executor
 from matsweep.running.racing import NoRacing
 from matsweep.running.study import Run
 from matsweep.store import VERIFIED, Place, attributes, open_results, place_of
+
+_ELSEWHERE = re.compile(r"[+~]{0,2}(?:executor(?!=serial$)|hydra|store|log)[.=/@]")
+"""Overrides on where a study runs and writes; executor=serial is harmless."""
 
 
 def requirements(
@@ -117,7 +122,7 @@ def verified(
     if not edges:
         return {}
     overrides, folder, config = _command(store)
-    with composer(folder):
+    with composer(folder), granted((), ()):
         study = _study(store, plan(overrides, config_name=config), view)
         candidates = {
             name: _identities(study, [_point(study, view, name, required[name], p) for p in points])
@@ -145,7 +150,10 @@ def verified(
 
 
 def _command(store: Place) -> tuple[list[str], str | None, str]:
-    """Read overrides, folder and primary configuration from the command of a store."""
+    """Read overrides, folder and primary configuration from the command of a store.
+
+    Where the study ran and wrote is left out: a store may come from elsewhere.
+    """
     words = shlex.split(str(attributes(store).get("command", "")))
     if words[:2] != ["matsweep", "explore"]:
         raise UserError(
@@ -160,7 +168,7 @@ def _command(store: Place) -> tuple[list[str], str | None, str]:
             folder = value or next(rest, None)
         elif flag in ("--config-name", "-cn"):
             config = value or next(rest, "explore")
-        elif not word.startswith("-"):
+        elif not (word.startswith("-") or _ELSEWHERE.match(word)):
             overrides.append(word)
     return overrides, folder, config
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,6 +15,7 @@ import matsweep
 from matsweep.cli.main import main
 from matsweep.cli.newest import store_of
 from matsweep.core.checks import UserError
+from matsweep.running.verification import _command
 from matsweep.store import open_store
 
 STUDY = [
@@ -115,3 +119,22 @@ def test_a_command_that_gives_other_candidates_is_refused(stored, tmp_path):
         store.update_attrs({"command": command.replace("hfox_vcm", "taox_vcm")})
     with pytest.raises(UserError, match="gives other candidates here"):
         matsweep.requirements(other, TARGET, verify=6)
+
+
+@pytest.mark.parametrize("elsewhere", [
+    "executor.address=ray://192.0.2.1:10001", "executor=ray", "++executor={kind:ray,address:auto}",
+    "log=planted.jsonl", "hydra.run.dir=planted", "store=planted.zarr", "~executor.address",
+])  # fmt: skip
+def test_a_store_does_not_say_where_its_checks_run_and_write(
+    stored, tmp_path, monkeypatch, elsewhere
+):
+    """A store may come from elsewhere, and so may the command in it."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(stored, tmp_path / "s.zarr")
+    with open_store(tmp_path / "s.zarr") as store:
+        command = str(matsweep.open_results(stored).attrs["command"])
+        store.update_attrs({"command": f"{command} {shlex.quote(elsewhere)}"})
+    overrides, _, _ = _command(tmp_path / "s.zarr")
+    assert elsewhere not in overrides  # (executor=serial, of the study itself, stays)
+    assert "executor=serial" in overrides
+    assert overrides == [each for each in overrides if "planted" not in each]

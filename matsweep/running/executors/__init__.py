@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from matsweep.core.checks import UserError, one_of
 from matsweep.core.codec import build
 from matsweep.core.printing import shown
+from matsweep.planning.environment import check_cluster
 from matsweep.running.executors.contract import NO_PARTS, Executor, Fault, LostError, Task
 
 
@@ -43,11 +44,13 @@ def executor(config: object) -> Executor:
     Raises
     ------
     UserError
-        If it is no mapping; for an unknown kind or an invalid parameter.
+        If it is no mapping; for an unknown kind or an invalid parameter; for a cluster that only a
+        file names.
     """
     if not isinstance(config, Mapping):
         raise UserError(f"executor must be a mapping, {{kind: …}}, got {shown(config)}")
     parameters = dict(config)
+    check_cluster(parameters.get("address"))
     kind = one_of("executor.kind", parameters.pop("kind", None), EXECUTORS)
     return build(EXECUTORS[kind](), parameters, "executor")
 
