@@ -243,7 +243,7 @@ def test_a_batch_changes_no_bit(shape, number):
     """Arrays share vector registers, of four numbers or of eight, with their neighbours."""
     g, wires = array(*shape, lead=(9,)).astype(number), Wires(1.0, 2.0)
     g[0], g[1] = 0, 1e3  # neighbours that are out of the ordinary
-    whole = effective_conductance(g, wires)
+    whole = effective_conductance(g, wires, plausible=False)
     for part in (slice(2, 3), slice(3, 8), slice(4, 9)):
         np.testing.assert_array_equal(effective_conductance(g[part], wires), whole[part])
 

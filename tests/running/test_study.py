@@ -22,6 +22,7 @@ import matsweep.running.study
 from matsweep.cli.main import main
 from matsweep.core.checks import StoppedError, UserError
 from matsweep.core.journal import last_event
+from matsweep.core.signals import ASKING
 from matsweep.running.executors import LostError
 from matsweep.running.executors.serial import SerialExecutor
 from matsweep.store import summary
@@ -288,6 +289,16 @@ def stops(store, monkeypatch, capsys, stop, *overrides):
     return code, capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.fixture
+def plain_signals():
+    """Signals as at the start of a process: Ray, where it is started in this one, takes SIGTERM."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ASKING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler or signal.SIG_DFL)
+
+
+@pytest.mark.usefixtures("plain_signals")
 @pytest.mark.parametrize(
     ("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGQUIT", 131)]
 )
@@ -325,6 +336,7 @@ def test_a_lost_executor_is_one_line_and_blames_no_candidate(tmp_path, monkeypat
     assert (summary(store).done, summary(store).failed) == (2, 0)
 
 
+@pytest.mark.usefixtures("plain_signals")
 def test_a_run_stopped_between_its_tasks_has_a_line_too(tmp_path, monkeypatch, capsys):
     """A signal while the network is trained for a store that exists."""
     store = tmp_path / "b.zarr"
