@@ -9,7 +9,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.files import read_content
 
 MOST_UNPACKED = 2**32
-"""Bytes that the arrays of a compressed file may have: CIFAR-10 in float64 has 1.5e9."""
+"""Bytes that a file, and the arrays in it, may have: CIFAR-10 in float64 has 1.5e9."""
 
 
 def read_bytes(name: str, path: Path) -> bytes:
@@ -44,4 +44,4 @@ def read_bytes(name: str, path: Path) -> bytes:
 @functools.lru_cache(maxsize=8)
 def _kept_bytes(path: str, time: int, size: int) -> bytes:
     """Return the content of a file that was last changed at `time` [ns]."""
-    return read_content(path)
+    return read_content(path, most=MOST_UNPACKED)

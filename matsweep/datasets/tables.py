@@ -114,8 +114,7 @@ class CSV(Scaled, Split, kind="csv"):
         read_bytes("path", Path(self.path))  # says more where there is no such file
         lines = iter(read_text(self.path, owner="path").split("\n"))
         rows = iterate_rows(lines, ",", named=f"path: {self.path}")
-        for number in range(self.header):
-            at, row = next(rows, Row(0, [""]))
+        for number, (at, row) in enumerate(itertools.islice(rows, self.header)):
             if all(finite_number(cell) is not None for cell in row):
                 raise UserError(
                     f"header must be the number of lines above the samples, got {self.header}, but "

@@ -123,3 +123,19 @@ def test_flipped_and_cut_bytes_are_refused_or_read(tmp_path, kind):
             refused.add("\n" in str(error))
     assert read
     assert refused == {False}
+
+
+def test_a_heading_longer_than_the_table_ends(tmp_path):
+    """Its classes are texts, so that no line is taken for a sample above the heading's end."""
+    path = tmp_path / "s.csv"
+    path.write_text("a,b\n1,x\n2,y\n")
+    with pytest.raises(UserError, match="none below header=1000000000000 lines"):
+        CSV(path=str(path), header=10**12).read()
+
+
+def test_a_file_may_have_what_its_arrays_may(tmp_path, monkeypatch):
+    """Arrays that are not compressed, as CIFAR-10 in float64, have the same bound as packed."""
+    monkeypatch.setattr("matsweep.core.files.MOST_BYTES", 100)
+    path = archive(tmp_path / "s.npz", inputs=npy(np.arange(12.0).reshape(6, 2)), labels=LABELS)
+    assert path.stat().st_size > 100
+    NPZ(path=str(path)).read()
