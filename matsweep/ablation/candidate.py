@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def position(view: View, asked: int | str) -> int:
         If there is no such candidate, or it is not done: a failed one is explained by its error.
     """
     text = str(asked).strip()
-    if not text.lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9]+", text):
         return best_of(view, text)
     here = np.flatnonzero(view.numbers == int(text))
     if not here.size:

@@ -332,6 +332,8 @@ def test_the_command_prints_cause_table_and_chain(store, folder, capsys, monkeyp
         (["explain", str(store)], "candidate must be a number or a material"),
         (["explain", str(store), "1", "2"], "explain takes a store and one candidate"),
         (["explain", str(store), "77"], "there is no candidate 77"),
+        (["explain", str(store), "²"], "candidate must be a number, or a material"),
+        (["explain", str(store), "candidate='--5'"], "candidate must be a number, or a material"),
         (["explain", "nowhere.zarr", "1"], "no results at nowhere.zarr"),
     ):
         assert main(arguments) == 2
