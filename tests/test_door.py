@@ -68,6 +68,10 @@ def test_a_group_takes_a_name(workplace, capsys, group):
         (["select", "results=13"], "results must be a path, got 13"),
         (["status", "store='a\x00b'"], ""),
         (["report", "store=5"], "store must be a path, got 5"),
+        (["characterize", "bench.temperatures=5"], "bench.temperatures [K] must be a list, got 5"),
+        (["characterize", "limits=null"], "limits.memory must be a finite number, got None"),
+        (["explore", "metrics=5", *TINY], "metrics must be names, or null for all, got 5"),
+        (["explore", "axes=5", *TINY], "axes must be a mapping, {NAME: VALUES}, got 5"),
         (["\x1b[31mexplore\u202e"], r"no command '\x1b[31mexplore\u202e'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, get_type_hints
 
 import xarray as xr
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from matsweep.characterization import (
@@ -26,6 +27,7 @@ from matsweep.characterization.derived import show_derived
 from matsweep.core.checks import UserError, positive, truth, whole
 from matsweep.core.codec import arguments, build, numbers
 from matsweep.core.plausible import doubts, preferred, refuse
+from matsweep.core.printing import shown
 from matsweep.core.sizes import check_memory, counted
 from matsweep.core.units import value_in_unit
 from matsweep.crossbar import Interconnect, Tile, Wires
@@ -138,16 +140,22 @@ def _resolved(device: AnalogDevice, config: DictConfig) -> AnalogDevice:
 
 def _most(config: DictConfig) -> int:
     """Return the bound of memory, bytes."""
-    bound = value_in_unit(config.limits.memory, "B", "limits.memory")
-    return whole("limits.memory", bound, low=1)
+    stated = OmegaConf.select(config, "limits.memory")
+    return whole("limits.memory", value_in_unit(stated, "B", "limits.memory"), low=1)
 
 
 def _check_bench(settings: Mapping[str, Any], most: int) -> None:
     """Refuse a test bench of more devices than fit the memory."""
-    devices = whole("bench.devices", settings["devices"], low=2)
-    pulses = 1 if settings["pulses"] is None else whole("bench.pulses", settings["pulses"], low=1)
+    defaults = {name: each.default for name, each in inspect.signature(bench).parameters.items()}
+    stated = {**defaults, **settings}
+    if not isinstance(stated["temperatures"], (list, tuple)):
+        raise UserError(
+            f"bench.temperatures [K] must be a list, got {shown(stated['temperatures'])}"
+        )
+    devices = whole("bench.devices", stated["devices"], low=2)
+    pulses = 1 if stated["pulses"] is None else whole("bench.pulses", stated["pulses"], low=1)
     because = f"{counted(devices)} devices and {counted(pulses)} pulses"
-    needed = bench_footprint(devices, pulses, len(settings["temperatures"]))
+    needed = bench_footprint(devices, pulses, len(stated["temperatures"]))
     check_memory("bench.devices", needed, most, "limits.memory", because)
 
 

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from matsweep.core.checks import UserError, finite, truth, whole
 from matsweep.core.codec import build
 from matsweep.core.plausible import Question, preferred, refuse
+from matsweep.core.printing import shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.units import value_in_unit
 from matsweep.materials import Material
@@ -428,7 +429,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     config, _ = start
     _check_whole(config)
     resolve_quantities(config)
-    configured = {} if config.axes is None else plain_config(config.axes, resolve=False)
+    configured = _written_axes(config.axes)
     plain = plain_config(config)
     bounds = build(Bounds, plain["limits"], "limits")
     axes = parse_axes(configured, overrides, bounds.candidates)
@@ -542,6 +543,13 @@ def _check_whole(config: DictConfig) -> None:
             raise UserError(
                 f"{name} is missing from the configuration: a study needs it (no ~{name})"
             )
+
+
+def _written_axes(axes: object) -> dict[str, Any]:
+    """Return the node `axes`, unresolved."""
+    if axes is not None and not OmegaConf.is_dict(axes):
+        raise UserError(f"axes must be a mapping, {{NAME: VALUES}}, got {shown(axes)}")
+    return {} if axes is None else plain_config(axes, resolve=False)
 
 
 def _check_column(axis: Axis, fixed: Sequence[str], design: Design) -> None:

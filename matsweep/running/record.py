@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.printing import shown
 from matsweep.core.yaml_bounds import check_yaml
 from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_costs
 from matsweep.planning.config import leaves, plain_config
@@ -56,7 +57,9 @@ def metrics_of(study: Plan) -> dict[str, Metric]:
     asked = plain_config(study.config)["metrics"]
     if asked is None:
         return known
-    chosen = [asked] if isinstance(asked, str) else list(asked)
+    chosen = [asked] if isinstance(asked, str) else asked
+    if not isinstance(chosen, (list, tuple)):
+        raise UserError(f"metrics must be names, or null for all, got {shown(asked)}")
     for name in chosen:
         if name not in known:
             why = " by this workload" if name in METRICS else ""
