@@ -72,6 +72,9 @@ def test_a_group_takes_a_name(workplace, capsys, group):
         (["characterize", "limits=null"], "limits.memory must be a finite number, got None"),
         (["explore", "metrics=5", *TINY], "metrics must be names, or null for all, got 5"),
         (["explore", "axes=5", *TINY], "axes must be a mapping, {NAME: VALUES}, got 5"),
+        (["materials", "-m", "name=range(0,1e12)"], "at most 10,000 runs, got 1e+12"),
+        (["materials", "-m", "name=range(0,200)", "x=range(0,200)"], "got 40,000"),
+        (["materials", "-m", "name=range(0,inf)"], "must be a range of finite ends"),
         (["\x1b[31mexplore\u202e"], r"no command '\x1b[31mexplore\u202e'"),
     ],
 )

@@ -105,6 +105,11 @@ _FLAGS = {
 """Flags of a command, with their values where none is given."""
 
 
+_SWEEP = re.compile(r"=.*(?:,|range)", re.DOTALL)
+"""Overrides that may have several values."""
+_MOST_RUNS = 10_000
+"""Of a command but explore, by -m."""
+
 _SWEEPING = "matsweep.cli.explore"
 """Module of the studies that Hydra's sweeper runs."""
 
@@ -273,6 +278,8 @@ def _run(command: str, arguments: list[str]) -> int:
     check_written(arguments)
     arguments = list(map(hydra_override, arguments))
     _check_flags(command, arguments)
+    if command != "explore":  # whose design has a bound
+        _check_runs(arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     errors: list[Exception] = []
 
@@ -341,6 +348,15 @@ def _check_flags(command: str, arguments: Sequence[str]) -> None:
             wrong = "one of --run, --multirun, --cfg and --info can be given; --cfg needs no -m"
     if wrong:
         raise UserError(f"{command}: {wrong} (matsweep {command} --help)")
+
+
+def _check_runs(arguments: Sequence[str]) -> None:
+    """Refuse more runs of a command than it is repeated for."""
+    from matsweep.planning.axes import check_runs
+
+    sweeps = [word for word in arguments if not word.startswith("-") and _SWEEP.search(word)]
+    if sweeps:
+        check_runs(sweeps, _MOST_RUNS)
 
 
 def _command(name: str) -> Callable[[DictConfig], None]:

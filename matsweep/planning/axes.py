@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
+    ChoiceSweep,
     Glob,
     IntervalSweep,
     Override,
@@ -20,6 +21,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from matsweep.core.checks import UserError
+from matsweep.core.sizes import counted
 from matsweep.core.units import value_in_unit
 from matsweep.planning.bounds import MOST_CANDIDATES, check_values
 from matsweep.planning.config import options
@@ -293,6 +295,34 @@ def read_axis(name: str, written: str, most: int = MOST_CANDIDATES) -> Axis:
     if parsed.is_sweep_override():
         return _axis(parsed, most)
     return Values(name=name, values=(_plain(parsed.value()),))
+
+
+def check_runs(overrides: Sequence[str], most: int) -> None:
+    """Refuse sweeps of more runs than a command is repeated for, before any number is made.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on Hydra's command line; those outside its grammar are left to Hydra.
+    most : int
+
+    Raises
+    ------
+    UserError
+        If a range is endless, or there are more runs.
+    """
+    runs = 1
+    for each in overrides:
+        try:
+            [parsed] = _parse([each])
+        except UserError:
+            continue
+        if isinstance(value := parsed.value(), RangeSweep):
+            runs *= _length(_name(parsed), value)
+        elif isinstance(value, ChoiceSweep):
+            runs *= len(value.list)
+    if runs > most:
+        raise UserError(f"sweeps must give at most {counted(most)} runs, got {counted(runs)}")
 
 
 def in_unit(axis: Axis, unit: str | None, most: int = MOST_CANDIDATES) -> Axis:
