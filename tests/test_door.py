@@ -13,7 +13,7 @@ import pytest
 
 import matsweep
 from matsweep.cli import door, main
-from matsweep.core.checks import LARGEST, UserError, finite, whole
+from matsweep.core.checks import LARGEST, StoppedError, UserError, finite, whole
 from matsweep.core.codec import build
 from matsweep.core.files import open_plain
 from matsweep.crossbar import ADC
@@ -127,6 +127,14 @@ def test_what_is_raised_leaves_as_a_line_and_a_code(capsys, monkeypatch, error, 
     monkeypatch.setenv(door.TRACEBACK, "1")
     assert door.through(raising) == code
     assert "in raising" in capsys.readouterr().err
+
+
+def test_a_stopped_run_has_the_code_of_its_signal(capsys):
+    def stopping() -> int:
+        raise StoppedError("stopped by SIGTERM", 15)
+
+    assert door.through(stopping) == 128 + 15
+    assert "stopped by SIGTERM" in told(capsys)
 
 
 def test_a_mistake_of_matsweep_names_its_line(capsys, monkeypatch):

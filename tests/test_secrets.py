@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -196,6 +197,16 @@ def test_a_file_reads_what_the_flag_allows_where_it_is_not_kept(workplace, capsy
     assert main([*allowed, "--allow-env="]) == 2
     assert "--allow-env must be NAME" in capsys.readouterr().err
     assert holding(workplace) == []
+
+
+def test_a_file_that_a_flag_allowed_is_refused_without_it(workplace, capsys):
+    """Parsed files are kept, but for each flag apart."""
+    write("experiment/x.yaml", {"store": "${oc.env:PLACE}.zarr"})
+    os.utime("conf/experiment/x.yaml", (0, 0))  # one that rests is kept
+    shows = ["explore", "--cfg=job", "--config-dir", "conf", "experiment=x"]
+    assert main([*shows, "--allow-env=PLACE"]) == 0
+    assert main(shows) == 2
+    assert "must refer to the configuration only" in capsys.readouterr().err
 
 
 def test_python_has_the_same_rules(workplace):
