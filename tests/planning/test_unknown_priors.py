@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 from collections import defaultdict
@@ -399,3 +400,24 @@ def test_every_shipped_material_names_its_mechanism_once():
     assert load_material("pcm_gst").material.prior == "pcm"
     assert build(matsweep.materials.Material, {"name": "x", "label": "", "mechanism": "",
                                                "role": ""}, "m").prior == ANY  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"device.cycles": ["0", "1e6"], "device.temperature": ["300", "350"]},
+        {"device.write_verify": ["null", "{tolerance: 0.02, max_pulses: 20}"]},
+    ],
+    ids=["conditions", "programming"],
+)
+def test_a_candidate_draws_what_it_draws_alone(axes):
+    """What is unknown of a candidate is not kept for another one on which more or less depends."""
+    names = ["material", *axes]
+    swept = [",".join(each) for each in (["epiram", "ecram_oxide"], *axes.values())]
+    points = list(itertools.product(["epiram", "ecram_oxide"], *axes.values()))
+    with composer():
+        study, *alone = [
+            plan([f"{name}={value}" for name, value in zip(names, each, strict=True)])
+            for each in (swept, *points)
+        ]
+    assert study.identities == [each.identities[0] for each in alone]
