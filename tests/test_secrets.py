@@ -13,7 +13,7 @@ import matsweep
 from matsweep.cli import main
 from matsweep.core.checks import UserError
 from matsweep.planning.config import compose, composer
-from matsweep.planning.environment import RESOLVERS, granted, resolvers_in
+from matsweep.planning.environment import RESOLVERS, check_cluster, granted, resolvers_in
 
 SECRET = "planted-7d1f0c9b"
 TINY = ["executor=serial", "workload.hidden=[4]", "workload.epochs=1", "realisations=1",
@@ -276,3 +276,13 @@ def test_a_file_joins_no_cluster_that_the_user_did_not_name(workplace, capsys):
             "matsweep: executor.address='192.0.2.1:6379' comes from a file, and whoever runs"
         )
     )
+
+
+@pytest.mark.parametrize(
+    "typed", ["executor.address=192.0.2.1:1", "executor={kind: ray, address: '192.0.2.1:1'}"]
+)
+def test_a_cluster_that_the_user_names_is_not_a_file_s(typed):
+    with granted([], [typed]):
+        check_cluster("192.0.2.1:1")
+    with granted([], ["study=x"]), pytest.raises(UserError, match="comes from a file"):
+        check_cluster("192.0.2.1:1")

@@ -74,7 +74,7 @@ def through(action: Callable[[], int]) -> int:
         complain(f"not enough memory ({one_line(error) or 'none left'}): ask for less at once")
         return MISTAKE
     except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else MISTAKE
+        return leave.code if isinstance(leave.code, int) else MISTAKE * (leave.code is not None)
     except Exception as error:
         _trace(error)
         complain(

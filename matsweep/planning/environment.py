@@ -34,12 +34,13 @@ RESOLVERS = ("oc.select", "oc.dict.keys", "oc.dict.values")
 HYDRAS = ("now", "hydra")
 """More of them for Hydra's own node: names of its folders and files."""
 
-PLACES = ("store", "results", "folder", "to", "into", "stores", "pictures", "output", "log",
-          "executor", "hydra")  # fmt: skip
+PLACES = ("store", "results", "folder", "to", "into", "stores", "pictures", "output", "data",
+          "log", "executor", "hydra")  # fmt: skip
 """Settings whose values no result keeps: where data lie, and where a study runs."""
 
 _ENV = "oc.env"
 _NAMED = re.compile(r"oc\.env:\s*['\"]?([A-Za-z_]\w*)")
+_CLUSTER = re.compile(r"\+{0,2}executor(?:\.address=|=\{.*\baddress\b)")
 _DEEPEST = 40
 _MOST = 200_000  # entries of a file, its aliases written out
 _LARGEST = 1 << 1100  # of a whole number: beyond, no float holds it
@@ -111,7 +112,7 @@ def check_cluster(address: object) -> None:
     typed = _typed.get()
     if address in (None, "local") or typed is None:  # None: Python code gave it
         return
-    if not any(re.match(r"\+{0,2}executor\.address=", each) for each in typed):
+    if not any(_CLUSTER.match(each) for each in typed):
         raise UserError(
             f"executor.address={shown(address)} comes from a file, and whoever runs that cluster "
             "could run code here: give it as an override if you trust it"
