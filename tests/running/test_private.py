@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import gc
 import os
 import signal
 import stat
@@ -15,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from matsweep.core.checks import UserError
-from matsweep.running.executors import private
+from matsweep.running.executors import private, remote
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are listed in /proc")
 
@@ -87,6 +90,22 @@ def test_a_folder_in_use_is_left(place):
     private.remove(folder, lock)
 
 
+def test_a_place_without_locks_is_one_line_and_keeps_nothing(place, monkeypatch):
+    kept, lock = private.create()
+    os.close(lock)
+
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UserError, match=r"with locks \(.*: No locks available\); set TMPDIR"):
+        private.create()
+    opened = len(os.listdir("/dev/fd"))
+    assert private.clean() == []
+    assert len(os.listdir("/dev/fd")) == opened
+    assert list(place.iterdir()) == [kept]
+
+
 KILLED = """
 import os, subprocess, sys, time
 from pathlib import Path
@@ -130,8 +149,17 @@ def test_a_process_that_holds_the_lock_is_not_ended(place):
     private.remove(folder, lock)
 
 
+def absent(pid):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+
 @linux
-def test_what_a_killed_run_left_is_removed_by_the_next(place):
+@pytest.mark.parametrize("pidfd", ["present", "not built", "of an old kernel"])
+def test_what_a_killed_run_left_is_removed_by_the_next(place, pidfd, monkeypatch):
+    if pidfd == "not built":
+        monkeypatch.delattr(os, "pidfd_open")
+    elif pidfd == "of an old kernel":
+        monkeypatch.setattr(os, "pidfd_open", absent)
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED],
         env={**os.environ, "TMPDIR": str(place)},
@@ -193,3 +221,38 @@ def test_a_run_killed_before_it_had_a_lock_leaves_nothing_for_long(place):
     (folder / "lock").unlink()
     os.utime(folder, (1, 1))
     assert private.clean() == [folder]
+
+
+SETTINGS = {"workers": 1, "object_store_memory": 1, "num_cpus": 1.0, "memory": None}
+
+
+def test_a_process_that_cannot_start_leaves_nothing(place, monkeypatch):
+    def popen(*given, **named):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    opened = len(os.listdir("/dev/fd"))
+    with (
+        pytest.raises(UserError, match=r"^Ray does not start: Resource temporarily unavailable;"),
+        remote.broker(address="local", **SETTINGS),
+    ):
+        pass
+    gc.collect()  # the connection's other end
+    assert len(os.listdir("/dev/fd")) == opened
+    assert list(place.iterdir()) == []
+
+
+@linux
+def test_a_folder_may_have_any_name(place):
+    odd = place / os.fsdecode(b"\xff")
+    private.end_processes(odd)
+
+
+def test_modules_are_looked_for_where_python_does(place, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, "/modules", Path("/notebooks")])
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **named: words[-1])
+    order = remote.Order(address="local", folder=place, lock=0, program="", main=None, **SETTINGS)
+    code = remote._begun(order, 5)
+    compile(code, "code", "exec")
+    assert "'/modules'" in code
+    assert "notebooks" not in code

@@ -9,6 +9,7 @@ ends the processes of Ray that are left of the session.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -56,8 +57,15 @@ def create() -> tuple[Path, int]:
     while True:
         folder = _created()
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        if _locked(lock) and (folder / _LOCK).exists():
-            return folder, lock
+        try:
+            if _locked(lock) and (folder / _LOCK).exists():
+                return folder, lock
+        except OSError as error:
+            remove(folder, lock)
+            raise UserError(
+                f"Ray needs a temporary folder on a file system with locks ({folder.parent}: "
+                f"{error.strerror or error}); {_REMEDY}"
+            ) from None
         os.close(lock)  # another run has just taken it for one that was left
 
 
@@ -161,7 +169,11 @@ def _cleaned(folder: Path) -> bool:
             folder.rmdir()  # nothing in it
             return True
         return False
-    if not _locked(lock):
+    try:
+        left = _locked(lock)
+    except OSError:  # a file system without locks
+        left = False
+    if not left:
         os.close(lock)
         return False
     remove(folder, lock)
@@ -172,7 +184,7 @@ def _locked(lock: int) -> bool:
     """Take a lock, unless another process has it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
     return True
 
@@ -195,14 +207,30 @@ def end_processes(folder: Path) -> None:
 def _end(pid: int, folder: Path) -> bool:
     """End a process if it is of a session; return whether it was."""
     with contextlib.suppress(OSError):  # it has ended, or is another user's
-        handle = os.pidfd_open(pid)
+        handle = _handle(pid)
         try:
             if _belongs(pid, folder):  # checked while the number cannot pass to another process
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                if handle is None:
+                    os.kill(pid, signal.SIGKILL)
+                else:
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
                 return True
         finally:
-            os.close(handle)
+            if handle is not None:
+                os.close(handle)
     return False
+
+
+def _handle(pid: int) -> int | None:
+    """Keep a number from passing to another process; None where Linux or Python is too old."""
+    try:
+        return os.pidfd_open(pid)
+    except AttributeError:  # Python was built for Linux before 5.3
+        return None
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return None
+        raise
 
 
 def _processes() -> Iterator[int]:
@@ -222,7 +250,7 @@ def _belongs(pid: int, folder: Path) -> bool:
     place = _PROC / str(pid)
     if place.stat().st_uid != os.getuid():
         return False
-    if f"{MARK}={folder}".encode() in (place / "environ").read_bytes().split(b"\0"):
+    if os.fsencode(f"{MARK}={folder}") in (place / "environ").read_bytes().split(b"\0"):
         return True
     return any(_writes(place, number, folder) for number in os.listdir(place / "fd"))
 

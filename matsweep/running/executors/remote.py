@@ -184,21 +184,35 @@ def broker(
         num_cpus=num_cpus, memory=memory, folder=folder, lock=lock,
         program=sys.argv[0], main=getattr(sys.modules["__main__"], "__file__", None),
     )  # fmt: skip
-    code = _MODULE.format(path=sys.path, name=Order.__module__, descriptor=theirs.fileno())
-    with open(folder / _LOG, "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            env={**os.environ, private.MARK: str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            pass_fds=(theirs.fileno(), lock),
-            start_new_session=True,
-        )
-    theirs.close()
+    try:
+        process = _begun(order, theirs.fileno())
+    except BaseException as error:
+        private.remove(folder, lock)
+        if isinstance(error, OSError):
+            raise starting_error(error.strerror or str(error), object_store_memory) from None
+        raise
+    finally:
+        theirs.close()
     held = Broker(process, mine, order)
     try:
         held.start()
         yield held
     finally:
         held.close()
+
+
+def _begun(order: Order, descriptor: int) -> subprocess.Popen[bytes]:
+    """Start the process that holds Ray, with the modules of this one."""
+    # Other objects than texts are no places of modules; notebooks often add a Path.
+    path = [place for place in sys.path if isinstance(place, str)]
+    code = _MODULE.format(path=path, name=Order.__module__, descriptor=descriptor)
+    with open(order.folder / _LOG, "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            env={**os.environ, private.MARK: str(order.folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(descriptor, order.lock),
+            start_new_session=True,
+        )
