@@ -20,7 +20,7 @@ from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
 from matsweep.store.chunks import ChunkStore
 from matsweep.store.damage import gone, lost, named, salvaged_ledger, unreadable
-from matsweep.store.disk import AnyPlace, Place, place_of
+from matsweep.store.disk import AnyPlace, Place, place_of, unreachable
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.errors import damaged as damaged_store
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout, read_layout
@@ -337,6 +337,7 @@ def _read_staged(path: Place) -> list[Part]:
     for file in staged(path):
         try:
             parts.append(read_part(file, values=False))
-        except (OSError, ValueError):  # folded meanwhile; damaged: counted pending
-            continue
+        except (OSError, ValueError) as problem:  # folded meanwhile; damaged: counted pending
+            if (away := unreachable(file, problem)) is not None:
+                raise away from problem
     return parts

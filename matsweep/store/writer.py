@@ -33,6 +33,7 @@ from matsweep.store.disk import (
     size_of,
     sync_directory,
     telling,
+    unreachable,
 )
 from matsweep.store.errors import StoreError
 from matsweep.store.growth import (
@@ -482,6 +483,8 @@ class Store:
         try:
             return self._fitted(read_part(file))
         except (OSError, ValueError) as problem:
+            if (away := unreachable(file, problem)) is not None:
+                raise away from problem
             aside = set_aside(file, f"{file.stem}.damaged")
             _log.warning(
                 "a staged part is damaged (%s); set aside as %s, its candidates are pending again",

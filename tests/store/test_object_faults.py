@@ -19,6 +19,7 @@ import xarray as xr
 from matsweep import store as m
 from matsweep.core import files
 from matsweep.store import errors, lease, objects
+from matsweep.store.parts import stage
 from tests.store.faulty_storage import proxy
 from tests.store.test_objects import (
     N,
@@ -142,6 +143,36 @@ def test_chunks_that_cannot_be_reached_are_not_taken_for_damaged(
     assert m.open_results(place).load().identical(expected)
     with m.open_store(place) as store:
         assert not store.pending().size
+
+
+@pytest.mark.parametrize("read", [m.open_store, m.summary])
+@pytest.mark.parametrize("where", ["s3", "disk"])
+def test_a_part_that_cannot_be_reached_is_neither_damaged_nor_missing(
+    url: str,
+    where: str,
+    read: Callable[[str], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = url if where == "s3" else str(tmp_path / "s.zarr")
+    make(place)
+    stage(part(list(range(N))), m.place_of(place), 0)
+    kind, called, error = {
+        "s3": (obstore, "get", _denied()), "disk": (files, "open_plain", OSError(errno.EMFILE, "")),
+    }[where]  # fmt: skip
+    real = getattr(kind, called)
+
+    def away(*given: Any) -> Any:
+        if str(given[-1]).endswith(".npz"):
+            raise error
+        return real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, called, away)
+        with pytest.raises(errors.UnreachableError):
+            read(place)
+    assert m.summary(place).pending == 0
+    assert m.open_results(place).status.values.all()
 
 
 def test_a_lock_is_ours_although_the_answer_to_its_put_was_lost(
