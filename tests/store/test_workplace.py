@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -122,6 +124,21 @@ def test_an_empty_folder_is_left_to_who_just_made_it(
     module.clear(tmp_path / "s.zarr")
     assert not young.exists()
     assert me().startswith(module._OURS)
+
+
+def test_a_file_system_without_locks_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        with workplace(tmp_path / "results.csv") as folder, workplace(tmp_path / "results.csv"):
+            assert folder.exists()  # not cleared by the second
+        path = make(tmp_path / "s.zarr")
+    assert [each.name for each in tmp_path.iterdir()] == ["s.zarr"]
+    assert m.summary(path).pending == 3
 
 
 def test_half_written_files_of_a_growth_go_when_the_store_is_next_written(tmp_path: Path) -> None:
