@@ -126,7 +126,7 @@ def _longer(
     better = rows_of_chunk(wide, shape)
     grows = shape[0] > _MOST_CHUNKS * chunk and better > chunk
     if wide != dtype or grows:
-        redone = _redone(layout, name, shape, wide, better if grows else chunk)
+        redone = _redone(layout, name, shape, wide, better if grows else min(chunk, better))
         return Change(metadata=redone, keeps=True, fresh=fresh, sparse=sparse)
     metadata = {**arrays_of(layout.document)[name], "shape": list(shape)}
     # Coordinates have values in the chunk at the old edge, the ledger only beyond it, and

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from matsweep import store as m
 from matsweep.core.checks import UserError
-from matsweep.store import growth, layout
+from matsweep.store import growth, layout, metadata
 from matsweep.store.layout import read_layout
 from matsweep.store.parts import merge
 
@@ -165,6 +165,22 @@ def test_a_column_takes_the_type_that_holds_all(
     assert column.values.tolist() == both
     assert column.dtype == np.array(both).dtype
     assert column.attrs == {"units": "V"}
+
+
+def test_a_much_longer_text_takes_smaller_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "_CHUNK_BYTES", (2**10, 2**12))
+    monkeypatch.setattr(metadata, "LARGEST_CHUNK", 2**16)
+    path = m.create(
+        tmp_path / "s.zarr",
+        coordinates={"x": m.Coordinate(values=["a"] * 3000)},
+        variables=[m.Variable(name="area")],
+        attrs={},
+    )
+    with m.open_store(path) as store:
+        store.append({"x": ["b" * 300]})
+    assert m.open_results(path).x.values.tolist() == ["a"] * 3000 + ["b" * 300]
 
 
 @pytest.mark.parametrize(
