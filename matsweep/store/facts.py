@@ -92,7 +92,8 @@ _SOURCES = _either(_text, _listed(_text))
 _MATERIAL = _fields(
     {},
     label=_maybe(_text), short=_maybe(_text), misfit=_maybe(_text),
-    unknown=_maybe(_listed(_text)), given=_maybe(_listed(_text)), cautions=_maybe(_listed(_text)),
+    unknown=_maybe(_either(_listed(_text), _mapped(_text))),  # once with labels
+    given=_maybe(_listed(_text)), cautions=_maybe(_listed(_text)),
     numbers=_maybe(
         _mapped(
             _fields(

@@ -410,7 +410,7 @@ def _read_root(path: Place) -> dict[str, Any]:
     version = root["attributes"][FORMAT_KEY]
     if type(version) is not int or not 1 <= version <= FORMAT:
         raise StoreError(
-            f"{path} has store format {str(version)[:20]}, this matsweep reads up to {FORMAT}; "
+            f"{path} has store format {repr(version)[:20]}, this matsweep reads up to {FORMAT}; "
             "update matsweep"
         )
     try:

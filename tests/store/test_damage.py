@@ -194,6 +194,21 @@ def test_size_of_a_frame_is_that_of_the_file(size: int, kind: str, checksum: boo
     assert sized(frame + b"x") != len(frame) + 1
 
 
+def test_only_content_of_the_expected_size_is_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytes(1000)
+    frame = frames.compressed(data)
+    assert frames.decompressed(frame, 1000, 1000) == data
+    plain = bytes(Zstd(level=0, checksum=False).encode(data))
+    monkeypatch.setattr(frames, "_codec", None)
+    for given, least, most, said in [
+        (frame, 0, 999, "1000 bytes"), (frame, 1001, 2000, "1000 bytes"),
+        (frame + b"x", 1000, 1000, "whole"), (frame[:-1], 1000, 1000, "whole"),
+        (plain, 1000, 1000, "checksum"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            frames.decompressed(given, least, most)
+
+
 def test_arrays_are_compressed_as_the_sizes_expect(whole: Path) -> None:
     for name, array in zarr.open_group(whole, mode="r").arrays():
         assert [codec.to_dict()["name"] for codec in array.compressors] == ["zstd"], name

@@ -22,6 +22,7 @@ from matsweep.core.yaml_bounds import check_yaml
 from matsweep.exporting import export
 from matsweep.reporting.status import show
 from matsweep.store import document, parts
+from matsweep.store.facts import check_facts
 from tests.store import hostile
 
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
@@ -82,6 +83,7 @@ def test_every_command_says_one_line(
         ("area", (*GRID, 0), 0, "chunk_shape"),
         ("area", (*GRID, 0), -3, "chunk_shape"),
         ("area", (*GRID, 0), 2.5, "chunk_shape"),
+        ("area", (*GRID, 0), 100_001, "chunk_shape"),
         ("area", GRID, [3] * 100_000, "chunk_shape"),
         ("area", ("chunk_grid",), None, "chunk_grid"),
         ("accuracy", (*GRID, 1), 1, "chunk_shape"),
@@ -227,6 +229,18 @@ def test_a_part_of_another_store_is_no_outcome(received: Path, position: int) ->
     assert not staged.exists()  # set aside
 
 
+def test_a_part_of_a_store_with_more_realisations_is_no_outcome(received: Path) -> None:
+    staged = received / ".staged" / "000000000009.npz"
+    at = np.flatnonzero(m.open_results(received).status == 0)
+    more = m.Part(
+        positions=at, status=[1], error=[""], seconds=[1.0], values={}, realisations=[10**6]
+    )
+    staged.write_bytes(parts.encode(more))
+    assert m.summary(received).pending == 1
+    m.open_results(received).load()
+    assert not staged.exists()  # set aside
+
+
 @pytest.mark.parametrize("how", ["compressed", "claims", "pickled", "double"])
 def test_a_part_takes_no_more_memory_than_it_has(tmp_path: Path, how: str) -> None:
     file = io.BytesIO()
@@ -351,6 +365,21 @@ def test_skipping_reads_what_is_whole(received: Path, capsys: pytest.CaptureFixt
     assert len(where.read_text().splitlines()) == 1 + 3  # candidates 4, 6 and 7
     assert main([*words, "damaged=maybe", "overwrite=true"]) == 2
     assert "damaged must be one of refuse, skip" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", ["x\x1b[31m\u202e", 3, True, None, [2]])
+def test_a_format_that_is_none_is_named(received: Path, version: object) -> None:
+    root = json.loads((received / "zarr.json").read_text())
+    root["attributes"]["matsweep_store_format"] = version
+    (received / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(m.StoreError, match=r"received\.zarr (has store format|is not a res)") as no:
+        m.open_results(received)
+    assert str(no.value).isprintable()
+
+
+@pytest.mark.parametrize("form", [["device.drift.nu"], {"device.drift.nu": "drift exponent"}])
+def test_what_is_drawn_was_once_stored_with_labels(form: object) -> None:
+    check_facts({"sources": json.dumps({"materials": {"pcm_gst": {"unknown": form}}})})
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])
