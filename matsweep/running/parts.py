@@ -6,12 +6,15 @@ import importlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from matsweep.core.checks import UserError
 from matsweep.core.packages import Package, PartsError, package_of
 from matsweep.core.registry import described, load_parts
-from matsweep.metrics import METRICS
-from matsweep.store import Store, attributes
+
+# Metrics and stores take a second to import, which the process that holds Ray does not need.
+if TYPE_CHECKING:
+    from matsweep.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Parts:
         -------
         Parts
         """
+        from matsweep.metrics import METRICS
+
         homes = {each: package_of(each) for each in classes}
         foreign = {name: METRICS.package(name) for name in metrics if not METRICS.is_own(name)}
         bringing = {each for each in (*homes.values(), *foreign.values()) if each is not None}
@@ -108,6 +113,8 @@ def lacking(parts: Parts) -> str:
     PartsError
         Caught here, and returned as text.
     """
+    from matsweep.metrics import METRICS
+
     try:
         load_parts(parts.packages)
         for package, digest in zip(parts.packages, parts.digests, strict=True):
@@ -160,6 +167,8 @@ def _histories(store: Store) -> list[dict[str, str]]:
     UserError
         If the store's provenance is not what matsweep writes.
     """
+    from matsweep.store import attributes
+
     try:
         facts = json.loads(str(attributes(store.path).get("provenance", "{}")))
         begun = [facts, *facts.get("extended", [])]
