@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end a process unless it decides otherwise, next to Ctrl-C."""
+
+_PAUSE = 0.1  # s after which a finaliser should have ended
 
 
 class Interrupted(KeyboardInterrupt):
@@ -67,10 +71,38 @@ def stopping_signals() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 
-    try:
+    def arm() -> None:
         for number in taken:
             signal.signal(number, stop)
-        yield
+
+    try:
+        arm()
+        with _sent_again(arm):
+            yield
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _sent_again(arm: Callable[[], None]) -> Iterator[None]:
+    """Send a signal again that came in a finaliser, where Python drops the exception."""
+    before: Callable[[Any], object] = sys.unraisablehook
+    waiting: list[threading.Timer] = []
+
+    def hook(dropped: Any) -> None:
+        stop = dropped.exc_value
+        if not isinstance(stop, Interrupted):
+            before(dropped)
+            return
+        arm()
+        waiting.append(threading.Timer(_PAUSE, os.kill, (os.getpid(), stop.number)))
+        waiting[-1].start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for again in waiting:
+            again.cancel()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
+from matsweep.core import signals
 from matsweep.core.signals import ASKING, Interrupted, signal_of, stopping_signals
 
 
@@ -68,3 +71,34 @@ def test_other_threads_handle_no_signals():
     thread.start()
     thread.join()
     assert handlers == [signal.SIG_DFL]
+
+
+class Finalised:
+    """A signal comes while this object is finalised, where Python drops exceptions."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.001)
+
+
+def test_a_signal_in_a_finaliser_is_not_lost(monkeypatch):
+    monkeypatch.setattr(signals, "_PAUSE", 0.01)
+    hook = sys.unraisablehook
+
+    def body():
+        with stopping_signals():
+            Finalised()
+            time.sleep(60)
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        body()
+    assert sys.unraisablehook is hook
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_is_not_sent_again_after_the_run(monkeypatch):
+    monkeypatch.setattr(signals, "_PAUSE", 1.0)
+    with stopping_signals():
+        Finalised()
+    assert not [each for each in threading.enumerate() if isinstance(each, threading.Timer)
+                and not each.finished.is_set()]  # fmt: skip
