@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from matsweep import store as m
+from matsweep.store import reader
 from tests.store.test_objects import N, make, part
 
 _DRIVER = """
@@ -97,3 +99,25 @@ def test_chunks_of_pending_candidates_are_missing_and_read_as_nan(tmp_path: Path
     with m.open_store(place) as store:
         store.update_attrs({"note": "the document is another now"})
     assert np.isnan(ds.accuracy.values).all()
+
+
+def test_a_store_that_grows_while_its_status_is_read_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make(tmp_path / "s.zarr")
+    with m.open_store(place) as store:
+        store.write(part(list(range(N))))
+    real = reader.salvaged_ledger
+
+    def meanwhile(*given: Any) -> Any:
+        found = real(*given)
+        with m.open_store(place) as store:
+            store.lengthen("realisation", [0, 1, 2])
+        with m.open_store(place):  # removes the chunks that were there before
+            pass
+        return found
+
+    expected = m.summary(place)
+    monkeypatch.setattr(reader, "salvaged_ledger", meanwhile)
+    assert m.summary(place) == expected
+    assert not expected.damaged

@@ -171,6 +171,20 @@ def test_changed_content_of_a_large_store_is_found_on_demand_or_by_the_fold(
     assert found.area[2] == 0.5
 
 
+@pytest.mark.parametrize("bound", ["_VERIFIED_BYTES", "_VERIFIED_CONTENT"])
+def test_a_large_store_is_not_read_whole_when_it_is_opened(
+    whole: Path, tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that is large on the disk, nor one that is only large when decompressed."""
+    path, calls = Path(shutil.copytree(whole, tmp_path / "s.zarr")), []
+    monkeypatch.setattr(writer, "unreadable", lambda *given: calls.append(given) or [])
+    m.open_store(path).close()
+    assert len(calls) == 1
+    monkeypatch.setattr(writer, bound, 10)
+    m.open_store(path).close()
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("size", [0, 1, 200, 300_000])
 @pytest.mark.parametrize("kind", ["equal", "random", "text"])
 @pytest.mark.parametrize("checksum", [False, True])
