@@ -23,6 +23,11 @@ def squares(shared, chunk):
     return tuple(shared * item**2 for item in chunk)
 
 
+def slow_squares(shared, chunk):
+    time.sleep(0.1)
+    return squares(shared, chunk)
+
+
 def touch(folder, chunk):
     (folder / str(chunk[0])).touch()
     time.sleep(0.01)
@@ -181,6 +186,16 @@ def test_leaving_early_starts_no_more_and_leaves_the_executor_usable(local_ray, 
     left.close()
     assert sorted(outcome for _, outcome in runner.run(squares, 1, [(1,), (2,)])) == [(1,), (4,)]
     assert 1 <= len(list(tmp_path.iterdir())) < 100
+
+
+def test_a_run_takes_no_result_of_one_that_was_left_early(local_ray):
+    runner = executor({"kind": "ray"})
+    with runner.session():
+        left = runner.run(slow_squares, 2, chunked(range(100), 1))
+        next(left)
+        left.close()  # others of its tasks are in flight, and end during the next run
+        found = list(runner.run(slow_squares, 3, chunked(range(100, 110), 1)))
+    assert sorted(found) == [((item,), (3 * item**2,)) for item in range(100, 110)]
 
 
 def test_an_unknown_executor_or_parameter_is_refused():
