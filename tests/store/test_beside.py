@@ -86,10 +86,11 @@ def test_a_dataset_opened_before_the_store_grew_is_earlier_or_refused(tmp_path: 
     assert before.load().identical(expected)
     with m.open_store(place):  # removes the chunks that no Dataset opened now needs
         pass
-    with pytest.raises(
-        m.StoreError, match=r"accuracy/c\.[012]\.0 is no longer in it; open it again"
-    ):
-        later.accuracy.load()
+    for _ in range(2):
+        with pytest.raises(
+            m.StoreError, match=r"accuracy/c\.[012]\.0 is no longer in it; open it again"
+        ):
+            later.accuracy.load()
     assert m.open_results(place).isel(candidate=slice(N)).area.load().equals(expected.area)
 
 
