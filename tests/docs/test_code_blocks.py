@@ -133,6 +133,11 @@ def own_material(path):
     path.write_text(text.replace("name: hfox_vcm", f"name: {path.stem}"))
 
 
+def received(path):
+    path.parent.mkdir(parents=True)
+    path.write_text("# @package _global_\nworkload:\n  test_samples: 100\n")
+
+
 def wired(path):
     assert main(["explore", *shrunk(["experiment=wires", f"store={path}"])]) == 0
 
@@ -163,6 +168,7 @@ SUPPLIED = {
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
     "docs/tutorial.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/trust.md": {"theirs/experiment/their_study.yaml": received},
     "docs/wires.md": {"results/wires.zarr": wired},
 }
 """What a page's blocks take for given: by other blocks that are only planned, or by its user."""

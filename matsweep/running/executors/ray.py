@@ -158,13 +158,13 @@ class RayExecutor(Executor):
     def check(self, parts: Parts = NO_PARTS) -> None:
         """Refuse parts of this process only, and a Ray that cannot start or be reached."""
         parts.check_shared()
+        if self.address not in ("local", "auto"):
+            check_reachable(self.address)
         if self._session.backend is not None or _ray_is_here():
             return
         private.check_room()
         if self.address == "local":
             self._check_memory()
-        elif self.address != "auto":
-            check_reachable(self.address)
 
     def verify(self, parts: Parts) -> None:
         """Refuse parts that nodes lack or have otherwise than here, by one task on each node.
