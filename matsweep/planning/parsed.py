@@ -32,9 +32,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
+from matsweep.core.yaml_bounds import check_nesting
 from matsweep.planning.environment import check_file, check_kept, flags
 from matsweep.planning.folders import check_names
 from matsweep.planning.kinds import KIND, make_way, merge
+from matsweep.planning.references import check_references, refers
 from matsweep.planning.slips import check_written, slip
 
 _RESTING = 2_000_000_000
@@ -112,6 +114,9 @@ class Loader(ConfigLoaderImpl):
                         f"In '{default.config_path}': {type(error).__name__} raised while "
                         f"composing config:\n{error}"
                     ) from error
+                if refers(stated):  # merging resolves references to mappings
+                    check_references(composed)
+        check_references(composed)
         if copied := composed.hydra.job.env_copy:
             raise UserError(
                 f"hydra.job.env_copy must be empty, got {list(copied)}: leave it out, as a file "
@@ -340,6 +345,7 @@ class _Folder(FileConfigSource):
         if (size := file.stat().st_size) > _LARGEST:
             raise UserError(f"{file} must be a configuration of at most 32 MiB, got {size:,} bytes")
         text = file.read_text(encoding="utf-8")
+        check_nesting(str(file), text)
         try:
             content = parsed_yaml(text)
         except yaml.YAMLError:
