@@ -234,6 +234,8 @@ def test_help_without_a_command_lists_the_commands(capsys):
         (["explore", "material="], "material"),
         (["explore", "device.levels=["], ""),
         (["explore", "study="], "study must be a name of letters"),
+        (["explore", "study=null"], "study must be a name of letters"),
+        (["explore", "study=true"], "study must be a name of letters"),
         (["explore", "study=a/../../b"], "got 'a/../../b'"),
         (["explore", "store="], "store must be a path"),
         (["explore", "workload.test_samples=361"], "workload.test_samples must be <= 360"),

@@ -29,7 +29,7 @@ from matsweep.identification.calibration import (
     RetentionFit,
 )
 from matsweep.planning.config import plain_config
-from matsweep.planning.folders import conf_folder
+from matsweep.planning.folders import conf_folder, shipped
 from matsweep.planning.loading import load_material
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def calibrate(config: DictConfig) -> None:
     paths = _paths(config.data)
     if not isinstance(config.folder, str) or not config.folder:
         raise UserError(f"folder must name a folder for the material, got {shown(config.folder)}")
+    _check_free(str(config.name), config.folder)
     reading = _reading(config)
     cell_size = value_in_unit(config.cell_size, "F2", "cell_size")
     kind = calibration.measured_kind(paths, reading)
@@ -85,6 +86,15 @@ def calibrate(config: DictConfig) -> None:
         _sweeps(paths, reading, to, config)
     else:
         _pulses(paths, reading, to, config)
+
+
+def _check_free(name: str, folder: str) -> None:
+    """Refuse the name of a material that is read before a user's own."""
+    if shipped("material", name) and Path(folder).resolve() != conf_folder():
+        raise UserError(
+            f"name={name} is a material of matsweep or an installed package, which is read before "
+            "one of your own: choose another name"
+        )
 
 
 def _reading(config: DictConfig) -> Reading:

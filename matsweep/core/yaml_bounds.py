@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -32,17 +33,48 @@ def check_yaml(name: str, text: str) -> None:
     """
     if len(text) > _LARGEST:
         raise UserError(f"{name} must have at most {_LARGEST:,} characters, got {len(text):,}")
-    depth = 0
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in _events(name, text):
             if isinstance(event, yaml.AliasEvent):
                 raise UserError(f"{name} must not refer to parts of itself (*{event.anchor[:60]})")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                raise UserError(f"{name} must not be nested more than {_DEEPEST} times")
     except (yaml.YAMLError, ValueError) as problem:
         if isinstance(problem, UserError):
             raise
         said = " ".join(str(problem).split())[:120]
         raise UserError(f"{name} must be YAML, got what is none: {said}") from None
+
+
+def check_nesting(name: str, text: str) -> None:
+    """Refuse YAML that is nested deeply; other faults are left to the parser.
+
+    libyaml's parser calls itself for each level in C, where endless nesting ends the process.
+
+    Parameters
+    ----------
+    name : str
+        Of the text, for the message.
+    text : str
+
+    Raises
+    ------
+    UserError
+        If it is nested more than 64 times.
+    """
+    try:
+        for _ in _events(name, text):
+            pass
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError):  # the parser stops there too
+        return
+
+
+def _events(name: str, text: str) -> Iterator[yaml.Event]:
+    """Yield the events of a text, as deep as is allowed."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise UserError(f"{name} must not be nested more than {_DEEPEST} times")
+        yield event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from matsweep.core.checks import UserError
@@ -75,6 +75,54 @@ def package_of_choice(group: str, choice: str) -> Package | None:
         if (folder / group / f"{choice}.yaml").is_file():
             return package
     return None
+
+
+def check_names(folder: Path, earlier: Iterable[Path]) -> None:
+    """Refuse a folder with a file that is never read, as an earlier folder has its name.
+
+    Parameters
+    ----------
+    folder : Path
+        A user's own.
+    earlier : iterable of Path
+        Folders that are searched before it.
+
+    Raises
+    ------
+    UserError
+        With the first such file; one of the same content does no harm.
+    """
+    for other in earlier:
+        for name in _names(other):
+            own = folder / name
+            if not own.is_file() or own.read_bytes() == (other / name).read_bytes():
+                continue
+            raise UserError(
+                f"{own} would not be read, as {name} of matsweep or an installed package is read "
+                "first: give it another name"
+            )
+
+
+def shipped(group: str, name: str) -> bool:
+    """Whether a choice of a group is matsweep's own or an installed package's.
+
+    Parameters
+    ----------
+    group : str
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    folders = [conf_folder(), *(folder for _, folder in outside_folders())]
+    return any((folder / group / f"{name}.yaml").is_file() for folder in folders)
+
+
+@functools.cache
+def _names(folder: Path) -> tuple[str, ...]:
+    """Return the relative paths of the configurations in a folder that does not change."""
+    return tuple(_files(folder))
 
 
 def _files(folder: Path) -> Iterator[str]:

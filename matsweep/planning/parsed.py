@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import yaml
@@ -30,8 +31,12 @@ from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
 from matsweep.core.checks import UserError
+from matsweep.core.printing import shown
+from matsweep.core.yaml_bounds import check_nesting
 from matsweep.planning.environment import check_file, check_kept, flags
+from matsweep.planning.folders import check_names
 from matsweep.planning.kinds import KIND, make_way, merge
+from matsweep.planning.references import check_references, refers
 from matsweep.planning.slips import check_written, slip
 
 _RESTING = 2_000_000_000
@@ -43,6 +48,8 @@ _BY_FILE = "hydra.searchpath in main"
 """Hydra's name for the search path that a file states."""
 
 _UNREADABLE = (OSError, UnicodeError, yaml.YAMLError)
+
+_ROOTS = {str: "text", list: "list", bool: "truth value", int: "number", float: "number"}
 
 _parsed: dict[tuple[object, ...], bytes] = {}
 
@@ -107,6 +114,9 @@ class Loader(ConfigLoaderImpl):
                         f"In '{default.config_path}': {type(error).__name__} raised while "
                         f"composing config:\n{error}"
                     ) from error
+                if refers(stated):  # merging resolves references to mappings
+                    check_references(composed)
+        check_references(composed)
         if copied := composed.hydra.job.env_copy:
             raise UserError(
                 f"hydra.job.env_copy must be empty, got {list(copied)}: leave it out, as a file "
@@ -151,6 +161,26 @@ class _Repository(ConfigRepository):
             _Folder(source.provider, source.path) if source.scheme() == "file" else source
             for source in self.sources
         ]
+        shipped: list[Path] = []
+        for source in self.sources:
+            if not isinstance(source, _Folder):
+                continue
+            if source.is_users():
+                check_names(Path(source.path), shipped)
+            else:
+                shipped.append(Path(source.path))
+
+    def _find_object_source(
+        self, config_path: str, object_type: ObjectType | None
+    ) -> ConfigSource | None:
+        """Find the folder of a file or group; none lies outside of the folders."""
+        inside = os.path.normpath(config_path)
+        if inside.startswith("/") or inside.split("/")[0] == "..":
+            raise UserError(
+                f"{shown(config_path)} must lie in a configuration folder: give its folder as "
+                "--config-dir"
+            )
+        return super()._find_object_source(config_path, object_type)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """Parse a file, or copy its earlier parse."""
@@ -258,6 +288,10 @@ def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | No
 class _Folder(FileConfigSource):
     """Configurations in a folder."""
 
+    def is_users(self) -> bool:
+        """Whether the folder is the user's, and neither matsweep's nor an installed package's."""
+        return self.provider in ("user", "command-line") or "searchpath" in self.provider
+
     def load_config(self, config_path: str) -> ConfigResult:
         """Parse a file by libyaml; Hydra reports the error where libyaml fails."""
         try:
@@ -303,9 +337,15 @@ class _Folder(FileConfigSource):
             If it holds what a file must not hold.
         """
         file = Path(self.path, self._normalize_file_name(config_path))
+        if self.is_users() and not file.resolve().is_relative_to(Path(self.path).resolve()):
+            raise UserError(
+                f"{file} is a link that leaves {self.path}, and results would keep what it leads "
+                "to: copy the file there if you trust it"
+            )
         if (size := file.stat().st_size) > _LARGEST:
             raise UserError(f"{file} must be a configuration of at most 32 MiB, got {size:,} bytes")
         text = file.read_text(encoding="utf-8")
+        check_nesting(str(file), text)
         try:
             content = parsed_yaml(text)
         except yaml.YAMLError:
@@ -313,6 +353,9 @@ class _Folder(FileConfigSource):
         except (ValueError, RecursionError) as error:
             why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise UserError(f"{file} cannot be read: {why}") from None
+        if not isinstance(content, (dict, NoneType)):  # Hydra would take a text as a name
+            kind = _ROOTS.get(type(content), "value")
+            raise UserError(f"{file} must hold a mapping (NAME: VALUE), got a {kind}")
         check_file(content, config_path)
         return text, content
 

@@ -194,7 +194,8 @@ def _check_stored(study: Plan, path: Place, may_extend: bool) -> None:
 def _place(settings: Mapping[str, Any]) -> Place:
     """Place of the results; a study's name is one word, as it becomes a file's."""
     name, place = settings["study"], settings["store"]
-    if not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
+    worded = not isinstance(name, bool) and name is not None  # null would be the name "None"
+    if not worded or not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", str(name)):
         raise UserError(f"study must be a name of letters, digits, . _ + and -, got {name!r}")
     return place_of(path_text("store", place))
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from matsweep.core.checks import UserError
+from matsweep.core.yaml_bounds import check_nesting
 
 # As configurations are read: 1e-6 is a number, which YAML 1.1 takes for text.
 _EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+\Z")
@@ -34,7 +35,10 @@ def loaded(text: str) -> Any:
     ------
     yaml.YAMLError
         If the text is no YAML.
+    UserError
+        If it is nested too deeply.
     """
+    check_nesting("the material", text)
     return yaml.load(text, Loader=_Loader)
 
 
