@@ -20,6 +20,7 @@ import yaml
 import matsweep
 from matsweep.cli import main
 from matsweep.planning.config import composer
+from matsweep.planning.environment import granted
 from matsweep.planning.plan import plan
 from tests.own_data import FILES
 
@@ -206,7 +207,7 @@ def study(words):
     if "--config-dir" in own:
         at = own.index("--config-dir")
         folder, own = own[at + 1], own[:at] + own[at + 2 :]
-    with composer(folder):
+    with composer(folder), granted([], own):
         assert len(plan(own))
 
 
@@ -268,6 +269,7 @@ def test_every_block_of_a_page_runs(page, workplace, quickstart, monkeypatch, ca
             shutil.copytree(quickstart, path)
         else:
             source(path)
+    monkeypatch.setenv("BUCKET", "bucket")
     explore = matsweep.explore
     monkeypatch.setattr(matsweep, "explore", lambda words: explore(shrunk(words)))
     plt.switch_backend("agg")
