@@ -196,7 +196,7 @@ def test_texts_of_a_store_do_not_reach_the_terminal_as_they_are():
     assert "evil" not in told
     stream = io.StringIO()
     choose(ds, Console(file=stream, width=200), ("accuracy >= 10 %",), top=200)
-    assert "evil]0;owned" in stream.getvalue()
+    assert r"evil\x1b]0;owned\x07" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
 
 
