@@ -20,6 +20,7 @@ import matsweep
 from matsweep.analysis.attributes import design, design_rows
 from matsweep.core.checks import UserError
 from matsweep.planning.axes import Interval, Values, read_axis
+from matsweep.planning.config import compose, composer
 from matsweep.planning.designs import (
     Design,
     Grid,
@@ -30,6 +31,8 @@ from matsweep.planning.designs import (
     Table,
 )
 from matsweep.planning.designs.contract import collect
+from matsweep.planning.environment import gated, granted
+from matsweep.planning.plan import plan
 from matsweep.planning.swept import check_axis
 
 NOISE = Interval(name="device.read_noise", low=1e-3, high=1e-1, logarithmic=True)
@@ -239,6 +242,24 @@ def test_texts_within_a_cell_lose_their_quotes(workplace):
     (workplace / "points.csv").write_text("device.read_noise\n{law: 'power'}\n")
     [axis] = Table(path="points.csv").axes(())
     assert axis.values == ({"law": "power"},)
+
+
+def test_a_cell_reads_no_variable_whatever_is_allowed(workplace):
+    (workplace / "points.csv").write_text("adc.bits\n${oc.env:BITS}\n")
+    given = ["material=pcm_gst", "design=table", "design.path=points.csv"]
+    for allowed in ([], ["BITS"]):
+        with (
+            composer(),
+            granted(allowed, given),
+            gated(),
+            pytest.raises(UserError, match=r"adc.bits may refer to other settings only"),
+        ):
+            plan(given)
+
+
+def test_a_list_in_place_of_a_mapping_names_what_the_mapping_has():
+    with composer(), pytest.raises(UserError, match=r"read_noise is a mapping with .*relative"):
+        compose(["material=pcm_gst", "device.read_noise=[0.1]"])
 
 
 @pytest.mark.parametrize("cell", ["[a]", "{a: 1}"])
