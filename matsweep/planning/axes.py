@@ -447,4 +447,6 @@ def _plain(value: object) -> object:
         return value.text
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
     return value

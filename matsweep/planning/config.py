@@ -263,6 +263,9 @@ def _absent(key: str, overrides: Sequence[str], config_name: str) -> str:
     if not parent and key.endswith("_column") and "columns" in config:
         way = typed("columns", {"conductance": "HEADING"})
         return f"{key} is not a parameter: name columns as in {way}"
+    if isinstance(siblings, dict) and isinstance(held := siblings.get(last), dict):
+        names = ", ".join(map(str, held)) or "nothing"
+        return f"{key} is a mapping with {names}, and takes no list: give {key}.NAME=…"
     if not parent or not isinstance(siblings, dict):
         return f"{key} is not a parameter{near(key, leaves(config))}"
     close = near(last, siblings).replace(" or ", f" or {parent}.")

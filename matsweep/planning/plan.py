@@ -27,6 +27,7 @@ from matsweep.planning.config import compose_with_choices, groups, plain_config
 from matsweep.planning.constraints import PointConstraint, UnitOf, parse_constraint
 from matsweep.planning.designs import Design, Drawn, Point
 from matsweep.planning.designs.points import GridPoints
+from matsweep.planning.environment import check_axis as check_references
 from matsweep.planning.feasible import Feasibility
 from matsweep.planning.kinds import is_kind
 from matsweep.planning.plausibility import questions
@@ -442,6 +443,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     swept = [axes[index].name for index in group_axes]
     for index, axis in enumerate(axes):
         try:
+            check_references(axis.name, axis.values if isinstance(axis, Values) else ())
             check_axis(axis, known, plain, swept)
             _check_column(axis, fixed, design)
         except UserError as error:

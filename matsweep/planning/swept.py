@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from matsweep.core.checks import UserError, near
+from matsweep.core.printing import shown
 from matsweep.planning.assembly import DERIVING, copied, put
 from matsweep.planning.axes import Axis
 from matsweep.planning.bases import SECTIONS
 from matsweep.planning.config import elsewhere, leaves, options
+from matsweep.planning.kinds import is_kind
 
 _OF_THE_STUDY = (
     "study", "store", "seed", "realisations", "times", "metrics", "design", "racing", "executor",
@@ -48,6 +50,10 @@ def check_axis(
         If a group lacks one of the axis's choices.
     """
     section = axis.name.split(".")[0]
+    if is_kind(axis.name):
+        for value in axis.listed(2):
+            if isinstance(value, (list, dict)):
+                raise UserError(f"{axis.name} must be the name of a kind, got {shown(value)}")
     if section in _OF_THE_STUDY:
         raise UserError(f"{axis.name} belongs to the study and cannot be swept")
     if axis.name in known_groups:

@@ -57,6 +57,7 @@ from matsweep.store import (
     Place,
     Store,
     StoreBusy,
+    StoreError,
     StoreTaken,
     attributes,
     holder,
@@ -500,6 +501,10 @@ class Run:
 
 def _safe(store: Store) -> str:
     """Report what a stopped run leaves, and how to go on."""
+    try:
+        store.check()
+    except StoreError as gone:
+        return str(gone)
     total = store.shapes["status"][0]
     return (
         f"{total - len(store.pending())} of {total} candidates are done and safe in {store.path}; "

@@ -208,7 +208,7 @@ def replace_rows(
             raise
         except Exception as problem:
             chunk = layout.chunk(name, start // int(array.chunks[0]))
-            raise DamagedError(layout.path, chunk) from problem
+            raise DamagedError(layout, chunk) from problem
         block[positions[inside] - start] = values[inside]
         array[start:stop] = block
     sync_directory(layout.path / name)

@@ -306,14 +306,14 @@ def read_chunk(layout: StoreLayout, chunk: Chunk) -> bytes | None:
     except FileNotFoundError as problem:
         if chunk.array in layout.variables:
             return None
-        raise DamagedError(layout.path, chunk) from problem
+        raise DamagedError(layout, chunk) from problem
     except OSError as problem:
         away = unreachable(layout.path / chunk.file, problem)
-        raise away or DamagedError(layout.path, chunk) from problem
+        raise away or DamagedError(layout, chunk) from problem
     except StoreError:
         raise
     except ValueError as problem:
-        raise DamagedError(layout.path, chunk) from problem
+        raise DamagedError(layout, chunk) from problem
     return content
 
 

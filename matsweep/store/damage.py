@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from matsweep.core.files import open_plain
 from matsweep.store.arrays import Ledger, get_array, read_ledger
-from matsweep.store.disk import sync_directory, unreachable
+from matsweep.store.disk import size_of, sync_directory, unreachable
 from matsweep.store.frames import frame_of
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout
 from matsweep.store.objects import ObjectPath
 from matsweep.store.parts import Status
-from matsweep.store.schema import LEDGER
+
+_SMALL = 2**24  # bytes of coordinates that are read whole whenever a store is opened: 50 ms
+_SMALL_CONTENT = 2**27  # and when decompressed
 
 
 def expected(layout: StoreLayout, status: NDArray[np.int8]) -> Iterator[Chunk]:
@@ -125,8 +127,38 @@ def unreadable(layout: StoreLayout, group: zarr.Group, status: NDArray[np.int8])
     -------
     list of Chunk
     """
+    return _unreadable(layout, group, expected(layout, status))
+
+
+def spoilt_coordinates(layout: StoreLayout, group: zarr.Group) -> list[Chunk]:
+    """Return the chunks of coordinates with damaged content, which no run brings back.
+
+    Reads all of them and verifies their checksums, where they are small and on a file system (50 ms
+    at most); those that have no file are left out.
+
+    Parameters
+    ----------
+    layout : StoreLayout
+    group : zarr.Group
+
+    Returns
+    -------
+    list of Chunk
+    """
+    if isinstance(layout.path, ObjectPath):
+        return []
+    names = [name for name in layout.chunks if not layout.computed(name)]
+    every = [layout.chunk(name, number) for name in names for number in range(layout.count(name))]
+    there = [chunk for chunk in every if (layout.path / chunk.file).is_file()]
+    whole = sum(layout.content(chunk.array)[0] for chunk in there) <= _SMALL_CONTENT
+    if not whole or sum(size_of(layout.path / chunk.file) for chunk in there) > _SMALL:
+        return []
+    return _unreadable(layout, group, there)
+
+
+def _unreadable(layout: StoreLayout, group: zarr.Group, chunks: Iterable[Chunk]) -> list[Chunk]:
     damaged = []
-    for chunk in expected(layout, status):
+    for chunk in chunks:
         try:
             get_array(group, chunk.array)[layout.rows(chunk)]
         except DamagedError:
@@ -160,8 +192,8 @@ def gone(
     """
     again = np.zeros(layout.total, bool)
     for chunk in chunks:
-        if chunk.array not in {*layout.variables, *LEDGER}:
-            raise DamagedError(layout.path, chunk)
+        if not layout.computed(chunk.array):
+            raise DamagedError(layout, chunk)
         rows = layout.rows(chunk)
         if chunk.array in ("status", "realisations"):
             again[rows] = True

@@ -249,6 +249,11 @@ def telling(path: Place, action: str, safe: int) -> Iterator[None]:
                 f"cannot {action} {path}: {said}; {safe} candidates are safe; run the same command "
                 "again when it can be reached"
             ) from problem
+        if isinstance(problem, (FileNotFoundError, NotADirectoryError)):
+            raise StoreError(
+                f"cannot {action} {problem.filename or path}: {problem.strerror or problem}; "
+                "choose another place; if something has just moved it, give the same command again"
+            ) from problem
         if isinstance(problem, OSError):
             raise StoreError(
                 f"cannot {action} {problem.filename or path}: {problem.strerror or problem}; "

@@ -72,6 +72,19 @@ class StoreLayout:
         """Length of the dim ``realisation``; 1 without that dim."""
         return self.shapes["realisation"][0] if "realisation" in self.dims else 1
 
+    def computed(self, name: str) -> bool:
+        """Whether an array holds outcomes, which a run computes; else it is a coordinate.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        bool
+        """
+        return name in self.variables or name in LEDGER
+
     def keys(self, name: str) -> str:
         """Return the name encoding of an array's chunks, one of `PREFIXES`.
 
@@ -197,15 +210,18 @@ class DamagedError(StoreError):
 
     Parameters
     ----------
-    path : Place
-        The store.
+    layout : StoreLayout
     chunk : Chunk
     """
 
-    def __init__(self, path: Place, chunk: Chunk) -> None:
+    def __init__(self, layout: StoreLayout, chunk: Chunk) -> None:
         self.chunk = chunk
+        what = f"{chunk.file} is missing, truncated or has changed"
+        if not layout.computed(chunk.array):
+            super().__init__(str(damaged(layout.path, f"{what}, and no run computes it again")))
+            return
         super().__init__(
-            f"{path} is damaged ({chunk.file} is missing, truncated or has changed); run the same "
+            f"{layout.path} is damaged ({what}); run the same "
             "study again, which computes it again, or restore it from a copy"
         )
 

@@ -73,12 +73,33 @@ class FileLock:
     ----------
     descriptor : int
         The open file that holds it.
+    store : Path
+        What it is the lock of.
     """
 
     descriptor: int
+    store: Path
 
     def check(self) -> None:
-        """Do nothing: the kernel takes an flock from no holder."""
+        """Raise `StoreError` if the store is gone; the kernel takes an flock from no holder."""
+        if self._is_gone():
+            raise StoreError(
+                f"{self.store} was deleted, moved or replaced since it was opened, and its results "
+                "with it; move it back, or give the same command again, which computes all anew"
+            )
+
+    def _is_gone(self) -> bool:
+        try:
+            os.stat(self.store / "zarr.json")
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # such as of a server that does not answer
+            return False
+        mine = os.fstat(self.descriptor)
+        try:  # another store may be in its place
+            return mine.st_nlink == 0 and os.stat(self.store / LOCK).st_ino != mine.st_ino
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Release the lock."""
@@ -117,7 +138,7 @@ def acquire(store: Place) -> Lock:
     except BaseException:
         os.close(descriptor)
         raise
-    return FileLock(descriptor)
+    return FileLock(descriptor, store)
 
 
 def holder(store: Place) -> Holder | None:

@@ -19,14 +19,21 @@ from matsweep.core.printing import counted
 from matsweep.store import lock
 from matsweep.store.arrays import open_group, read_array, read_ledger, read_rows
 from matsweep.store.chunks import ChunkStore
-from matsweep.store.damage import gone, lost, named, salvaged_ledger, unreadable
+from matsweep.store.damage import (
+    gone,
+    lost,
+    named,
+    salvaged_ledger,
+    spoilt_coordinates,
+    unreadable,
+)
 from matsweep.store.disk import AnyPlace, Place, place_of, unreachable
 from matsweep.store.errors import StoreBusy, StoreError
 from matsweep.store.errors import damaged as damaged_store
 from matsweep.store.layout import Chunk, DamagedError, StoreLayout, read_layout
 from matsweep.store.lock import Holder
 from matsweep.store.parts import Part, Status, read_part, staged
-from matsweep.store.schema import LEDGER, LEDGER_ARRAYS
+from matsweep.store.schema import LEDGER_ARRAYS
 from matsweep.store.writer import open_store
 
 _MOST_LOST = 1000  # chunks that are named; a store that lacks more is not worth a list
@@ -49,7 +56,9 @@ class Summary:
     holder : Holder or None
         The process that writes the store now.
     damaged : tuple of str
-        Files that are missing or truncated; the study run again computes them again.
+        Files that are missing or truncated, or of coordinates and changed.
+    beyond_repair : tuple of str
+        Those of coordinates, which no run brings back; the study run again computes the others.
     """
 
     total: int
@@ -60,6 +69,7 @@ class Summary:
     failures: tuple[Failure, ...]
     holder: Holder | None
     damaged: tuple[str, ...] = ()
+    beyond_repair: tuple[str, ...] = ()
 
 
 def attributes(path: AnyPlace) -> dict[str, Any]:
@@ -200,7 +210,9 @@ def _open(layout: StoreLayout, skipped: Sequence[Chunk]) -> xr.Dataset:
     status[again] = counts[again] = 0
     # zarr would silently show missing files as NaN, 0 or "".
     if not skipped and (chunk := next(lost(layout, status), None)) is not None:
-        raise DamagedError(layout.path, chunk)
+        raise DamagedError(layout, chunk)
+    if spoilt := spoilt_coordinates(layout, group):
+        raise DamagedError(layout, spoilt[0])
     if counts.size and int(np.abs(counts).max()) > layout.realisations:
         raise damaged_store(layout.path, "array 'realisations' holds more than there are")
     dataset = _view(layout, files)
@@ -248,7 +260,7 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     harmed = list(islice(lost(layout, status), _MOST_LOST))
     if harmed and read_layout(path).document != layout.document:
         harmed = []  # it grew meanwhile, and its chunks have other names now
-    again = gone(layout, [c for c in harmed if c.array in {*layout.variables, *LEDGER}], status)
+    again = gone(layout, [chunk for chunk in harmed if layout.computed(chunk.array)], status)
     status[again] = counts[again] = 0
     seconds = np.full(layout.total, np.nan, np.float32)
     if not any(chunk.array == "seconds" for chunk in harmed):
@@ -270,6 +282,7 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
     folded = np.array([at for at in failed.tolist() if at not in errors], dtype=np.int64)
     texts = read_rows(path, group, "error", folded)
     errors.update(zip(folded.tolist(), map(str, texts), strict=True))
+    harmed += [chunk for chunk in spoilt_coordinates(layout, group) if chunk not in harmed]
     return Summary(
         total=layout.total,
         done=int(np.count_nonzero(status == Status.DONE)),
@@ -279,6 +292,7 @@ def summary(path: AnyPlace, *, slowest: int = 10) -> Summary:
         failures=tuple(by_cause((at, errors[at]) for at in failed.tolist())),
         holder=lock.holder(path),
         damaged=tuple(chunk.file for chunk in harmed),
+        beyond_repair=tuple(c.file for c in harmed if not layout.computed(c.array)),
     )
 
 

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -94,7 +95,7 @@ class Store:
         self.on_fold: Callable[[int, float], None] | None = None
         self._group = open_group(layout.path, layout.document, "r+")
         self._status, self._counts = salvaged_ledger(self._layout, self._group)
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             self._tidy_up()
             if layout.format < FORMAT:
                 self._change(upgraded(layout, self._counts), {})
@@ -120,7 +121,7 @@ class Store:
         except StoreError as second:
             if problem is None:
                 raise
-            if str(second) != str(problem):
+            if str(second) not in str(problem):
                 _log.warning("%s", second)
 
     def close(self) -> None:
@@ -138,6 +139,16 @@ class Store:
         finally:
             held, self._lock = self._lock, None
             held.release()
+
+    def check(self) -> None:
+        """Check that the store is still in its place, and this process its one writer.
+
+        Raises
+        ------
+        StoreError
+            If it is closed, was deleted or moved, or its lock is lost.
+        """
+        self._require_lock()
 
     def pending(
         self, target: int | NDArray[np.integer[Any]] | None = None, retry_failed: bool = False
@@ -182,7 +193,7 @@ class Store:
         part = self._fitted(part)
         if not part.positions.size:
             return
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             size = stage(part, self.path, self._next)
         self._next += 1
         self._waiting = [self._waiting[0] + 1, self._waiting[1] + size]
@@ -210,7 +221,7 @@ class Store:
             count += len(parts)
             for part in parts:
                 self._note(part)
-            with telling(self.path, "write to", self._safe()):
+            with self._writing():
                 if parts:
                     self._write_arrays(parts)
                 self._delete(batch)
@@ -376,7 +387,7 @@ class Store:
         """
         self.fold()
         self._counts = -np.abs(self._counts)
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             every = np.arange(self._layout.total, dtype=np.int64)
             replace_rows(self._layout, self._group, "realisations", every, self._counts)
 
@@ -394,13 +405,13 @@ class Store:
             If they are not JSON, take a reserved name, or the disk is full.
         """
         self._require_lock()
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             write_attrs(self.path, attrs)
         self._take(read_layout(self.path))
 
     def _grow(self, changes: Mapping[str, Change], attrs: Mapping[str, Any] | None) -> None:
         self.fold()  # so that no staged part has the old shapes
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             self._change(changes, attrs or {})
         more = self._layout.total - self._status.size
         self._status = np.append(self._status, np.zeros(more, np.int8))
@@ -456,7 +467,7 @@ class Store:
         )
         status[again] = counts[again] = 0
         self._status[again] = self._counts[again] = 0
-        with telling(self.path, "write to", self._safe()):
+        with self._writing():
             for name, values in (("status", status), ("realisations", counts)):
                 for number in range(len(layout.chunk_names(name))):
                     chunk = layout.chunk(name, number)
@@ -543,6 +554,16 @@ class Store:
 
     def _safe(self) -> int:
         return int(np.count_nonzero(self._status))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn an error of the disk into one line; one of a store that is gone says so."""
+        try:
+            with telling(self.path, "write to", self._safe()):
+                yield
+        except StoreError:
+            self._require_lock()
+            raise
 
     def _require_lock(self) -> None:
         if self._lock is None:

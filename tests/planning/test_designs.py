@@ -19,7 +19,8 @@ from scipy.stats import qmc
 import matsweep
 from matsweep.analysis.attributes import design, design_rows
 from matsweep.core.checks import UserError
-from matsweep.planning.axes import Interval, Values
+from matsweep.planning.axes import Interval, Values, read_axis
+from matsweep.planning.config import compose, composer
 from matsweep.planning.designs import (
     Design,
     Grid,
@@ -30,6 +31,9 @@ from matsweep.planning.designs import (
     Table,
 )
 from matsweep.planning.designs.contract import collect
+from matsweep.planning.environment import gated, granted
+from matsweep.planning.plan import plan
+from matsweep.planning.swept import check_axis
 
 NOISE = Interval(name="device.read_noise", low=1e-3, high=1e-1, logarithmic=True)
 SPREAD = Interval(name="device.device_to_device", low=0.0, high=0.5)
@@ -222,6 +226,54 @@ def test_a_table_is_read_with_the_types_of_its_cells(workplace):
         ("hfox_vcm", 2.5e-5, 6, [16], False, 4),
     ]
     assert design.where(1) == "points.csv, line 4"
+
+
+@pytest.mark.parametrize("cell", ["{relative: 0.1}", "[0.1,[1,{a: 2}]]", "{a: [1]}"])
+def test_a_cell_of_a_table_may_hold_a_list_or_a_mapping(workplace, cell):
+    (workplace / "points.csv").write_text(f'device.read_noise\n"{cell}"\n0.1\n"{cell}"\n')
+    design = Table(path="points.csv")
+    [axis] = design.axes(())
+    value, other = axis.values
+    assert (isinstance(value, (list, dict)), other) == (True, 0.1)
+    assert list(design.points([axis])) == [(value,), (0.1,), (value,)]
+
+
+def test_texts_within_a_cell_lose_their_quotes(workplace):
+    (workplace / "points.csv").write_text("device.read_noise\n{law: 'power'}\n")
+    [axis] = Table(path="points.csv").axes(())
+    assert axis.values == ({"law": "power"},)
+
+
+def test_a_cell_reads_no_variable_whatever_is_allowed(workplace):
+    (workplace / "points.csv").write_text("adc.bits\n${oc.env:BITS}\n")
+    given = ["material=pcm_gst", "design=table", "design.path=points.csv"]
+    for allowed in ([], ["BITS"]):
+        with (
+            composer(),
+            granted(allowed, given),
+            gated(),
+            pytest.raises(UserError, match=r"adc.bits may refer to other settings only"),
+        ):
+            plan(given)
+
+
+def test_a_list_in_place_of_a_mapping_names_what_the_mapping_has():
+    with composer(), pytest.raises(UserError, match=r"read_noise is a mapping with .*relative"):
+        compose(["material=pcm_gst", "device.read_noise=[0.1]"])
+
+
+@pytest.mark.parametrize("cell", ["[a]", "{a: 1}"])
+def test_a_kind_is_no_list_or_mapping(cell):
+    axis = read_axis("tile.mapping.kind", cell)
+    with pytest.raises(UserError, match=r"tile.mapping.kind must be the name of a kind, got"):
+        check_axis(axis, [], {}, [])
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_with_other_separators_is_refused(workplace, mark):
+    (workplace / "points.csv").write_text(f"material{mark}adc.bits\npcm_gst{mark}8\n")
+    with pytest.raises(UserError, match="line 1: cells must be separated by commas, got"):
+        Table(path="points.csv").axes(())
 
 
 def test_a_parquet_table_is_the_same(workplace):

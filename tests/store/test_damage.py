@@ -130,6 +130,53 @@ def test_status_names_what_is_damaged(whole: Path, tmp_path: Path) -> None:
     assert (m.summary(path).done, m.summary(path).pending) == (N - 6, 4)
 
 
+ONE = m.Part(
+    positions=[0],
+    status=[1],
+    error=[""],
+    seconds=[1.0],
+    values={"area": [0.5], "accuracy": [[0.1, 0.2]]},
+)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_store_that_is_gone_during_a_run_has_no_safe_candidates(
+    whole: Path, tmp_path: Path, how: str
+) -> None:
+    path = make(tmp_path / "s.zarr")
+    store = m.open_store(path, fold_every=np.inf)
+    store.write(ONE)
+    store.check()
+    shutil.move(path, tmp_path / "other") if how == "moved" else shutil.rmtree(path)
+    if how == "replaced":
+        shutil.copytree(whole, path)
+        (path / ".lock").write_bytes(b"")
+    for act in (store.check, store.fold, lambda: store.write(ONE), store.close):
+        with pytest.raises(m.StoreError) as refused:
+            act()
+        one_line(refused.value, f"{path} was deleted, moved or replaced since it was")
+        assert "safe" not in str(refused.value)
+    assert path.exists() == (how == "replaced")
+
+
+def test_a_store_deleted_after_its_last_part_is_no_success(tmp_path: Path) -> None:
+    path = make(tmp_path / "s.zarr")
+    store = m.open_store(path)
+    shutil.rmtree(path)
+    with pytest.raises(m.StoreError, match="was deleted"):
+        store.close()
+
+
+def test_a_store_that_something_is_deleting_claims_no_safe_candidates(tmp_path: Path) -> None:
+    path = make(tmp_path / "s.zarr")
+    with m.open_store(path, fold_every=np.inf) as store:
+        store.write(ONE)
+        shutil.rmtree(path / ".staged")
+        with pytest.raises(m.StoreError, match="No such file or directory") as refused:
+            store.write(ONE)
+        assert "safe" not in str(refused.value)
+
+
 def test_a_damaged_coordinate_is_told(whole: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(whole, tmp_path / "s.zarr"))
     harm(path / "x" / "c.0", "cut")
@@ -138,9 +185,34 @@ def test_a_damaged_coordinate_is_told(whole: Path, tmp_path: Path) -> None:
         with pytest.raises(m.StoreError) as refused:
             read(path)
         one_line(refused.value, "x/c.0")
-        one_line(refused.value, "restore it from a copy")
+        one_line(
+            refused.value, "no run computes it again); restore it from a copy, or move it away"
+        )
     assert chunks(path) == before
-    assert m.summary(path).damaged == ("x/c.0",)
+    assert m.summary(path).damaged == m.summary(path).beyond_repair == ("x/c.0",)
+
+
+@pytest.mark.parametrize("victim", ["x/c.0", "candidate/c.0", "realisation/c.0"])
+@pytest.mark.parametrize("how", ["missing", "changed"])
+def test_no_advice_about_a_damaged_coordinate_leads_in_a_circle(
+    whole: Path, tmp_path: Path, victim: str, how: str
+) -> None:
+    path = Path(shutil.copytree(whole, tmp_path / "s.zarr"))
+    harm(path / victim, how)
+    harm(path / "area" / "c.1", "cut")
+    assert m.summary(path).beyond_repair == (victim,)
+    assert set(m.summary(path).damaged) == {victim, "area/c.1"}
+    console = Console(width=300, record=True, file=io.StringIO())
+    show(path, console)
+    text = console.export_text()
+    assert "computed again when the study is run again: area/c.1\n" in text
+    assert f"no run computes it again: {victim}; restore the store from a copy, or move" in text
+    harm(path / "area" / "c.1", "missing")
+    shutil.copy(whole / "area" / "c.1", path / "area" / "c.1")
+    for read in (m.open_store, m.open_results, lambda at: m.open_results(at, damaged="skip")):
+        with pytest.raises(m.StoreError, match=f"{victim} .* no run computes it again") as refused:
+            read(path)
+        assert "run the same study again" not in str(refused.value)
 
 
 def test_changed_content_of_a_large_store_is_found_on_demand_or_by_the_fold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,8 @@ class Table(Design):
         return _read(self.path, _stamp(self.path))
 
 
+_FOREIGN = ";\t|"  # separators of other tables; in no name of a parameter
+
 type _Content = tuple[list[str], list[Point], Callable[[int], str]]
 """Names of the columns, rows, and the name of a row in messages."""
 
@@ -118,6 +120,11 @@ def _csv(path: str) -> _Content:
     lines: list[int] = []
     cell = functools.cache(_cell)
     heading, *others = read_rows(path, owner="design.path") or [Row(1, [])]
+    if found := next((mark for mark in _FOREIGN if mark in "".join(heading.cells)), None):
+        raise UserError(
+            f"design.path: {path}, line {heading.line}: cells must be separated by commas, got "
+            f"{shown(found)} in the header"
+        )
     for line, texts in others:
         lines.append(line)
         rows.append(_row(heading.cells, texts, cell, f"{path}, line {line}"))
@@ -187,5 +194,5 @@ _READERS: dict[str, Callable[[str], _Content]] = {".csv": _csv, ".parquet": _par
 
 
 def _distinct(values: Iterator[object]) -> tuple[object, ...]:
-    distinct = {repr(v) if isinstance(v, list) else v: v for v in values}
+    distinct = {v if isinstance(v, Hashable) else repr(v): v for v in values}
     return tuple(distinct.values())

@@ -41,9 +41,17 @@ def show(path: Place, console: Console, *, slowest: int = 5) -> None:
     _print(console, f"{facts.get('study', '')}  {path}")
     phase = phase_of(place(setting(facts, "log", "auto"), str(path))) if state.holder else ""
     _print(console, f"{counts(state)}: {phase}" if phase else counts(state))
-    if state.damaged:
-        files = ", ".join(state.damaged[:_MOST_CAUSES])
+    lost = state.beyond_repair
+    if repaired := [file for file in state.damaged if file not in lost]:
+        files = ", ".join(repaired[:_MOST_CAUSES])
         _print(console, f"damaged, and computed again when the study is run again: {files}")
+    if lost:
+        _print(
+            console,
+            f"damaged, and no run computes it again: {', '.join(lost[:_MOST_CAUSES])}; restore the "
+            "store from a copy, or move it away and run the study again",
+        )
+        return  # the parameters of candidates may be among them
     if state.slowest:
         _slowest(path, console, state.slowest)
     if state.failures:
