@@ -216,7 +216,7 @@ def test_pipes_and_devices_are_no_files(tmp_path, workplace, capsys):
     [
         ("seed: " + "9" * 5000, "x.yaml cannot be read"),
         ("seed: " + "9" * 900, "seed must be a number that a float holds"),
-        ("seed: " + "[" * 100 + "]" * 100, "seed must be nested at most 40 deep"),
+        ("seed: " + "[" * 100 + "]" * 100, "x.yaml must not be nested more than 64 times"),
         ("seed: " + "[" * 5000 + "]" * 5000, "nested"),
         ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "\n".join(
             f"{chr(97 + n)}{chr(97 + n)}: &x{n} [{','.join([f'*x{n - 1}' if n else '*a'] * 10)}]"
