@@ -151,13 +151,16 @@ def test_only_looking_is_possible(path):
 
 
 def test_what_cannot_be_built_is_told_in_a_line(path):
-    with m.open_store(path) as store:
-        store.update_attrs({"sources": "{broken"})
     write(path, [0])
+    whole = (path / "zarr.json").read_text()
+    root = json.loads(whole)
+    root["attributes"]["sources"] = "{broken"
+    (path / "zarr.json").write_text(json.dumps(root))
     with serving(Pages(path)) as port:
         status, _, text = ask(port)
         assert status == 503
-        assert "attribute 'sources' of these results must be JSON" in text
+        assert "attribute 'sources' must be JSON, got '{broken'" in text
+    (path / "zarr.json").write_text(whole)
     pages = Pages(path)
     pages._build = lambda *given: 1 / 0
     with serving(pages) as port:
