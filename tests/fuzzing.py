@@ -206,7 +206,7 @@ BUGS = re.compile(
 
 
 def unsound(store: Path) -> list[str]:
-    """Return what is wrong with the results of a store: non-finite numbers of done candidates."""
+    """Return the faults of a store's results: non-finite numbers of done candidates."""
     ds: xr.Dataset = open_results(store)
     done = View(ds, None).done
     wrong = [text for text in map(str, ds["error"].values.ravel()) if BUGS.search(text)]

@@ -26,7 +26,7 @@ type _Keys = tuple[str | int, ...]
 
 
 class _Reference(NamedTuple):
-    """What is within ``${…}``: dots before the name, and the name; "" for none."""
+    """Content of ``${…}``: dots before the name, and the name; "" for none."""
 
     dots: int
     name: str

@@ -228,35 +228,31 @@ class ChunkStore(Store):
         for name in nothing:
             yield name
 
-    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """Yield nothing: the document names all arrays.
+    def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield nothing, as `list`.
 
         Parameters
         ----------
         prefix : str
 
-        Yields
-        ------
-        str
+        Returns
+        -------
+        async iterator of str
         """
-        nothing: tuple[str, ...] = ()
-        for name in nothing:
-            yield name
+        return self.list()
 
-    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """Yield nothing: the document names all arrays.
+    def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield nothing, as `list`.
 
         Parameters
         ----------
         prefix : str
 
-        Yields
-        ------
-        str
+        Returns
+        -------
+        async iterator of str
         """
-        nothing: tuple[str, ...] = ()
-        for name in nothing:
-            yield name
+        return self.list()
 
 
 def uncompressed(document: Any) -> dict[str, Any]:

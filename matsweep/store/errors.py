@@ -8,7 +8,7 @@ class StoreError(UserError):
 
 
 class UnreachableError(StoreError):
-    """What a store holds cannot be read now, for a reason outside it: nothing is damaged."""
+    """A store that cannot be read now, for a reason outside it: nothing is damaged."""
 
 
 class StoreBusy(StoreError):

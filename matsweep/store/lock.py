@@ -85,7 +85,7 @@ class FileLock:
         if self._is_gone():
             raise StoreError(
                 f"{self.store} was deleted, moved or replaced since it was opened, and its results "
-                "with it; move it back, or give the same command again, which computes all anew"
+                "with it; move it back, or give the same command again, which computes all again"
             )
 
     def _is_gone(self) -> bool:

@@ -411,7 +411,7 @@ def test_every_shipped_material_names_its_mechanism_once():
     ids=["conditions", "programming"],
 )
 def test_a_candidate_draws_what_it_draws_alone(axes):
-    """What is unknown of a candidate is not kept for another one on which more or less depends."""
+    """Unknowns of a candidate are not kept for another one on which more or less depends."""
     names = ["material", *axes]
     swept = [",".join(each) for each in (["epiram", "ecram_oxide"], *axes.values())]
     points = list(itertools.product(["epiram", "ecram_oxide"], *axes.values()))

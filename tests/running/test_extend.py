@@ -80,7 +80,7 @@ EXTENDED = [*TWO[:-1], "realisations=4", "adc.bits=6,7,8",
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """Return what a study of all of it at once gives, and the folder of the beginning of one."""
+    """Return the results of a study of all of it, and the folder of the beginning of one."""
     folder = tmp_path_factory.mktemp("extended")
     run(folder / "begun.zarr", *TWO, "adc.bits=6,7", "metrics=[accuracy]")
     return run(folder / "whole.zarr", *EXTENDED), folder / "begun.zarr"

@@ -98,7 +98,7 @@ class Pool(Backend):
             return self._tickets
 
     def wait(self, timeout: float) -> list[tuple[int, Packed | Crash]]:
-        """Return what has ended, after the first end or the timeout [s]."""
+        """Return the tasks that have ended, after the first end or the timeout [s]."""
         flying = list(self._flying)
         if not flying:
             return []
@@ -111,7 +111,7 @@ class Pool(Backend):
         return ended
 
     def lacking(self, parts: Packed) -> list[str]:
-        """Return what each node lacks of a study's parts; empty texts where nothing."""
+        """Return the parts of a study that each node lacks, in words; "" where none."""
         probe = ray.remote(_lacking)
         with _one_line():
             asked = [
@@ -126,7 +126,7 @@ class Pool(Backend):
 
 
 def _text(outcome: Packed | Crash) -> str:
-    """Return what a node lacks; nothing where it is lost, as no task will run there."""
+    """Return the parts that a node lacks; "" where it is lost, as no task will run there."""
     return "" if isinstance(outcome, Crash) else str(unpack(outcome))
 
 

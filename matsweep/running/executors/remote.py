@@ -69,12 +69,12 @@ class Broker(Backend):
         return int(self._call("submit", chunk, alone=alone, doubled=doubled))
 
     def wait(self, timeout: float) -> list[tuple[int, Packed | Crash]]:
-        """Return what has ended, after the first end or the timeout [s]."""
+        """Return the tasks that have ended, after the first end or the timeout [s]."""
         ended: list[tuple[int, Packed | Crash]] = self._call("wait", timeout)
         return ended
 
     def lacking(self, parts: Packed) -> list[str]:
-        """Return what each node lacks of a study's parts; empty texts where nothing."""
+        """Return the parts of a study that each node lacks, in words; "" where none."""
         lacks: list[str] = self._call("lacking", parts)
         return lacks
 
