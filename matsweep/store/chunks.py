@@ -69,8 +69,6 @@ class ChunkStore(Store):
             and self._skipped == other._skipped
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
     def with_read_only(self, read_only: bool = False) -> ChunkStore:
         """Return the same view, for reading only or not.
 

@@ -51,8 +51,9 @@ def _maybe(rule: Rule) -> Rule:
 
 def _listed(rule: Rule, length: int | None = None) -> Rule:
     def holds(value: object) -> bool:
-        good = isinstance(value, list) and (length is None or len(value) == length)
-        return good and all(map(rule, value))  # type: ignore[call-overload]
+        if not isinstance(value, list) or length not in (None, len(value)):
+            return False
+        return all(map(rule, value))
 
     return holds
 
@@ -128,8 +129,9 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
         "a list of axes with name and values",
     ),
     "design": (
-        lambda value: _DESIGN(value)
-        and ("repeated" not in value or _SALTELLI(value))  # type: ignore[operator]
+        lambda value: isinstance(value, dict)
+        and _DESIGN(value)
+        and ("repeated" not in value or _SALTELLI(value))
         and _consistent(value),
         "the facts of a design",
     ),

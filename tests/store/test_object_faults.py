@@ -113,7 +113,7 @@ def test_chunks_that_cannot_be_reached_are_not_taken_for_damaged(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What they hold must not be computed again."""
+    """Their candidates must not be computed again."""
     place = url if where == "s3" else str(tmp_path / "s.zarr")
     make(place)
     with m.open_store(place) as store:

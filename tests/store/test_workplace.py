@@ -1,4 +1,4 @@
-"""Creation next to others: the loser of a race is told so, and a kill leaves nothing for long."""
+"""Creation next to others: the loser of a race is refused, and leftovers of a kill go."""
 
 from __future__ import annotations
 

@@ -63,8 +63,6 @@ class GridPoints(Sequence[Point]):
             return NotImplemented
         return len(self) == len(other) and all(map(operator.eq, self, other))
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __iter__(self) -> Iterator[Point]:
         """Yield the points."""
         for block in self._blocks():

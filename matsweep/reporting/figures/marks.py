@@ -411,7 +411,8 @@ def escaped[Part](part: Part) -> Part:
     elif is_dataclass(part):
         values = {field.name: getattr(part, field.name) for field in fields(part)}
         changed = replace(changed, **{name: escaped(value) for name, value in values.items()})
-    return changed  # type: ignore[no-any-return]
+    kept: Part = changed
+    return kept
 
 
 def numbers(values: ArrayLike) -> Numbers:
