@@ -1,0 +1,1 @@
+"""Graphs of layers: import, lowering to matrices, and digital segments between analog products."""

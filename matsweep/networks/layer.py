@@ -1,0 +1,103 @@
+"""Contract of layers: what surrounds the products of a network's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.streams import FloatArray
+from matsweep.machine.windows import Windows
+
+AnyArray = npt.NDArray[np.generic]
+type Multiply = Callable[[Windows], FloatArray]
+"""Product of windows with a layer's weight, bias and rectification included.
+
+Returns a (sample, position, output) float32 array. Each way to run a network has its own: exact, on
+devices, or one that keeps the windows for calibration.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weight:
+    """One weight matrix of a layer, with what is done to each of its products digitally.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer, or of its part: "conv1", "lstm/input", "lstm/recurrent".
+    values : (input, output) or (block, input, output) float32 array
+        The second is a block-diagonal matrix of `block` equal blocks, of a grouped convolution; its
+        inputs and outputs lie block by block.
+    bias : (outputs of all blocks,) float32 array or None
+        Added to products.
+    rectified : bool
+        Whether max(0, ·) follows, where nothing else reads the product.
+    """
+
+    name: str
+    values: FloatArray
+    bias: FloatArray | None = None
+    rectified: bool = False
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks on the diagonal."""
+        return self.values.shape[0] if self.values.ndim == 3 else 1
+
+
+class Layer(Protocol):
+    """A layer whose products lie on tiles.
+
+    Attributes
+    ----------
+    name : str
+        Of its node in the graph.
+    kind : str
+        "dense", "convolution", "transposed_convolution", "lstm", "gru" or "rnn".
+    inputs, outputs : tuple of str
+        Tensors that it reads and writes, channels last where they have positions.
+    weights : tuple of Weight
+        Each becomes one `Matrix`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of its node."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of layer."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Tensors that it reads."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Tensors that it writes."""
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """Weights that lie on tiles."""
+
+    def run(
+        self, tensors: Sequence[AnyArray], multiply: Sequence[Multiply]
+    ) -> tuple[AnyArray, ...]:
+        """Run the layer: gather windows, multiply, and finish digitally.
+
+        Parameters
+        ----------
+        tensors : sequence of arrays
+            As `inputs` names them.
+        multiply : sequence of Multiply
+            One for each of `weights`; a recurrent layer calls one at every step.
+
+        Returns
+        -------
+        tuple of arrays
+            As `outputs` names them.
+        """
