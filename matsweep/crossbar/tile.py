@@ -224,6 +224,26 @@ class Layout:
         return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in arrays])
 
 
+def capacity(tile: Tile, levels: int | None) -> tuple[int, int]:
+    """Return the inputs and outputs that one tile holds.
+
+    Parameters
+    ----------
+    tile : Tile
+    levels : int or None
+        Of the device.
+
+    Returns
+    -------
+    inputs, outputs : int
+        Rows over the cells of a weight, and weights of all slices side by side; 0 outputs where not
+        even one fits.
+    """
+    mapping = MAPPINGS[tile.mapping]
+    digits = Slicing.of(levels, tile.weight_bits, offset=mapping.offset).digits
+    return tile.rows // tile.cells, max(0, mapping.outputs(tile.columns, digits))
+
+
 @functools.lru_cache(maxsize=4096)
 def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:
     """Place a layer of weights on tiles.
@@ -256,13 +276,13 @@ def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str 
             "mapping, got None: no level is halfway, where the reference belongs; give "
             f"{path}.weight_bits (slices), or {path}.mapping=differential"
         )
-    fits = mapping.outputs(tile.columns, slicing.digits)
+    rows, fits = capacity(tile, levels)
     if fits < 1:
         raise UserError(
             f"{path}.columns must hold one weight of {slicing.digits} slice(s) with "
             f"{tile.mapping} mapping, got {tile.columns}"
         )
-    row_tiles = math.ceil(inputs / (tile.rows // tile.cells))
+    row_tiles = math.ceil(inputs / rows)
     column_tiles = math.ceil(outputs / fits)
     return Layout(
         inputs=inputs,
