@@ -9,17 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.crossbar import MAPPINGS
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
 from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
 from matsweep.machine.windows import Windows
-from matsweep.networks.forward import forward
 from matsweep.networks.layer import AnyArray, Weight
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
-from matsweep.networks.recording import Counting, micro_batches
+from matsweep.networks.recording import Counting, run_announced
 
 
 class Affine(NamedTuple):
@@ -183,7 +181,7 @@ class AgedNetwork:
         purpose : str
             Of reads whose noise is theirs alone, such as those of an adaptation.
         affine : mapping of str to Affine, or None
-            By the weight's name: applied behind the compensations of the tile, before the bias.
+            By the weight's name: applied behind the compensations of the tile and the bias.
 
         Returns
         -------
@@ -203,7 +201,7 @@ class AgedNetwork:
         }
 
     def run(
-        self, inputs: Mapping[str, AnyArray], products: Mapping[str, DeviceProduct]
+        self, inputs: Mapping[str, AnyArray], products: Mapping[str, Counting]
     ) -> dict[str, AnyArray]:
         """Run the network on devices, a micro-batch at a time.
 
@@ -211,19 +209,15 @@ class AgedNetwork:
         ----------
         inputs : mapping of str to (sample, …) array
             By name.
-        products : mapping of str to DeviceProduct
-            From `products`.
+        products : mapping of str to Counting
+            From `products`, or around them.
 
         Returns
         -------
         dict of str to (sample, …) array
             By the output's name.
         """
-        network = self.programmed.network
-        parts = [
-            forward(network, part, products) for part in micro_batches(network, inputs, products)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return run_announced(self.programmed.network, inputs, products)
 
 
 class DeviceProduct(Counting):
@@ -249,17 +243,19 @@ class DeviceProduct(Counting):
     ) -> None:
         super().__init__()
         self.weight, self.packs, self.realisation = weight.weight, packs, realisation
-        self._rngs = [
-            _purpose(_of_pack(weight.rng, number).at(time), purpose) for number in range(len(packs))
-        ]
-        self._reads = [_of_pack(weight.rng, number).at(time) for number in range(len(packs))]
-        self._slices = [(pack.inputs, pack.outputs) for pack in weight.packs]
-        self._factors = [
-            _factors(aged, rng, realisation)
-            for aged, rng in zip(packs, self._reads, strict=True)
-        ]
-        self._affine, self._bias = affine, weight.weight.bias
         self.saturated = self.conversions = 0.0
+        self._parts = []
+        for number, (pack, aged) in enumerate(zip(weight.packs, packs, strict=True)):
+            reads = _of_pack(weight.rng, number).at(time)
+            gain = _gain(aged, reads, realisation)
+            joined = _joined(pack, realisation, gain, affine, weight.weight.bias)
+            rng = reads.at(purpose) if purpose else reads
+            self._parts.append((aged, pack.inputs, rng, gain, joined))
+
+    @property
+    def powered(self) -> tuple[tuple[AgedMatrix, slice], ...]:
+        """The matrices on tiles, each with the inputs of the weight that drive it."""
+        return tuple((aged, inputs) for aged, inputs, *_ in self._parts)
 
     def __call__(self, windows: Windows) -> FloatArray:
         values = self.products(windows)
@@ -280,18 +276,15 @@ class DeviceProduct(Counting):
         (sample, position, output) array
         """
         parts = []
-        for number, aged in enumerate(self.packs):
-            own, outputs = self._slices[number]
-            gain, scale, offset = self._factors[number]
-            part = windows if len(self.packs) == 1 else windows.part(own)
-            factor, shift = _joined(gain, scale, offset, self._affine, self._bias, outputs)
+        for aged, inputs, rng, gain, (scale, offset) in self._parts:
+            own = windows if len(self.packs) == 1 else windows.part(inputs)
             product = aged.windows_product(
-                part, realisation=self.realisation, sample=self._sample(windows), call=self.call,
-                rng=self._rngs[number], scale=factor, offset=shift,
+                own, realisation=self.realisation, sample=self._sample(windows), call=self.call,
+                rng=rng, scale=scale, offset=offset,
             )  # fmt: skip
             values = product.values
-            if gain != 1 and not MAPPINGS[aged.programmed.hardware.tile.mapping].signed:
-                values += _unscaled(part, aged, gain, factor)
+            if scale is not None and gain != 1 and not aged.programmed.mapped.layout.mapping.signed:
+                values += _subtracted(own, aged)[..., None] * (scale * np.float32(1 - 1 / gain))
             self.saturated += product.saturated * product.conversions
             self.conversions += product.conversions
             parts.append(values)
@@ -300,3 +293,50 @@ class DeviceProduct(Counting):
     def _sample(self, windows: Windows) -> int:
         """Number of the first of the windows' samples, which may be several of each input."""
         return self.first * windows.samples // max(self.samples, 1)
+
+
+def _gain(aged: AgedMatrix, rng: Streams, realisation: int) -> float:
+    """Factor of the compensations of wires and drift; the first call of a matrix may read."""
+    tile = aged.programmed.hardware.tile
+    if not (tile.compensate_wires or tile.compensate_drift):
+        return 1.0
+    return float(aged.gain(rng)[realisation, 0, 0])
+
+
+def _joined(
+    pack: Pack, realisation: int, gain: float, affine: Affine | None, bias: FloatArray | None
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Join gain, columns' fits, bias and an affine correction to a factor and an offset.
+
+    ((y gain) scale + offset + bias) a + b, with scale and offset of the columns.
+    """
+    outputs = pack.outputs.stop - pack.outputs.start
+    scale, offset = np.full(outputs, gain, np.float32), np.zeros(outputs, np.float32)
+    if (columns := pack.programmed.columns) is not None:
+        scale *= columns.scale[realisation, 0]
+        offset += columns.offset[realisation, 0]
+    if bias is not None:
+        offset += bias[pack.outputs]
+    if affine is not None:
+        scale *= affine.scale[pack.outputs]
+        offset = offset * affine.scale[pack.outputs] + affine.offset[pack.outputs]
+    return (
+        scale if (scale != 1).any() else None,
+        offset if offset.any() else None,
+    )
+
+
+def _subtracted(windows: Windows, aged: AgedMatrix) -> FloatArray:
+    """Offset of weight zero in the products of windows, (sample, position).
+
+    It is subtracted digitally where a mapping has no devices of both signs, and no gain of the
+    currents acts on it.
+    """
+    mapped, hardware = aged.programmed.mapped, aged.programmed.hardware
+    device, plan, scale = hardware.device, mapped.layout, mapped.scale
+    driven = hardware.dac.convert(windows.values, scale.input, signed=scale.signed)
+    total = np.zeros((windows.samples, windows.positions), np.float32)
+    for offset in windows.offsets:
+        total += driven[:, windows.starts + offset]
+    common = plan.cells * plan.worth.sum() * device.g_min / device.g_range + 1
+    return np.asarray(total * np.float32(common * scale.weight * scale.input))

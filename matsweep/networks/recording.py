@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -86,17 +87,12 @@ def record(network: Network, inputs: Mapping[str, AnyArray]) -> Run:
     recorders = {
         weight.name: _Recorder(weight) for layer in network.layers for weight in layer.weights
     }
-    parts = [
-        forward(network, part, recorders) for part in micro_batches(network, inputs, recorders)
-    ]
+    outputs = run_announced(network, inputs, recorders)
     samples = len(next(iter(inputs.values())))
-    return Run(
-        {name: recorder.recorded(samples) for name, recorder in recorders.items()},
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
-    )
+    return Run({name: each.recorded(samples) for name, each in recorders.items()}, outputs)
 
 
-class Counting:
+class Counting(ABC):
     """Product of a weight that counts its calls within a micro-batch.
 
     Attributes
@@ -112,6 +108,10 @@ class Counting:
     def __init__(self) -> None:
         self.first = self.samples = self.call = 0
 
+    @abstractmethod
+    def __call__(self, windows: Windows) -> FloatArray:
+        """Multiply windows, bias and rectification included."""
+
     def begin(self, first: int, samples: int) -> None:
         """Begin a micro-batch.
 
@@ -124,27 +124,32 @@ class Counting:
         self.first, self.samples, self.call = first, samples, 0
 
 
-def micro_batches(
-    network: Network, inputs: Mapping[str, AnyArray], counting: Mapping[str, Counting]
-) -> Iterator[Mapping[str, AnyArray]]:
-    """Cut inputs into micro-batches, and announce each to the products before it is run.
+def run_announced(
+    network: Network, inputs: Mapping[str, AnyArray], products: Mapping[str, Counting]
+) -> dict[str, AnyArray]:
+    """Run a network, and announce each micro-batch to the products before it is run.
 
     Parameters
     ----------
     network : Network
     inputs : mapping of str to (sample, …) array
-    counting : mapping of str to Counting
+        By name.
+    products : mapping of str to Counting
+        By the weight's name.
 
-    Yields
-    ------
-    mapping of str to (sample, …) array
+    Returns
+    -------
+    dict of str to (sample, …) array
+        By the output's name.
     """
     total, size = len(next(iter(inputs.values()))), micro_batch(network)
+    parts = []
     for first in range(0, total, size):
         part = {name: values[first : first + size] for name, values in inputs.items()}
-        for each in counting.values():
-            each.begin(first, min(size, total - first))
-        yield part
+        for each in products.values():
+            each.begin(first, network.batch or min(size, total - first))
+        parts.append(forward(network, part, products))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 class Geometry(NamedTuple):
