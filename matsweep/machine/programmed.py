@@ -17,6 +17,8 @@ from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
+from matsweep.machine.windows import Windows
+from matsweep.machine.windows_product import WindowsProduct, windows_product
 
 
 class Written(NamedTuple):
@@ -233,6 +235,57 @@ class AgedMatrix:
         if tile.compensate_wires or tile.compensate_drift:
             product = product._replace(values=product.scaled(self._gain(rng)))
         return product
+
+    def windows_product(
+        self,
+        windows: Windows,
+        *,
+        realisation: int,
+        sample: int = 0,
+        call: int = 0,
+        rng: Streams,
+        scale: FloatArray | None = None,
+        offset: FloatArray | None = None,
+        rectified: bool = False,
+    ) -> WindowsProduct:
+        """Multiply windows by the matrix of one realisation: the products of a convolution.
+
+        The inputs are converted by the DAC; no compensation is applied but what `scale` and
+        `offset` bring. Random numbers belong to the realisation, the call, the sample, the
+        position, the tile of rows and the column, so that results do not depend on the samples that
+        are computed together; `rng` is not moved on.
+
+        Parameters
+        ----------
+        windows : Windows
+        realisation : int
+            Index among those of the matrix.
+        sample : int
+            Number of the first sample of the windows.
+        call : int
+            Number of the product of these samples with this matrix, such as the step of a sequence.
+        rng : Streams
+            Of all realisations of the matrix, for this matrix alone.
+        scale : (output,) float32 array or None
+            Factors on the products.
+        offset : (output,) float32 array or None
+            Added to the scaled products.
+        rectified : bool
+            Whether values below zero are set to zero, at the end.
+
+        Returns
+        -------
+        WindowsProduct
+
+        Raises
+        ------
+        UserError
+            If the windows do not have the inputs of the matrix.
+        """
+        return windows_product(
+            self, windows, realisation=realisation, sample=sample, call=call, rng=rng,
+            scale=scale, offset=offset, rectified=rectified,
+        )  # fmt: skip
 
     def calibration_read(self, *, rng: Streams) -> Product:
         """Multiply the calibration inputs by the matrix, without any compensation.
