@@ -15,6 +15,7 @@ from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
+from matsweep.machine.panels import Panels, panels
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
 from matsweep.machine.windows import Windows
@@ -187,7 +188,7 @@ class AgedMatrix:
         The same behind access devices and wires.
     """
 
-    __slots__ = ("_compensation", "conductance", "programmed", "seen", "time")
+    __slots__ = ("_compensation", "_panels", "conductance", "programmed", "seen", "time")
 
     def __init__(
         self, programmed: ProgrammedMatrix, time: float, conductance: FloatArray, seen: Wired
@@ -197,6 +198,7 @@ class AgedMatrix:
         self.conductance = conductance
         self.seen = seen
         self._compensation: FloatArray | None = None
+        self._panels: tuple[int, Panels] | None = None
 
     def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the matrix: x W.
@@ -286,6 +288,23 @@ class AgedMatrix:
             self, windows, realisation=realisation, sample=sample, call=call, rng=rng,
             scale=scale, offset=offset, rectified=rectified,
         )  # fmt: skip
+
+    def panels(self, realisation: int) -> Panels:
+        """Return the weights of one realisation as panels for compiled products.
+
+        Those of the last realisation asked for are kept.
+
+        Parameters
+        ----------
+        realisation : int
+
+        Returns
+        -------
+        Panels
+        """
+        if self._panels is None or self._panels[0] != realisation:
+            self._panels = realisation, panels(self, realisation)
+        return self._panels[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:
         """Multiply the calibration inputs by the matrix, without any compensation.

@@ -8,8 +8,10 @@ import numpy as np
 
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.machine.panels import serves
 from matsweep.machine.windows import Windows
 from matsweep.machine.windows_blocks import multiplied, of_realisation, power_of_rows
+from matsweep.machine.windows_compiled import multiplied_compiled
 
 if TYPE_CHECKING:
     from matsweep.machine.programmed import AgedMatrix
@@ -66,19 +68,26 @@ def windows_product(
     """
     programmed = aged.programmed
     shape = windows.samples, windows.positions, windows.inputs
-    refuse_shape("windows", shape, "input", programmed.mapped.matrix.inputs)
+    mapped, hardware = programmed.mapped, programmed.hardware
+    refuse_shape("windows", shape, "input", mapped.matrix.inputs)
     keys = rng.at(PURPOSE).keys[realisation : realisation + 1]
     first = sample * windows.positions
-    values, saturated = multiplied(
-        of_realisation(aged, realisation), windows, call=call, first=first, keys=keys
-    )
-    if scale is not None:
-        values *= scale
-    if offset is not None:
-        values += offset
-    if rectified:
-        np.maximum(values, 0, out=values)
-    conversions = shape[0] * shape[1] * programmed.mapped.conversions(programmed.hardware)
+    if serves(mapped, hardware):
+        values, saturated = multiplied_compiled(
+            mapped, hardware, aged.panels(realisation), windows, call=call, first=first, keys=keys,
+            scale=scale, offset=offset, rectified=rectified,
+        )  # fmt: skip
+    else:
+        values, saturated = multiplied(
+            of_realisation(aged, realisation), windows, call=call, first=first, keys=keys
+        )
+        if scale is not None:
+            values *= scale
+        if offset is not None:
+            values += offset
+        if rectified:
+            np.maximum(values, 0, out=values)
+    conversions = shape[0] * shape[1] * mapped.conversions(hardware)
     values = values.reshape(*shape[:2], -1)
     return WindowsProduct(values, saturated / max(conversions, 1), conversions)
 
