@@ -312,9 +312,10 @@ def _opened(name: str, path: Path, key: str, header: _Header) -> AnyArray:
     """Map an array, or read it where it is compressed."""
     try:
         with open(open_plain(path), "rb") as file:
-            if header.offset is not None and header.offset + header.size <= os.fstat(
-                file.fileno()
-            ).st_size:
+            if (
+                header.offset is not None
+                and header.offset + header.size <= os.fstat(file.fileno()).st_size
+            ):
                 return np.memmap(
                     file, header.dtype, "r", header.offset, header.shape,
                     "F" if header.fortran else "C",

@@ -10,8 +10,8 @@ import numpy as np
 
 from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
-from matsweep.core.tables import finite_number, iterate_rows, read_text
 from matsweep.core.streams import FloatArray
+from matsweep.core.tables import finite_number, iterate_rows, read_text
 from matsweep.datasets.arrays import LABELS, TARGETS, Arrays, Outline, unreadable
 
 _LABEL = re.compile(r"labels?|class", re.IGNORECASE)

@@ -79,7 +79,8 @@ def class_files(name: str, path: Path) -> tuple[tuple[Path, int], ...]:
     if not files or len(files) > _MOST_FILES:
         raise UserError(
             f"{name} must name a folder with a folder of images for each class "
-            f"({', '.join(_ENDINGS)}), got {path} with {len(files)} images in {len(folders)} folders"
+            f"({', '.join(_ENDINGS)}), got {path} with {len(files)} images in "
+            f"{len(folders)} folders"
         )
     return tuple(files)
 

@@ -42,7 +42,7 @@ class Written(NamedTuple):
 
 
 class ColumnFit(NamedTuple):
-    """Digital factor and offset of each output, which bring calibration reads closest to the wanted.
+    """Digital factor and offset of each output, fitted to calibration reads.
 
     Parameters
     ----------
@@ -501,7 +501,9 @@ def fitted_columns(values: FloatArray, wanted: FloatArray) -> ColumnFit:
         along = (off * (aim - mean)).sum(axis=0)
         scale = np.divide(along, square, out=np.ones_like(along), where=square > 0)
         fits.append((scale, mean - scale * middle))
-    scales, offsets = (np.stack(part)[:, None].astype(values.dtype) for part in zip(*fits, strict=True))
+    scales, offsets = (
+        np.stack(part)[:, None].astype(values.dtype) for part in zip(*fits, strict=True)
+    )
     return ColumnFit(scales, offsets)
 
 

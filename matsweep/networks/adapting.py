@@ -99,8 +99,6 @@ def matched(values: FloatArray, wanted: Recorded) -> Affine:
     """
     exact = values.astype(np.float64)
     mean, deviation = exact.mean(axis=0), exact.std(axis=0)
-    scale = np.divide(
-        wanted.deviation, deviation, out=np.ones_like(deviation), where=deviation > 0
-    )
+    scale = np.divide(wanted.deviation, deviation, out=np.ones_like(deviation), where=deviation > 0)
     offset = wanted.mean - scale * mean
     return Affine(scale.astype(np.float32), offset.astype(np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -258,6 +258,7 @@ class DeviceProduct(Counting):
         return tuple((aged, inputs) for aged, inputs, *_ in self._parts)
 
     def __call__(self, windows: Windows) -> FloatArray:
+        """Multiply windows, bias and rectification included."""
         values = self.products(windows)
         self.call += 1
         if self.weight.rectified:
@@ -291,7 +292,7 @@ class DeviceProduct(Counting):
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
     def _sample(self, windows: Windows) -> int:
-        """Number of the first of the windows' samples, which may be several of each input."""
+        """Return the number of the first sample of the windows, which may be several of an input."""
         return self.first * windows.samples // max(self.samples, 1)
 
 

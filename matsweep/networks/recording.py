@@ -1,4 +1,4 @@
-"""Calibration inputs and float statistics of a network's weights, from its run in floating point."""
+"""Calibration inputs and statistics of a network's weights, from its run in floating point."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Recorded(NamedTuple):
     Parameters
     ----------
     rows : (window, input) float32 array
-        Some of all windows, the one with the largest and the one with the smallest value among
-        them.
+        Some of all windows; among them those with the largest and the smallest value, and with the
+        largest product without bias.
     uses : float
         Windows of one sample.
     calls : int
@@ -249,6 +249,14 @@ class _Extreme:
         position = int(np.argmax(np.isin(at - windows.starts, windows.offsets)))
         self.value, self.row = value, rows_at(windows, sample, np.array([position]))
 
+    def update_product(self, windows: Windows, products: FloatArray) -> None:
+        magnitudes = np.abs(products).max(axis=-1)
+        place = int(np.argmax(magnitudes))
+        value = float(magnitudes.flat[place])
+        if value > self.value:
+            sample, position = divmod(place, windows.positions)
+            self.value, self.row = value, rows_at(windows, sample, np.array([position]))
+
 
 @dataclass(slots=True, eq=False)
 class _Sums:
@@ -285,12 +293,13 @@ class _Recorder(Counting):
     def __init__(self, weight: Weight) -> None:
         super().__init__()
         self._weight = weight
-        self._multiply: Multiply = exact(plain(weight))
+        self._multiply: Multiply = exact(Weight(name=weight.name, values=weight.values))
         inputs = weight.blocks * weight.values.shape[-2]
         self._most = int(np.clip(_NUMBERS // inputs, *_ROWS))
         self._rows: list[FloatArray] = []
         self._every, self._seen, self._kept = 1, 0, 0
         self._ends = _Extreme(1), _Extreme(-1)
+        self._product = _Extreme(1)
         self._sums = _Sums()
         self._geometry: Geometry | None = None
         self._windows = self._calls = 0
@@ -306,6 +315,9 @@ class _Recorder(Counting):
             self._geometry = Geometry.of(windows)
         for end in self._ends:
             end.update(windows, self._geometry.covered)
+        self._product.update_product(windows, values)
+        if self._weight.bias is not None:
+            values += self._weight.bias
         self._sums.add(values)
         self._keep(windows)
         self._windows += windows.samples * windows.positions
@@ -338,7 +350,7 @@ class _Recorder(Counting):
             )
         rows = np.concatenate(self._rows)
         step = -(-len(rows) // self._most)
-        ends = [end.row for end in self._ends if end.row is not None]
+        ends = [end.row for end in (*self._ends, self._product) if end.row is not None]
         return Recorded(
             rows=np.ascontiguousarray(np.concatenate([*ends, rows[::step]])),
             uses=self._windows / samples,
@@ -348,17 +360,3 @@ class _Recorder(Counting):
             fresh=self._geometry.fresh,
             held=self._geometry.held,
         )
-
-
-def plain(weight: Weight) -> Weight:
-    """Return a weight whose products are not rectified.
-
-    Parameters
-    ----------
-    weight : Weight
-
-    Returns
-    -------
-    Weight
-    """
-    return Weight(name=weight.name, values=weight.values, bias=weight.bias)

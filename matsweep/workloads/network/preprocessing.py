@@ -85,7 +85,7 @@ class Preprocessing:
             return _shaped(name, self._whole(name, values, port), port, layout)
         single = np.asarray(values, np.float32)
         if not self.plain:
-            # In double precision, so that a scale of 1/255 loses nothing to the order of operations.
+            # In double precision: a scale of 1/255 loses nothing to the order of operations.
             shape = _channels(single, layout, max(len(self.mean), len(self.std)))
             mean, std = (np.reshape(each, shape if len(each) > 1 else ()) for each in
                          (self.mean, self.std))  # fmt: skip
@@ -134,7 +134,7 @@ def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyA
     known = [size for size in wanted if size is not None]
     size = math.prod(values.shape[1:])
     flat = values.ndim == 2 or len(wanted) == 1 or layout == "flat" or size == math.prod(known)
-    if flat and layout in (None, "flat") or len(wanted) == 1:
+    if (flat and layout in (None, "flat")) or len(wanted) == 1:
         if len(known) == len(wanted) and size == math.prod(known):
             return values.reshape(len(values), *known)
         if len(known) == len(wanted) - 1 and known and size % math.prod(known) == 0:

@@ -244,9 +244,7 @@ def prepared(
     values.pop("output_error")
     reference = {_METRIC.get(name, name): value for name, value in values.items()}
     chance = _chance(wanted, samples, measures, top=top, score=score)
-    known = {
-        name: value for name, value in chance.items() if _worse(name, value, reference[name])
-    }
+    known = {name: value for name, value in chance.items() if _worse(name, value, reference[name])}
     return PreparedNetwork(
         network=network, samples=samples, recorded=run.weights, adaptation=adaptation,
         wanted=wanted, output=output, merit=merit, measures=measures, top=top, score=score,

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +19,6 @@ from matsweep.core.checks import UserError, one_of, whole, within
 from matsweep.core.codec import plain
 from matsweep.datasets import Dataset
 from matsweep.datasets.arrays import file_digest
-from matsweep.networks.libraries import versions
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network, Port
@@ -37,8 +37,8 @@ _VERSION = 1  # of what is prepared; raise it when that changes
 class NetworkInference(Workload):
     """Inference by a network from an ONNX file, whose products lie on devices.
 
-    Candidates are ranked by `score` where one is given, else by the accuracy where data have labels,
-    else by the agreement with the float network.
+    Candidates are ranked by `score` where one is given, else by the accuracy where data have
+    labels, else by the agreement with the float network.
 
     Parameters
     ----------
@@ -237,7 +237,8 @@ class NetworkInference(Workload):
             if self.calibration is not None:
                 contents.append(content("calibration", self.calibration))
         facts = {
-            **plain(self), "version": _VERSION, "numpy": np.__version__, **versions(),
+            **plain(self), "version": _VERSION, "numpy": np.__version__, 
+            "onnxruntime": version("onnxruntime"),
             "network": self.network.digest, "contents": contents,
         }  # fmt: skip
         text = json.dumps(facts, sort_keys=True)
