@@ -2,7 +2,7 @@
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
 Dataset (with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
-`load_material` loads one material family, `calibrate` fits a device model to measurements, `merge`
+`load_material` loads one material family, `load_network` a network from an ONNX file, `calibrate` fits a device model to measurements, `merge`
 unites stores, `export` writes results for other programs and `requirements` derives requirements on
 devices and checks them by new candidates.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matsweep.exporting import export
     from matsweep.identification.calibration import calibrate
     from matsweep.merging import merge
+    from matsweep.networks.load import load_network
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
@@ -29,6 +30,7 @@ _HOMES = {
     "export": "matsweep.exporting",
     "explore": "matsweep.running.study",
     "load_material": "matsweep.planning.loading",
+    "load_network": "matsweep.networks.load",
     "merge": "matsweep.merging",
     "open_results": "matsweep.results",
     "requirements": "matsweep.running.verification",
@@ -40,6 +42,7 @@ __all__ = [
     "explore",
     "export",
     "load_material",
+    "load_network",
     "merge",
     "open_results",
     "requirements",
