@@ -15,8 +15,11 @@ from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
+from matsweep.machine.panels import Panels, panels
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
+from matsweep.machine.windows import Windows
+from matsweep.machine.windows_product import WindowsProduct, windows_product
 
 
 class Written(NamedTuple):
@@ -185,7 +188,7 @@ class AgedMatrix:
         The same behind access devices and wires.
     """
 
-    __slots__ = ("_compensation", "conductance", "programmed", "seen", "time")
+    __slots__ = ("_compensation", "_panels", "conductance", "programmed", "seen", "time")
 
     def __init__(
         self, programmed: ProgrammedMatrix, time: float, conductance: FloatArray, seen: Wired
@@ -195,6 +198,7 @@ class AgedMatrix:
         self.conductance = conductance
         self.seen = seen
         self._compensation: FloatArray | None = None
+        self._panels: tuple[int, Panels] | None = None
 
     def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the matrix: x W.
@@ -233,6 +237,74 @@ class AgedMatrix:
         if tile.compensate_wires or tile.compensate_drift:
             product = product._replace(values=product.scaled(self._gain(rng)))
         return product
+
+    def windows_product(
+        self,
+        windows: Windows,
+        *,
+        realisation: int,
+        sample: int = 0,
+        call: int = 0,
+        rng: Streams,
+        scale: FloatArray | None = None,
+        offset: FloatArray | None = None,
+        rectified: bool = False,
+    ) -> WindowsProduct:
+        """Multiply windows by the matrix of one realisation: the products of a convolution.
+
+        The inputs are converted by the DAC; no compensation is applied but what `scale` and
+        `offset` bring. Random numbers belong to the realisation, the call, the sample, the
+        position, the tile of rows and the column, so that results do not depend on the samples that
+        are computed together; `rng` is not moved on.
+
+        Parameters
+        ----------
+        windows : Windows
+        realisation : int
+            Index among those of the matrix.
+        sample : int
+            Number of the first sample of the windows.
+        call : int
+            Number of the product of these samples with this matrix, such as the step of a sequence.
+        rng : Streams
+            Of all realisations of the matrix, for this matrix alone.
+        scale : (output,) float32 array or None
+            Factors on the products.
+        offset : (output,) float32 array or None
+            Added to the scaled products.
+        rectified : bool
+            Whether values below zero are set to zero, at the end.
+
+        Returns
+        -------
+        WindowsProduct
+
+        Raises
+        ------
+        UserError
+            If the windows do not have the inputs of the matrix.
+        """
+        return windows_product(
+            self, windows, realisation=realisation, sample=sample, call=call, rng=rng,
+            scale=scale, offset=offset, rectified=rectified,
+        )  # fmt: skip
+
+    def panels(self, realisation: int) -> Panels:
+        """Return the weights of one realisation as panels for compiled products.
+
+        Those of the last realisation asked for are kept.
+
+        Parameters
+        ----------
+        realisation : int
+
+        Returns
+        -------
+        Panels
+        """
+        if self._panels is None or self._panels[0] != realisation:
+            self._panels = realisation, panels(self, realisation)
+        return self._panels[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:
         """Multiply the calibration inputs by the matrix, without any compensation.

@@ -1,0 +1,88 @@
+"""Products of windows in compiled loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.streams import FloatArray
+from matsweep.crossbar import sequence
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.mapped import Mapped
+from matsweep.machine.panels import Panels
+from matsweep.machine.windows import Windows
+
+_CACHE = 2**19  # bytes of panels that stay in the second cache from one block of rows to the next
+_BLOCKS = 4  # of rows, for which larger panels are read once
+
+
+def multiplied_compiled(
+    mapped: Mapped,
+    hardware: Hardware,
+    panels: Panels,
+    windows: Windows,
+    *,
+    call: int,
+    first: int,
+    keys: npt.NDArray[np.uint64],
+    scale: FloatArray | None,
+    offset: FloatArray | None,
+    rectified: bool,
+) -> tuple[FloatArray, int]:
+    """Multiply windows by the panels of one realisation.
+
+    Sums add their products in the order of the inputs, rounded once with each (fused
+    multiply-add), so that results are the same bits on every processor. The standard normal numbers
+    are those of Philox 4x32-10 at a counter that consists of the row, the column and the call.
+
+    Parameters
+    ----------
+    mapped : Mapped
+    hardware : Hardware
+    panels : Panels
+    windows : Windows
+    call : int
+    first : int
+        Number of the first row.
+    keys : (1, 2) array of uint64
+        Of the random numbers.
+    scale : (output,) float32 array or None
+    offset : (output,) float32 array or None
+    rectified : bool
+
+    Returns
+    -------
+    values : (row, output) float32 array
+    saturated : int
+        Conversions that saturated.
+    """
+    from matsweep.machine.kernels import windows as kernels
+
+    plan, signed = mapped.layout, mapped.scale.signed
+    steps = np.float32(hardware.dac.steps(signed=signed))
+    inputs = (
+        np.float32(float(steps) / mapped.scale.input), -steps if signed else np.float32(0), steps
+    )  # fmt: skip
+    values = windows.values.reshape(-1)
+    if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
+        converted = np.empty(values.shape, np.float32)
+        kernels.convert_inputs(values, *inputs, converted)
+        values, inputs = converted, (np.float32(0), *inputs[1:])
+    order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
+    low, high = hardware.adc.codes(signed=order.signed)
+    [(key, upper)] = keys
+    units = panels.scale if scale is None else panels.scale * scale
+    out = np.empty((windows.samples * windows.positions, plan.outputs), np.float32)
+    saturated = kernels.multiply(
+        values, windows.values.shape[1],
+        np.ascontiguousarray(windows.starts, np.int64),
+        np.ascontiguousarray(windows.offsets, np.int64),
+        inputs, panels.tiles, panels.weights, panels.variances, panels.begins,
+        (np.float32(low), np.float32(high), np.float32(hardware.adc.noise**2)), plan.columns,
+        first, key, upper ^ np.uint64(call),
+        np.ascontiguousarray(units, np.float32),
+        np.zeros(plan.outputs, np.float32) if offset is None
+        else np.ascontiguousarray(offset, np.float32),
+        rectified, 1 if panels.weights.nbytes <= _CACHE else _BLOCKS, out,
+    )  # fmt: skip
+    return out, int(saturated)
