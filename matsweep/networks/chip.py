@@ -292,7 +292,7 @@ class DeviceProduct(Counting):
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
     def _sample(self, windows: Windows) -> int:
-        """Return the number of the first sample of the windows, which may be several of an input."""
+        """Return the number of the first sample of windows, which may be several of an input."""
         return self.first * windows.samples // max(self.samples, 1)
 
 

@@ -13,6 +13,7 @@ from matsweep.networks.chip import DeviceProduct
 from matsweep.networks.forward import exact
 from matsweep.networks.layer import Weight
 from matsweep.networks.recording import Counting, Recorded, spread
+from matsweep.workloads.network.scores import TINY
 
 JUDGED = 100
 """Samples that the error and the power of products are measured on."""
@@ -65,7 +66,7 @@ class Judged(Counting):
     @property
     def error(self) -> float:
         """Root mean square of the error, over that of the exact products."""
-        return math.sqrt(self._wrong / max(self._size, np.finfo(np.float32).tiny))
+        return math.sqrt(self._wrong / max(self._size, TINY))
 
     @property
     def power(self) -> float:

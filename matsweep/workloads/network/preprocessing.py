@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, finite, one_of, positive
 from matsweep.core.quantities import Dimensionless
-from matsweep.networks.network import Port
+from matsweep.networks.batches import Port
 
 type AnyArray = npt.NDArray[Any]
 

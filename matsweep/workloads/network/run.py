@@ -141,7 +141,7 @@ class PreparedNetwork:
         outputs = np.asarray(aged.run(self.samples.inputs, judged)[self.output], np.float32)
         errors = np.array([each.error for each in judged.values()])
         conversions = sum(each.conversions for each in products.values())
-        measured = {
+        measured: dict[str, float | FloatArray] = {
             "layer_vmm_error": errors,
             "vmm_error": float(np.sqrt(np.mean(np.square(errors)))),
             "array_power": sum(each.power for each in judged.values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,9 @@ import numpy.typing as npt
 
 from matsweep.core.registry import Registry
 from matsweep.core.streams import FloatArray
+
+TINY = float(np.finfo(np.float32).tiny)
+"""Smallest size that an error is compared with."""
 
 type IntArray = npt.NDArray[np.int64]
 type AnyArray = npt.NDArray[Any]
@@ -93,9 +97,9 @@ def relative_error(outputs: FloatArray, wanted: FloatArray) -> float:
     -------
     float
     """
-    wrong = np.square(outputs.astype(np.float64) - wanted).mean()
-    size = np.square(wanted.astype(np.float64)).mean()
-    return float(np.sqrt(wrong / max(size, np.finfo(np.float32).tiny)))
+    wrong = float(np.square(outputs.astype(np.float64) - wanted).mean())
+    size = float(np.square(wanted.astype(np.float64)).mean())
+    return math.sqrt(wrong / max(size, TINY))
 
 
 def most_frequent(labels: IntArray) -> float:
@@ -123,12 +127,12 @@ def _shares(outputs: FloatArray, targets: AnyArray) -> tuple[FloatArray, FloatAr
 
 def _nrmse(outputs: FloatArray, targets: AnyArray) -> float:
     wrong, variance = _shares(outputs, targets)
-    return float(np.sqrt(wrong.sum() / max(variance.sum(), np.finfo(np.float64).tiny)))
+    return math.sqrt(float(wrong.sum()) / max(float(variance.sum()), TINY))
 
 
 def _r2(outputs: FloatArray, targets: AnyArray) -> float:
     wrong, variance = _shares(outputs, targets)
-    return float(np.mean(1 - wrong / np.maximum(variance, np.finfo(np.float64).tiny)))
+    return float(np.mean(1 - wrong / np.maximum(variance, TINY)))
 
 
 def _token_accuracy(outputs: FloatArray, targets: AnyArray) -> float:

@@ -19,9 +19,10 @@ from matsweep.core.checks import UserError, one_of, whole, within
 from matsweep.core.codec import plain
 from matsweep.datasets import Dataset
 from matsweep.datasets.arrays import file_digest
+from matsweep.networks.batches import Port
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
-from matsweep.networks.network import Network, Port
+from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
