@@ -1,4 +1,4 @@
-"""Inputs of any shape, with or without labels: NPZ files, tables and folders of images."""
+"""Inputs of any shape, with or without labels: NPZ files and tables."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def unreadable(name: str, path: Path, problem: Exception) -> UserError:
     """
     reason = getattr(problem, "strerror", None) or problem
     return UserError(
-        f"{name} must name a file or folder that can be read, got {path} ({reason}): give its "
+        f"{name} must name a file that can be read, got {path} ({reason}): give its "
         f"path from {Path.cwd()}, or its whole path"
     )
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, near, within
 from matsweep.core.codec import build
 from matsweep.core.printing import listed, shown
-from matsweep.datasets import Dataset
+from matsweep.datasets import Dataset, Images
 from matsweep.datasets.arrays import (
     Arrays,
     Outline,
@@ -25,7 +25,7 @@ from matsweep.datasets.arrays import (
     whole_labels,
 )
 from matsweep.datasets.columns import read_table, table_outline
-from matsweep.datasets.folders import folder_digest, folder_outline, read_folder
+from matsweep.datasets.dataset import Samples as DatasetSamples
 from matsweep.networks.network import Network
 from matsweep.workloads.network.preprocessing import Preprocessing
 
@@ -86,7 +86,9 @@ def resolved(name: str, source: Source) -> Path | Dataset:
                 f"'workload.{name}={{kind: {source}, {needed}: …}}'"
             ) from None
     path = Path(source)
-    if path.is_dir() or path.suffix.lower() in (".npz", *_TABLES):
+    if path.is_dir():
+        return Images(path=source)
+    if path.suffix.lower() in (".npz", *_TABLES):
         return path
     raise UserError(
         f"{name} must name an NPZ file, a table (CSV), a folder with a folder of images for each "
@@ -110,8 +112,6 @@ def outline(name: str, source: Source) -> Outline | None:
     found = resolved(name, source)
     if isinstance(found, Dataset):
         return None
-    if found.is_dir():
-        return folder_outline(name, found)
     if found.suffix.lower() == ".npz":
         return npz_outline(name, found)
     return table_outline(name, found)
@@ -149,7 +149,7 @@ def content(name: str, source: Source) -> str:
     if isinstance(found, Dataset):
         with within(name):
             return found.content
-    return folder_digest(name, found) if found.is_dir() else file_digest(name, found)
+    return file_digest(name, found)
 
 
 def load(
@@ -172,7 +172,7 @@ def load(
         None: the training part of a dataset; of other sets a fifth of the samples or less, which
         is not scored.
     test_samples : int or None
-        Samples that are scored: the first, of a folder evenly spread over its classes; None: all.
+        Samples that are scored, the first; None: all.
     calibration_samples : int
         At most; spread evenly over all.
 
@@ -204,44 +204,65 @@ def _scored(
     """Return the samples that are scored, and those of the same source that calibrate."""
     found = resolved("data", source)
     if isinstance(found, Dataset):
-        with within("data"):
-            samples = _kept_dataset(found)
-        _enough(test_samples, len(samples.test_labels))
-        chosen = slice(test_samples)
-        scored = Arrays(
-            inputs={"inputs": samples.test_inputs[chosen]}, labels=samples.test_labels[chosen]
-        )
-        training = Arrays(inputs={"inputs": samples.train_inputs})
-        return scored, _chosen(training, _spread(len(training), calibration_samples))
+        training, scored = _parts("data", found)
+        if not held_back and isinstance(source, str) and not (Path(source) / "train").is_dir():
+            scored = _joined(training, scored)
+        _enough(test_samples, len(scored))
+        calibrating = _chosen(training, _spread(len(training), calibration_samples))
+        return _chosen(scored, np.arange(len(scored))[:test_samples]), calibrating
     total = _outline_of(found, "data").samples
-    calibrating = _spread(total, min(calibration_samples, max(total // HELD_BACK, 1)))
+    fresh = _spread(total, min(calibration_samples, max(total // HELD_BACK, 1)))
     places = np.arange(total)
     if held_back:
-        places = np.setdiff1d(places, calibrating)
+        places = np.setdiff1d(places, fresh)
     _enough(test_samples, len(places))
     if not len(places):
         raise UserError(
             "data must hold at least 2 samples, one of which calibrates the converters and is not "
             f"scored, got {total}: add samples, or give workload.calibration"
         )
-    if test_samples is not None:
-        evenly = found.is_dir()
-        places = places[_spread(len(places), test_samples)] if evenly else places[:test_samples]
-    return _read("data", found, places), _read("data", found, calibrating)
+    return _read("data", found, places[:test_samples]), _read("data", found, fresh)
 
 
 def _calibrating(source: Source, most: int) -> Arrays:
     found = resolved("calibration", source)
     if isinstance(found, Dataset):
-        with within("calibration"):
-            training = Arrays(inputs={"inputs": _kept_dataset(found).train_inputs})
+        training, _ = _parts("calibration", found)
         return _chosen(training, _spread(len(training), most))
     return _read("calibration", found, _spread(_outline_of(found, "calibration").samples, most))
 
 
+def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
+    """Return the training part and the test part of a dataset, in the shape that it has."""
+    with within(name):
+        samples, shape = _kept_dataset(dataset)
+    training, scored = (
+        Arrays(
+            inputs={"inputs": inputs.reshape(len(inputs), *shape)},
+            labels=labels,
+            channels_last=len(shape) == 3,
+        )
+        for inputs, labels in (
+            (samples.train_inputs, samples.train_labels),
+            (samples.test_inputs, samples.test_labels),
+        )
+    )
+    return training, scored
+
+
 @functools.lru_cache(maxsize=2)
-def _kept_dataset(dataset: Dataset) -> Any:
-    return dataset.load()
+def _kept_dataset(dataset: Dataset) -> tuple[DatasetSamples, tuple[int, ...]]:
+    return dataset.load(), dataset.shape
+
+
+def _joined(first: Arrays, second: Arrays) -> Arrays:
+    assert first.labels is not None
+    assert second.labels is not None
+    return replace(
+        first,
+        inputs={n: np.concatenate([each, second.inputs[n]]) for n, each in first.inputs.items()},
+        labels=np.concatenate([first.labels, second.labels]),
+    )
 
 
 def _outline_of(path: Path, name: str) -> Outline:
@@ -263,8 +284,6 @@ def _spread(total: int, most: int) -> Places:
 
 
 def _read(name: str, path: Path, places: Places) -> Arrays:
-    if path.is_dir():
-        return read_folder(name, path, places)
     return _chosen(
         read_npz(name, path) if path.suffix.lower() == ".npz" else read_table(name, path), places
     )

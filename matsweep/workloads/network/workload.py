@@ -48,8 +48,8 @@ class NetworkInference(Workload):
         network that is shipped.
     data : str or Dataset
         Samples that are scored: an NPZ file with `inputs` (or the network's inputs by name) and
-        `labels` or `targets` if there are any; a table (CSV); a folder with a folder of images for
-        each class; or a dataset, by its kind.
+        `labels` or `targets` if there are any; a table (CSV) with these as columns; a folder with a
+        folder of images for each class; or a dataset, by its kind.
     calibration : str, Dataset or None
         Samples that converters, compensations and adaptations are calibrated on. None: the training
         part of a dataset; of other sets every fifth sample or fewer, which is then not scored.
@@ -66,7 +66,7 @@ class NetworkInference(Workload):
         Match mean and deviation of each output channel to those in floating point, layer by layer
         at each time (`networks.adapting`).
     test_samples : int or None
-        Use only so many samples: the first; of a folder those evenly spread over its classes.
+        Use only the first N samples; None: all.
     calibration_samples : int
         Use at most so many for calibration, evenly spread.
     """
