@@ -241,7 +241,6 @@ def prepared(
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
     values = scored(wanted, wanted, samples, measures, top=top, score=score)
-    values.pop("output_error")
     reference = {_METRIC.get(name, name): value for name, value in values.items()}
     chance = _chance(wanted, samples, measures, top=top, score=score)
     known = {name: value for name, value in chance.items() if _worse(name, value, reference[name])}
@@ -259,7 +258,7 @@ _METRIC = {"correct": "accuracy"}
 
 
 def _worse(name: str, value: float, than: float) -> bool:
-    lower = name in SCORES and SCORES[name].better == "lower"
+    lower = name == "output_error" or (name in SCORES and SCORES[name].better == "lower")
     return value > than if lower else value < than
 
 
@@ -272,7 +271,8 @@ def _chance(
     score: str | None,
 ) -> dict[str, float]:
     """Return what a machine that ignores its inputs reaches, by metric."""
-    result = {}
+    mean = np.broadcast_to(wanted.mean(axis=0), wanted.shape)
+    result = {"output_error": relative_error(mean, wanted)}
     if "agreement" in measures:
         result["agreement"] = most_frequent(classes(wanted))
     if samples.labels is not None and "correct" in measures:
