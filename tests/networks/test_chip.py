@@ -123,7 +123,6 @@ class TestNoise:
         assert not np.array_equal(outputs(together, inputs, 0), outputs(together, inputs, 1))
 
     def test_a_sample_has_its_own_noise_however_samples_are_run(self, networks):
-        """Digital segments are of one operation each here, so that only products could differ."""
         network = networks["residual"]
         inputs = samples(network, 7)
         noisy = hardware(device(read_noise=ReadNoise(relative=0.05)))
