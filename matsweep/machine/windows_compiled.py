@@ -9,7 +9,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.crossbar import sequence
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
-from matsweep.machine.panels import Panels
+from matsweep.machine.panels import LANES, Panels
 from matsweep.machine.windows import Windows
 
 _CACHE = 2**19  # bytes of panels that stay in the second cache from one block of rows to the next
@@ -72,17 +72,24 @@ def multiplied_compiled(
     low, high = hardware.adc.codes(signed=order.signed)
     [(key, upper)] = keys
     units = panels.scale if scale is None else panels.scale * scale
-    out = np.empty((windows.samples * windows.positions, plan.outputs), np.float32)
+    shift = np.zeros(plan.outputs) if offset is None else offset
+    rows = windows.samples * windows.positions
+    out = np.empty(rows * plan.outputs + LANES, np.float32)
     saturated = kernels.multiply(
         values, windows.values.shape[1],
         np.ascontiguousarray(windows.starts, np.int64),
         np.ascontiguousarray(windows.offsets, np.int64),
         inputs, panels.tiles, panels.weights, panels.variances, panels.begins,
         (np.float32(low), np.float32(high), np.float32(hardware.adc.noise**2)), plan.columns,
-        first, key, upper ^ np.uint64(call),
-        np.ascontiguousarray(units, np.float32),
-        np.zeros(plan.outputs, np.float32) if offset is None
-        else np.ascontiguousarray(offset, np.float32),
-        rectified, 1 if panels.weights.nbytes <= _CACHE else _BLOCKS, out,
+        first, key, upper ^ np.uint64(call), _padded(units), _padded(shift),
+        np.float32(0 if rectified else -np.inf),
+        1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, plan.outputs, out,
     )  # fmt: skip
-    return out, int(saturated)
+    return out[:-LANES].reshape(rows, plan.outputs), int(saturated)
+
+
+def _padded(values: FloatArray) -> FloatArray:
+    """Return numbers of columns as those of whole panels."""
+    padded = np.zeros(-(-values.size // LANES) * LANES, np.float32)
+    padded[: values.size] = values.ravel()
+    return padded
