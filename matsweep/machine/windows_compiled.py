@@ -6,9 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import sequence
-from matsweep.machine.hardware import Hardware
-from matsweep.machine.mapped import Mapped
 from matsweep.machine.panels import LANES, Panels
 from matsweep.machine.windows import Windows
 
@@ -17,8 +14,6 @@ _BLOCKS = 4  # of rows, for which larger panels are read once
 
 
 def multiplied_compiled(
-    mapped: Mapped,
-    hardware: Hardware,
     panels: Panels,
     windows: Windows,
     *,
@@ -37,8 +32,6 @@ def multiplied_compiled(
 
     Parameters
     ----------
-    mapped : Mapped
-    hardware : Hardware
     panels : Panels
     windows : Windows
     call : int
@@ -58,34 +51,29 @@ def multiplied_compiled(
     """
     from matsweep.machine.kernels import windows as kernels
 
-    plan, signed = mapped.layout, mapped.scale.signed
-    steps = np.float32(hardware.dac.steps(signed=signed))
-    inputs = (
-        np.float32(float(steps) / mapped.scale.input), -steps if signed else np.float32(0), steps
-    )  # fmt: skip
+    inputs = panels.inputs
     values = windows.values.reshape(-1)
     if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
         converted = np.empty(values.shape, np.float32)
         kernels.convert_inputs(values, *inputs, converted)
         values, inputs = converted, (np.float32(0), *inputs[1:])
-    order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
-    low, high = hardware.adc.codes(signed=order.signed)
     [(key, upper)] = keys
+    outputs = panels.scale.shape[1]
     units = panels.scale if scale is None else panels.scale * scale
-    shift = np.zeros(plan.outputs) if offset is None else offset
+    shift = np.zeros(outputs) if offset is None else offset
     rows = windows.samples * windows.positions
-    out = np.empty(rows * plan.outputs + LANES, np.float32)
+    out = np.empty(rows * outputs + LANES, np.float32)
     saturated = kernels.multiply(
         values, windows.values.shape[1],
         np.ascontiguousarray(windows.starts, np.int64),
         np.ascontiguousarray(windows.offsets, np.int64),
-        inputs, panels.tiles, panels.weights, panels.variances, panels.begins,
-        (np.float32(low), np.float32(high), np.float32(hardware.adc.noise**2)), plan.columns,
+        inputs, panels.tiles, panels.weights, panels.variances, panels.begins, panels.limits,
+        panels.scale.size,
         first, key, upper ^ np.uint64(call), _padded(units), _padded(shift),
         np.float32(0 if rectified else -np.inf),
-        1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, plan.outputs, out,
+        1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
-    return out[:-LANES].reshape(rows, plan.outputs), int(saturated)
+    return out[:-LANES].reshape(rows, outputs), int(saturated)
 
 
 def _padded(values: FloatArray) -> FloatArray:

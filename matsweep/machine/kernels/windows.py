@@ -55,10 +55,22 @@ def _aligned(size):
 
 
 @compiled
-def _convert_packed(packed, scale, low, high):
-    """Convert values in place, as `convert_inputs`."""
-    for i in range(packed.size):
-        packed[i] = min(max(np.rint(packed[i] * scale), low), high)
+def _convert_packed(packed, length, scale, low, high):
+    """Convert the values of a segment of a block in place, as `convert_inputs`."""
+    for row in range(ROWS):
+        own = packed[row * STRIDE : row * STRIDE + length]
+        for i in range(own.size):
+            own[i] = min(max(np.rint(own[i] * scale), low), high)
+
+
+@compiled
+def _square(packed, length, squares):
+    """Square the values of a segment of a block."""
+    for row in range(ROWS):
+        own = packed[row * STRIDE : row * STRIDE + length]
+        out = squares[row * STRIDE : row * STRIDE + length]
+        for i in range(own.size):
+            out[i] = own[i] * own[i]
 
 
 @compiled
@@ -128,37 +140,43 @@ def _multiply(packed, at, panel, panel_at, sums, count, lanes, low, high):
 
 
 @inlined
-def _draw(count, high, key, lanes, normals):
-    """Standard normal numbers of a group of rows, (row, lane).
-
-    The lanes are consecutive columns, which count in the upper half of `count`.
-    """
-    for lane in range(lanes):
-        a, b, c, d = philox(count + (uint64(lane) << uint64(32)), high, key)
-        radius = gaussian_radius(a)
-        cosine, sine = cosine_sine(b)
-        normals[lane], normals[lanes + lane] = radius * cosine, radius * sine
-        radius = gaussian_radius(c)
-        cosine, sine = cosine_sine(d)
-        normals[2 * lanes + lane], normals[3 * lanes + lane] = radius * cosine, radius * sine
+def _four(count, high, key):
+    """Four standard normal numbers of a counter."""
+    a, b, c, d = philox(count, high, key)
+    first, second = gaussian_radius(a), gaussian_radius(c)
+    cosine, sine = cosine_sine(b)
+    other_cosine, other_sine = cosine_sine(d)
+    return first * cosine, first * sine, second * other_cosine, second * other_sine
 
 
 @compiled
 def _draw_panel(row, column, high, key, lanes, low, top, normals):
-    """Draw the numbers of rows low … top of a block whose first row and column are given.
+    """Draw standard normal numbers of the columns of a panel for the rows low … top of a block.
 
     The words of a counter are the group of rows (lower 32 bits), the column of all tiles of rows,
-    and the key's upper half combined with the call and the group's upper bits.
+    and the key's upper half combined with the call and the group's upper bits; the four numbers are
+    those of the group's rows. Of narrow panels two groups are drawn at once.
     """
-    for group in range(low // GROUP, (top + GROUP - 1) // GROUP):
-        number = uint64(row // GROUP + group)
+    step = GROUP if lanes == LANES else 2 * GROUP
+    for begin in range(low - low % step, top, step):
+        number = uint64((row + begin) // GROUP)
         count = uint64(uint32(number)) | uint64(column) << uint64(32)
         upper = high ^ ((number >> uint64(32)) << uint64(32))
-        own = normals[group * GROUP * lanes : (group + 1) * GROUP * lanes]
+        own = normals[begin * lanes : (begin + step) * lanes]
         if lanes == LANES:
-            _draw(count, upper, key, LANES, own)
+            for i in range(LANES):
+                a, b, c, d = _four(count + (uint64(i) << uint64(32)), upper, key)
+                own[i], own[LANES + i], own[2 * LANES + i], own[3 * LANES + i] = a, b, c, d
         else:
-            _draw(count, upper, key, HALF, own)
+            number += uint64(1)
+            other = uint64(uint32(number)) | uint64(column) << uint64(32)
+            beyond = high ^ ((number >> uint64(32)) << uint64(32))
+            for i in range(HALF):
+                a, b, c, d = _four(count + (uint64(i) << uint64(32)), upper, key)
+                own[i], own[HALF + i], own[2 * HALF + i], own[3 * HALF + i] = a, b, c, d
+                a, b, c, d = _four(other + (uint64(i) << uint64(32)), beyond, key)
+                own[4 * HALF + i], own[5 * HALF + i] = a, b
+                own[6 * HALF + i], own[7 * HALF + i] = c, d
 
 
 @compiled
@@ -315,12 +333,15 @@ def multiply(
                     at = (block * segments + segment) * BLOCK
                     mark = tile * segments + segment
                     _pack(values, bases, block * ROWS, sources, targets, marks, mark, packed, at)
-            filled = some * segments * BLOCK
-            if inputs[0] != 0:
-                _convert_packed(packed[:filled], inputs[0], inputs[1], inputs[2])
-            if reads:
-                for i in range(filled):
-                    squares[i] = packed[i] * packed[i]
+                    # Whole vectors: what lies behind the inputs is not used.
+                    wide = min(length - segment * DEPTH, DEPTH) + LANES - 1
+                    wide -= wide % LANES
+                    if inputs[0] != 0:
+                        _convert_packed(
+                            packed[at : at + BLOCK], wide, inputs[0], inputs[1], inputs[2]
+                        )
+                    if reads:
+                        _square(packed[at : at + BLOCK], wide, squares[at : at + BLOCK])
             for part in range(count):
                 lanes = HALF if columns - part * LANES <= HALF else LANES
                 place = (tile * count + part) * depth * LANES
