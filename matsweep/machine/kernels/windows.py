@@ -9,7 +9,7 @@ need it: numba takes half a second.
 from __future__ import annotations
 
 import numpy as np
-from numpy import float32, int64, uint32, uint64
+from numpy import float32, uint32, uint64
 
 from matsweep.core.compiled import compiled, inlined
 from matsweep.core.philox import cosine_sine, gaussian_radius, philox
