@@ -64,6 +64,9 @@ class Tile:
     gates : Gates or None
         Gate lines of the access transistors, where cells have one (`half_selected` is 0). None:
         their energy is left out.
+    packing : "none" or "shared"
+        Whether matrices that fill no tile lie on tiles of their own, or share them, each with rows
+        and columns for itself, and take turns at the converters. It moves costs alone.
     """
 
     rows: Annotated[int, Plausible(1, 16384)] = 128
@@ -79,6 +82,7 @@ class Tile:
     compensate_columns: bool = later(False)
     phases: int = later(1)
     gates: Gates | None = later(Gates())
+    packing: str = later("none")
 
     def __post_init__(self) -> None:
         whole("rows", self.rows, low=1)
@@ -94,6 +98,7 @@ class Tile:
             truth(name, getattr(self, name))
         non_negative("access_resistance", self.access_resistance, "Ω")
         in_range("half_selected", self.half_selected, 0.0, 1.0)
+        one_of("packing", self.packing, ("none", "shared"))
         if self.phases not in (1, 2, 4):
             raise UserError(f"phases must be 1, 2 or 4, got {self.phases!r}")
         if self.phases == 4 and MAPPINGS[self.mapping].arms < 2:
@@ -171,6 +176,11 @@ class Layout:
     def references(self) -> int:
         """Reference columns, over all tiles of columns."""
         return self.mapping.references(self.slices, self.column_tiles)
+
+    @property
+    def width(self) -> int:
+        """Columns with devices, over all tiles of columns, references included."""
+        return self.columns * self.mapping.arms + self.references
 
     @property
     def devices(self) -> int:

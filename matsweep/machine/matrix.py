@@ -43,6 +43,8 @@ class Usage(NamedTuple):
         Input values that arrive in one inference; None: new ones for each product.
     held : int or None
         Input values that the layer's buffer holds; None: those of one product.
+    recurrent : bool
+        Whether each product needs the one before, so that copies cannot share them out.
     part : int
         Place among the packs of one matrix (`split`), which work at the same time; 0 begins one.
     """
@@ -56,6 +58,7 @@ class Usage(NamedTuple):
     blocks: int = 1
     fresh: int | None = None
     held: int | None = None
+    recurrent: bool = False
     part: int = 0
 
     @property
@@ -136,6 +139,8 @@ class Matrix:
     held : int or None
         Input values that the layer's buffer holds, such as the rows that the kernel of a
         convolution covers; None: those of one product.
+    recurrent : bool
+        Whether each product needs the one before, as in a recurrent layer.
 
     Raises
     ------
@@ -151,6 +156,7 @@ class Matrix:
     operations: Mapping[str, int] = field(default_factory=dict)
     fresh: int | None = None
     held: int | None = None
+    recurrent: bool = False
 
     def __post_init__(self) -> None:
         if self.weight.ndim not in (2, 3):
@@ -192,6 +198,7 @@ class Matrix:
         return Usage(
             self.inputs, self.outputs, self.signed, self.uses, self.uses_back,
             tuple(sorted(self.operations.items())), self.blocks, self.fresh, self.held,
+            self.recurrent,
         )  # fmt: skip
 
     def split(self, tile: Tile, levels: int | None) -> tuple[Matrix, ...]:
@@ -241,6 +248,7 @@ def _packed(
                 operations=dict(usage.operations),
                 fresh=usage.fresh,
                 held=usage.held,
+                recurrent=matrix.recurrent,
             )
         )
     return tuple(parts)

@@ -34,6 +34,10 @@ class Panels(NamedTuple):
         Fixed error of each column.
     scale : (slice, output) array
         Value of a code in the product.
+    inputs : tuple of 3 float32
+        Codes of the DAC per unit of an input, its smallest and its largest code.
+    limits : tuple of 3 float32
+        Smallest and largest code of the ADC, and the variance of its noise in codes².
     """
 
     tiles: IntArray
@@ -41,6 +45,8 @@ class Panels(NamedTuple):
     variances: FloatArray
     begins: FloatArray
     scale: FloatArray
+    inputs: tuple[np.float32, np.float32, np.float32]
+    limits: tuple[np.float32, np.float32, np.float32]
 
 
 def serves(mapped: Mapped, hardware: Hardware) -> bool:
@@ -79,9 +85,10 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
     plan, device, adc = mapped.layout, hardware.device, hardware.adc
     order = sequence(hardware.tile, hardware.dac, adc, signed=mapped.scale.signed)
     [phase] = order.phases
-    largest = adc.codes(signed=order.signed)[1]
+    smallest, largest = adc.codes(signed=order.signed)
     codes = largest / np.asarray(mapped.scale.current)
-    volts = 1 / hardware.dac.steps(signed=mapped.scale.signed)  # read voltages of a code
+    steps = hardware.dac.steps(signed=mapped.scale.signed)
+    volts = 1 / steps  # read voltages of a code
     full = plan.row_tiles - plan.short_tiles
     lengths = np.full(plan.row_tiles, plan.tile_inputs)
     lengths[full:] -= 1
@@ -119,6 +126,12 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
         variances=variances,
         begins=begins,
         scale=scale * plan.worth[:, None],
+        inputs=(
+            np.float32(steps / mapped.scale.input),
+            np.float32(-steps if mapped.scale.signed else 0),
+            np.float32(steps),
+        ),
+        limits=(np.float32(smallest), np.float32(largest), np.float32(adc.noise**2)),
     )
 
 

@@ -15,7 +15,7 @@ from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
-from matsweep.machine.panels import Panels, panels
+from matsweep.machine.panels import Panels, panels, serves
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
 from matsweep.machine.windows import Windows
@@ -218,7 +218,7 @@ class AgedMatrix:
         self.conductance = conductance
         self.seen = seen
         self._compensation: FloatArray | None = None
-        self._panels: tuple[int, Panels] | None = None
+        self._panels: tuple[int, Panels | None] | None = None
 
     def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the matrix: x W.
@@ -311,7 +311,7 @@ class AgedMatrix:
             scale=scale, offset=offset, rectified=rectified,
         )  # fmt: skip
 
-    def panels(self, realisation: int) -> Panels:
+    def panels(self, realisation: int) -> Panels | None:
         """Return the weights of one realisation as panels for compiled products.
 
         Those of the last realisation asked for are kept.
@@ -322,10 +322,12 @@ class AgedMatrix:
 
         Returns
         -------
-        Panels
+        Panels or None
+            None if a product takes several reads, or columns that are not independent.
         """
         if self._panels is None or self._panels[0] != realisation:
-            self._panels = realisation, panels(self, realisation)
+            fit = serves(self.programmed.mapped, self.programmed.hardware)
+            self._panels = realisation, panels(self, realisation) if fit else None
         return self._panels[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:

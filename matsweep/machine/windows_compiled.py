@@ -6,10 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import sequence
-from matsweep.machine.hardware import Hardware
-from matsweep.machine.mapped import Mapped
-from matsweep.machine.panels import Panels
+from matsweep.machine.panels import LANES, Panels
 from matsweep.machine.windows import Windows
 
 _CACHE = 2**19  # bytes of panels that stay in the second cache from one block of rows to the next
@@ -17,8 +14,6 @@ _BLOCKS = 4  # of rows, for which larger panels are read once
 
 
 def multiplied_compiled(
-    mapped: Mapped,
-    hardware: Hardware,
     panels: Panels,
     windows: Windows,
     *,
@@ -37,8 +32,6 @@ def multiplied_compiled(
 
     Parameters
     ----------
-    mapped : Mapped
-    hardware : Hardware
     panels : Panels
     windows : Windows
     call : int
@@ -58,31 +51,33 @@ def multiplied_compiled(
     """
     from matsweep.machine.kernels import windows as kernels
 
-    plan, signed = mapped.layout, mapped.scale.signed
-    steps = np.float32(hardware.dac.steps(signed=signed))
-    inputs = (
-        np.float32(float(steps) / mapped.scale.input), -steps if signed else np.float32(0), steps
-    )  # fmt: skip
+    inputs = panels.inputs
     values = windows.values.reshape(-1)
     if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
         converted = np.empty(values.shape, np.float32)
         kernels.convert_inputs(values, *inputs, converted)
         values, inputs = converted, (np.float32(0), *inputs[1:])
-    order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
-    low, high = hardware.adc.codes(signed=order.signed)
     [(key, upper)] = keys
+    outputs = panels.scale.shape[1]
     units = panels.scale if scale is None else panels.scale * scale
-    out = np.empty((windows.samples * windows.positions, plan.outputs), np.float32)
+    shift = np.zeros(outputs) if offset is None else offset
+    rows = windows.samples * windows.positions
+    out = np.empty(rows * outputs + LANES, np.float32)
     saturated = kernels.multiply(
         values, windows.values.shape[1],
         np.ascontiguousarray(windows.starts, np.int64),
         np.ascontiguousarray(windows.offsets, np.int64),
-        inputs, panels.tiles, panels.weights, panels.variances, panels.begins,
-        (np.float32(low), np.float32(high), np.float32(hardware.adc.noise**2)), plan.columns,
-        first, key, upper ^ np.uint64(call),
-        np.ascontiguousarray(units, np.float32),
-        np.zeros(plan.outputs, np.float32) if offset is None
-        else np.ascontiguousarray(offset, np.float32),
-        rectified, 1 if panels.weights.nbytes <= _CACHE else _BLOCKS, out,
+        inputs, panels.tiles, panels.weights, panels.variances, panels.begins, panels.limits,
+        panels.scale.size,
+        first, key, upper ^ np.uint64(call), _padded(units), _padded(shift),
+        np.float32(0 if rectified else -np.inf),
+        1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
-    return out, int(saturated)
+    return out[:-LANES].reshape(rows, outputs), int(saturated)
+
+
+def _padded(values: FloatArray) -> FloatArray:
+    """Return numbers of columns as those of whole panels."""
+    padded = np.zeros(-(-values.size // LANES) * LANES, np.float32)
+    padded[: values.size] = values.ravel()
+    return padded

@@ -8,7 +8,6 @@ import numpy as np
 
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.machine.panels import serves
 from matsweep.machine.windows import Windows
 from matsweep.machine.windows_blocks import multiplied, of_realisation, power_of_rows
 from matsweep.machine.windows_compiled import multiplied_compiled
@@ -66,18 +65,20 @@ def windows_product(
     -------
     WindowsProduct
     """
-    programmed = aged.programmed
+    mapped = aged.programmed.mapped
     shape = windows.samples, windows.positions, windows.inputs
-    mapped, hardware = programmed.mapped, programmed.hardware
     refuse_shape("windows", shape, "input", mapped.matrix.inputs)
     keys = rng.at(PURPOSE).keys[realisation : realisation + 1]
     first = sample * windows.positions
-    if serves(mapped, hardware):
+    panels = aged.panels(realisation)
+    if panels is not None:
+        conversions = len(panels.begins) * panels.scale.size
         values, saturated = multiplied_compiled(
-            mapped, hardware, aged.panels(realisation), windows, call=call, first=first, keys=keys,
+            panels, windows, call=call, first=first, keys=keys,
             scale=scale, offset=offset, rectified=rectified,
         )  # fmt: skip
     else:
+        conversions = mapped.conversions(aged.programmed.hardware)
         values, saturated = multiplied(
             of_realisation(aged, realisation), windows, call=call, first=first, keys=keys
         )
@@ -87,7 +88,7 @@ def windows_product(
             values += offset
         if rectified:
             np.maximum(values, 0, out=values)
-    conversions = shape[0] * shape[1] * mapped.conversions(hardware)
+    conversions *= shape[0] * shape[1]
     values = values.reshape(*shape[:2], -1)
     return WindowsProduct(values, saturated / max(conversions, 1), conversions)
 

@@ -10,8 +10,8 @@ from matsweep.metrics.costs.baselines import (
     TRAINING_BASELINE_ENERGY,
     TRAINING_ENERGY_ADVANTAGE,
 )
-from matsweep.metrics.costs.bill import COMPONENTS
 from matsweep.metrics.costs.periphery import ADC_SOURCES, check_costs, converter_costs
+from matsweep.metrics.costs.terms import COMPONENTS
 from matsweep.metrics.costs.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN, ENERGY_BY_SOURCE
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT

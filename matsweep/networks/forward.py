@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import Windows
 from matsweep.networks import sessions
 from matsweep.networks.batches import joined, micro_batches, prepared
-from matsweep.networks.layer import AnyArray, Multiply, Weight
+from matsweep.networks.layer import AnyArray, Layer, Multiply, Weight
 from matsweep.networks.network import Digital, Network
 
 _BLOCK = 2**18  # values of gathered windows at a time
@@ -85,6 +85,31 @@ def run_steps(
     dict of str to array
         The network's outputs.
     """
+    outputs = {port.name for port in network.outputs}
+    kept = {name: inputs[name] for name in outputs & set(inputs)}
+    for _, tensors in trace(network, inputs, multiply):
+        kept |= {name: tensors[name] for name in outputs & set(tensors)}
+    return {port.name: kept[port.name] for port in network.outputs}
+
+
+def trace(
+    network: Network, inputs: Mapping[str, AnyArray], multiply: Mapping[str, Multiply]
+) -> Iterator[tuple[Digital | Layer, dict[str, AnyArray]]]:
+    """Run all steps on one micro-batch, and return the tensors that each reads and writes.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : mapping of str to array
+        As `prepared` returns them.
+    multiply : mapping of str to Multiply
+
+    Yields
+    ------
+    Digital or Layer, and dict of str to array
+        Nothing holds a tensor after its last reader.
+    """
+    samples = len(next(iter(inputs.values())))
     tensors = dict(inputs)
     for step, last in zip(network.steps, _last_reads(network), strict=True):
         values = [tensors[name] for name in step.inputs]
@@ -92,13 +117,32 @@ def run_steps(
             named = dict(zip(step.inputs, values, strict=True))
             results = sessions.run(step, named, step.outputs)
         else:
-            products = [multiply[weight.name] for weight in step.weights]
+            products = [_grouped(multiply[weight.name], samples) for weight in step.weights]
             results = list(step.run(values, products))
-        del values
         tensors.update(zip(step.outputs, results, strict=True))
+        del values, results
+        yield step, {name: tensors[name] for name in (*step.inputs, *step.outputs)}
         for name in last:
             tensors.pop(name, None)
-    return {port.name: tensors[port.name] for port in network.outputs}
+
+
+def _grouped(multiply: Multiply, samples: int) -> Multiply:
+    """Give a product the windows of samples, where a graph merged other axes with that of samples.
+
+    The vectors of a sample lie one after the other: (sample · step, ...) is (sample, step, ...).
+    """
+
+    def grouped(windows: Windows) -> FloatArray:
+        each, rest = divmod(windows.samples, samples)
+        if each == 1 or rest:
+            return multiply(windows)
+        length = windows.values.shape[1]
+        starts = (np.arange(each)[:, None] * length + windows.starts).ravel()
+        values = windows.values.reshape(samples, each * length)
+        y = multiply(Windows(values=values, starts=starts, offsets=windows.offsets))
+        return y.reshape(samples * each, windows.positions, y.shape[-1])
+
+    return grouped
 
 
 @functools.lru_cache(maxsize=16)

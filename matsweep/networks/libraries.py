@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any
 
 from matsweep.core.checks import UserError
 
 
+@functools.cache
 def onnx() -> Any:
     """Return the module `onnx`, with the parts that import uses.
 
@@ -26,6 +28,7 @@ def onnx() -> Any:
     return module
 
 
+@functools.cache
 def runtime() -> Any:
     """Return the module `onnxruntime`.
 

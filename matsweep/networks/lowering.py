@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from matsweep.networks.graph import Graph
 from matsweep.networks.layer import Layer
-from matsweep.networks.layers import convolution, dense
+from matsweep.networks.layers import convolution, dense, recurrent, transposed
 
-LOWERED: Mapping[str, Callable[[Graph, Any], Layer | None]] = {
-    "Conv": convolution.lower,
-    "Gemm": dense.lower_gemm,
-    "MatMul": dense.lower_matmul,
+
+class Lowering(NamedTuple):
+    """How an operator becomes a layer.
+
+    Parameters
+    ----------
+    kind : str
+        Of the layer.
+    lower : function of graph and node
+        Returns None for a node that stays digital.
+    """
+
+    kind: str
+    lower: Callable[[Graph, Any], Layer | None]
+
+
+LOWERED: Mapping[str, Lowering] = {
+    "Conv": Lowering("convolution", convolution.lower),
+    "ConvTranspose": Lowering("transposed_convolution", transposed.lower),
+    "Gemm": Lowering("dense", dense.lower_gemm),
+    "GRU": Lowering("gru", recurrent.lower),
+    "LSTM": Lowering("lstm", recurrent.lower),
+    "MatMul": Lowering("dense", dense.lower_matmul),
+    "RNN": Lowering("rnn", recurrent.lower),
 }
-"""Operators that tiles compute. Each function returns None for a node that stays digital."""
-
-KIND_OF: Mapping[str, str] = {"Conv": "convolution", "Gemm": "dense", "MatMul": "dense"}
+"""Operators that tiles compute."""
 
 
 def candidate(graph: Graph, node: Any) -> bool:
@@ -56,6 +74,6 @@ def lower(graph: Graph, chosen: Callable[[Any], bool]) -> list[Any]:
     for node in graph.nodes:
         layer = None
         if not graph.dropped(node) and candidate(graph, node) and chosen(node):
-            layer = LOWERED[node.op_type](graph, node)
+            layer = LOWERED[node.op_type].lower(graph, node)
         items.append(node if layer is None else layer)
     return [item for item in items if not graph.dropped(item)]

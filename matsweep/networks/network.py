@@ -49,6 +49,9 @@ class Network:
         Samples that the graph takes at a time; None: any number.
     widest : int
         Values of one sample in the largest tensor between steps.
+    shapes : mapping of str to tuple of int
+        Of the tensors between steps, for one sample, or for `batch` samples where that is fixed.
+        Empty where a dimension other than the batch is free: `sized` finds them for its inputs.
     digest : str
         Hash of all that decides results.
     """
@@ -61,6 +64,7 @@ class Network:
     batch: int | None
     widest: int
     digest: str
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

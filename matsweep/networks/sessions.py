@@ -6,6 +6,7 @@ import re
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +27,48 @@ class Runnable(Protocol):
         """ONNX model."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Model:
+    """A model that is run for a while.
+
+    Parameters
+    ----------
+    model : bytes
+        ONNX model.
+    """
+
+    model: bytes
+
+
+_FOLDED = 2**29  # bytes of a constant that is computed when a model is read
+
+
 _sessions: weakref.WeakKeyDictionary[Runnable, Any] = weakref.WeakKeyDictionary()
+
+
+def _of(runnable: Runnable) -> Any:
+    session = _sessions.get(runnable)
+    if session is None:
+        try:
+            session = _session(runnable.model, "ORT_ENABLE_ALL")
+        except Exception as error:
+            raise UserError(f"the network cannot be run: {reason(error)}") from None
+        _sessions[runnable] = session
+    return session
+
+
+def outputs_of(runnable: Runnable) -> list[str]:
+    """Return the names of a model's outputs.
+
+    Parameters
+    ----------
+    runnable : Digital or Network
+
+    Returns
+    -------
+    list of str
+    """
+    return [each.name for each in _of(runnable).get_outputs()]
 
 
 def run(
@@ -52,9 +94,7 @@ def run(
     UserError
         If ONNX Runtime cannot run it.
     """
-    session = _sessions.get(runnable)
-    if session is None:
-        session = _sessions[runnable] = _session(runnable.model, "ORT_ENABLE_ALL")
+    session = _of(runnable)
     try:
         return list(session.run(list(outputs), dict(tensors)))
     except Exception as error:
@@ -95,7 +135,7 @@ def _session(model: bytes, level: str, path: Path | None = None) -> Any:
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
     options.log_severity_level = 4
     options.add_session_config_entry(
-        "optimization.constant_folding_max_output_size_in_bytes", str(MOST_BYTES)
+        "optimization.constant_folding_max_output_size_in_bytes", str(_FOLDED)
     )
     if path is not None:
         options.optimized_model_filepath = str(path)

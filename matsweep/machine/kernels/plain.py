@@ -96,8 +96,33 @@ def row_copier(width):
     return copy
 
 
+def row_finisher(lanes):
+    """Compile the scaling of the totals of some columns of a row.
+
+    Parameters
+    ----------
+    lanes : int
+        Columns.
+
+    Returns
+    -------
+    compiled function
+        Its arguments are the totals and the place of the row's first, the scales and offsets of all
+        columns and the place of the first, the least value, the values and the place of the row's.
+    """
+
+    @compiled
+    def finish(totals, at, scale, offset, column, least, out, to):
+        for lane in range(lanes):
+            value = totals[at + lane] * scale[column + lane] + offset[column + lane]
+            out[to + lane] = value if value > least else least
+
+    return finish
+
+
 add_block = product_adder(ROWS, LANES)
 add_half_block = product_adder(ROWS, HALF)
 add_group = product_adder(GROUP, LANES)
 add_half_group = product_adder(GROUP, HALF)
 copy_16, copy_8, copy_4, copy_1 = (row_copier(width) for width in (16, 8, 4, 1))
+finish, finish_half = row_finisher(LANES), row_finisher(HALF)

@@ -163,8 +163,44 @@ def row_copier(width):
     return copy
 
 
+def row_finisher(lanes):
+    """Compile the scaling of the totals of some columns of a row.
+
+    Parameters
+    ----------
+    lanes : int
+        Columns.
+
+    Returns
+    -------
+    intrinsic function of numba
+        See `plain.row_finisher`.
+    """
+
+    @intrinsic
+    def finish(typing, totals, at, scale, offset, column, least, out, to):
+        def generate(context, builder, signature, values):
+            code = _Code(context, builder, signature, values)
+            total, scale, offset = (
+                code.load(code.at(code.data(array), values[place]), lanes)
+                for array, place in ((0, 1), (2, 4), (3, 4))
+            )
+            value = builder.fadd(builder.fmul(total, scale), offset)
+            least = code.spread(values[5], lanes)
+            above = builder.fcmp_ordered(">", value, least)
+            code.store(builder.select(above, value, least), code.at(code.data(6), values[7]))
+            return context.get_dummy_value()
+
+        place = types.intp
+        kinds = totals, place, scale, offset, place, types.float32, out, place
+        return types.void(*kinds), generate
+
+    return finish
+
+
 add_block = product_adder(ROWS, LANES)
 add_half_block = product_adder(ROWS, HALF)
 add_group = product_adder(GROUP, LANES)
 add_half_group = product_adder(GROUP, HALF)
 copy_16, copy_8, copy_4, copy_1 = (row_copier(width) for width in (16, 8, 4, 1))
+finish, finish_half = row_finisher(LANES), row_finisher(HALF)

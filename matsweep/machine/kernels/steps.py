@@ -43,6 +43,8 @@ if os.environ.get("MATSWEEP_VECTORS") != "0" and _compiles():
         copy_4,
         copy_8,
         copy_16,
+        finish,
+        finish_half,
     )
 else:
     set_apart("plain loops of windows")
@@ -55,6 +57,8 @@ else:
         copy_4,
         copy_8,
         copy_16,
+        finish,
+        finish_half,
     )
 
 __all__ = [
@@ -66,4 +70,6 @@ __all__ = [
     "copy_4",
     "copy_8",
     "copy_16",
+    "finish",
+    "finish_half",
 ]

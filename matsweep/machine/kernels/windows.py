@@ -23,6 +23,8 @@ from matsweep.machine.kernels.steps import (
     copy_4,
     copy_8,
     copy_16,
+    finish,
+    finish_half,
 )
 
 
@@ -38,10 +40,37 @@ def convert_inputs(values, scale, low, high, out):
     low : float32, codes
     high : float32, codes
     out : (n,) array of float32
-        Written; may be the values.
+        Written.
     """
     for i in range(values.size):
         out[i] = min(max(np.rint(values[i] * scale), low), high)
+
+
+@compiled
+def _aligned(size):
+    """Zeros that begin where a line of the cache does."""
+    spare = np.zeros(size + 16, np.float32)
+    begin = (16 - (spare.ctypes.data >> 2) % 16) % 16
+    return spare[begin : begin + size]
+
+
+@compiled
+def _convert_packed(packed, length, scale, low, high):
+    """Convert the values of a segment of a block in place, as `convert_inputs`."""
+    for row in range(ROWS):
+        own = packed[row * STRIDE : row * STRIDE + length]
+        for i in range(own.size):
+            own[i] = min(max(np.rint(own[i] * scale), low), high)
+
+
+@compiled
+def _square(packed, length, squares):
+    """Square the values of a segment of a block."""
+    for row in range(ROWS):
+        own = packed[row * STRIDE : row * STRIDE + length]
+        out = squares[row * STRIDE : row * STRIDE + length]
+        for i in range(own.size):
+            out[i] = own[i] * own[i]
 
 
 @compiled
@@ -111,92 +140,112 @@ def _multiply(packed, at, panel, panel_at, sums, count, lanes, low, high):
 
 
 @inlined
-def _draw(count, high, key, lanes, normals, at):
-    """Standard normal numbers of a group of rows, (row, lane), from `at` on.
-
-    The lanes are consecutive columns, which count in the upper half of `count`.
-    """
-    for lane in range(lanes):
-        a, b, c, d = philox(count + (uint64(lane) << uint64(32)), high, key)
-        radius = gaussian_radius(a)
-        cosine, sine = cosine_sine(b)
-        normals[at + lane], normals[at + lanes + lane] = radius * cosine, radius * sine
-        radius = gaussian_radius(c)
-        cosine, sine = cosine_sine(d)
-        normals[at + 2 * lanes + lane] = radius * cosine
-        normals[at + 3 * lanes + lane] = radius * sine
+def _four(count, high, key):
+    """Four standard normal numbers of a counter."""
+    a, b, c, d = philox(count, high, key)
+    first, second = gaussian_radius(a), gaussian_radius(c)
+    cosine, sine = cosine_sine(b)
+    other_cosine, other_sine = cosine_sine(d)
+    return first * cosine, first * sine, second * other_cosine, second * other_sine
 
 
 @compiled
 def _draw_panel(row, column, high, key, lanes, low, top, normals):
-    """Draw the numbers of rows low … top of a block whose first row and column are given.
+    """Draw standard normal numbers of the columns of a panel for the rows low … top of a block.
 
     The words of a counter are the group of rows (lower 32 bits), the column of all tiles of rows,
-    and the key's upper half combined with the call and the group's upper bits.
+    and the key's upper half combined with the call and the group's upper bits; the four numbers are
+    those of the group's rows. Of narrow panels two groups are drawn at once.
     """
-    for group in range(low // GROUP, (top + GROUP - 1) // GROUP):
-        number = uint64(row // GROUP + group)
+    step = GROUP if lanes == LANES else 2 * GROUP
+    for begin in range(low - low % step, top, step):
+        number = uint64((row + begin) // GROUP)
         count = uint64(uint32(number)) | uint64(column) << uint64(32)
         upper = high ^ ((number >> uint64(32)) << uint64(32))
+        own = normals[begin * lanes : (begin + step) * lanes]
         if lanes == LANES:
-            _draw(count, upper, key, LANES, normals, group * GROUP * LANES)
+            for i in range(LANES):
+                a, b, c, d = _four(count + (uint64(i) << uint64(32)), upper, key)
+                own[i], own[LANES + i], own[2 * LANES + i], own[3 * LANES + i] = a, b, c, d
         else:
-            _draw(count, upper, key, HALF, normals, group * GROUP * HALF)
+            number += uint64(1)
+            other = uint64(uint32(number)) | uint64(column) << uint64(32)
+            beyond = high ^ ((number >> uint64(32)) << uint64(32))
+            for i in range(HALF):
+                a, b, c, d = _four(count + (uint64(i) << uint64(32)), upper, key)
+                own[i], own[HALF + i], own[2 * HALF + i], own[3 * HALF + i] = a, b, c, d
+                a, b, c, d = _four(other + (uint64(i) << uint64(32)), beyond, key)
+                own[4 * HALF + i], own[5 * HALF + i] = a, b
+                own[6 * HALF + i], own[7 * HALF + i] = c, d
 
 
 @compiled
-def _convert(sums, begin, end, low, high, totals, at):
+def _begin(errors, sums):
+    """Set the sums (row, lane) of a block to the columns' fixed errors."""
+    for row in range(ROWS):
+        own = sums[row * errors.size : (row + 1) * errors.size]
+        for lane in range(errors.size):
+            own[lane] = errors[lane]
+
+
+@compiled
+def _convert(sums, low, high, totals):
     """Add the codes of sums to totals; return the number of clipped ones."""
     clipped = 0
-    for i in range(begin, end):
+    for i in range(sums.size):
         code = np.rint(sums[i])
         kept = min(max(code, low), high)
         clipped += code != kept
-        totals[at + i] += kept
+        totals[i] += kept
     return clipped
 
 
 @compiled
-def _convert_noisy(sums, variances, normals, begin, end, low, high, totals, at):
+def _convert_noisy(sums, variances, normals, low, high, totals):
     """Add the codes of sums with noise to totals; return the number of clipped ones."""
     clipped = 0
-    for i in range(begin, end):
+    for i in range(sums.size):
         code = np.rint(sums[i] + np.sqrt(variances[i]) * normals[i])
         kept = min(max(code, low), high)
         clipped += code != kept
-        totals[at + i] += kept
+        totals[i] += kept
     return clipped
 
 
 @inlined
-def _finish(totals, at, low, high, row, scale, offset, rectified, columns, out):
-    """Write the values of rows low … high of a block: the sum of all slices, scaled and shifted."""
-    slices, outputs = scale.shape
-    least = float32(0) if rectified else float32(-np.inf)
+def _finish(totals, at, low, high, row, scale, offset, least, columns, outputs, out):
+    """Write the values of rows low … high of a block.
+
+    The last panel of a row may write beyond the row's end, where the next row is written later.
+    """
     for i in range(low, high):
-        if slices > 1:
-            for output in range(outputs):
-                value = float32(0)
-                for part in range(slices):
-                    column = part * outputs + output
-                    panel, lane = column // LANES, column % LANES
-                    lanes = HALF if columns - panel * LANES <= HALF else LANES
-                    total = totals[at + panel * ROWS * LANES + i * lanes + lane]
-                    value += total * scale[part, output]
-                out[row + i, output] = max(value + offset[output], least)
-        else:
-            for begin in range(0, outputs, LANES):
-                lanes = HALF if columns - begin <= HALF else LANES
-                place = at + begin * ROWS + i * lanes
-                for lane in range(min(lanes, outputs - begin)):
-                    value = totals[place + lane] * scale[0, begin + lane] + offset[begin + lane]
-                    out[row + i, begin + lane] = max(value, least)
+        for begin in range(0, columns, LANES):
+            to = (row + i) * outputs + begin
+            if columns - begin <= HALF:
+                place = at + begin * ROWS + i * HALF
+                finish_half(totals, place, scale, offset, begin, least, out, to)
+            else:
+                place = at + begin * ROWS + i * LANES
+                finish(totals, place, scale, offset, begin, least, out, to)
+
+
+@compiled
+def _finish_slices(totals, at, low, high, row, scale, offset, least, columns, outputs, out):
+    """Write the values of rows low … high of a block: sums of the slices of each output."""
+    for i in range(low, high):
+        for output in range(outputs):
+            value = float32(0)
+            for column in range(output, columns, outputs):
+                panel, lane = column // LANES, column % LANES
+                lanes = HALF if columns - panel * LANES <= HALF else LANES
+                value += totals[at + panel * ROWS * LANES + i * lanes + lane] * scale[column]
+            out[(row + i) * outputs + output] = max(value + offset[output], least)
 
 
 @compiled
 def multiply(
     values, width, starts, offsets, inputs, tiles, panels, variances, begins, limits, columns,
-    first, key, high, scale, offset, rectified, blocks, out
+    first, key, high, scale, offset, least, blocks, rows, outputs, out
 ):  # fmt: skip
     """Multiply windows by panels.
 
@@ -225,20 +274,25 @@ def multiply(
     key : uint64
     high : uint64
         Of the random numbers, call included.
-    scale : (slice, output) array of float32
-    offset : (output,) array of float32
-    rectified : bool
+    scale : (panel · LANES,) array of float32
+        Value of a code of each column.
+    offset : (panel · LANES,) array of float32
+        Added to the values of each output.
+    least : float32
+        Smallest value that is written: zero for rectified ones.
     blocks : int
         Blocks of rows that a panel is used for in turn.
-    out : (row, output) array of float32
-        Written.
+    rows : int
+    outputs : int
+    out : (rows · outputs + LANES,) array of float32
+        Written, in part beyond the last row.
 
     Returns
     -------
     int
         Conversions that saturated.
     """
-    rows, positions = out.shape[0], starts.size
+    positions = starts.size
     count = panels.shape[1]
     depth = panels.shape[2]
     segments = (depth + DEPTH - 1) // DEPTH
@@ -252,8 +306,8 @@ def multiply(
             begin = min(tiles[tile] + segment * DEPTH, tiles[tile + 1])
             end = min(begin + DEPTH, tiles[tile + 1])
             _cut(offsets, begin, end, sources, targets, tile * segments + segment, marks)
-    packed = np.zeros(blocks * segments * BLOCK, np.float32)
-    squares = np.zeros(packed.size if reads else 0, np.float32)
+    packed = _aligned(blocks * segments * BLOCK)
+    squares = _aligned(packed.size if reads else 0)
     totals = np.empty(blocks * count * ROWS * LANES, np.float32)
     bases = np.zeros(blocks * ROWS, np.int64)
     sums = np.empty(ROWS * LANES, np.float32)
@@ -263,10 +317,14 @@ def multiply(
     last = first + rows
     for begin in range(first - first % GROUP, last, blocks * ROWS):
         some = min(blocks, (last - begin + ROWS - 1) // ROWS)
+        sample = max(begin - first, 0) // positions
+        position = max(begin - first, 0) - sample * positions
         for i in range(some * ROWS):
-            row = min(max(begin + i - first, 0), rows - 1)
-            sample = row // positions
-            bases[i] = sample * width + starts[row - sample * positions]
+            bases[i] = sample * width + starts[position]
+            if first <= begin + i < last - 1:
+                position += 1
+                if position == positions:
+                    sample, position = sample + 1, 0
         totals[: some * count * ROWS * LANES] = float32(0)
         for tile in range(tiles.size - 1):
             length = tiles[tile + 1] - tiles[tile]
@@ -275,12 +333,15 @@ def multiply(
                     at = (block * segments + segment) * BLOCK
                     mark = tile * segments + segment
                     _pack(values, bases, block * ROWS, sources, targets, marks, mark, packed, at)
-            used = some * segments * BLOCK
-            if inputs[0] != 0:
-                convert_inputs(packed[:used], inputs[0], inputs[1], inputs[2], packed)
-            if reads:
-                for i in range(used):
-                    squares[i] = packed[i] * packed[i]
+                    # Whole vectors: what lies behind the inputs is not used.
+                    wide = min(length - segment * DEPTH, DEPTH) + LANES - 1
+                    wide -= wide % LANES
+                    if inputs[0] != 0:
+                        _convert_packed(
+                            packed[at : at + BLOCK], wide, inputs[0], inputs[1], inputs[2]
+                        )
+                    if reads:
+                        _square(packed[at : at + BLOCK], wide, squares[at : at + BLOCK])
             for part in range(count):
                 lanes = HALF if columns - part * LANES <= HALF else LANES
                 place = (tile * count + part) * depth * LANES
@@ -288,11 +349,11 @@ def multiply(
                     row = begin + block * ROWS
                     low, top = max(first - row, 0), min(last - row, ROWS)
                     at = block * segments * BLOCK
-                    for i in range(ROWS):
-                        for lane in range(lanes):
-                            sums[i * lanes + lane] = begins[tile, part * LANES + lane]
+                    _begin(begins[tile, part * LANES : part * LANES + lanes], sums)
                     _multiply(packed, at, panel, place, sums, length, lanes, low, top)
                     to = (block * count + part) * ROWS * LANES
+                    used = slice(low * lanes, top * lanes)
+                    own = totals[to + low * lanes : to + top * lanes]
                     if noisy:
                         spread[:] = limits[2]
                         if reads:
@@ -300,16 +361,19 @@ def multiply(
                         column = tile * columns + part * LANES
                         _draw_panel(row, column, high, key, lanes, low, top, normals)
                         saturated += _convert_noisy(
-                            sums, spread, normals, low * lanes, top * lanes, limits[0], limits[1],
-                            totals, to,
-                        )  # fmt: skip
-                    else:
-                        saturated += _convert(
-                            sums, low * lanes, top * lanes, limits[0], limits[1], totals, to
+                            sums[used], spread[used], normals[used], limits[0], limits[1], own
                         )
+                    else:
+                        saturated += _convert(sums[used], limits[0], limits[1], own)
         for block in range(some):
             row = begin + block * ROWS
             low, top = max(first - row, 0), min(last - row, ROWS)
             at = block * count * ROWS * LANES
-            _finish(totals, at, low, top, row - first, scale, offset, rectified, columns, out)
+            to = row - first
+            if columns > outputs:
+                _finish_slices(
+                    totals, at, low, top, to, scale, offset, least, columns, outputs, out
+                )
+            else:
+                _finish(totals, at, low, top, to, scale, offset, least, columns, outputs, out)
     return saturated

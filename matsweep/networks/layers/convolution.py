@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -12,7 +13,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import Windows
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Weight
+from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
 from matsweep.networks.layers.grid import Kernel, grid, padded
 
 
@@ -60,6 +61,19 @@ class Convolution:
         windows = Windows(values=values, starts=placed.starts, offsets=placed.offsets)
         y = multiply[0](windows)
         return (y.reshape(len(x), *placed.positions, y.shape[-1]),)
+
+    def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
+        """Count positions, the values of the feature map, and those of its rows in a buffer."""
+        lead, *spatial, channels = shapes[0]
+        positions = grid(self.kernel, tuple(spatial), channels, 1).positions
+        rows = [(span - 1) for span in self.kernel.spans]
+        held = 1 + sum(span * math.prod(spatial[axis + 1 :]) for axis, span in enumerate(rows))
+        fresh = lead * math.prod(spatial) * channels
+        return (Traffic(lead * math.prod(positions), fresh, held * channels),)
+
+    def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
+        """Count none: the bias starts the sums of products."""
+        return {}
 
 
 def lower(graph: Graph, node: Any) -> Layer | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -12,7 +13,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import vectors
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Weight
+from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +54,14 @@ class Dense:
         rows = cast(FloatArray, x.reshape(samples, int(np.prod(others)), inputs))
         y = multiply[0](vectors(rows))
         return (y.reshape(samples, *others, y.shape[-1]),)
+
+    def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
+        """Count products: all axes but the last are positions."""
+        return (Traffic(math.prod(shapes[0][:-1])),)
+
+    def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
+        """Count none: the bias starts the sums of products."""
+        return {}
 
 
 def lower_gemm(graph: Graph, node: Any) -> Layer | None:
