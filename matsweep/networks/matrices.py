@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from matsweep.machine.matrix import Matrix
-from matsweep.networks.layer import Weight
+from matsweep.networks.layer import Traffic, Weight
 from matsweep.networks.network import Digital, Network
 from matsweep.networks.recording import Recorded
 
@@ -32,11 +32,13 @@ def network_matrices(
 
     Digital operations of a segment are those of the last matrix before it, or of the first where
     none is before; rectifications are comparisons. Additions of biases are left out: partial sums
-    begin with them.
+    begin with them. Products are those of the run in floating point; the values that arrive and are
+    held follow from the shapes of tensors.
 
     Parameters
     ----------
     network : Network
+        With the shapes of its tensors (`networks.sizing.sized`).
     recorded : mapping of str to Recorded
         By the weight's name.
     decided : int
@@ -49,29 +51,37 @@ def network_matrices(
     """
     weights = network_weights(network)
     behind = {weight.name: Counter[str]() for weight in weights}
+    traffic: dict[str, Traffic] = {}
     current = weights[0].name
     for step in network.steps:
         if isinstance(step, Digital):
             behind[current].update(step.operations)
         elif step.weights:
             current = step.weights[-1].name
-            behind[current].update(getattr(step, "operations", {}))
+            shapes = [network.shapes.get(name, ()) for name in step.inputs]
+            behind[current].update(step.operations(shapes))
+            names = [weight.name for weight in step.weights]
+            traffic |= zip(names, step.traffic(shapes), strict=True)
     behind[current]["comparison"] += decided
-    return tuple(_matrix(weight, recorded[weight.name], behind[weight.name]) for weight in weights)
+    return tuple(
+        _matrix(weight, recorded[weight.name], traffic[weight.name], behind[weight.name])
+        for weight in weights
+    )
 
 
-def _matrix(weight: Weight, recorded: Recorded, operations: Counter[str]) -> Matrix:
+def _matrix(
+    weight: Weight, recorded: Recorded, traffic: Traffic, operations: Counter[str]
+) -> Matrix:
     uses = max(1, round(recorded.uses))
     outputs = weight.blocks * weight.values.shape[-1]
     if weight.rectified:
         operations["comparison"] += outputs * uses
-    several = uses > recorded.calls
     return Matrix(
         weight=weight.values,
         calibration=recorded.rows,
         signed=bool((recorded.rows < 0).any()),
         uses=uses,
         operations={kind: number for kind, number in operations.items() if number},
-        fresh=recorded.fresh if several else None,
-        held=recorded.held if several else None,
+        fresh=traffic.fresh,
+        held=traffic.held,
     )

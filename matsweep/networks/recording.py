@@ -36,10 +36,6 @@ class Recorded(NamedTuple):
         Products of one sample at different steps, of a recurrent layer.
     mean, deviation : (output,) float64 arrays
         Of the products with their bias, before rectification, over all windows.
-    fresh : int
-        Different values that the windows of one sample take, padding included.
-    held : int
-        Values from the first to the last of one window: the rows that a line buffer holds.
     """
 
     rows: FloatArray
@@ -47,8 +43,6 @@ class Recorded(NamedTuple):
     calls: int
     mean: FloatArray
     deviation: FloatArray
-    fresh: int
-    held: int
 
 
 class Run(NamedTuple):
@@ -152,39 +146,21 @@ def run_announced(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-class Geometry(NamedTuple):
-    """Shape of the windows of a weight.
+def covered(windows: Windows) -> npt.NDArray[np.bool_]:
+    """Mark the values that some window takes.
 
     Parameters
     ----------
-    covered : (value,) array of bool, or None
-        Values that some window takes; None: all.
-    fresh, held : int
-        As in `Recorded`.
+    windows : Windows
+
+    Returns
+    -------
+    (value,) array of bool
     """
-
-    covered: npt.NDArray[np.bool_] | None
-    fresh: int
-    held: int
-
-    @classmethod
-    def of(cls, windows: Windows) -> Geometry:
-        """Return the geometry of windows.
-
-        Parameters
-        ----------
-        windows : Windows
-
-        Returns
-        -------
-        Geometry
-        """
-        taken = np.zeros(windows.values.shape[1], bool)
-        for offset in windows.offsets:
-            taken[windows.starts + offset] = True
-        held = int(windows.offsets.max() - windows.offsets.min()) + 1
-        fresh = int(taken.sum())
-        return cls(None if taken.all() else taken, fresh, min(held, fresh))
+    taken = np.zeros(windows.values.shape[1], bool)
+    for offset in windows.offsets:
+        taken[windows.starts + offset] = True
+    return taken
 
 
 def spread(count: int, total: int, start: int) -> IndexArray:
@@ -236,16 +212,15 @@ class _Extreme:
     value: float = -np.inf
     row: FloatArray | None = None
 
-    def update(self, windows: Windows, covered: npt.NDArray[np.bool_] | None) -> None:
-        values = windows.values if covered is None else windows.values[:, covered]
-        signed = values if self.sign > 0 else -values
-        place = int(np.argmax(signed))
-        value = float(signed.flat[place])
+    def update(self, windows: Windows, covered: npt.NDArray[np.bool_]) -> None:
+        whole = bool(covered.all())
+        values = windows.values if whole else windows.values[:, covered]
+        place = int(np.argmax(values) if self.sign > 0 else np.argmin(values))
+        value = self.sign * float(values.flat[place])
         if value <= self.value:
             return
         sample, at = divmod(place, values.shape[1])
-        if covered is not None:
-            at = int(np.flatnonzero(covered)[at])
+        at = at if whole else int(np.flatnonzero(covered)[at])
         position = int(np.argmax(np.isin(at - windows.starts, windows.offsets)))
         self.value, self.row = value, rows_at(windows, sample, np.array([position]))
 
@@ -301,7 +276,7 @@ class _Recorder(Counting):
         self._ends = _Extreme(1), _Extreme(-1)
         self._product = _Extreme(1)
         self._sums = _Sums()
-        self._geometry: Geometry | None = None
+        self._covered: npt.NDArray[np.bool_] | None = None
         self._windows = self._calls = 0
 
     def __call__(self, windows: Windows) -> FloatArray:
@@ -311,10 +286,10 @@ class _Recorder(Counting):
                 f"model: the products of {self._weight.name} must be finite, got nan or inf for "
                 "the calibration inputs: check weights, data and preprocessing"
             )
-        if self._geometry is None:
-            self._geometry = Geometry.of(windows)
+        if self._covered is None or len(self._covered) != windows.values.shape[1]:
+            self._covered = covered(windows)
         for end in self._ends:
-            end.update(windows, self._geometry.covered)
+            end.update(windows, self._covered)
         self._product.update_product(windows, values)
         if self._weight.bias is not None:
             values += self._weight.bias
@@ -343,7 +318,7 @@ class _Recorder(Counting):
                 self._kept = sum(map(len, self._rows))
 
     def recorded(self, samples: int) -> Recorded:
-        if self._geometry is None:
+        if not self._windows:
             raise UserError(
                 f"model: the layer of {self._weight.name} is never run for these inputs: keep it "
                 "digital (analog.exclude)"
@@ -357,6 +332,4 @@ class _Recorder(Counting):
             calls=self._calls,
             mean=self._sums.mean,
             deviation=self._sums.deviation,
-            fresh=self._geometry.fresh,
-            held=self._geometry.held,
         )

@@ -69,7 +69,7 @@ class TestPhysics:
         )
 
     def test_drift_harms_with_time_and_compensation_restores(self, prepared):
-        drift = Drift(nu=Law.from_number(0.05), spread=Law.from_number(0.01))
+        drift = Drift(nu=Law.from_number(0.05), spread=Law.from_number(0.005))
         times, columns = (10.0, 1e3, 1e6), {}
         for compensated in (False, True):
             tile = Tile(weight_bits=None, compensate_drift=compensated)
@@ -80,7 +80,7 @@ class TestPhysics:
         assert np.all(columns[True]["output_error"][:, -1] < 0.35 * plain[:, -1])
 
     def test_matched_statistics_restore_what_drift_takes(self, prepared):
-        parts = hardware(drift=Drift(nu=Law.from_number(0.05), spread=Law.from_number(0.01)))
+        parts = hardware(drift=Drift(nu=Law.from_number(0.05), spread=Law.from_number(0.005)))
         plain = run(prepared, parts, times=(1e6,))
         adapted = run(workload(adapt="statistics").prepare(), parts, times=(1e6,))
         assert np.all(adapted["output_error"] < 0.35 * plain["output_error"])
