@@ -18,8 +18,7 @@ def utilisation(evaluation: Evaluation) -> float:
     float
         In [0, 1].
     """
-    counts = evaluation.bill.census
-    return sum(count.devices for count in counts) / sum(count.places for count in counts)
+    return evaluation.bill.devices / evaluation.bill.places
 
 
 AREA = Metric(
