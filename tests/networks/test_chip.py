@@ -49,7 +49,39 @@ def grouped():
     return b.model(b.op("Gemm", x, b.weight(12, 6), b.weight(6), name="head"))
 
 
-MODELS = {"mlp": mlp, "lenet": lenet, "grouped": grouped, "residual": residual}
+def recurrent():
+    """An LSTM in both directions, of whose steps the last is classified."""
+    hidden, b = 8, Builder((6, 5))  # (step, input)
+    x = b.op("Transpose", "x", perm=[1, 0, 2])
+    parts = [b.constant(b.rng.standard_normal((2, 4 * hidden, n)).astype(np.float32) / n**0.5)
+             for n in (5, hidden)]  # fmt: skip
+    bias = b.weight(2, 8 * hidden)
+    y = b.op("LSTM", x, *parts, bias, outputs=3, name="lstm", hidden_size=hidden,
+             direction="bidirectional")[0]  # fmt: skip
+    y = b.op("ReduceMean", b.op("Transpose", y, perm=[2, 0, 1, 3]), axes=[1], keepdims=0)
+    y = b.op("Flatten", y)
+    return b.model(b.op("Gemm", y, b.weight(16, 4), name="head"))
+
+
+def attention():
+    """One head of self-attention over 6 tokens of 8 numbers."""
+    b = Builder((6, 8))
+    q, k, v = (b.op("MatMul", "x", b.weight(8, 8), name=name) for name in ("q", "k", "v"))
+    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 2, 1]))
+    x = b.op("MatMul", b.op("Softmax", scores, axis=-1), v)
+    x = b.op("Add", b.op("MatMul", x, b.weight(8, 8), name="out"), "x")
+    x = b.op("ReduceMean", x, axes=[1], keepdims=0)
+    return b.model(b.op("Gemm", x, b.weight(8, 3), name="head"))
+
+
+MODELS = {
+    "mlp": mlp,
+    "lenet": lenet,
+    "grouped": grouped,
+    "residual": residual,
+    "recurrent": recurrent,
+    "attention": attention,
+}
 
 
 @pytest.fixture(scope="module")
