@@ -99,6 +99,7 @@ class NetworkInference(Workload):
             whole("test_samples", self.test_samples, low=1)
         whole("calibration_samples", self.calibration_samples, low=1, high=2**20)
         self._check_targets()
+        _ = self.judged  # so that a file that cannot be read is refused here
 
     def _check_targets(self) -> None:
         """Refuse a score without what it compares outputs with."""
@@ -132,11 +133,11 @@ class NetworkInference(Workload):
         ports = self.network.outputs
         floats = [port for port in ports if port.dtype.startswith("float")]
         if self.output is not None:
-            one_of("workload.output", self.output, [port.name for port in floats])
+            one_of("output", self.output, [port.name for port in floats])
             return next(port for port in floats if port.name == self.output)
         if not floats:
             raise UserError(
-                "workload.model must have an output of floats, got "
+                "model must have an output of floats, got "
                 f"{', '.join(f'{port.name} ({port.dtype})' for port in ports)}"
             )
         return floats[0]
@@ -273,7 +274,7 @@ def _file(model: str) -> str:
         return str(shipped(model))
     if not Path(model).suffix:
         raise UserError(
-            f"workload.model must be the path of an ONNX or NPZ file, or one of "
+            f"model must be the path of an ONNX or NPZ file, or one of "
             f"{', '.join(SHIPPED)}; got {shown(model)}{near(model, SHIPPED)}"
         )
     return model
@@ -281,11 +282,8 @@ def _file(model: str) -> str:
 
 def _network(path: str, analog: Selection) -> Network:
     """Load a network, and keep it while its file does not change."""
-    try:
-        file_digest("model", Path(path))
-        facts = Path(path).stat()
-    except UserError as error:
-        raise UserError(f"workload.{error}") from None
+    file_digest("model", Path(path))
+    facts = Path(path).stat()
     return _kept_network(path, facts.st_mtime_ns, facts.st_size, analog)
 
 
@@ -295,7 +293,6 @@ def _kept_network(path: str, time: int, size: int, analog: Selection) -> Network
     network = load_network(path, analog)
     if not network_weights(network):
         raise UserError(
-            f"workload.model must have a layer on tiles, got {path} with none: see "
-            "workload.analog for what is chosen"
+            f"model must have a layer on tiles, got {path} with none: see analog for what is chosen"
         )
     return network
