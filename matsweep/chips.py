@@ -15,9 +15,9 @@ from matsweep.machine.held import held_weights
 from matsweep.networks.chip import Pack, ProgrammedNetwork, ProgrammedWeight
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_matrices, network_weights
-from matsweep.networks.sizing import sized
 from matsweep.networks.network import Network
 from matsweep.networks.recording import record
+from matsweep.networks.sizing import sized
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.scenario import Scenario
