@@ -58,7 +58,7 @@ def network_matrices(
             behind[current].update(step.operations)
         elif step.weights:
             current = step.weights[-1].name
-            shapes = [network.shapes.get(name, ()) for name in step.inputs]
+            shapes = [network.shapes[name] for name in step.inputs]
             behind[current].update(step.operations(shapes))
             names = [weight.name for weight in step.weights]
             traffic |= zip(names, step.traffic(shapes), strict=True)
