@@ -24,6 +24,7 @@ from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
+from matsweep.networks.shipped import located
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
 from matsweep.workloads.network.run import MEASURES, PreparedNetwork, prepared
@@ -120,7 +121,8 @@ class NetworkInference(Workload):
 
     @property
     def _path(self) -> str:
-        return self.model
+        with within("workload"):
+            return str(located(self.model))
 
     @property
     def judged(self) -> Port:
