@@ -15,6 +15,7 @@ from matsweep.machine.held import held_weights
 from matsweep.networks.chip import Pack, ProgrammedNetwork, ProgrammedWeight
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_matrices, network_weights
+from matsweep.networks.sizing import sized
 from matsweep.networks.network import Network
 from matsweep.networks.recording import record
 from matsweep.planning.config import composer
@@ -83,6 +84,7 @@ def program(
     if len(study) != 1:
         raise UserError(f"overrides must give one value each, got {len(study)} candidates")
     inputs = _named(network, calibration)
+    network = sized(network, inputs)
     matrices = network_matrices(network, record(network, inputs).weights)
     scenario = study.scenario(study.points[0]).resolved
     parts = [
