@@ -15,10 +15,11 @@ from matsweep.networks import batch as batches
 from matsweep.networks import sessions
 from matsweep.networks.arrays import perceptron, read_arrays
 from matsweep.networks.batches import Port
-from matsweep.networks.checking import check_shapes, checked
+from matsweep.networks.checking import check_shapes, checked, name_of
 from matsweep.networks.graph import Graph
 from matsweep.networks.inference import infer
 from matsweep.networks.layer import AnyArray
+from matsweep.networks.layout import steps_first
 from matsweep.networks.libraries import onnx
 from matsweep.networks.lowering import LOWERED, candidate, lower
 from matsweep.networks.network import Network
@@ -101,6 +102,7 @@ def build(name: str, model: Any, selection: Selection) -> Network:
     """
     model = checked(model)
     single(model)
+    steps_first(model)
     digest = hashlib.blake2b(model.SerializeToString(deterministic=True), digest_size=16)
     digest.update(repr(selection).encode())
     infer(_tidied(model))
@@ -127,12 +129,26 @@ def _simplified(model: Any) -> tuple[Graph, bytes]:
     simple = _tidied(onnx().load_from_string(sessions.simplified(model.SerializeToString())))
     infer(simple)
     check_shapes(simple)
-    return Graph(simple), simple.SerializeToString()
+    graph = Graph(simple)
+    _check_weights(graph)
+    return graph, simple.SerializeToString()
+
+
+def _check_weights(graph: Graph) -> None:
+    for node in graph.nodes:
+        for name in node.input if candidate(graph, node) else ():
+            weight = graph.weight(name)
+            if weight is not None and not np.isfinite(weight).all():
+                raise UserError(
+                    f"tensor {shown(name)} of {name_of(node)} must hold finite numbers, got inf: "
+                    "train or export it again"
+                )
 
 
 def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | None]:
     """Make the batch free where that gives the same results; else it stays as it is."""
     ports = _ports(graph, graph.model.graph.input)
+    _ports(graph, graph.model.graph.output)  # all are tensors
     batch = batches.fixed(ports)
     if batch is None:
         fits, reason = batches.independent(model, ports, model, 1)
