@@ -48,11 +48,16 @@ def multiplied_compiled(
     values : (row, output) float32 array
     saturated : int
         Conversions that saturated.
+
+    Raises
+    ------
+    ValueError
+        If an input vector leaves the values of its sample.
     """
     from matsweep.machine.kernels import windows as kernels
 
     inputs = panels.inputs
-    values = windows.values.reshape(-1)
+    values = np.ascontiguousarray(windows.values, np.float32).reshape(-1)
     if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
         converted = np.empty(values.shape, np.float32)
         kernels.convert_inputs(values, *inputs, converted)
@@ -73,6 +78,10 @@ def multiplied_compiled(
         np.float32(0 if rectified else -np.inf),
         1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
+    if saturated < 0:
+        raise ValueError(
+            f"windows must stay within the {windows.values.shape[1]} values of a sample"
+        )
     return out[:-LANES].reshape(rows, outputs), int(saturated)
 
 

@@ -89,7 +89,7 @@ def windows_product(
         if rectified:
             np.maximum(values, 0, out=values)
     conversions *= shape[0] * shape[1]
-    values = values.reshape(*shape[:2], -1)
+    values = values.reshape(*shape[:2], mapped.matrix.outputs)
     return WindowsProduct(values, saturated / max(conversions, 1), conversions)
 
 
