@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import sequence
 from matsweep.machine.product import Wired, multiply
 from matsweep.machine.row_streams import RowStreams
 from matsweep.machine.windows import Windows
@@ -182,30 +181,3 @@ def multiplied(
         values[block.rows] = product.values[0, block.place]
         saturated += round(float(product.saturated[0]) * size * each) - int(beyond.sum()) * each
     return values, saturated
-
-
-def power_of_rows(aged: AgedMatrix, windows: Windows) -> float:
-    """Return the power of a matrix's drivers, summed over the rows of windows.
-
-    Parameters
-    ----------
-    aged : AgedMatrix
-        Of one realisation.
-    windows : Windows
-
-    Returns
-    -------
-    float, W
-    """
-    programmed = aged.programmed
-    mapped, hardware = programmed.mapped, programmed.hardware
-    order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=mapped.scale.signed)
-    plan = mapped.layout
-    rows = windows.samples * windows.positions
-    total = 0.0
-    size = block_rows(plan.row_tiles * plan.tile_inputs * plan.cells, order.cycles)
-    for block in blocks(rows, 0, size):
-        x = gathered(windows, block.rows).astype(mapped.matrix.weight.dtype, copy=False)
-        voltage = mapped.voltages(x, hardware.dac)
-        total += float(aged.power(voltage)[0]) * len(x)
-    return total

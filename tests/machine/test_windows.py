@@ -131,7 +131,9 @@ def test_scale_offset_and_rectification_follow_the_product():
     assert (affine < 0).any()
 
 
-@pytest.mark.parametrize("kind", ["plain", "serial", "phases", "wires", "voltage"])
+@pytest.mark.parametrize(
+    "kind", ["plain", "serial", "phases", "wires", "voltage", "cells", "access"]
+)
 def test_power_is_that_of_explicit_rows(kind):
     windows = convolution(signed=kind == "phases")
     platform = hardware(**KINDS[kind])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -309,13 +310,18 @@ def steps_of(module):
 
 def _call(module, name, *arguments):
     """Call a step from compiled code; return its arguments."""
-    import numba
-
-    scope = {"step": getattr(module, name)}
-    names = ", ".join(f"a{i}" for i in range(len(arguments)))
-    exec(f"def call({names}):\n    step({names})", scope)
-    numba.njit(scope["call"])(*arguments)
+    _caller(module, name, len(arguments))(*arguments)
     return arguments
+
+
+@functools.cache
+def _caller(module, name, count):
+    from matsweep.core.compiled import compiled
+
+    scope = {"__name__": __name__, "step": getattr(module, name)}
+    names = ", ".join(f"a{i}" for i in range(count))
+    exec(f"def call({names}):\n    step({names})", scope)
+    return compiled(scope["call"])
 
 
 def test_plain_loops_are_vectors_bit_for_bit():
@@ -334,8 +340,8 @@ def digest():
             starts=np.arange(rows),
             offsets=np.arange(inputs),
         )
-        for given in ({}, NOISES["both"], {"adc": ADC(gain_error=0.05, offset=0.5)}):
-            made, rng = programmed(windows, outputs, **given)
+        for kind in ({}, NOISES["both"], {"adc": ADC(gain_error=0.05, offset=0.5)}):
+            made, rng = programmed(windows, outputs, **kind)
             product = made.at(1.0).windows_product(windows, realisation=0, rng=rng)
             hashed.update(product.values.tobytes())
     print(hashed.hexdigest())
