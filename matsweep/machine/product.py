@@ -241,6 +241,8 @@ def floating_power(voltage: FloatArray, seen: Wired, layout: Layout, phase: Phas
     arm = slice(None) if phase.arm is None else slice(phase.arm, phase.arm + 1)
     driven = power(voltage, Wired(seen.conductance[:, :, arm], None))
     signed = phase.signed(layout.mapping, seen.conductance, layout.owner)
+    if voltage.ndim == signed.ndim:  # all realisations have the same inputs
+        voltage = voltage[:, None]
     settled = np.square(np.matmul(voltage, signed)).mean(axis=-2).sum(axis=0)
     saved = over_loads(settled, loads(seen.conductance)).sum(axis=(-1, -2), dtype=np.float64)
     return np.asarray(driven - saved)

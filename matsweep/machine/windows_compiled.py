@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
 from matsweep.machine.panels import LANES, Panels
-from matsweep.machine.windows import Windows
+from matsweep.machine.windows import Windows, beyond
 
 _CACHE = 2**19  # bytes of panels that stay in the second cache from one block of rows to the next
 _BLOCKS = 4  # of rows, for which larger panels are read once
@@ -79,9 +79,7 @@ def multiplied_compiled(
         1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
     if saturated < 0:
-        raise ValueError(
-            f"windows must stay within the {windows.values.shape[1]} values of a sample"
-        )
+        raise beyond(windows)
     return out[:-LANES].reshape(rows, outputs), int(saturated)
 
 

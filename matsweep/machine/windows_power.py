@@ -9,7 +9,7 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.machine.product import Wired, on_rows, power
 from matsweep.machine.windows import Windows
-from matsweep.machine.windows_blocks import block_rows, blocks, gathered, of_realisation
+from matsweep.machine.windows_blocks import Driven, blocks, of_realisation
 
 if TYPE_CHECKING:
     from matsweep.machine.programmed import AgedMatrix
@@ -69,14 +69,10 @@ def _squares(aged: AgedMatrix, windows: Windows) -> FloatArray:
 
 def _of_rows(aged: AgedMatrix, windows: Windows) -> float:
     """Power of the drivers, summed over the rows of windows, from explicit rows."""
-    programmed = aged.programmed
-    mapped, dac = programmed.mapped, programmed.hardware.dac
-    plan = mapped.layout
-    rows = windows.samples * windows.positions
+    mapped, dac = aged.programmed.mapped, aged.programmed.hardware.dac
+    driven = Driven(windows, mapped, dac)
     total = 0.0
-    cycles = dac.cycles(signed=mapped.scale.signed)
-    size = block_rows(plan.row_tiles * plan.tile_inputs * plan.cells, cycles)
-    for block in blocks(rows, 0, size):
-        x = gathered(windows, block.rows).astype(mapped.matrix.weight.dtype, copy=False)
-        total += float(aged.power(mapped.voltages(x, dac))[0]) * len(x)
+    for block in blocks(driven.rows, 0, driven.block_rows):
+        voltage = driven.voltages(block.rows)
+        total += float(aged.power(on_rows(voltage, mapped.layout))[0]) * voltage.shape[1]
     return total

@@ -259,14 +259,15 @@ def test_numbers_are_those_of_the_counters_stated():
     np.testing.assert_allclose((noisy - plain) / unit, 2000 * wanted, atol=1.01)
 
 
-def test_windows_beyond_their_sample_are_refused():
+@pytest.mark.parametrize("dac", [DAC(), DAC(serial=True)], ids=["compiled", "blocks"])
+def test_windows_beyond_their_sample_are_refused(dac):
     windows = vectors(np.ones((2, 3, 4), np.float32))
-    made, rng = programmed(windows, 3)
+    made, rng = programmed(windows, 3, dac=dac)
     far = Windows(values=windows.values, starts=windows.starts + 1, offsets=windows.offsets)
-    with pytest.raises(ValueError, match="stay within the 12 values"):
+    with pytest.raises(ValueError, match="within the 12 values of a sample, got 1 … 12"):
         made.at(1.0).windows_product(far, realisation=0, rng=rng)
     before = Windows(values=windows.values, starts=windows.starts - 1, offsets=windows.offsets)
-    with pytest.raises(ValueError, match="stay within the 12 values"):
+    with pytest.raises(ValueError, match="got -1 … 10"):
         made.at(1.0).windows_product(before, realisation=0, rng=rng)
 
 
