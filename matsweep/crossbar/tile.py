@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, truth, whole
 from matsweep.core.codec import later
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless, Resistance, Time
@@ -51,6 +51,10 @@ class Tile:
         Multiply each layer's output by the factor that its calibration reads have lost since
         programming (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
         doi:10.1038/s41467-020-16108-9).
+    compensate_columns : bool
+        Multiply each output by its own factor and add its own offset, digitally, as chips do: both
+        are fitted to the calibration reads after programming, behind the two factors above, and
+        then kept (Le Gallo et al., Nat. Electron. 6:680, 2023, doi:10.1038/s41928-023-01010-1).
     phases : 1, 2 or 4
         Phases of a product, for drivers and converters that work in one direction. 1: inputs of
         both signs at once. 2: positive inputs, then negative ones, if there are any. 4: in each of
@@ -75,6 +79,7 @@ class Tile:
     half_selected: Dimensionless = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False
+    compensate_columns: bool = later(False)
     phases: int = later(1)
     gates: Gates | None = later(Gates())
     packing: str = later("none")
@@ -89,9 +94,8 @@ class Tile:
         if self.cells > self.rows:
             raise UserError(f"cells must be <= rows ({self.rows}) of a tile, got {self.cells}")
         positive("read_time", self.read_time, "s")
-        for name in ("compensate_wires", "compensate_drift"):
-            if not isinstance(getattr(self, name), bool):
-                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        for name in ("compensate_wires", "compensate_drift", "compensate_columns"):
+            truth(name, getattr(self, name))
         non_negative("access_resistance", self.access_resistance, "Ω")
         in_range("half_selected", self.half_selected, 0.0, 1.0)
         one_of("packing", self.packing, ("none", "shared"))
