@@ -17,6 +17,7 @@ from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_matrices, network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.recording import record
+from matsweep.networks.sizing import sized
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.scenario import Scenario
@@ -83,6 +84,7 @@ def program(
     if len(study) != 1:
         raise UserError(f"overrides must give one value each, got {len(study)} candidates")
     inputs = _named(network, calibration)
+    network = sized(network, inputs)
     matrices = network_matrices(network, record(network, inputs).weights)
     scenario = study.scenario(study.points[0]).resolved
     parts = [

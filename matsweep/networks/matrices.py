@@ -37,6 +37,7 @@ def network_matrices(
     Parameters
     ----------
     network : Network
+        With its shapes (`sized`).
     recorded : mapping of str to Recorded
         By the weight's name.
     decided : int
@@ -55,7 +56,7 @@ def network_matrices(
             behind[current].update(step.operations)
         elif step.weights:
             current = step.weights[-1].name
-            behind[current].update(getattr(step, "operations", {}))
+            behind[current].update(step.operations([network.shapes[n] for n in step.inputs]))
     behind[current]["comparison"] += decided
     return tuple(_matrix(weight, recorded[weight.name], behind[weight.name]) for weight in weights)
 

@@ -18,6 +18,7 @@ from matsweep.networks.chip import AgedNetwork, ProgrammedNetwork
 from matsweep.networks.matrices import network_matrices
 from matsweep.networks.network import Network
 from matsweep.networks.recording import Recorded, record
+from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples
 from matsweep.workloads.network.judging import JUDGED, Judged
 from matsweep.workloads.network.scores import (
@@ -228,6 +229,7 @@ def prepared(
     UserError
         If labels or targets do not fit the outputs, or an output is not finite.
     """
+    network = sized(network, samples.calibration)
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
     wanted = np.asarray(outputs[output] if isinstance(outputs, Mapping) else outputs, np.float32)
