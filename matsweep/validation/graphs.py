@@ -21,8 +21,9 @@ def convolution(
 
     Parameters
     ----------
-    channels, outputs : int
-        Of all groups.
+    channels : int
+    outputs : int
+        Channels that it writes, of all groups.
     kernel : int
         Side of the kernel.
     size : int
@@ -58,7 +59,8 @@ def dense(inputs: int, outputs: int, *, rectified: bool = True) -> Usage:
 
     Parameters
     ----------
-    inputs, outputs : int
+    inputs : int
+    outputs : int
     rectified : bool
 
     Returns
