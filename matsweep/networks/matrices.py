@@ -75,4 +75,5 @@ def _matrix(weight: Weight, recorded: Recorded, operations: Counter[str]) -> Mat
         operations={kind: number for kind, number in operations.items() if number},
         fresh=recorded.fresh if several else None,
         held=recorded.held if several else None,
+        recurrent=recorded.calls > 1,
     )
