@@ -247,4 +247,11 @@ def test_networks_beside_onnx_runtime(benchmark, kind, noisy):
             benchmark.extra_info["float_forward_s"] = floats
             benchmark.extra_info["times_float"] = ours / floats
             benchmark.extra_info["relative_error"] = float(error)
-            print(kind.__name__, noisy, ours / network.batch * 1e6, floats / network.batch * 1e6, ours / floats, error)
+            print(
+                kind.__name__,
+                noisy,
+                ours / network.batch * 1e6,
+                floats / network.batch * 1e6,
+                ours / floats,
+                error,
+            )

@@ -6,7 +6,8 @@ from matsweep.machine.matrix import Matrix, Usage
 from matsweep.machine.product import Product
 from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
 from matsweep.machine.windows import Windows, vectors
-from matsweep.machine.windows_product import WindowsProduct, windows_power
+from matsweep.machine.windows_power import windows_power
+from matsweep.machine.windows_product import WindowsProduct
 
 __all__ = [
     "AgedMatrix",

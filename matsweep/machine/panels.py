@@ -138,7 +138,6 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
 def _lay(values: FloatArray, cells: int, out: FloatArray) -> None:
     """Write values (row, column) to panels (panel, input, LANES); rows of an input are added."""
     summed = values.reshape(-1, cells, values.shape[-1]).sum(axis=1)
-    inputs, columns = summed.shape
     for panel in range(len(out)):
         part = summed[:, panel * LANES : (panel + 1) * LANES]
-        out[panel, :inputs, : part.shape[1]] = part
+        out[panel, : len(part), : part.shape[1]] = part

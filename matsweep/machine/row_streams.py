@@ -62,15 +62,15 @@ class RowStreams(Streams):
         The counter's words are the count, the row's lower and upper half, and the call; the last
         two are combined with the key's half.
         """
+        from matsweep.machine.kernels.rows import OF_ROWS
+
         if size[0] != 1:
             raise ValueError(f"the first axis must be one realisation, got {size}")
         rows, numbers = size[1], math.prod(size[2:])
         counts = -(-numbers // 4)
-        out = np.empty((rows, 4 * counts), dtype)
+        out = np.empty((rows, 4, counts), dtype)
         [(key, high)] = self._keys
-        for index, part in enumerate(out.reshape(rows, 4, counts)):
-            row = self._first + index
-            counter = np.uint64((row & 0xFFFFFFFF) << 32 | self._counter)
-            fill(counter, high ^ np.uint64(row >> 32 << 32 | self._call), key, part)
+        first, call = np.uint64(self._first), np.uint64(self._call)
+        OF_ROWS[fill](first, np.uint64(self._counter), call, high, key, out)
         self._counter += counts
-        return out[:, :numbers].reshape(size)
+        return out.reshape(rows, -1)[:, :numbers].reshape(size)

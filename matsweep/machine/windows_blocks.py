@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import sequence
-from matsweep.machine.product import Wired, multiply
+from matsweep.machine.product import Wired, multiply, on_rows
 from matsweep.machine.row_streams import RowStreams
-from matsweep.machine.windows import Windows
+from matsweep.machine.windows import Windows, beyond
 
 if TYPE_CHECKING:
+    from matsweep.crossbar import DAC
+    from matsweep.machine.mapped import Mapped
     from matsweep.machine.programmed import AgedMatrix
 
 _BYTES = 2**23  # of the voltages of a block
@@ -66,41 +67,67 @@ def blocks(rows: int, first: int, size: int) -> Iterator[Block]:
         yield Block(begin, slice(low - first, high - first), slice(low - begin, high - begin))
 
 
-def block_rows(inputs: int, cycles: int) -> int:
-    """Return the number of rows of a block: bounded memory, by shapes alone.
+class Driven:
+    """Row voltages of windows: converted once for each value, and gathered for blocks of rows.
 
-    Parameters
-    ----------
-    inputs : int
-        Rows of all tiles.
-    cycles : int
-        Voltages that carry an input, one after the other.
-
-    Returns
-    -------
-    int
-        A power of two.
-    """
-    fits = _BYTES // (4 * inputs * cycles)
-    return int(min(max(1 << max(fits, 1).bit_length() - 1, _LEAST), _LARGEST))
-
-
-def gathered(windows: Windows, rows: slice) -> FloatArray:
-    """Copy some rows of windows.
+    Values of the samples of the last block are kept.
 
     Parameters
     ----------
     windows : Windows
-    rows : slice
+    mapped : Mapped
+    dac : DAC
 
-    Returns
-    -------
-    (row, input) array
+    Raises
+    ------
+    ValueError
+        If an input vector leaves the values of its sample.
     """
-    sample, position = np.divmod(np.arange(rows.start, rows.stop), windows.positions)
-    return np.asarray(
-        windows.values[sample[:, None], windows.starts[position, None] + windows.offsets]
-    )
+
+    def __init__(self, windows: Windows, mapped: Mapped, dac: DAC) -> None:
+        starts, offsets = windows.starts, windows.offsets
+        last = starts.max() + offsets.max()
+        if starts.min() + offsets.min() < 0 or last >= windows.values.shape[1]:
+            raise beyond(windows)
+        self._windows, self._mapped, self._dac = windows, mapped, dac
+        self._samples = range(0)
+        self._converted: FloatArray = np.zeros((0, 0, 0))
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self._windows.samples * self._windows.positions
+
+    @property
+    def block_rows(self) -> int:
+        """Number of rows of a block, a power of two: bounded memory, by shapes alone."""
+        plan = self._mapped.layout
+        cycles = self._dac.cycles(signed=self._mapped.scale.signed)
+        fits = _BYTES // (4 * plan.row_tiles * plan.tile_inputs * plan.cells * cycles)
+        return int(min(max(1 << max(fits, 1).bit_length() - 1, _LEAST), _LARGEST))
+
+    def voltages(self, rows: slice) -> FloatArray:
+        """Return the voltages of some rows.
+
+        Parameters
+        ----------
+        rows : slice
+
+        Returns
+        -------
+        (cycle, row, input) array, in read voltages
+        """
+        windows, scale = self._windows, self._mapped.scale
+        sample, position = np.divmod(np.arange(rows.start, rows.stop), windows.positions)
+        samples = range(sample[0], sample[-1] + 1)
+        if samples != self._samples:
+            dtype = self._mapped.matrix.weight.dtype
+            values = windows.values[samples.start : samples.stop].astype(dtype, copy=False)
+            converted = self._dac.convert(values, scale.input, signed=scale.signed)
+            self._converted = self._dac.apply(converted, signed=scale.signed)
+            self._samples = samples
+        places = windows.starts[position, None] + windows.offsets
+        return np.asarray(self._converted[:, sample[:, None] - samples.start, places])
 
 
 def of_realisation(aged: AgedMatrix, realisation: int) -> AgedMatrix:
@@ -157,21 +184,19 @@ def multiplied(
     programmed = aged.programmed
     mapped, hardware = programmed.mapped, programmed.hardware
     plan = mapped.layout
-    cycles = hardware.dac.cycles(signed=mapped.scale.signed)
-    size = block_rows(plan.row_tiles * plan.tile_inputs * plan.cells, cycles)
+    driven = Driven(windows, mapped, hardware.dac)
+    rows, size = driven.rows, driven.block_rows
     each = mapped.conversions(hardware)  # of a row
-    rows = windows.samples * windows.positions
     values = np.empty((rows, plan.outputs), np.float32)
     saturated = 0
     for block in blocks(rows, first, size):
-        x = np.zeros((size, windows.inputs), mapped.matrix.weight.dtype)
-        x[block.place] = gathered(windows, block.rows)
-        voltage = np.ascontiguousarray(mapped.voltages(x, hardware.dac))
-        beyond = np.ones(size, bool)
-        beyond[block.place] = False
         # Rows that the windows do not have are not numbers, and each of their conversions counts
         # as a saturated one.
-        voltage[..., beyond, :] = np.nan
+        some = driven.voltages(block.rows)
+        volts = np.full((some.shape[0], size, windows.inputs), np.nan, some.dtype)
+        volts[:, block.place] = some
+        voltage = on_rows(volts, plan)
+        missing = size - some.shape[1]
         product = multiply(
             voltage, aged.conductance, mapped.scale, plan, hardware, time=aged.time,
             rng=RowStreams(keys, call=call, first=block.first),
@@ -180,32 +205,5 @@ def multiplied(
             errors=programmed.errors,
         )  # fmt: skip
         values[block.rows] = product.values[0, block.place]
-        saturated += round(float(product.saturated[0]) * size * each) - int(beyond.sum()) * each
+        saturated += round(float(product.saturated[0]) * size * each) - missing * each
     return values, saturated
-
-
-def power_of_rows(aged: AgedMatrix, windows: Windows) -> float:
-    """Return the power of a matrix's drivers, summed over the rows of windows.
-
-    Parameters
-    ----------
-    aged : AgedMatrix
-        Of one realisation.
-    windows : Windows
-
-    Returns
-    -------
-    float, W
-    """
-    programmed = aged.programmed
-    mapped, hardware = programmed.mapped, programmed.hardware
-    order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=mapped.scale.signed)
-    plan = mapped.layout
-    rows = windows.samples * windows.positions
-    total = 0.0
-    size = block_rows(plan.row_tiles * plan.tile_inputs * plan.cells, order.cycles)
-    for block in blocks(rows, 0, size):
-        x = gathered(windows, block.rows).astype(mapped.matrix.weight.dtype, copy=False)
-        voltage = mapped.voltages(x, hardware.dac)
-        total += float(aged.power(voltage)[0]) * len(x)
-    return total

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
 from matsweep.machine.panels import LANES, Panels
-from matsweep.machine.windows import Windows
+from matsweep.machine.windows import Windows, beyond
 
 _CACHE = 2**19  # bytes of panels that stay in the second cache from one block of rows to the next
 _BLOCKS = 4  # of rows, for which larger panels are read once
@@ -48,11 +48,16 @@ def multiplied_compiled(
     values : (row, output) float32 array
     saturated : int
         Conversions that saturated.
+
+    Raises
+    ------
+    ValueError
+        If an input vector leaves the values of its sample.
     """
     from matsweep.machine.kernels import windows as kernels
 
     inputs = panels.inputs
-    values = windows.values.reshape(-1)
+    values = np.ascontiguousarray(windows.values, np.float32).reshape(-1)
     if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
         converted = np.empty(values.shape, np.float32)
         kernels.convert_inputs(values, *inputs, converted)
@@ -73,6 +78,8 @@ def multiplied_compiled(
         np.float32(0 if rectified else -np.inf),
         1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
+    if saturated < 0:
+        raise beyond(windows)
     return out[:-LANES].reshape(rows, outputs), int(saturated)
 
 

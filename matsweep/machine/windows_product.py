@@ -1,4 +1,4 @@
-"""Analog products of windows, and the power of their drivers."""
+"""Analog products of windows: the choice between compiled loops and blocks of explicit rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.machine.windows import Windows
-from matsweep.machine.windows_blocks import multiplied, of_realisation, power_of_rows
+from matsweep.machine.windows_blocks import multiplied, of_realisation
 from matsweep.machine.windows_compiled import multiplied_compiled
 
 if TYPE_CHECKING:
@@ -89,23 +89,5 @@ def windows_product(
         if rectified:
             np.maximum(values, 0, out=values)
     conversions *= shape[0] * shape[1]
-    values = values.reshape(*shape[:2], -1)
+    values = values.reshape(*shape[:2], mapped.matrix.outputs)
     return WindowsProduct(values, saturated / max(conversions, 1), conversions)
-
-
-def windows_power(aged: AgedMatrix, windows: Windows, *, realisation: int) -> float:
-    """Return the power of a matrix's drivers: the mean over samples, summed over positions.
-
-    Parameters
-    ----------
-    aged : AgedMatrix
-        With the drivers' currents (`ProgrammedMatrix.at` with power).
-    windows : Windows
-        Of at least one sample.
-    realisation : int
-
-    Returns
-    -------
-    float, W
-    """
-    return power_of_rows(of_realisation(aged, realisation), windows) / windows.samples

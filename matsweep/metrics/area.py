@@ -9,6 +9,8 @@ from matsweep.workloads import COSTS
 def utilisation(evaluation: Evaluation) -> float:
     """Return the share of the arrays' places where a device holds a weight.
 
+    Devices off the diagonal of blocks hold none; references count.
+
     Parameters
     ----------
     evaluation : Evaluation
@@ -18,7 +20,7 @@ def utilisation(evaluation: Evaluation) -> float:
     float
         In [0, 1].
     """
-    return evaluation.bill.devices / evaluation.bill.places
+    return evaluation.bill.used / evaluation.bill.places
 
 
 AREA = Metric(

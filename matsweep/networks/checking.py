@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from matsweep.networks.sessions import MOST_BYTES, reason
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Domains whose operators ONNX Runtime itself brings."""
 
+_OLDEST, _RAISED = 7, 13  # opset that ONNX Runtime runs, and to which older ones are converted
 _MOST_NODES = 200_000
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
@@ -48,6 +50,7 @@ def checked(model: Any) -> Any:
             model = onnx().inliner.inline_local_functions(model)
         except Exception as error:
             raise UserError(f"functions of the graph cannot be inlined: {reason(error)}") from None
+    names: Counter[str] = Counter()
     for graph in graphs(model):
         if graph.sparse_initializer:
             raise UserError(
@@ -56,10 +59,28 @@ def checked(model: Any) -> Any:
             )
         for node in graph.node:
             _check_node(node)
+            name = node.name or f"{node.op_type}_{next(iter(node.output), '')}"
+            names[name] += 1
+            node.name = name if names[name] == 1 else f"{name}_{names[name]}"
     _check_constants(model)
+    model = _raised(model)
     _drop_constant_inputs(model)
     _order(model.graph, frozenset())
     return model
+
+
+def _raised(model: Any) -> Any:
+    """Bring operators of a time before ONNX Runtime to a version that it runs."""
+    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    if not versions or min(versions) >= _OLDEST:
+        return model
+    try:
+        return onnx().version_converter.convert_version(model, _RAISED)
+    except Exception as error:
+        raise UserError(
+            f"the opset must be >= {_OLDEST}, got {min(versions)}, and the graph cannot be "
+            f"converted ({reason(error)}): export with opset {_RAISED} or newer"
+        ) from None
 
 
 def name_of(node: Any) -> str:

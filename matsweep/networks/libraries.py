@@ -23,7 +23,14 @@ def onnx() -> Any:
         If it is not installed.
     """
     module = _imported("onnx")
-    for part in ("checker", "helper", "inliner", "numpy_helper", "shape_inference"):
+    for part in (
+        "checker",
+        "helper",
+        "inliner",
+        "numpy_helper",
+        "shape_inference",
+        "version_converter",
+    ):
         importlib.import_module(f"onnx.{part}")
     return module
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.core.files import path_text
 from matsweep.core.printing import shown
 from matsweep.networks import batch as batches
 from matsweep.networks import sessions
 from matsweep.networks.arrays import perceptron, read_arrays
 from matsweep.networks.batches import Port
-from matsweep.networks.checking import check_shapes, checked
+from matsweep.networks.checking import check_shapes, checked, name_of
 from matsweep.networks.graph import Graph
 from matsweep.networks.inference import infer
 from matsweep.networks.layer import AnyArray
+from matsweep.networks.layout import steps_first
 from matsweep.networks.libraries import onnx
 from matsweep.networks.lowering import LOWERED, candidate, lower
 from matsweep.networks.network import Network
@@ -28,6 +27,7 @@ from matsweep.networks.partition import steps
 from matsweep.networks.precision import single
 from matsweep.networks.reading import read_model
 from matsweep.networks.selection import Candidate, Selection
+from matsweep.networks.shipped import located
 from matsweep.networks.sizing import sized
 
 type Source = str | os.PathLike[str] | Mapping[str, AnyArray] | Sequence[AnyArray]
@@ -46,8 +46,9 @@ def load_network(
     Parameters
     ----------
     model : path, or mapping or sequence of arrays
-        ``.onnx``, or the weights of a plain perceptron: ``weight_0`` (input, output), ``bias_0``
-        and so on in a file ``.npz``, by name, or in this order.
+        ``.onnx``, or the name of a network that comes with matsweep (`shipped.SHIPPED`); or the
+        weights of a plain perceptron: ``weight_0`` (input, output), ``bias_0`` and so on in a file
+        ``.npz``, by name, or in this order.
     analog : Selection or "all"
         The layers that lie on tiles.
     activation : str
@@ -73,7 +74,7 @@ def load_network(
         raise UserError(f"analog must be 'all' or a Selection, got {shown(analog)}")
     selection = analog if isinstance(analog, Selection) else Selection()
     if isinstance(model, (str, os.PathLike)):
-        path = Path(path_text("model", os.fspath(model)))
+        path = located(os.fspath(model))
         if path.suffix.lower() == ".npz":
             return build(path.stem, perceptron(read_arrays(path), activation), selection)
         return build(path.stem, read_model(path), selection)
@@ -101,6 +102,7 @@ def build(name: str, model: Any, selection: Selection) -> Network:
     """
     model = checked(model)
     single(model)
+    steps_first(model)
     digest = hashlib.blake2b(model.SerializeToString(deterministic=True), digest_size=16)
     digest.update(repr(selection).encode())
     infer(_tidied(model))
@@ -127,12 +129,26 @@ def _simplified(model: Any) -> tuple[Graph, bytes]:
     simple = _tidied(onnx().load_from_string(sessions.simplified(model.SerializeToString())))
     infer(simple)
     check_shapes(simple)
-    return Graph(simple), simple.SerializeToString()
+    graph = Graph(simple)
+    _check_weights(graph)
+    return graph, simple.SerializeToString()
+
+
+def _check_weights(graph: Graph) -> None:
+    for node in graph.nodes:
+        for name in node.input if candidate(graph, node) else ():
+            weight = graph.weight(name)
+            if weight is not None and not np.isfinite(weight).all():
+                raise UserError(
+                    f"tensor {shown(name)} of {name_of(node)} must hold finite numbers, got inf: "
+                    "train or export it again"
+                )
 
 
 def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | None]:
     """Make the batch free where that gives the same results; else it stays as it is."""
     ports = _ports(graph, graph.model.graph.input)
+    _ports(graph, graph.model.graph.output)  # all are tensors
     batch = batches.fixed(ports)
     if batch is None:
         fits, reason = batches.independent(model, ports, model, 1)

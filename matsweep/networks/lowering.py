@@ -28,6 +28,7 @@ class Lowering(NamedTuple):
 LOWERED: Mapping[str, Lowering] = {
     "Conv": Lowering("convolution", convolution.lower),
     "ConvTranspose": Lowering("transposed_convolution", transposed.lower),
+    "Einsum": Lowering("dense", dense.lower_einsum),
     "Gemm": Lowering("dense", dense.lower_gemm),
     "GRU": Lowering("gru", recurrent.lower),
     "LSTM": Lowering("lstm", recurrent.lower),

@@ -84,4 +84,5 @@ def _matrix(
         operations={kind: number for kind, number in operations.items() if number},
         fresh=traffic.fresh,
         held=traffic.held,
+        recurrent=recorded.calls > 1,
     )

@@ -101,3 +101,21 @@ class Network:
         ]
         outputs = joined(parts, given)
         return outputs[names[0]] if len(names) == 1 else outputs
+
+    def sized(self, inputs: AnyArray | Mapping[str, AnyArray]) -> Network:
+        """Find the shapes of tensors, and count digital operations, for inputs of one shape.
+
+        A network whose dimensions other than the batch are fixed is sized when it is loaded.
+
+        Parameters
+        ----------
+        inputs : (sample, ...) array, or mapping of str to array
+            The first sample is run.
+
+        Returns
+        -------
+        Network
+        """
+        from matsweep.networks.sizing import sized  # it runs networks
+
+        return sized(self, inputs)

@@ -31,7 +31,10 @@ def steps(graph: Graph, items: Sequence[Item]) -> tuple[Digital | Layer, ...]:
     tuple of Digital or Layer
     """
     views = _views(graph, items)
-    needed = _needed(graph, _with_views(graph, items, views), views)
+    alive = {id(item) for item in _needed(graph, _with_views(graph, items), views)}
+    items = [item for item in items if id(item) in alive]
+    views = _views(graph, items)
+    needed = _needed(graph, _with_views(graph, items), views)
     level_of: dict[str, int] = {}
     by_level: dict[int, tuple[list[Any], list[Layer]]] = {}
     for item in needed:
@@ -106,20 +109,26 @@ def _views(graph: Graph, items: Sequence[Item]) -> dict[str, str]:
     return views
 
 
-def _with_views(graph: Graph, items: Sequence[Item], views: Mapping[str, str]) -> list[Item]:
-    """Add the transpositions to the views that layers read, and back to outputs of the graph."""
-    written = {name for item in items if not _is_node(item) for name in item.outputs}
+def _with_views(graph: Graph, items: Sequence[Item]) -> list[Item]:
+    """Add transpositions: to the views that layers read, from those that they write."""
+    of_layers = {name for item in items if not _is_node(item) for name in item.outputs}
+    view_of = {graph.views[name][0]: name for name in of_layers if name in graph.views}
+    there = set(of_layers)
     result: list[Item] = []
     for item in items:
         for name in () if _is_node(item) else item.inputs:
-            if name in graph.views and name not in written:
+            if name in graph.views and name not in there:
                 tensor, axes = graph.views[name]
                 result.append(_transpose(tensor, name, axes))
-                written.add(name)
+            elif name in view_of and name not in there:
+                result.append(_back(graph, view_of[name]))
+            there.add(name)
         result.append(item)
         for name in () if _is_node(item) else item.outputs:
-            if name in graph.views and graph.views[name][0] in graph.outputs:
+            tensor = graph.views[name][0] if name in graph.views else ""
+            if tensor in graph.outputs and tensor not in there:
                 result.append(_back(graph, name))
+                there.add(tensor)
     return result
 
 

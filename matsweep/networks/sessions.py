@@ -154,5 +154,21 @@ def reason(error: Exception) -> str:
     str
     """
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", str(error).strip())
-    text = re.sub(r"(/[\w.+-]+)+\.(cc|h):\d+ (.*?\) )?", "", text)
+    text = re.sub(r"(/[\w.+-]+)+\.(cc|h):\d+:? ([^ ]* ?\(.*?\) )?", "", text)
+    for pattern, words in _KNOWN:
+        if match := re.search(pattern, text):
+            text = match.expand(words)
     return one_line(re.sub(r"\s+", " ", text))[:300]
+
+
+_KNOWN = (
+    (
+        r'In Node, \("(.*?)", (\w+), .*No Op registered for \w+ with domain_version of (\d+)',
+        r"node '\1' (\2) is no operator of opset \3",
+    ),
+    (
+        r"find an implementation for (\w+)\((\d+)\) node with name '(.*?)'",
+        r"node '\3' (\1, of opset \2) has no implementation in ONNX Runtime",
+    ),
+    (r"(?s)while running (\w+) node\. Name:'(.*?)' Status Message: (.*)", r"node '\2' (\1): \3"),
+)

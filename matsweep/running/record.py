@@ -446,7 +446,7 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
 
 
 def lengthen(study: Plan, store: Store) -> None:
-    """Lengthen a store's realisations and workload dimensions to those of a study.
+    """Lengthen a store's realisations, and the dimensions of workloads and metrics, to a study's.
 
     Parameters
     ----------
@@ -468,6 +468,7 @@ def lengthen(study: Plan, store: Store) -> None:
             for name in named
             if name in stored.coords
         }
+    wanted |= {n: np.array(values) for n, values in COORDINATES.items() if n in store.shapes}
     for dim, values in wanted.items():
         length = store.shapes.get(dim, (0,))[0]
         if len(values) > length:

@@ -22,8 +22,10 @@ from matsweep.metrics.costs.schedule import Stage, Station, balanced, interval
 from matsweep.metrics.costs.settling import read_time
 from matsweep.metrics.costs.sharing import shared_tiles
 from matsweep.metrics.costs.terms import COMPONENTS, PLACES
+from matsweep.planning.config import composer
+from matsweep.planning.plan import plan
+from matsweep.validation.graphs import RESNET18, RESNET50, VGG1, VGG8, convolution, dense
 
-from .networks import RESNET18, RESNET50, VGG1, VGG8, convolution, dense
 from .test_costs import near, scenario
 
 NODE = 22e-9
@@ -144,9 +146,9 @@ def test_depthwise_filters_lie_on_the_diagonal_of_tiles_that_work_at_once():
     assert case.operations == 2 * 256 * 64 * 9
     alone = evaluated([case.usages[0]])
     np.testing.assert_allclose(case.bill.latency, alone.bill.latency, rtol=1e-12)
-    # The devices off the diagonal hold weight zero: they are programmed, and take their places.
+    # Devices off the diagonal are programmed to weight zero, and hold none.
     assert case.bill.devices == 2 * 9 * (4 * 14**2 + 8**2)
-    assert METRICS["utilisation"].compute(case) == near(case.bill.devices / (5 * 128**2))
+    assert METRICS["utilisation"].compute(case) == near(2 * 9 * 64 / (5 * 128**2))
 
 
 THREE = (convolution(1, 4, 5, 16)[0], convolution(4, 8, 3, 8)[0], dense(128, 10))
@@ -256,8 +258,8 @@ def test_a_layer_of_a_pipeline_begins_when_its_buffer_is_filled():
     case = evaluated([first, second], pipelined=True)
     reading = read_time(case.scenario)
     stages = []
-    for usage, plan in zip(case.usages, case.layouts, strict=True):
-        whole = latency(forward(case.scenario, plan, usage, ends=1), reading)
+    for usage, placed in zip(case.usages, case.layouts, strict=True):
+        whole = latency(forward(case.scenario, placed, usage, ends=1), reading)
         stages.append((whole.sum(), max(whole[PLACES["cells"]] + whole[PLACES["dac"]], 0)))
     (t1, s1), (t2, s2) = stages
     begin, through = t1 + 34 * s1, t1 + 255 * s1
@@ -399,3 +401,57 @@ def test_an_evaluation_splits_block_diagonal_matrices():
     assert case.usages == matrix.usage.split(case.scenario.tile, None)
     assert [plan.tiles for plan in case.layouts] == [1] * 5
     assert case.operations == 2 * 4 * 576
+
+
+@pytest.fixture(scope="module")
+def isaac():
+    """Return ISAAC's arrays, converters and pipeline, as in its experiment."""
+    with composer():
+        study = plan(["experiment=isaac", "periphery.adc_source=isaac", "unknowns=neutral"])
+    (point,) = study.points
+    return study.scenario(point)
+
+
+def on_isaac(usages, case, bound):
+    """Return a network on ISAAC's arrays; half of the inputs' bits are set, weights are uniform."""
+    device, tile = case.device, case.tile
+    plans = tuple(layout(u.inputs, u.outputs, tile, device.levels) for u in usages)
+    drawn = device.read_voltage**2 * (device.g_min + device.g_max) / 2 * case.dac.bits / 2
+    cells = sum(u.uses * p.inputs * p.width for u, p in zip(usages, plans, strict=True))
+    periphery = dataclasses.replace(case.periphery, balanced_over=bound)
+    return Evaluation(
+        scenario=dataclasses.replace(case, periphery=periphery), usages=usages, layouts=plans,
+        measures={"array_power": np.array([[cells * drawn]])},
+    )  # fmt: skip
+
+
+CHIP = 168 * 96
+ISAAC = {  # arrays of one copy, TOPS/W, TOPS/W and share of the peak on 16 chips
+    "VGG-8": (VGG8, 6344, 0.750, 0.766, 0.58),
+    "VGG-1": (VGG1, 64_892, 0.576, 0.748, 0.71),
+    "ResNet-18": (RESNET18, 5724, 0.610, 0.733, 0.85),
+    "ResNet-50": (RESNET50, 12_504, 0.627, 0.735, 0.85),
+}
+
+
+@pytest.mark.parametrize("name", list(ISAAC))
+def test_networks_on_isaacs_arrays_come_near_its_peak(isaac, name):
+    """Its peak is 41.3 TOPS and 0.63 TOPS/W a chip; a full array here has 0.747 TOPS/W."""
+    usages, number, one, many, share = ISAAC[name]
+    plain, spread = on_isaac(usages, isaac, None), on_isaac(usages, isaac, 16 * CHIP)
+    assert arrays(plain) == number
+    assert arrays(spread) <= 16 * CHIP
+    efficiency = METRICS["tops_per_watt"].compute
+    assert efficiency(plain).item() == pytest.approx(one, abs=6e-4)
+    assert efficiency(spread).item() == pytest.approx(many, abs=6e-4)
+    tops = spread.operations * METRICS["throughput"].compute(spread) / 1e12
+    assert tops / (16 * 41.3) == pytest.approx(share, abs=6e-3)
+    assert efficiency(spread).item() / 0.63 < 1.25
+
+
+def test_baselines_of_published_networks():
+    """ResNet-50: 25.6 mJ on a T4, on an int8 engine at 22 nm 0.41 mJ with SRAM, 1.95 with DRAM."""
+    found = dict(zip(BASELINES, baseline_energy(RESNET50, NODE), strict=True))
+    assert found["gpu"] == pytest.approx(25.6e-3, rel=0.01, abs=0)
+    assert found["int8_sram"] == pytest.approx(0.41e-3, rel=0.02, abs=0)
+    assert found["int8_lpddr4"] == pytest.approx(1.95e-3, rel=0.01, abs=0)

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import yaml
 
+import matsweep
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.datasets import MNIST, Dataset
@@ -94,9 +95,18 @@ def test_the_accuracy_on_all_mnist_is_as_stated():
     assert right("lenet_mnist_full", samples) == pytest.approx(float(stated["accuracy"]), abs=1e-9)
 
 
-def test_a_name_that_is_none_is_refused_with_those_that_are():
-    with pytest.raises(
-        UserError, match=r"model must be one of cnn_series, .*lenet_mnist"
-    ) as refused:
+def test_a_network_is_loaded_by_its_name():
+    """And by the same path; a name that is none is refused with those that are."""
+    samples = build(Dataset, {"kind": "series"}).load()
+    inputs = samples.test_inputs[:20]
+    logits = run("cnn_series", inputs)
+    for model in ("cnn_series", shipped("cnn_series")):
+        np.testing.assert_allclose(matsweep.load_network(model)(inputs), logits, atol=1e-4)
+    for model in ("lenet", "cnn_serie"):
+        with pytest.raises(
+            UserError, match=r"model must be .* one of lenet_mnist, .*got"
+        ) as refused:
+            matsweep.load_network(model)
+        assert "\n" not in str(refused.value)
+    with pytest.raises(UserError, match="model must be one of"):
         shipped("lenet")
-    assert "\n" not in str(refused.value)

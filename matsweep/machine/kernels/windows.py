@@ -9,9 +9,10 @@ need it: numba takes half a second.
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 from numpy import float32, uint32, uint64
 
-from matsweep.core.compiled import compiled, inlined
+from matsweep.core.compiled import compiled, compiled_as, inlined
 from matsweep.core.philox import cosine_sine, gaussian_radius, philox
 from matsweep.machine.kernels.sizes import BLOCK, DEPTH, GROUP, HALF, LANES, ROWS, STRIDE
 from matsweep.machine.kernels.steps import (
@@ -27,8 +28,15 @@ from matsweep.machine.kernels.steps import (
     finish_half,
 )
 
+_NUMBERS = types.Array(types.float32, 1, "C", readonly=True)
+_MATRIX = types.Array(types.float32, 2, "C", readonly=True)
+_PANELS = types.Array(types.float32, 4, "C", readonly=True)
+_PLACES = types.Array(types.int64, 1, "C", readonly=True)
+_THREE = types.UniTuple(types.float32, 3)
+_INT, _WORD, _NUMBER, _OUT = types.int64, types.uint64, types.float32, types.float32[::1]
 
-@compiled
+
+@compiled_as(types.void(_NUMBERS, _NUMBER, _NUMBER, _NUMBER, _OUT))
 def convert_inputs(values, scale, low, high, out):
     """Convert values to the codes of the DAC.
 
@@ -242,7 +250,12 @@ def _finish_slices(totals, at, low, high, row, scale, offset, least, columns, ou
             out[(row + i) * outputs + output] = max(value + offset[output], least)
 
 
-@compiled
+@compiled_as(
+    _INT(
+        _NUMBERS, _INT, _PLACES, _PLACES, _THREE, _PLACES, _PANELS, _PANELS, _MATRIX, _THREE, _INT,
+        _INT, _WORD, _WORD, _NUMBERS, _NUMBERS, _NUMBER, _INT, _INT, _INT, _OUT,
+    )
+)  # fmt: skip
 def multiply(
     values, width, starts, offsets, inputs, tiles, panels, variances, begins, limits, columns,
     first, key, high, scale, offset, least, blocks, rows, outputs, out
@@ -290,9 +303,13 @@ def multiply(
     Returns
     -------
     int
-        Conversions that saturated.
+        Conversions that saturated; -1, and nothing is written, if a row would leave its sample.
     """
     positions = starts.size
+    if rows == 0:
+        return 0
+    if starts.min() + offsets.min() < 0 or starts.max() + offsets.max() >= width:
+        return -1
     count = panels.shape[1]
     depth = panels.shape[2]
     segments = (depth + DEPTH - 1) // DEPTH

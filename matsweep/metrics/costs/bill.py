@@ -51,6 +51,9 @@ class Bill:
         Of each layer, or pack of one; tiles that several share are those of the first of them.
     copies : tuple of int
         Of each layer or pack, in one copy of the network.
+    used : int
+        Devices of one copy of the network that hold weights, or are references: without those off
+        the diagonal of blocks.
     """
 
     energy: FloatArray
@@ -61,6 +64,7 @@ class Bill:
     interval: float
     census: tuple[Census, ...]
     copies: tuple[int, ...]
+    used: int
 
     @property
     def static_energy(self) -> float:
@@ -144,6 +148,7 @@ def _bill(
         interval=between,
         census=tuple(census),
         copies=tuple(numbers),
+        used=sum(n * _held(p, u) for n, p, u in zip(numbers, layouts, usages, strict=True)),
     )
 
 
@@ -221,6 +226,12 @@ def _stations(
         )
         for first in sorted(set(joined))
     ]
+
+
+def _held(layout: Layout, usage: Usage) -> int:
+    """Return the devices of a layer that hold weights or are references."""
+    columns = layout.columns * layout.mapping.arms // usage.blocks + layout.references
+    return layout.inputs * layout.cells * columns
 
 
 def _copied(area: FloatArray, copies: int) -> FloatArray:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from matsweep.core.checks import UserError, one_of
+from matsweep.core.checks import UserError, near, one_of
+from matsweep.core.files import path_text
+from matsweep.core.printing import shown
 
 SHIPPED = MappingProxyType(
     {
@@ -46,5 +48,33 @@ def shipped(name: str) -> Path:
     if not path.is_file():
         raise UserError(
             f"model {name} must lie in {path}, which is not there: install matsweep again"
+        )
+    return path
+
+
+def located(model: str) -> Path:
+    """Path of a network: by the name of one that comes with matsweep, or as it is.
+
+    Parameters
+    ----------
+    model : str
+        A name in `SHIPPED`, which no file of that name hides, or a path.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UserError
+        If it is no path, or neither a file nor a name.
+    """
+    if model in SHIPPED:
+        return shipped(model)
+    path = Path(path_text("model", model))
+    if not path.suffix and not path.exists():
+        raise UserError(
+            f"model must be the path of an ONNX or NPZ file, or one of {', '.join(SHIPPED)}; got "
+            f"{shown(model)}{near(model, SHIPPED)}"
         )
     return path

@@ -15,9 +15,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.core.checks import UserError, near, one_of, whole, within
+from matsweep.core.checks import UserError, one_of, whole, within
 from matsweep.core.codec import plain
-from matsweep.core.printing import shown
 from matsweep.datasets import Dataset
 from matsweep.datasets.arrays import file_digest
 from matsweep.networks.batches import Port
@@ -25,7 +24,7 @@ from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
-from matsweep.networks.shipped import SHIPPED, shipped
+from matsweep.networks.shipped import located
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
 from matsweep.workloads.network.run import MEASURES, PreparedNetwork, prepared
@@ -119,7 +118,12 @@ class NetworkInference(Workload):
     @property
     def network(self) -> Network:
         """The network, read once."""
-        return _network(_file(self.model), self.analog)
+        return _network(self._path, self.analog)
+
+    @property
+    def _path(self) -> str:
+        with within("workload"):
+            return str(located(self.model))
 
     @property
     def judged(self) -> Port:
@@ -270,18 +274,6 @@ class NetworkInference(Workload):
                 measures=self.measures - {COSTS}, top=self.top, score=self.score,
                 adapt=self.adapt == "statistics",
             )  # fmt: skip
-
-
-def _file(model: str) -> str:
-    """Return the path of a model, which may be the name of one that is shipped."""
-    if model in SHIPPED and not Path(model).exists():
-        return str(shipped(model))
-    if not Path(model).suffix:
-        raise UserError(
-            f"model must be the path of an ONNX or NPZ file, or one of "
-            f"{', '.join(SHIPPED)}; got {shown(model)}{near(model, SHIPPED)}"
-        )
-    return model
 
 
 def _network(path: str, analog: Selection) -> Network:
