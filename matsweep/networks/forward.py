@@ -202,7 +202,8 @@ def _multiply(
         for start in range(0, windows.samples, at_once):
             for first in range(0, windows.positions, each):
                 where = slice(start, start + at_once), slice(first, first + each)
-                result[(*where, columns)] = part.rows(*where) @ blocks[block]
+                with np.errstate(over="ignore", invalid="ignore"):  # inf, as ONNX Runtime has it
+                    result[(*where, columns)] = part.rows(*where) @ blocks[block]
     if bias is not None:
         result += bias
     if rectified:

@@ -15,7 +15,7 @@ from matsweep.machine.windows import Windows
 from matsweep.networks.forward import exact, exact_forward, forward
 from matsweep.networks.network import Digital
 from tests.conftest import EXHAUSTIVE
-from tests.networks.graphs import Builder, lenet, residual, saved
+from tests.networks.graphs import Builder, attention, lenet, residual, saved
 from tests.networks.references import assert_close, assert_exact, built, reference
 
 SHIPPED = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -237,28 +237,6 @@ def test_einsum_with_a_constant(equation: str, weight: Any, kept: int) -> None:
     b = Builder((5, 6))
     y = b.op("Einsum", "x", b.weight(*weight), equation=equation)
     assert len(assert_exact(b.model(y), {"x": images(3, 5, 6)}).layers) == kept
-
-
-def attention(steps: int = 5, width: int = 8, heads: int = 2) -> Any:
-    """One block of a transformer encoder, as PyTorch writes it."""
-    b = Builder((steps, width), opset=18)
-
-    def split(x: str) -> str:
-        shape = b.constant(np.array([0, steps, heads, width // heads]))
-        return str(b.op("Transpose", b.op("Reshape", x, shape), perm=[0, 2, 1, 3]))
-
-    def project(x: str, name: str) -> str:
-        y = b.op("MatMul", x, b.weight(width, width), name=name)
-        return str(b.op("Add", y, b.weight(width)))
-
-    q, k, v = (split(project("x", name)) for name in ("query", "key", "value"))
-    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2]))
-    mixed = b.op("MatMul", b.op("Softmax", scores, axis=-1), v)
-    joined = b.op("Reshape", b.op("Transpose", mixed, perm=[0, 2, 1, 3]),
-                  b.constant(np.array([0, steps, width])))  # fmt: skip
-    x = b.op("Add", "x", project(joined, "out"))
-    x = b.op("LayerNormalization", x, b.weight(width), b.weight(width), axis=-1)
-    return b.model(b.op("Add", x, project(b.op("Relu", project(x, "up")), "down")))
 
 
 def test_projections_of_attention_lie_on_tiles_and_their_products_do_not() -> None:
