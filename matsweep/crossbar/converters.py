@@ -72,7 +72,7 @@ class DAC:
         -------
         (…) array, dimensionless
         """
-        steps = self._steps(signed)
+        steps = self.steps(signed=signed)
         out = inputs * inputs.dtype.type(steps / full_scale)
         np.rint(out, out=out)
         np.clip(out, -steps if signed else 0, steps, out=out)
@@ -91,7 +91,7 @@ class DAC:
         -------
         int
         """
-        return self._steps(signed).bit_length() if self.serial else 1
+        return self.steps(signed=signed).bit_length() if self.serial else 1
 
     def significance(self, *, signed: bool) -> FloatArray:
         """Value of the read voltage in each cycle, in full scales.
@@ -106,7 +106,7 @@ class DAC:
         """
         if not self.serial:
             return np.ones(1)
-        return np.asarray(2.0 ** np.arange(self.cycles(signed=signed)) / self._steps(signed))
+        return np.asarray(2.0 ** np.arange(self.cycles(signed=signed)) / self.steps(signed=signed))
 
     def apply(self, converted: FloatArray, *, signed: bool) -> FloatArray:
         """Voltages that carry converted inputs, over the read voltage.
@@ -123,12 +123,23 @@ class DAC:
         """
         if not self.serial:
             return converted[None]
-        steps = self._steps(signed)
+        steps = self.steps(signed=signed)
         codes = np.rint(np.abs(converted) * steps).astype(np.int64)
         bits = [(codes >> cycle) & 1 for cycle in range(self.cycles(signed=signed))]
         return np.asarray(np.sign(converted) * np.stack(bits), converted.dtype)
 
-    def _steps(self, signed: bool) -> int:
+    def steps(self, *, signed: bool) -> int:
+        """Return the largest code: that of the whole read voltage.
+
+        Parameters
+        ----------
+        signed : bool
+            Whether inputs below zero are converted.
+
+        Returns
+        -------
+        int
+        """
         return max(int(2 ** (self.bits - signed)) - 1, 1)
 
 

@@ -5,6 +5,9 @@ from matsweep.machine.mapped import Mapped, map_matrices
 from matsweep.machine.matrix import Matrix, Usage
 from matsweep.machine.product import Product
 from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
+from matsweep.machine.windows import Windows, vectors
+from matsweep.machine.windows_power import windows_power
+from matsweep.machine.windows_product import WindowsProduct
 
 __all__ = [
     "AgedMatrix",
@@ -14,5 +17,9 @@ __all__ = [
     "Product",
     "ProgrammedMatrix",
     "Usage",
+    "Windows",
+    "WindowsProduct",
     "map_matrices",
+    "vectors",
+    "windows_power",
 ]

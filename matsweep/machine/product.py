@@ -112,12 +112,25 @@ def voltages(inputs: FloatArray, scale: Scaling, dac: DAC, layout: Layout) -> Fl
         One cycle, unless the converter is serial.
     """
     converted = dac.convert(inputs, scale.input, signed=scale.signed)
-    converted = dac.apply(converted, signed=scale.signed)
+    return on_rows(dac.apply(converted, signed=scale.signed), layout)
+
+
+def on_rows(values: FloatArray, layout: Layout) -> FloatArray:
+    """Place the values of a layer's inputs on the tiles' rows.
+
+    Parameters
+    ----------
+    values : (…, sample, input) array
+    layout : Layout
+
+    Returns
+    -------
+    (…, row_tile, sample, row) array
+    """
     if layout.cells > 1:
-        converted = np.repeat(converted, layout.cells, axis=-1)
-    return np.moveaxis(
-        _split(converted, layout, layout.cells), -2, -3
-    )  # a view: BLAS takes strided rows
+        values = np.repeat(values, layout.cells, axis=-1)
+    # A view: BLAS takes strided rows.
+    return np.moveaxis(_split(values, layout, layout.cells), -2, -3)
 
 
 class Wired(NamedTuple):
@@ -228,6 +241,8 @@ def floating_power(voltage: FloatArray, seen: Wired, layout: Layout, phase: Phas
     arm = slice(None) if phase.arm is None else slice(phase.arm, phase.arm + 1)
     driven = power(voltage, Wired(seen.conductance[:, :, arm], None))
     signed = phase.signed(layout.mapping, seen.conductance, layout.owner)
+    if voltage.ndim == signed.ndim:  # all realisations have the same inputs
+        voltage = voltage[:, None]
     settled = np.square(np.matmul(voltage, signed)).mean(axis=-2).sum(axis=0)
     saved = over_loads(settled, loads(seen.conductance)).sum(axis=(-1, -2), dtype=np.float64)
     return np.asarray(driven - saved)

@@ -15,8 +15,11 @@ from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
+from matsweep.machine.panels import Panels, panels, serves
 from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
 from matsweep.machine.transposed import multiply_transposed
+from matsweep.machine.windows import Windows
+from matsweep.machine.windows_product import WindowsProduct, windows_product
 
 
 class Written(NamedTuple):
@@ -38,6 +41,20 @@ class Written(NamedTuple):
     missed: FloatArray
 
 
+class ColumnFit(NamedTuple):
+    """Digital factor and offset of each output, fitted to calibration reads.
+
+    Parameters
+    ----------
+    scale : (realisation, 1, output) array
+    offset : (realisation, 1, output) array
+        In the unit of the products.
+    """
+
+    scale: FloatArray
+    offset: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProgrammedMatrix:
     """The devices of a matrix after programming, with their own parameters.
@@ -54,6 +71,8 @@ class ProgrammedMatrix:
     first : (realisation,) array or None
         Mean magnitude of the calibration reads after programming, where drift is compensated.
     written : Written
+    columns : ColumnFit or None
+        Where outputs are compensated one by one; behind the two factors above.
     """
 
     mapped: Mapped
@@ -64,6 +83,7 @@ class ProgrammedMatrix:
     gain: FloatArray
     first: FloatArray | None
     written: Written
+    columns: ColumnFit | None = None
 
     @classmethod
     def program(cls, mapped: Mapped, hardware: Hardware, *, rng: Streams) -> ProgrammedMatrix:
@@ -98,7 +118,7 @@ class ProgrammedMatrix:
             first=None,
             written=written,
         )
-        if not (tile.compensate_wires or tile.compensate_drift):
+        if not (tile.compensate_wires or tile.compensate_drift or tile.compensate_columns):
             return matrix
         now = matrix.at(device.drift.time_zero, power=False)
         product = now.calibration_read(rng=rng.at("calibration"))
@@ -111,6 +131,9 @@ class ProgrammedMatrix:
             matrix = dataclasses.replace(matrix, gain=gain)
         if tile.compensate_drift:
             matrix = dataclasses.replace(matrix, first=np.abs(values).mean(axis=(-1, -2)))
+        if tile.compensate_columns:
+            fit = fitted_columns(product.scaled(matrix.gain), mapped.wanted)
+            matrix = dataclasses.replace(matrix, columns=fit)
         return matrix
 
     def at(self, time: float, *, power: bool = True) -> AgedMatrix:
@@ -185,7 +208,7 @@ class AgedMatrix:
         The same behind access devices and wires.
     """
 
-    __slots__ = ("_compensation", "conductance", "programmed", "seen", "time")
+    __slots__ = ("_compensation", "_panels", "conductance", "programmed", "seen", "time")
 
     def __init__(
         self, programmed: ProgrammedMatrix, time: float, conductance: FloatArray, seen: Wired
@@ -195,6 +218,7 @@ class AgedMatrix:
         self.conductance = conductance
         self.seen = seen
         self._compensation: FloatArray | None = None
+        self._panels: tuple[int, Panels | None] | None = None
 
     def multiply(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the matrix: x W.
@@ -231,8 +255,80 @@ class AgedMatrix:
         tile = self.programmed.hardware.tile
         product = self._product(voltage, rng)
         if tile.compensate_wires or tile.compensate_drift:
-            product = product._replace(values=product.scaled(self._gain(rng)))
+            product = product._replace(values=product.scaled(self.gain(rng)))
+        if (columns := self.programmed.columns) is not None:
+            product = product._replace(values=product.values * columns.scale + columns.offset)
         return product
+
+    def windows_product(
+        self,
+        windows: Windows,
+        *,
+        realisation: int,
+        sample: int = 0,
+        call: int = 0,
+        rng: Streams,
+        scale: FloatArray | None = None,
+        offset: FloatArray | None = None,
+        rectified: bool = False,
+    ) -> WindowsProduct:
+        """Multiply windows by the matrix of one realisation: the products of a convolution.
+
+        The inputs are converted by the DAC; no compensation is applied but what `scale` and
+        `offset` bring. Random numbers belong to the realisation, the call, the sample, the
+        position, the tile of rows and the column, so that results do not depend on the samples that
+        are computed together; `rng` is not moved on.
+
+        Parameters
+        ----------
+        windows : Windows
+        realisation : int
+            Index among those of the matrix.
+        sample : int
+            Number of the first sample of the windows.
+        call : int
+            Number of the product of these samples with this matrix, such as the step of a sequence.
+        rng : Streams
+            Of all realisations of the matrix, for this matrix alone.
+        scale : (output,) float32 array or None
+            Factors on the products.
+        offset : (output,) float32 array or None
+            Added to the scaled products.
+        rectified : bool
+            Whether values below zero are set to zero, at the end.
+
+        Returns
+        -------
+        WindowsProduct
+
+        Raises
+        ------
+        UserError
+            If the windows do not have the inputs of the matrix.
+        """
+        return windows_product(
+            self, windows, realisation=realisation, sample=sample, call=call, rng=rng,
+            scale=scale, offset=offset, rectified=rectified,
+        )  # fmt: skip
+
+    def panels(self, realisation: int) -> Panels | None:
+        """Return the weights of one realisation as panels for compiled products.
+
+        Those of the last realisation asked for are kept.
+
+        Parameters
+        ----------
+        realisation : int
+
+        Returns
+        -------
+        Panels or None
+            None if a product takes several reads, or columns that are not independent.
+        """
+        if self._panels is None or self._panels[0] != realisation:
+            fit = serves(self.programmed.mapped, self.programmed.hardware)
+            self._panels = realisation, panels(self, realisation) if fit else None
+        return self._panels[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:
         """Multiply the calibration inputs by the matrix, without any compensation.
@@ -293,11 +389,23 @@ class AgedMatrix:
         refuse_shape("x", x.shape, "output", programmed.mapped.matrix.outputs)
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
-            time=self.time, gain=self._gain(rng), rng=rng,
+            time=self.time, gain=self.gain(rng), rng=rng,
             programmed=programmed.conductance,
         )  # fmt: skip
 
-    def _gain(self, rng: Streams) -> FloatArray:
+    def gain(self, rng: Streams) -> FloatArray:
+        """Return the factor of the compensations of wires and of drift.
+
+        Where drift is compensated, the first call reads the calibration inputs.
+
+        Parameters
+        ----------
+        rng : Streams
+
+        Returns
+        -------
+        (realisation, 1, 1) array
+        """
         if self._compensation is None:
             gain = self.programmed.gain
             if self.programmed.first is not None:
@@ -369,6 +477,36 @@ def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
     along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
     size = np.sum(values * values, axis=(-1, -2), keepdims=True)
     return np.divide(along, size, out=np.ones_like(along), where=size > 0)
+
+
+def fitted_columns(values: FloatArray, wanted: FloatArray) -> ColumnFit:
+    """Fit the factor and the offset of each output that bring values closest to the wanted ones.
+
+    Least squares over samples, output by output: factor 1 where all values of an output are alike.
+
+    Parameters
+    ----------
+    values : (realisation, sample, output) array
+    wanted : (sample, output) array
+
+    Returns
+    -------
+    ColumnFit
+    """
+    aim = wanted.astype(np.float64)
+    mean = aim.mean(axis=0)
+    fits = []
+    for each in values.astype(np.float64):  # one by one: no sum depends on how many there are
+        middle = each.mean(axis=0)
+        off = each - middle
+        square = np.square(off).sum(axis=0)
+        along = (off * (aim - mean)).sum(axis=0)
+        scale = np.divide(along, square, out=np.ones_like(along), where=square > 0)
+        fits.append((scale, mean - scale * middle))
+    scales, offsets = (
+        np.stack(part)[:, None].astype(values.dtype) for part in zip(*fits, strict=True)
+    )
+    return ColumnFit(scales, offsets)
 
 
 def centred(values: FloatArray) -> FloatArray:

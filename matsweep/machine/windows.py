@@ -77,6 +77,24 @@ class Windows:
         return np.asarray(self.values[samples][:, index])
 
 
+def beyond(windows: Windows) -> ValueError:
+    """Return the error of windows that leave their sample.
+
+    Parameters
+    ----------
+    windows : Windows
+
+    Returns
+    -------
+    ValueError
+    """
+    return ValueError(
+        f"windows must stay within the {windows.values.shape[1]} values of a sample, got "
+        f"{windows.starts.min() + windows.offsets.min()} … "
+        f"{windows.starts.max() + windows.offsets.max()}"
+    )
+
+
 def vectors(x: FloatArray) -> Windows:
     """Return input vectors as windows.
 

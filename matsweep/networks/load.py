@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.core.files import path_text
 from matsweep.core.printing import shown
 from matsweep.networks import batch as batches
 from matsweep.networks import sessions
@@ -29,6 +27,7 @@ from matsweep.networks.partition import steps
 from matsweep.networks.precision import single
 from matsweep.networks.reading import read_model
 from matsweep.networks.selection import Candidate, Selection
+from matsweep.networks.shipped import located
 from matsweep.networks.sizing import sized
 
 type Source = str | os.PathLike[str] | Mapping[str, AnyArray] | Sequence[AnyArray]
@@ -47,8 +46,9 @@ def load_network(
     Parameters
     ----------
     model : path, or mapping or sequence of arrays
-        ``.onnx``, or the weights of a plain perceptron: ``weight_0`` (input, output), ``bias_0``
-        and so on in a file ``.npz``, by name, or in this order.
+        ``.onnx``, or the name of a network that comes with matsweep (`shipped.SHIPPED`); or the
+        weights of a plain perceptron: ``weight_0`` (input, output), ``bias_0`` and so on in a file
+        ``.npz``, by name, or in this order.
     analog : Selection or "all"
         The layers that lie on tiles.
     activation : str
@@ -74,7 +74,7 @@ def load_network(
         raise UserError(f"analog must be 'all' or a Selection, got {shown(analog)}")
     selection = analog if isinstance(analog, Selection) else Selection()
     if isinstance(model, (str, os.PathLike)):
-        path = Path(path_text("model", os.fspath(model)))
+        path = located(os.fspath(model))
         if path.suffix.lower() == ".npz":
             return build(path.stem, perceptron(read_arrays(path), activation), selection)
         return build(path.stem, read_model(path), selection)

@@ -323,3 +323,19 @@ def test_the_error_of_programming_is_a_fraction_of_the_range():
     margin = 6 / (2 * written.devices) ** 0.5
     np.testing.assert_allclose(written.error, 1 / 15, rtol=margin)
     assert margin < 0.3
+
+
+@pytest.mark.parametrize("sensing", ["current", "voltage"])
+@pytest.mark.parametrize("serial", [True, False])
+def test_power_of_a_realisation_is_its_own(sensing, serial):
+    weights = matrix(signed=False)
+    converters = DAC(bits=4, serial=serial), ADC(bits=8, sensing=sensing)
+    platform = hardware(converters=converters, cycle_to_cycle=0.1)
+    powers = []
+    for realisations in (1, 3):
+        made, _ = programmed(weights, platform, realisations)
+        voltage = made.mapped.voltages(weights.calibration, platform.dac)
+        powers.append(made.at(1.0).power(voltage))
+        again = np.stack([voltage] * realisations, axis=1)  # an axis of realisations
+        np.testing.assert_allclose(made.at(1.0).power(again), powers[-1], rtol=1e-5)
+    np.testing.assert_allclose(powers[1][:1], powers[0], rtol=1e-6)
