@@ -48,8 +48,10 @@ class Cell(Protocol):
         Parameters
         ----------
         recurrent : (hidden, gate) array
-        bias, bias_r : (gate,) arrays
-            Of the product with inputs and with hidden values.
+        bias : (gate,) array
+            Of the product with inputs.
+        bias_r : (gate,) array
+            Of the product with hidden values.
 
         Returns
         -------
