@@ -25,6 +25,7 @@ from matsweep.networks.lowering import LOWERED, candidate, lower
 from matsweep.networks.network import Network
 from matsweep.networks.partition import steps
 from matsweep.networks.precision import single
+from matsweep.networks.quantised import dequantise
 from matsweep.networks.reading import read_model
 from matsweep.networks.selection import Candidate, Selection
 from matsweep.networks.shipped import located
@@ -110,6 +111,7 @@ def _built(name: str, model: Any, selection: Selection) -> Network:
     model = checked(model)
     single(model)
     steps_first(model)
+    dequantise(model)
     digest = hashlib.blake2b(model.SerializeToString(deterministic=True), digest_size=16)
     digest.update(repr(selection).encode())
     infer(_tidied(model))

@@ -322,3 +322,34 @@ def test_a_batch_that_cannot_be_freed_stays_fixed(tmp_path: Path) -> None:
     assert got.shape == (5, 4)
     assert_close(got[:2], next(iter(reference(onnx.load(path), {"x": x[:2]}).values())))
     assert_close(got, network(x))
+
+
+@pytest.mark.parametrize("scales", [1, 4])
+def test_weights_that_are_kept_as_integers_lie_on_tiles(scales: int) -> None:
+    b = Builder((3, 8, 8))
+    rng = np.random.default_rng(0)
+    integers = rng.integers(-127, 127, (4, 3, 3, 3)).astype(np.int8)
+    scale = (0.01 + 0.01 * rng.random(scales)).astype(np.float32)
+    zero = rng.integers(-9, 9, scales).astype(np.int8)
+    given = (integers, scale if scales > 1 else scale[0], zero if scales > 1 else zero[0])
+    weight = b.op("DequantizeLinear", *map(b.constant, given), axis=0)
+    step, offset = b.constant(np.float32(0.02)), b.constant(np.int8(3))
+    coded = b.op("QuantizeLinear", "x", step, offset)
+    y = b.op("Conv", b.op("DequantizeLinear", coded, step, offset), weight)
+    network = assert_exact(b.model(y), {"x": images(2, 3, 8, 8)})
+    (layer,) = network.layers
+    held = layer.weights[0].values.T.reshape(4, 3, 3, 3).transpose(0, 3, 1, 2)
+    wanted = (integers - zero.reshape(-1, 1, 1, 1).astype(np.float32)) * scale.reshape(-1, 1, 1, 1)
+    np.testing.assert_allclose(held, wanted, rtol=1e-6)
+
+
+def test_pipelines_of_scikit_learn_have_a_scaler() -> None:
+    """ONNX infers no shape behind it: the rank comes from a run."""
+    b = Builder((6,))
+    y = b.op("Scaler", "x", offset=[1.0] * 6, scale=[2.0] * 6)
+    b.nodes[-1].domain = "ai.onnx.ml"
+    model = b.model(b.op("MatMul", y, b.weight(6, 4)))
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    network = assert_exact(model, {"x": images(3, 6)})
+    assert len(network.layers) == 1
+    assert network.steps[0].operations == {"addition": 6, "multiplication": 6}  # type: ignore[union-attr]
