@@ -22,6 +22,7 @@ from matsweep.cli import main
 from matsweep.planning.config import composer
 from matsweep.planning.environment import granted
 from matsweep.planning.plan import plan
+from tests.networks.graphs import lenet
 from tests.own_data import FILES
 
 from .blocks import PAGES, ROOT, WALKED, blocks, commands
@@ -143,6 +144,11 @@ def wired(path):
     assert main(["explore", *shrunk(["experiment=wires", f"store={path}"])]) == 0
 
 
+def exported(path):
+    """Write a network, as an export of its user would."""
+    path.write_bytes(lenet().SerializeToString())
+
+
 def rows_of_saltelli(path):
     words = [
         "-m",
@@ -165,6 +171,7 @@ SUPPLIED = {
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
     "docs/learning.md": FILES,
+    "docs/networks.md": {"net.onnx": exported},
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
