@@ -169,7 +169,11 @@ def _check_weights(graph: Graph) -> None:
 def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | None]:
     """Make the batch free where that gives the same results; else it stays as it is."""
     ports = _ports(graph, graph.model.graph.input)
-    _ports(graph, graph.model.graph.output)  # all are tensors
+    for port in _ports(graph, graph.model.graph.output):
+        if port.name in graph.initializers:
+            raise UserError(
+                f"output {shown(port.name)} does not depend on inputs: export without it"
+            )
     batch = batches.fixed(ports)
     if batch is None:
         fits, reason = batches.independent(model, ports, model, 1)

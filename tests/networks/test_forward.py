@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import matsweep
+from matsweep.core.checks import UserError
 from matsweep.machine.windows import Windows
 from matsweep.networks.forward import exact, exact_forward, forward
 from matsweep.networks.network import Digital
@@ -63,6 +65,16 @@ def test_batches_are_split_without_a_trace() -> None:
     (parts,) = forward(network, x, products, samples=3).values()
     assert_close(parts, whole, 1e-6)
     assert network.micro_batch == built(lenet()).micro_batch
+
+
+def test_the_same_bits_in_another_process_and_after_another_batch() -> None:
+    network = built(attention())
+    x = images(6, 5, 8)
+    (want,) = exact_forward(network, x).values()
+    exact_forward(network, images(3, 5, 8, seed=2))
+    for other in (network, built(attention()), pickle.loads(pickle.dumps(network))):
+        np.testing.assert_array_equal(next(iter(exact_forward(other, x).values())), want)
+        np.testing.assert_array_equal(other(x), network(x))
 
 
 def randomised(path: Path) -> Any:
@@ -353,3 +365,21 @@ def test_pipelines_of_scikit_learn_have_a_scaler() -> None:
     network = assert_exact(model, {"x": images(3, 6)})
     assert len(network.layers) == 1
     assert network.steps[0].operations == {"addition": 6, "multiplication": 6}  # type: ignore[union-attr]
+
+
+def test_a_type_that_is_not_known_is_named() -> None:
+    """Where sizes are free, neither inference nor a run helps behind scikit-learn's operators."""
+    b = Builder((6,))
+    y = b.op("Scaler", b.op("MatMul", "x", b.weight(6, 6)), offset=[1.0], scale=[2.0])
+    b.nodes[-1].domain = "ai.onnx.ml"
+    z = b.op("Gemm", y, b.weight(6, 6))
+
+    def free(output: str) -> Any:
+        model = b.model(output)
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+        return model
+
+    assert len(assert_exact(free(z), {"x": images(3, 6)}).layers) == 2
+    with pytest.raises(UserError, match=f"type of tensor {y!r} is not known"):
+        built(free(b.op("Add", z, y)))

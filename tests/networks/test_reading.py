@@ -413,6 +413,12 @@ def test_outputs_are_tensors() -> None:
     assert "'s' must be a tensor, got sequence" in refused(model)
 
 
+def test_outputs_depend_on_inputs() -> None:
+    b, y = small()
+    still = b.op("Relu", b.weight(1, 4))
+    assert f"output {still!r} does not depend on inputs" in refused(b.model(y, still))
+
+
 def test_inputs_that_do_not_fit() -> None:
     b, y = small()
     network = built(b.model(y))
