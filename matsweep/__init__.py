@@ -2,8 +2,9 @@
 
 The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
 Dataset (with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
-`load_material` loads one material family, `calibrate` fits a device model to measurements, `merge`
-unites stores, `export` writes results for other programs and `requirements` derives requirements on
+`load_material` loads one material family, `load_network` a network from an ONNX file, which
+`program` programs into devices, `calibrate` fits a device model to measurements, `merge` unites
+stores, `export` writes results for other programs and `requirements` derives requirements on
 devices and checks them by new candidates.
 """
 
@@ -15,9 +16,11 @@ from matsweep.core import begun as _begun  # noqa: F401  # before any other impo
 
 if TYPE_CHECKING:
     from matsweep.ablation import explain
+    from matsweep.chips import program
     from matsweep.exporting import export
     from matsweep.identification.calibration import calibrate
     from matsweep.merging import merge
+    from matsweep.networks.load import load_network
     from matsweep.planning.loading import load_material
     from matsweep.results import open_results
     from matsweep.running.study import explore
@@ -29,8 +32,10 @@ _HOMES = {
     "export": "matsweep.exporting",
     "explore": "matsweep.running.study",
     "load_material": "matsweep.planning.loading",
+    "load_network": "matsweep.networks.load",
     "merge": "matsweep.merging",
     "open_results": "matsweep.results",
+    "program": "matsweep.chips",
     "requirements": "matsweep.running.verification",
 }
 
@@ -40,8 +45,10 @@ __all__ = [
     "explore",
     "export",
     "load_material",
+    "load_network",
     "merge",
     "open_results",
+    "program",
     "requirements",
 ]
 

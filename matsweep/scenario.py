@@ -109,6 +109,10 @@ class Periphery:
         starts after the slowest stage's time, rather than when the one before is through.
     replication : int
         Copies of the whole network, which take samples in turn.
+    balanced_over : int or None
+        Arrays of one copy of the network over which a pipeline is balanced: layers with many
+        products get copies, which share them out, for as long as all arrays stay within this
+        number. None: one of each layer.
     """
 
     node: Length = 22e-9
@@ -117,6 +121,7 @@ class Periphery:
     dac_source: str = "capacitive"
     pipelined: bool = False
     replication: Annotated[int, Plausible(1, 1e6)] = 1
+    balanced_over: int | None = later(None)
 
     def __post_init__(self) -> None:
         positive("node", self.node, "m")
@@ -124,6 +129,13 @@ class Periphery:
         if not isinstance(self.pipelined, bool):
             raise UserError(f"pipelined must be true or false, got {self.pipelined!r}")
         whole("replication", self.replication, low=1)
+        if self.balanced_over is not None:
+            whole("balanced_over", self.balanced_over, low=1)
+            if not self.pipelined:
+                raise UserError(
+                    f"balanced_over must be null without a pipeline, got {self.balanced_over}: "
+                    "layers that wait for each other are not balanced (periphery.pipelined=true)"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def simulate(
     scenario = scenario.resolved
     evaluations = [
         Evaluation.of(part, prepared.matrices, _measured(part, prepared, seed, numbers) | drawn)
-        for part, numbers, drawn in _parts(scenario, seed, range(first, realisations))
+        for part, numbers, drawn in own_devices(scenario, seed, range(first, realisations))
     ]
     values = _values(_whole(scenario, prepared, evaluations), evaluations, chosen, known or {})
     sizes = _sizes(scenario, realisations)
@@ -108,10 +108,26 @@ def _chosen(scenario: Scenario, names: Iterable[str] | None) -> dict[str, Metric
     return {name: measured[name] for name in wanted if name in measured}
 
 
-def _parts(
+def own_devices(
     scenario: Scenario, seed: int, realisations: range
 ) -> Iterator[tuple[Scenario, range, dict[str, FloatArray]]]:
-    """Yield runs of realisations with the same device: scenario, their numbers, and their draws."""
+    """Yield runs of realisations that have the same device.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        The study's.
+    realisations : range
+
+    Yields
+    ------
+    scenario : Scenario
+        Nothing is unknown in it.
+    realisations : range
+    drawn : dict of str to (realisation, parameter) array
+        Their draws of what is unknown; empty where nothing is.
+    """
     if not scenario.unknown:
         yield scenario, realisations, {}
         return

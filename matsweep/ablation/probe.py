@@ -80,7 +80,8 @@ class Probe:
             drawn = self.scenario.drawn(self.seed, [number])[0]
             device = self.scenario.with_drawn(drawn).device
             streams = realisation_streams(self.seed, [number])
-            for index, matrix in enumerate(self.matrices):
+            parts = [p for m in self.matrices for p in m.split(tile, device.levels)]
+            for index, matrix in enumerate(parts):
                 plan = layout(matrix.inputs, matrix.outputs, tile, device.levels)
                 largest = float(np.abs(matrix.weight).max()) or 1.0
                 target = fractions(matrix.weight / matrix.weight.dtype.type(largest), plan)

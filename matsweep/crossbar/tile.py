@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, whole
+from matsweep.core.checks import UserError, in_range, non_negative, one_of, positive, truth, whole
 from matsweep.core.codec import later
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless, Resistance, Time
@@ -51,6 +51,10 @@ class Tile:
         Multiply each layer's output by the factor that its calibration reads have lost since
         programming (global drift compensation: Joshi et al., Nat. Commun. 11:2473, 2020,
         doi:10.1038/s41467-020-16108-9).
+    compensate_columns : bool
+        Multiply each output by its own factor and add its own offset, digitally, as chips do: both
+        are fitted to the calibration reads after programming, behind the two factors above, and
+        then kept (Le Gallo et al., Nat. Electron. 6:680, 2023, doi:10.1038/s41928-023-01010-1).
     phases : 1, 2 or 4
         Phases of a product, for drivers and converters that work in one direction. 1: inputs of
         both signs at once. 2: positive inputs, then negative ones, if there are any. 4: in each of
@@ -60,6 +64,9 @@ class Tile:
     gates : Gates or None
         Gate lines of the access transistors, where cells have one (`half_selected` is 0). None:
         their energy is left out.
+    packing : "none" or "shared"
+        Whether matrices that fill no tile lie on tiles of their own, or share them, each with rows
+        and columns for itself, and take turns at the converters. It moves costs alone.
     """
 
     rows: Annotated[int, Plausible(1, 16384)] = 128
@@ -72,8 +79,10 @@ class Tile:
     half_selected: Dimensionless = 0.0
     compensate_wires: bool = False
     compensate_drift: bool = False
+    compensate_columns: bool = later(False)
     phases: int = later(1)
     gates: Gates | None = later(Gates())
+    packing: str = later("none")
 
     def __post_init__(self) -> None:
         whole("rows", self.rows, low=1)
@@ -85,11 +94,11 @@ class Tile:
         if self.cells > self.rows:
             raise UserError(f"cells must be <= rows ({self.rows}) of a tile, got {self.cells}")
         positive("read_time", self.read_time, "s")
-        for name in ("compensate_wires", "compensate_drift"):
-            if not isinstance(getattr(self, name), bool):
-                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        for name in ("compensate_wires", "compensate_drift", "compensate_columns"):
+            truth(name, getattr(self, name))
         non_negative("access_resistance", self.access_resistance, "Ω")
         in_range("half_selected", self.half_selected, 0.0, 1.0)
+        one_of("packing", self.packing, ("none", "shared"))
         if self.phases not in (1, 2, 4):
             raise UserError(f"phases must be 1, 2 or 4, got {self.phases!r}")
         if self.phases == 4 and MAPPINGS[self.mapping].arms < 2:
@@ -169,6 +178,11 @@ class Layout:
         return self.mapping.references(self.slices, self.column_tiles)
 
     @property
+    def width(self) -> int:
+        """Columns with devices, over all tiles of columns, references included."""
+        return self.columns * self.mapping.arms + self.references
+
+    @property
     def devices(self) -> int:
         """Devices of the layer, those of rows that short tiles lack included."""
         rows = self.row_tiles * self.tile_inputs * self.cells
@@ -220,6 +234,26 @@ class Layout:
         return np.array([np.pad(c, (0, most - c.size), constant_values=-1) for c in arrays])
 
 
+def capacity(tile: Tile, levels: int | None) -> tuple[int, int]:
+    """Return the inputs and outputs that one tile holds.
+
+    Parameters
+    ----------
+    tile : Tile
+    levels : int or None
+        Of the device.
+
+    Returns
+    -------
+    inputs, outputs : int
+        Rows over the cells of a weight, and weights of all slices side by side; 0 outputs where not
+        even one fits.
+    """
+    mapping = MAPPINGS[tile.mapping]
+    digits = Slicing.of(levels, tile.weight_bits, offset=mapping.offset).digits
+    return tile.rows // tile.cells, max(0, mapping.outputs(tile.columns, digits))
+
+
 @functools.lru_cache(maxsize=4096)
 def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str = "tile") -> Layout:
     """Place a layer of weights on tiles.
@@ -252,13 +286,13 @@ def layout(inputs: int, outputs: int, tile: Tile, levels: int | None, path: str 
             "mapping, got None: no level is halfway, where the reference belongs; give "
             f"{path}.weight_bits (slices), or {path}.mapping=differential"
         )
-    fits = mapping.outputs(tile.columns, slicing.digits)
+    rows, fits = capacity(tile, levels)
     if fits < 1:
         raise UserError(
             f"{path}.columns must hold one weight of {slicing.digits} slice(s) with "
             f"{tile.mapping} mapping, got {tile.columns}"
         )
-    row_tiles = math.ceil(inputs / (tile.rows // tile.cells))
+    row_tiles = math.ceil(inputs / rows)
     column_tiles = math.ceil(outputs / fits)
     return Layout(
         inputs=inputs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,9 @@ class Dataset(ABC):
 
     classes: ClassVar[int] = 2
     """Classes, or fewer where they are not known without reading it."""
+
+    axes: ClassVar[tuple[int, ...] | None] = None
+    """Shape of a sample, channels last; None: not known without reading it."""
 
     crop: int | None = None
     black_white: Dimensionless | None = None
@@ -116,6 +120,23 @@ class Dataset(ABC):
         return inputs, self.classes
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample before `load` puts its inputs in a row.
+
+        Images are (height, width, channel), or as their file has them; a series or a row of a
+        table has one axis. Sets of files are read for it.
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read.
+        """
+        shape = self.axes or self.read().train_inputs.shape[1:]
+        if self.crop is None:
+            return shape
+        return (self.crop, self.crop, *shape[2:])
+
+    @property
     def content(self) -> str:
         """Hash of the files that decide the samples."""
         hashed = hashlib.blake2b(digest_size=16)
@@ -161,27 +182,38 @@ class Dataset(ABC):
         """
         samples = self.read()
         scaled = self.scaled(samples.train_inputs, samples.test_inputs)
-        train, test = (self._prepared(part.reshape(len(part), -1)) for part in scaled)
+        train, test = (self._prepared(part) for part in scaled)
         return Samples(
             train, samples.train_labels, test[: self.test_samples],
             samples.test_labels[: self.test_samples],
         )  # fmt: skip
 
     def _prepared(self, inputs: FloatArray) -> FloatArray:
-        inputs = np.asarray(inputs, np.float32)
+        """Crop inputs, put those of a sample in a row, and make them black and white, as set."""
         if self.crop is not None:
-            side = round(inputs.shape[1] ** 0.5)
-            if side * side != inputs.shape[1] or self.crop > side:
-                raise UserError(
-                    f"crop must be null, or at most the side of square images, got {self.crop} "
-                    f"for {inputs.shape[1]} inputs"
-                )
-            first = (side - self.crop) // 2
-            image = inputs.reshape(-1, side, side)[:, first:, first:][:, : self.crop, : self.crop]
-            inputs = image.reshape(len(inputs), -1)
+            inputs = _cropped(inputs, self.crop)
+        inputs = np.asarray(inputs.reshape(len(inputs), -1), np.float32)
         if self.black_white is not None:
             inputs = (inputs > self.black_white).astype(np.float32)
         return np.ascontiguousarray(inputs)
+
+
+def _cropped(inputs: FloatArray, crop: int) -> FloatArray:
+    """Cut central squares; the pixels of an image may lie in a row, (sample, pixel)."""
+    if inputs.ndim == 2:
+        side = math.isqrt(inputs.shape[1])
+        square = side * side == inputs.shape[1]
+        inputs = inputs.reshape(-1, side, side) if square else inputs
+    else:
+        side = inputs.shape[1]
+        square = inputs.shape[2] == side
+    if not square or crop > side:
+        raise UserError(
+            f"crop must be null, or at most the side of square images, got {crop} for "
+            f"{math.prod(inputs.shape[1:])} inputs"
+        )
+    first = (side - crop) // 2
+    return inputs[:, first : first + crop, first : first + crop]
 
 
 def count_classes(name: str, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gzip
+import io
 from pathlib import Path
 
 from matsweep.core.checks import UserError
@@ -45,3 +47,21 @@ def read_bytes(name: str, path: Path) -> bytes:
 def _kept_bytes(path: str, time: int, size: int) -> bytes:
     """Return the content of a file that was last changed at `time` [ns]."""
     return read_content(path, most=MOST_UNPACKED)
+
+
+def unpacked(content: bytes, most: int) -> bytes:
+    """Return the first bytes of a file, gzip or not: no more than asked for is unpacked.
+
+    Parameters
+    ----------
+    content : bytes
+    most : int, bytes
+
+    Returns
+    -------
+    bytes
+    """
+    if content[:2] != b"\x1f\x8b":
+        return content[:most]
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        return file.read(most)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 import zlib
 from collections.abc import Callable
@@ -17,7 +15,7 @@ import numpy.typing as npt
 from matsweep.core.cache import cache_folder
 from matsweep.core.checks import UserError
 from matsweep.datasets.dataset import Dataset, Samples, as_numbers, count_classes
-from matsweep.datasets.files import MOST_UNPACKED, read_bytes
+from matsweep.datasets.files import MOST_UNPACKED, read_bytes, unpacked
 from matsweep.datasets.scaling import Scaled
 from matsweep.datasets.split import Split
 
@@ -52,6 +50,7 @@ class Digits(Split, kind="digits"):
     samples: ClassVar[int | None] = 1797
     inputs: ClassVar[int] = 64
     classes: ClassVar[int] = 10
+    axes: ClassVar[tuple[int, ...] | None] = (8, 8, 1)
 
     def files(self) -> dict[str, Path]:
         """Return none: the set comes with scikit-learn."""
@@ -82,6 +81,7 @@ class MNIST(Dataset, kind="mnist"):
 
     inputs: ClassVar[int] = 784
     classes: ClassVar[int] = 10
+    axes: ClassVar[tuple[int, ...] | None] = (28, 28, 1)
 
     folder: str | None = None
 
@@ -150,7 +150,7 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
     """
     content = read_bytes(name, path)
     try:
-        head = _unpacked(content, 4 + 4 * _MOST_AXES)
+        head = unpacked(content, 4 + 4 * _MOST_AXES)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES:
             raise UserError(
                 f"{name} must name an IDX file (gzip or not), got {path}, which is none: give the "
@@ -165,7 +165,7 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
                 f"{name} must name an IDX file of at most {MOST_UNPACKED / 2**30:.0f} GiB, got "
                 f"{path} of shape {shape}: leave samples out"
             )
-        content = _unpacked(content, size + 1)
+        content = unpacked(content, size + 1)
     except (OSError, EOFError, zlib.error) as problem:
         raise UserError(
             f"{name} must name a whole file, got {path}, whose compression is damaged "
@@ -177,14 +177,6 @@ def read_idx(name: str, path: Path) -> npt.NDArray[Any]:
             "copy or download it again"
         )
     return np.frombuffer(content, dtype, offset=first).reshape(shape)
-
-
-def _unpacked(content: bytes, most: int) -> bytes:
-    """Return the first bytes of a file, gzip or not: no more than asked for is unpacked."""
-    if content[:2] != b"\x1f\x8b":
-        return content[:most]
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        return file.read(most)
 
 
 def _downloaded(name: str, retrieve: Callable[..., str] | None = None) -> Path:

@@ -83,6 +83,9 @@ def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapp
     the result depends only on the device's levels (and its range, if the ADC has a full scale in
     amperes), so most candidates of a sweep share it.
 
+    A block-diagonal matrix lies on tiles in packs (`Matrix.split`), each of which is calibrated by
+    itself, on the inputs of its blocks.
+
     Parameters
     ----------
     matrices : tuple of Matrix
@@ -92,6 +95,7 @@ def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapp
     Returns
     -------
     tuple of Mapped
+        Of each dense matrix, and of each pack of the block-diagonal ones, in their order.
     """
     device, tile = hardware.device, hardware.tile
     adc = _relative(hardware.adc, device.read_voltage * device.g_range)
@@ -102,7 +106,8 @@ def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapp
         target = Target(
             device.g_min, device.g_range, device.levels, hardware.wires, tile.access_resistance
         )
-    return _mapped(matrices, tile, hardware.dac, adc, target)
+    parts = tuple(part for matrix in matrices for part in matrix.split(tile, device.levels))
+    return _mapped(parts, tile, hardware.dac, adc, target)
 
 
 def _relative(adc: ADC, unit: float) -> ADC:

@@ -41,6 +41,20 @@ class Written(NamedTuple):
     missed: FloatArray
 
 
+class ColumnFit(NamedTuple):
+    """Digital factor and offset of each output, fitted to calibration reads.
+
+    Parameters
+    ----------
+    scale : (realisation, 1, output) array
+    offset : (realisation, 1, output) array
+        In the unit of the products.
+    """
+
+    scale: FloatArray
+    offset: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProgrammedMatrix:
     """The devices of a matrix after programming, with their own parameters.
@@ -57,6 +71,8 @@ class ProgrammedMatrix:
     first : (realisation,) array or None
         Mean magnitude of the calibration reads after programming, where drift is compensated.
     written : Written
+    columns : ColumnFit or None
+        Where outputs are compensated one by one; behind the two factors above.
     """
 
     mapped: Mapped
@@ -67,6 +83,7 @@ class ProgrammedMatrix:
     gain: FloatArray
     first: FloatArray | None
     written: Written
+    columns: ColumnFit | None = None
 
     @classmethod
     def program(cls, mapped: Mapped, hardware: Hardware, *, rng: Streams) -> ProgrammedMatrix:
@@ -101,7 +118,7 @@ class ProgrammedMatrix:
             first=None,
             written=written,
         )
-        if not (tile.compensate_wires or tile.compensate_drift):
+        if not (tile.compensate_wires or tile.compensate_drift or tile.compensate_columns):
             return matrix
         now = matrix.at(device.drift.time_zero, power=False)
         product = now.calibration_read(rng=rng.at("calibration"))
@@ -114,6 +131,9 @@ class ProgrammedMatrix:
             matrix = dataclasses.replace(matrix, gain=gain)
         if tile.compensate_drift:
             matrix = dataclasses.replace(matrix, first=np.abs(values).mean(axis=(-1, -2)))
+        if tile.compensate_columns:
+            fit = fitted_columns(product.scaled(matrix.gain), mapped.wanted)
+            matrix = dataclasses.replace(matrix, columns=fit)
         return matrix
 
     def at(self, time: float, *, power: bool = True) -> AgedMatrix:
@@ -235,7 +255,9 @@ class AgedMatrix:
         tile = self.programmed.hardware.tile
         product = self._product(voltage, rng)
         if tile.compensate_wires or tile.compensate_drift:
-            product = product._replace(values=product.scaled(self._gain(rng)))
+            product = product._replace(values=product.scaled(self.gain(rng)))
+        if (columns := self.programmed.columns) is not None:
+            product = product._replace(values=product.values * columns.scale + columns.offset)
         return product
 
     def windows_product(
@@ -367,11 +389,23 @@ class AgedMatrix:
         refuse_shape("x", x.shape, "output", programmed.mapped.matrix.outputs)
         return multiply_transposed(
             x, self.conductance, self.seen, programmed.mapped, programmed.hardware,
-            time=self.time, gain=self._gain(rng), rng=rng,
+            time=self.time, gain=self.gain(rng), rng=rng,
             programmed=programmed.conductance,
         )  # fmt: skip
 
-    def _gain(self, rng: Streams) -> FloatArray:
+    def gain(self, rng: Streams) -> FloatArray:
+        """Return the factor of the compensations of wires and of drift.
+
+        Where drift is compensated, the first call reads the calibration inputs.
+
+        Parameters
+        ----------
+        rng : Streams
+
+        Returns
+        -------
+        (realisation, 1, 1) array
+        """
         if self._compensation is None:
             gain = self.programmed.gain
             if self.programmed.first is not None:
@@ -443,6 +477,36 @@ def fitted_gain(values: FloatArray, wanted: FloatArray) -> FloatArray:
     along = np.sum(values * wanted, axis=(-1, -2), keepdims=True)
     size = np.sum(values * values, axis=(-1, -2), keepdims=True)
     return np.divide(along, size, out=np.ones_like(along), where=size > 0)
+
+
+def fitted_columns(values: FloatArray, wanted: FloatArray) -> ColumnFit:
+    """Fit the factor and the offset of each output that bring values closest to the wanted ones.
+
+    Least squares over samples, output by output: factor 1 where all values of an output are alike.
+
+    Parameters
+    ----------
+    values : (realisation, sample, output) array
+    wanted : (sample, output) array
+
+    Returns
+    -------
+    ColumnFit
+    """
+    aim = wanted.astype(np.float64)
+    mean = aim.mean(axis=0)
+    fits = []
+    for each in values.astype(np.float64):  # one by one: no sum depends on how many there are
+        middle = each.mean(axis=0)
+        off = each - middle
+        square = np.square(off).sum(axis=0)
+        along = (off * (aim - mean)).sum(axis=0)
+        scale = np.divide(along, square, out=np.ones_like(along), where=square > 0)
+        fits.append((scale, mean - scale * middle))
+    scales, offsets = (
+        np.stack(part)[:, None].astype(values.dtype) for part in zip(*fits, strict=True)
+    )
+    return ColumnFit(scales, offsets)
 
 
 def centred(values: FloatArray) -> FloatArray:

@@ -183,18 +183,28 @@ def _cells(
     plan, device = mapped.layout, hardware.device
     through = seen.conductance
     unit = through.dtype.type(1 / device.g_range)
-    signed = _by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
+    signed = by_input(plan.mapping.difference(through, plan.owner) * unit, plan)
     if device.read_noise.absent and device.telegraph_noise.absent:
         return _Cells(signed, None)
     sigma = device.read_sigma(conductance, time, programmed)
     if through is not conductance:
         sigma *= noise_share(conductance, through, hardware.tile.access_resistance)
     sigma = np.square(sigma * unit)
-    return _Cells(signed, _by_input(plan.mapping.column_variance(sigma), plan))
+    return _Cells(signed, by_input(plan.mapping.column_variance(sigma), plan))
 
 
-def _by_input(values: FloatArray, plan: Layout) -> FloatArray:
-    """Add the rows of each input: (realisation, row_tile, row, column) to (…, input, column)."""
+def by_input(values: FloatArray, plan: Layout) -> FloatArray:
+    """Add the rows of each input.
+
+    Parameters
+    ----------
+    values : (realisation, row_tile, row, column) array
+    plan : Layout
+
+    Returns
+    -------
+    (realisation, input, column) array
+    """
     lead, columns = values.shape[0], values.shape[-1]
     tiles = values.reshape(lead, plan.row_tiles, plan.tile_inputs, plan.cells, columns).sum(axis=3)
     full = plan.row_tiles - plan.short_tiles

@@ -10,12 +10,21 @@ from matsweep.metrics.costs.baselines import (
     TRAINING_BASELINE_ENERGY,
     TRAINING_ENERGY_ADVANTAGE,
 )
-from matsweep.metrics.costs.bill import COMPONENTS
 from matsweep.metrics.costs.periphery import ADC_SOURCES, check_costs, converter_costs
+from matsweep.metrics.costs.terms import COMPONENTS
 from matsweep.metrics.costs.writing import PROGRAMMING_ENERGY, RETENTION, WRITE_ENERGY
 from matsweep.metrics.energy import ENERGY, ENERGY_BREAKDOWN, ENERGY_BY_SOURCE
 from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
+from matsweep.metrics.network import (
+    AGREEMENT,
+    LAYER_VMM_ERROR,
+    NRMSE,
+    OUTPUT_ERROR,
+    R2,
+    TOKEN_ACCURACY,
+    TOP_ACCURACY,
+)
 from matsweep.metrics.products import ADC_SATURATION, VMM_ERROR
 from matsweep.metrics.programming import (
     MISSED_DEVICES,
@@ -43,6 +52,12 @@ METRICS.enter_own(
         ACCURACY,
         ACCURACY_STD,
         ACCURACY_P05,
+        TOP_ACCURACY,
+        AGREEMENT,
+        OUTPUT_ERROR,
+        NRMSE,
+        R2,
+        TOKEN_ACCURACY,
         ENERGY,
         LATENCY,
         AREA,
@@ -58,6 +73,7 @@ METRICS.enter_own(
         BASELINE_ENERGY,
         ENERGY_ADVANTAGE,
         VMM_ERROR,
+        LAYER_VMM_ERROR,
         ADC_SATURATION,
         PROGRAMMING_ERROR,
         MISSED_DEVICES,

@@ -25,9 +25,10 @@ class Evaluation:
     ----------
     scenario : Scenario
     usages : tuple of Usage
-        Of each matrix: its shape, and its use in one inference.
+        Of each matrix: its shape, and its use in one inference; of a block-diagonal one those of
+        its packs on tiles (`Usage.split`).
     layouts : tuple of Layout
-        Of each matrix on the scenario's tiles.
+        Of each of them on the scenario's tiles.
     measures : mapping of str to (realisation[, time][, workload's dimensions]) array
         As `Prepared.run` returns them; `unknown` (realisation, parameter), the drawn numbers, where
         the scenario has unknown parameters.
@@ -59,10 +60,11 @@ class Evaluation:
         """
         tile = scenario.workload.tiled(scenario.tile)
         levels = scenario.device.levels
+        usages = tuple(part for m in matrices for part in m.usage.split(tile, levels))
         return cls(
             scenario=scenario,
-            usages=tuple(matrix.usage for matrix in matrices),
-            layouts=tuple(layout(m.inputs, m.outputs, tile, levels) for m in matrices),
+            usages=usages,
+            layouts=tuple(layout(usage.inputs, usage.outputs, tile, levels) for usage in usages),
             measures=measures,
         )
 

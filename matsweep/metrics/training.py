@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
+from matsweep.metrics.costs.bill import read_back
+from matsweep.metrics.costs.terms import COMPONENTS, exact
 from matsweep.metrics.costs.writing import half_select_energy
 from matsweep.metrics.energy import by_source
 from matsweep.metrics.metric import Evaluation, Metric

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,25 @@ class Weight:
     def blocks(self) -> int:
         """Number of blocks on the diagonal."""
         return self.values.shape[0] if self.values.ndim == 3 else 1
+
+
+class Traffic(NamedTuple):
+    """Values that a weight's products take in one inference.
+
+    Parameters
+    ----------
+    uses : int
+        Products: positions of a kernel, steps of a sequence.
+    fresh : int or None
+        Input values that arrive: the feature map of a convolution, whose windows overlap. None:
+        those of all products.
+    held : int or None
+        Input values that the layer's buffer holds: rows of a feature map. None: one vector.
+    """
+
+    uses: int
+    fresh: int | None = None
+    held: int | None = None
 
 
 class Layer(Protocol):
@@ -100,4 +119,32 @@ class Layer(Protocol):
         -------
         tuple of arrays
             As `outputs` names them.
+        """
+
+    def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
+        """Count the products of one inference.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of the tensors that `inputs` names, for one sample.
+
+        Returns
+        -------
+        tuple of Traffic
+            One for each of `weights`.
+        """
+
+    def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
+        """Count the digital operations of one inference around the products.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of the tensors that `inputs` names, for one sample.
+
+        Returns
+        -------
+        mapping of str to int
+            By kind, without biases and rectifications of the weights.
         """

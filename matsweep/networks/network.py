@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from matsweep.networks.layer import Layer
+from matsweep.networks import sessions
+from matsweep.networks.batches import Port, joined, micro_batches, prepared
+from matsweep.networks.layer import AnyArray, Layer
 
-
-class Port(NamedTuple):
-    """An input or an output of a network.
-
-    Parameters
-    ----------
-    name : str
-    shape : tuple of int or None
-        The first is the batch; None where a dimension is free.
-    dtype : str
-        NumPy's name of its type in the file; runs are in float32 where it is a float.
-    """
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
+_CACHED = 2**21  # bytes of the widest tensor of a micro-batch: about the second cache of a core
+_MOST_SAMPLES = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Digital:
     """Operations between analog products, run by ONNX Runtime.
 
@@ -46,7 +33,7 @@ class Digital:
     operations: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Network:
     """A network of layers on tiles and digital segments between them.
 
@@ -60,6 +47,11 @@ class Network:
         In the order of execution; each reads tensors that inputs or earlier steps write.
     batch : int or None
         Samples that the graph takes at a time; None: any number.
+    widest : int
+        Values of one sample in the largest tensor between steps.
+    shapes : mapping of str to tuple of int
+        Of the tensors between steps, for one sample, or for `batch` samples where that is fixed.
+        Empty where a dimension other than the batch is free: `sized` finds them for its inputs.
     digest : str
         Hash of all that decides results.
     """
@@ -70,9 +62,60 @@ class Network:
     outputs: tuple[Port, ...]
     steps: tuple[Digital | Layer, ...]
     batch: int | None
+    widest: int
     digest: str
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers whose products lie on tiles."""
         return tuple(step for step in self.steps if not isinstance(step, Digital))
+
+    @property
+    def micro_batch(self) -> int:
+        """Samples that are run at a time, so many that a tensor stays in a core's cache.
+
+        A function of the network alone: memory is bounded whatever the batch.
+        """
+        if self.batch is not None:
+            return self.batch
+        return max(1, min(_MOST_SAMPLES, _CACHED // (4 * max(self.widest, 1))))
+
+    def __call__(self, inputs: AnyArray | Mapping[str, AnyArray]) -> AnyArray | dict[str, AnyArray]:
+        """Run the whole graph in floating point, in ONNX Runtime.
+
+        Parameters
+        ----------
+        inputs : (sample, ...) array, or mapping of str to array
+            By name where there are several.
+
+        Returns
+        -------
+        (sample, ...) array, or dict of str to array where there are several outputs
+        """
+        given = prepared(self.inputs, inputs)
+        names = [port.name for port in self.outputs]
+        parts = [
+            dict(zip(names, sessions.run(self, part, names), strict=True))
+            for part in micro_batches(given, self.micro_batch, whole=self.batch is not None)
+        ]
+        outputs = joined(parts, given)
+        return outputs[names[0]] if len(names) == 1 else outputs
+
+    def sized(self, inputs: AnyArray | Mapping[str, AnyArray]) -> Network:
+        """Find the shapes of tensors, and count digital operations, for inputs of one shape.
+
+        A network whose dimensions other than the batch are fixed is sized when it is loaded.
+
+        Parameters
+        ----------
+        inputs : (sample, ...) array, or mapping of str to array
+            The first sample is run.
+
+        Returns
+        -------
+        Network
+        """
+        from matsweep.networks.sizing import sized  # it runs networks
+
+        return sized(self, inputs)

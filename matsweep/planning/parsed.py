@@ -51,7 +51,10 @@ _UNREADABLE = (OSError, UnicodeError, yaml.YAMLError)
 
 _ROOTS = {str: "text", list: "list", bool: "truth value", int: "number", float: "number"}
 
+_MOST_MERGES = 64  # of about 40 kB each
+
 _parsed: dict[tuple[object, ...], bytes] = {}
+_merges: dict[tuple[object, ...], bytes] = {}
 
 
 class Loader(ConfigLoaderImpl):
@@ -59,7 +62,8 @@ class Loader(ConfigLoaderImpl):
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
-        self.repository = _Repository(config_search_path)
+        self._files = _Repository(config_search_path)
+        self.repository = self._files
         self._given: list[str] = []
 
     def load_configuration(
@@ -102,6 +106,26 @@ class Loader(ConfigLoaderImpl):
     def _compose_config_from_defaults_list(
         self, defaults: list[ResultDefault], repo: IConfigRepository
     ) -> DictConfig:
+        """Merge the files of a defaults list, or copy an earlier merge; apply stated kinds."""
+        key = _merge_key(defaults, self._files)
+        if key is None:
+            composed = self._merged(defaults, repo)
+        else:
+            if key not in _merges:
+                while len(_merges) >= _MOST_MERGES:
+                    del _merges[next(iter(_merges))]
+                _merges[key] = pickle.dumps(self._merged(defaults, repo), pickle.HIGHEST_PROTOCOL)
+            composed = pickle.loads(_merges[key])
+        if copied := composed.hydra.job.env_copy:
+            raise UserError(
+                f"hydra.job.env_copy must be empty, got {list(copied)}: leave it out, as a file "
+                "may not have environment variables copied"
+            )
+        for override in _stated_kinds(self._given):
+            make_way(composed, override)
+        return composed
+
+    def _merged(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         """Merge the files of a defaults list, before overrides are applied."""
         composed = OmegaConf.create()
         with flag_override(composed, "no_deepcopy_set_nodes", True):
@@ -117,13 +141,6 @@ class Loader(ConfigLoaderImpl):
                 if refers(stated):  # merging resolves references to mappings
                     check_references(composed)
         check_references(composed)
-        if copied := composed.hydra.job.env_copy:
-            raise UserError(
-                f"hydra.job.env_copy must be empty, got {list(copied)}: leave it out, as a file "
-                "may not have environment variables copied"
-            )
-        for override in _stated_kinds(self._given):
-            make_way(composed, override)
         return composed
 
 
@@ -259,6 +276,24 @@ def plain_choice(loader: Any, config_path: str) -> dict[str, Any] | None:
     if header.get("package") != "_global_" or "${" in text or "???" in text:
         return None
     return content
+
+
+def _merge_key(defaults: list[ResultDefault], repository: _Repository) -> tuple[object, ...] | None:
+    """Files of a defaults list with their packages and states; None where one must be read."""
+    key: list[object] = []
+    for default in defaults:
+        path = default.config_path
+        if path is None:
+            return None
+        source = repository._find_object_source(path, ObjectType.CONFIG)
+        if source is None:
+            return None
+        # Structured configurations are Hydra's own classes, the same all along.
+        state = (path,) if source.scheme() == "structured" else _identity(source, path)
+        if state is None:
+            return None
+        key.append((state, default.package, default.is_self, default.primary, default.parent))
+    return (*key, *flags())
 
 
 def _identity(source: ConfigSource, config_path: str) -> tuple[object, ...] | None:

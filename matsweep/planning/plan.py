@@ -52,6 +52,24 @@ class Dimension(NamedTuple):
     long_name: str
 
 
+def joined_names(
+    known: npt.NDArray[np.generic], more: npt.NDArray[np.generic]
+) -> npt.NDArray[np.generic]:
+    """Append the names that are new to the names along a dimension.
+
+    Parameters
+    ----------
+    known : (n,) array of str
+    more : (m,) array of str
+
+    Returns
+    -------
+    array of str
+        `known` first.
+    """
+    return np.array(list(dict.fromkeys([*known.tolist(), *more.tolist()])))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One point of a design.
@@ -159,14 +177,14 @@ class Plan:
         UserError
             If the candidates' workloads are ranked by different metrics.
         """
-        merits = {workload.kind: workload.merit for workload in self.workloads}
-        if len(set(merits.values())) > 1:
-            ranked = ", ".join(f"{kind} by {merit}" for kind, merit in merits.items())
+        merits = dict.fromkeys((workload.kind, workload.merit) for workload in self.workloads)
+        if len({merit for _, merit in merits}) > 1:
+            ranked = ", ".join(f"{kind} by {merit}" for kind, merit in merits)
             raise UserError(
                 f"workload: its values are ranked by different metrics ({ranked}): give each a "
                 "separate study"
             )
-        return next(iter(merits.values()))
+        return next(iter(merits))[1]
 
     @property
     def worse(self) -> dict[str, str]:
@@ -188,7 +206,7 @@ class Plan:
 
     @property
     def dimensions(self) -> dict[str, Dimension]:
-        """Dimensions that the workloads bring, by name: the longest of any workload.
+        """Dimensions that the workloads bring, by name: the longest of any workload, or all names.
 
         Raises
         ------
@@ -200,6 +218,9 @@ class Plan:
             for name, values in workload.coordinates.items():
                 new = Dimension(np.asarray(values), workload.dimensions.get(name, name))
                 known = longest.setdefault(name, new)
+                if known.values.dtype.kind == new.values.dtype.kind == "U":
+                    longest[name] = known._replace(values=joined_names(known.values, new.values))
+                    continue
                 shared = min(len(known.values), len(new.values))
                 if not np.array_equal(known.values[:shared], new.values[:shared]):
                     raise UserError(

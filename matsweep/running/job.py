@@ -16,6 +16,7 @@ from matsweep.metrics import METRICS, available
 from matsweep.planning.plan import Candidate, Plan
 from matsweep.running.executors import Executor, Fault
 from matsweep.running.pace import Pace, chunks
+from matsweep.running.places import Indices, Places, gathered, padded
 from matsweep.running.progress import SweepProgress
 from matsweep.running.work import Outcome, Shared, evaluate
 from matsweep.store import Part, Status, Store
@@ -56,9 +57,11 @@ class Job:
     _order: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     _first: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _block: tuple[int, dict[str, FloatArray]] = (-1, {})
+    _places: Places = field(default_factory=lambda: Places(names={}))
 
     def __post_init__(self) -> None:
         """Read the number of realisations that each candidate has."""
+        self._places = Places.of(self.study.workloads, self.store.path)
         stored = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
         self._first = np.maximum(stored, 0).astype(np.int64)
         self._order = np.zeros(len(self.rows), np.int64)
@@ -103,7 +106,8 @@ class Job:
                 for candidate, outcome in zip(chunk, outcomes, strict=True)
                 if outcome.values is None and candidate.first
             ]
-            self.store.write(_part(outcomes, metrics, self.realisations))
+            places = [self._places.indices(each.scenario.workload) for each in chunk]
+            self.store.write(_part(outcomes, places, metrics, self.realisations))
             pace.observe(sum(o.seconds for o in outcomes), len(outcomes))
             progress.advance(outcomes)
 
@@ -124,7 +128,11 @@ class Job:
         placed = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
         if not first:
             return placed
-        known = {name: values[:first] for name, values in self._known(number).items()}
+        places = self._places.indices(placed.scenario.workload)
+        known = {
+            name: gathered(name, values[:first], places)
+            for name, values in self._known(number).items()
+        }
         return dataclasses.replace(placed, first=first, known=known)
 
     def _known(self, number: int) -> dict[str, FloatArray]:
@@ -177,11 +185,16 @@ def _measured(candidate: Candidate) -> set[str]:
 
 
 def _part(
-    outcomes: Sequence[Outcome], metrics: Mapping[str, tuple[int, ...]], realisations: int
+    outcomes: Sequence[Outcome],
+    places: Sequence[Indices],
+    metrics: Mapping[str, tuple[int, ...]],
+    realisations: int,
 ) -> Part:
     """Join outcomes into one write; a failed candidate's values are NaN."""
     values = {
-        name: np.stack([_padded(o.values, name, shape) for o in outcomes])
+        name: np.stack(
+            [padded(o.values, name, shape, own) for o, own in zip(outcomes, places, strict=True)]
+        )
         for name, shape in metrics.items()
     }
     return Part(
@@ -194,14 +207,3 @@ def _part(
         realisations=np.full(len(outcomes), realisations),
         values=values,
     )
-
-
-def _padded(
-    values: Mapping[str, FloatArray] | None, name: str, shape: tuple[int, ...]
-) -> FloatArray:
-    """Pad a candidate's metric to the store's shape by NaN; all NaN where it failed."""
-    padded = np.full(shape, np.nan)
-    if values is not None and name in values:
-        value = np.asarray(values[name])
-        padded[tuple(slice(0, size) for size in value.shape)] = value
-    return padded

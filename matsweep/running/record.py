@@ -19,7 +19,7 @@ from matsweep.metrics import COORDINATES, METRICS, Metric, available, converter_
 from matsweep.planning.config import leaves, plain_config
 from matsweep.planning.environment import kept_yaml
 from matsweep.planning.parsed import parsed_yaml
-from matsweep.planning.plan import Plan
+from matsweep.planning.plan import Plan, joined_names
 from matsweep.running.provenance import outside, provenance, sources
 from matsweep.scenario import DRAWS
 from matsweep.store import Coordinate, Place, Store, Variable, attributes, create, outline
@@ -446,7 +446,7 @@ def extend(study: Plan, store: Store, found: Difference) -> npt.NDArray[np.int64
 
 
 def lengthen(study: Plan, store: Store) -> None:
-    """Lengthen a store's realisations and workload dimensions to those of a study.
+    """Lengthen a store's realisations, and the dimensions of workloads and metrics, to a study's.
 
     Parameters
     ----------
@@ -460,6 +460,15 @@ def lengthen(study: Plan, store: Store) -> None:
     """
     wanted: dict[str, npt.NDArray[Any]] = {"realisation": np.arange(study.realisations)}
     wanted |= {name: dimension.values for name, dimension in study.dimensions.items()}
+    named = [name for name, values in wanted.items() if values.dtype.kind == "U"]
+    if named:  # what the store has stays first
+        stored = outline(store.path)
+        wanted |= {
+            name: joined_names(stored[name].values, wanted[name])
+            for name in named
+            if name in stored.coords
+        }
+    wanted |= {n: np.array(values) for n, values in COORDINATES.items() if n in store.shapes}
     for dim, values in wanted.items():
         length = store.shapes.get(dim, (0,))[0]
         if len(values) > length:

@@ -2,6 +2,16 @@
 
 from matsweep.workloads.inference import MLP, Perceptron
 from matsweep.workloads.learning import InSitu
+from matsweep.workloads.network import NetworkInference, PreparedNetwork
 from matsweep.workloads.workload import COSTS, Prepared, Workload
 
-__all__ = ["COSTS", "MLP", "InSitu", "Perceptron", "Prepared", "Workload"]
+__all__ = [
+    "COSTS",
+    "MLP",
+    "InSitu",
+    "NetworkInference",
+    "Perceptron",
+    "Prepared",
+    "PreparedNetwork",
+    "Workload",
+]

@@ -87,7 +87,8 @@ class Prepared(Protocol):
 class Workload(ABC):
     """A task and the network that solves it, as configured.
 
-    A configuration without `kind` describes the `default` one.
+    A configuration without `kind` describes the `default` one. Properties may be class variables
+    of a kind, where they do not depend on its configuration.
 
     Attributes
     ----------
@@ -117,18 +118,34 @@ class Workload(ABC):
     registry: ClassVar[Registry[type[Workload]]] = Registry("workload", "matsweep.workloads")
     default: ClassVar[str] = "mlp"
     kind: ClassVar[str]
-    merit: ClassVar[str]
-    objectives: ClassVar[tuple[str, ...]]
-    measures: ClassVar[frozenset[str]]
     dimensions: ClassVar[Mapping[str, str]] = {}
     pulsed: ClassVar[bool] = False
     preparing: ClassVar[str] = "preparing the workload"
-    harmed_by: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "kind" in cls.__dict__:
             Workload.registry[cls.kind] = cls
+
+    @property
+    @abstractmethod
+    def merit(self) -> str:
+        """The metric that ranks candidates; a class variable where all of a kind have one."""
+
+    @property
+    @abstractmethod
+    def objectives(self) -> tuple[str, ...]:
+        """Metrics that a choice weighs by default."""
+
+    @property
+    @abstractmethod
+    def measures(self) -> frozenset[str]:
+        """Names of the results of `Prepared.run`, and `COSTS` if there are matrices."""
+
+    @property
+    def harmed_by(self) -> tuple[str, ...]:
+        """Sections and parts whose directions hold for the merit."""
+        return ()
 
     @property
     @abstractmethod

@@ -18,11 +18,12 @@ from matsweep.machine import Usage
 from matsweep.metrics import COORDINATES, METRICS, Evaluation, available, check_costs, needs
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
-from matsweep.metrics.costs.bill import COMPONENTS, exact, read_back
+from matsweep.metrics.costs.bill import read_back
 from matsweep.metrics.costs.census import census, transposed_census
 from matsweep.metrics.costs.periphery import ADC_SOURCES, circuits, converter_costs
 from matsweep.metrics.costs.settling import elmore, settling_time
 from matsweep.metrics.costs.technology import leakage
+from matsweep.metrics.costs.terms import COMPONENTS, exact
 from matsweep.scenario import Periphery, Scenario
 from matsweep.workloads import COSTS, MLP, InSitu
 
@@ -960,7 +961,10 @@ def test_twice_the_uses_take_twice_the_time_and_dynamic_energy():
     """Area and leakage power stay; a pipeline's interval is the slowest matrix's for all uses."""
     case = scenario()
     once, twice = run(case), run(case)
-    usages = tuple(usage._replace(uses=2) for usage in once.usages)
+    usages = tuple(
+        usage._replace(uses=2, operations=(("comparison", 2 * usage.outputs),))
+        for usage in once.usages
+    )
     twice = dataclasses.replace(twice, usages=usages)
     np.testing.assert_allclose(twice.bill.energy, 2 * once.bill.energy, rtol=1e-12)
     np.testing.assert_allclose(twice.bill.latency, 2 * once.bill.latency, rtol=1e-12)

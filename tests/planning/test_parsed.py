@@ -63,6 +63,7 @@ def test_files_are_parsed_once(monkeypatch):
         return load(self, config_path)
 
     monkeypatch.setattr(parsed, "_parsed", {})
+    monkeypatch.setattr(parsed, "_merges", {})
     monkeypatch.setattr(parsed._Folder, "load_config", counting)
     with composer():
         compose(["material=pcm_gst"])
@@ -71,6 +72,25 @@ def test_files_are_parsed_once(monkeypatch):
         assert len(read) == first > 5
         compose(["material=hfox_vcm"])
         assert read[first:] == ["material/hfox_vcm"]
+
+
+def test_files_are_merged_once_for_each_choice_of_them(monkeypatch):
+    merged = []
+    merge = parsed.merge
+
+    def counting(composed, stated):
+        merged.append(stated)
+        return merge(composed, stated)
+
+    monkeypatch.setattr(parsed, "_merges", {})
+    monkeypatch.setattr(parsed, "_MOST_MERGES", 2)
+    monkeypatch.setattr(parsed, "merge", counting)
+    with composer():
+        for material, due in (("pcm_gst", 1), ("pcm_gst", 0), ("hfox_vcm", 1), ("pcm_gst", 0),
+                              ("cbram", 1), ("hfox_vcm", 0), ("pcm_gst", 1)):  # fmt: skip
+            merged.clear()
+            assert compose([f"material={material}", "seed=5"]).material.name == material
+            assert bool(merged) == due, material
 
 
 def test_what_is_written_into_a_configuration_does_not_reach_the_next():

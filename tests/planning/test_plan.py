@@ -330,7 +330,7 @@ def test_a_table_is_checked_row_by_row(workplace, rows, message):
         (["times=soon"], "times"),
         (["realisations=0"], "realisations must be >= 1"),
         (["tile.mapping=foo"], "tile.mapping must be one of"),
-        (["workload.dataset=foo"], "workload.dataset must be one of csv, digits"),
+        (["workload.dataset=foo"], "workload.dataset must be one of cifar, csv, digits"),
         (["device.drift.nu={at_gmax: 1}"], "device.drift.nu.at_gmax"),
         (["periphery.node=-1"], r"periphery.node \[m\] must be > 0"),
         (['constraints=["device.g_mni > 1"]'], "g_mni is none; did you mean device.g_min"),

@@ -356,3 +356,24 @@ def test_a_store_that_no_study_made_is_not_resumed(tmp_path):
     (store / "zarr.json").write_text(json.dumps(root))
     with pytest.raises(UserError, match=r"s\.zarr is no store of a study, as it has no seed"):
         run(store, *TWO, "adc.bits=6,7")
+
+
+def test_components_that_came_later_are_added_behind_those_of_a_store():
+    """A store with the first twelve components, and one of other names, which is refused."""
+    from types import SimpleNamespace
+
+    from matsweep.metrics import COORDINATES
+    from matsweep.running.record import lengthen
+
+    components, added = COORDINATES["component"], []
+    store = SimpleNamespace(
+        shapes={"realisation": (2,), "component": (12,), "baseline": (9,)},
+        lengthen=lambda dim, values: added.append((dim, tuple(values))),
+    )
+    lengthen(SimpleNamespace(realisations=2, dimensions={}), store)
+    assert added == [("component", components)]
+    assert len(COORDINATES["baseline"]) == 9
+    assert components[:12] == (
+        "cells", "word_lines", "dac", "adc", "shift_add", "accumulation", "activation", "registers",
+        "buffers", "network", "leakage", "writing",
+    )  # fmt: skip

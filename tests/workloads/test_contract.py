@@ -15,18 +15,23 @@ from matsweep.machine import Hardware
 from matsweep.metrics import METRICS, available
 from matsweep.simulate import simulate
 from matsweep.workloads import COSTS, Workload
+from tests.workloads.own_network import network_folder, own_network
 
 pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernels
 
 SMALL = {
     "mlp": {"hidden": [6], "epochs": 4},
     "in_situ": {"kind": "in_situ", "hidden": [5], "epochs": 2, "samples": 20},
+    "onnx": {"kind": "onnx", "test_samples": 30, "adapt": "statistics", "top": 2},
 }
+OTHER = {"mlp": {"hidden": (7,)}, "in_situ": {"hidden": (7,)}, "onnx": {"test_samples": 31}}
+"""Settings that change what is prepared."""
 TIMES = (1.0, 1e4)
 
 
 def workload(kind):
-    return build(Workload, SMALL[kind])
+    files = own_network(network_folder()) if kind == "onnx" else {}
+    return build(Workload, SMALL[kind] | files)
 
 
 def hardware(tile=None):
@@ -86,7 +91,7 @@ class TestContract:
 
     def test_preparing_is_reproducible_and_its_digest_follows_the_settings(self, kind):
         configured = workload(kind)
-        other = dataclasses.replace(configured, hidden=(7,))
+        other = dataclasses.replace(configured, **OTHER[kind])
         assert configured.key == workload(kind).key != other.key
         assert configured.prepare().digest == workload(kind).prepare().digest
         assert configured.prepare().digest != other.prepare().digest
@@ -131,6 +136,6 @@ class TestContract:
     def test_a_workload_without_a_stated_measure_is_an_error_with_its_name(self, kind, monkeypatch):
         from matsweep import simulate as module
 
-        promised = frozenset({"correct", "imagined"})
+        promised = frozenset({"vmm_error", "imagined"})
         with pytest.raises(module.UserError, match="the measure imagined"):
             module._joined([run(kind, [0])], promised)

@@ -3,7 +3,7 @@
 A von Neumann engine of the same node, with numbers of 8 bits or in floating point and its weights
 in SRAM, LPDDR4 or HBM2; a CPU and a GPU by published operations per energy; and the brain's budget
 for as many synaptic events. Samples come one by one, so every weight is fetched for each. Left out,
-to the engine's advantage: control, registers, leakage, and memory wait times.
+to the engine's advantage: control, registers, leakage, comparisons, and memory wait times.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.machine import Usage
-from matsweep.metrics.costs import cited, components
+from matsweep.metrics.costs import cited, components, digital
 from matsweep.metrics.metric import Evaluation, Metric
 from matsweep.metrics.training import TRAINING, training_energy
 from matsweep.workloads import COSTS
@@ -34,9 +34,12 @@ def engine_energy(
 ) -> float:
     """Return the energy of a von Neumann engine for one sample.
 
-    Every weight is fetched once and multiplied at each use; inputs and outputs of products are read
-    and written once in SRAM. A training sample takes three passes over the weights (forward, back,
-    and the gradient; two for the first layer), each a fetch, and writes each weight back.
+    Every weight is fetched once and multiplied at each use; the values that arrive at each layer
+    and the outputs of its products are read and written once in SRAM, which holds as many as the
+    layers' buffers here and the outputs of one product. Digital operations behind products are
+    those of the same graph: on words of 16 bits, or in floating point. A training sample takes
+    three passes over the weights (forward, back, and the gradient; two for the first layer), each a
+    fetch, and writes each weight back.
 
     Parameters
     ----------
@@ -56,8 +59,8 @@ def engine_energy(
     bits = {"int8": 8, "fp32": 32}[number]
     weights = [usage.weights for usage in usages]
     used = [usage.weights * usage.uses for usage in usages]
-    held = sum(usage.inputs + usage.outputs for usage in usages)  # of one use at a time
-    values = sum((usage.inputs + usage.outputs) * usage.uses for usage in usages)
+    held = sum(usage.buffered + usage.outputs for usage in usages)  # of one use at a time
+    values = sum(usage.arriving + usage.outputs * usage.uses for usage in usages)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
     products = sum(weight * times for weight, times in zip(used, passes, strict=True))
     fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
@@ -66,7 +69,32 @@ def engine_energy(
     local = cited.sram(bits * held, node).energy
     fetched = fetches + training * sum(weights)
     moved = values * (3 if training else 1)
-    return products * cited.mac(number, node) + fetched * bits * fetch + moved * bits * local
+    others = sum(count * _operation(kind, number, node) for kind, count in _behind(usages).items())
+    computed = products * cited.mac(number, node) + others * (3 if training else 1)
+    return computed + fetched * bits * fetch + moved * bits * local
+
+
+def _behind(usages: Usages) -> dict[str, int]:
+    """Count the digital operations behind all products by kind, without comparisons."""
+    totals: dict[str, int] = {}
+    for usage in usages:
+        for kind, number in usage.operations:
+            if kind != "comparison":
+                totals[kind] = totals.get(kind, 0) + number
+    return totals
+
+
+def _operation(kind: str, number: str, node: float) -> float:
+    """Return the energy of one digital operation of an engine, J.
+
+    In floating point by Horowitz's figures where there are, else as on words of 32 bits.
+    """
+    known = cited.float_operation(kind, node) if number == "fp32" else None
+    return (
+        digital.unit(kind, {"int8": 16, "fp32": 32}[number], node).energy
+        if known is None
+        else known
+    )
 
 
 def baseline_energy(usages: Usages, node: float, *, training: bool = False) -> FloatArray:
@@ -91,7 +119,8 @@ def baseline_energy(usages: Usages, node: float, *, training: bool = False) -> F
     ]
     used = [usage.weights * usage.uses for usage in usages]
     products = sum(used) * (1 + 2 * training) - training * used[0]
-    rest = [2 * products * cited.OPERATION[name] for name in ("cpu", "gpu")]
+    others = sum(_behind(usages).values()) * (3 if training else 1)
+    rest = [(2 * products + others) * cited.OPERATION[name] for name in ("cpu", "gpu")]
     return np.array([*engines, *rest, products * cited.brain_event()])
 
 

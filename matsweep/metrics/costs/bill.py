@@ -2,47 +2,31 @@
 
 All but the cells' energy, which needs the simulated currents, follows from the scenario and the
 layouts alone. Left out everywhere: control, clocks, sample-and-holds (0.1 % of ISAAC's power),
-links between chips, and the buffers of images before the first layer's.
+links between chips, the buffers of images before the first layer's, and memory of values that
+skip layers.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from matsweep.core.streams import FloatArray
-from matsweep.crossbar import Layout, Sequence, sequence
+from matsweep.crossbar import Layout
 from matsweep.machine import Usage
-from matsweep.metrics.costs.census import Census, census, row_sides, transposed_census
-from matsweep.metrics.costs.cited import PORT, integrator, sram
-from matsweep.metrics.costs.components import Cost
-from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
+from matsweep.metrics.costs import layer as parts
+from matsweep.metrics.costs.census import Census
+from matsweep.metrics.costs.layer import Layer
+from matsweep.metrics.costs.schedule import Stage, Station, balanced, interval, passing
 from matsweep.metrics.costs.settling import read_time
+from matsweep.metrics.costs.sharing import shared_tiles
+from matsweep.metrics.costs.terms import COMPONENTS, PLACES, exact
 from matsweep.scenario import Scenario
 
-COMPONENTS = (
-    "cells",  # devices, with access devices, wires and drivers, while they are read
-    "word_lines",  # charging them, and the gate lines of access transistors
-    "dac",
-    "adc",
-    "shift_add",
-    "accumulation",  # of the partial sums of several tiles
-    "activation",
-    "registers",  # of outputs
-    "buffers",  # SRAM of each layer's inputs
-    "network",  # wires between buffers and tiles, and between tiles
-    "leakage",
-    "writing",  # pulses, of training only
-)
-"""The coordinate `component`, in this order."""
-
-_PLACES = {name: place for place, name in enumerate(COMPONENTS)}
 _KEPT: dict[Hashable, Bill] = {}
 _MOST_KEPT = 1000
-_RISING = 0.25  # share of random bits that rise from one word to the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +42,18 @@ class Bill:
     area : (component,) array, m²
         Of all copies; it adds up exactly, in any order.
     leakage : float, W
-        Of one copy.
+        Of one copy of the network.
     read_time : float, s
         Of one read.
     interval : float, s
-        Between samples that a copy takes.
+        Between samples that a copy of the network takes.
     census : tuple of Census
-        Of each layer.
+        Of each layer, or pack of one; tiles that several share are those of the first of them.
+    copies : tuple of int
+        Of each layer or pack, in one copy of the network.
+    used : int
+        Devices of one copy of the network that hold weights, or are references: without those off
+        the diagonal of blocks.
     """
 
     energy: FloatArray
@@ -74,11 +63,23 @@ class Bill:
     read_time: float
     interval: float
     census: tuple[Census, ...]
+    copies: tuple[int, ...]
+    used: int
 
     @property
     def static_energy(self) -> float:
         """Leakage energy during the time that one inference keeps its copy busy, J."""
         return self.leakage * self.interval
+
+    @property
+    def devices(self) -> int:
+        """Programmed devices of one copy of the network."""
+        return sum(n * count.devices for n, count in zip(self.copies, self.census, strict=True))
+
+    @property
+    def places(self) -> int:
+        """Cross points of one copy of the network."""
+        return sum(n * count.places for n, count in zip(self.copies, self.census, strict=True))
 
 
 def bill(
@@ -90,9 +91,9 @@ def bill(
     ----------
     scenario : Scenario
     layouts : tuple of Layout
-        Of each matrix.
+        Of each matrix, or pack of one.
     usages : tuple of Usage
-        Of each matrix.
+        Of each of them.
     ends : int
         Driven ends of a word line.
 
@@ -112,101 +113,132 @@ def bill(
     return _KEPT[key]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """One layer: its layout on tiles, the use of its parts, and the cost of each.
-
-    `line_cells` is the number of cells along a driven line.
-    """
-
-    scenario: Scenario
-    layout: Layout
-    usage: Usage
-    order: Sequence
-    count: Census
-    parts: Circuits
-    buffer: Cost
-    line_cells: int
-
-    @property
-    def comparisons(self) -> int:
-        """Comparisons behind one product, each with its comparator."""
-        return dict(self.usage.operations).get("comparison", 0)
-
-    @property
-    def words(self) -> int:
-        """Number of bits of its inputs."""
-        return self.layout.inputs * self.scenario.dac.bits
-
-    @property
-    def pitch(self) -> float:
-        """Side of a tile with its circuits, taken as a square, m."""
-        return math.sqrt(float(_area(self).sum()) / self.layout.tiles)
-
-
-def _layer(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> _Layer:
-    tile, adc = scenario.tile, scenario.adc
-    order = sequence(tile, scenario.dac, adc, signed=usage.signed)
-    # SRAM that holds the inputs, twice where the next ones arrive meanwhile.
-    held = layout.inputs * scenario.dac.bits * (2 if scenario.periphery.pipelined else 1)
-    return _Layer(
-        scenario=scenario,
-        layout=layout,
-        usage=usage,
-        order=order,
-        count=census(layout, tile, adc, order, ends),
-        parts=circuits(scenario),
-        buffer=sram(held, scenario.periphery.node),
-        line_cells=tile.columns // row_sides(layout, scenario.adc),
-    )
-
-
-def _transposed(scenario: Scenario, layout: Layout, usage: Usage) -> _Layer:
-    """Return the layer as errors go back through it, of the swapped shape."""
-    tile, adc = scenario.tile, scenario.adc
-    order = sequence(tile, scenario.dac, adc, signed=True)
-    back = replace(
-        layout, inputs=layout.outputs, outputs=layout.inputs, row_tiles=layout.column_tiles,
-        column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
-        tile_outputs=layout.tile_inputs,
-    )  # fmt: skip
-    compared = (("comparison", usage.inputs),)
-    return _Layer(
-        scenario=scenario,
-        layout=back,
-        usage=Usage(usage.outputs, usage.inputs, signed=True, operations=compared),
-        order=order,
-        count=transposed_census(layout, tile, adc, order),
-        parts=circuits(scenario),
-        buffer=sram(back.inputs * scenario.dac.bits, scenario.periphery.node),
-        line_cells=tile.rows,
-    )
-
-
 def _bill(
     scenario: Scenario, layouts: tuple[Layout, ...], usages: tuple[Usage, ...], ends: int
 ) -> Bill:
-    reading = read_time(scenario)
-    energy, latency, area = (np.zeros(len(COMPONENTS)) for _ in range(3))
-    leakage, slowest, counts = 0.0, 0.0, []
-    for layout, usage in zip(layouts, usages, strict=True):
-        layer = _layer(scenario, layout, usage, ends=ends)
-        passed = _latency(layer, reading)
-        energy = energy + usage.uses * _energy(layer, layer.pitch)
-        latency, area = latency + usage.uses * passed, area + _area(layer)
-        leakage += _leakage(layer)
-        slowest = max(slowest, usage.uses * _slowest(passed))
-        counts.append(layer.count)
-    passing = exact(latency)
+    reading, periphery = read_time(scenario), scenario.periphery
+    layers = [
+        parts.forward(scenario, layout, usage, ends=ends)
+        for layout, usage in zip(layouts, usages, strict=True)
+    ]
+    packs = matrices(usages)
+    stages = [_stage([layers[i] for i in pack], reading) for pack in packs]
+    tiles = shared_tiles(layouts, scenario.tile)
+    census = _hosted([layer.count for layer in layers], tiles)
+    stations = _stations(packs, tiles, census)
+    each = [1] * len(stations)
+    if periphery.balanced_over is not None:
+        each = list(balanced(stages, stations, periphery.balanced_over))
+    copies = {i: n for n, station in zip(each, stations, strict=True) for i in station.stages}
+    energy, area, leakage, numbers = np.zeros(len(COMPONENTS)), np.zeros(len(COMPONENTS)), 0.0, []
+    for matrix, pack in enumerate(packs):
+        for place in pack:
+            layer, count, number = layers[place], census[place], copies[matrix]
+            energy = energy + parts.energy(layer, layer.pitch)
+            area = area + _copied(parts.area(layer, count), number)
+            leakage += parts.leakage(layer, count, number)
+            numbers.append(number)
+    latency, between = _time(stages, stations, each, pipelined=periphery.pipelined)
     return Bill(
         energy=energy,
-        latency=passing,
-        area=exact(area * scenario.periphery.replication),
+        latency=latency,
+        area=exact(area * periphery.replication),
         leakage=leakage,
         read_time=reading,
-        interval=slowest if scenario.periphery.pipelined else float(passing.sum()),
-        census=tuple(counts),
+        interval=between,
+        census=tuple(census),
+        copies=tuple(numbers),
+        used=sum(n * _held(p, u) for n, p, u in zip(numbers, layouts, usages, strict=True)),
     )
+
+
+def _time(
+    stages: Sequence[Stage], stations: Sequence[Station], copies: Sequence[int], *, pipelined: bool
+) -> tuple[FloatArray, float]:
+    """Return the time of one inference by component, and between inferences, s."""
+    if not pipelined:
+        total = np.zeros(len(COMPONENTS))
+        for each in stages:
+            total = total + each.uses * each.latency
+        return exact(total), float(exact(total).sum())
+    waits = [interval(stages, s, n) for s, n in zip(stations, copies, strict=True)]
+    numbers, shared = [1] * len(stages), [False] * len(stages)
+    for station, number in zip(stations, copies, strict=True):
+        for stage in station.stages:
+            numbers[stage], shared[stage] = number, len(station.stages) > 1
+    return exact(passing(stages, numbers, shared)), max(waits, default=0.0)
+
+
+def matrices(usages: Sequence[Usage]) -> list[list[int]]:
+    """Return the indices of the packs of each matrix, which work at the same time.
+
+    Parameters
+    ----------
+    usages : sequence of Usage
+
+    Returns
+    -------
+    list of lists of int
+    """
+    packs: list[list[int]] = []
+    for index, usage in enumerate(usages):
+        if usage.part == 0:
+            packs.append([])
+        packs[-1].append(index)
+    return packs
+
+
+def _stage(layers: Sequence[Layer], reading: float) -> Stage:
+    """Return the packs of one matrix as one stage: each part takes the time of the slowest pack."""
+    first = layers[0].usage
+    return Stage(
+        uses=first.uses,
+        latency=np.maximum.reduce([parts.latency(layer, reading) for layer in layers]),
+        held=sum(layer.usage.buffered for layer in layers),
+        arriving=sum(layer.usage.arriving for layer in layers),
+        recurrent=first.recurrent,
+    )
+
+
+def _hosted(counts: Sequence[Census], tiles: Sequence[Sequence[int]]) -> list[Census]:
+    """Return the census of each layer, in which only the first on a shared tile brings it."""
+    guests = {index for shared in tiles for index in shared[1:]}
+    return [
+        replace(count, tiles=0, dacs=0, adcs=0, places=0) if index in guests else count
+        for index, count in enumerate(counts)
+    ]
+
+
+def _stations(
+    packs: Sequence[Sequence[int]], tiles: Sequence[Sequence[int]], counts: Sequence[Census]
+) -> list[Station]:
+    """Join the matrices that share tiles, directly or through others."""
+    owner = {index: stage for stage, pack in enumerate(packs) for index in pack}
+    joined = list(range(len(packs)))
+    for shared in tiles:
+        stages = {joined[owner[index]] for index in shared}
+        joined = [min(stages) if each in stages else each for each in joined]
+    numbers = [sum(counts[index].tiles for index in pack) for pack in packs]
+    return [
+        Station(
+            stages=tuple(members := [i for i, each in enumerate(joined) if each == first]),
+            tiles=sum(numbers[i] for i in members),
+        )
+        for first in sorted(set(joined))
+    ]
+
+
+def _held(layout: Layout, usage: Usage) -> int:
+    """Return the devices of a layer that hold weights or are references."""
+    columns = layout.columns * layout.mapping.arms // usage.blocks + layout.references
+    return layout.inputs * layout.cells * columns
+
+
+def _copied(area: FloatArray, copies: int) -> FloatArray:
+    """Return the area of copies of a layer, which share out the places of one buffer."""
+    every = area * copies
+    every[PLACES["buffers"]] = area[PLACES["buffers"]]
+    return every
 
 
 def read_back(
@@ -222,9 +254,9 @@ def read_back(
     ----------
     scenario : Scenario
     layouts : tuple of Layout
-        Of each matrix.
+        Of each matrix, or pack of one.
     usages : tuple of Usage
-        Of each matrix.
+        Of each of them.
 
     Returns
     -------
@@ -235,134 +267,19 @@ def read_back(
     tile = scenario.tile
     turned = replace(scenario, tile=replace(tile, rows=tile.columns, columns=tile.rows, cells=1))
     energy, time = np.zeros(len(COMPONENTS)), 0.0
-    for layout, usage in zip(layouts, usages, strict=True):
-        if not usage.uses_back:
-            continue
-        pitch = _layer(scenario, layout, usage, ends=1).pitch
-        layer = _transposed(scenario, layout, usage)
-        energy += usage.uses_back * _energy(layer, pitch)
-        time += usage.uses_back * float(_latency(layer, read_time(turned)).sum())
+    for pack in matrices(usages):
+        longest = 0.0
+        for index in pack:
+            layout, usage = layouts[index], usages[index]
+            if not usage.uses_back:
+                continue
+            pitch = parts.forward(scenario, layout, usage, ends=1).pitch
+            layer = parts.transposed(scenario, layout, usage)
+            energy += parts.energy(layer, pitch)
+            passed = float(parts.latency(layer, read_time(turned)).sum())
+            longest = max(longest, usage.uses_back * passed)
+        time += longest
     return energy, time
-
-
-def _by_component(**terms: float) -> FloatArray:
-    """Order terms as `COMPONENTS`, 0 where there is none."""
-    ordered = np.zeros(len(COMPONENTS))
-    for name, value in terms.items():
-        ordered[_PLACES[name]] = value
-    return ordered
-
-
-def _energy(layer: _Layer, pitch: float) -> FloatArray:
-    """Return the dynamic energy of a layer in one inference, without its cells, J.
-
-    Word lines: C V² for each driven one, over the whole width of its array, in every read: an upper
-    bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
-    The gate lines of the rows' access transistors (`Gates`). Converters (with their integrators),
-    additions and comparisons as counted; each output's register and each input's place in the
-    buffer are written and read once. Network: each input travels along all tiles of its row, and to
-    it past half of the rows; each partial sum travels to the next tile. Tiles are squares side by
-    side, of `pitch` [m].
-    """
-    scenario, layout, count, parts = layer.scenario, layer.layout, layer.count, layer.parts
-    voltage, tile, node = scenario.device.read_voltage, scenario.tile, scenario.periphery.node
-    segment = scenario.wires.segment_capacitance(scenario.device.cell_size, node)
-    gate = (
-        0.0
-        if tile.gated is None
-        else tile.gated.energy(tile.columns // row_sides(layout, scenario.adc), node)
-    )
-    tiles = layout.column_tiles + layout.row_tiles / 2
-    moved = layer.words * tiles + count.merges * scenario.periphery.accumulator_bits
-    return _by_component(
-        word_lines=count.lines * layer.line_cells * segment * voltage**2 + count.gates * gate,
-        dac=count.dac_conversions * parts.dac.energy,
-        adc=count.adc_conversions * (parts.adc.energy + _integration(layer)),
-        shift_add=count.additions * parts.shift_add.energy,
-        accumulation=count.merges * parts.adder.energy,
-        activation=layer.comparisons * parts.comparator.energy,
-        registers=2 * count.outputs * parts.register.energy,
-        buffers=2 * layer.words * layer.buffer.energy,
-        network=_RISING * parts.wire * pitch * moved,
-    )
-
-
-def _integration(layer: _Layer) -> float:
-    """Return the energy of integrating the reads of one conversion, J.
-
-    Each phase among them takes that of its cycles.
-    """
-    periphery, order = layer.scenario.periphery, layer.order
-    if order.conversions == order.reads or periphery.adc_source in INTEGRATING:
-        return 0.0
-    phases = order.reads // order.conversions // order.cycles
-    return phases * integrator(order.cycles, periphery.node)
-
-
-def _latency(layer: _Layer, reading: float) -> FloatArray:
-    """Return the time of a layer, s.
-
-    All tiles work at once. Each read takes the conversion of the inputs (all rows at once) and the
-    read; each conversion those of the columns that share an ADC one after the other, and one shift
-    and addition after the last; earlier ones overlap the conversions. Then the partial sums of
-    tiles are added in pairs and all outputs compared. Each row of tiles writes and reads its inputs
-    through its own port.
-    """
-    scenario, count, parts = layer.scenario, layer.count, layer.parts
-    words = math.ceil(layer.layout.tile_inputs * scenario.dac.bits / PORT)
-    return _by_component(
-        cells=count.reads * reading,
-        dac=count.reads * parts.dac.latency,
-        adc=count.conversion_turns / scenario.adc.sample_rate,
-        shift_add=count.conversion_turns // count.turns * parts.shift_add.latency,
-        accumulation=count.depth * parts.adder.latency,
-        activation=parts.comparator.latency if layer.comparisons else 0.0,
-        buffers=2 * words * layer.buffer.latency,
-    )
-
-
-def _slowest(latency: FloatArray) -> float:
-    """Return the time between samples of a layer that works as a pipeline, s.
-
-    Its stages: reads with the conversion of their inputs, conversions, additions within and between
-    tiles, and the buffer.
-    """
-    by_name = dict(zip(COMPONENTS, latency.tolist(), strict=True))
-    read = by_name["dac"] + by_name["cells"]
-    merged = by_name["accumulation"] + by_name["activation"]
-    return float(max(read, by_name["adc"], by_name["shift_add"], merged, by_name["buffers"]))
-
-
-def _area(layer: _Layer) -> FloatArray:
-    """Return the area of a layer, m².
-
-    Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch), a
-    DAC per row and driven end, their ADCs with a shift-and-add each; an adder, a comparator and a
-    register for each output; the buffer's cells. Wires lie above.
-    """
-    scenario, count, parts = layer.scenario, layer.count, layer.parts
-    cell = scenario.wires.pitch(scenario.device.cell_size, scenario.periphery.node) ** 2
-    return _by_component(
-        cells=count.places * cell,
-        dac=count.dacs * parts.dac.area,
-        adc=count.adcs * parts.adc.area,
-        shift_add=count.adcs * parts.shift_add.area,
-        accumulation=min(count.merges, count.outputs) * parts.adder.area,
-        activation=layer.comparisons * parts.comparator.area,
-        registers=count.outputs * parts.register.area,
-        buffers=layer.buffer.area,
-    )
-
-
-def _leakage(layer: _Layer) -> float:
-    """Return the static power of a layer's circuits, W."""
-    count, parts = layer.count, layer.parts
-    total = layer.buffer.leakage + count.dacs * parts.dac.leakage
-    total += count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
-    total += min(count.merges, count.outputs) * parts.adder.leakage
-    total += layer.comparisons * parts.comparator.leakage
-    total += count.outputs * parts.register.leakage
-    return total
 
 
 def itemised(bill: Bill, power: FloatArray) -> FloatArray:
@@ -377,7 +294,8 @@ def itemised(bill: Bill, power: FloatArray) -> FloatArray:
     ----------
     bill : Bill
     power : (…) array, W
-        Of the arrays while they are read, all layers and cycles together.
+        Of the arrays while they are read: all layers, products and cycles of one inference
+        together.
 
     Returns
     -------
@@ -385,25 +303,6 @@ def itemised(bill: Bill, power: FloatArray) -> FloatArray:
     """
     terms = np.empty((*power.shape, len(COMPONENTS)))
     terms[:] = bill.energy
-    terms[..., _PLACES["cells"]] = power * bill.read_time
-    terms[..., _PLACES["leakage"]] = bill.static_energy
+    terms[..., PLACES["cells"]] = power * bill.read_time
+    terms[..., PLACES["leakage"]] = bill.static_energy
     return exact(terms)
-
-
-def exact(terms: FloatArray) -> FloatArray:
-    """Round terms so that their sum is the same in any order, bit for bit.
-
-    To multiples of 2^-48 of the sum's next power of two: by less than 1e-14 of the sum.
-
-    Parameters
-    ----------
-    terms : (…, component) array
-        Not negative; not a number where unknown.
-
-    Returns
-    -------
-    (…, component) array
-        In the terms' unit.
-    """
-    _, exponent = np.frexp(terms.sum(axis=-1, keepdims=True))
-    return np.asarray(np.ldexp(np.rint(np.ldexp(terms, 48 - exponent)), exponent - 48))

@@ -111,7 +111,7 @@ def census(
         merges=layout.outputs * (layout.row_tiles - 1),
         depth=(layout.row_tiles - 1).bit_length(),
         outputs=layout.outputs,
-        devices=layout.inputs * layout.cells * _columns(layout),
+        devices=layout.inputs * layout.cells * layout.width,
         places=layout.tiles * tile.rows * tile.columns,
     )
 
@@ -138,7 +138,7 @@ def transposed_census(layout: Layout, tile: Tile, adc: ADC, order: Sequence) -> 
     """
     reads, conversions = order.reads * layout.slices, order.conversions * layout.slices
     turns = min(adc.sharing, layout.tile_inputs)
-    lines = _columns(layout) * layout.row_tiles * order.drives
+    lines = layout.width * layout.row_tiles * order.drives
     converted = layout.inputs * layout.column_tiles * conversions
     return replace(
         census(layout, tile, adc),
@@ -172,11 +172,6 @@ def row_sides(layout: Layout, adc: ADC) -> int:
     int
     """
     return layout.mapping.arms if adc.sensing == "voltage" else 1
-
-
-def _columns(layout: Layout) -> int:
-    """Return the columns with devices, over all tiles of columns, references included."""
-    return layout.columns * layout.mapping.arms + layout.references
 
 
 def _raised(tile: Tile, reads: int) -> int:

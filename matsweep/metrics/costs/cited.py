@@ -276,6 +276,42 @@ def mac(number: str, node: float) -> float:
     return _MAC[number] * float(tech_node_energy(node, 45e-9))
 
 
+# J at 45 nm: a multiplication of integers of 8 bits, and operations in floating point (as `_MAC`).
+_MULTIPLICATION, _FLOAT = 2e-13, {"multiplication": 3.7e-12, "addition": 9e-13}
+
+
+def multiplication(bits: int) -> float:
+    """Return the energy of one multiplication of integers at 45 nm, quadratic in bits.
+
+    Parameters
+    ----------
+    bits : int
+
+    Returns
+    -------
+    float, J
+    """
+    return _MULTIPLICATION * (bits / 8) ** 2
+
+
+@functools.cache
+def float_operation(kind: str, node: float) -> float | None:
+    """Return the energy of one operation on numbers in floating point of 32 bits.
+
+    Parameters
+    ----------
+    kind : str
+    node : float, m
+
+    Returns
+    -------
+    float, J, or None
+        None where no figure is known.
+    """
+    known = _FLOAT.get(kind)
+    return None if known is None else known * float(tech_node_energy(node, 45e-9))
+
+
 # J per operation (1 MAC = 2 operations).
 # CPU: Intel Haswell E5-2699 v3, 22 nm, 1.3 TOPS of fp32 at 145 W (N. Jouppi et al., ISCA 2017,
 # doi:10.1145/3079856.3080246, Table 2; recalled: illustrative).

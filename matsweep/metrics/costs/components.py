@@ -22,6 +22,7 @@ from hwcomponents_cacti import HBM2, LPDDR4
 from hwcomponents_library.library.aladdin import (
     AladdinAdder,
     AladdinComparator,
+    AladdinMultiplier,
     AladdinRegister,
 )
 from hwcomponents_library.library.brahms import BrahmsDAC
@@ -172,6 +173,24 @@ def comparator(bits: int, node: float) -> Cost:
     Cost
     """
     return _scaled(AladdinComparator, "compare", node, width=bits)
+
+
+@functools.cache
+def multiplier(bits: int, node: float) -> Cost:
+    """Return the cost of one multiplier and of one multiplication.
+
+    `AladdinMultiplier`: 12.7 pJ for 32 bits at 40 nm (as `adder`), quadratic in bits.
+
+    Parameters
+    ----------
+    bits : int
+    node : float, m
+
+    Returns
+    -------
+    Cost
+    """
+    return _scaled(AladdinMultiplier, "multiply", node, width=bits)
 
 
 @functools.cache

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from matsweep.core.checks import UserError, one_of
 from matsweep.crossbar import ADC, DAC
-from matsweep.metrics.costs import cited, components
+from matsweep.metrics.costs import cited, components, digital
 from matsweep.metrics.costs.components import Cost
 from matsweep.scenario import Periphery, Scenario
 
@@ -39,7 +39,7 @@ DAC_SOURCES: dict[str, Callable[[int, float], Cost]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuits:
-    """Costs of one of each circuit around the arrays; `wire` in J/m."""
+    """Costs of one of each circuit around the arrays; `wire` in J/m, `digital` by kind."""
 
     dac: Cost
     adc: Cost
@@ -48,6 +48,7 @@ class Circuits:
     comparator: Cost
     register: Cost
     wire: float
+    digital: Mapping[str, Cost]
 
 
 def circuits(scenario: Scenario) -> Circuits:
@@ -82,6 +83,7 @@ def _circuits(periphery: Periphery, dac: DAC, adc: ADC) -> Circuits:
         comparator=components.comparator(bits, node),
         register=components.register(bits, node),
         wire=components.wire(node),
+        digital={kind: digital.unit(kind, bits, node) for kind in digital.UNITS},
     )
 
 

@@ -60,7 +60,8 @@ def half_select_energy(evaluation: Evaluation) -> float:
 def programming_energy(evaluation: Evaluation) -> float:
     """Return the energy of programming the whole network once.
 
-    For every device of every copy its pulses (`write_energy`), and the half-selected cells' share.
+    For every device of every copy, of layers and of the network, its pulses (`write_energy`), and
+    the half-selected cells' share.
 
     Parameters
     ----------
@@ -74,9 +75,8 @@ def programming_energy(evaluation: Evaluation) -> float:
     count = evaluation.scenario.device.write_pulse.count
     if count is None:
         return math.nan
-    devices = sum(layer.devices for layer in evaluation.bill.census)
     each = write_energy(evaluation) + count * half_select_energy(evaluation)
-    return devices * evaluation.scenario.periphery.replication * each
+    return evaluation.bill.devices * evaluation.scenario.periphery.replication * each
 
 
 def retention(evaluation: Evaluation) -> float:

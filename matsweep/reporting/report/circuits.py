@@ -13,8 +13,10 @@ _COSTS = ("training_energy", "energy", "latency", "area")
 _NAMES = {
     "adc": "the ADC", "dac": "the DAC", "cells": "the cells", "word_lines": "the word lines",
     "shift_add": "shifting and adding", "accumulation": "adding up tiles",
-    "activation": "the activation", "registers": "registers", "buffers": "buffers",
+    "activation": "comparisons", "registers": "registers", "buffers": "buffers",
     "network": "the wires between tiles", "leakage": "leakage", "writing": "writing",
+    "additions": "digital additions", "multiplications": "digital multiplications",
+    "divisions": "digital divisions", "functions": "digital functions",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Layers whose products lie on tiles, one module for each kind."""

@@ -1,0 +1,325 @@
+"""Samples of a network: those that are scored, and those that converters are calibrated on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.checks import UserError, near, within
+from matsweep.core.codec import build
+from matsweep.core.printing import listed, shown
+from matsweep.datasets import Dataset, Images
+from matsweep.datasets.arrays import (
+    Arrays,
+    Outline,
+    file_digest,
+    npz_outline,
+    numbers,
+    read_npz,
+    whole_labels,
+)
+from matsweep.datasets.columns import read_table, table_outline
+from matsweep.datasets.dataset import Samples as DatasetSamples
+from matsweep.networks.network import Network
+from matsweep.workloads.network.preprocessing import Preprocessing
+
+type AnyArray = npt.NDArray[Any]
+type Source = str | Dataset
+type Places = npt.NDArray[np.int64]
+
+HELD_BACK = 5
+"""Of a set without training part every fifth sample, or fewer, calibrates and is not scored."""
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+class Samples(NamedTuple):
+    """Samples as a network takes them.
+
+    Parameters
+    ----------
+    inputs : mapping of str to (sample, …) array
+        By the name of the network's input.
+    labels : (sample, …) int64 array or None
+    targets : (sample, …) array or None
+    calibration : mapping of str to (sample, …) array
+    """
+
+    inputs: Mapping[str, AnyArray]
+    labels: npt.NDArray[np.int64] | None
+    targets: AnyArray | None
+    calibration: Mapping[str, AnyArray]
+
+
+def resolved(name: str, source: Source) -> Path | Dataset:
+    """Return the file, folder or dataset that a setting names.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting, for messages.
+    source : str or Dataset
+
+    Returns
+    -------
+    Path or Dataset
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if source in Dataset.registry and not Path(source).exists():
+        try:
+            return build(Dataset, {"kind": source})
+        except UserError as error:
+            needed = str(error).partition(" ")[0]
+            raise UserError(
+                f"{name} must be a mapping for a set that needs {needed}, got {source}: give "
+                f"'workload.{name}={{kind: {source}, {needed}: …}}'"
+            ) from None
+    path = Path(source)
+    if path.is_dir():
+        return Images(path=source)
+    if path.suffix.lower() in (".npz", *_TABLES):
+        return path
+    raise UserError(
+        f"{name} must name an NPZ file, a table (CSV), a folder with a folder of images for each "
+        f"class, or a dataset ({', '.join(Dataset.registry)}), got {shown(source)}"
+        f"{near(source, Dataset.registry)}"
+    )
+
+
+def outline(name: str, source: Source) -> Outline | None:
+    """Return what is known of samples before they are read; None of a dataset.
+
+    Parameters
+    ----------
+    name : str
+    source : str or Dataset
+
+    Returns
+    -------
+    Outline or None
+    """
+    found = resolved(name, source)
+    if isinstance(found, Dataset):
+        return None
+    if found.suffix.lower() == ".npz":
+        return npz_outline(name, found)
+    return table_outline(name, found)
+
+
+def labelled(name: str, source: Source) -> bool:
+    """Check whether samples have labels.
+
+    Parameters
+    ----------
+    name : str
+    source : str or Dataset
+
+    Returns
+    -------
+    bool
+    """
+    known = outline(name, source)
+    return known is None or known.labelled
+
+
+def content(name: str, source: Source) -> str:
+    """Hash of all files that decide samples.
+
+    Parameters
+    ----------
+    name : str
+    source : str or Dataset
+
+    Returns
+    -------
+    str
+    """
+    found = resolved(name, source)
+    if isinstance(found, Dataset):
+        with within(name):
+            return found.content
+    return file_digest(name, found)
+
+
+def load(
+    network: Network,
+    preprocessing: Preprocessing,
+    data: Source,
+    calibration: Source | None,
+    *,
+    test_samples: int | None,
+    calibration_samples: int,
+) -> Samples:
+    """Load samples as a network takes them.
+
+    Parameters
+    ----------
+    network : Network
+    preprocessing : Preprocessing
+    data : str or Dataset
+    calibration : str, Dataset or None
+        None: the training part of a dataset; of other sets a fifth of the samples or less, which
+        is not scored.
+    test_samples : int or None
+        Samples that are scored, the first; None: all.
+    calibration_samples : int
+        At most; spread evenly over all.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    UserError
+        If they cannot be read, are too few, or do not fit the network.
+    """
+    held = calibration is None
+    scored, fresh = _scored(data, test_samples, calibration_samples, held_back=held)
+    if calibration is not None:
+        fresh = _calibrating(calibration, calibration_samples)
+    name = "data" if held else "calibration"
+    return Samples(
+        inputs=_inputs(network, preprocessing, "data", scored),
+        labels=None if scored.labels is None else whole_labels("data", np.asarray(scored.labels)),
+        targets=None if scored.targets is None else numbers("data", np.asarray(scored.targets)),
+        calibration=_inputs(network, preprocessing, name, fresh),
+    )
+
+
+def _scored(
+    source: Source, test_samples: int | None, calibration_samples: int, *, held_back: bool
+) -> tuple[Arrays, Arrays]:
+    """Return the samples that are scored, and those of the same source that calibrate."""
+    found = resolved("data", source)
+    if isinstance(found, Dataset):
+        training, scored = _parts("data", found)
+        if not held_back and isinstance(source, str) and not (Path(source) / "train").is_dir():
+            scored = _joined(training, scored)
+        _enough(test_samples, len(scored))
+        calibrating = _chosen(training, _spread(len(training), calibration_samples))
+        return _chosen(scored, np.arange(len(scored))[:test_samples]), calibrating
+    total = _outline_of(found, "data").samples
+    fresh = _spread(total, min(calibration_samples, max(total // HELD_BACK, 1)))
+    places = np.arange(total)
+    if held_back:
+        places = np.setdiff1d(places, fresh)
+    _enough(test_samples, len(places))
+    if not len(places):
+        raise UserError(
+            "data must hold at least 2 samples, one of which calibrates the converters and is not "
+            f"scored, got {total}: add samples, or give workload.calibration"
+        )
+    return _read("data", found, places[:test_samples]), _read("data", found, fresh)
+
+
+def _calibrating(source: Source, most: int) -> Arrays:
+    found = resolved("calibration", source)
+    if isinstance(found, Dataset):
+        training, _ = _parts("calibration", found)
+        return _chosen(training, _spread(len(training), most))
+    return _read("calibration", found, _spread(_outline_of(found, "calibration").samples, most))
+
+
+def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
+    """Return the training part and the test part of a dataset, in the shape that it has."""
+    with within(name):
+        samples, shape = _kept_dataset(dataset)
+    training, scored = (
+        Arrays(
+            inputs={"inputs": inputs.reshape(len(inputs), *shape)},
+            labels=labels,
+            channels_last=len(shape) == 3,
+        )
+        for inputs, labels in (
+            (samples.train_inputs, samples.train_labels),
+            (samples.test_inputs, samples.test_labels),
+        )
+    )
+    return training, scored
+
+
+@functools.lru_cache(maxsize=2)
+def _kept_dataset(dataset: Dataset) -> tuple[DatasetSamples, tuple[int, ...]]:
+    return dataset.load(), dataset.shape
+
+
+def _joined(first: Arrays, second: Arrays) -> Arrays:
+    assert first.labels is not None
+    assert second.labels is not None
+    return replace(
+        first,
+        inputs={n: np.concatenate([each, second.inputs[n]]) for n, each in first.inputs.items()},
+        labels=np.concatenate([first.labels, second.labels]),
+    )
+
+
+def _outline_of(path: Path, name: str) -> Outline:
+    known = outline(name, str(path))
+    assert known is not None
+    return known
+
+
+def _enough(wanted: int | None, there: int) -> None:
+    if wanted is not None and wanted > there:
+        raise UserError(
+            f"test_samples must be <= {there}, the samples that can be scored, got {wanted}"
+        )
+
+
+def _spread(total: int, most: int) -> Places:
+    """Choose at most so many places, spread evenly."""
+    return np.unique(np.linspace(0, total, min(most, total), endpoint=False).astype(np.int64))
+
+
+def _read(name: str, path: Path, places: Places) -> Arrays:
+    return _chosen(
+        read_npz(name, path) if path.suffix.lower() == ".npz" else read_table(name, path), places
+    )
+
+
+def _chosen(arrays: Arrays, places: Places) -> Arrays:
+    return replace(
+        arrays,
+        inputs={name: each[places] for name, each in arrays.inputs.items()},
+        labels=None if arrays.labels is None else arrays.labels[places],
+        targets=None if arrays.targets is None else arrays.targets[places],
+    )
+
+
+def _inputs(
+    network: Network, preprocessing: Preprocessing, name: str, arrays: Arrays
+) -> dict[str, AnyArray]:
+    """Bring samples to the inputs that a network takes, by name."""
+    ports, given = network.inputs, dict(arrays.inputs)
+    if len(ports) == len(given) == 1:
+        given = {ports[0].name: next(iter(given.values()))}
+    wanted = [port.name for port in ports]
+    if set(wanted) != set(given):
+        raise UserError(
+            f"{name} must hold the inputs of the network ({listed(wanted)}), got "
+            f"{listed(given)}: name the arrays of the NPZ file so"
+        )
+    if len(ports) > 1 and not preprocessing.plain:
+        raise UserError(
+            "preprocessing must leave the inputs of a network with several as they are, got "
+            f"{preprocessing}: prepare the arrays before"
+        )
+    return {
+        port.name: preprocessing.apply(
+            name, numbers(name, np.asarray(given[port.name])), port,
+            channels_last=arrays.channels_last,
+        )
+        for port in ports
+    }  # fmt: skip

@@ -1,0 +1,165 @@
+"""Inputs as a network takes them: scaled, and in its layout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.checks import UserError, finite, one_of, positive
+from matsweep.core.quantities import Dimensionless
+from matsweep.networks.batches import Port
+
+type AnyArray = npt.NDArray[Any]
+
+_LAYOUTS = ("NCHW", "NHWC", "flat")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """Change of a network's only input, (x · scale - mean) / std, and the layout of its data.
+
+    Parameters
+    ----------
+    scale : float
+        1/255 for images of 8 bits and a network trained on [0, 1].
+    mean, std : tuple of float
+        One number, or one for each channel, in the unit of scaled inputs.
+    layout : "NCHW", "NHWC", "flat" or None
+        Of the data: (sample, channel, row, column), (sample, row, column, channel), or (sample,
+        input). Images are turned to the layout of the network's input. None: as the network's, or
+        what a folder of images has.
+    """
+
+    scale: Dimensionless = 1.0
+    mean: tuple[Dimensionless, ...] = (0.0,)
+    std: tuple[Dimensionless, ...] = (1.0,)
+    layout: str | None = None
+
+    def __post_init__(self) -> None:
+        if finite("scale", self.scale) == 0:
+            raise UserError(f"scale must not be 0, got {self.scale!r}")
+        for value in self.mean:
+            finite("mean", value)
+        for value in self.std:
+            positive("std", value)
+        for name in ("mean", "std"):
+            if not getattr(self, name):
+                raise UserError(f"{name} must hold one number, or one for each channel, got none")
+        if self.layout is not None:
+            one_of("layout", self.layout, _LAYOUTS)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it leaves all inputs as they are."""
+        return self == Preprocessing(layout=self.layout)
+
+    def apply(
+        self, name: str, values: AnyArray, port: Port, *, channels_last: bool = False
+    ) -> AnyArray:
+        """Bring samples to the type, the range and the shape that a network takes.
+
+        Parameters
+        ----------
+        name : str
+            Parameter that the samples come from, for messages.
+        values : (sample, …) array
+        port : Port
+        channels_last : bool
+            Whether samples are known to be images with channels last.
+
+        Returns
+        -------
+        (sample, …) array
+
+        Raises
+        ------
+        UserError
+            If their shape cannot be the network's, or a network of whole numbers gets others.
+        """
+        layout = self.layout or ("NHWC" if channels_last else None)
+        if np.dtype(port.dtype).kind in "iub":
+            return _shaped(name, self._whole(name, values, port), port, layout)
+        single = np.asarray(values, np.float32)
+        if not self.plain:
+            # In double precision: a scale of 1/255 loses nothing to the order of operations.
+            shape = _channels(single, layout, max(len(self.mean), len(self.std)))
+            mean, std = (np.reshape(each, shape if len(each) > 1 else ()) for each in
+                         (self.mean, self.std))  # fmt: skip
+            single = ((single * self.scale - mean) / std).astype(np.float32)
+        return np.ascontiguousarray(_shaped(name, single, port, layout))
+
+    def _whole(self, name: str, values: AnyArray, port: Port) -> AnyArray:
+        if not self.plain:
+            raise UserError(
+                f"preprocessing must leave the input {port.name} as it is, which takes whole "
+                f"numbers ({port.dtype}), got {self}"
+            )
+        exact = values.astype(port.dtype)
+        if not np.array_equal(exact, values):
+            raise UserError(
+                f"{name} must hold whole numbers for the input {port.name} ({port.dtype}), got "
+                f"{values.dtype}"
+            )
+        return exact
+
+
+def _channels(values: AnyArray, layout: str | None, count: int) -> tuple[int, ...]:
+    """Shape of one number for each channel, next to samples (sample, …)."""
+    shape = values.shape
+    if count == 1:
+        return (1,)
+    if layout in ("NHWC", "flat") or (layout is None and shape[1] != count):
+        axis = values.ndim - 1
+    else:
+        axis = 1
+    if shape[axis] != count:
+        raise UserError(
+            f"preprocessing must have one mean and std, or one for each of the {shape[axis]} "
+            f"channels of samples of shape {shape[1:]}, got {count}: give preprocessing.layout too "
+            "where channels are elsewhere"
+        )
+    return tuple(count if each == axis else 1 for each in range(values.ndim))
+
+
+def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyArray:
+    """Turn samples to the shape that the network takes."""
+    wanted = port.shape[1:]
+    for candidate in _arranged(values, len(wanted), layout):
+        if _fits(candidate.shape[1:], wanted):
+            return candidate
+    known = [size for size in wanted if size is not None]
+    size = math.prod(values.shape[1:])
+    flat = values.ndim == 2 or len(wanted) == 1 or layout == "flat" or size == math.prod(known)
+    if (flat and layout in (None, "flat")) or len(wanted) == 1:
+        if len(known) == len(wanted) and size == math.prod(known):
+            return values.reshape(len(values), *known)
+        if len(known) == len(wanted) - 1 and known and size % math.prod(known) == 0:
+            return values.reshape(len(values), *(-1 if each is None else each for each in wanted))
+    shape = ", ".join("any" if each is None else str(each) for each in wanted)
+    raise UserError(
+        f"{name} must hold samples of the shape ({shape}) that the network takes, got "
+        f"{values.shape[1:]}: give preprocessing.layout (NCHW, NHWC or flat) where only the "
+        "layout differs"
+    )
+
+
+def _arranged(values: AnyArray, rank: int, layout: str | None) -> list[AnyArray]:
+    """Return samples as they are and with channels elsewhere, the likelier first."""
+    own = [values]
+    if values.ndim == 4 and layout == "NHWC":
+        own = [np.moveaxis(values, -1, 1), values]
+    elif values.ndim == 4 and layout == "NCHW":
+        own = [values, np.moveaxis(values, 1, -1)]
+    elif values.ndim == 3 and rank == 3:
+        own = [values[:, None], values[..., None]]  # images without channels
+    return own
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        each in (None, size) for size, each in zip(shape, wanted, strict=True)
+    )

@@ -1,0 +1,290 @@
+"""The workload of inference by any network, which is read from a file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from matsweep.core.checks import UserError, one_of, whole, within
+from matsweep.core.codec import plain
+from matsweep.datasets import Dataset
+from matsweep.datasets.arrays import file_digest
+from matsweep.networks.batches import Port
+from matsweep.networks.load import load_network
+from matsweep.networks.matrices import network_weights
+from matsweep.networks.network import Network
+from matsweep.networks.selection import Selection
+from matsweep.networks.shipped import located
+from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
+from matsweep.workloads.network.preprocessing import Preprocessing
+from matsweep.workloads.network.run import MEASURES, PreparedNetwork, prepared
+from matsweep.workloads.network.scores import SCORES
+from matsweep.workloads.workload import COSTS, Workload
+
+_ADAPTATIONS = ("none", "statistics")
+_VERSION = 1  # of what is prepared; raise it when that changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInference(Workload):
+    """Inference by a network from an ONNX file, whose products lie on devices.
+
+    Candidates are ranked by `score` where one is given, else by the accuracy where data have
+    labels, else by the agreement with the float network.
+
+    Parameters
+    ----------
+    model : str
+        Path of an ONNX file, or of an NPZ file with the weights of a perceptron; or the name of a
+        network that is shipped.
+    data : str or Dataset
+        Samples that are scored: an NPZ file with `inputs` (or the network's inputs by name) and
+        `labels` or `targets` if there are any; a table (CSV) with these as columns; a folder with a
+        folder of images for each class; or a dataset, by its kind.
+    calibration : str, Dataset or None
+        Samples that converters, compensations and adaptations are calibrated on. None: the training
+        part of a dataset; of other sets every fifth sample or fewer, which is then not scored.
+    analog : Selection
+        Layers on tiles.
+    preprocessing : Preprocessing
+    output : str or None
+        The output that is judged, where there are several; None: the first with floats.
+    score : str or None
+        Of regressions and sequences: a name in `SCORES`.
+    top : int or None
+        Largest outputs among which the class counts as right, for `top_accuracy`; None: not asked.
+    adapt : "none" or "statistics"
+        Match mean and deviation of each output channel to those in floating point, layer by layer
+        at each time (`networks.adapting`).
+    test_samples : int or None
+        Use only the first N samples; None: all.
+    calibration_samples : int
+        Use at most so many for calibration, evenly spread.
+    """
+
+    kind: ClassVar[str] = "onnx"
+    dimensions: ClassVar[Mapping[str, str]] = {"layer": "weights on tiles, by name"}
+    preparing: ClassVar[str] = "running the network in floating point"
+
+    model: str
+    data: str | Dataset
+    calibration: str | Dataset | None = None
+    analog: Selection = Selection()
+    preprocessing: Preprocessing = Preprocessing()
+    output: str | None = None
+    score: str | None = None
+    top: int | None = None
+    adapt: str = "none"
+    test_samples: int | None = None
+    calibration_samples: int = 512
+
+    def __post_init__(self) -> None:
+        if self.score is not None:
+            one_of("score", self.score, SCORES)
+        if self.top is not None:
+            whole("top", self.top, low=1)
+        one_of("adapt", self.adapt, _ADAPTATIONS)
+        if self.test_samples is not None:
+            whole("test_samples", self.test_samples, low=1)
+        whole("calibration_samples", self.calibration_samples, low=1, high=2**20)
+        self._check_targets()
+        _ = self.judged  # so that a file that cannot be read is refused here
+
+    def _check_targets(self) -> None:
+        """Refuse a score without what it compares outputs with."""
+        known = outline("data", self.data)
+        if self.score is not None:
+            score = SCORES[self.score]
+            there = known is None or (known.labelled if score.whole else known.targeted)
+            if not there or (known is None and not score.whole):
+                needed = "labels" if score.whole else "targets"
+                raise UserError(
+                    f"score must be null for data without {needed}, got {self.score}: add "
+                    f"an array {needed} to them"
+                )
+        if self.top is not None and not self._labelled:
+            raise UserError(f"top must be null for data without labels, got {self.top}")
+
+    @property
+    def network(self) -> Network:
+        """The network, read once."""
+        return _network(self._path, self.analog)
+
+    @property
+    def _path(self) -> str:
+        with within("workload"):
+            return str(located(self.model))
+
+    @property
+    def judged(self) -> Port:
+        """The output that is judged.
+
+        Raises
+        ------
+        UserError
+            If there is none of that name, or none with floats.
+        """
+        ports = self.network.outputs
+        floats = [port for port in ports if port.dtype.startswith("float")]
+        if self.output is not None:
+            one_of("output", self.output, [port.name for port in floats])
+            return next(port for port in floats if port.name == self.output)
+        if not floats:
+            raise UserError(
+                "model must have an output of floats, got "
+                f"{', '.join(f'{port.name} ({port.dtype})' for port in ports)}"
+            )
+        return floats[0]
+
+    @property
+    def _labelled(self) -> bool:
+        return labelled("data", self.data)
+
+    @property
+    def _decides(self) -> bool:
+        """Whether outputs name a class."""
+        width = self.judged.shape[-1] if len(self.judged.shape) > 1 else 1
+        return self._labelled or width is None or width > 1
+
+    @property
+    def merit(self) -> str:
+        """The score, else the accuracy where there are labels, else the agreement."""
+        if self.score is not None:
+            return self.score
+        if self._labelled:
+            return "accuracy"
+        return "agreement" if self._decides else "output_error"
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The merit, energy, latency and area."""
+        return (self.merit, "energy", "latency", "area")
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Measures of all networks, and those of labels, classes and scores where there are any."""
+        more = set[str]()
+        if self._labelled and (self.score is None or not SCORES[self.score].whole):
+            more.add("correct")
+        if self._decides:
+            more.add("agreement")
+        if self.top is not None:
+            more.add("top_accuracy")
+        if self.score is not None:
+            more.add(self.score)
+        return MEASURES | {COSTS} | more
+
+    @property
+    def harmed_by(self) -> tuple[str, ...]:
+        """Devices and converters: noise is no resource of inference."""
+        return ("device", "adc")
+
+    @property
+    def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Names of the weights on tiles."""
+        return {"layer": np.array([weight.name for weight in network_weights(self.network)])}
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the weights on tiles; of a block-diagonal one those of each block."""
+        return tuple(
+            (int(weight.values.shape[-2]), int(weight.values.shape[-1]))
+            for weight in network_weights(self.network)
+            for _ in range(weight.blocks)
+        )
+
+    @property
+    def footprint(self) -> int:
+        """The model twice, samples, and outputs of one realisation and of floats."""
+        sizes = [math.prod(size or 1 for size in port.shape[1:]) for port in self.network.inputs]
+        outputs = math.prod(size or 1 for size in self.judged.shape[1:])
+        known = outline("data", self.data)
+        there = 1 if known is None else known.samples
+        samples = there if self.test_samples is None else min(there, self.test_samples)
+        calibrating = min(self.calibration_samples, there)
+        return 2 * len(self.network.model) + 4 * (
+            (samples + calibrating) * sum(sizes) + 2 * samples * outputs
+        )
+
+    @property
+    def preparation(self) -> str:
+        """How inputs are changed, and which samples are not scored."""
+        found, changes = resolved("data", self.data), []
+        if isinstance(found, Dataset) and found.preparation:
+            changes.append(found.preparation)
+        if not self.preprocessing.plain:
+            own = self.preprocessing
+            mean, std = (", ".join(f"{each:g}" for each in part) for part in (own.mean, own.std))
+            changes.append(f"inputs become (x · {own.scale:g} - ({mean})) / ({std})")
+        if self.calibration is None and not isinstance(found, Dataset):
+            changes.append(
+                f"every {HELD_BACK}th sample at most calibrates the converters and is not scored "
+                "(workload.calibration gives others)"
+            )
+        return "; ".join(changes)
+
+    @property
+    def key(self) -> str:
+        """Hash of all that decides what is prepared."""
+        with within("workload"):
+            contents = [content("data", self.data)]
+            if self.calibration is not None:
+                contents.append(content("calibration", self.calibration))
+        facts = {
+            **plain(self), "version": _VERSION, "numpy": np.__version__, 
+            "onnxruntime": version("onnxruntime"),
+            "network": self.network.digest, "contents": contents,
+        }  # fmt: skip
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def prepare(self) -> PreparedNetwork:
+        """Run the network in floating point on samples and on calibration inputs.
+
+        Returns
+        -------
+        PreparedNetwork
+
+        Raises
+        ------
+        UserError
+            If data do not fit the network, or labels its classes.
+        """
+        with within("workload"):
+            samples = load(
+                self.network, self.preprocessing, self.data, self.calibration,
+                test_samples=self.test_samples, calibration_samples=self.calibration_samples,
+            )  # fmt: skip
+            return prepared(
+                self.network, samples, output=self.judged.name, merit=self.merit,
+                measures=self.measures - {COSTS}, top=self.top, score=self.score,
+                adapt=self.adapt == "statistics",
+            )  # fmt: skip
+
+
+def _network(path: str, analog: Selection) -> Network:
+    """Load a network, and keep it while its file does not change."""
+    file_digest("model", Path(path))
+    facts = Path(path).stat()
+    return _kept_network(path, facts.st_mtime_ns, facts.st_size, analog)
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_network(path: str, time: int, size: int, analog: Selection) -> Network:
+    """Return the network of a file that was last changed at `time` [ns]."""
+    network = load_network(path, analog)
+    if not network_weights(network):
+        raise UserError(
+            f"model must have a layer on tiles, got {path} with none: see analog for what is chosen"
+        )
+    return network
