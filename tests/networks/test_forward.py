@@ -381,5 +381,5 @@ def test_a_type_that_is_not_known_is_named() -> None:
         return model
 
     assert len(assert_exact(free(z), {"x": images(3, 6)}).layers) == 2
-    with pytest.raises(UserError, match=f"type of tensor {y!r} is not known"):
+    with pytest.raises(UserError, match="type of tensor 't5' is not known"):
         built(free(b.op("Add", z, y)))
