@@ -12,10 +12,11 @@ from matsweep.core.checks import UserError, positive, whole
 from matsweep.core.streams import FloatArray, realisation_streams
 from matsweep.core.units import read_quantity
 from matsweep.machine.held import held_weights
-from matsweep.networks.chip import Pack, ProgrammedNetwork, ProgrammedWeight
+from matsweep.networks.chip import ProgrammedNetwork
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_matrices, network_weights
 from matsweep.networks.network import Network
+from matsweep.networks.products import Pack, ProgrammedWeight
 from matsweep.networks.recording import record
 from matsweep.networks.sizing import sized
 from matsweep.planning.config import composer

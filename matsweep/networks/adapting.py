@@ -8,9 +8,10 @@ import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import Windows
-from matsweep.networks.chip import Affine, AgedNetwork, DeviceProduct
+from matsweep.networks.chip import AgedNetwork
 from matsweep.networks.forward import forward
 from matsweep.networks.layer import AnyArray
+from matsweep.networks.products import Affine, DeviceProduct
 from matsweep.networks.recording import Counting, Recorded
 
 

@@ -13,9 +13,10 @@ from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
 from matsweep.machine import Hardware
 from matsweep.machine.windows import vectors
 from matsweep.networks.adapting import adapted, matched
-from matsweep.networks.chip import Affine, ProgrammedNetwork
+from matsweep.networks.chip import ProgrammedNetwork
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_matrices
+from matsweep.networks.products import Affine
 from matsweep.networks.recording import record
 from tests.networks.graphs import Builder, lenet, residual, saved
 

@@ -9,9 +9,9 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.machine import windows_power
 from matsweep.machine.windows import Windows, vectors
-from matsweep.networks.chip import DeviceProduct
 from matsweep.networks.forward import exact
 from matsweep.networks.layer import Weight
+from matsweep.networks.products import DeviceProduct
 from matsweep.networks.recording import Counting, Recorded, spread
 from matsweep.workloads.network.scores import TINY
 

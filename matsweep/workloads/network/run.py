@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.machine import Hardware, Matrix
 from matsweep.networks.adapting import adapted
@@ -21,13 +20,7 @@ from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples
 from matsweep.workloads.network.judging import JUDGED, Judged
-from matsweep.workloads.network.scores import (
-    SCORES,
-    among_largest,
-    classes,
-    most_frequent,
-    relative_error,
-)
+from matsweep.workloads.network.outputs import check, references, scored
 
 type AnyArray = npt.NDArray[Any]
 
@@ -153,47 +146,6 @@ class PreparedNetwork:
         )
 
 
-def scored(
-    outputs: FloatArray,
-    wanted: FloatArray,
-    samples: Samples,
-    measures: frozenset[str],
-    *,
-    top: int | None,
-    score: str | None,
-) -> dict[str, float]:
-    """Compare outputs with labels, targets, and the outputs in floating point.
-
-    Parameters
-    ----------
-    outputs : (sample, …) array
-    wanted : (sample, …) array
-        In floating point.
-    samples : Samples
-    measures : frozenset of str
-        Those asked for.
-    top : int or None
-    score : str or None
-
-    Returns
-    -------
-    dict of str to float
-    """
-    result = {"output_error": relative_error(outputs, wanted)}
-    labels = samples.labels
-    if "agreement" in measures:
-        result["agreement"] = float(np.mean(classes(outputs) == classes(wanted)))
-    if labels is not None and "correct" in measures:
-        result["correct"] = float(np.mean(classes(outputs) == labels))
-    if labels is not None and top is not None:
-        result["top_accuracy"] = among_largest(outputs, labels, top)
-    if score is not None:
-        targets = labels if SCORES[score].whole else samples.targets
-        assert targets is not None
-        result[score] = SCORES[score].compute(outputs, targets)
-    return result
-
-
 def prepared(
     network: Network,
     samples: Samples,
@@ -233,7 +185,7 @@ def prepared(
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
     wanted = np.asarray(outputs[output] if isinstance(outputs, Mapping) else outputs, np.float32)
-    _check(wanted, samples, top, score)
+    check(wanted, samples, top, score)
     adaptation = None
     if adapt:
         some = {name: each[:: max(1, len(each) // _ADAPTED)][:_ADAPTED] for name, each in
@@ -242,85 +194,14 @@ def prepared(
             some = {name: each[: network.batch] for name, each in some.items()}
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
-    values = scored(wanted, wanted, samples, measures, top=top, score=score)
-    reference = {_METRIC.get(name, name): value for name, value in values.items()}
-    chance = _chance(wanted, samples, measures, top=top, score=score)
-    known = {name: value for name, value in chance.items() if _worse(name, value, reference[name])}
+    reference, chance = references(wanted, samples, measures, top=top, score=score)
     return PreparedNetwork(
         network=network, samples=samples, recorded=run.weights, adaptation=adaptation,
         wanted=wanted, output=output, merit=merit, measures=measures, top=top, score=score,
         matrices=network_matrices(network, run.weights, decided=decided),
-        reference=reference, chance=known,
+        reference=reference, chance=chance,
         digest=_digest(network, samples, (output, merit, sorted(measures), top, score, adapt)),
     )  # fmt: skip
-
-
-_METRIC = {"correct": "accuracy"}
-"""Metrics that have another name than their measure."""
-
-
-def _worse(name: str, value: float, than: float) -> bool:
-    lower = name == "output_error" or (name in SCORES and SCORES[name].better == "lower")
-    return value > than if lower else value < than
-
-
-def _chance(
-    wanted: FloatArray,
-    samples: Samples,
-    measures: frozenset[str],
-    *,
-    top: int | None,
-    score: str | None,
-) -> dict[str, float]:
-    """Return what a machine that ignores its inputs reaches, by metric."""
-    mean = np.broadcast_to(wanted.mean(axis=0), wanted.shape)
-    result = {"output_error": relative_error(mean, wanted)}
-    if "agreement" in measures:
-        result["agreement"] = most_frequent(classes(wanted))
-    if samples.labels is not None and "correct" in measures:
-        result["accuracy"] = most_frequent(samples.labels)
-    if samples.labels is not None and top is not None:
-        counts = np.sort(np.bincount(samples.labels[samples.labels >= 0]))[::-1]
-        result["top_accuracy"] = float(counts[:top].sum() / counts.sum())
-    if score is not None:
-        targets = samples.labels if SCORES[score].whole else samples.targets
-        assert targets is not None
-        result[score] = SCORES[score].chance(targets)
-    return result
-
-
-def _check(wanted: FloatArray, samples: Samples, top: int | None, score: str | None) -> None:
-    """Refuse labels and targets that do not fit the outputs."""
-    if not np.isfinite(wanted).all():
-        raise UserError(
-            "model must give finite outputs, got nan or inf in floating point: check weights, data "
-            "and preprocessing"
-        )
-    labels, targets = samples.labels, samples.targets
-    if labels is not None:
-        if labels.shape != wanted.shape[:-1]:
-            raise UserError(
-                f"data must hold labels of shape {wanted.shape[:-1]} for outputs of shape "
-                f"{wanted.shape}, got {labels.shape}"
-            )
-        most = max(wanted.shape[-1], 2)
-        if labels.max() >= most:
-            raise UserError(
-                f"data must hold labels from 0 to {most - 1}, the classes of the network, got "
-                f"{labels.max()}"
-            )
-        if labels.min() < 0 and not (score is not None and SCORES[score].whole):
-            raise UserError(
-                f"data must hold labels from 0 to {most - 1}, got {labels.min()}: negative ones "
-                "mark what is left out, in score=token_accuracy alone"
-            )
-        if top is not None and top >= most:
-            raise UserError(f"top must be < {most}, the classes of the network, got {top}")
-    if targets is not None and targets.shape != wanted.shape:
-        raise UserError(
-            f"data must hold targets of the shape of the outputs, {wanted.shape}, got "
-            f"{targets.shape}"
-        )
 
 
 def _digest(network: Network, samples: Samples, facts: tuple[object, ...]) -> str:
