@@ -383,3 +383,14 @@ def test_a_type_that_is_not_known_is_named() -> None:
     assert len(assert_exact(free(z), {"x": images(3, 6)}).layers) == 2
     with pytest.raises(UserError, match="type of tensor 't5' is not known"):
         built(free(b.op("Add", z, y)))
+
+
+@pytest.mark.parametrize("padding", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_padding_that_follows_from_sizes(padding: str, dimensions: int) -> None:
+    """Of an even kernel and a stride, one more value is padded on one side."""
+    b = Builder((2, *(7, 8)[:dimensions]))
+    kernel = b.weight(3, 2, *(4, 3)[:dimensions])
+    y = b.op("Conv", "x", kernel, b.weight(3), auto_pad=padding, strides=[2, 3][:dimensions])
+    network = assert_exact(b.model(y), {"x": images(2, *b.shape)})
+    assert len(network.layers) == 1
