@@ -227,6 +227,14 @@ def test_matmul_with_a_constant_on_the_left(shape: tuple[int, ...]) -> None:
     assert layer.weights[0].values.shape == (6, 4)
 
 
+def test_columns_of_a_matrix_may_be_samples() -> None:
+    b = Builder((6,))
+    y = b.op("MatMul", b.weight(4, 6), b.op("Transpose", "x", perm=[1, 0]))
+    network = assert_exact(b.model(b.op("Transpose", y, perm=[1, 0])), {"x": images(3, 6)})
+    (layer,) = network.layers
+    assert layer.inputs == ("x",) or network.shapes[layer.inputs[0]] == (1, 6)
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4,), (1, 4)])
 def test_gemm_with_factors_and_a_broadcast_bias(shape: tuple[int, ...]) -> None:
     b = Builder((6,))
@@ -394,3 +402,28 @@ def test_padding_that_follows_from_sizes(padding: str, dimensions: int) -> None:
     y = b.op("Conv", "x", kernel, b.weight(3), auto_pad=padding, strides=[2, 3][:dimensions])
     network = assert_exact(b.model(y), {"x": images(2, *b.shape)})
     assert len(network.layers) == 1
+
+
+def test_samples_may_lie_along_another_axis_inside() -> None:
+    """As where steps come first in a transformer: products are still those of samples."""
+    b = Builder((5, 6))
+    y = b.op("Transpose", "x", perm=[1, 0, 2])  # (step, sample, value)
+    y = b.op("Relu", b.op("Add", b.op("MatMul", y, b.weight(6, 4)), b.weight(4)))
+    y = b.op("Tanh", b.op("Einsum", y, b.weight(4, 7), equation="tbi,io->tbo"))
+    y = b.op("MatMul", b.op("Transpose", y, perm=[0, 1, 2]), b.weight(7, 3))
+    y = b.op("Transpose", b.op("Sigmoid", y), perm=[1, 2, 0])  # (sample, value, step)
+    y = b.op("MatMul", b.weight(2, 3), b.op("Reshape", y, b.constant(np.array([0, 1, 3, 5]))))
+    network = assert_exact(b.model(y), {"x": images(3, 5, 6)})
+    assert len(network.layers) == 4
+    seen: list[tuple[int, int]] = []
+
+    def seeing(product: Any) -> Any:
+        def multiply(windows: Windows) -> Any:
+            seen.append((windows.samples, windows.positions))
+            return product(windows)
+
+        return multiply
+
+    products = {w.name: seeing(exact(w)) for layer in network.layers for w in layer.weights}
+    forward(network, images(3, 5, 6), products)
+    assert seen == [(3, 5)] * 4
