@@ -16,6 +16,7 @@ from matsweep.core.checks import UserError
 from matsweep.machine.windows import Windows
 from matsweep.networks.forward import exact, exact_forward, forward
 from matsweep.networks.network import Digital
+from matsweep.networks.sizing import sized
 from tests.conftest import EXHAUSTIVE
 from tests.networks.graphs import Builder, attention, lenet, residual, saved
 from tests.networks.references import assert_close, assert_exact, built, reference
@@ -324,10 +325,10 @@ def test_a_free_dimension_is_sized_by_inputs() -> None:
     network = assert_exact(model, {"x": images(3, 5, 6)})
     assert network.shapes == {}
     for steps in (5, 7):
-        sized = network.sized(images(3, steps, 6))
-        assert sized.shapes["x"] == (1, steps, 6)
-        assert sized.steps[0].operations == {"function": 6 * steps}  # type: ignore[union-attr]
-        assert sized.digest == network.digest
+        known = sized(network, images(3, steps, 6))
+        assert known.shapes["x"] == (1, steps, 6)
+        assert known.steps[0].operations == {"function": 6 * steps}  # type: ignore[union-attr]
+        assert known.digest == network.digest
 
 
 def test_a_batch_that_cannot_be_freed_stays_fixed(tmp_path: Path) -> None:
