@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -243,7 +245,7 @@ def test_a_mistake_is_one_line_that_names_its_setting(folder, name):
         (folder / "data.npz").write_text("no archive")
     elif arrays is not None:
         written(folder, **arrays)
-    with pytest.raises(UserError, match=r"^workload\.[^\n]*" + message):
+    with pytest.raises(UserError, match=r"^workload\.(?!workload)[^\n]*" + message):
         configured(folder, **settings).prepare()
 
 
@@ -261,3 +263,16 @@ def test_an_own_network_of_arrays(tmp_path):
     own = configured(tmp_path, model=str(tmp_path / "net.npz"))
     assert own.shapes == ((4, 6), (6, 3))
     assert own.prepare().reference["agreement"] == 1
+
+
+def test_a_worker_needs_no_file(folder):
+    """Facts of a workload go with its candidates."""
+    np.savez(folder / "data.npz", inputs=images(10), labels=np.arange(10) % 4)
+    own = configured(folder)
+    there = pickle.loads(pickle.dumps(own))
+    wanted = own.key, own.measures, own.merit, own.coordinates["layer"].tolist(), own.content
+    for path in ("net.onnx", "data.npz"):
+        (folder / path).unlink()
+    assert there == own
+    found = there.key, there.measures, there.merit, there.coordinates["layer"].tolist()
+    assert (*found, there.content) == wanted

@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,38 @@ _ADAPTATIONS = ("none", "statistics")
 _VERSION = 1  # of what is prepared; raise it when that changes
 
 
+class Facts(NamedTuple):
+    """Facts of a workload that follow from its files.
+
+    Parameters
+    ----------
+    content : str
+        Hash of all of them.
+    key : str
+        Hash of all that decides what is prepared.
+    layers : tuple of str
+        Names of the weights on tiles.
+    labelled : bool
+        Whether samples have labels.
+    decides : bool
+        Whether outputs name a class.
+    """
+
+    content: str
+    key: str
+    layers: tuple[str, ...]
+    labelled: bool
+    decides: bool
+
+
+class _Carrying:
+    """Place for facts that are no setting."""
+
+    __slots__ = ("_facts",)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkInference(Workload):
+class NetworkInference(_Carrying, Workload):
     """Inference by a network from an ONNX file, whose products lie on devices.
 
     Candidates are ranked by `score` where one is given, else by the accuracy where data have
@@ -112,18 +142,52 @@ class NetworkInference(Workload):
                     f"score must be null for data without {needed}, got {self.score}: add "
                     f"an array {needed} to them"
                 )
-        if self.top is not None and not self._labelled:
+        if self.top is not None and not labelled("data", self.data):
             raise UserError(f"top must be null for data without labels, got {self.top}")
 
     @property
     def network(self) -> Network:
         """The network, read once."""
-        return _network(self._path, self.analog)
+        return _network(str(located(self.model)), self.analog)
 
     @property
-    def _path(self) -> str:
+    def facts(self) -> Facts:
+        """Facts that follow from files: read once, and carried to where files are not."""
+        known = getattr(self, "_facts", None)
+        if known is None:
+            known = self._read_facts()
+            object.__setattr__(self, "_facts", known)
+        return known
+
+    def _read_facts(self) -> Facts:
         with within("workload"):
-            return str(located(self.model))
+            contents = [self.network.digest, content("data", self.data)]
+            if self.calibration is not None:
+                contents.append(content("calibration", self.calibration))
+            width = self.judged.shape[-1] if len(self.judged.shape) > 1 else 1
+            there = labelled("data", self.data)
+        facts = {
+            **plain(self), "version": _VERSION, "numpy": np.__version__,
+            "onnxruntime": version("onnxruntime"), "contents": contents,
+        }  # fmt: skip
+        return Facts(
+            content=_hashed("\n".join(contents)),
+            key=_hashed(json.dumps(facts, sort_keys=True)),
+            layers=tuple(weight.name for weight in network_weights(self.network)),
+            labelled=there,
+            decides=there or width is None or width > 1,
+        )
+
+    def __getstate__(self) -> tuple[list[Any], Facts]:
+        """Carry the facts along with the settings: a worker need not have the files."""
+        return [getattr(self, each.name) for each in fields(self)], self.facts
+
+    def __setstate__(self, state: tuple[list[Any], Facts]) -> None:
+        """Take settings and facts."""
+        values, facts = state
+        for each, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, each.name, value)
+        object.__setattr__(self, "_facts", facts)
 
     @property
     def judged(self) -> Port:
@@ -147,23 +211,13 @@ class NetworkInference(Workload):
         return floats[0]
 
     @property
-    def _labelled(self) -> bool:
-        return labelled("data", self.data)
-
-    @property
-    def _decides(self) -> bool:
-        """Whether outputs name a class."""
-        width = self.judged.shape[-1] if len(self.judged.shape) > 1 else 1
-        return self._labelled or width is None or width > 1
-
-    @property
     def merit(self) -> str:
         """The score, else the accuracy where there are labels, else the agreement."""
         if self.score is not None:
             return self.score
-        if self._labelled:
+        if self.facts.labelled:
             return "accuracy"
-        return "agreement" if self._decides else "output_error"
+        return "agreement" if self.facts.decides else "output_error"
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -174,9 +228,9 @@ class NetworkInference(Workload):
     def measures(self) -> frozenset[str]:
         """Measures of all networks, and those of labels, classes and scores where there are any."""
         more = set[str]()
-        if self._labelled and (self.score is None or not SCORES[self.score].whole):
+        if self.facts.labelled and (self.score is None or not SCORES[self.score].whole):
             more.add("correct")
-        if self._decides:
+        if self.facts.decides:
             more.add("agreement")
         if self.top is not None:
             more.add("top_accuracy")
@@ -192,7 +246,7 @@ class NetworkInference(Workload):
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
         """Names of the weights on tiles."""
-        return {"layer": np.array([weight.name for weight in network_weights(self.network)])}
+        return {"layer": np.array(self.facts.layers)}
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -236,21 +290,12 @@ class NetworkInference(Workload):
     @property
     def content(self) -> str:
         """Hash of the network and of all files with samples."""
-        with within("workload"):
-            contents = [self.network.digest, content("data", self.data)]
-            if self.calibration is not None:
-                contents.append(content("calibration", self.calibration))
-        return hashlib.blake2b("\n".join(contents).encode(), digest_size=16).hexdigest()
+        return self.facts.content
 
     @property
     def key(self) -> str:
         """Hash of all that decides what is prepared."""
-        facts = {
-            **plain(self), "version": _VERSION, "numpy": np.__version__,
-            "onnxruntime": version("onnxruntime"), "content": self.content,
-        }  # fmt: skip
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return self.facts.key
 
     def prepare(self) -> PreparedNetwork:
         """Run the network in floating point on samples and on calibration inputs.
@@ -274,6 +319,10 @@ class NetworkInference(Workload):
                 measures=self.measures - {COSTS}, top=self.top, score=self.score,
                 adapt=self.adapt == "statistics",
             )  # fmt: skip
+
+
+def _hashed(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _network(path: str, analog: Selection) -> Network:
