@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 
@@ -110,3 +111,40 @@ def test_a_network_is_loaded_by_its_name():
         assert "\n" not in str(refused.value)
     with pytest.raises(UserError, match="model must be one of"):
         shipped("lenet")
+
+
+def products(model):
+    """Products of weights for one sample, from the shapes of the graph."""
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    shapes = {
+        each.name: [dim.dim_value for dim in each.type.tensor_type.shape.dim]
+        for each in (*model.graph.value_info, *model.graph.output, *model.graph.input)
+    }
+    weights = {each.name: list(each.dims) for each in model.graph.initializer}
+    total = 0
+    for node in model.graph.node:
+        if node.op_type == "LSTM":
+            steps = shapes[node.input[0]][0]
+            total += steps * sum(math.prod(weights[name]) for name in node.input[1:3])
+        elif node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in weights:
+            shape = shapes[node.output[0]]
+            places = shape[2:] if node.op_type == "Conv" else shape[:-1]
+            total += math.prod(weights[node.input[1]]) * math.prod(places)
+    return total
+
+
+def test_the_table_states_sizes_and_accuracies():
+    page = shipped("cnn_series").with_name("README.md").read_text()
+    for name in SHIPPED:
+        model = onnx.load(shipped(name))
+        sizes = {each.name: math.prod(each.dims) for each in model.graph.initializer}
+        weights = sum(
+            sizes.get(each, 0)
+            for node in model.graph.node
+            if node.op_type in ("Conv", "Gemm", "MatMul", "LSTM")
+            for each in node.input[1 : 3 if node.op_type == "LSTM" else 2]
+        )
+        stated = float(facts(name)["accuracy"])
+        row = f"| `{name}` | {weights:,} | {products(model):,} | {100 * stated:.4g} % |"
+        assert row in page, row

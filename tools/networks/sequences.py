@@ -15,6 +15,11 @@ _KERNEL = 5
 HIDDEN = 32  # units of the LSTM in each direction
 WIDTH, HEADS, TOKENS, BLOCKS, INNER = 32, 4, 20, 2, 64
 _EPSILON = 1e-5  # of layer normalisation
+_MIDDLE, _GAIN = 0.5, 8.0
+"""Series become (x - 0.5) · 8 in the network, which its first products then see in both signs.
+
+Without it the first weights would have to cancel the common 0.5, and errors of devices would not.
+"""
 
 
 def vary(key: Any, series: Any) -> Any:
@@ -28,6 +33,15 @@ def vary(key: Any, series: Any) -> Any:
     index = jnp.clip(jnp.arange(length) + shift, 0, length - 1)
     shifted = jnp.take_along_axis(tilted, index, axis=1)
     return shifted + 0.02 * jax.random.normal(keys[3], series.shape)
+
+
+def _centred(x: Any) -> Any:
+    return (x - _MIDDLE) * _GAIN
+
+
+def _write_centred(graph: Graph) -> str:
+    x = graph.add("Sub", "input", graph.weight("middle", np.array(_MIDDLE)), name="centred")
+    return graph.add("Mul", x, graph.weight("gain", np.array(_GAIN)), name="scaled")
 
 
 def _convolve(x: Any, weight: Any, stride: int) -> Any:
@@ -51,7 +65,7 @@ def cnn_start(rng: np.random.Generator) -> Parameters:
 
 def cnn(p: Parameters, x: Any) -> Any:
     """Return the logits of series (sample, point)."""
-    x = x[..., None]
+    x = _centred(x)[..., None]
     for name, _, _ in CONVOLUTIONS:
         x = jax.nn.relu(_convolve(x, p[f"{name}.weight"], 2) + p[f"{name}.bias"])
     return x.transpose(0, 2, 1).reshape(len(x), -1) @ p["fc.weight"] + p["fc.bias"]
@@ -59,7 +73,9 @@ def cnn(p: Parameters, x: Any) -> Any:
 
 def write_cnn(graph: Graph, p: Parameters, _: Any) -> str:
     """Add the nodes; return the name of the logits."""
-    x = graph.add("Unsqueeze", "input", graph.weight("channel", np.array([1])), name="unsqueeze")
+    x = graph.add(
+        "Unsqueeze", _write_centred(graph), graph.weight("channel", np.array([1])), name="unsqueeze"
+    )
     for name, _, _ in CONVOLUTIONS:
         x = graph.convolve(
             x, name, p[f"{name}.weight"], p[f"{name}.bias"], pads=[_KERNEL // 2] * 2, strides=[2]
@@ -99,6 +115,7 @@ def _last_state(p: Parameters, way: str, steps: Any) -> Any:
 
 def lstm(p: Parameters, x: Any) -> Any:
     """Return the logits of series (sample, point)."""
+    x = _centred(x)
     states = [_last_state(p, "forward", x.T), _last_state(p, "backward", x.T[::-1])]
     return jnp.concatenate(states, axis=1) @ p["fc.weight"] + p["fc.bias"]
 
@@ -110,7 +127,7 @@ def write_lstm(graph: Graph, p: Parameters, _: Any) -> str:
     def both(part: str) -> np.ndarray:
         return np.stack([np.asarray(p[f"{way}.{part}"]) for way in ways])
 
-    x = graph.add("Transpose", "input", name="steps", perm=[1, 0])
+    x = graph.add("Transpose", _write_centred(graph), name="steps", perm=[1, 0])
     x = graph.add("Unsqueeze", x, graph.weight("feature", np.array([2])), name="unsqueeze")
     bias = np.concatenate([both("bias"), np.zeros((2, 4 * HIDDEN))], axis=1)
     weights = [
@@ -161,7 +178,11 @@ def transformer(p: Parameters, x: Any) -> Any:
     def heads(x: Any) -> Any:
         return x.reshape(len(x), TOKENS, HEADS, WIDTH // HEADS).transpose(0, 2, 1, 3)
 
-    x = _convolve(x[..., None], p["embedding.weight"], 2) + p["embedding.bias"] + p["position"]
+    x = (
+        _convolve(_centred(x)[..., None], p["embedding.weight"], 2)
+        + p["embedding.bias"]
+        + p["position"]
+    )
     for block in (f"block{number + 1}" for number in range(BLOCKS)):
         y = norm(x, f"{block}.norm1")
         q, k, v = (heads(project(y, f"{block}.{part}")) for part in ("query", "key", "value"))
@@ -185,7 +206,9 @@ def write_transformer(graph: Graph, p: Parameters, _: Any) -> str:
         ]
         return graph.add("LayerNormalization", x, *weights, name=name, axis=-1, epsilon=_EPSILON)
 
-    x = graph.add("Unsqueeze", "input", graph.weight("channel", np.array([1])), name="unsqueeze")
+    x = graph.add(
+        "Unsqueeze", _write_centred(graph), graph.weight("channel", np.array([1])), name="unsqueeze"
+    )
     x = graph.convolve(
         x, "embedding", p["embedding.weight"], p["embedding.bias"], pads=[_KERNEL // 2] * 2,
         strides=[2],
