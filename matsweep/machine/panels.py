@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import MAPPINGS, sequence
 from matsweep.crossbar.mapping import IntArray
+from matsweep.machine.aged import AgedDevices
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.mapped import Mapped
 from matsweep.machine.product import noise_share
-
-if TYPE_CHECKING:
-    from matsweep.machine.hardware import Hardware
-    from matsweep.machine.mapped import Mapped
-    from matsweep.machine.programmed import AgedMatrix
 
 LANES = 16  # columns of a panel, see `matsweep.machine.kernels.sizes`
 
@@ -67,21 +65,19 @@ def serves(mapped: Mapped, hardware: Hardware) -> bool:
     return pairs and adc.sensing == "current" and order.reads == 1 and mapped.scale.loads is None
 
 
-def panels(aged: AgedMatrix, realisation: int) -> Panels:
+def panels(aged: AgedDevices) -> Panels:
     """Lay the weights of one realisation out in panels.
 
     Parameters
     ----------
-    aged : AgedMatrix
-        That `serves`.
-    realisation : int
+    aged : AgedDevices
+        Of one realisation.
 
     Returns
     -------
     Panels
     """
-    programmed = aged.programmed
-    mapped, hardware = programmed.mapped, programmed.hardware
+    mapped, hardware = aged.mapped, aged.hardware
     plan, device, adc = mapped.layout, hardware.device, hardware.adc
     order = sequence(hardware.tile, hardware.dac, adc, signed=mapped.scale.signed)
     [phase] = order.phases
@@ -98,22 +94,22 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
     weights = np.zeros(shape, np.float32)
     variances = np.zeros((0, *shape[1:]) if quiet else shape, np.float32)
     begins = np.zeros((plan.row_tiles, count * LANES), np.float32)
-    errors = programmed.errors
+    errors = aged.errors
     for tile, length in enumerate(lengths):
         # Inputs that a tile lacks are its first.
-        devices = aged.conductance[realisation, tile][:, -length * plan.cells :]
-        through = aged.seen.conductance[realisation, tile][:, -length * plan.cells :]
+        devices = aged.conductance[0, tile][:, -length * plan.cells :]
+        through = aged.seen.conductance[0, tile][:, -length * plan.cells :]
         signed = phase.signed(plan.mapping, through, plan.owner) * (codes / device.g_range * volts)
         if errors.gain is not None:
-            signed *= errors.gain[realisation, tile]
+            signed *= errors.gain[0, tile]
         _lay(signed, plan.cells, weights[tile])
         if errors.offset is not None:
-            begins[tile, : plan.columns] = errors.offset[realisation, tile]
+            begins[tile, : plan.columns] = errors.offset[0, tile]
         if quiet:
             continue
-        origin = programmed.conductance[realisation, tile][:, -length * plan.cells :]
+        origin = aged.programmed[0, tile][:, -length * plan.cells :]
         sigma = device.read_sigma(devices, aged.time, origin)
-        if aged.seen.conductance is not aged.conductance:
+        if not aged.direct:
             sigma = sigma * noise_share(devices, through, hardware.tile.access_resistance)
         sigma *= sigma.dtype.type(1 / device.g_range)
         variance = phase.variance(plan.mapping, np.square(sigma)) * np.square(codes * volts)

@@ -10,13 +10,13 @@ import numpy as np
 
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
-from matsweep.crossbar import sequence
 from matsweep.crossbar.converters import ColumnErrors
 from matsweep.devices.analog import Aging
+from matsweep.machine.aged import AgedDevices
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
 from matsweep.machine.panels import Panels, panels, serves
-from matsweep.machine.product import Product, Wired, floating_power, multiply, power, wired
+from matsweep.machine.product import Product, Wired, wired
 from matsweep.machine.transposed import multiply_transposed
 from matsweep.machine.windows import Windows
 from matsweep.machine.windows_product import WindowsProduct, windows_product
@@ -208,7 +208,7 @@ class AgedMatrix:
         The same behind access devices and wires.
     """
 
-    __slots__ = ("_compensation", "_panels", "conductance", "programmed", "seen", "time")
+    __slots__ = ("_compensation", "_panels", "conductance", "devices", "programmed", "seen", "time")
 
     def __init__(
         self, programmed: ProgrammedMatrix, time: float, conductance: FloatArray, seen: Wired
@@ -217,6 +217,15 @@ class AgedMatrix:
         self.time = time
         self.conductance = conductance
         self.seen = seen
+        self.devices = AgedDevices(
+            mapped=programmed.mapped,
+            hardware=programmed.hardware,
+            time=time,
+            conductance=conductance,
+            seen=seen,
+            programmed=programmed.conductance,
+            errors=programmed.errors,
+        )
         self._compensation: FloatArray | None = None
         self._panels: tuple[int, Panels | None] | None = None
 
@@ -307,8 +316,8 @@ class AgedMatrix:
             If the windows do not have the inputs of the matrix.
         """
         return windows_product(
-            self, windows, realisation=realisation, sample=sample, call=call, rng=rng,
-            scale=scale, offset=offset, rectified=rectified,
+            self.devices, self.panels(realisation), windows, realisation=realisation, sample=sample,
+            call=call, rng=rng, scale=scale, offset=offset, rectified=rectified,
         )  # fmt: skip
 
     def panels(self, realisation: int) -> Panels | None:
@@ -327,7 +336,7 @@ class AgedMatrix:
         """
         if self._panels is None or self._panels[0] != realisation:
             fit = serves(self.programmed.mapped, self.programmed.hardware)
-            self._panels = realisation, panels(self, realisation) if fit else None
+            self._panels = realisation, panels(self.devices.of(realisation)) if fit else None
         return self._panels[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:
@@ -358,19 +367,7 @@ class AgedMatrix:
         -------
         (realisation,) array, W
         """
-        hardware = self.programmed.hardware
-        signed = self.programmed.mapped.scale.signed
-        order = sequence(hardware.tile, hardware.dac, hardware.adc, signed=signed)
-        if hardware.adc.sensing == "voltage":
-            plan = self.programmed.mapped.layout
-            total = sum(
-                floating_power(phase.driven(voltage), self.seen, plan, phase)
-                for phase in order.phases
-            )
-        else:
-            sides = {phase.inputs: phase for phase in order.phases}
-            total = sum(power(phase.driven(voltage), self.seen) for phase in sides.values())
-        return np.asarray(hardware.device.read_voltage**2 * total)
+        return self.devices.power(voltage)
 
     def transposed(self, x: FloatArray, *, rng: Streams) -> Product:
         """Multiply inputs by the transposed matrix: x Wᵀ.
@@ -420,19 +417,7 @@ class AgedMatrix:
         return self._compensation
 
     def _product(self, voltage: FloatArray, rng: Streams) -> Product:
-        seen = self.seen.conductance
-        return multiply(
-            voltage,
-            self.conductance,
-            self.programmed.mapped.scale,
-            self.programmed.mapped.layout,
-            self.programmed.hardware,
-            time=self.time,
-            rng=rng,
-            programmed=self.programmed.conductance,
-            seen=None if seen is self.conductance else seen,
-            errors=self.programmed.errors,
-        )
+        return self.devices.read(voltage, rng=rng)
 
 
 def _programmed(

@@ -7,22 +7,19 @@ the same bits whatever samples are computed together.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.streams import FloatArray
-from matsweep.machine.product import Wired, multiply, on_rows
+from matsweep.crossbar import DAC
+from matsweep.machine.aged import AgedDevices
+from matsweep.machine.mapped import Mapped
+from matsweep.machine.product import on_rows
 from matsweep.machine.row_streams import RowStreams
 from matsweep.machine.windows import Windows, beyond
-
-if TYPE_CHECKING:
-    from matsweep.crossbar import DAC
-    from matsweep.machine.mapped import Mapped
-    from matsweep.machine.programmed import AgedMatrix
 
 _BYTES = 2**23  # of the voltages of a block
 _LARGEST = 512  # rows of a block: more do not pay, as its arrays leave the cache
@@ -130,43 +127,14 @@ class Driven:
         return np.asarray(self._converted[:, sample[:, None] - samples.start, places])
 
 
-def of_realisation(aged: AgedMatrix, realisation: int) -> AgedMatrix:
-    """Return the matrix of one realisation alone, without a copy of its devices.
-
-    Its purpose are products and powers: it cannot be aged to another time.
-
-    Parameters
-    ----------
-    aged : AgedMatrix
-    realisation : int
-
-    Returns
-    -------
-    AgedMatrix
-    """
-    one = slice(realisation, realisation + 1)
-    own = aged.programmed
-    errors = own.errors._replace(
-        gain=None if own.errors.gain is None else own.errors.gain[one],
-        offset=None if own.errors.offset is None else own.errors.offset[one],
-    )
-    programmed = dataclasses.replace(
-        own, conductance=own.conductance[one], errors=errors, gain=own.gain[one],
-        first=None if own.first is None else own.first[one],
-    )  # fmt: skip
-    drivers = aged.seen.drivers
-    seen = Wired(aged.seen.conductance[one], None if drivers is None else drivers[one])
-    return type(aged)(programmed, aged.time, aged.conductance[one], seen)
-
-
 def multiplied(
-    aged: AgedMatrix, windows: Windows, *, call: int, first: int, keys: npt.NDArray[np.uint64]
+    aged: AgedDevices, windows: Windows, *, call: int, first: int, keys: npt.NDArray[np.uint64]
 ) -> tuple[FloatArray, int]:
     """Multiply windows by the matrix of one realisation, block by block.
 
     Parameters
     ----------
-    aged : AgedMatrix
+    aged : AgedDevices
         Of one realisation.
     windows : Windows
     call : int
@@ -181,8 +149,7 @@ def multiplied(
     saturated : int
         Conversions that saturated.
     """
-    programmed = aged.programmed
-    mapped, hardware = programmed.mapped, programmed.hardware
+    mapped, hardware = aged.mapped, aged.hardware
     plan = mapped.layout
     driven = Driven(windows, mapped, hardware.dac)
     rows, size = driven.rows, driven.block_rows
@@ -197,13 +164,7 @@ def multiplied(
         volts[:, block.place] = some
         voltage = on_rows(volts, plan)
         missing = size - some.shape[1]
-        product = multiply(
-            voltage, aged.conductance, mapped.scale, plan, hardware, time=aged.time,
-            rng=RowStreams(keys, call=call, first=block.first),
-            programmed=programmed.conductance,
-            seen=None if aged.seen.conductance is aged.conductance else aged.seen.conductance,
-            errors=programmed.errors,
-        )  # fmt: skip
+        product = aged.read(voltage, rng=RowStreams(keys, call=call, first=block.first))
         values[block.rows] = product.values[0, block.place]
         saturated += round(float(product.saturated[0]) * size * each) - missing * each
     return values, saturated

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from matsweep.core.streams import FloatArray
+from matsweep.machine.aged import AgedDevices
 from matsweep.machine.product import Wired, on_rows, power
+from matsweep.machine.programmed import AgedMatrix
 from matsweep.machine.windows import Windows
-from matsweep.machine.windows_blocks import Driven, blocks, of_realisation
-
-if TYPE_CHECKING:
-    from matsweep.machine.programmed import AgedMatrix
+from matsweep.machine.windows_blocks import Driven, blocks
 
 _VALUES = 2**20  # that are converted at a time
 
@@ -34,23 +31,23 @@ def windows_power(aged: AgedMatrix, windows: Windows, *, realisation: int) -> fl
     -------
     float, W
     """
-    one = of_realisation(aged, realisation)
-    hardware = aged.programmed.hardware
+    one = aged.devices.of(realisation)
+    hardware = one.hardware
     if one.seen.drivers is None and hardware.adc.sensing == "current":
         squares = _squares(one, windows)
-        volts = on_rows(np.sqrt(squares)[None, None], one.programmed.mapped.layout)
+        volts = on_rows(np.sqrt(squares)[None, None], one.mapped.layout)
         seen = Wired(one.seen.conductance, None)
         return float(hardware.device.read_voltage**2 * power(volts, seen)[0])
     return _of_rows(one, windows) / windows.samples
 
 
-def _squares(aged: AgedMatrix, windows: Windows) -> FloatArray:
+def _squares(aged: AgedDevices, windows: Windows) -> FloatArray:
     """Squared voltages of each input, mean over samples, summed over positions, cycles and phases.
 
     Without wires a driver's power is the square of its voltage times the conductances of its row,
     so that no input vector is needed as a whole.
     """
-    mapped, dac = aged.programmed.mapped, aged.programmed.hardware.dac
+    mapped, dac = aged.mapped, aged.hardware.dac
     scale, size = mapped.scale, windows.values.shape[1]
     squares = np.zeros(size)
     step = max(1, _VALUES // size)
@@ -67,9 +64,9 @@ def _squares(aged: AgedMatrix, windows: Windows) -> FloatArray:
     return summed
 
 
-def _of_rows(aged: AgedMatrix, windows: Windows) -> float:
+def _of_rows(aged: AgedDevices, windows: Windows) -> float:
     """Power of the drivers, summed over the rows of windows, from explicit rows."""
-    mapped, dac = aged.programmed.mapped, aged.programmed.hardware.dac
+    mapped, dac = aged.mapped, aged.hardware.dac
     driven = Driven(windows, mapped, dac)
     total = 0.0
     for block in blocks(driven.rows, 0, driven.block_rows):

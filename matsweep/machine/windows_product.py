@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.machine.aged import AgedDevices
+from matsweep.machine.panels import Panels
 from matsweep.machine.windows import Windows
-from matsweep.machine.windows_blocks import multiplied, of_realisation
+from matsweep.machine.windows_blocks import multiplied
 from matsweep.machine.windows_compiled import multiplied_compiled
-
-if TYPE_CHECKING:
-    from matsweep.machine.programmed import AgedMatrix
 
 PURPOSE = "windows"  # of the random numbers of products of windows
 
@@ -36,7 +35,8 @@ class WindowsProduct(NamedTuple):
 
 
 def windows_product(
-    aged: AgedMatrix,
+    aged: AgedDevices,
+    panels: Panels | None,
     windows: Windows,
     *,
     realisation: int,
@@ -51,7 +51,9 @@ def windows_product(
 
     Parameters
     ----------
-    aged : AgedMatrix
+    aged : AgedDevices
+    panels : Panels or None
+        Of the realisation; None where compiled loops do not serve.
     windows : Windows
     realisation : int
     sample : int
@@ -65,12 +67,11 @@ def windows_product(
     -------
     WindowsProduct
     """
-    mapped = aged.programmed.mapped
+    mapped = aged.mapped
     shape = windows.samples, windows.positions, windows.inputs
     refuse_shape("windows", shape, "input", mapped.matrix.inputs)
     keys = rng.at(PURPOSE).keys[realisation : realisation + 1]
     first = sample * windows.positions
-    panels = aged.panels(realisation)
     if panels is not None:
         conversions = len(panels.begins) * panels.scale.size
         values, saturated = multiplied_compiled(
@@ -78,9 +79,9 @@ def windows_product(
             scale=scale, offset=offset, rectified=rectified,
         )  # fmt: skip
     else:
-        conversions = mapped.conversions(aged.programmed.hardware)
+        conversions = mapped.conversions(aged.hardware)
         values, saturated = multiplied(
-            of_realisation(aged, realisation), windows, call=call, first=first, keys=keys
+            aged.of(realisation), windows, call=call, first=first, keys=keys
         )
         if scale is not None:
             values *= scale

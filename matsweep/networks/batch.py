@@ -11,7 +11,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
 from matsweep.networks import sessions
 from matsweep.networks.batches import Port
-from matsweep.networks.graph import Graph
+from matsweep.networks.graph import SAMPLES, Graph
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 
@@ -67,7 +67,7 @@ def freed(graph: Graph, batch: int) -> bytes:
     model = onnx().ModelProto()
     model.CopyFrom(graph.model)
     for value in model.graph.input:
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        value.type.tensor_type.shape.dim[0].dim_param = SAMPLES
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
     del model.graph.value_info[:]

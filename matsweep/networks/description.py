@@ -1,11 +1,11 @@
-"""A network in words: its layers, what lies on tiles, and what stays digital."""
+"""A network in words: its weights, what lies on tiles, and what stays digital."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from matsweep.networks.network import Digital, Network
+from matsweep.networks.layer import Layer
 
 
 class Row(NamedTuple):
@@ -19,7 +19,7 @@ class Row(NamedTuple):
     shape : tuple of int
         (input, output), or (block, input, output).
     uses : int or None
-        Products of one inference; None where a dimension is free (`Network.sized`).
+        Products of one inference; None where a dimension is free, and for digital ones.
     analog : bool
         Whether it lies on tiles.
     """
@@ -31,45 +31,43 @@ class Row(NamedTuple):
     analog: bool
 
 
-def rows(network: Network) -> tuple[Row, ...]:
-    """Describe the weights of a network in the order of execution; those that stay digital last.
+def rows_of(layer: Layer, shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
+    """Describe the weights of a layer on tiles.
 
     Parameters
     ----------
-    network : Network
+    layer : Layer
+    shapes : mapping of str to tuple of int
+        Of tensors for one sample, as far as they are known.
 
     Returns
     -------
-    tuple of Row
+    list of Row
     """
-    described = []
-    for layer in network.layers:
-        shapes = [network.shapes[name] for name in layer.inputs if name in network.shapes]
-        known = len(shapes) == len(layer.inputs)
-        uses = (
-            [each.uses for each in layer.traffic(shapes)] if known else [None] * len(layer.weights)
-        )
-        described += [
-            Row(weight.name, layer.kind, weight.values.shape, number, True)
-            for weight, number in zip(layer.weights, uses, strict=True)
-        ]
-    described += [Row(name, kind, shape, None, False) for name, kind, shape in network.digital]
-    return tuple(described)
+    uses: list[int | None] = [None] * len(layer.weights)
+    if all(name in shapes for name in layer.inputs):
+        uses = [each.uses for each in layer.traffic([shapes[name] for name in layer.inputs])]
+    return [
+        Row(weight.name, layer.kind, weight.values.shape, number, True)
+        for weight, number in zip(layer.weights, uses, strict=True)
+    ]
 
 
-def text(network: Network) -> str:
-    """Describe a network as a table, with the digital operations of one inference.
+def text(rows: Sequence[Row], operations: Mapping[str, int]) -> str:
+    """Write a table of weights, and the digital operations of one inference.
 
     Parameters
     ----------
-    network : Network
+    rows : sequence of Row
+    operations : mapping of str to int
+        By kind.
 
     Returns
     -------
     str
     """
     table = [("weight", "kind", "shape", "products", "on tiles")]
-    for row in rows(network):
+    for row in rows:
         uses = "" if row.uses is None else f"{row.uses:,}"
         shape = " × ".join(map(str, row.shape))
         table.append((row.name, row.kind, shape, uses, "yes" if row.analog else "no"))
@@ -78,13 +76,5 @@ def text(network: Network) -> str:
         "  ".join(each.ljust(width) for each, width in zip(line, widths, strict=True)).rstrip()
         for line in table
     ]
-    total: Counter[str] = Counter()
-    for step in network.steps:
-        if isinstance(step, Digital):
-            total.update(step.operations)
-    for layer in network.layers:
-        if all(name in network.shapes for name in layer.inputs):
-            total.update(layer.operations([network.shapes[name] for name in layer.inputs]))
-    counted = ", ".join(f"{number:,} {kind}s" for kind, number in sorted(total.items()) if number)
-    lines.append(f"digital operations of one inference: {counted or 'none'}")
-    return "\n".join(lines)
+    counted = ", ".join(f"{number:,} {kind}s" for kind, number in sorted(operations.items()))
+    return "\n".join([*lines, f"digital operations of one inference: {counted or 'none'}"])

@@ -12,6 +12,9 @@ from matsweep.core.streams import FloatArray
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 
+SAMPLES = "matsweep_samples"
+"""Name of the free number of samples in the shapes of a graph."""
+
 type Shape = tuple[int | None, ...]
 
 
@@ -102,6 +105,22 @@ class Graph:
             dim.dim_value if dim.HasField("dim_value") else None
             for dim in kind.tensor_type.shape.dim
         )
+
+    def samples_axis(self, name: str) -> int:
+        """Return the axis of a tensor along which samples lie, 0 where that is not known.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int
+        """
+        kind = self.types.get(name)
+        dims = () if kind is None else kind.tensor_type.shape.dim
+        places = [place for place, dim in enumerate(dims) if dim.dim_param == SAMPLES]
+        return places[0] if len(places) == 1 else 0
 
     def only_reader(self, name: str) -> Any | None:
         """Return the node that alone reads a tensor, or None.

@@ -16,7 +16,7 @@ from matsweep.networks import sessions
 from matsweep.networks.arrays import perceptron, read_arrays
 from matsweep.networks.batches import Port
 from matsweep.networks.checking import check_shapes, checked, name_of
-from matsweep.networks.graph import Graph
+from matsweep.networks.graph import SAMPLES, Graph
 from matsweep.networks.inference import complete, infer
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.layout import steps_first
@@ -138,6 +138,10 @@ def _built(name: str, model: Any, selection: Selection) -> Network:
 
 def _simplified(model: Any) -> tuple[Graph, bytes]:
     simple = _tidied(onnx().load_from_string(sessions.simplified(model.SerializeToString())))
+    for value in simple.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if dims and not dims[0].HasField("dim_value"):
+            dims[0].dim_param = SAMPLES
     infer(simple)
     check_shapes(simple)
     graph = _completed(simple)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from matsweep.networks import sessions
 from matsweep.networks.batches import Port, joined, micro_batches, prepared
+from matsweep.networks.description import Row, rows_of, text
 from matsweep.networks.layer import AnyArray, Layer
 
 _CACHED = 2**21  # bytes of the widest tensor of a micro-batch: about the second cache of a core
@@ -52,8 +54,8 @@ class Network:
     digital : tuple of (str, str, tuple of int)
         Name, kind and shape of the weights that could lie on tiles, and do not.
     shapes : mapping of str to tuple of int
-        Of the tensors between steps, for one sample, or for `batch` samples where that is fixed.
-        Empty where a dimension other than the batch is free: `sized` finds them for its inputs.
+        Of the tensors between steps, for one sample.
+        Empty where a dimension other than the batch is free: `sizing.sized` finds them for inputs.
     digest : str
         Hash of all that decides results.
     """
@@ -105,23 +107,22 @@ class Network:
         outputs = joined(parts, given)
         return outputs[names[0]] if len(names) == 1 else outputs
 
-    def sized(self, inputs: AnyArray | Mapping[str, AnyArray]) -> Network:
-        """Find the shapes of tensors, and count digital operations, for inputs of one shape.
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Its weights, in the order of execution; those that stay digital last."""
+        analog = [row for layer in self.layers for row in rows_of(layer, self.shapes)]
+        return (*analog, *(Row(*each, None, False) for each in self.digital))
 
-        A network whose dimensions other than the batch are fixed is sized when it is loaded.
-
-        Parameters
-        ----------
-        inputs : (sample, ...) array, or mapping of str to array
-            The first sample is run.
-
-        Returns
-        -------
-        Network
-        """
-        from matsweep.networks.sizing import sized  # it runs networks
-
-        return sized(self, inputs)
+    @property
+    def operations(self) -> Mapping[str, int]:
+        """Digital operations of one inference by kind, as far as shapes are known."""
+        total: Counter[str] = Counter()
+        for step in self.steps:
+            if isinstance(step, Digital):
+                total.update(step.operations)
+            elif all(name in self.shapes for name in step.inputs):
+                total.update(step.operations([self.shapes[name] for name in step.inputs]))
+        return {kind: number for kind, number in sorted(total.items()) if number}
 
     def describe(self) -> str:
         """Describe weights, what lies on tiles, and digital operations, as a table.
@@ -130,6 +131,4 @@ class Network:
         -------
         str
         """
-        from matsweep.networks.description import text  # it reads networks
-
-        return text(self)
+        return text(self.rows, self.operations)

@@ -9,7 +9,6 @@ import pytest
 from onnx import numpy_helper
 
 from matsweep.core.checks import UserError
-from matsweep.networks.description import rows
 from matsweep.networks.network import Digital
 from matsweep.networks.selection import Selection
 from tests.networks.graphs import Builder, lenet
@@ -33,8 +32,8 @@ X = np.random.default_rng(0).standard_normal((3, 1, 28, 28)).astype(np.float32)
 def test_layers_are_chosen_by_name_and_kind(selection: Selection, names: list[str]) -> None:
     network = assert_exact(lenet(), {"x": X}, selection)
     assert [layer.name for layer in network.layers] == names
-    assert {row.name for row in rows(network)} == {"conv1", "conv2", "fc1", "fc2", "fc3"}
-    assert [row.name for row in rows(network) if row.analog] == names
+    assert {row.name for row in network.rows} == {"conv1", "conv2", "fc1", "fc2", "fc3"}
+    assert [row.name for row in network.rows if row.analog] == names
     assert network.digest != built(lenet()).digest or selection == Selection()
 
 

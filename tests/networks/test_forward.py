@@ -16,6 +16,7 @@ from matsweep.core.checks import UserError
 from matsweep.machine.windows import Windows
 from matsweep.networks.forward import exact, exact_forward, forward
 from matsweep.networks.network import Digital
+from matsweep.networks.sizing import sized
 from tests.conftest import EXHAUSTIVE
 from tests.networks.graphs import Builder, attention, lenet, residual, saved
 from tests.networks.references import assert_close, assert_exact, built, reference
@@ -227,6 +228,14 @@ def test_matmul_with_a_constant_on_the_left(shape: tuple[int, ...]) -> None:
     assert layer.weights[0].values.shape == (6, 4)
 
 
+def test_columns_of_a_matrix_may_be_samples() -> None:
+    b = Builder((6,))
+    y = b.op("MatMul", b.weight(4, 6), b.op("Transpose", "x", perm=[1, 0]))
+    network = assert_exact(b.model(b.op("Transpose", y, perm=[1, 0])), {"x": images(3, 6)})
+    (layer,) = network.layers
+    assert layer.inputs == ("x",) or network.shapes[layer.inputs[0]] == (1, 6)
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4,), (1, 4)])
 def test_gemm_with_factors_and_a_broadcast_bias(shape: tuple[int, ...]) -> None:
     b = Builder((6,))
@@ -316,10 +325,10 @@ def test_a_free_dimension_is_sized_by_inputs() -> None:
     network = assert_exact(model, {"x": images(3, 5, 6)})
     assert network.shapes == {}
     for steps in (5, 7):
-        sized = network.sized(images(3, steps, 6))
-        assert sized.shapes["x"] == (1, steps, 6)
-        assert sized.steps[0].operations == {"function": 6 * steps}  # type: ignore[union-attr]
-        assert sized.digest == network.digest
+        known = sized(network, images(3, steps, 6))
+        assert known.shapes["x"] == (1, steps, 6)
+        assert known.steps[0].operations == {"function": 6 * steps}  # type: ignore[union-attr]
+        assert known.digest == network.digest
 
 
 def test_a_batch_that_cannot_be_freed_stays_fixed(tmp_path: Path) -> None:
@@ -383,3 +392,39 @@ def test_a_type_that_is_not_known_is_named() -> None:
     assert len(assert_exact(free(z), {"x": images(3, 6)}).layers) == 2
     with pytest.raises(UserError, match="type of tensor 't5' is not known"):
         built(free(b.op("Add", z, y)))
+
+
+@pytest.mark.parametrize("padding", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_padding_that_follows_from_sizes(padding: str, dimensions: int) -> None:
+    """Of an even kernel and a stride, one more value is padded on one side."""
+    b = Builder((2, *(7, 8)[:dimensions]))
+    kernel = b.weight(3, 2, *(4, 3)[:dimensions])
+    y = b.op("Conv", "x", kernel, b.weight(3), auto_pad=padding, strides=[2, 3][:dimensions])
+    network = assert_exact(b.model(y), {"x": images(2, *b.shape)})
+    assert len(network.layers) == 1
+
+
+def test_samples_may_lie_along_another_axis_inside() -> None:
+    """As where steps come first in a transformer: products are still those of samples."""
+    b = Builder((5, 6))
+    y = b.op("Transpose", "x", perm=[1, 0, 2])  # (step, sample, value)
+    y = b.op("Relu", b.op("Add", b.op("MatMul", y, b.weight(6, 4)), b.weight(4)))
+    y = b.op("Tanh", b.op("Einsum", y, b.weight(4, 7), equation="tbi,io->tbo"))
+    y = b.op("MatMul", b.op("Transpose", y, perm=[0, 1, 2]), b.weight(7, 3))
+    y = b.op("Transpose", b.op("Sigmoid", y), perm=[1, 2, 0])  # (sample, value, step)
+    y = b.op("MatMul", b.weight(2, 3), b.op("Reshape", y, b.constant(np.array([0, 1, 3, 5]))))
+    network = assert_exact(b.model(y), {"x": images(3, 5, 6)})
+    assert len(network.layers) == 4
+    seen: list[tuple[int, int]] = []
+
+    def seeing(product: Any) -> Any:
+        def multiply(windows: Windows) -> Any:
+            seen.append((windows.samples, windows.positions))
+            return product(windows)
+
+        return multiply
+
+    products = {w.name: seeing(exact(w)) for layer in network.layers for w in layer.weights}
+    forward(network, images(3, 5, 6), products)
+    assert seen == [(3, 5)] * 4

@@ -136,5 +136,5 @@ def test_random_graphs_equal_onnx_runtime(data: st.DataObject, seed: int, steps:
         return
     model = grown.b.model(*outputs)
     x = np.random.default_rng(seed).standard_normal((3, *grown.b.shape)).astype(np.float32)
-    network = assert_exact(model, {"x": x}, tolerance=2e-5)
+    network = assert_exact(model, {"x": x}, tolerance=2e-5, least=0.1)
     assert network.batch is None

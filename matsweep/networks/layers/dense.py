@@ -141,10 +141,16 @@ def lower_matmul(graph: Graph, node: Any) -> Layer | None:
     shape = graph.shape(other)
     if constant.ndim != 2 or shape is None or len(shape) < 2:
         return None
-    if left is None:
-        bias = np.zeros(constant.shape[1], np.float32)
-        return _dense(graph, node, other, constant, bias, len(shape))
-    return _from_left(graph, node, other, constant, len(shape))
+    rank, axis = len(shape), graph.samples_axis(other)
+    rest = [each for each in range(rank - 2 if right is None else rank - 1) if each != axis]
+    if right is None and (rank == 2 or axis < rank - 2):
+        return _from_left(graph, node, other, constant, [axis, *rest] if rank > 2 else [])
+    if right is not None and axis < rank - 1:
+        return _dense(
+            graph, node, graph.view(other, order := (axis, *rest, rank - 1)), constant,
+            np.zeros(constant.shape[1], np.float32), order,
+        )  # fmt: skip
+    return None
 
 
 def lower_einsum(graph: Graph, node: Any) -> Layer | None:
@@ -168,14 +174,13 @@ def lower_einsum(graph: Graph, node: Any) -> Layer | None:
     place = 1 if constants[1] is not None else 0  # of the constant
     values, other = constants[place], node.input[1 - place]
     x, w = terms[1 - place], terms[place]
-    rows = [index for index in x if index in result]
+    axis = graph.samples_axis(other)
+    rows = [x[axis], *(index for index in x if index in result and index != x[axis])]
     inner = [index for index in x if index not in result]
     outer = [index for index in result if index not in x]
     fits = (
         all(len(set(term)) == len(term) for term in (x, w, result))
         and set(w) == {*inner, *outer}
-        and rows
-        and rows[0] == x[0]
         and sorted(result) == sorted([*rows, *outer])
     )
     if values is None or other in graph.initializers or not fits or not inner:
@@ -197,9 +202,9 @@ def lower_einsum(graph: Graph, node: Any) -> Layer | None:
     )
 
 
-def _from_left(graph: Graph, node: Any, x: str, values: FloatArray, rank: int) -> Dense:
+def _from_left(graph: Graph, node: Any, x: str, values: FloatArray, before: Sequence[int]) -> Dense:
     """Lower W x as (xᵀ Wᵀ)ᵀ: the last two axes swap."""
-    swap = (*range(rank - 2), rank - 1, rank - 2)
+    swap = (*before, len(before) + 1, len(before))
     return Dense(
         name=(name := graph.unique(node)),
         inputs=(graph.view(x, swap),),
@@ -211,8 +216,11 @@ def _from_left(graph: Graph, node: Any, x: str, values: FloatArray, rank: int) -
 
 
 def _dense(
-    graph: Graph, node: Any, x: str, values: FloatArray, bias: FloatArray, rank: int = 2
-) -> Dense:
+    graph: Graph, node: Any, x: str, values: FloatArray, bias: FloatArray,
+    order: tuple[int, ...] = (0, 1),
+) -> Dense:  # fmt: skip
+    """Lower a product of the last axis; `order` puts the axes of its result samples first."""
+    rank = len(order)
     folded = fold(graph, node.output[0], values.shape[1], rank - 1, rank)
     bias = bias * folded.scale + folded.shift
     name = graph.unique(node)
@@ -227,7 +235,7 @@ def _dense(
     return Dense(
         name=name,
         inputs=(x,),
-        outputs=(folded.output,),
+        outputs=(graph.view(folded.output, order),),
         weights=(weight,),
         axes=1,
         shape=values.shape[1:],
