@@ -1,7 +1,7 @@
 """Design-space exploration of memristors for neural networks.
 
-The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray
-Dataset (with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
+The public interface: `explore` runs a sweep, `open_results` opens its results as an xarray Dataset
+(with the accessor ``ds.matsweep``), `explain` finds the causes of a candidate's loss,
 `load_material` loads one material family, `load_network` a network from an ONNX file, which
 `program` programs into devices, `calibrate` fits a device model to measurements, `merge` unites
 stores, `export` writes results for other programs and `requirements` derives requirements on

@@ -330,6 +330,8 @@ class Scenario:
             content = read_bytes(self.device.measurements)
             digest = hashlib.blake2b(content, digest_size=16).hexdigest()
             pieces.append(f'"measured":"{digest}"')
+        if files := self.workload.content:
+            pieces.append(f'"content":"{files}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
         if outside := versions(self.foreign(memory)):
             pieces.append(f'"outside":{json.dumps(outside, sort_keys=True)}')

@@ -150,8 +150,9 @@ def _measured(
     UserError
         If a measure is not of these realisations.
     """
-    weights = sum(matrix.inputs * matrix.outputs for matrix in prepared.matrices)
-    block = block_length(weights)
+    tile, levels = scenario.workload.tiled(scenario.tile), scenario.device.levels
+    packs = [part for each in prepared.matrices for part in each.usage.split(tile, levels)]
+    block = block_length(sum(pack.inputs * pack.outputs for pack in packs))
     hardware = scenario.hardware
     blocks = [realisations[start : start + block] for start in range(0, len(realisations), block)]
     parts = [

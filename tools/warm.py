@@ -5,6 +5,7 @@ Without it, two processes that need the same loop at the same time would both co
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -24,8 +25,13 @@ STUDIES = (
 )
 
 
+COMPILED = ("matsweep.machine.kernels.windows",)  # when they are imported
+
+
 def main() -> None:
     """Run small studies, and every kind of physics of the catalogue for a few steps."""
+    for module in COMPILED:
+        importlib.import_module(module)
     with tempfile.TemporaryDirectory() as folder:
         for number, study in enumerate(STUDIES):
             matsweep.explore([*SMALL, *study, f"store={Path(folder, str(number))}.zarr"])

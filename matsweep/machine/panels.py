@@ -113,7 +113,7 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
             continue
         origin = programmed.conductance[realisation, tile][:, -length * plan.cells :]
         sigma = device.read_sigma(devices, aged.time, origin)
-        if through is not devices:
+        if aged.seen.conductance is not aged.conductance:
             sigma = sigma * noise_share(devices, through, hardware.tile.access_resistance)
         sigma *= sigma.dtype.type(1 / device.g_range)
         variance = phase.variance(plan.mapping, np.square(sigma)) * np.square(codes * volts)
@@ -138,6 +138,6 @@ def panels(aged: AgedMatrix, realisation: int) -> Panels:
 def _lay(values: FloatArray, cells: int, out: FloatArray) -> None:
     """Write values (row, column) to panels (panel, input, LANES); rows of an input are added."""
     summed = values.reshape(-1, cells, values.shape[-1]).sum(axis=1)
-    for panel in range(len(out)):
-        part = summed[:, panel * LANES : (panel + 1) * LANES]
-        out[panel, : len(part), : part.shape[1]] = part
+    padded = np.zeros((len(summed), len(out) * LANES), np.float32)
+    padded[:, : summed.shape[1]] = summed
+    out[:, : len(summed)] = padded.reshape(len(summed), -1, LANES).swapaxes(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,8 +108,13 @@ def vectors(x: FloatArray) -> Windows:
     Windows
     """
     samples, positions, inputs = x.shape
-    return Windows(
-        values=np.ascontiguousarray(x, np.float32).reshape(samples, positions * inputs),
-        starts=np.arange(positions) * inputs,
-        offsets=np.arange(inputs),
-    )
+    values = np.ascontiguousarray(x, np.float32).reshape(samples, positions * inputs)
+    return Windows(values=values, starts=_every(inputs, positions), offsets=_every(1, inputs))
+
+
+@functools.lru_cache(maxsize=256)
+def _every(step: int, count: int) -> IndexArray:
+    """Return multiples of a step; the steps of a sequence share them."""
+    multiples = np.arange(count, dtype=np.int64) * step
+    multiples.flags.writeable = False
+    return multiples

@@ -56,12 +56,8 @@ def multiplied_compiled(
     """
     from matsweep.machine.kernels import windows as kernels
 
-    inputs = panels.inputs
-    values = np.ascontiguousarray(windows.values, np.float32).reshape(-1)
-    if windows.positions * windows.inputs > 2 * windows.values.shape[1]:
-        converted = np.empty(values.shape, np.float32)
-        kernels.convert_inputs(values, *inputs, converted)
-        values, inputs = converted, (np.float32(0), *inputs[1:])
+    # Copied only where they are not as the loops take them, which do not write them.
+    values = np.require(windows.values, np.float32, ("C", "A", "W")).reshape(-1)
     [(key, upper)] = keys
     outputs = panels.scale.shape[1]
     units = panels.scale if scale is None else panels.scale * scale
@@ -72,7 +68,7 @@ def multiplied_compiled(
         values, windows.values.shape[1],
         np.ascontiguousarray(windows.starts, np.int64),
         np.ascontiguousarray(windows.offsets, np.int64),
-        inputs, panels.tiles, panels.weights, panels.variances, panels.begins, panels.limits,
+        panels.inputs, panels.tiles, panels.weights, panels.variances, panels.begins, panels.limits,
         panels.scale.size,
         first, key, upper ^ np.uint64(call), _padded(units), _padded(shift),
         np.float32(0 if rectified else -np.inf),

@@ -169,7 +169,8 @@ def _real(name: str, array: AnyArray, rank: int) -> FloatArray:
             f"{name} must be an array of numbers of {rank} axes, got {values.dtype} of shape "
             f"{values.shape}"
         )
-    single = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
     if not np.isfinite(single).all():
         raise UserError(f"{name} must hold finite numbers, got nan or inf")
     return single

@@ -301,7 +301,8 @@ def _gain(aged: AgedMatrix, rng: Streams, realisation: int) -> float:
     tile = aged.programmed.hardware.tile
     if not (tile.compensate_wires or tile.compensate_drift):
         return 1.0
-    return float(aged.gain(rng)[realisation, 0, 0])
+    fresh = Streams(rng.keys)  # a repetition at the same time reads with the same noise
+    return float(aged.gain(fresh)[realisation, 0, 0])
 
 
 def _joined(

@@ -192,6 +192,31 @@ def exact(weight: Weight) -> Multiply:
 def _multiply(
     blocks: FloatArray, bias: FloatArray | None, rectified: bool, windows: Windows
 ) -> FloatArray:
+    if len(blocks) == 1 and _side_by_side(windows):
+        rows = windows.values.reshape(windows.samples, windows.positions, windows.inputs)
+        with np.errstate(over="ignore", invalid="ignore"):  # inf, as ONNX Runtime has it
+            result = rows @ blocks[0]
+    else:
+        result = _gathered(blocks, windows)
+    if bias is not None:
+        result += bias
+    if rectified:
+        np.maximum(result, 0, out=result)
+    return np.asarray(result, np.float32)
+
+
+def _side_by_side(windows: Windows) -> bool:
+    """Check whether vectors follow each other in memory, without a gap or an overlap."""
+    inputs = windows.inputs
+    return (
+        windows.values.shape[1] == windows.positions * inputs
+        and np.array_equal(windows.offsets, np.arange(inputs))
+        and np.array_equal(windows.starts, np.arange(windows.positions) * inputs)
+    )
+
+
+def _gathered(blocks: FloatArray, windows: Windows) -> FloatArray:
+    """Multiply vectors that are copied together, some at a time."""
     count, inputs, outputs = blocks.shape
     result = np.empty((windows.samples, windows.positions, count * outputs), np.float32)
     at_once = max(1, _BLOCK // (inputs * max(windows.positions, 1)))
@@ -202,9 +227,6 @@ def _multiply(
         for start in range(0, windows.samples, at_once):
             for first in range(0, windows.positions, each):
                 where = slice(start, start + at_once), slice(first, first + each)
-                result[(*where, columns)] = part.rows(*where) @ blocks[block]
-    if bias is not None:
-        result += bias
-    if rectified:
-        np.maximum(result, 0, out=result)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    result[(*where, columns)] = part.rows(*where) @ blocks[block]
     return result

@@ -17,7 +17,7 @@ from matsweep.networks.arrays import perceptron, read_arrays
 from matsweep.networks.batches import Port
 from matsweep.networks.checking import check_shapes, checked, name_of
 from matsweep.networks.graph import Graph
-from matsweep.networks.inference import infer
+from matsweep.networks.inference import complete, infer
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.layout import steps_first
 from matsweep.networks.libraries import onnx
@@ -25,6 +25,7 @@ from matsweep.networks.lowering import LOWERED, candidate, lower
 from matsweep.networks.network import Network
 from matsweep.networks.partition import steps
 from matsweep.networks.precision import single
+from matsweep.networks.quantised import dequantise
 from matsweep.networks.reading import read_model
 from matsweep.networks.selection import Candidate, Selection
 from matsweep.networks.shipped import located
@@ -100,9 +101,17 @@ def build(name: str, model: Any, selection: Selection) -> Network:
     UserError
         If it cannot be run.
     """
+    try:
+        return _built(name, model, selection)
+    except UnicodeDecodeError:
+        raise UserError(f"{name}: a name in the graph is not in UTF-8: export it again") from None
+
+
+def _built(name: str, model: Any, selection: Selection) -> Network:
     model = checked(model)
     single(model)
     steps_first(model)
+    dequantise(model)
     digest = hashlib.blake2b(model.SerializeToString(deterministic=True), digest_size=16)
     digest.update(repr(selection).encode())
     infer(_tidied(model))
@@ -111,15 +120,17 @@ def build(name: str, model: Any, selection: Selection) -> Network:
     candidates = [node for node in graph.nodes if candidate(graph, node)]
     chosen = selection.chosen([_candidate(node) for node in candidates])
     on_tiles = {id(node) for node, takes in zip(candidates, chosen, strict=True) if takes}
+    items = lower(graph, lambda node: id(node) in on_tiles)
     network = Network(
         name=name,
         model=simple,
         inputs=_ports(graph, graph.model.graph.input),
         outputs=_ports(graph, graph.model.graph.output),
-        steps=steps(graph, lower(graph, lambda node: id(node) in on_tiles)),
+        steps=steps(graph, items),
         batch=batch,
         widest=_widest(graph),
         digest=digest.hexdigest(),
+        digital=_digital(graph, candidates, items),
     )
     one = batches.probe(network.inputs, batch or 1)
     return network if one is None else sized(network, one)
@@ -129,9 +140,19 @@ def _simplified(model: Any) -> tuple[Graph, bytes]:
     simple = _tidied(onnx().load_from_string(sessions.simplified(model.SerializeToString())))
     infer(simple)
     check_shapes(simple)
-    graph = Graph(simple)
+    graph = _completed(simple)
     _check_weights(graph)
     return graph, simple.SerializeToString()
+
+
+def _completed(model: Any) -> Graph:
+    """Return a graph in which the ranks of all tensors are known, where inputs can be made up."""
+    ports = _ports(graph := Graph(model), model.graph.input)
+    inputs = batches.probe(ports, batches.fixed(ports) or 1)
+    if inputs is None:
+        return graph
+    complete(model, inputs)
+    return Graph(model)
 
 
 def _check_weights(graph: Graph) -> None:
@@ -148,7 +169,11 @@ def _check_weights(graph: Graph) -> None:
 def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | None]:
     """Make the batch free where that gives the same results; else it stays as it is."""
     ports = _ports(graph, graph.model.graph.input)
-    _ports(graph, graph.model.graph.output)  # all are tensors
+    for port in _ports(graph, graph.model.graph.output):
+        if port.name in graph.initializers:
+            raise UserError(
+                f"output {shown(port.name)} does not depend on inputs: export without it"
+            )
     batch = batches.fixed(ports)
     if batch is None:
         fits, reason = batches.independent(model, ports, model, 1)
@@ -166,7 +191,7 @@ def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | No
     if fits:
         changed = onnx().load_from_string(free)
         infer(changed)
-        return Graph(changed), free, None
+        return _completed(changed), free, None
     _check_rows(model, ports, batch)
     return graph, model, batch
 
@@ -187,6 +212,19 @@ def _candidate(node: Any) -> Candidate:
     name = node.name.removesuffix("/MatMulAddFusion")
     names = (name, *(each for each in (*node.output, *node.input[1:]) if each))
     return Candidate(names=names, kind=LOWERED[node.op_type].kind)
+
+
+def _digital(
+    graph: Graph, candidates: Sequence[Any], items: Sequence[Any]
+) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    left = {id(item) for item in items}
+    described = []
+    for node in candidates:
+        if id(node) in left:
+            sizes = [tuple(graph.initializers[name].dims) for name in node.input
+                     if name in graph.initializers]  # fmt: skip
+            described.append((_candidate(node).names[0], LOWERED[node.op_type].kind, sizes[0]))
+    return tuple(described)
 
 
 def _widest(graph: Graph) -> int:

@@ -49,6 +49,8 @@ class Network:
         Samples that the graph takes at a time; None: any number.
     widest : int
         Values of one sample in the largest tensor between steps.
+    digital : tuple of (str, str, tuple of int)
+        Name, kind and shape of the weights that could lie on tiles, and do not.
     shapes : mapping of str to tuple of int
         Of the tensors between steps, for one sample, or for `batch` samples where that is fixed.
         Empty where a dimension other than the batch is free: `sized` finds them for its inputs.
@@ -64,6 +66,7 @@ class Network:
     batch: int | None
     widest: int
     digest: str
+    digital: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -119,3 +122,14 @@ class Network:
         from matsweep.networks.sizing import sized  # it runs networks
 
         return sized(self, inputs)
+
+    def describe(self) -> str:
+        """Describe weights, what lies on tiles, and digital operations, as a table.
+
+        Returns
+        -------
+        str
+        """
+        from matsweep.networks.description import text  # it reads networks
+
+        return text(self)

@@ -289,6 +289,7 @@ COUNTED: Mapping[str, Callable[[Sized], Count]] = {
     "LSTM": _recurrent(4),
     "GRU": _recurrent(3),
     "RNN": _recurrent(1),
+    "Scaler": _each(multiplication=1, addition=1),
     "Resize": _resize,
     "Upsample": _resize,
     "QuantizeLinear": _each(division=1, addition=1, comparison=2),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
+from matsweep.core.checks import UserError
+from matsweep.core.printing import shown
 from matsweep.networks.graph import Graph, read_by
 from matsweep.networks.layer import Layer
 from matsweep.networks.libraries import onnx
@@ -43,29 +45,24 @@ def steps(graph: Graph, items: Sequence[Item]) -> tuple[Digital | Layer, ...]:
         (nodes if _is_node(item) else layers).append(item)
         for name in _writes(item, views):
             level_of[name] = level if _is_node(item) else level + 1
-    bare = [name for name in graph.outputs if name in graph.initializers]
-    if bare:
-        by_level.setdefault(0, ([], []))
-    return _ordered(graph, by_level, views, bare)
+    return _ordered(graph, by_level, views)
 
 
 def _ordered(
     graph: Graph,
     by_level: Mapping[int, tuple[list[Any], list[Layer]]],
     views: Mapping[str, str],
-    bare: Sequence[str],
 ) -> tuple[Digital | Layer, ...]:
     levels = sorted(by_level)
     nodes = [_with_local_views(graph, by_level[level][0], views) for level in levels]
     order: list[Digital | Layer] = []
     for place, level in enumerate(levels):
         layers = by_level[level][1]
-        constants = bare if level == levels[0] else ()
-        if nodes[place] or constants:
+        if nodes[place]:
             wanted = {name for part in nodes[place + 1 :] for name in _external(part)}
             for each in levels[place:]:
                 wanted.update(name for layer in by_level[each][1] for name in layer.inputs)
-            order.append(_segment(graph, nodes[place], wanted | set(graph.outputs), constants))
+            order.append(_segment(graph, nodes[place], wanted | set(graph.outputs)))
         order += layers
     return tuple(order)
 
@@ -159,14 +156,13 @@ def _needed(graph: Graph, items: Sequence[Item], views: Mapping[str, str]) -> li
     return kept[::-1]
 
 
-def _segment(graph: Graph, nodes: Sequence[Any], wanted: Set[str], bare: Sequence[str]) -> Digital:
+def _segment(graph: Graph, nodes: Sequence[Any], wanted: Set[str]) -> Digital:
     helper = onnx().helper
     written = dict.fromkeys(name for node in nodes for name in _writes(node))
     read = _external(nodes)
     constants = [graph.initializers[name] for name in read if name in graph.initializers]
-    constants += [graph.initializers[name] for name in bare if name not in read]
     inputs = [name for name in read if name not in graph.initializers]
-    outputs = [name for name in written if name in wanted] + list(bare)
+    outputs = [name for name in written if name in wanted]
     known = [
         helper.make_value_info(name, _type(graph, name))
         for name in written
@@ -175,8 +171,8 @@ def _segment(graph: Graph, nodes: Sequence[Any], wanted: Set[str], bare: Sequenc
     inner = helper.make_graph(
         nodes,
         "segment",
-        [helper.make_value_info(name, _type(graph, name)) for name in inputs],
-        [helper.make_value_info(name, _type(graph, name)) for name in outputs],
+        [helper.make_value_info(name, _known_type(graph, name)) for name in inputs],
+        [_output(graph, name) for name in outputs],
         initializer=constants,
         value_info=known,
     )
@@ -184,6 +180,20 @@ def _segment(graph: Graph, nodes: Sequence[Any], wanted: Set[str], bare: Sequenc
     del model.opset_import[:]
     model.opset_import.extend(graph.model.opset_import)
     return Digital(model=model.SerializeToString(), inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+def _output(graph: Graph, name: str) -> Any:
+    return onnx().ValueInfoProto(name=name, type=_type(graph, name))  # may be left out
+
+
+def _known_type(graph: Graph, name: str) -> Any:
+    kind = _type(graph, name)
+    if kind is None:
+        raise UserError(
+            f"the type of tensor {shown(name)} is not known: export with inputs whose sizes are "
+            "fixed, but for the number of samples"
+        )
+    return kind
 
 
 def _type(graph: Graph, name: str) -> Any:

@@ -139,7 +139,8 @@ def _session(model: bytes, level: str, path: Path | None = None) -> Any:
     )
     if path is not None:
         options.optimized_model_filepath = str(path)
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
 
 
 def reason(error: Exception) -> str:

@@ -17,6 +17,7 @@ from matsweep.workloads import Workload
 
 _ARRAYS = 3  # of a matrix's devices at a time, at least: as meant, as programmed, and aged
 _CLEARED = 10_000  # parts remembered at most
+_LISTED = 8  # layers in a message
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +95,10 @@ class Sizes:
         self._checked[key] = parts
 
     def _check_workload(self, workload: Workload) -> None:
-        layers = ", ".join(f"{counted(a)} × {counted(b)}" for a, b in workload.shapes)
+        shapes = workload.shapes
+        layers = ", ".join(f"{counted(a)} × {counted(b)}" for a, b in shapes[:_LISTED])
+        if len(shapes) > _LISTED:
+            layers += f", … ({len(shapes):,} in all)"
         self._check("workload", workload.footprint, f"layers of {layers} and its samples")
         lengths = {**self._common(), **workload.lengths}
         values = 8 * sum(

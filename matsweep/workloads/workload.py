@@ -148,6 +148,11 @@ class Workload(ABC):
         return ()
 
     @property
+    def content(self) -> str:
+        """Hash of a user's files that decide results, part of identities; empty: there are none."""
+        return ""
+
+    @property
     @abstractmethod
     def key(self) -> str:
         """Hash of all that decides the result of `prepare`."""

@@ -22,6 +22,7 @@ from matsweep.cli import main
 from matsweep.planning.config import composer
 from matsweep.planning.environment import granted
 from matsweep.planning.plan import plan
+from tests.networks.graphs import lenet
 from tests.own_data import FILES
 
 from .blocks import PAGES, ROOT, WALKED, blocks, commands
@@ -143,6 +144,17 @@ def wired(path):
     assert main(["explore", *shrunk(["experiment=wires", f"store={path}"])]) == 0
 
 
+def exported(path):
+    """Write a network, as an export of its user would."""
+    path.write_bytes(lenet().SerializeToString())
+
+
+def scored(path):
+    """Write samples for that network."""
+    rng = np.random.default_rng(0)
+    np.savez(path, inputs=rng.random((40, 1, 28, 28), np.float32), labels=np.arange(40) % 10)
+
+
 def rows_of_saltelli(path):
     words = [
         "-m",
@@ -165,6 +177,7 @@ SUPPLIED = {
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
     "docs/learning.md": FILES,
+    "docs/networks.md": {"net.onnx": exported, "test.npz": scored},
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
     "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
@@ -193,6 +206,8 @@ def shrunk(words):
     found = smaller(words)
     taken = {word.partition("=")[0] for word in found}
     columns = {"workload.hidden"} if "design=table" in words else set()
+    if "workload=onnx" in words:  # it is not trained
+        columns = {"workload.hidden", "workload.epochs"}
     extra = [each for each in [*SMALL, FEW] if each.partition("=")[0] not in taken | columns]
     return [*found, *extra]
 

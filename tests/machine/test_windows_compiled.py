@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
-from matsweep.devices import AnalogDevice, ReadNoise, TelegraphNoise
+from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise, TelegraphNoise
 from matsweep.machine import (
     Hardware,
     Matrix,
@@ -56,8 +56,8 @@ def currents_of(made, windows, realisation=0):
     mapped, hardware = made.mapped, made.hardware
     plan, scale = mapped.layout, mapped.scale
     steps = 2 ** (hardware.dac.bits - scale.signed) - 1
-    x = windows.rows().reshape(-1, windows.inputs).astype(np.float64)
-    codes = np.rint(x * np.float32(steps / scale.input))
+    x = windows.rows().reshape(-1, windows.inputs)
+    codes = np.rint(x * np.float32(steps / scale.input)).astype(np.float64)
     volts = np.clip(codes, -steps if scale.signed else 0, steps) / steps
     g = made.conductance[realisation].astype(np.float64)
     largest = 2 ** (hardware.adc.bits - 1) - 1
@@ -83,7 +83,9 @@ def values_of(made, codes):
 
 @st.composite
 def cases(draw):
-    channels, kernel = draw(st.sampled_from([(1, 3), (2, 2), (5, 3), (16, 1), (7, 3), (20, 2)]))
+    channels, kernel = draw(
+        st.sampled_from([(1, 3), (2, 2), (5, 3), (16, 1), (7, 3), (20, 2), (20, 3)])
+    )
     size, stride = draw(st.integers(kernel, 7)), draw(st.integers(1, 2))
     places = np.arange(0, size - kernel + 1, stride)
     inside = np.arange(kernel)[:, None] * size + np.arange(kernel)
@@ -99,7 +101,7 @@ def cases(draw):
         windows = windows.part(slice(0, draw(st.integers(1, windows.inputs))))
     cells = draw(st.integers(1, 2))
     tile = Tile(
-        rows=draw(st.sampled_from([2, 7, 19, 128])), columns=draw(st.sampled_from([12, 50])),
+        rows=draw(st.sampled_from([2, 7, 19, 48, 128])), columns=draw(st.sampled_from([12, 50])),
         cells=cells, weight_bits=draw(st.sampled_from([None, 4])),
     )  # fmt: skip
     adc = ADC(
@@ -135,6 +137,30 @@ def test_products_are_those_of_plain_arithmetic(case):
     assert abs(product.saturated * product.conversions - clipped.sum()) <= border.sum() + 1e-6
 
 
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(2, 9)), min_size=1, max_size=9))
+@settings(max_examples=60, deadline=None)
+def test_pieces_cover_all_inputs_and_stay_within_their_run(runs):
+    """Runs of neighbours with gaps between them: no piece reads or writes beyond its run."""
+    from matsweep.machine.kernels.windows import _cut
+
+    gaps = np.cumsum([0, *(length + gap for length, gap in runs)])
+    offsets = np.concatenate(
+        [first + np.arange(length) for first, (length, _) in zip(gaps, runs, strict=False)]
+    )
+    begin = min(3, len(offsets) - 1)
+    sources, targets = np.empty((2, 2 * len(offsets)), np.int64)
+    marks = np.zeros((2, 5), np.int64)
+    _cut(offsets, begin, len(offsets), sources, targets, 0, marks)
+    assert marks[1, 0] == marks[0, 4]
+    covered = np.zeros(len(offsets) - begin, bool)
+    for size, width in enumerate((16, 8, 4, 1)):
+        for piece in range(marks[0, size], marks[0, size + 1]):
+            own = slice(targets[piece], targets[piece] + width)
+            np.testing.assert_array_equal(offsets[begin:][own], sources[piece] + np.arange(width))
+            covered[own] = True
+    assert covered.all()
+
+
 def alike(inputs, rows):
     """Return windows whose rows are all the same input vector."""
     return Windows(
@@ -151,6 +177,12 @@ NOISES = {
         "device": device(
             read_noise=ReadNoise(relative=0.02),
             telegraph_noise=TelegraphNoise(amplitude=0.1, share=0.2),
+        )
+    },
+    "flicker": {
+        "device": device(
+            read_noise=ReadNoise(relative=0.02, exponent=0.8, flicker_read_time=1e-7),
+            drift=Drift(nu=Law.from_number(0.3)),
         )
     },
     "converters": {"adc": ADC(bits=16, percentile=100.0, noise=300.0)},
@@ -176,7 +208,7 @@ def test_noise_has_its_mean_and_variance(kind):
     """20,000 products of one vector, two tiles of rows, five columns in both paths.
 
     A variance is within 5.5 % (5.5 standard deviations, sqrt(2 / n) each), a mean within 5.5
-    standard errors: each fails by luck once in 3e7, 5 + 5 of them in 8 kinds once in 3e5 seeds,
+    standard errors: each fails by luck once in 3e7, 5 + 5 of them in 9 kinds once in 3e5 seeds,
     and the seed is fixed.
     """
     windows = alike(150, 20_000)
@@ -206,13 +238,13 @@ def test_noise_has_its_mean_and_variance(kind):
     error = np.sqrt(variance / len(values))
     step = unit * np.max(scale.current) / (2**15 - 1)
     assert (np.abs(values.mean(axis=0) - mean) < 5.5 * error + step).all()
-    # Columns, neighbours, calls and samples are independent: 10 + 5 + 5 + 5 correlations within
+    # Columns, neighbours, calls and samples are independent: 10 + 6 · 5 + 5 + 5 correlations within
     # 5.5 standard errors, 1 / sqrt(n).
     limit = 5.5 / np.sqrt(len(values))
     own = (values - values.mean(axis=0)) / values.std(axis=0)
     columns = own.T @ own / len(own)
     assert np.abs(columns - np.eye(5)).max() < limit
-    for shift in (1, 2, 4):
+    for shift in (1, 2, 4, 16, 64, 512):
         assert np.abs(np.mean(own[shift:] * own[:-shift], axis=0)).max() < limit
     for other in ({"call": 1}, {"sample": 1}):
         again = aged.windows_product(one, realisation=0, rng=rng, **other).values[0]

@@ -939,7 +939,7 @@ def test_every_metric_says_what_it_is():
             continue
         assert metric.units
         assert metric.better in ("higher", "lower")
-        assert set(metric.dims) <= {"realisation", "time", "epoch", *COORDINATES}
+        assert set(metric.dims) <= {"realisation", "time", "epoch", "layer", *COORDINATES}
 
 
 def test_a_metric_exists_where_its_needs_are_measured():
@@ -947,7 +947,10 @@ def test_a_metric_exists_where_its_needs_are_measured():
     inference, learning = MLP.measures, InSitu.measures
     programmed = {"programming_error", "missed_devices"}  # what learns has no target
     drawn = {"unknown"}  # a scenario's, not a workload's
-    assert set(available(learning)) == set(METRICS) - programmed - drawn
+    of_networks = {name for name, each in METRICS.items()
+                   if each.compute.__module__ == "matsweep.metrics.network"}  # fmt: skip
+    assert {"agreement", "layer_vmm_error", "nrmse"} <= of_networks
+    assert set(available(learning)) == set(METRICS) - programmed - drawn - of_networks
     assert programmed < set(available(inference))
     assert set(available(inference)) - programmed < set(available(learning))
     assert "accuracy_std" not in available(inference - {"correct"})

@@ -176,6 +176,13 @@ def test_copies_balance_three_layers_as_by_hand():
         assert area(many, name) == near(8 * each[0] + 2 * each[1] + each[2]), name
     assert area(many, "buffers") == near(area(one, "buffers"))  # copies share out its places
     np.testing.assert_array_equal(many.bill.energy, one.bill.energy)
+    each = [evaluated([usage], pipelined=True) for usage in THREE]
+    buffers = [
+        cited.sram(8 * (usage.buffered + -(-usage.arriving // usage.uses)), NODE).leakage
+        for usage in THREE
+    ]
+    leaks = [case.bill.leakage - own for case, own in zip(each, buffers, strict=True)]
+    assert many.bill.leakage == near(8 * leaks[0] + 2 * leaks[1] + leaks[2] + sum(buffers))
     assert many.bill.devices == 8 * 25 * 8 + 2 * 36 * 16 + 128 * 20
     assert METRICS["throughput"].compute(many) == near(1 / many.bill.interval)
     assert many.bill.static_energy == many.bill.leakage * many.bill.interval
@@ -231,7 +238,14 @@ def test_steps_of_a_recurrent_layer_cannot_be_shared_out():
     steps = Usage(32, 16, True, 50, recurrent=True)
     case = evaluated([steps, steps], pipelined=True, balanced_over=100)
     assert case.bill.copies == (1, 1)
-    assert evaluated([steps._replace(recurrent=False)], pipelined=True, balanced_over=100)
+    free = evaluated([steps._replace(recurrent=False)], pipelined=True, balanced_over=10)
+    assert free.bill.copies == (10,)
+    assert free.bill.interval == near(evaluated([steps], pipelined=True).bill.interval / 10)
+    # On one tile with 64 products that can: two copies leave 50 + 32.
+    mixed = evaluated([steps, THREE[1]], shared(), pipelined=True, balanced_over=2)
+    plain = [evaluated([each], pipelined=True).bill.interval for each in (steps, THREE[1])]
+    assert mixed.bill.copies == (2, 2)
+    assert mixed.bill.interval == near(plain[0] + plain[1] / 2)
 
 
 def test_vgg_needs_50_176_copies_of_its_first_layer():

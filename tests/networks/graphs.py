@@ -110,6 +110,28 @@ def residual(batch: str | int = "batch", width: int = 8) -> Any:
     return b.model(x, batch=batch)
 
 
+def attention(steps: int = 5, width: int = 8, heads: int = 2) -> Any:
+    """One block of a transformer encoder, as PyTorch writes it."""
+    b = Builder((steps, width), opset=18)
+
+    def split(x: str) -> str:
+        shape = b.constant(np.array([0, steps, heads, width // heads]))
+        return str(b.op("Transpose", b.op("Reshape", x, shape), perm=[0, 2, 1, 3]))
+
+    def project(x: str, name: str) -> str:
+        y = b.op("MatMul", x, b.weight(width, width), name=name)
+        return str(b.op("Add", y, b.weight(width)))
+
+    q, k, v = (split(project("x", name)) for name in ("query", "key", "value"))
+    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2]))
+    mixed = b.op("MatMul", b.op("Softmax", scores, axis=-1), v)
+    joined = b.op("Reshape", b.op("Transpose", mixed, perm=[0, 2, 1, 3]),
+                  b.constant(np.array([0, steps, width])))  # fmt: skip
+    x = b.op("Add", "x", project(joined, "out"))
+    x = b.op("LayerNormalization", x, b.weight(width), b.weight(width), axis=-1)
+    return b.model(b.op("Add", x, project(b.op("Relu", project(x, "up")), "down")))
+
+
 def saved(model: Any, folder: Path, name: str = "net.onnx") -> Path:
     """Write a model to a file."""
     path = folder / name

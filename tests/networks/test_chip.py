@@ -299,3 +299,19 @@ class TestRecording:
         assert matrices[-1].operations["comparison"] >= 10
         assert (matrices[0].fresh, matrices[0].held) == (28 * 28, 4 * 28 + 5)
         assert matrices[2].fresh is None
+
+
+def test_rows_of_a_sample_have_its_noise_where_the_graph_joins_them(tmp_path):
+    """Tokens of all samples in one matrix: rows belong to samples, however many are run."""
+    b = Builder((6, 8))
+    x = b.op("Reshape", "x", b.constant(np.array([-1, 8], np.int64)))
+    x = b.op("Gemm", x, b.weight(8, 5), name="rows")
+    x = b.op("Reshape", x, b.constant(np.array([-1, 6, 5], np.int64)))
+    network = load_network(saved(b.model(x), tmp_path))
+    inputs = samples(network, 7)
+    noisy = hardware(device(read_noise=ReadNoise(relative=0.05)))
+    whole = outputs(programmed(network, inputs, noisy).at(1.0), inputs)
+    network_of_two = dataclasses.replace(network, widest=2**21 // 4 // 2)
+    parted = outputs(programmed(network_of_two, inputs, noisy).at(1.0), inputs)
+    np.testing.assert_array_equal(parted, whole)
+    assert error(whole, network(inputs)) > 0.01

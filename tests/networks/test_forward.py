@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import matsweep
+from matsweep.core.checks import UserError
 from matsweep.machine.windows import Windows
 from matsweep.networks.forward import exact, exact_forward, forward
 from matsweep.networks.network import Digital
 from tests.conftest import EXHAUSTIVE
-from tests.networks.graphs import Builder, lenet, residual, saved
+from tests.networks.graphs import Builder, attention, lenet, residual, saved
 from tests.networks.references import assert_close, assert_exact, built, reference
 
 SHIPPED = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -63,6 +65,16 @@ def test_batches_are_split_without_a_trace() -> None:
     (parts,) = forward(network, x, products, samples=3).values()
     assert_close(parts, whole, 1e-6)
     assert network.micro_batch == built(lenet()).micro_batch
+
+
+def test_the_same_bits_in_another_process_and_after_another_batch() -> None:
+    network = built(attention())
+    x = images(6, 5, 8)
+    (want,) = exact_forward(network, x).values()
+    exact_forward(network, images(3, 5, 8, seed=2))
+    for other in (network, built(attention()), pickle.loads(pickle.dumps(network))):
+        np.testing.assert_array_equal(next(iter(exact_forward(other, x).values())), want)
+        np.testing.assert_array_equal(other(x), network(x))
 
 
 def randomised(path: Path) -> Any:
@@ -239,28 +251,6 @@ def test_einsum_with_a_constant(equation: str, weight: Any, kept: int) -> None:
     assert len(assert_exact(b.model(y), {"x": images(3, 5, 6)}).layers) == kept
 
 
-def attention(steps: int = 5, width: int = 8, heads: int = 2) -> Any:
-    """One block of a transformer encoder, as PyTorch writes it."""
-    b = Builder((steps, width), opset=18)
-
-    def split(x: str) -> str:
-        shape = b.constant(np.array([0, steps, heads, width // heads]))
-        return str(b.op("Transpose", b.op("Reshape", x, shape), perm=[0, 2, 1, 3]))
-
-    def project(x: str, name: str) -> str:
-        y = b.op("MatMul", x, b.weight(width, width), name=name)
-        return str(b.op("Add", y, b.weight(width)))
-
-    q, k, v = (split(project("x", name)) for name in ("query", "key", "value"))
-    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2]))
-    mixed = b.op("MatMul", b.op("Softmax", scores, axis=-1), v)
-    joined = b.op("Reshape", b.op("Transpose", mixed, perm=[0, 2, 1, 3]),
-                  b.constant(np.array([0, steps, width])))  # fmt: skip
-    x = b.op("Add", "x", project(joined, "out"))
-    x = b.op("LayerNormalization", x, b.weight(width), b.weight(width), axis=-1)
-    return b.model(b.op("Add", x, project(b.op("Relu", project(x, "up")), "down")))
-
-
 def test_projections_of_attention_lie_on_tiles_and_their_products_do_not() -> None:
     network = assert_exact(attention(), {"x": images(3, 5, 8)})
     assert {layer.name for layer in network.layers} == {
@@ -344,3 +334,52 @@ def test_a_batch_that_cannot_be_freed_stays_fixed(tmp_path: Path) -> None:
     assert got.shape == (5, 4)
     assert_close(got[:2], next(iter(reference(onnx.load(path), {"x": x[:2]}).values())))
     assert_close(got, network(x))
+
+
+@pytest.mark.parametrize("scales", [1, 4])
+def test_weights_that_are_kept_as_integers_lie_on_tiles(scales: int) -> None:
+    b = Builder((3, 8, 8))
+    rng = np.random.default_rng(0)
+    integers = rng.integers(-127, 127, (4, 3, 3, 3)).astype(np.int8)
+    scale = (0.01 + 0.01 * rng.random(scales)).astype(np.float32)
+    zero = rng.integers(-9, 9, scales).astype(np.int8)
+    given = (integers, scale if scales > 1 else scale[0], zero if scales > 1 else zero[0])
+    weight = b.op("DequantizeLinear", *map(b.constant, given), axis=0)
+    step, offset = b.constant(np.float32(0.02)), b.constant(np.int8(3))
+    coded = b.op("QuantizeLinear", "x", step, offset)
+    y = b.op("Conv", b.op("DequantizeLinear", coded, step, offset), weight)
+    network = assert_exact(b.model(y), {"x": images(2, 3, 8, 8)})
+    (layer,) = network.layers
+    held = layer.weights[0].values.T.reshape(4, 3, 3, 3).transpose(0, 3, 1, 2)
+    wanted = (integers - zero.reshape(-1, 1, 1, 1).astype(np.float32)) * scale.reshape(-1, 1, 1, 1)
+    np.testing.assert_allclose(held, wanted, rtol=1e-6)
+
+
+def test_pipelines_of_scikit_learn_have_a_scaler() -> None:
+    """ONNX infers no shape behind it: the rank comes from a run."""
+    b = Builder((6,))
+    y = b.op("Scaler", "x", offset=[1.0] * 6, scale=[2.0] * 6)
+    b.nodes[-1].domain = "ai.onnx.ml"
+    model = b.model(b.op("MatMul", y, b.weight(6, 4)))
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    network = assert_exact(model, {"x": images(3, 6)})
+    assert len(network.layers) == 1
+    assert network.steps[0].operations == {"addition": 6, "multiplication": 6}  # type: ignore[union-attr]
+
+
+def test_a_type_that_is_not_known_is_named() -> None:
+    """Where sizes are free, neither inference nor a run helps behind scikit-learn's operators."""
+    b = Builder((6,))
+    y = b.op("Scaler", b.op("MatMul", "x", b.weight(6, 6)), offset=[1.0], scale=[2.0])
+    b.nodes[-1].domain = "ai.onnx.ml"
+    z = b.op("Gemm", y, b.weight(6, 6))
+
+    def free(output: str) -> Any:
+        model = b.model(output)
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+        return model
+
+    assert len(assert_exact(free(z), {"x": images(3, 6)}).layers) == 2
+    with pytest.raises(UserError, match="type of tensor 't5' is not known"):
+        built(free(b.op("Add", z, y)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import matsweep
 from matsweep.core.checks import UserError
-from tests.networks.graphs import Builder, lenet, saved
+from tests.conftest import EXHAUSTIVE
+from tests.networks.graphs import Builder, attention, lenet, residual, saved
 from tests.networks.references import assert_close, assert_exact, built, reference
+
+WHOLE = [residual(width=2).SerializeToString(), attention(width=4).SerializeToString()]
 
 
 def small(**settings: Any) -> tuple[Builder, str]:
@@ -407,17 +413,23 @@ def test_outputs_are_tensors() -> None:
     assert "'s' must be a tensor, got sequence" in refused(model)
 
 
+def test_outputs_depend_on_inputs() -> None:
+    b, y = small()
+    still = b.op("Relu", b.weight(1, 4))
+    assert f"output {still!r} does not depend on inputs" in refused(b.model(y, still))
+
+
 def test_inputs_that_do_not_fit() -> None:
     b, y = small()
     network = built(b.model(y))
-    for given, want in (
+    for wrong, want in (
         (np.ones((3, 5)), "input x must have the shape (sample, 6), got (3, 5)"),
         (np.ones(6), "input x must have the shape (sample, 6), got (6,)"),
         ({"y": np.ones((3, 6))}, "inputs must be x, got y"),
         (np.ones((0, 6)), "one at least"),
     ):
         with pytest.raises(UserError) as caught:
-            network(given)
+            network(wrong)
         assert want in str(caught.value)
 
 
@@ -425,7 +437,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     from matsweep.networks import libraries
 
     libraries.onnx.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UserError, match=r"pip install 'matsweep\[networks\]'"):
         matsweep.load_network([np.eye(2)])
     libraries.onnx.cache_clear()
@@ -443,3 +455,28 @@ def test_the_digest_follows_all_that_decides_results(tmp_path: Path) -> None:
     name = other.graph.initializer[0].name
     other.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, name))
     assert network.digest != matsweep.load_network(saved(other, tmp_path)).digest
+
+
+@settings(max_examples=3000 if EXHAUSTIVE else 100, deadline=None, derandomize=not EXHAUSTIVE)
+@given(
+    which=st.integers(0, len(WHOLE) - 1),
+    changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=3),
+    cut=st.integers(0, 8),
+)
+def test_damaged_files(
+    which: int, changes: list[tuple[float, int]], cut: int, tmp_path_factory: Any
+) -> None:
+    """Whatever bytes are changed: a network, or one line."""
+    content = bytearray(WHOLE[which])
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    start = int(changes[0][0] * len(content))
+    del content[start : start + cut]
+    path = tmp_path_factory.getbasetemp() / "damaged.onnx"
+    path.write_bytes(bytes(content))
+    message = ""
+    try:
+        matsweep.load_network(path)
+    except UserError as error:
+        message = str(error)
+    assert "\n" not in message

@@ -14,12 +14,14 @@ from matsweep.running.job import Job
 from matsweep.running.work import Outcome
 from matsweep.store import Status
 
-MEASURED = SimpleNamespace(measures=frozenset({"correct", "costs"}))
+MEASURED = SimpleNamespace(measures=frozenset({"correct", "costs"}), workload=None)
 ROOMS = 4  # realisations that the store has room for
 
 
 class Shelf:
     """A store in memory: `accuracy` says its row and realisation."""
+
+    path = None
 
     def __init__(self, counts):
         self.counts = np.array(counts)
@@ -61,6 +63,7 @@ def job(counts, pending, rows, realisations=ROOMS):
     study = SimpleNamespace(
         candidate=lambda index: Candidate(position=-1, identity=f"{index:032x}", scenario=MEASURED),
         seed=1,
+        workloads=(),
     )
     return Job(
         study=study, store=Shelf(counts), rows=np.array(rows), pending=np.array(pending),

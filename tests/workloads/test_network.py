@@ -12,8 +12,10 @@ from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
 from matsweep.machine import Hardware
+from matsweep.networks.load import load_network
 from matsweep.workloads import COSTS, Workload
 from matsweep.workloads.network.scores import SCORES, among_largest, classes, relative_error
+from tests.networks.graphs import Builder
 from tests.workloads.own_network import images, model, network_folder, own_network
 
 
@@ -155,6 +157,7 @@ class TestMeasures:
         assert classes(np.array([[-3.0], [0.2]], np.float32)).tolist() == [0, 1]
         assert among_largest(outputs, np.array([2, 2]), 1) == 0
         assert among_largest(outputs, np.array([2, 2]), 2) == 0.5
+        assert among_largest(outputs, np.array([2, -1]), 2) == 1
         assert relative_error(2 * outputs, outputs) == pytest.approx(1)
         targets = np.array([[0.0, 1.0], [2.0, 5.0]])
         assert SCORES["nrmse"].compute(targets + 1, targets) == pytest.approx((2 / 5) ** 0.5)
@@ -208,3 +211,29 @@ class TestWhatIsMeasured:
         assert one.digest == other.digest != workload(calibration_samples=20).prepare().digest
         for first, second in zip(one.matrices, other.matrices, strict=True):
             np.testing.assert_array_equal(first.calibration, second.calibration)
+
+    def test_tokens_that_are_left_out_do_not_count(self, tmp_path):
+        b = Builder((6, 8))
+        onnx.save(b.model(b.op("MatMul", "x", b.weight(8, 5), name="only")), tmp_path / "a.onnx")
+        inputs = np.random.default_rng(0).standard_normal((20, 6, 8)).astype(np.float32)
+        own = {"model": str(tmp_path / "a.onnx"), "data": str(tmp_path / "data.npz")}
+        labels = np.asarray(load_network(own["model"])(inputs)).argmax(axis=-1)
+        labels[:, 4:] = -1
+        np.savez(own["data"], inputs=inputs, labels=labels)
+        own |= {"calibration": own["data"], "score": "token_accuracy"}
+        ready = workload(**own).prepare()
+        assert ready.merit == "token_accuracy"
+        assert ready.reference["token_accuracy"] == 1
+        assert run(ready, hardware())["token_accuracy"].min() > 0.95
+
+    def test_one_number_without_labels_is_judged_by_its_error(self, tmp_path):
+        b = Builder((8,))
+        onnx.save(b.model(b.op("Gemm", "x", b.weight(8, 1), name="only")), tmp_path / "a.onnx")
+        inputs = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+        np.savez(tmp_path / "data.npz", inputs=inputs)
+        own = {"model": str(tmp_path / "a.onnx"), "data": str(tmp_path / "data.npz")}
+        ready = workload(**own, calibration=own["data"]).prepare()
+        assert ready.merit == "output_error"
+        assert ready.reference["output_error"] == 0
+        assert "agreement" not in ready.measures
+        assert run(ready, hardware())["output_error"].max() < 1e-3

@@ -113,3 +113,15 @@ def test_workloads_with_other_merits_are_refused_together(study, tmp_path):
     ):
         matsweep.explore([*study[:2], f"workload.data={data},{labelled}", *study[3:],
                           f"store={tmp_path}/x.zarr"])  # fmt: skip
+
+
+def test_a_file_that_changes_is_another_candidate(study, tmp_path):
+    """The path is the same; a store of the first is not resumed with the second."""
+    data = tmp_path / "data.npz"
+    np.savez(data, inputs=images(10))
+    given = [study[0], study[1].partition(",")[0], f"workload.data={data}", "material=pcm_gst",
+             *study[4:], f"store={tmp_path}/a.zarr"]  # fmt: skip
+    matsweep.explore(given)
+    np.savez(data, inputs=images(10, seed=7))
+    with pytest.raises(UserError, match="holds another study"):
+        matsweep.explore(given)

@@ -34,10 +34,11 @@ _PANELS = types.Array(types.float32, 4, "C", readonly=True)
 _PLACES = types.Array(types.int64, 1, "C", readonly=True)
 _THREE = types.UniTuple(types.float32, 3)
 _INT, _WORD, _NUMBER, _OUT = types.int64, types.uint64, types.float32, types.float32[::1]
+_VALUES = _OUT  # not written
 
 
-@compiled_as(types.void(_NUMBERS, _NUMBER, _NUMBER, _NUMBER, _OUT))
-def convert_inputs(values, scale, low, high, out):
+@compiled
+def _convert_inputs(values, scale, low, high, out):
     """Convert values to the codes of the DAC.
 
     Parameters
@@ -64,7 +65,7 @@ def _aligned(size):
 
 @compiled
 def _convert_packed(packed, length, scale, low, high):
-    """Convert the values of a segment of a block in place, as `convert_inputs`."""
+    """Convert the values of a segment of a block in place, as `_convert_inputs`."""
     for row in range(ROWS):
         own = packed[row * STRIDE : row * STRIDE + length]
         for i in range(own.size):
@@ -252,7 +253,7 @@ def _finish_slices(totals, at, low, high, row, scale, offset, least, columns, ou
 
 @compiled_as(
     _INT(
-        _NUMBERS, _INT, _PLACES, _PLACES, _THREE, _PLACES, _PANELS, _PANELS, _MATRIX, _THREE, _INT,
+        _VALUES, _INT, _PLACES, _PLACES, _THREE, _PLACES, _PANELS, _PANELS, _MATRIX, _THREE, _INT,
         _INT, _WORD, _WORD, _NUMBERS, _NUMBERS, _NUMBER, _INT, _INT, _INT, _OUT,
     )
 )  # fmt: skip
@@ -270,7 +271,7 @@ def multiply(
     starts : (position,) array of int64
     offsets : (input,) array of int64
     inputs : (scale, low, high) of float32
-        Of the DAC, see `convert_inputs`; scale 0: the values are codes already.
+        Of the DAC, see `_convert_inputs`.
     tiles : (row_tile + 1,) array of int64
         First input of each tile of rows; their number.
     panels : (row_tile, panel, row, LANES) array of float32, codes per code of the DAC
@@ -315,6 +316,12 @@ def multiply(
     segments = (depth + DEPTH - 1) // DEPTH
     reads = variances.shape[0] > 0
     noisy = reads or limits[2] > 0
+    # Values that many rows read are converted once, sample by sample, to a ring of samples.
+    early = positions * offsets.size > 2 * width
+    kept = min((blocks * ROWS - 1 + positions - 1) // positions + 1, rows // positions)
+    ring = np.empty(kept * width if early else 0, np.float32)
+    source = ring if early else values
+    converted = 0
     panel, variance = panels.reshape(panels.size), variances.reshape(variances.size)
     sources, targets = np.empty(2 * offsets.size, np.int64), np.empty(2 * offsets.size, np.int64)
     marks = np.zeros((tiles.size * segments + 1, 5), np.int64)
@@ -337,7 +344,13 @@ def multiply(
         sample = max(begin - first, 0) // positions
         position = max(begin - first, 0) - sample * positions
         for i in range(some * ROWS):
-            bases[i] = sample * width + starts[position]
+            if early and sample == converted:
+                _convert_inputs(
+                    values[sample * width : (sample + 1) * width], inputs[0], inputs[1], inputs[2],
+                    ring[sample % kept * width : (sample % kept + 1) * width],
+                )  # fmt: skip
+                converted += 1
+            bases[i] = (sample % kept if early else sample) * width + starts[position]
             if first <= begin + i < last - 1:
                 position += 1
                 if position == positions:
@@ -349,11 +362,11 @@ def multiply(
                 for segment in range(segments):
                     at = (block * segments + segment) * BLOCK
                     mark = tile * segments + segment
-                    _pack(values, bases, block * ROWS, sources, targets, marks, mark, packed, at)
+                    _pack(source, bases, block * ROWS, sources, targets, marks, mark, packed, at)
                     # Whole vectors: what lies behind the inputs is not used.
                     wide = min(length - segment * DEPTH, DEPTH) + LANES - 1
                     wide -= wide % LANES
-                    if inputs[0] != 0:
+                    if not early:
                         _convert_packed(
                             packed[at : at + BLOCK], wide, inputs[0], inputs[1], inputs[2]
                         )

@@ -48,8 +48,10 @@ class Cell(Protocol):
         Parameters
         ----------
         recurrent : (hidden, gate) array
-        bias, bias_r : (gate,) arrays
-            Of the product with inputs and with hidden values.
+        bias : (gate,) array
+            Of the product with inputs.
+        bias_r : (gate,) array
+            Of the product with hidden values.
 
         Returns
         -------
@@ -88,7 +90,11 @@ def sigmoid(x: FloatArray) -> FloatArray:
     array
     """
     half = np.float32(0.5)
-    return np.asarray(half * np.tanh(half * x) + half, np.float32)
+    result = x * half
+    np.tanh(result, out=result)
+    result *= half
+    result += half
+    return result
 
 
 def _rectify(x: FloatArray) -> FloatArray:
@@ -126,9 +132,10 @@ class LSTMCell:
         h, c = state
         hidden = h.shape[1]
         gates = products[0](h) + x
-        i, o, f = np.split(sigmoid(gates[:, : 3 * hidden]), 3, axis=1)
-        c = f * c + i * _tanh(gates[:, 3 * hidden :])
-        return o * _tanh(c), c
+        opened = sigmoid(gates[:, : 3 * hidden])
+        c = opened[:, 2 * hidden :] * c
+        c += opened[:, :hidden] * _tanh(gates[:, 3 * hidden :])
+        return opened[:, hidden : 2 * hidden] * _tanh(c), c
 
 
 @dataclass(frozen=True, slots=True)

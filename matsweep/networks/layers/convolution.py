@@ -63,7 +63,17 @@ class Convolution:
         return (y.reshape(len(x), *placed.positions, y.shape[-1]),)
 
     def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
-        """Count positions, the values of the feature map, and those of its rows in a buffer."""
+        """Count positions, the values of the feature map, and those of its rows in a buffer.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        tuple of Traffic
+        """
         lead, *spatial, channels = shapes[0]
         positions = grid(self.kernel, tuple(spatial), channels, 1).positions
         rows = [(span - 1) for span in self.kernel.spans]
@@ -72,7 +82,17 @@ class Convolution:
         return (Traffic(lead * math.prod(positions), fresh, held * channels),)
 
     def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
-        """Count none: the bias starts the sums of products."""
+        """Count none: the bias starts the sums of products.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        mapping of str to int
+        """
         return {}
 
 

@@ -62,11 +62,31 @@ class Dense:
         return (y.reshape(samples, *others, *self.shape),)
 
     def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
-        """Count products: all axes but those of inputs are positions."""
+        """Count products: all axes but those of inputs are positions.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        tuple of Traffic
+        """
         return (Traffic(math.prod(shapes[0][: len(shapes[0]) - self.axes])),)
 
     def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
-        """Count none: the bias starts the sums of products."""
+        """Count none: the bias starts the sums of products.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        mapping of str to int
+        """
         return {}
 
 

@@ -162,8 +162,9 @@ def padded(x: FloatArray, before: tuple[int, ...], after: tuple[int, ...]) -> Fl
     Parameters
     ----------
     x : (sample, *position, channel) array
-    before, after : tuple of int
+    before : tuple of int
         Number of zeros per axis of positions.
+    after : tuple of int
 
     Returns
     -------

@@ -119,12 +119,32 @@ class Recurrent:
         return state
 
     def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
-        """Count steps."""
+        """Count steps.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        tuple of Traffic
+        """
         lead, steps, _ = shapes[0]
         return (Traffic(lead * steps),) * len(self.weights)
 
     def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
-        """Count gates and state updates of all steps and directions."""
+        """Count gates and state updates of all steps and directions.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        mapping of str to int
+        """
         lead, steps, _ = shapes[0]
         values = lead * steps * self.hidden
         total: Counter[str] = Counter()

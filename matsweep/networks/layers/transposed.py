@@ -130,11 +130,31 @@ class TransposedConvolution:
         return result
 
     def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
-        """Count input positions."""
+        """Count input positions.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        tuple of Traffic
+        """
         return (Traffic(math.prod(shapes[0][:-1])),)
 
     def operations(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
-        """Count the additions of patches, bias, and rectification."""
+        """Count the additions of patches, bias, and rectification.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            Of its inputs, for one sample.
+
+        Returns
+        -------
+        mapping of str to int
+        """
         lead, *spatial, _ = shapes[0]
         channels = len(self.bias)
         patches = math.prod(spatial) * math.prod(self.kernel.sizes)

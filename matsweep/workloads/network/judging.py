@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from matsweep.core.streams import FloatArray
+from matsweep.machine import windows_power
 from matsweep.machine.windows import Windows, vectors
-from matsweep.machine.windows_product import windows_power
 from matsweep.networks.chip import DeviceProduct
 from matsweep.networks.forward import exact
 from matsweep.networks.layer import Weight

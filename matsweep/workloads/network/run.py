@@ -233,7 +233,7 @@ def prepared(
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
     wanted = np.asarray(outputs[output] if isinstance(outputs, Mapping) else outputs, np.float32)
-    _check(wanted, samples, top)
+    _check(wanted, samples, top, score)
     adaptation = None
     if adapt:
         some = {name: each[:: max(1, len(each) // _ADAPTED)][:_ADAPTED] for name, each in
@@ -280,7 +280,7 @@ def _chance(
     if samples.labels is not None and "correct" in measures:
         result["accuracy"] = most_frequent(samples.labels)
     if samples.labels is not None and top is not None:
-        counts = np.sort(np.bincount(samples.labels.ravel()))[::-1]
+        counts = np.sort(np.bincount(samples.labels[samples.labels >= 0]))[::-1]
         result["top_accuracy"] = float(counts[:top].sum() / counts.sum())
     if score is not None:
         targets = samples.labels if SCORES[score].whole else samples.targets
@@ -289,7 +289,7 @@ def _chance(
     return result
 
 
-def _check(wanted: FloatArray, samples: Samples, top: int | None) -> None:
+def _check(wanted: FloatArray, samples: Samples, top: int | None, score: str | None) -> None:
     """Refuse labels and targets that do not fit the outputs."""
     if not np.isfinite(wanted).all():
         raise UserError(
@@ -309,7 +309,7 @@ def _check(wanted: FloatArray, samples: Samples, top: int | None) -> None:
                 f"data must hold labels from 0 to {most - 1}, the classes of the network, got "
                 f"{labels.max()}"
             )
-        if labels.min() < 0:
+        if labels.min() < 0 and not (score is not None and SCORES[score].whole):
             raise UserError(
                 f"data must hold labels from 0 to {most - 1}, got {labels.min()}: negative ones "
                 "mark what is left out, in score=token_accuracy alone"

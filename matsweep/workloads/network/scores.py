@@ -74,6 +74,7 @@ def among_largest(outputs: FloatArray, labels: IntArray, count: int) -> float:
     ----------
     outputs : (sample, …, class) array
     labels : (sample, …) array of int
+        Negative ones are left out.
     count : int
         Outputs that count.
 
@@ -81,8 +82,9 @@ def among_largest(outputs: FloatArray, labels: IntArray, count: int) -> float:
     -------
     float
     """
-    own = np.take_along_axis(outputs, labels[..., None], axis=-1)
-    return float(np.mean((outputs > own).sum(axis=-1) < count))
+    counted = labels >= 0
+    own = np.take_along_axis(outputs, np.maximum(labels, 0)[..., None], axis=-1)
+    return float(np.mean((outputs > own).sum(axis=-1)[counted] < count))
 
 
 def relative_error(outputs: FloatArray, wanted: FloatArray) -> float:

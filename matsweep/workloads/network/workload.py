@@ -234,16 +234,20 @@ class NetworkInference(Workload):
         return "; ".join(changes)
 
     @property
-    def key(self) -> str:
-        """Hash of all that decides what is prepared."""
+    def content(self) -> str:
+        """Hash of the network and of all files with samples."""
         with within("workload"):
-            contents = [content("data", self.data)]
+            contents = [self.network.digest, content("data", self.data)]
             if self.calibration is not None:
                 contents.append(content("calibration", self.calibration))
+        return hashlib.blake2b("\n".join(contents).encode(), digest_size=16).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """Hash of all that decides what is prepared."""
         facts = {
-            **plain(self), "version": _VERSION, "numpy": np.__version__, 
-            "onnxruntime": version("onnxruntime"),
-            "network": self.network.digest, "contents": contents,
+            **plain(self), "version": _VERSION, "numpy": np.__version__,
+            "onnxruntime": version("onnxruntime"), "content": self.content,
         }  # fmt: skip
         text = json.dumps(facts, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
