@@ -1,4 +1,7 @@
-"""Networks that come with matsweep, trained by `tools/networks/train.py`."""
+"""Networks that come with matsweep, trained by `tools/networks/train.py`.
+
+`docs/networks.md` has their sizes, accuracies and data.
+"""
 
 from __future__ import annotations
 
