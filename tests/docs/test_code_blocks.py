@@ -65,6 +65,7 @@ PLANNED = {
     "wires=ideal,metal": "solves wires, as experiment=wires does",
     "experiment=converters": "has large arrays with wires",
     "experiment=isaac": "has a large network",
+    "study=shipped": "runs larger networks",
     "racing=elimination": "has 64 realisations",
     "store=s3://BUCKET/PREFIX/NAME.zarr": "is for an object store",
     "executor.address=auto": "is for a cluster",
@@ -170,6 +171,8 @@ SUPPLIED = {
         "results/quickstart.zarr": "quickstart",  # by make demo
         "my_conf/material/mine.yaml": own_material,
         "measured.csv": measured,
+        "net.onnx": exported,
+        "test.npz": scored,
     },
     "docs/calibration.md": {"measured.csv": measured, "bake.csv": baked, "cycling.csv": cycled},
     "docs/choosing.md": {"results/quickstart.zarr": "quickstart"},
