@@ -78,7 +78,7 @@ def test_the_dataset_keeps_the_contract(undisturbed, tmp_path):
     ds = run(tmp_path / "e.zarr", "executor=serial")
     assert ds.accuracy.dims == ("candidate", "realisation", "time")
     sizes = {"candidate": 6, "realisation": 3, "time": 2}
-    sizes |= {"component": 12, "baseline": 9, "adc_source": 5, "parameter": 16}
+    sizes |= {"component": 16, "baseline": 9, "adc_source": 5, "parameter": 16}
     assert ds.sizes == sizes
     assert set(ds.status.values) == {1}
     assert ds.status.attrs["flag_meanings"] == "pending done failed"
