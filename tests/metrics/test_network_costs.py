@@ -238,14 +238,30 @@ def test_steps_of_a_recurrent_layer_cannot_be_shared_out():
     steps = Usage(32, 16, True, 50, recurrent=True)
     case = evaluated([steps, steps], pipelined=True, balanced_over=100)
     assert case.bill.copies == (1, 1)
-    free = evaluated([steps._replace(recurrent=False)], pipelined=True, balanced_over=10)
+    others = steps._replace(recurrent=False)
+    free = evaluated([others], pipelined=True, balanced_over=10)
     assert free.bill.copies == (10,)
-    assert free.bill.interval == near(evaluated([steps], pipelined=True).bill.interval / 10)
+    assert free.bill.interval == near(evaluated([others], pipelined=True).bill.interval / 10)
     # On one tile with 64 products that can: two copies leave 50 + 32.
     mixed = evaluated([steps, THREE[1]], shared(), pipelined=True, balanced_over=2)
     plain = [evaluated([each], pipelined=True).bill.interval for each in (steps, THREE[1])]
     assert mixed.bill.copies == (2, 2)
     assert mixed.bill.interval == near(plain[0] + plain[1] / 2)
+
+
+def test_a_step_of_a_recurrent_layer_waits_until_the_one_before_is_through():
+    """50 steps take 50 whole products, in a pipeline as without one; others overlap."""
+    steps = Usage(32, 16, True, 50, operations=(("function", 800),), recurrent=True)
+    plain, piped = evaluated([steps]), evaluated([steps], pipelined=True)
+    np.testing.assert_allclose(piped.bill.latency, plain.bill.latency, rtol=1e-12)
+    assert piped.bill.interval == near(plain.bill.interval)
+    free = evaluated([steps._replace(recurrent=False)], pipelined=True)
+    assert free.bill.latency.sum() < piped.bill.latency.sum() / 1.5
+    # Its inputs' products run ahead: the first step waits for one of them, the others for none.
+    ahead = Usage(8, 32, True, 50)
+    both = evaluated([ahead, steps], pipelined=True)
+    first = evaluated([ahead._replace(uses=1)]).bill.latency.sum()
+    assert both.bill.latency.sum() == near(first + plain.bill.latency.sum())
 
 
 def test_vgg_needs_50_176_copies_of_its_first_layer():

@@ -47,14 +47,19 @@ class Stage:
         """Terms of the slowest of its stages, (component,) array, s.
 
         They are reads with the conversion of their inputs, conversions, additions within and
-        between tiles with the digital operations, and the buffer.
+        between tiles with the digital operations, and the buffer. A recurrent matrix is one stage:
+        a product begins when the one before is through all of them.
         """
+        if self.recurrent:
+            return self.latency
         times = [_summed(self.latency, stage) for stage in _STAGES]
         return np.where(np.isin(COMPONENTS, _STAGES[times.index(max(times))]), self.latency, 0.0)
 
     @property
     def interval(self) -> float:
         """Time between its products in a pipeline, s."""
+        if self.recurrent:
+            return float(self.latency.sum())
         return max(_summed(self.latency, stage) for stage in _STAGES)
 
     def turns(self, copies: int) -> int:
