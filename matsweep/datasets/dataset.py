@@ -134,14 +134,14 @@ class Dataset(ABC):
         shape = self.axes or self.read().train_inputs.shape[1:]
         if self.crop is None:
             return shape
-        return (self.crop, self.crop, *shape[2:])
+        return (self.crop, self.crop, *_image(shape)[2:])
 
     @property
     def content(self) -> str:
         """Hash of the files that decide the samples."""
         hashed = hashlib.blake2b(digest_size=16)
         for name, path in self.files().items():
-            hashed.update(name.encode() + read_bytes(name, path))
+            hashed.update(name.encode(errors="surrogateescape") + read_bytes(name, path))
         return hashed.hexdigest()
 
     @property
@@ -199,21 +199,28 @@ class Dataset(ABC):
 
 
 def _cropped(inputs: FloatArray, crop: int) -> FloatArray:
-    """Cut central squares; the pixels of an image may lie in a row, (sample, pixel)."""
-    if inputs.ndim == 2:
-        side = math.isqrt(inputs.shape[1])
-        square = side * side == inputs.shape[1]
-        inputs = inputs.reshape(-1, side, side) if square else inputs
-    else:
-        side = inputs.shape[1]
-        square = inputs.shape[2] == side
-    if not square or crop > side:
+    """Cut central squares out of images of any shape that `_image` knows."""
+    side, *others = shape = _image(inputs.shape[1:])
+    if others[:1] != [side] or crop > side:
         raise UserError(
             f"crop must be null, or at most the side of square images, got {crop} for "
-            f"{math.prod(inputs.shape[1:])} inputs"
+            f"{math.prod(shape)} inputs"
         )
     first = (side - crop) // 2
-    return inputs[:, first : first + crop, first : first + crop]
+    images = inputs.reshape(len(inputs), *shape)
+    return images[:, first : first + crop, first : first + crop]
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an image with channels last.
+
+    The pixels of a square one may lie in a row, and the single channel of a grey one come first.
+    """
+    pixels = math.prod(shape)
+    side = math.isqrt(pixels)
+    if max(shape) == pixels == side**2:
+        return side, side
+    return (*shape[1:], 1) if len(shape) == 3 and shape[0] == 1 else shape
 
 
 def count_classes(name: str, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], IntArray]:

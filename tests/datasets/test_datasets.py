@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 
 import numpy as np
@@ -22,6 +23,21 @@ def idx(path, array):
 def images():
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (30, 6, 6)), np.arange(30) % 3
+
+
+@pytest.mark.parametrize("shape", [(36,), (36, 1), (6, 6), (6, 6, 1), (1, 6, 6)])
+def test_grey_images_of_any_layout_are_cropped_alike(tmp_path, shape):
+    images = np.arange(10 * 36).reshape(10, 6, 6) / 512
+    labels = np.arange(10) % 2
+    np.savez(tmp_path / "set.npz", inputs=images.reshape(10, *shape), labels=labels)
+    data = datasets.NPZ(path=str(tmp_path / "set.npz"), crop=4, scaling="none", test_fraction=0.2)
+    with pytest.raises(UserError, match="crop must be null, or at most the side of square images"):
+        dataclasses.replace(data, crop=7).load()
+    samples = data.load()
+    assert data.shape in ((4, 4), (4, 4, 1))
+    every = np.concatenate([samples.train_inputs, samples.test_inputs])
+    wanted = images[:, 1:5, 1:5].reshape(10, 16)
+    np.testing.assert_array_equal(every[np.argsort(every[:, 0])], wanted)
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
