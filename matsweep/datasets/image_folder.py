@@ -110,7 +110,7 @@ def _listed(root: Path, folder: str, *, folders: bool) -> list[str]:
         raise UserError(
             f"path must name a folder of images, got {root / folder} ({reason}): {_WAY}"
         ) from None
-    odd = [each.name for each in listing if each.is_dir() != folders]
+    odd = [each.name for each in listing if _is_folder(each) != folders]
     if odd:
         wanted = "folders only" if folders else "images only"
         raise UserError(
@@ -118,12 +118,19 @@ def _listed(root: Path, folder: str, *, folders: bool) -> list[str]:
             f"{wanted}, not {listed(odd)}: {_WAY}"
         )
     for each in listing:
-        if each.is_symlink() and not Path(each).resolve().is_relative_to(root.resolve()):
+        if each.is_symlink() and not Path(os.path.realpath(each)).is_relative_to(root.resolve()):
             raise UserError(
                 f"path must name a folder that holds its images, got {root}, where "
                 f"{Path(folder) / each.name} is a link out of it: copy its content there"
             )
     return [each.name for each in listing]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: as a link to nothing, which is no folder
+        return False
 
 
 def _pixels(root: Path, places: list[str]) -> FloatArray:

@@ -80,6 +80,17 @@ def test_content_changes_with_an_image_and_with_its_class(tmp_path, images):
     assert len({first, second, data.content}) == 3
 
 
+def test_names_in_another_encoding_are_read(tmp_path, images):
+    """The bytes of a name on disk need not be UTF-8."""
+    write(tmp_path, images)
+    os.rename(tmp_path / "a" / "0.png", os.fsencode(tmp_path) + b"/a/k\xe4fer.png")
+    data = Images(path=str(tmp_path))
+    assert len(data.load().train_labels) == 8
+    first = data.content
+    os.rename(os.fsencode(tmp_path) + b"/a/k\xe4fer.png", os.fsencode(tmp_path) + b"/a/k\xf6.png")
+    assert data.content != first
+
+
 def text(folder):
     (folder / "a" / "notes.txt").write_text("no image")
 
@@ -119,6 +130,10 @@ def linked_class(folder):
     (folder / "c").symlink_to(outside)
 
 
+def loop(folder):
+    (folder / "a" / "9.png").symlink_to("9.png")
+
+
 def one_class(folder):
     for path in (folder / "b").iterdir():
         path.rename(folder / "a" / f"b{path.name}")
@@ -153,6 +168,7 @@ def large(folder):
         (pipe, r"path \(a/9.png\) must name a file that can be read, got .*pipe"),
         (link, "where a/9.png is a link out of it"),
         (linked_class, "where c is a link out of it"),
+        (loop, r"path \(a/9.png\) must name a file that can be read, got .*symbolic links"),
         (one_class, "at least 2 classes, got 1"),
         (empty, "with 0: give PATH/CLASS/IMAGE"),
         (one_part, "must hold images in train and test, got .* with none in one"),
