@@ -805,7 +805,7 @@ def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
         "adc": 7 * 300 * 2 * parts.adc.energy,
         "shift_add": 7 * 300 * 2 * parts.shift_add.energy,
         "accumulation": 300 * parts.adder.energy,
-        "activation": 300 * parts.comparator.energy,
+        "activation": 300 * parts.digital["comparison"].energy,
         "registers": 2 * 300 * parts.register.energy,
         "buffers": 2 * 50 * 8 * buffer.energy,
         "word_lines": 7 * 100 * 3 * 128 * 2e-17 * 0.2**2,
@@ -817,7 +817,8 @@ def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
     for name, wanted in expected.items():
         assert found[name] == near(wanted), name
     cycle = 1e-8 + parts.dac.latency + 8e-9 + parts.shift_add.latency
-    wanted = 7 * cycle + parts.adder.latency + parts.comparator.latency + 2 * buffer.latency
+    compared = parts.digital["comparison"].latency
+    wanted = 7 * cycle + parts.adder.latency + compared + 2 * buffer.latency
     assert time == near(wanted)
     alone = read_back(case, plans[:1], usages[:1])
     assert not alone[0].any()

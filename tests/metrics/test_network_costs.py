@@ -72,7 +72,7 @@ def test_a_convolution_by_hand():
         "dac": 64 * 36 * parts.dac.energy,
         "adc": 64 * 6 * parts.adc.energy,
         "shift_add": 64 * 6 * parts.shift_add.energy,
-        "activation": 64 * 6 * parts.comparator.energy,
+        "activation": 64 * 6 * parts.digital["comparison"].energy,
         "registers": 2 * 64 * 6 * parts.register.energy,
         "buffers": 8 * (256 + 64 * 36) * buffer.energy,  # written once, read by every product
     }
@@ -83,9 +83,9 @@ def test_a_convolution_by_hand():
     assert times["buffers"] == near(64 * 3 * buffer.latency)
     assert times["adc"] == near(64 * 6e-9)
     assert times["cells"] == near(64e-8)
-    assert times["activation"] == near(64 * parts.comparator.latency)
+    assert times["activation"] == near(64 * parts.digital["comparison"].latency)
     # Six comparators keep up with one product.
-    assert area(case, "activation") == near(6 * parts.comparator.area)
+    assert area(case, "activation") == near(6 * parts.digital["comparison"].area)
     assert area(case, "buffers") == near(76 * 8 * 280 * NODE**2)
     assert case.operations == 2 * 64 * 36 * 6
 

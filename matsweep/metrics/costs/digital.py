@@ -6,10 +6,11 @@ Units work on words of `periphery.accumulator_bits` and give one result a cycle.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from hwcomponents.scaling import tech_node_area, tech_node_energy, tech_node_latency
 
-from matsweep.core.checks import UserError, one_of
+from matsweep.core.checks import one_of
 from matsweep.metrics.costs import cited, components
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.technology import leakage
@@ -58,18 +59,8 @@ def unit(kind: str, bits: int, node: float) -> Cost:
     UserError
         If the kind is unknown, or the node is not supported.
     """
-    if kind == "comparison":
-        return components.comparator(bits, node)
-    if kind == "addition":
-        return components.adder(bits, node)
-    if kind == "multiplication":
-        return multiplier(bits, node)
-    if kind == "division":
-        return divider(bits, node)
-    if kind == "function":
-        return function(bits, node)
-    one_of("kind of operation", kind, UNITS)
-    raise UserError(f"no costs of operations of kind {kind} are known")
+    one_of("kind of operation", kind, _COSTS)
+    return _COSTS[kind](bits, node)
 
 
 @functools.cache
@@ -131,6 +122,15 @@ def function(bits: int, node: float) -> Cost:
     Cost
     """
     return _scaled(_FUNCTION, bits / _BITS, node, _FUNCTION_NODE)
+
+
+_COSTS: dict[str, Callable[[int, float], Cost]] = {
+    "comparison": components.comparator,
+    "addition": components.adder,
+    "multiplication": multiplier,
+    "division": divider,
+    "function": function,
+}
 
 
 def _scaled(figures: dict[str, float], size: float, node: float, known: float) -> Cost:

@@ -45,7 +45,6 @@ class Circuits:
     adc: Cost
     shift_add: Cost
     adder: Cost
-    comparator: Cost
     register: Cost
     wire: float
     digital: Mapping[str, Cost]
@@ -80,7 +79,6 @@ def _circuits(periphery: Periphery, dac: DAC, adc: ADC) -> Circuits:
         adc=ADC_SOURCES[of_adc](adc.bits, node, adc.sample_rate),
         shift_add=components.shift_add(bits, node),
         adder=components.adder(bits, node),
-        comparator=components.comparator(bits, node),
         register=components.register(bits, node),
         wire=components.wire(node),
         digital={kind: digital.unit(kind, bits, node) for kind in digital.UNITS},
