@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from matsweep.core.checks import UserError
 from matsweep.core.files import open_plain
 from matsweep.core.printing import brief, listed
-from matsweep.datasets.files import MOST_UNPACKED
+from matsweep.datasets.files import MOST_UNPACKED, unreadable
 
 type AnyArray = npt.NDArray[Any]
 
@@ -168,26 +168,6 @@ def file_digest(name: str, path: Path) -> str:
         return _digest(str(path), facts.st_mtime_ns, facts.st_size)
     except (OSError, ValueError) as problem:
         raise unreadable(name, path, problem) from None
-
-
-def unreadable(name: str, path: Path, problem: Exception) -> UserError:
-    """Return the error of a file that cannot be read.
-
-    Parameters
-    ----------
-    name : str
-    path : Path
-    problem : Exception
-
-    Returns
-    -------
-    UserError
-    """
-    reason = getattr(problem, "strerror", None) or problem
-    return UserError(
-        f"{name} must name a file that can be read, got {path} ({reason}): give its "
-        f"path from {Path.cwd()}, or its whole path"
-    )
 
 
 def numbers(name: str, values: AnyArray) -> AnyArray:

@@ -12,7 +12,8 @@ from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import finite_number, iterate_rows, read_text
-from matsweep.datasets.arrays import LABELS, TARGETS, Arrays, Outline, unreadable
+from matsweep.datasets.arrays import LABELS, TARGETS, Arrays, Outline
+from matsweep.datasets.files import unreadable
 
 _LABEL = re.compile(r"labels?|class", re.IGNORECASE)
 _TARGET = re.compile(r"targets?[ _]?\d*", re.IGNORECASE)

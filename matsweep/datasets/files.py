@@ -36,11 +36,28 @@ def read_bytes(name: str, path: Path) -> bytes:
         facts = path.stat()
         return _kept_bytes(str(path), facts.st_mtime_ns, facts.st_size)
     except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise UserError(
-            f"{name} must name a file that can be read, got {path} ({reason}): give its "
-            f"path from {Path.cwd()}, or its whole path"
-        ) from None
+        raise unreadable(name, path, problem) from None
+
+
+def unreadable(name: str, path: Path, problem: Exception) -> UserError:
+    """Return the error of a file that cannot be read.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's, for messages.
+    path : Path
+    problem : Exception
+
+    Returns
+    -------
+    UserError
+    """
+    reason = getattr(problem, "strerror", None) or problem
+    return UserError(
+        f"{name} must name a file that can be read, got {path} ({reason}): give its "
+        f"path from {Path.cwd()}, or its whole path"
+    )
 
 
 @functools.lru_cache(maxsize=8)
