@@ -220,7 +220,8 @@ def whole_labels(name: str, labels: AnyArray) -> npt.NDArray[np.int64]:
         If they are not.
     """
     checked = numbers(name, labels)
-    exact = np.asarray(checked).astype(np.int64)
+    with np.errstate(invalid="ignore"):  # floats beyond int64 become other numbers
+        exact = np.asarray(checked).astype(np.int64)
     if not np.array_equal(exact, checked):
         raise UserError(
             f"{name} must hold labels that are whole numbers from 0, got {brief(checked.dtype)}: "
