@@ -16,6 +16,7 @@ from matsweep.machine.matrix import OPERATIONS
 from matsweep.metrics import METRICS, Evaluation
 from matsweep.metrics.costs import cited, components, digital
 from matsweep.metrics.costs.baselines import BASELINES, baseline_energy, engine_energy
+from matsweep.metrics.costs.bill import read_back
 from matsweep.metrics.costs.layer import forward, latency
 from matsweep.metrics.costs.periphery import circuits
 from matsweep.metrics.costs.schedule import Stage, Station, balanced, interval
@@ -94,6 +95,10 @@ def test_a_pipelined_buffer_holds_what_arrives_during_a_product():
     """76 values, and the 4 of the next position; of a dense layer its inputs twice."""
     case = evaluated([CONVOLUTION, dense(384, 10)], pipelined=True)
     assert area(case, "buffers") == near((80 + 768) * 8 * 280 * NODE**2)
+    # Of 9 × 9 values with a stride of 2, 324 arrive during 25 products: 13 places.
+    strided, _ = convolution(4, 6, 3, 9, stride=2)
+    case = evaluated([strided], pipelined=True)
+    assert area(case, "buffers") == near((4 * (2 * 9 + 3) + 13) * 8 * 280 * NODE**2)
 
 
 def test_a_convolution_with_one_position_is_a_dense_layer_to_the_bit():
@@ -144,11 +149,58 @@ def test_depthwise_filters_lie_on_the_diagonal_of_tiles_that_work_at_once():
     assert [usage.blocks for usage in case.usages] == [14, 14, 14, 14, 8]
     assert sum(count.tiles for count in case.bill.census) == 5
     assert case.operations == 2 * 256 * 64 * 9
-    alone = evaluated([case.usages[0]])
-    np.testing.assert_allclose(case.bill.latency, alone.bill.latency, rtol=1e-12)
+    alone = evaluated([case.usages[0]._replace(operations=())])
+    plain = evaluated([one._replace(operations=())])
+    np.testing.assert_allclose(plain.bill.latency, alone.bill.latency, rtol=1e-12)
+    # One division has its place in the last pack, which all wait for.
+    divided = evaluated([one._replace(operations=(("division", 1),))])
+    assert [dict(usage.operations)["division"] for usage in divided.usages] == [0, 0, 0, 0, 1]
+    passed = digital.unit("division", 16, NODE).latency
+    assert divided.bill.latency[PLACES["divisions"]] == near(256 * passed)
     # Devices off the diagonal are programmed to weight zero, and hold none.
     assert case.bill.devices == 2 * 9 * (4 * 14**2 + 8**2)
     assert METRICS["utilisation"].compute(case) == near(2 * 9 * 64 / (5 * 128**2))
+    # References are no part of the diagonal: one column a pack.
+    referred = evaluated([one], scenario(tile=Tile(read_time=1e-8, mapping="reference")))
+    assert [plan.references for plan in referred.layouts] == [1] * 5
+    assert referred.bill.used == 9 * 64 + sum(9 * n for n in (14, 14, 14, 14, 8))
+
+
+def test_devices_off_the_diagonal_are_programmed_too():
+    from matsweep.devices import WritePulse
+
+    case = scenario(write_pulse=WritePulse(energy=1e-12, count=10.0))
+    found = evaluated([convolution(16, 16, 3, 8, groups=16)[0]], case)
+    wanted = 2 * 9 * (14**2 + 2**2) * 1e-11
+    assert METRICS["programming_energy"].compute(found) == near(wanted)
+
+
+def test_packs_of_a_layer_begin_together_and_carry_errors_back_at_once():
+    """64 filters on 5 tiles begin when 64 × (2 × 16 + 3) of 64 × 256 values are there."""
+    before, filters = convolution(1, 64, 1, 16)[0], convolution(64, 64, 3, 16, groups=64)[0]
+    filters = filters._replace(operations=())
+    case = evaluated([before, filters], pipelined=True)
+    assert len(case.usages) == 6
+    first, second = (evaluated([each], pipelined=True).bill for each in (before, filters))
+    begun = evaluated([before._replace(uses=35, fresh=35)], pipelined=True).bill
+    one = evaluated([filters._replace(uses=1, fresh=64)], pipelined=True).bill
+    wanted = max(
+        begun.latency.sum() + second.latency.sum(), first.latency.sum() + one.latency.sum()
+    )
+    assert case.bill.latency.sum() == pytest.approx(wanted, rel=1e-3)
+    back = evaluated([filters._replace(uses_back=2, operations=())])
+    energy, time = read_back(back.scenario, back.layouts, back.usages)
+    each = [
+        read_back(back.scenario, (plan,), (usage._replace(part=0),))
+        for plan, usage in zip(back.layouts, back.usages, strict=True)
+    ]
+    np.testing.assert_allclose(energy, sum(own for own, _ in each), rtol=1e-12)
+    assert time == near(max(lasting for _, lasting in each))
+    once = tuple(usage._replace(uses_back=1) for usage in back.usages)
+    np.testing.assert_allclose(
+        energy, 2 * read_back(back.scenario, back.layouts, once)[0], rtol=1e-12
+    )
+    assert time == near(2 * read_back(back.scenario, back.layouts, once)[1])
 
 
 THREE = (convolution(1, 4, 5, 16)[0], convolution(4, 8, 3, 8)[0], dense(128, 10))
@@ -297,6 +349,11 @@ def test_a_layer_of_a_pipeline_begins_when_its_buffer_is_filled():
     alone = evaluated([first], pipelined=True)
     assert METRICS["latency"].compute(alone) == near(through)
     assert case.bill.interval == near(256 * max(s1, s2))
+    # A layer that is faster ends one product after the one before it.
+    fast, _ = convolution(4, 8, 3, side, stride=2)
+    last = latency(forward(case.scenario, case.layouts[1], fast, ends=1), reading)
+    ended = evaluated([first, fast], pipelined=True)
+    assert METRICS["latency"].compute(ended) == near(through + last.sum())
     # Without a pipeline one product after the other.
     plain = evaluated([first, second])
     assert METRICS["latency"].compute(plain) == near(256 * (t1 + t2))
@@ -328,6 +385,12 @@ def test_layers_on_one_tile_take_turns_in_a_pipeline():
     assert plain.bill.interval == near(max(each))
     assert packed.bill.interval == near(each[0] + each[1])
     assert packed.bill.copies == (1, 1, 1)
+    # The second of two on one tile begins when the first is through; alone it begins earlier.
+    two = [THREE[0], THREE[1]]
+    apart, turns = evaluated(two, pipelined=True), evaluated(two, shared(), pipelined=True)
+    spans = [evaluated([usage], pipelined=True).bill.latency.sum() for usage in two]
+    assert turns.bill.latency.sum() == near(sum(spans))
+    assert apart.bill.latency.sum() < 0.9 * sum(spans)
 
 
 def test_copies_of_a_shared_tile_hold_all_of_its_layers():
@@ -388,6 +451,15 @@ def test_baselines_count_the_same_graph():
         assert engine_energy((usage,), number, "lpddr4", NODE) == near(wanted)
     on_cpu = baseline_energy((usage,), NODE)[BASELINES.index("cpu")]
     assert on_cpu == near((2 * products + 160) * cited.OPERATION["cpu"])
+    # A training sample takes three passes.
+    plain = one._replace(operations=())
+    for place in ("int8_sram", "fp32_sram", "cpu"):
+        once, thrice = (
+            baseline_energy((usage,), NODE, training=training)[BASELINES.index(place)]
+            - baseline_energy((plain,), NODE, training=training)[BASELINES.index(place)]
+            for training in (False, True)
+        )
+        assert thrice == pytest.approx(3 * once, rel=1e-6), place
     parts = usage.split(Tile(), None)
     assert engine_energy(parts, "int8", "lpddr4", NODE) <= engine_energy(
         (usage,), "int8", "lpddr4", NODE
