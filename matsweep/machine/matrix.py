@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,7 +19,7 @@ OPERATIONS = ("comparison", "addition", "multiplication", "division", "function"
 A function is one of one number, such as an exponential or a hyperbolic tangent, from a table.
 """
 
-_PACKINGS = 256  # block-diagonal matrices whose packs are kept
+_MOST_KEPT = 8  # divisions into packs that are kept of a matrix, as of mapped ones
 
 
 class Usage(NamedTuple):
@@ -113,7 +113,7 @@ class Usage(NamedTuple):
         return total * pack.stop // self.blocks - total * pack.start // self.blocks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Matrix:
     """A weight matrix, its calibration inputs, and its use in one inference.
 
@@ -217,15 +217,25 @@ class Matrix:
         Returns
         -------
         tuple of Matrix
-            The same objects each time; of a dense matrix itself.
+            The same objects each time, for as long as the matrix is in use and not divided in many
+            other ways; of a dense matrix itself.
         """
         if self.weight.ndim == 2:
             return (self,)
         packs = _packs(self.inputs, self.outputs, self.blocks, tile, levels)
-        return _packed(self, packs, self.usage.split(tile, levels))
+        kept = _KEPT.setdefault(self, {})
+        parts = kept.get(packs)
+        if parts is None:
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            parts = kept[packs] = _packed(self, packs, self.usage.split(tile, levels))
+        return parts
 
 
-@functools.lru_cache(maxsize=_PACKINGS)
+_KEPT: WeakKeyDictionary[Matrix, dict[tuple[range, ...], tuple[Matrix, ...]]] = WeakKeyDictionary()
+"""Packs of matrices that are in use: they hold copies of weights and calibration."""
+
+
 def _packed(
     matrix: Matrix, packs: tuple[range, ...], usages: tuple[Usage, ...]
 ) -> tuple[Matrix, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,6 +116,21 @@ def test_splits_are_the_same_objects_each_time():
     assert plain.usage.split(tile, None) == (plain.usage,)
     assert matrix.split(tile, None) == matrix.split(Tile(rows=33, columns=15), None)
     assert matrix.split(tile, None)[0] is matrix.split(tile, None)[0]
+
+
+def test_packs_are_freed_with_their_matrix():
+    matrix = blocky()
+    kept = [weakref.ref(part) for part in matrix.split(Tile(rows=32, columns=14), None)]
+    del matrix
+    gc.collect()
+    assert [each() for each in kept] == [None] * 3
+
+
+def test_packs_of_few_divisions_are_kept():
+    matrix = blocky(blocks=20)
+    kept = [weakref.ref(matrix.split(Tile(rows=9 * n), None)[0]) for n in range(1, 20)]
+    gc.collect()
+    assert sum(each() is not None for each in kept) <= 8
 
 
 def test_block_diagonal_products_are_those_of_the_blocks():
