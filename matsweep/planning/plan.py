@@ -447,7 +447,7 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
         For the first invalid entry, before anything is computed.
     """
     fixed = fixed_overrides(overrides)
-    start = compose_with_choices(fixed, config_name)
+    start = _composed(overrides, fixed, config_name)
     config, _ = start
     _check_whole(config)
     resolve_quantities(config)
@@ -533,6 +533,26 @@ def plan(overrides: Sequence[str], *, config_name: str = "explore") -> Plan:
     study.notes += [f"implausible: {each.line}" for each in found]
     study.notes += stated.notes(len(times))
     return study
+
+
+def _composed(
+    overrides: Sequence[str], fixed: Sequence[str], name: str
+) -> tuple[DictConfig, dict[str, str]]:
+    """Compose what is not swept.
+
+    With the first choices of swept groups, where an override needs what only they bring, such as
+    workload.top.
+    """
+    try:
+        return compose_with_choices(fixed, name)
+    except UserError as error:
+        known = groups()
+        swept = [axis for axis in parse_axes({}, overrides) if axis.name in known]
+        firsts = [f"{axis.name}={axis.values[0]}" for axis in swept if isinstance(axis, Values)]
+        try:
+            return compose_with_choices([*firsts, *fixed], name)
+        except UserError:
+            raise error from None
 
 
 def _questions(study: Plan, plain: dict[str, Any]) -> list[Question]:

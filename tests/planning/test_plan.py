@@ -360,3 +360,11 @@ def test_what_cannot_be_is_told_in_one_line(overrides, message):
 def test_an_error_names_the_point_of_the_design():
     with pytest.raises(UserError, match=r"\(material=pcm_gst, device.levels=1\)"):
         planned("material=pcm_gst,hfox_vcm", "device.levels=1,4")
+
+
+def test_a_setting_that_only_swept_workloads_have_is_taken():
+    with composer():
+        study = plan(["workload=cnn_series,lstm_series", "workload.top=3", "unknowns=neutral"])
+        assert [study.scenario(point).workload.top for point in study.points] == [3, 3]
+        with pytest.raises(UserError, match=r"^workload\.top is not a parameter.*digits_mlp\)$"):
+            plan(["workload=cnn_series,digits_mlp", "workload.top=3"])
