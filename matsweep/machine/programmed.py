@@ -279,7 +279,6 @@ class AgedMatrix:
         rng: Streams,
         scale: FloatArray | None = None,
         offset: FloatArray | None = None,
-        rectified: bool = False,
     ) -> WindowsProduct:
         """Multiply windows by the matrix of one realisation: the products of a convolution.
 
@@ -303,8 +302,6 @@ class AgedMatrix:
             Factors on the products.
         offset : (output,) float32 array or None
             Added to the scaled products.
-        rectified : bool
-            Whether values below zero are set to zero, at the end.
 
         Returns
         -------
@@ -317,7 +314,7 @@ class AgedMatrix:
         """
         return windows_product(
             self.devices, self.panels(realisation), windows, realisation=realisation, sample=sample,
-            call=call, rng=rng, scale=scale, offset=offset, rectified=rectified,
+            call=call, rng=rng, scale=scale, offset=offset,
         )  # fmt: skip
 
     def panels(self, realisation: int) -> Panels | None:

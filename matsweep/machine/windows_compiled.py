@@ -22,7 +22,6 @@ def multiplied_compiled(
     keys: npt.NDArray[np.uint64],
     scale: FloatArray | None,
     offset: FloatArray | None,
-    rectified: bool,
 ) -> tuple[FloatArray, int]:
     """Multiply windows by the panels of one realisation.
 
@@ -41,7 +40,6 @@ def multiplied_compiled(
         Of the random numbers.
     scale : (output,) float32 array or None
     offset : (output,) float32 array or None
-    rectified : bool
 
     Returns
     -------
@@ -71,7 +69,6 @@ def multiplied_compiled(
         panels.inputs, panels.tiles, panels.weights, panels.variances, panels.begins, panels.limits,
         panels.scale.size,
         first, key, upper ^ np.uint64(call), _padded(units), _padded(shift),
-        np.float32(0 if rectified else -np.inf),
         1 if panels.weights.nbytes <= _CACHE else _BLOCKS, rows, outputs, out,
     )  # fmt: skip
     if saturated < 0:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.machine.aged import AgedDevices
@@ -45,7 +43,6 @@ def windows_product(
     rng: Streams,
     scale: FloatArray | None,
     offset: FloatArray | None,
-    rectified: bool,
 ) -> WindowsProduct:
     """Multiply windows by the matrix of one realisation, see `AgedMatrix.windows_product`.
 
@@ -61,7 +58,6 @@ def windows_product(
     rng : Streams
     scale : (output,) float32 array or None
     offset : (output,) float32 array or None
-    rectified : bool
 
     Returns
     -------
@@ -76,7 +72,7 @@ def windows_product(
         conversions = len(panels.begins) * panels.scale.size
         values, saturated = multiplied_compiled(
             panels, windows, call=call, first=first, keys=keys,
-            scale=scale, offset=offset, rectified=rectified,
+            scale=scale, offset=offset,
         )  # fmt: skip
     else:
         conversions = mapped.conversions(aged.hardware)
@@ -87,8 +83,6 @@ def windows_product(
             values *= scale
         if offset is not None:
             values += offset
-        if rectified:
-            np.maximum(values, 0, out=values)
     conversions *= shape[0] * shape[1]
     values = values.reshape(*shape[:2], mapped.matrix.outputs)
     return WindowsProduct(values, saturated / max(conversions, 1), conversions)

@@ -108,14 +108,13 @@ def row_finisher(lanes):
     -------
     compiled function
         Its arguments are the totals and the place of the row's first, the scales and offsets of all
-        columns and the place of the first, the least value, the values and the place of the row's.
+        columns and the place of the first, the values and the place of the row's.
     """
 
     @compiled
-    def finish(totals, at, scale, offset, column, least, out, to):
+    def finish(totals, at, scale, offset, column, out, to):
         for lane in range(lanes):
-            value = totals[at + lane] * scale[column + lane] + offset[column + lane]
-            out[to + lane] = value if value > least else least
+            out[to + lane] = totals[at + lane] * scale[column + lane] + offset[column + lane]
 
     return finish
 

@@ -178,7 +178,7 @@ def row_finisher(lanes):
     """
 
     @intrinsic
-    def finish(typing, totals, at, scale, offset, column, least, out, to):
+    def finish(typing, totals, at, scale, offset, column, out, to):
         def generate(context, builder, signature, values):
             code = _Code(context, builder, signature, values)
             total, scale, offset = (
@@ -186,14 +186,11 @@ def row_finisher(lanes):
                 for array, place in ((0, 1), (2, 4), (3, 4))
             )
             value = builder.fadd(builder.fmul(total, scale), offset)
-            least = code.spread(values[5], lanes)
-            above = builder.fcmp_ordered(">", value, least)
-            code.store(builder.select(above, value, least), code.at(code.data(6), values[7]))
+            code.store(value, code.at(code.data(5), values[6]))
             return context.get_dummy_value()
 
         place = types.intp
-        kinds = totals, place, scale, offset, place, types.float32, out, place
-        return types.void(*kinds), generate
+        return types.void(totals, place, scale, offset, place, out, place), generate
 
     return finish
 

@@ -33,7 +33,7 @@ _MATRIX = types.Array(types.float32, 2, "C", readonly=True)
 _PANELS = types.Array(types.float32, 4, "C", readonly=True)
 _PLACES = types.Array(types.int64, 1, "C", readonly=True)
 _THREE = types.UniTuple(types.float32, 3)
-_INT, _WORD, _NUMBER, _OUT = types.int64, types.uint64, types.float32, types.float32[::1]
+_INT, _WORD, _OUT = types.int64, types.uint64, types.float32[::1]
 _VALUES = _OUT  # not written
 
 
@@ -222,7 +222,7 @@ def _convert_noisy(sums, variances, normals, low, high, totals):
 
 
 @inlined
-def _finish(totals, at, low, high, row, scale, offset, least, columns, outputs, out):
+def _finish(totals, at, low, high, row, scale, offset, columns, outputs, out):
     """Write the values of rows low … high of a block.
 
     The last panel of a row may write beyond the row's end, where the next row is written later.
@@ -232,14 +232,14 @@ def _finish(totals, at, low, high, row, scale, offset, least, columns, outputs, 
             to = (row + i) * outputs + begin
             if columns - begin <= HALF:
                 place = at + begin * ROWS + i * HALF
-                finish_half(totals, place, scale, offset, begin, least, out, to)
+                finish_half(totals, place, scale, offset, begin, out, to)
             else:
                 place = at + begin * ROWS + i * LANES
-                finish(totals, place, scale, offset, begin, least, out, to)
+                finish(totals, place, scale, offset, begin, out, to)
 
 
 @compiled
-def _finish_slices(totals, at, low, high, row, scale, offset, least, columns, outputs, out):
+def _finish_slices(totals, at, low, high, row, scale, offset, columns, outputs, out):
     """Write the values of rows low … high of a block: sums of the slices of each output."""
     for i in range(low, high):
         for output in range(outputs):
@@ -248,18 +248,18 @@ def _finish_slices(totals, at, low, high, row, scale, offset, least, columns, ou
                 panel, lane = column // LANES, column % LANES
                 lanes = HALF if columns - panel * LANES <= HALF else LANES
                 value += totals[at + panel * ROWS * LANES + i * lanes + lane] * scale[column]
-            out[(row + i) * outputs + output] = max(value + offset[output], least)
+            out[(row + i) * outputs + output] = value + offset[output]
 
 
 @compiled_as(
     _INT(
         _VALUES, _INT, _PLACES, _PLACES, _THREE, _PLACES, _PANELS, _PANELS, _MATRIX, _THREE, _INT,
-        _INT, _WORD, _WORD, _NUMBERS, _NUMBERS, _NUMBER, _INT, _INT, _INT, _OUT,
+        _INT, _WORD, _WORD, _NUMBERS, _NUMBERS, _INT, _INT, _INT, _OUT,
     )
 )  # fmt: skip
 def multiply(
     values, width, starts, offsets, inputs, tiles, panels, variances, begins, limits, columns,
-    first, key, high, scale, offset, least, blocks, rows, outputs, out
+    first, key, high, scale, offset, blocks, rows, outputs, out
 ):  # fmt: skip
     """Multiply windows by panels.
 
@@ -292,8 +292,6 @@ def multiply(
         Value of a code of each column.
     offset : (panel · LANES,) array of float32
         Added to the values of each output.
-    least : float32
-        Smallest value that is written: zero for rectified ones.
     blocks : int
         Blocks of rows that a panel is used for in turn.
     rows : int
@@ -401,9 +399,7 @@ def multiply(
             at = block * count * ROWS * LANES
             to = row - first
             if columns > outputs:
-                _finish_slices(
-                    totals, at, low, top, to, scale, offset, least, columns, outputs, out
-                )
+                _finish_slices(totals, at, low, top, to, scale, offset, columns, outputs, out)
             else:
-                _finish(totals, at, low, top, to, scale, offset, least, columns, outputs, out)
+                _finish(totals, at, low, top, to, scale, offset, columns, outputs, out)
     return saturated
