@@ -190,7 +190,7 @@ def _draw_panel(row, column, high, key, lanes, low, top, normals):
 
 @compiled
 def _begin(errors, sums):
-    """Set the sums (row, lane) of a block to the columns' fixed errors."""
+    """Set the sums (row, lane) of a block to a number of each column, such as its fixed error."""
     for row in range(ROWS):
         own = sums[row * errors.size : (row + 1) * errors.size]
         for lane in range(errors.size):
@@ -335,6 +335,9 @@ def multiply(
     sums = np.empty(ROWS * LANES, np.float32)
     spread = np.empty(ROWS * LANES, np.float32)
     normals = np.empty(ROWS * LANES, np.float32)
+    # Lanes without a column have no noise: their conversions never saturate.
+    floors = np.zeros(count * LANES, np.float32)
+    floors[:columns] = limits[2]
     saturated = 0
     last = first + rows
     for begin in range(first - first % GROUP, last, blocks * ROWS):
@@ -383,7 +386,7 @@ def multiply(
                     used = slice(low * lanes, top * lanes)
                     own = totals[to + low * lanes : to + top * lanes]
                     if noisy:
-                        spread[:] = limits[2]
+                        _begin(floors[part * LANES : part * LANES + lanes], spread)
                         if reads:
                             _multiply(squares, at, variance, place, spread, length, lanes, low, top)
                         column = tile * columns + part * LANES
