@@ -331,10 +331,12 @@ class AgedMatrix:
         Panels or None
             None if a product takes several reads, or columns that are not independent.
         """
-        if self._panels is None or self._panels[0] != realisation:
+        kept = self._panels
+        if kept is None or kept[0] != realisation:
             fit = serves(self.programmed.mapped, self.programmed.hardware)
-            self._panels = realisation, panels(self.devices.of(realisation)) if fit else None
-        return self._panels[1]
+            kept = realisation, panels(self.devices.of(realisation)) if fit else None
+            self._panels = kept  # not read again: another thread may want another realisation
+        return kept[1]
 
     def calibration_read(self, *, rng: Streams) -> Product:
         """Multiply the calibration inputs by the matrix, without any compensation.
