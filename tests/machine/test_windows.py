@@ -114,9 +114,10 @@ def test_without_noise_products_are_those_of_explicit_rows(kind):
         assert product.saturated == pytest.approx(plain.saturated[realisation], abs=0.003)
 
 
-def test_scale_and_offset_follow_the_product():
+@pytest.mark.parametrize("kind", ["noise", "slices", "reference"])
+def test_scale_and_offset_follow_the_product(kind):
     windows = convolution()
-    made, rng = programmed(windows, hardware(**NOISE))
+    made, rng = programmed(windows, hardware(**KINDS[kind]))
     aged = made.at(1.0)
     scale, offset = (
         np.linspace(0.5, 2, 7, dtype=np.float32),

@@ -27,6 +27,7 @@ from matsweep.machine import (
     vectors,
 )
 from matsweep.machine.product import noise_share
+from matsweep.machine.row_streams import RowStreams
 
 EXHAUSTIVE = bool(os.environ.get("MATSWEEP_EXHAUSTIVE"))
 
@@ -118,7 +119,21 @@ def cases(draw):
 @settings(max_examples=400 if EXHAUSTIVE else 40, deadline=None)
 def test_products_are_those_of_plain_arithmetic(case):
     """Any shape: codes are equal unless a current is within rounding of the border of two codes."""
-    windows, outputs, signed, given = case
+    check_products(*case)
+
+
+def test_products_of_panels_beyond_the_cache_are_those_of_plain_arithmetic():
+    """Panels of 624 kB, each used for four blocks of rows in turn; 105 rows end within them."""
+    windows = Windows(
+        values=np.random.default_rng(2).random((3, 334), np.float32),
+        starts=np.arange(35),
+        offsets=np.arange(300),
+    )
+    check_products(windows, 520, False, {"adc": ADC(bits=6)})
+
+
+def check_products(windows, outputs, signed, given):
+    """Compare codes with those of plain arithmetic, but at the border of two codes."""
     made, rng = programmed(windows, outputs, signed=signed, **given)
     aged = made.at(1.0)
     assert aged.panels(0) is not None
@@ -269,27 +284,53 @@ def test_realisations_have_their_own_noise_whatever_is_computed_together():
     assert abs(np.corrcoef(*both)[0, 1]) < 5.5 / np.sqrt(both[0].size)
 
 
-def test_numbers_are_those_of_the_counters_stated():
-    """Words of a counter: rows / 4, tile · columns + column, and key and call; row % 4 chooses."""
+@pytest.mark.parametrize("sample", [5, 2**34 // 7])
+def test_numbers_are_those_of_the_counters_stated(sample):
+    """Words of a counter: rows / 4, tile · columns + column, and key and call; row % 4 chooses.
+
+    Upper bits of rows / 4 are combined with the key: rows from 2^34 on, here from the third, need
+    them. 19 columns: one panel of 16 and one of 8.
+    """
     from matsweep.core.philox import fill_normal
 
-    inputs, outputs, rows = 6, 11, 9
+    inputs, outputs, rows = 6, 19, 7
     windows = alike(inputs, rows)
     noise = ADC(bits=16, noise=2000.0, percentile=100.0)
     made, rng = programmed(windows, outputs, room=2.0, adc=noise)
     quiet, _ = programmed(windows, outputs, room=2.0, adc=FINE)
-    noisy = made.at(1.0).windows_product(windows, realisation=0, sample=5, call=3, rng=rng).values
+    noisy = made.at(1.0).windows_product(
+        windows, realisation=0, sample=sample, call=3, rng=rng
+    ).values  # fmt: skip
     plain = quiet.at(1.0).windows_product(windows, realisation=0, rng=rng).values
     [(key, high)] = rng.at("windows").keys
     wanted = np.empty((2, rows, outputs))
     for row in range(2 * rows):
-        number = 5 * rows + row
+        group, place = divmod(sample * rows + row, 4)
+        upper, lower = divmod(group, 2**32)
+        own = high ^ np.uint64(3) ^ np.uint64(upper << 32)
         for column in range(outputs):
             four = np.empty((4, 1), np.float32)
-            fill_normal(np.uint64(number // 4 + (column << 32)), high ^ np.uint64(3), key, four)
-            wanted[row // rows, row % rows, column] = four[number % 4, 0]
+            fill_normal(np.uint64(lower + (column << 32)), own, key, four)
+            wanted[row // rows, row % rows, column] = four[place, 0]
     unit = made.mapped.scale.weight * made.mapped.scale.input * made.mapped.scale.current / 32767
     np.testing.assert_allclose((noisy - plain) / unit, 2000 * wanted, atol=1.01)
+
+
+def test_numbers_of_rows_are_those_of_the_counters_stated():
+    """Words of a counter: the count, the row, and key and call; the row's upper bits with these."""
+    from matsweep.core.philox import fill_normal
+
+    first, columns = 2**32 - 1, 6
+    streams = realisation_streams(7, [0])
+    [(key, high)] = streams.keys
+    rows = RowStreams(streams.keys, call=3, first=first)
+    for count in (0, 2):  # two counts of four numbers each time
+        drawn = rows.standard_normal((1, 3, columns), np.float32)
+        for row in range(3):
+            upper, lower = divmod(first + row, 2**32)
+            own, wanted = high ^ np.uint64(3) ^ np.uint64(upper << 32), np.empty((4, 2), np.float32)
+            fill_normal(np.uint64((lower << 32) + count), own, key, wanted)
+            np.testing.assert_array_equal(drawn[0, row], wanted.ravel()[:columns])
 
 
 @pytest.mark.parametrize("outputs", [1, 8, 11, 17])
