@@ -56,14 +56,15 @@ class Arrays:
     inputs : mapping of str to (sample, …) array
     labels : (sample, …) array of int, or None
     targets : (sample, …) array or None
-    channels_last : bool
-        Whether inputs are known to be images (sample, row, column, channel).
+    layout : "NHWC", "flat" or None
+        Of inputs, where it is known: images (sample, row, column, channel), or numbers in an order
+        that is everybody's.
     """
 
     inputs: Mapping[str, AnyArray]
     labels: AnyArray | None = None
     targets: AnyArray | None = None
-    channels_last: bool = False
+    layout: str | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""

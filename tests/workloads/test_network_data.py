@@ -155,12 +155,14 @@ class TestPreprocessing:
         ("shape", "layout", "network"),
         [
             ((5, 2, 3, 4), None, (2, 3, 4)),
-            ((5, 24), None, (2, 3, 4)),
             ((5, 24), "flat", (2, 3, 4)),
+            ((5, 4, 6), "flat", (2, 3, 4)),
             ((5, 3, 4, 2), "NHWC", (2, 3, 4)),
             ((5, 2, 3, 4), "NCHW", (3, 4, 2)),
             ((5, 3, 4, 2), "NHWC", (3, 4, 2)),
-            ((5, 2, 3, 4), None, (24,)),
+            ((5, 2, 3, 4), "flat", (24,)),
+            ((5, 2, 3, 4), "NHWC", (24,)),
+            ((5, 3, 4, 1), None, (1, 3, 4)),
             ((5, 3, 4), None, (1, 3, 4)),
             ((5, 3, 4), None, (3, 4, 1)),
             ((5, 7, 4), None, (None, 4)),
@@ -176,6 +178,24 @@ class TestPreprocessing:
             np.testing.assert_array_equal(found, np.moveaxis(values, 1, -1))
         else:
             np.testing.assert_array_equal(found.ravel(), values.ravel())
+
+    @pytest.mark.parametrize(
+        ("shape", "layout", "network"),
+        [
+            ((5, 3, 4, 2), None, (2, 3, 4)),  # channels last for a network with channels first
+            ((5, 3, 4, 2), "NCHW", (2, 3, 4)),
+            ((5, 24), None, (2, 3, 4)),
+            ((5, 2, 3), None, (6,)),
+            ((5, 2, 3, 4), None, (24,)),
+            ((5, 4, 3), None, (1, 3, 4)),
+        ],
+    )
+    @pytest.mark.parametrize("dtype", ["float32", "int64"])
+    def test_samples_are_not_reordered_without_a_word(self, shape, layout, network, dtype):
+        """Equally many numbers in another order would be other images."""
+        values = np.zeros(shape, dtype)
+        with pytest.raises(UserError, match=r"^data must hold samples .*: give preprocessing.lay"):
+            Preprocessing(layout=layout).apply("data", values, self.port(*network, dtype=dtype))
 
     def test_whole_numbers_stay_whole(self):
         tokens = np.array([[1, 5], [2, 3]])

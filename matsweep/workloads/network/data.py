@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError, near, within
 from matsweep.core.codec import build
 from matsweep.core.printing import listed, shown
-from matsweep.datasets import Dataset, Images
+from matsweep.datasets import NPZ, Dataset, Images
 from matsweep.datasets.arrays import (
     Arrays,
     Outline,
@@ -240,7 +240,7 @@ def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
         Arrays(
             inputs={"inputs": inputs.reshape(len(inputs), *shape)},
             labels=labels,
-            channels_last=len(shape) == 3,
+            layout=_layout(dataset, shape),
         )
         for inputs, labels in (
             (samples.train_inputs, samples.train_labels),
@@ -248,6 +248,13 @@ def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
         )
     )
     return training, scored
+
+
+def _layout(dataset: Dataset, shape: tuple[int, ...]) -> str | None:
+    """Layout of a dataset's samples: of a user's arrays it is known of images alone."""
+    if len(shape) == 3:
+        return "NHWC"
+    return None if isinstance(dataset, NPZ) else "flat"
 
 
 @functools.lru_cache(maxsize=2)
@@ -319,7 +326,7 @@ def _inputs(
     return {
         port.name: preprocessing.apply(
             name, numbers(name, np.asarray(given[port.name])), port,
-            channels_last=arrays.channels_last,
+            layout=arrays.layout,
         )
         for port in ports
     }  # fmt: skip

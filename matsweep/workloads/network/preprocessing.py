@@ -29,9 +29,9 @@ class Preprocessing:
     mean, std : tuple of float
         One number, or one for each channel, in the unit of scaled inputs.
     layout : "NCHW", "NHWC", "flat" or None
-        Of the data: (sample, channel, row, column), (sample, row, column, channel), or (sample,
-        input). Images are turned to the layout of the network's input. None: as the network's, or
-        what a folder of images has.
+        Of the data: (sample, channel, row, column), (sample, row, column, channel), or numbers in
+        the order of the network's input whatever their shape. Images are turned to the layout of
+        the network's input. None: as the network's, or that of a dataset.
     """
 
     scale: Dimensionless = 1.0
@@ -58,7 +58,7 @@ class Preprocessing:
         return self == Preprocessing(layout=self.layout)
 
     def apply(
-        self, name: str, values: AnyArray, port: Port, *, channels_last: bool = False
+        self, name: str, values: AnyArray, port: Port, *, layout: str | None = None
     ) -> AnyArray:
         """Bring samples to the type, the range and the shape that a network takes.
 
@@ -68,8 +68,8 @@ class Preprocessing:
             Parameter that the samples come from, for messages.
         values : (sample, …) array
         port : Port
-        channels_last : bool
-            Whether samples are known to be images with channels last.
+        layout : "NHWC", "flat" or None
+            Of the source, where it is known; the own `layout` goes before it.
 
         Returns
         -------
@@ -80,7 +80,7 @@ class Preprocessing:
         UserError
             If their shape cannot be the network's, or a network of whole numbers gets others.
         """
-        layout = self.layout or ("NHWC" if channels_last else None)
+        layout = self.layout or layout
         if np.dtype(port.dtype).kind in "iub":
             return _shaped(name, self._whole(name, values, port), port, layout)
         single = np.asarray(values, np.float32)
@@ -126,15 +126,14 @@ def _channels(values: AnyArray, layout: str | None, count: int) -> tuple[int, ..
 
 
 def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyArray:
-    """Turn samples to the shape that the network takes."""
+    """Turn samples to the shape that the network takes: numbers are reordered as stated only."""
     wanted = port.shape[1:]
-    for candidate in _arranged(values, len(wanted), layout):
+    for candidate in _arranged(values, layout):
         if _fits(candidate.shape[1:], wanted):
             return candidate
     known = [size for size in wanted if size is not None]
-    size = math.prod(values.shape[1:])
-    flat = values.ndim == 2 or len(wanted) == 1 or layout == "flat" or size == math.prod(known)
-    if (flat and layout in (None, "flat")) or len(wanted) == 1:
+    if _same_order(values.shape[1:], wanted, layout):
+        size = math.prod(values.shape[1:])
         if len(known) == len(wanted) and size == math.prod(known):
             return values.reshape(len(values), *known)
         if len(known) == len(wanted) - 1 and known and size % math.prod(known) == 0:
@@ -142,20 +141,30 @@ def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyA
     shape = ", ".join("any" if each is None else str(each) for each in wanted)
     raise UserError(
         f"{name} must hold samples of the shape ({shape}) that the network takes, got "
-        f"{values.shape[1:]}: give preprocessing.layout (NCHW, NHWC or flat) where only the "
-        "layout differs"
+        f"{values.shape[1:]}: give preprocessing.layout (NCHW or NHWC, or flat for numbers in the "
+        "network's order) where only the layout differs"
     )
 
 
-def _arranged(values: AnyArray, rank: int, layout: str | None) -> list[AnyArray]:
+def _same_order(
+    shape: tuple[int, ...], wanted: tuple[int | None, ...], layout: str | None
+) -> bool:
+    """Check that numbers in their order are those that the network takes in its order.
+
+    They are where only axes of length 1 differ, or the layout says so; images whose layout is known
+    may be put in a row.
+    """
+    long, known = ([size for size in each if size != 1] for each in (shape, wanted))
+    return long == known or layout == "flat" or (layout is not None and len(wanted) == 1)
+
+
+def _arranged(values: AnyArray, layout: str | None) -> list[AnyArray]:
     """Return samples as they are and with channels elsewhere, the likelier first."""
     own = [values]
     if values.ndim == 4 and layout == "NHWC":
         own = [np.moveaxis(values, -1, 1), values]
     elif values.ndim == 4 and layout == "NCHW":
         own = [values, np.moveaxis(values, 1, -1)]
-    elif values.ndim == 3 and rank == 3:
-        own = [values[:, None], values[..., None]]  # images without channels
     return own
 
 
