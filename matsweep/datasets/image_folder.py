@@ -35,6 +35,9 @@ class Images(Split, kind="images"):
     Images are of one size, 8 bits a channel, and are divided by 255. They are grey if all are, or
     else red, green and blue; transparency is ignored. Names that begin with a dot are left out.
 
+    Classes are numbered from 0 in the order of their folders' names: by value where all are whole
+    numbers (2 before 10), else as text.
+
     Parameters
     ----------
     path : str
@@ -49,18 +52,24 @@ class Images(Split, kind="images"):
         root = Path(self.path)
         return {place: root / place for place in self._places()}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their labels."""
+        return _ordered({place.split("/")[-2] for place in self._places()})
+
     def _places(self) -> list[str]:
         """Return the sorted places of all images, CLASS/IMAGE or PART/CLASS/IMAGE.
 
         Raises
         ------
         UserError
-            If the folder is not laid out so, or a link leads out of it.
+            If the folder is not laid out so, a class has no images, or a link leads out of it.
         """
         root = Path(self.path)
         depth = 2 if set(_listed(root, "", folders=True)) == set(_PARTS) else 1
         places = [""]
         for level in range(depth + 1):
+            above_images = places
             places = [
                 f"{above}/{name}".lstrip("/")
                 for above in places
@@ -71,13 +80,27 @@ class Images(Split, kind="images"):
                 f"path must name a folder of 1 to {_MOST_FILES:,} images, got {self.path} with "
                 f"{len(places):,}: {_WAY}"
             )
+        classes, filled = (
+            {place.split("/")[level] for place in each}
+            for each, level in ((above_images, -1), (places, -2))
+        )
+        if classes != filled:
+            raise UserError(
+                f"path must name a folder with an image of each class, got {self.path} with none of "
+                f"{listed(sorted(classes - filled))}: other classes would get their numbers; add "
+                "images, or remove the folder"
+            )
         return places
 
     def read(self) -> Samples:
         """Read the images, split as the folder is."""
         places = self._places()
         pixels = _pixels(Path(self.path), places)
-        labels = np.array([place.split("/")[-2] for place in places])
+        named = [place.split("/")[-2] for place in places]
+        names = _ordered(set(named))
+        order = {name: label for label, name in enumerate(names)}
+        # A single class keeps its name, for the message.
+        labels = np.array([order[name] for name in named] if len(names) > 1 else named)
         if places[0].count("/") == 1:
             return self.split("path", pixels, labels)
         _, numbers = count_classes("path", labels)
@@ -88,6 +111,13 @@ class Images(Split, kind="images"):
                 f"them: {_WAY}"
             )
         return Samples(pixels[~test], numbers[~test], pixels[test], numbers[test])
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    """Sort names of classes: by value where all are whole numbers, else as text."""
+    if all(name.isascii() and name.isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)))
+    return tuple(sorted(names))
 
 
 def _listed(root: Path, folder: str, *, folders: bool) -> list[str]:

@@ -71,6 +71,26 @@ def test_a_folder_with_train_and_test_keeps_their_split_and_colours(tmp_path, en
     assert data.load().test_inputs[2].tolist() == [np.float32(7 / 255)] * 48
 
 
+@pytest.mark.parametrize("parts", [("",), ("train/", "test/")])
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (("0", "1", "2", "10", "11"), ("0", "1", "2", "10", "11")),
+        (("08", "9", "010"), ("08", "9", "010")),
+        (("1", "2", "10", "x"), ("1", "10", "2", "x")),
+    ],
+)
+def test_classes_that_are_numbers_are_in_their_order(tmp_path, names, order, parts):
+    """The brightness of an image is its class."""
+    write(tmp_path, {f"{part}{name}/{n}": np.full((2, 2), 10 * order.index(name))
+                     for part in parts for name in names for n in range(5)})  # fmt: skip
+    data = Images(path=str(tmp_path))
+    assert data.names == order
+    samples = data.load()
+    found = np.rint(samples.train_inputs[:, 0] * 25.5).astype(int)
+    np.testing.assert_array_equal(samples.train_labels, found)
+
+
 def test_content_changes_with_an_image_and_with_its_class(tmp_path, images):
     data = Images(path=str(write(tmp_path, images)))
     first = data.content
@@ -145,6 +165,10 @@ def empty(folder):
         path.unlink()
 
 
+def empty_class(folder):
+    (folder / "aa").mkdir()
+
+
 def one_part(folder):
     for part in ("train", "test"):
         (folder / part).mkdir()
@@ -171,6 +195,7 @@ def large(folder):
         (loop, r"path \(a/9.png\) must name a file that can be read, got .*symbolic links"),
         (one_class, "at least 2 classes, got 1"),
         (empty, "with 0: give PATH/CLASS/IMAGE"),
+        (empty_class, "an image of each class, got .* with none of aa: other classes would"),
         (one_part, "must hold images in train and test, got .* with none in one"),
         (large, "a/0.png has 9500 × 9500 pixels and a/1.png has 6 × 4"),
     ],

@@ -105,6 +105,27 @@ class TestFiles:
         first = np.rint(255 * samples.inputs["x"][0].transpose(1, 2, 0)).astype(np.uint8)
         assert pixels[first.tobytes()] == ("cat", "dog")[samples.labels[0]]
 
+    @pytest.mark.parametrize("classes", [2, 3, 5])
+    def test_folders_of_classes_are_those_of_the_network(self, folder, classes):
+        from PIL import Image
+
+        b = Builder((8, 8))
+        x = b.op("Flatten", "x")
+        saved(b.model(b.op("Gemm", x, b.weight(64, 3), name="head")), folder, "grey.onnx")
+        for name in range(9, 9 + classes):
+            (folder / "images" / f"{name}").mkdir(parents=True)
+            for number in range(5):
+                pixels = np.full((8, 8), number, np.uint8)
+                Image.fromarray(pixels).save(folder / "images" / f"{name}" / f"{number}.png")
+        own = configured(folder, model=str(folder / "grey.onnx"), data=str(folder / "images"))
+        assert "folders: 0 is 9, 1 is 10" in own.preparation
+        assert ("(2 of the 3 outputs of the network)" in own.preparation) == (classes == 2)
+        if classes < 5:
+            assert set(own.prepare().samples.labels) == set(range(classes))
+            return
+        with pytest.raises(UserError, match=r"data must have at most 3 classes, .*got 5 folders"):
+            own.prepare()
+
     def test_several_inputs_by_name(self, folder):
         import onnx
         from onnx import TensorProto, helper

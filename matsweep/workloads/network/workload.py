@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError, one_of, whole, within
 from matsweep.core.codec import plain
-from matsweep.datasets import Dataset
+from matsweep.datasets import Dataset, Images
 from matsweep.datasets.arrays import file_digest
 from matsweep.networks.batches import Port
 from matsweep.networks.load import load_network
@@ -25,6 +25,7 @@ from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
 from matsweep.networks.shipped import located
+from matsweep.workloads.network.classes import check_classes, class_note
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
 from matsweep.workloads.network.run import MEASURES, PreparedNetwork, prepared
@@ -276,6 +277,8 @@ class NetworkInference(_Carrying, Workload):
         found, changes = resolved("data", self.data), []
         if isinstance(found, Dataset) and found.preparation:
             changes.append(found.preparation)
+        if isinstance(found, Images):
+            changes.append(class_note(found.names, self.judged))
         if not self.preprocessing.plain:
             own = self.preprocessing
             mean, std = (", ".join(f"{each:g}" for each in part) for part in (own.mean, own.std))
@@ -310,6 +313,7 @@ class NetworkInference(_Carrying, Workload):
             If data do not fit the network, or labels its classes.
         """
         with within("workload"):
+            check_classes("data", self.data, self.judged)
             samples = load(
                 self.network, self.preprocessing, self.data, self.calibration,
                 test_samples=self.test_samples, calibration_samples=self.calibration_samples,
