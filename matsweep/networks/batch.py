@@ -16,27 +16,32 @@ from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 
 _LARGEST = 2**24  # values of a probe's inputs together
+_FREE = (7, 64)  # sizes of free dimensions that are tried, other than any batch that is
 _RECURRENT = ("GRU", "LSTM", "RNN")
 
 
-def probe(ports: Sequence[Port], samples: int, seed: int = 0) -> dict[str, AnyArray] | None:
+def probe(
+    ports: Sequence[Port], samples: int, *, free: int | None = None
+) -> dict[str, AnyArray] | None:
     """Return random inputs, or None where a dimension other than the batch is free.
 
     Parameters
     ----------
     ports : sequence of Port
     samples : int
-    seed : int
+    free : int or None
+        Size of dimensions that are free; None: none may be.
 
     Returns
     -------
     dict of str to array, or None
         Whole numbers are ones.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     inputs: dict[str, AnyArray] = {}
     for port in ports:
-        rest = [size for size in port.shape[1:] if size is not None]
+        sizes = (free if size is None else size for size in port.shape[1:])
+        rest = [size for size in sizes if size is not None]
         if len(rest) != len(port.shape) - 1 or np.prod(rest, dtype=np.float64) > _LARGEST:
             return None
         shape = (samples, *rest)
@@ -137,8 +142,21 @@ def independent(
         And the reason why not.
     """
     inputs = probe(ports, batch + 1)
-    if inputs is None:
-        return True, ""
+    if inputs is not None:
+        return _compared(model, inputs, original, batch)
+    for free in _FREE:
+        inputs = probe(ports, batch + 1, free=free)
+        try:
+            if inputs is not None:
+                return _compared(model, inputs, original, batch)
+        except UserError:  # such a size cannot be run: too small for a kernel, or not as others
+            continue
+    return True, ""
+
+
+def _compared(
+    model: bytes, inputs: Mapping[str, AnyArray], original: bytes, batch: int
+) -> tuple[bool, str]:
     alone = sessions.Model(original)
     together = _outputs(alone if model is original else sessions.Model(model), inputs)
     first = _outputs(alone, {name: each[:batch] for name, each in inputs.items()})
@@ -200,6 +218,32 @@ def fixed(ports: Sequence[Port]) -> int | None:
             f"got {listed}: export with the batch first"
         )
     return sizes.pop()
+
+
+def check_sizes_fixed(ports: Sequence[Port], outputs: Sequence[Port], batch: int) -> None:
+    """Refuse inputs whose first axis is fixed where another is free: that one may be the samples.
+
+    Parameters
+    ----------
+    ports : sequence of Port
+        Inputs.
+    outputs : sequence of Port
+    batch : int
+        Size of the first axis of all inputs.
+
+    Raises
+    ------
+    UserError
+        If another axis is free, but for one sample that gives one row of each output.
+    """
+    free = next((port for port in ports if None in port.shape[1:]), None)
+    if free is None or (batch == 1 and all(port.shape[:1] == (1,) for port in outputs)):
+        return
+    shape = ", ".join("any" if each is None else str(each) for each in free.shape)
+    raise UserError(
+        f"input {shown(free.name)} must have samples as its first axis, got the shape ({shape}), "
+        "whose first axis is fixed while another is free: export with the batch first"
+    )
 
 
 def rows(model: bytes, inputs: Mapping[str, AnyArray]) -> list[tuple[str, int | None]]:

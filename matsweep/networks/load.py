@@ -173,7 +173,8 @@ def _check_weights(graph: Graph) -> None:
 def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | None]:
     """Make the batch free where that gives the same results; else it stays as it is."""
     ports = _ports(graph, graph.model.graph.input)
-    for port in _ports(graph, graph.model.graph.output):
+    outputs = _ports(graph, graph.model.graph.output)
+    for port in outputs:
         if port.name in graph.initializers:
             raise UserError(
                 f"output {shown(port.name)} does not depend on inputs: export without it"
@@ -187,6 +188,7 @@ def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | No
                 "export with the batch first"
             )
         return graph, model, None
+    batches.check_sizes_fixed(ports, outputs, batch)
     free = batches.freed(graph, batch)
     try:
         fits, reason = batches.independent(free, ports, model, batch)

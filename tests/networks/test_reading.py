@@ -480,3 +480,28 @@ def test_damaged_files(
     except UserError as error:
         message = str(error)
     assert "\n" not in message
+
+
+def axes(*sizes: int | str, **settings: Any) -> Any:
+    """A product of the last axis of an input of these sizes, whose axes are swapped before."""
+    b = Builder(sizes[1:])
+    x = b.op("Transpose", "x", perm=settings["perm"])
+    return b.model(b.op("MatMul", x, b.weight(6, 4), name="dense"), batch=sizes[0])
+
+
+@pytest.mark.parametrize("shape", [(6, "n"), (6, "n", 6), (1, "n", 6)])
+def test_samples_behind_another_axis_are_refused(shape: tuple[int | str, ...]) -> None:
+    perm = [1, 0, 2][: len(shape)]
+    assert "whose first axis is fixed while another is free" in refused(axes(*shape, perm=perm))
+
+
+@pytest.mark.parametrize("shape", [("steps", "batch", 6), ("steps", 3, 6)])
+def test_outputs_with_other_rows_than_samples_are_refused(shape: tuple[int | str, ...]) -> None:
+    assert "rows for 2 samples: export with the batch" in refused(axes(*shape, perm=[1, 0, 2]))
+
+
+@pytest.mark.parametrize("batch", ["batch", 1])
+def test_a_free_axis_behind_the_samples_is_read(batch: int | str) -> None:
+    network = built(axes(batch, "steps", 6, perm=[0, 1, 2]))
+    assert network.batch is None
+    assert network(np.ones((3, 5, 6), np.float32)).shape == (3, 5, 4)
