@@ -19,11 +19,14 @@ from numpy.lib import format as npy
 from matsweep.core.checks import UserError
 from matsweep.core.files import open_plain
 from matsweep.core.printing import brief, listed
-from matsweep.datasets.files import MOST_UNPACKED, unreadable
+from matsweep.datasets.files import unreadable
 
 type AnyArray = npt.NDArray[Any]
 
 LABELS, TARGETS = "labels", "targets"
+MOST_PACKED = 2**30
+"""Bytes that the compressed arrays of a file may unpack to; those that are not are mapped."""
+
 _KNOWN = (LABELS, TARGETS)
 _WRITTEN = "write it with numpy.savez(PATH, inputs=(sample, …) array, labels=(sample,) array)"
 _LOCAL_HEADER = 30  # bytes of a member's local header in a ZIP file, before its name
@@ -90,6 +93,13 @@ def npz_outline(name: str, path: Path) -> Outline:
         If it is no NPZ file, is damaged, or its arrays do not belong together.
     """
     headers = _headers(name, path)
+    packed = sum(h.size for h in headers.values() if h.offset is None)
+    if packed > MOST_PACKED:
+        raise UserError(
+            f"{name} must name an NPZ file of at most {MOST_PACKED / 2**30:.0f} GiB where it is "
+            f"compressed, got {path} with {packed / 2**30:.3g} GiB: write it with numpy.savez, which "
+            "does not compress"
+        )
     inputs = {key: each for key, each in headers.items() if key not in _KNOWN}
     if not inputs:
         raise UserError(
@@ -131,12 +141,6 @@ def read_npz(name: str, path: Path) -> Arrays:
         If it is no NPZ file, is damaged, or its arrays do not belong together.
     """
     headers = _headers(name, path)
-    packed = sum(h.size for h in headers.values() if h.offset is None)
-    if packed > MOST_UNPACKED:
-        raise UserError(
-            f"{name} must name an NPZ file of at most {MOST_UNPACKED / 2**30:.0f} GiB where it is "
-            f"compressed, got {path} with {packed / 2**30:.3g} GiB: write it with numpy.savez"
-        )
     npz_outline(name, path)
     arrays = {key: _opened(name, path, key, header) for key, header in headers.items()}
     return Arrays(

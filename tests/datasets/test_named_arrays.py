@@ -37,12 +37,29 @@ def test_a_member_that_its_header_does_not_fit_is_refused(tmp_path):
 
 def test_memory_of_compressed_arrays_is_bounded(tmp_path, monkeypatch):
     """Those that are mapped take none."""
-    monkeypatch.setattr(arrays, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(arrays, "MOST_PACKED", 1000)
     np.savez_compressed(tmp_path / "packed.npz", inputs=np.zeros((5, 30)))
-    with pytest.raises(UserError, match=r"where it is compressed, got .*: write it with "):
-        read_npz("data", tmp_path / "packed.npz")
+    for read in (npz_outline, read_npz):
+        with pytest.raises(UserError, match=r"where it is compressed, got .*: write it with "):
+            read("data", tmp_path / "packed.npz")
     np.savez(tmp_path / "plain.npz", inputs=np.zeros((5, 30)))
     assert len(read_npz("data", tmp_path / "plain.npz")) == 5
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    """2 GB of zeros in 2 MB; no array is read."""
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        with file.open("inputs.npy", "w", force_zip64=True) as member:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (2**20, 300)}
+            np.lib.format.write_array_header_1_0(member, header)
+            for _ in range(300):
+                member.write(bytes(2**22))
+    assert path.stat().st_size < 2**23
+    monkeypatch.setattr(arrays, "_opened", None)
+    for read in (npz_outline, read_npz):
+        with pytest.raises(UserError, match=r"at most 1 GiB where it is compressed, got .* 1.17 GiB"):
+            read("data", path)
 
 
 @pytest.mark.parametrize("label", ["label", "Labels", "CLASS", " class "])
