@@ -24,7 +24,7 @@ from matsweep.networks.libraries import onnx
 from matsweep.networks.lowering import LOWERED, candidate, lower
 from matsweep.networks.network import Network
 from matsweep.networks.partition import steps
-from matsweep.networks.precision import single
+from matsweep.networks.precision import MOST, single
 from matsweep.networks.quantised import dequantise
 from matsweep.networks.reading import read_model
 from matsweep.networks.selection import Candidate, Selection
@@ -79,6 +79,11 @@ def load_network(
         if path.suffix.lower() == ".npz":
             return build(path.stem, perceptron(read_arrays(path), activation), selection)
         return build(path.stem, read_model(path), selection)
+    if isinstance(model, bytes) or not isinstance(model, (Mapping, Sequence, np.ndarray)):
+        raise UserError(
+            "model must be the path of an ONNX or NPZ file, or a mapping or sequence of arrays, got "
+            f"{shown(model)}"
+        )
     return build("perceptron", perceptron(model, activation), selection)
 
 
@@ -167,6 +172,11 @@ def _check_weights(graph: Graph) -> None:
                 raise UserError(
                     f"tensor {shown(name)} of {name_of(node)} must hold finite numbers, got inf: "
                     "train or export it again"
+                )
+            if weight is not None and (np.abs(weight) >= MOST).any():
+                raise UserError(
+                    f"tensor {shown(name)} of {name_of(node)} must hold numbers below {MOST:.3g}, as "
+                    "the network runs in single precision, got larger ones: scale it first"
                 )
 
 

@@ -9,11 +9,16 @@ import numpy as np
 from matsweep.networks.libraries import onnx
 from matsweep.networks.reading import graphs, tensors
 
+MOST = float(np.finfo(np.float32).max)
+"""The largest number of single precision: of what is larger, which no weight may be."""
+
 _TYPED = ("dtype", "output_dtype", "to")  # attributes that name a type
 
 
 def single(model: Any) -> None:
     """Replace float16, bfloat16 and float64 by float32 everywhere in a graph.
+
+    Numbers beyond float32 become its largest.
 
     Parameters
     ----------
@@ -40,8 +45,8 @@ def single(model: Any) -> None:
 def _convert(tensor: Any) -> None:
     helper = onnx().numpy_helper
     values = np.asarray(helper.to_array(tensor), np.float64)
-    most = np.finfo(np.float32).max
-    clipped = np.where(np.isfinite(values), np.clip(values, -most, most), values)
+    # Large numbers stand for infinity in masks and bounds.
+    clipped = np.where(np.isfinite(values), np.clip(values, -MOST, MOST), values)
     name = tensor.name
     tensor.CopyFrom(helper.from_array(clipped.astype(np.float32), name))
 

@@ -127,6 +127,23 @@ def test_a_number_beyond_single_precision_is_its_largest() -> None:
     np.testing.assert_array_equal(built(model)(x), x)
 
 
+@pytest.mark.parametrize("place", ["weight", "bias"])
+def test_weights_beyond_single_precision_are_refused(place: str) -> None:
+    b = Builder((6,))
+    weight, bias = np.ones((6, 4)), np.ones(4)
+    {"weight": weight, "bias": bias}[place][..., 1] = -1e200
+    model = b.model(b.op("Gemm", "x", b.constant(weight), b.constant(bias), name="dense"))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    assert "of node 'dense' (Gemm) must hold numbers below 3.4e+38" in refused(model)
+
+
+@pytest.mark.parametrize("model", [123, None, b"net.onnx", {1, 2}])
+def test_what_is_no_source_is_refused(model: Any) -> None:
+    with pytest.raises(UserError, match=r"^model must be the path of an ONNX or NPZ file, or"):
+        matsweep.load_network(model)
+
+
 def external(folder: Path, location: str = "weights.bin") -> Path:
     """Write a model whose constants lie in another file."""
     b, y = small()
