@@ -20,6 +20,7 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 
 _OLDEST, _RAISED = 7, 13  # opset that ONNX Runtime runs, and to which older ones are converted
 _MOST_NODES = 200_000
+_TRAINING = "is in training mode: export the network for inference"
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
      "RandomUniformLike"}
@@ -44,6 +45,7 @@ def checked(model: Any) -> Any:
         If an operator is not known, draws random numbers or has no bound; a tensor is missing,
         written twice, or part of a cycle; a constant is not a number, or too large.
     """
+    _check_model(model)
     if model.functions:
         _check_functions(model)
         try:
@@ -63,10 +65,45 @@ def checked(model: Any) -> Any:
             names[name] += 1
             node.name = name if names[name] == 1 else f"{name}_{names[name]}"
     _check_constants(model)
+    _check_training(model)
     model = _raised(model)
     _drop_constant_inputs(model)
     _order(model.graph, frozenset())
     return model
+
+
+def _check_model(model: Any) -> None:
+    """Check that a graph has outputs, and states versions of operators that are run."""
+    if not model.graph.output:
+        raise UserError("the network must have an output, got a graph without any: export it again")
+    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    standard = any(
+        node.domain in ("", "ai.onnx") for graph in graphs(model) for node in graph.node
+    )
+    if standard and not versions:
+        raise UserError(
+            "the network must state the version of its operators (opset), got none: export it again"
+        )
+    newest = onnx().defs.onnx_opset_version()
+    if versions and max(versions) > newest:
+        raise UserError(
+            f"the opset must be <= {newest}, the newest that is known, got {max(versions)}: export "
+            "with an older one, or update onnx and onnxruntime"
+        )
+
+
+def _check_training(model: Any) -> None:
+    """Refuse a dropout whose third input, a constant, is true."""
+    constants = dict(tensors(model))
+    for graph in graphs(model):
+        for node in graph.node:
+            mode = constants.get(node.input[2]) if len(node.input) > 2 else None
+            if node.op_type == "Dropout" and mode is not None and _holds_true(mode):
+                raise UserError(f"{name_of(node)} {_TRAINING}")
+
+
+def _holds_true(tensor: Any) -> bool:
+    return bool(onnx().numpy_helper.to_array(tensor).any())
 
 
 def _raised(model: Any) -> Any:
@@ -115,7 +152,7 @@ def _check_node(node: Any) -> None:
             "GRU, RNN or Scan"
         )
     if "training_mode" in settings and settings["training_mode"].i:
-        raise UserError(f"{name_of(node)} is in training mode: export the network for inference")
+        raise UserError(f"{name_of(node)} {_TRAINING}")
     if "sparse_value" in settings:
         raise UserError(f"{name_of(node)} holds a sparse tensor: export it dense")
 

@@ -138,6 +138,33 @@ def test_weights_beyond_single_precision_are_refused(place: str) -> None:
     assert "of node 'dense' (Gemm) must hold numbers below 3.4e+38" in refused(model)
 
 
+@pytest.mark.parametrize("node", [False, True])
+def test_dropout_in_training_mode_is_refused_as_such(node: bool) -> None:
+    def dropout(training: bool) -> Any:
+        b = Builder((6,))
+        mode = np.array(training)
+        mode = (b.op("Constant", value=numpy_helper.from_array(mode)) if node
+                else b.constant(mode))  # fmt: skip
+        x = b.op("Dropout", "x", b.constant(np.float32(0.5)), mode, name="drop")
+        return b.model(b.op("Gemm", x, b.weight(6, 4), name="dense"))
+
+    assert "node 'drop' (Dropout) is in training mode: export" in refused(dropout(True))
+    assert len(built(dropout(False)).layers) == 1
+
+
+def test_graphs_without_outputs_or_versions_are_refused_in_own_words() -> None:
+    b, y = small()
+    model = b.model(y)
+    del model.graph.output[:]
+    assert refused(model).startswith("the network must have an output, got a graph without any")
+    model = b.model(y)
+    del model.opset_import[:]
+    assert refused(model).startswith("the network must state the version of its operators")
+    model = b.model(y)
+    model.opset_import[0].version = 99
+    assert "the newest that is known, got 99: export with an older one" in refused(model)
+
+
 @pytest.mark.parametrize("model", [123, None, b"net.onnx", {1, 2}])
 def test_what_is_no_source_is_refused(model: Any) -> None:
     with pytest.raises(UserError, match=r"^model must be the path of an ONNX or NPZ file, or"):
