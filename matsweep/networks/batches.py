@@ -79,7 +79,8 @@ def _fitting(port: Port, array: AnyArray) -> AnyArray:
             f"input {port.name} must have the shape ({', '.join(['sample', *rest])}), "
             f"got {array.shape}"
         )
-    return np.ascontiguousarray(array, port.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond single precision they are infinite
+        return np.ascontiguousarray(array, port.dtype)
 
 
 def micro_batches(

@@ -226,6 +226,14 @@ class TestPreprocessing:
             Preprocessing().apply("data", tokens + 0.5, self.port(2, dtype="int64"))
         with pytest.raises(UserError, match="preprocessing must leave the input x"):
             Preprocessing(scale=2.0).apply("data", tokens, self.port(2, dtype="int64"))
+        with pytest.raises(UserError, match="whole numbers"):
+            Preprocessing().apply("data", tokens + 1e300, self.port(2, dtype="int64"))
+
+    @pytest.mark.parametrize(("value", "how"), [(1e300, {}), (1e30, {"scale": 1e20})])
+    def test_inputs_beyond_single_precision_are_refused(self, value, how):
+        """In one line: no warning comes before it."""
+        with pytest.raises(UserError, match=r"^data must hold inputs below 3.4e\+38, as networks"):
+            Preprocessing(**how).apply("data", np.full((2, 3), value), self.port(3))
 
     @pytest.mark.parametrize(
         ("settings", "message"),

@@ -83,13 +83,14 @@ class Preprocessing:
         layout = self.layout or layout
         if np.dtype(port.dtype).kind in "iub":
             return _shaped(name, self._whole(name, values, port), port, layout)
-        single = np.asarray(values, np.float32)
+        single = _single(name, values)
         if not self.plain:
             # In double precision: a scale of 1/255 loses nothing to the order of operations.
             shape = _channels(single, layout, max(len(self.mean), len(self.std)))
             mean, std = (np.reshape(each, shape if len(each) > 1 else ()) for each in
                          (self.mean, self.std))  # fmt: skip
-            single = ((single * self.scale - mean) / std).astype(np.float32)
+            with np.errstate(over="ignore"):
+                single = _single(name, (single * self.scale - mean) / std)
         return np.ascontiguousarray(_shaped(name, single, port, layout))
 
     def _whole(self, name: str, values: AnyArray, port: Port) -> AnyArray:
@@ -98,13 +99,32 @@ class Preprocessing:
                 f"preprocessing must leave the input {port.name} as it is, which takes whole "
                 f"numbers ({port.dtype}), got {self}"
             )
-        exact = values.astype(port.dtype)
+        with np.errstate(invalid="ignore"):  # floats beyond whole numbers become other ones
+            exact = values.astype(port.dtype)
         if not np.array_equal(exact, values):
             raise UserError(
                 f"{name} must hold whole numbers for the input {port.name} ({port.dtype}), got "
                 f"{values.dtype}"
             )
         return exact
+
+
+def _single(name: str, values: AnyArray) -> npt.NDArray[np.float32]:
+    """Bring inputs to single precision, in which networks run.
+
+    Raises
+    ------
+    UserError
+        If one is beyond it.
+    """
+    with np.errstate(over="ignore"):
+        single = np.asarray(values, np.float32)
+    if not np.isfinite(single).all():
+        raise UserError(
+            f"{name} must hold inputs below {np.finfo(np.float32).max:.3g}, as networks run in single "
+            "precision, got larger ones: scale them first"
+        )
+    return single
 
 
 def _channels(values: AnyArray, layout: str | None, count: int) -> tuple[int, ...]:
