@@ -23,7 +23,7 @@ from matsweep.datasets.files import unreadable
 
 type AnyArray = npt.NDArray[Any]
 
-LABELS, TARGETS = "labels", "targets"
+INPUTS, LABELS, TARGETS = "inputs", "labels", "targets"
 MOST_PACKED = 2**30
 """Bytes that the compressed arrays of a file may unpack to; those that are not are mapped."""
 

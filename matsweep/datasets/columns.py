@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from matsweep.core.checks import UserError
-from matsweep.core.printing import shown
+from matsweep.core.printing import listed, shown
 from matsweep.core.streams import FloatArray
 from matsweep.core.tables import finite_number, iterate_rows, read_text
-from matsweep.datasets.arrays import LABELS, TARGETS, Arrays, Outline
+from matsweep.datasets.arrays import INPUTS, LABELS, TARGETS, Arrays, Outline
 from matsweep.datasets.files import unreadable
 
 _LABEL = re.compile(r"labels?|class", re.IGNORECASE)
@@ -61,10 +62,10 @@ def table_outline(name: str, path: Path) -> Outline:
     Outline
     """
     table = read_table(name, path)
-    inputs = table.inputs["inputs"]
+    inputs = table.inputs[INPUTS]
     return Outline(
         samples=len(table),
-        inputs={"inputs": (inputs.shape[1:], inputs.dtype)},
+        inputs={INPUTS: (inputs.shape[1:], inputs.dtype)},
         labelled=table.labels is not None,
         targeted=table.targets is not None,
     )
@@ -81,6 +82,12 @@ def _kept(name: str, path: str, time: int, size: int) -> Arrays:
             f"them if there are any, got {path}, whose first line holds none: add it"
         )
     heads = [cell.strip() for cell in first.cells]
+    twice = [head for head, count in Counter(heads).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{name} must name a table whose columns have a name each, got {listed(map(shown, twice))} "
+            f"more than once in {path}: rename or remove them"
+        )
     values = []
     for at, cells in rows:
         row = [finite_number(cell) for cell in cells]
@@ -107,7 +114,7 @@ def _columns(name: str, path: str, heads: list[str], table: FloatArray) -> Array
             f"{', '.join(heads)} in {path} ({TARGETS}: target_1 …): rename them"
         )
     return Arrays(
-        inputs={"inputs": table[:, rest]},
+        inputs={INPUTS: table[:, rest]},
         labels=table[:, of_labels[0]] if of_labels else None,
         targets=table[:, of_targets] if of_targets else None,
     )

@@ -76,6 +76,7 @@ def test_columns_are_known_by_their_names(tmp_path, label):
     ("text", "message"),
     [
         ("a,label,class\n1,0,0\n", "at most one column labels, got columns a, label, class"),
+        ("a,b,a \n1,0,1\n", "columns have a name each, got 'a' more than once"),
         ("label,target_1\n1,0\n", "must name a table with inputs"),
         ("1,2\n3,4\n", "with a line of column names"),
         ("a,b\n", "must name a table with samples, got .* with none"),

@@ -105,6 +105,30 @@ class TestFiles:
         first = np.rint(255 * samples.inputs["x"][0].transpose(1, 2, 0)).astype(np.uint8)
         assert pixels[first.tobytes()] == ("cat", "dog")[samples.labels[0]]
 
+    def test_the_only_input_has_its_name_or_the_common_one(self, folder):
+        for name in ("x", "inputs"):
+            np.savez(folder / "data.npz", **{name: images(10)})
+            assert loaded(folder).inputs["x"].shape == (8, 2, 8, 8)
+        np.savez(folder / "data.npz", foo=images(10))
+        with pytest.raises(UserError, match=r"inputs of the network \(x\), got foo: .*or inputs$"):
+            loaded(folder)
+
+    @pytest.mark.parametrize(
+        ("arrays", "score", "note"),
+        [
+            (("targets",), None, "targets are not used"),
+            (("labels", "targets"), None, "targets are not used"),
+            (("labels", "targets"), "r2", "targets give the score, labels the accuracy"),
+            (("targets",), "r2", None),
+            (("labels",), None, None),
+        ],
+    )
+    def test_a_note_says_what_targets_are_for(self, folder, arrays, score, note):
+        there = {"labels": np.zeros(10, int), "targets": np.zeros((10, 4))}
+        np.savez(folder / "data.npz", inputs=images(10), **{each: there[each] for each in arrays})
+        text = configured(folder, score=score).preparation
+        assert note in text if note else "targets" not in text
+
     @pytest.mark.parametrize("classes", [2, 3, 5])
     def test_folders_of_classes_are_those_of_the_network(self, folder, classes):
         from PIL import Image

@@ -16,6 +16,7 @@ from matsweep.core.codec import build
 from matsweep.core.printing import listed, shown
 from matsweep.datasets import NPZ, Dataset, Images
 from matsweep.datasets.arrays import (
+    INPUTS,
     Arrays,
     Outline,
     file_digest,
@@ -238,7 +239,7 @@ def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
         samples, shape = _kept_dataset(dataset)
     training, scored = (
         Arrays(
-            inputs={"inputs": inputs.reshape(len(inputs), *shape)},
+            inputs={INPUTS: inputs.reshape(len(inputs), *shape)},
             labels=labels,
             layout=_layout(dataset, shape),
         )
@@ -310,13 +311,14 @@ def _inputs(
 ) -> dict[str, AnyArray]:
     """Bring samples to the inputs that a network takes, by name."""
     ports, given = network.inputs, dict(arrays.inputs)
-    if len(ports) == len(given) == 1:
-        given = {ports[0].name: next(iter(given.values()))}
+    if len(ports) == 1 and set(given) == {INPUTS}:
+        given = {ports[0].name: given[INPUTS]}
     wanted = [port.name for port in ports]
     if set(wanted) != set(given):
         raise UserError(
             f"{name} must hold the inputs of the network ({listed(wanted)}), got "
             f"{listed(given)}: name the arrays of the NPZ file so"
+            f"{f', or {INPUTS}' if len(ports) == 1 else ''}"
         )
     if len(ports) > 1 and not preprocessing.plain:
         raise UserError(

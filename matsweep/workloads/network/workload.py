@@ -277,6 +277,12 @@ class NetworkInference(_Carrying, Workload):
         found, changes = resolved("data", self.data), []
         if isinstance(found, Dataset) and found.preparation:
             changes.append(found.preparation)
+        known = outline("data", self.data)
+        if known is not None and known.targeted:
+            if self.score is None or SCORES[self.score].whole:
+                changes.append("targets are not used (workload.score=nrmse or r2 compares outputs)")
+            elif known.labelled:
+                changes.append("targets give the score, labels the accuracy")
         if isinstance(found, Images):
             changes.append(class_note(found.names, self.judged))
         if not self.preprocessing.plain:
