@@ -97,8 +97,8 @@ def npz_outline(name: str, path: Path) -> Outline:
     if packed > MOST_PACKED:
         raise UserError(
             f"{name} must name an NPZ file of at most {MOST_PACKED / 2**30:.0f} GiB where it is "
-            f"compressed, got {path} with {packed / 2**30:.3g} GiB: write it with numpy.savez, which "
-            "does not compress"
+            f"compressed, got {path} with {packed / 2**30:.3g} GiB: write it with "
+            "numpy.savez, which does not compress"
         )
     inputs = {key: each for key, each in headers.items() if key not in _KNOWN}
     if not inputs:

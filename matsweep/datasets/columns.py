@@ -85,8 +85,8 @@ def _kept(name: str, path: str, time: int, size: int) -> Arrays:
     twice = [head for head, count in Counter(heads).items() if count > 1]
     if twice:
         raise UserError(
-            f"{name} must name a table whose columns have a name each, got {listed(map(shown, twice))} "
-            f"more than once in {path}: rename or remove them"
+            f"{name} must name a table whose columns have a name each, got "
+            f"{listed(map(shown, twice))} more than once in {path}: rename or remove them"
         )
     values = []
     for at, cells in rows:

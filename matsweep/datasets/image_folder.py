@@ -86,9 +86,9 @@ class Images(Split, kind="images"):
         )
         if classes != filled:
             raise UserError(
-                f"path must name a folder with an image of each class, got {self.path} with none of "
-                f"{listed(sorted(classes - filled))}: other classes would get their numbers; add "
-                "images, or remove the folder"
+                f"path must name a folder with an image of each class, got {self.path} with none "
+                f"of {listed(sorted(classes - filled))}: other classes would get their "
+                "numbers; add images, or remove the folder"
             )
         return places
 
@@ -116,8 +116,14 @@ class Images(Split, kind="images"):
 def _ordered(names: set[str]) -> tuple[str, ...]:
     """Sort names of classes: by value where all are whole numbers, else as text."""
     if all(name.isascii() and name.isdecimal() for name in names):
-        return tuple(sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)))
+        return tuple(sorted(names, key=_value))
     return tuple(sorted(names))
+
+
+def _value(number: str) -> tuple[int, str, str]:
+    """Return a key that sorts whole numbers of any length by value."""
+    digits = number.lstrip("0")
+    return len(digits), digits, number
 
 
 def _listed(root: Path, folder: str, *, folders: bool) -> list[str]:

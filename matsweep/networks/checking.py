@@ -77,9 +77,7 @@ def _check_model(model: Any) -> None:
     if not model.graph.output:
         raise UserError("the network must have an output, got a graph without any: export it again")
     versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
-    standard = any(
-        node.domain in ("", "ai.onnx") for graph in graphs(model) for node in graph.node
-    )
+    standard = any(node.domain in ("", "ai.onnx") for graph in graphs(model) for node in graph.node)
     if standard and not versions:
         raise UserError(
             "the network must state the version of its operators (opset), got none: export it again"

@@ -79,10 +79,10 @@ def load_network(
         if path.suffix.lower() == ".npz":
             return build(path.stem, perceptron(read_arrays(path), activation), selection)
         return build(path.stem, read_model(path), selection)
-    if isinstance(model, bytes) or not isinstance(model, (Mapping, Sequence, np.ndarray)):
+    if not isinstance(model, (Mapping, list, tuple, np.ndarray)):
         raise UserError(
-            "model must be the path of an ONNX or NPZ file, or a mapping or sequence of arrays, got "
-            f"{shown(model)}"
+            "model must be the path of an ONNX or NPZ file, or a mapping or sequence of arrays, "
+            f"got {shown(model)}"
         )
     return build("perceptron", perceptron(model, activation), selection)
 
@@ -175,8 +175,8 @@ def _check_weights(graph: Graph) -> None:
                 )
             if weight is not None and (np.abs(weight) >= MOST).any():
                 raise UserError(
-                    f"tensor {shown(name)} of {name_of(node)} must hold numbers below {MOST:.3g}, as "
-                    "the network runs in single precision, got larger ones: scale it first"
+                    f"tensor {shown(name)} of {name_of(node)} must hold numbers below {MOST:.3g}, "
+                    "as the network runs in single precision, got larger ones: scale it first"
                 )
 
 

@@ -33,8 +33,8 @@ def check_classes(name: str, source: str | Dataset, output: Port) -> None:
     if isinstance(found, Images) and most is not None and len(found.names) > most:
         raise UserError(
             f"{name} must have at most {most} classes, the outputs {output.name} of the network, "
-            f"got {len(found.names)} folders ({listed(found.names[:_SHOWN])}): leave classes out, or "
-            "give an NPZ file with labels"
+            f"got {len(found.names)} folders ({listed(found.names[:_SHOWN])}): leave classes out, "
+            "or give an NPZ file with labels"
         )
 
 

@@ -121,8 +121,8 @@ def _single(name: str, values: AnyArray) -> npt.NDArray[np.float32]:
         single = np.asarray(values, np.float32)
     if not np.isfinite(single).all():
         raise UserError(
-            f"{name} must hold inputs below {np.finfo(np.float32).max:.3g}, as networks run in single "
-            "precision, got larger ones: scale them first"
+            f"{name} must hold inputs below {np.finfo(np.float32).max:.3g}, as networks run in "
+            "single precision, got larger ones: scale them first"
         )
     return single
 
@@ -166,9 +166,7 @@ def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyA
     )
 
 
-def _same_order(
-    shape: tuple[int, ...], wanted: tuple[int | None, ...], layout: str | None
-) -> bool:
+def _same_order(shape: tuple[int, ...], wanted: tuple[int | None, ...], layout: str | None) -> bool:
     """Check that numbers in their order are those that the network takes in its order.
 
     They are where only axes of length 1 differ, or the layout says so; images whose layout is known
