@@ -177,6 +177,22 @@ class TestPreprocessing:
         else:
             np.testing.assert_array_equal(found.ravel(), values.ravel())
 
+    @pytest.mark.parametrize(
+        ("shape", "network"),
+        [((5, 3, 4, 2), (2, 3, 4)), ((5, 2, 3, 4), (3, 4, 2)), ((5, 4, 3), (3, 4))],
+    )
+    def test_axes_in_another_order_are_refused_not_mixed(self, shape, network):
+        values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        with pytest.raises(UserError, match=r"give preprocessing\.layout"):
+            Preprocessing().apply("data", values, self.port(*network))
+
+    @pytest.mark.parametrize("layout", [None, "NHWC"])
+    def test_axes_of_one_value_come_and_go(self, layout):
+        values = np.arange(60, dtype=np.float32).reshape(5, 3, 4, 1)
+        for network in ((3, 4), (1, 3, 4), (3, 4, 1), (12,)):
+            found = Preprocessing(layout=layout).apply("data", values, self.port(*network))
+            np.testing.assert_array_equal(found, values.reshape(5, *network))
+
     def test_whole_numbers_stay_whole(self):
         tokens = np.array([[1, 5], [2, 3]])
         found = Preprocessing().apply("data", tokens, self.port(2, dtype="int64"))

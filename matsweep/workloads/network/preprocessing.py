@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +134,9 @@ def _shaped(name: str, values: AnyArray, port: Port, layout: str | None) -> AnyA
             return candidate
     known = [size for size in wanted if size is not None]
     size = math.prod(values.shape[1:])
-    flat = values.ndim == 2 or len(wanted) == 1 or layout == "flat" or size == math.prod(known)
+    if len(known) == len(wanted) and _long(values.shape[1:]) == _long(known):
+        return values.reshape(len(values), *known)
+    flat = values.ndim == 2 or layout == "flat"
     if (flat and layout in (None, "flat")) or len(wanted) == 1:
         if len(known) == len(wanted) and size == math.prod(known):
             return values.reshape(len(values), *known)
@@ -157,6 +160,11 @@ def _arranged(values: AnyArray, rank: int, layout: str | None) -> list[AnyArray]
     elif values.ndim == 3 and rank == 3:
         own = [values[:, None], values[..., None]]  # images without channels
     return own
+
+
+def _long(sizes: Sequence[int]) -> list[int]:
+    """Leave out axes of one value, which change no order."""
+    return [size for size in sizes if size != 1]
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
