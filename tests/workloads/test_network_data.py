@@ -11,7 +11,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.datasets.arrays import npz_outline, read_npz
 from matsweep.workloads import Workload
-from matsweep.workloads.network.data import _spread
+from matsweep.workloads.network.data import evenly
 from matsweep.workloads.network.preprocessing import Preprocessing
 from tests.networks.graphs import Builder, saved
 from tests.workloads.own_network import images, model
@@ -104,6 +104,34 @@ class TestFiles:
         assert everything.shape == (10, 3, 8, 8)
         first = np.rint(255 * samples.inputs["x"][0].transpose(1, 2, 0)).astype(np.uint8)
         assert pixels[first.tobytes()] == ("cat", "dog")[samples.labels[0]]
+
+    def test_images_for_training_are_never_scored(self, folder):
+        """A set that is divided scores its test part, whatever calibrates."""
+        b = Builder((64,))
+        saved(b.model(b.op("Gemm", "x", b.weight(64, 10), name="only")), folder, "digits.onnx")
+        own = {"model": str(folder / "digits.onnx"), "data": "digits"}
+        plain, named = loaded(folder, **own), loaded(folder, **own, calibration="digits")
+        for one, other in ((plain.inputs, named.inputs), (plain.calibration, named.calibration)):
+            np.testing.assert_array_equal(one["x"], other["x"])
+        there = {each.tobytes() for each in named.inputs["x"]}
+        assert sum(each.tobytes() in there for each in named.calibration["x"]) < 5  # blank ones
+
+    def test_a_folder_of_images_is_scored_whole_where_others_calibrate(self, folder):
+        from PIL import Image
+
+        rng = np.random.default_rng(0)
+        for part in ("test", "others"):
+            for name in ("cat", "dog"):
+                (folder / part / name).mkdir(parents=True)
+                for number in range(5):
+                    each = rng.integers(0, 256, (8, 8), np.uint8)
+                    Image.fromarray(each).save(folder / part / name / f"{number}.png")
+        b = Builder((64,))
+        saved(b.model(b.op("Gemm", "x", b.weight(64, 2), name="only")), folder, "grey.onnx")
+        own = {"model": str(folder / "grey.onnx"), "data": str(folder / "test")}
+        samples = loaded(folder, **own, calibration=str(folder / "others"))
+        assert (len(samples.labels), len(samples.calibration["x"])) == (10, 8)
+        assert len(loaded(folder, **own).labels) == 2
 
     def test_several_inputs_by_name(self, folder):
         import onnx
@@ -266,8 +294,8 @@ def test_a_mistake_is_one_line_that_names_its_setting(folder, name):
 
 
 def test_places_are_spread_evenly():
-    assert _spread(10, 3).tolist() == [0, 3, 6]
-    assert _spread(4, 9).tolist() == [0, 1, 2, 3]
+    assert evenly(10, 3).tolist() == [0, 3, 6]
+    assert evenly(4, 9).tolist() == [0, 1, 2, 3]
 
 
 def test_an_own_network_of_arrays(tmp_path):
