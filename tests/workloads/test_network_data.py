@@ -75,9 +75,11 @@ class TestFiles:
         samples = loaded(folder, **given)
         assert samples.inputs["x"][0].tolist() == [1, 2, 3]
         assert samples.labels[:3].tolist() == [1, 0, 1]
-        (folder / "targets.csv").write_text("a,target_1,b,target_2,c\n" + "1,2,3,4,5\n" * 6)
+        (folder / "targets.csv").write_text(
+            "a,target_1,b,target_2,c\n" + "1,2,3,4,5\n6,7,8,9,0\n" * 3
+        )
         samples = loaded(folder, **(given | {"data": str(folder / "targets.csv"), "score": "r2"}))
-        assert samples.targets[0].tolist() == [2, 4]
+        assert samples.targets[0].tolist() == [7, 9]
         b = Builder((64,))
         saved(b.model(b.op("Gemm", "x", b.weight(64, 10), name="only")), folder, "digits.onnx")
         digits = loaded(folder, model=str(folder / "digits.onnx"), data="digits")
@@ -266,6 +268,16 @@ MISTAKES = {
     "halves": ({"inputs": X, "labels": np.full(10, 0.5)}, {}, r"labels that are whole numbers"),
     "matrix": ({"inputs": X, "labels": np.zeros((10, 4), int)}, {}, r"data must hold labels of sh"),
     "targets": ({"inputs": X, "targets": np.zeros((10, 3))}, {"score": "r2"}, r"targets of the sh"),
+    "same targets": (
+        {"inputs": X, "targets": np.ones((10, 4))},
+        {"score": "r2"},
+        r"data must hold targets that vary for score=r2, got the same for all samples",
+    ),
+    "left out": (
+        {"inputs": X, "labels": np.full(10, -1)},
+        {"score": "token_accuracy"},
+        r"data must hold labels from 0 to 3, got negative ones alone",
+    ),
     "no targets": ({"inputs": X}, {"score": "r2"}, r"score must be null for data without targets"),
     "no labels": ({"inputs": X}, {"top": 2}, r"top must be null for data without labels, got 2"),
     "top": (

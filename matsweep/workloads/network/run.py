@@ -20,7 +20,7 @@ from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples
 from matsweep.workloads.network.judging import JUDGED, Judged
-from matsweep.workloads.network.outputs import check, references, scored
+from matsweep.workloads.network.outputs import check, fitted, numbered, references, scored
 
 type AnyArray = npt.NDArray[Any]
 
@@ -132,7 +132,7 @@ class PreparedNetwork:
             name: Judged(product, self.recorded[name], powered=True)
             for name, product in products.items()
         }
-        outputs = np.asarray(aged.run(self.samples.inputs, judged)[self.output], np.float32)
+        outputs = numbered(aged.run(self.samples.inputs, judged)[self.output])
         errors = np.array([each.error for each in judged.values()])
         conversions = sum(each.conversions for each in products.values())
         measured: dict[str, float | FloatArray] = {
@@ -184,7 +184,8 @@ def prepared(
     network = network if network.shapes else sized(network, samples.calibration)
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
-    wanted = np.asarray(outputs[output] if isinstance(outputs, Mapping) else outputs, np.float32)
+    wanted = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    samples = fitted(samples, wanted)
     check(wanted, samples, top, score)
     adaptation = None
     if adapt:
