@@ -278,6 +278,17 @@ class TestWhatIsMeasured:
                 ready = workload(**own, calibration=own["data"], score=score).prepare()
                 assert ready.reference[score] == pytest.approx(value, abs=1e-5)
 
+    def test_statistics_are_matched_on_samples_of_all_classes(self, tmp_path):
+        """Files often hold one class after the other: samples are spread over all of them."""
+        inputs = images(200)
+        np.savez(tmp_path / "data.npz", inputs=inputs)
+        data = str(tmp_path / "data.npz")
+        some, run = workload(data=data, calibration=data, adapt="statistics").prepare().adaptation
+        assert len(some["x"]) == 128
+        assert np.array_equal(some["x"][:3], inputs[[0, 1, 3]])
+        assert np.array_equal(some["x"][-1], inputs[198])
+        assert run.keys() == {"first", "second", "classifier"}
+
     def test_one_number_without_labels_is_judged_by_its_error(self, tmp_path):
         b = Builder((8,))
         onnx.save(b.model(b.op("Gemm", "x", b.weight(8, 1), name="only")), tmp_path / "a.onnx")

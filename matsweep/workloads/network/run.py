@@ -18,7 +18,7 @@ from matsweep.networks.matrices import network_matrices
 from matsweep.networks.network import Network
 from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
-from matsweep.workloads.network.data import Samples
+from matsweep.workloads.network.data import Samples, evenly
 from matsweep.workloads.network.judging import JUDGED, Judged
 from matsweep.workloads.network.outputs import check, fitted, numbered, references, scored
 
@@ -189,10 +189,9 @@ def prepared(
     check(wanted, samples, top, score)
     adaptation = None
     if adapt:
-        some = {name: each[:: max(1, len(each) // _ADAPTED)][:_ADAPTED] for name, each in
-                samples.calibration.items()}  # fmt: skip
-        if network.batch is not None:
-            some = {name: each[: network.batch] for name, each in some.items()}
+        total = len(next(iter(samples.calibration.values())))
+        places = evenly(total, network.batch or _ADAPTED)
+        some = {name: each[places] for name, each in samples.calibration.items()}
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
     reference, chance = references(wanted, samples, measures, top=top, score=score)
