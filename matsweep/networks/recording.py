@@ -82,8 +82,7 @@ def record(network: Network, inputs: Mapping[str, AnyArray]) -> Run:
         weight.name: _Recorder(weight) for layer in network.layers for weight in layer.weights
     }
     outputs = run_announced(network, inputs, recorders)
-    samples = len(next(iter(inputs.values())))
-    return Run({name: each.recorded(samples) for name, each in recorders.items()}, outputs)
+    return Run({name: each.recorded() for name, each in recorders.items()}, outputs)
 
 
 class Counting(ABC):
@@ -277,7 +276,11 @@ class _Recorder(Counting):
         self._product = _Extreme(1)
         self._sums = _Sums()
         self._covered: npt.NDArray[np.bool_] | None = None
-        self._windows = self._calls = 0
+        self._windows = self._calls = self._samples = 0
+
+    def begin(self, first: int, samples: int) -> None:
+        super().begin(first, samples)
+        self._samples += samples  # those that fill up a fixed batch have windows too
 
     def __call__(self, windows: Windows) -> FloatArray:
         values = self._multiply(windows)
@@ -317,7 +320,7 @@ class _Recorder(Counting):
                 self._every *= 2
                 self._kept = sum(map(len, self._rows))
 
-    def recorded(self, samples: int) -> Recorded:
+    def recorded(self) -> Recorded:
         if not self._windows:
             raise UserError(
                 f"model: the layer of {self._weight.name} is never run for these inputs: keep it "
@@ -328,7 +331,7 @@ class _Recorder(Counting):
         ends = [end.row for end in (*self._ends, self._product) if end.row is not None]
         return Recorded(
             rows=np.ascontiguousarray(np.concatenate([*ends, rows[::step]])),
-            uses=self._windows / samples,
+            uses=self._windows / self._samples,
             calls=self._calls,
             mean=self._sums.mean,
             deviation=self._sums.deviation,

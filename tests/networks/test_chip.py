@@ -284,6 +284,17 @@ class TestRecording:
             (784, 1), (100, 1), (1, 1), (1, 1), (1, 1)
         ]  # fmt: skip
 
+    def test_samples_that_fill_up_a_fixed_batch_are_no_uses(self, tmp_path):
+        b = Builder((20,))
+        x = b.op("Gemm", "x", b.weight(20, 30), name="hidden")
+        x = b.op("Sub", x, b.op("ReduceMean", x, axes=[0], keepdims=1))  # of the samples
+        x = b.op("Gemm", x, b.weight(30, 5), name="last")
+        network = load_network(saved(b.model(x, batch=16), tmp_path))
+        assert network.batch == 16
+        for count in (5, 16, 17):
+            run = record(network, samples(network, count)).weights
+            assert [each.uses for each in run.values()] == [1, 1]
+
     def test_it_is_reproducible(self, networks):
         network = networks["grouped"]
         one, other = (record(network, samples(network, 20)).weights for _ in range(2))
