@@ -165,6 +165,34 @@ class TestNoise:
         parted = outputs(programmed(network_of_two, inputs, noisy).at(1.0), inputs)
         np.testing.assert_array_equal(parted, whole)
 
+    def test_reads_of_an_adaptation_and_at_another_time_have_noise_of_their_own(self, networks):
+        network = networks["mlp"]
+        inputs = samples(network, 20)
+        chip = programmed(network, inputs, hardware(device(read_noise=ReadNoise(relative=0.05))))
+        aged, later = chip.at(1.0), chip.at(2.0)  # nothing drifts
+        runs = [
+            outputs(aged, inputs), outputs(aged, inputs, purpose="adaptation"),
+            outputs(later, inputs),
+        ]  # fmt: skip
+        noise = [(each - network(inputs)).ravel() for each in runs]
+        # 100 outputs each: independent ones correlate by less than 0.7, at 7 standard deviations.
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            assert abs(np.corrcoef(noise[one], noise[other])[0, 1]) < 0.7
+        np.testing.assert_array_equal(outputs(aged, inputs), runs[0])
+
+    def test_reads_of_the_packs_of_a_weight_have_noise_of_their_own(self, tmp_path):
+        """Blocks with the same weights and inputs: packs differ in their noise alone."""
+        b = Builder((32, 5, 5))
+        kernel = b.rng.standard_normal((1, 1, 3, 3)).astype(np.float32)
+        y = b.op("Conv", "x", b.constant(np.tile(kernel, (32, 1, 1, 1))), group=32, name="same")
+        network = load_network(saved(b.model(b.op("Flatten", y)), tmp_path))
+        inputs = {"x": np.tile(samples(network, 8)["x"][:, :1], (1, 32, 1, 1))}
+        chip = programmed(network, inputs, hardware(device(read_noise=ReadNoise(relative=0.05))))
+        assert [pack.outputs.start for pack in chip.weights[0].packs] == [0, 14, 28]
+        noise = (outputs(chip.at(1.0), inputs) - network(inputs)).reshape(8, 32, 9)
+        # 72 outputs each: independent ones correlate by less than 0.7, at 6 standard deviations.
+        assert abs(np.corrcoef(noise[:, 0].ravel(), noise[:, 14].ravel())[0, 1]) < 0.7
+
     def test_a_weight_keeps_its_devices_when_others_become_digital(self, networks, tmp_path):
         from matsweep.networks.selection import Selection
 
