@@ -19,6 +19,7 @@ from matsweep.networks.network import Network
 
 _ROWS = 64, 2048  # least and most windows that a weight is calibrated on
 _NUMBERS = 2**20  # in the windows of a weight, which large inputs reach before
+_BLOCK = 2**19  # products in double precision at a time
 _GOLDEN = 0.6180339887498949  # (√5 - 1) / 2: its multiples are spread evenly over [0, 1)
 
 
@@ -233,8 +234,18 @@ class _Extreme:
 
 
 @dataclass(slots=True, eq=False)
-class _Sums:
-    """Sums over all products of a weight, about the mean of the first ones."""
+class Sums:
+    """Sums over all products of a weight, about the mean of the first ones.
+
+    Attributes
+    ----------
+    count : int
+        Products so far.
+    origin : (output,) float64 array
+        Mean of the first ones.
+    first, second : (output,) float64 arrays
+        Sums of the differences from `origin`, and of their squares.
+    """
 
     count: int = 0
     origin: FloatArray = field(default_factory=lambda: np.zeros(0))
@@ -242,21 +253,34 @@ class _Sums:
     second: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def add(self, values: FloatArray) -> None:
-        flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        """Add products, some at a time: their copies in double precision stay small.
+
+        Parameters
+        ----------
+        values : (…, output) array
+        """
+        rows = values.reshape(-1, values.shape[-1])
+        length = max(1, _BLOCK // rows.shape[1])
+        for start in range(0, len(rows), length):
+            self._add(rows[start : start + length].astype(np.float64))
+
+    def _add(self, rows: FloatArray) -> None:
         if not self.count:
-            self.origin = flat.mean(axis=0)
-            self.first = self.second = np.zeros(flat.shape[1])
-        flat -= self.origin
-        self.count += len(flat)
-        self.first = self.first + flat.sum(axis=0)
-        self.second = self.second + np.square(flat, out=flat).sum(axis=0)
+            self.origin = rows.mean(axis=0)
+            self.first = self.second = np.zeros(rows.shape[1])
+        rows -= self.origin
+        self.count += len(rows)
+        self.first = self.first + rows.sum(axis=0)
+        self.second = self.second + np.square(rows, out=rows).sum(axis=0)
 
     @property
     def mean(self) -> FloatArray:
+        """Mean of each output."""
         return np.asarray(self.origin + self.first / self.count)
 
     @property
     def deviation(self) -> FloatArray:
+        """Standard deviation of each output."""
         square = self.second / self.count - np.square(self.first / self.count)
         return np.sqrt(np.maximum(square, 0))
 
@@ -274,7 +298,7 @@ class _Recorder(Counting):
         self._every, self._seen, self._kept = 1, 0, 0
         self._ends = _Extreme(1), _Extreme(-1)
         self._product = _Extreme(1)
-        self._sums = _Sums()
+        self._sums = Sums()
         self._covered: npt.NDArray[np.bool_] | None = None
         self._windows = self._calls = self._samples = 0
 

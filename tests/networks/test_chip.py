@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -286,6 +287,16 @@ class TestCompensation:
         np.testing.assert_allclose(after.mean(axis=0), run.mean, rtol=1e-4, atol=1e-5)
         spread = run.deviation * (np.arange(5) != 2)
         np.testing.assert_allclose(after.std(axis=0), spread, rtol=1e-4, atol=1e-5)
+
+    def test_matching_takes_no_memory_of_the_size_of_the_products(self, networks):
+        run = record(networks["mlp"], samples(networks["mlp"], 50)).weights["last"]
+        values = np.random.default_rng(0).standard_normal((2**20, 5)).astype(np.float32)
+        tracemalloc.start()
+        fit = matched(values, run)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < values.nbytes
+        np.testing.assert_allclose(fit.scale, run.deviation / values.std(axis=0), rtol=1e-3)
 
 
 class TestRecording:
