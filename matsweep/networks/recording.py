@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import IndexArray, Windows
+from matsweep.networks.batches import prepared
 from matsweep.networks.forward import exact, forward, micro_batch
 from matsweep.networks.layer import AnyArray, Multiply, Weight
 from matsweep.networks.network import Network
@@ -136,6 +137,7 @@ def run_announced(
     dict of str to (sample, …) array
         By the output's name.
     """
+    inputs = prepared(network.inputs, inputs)
     total, size = len(next(iter(inputs.values()))), micro_batch(network)
     parts = []
     for first in range(0, total, size):

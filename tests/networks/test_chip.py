@@ -6,8 +6,10 @@ import dataclasses
 import tracemalloc
 
 import numpy as np
+import onnx
 import pytest
 
+from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
@@ -333,6 +335,18 @@ class TestRecording:
         for count in (5, 16, 17):
             run = record(network, samples(network, count)).weights
             assert [each.uses for each in run.values()] == [1, 1]
+
+    def test_inputs_of_unequal_numbers_of_samples_are_refused(self, tmp_path):
+        """Micro-batches of the first input must not cut off the other one."""
+        b = Builder((4,))
+        other = onnx.helper.make_tensor_value_info("other", onnx.TensorProto.FLOAT, ["batch", 4])
+        y = b.op("Add", b.op("Gemm", "x", b.weight(4, 3)), b.op("Gemm", "other", b.weight(4, 3)))
+        graph = b.model(y)
+        graph.graph.input.append(other)
+        network = load_network(saved(graph, tmp_path))
+        x = np.ones((network.micro_batch + 1, 4), np.float32)
+        with pytest.raises(UserError, match=r"equally many samples, .* x: 256, other: 257"):
+            record(network, {"x": x[:-1], "other": x})
 
     def test_it_is_reproducible(self, networks):
         network = networks["grouped"]

@@ -181,6 +181,13 @@ class TestPreprocessing:
         )
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
+    def test_pixels_are_rounded_once(self):
+        values = np.arange(256, dtype=np.uint8)[:, None]
+        how = Preprocessing(scale=1 / 255, mean=(0.1307,), std=(0.3081,))
+        found = how.apply("data", values, self.port(1))
+        wanted = ((values * (1 / 255) - 0.1307) / 0.3081).astype(np.float32)
+        np.testing.assert_array_equal(found, wanted)
+
     @pytest.mark.parametrize(
         ("shape", "layout", "network"),
         [

@@ -90,7 +90,7 @@ class Preprocessing:
             shape = _channels(single, layout, max(len(self.mean), len(self.std)))
             mean, std = (np.reshape(each, shape if len(each) > 1 else ()) for each in
                          (self.mean, self.std))  # fmt: skip
-            single = ((single * self.scale - mean) / std).astype(np.float32)
+            single = ((single * np.float64(self.scale) - mean) / std).astype(np.float32)
         return np.ascontiguousarray(_shaped(name, single, port, layout))
 
     def _whole(self, name: str, values: AnyArray, port: Port) -> AnyArray:
