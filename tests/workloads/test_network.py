@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import onnx
 import pytest
@@ -129,6 +131,16 @@ class TestMeasures:
         square = np.square(found["layer_vmm_error"]).mean(axis=-1)
         np.testing.assert_allclose(found["vmm_error"], np.sqrt(square), rtol=1e-12)
 
+    def test_measures_do_not_depend_on_the_samples_that_are_run_together(self, prepared):
+        """120 samples at once, or 20: the first 100 are judged, with their own noise."""
+        network = dataclasses.replace(prepared.network, widest=2**21 // 4 // 20)
+        assert network.micro_batch == 20
+        parted = dataclasses.replace(prepared, network=network)
+        noisy = hardware(read_noise=ReadNoise(relative=0.05))
+        whole, parts = (run(each, noisy, realisations=1) for each in (prepared, parted))
+        for name, values in whole.items():
+            np.testing.assert_allclose(parts[name], values, rtol=1e-6, err_msg=name)
+
     def test_power_is_that_of_all_reads_of_an_inference(self, prepared):
         """Without wires sum_ij <V_i²> G_ij, here of every window of the judged samples."""
         parts = hardware()
@@ -202,6 +214,9 @@ class TestWhatIsMeasured:
         assert prepared.chance["accuracy"] == np.bincount(labels).max() / len(labels)
         ideal = run(prepared, hardware())
         assert ideal["correct"].mean() == pytest.approx(prepared.reference["accuracy"], abs=0.01)
+
+    def test_the_decision_for_a_class_compares_all_outputs(self, prepared):
+        assert prepared.matrices[-1].operations == {"comparison": 4}
 
     def test_targets_of_a_regression(self, tmp_path):
         inputs = images(60)
@@ -298,5 +313,6 @@ class TestWhatIsMeasured:
         ready = workload(**own, calibration=own["data"]).prepare()
         assert ready.merit == "output_error"
         assert ready.reference["output_error"] == 0
+        assert not ready.matrices[-1].operations
         assert "agreement" not in ready.measures
         assert run(ready, hardware())["output_error"].max() < 1e-3
