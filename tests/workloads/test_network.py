@@ -237,6 +237,19 @@ class TestWhatIsMeasured:
         assert len(part.prepare().matrices) == 1
         assert part.key != workload().key
 
+    @pytest.mark.parametrize(
+        "settings", [{"test_samples": 50}, {"calibration_samples": 20}, {"adapt": "statistics"}]
+    )
+    def test_each_setting_is_part_of_the_key(self, settings):
+        assert workload(**settings).key != workload().key
+
+    def test_conversions_saturate_where_full_scales_are_small(self, prepared):
+        shares = [
+            run(prepared, hardware(adc=ADC(bits=8, percentile=each)))["saturated"].mean()
+            for each in (60.0, 100.0)
+        ]
+        assert shares[1] < 0.01 < 0.1 < shares[0] < 0.6
+
     def test_preparing_depends_on_settings_alone(self):
         one, other = workload().prepare(), workload().prepare()
         assert one.digest == other.digest != workload(calibration_samples=20).prepare().digest
