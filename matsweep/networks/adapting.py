@@ -12,7 +12,7 @@ from matsweep.networks.chip import AgedNetwork
 from matsweep.networks.forward import forward
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.products import Affine, DeviceProduct
-from matsweep.networks.recording import Counting, Recorded
+from matsweep.networks.recording import Counting, Recorded, Sums
 
 
 def adapted(
@@ -98,8 +98,9 @@ def matched(values: FloatArray, wanted: Recorded) -> Affine:
     Affine
         The factor is 1 where an output does not vary.
     """
-    exact = values.astype(np.float64)
-    mean, deviation = exact.mean(axis=0), exact.std(axis=0)
+    sums = Sums()
+    sums.add(values)
+    deviation = sums.deviation
     scale = np.divide(wanted.deviation, deviation, out=np.ones_like(deviation), where=deviation > 0)
-    offset = wanted.mean - scale * mean
+    offset = wanted.mean - scale * sums.mean
     return Affine(scale.astype(np.float32), offset.astype(np.float32))

@@ -13,12 +13,14 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import IndexArray, Windows
+from matsweep.networks.batches import prepared
 from matsweep.networks.forward import exact, forward, micro_batch
 from matsweep.networks.layer import AnyArray, Multiply, Weight
 from matsweep.networks.network import Network
 
 _ROWS = 64, 2048  # least and most windows that a weight is calibrated on
 _NUMBERS = 2**20  # in the windows of a weight, which large inputs reach before
+_BLOCK = 2**19  # products in double precision at a time
 _GOLDEN = 0.6180339887498949  # (√5 - 1) / 2: its multiples are spread evenly over [0, 1)
 
 
@@ -82,8 +84,7 @@ def record(network: Network, inputs: Mapping[str, AnyArray]) -> Run:
         weight.name: _Recorder(weight) for layer in network.layers for weight in layer.weights
     }
     outputs = run_announced(network, inputs, recorders)
-    samples = len(next(iter(inputs.values())))
-    return Run({name: each.recorded(samples) for name, each in recorders.items()}, outputs)
+    return Run({name: each.recorded() for name, each in recorders.items()}, outputs)
 
 
 class Counting(ABC):
@@ -136,6 +137,7 @@ def run_announced(
     dict of str to (sample, …) array
         By the output's name.
     """
+    inputs = prepared(network.inputs, inputs)
     total, size = len(next(iter(inputs.values()))), micro_batch(network)
     parts = []
     for first in range(0, total, size):
@@ -234,8 +236,18 @@ class _Extreme:
 
 
 @dataclass(slots=True, eq=False)
-class _Sums:
-    """Sums over all products of a weight, about the mean of the first ones."""
+class Sums:
+    """Sums over all products of a weight, about the mean of the first ones.
+
+    Attributes
+    ----------
+    count : int
+        Products so far.
+    origin : (output,) float64 array
+        Mean of the first ones.
+    first, second : (output,) float64 arrays
+        Sums of the differences from `origin`, and of their squares.
+    """
 
     count: int = 0
     origin: FloatArray = field(default_factory=lambda: np.zeros(0))
@@ -243,21 +255,34 @@ class _Sums:
     second: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def add(self, values: FloatArray) -> None:
-        flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+        """Add products, some at a time: their copies in double precision stay small.
+
+        Parameters
+        ----------
+        values : (…, output) array
+        """
+        rows = values.reshape(-1, values.shape[-1])
+        length = max(1, _BLOCK // rows.shape[1])
+        for start in range(0, len(rows), length):
+            self._add(rows[start : start + length].astype(np.float64))
+
+    def _add(self, rows: FloatArray) -> None:
         if not self.count:
-            self.origin = flat.mean(axis=0)
-            self.first = self.second = np.zeros(flat.shape[1])
-        flat -= self.origin
-        self.count += len(flat)
-        self.first = self.first + flat.sum(axis=0)
-        self.second = self.second + np.square(flat, out=flat).sum(axis=0)
+            self.origin = rows.mean(axis=0)
+            self.first = self.second = np.zeros(rows.shape[1])
+        rows -= self.origin
+        self.count += len(rows)
+        self.first = self.first + rows.sum(axis=0)
+        self.second = self.second + np.square(rows, out=rows).sum(axis=0)
 
     @property
     def mean(self) -> FloatArray:
+        """Mean of each output."""
         return np.asarray(self.origin + self.first / self.count)
 
     @property
     def deviation(self) -> FloatArray:
+        """Standard deviation of each output."""
         square = self.second / self.count - np.square(self.first / self.count)
         return np.sqrt(np.maximum(square, 0))
 
@@ -275,9 +300,13 @@ class _Recorder(Counting):
         self._every, self._seen, self._kept = 1, 0, 0
         self._ends = _Extreme(1), _Extreme(-1)
         self._product = _Extreme(1)
-        self._sums = _Sums()
+        self._sums = Sums()
         self._covered: npt.NDArray[np.bool_] | None = None
-        self._windows = self._calls = 0
+        self._windows = self._calls = self._samples = 0
+
+    def begin(self, first: int, samples: int) -> None:
+        super().begin(first, samples)
+        self._samples += samples  # those that fill up a fixed batch have windows too
 
     def __call__(self, windows: Windows) -> FloatArray:
         values = self._multiply(windows)
@@ -317,7 +346,7 @@ class _Recorder(Counting):
                 self._every *= 2
                 self._kept = sum(map(len, self._rows))
 
-    def recorded(self, samples: int) -> Recorded:
+    def recorded(self) -> Recorded:
         if not self._windows:
             raise UserError(
                 f"model: the layer of {self._weight.name} is never run for these inputs: keep it "
@@ -328,7 +357,7 @@ class _Recorder(Counting):
         ends = [end.row for end in (*self._ends, self._product) if end.row is not None]
         return Recorded(
             rows=np.ascontiguousarray(np.concatenate([*ends, rows[::step]])),
-            uses=self._windows / samples,
+            uses=self._windows / self._samples,
             calls=self._calls,
             mean=self._sums.mean,
             deviation=self._sums.deviation,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
+import onnx
 import pytest
 
+from matsweep.core.checks import UserError
 from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile
 from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
@@ -165,6 +168,34 @@ class TestNoise:
         parted = outputs(programmed(network_of_two, inputs, noisy).at(1.0), inputs)
         np.testing.assert_array_equal(parted, whole)
 
+    def test_reads_of_an_adaptation_and_at_another_time_have_noise_of_their_own(self, networks):
+        network = networks["mlp"]
+        inputs = samples(network, 20)
+        chip = programmed(network, inputs, hardware(device(read_noise=ReadNoise(relative=0.05))))
+        aged, later = chip.at(1.0), chip.at(2.0)  # nothing drifts
+        runs = [
+            outputs(aged, inputs), outputs(aged, inputs, purpose="adaptation"),
+            outputs(later, inputs),
+        ]  # fmt: skip
+        noise = [(each - network(inputs)).ravel() for each in runs]
+        # 100 outputs each: independent ones correlate by less than 0.7, at 7 standard deviations.
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            assert abs(np.corrcoef(noise[one], noise[other])[0, 1]) < 0.7
+        np.testing.assert_array_equal(outputs(aged, inputs), runs[0])
+
+    def test_reads_of_the_packs_of_a_weight_have_noise_of_their_own(self, tmp_path):
+        """Blocks with the same weights and inputs: packs differ in their noise alone."""
+        b = Builder((32, 5, 5))
+        kernel = b.rng.standard_normal((1, 1, 3, 3)).astype(np.float32)
+        y = b.op("Conv", "x", b.constant(np.tile(kernel, (32, 1, 1, 1))), group=32, name="same")
+        network = load_network(saved(b.model(b.op("Flatten", y)), tmp_path))
+        inputs = {"x": np.tile(samples(network, 8)["x"][:, :1], (1, 32, 1, 1))}
+        chip = programmed(network, inputs, hardware(device(read_noise=ReadNoise(relative=0.05))))
+        assert [pack.outputs.start for pack in chip.weights[0].packs] == [0, 14, 28]
+        noise = (outputs(chip.at(1.0), inputs) - network(inputs)).reshape(8, 32, 9)
+        # 72 outputs each: independent ones correlate by less than 0.7, at 6 standard deviations.
+        assert abs(np.corrcoef(noise[:, 0].ravel(), noise[:, 14].ravel())[0, 1]) < 0.7
+
     def test_a_weight_keeps_its_devices_when_others_become_digital(self, networks, tmp_path):
         from matsweep.networks.selection import Selection
 
@@ -259,6 +290,16 @@ class TestCompensation:
         spread = run.deviation * (np.arange(5) != 2)
         np.testing.assert_allclose(after.std(axis=0), spread, rtol=1e-4, atol=1e-5)
 
+    def test_matching_takes_no_memory_of_the_size_of_the_products(self, networks):
+        run = record(networks["mlp"], samples(networks["mlp"], 50)).weights["last"]
+        values = np.random.default_rng(0).standard_normal((2**20, 5)).astype(np.float32)
+        tracemalloc.start()
+        fit = matched(values, run)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < values.nbytes
+        np.testing.assert_allclose(fit.scale, run.deviation / values.std(axis=0), rtol=1e-3)
+
 
 class TestRecording:
     def test_windows_with_the_extremes_are_among_those_kept(self, networks):
@@ -283,6 +324,29 @@ class TestRecording:
         assert [(each.uses, each.calls) for each in run.values()] == [
             (784, 1), (100, 1), (1, 1), (1, 1), (1, 1)
         ]  # fmt: skip
+
+    def test_samples_that_fill_up_a_fixed_batch_are_no_uses(self, tmp_path):
+        b = Builder((20,))
+        x = b.op("Gemm", "x", b.weight(20, 30), name="hidden")
+        x = b.op("Sub", x, b.op("ReduceMean", x, axes=[0], keepdims=1))  # of the samples
+        x = b.op("Gemm", x, b.weight(30, 5), name="last")
+        network = load_network(saved(b.model(x, batch=16), tmp_path))
+        assert network.batch == 16
+        for count in (5, 16, 17):
+            run = record(network, samples(network, count)).weights
+            assert [each.uses for each in run.values()] == [1, 1]
+
+    def test_inputs_of_unequal_numbers_of_samples_are_refused(self, tmp_path):
+        """Micro-batches of the first input must not cut off the other one."""
+        b = Builder((4,))
+        other = onnx.helper.make_tensor_value_info("other", onnx.TensorProto.FLOAT, ["batch", 4])
+        y = b.op("Add", b.op("Gemm", "x", b.weight(4, 3)), b.op("Gemm", "other", b.weight(4, 3)))
+        graph = b.model(y)
+        graph.graph.input.append(other)
+        network = load_network(saved(graph, tmp_path))
+        x = np.ones((network.micro_batch + 1, 4), np.float32)
+        with pytest.raises(UserError, match=r"equally many samples, .* x: 256, other: 257"):
+            record(network, {"x": x[:-1], "other": x})
 
     def test_it_is_reproducible(self, networks):
         network = networks["grouped"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import onnx
 import pytest
@@ -14,7 +16,13 @@ from matsweep.devices import AnalogDevice, Drift, Law, ReadNoise
 from matsweep.machine import Hardware
 from matsweep.networks.load import load_network
 from matsweep.workloads import COSTS, Workload
-from matsweep.workloads.network.scores import SCORES, among_largest, classes, relative_error
+from matsweep.workloads.network.scores import (
+    SCORES,
+    among_largest,
+    by_class,
+    classes,
+    relative_error,
+)
 from tests.networks.graphs import Builder
 from tests.workloads.own_network import images, model, network_folder, own_network
 
@@ -123,6 +131,16 @@ class TestMeasures:
         square = np.square(found["layer_vmm_error"]).mean(axis=-1)
         np.testing.assert_allclose(found["vmm_error"], np.sqrt(square), rtol=1e-12)
 
+    def test_measures_do_not_depend_on_the_samples_that_are_run_together(self, prepared):
+        """120 samples at once, or 20: the first 100 are judged, with their own noise."""
+        network = dataclasses.replace(prepared.network, widest=2**21 // 4 // 20)
+        assert network.micro_batch == 20
+        parted = dataclasses.replace(prepared, network=network)
+        noisy = hardware(read_noise=ReadNoise(relative=0.05))
+        whole, parts = (run(each, noisy, realisations=1) for each in (prepared, parted))
+        for name, values in whole.items():
+            np.testing.assert_allclose(parts[name], values, rtol=1e-6, err_msg=name)
+
     def test_power_is_that_of_all_reads_of_an_inference(self, prepared):
         """Without wires sum_ij <V_i²> G_ij, here of every window of the judged samples."""
         parts = hardware()
@@ -153,15 +171,25 @@ class TestMeasures:
     def test_classes_scores_and_errors_by_hand(self):
         outputs = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], np.float32)
         assert classes(outputs).tolist() == [1, 0]
-        assert classes(np.array([[0.2], [0.8]], np.float32)).tolist() == [0, 1]
-        assert classes(np.array([[-3.0], [0.2]], np.float32)).tolist() == [0, 1]
+        logistic, logits = np.array([[[0.2], [0.8]], [[-3.0], [0.2]]], np.float32)
+        assert classes(by_class(logistic, logistic)).tolist() == [0, 1]
+        assert classes(by_class(logits, logits)).tolist() == [0, 1]
+        beyond = np.array([[0.3], [1.2]], np.float32)  # noise does not move the threshold
+        assert classes(by_class(beyond, logistic)).tolist() == [0, 1]
+        assert by_class(outputs, outputs) is outputs
         assert among_largest(outputs, np.array([2, 2]), 1) == 0
         assert among_largest(outputs, np.array([2, 2]), 2) == 0.5
         assert among_largest(outputs, np.array([2, -1]), 2) == 1
+        dead, labels = np.zeros((4, 4), np.float32), np.arange(4)
+        for count in (1, 2, 3):
+            assert among_largest(dead, labels, count) == count / 4
+            assert among_largest(dead * np.nan, labels, count) == 0
         assert relative_error(2 * outputs, outputs) == pytest.approx(1)
         targets = np.array([[0.0, 1.0], [2.0, 5.0]])
         assert SCORES["nrmse"].compute(targets + 1, targets) == pytest.approx((2 / 5) ** 0.5)
         assert SCORES["r2"].compute(targets + 1, targets) == pytest.approx(1 - (1 + 1 / 4) / 2)
+        targets[:, 0] = 7  # never varies: r2 is that of the other output
+        assert SCORES["r2"].compute(targets + 1, targets) == pytest.approx(1 - 1 / 4)
         assert SCORES["nrmse"].compute(targets * 0 + targets.mean(axis=0), targets) == 1
         tokens = np.array([[1, -1]])
         both = np.stack([outputs])
@@ -187,6 +215,9 @@ class TestWhatIsMeasured:
         ideal = run(prepared, hardware())
         assert ideal["correct"].mean() == pytest.approx(prepared.reference["accuracy"], abs=0.01)
 
+    def test_the_decision_for_a_class_compares_all_outputs(self, prepared):
+        assert prepared.matrices[-1].operations == {"comparison": 4}
+
     def test_targets_of_a_regression(self, tmp_path):
         inputs = images(60)
         own = workload()
@@ -205,6 +236,19 @@ class TestWhatIsMeasured:
         assert part.coordinates["layer"].tolist() == ["second"]
         assert len(part.prepare().matrices) == 1
         assert part.key != workload().key
+
+    @pytest.mark.parametrize(
+        "settings", [{"test_samples": 50}, {"calibration_samples": 20}, {"adapt": "statistics"}]
+    )
+    def test_each_setting_is_part_of_the_key(self, settings):
+        assert workload(**settings).key != workload().key
+
+    def test_conversions_saturate_where_full_scales_are_small(self, prepared):
+        shares = [
+            run(prepared, hardware(adc=ADC(bits=8, percentile=each)))["saturated"].mean()
+            for each in (60.0, 100.0)
+        ]
+        assert shares[1] < 0.01 < 0.1 < shares[0] < 0.6
 
     def test_preparing_depends_on_settings_alone(self):
         one, other = workload().prepare(), workload().prepare()
@@ -226,6 +270,53 @@ class TestWhatIsMeasured:
         assert ready.reference["token_accuracy"] == 1
         assert run(ready, hardware())["token_accuracy"].min() > 0.95
 
+    @pytest.mark.parametrize("squeezed", [False, True])
+    def test_one_number_decides_between_two_classes(self, tmp_path, squeezed):
+        b = Builder((8,))
+        y = b.op("Sigmoid", b.op("Gemm", "x", b.weight(8, 1), name="only"))
+        if squeezed:
+            y = b.op("Squeeze", y, b.constant(np.array([1], np.int64)))
+        onnx.save(b.model(y), tmp_path / "a.onnx")
+        inputs = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+        own = {"model": str(tmp_path / "a.onnx"), "data": str(tmp_path / "data.npz")}
+        own |= {"calibration": own["data"], "top": 1}
+        positive = np.ravel(load_network(own["model"])(inputs)) > 0.5
+        labels = np.where(np.arange(40) % 5, positive, ~positive).astype(int)
+        for given in (labels, labels[:, None]):
+            np.savez(own["data"], inputs=inputs, labels=given)
+            ready = workload(**own).prepare()
+            assert ready.reference["accuracy"] == ready.reference["top_accuracy"] == 0.8
+            found = run(ready, hardware(), realisations=1)
+            assert found["agreement"] == 1
+            np.testing.assert_array_equal(found["correct"], found["top_accuracy"])
+
+    @pytest.mark.parametrize("squeezed", [False, True])
+    def test_one_number_of_a_regression(self, tmp_path, squeezed):
+        b = Builder((8,))
+        y = b.op("Gemm", "x", b.weight(8, 1), name="only")
+        if squeezed:
+            y = b.op("Squeeze", y, b.constant(np.array([1], np.int64)))
+        onnx.save(b.model(y), tmp_path / "a.onnx")
+        inputs = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+        own = {"model": str(tmp_path / "a.onnx"), "data": str(tmp_path / "data.npz")}
+        exact = np.ravel(load_network(own["model"])(inputs))
+        for targets in (exact + exact.std(), (exact + exact.std())[:, None]):
+            np.savez(own["data"], inputs=inputs, targets=targets)
+            for score, value in (("nrmse", 1), ("r2", 0)):
+                ready = workload(**own, calibration=own["data"], score=score).prepare()
+                assert ready.reference[score] == pytest.approx(value, abs=1e-5)
+
+    def test_statistics_are_matched_on_samples_of_all_classes(self, tmp_path):
+        """Files often hold one class after the other: samples are spread over all of them."""
+        inputs = images(200)
+        np.savez(tmp_path / "data.npz", inputs=inputs)
+        data = str(tmp_path / "data.npz")
+        some, run = workload(data=data, calibration=data, adapt="statistics").prepare().adaptation
+        assert len(some["x"]) == 128
+        assert np.array_equal(some["x"][:3], inputs[[0, 1, 3]])
+        assert np.array_equal(some["x"][-1], inputs[198])
+        assert run.keys() == {"first", "second", "classifier"}
+
     def test_one_number_without_labels_is_judged_by_its_error(self, tmp_path):
         b = Builder((8,))
         onnx.save(b.model(b.op("Gemm", "x", b.weight(8, 1), name="only")), tmp_path / "a.onnx")
@@ -235,5 +326,6 @@ class TestWhatIsMeasured:
         ready = workload(**own, calibration=own["data"]).prepare()
         assert ready.merit == "output_error"
         assert ready.reference["output_error"] == 0
+        assert not ready.matrices[-1].operations
         assert "agreement" not in ready.measures
         assert run(ready, hardware())["output_error"].max() < 1e-3

@@ -11,7 +11,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.datasets.arrays import npz_outline, read_npz
 from matsweep.workloads import Workload
-from matsweep.workloads.network.data import _spread
+from matsweep.workloads.network.data import evenly
 from matsweep.workloads.network.preprocessing import Preprocessing
 from tests.networks.graphs import Builder, saved
 from tests.workloads.own_network import images, model
@@ -75,9 +75,11 @@ class TestFiles:
         samples = loaded(folder, **given)
         assert samples.inputs["x"][0].tolist() == [1, 2, 3]
         assert samples.labels[:3].tolist() == [1, 0, 1]
-        (folder / "targets.csv").write_text("a,target_1,b,target_2,c\n" + "1,2,3,4,5\n" * 6)
+        (folder / "targets.csv").write_text(
+            "a,target_1,b,target_2,c\n" + "1,2,3,4,5\n6,7,8,9,0\n" * 3
+        )
         samples = loaded(folder, **(given | {"data": str(folder / "targets.csv"), "score": "r2"}))
-        assert samples.targets[0].tolist() == [2, 4]
+        assert samples.targets[0].tolist() == [7, 9]
         b = Builder((64,))
         saved(b.model(b.op("Gemm", "x", b.weight(64, 10), name="only")), folder, "digits.onnx")
         digits = loaded(folder, model=str(folder / "digits.onnx"), data="digits")
@@ -150,6 +152,34 @@ class TestFiles:
         with pytest.raises(UserError, match=r"data must have at most 3 classes, .*got 5 folders"):
             own.prepare()
 
+    def test_images_for_training_are_never_scored(self, folder):
+        """A set that is divided scores its test part, whatever calibrates."""
+        b = Builder((64,))
+        saved(b.model(b.op("Gemm", "x", b.weight(64, 10), name="only")), folder, "digits.onnx")
+        own = {"model": str(folder / "digits.onnx"), "data": "digits"}
+        plain, named = loaded(folder, **own), loaded(folder, **own, calibration="digits")
+        for one, other in ((plain.inputs, named.inputs), (plain.calibration, named.calibration)):
+            np.testing.assert_array_equal(one["x"], other["x"])
+        there = {each.tobytes() for each in named.inputs["x"]}
+        assert sum(each.tobytes() in there for each in named.calibration["x"]) < 5  # blank ones
+
+    def test_a_folder_of_images_is_scored_whole_where_others_calibrate(self, folder):
+        from PIL import Image
+
+        rng = np.random.default_rng(0)
+        for part in ("test", "others"):
+            for name in ("cat", "dog"):
+                (folder / part / name).mkdir(parents=True)
+                for number in range(5):
+                    each = rng.integers(0, 256, (8, 8), np.uint8)
+                    Image.fromarray(each).save(folder / part / name / f"{number}.png")
+        b = Builder((64,))
+        saved(b.model(b.op("Gemm", "x", b.weight(64, 2), name="only")), folder, "grey.onnx")
+        own = {"model": str(folder / "grey.onnx"), "data": str(folder / "test")}
+        samples = loaded(folder, **own, calibration=str(folder / "others"))
+        assert (len(samples.labels), len(samples.calibration["x"])) == (10, 8)
+        assert len(loaded(folder, **own).labels) == 2
+
     def test_several_inputs_by_name(self, folder):
         import onnx
         from onnx import TensorProto, helper
@@ -196,6 +226,13 @@ class TestPreprocessing:
         )
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
+    def test_pixels_are_rounded_once(self):
+        values = np.arange(256, dtype=np.uint8)[:, None]
+        how = Preprocessing(scale=1 / 255, mean=(0.1307,), std=(0.3081,))
+        found = how.apply("data", values, self.port(1))
+        wanted = ((values * (1 / 255) - 0.1307) / 0.3081).astype(np.float32)
+        np.testing.assert_array_equal(found, wanted)
+
     @pytest.mark.parametrize(
         ("shape", "layout", "network"),
         [
@@ -241,6 +278,13 @@ class TestPreprocessing:
         values = np.zeros(shape, dtype)
         with pytest.raises(UserError, match=r"^data must hold samples .*: give preprocessing.lay"):
             Preprocessing(layout=layout).apply("data", values, self.port(*network, dtype=dtype))
+
+    @pytest.mark.parametrize("layout", [None, "NHWC"])
+    def test_axes_of_one_value_come_and_go(self, layout):
+        values = np.arange(60, dtype=np.float32).reshape(5, 3, 4, 1)
+        for network in ((3, 4), (1, 3, 4), (3, 4, 1), *([(12,)] if layout else [])):
+            found = Preprocessing(layout=layout).apply("data", values, self.port(*network))
+            np.testing.assert_array_equal(found, values.reshape(5, *network))
 
     def test_whole_numbers_stay_whole(self):
         tokens = np.array([[1, 5], [2, 3]])
@@ -295,6 +339,16 @@ MISTAKES = {
     "halves": ({"inputs": X, "labels": np.full(10, 0.5)}, {}, r"labels that are whole numbers"),
     "matrix": ({"inputs": X, "labels": np.zeros((10, 4), int)}, {}, r"data must hold labels of sh"),
     "targets": ({"inputs": X, "targets": np.zeros((10, 3))}, {"score": "r2"}, r"targets of the sh"),
+    "same targets": (
+        {"inputs": X, "targets": np.ones((10, 4))},
+        {"score": "r2"},
+        r"data must hold targets that vary for score=r2, got the same for all samples",
+    ),
+    "left out": (
+        {"inputs": X, "labels": np.full(10, -1)},
+        {"score": "token_accuracy"},
+        r"data must hold labels from 0 to 3, got negative ones alone",
+    ),
     "no targets": ({"inputs": X}, {"score": "r2"}, r"score must be null for data without targets"),
     "no labels": ({"inputs": X}, {"top": 2}, r"top must be null for data without labels, got 2"),
     "top": (
@@ -323,8 +377,8 @@ def test_a_mistake_is_one_line_that_names_its_setting(folder, name):
 
 
 def test_places_are_spread_evenly():
-    assert _spread(10, 3).tolist() == [0, 3, 6]
-    assert _spread(4, 9).tolist() == [0, 1, 2, 3]
+    assert evenly(10, 3).tolist() == [0, 3, 6]
+    assert evenly(4, 9).tolist() == [0, 1, 2, 3]
 
 
 def test_an_own_network_of_arrays(tmp_path):

@@ -206,13 +206,13 @@ def _scored(
     found = resolved("data", source)
     if isinstance(found, Dataset):
         training, scored = _parts("data", found)
-        if not held_back and isinstance(source, str) and not (Path(source) / "train").is_dir():
+        if not held_back and isinstance(source, str) and _undivided(found):
             scored = _joined(training, scored)
         _enough(test_samples, len(scored))
-        calibrating = _chosen(training, _spread(len(training), calibration_samples))
+        calibrating = _chosen(training, evenly(len(training), calibration_samples))
         return _chosen(scored, np.arange(len(scored))[:test_samples]), calibrating
     total = _outline_of(found, "data").samples
-    fresh = _spread(total, min(calibration_samples, max(total // HELD_BACK, 1)))
+    fresh = evenly(total, min(calibration_samples, max(total // HELD_BACK, 1)))
     places = np.arange(total)
     if held_back:
         places = np.setdiff1d(places, fresh)
@@ -225,12 +225,17 @@ def _scored(
     return _read("data", found, places[:test_samples]), _read("data", found, fresh)
 
 
+def _undivided(dataset: Dataset) -> bool:
+    """Check whether a set is a folder of images whose user did not divide it."""
+    return isinstance(dataset, Images) and not (Path(dataset.path) / "train").is_dir()
+
+
 def _calibrating(source: Source, most: int) -> Arrays:
     found = resolved("calibration", source)
     if isinstance(found, Dataset):
         training, _ = _parts("calibration", found)
-        return _chosen(training, _spread(len(training), most))
-    return _read("calibration", found, _spread(_outline_of(found, "calibration").samples, most))
+        return _chosen(training, evenly(len(training), most))
+    return _read("calibration", found, evenly(_outline_of(found, "calibration").samples, most))
 
 
 def _parts(name: str, dataset: Dataset) -> tuple[Arrays, Arrays]:
@@ -286,8 +291,21 @@ def _enough(wanted: int | None, there: int) -> None:
         )
 
 
-def _spread(total: int, most: int) -> Places:
-    """Choose at most so many places, spread evenly."""
+def evenly(total: int, most: int) -> Places:
+    """Choose places that are spread evenly.
+
+    Parameters
+    ----------
+    total : int
+        Number of all places.
+    most : int
+        Chosen at most.
+
+    Returns
+    -------
+    array of int
+        Below `total`, sorted.
+    """
     return np.unique(np.linspace(0, total, min(most, total), endpoint=False).astype(np.int64))
 
 

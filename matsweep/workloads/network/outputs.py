@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray
@@ -10,10 +13,50 @@ from matsweep.workloads.network.data import Samples
 from matsweep.workloads.network.scores import (
     SCORES,
     among_largest,
+    by_class,
     classes,
     most_frequent,
     relative_error,
+    varying,
 )
+
+type AnyArray = npt.NDArray[Any]
+
+
+def numbered(outputs: AnyArray) -> FloatArray:
+    """Return judged outputs (sample, …, output): an output of one number may have no axis of it.
+
+    Parameters
+    ----------
+    outputs : (sample, …) array
+
+    Returns
+    -------
+    (sample, …, output) float32 array
+    """
+    single = np.asarray(outputs, np.float32)
+    return single[:, None] if single.ndim == 1 else single
+
+
+def fitted(samples: Samples, wanted: FloatArray) -> Samples:
+    """Return samples whose labels and targets have the axes of outputs, where one of 1 differs.
+
+    Parameters
+    ----------
+    samples : Samples
+    wanted : (sample, …, output) array
+        Outputs in floating point.
+
+    Returns
+    -------
+    Samples
+    """
+    labels, targets = samples.labels, samples.targets
+    if labels is not None and labels.shape == (*wanted.shape[:-1], 1):
+        labels = labels[..., 0]
+    if targets is not None and (*targets.shape, 1) == wanted.shape:
+        targets = targets[..., None]
+    return samples._replace(labels=labels, targets=targets)
 
 
 def scored(
@@ -43,17 +86,19 @@ def scored(
     dict of str to float
     """
     result = {"output_error": relative_error(outputs, wanted)}
-    labels = samples.labels
+    labels, named = samples.labels, by_class(outputs, wanted)
     if "agreement" in measures:
-        result["agreement"] = float(np.mean(classes(outputs) == classes(wanted)))
+        agrees = classes(named) == classes(by_class(wanted, wanted))
+        result["agreement"] = float(np.mean(agrees))
     if labels is not None and "correct" in measures:
-        result["correct"] = float(np.mean(classes(outputs) == labels))
+        result["correct"] = float(np.mean(classes(named) == labels))
     if labels is not None and top is not None:
-        result["top_accuracy"] = among_largest(outputs, labels, top)
+        result["top_accuracy"] = among_largest(named, labels, top)
     if score is not None:
-        targets = labels if SCORES[score].whole else samples.targets
+        whole = SCORES[score].whole
+        targets = labels if whole else samples.targets
         assert targets is not None
-        result[score] = SCORES[score].compute(outputs, targets)
+        result[score] = SCORES[score].compute(named if whole else outputs, targets)
     return result
 
 
@@ -96,7 +141,7 @@ def references(
     mean = np.broadcast_to(wanted.mean(axis=0), wanted.shape)
     result = {"output_error": relative_error(mean, wanted)}
     if "agreement" in measures:
-        result["agreement"] = most_frequent(classes(wanted))
+        result["agreement"] = most_frequent(classes(by_class(wanted, wanted)))
     if samples.labels is not None and "correct" in measures:
         result["accuracy"] = most_frequent(samples.labels)
     if samples.labels is not None and top is not None:
@@ -149,10 +194,19 @@ def check(wanted: FloatArray, samples: Samples, top: int | None, score: str | No
                 f"data must hold labels from 0 to {most - 1}, got {labels.min()}: negative ones "
                 "mark what is left out, in score=token_accuracy alone"
             )
+        if labels.max() < 0:
+            raise UserError(
+                f"data must hold labels from 0 to {most - 1}, got negative ones alone, which are "
+                "left out"
+            )
         if top is not None and top >= most:
             raise UserError(f"top must be < {most}, the classes of the network, got {top}")
     if targets is not None and targets.shape != wanted.shape:
         raise UserError(
             f"data must hold targets of the shape of the outputs, {wanted.shape}, got "
             f"{targets.shape}"
+        )
+    if targets is not None and score is not None and not varying(targets).any():
+        raise UserError(
+            f"data must hold targets that vary for score={score}, got the same for all samples"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,7 @@ class Preprocessing:
             mean, std = (np.reshape(each, shape if len(each) > 1 else ()) for each in
                          (self.mean, self.std))  # fmt: skip
             with np.errstate(over="ignore"):
-                single = _single(name, (single * self.scale - mean) / std)
+                single = _single(name, (single * np.float64(self.scale) - mean) / std)
         return np.ascontiguousarray(_shaped(name, single, port, layout))
 
     def _whole(self, name: str, values: AnyArray, port: Port) -> AnyArray:
@@ -172,8 +173,12 @@ def _same_order(shape: tuple[int, ...], wanted: tuple[int | None, ...], layout: 
     They are where only axes of length 1 differ, or the layout says so; images whose layout is known
     may be put in a row.
     """
-    long, known = ([size for size in each if size != 1] for each in (shape, wanted))
-    return long == known or layout == "flat" or (layout is not None and len(wanted) == 1)
+    known = [-1 if size is None else size for size in wanted]
+    return (
+        _long(shape) == _long(known)
+        or layout == "flat"
+        or (layout is not None and len(wanted) == 1)
+    )
 
 
 def _arranged(values: AnyArray, layout: str | None) -> list[AnyArray]:
@@ -184,6 +189,11 @@ def _arranged(values: AnyArray, layout: str | None) -> list[AnyArray]:
     elif values.ndim == 4 and layout == "NCHW":
         own = [values, np.moveaxis(values, 1, -1)]
     return own
+
+
+def _long(sizes: Sequence[int]) -> list[int]:
+    """Leave out axes of one value, which change no order."""
+    return [size for size in sizes if size != 1]
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -18,9 +18,9 @@ from matsweep.networks.matrices import network_matrices
 from matsweep.networks.network import Network
 from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
-from matsweep.workloads.network.data import Samples
+from matsweep.workloads.network.data import Samples, evenly
 from matsweep.workloads.network.judging import JUDGED, Judged
-from matsweep.workloads.network.outputs import check, references, scored
+from matsweep.workloads.network.outputs import check, fitted, numbered, references, scored
 
 type AnyArray = npt.NDArray[Any]
 
@@ -132,7 +132,7 @@ class PreparedNetwork:
             name: Judged(product, self.recorded[name], powered=True)
             for name, product in products.items()
         }
-        outputs = np.asarray(aged.run(self.samples.inputs, judged)[self.output], np.float32)
+        outputs = numbered(aged.run(self.samples.inputs, judged)[self.output])
         errors = np.array([each.error for each in judged.values()])
         conversions = sum(each.conversions for each in products.values())
         measured: dict[str, float | FloatArray] = {
@@ -184,14 +184,14 @@ def prepared(
     network = network if network.shapes else sized(network, samples.calibration)
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
-    wanted = np.asarray(outputs[output] if isinstance(outputs, Mapping) else outputs, np.float32)
+    wanted = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    samples = fitted(samples, wanted)
     check(wanted, samples, top, score)
     adaptation = None
     if adapt:
-        some = {name: each[:: max(1, len(each) // _ADAPTED)][:_ADAPTED] for name, each in
-                samples.calibration.items()}  # fmt: skip
-        if network.batch is not None:
-            some = {name: each[: network.batch] for name, each in some.items()}
+        total = len(next(iter(samples.calibration.values())))
+        places = evenly(total, network.batch or _ADAPTED)
+        some = {name: each[places] for name, each in samples.calibration.items()}
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
     reference, chance = references(wanted, samples, measures, top=top, score=score)

@@ -31,7 +31,8 @@ class Score:
     whole : bool
         Whether targets are classes, whole numbers; negative ones are left out.
     compute : function of (outputs, targets)
-        Outputs (sample, …) and targets; of classes, targets have one axis less.
+        Outputs (sample, …) and targets; of classes, outputs `by_class`, and targets have one axis
+        less.
     chance : function of targets
         Result of a machine that ignores its inputs.
     """
@@ -47,11 +48,31 @@ SCORES: Registry[Score] = Registry("score")
 """Scores of regressions and of sequences, by name."""
 
 
-def classes(outputs: FloatArray) -> IntArray:
-    """Return the class that each output names: its largest number.
+def by_class(outputs: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return outputs with one number for each class.
 
-    One number alone is a decision between two classes: above 0.5 where all are in [0, 1], as of a
-    logistic output, else above 0.
+    One number alone is a decision between two classes: above 0.5 where all of the float network are
+    in [0, 1], as of a logistic output, else above 0. Noise does not move the threshold.
+
+    Parameters
+    ----------
+    outputs : (sample, …, output) array
+    wanted : (sample, …, output) array
+        In floating point.
+
+    Returns
+    -------
+    (sample, …, class) array
+        Of one number alone, the threshold and the number.
+    """
+    if wanted.shape[-1] > 1:
+        return outputs
+    threshold = 0.5 if wanted.min() >= 0 and wanted.max() <= 1 else 0.0
+    return np.concatenate([np.full_like(outputs, threshold), outputs], axis=-1)
+
+
+def classes(outputs: FloatArray) -> IntArray:
+    """Return the class that each output names: the first with the largest number.
 
     Parameters
     ----------
@@ -61,14 +82,13 @@ def classes(outputs: FloatArray) -> IntArray:
     -------
     (sample, …) array of int
     """
-    if outputs.shape[-1] > 1:
-        return np.asarray(outputs.argmax(axis=-1), np.int64)
-    threshold = 0.5 if outputs.min() >= 0 and outputs.max() <= 1 else 0.0
-    return np.asarray(outputs[..., 0] > threshold, np.int64)
+    return np.asarray(outputs.argmax(axis=-1), np.int64)
 
 
 def among_largest(outputs: FloatArray, labels: IntArray, count: int) -> float:
     """Share of samples whose class is among the largest outputs.
+
+    Of equal outputs the first is the largest, as in `classes`: coarse converters give many.
 
     Parameters
     ----------
@@ -83,8 +103,11 @@ def among_largest(outputs: FloatArray, labels: IntArray, count: int) -> float:
     float
     """
     counted = labels >= 0
-    own = np.take_along_axis(outputs, np.maximum(labels, 0)[..., None], axis=-1)
-    return float(np.mean((outputs > own).sum(axis=-1)[counted] < count))
+    place = np.maximum(labels, 0)[..., None]
+    own = np.take_along_axis(outputs, place, axis=-1)
+    before = (outputs == own) & (np.arange(outputs.shape[-1]) < place)
+    ahead = ((outputs > own) | before).sum(axis=-1)
+    return float(np.mean(((ahead < count) & ~np.isnan(own[..., 0]))[counted]))
 
 
 def relative_error(outputs: FloatArray, wanted: FloatArray) -> float:
@@ -120,6 +143,21 @@ def most_frequent(labels: IntArray) -> float:
     return float(np.bincount(counted.ravel()).max() / max(counted.size, 1))
 
 
+def varying(targets: AnyArray) -> npt.NDArray[np.bool_]:
+    """Check which outputs have targets that vary.
+
+    Parameters
+    ----------
+    targets : (sample, …, output) array
+
+    Returns
+    -------
+    (output,) array of bool
+    """
+    rows = targets.reshape(-1, targets.shape[-1])
+    return np.asarray(rows.max(axis=0) > rows.min(axis=0))
+
+
 def _shares(outputs: FloatArray, targets: AnyArray) -> tuple[FloatArray, FloatArray]:
     """Squared error and variance of each output, about the mean over all other axes."""
     exact = np.asarray(targets, np.float64).reshape(-1, targets.shape[-1])
@@ -134,7 +172,8 @@ def _nrmse(outputs: FloatArray, targets: AnyArray) -> float:
 
 def _r2(outputs: FloatArray, targets: AnyArray) -> float:
     wrong, variance = _shares(outputs, targets)
-    return float(np.mean(1 - wrong / np.maximum(variance, TINY)))
+    own = varying(targets)  # nothing is explained of what does not vary
+    return float(np.mean(1 - wrong[own] / np.maximum(variance[own], TINY)))
 
 
 def _token_accuracy(outputs: FloatArray, targets: AnyArray) -> float:
