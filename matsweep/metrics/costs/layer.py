@@ -13,7 +13,9 @@ from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.digital import UNITS
 from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
-from matsweep.metrics.costs.terms import by_component
+from matsweep.metrics.costs.schedule import Stage
+from matsweep.metrics.costs.settling import read_time
+from matsweep.metrics.costs.terms import PLACES, by_component
 from matsweep.scenario import Scenario
 
 _RISING = 0.25  # share of random bits that rise from one word to the next
@@ -53,9 +55,27 @@ class Layer:
 
     @property
     def units(self) -> dict[str, int]:
-        """Digital units by kind: as many as one product's operations take, to work at once."""
+        """Digital units by kind.
+
+        One comparator for each comparison of a product. Of the others as many as are through with
+        the operations behind a product within that product's own time on the tiles, which the
+        kinds share equally: they follow each other.
+        """
+        behind = {kind: -(-number // _products(self.usage))
+                  for kind, number in self.operations.items()}  # fmt: skip
+        others = [kind for kind in behind if kind != "comparison"]
+        lasting = _lasting(self) / max(len(others), 1)
+        return behind | {
+            kind: _units(behind[kind], self.parts.digital[kind].latency, lasting) for kind in others
+        }
+
+    @property
+    def turns(self) -> dict[str, int]:
+        """Operations behind a product that each digital unit does, one after the other, by kind."""
+        units = self.units
         return {
-            kind: -(-number // _products(self.usage)) for kind, number in self.operations.items()
+            kind: -(-number // (_products(self.usage) * units[kind]))
+            for kind, number in self.operations.items()
         }
 
     @property
@@ -207,9 +227,9 @@ def latency(layer: Layer, reading: float) -> FloatArray:
     All tiles work at once. Each read takes the conversion of the inputs (all rows at once) and the
     read; each conversion those of the columns that share an ADC one after the other, and one shift
     and addition after the last; earlier ones overlap the conversions. Then the partial sums of
-    tiles are added in pairs, and the digital operations follow kind by kind, each at once on all
-    outputs. Each row of tiles writes the inputs that arrive for a product, and reads all of them,
-    through its own port.
+    tiles are added in pairs, and the digital operations follow kind by kind, those of a kind in as
+    many turns as its units need (`Layer.turns`). Each row of tiles writes the inputs that arrive
+    for a product, and reads all of them, through its own port.
 
     Parameters
     ----------
@@ -221,6 +241,13 @@ def latency(layer: Layer, reading: float) -> FloatArray:
     -------
     (component,) array, s
     """
+    digital = {UNITS[kind]: n * layer.parts.digital[kind].latency
+               for kind, n in layer.turns.items()}  # fmt: skip
+    return _analog(layer, reading) + by_component(**digital)
+
+
+def _analog(layer: Layer, reading: float) -> FloatArray:
+    """Return the time of one product without digital operations, (component,) array, s."""
     scenario, count, parts, usage = layer.scenario, layer.count, layer.parts, layer.usage
     bits, inputs = layer.layout.tile_inputs * scenario.dac.bits, usage.inputs * _products(usage)
     written = -(-bits * usage.arriving // (inputs * PORT))
@@ -231,8 +258,28 @@ def latency(layer: Layer, reading: float) -> FloatArray:
         shift_add=count.conversion_turns // count.turns * parts.shift_add.latency,
         accumulation=count.depth * parts.adder.latency,
         buffers=(written + math.ceil(bits / PORT)) * layer.buffer.latency,
-        **{UNITS[kind]: parts.digital[kind].latency for kind in layer.operations},
     )
+
+
+def _lasting(layer: Layer) -> float:
+    """Return the time that digital units have for the operations behind a product, s.
+
+    That of the product on its tiles; in a pipeline that of the slowest stage, which they then do
+    not slow down, less the additions and the comparison in their own stage.
+    """
+    times, usage = _analog(layer, read_time(layer.scenario)), layer.usage
+    if not layer.scenario.periphery.pipelined or usage.recurrent:
+        return float(times.sum())
+    stage = Stage(uses=usage.uses, latency=times, held=0, arriving=0, recurrent=False)
+    compared = "comparison" in layer.operations
+    own = times[PLACES["accumulation"]] + compared * layer.parts.digital["comparison"].latency
+    return stage.interval - float(own)
+
+
+def _units(operations: int, latency: float, lasting: float) -> int:
+    """Return the units that do operations within a time, each at least one of them."""
+    turns = math.floor(lasting / latency * (1 + 1e-9))
+    return -(-operations // max(turns, 1))
 
 
 def area(layer: Layer, count: Census | None = None) -> FloatArray:
