@@ -167,6 +167,31 @@ def test_a_digital_layer_after_a_dense_one_has_few_multipliers():
     assert units == -(-840 // int(analog / unit.latency)) < 84
 
 
+def test_weights_that_stay_digital_lie_in_memory():
+    """840 of 8 bits behind a convolution: cells, leakage, and one read of each; twice here."""
+    held = CONVOLUTION._replace(stored=840)
+    plain, case = evaluated([CONVOLUTION] * 2), evaluated([held] * 2)
+    memory = cited.sram(840 * 8, NODE)
+    read = 2 * 8 * 840 * memory.energy
+    assert energy(case, "buffers") - energy(plain, "buffers") == near(read)
+    assert area(case, "buffers") - area(plain, "buffers") == near(2 * 8 * 840 * 280 * NODE**2)
+    assert case.bill.leakage - plain.bill.leakage == near(2 * memory.leakage, rel=1e-6)
+    np.testing.assert_array_equal(case.bill.latency, plain.bill.latency)
+    # The engine has them too: all weights in one SRAM, one fetch and no product of its own.
+    size = 8 * 2 * (CONVOLUTION.weights + 840)
+    more, fewer = (engine_energy((u, u), "int8", "sram", NODE) for u in (held, CONVOLUTION))
+    smaller = cited.sram(8 * 2 * CONVOLUTION.weights, NODE).energy
+    wanted = size * cited.sram(size, NODE).energy - 16 * CONVOLUTION.weights * smaller
+    assert more - fewer == near(wanted)
+    # Copies share it, and packs of blocks share it out.
+    copied = evaluated([held], pipelined=True, balanced_over=4)
+    one = evaluated([held], pipelined=True)
+    assert copied.bill.copies == (4,)
+    assert area(copied, "buffers") == near(area(one, "buffers"))
+    blocks = convolution(64, 64, 3, 16, groups=64)[0]._replace(stored=100)
+    assert sum(usage.stored for usage in blocks.split(Tile(), None)) == 100
+
+
 def test_figures_of_digital_units():
     """PUMA's and ISAAC's of 16 bits at their nodes, and multipliers of Horowitz's."""
     assert digital.divider(16, 45e-9).energy == near(1.52e-12)

@@ -18,6 +18,9 @@ from matsweep.metrics.costs.settling import read_time
 from matsweep.metrics.costs.terms import PLACES, by_component
 from matsweep.scenario import Scenario
 
+_DIGITAL_BITS = 8
+"""Of a weight that stays digital, as those of the int8 engine (`baselines`)."""
+_NONE = Cost(energy=0.0, latency=0.0, area=0.0, leakage=0.0)
 _RISING = 0.25  # share of random bits that rise from one word to the next
 
 
@@ -35,6 +38,8 @@ class Layer:
     parts : Circuits
     buffer : Cost
         SRAM of its inputs.
+    memory : Cost
+        SRAM of the weights behind it that stay digital.
     line_cells : int
         Cells along a driven line.
     """
@@ -46,6 +51,7 @@ class Layer:
     count: Census
     parts: Circuits
     buffer: Cost
+    memory: Cost
     line_cells: int
 
     @property
@@ -120,6 +126,7 @@ def forward(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> L
         count=census(layout, tile, adc, order, ends),
         parts=circuits(scenario),
         buffer=sram(held * scenario.dac.bits, scenario.periphery.node),
+        memory=_memory(usage, scenario.periphery.node),
         line_cells=tile.columns // row_sides(layout, scenario.adc),
     )
 
@@ -157,6 +164,7 @@ def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
         count=transposed_census(layout, tile, adc, order),
         parts=circuits(scenario),
         buffer=sram(back.inputs * scenario.dac.bits, scenario.periphery.node),
+        memory=_NONE,
         line_cells=tile.rows,
     )
 
@@ -168,7 +176,8 @@ def energy(layer: Layer, pitch: float) -> FloatArray:
     bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
     The gate lines of the rows' access transistors (`Gates`). Converters (with their integrators),
     additions and digital operations as counted; each output's register is written and read once in
-    a product. Buffer: each value that arrives is written once, and each product reads its inputs.
+    a product. Buffer: each value that arrives is written once, each product reads its inputs, and
+    each weight that stays digital is read once.
     Network: each input travels along all tiles of its row, and to it past half of the rows; each
     partial sum travels to the next tile. Tiles are squares side by side.
 
@@ -204,7 +213,8 @@ def energy(layer: Layer, pitch: float) -> FloatArray:
     )
     stored = layer.usage.arriving * scenario.dac.bits + uses * layer.words
     return uses * product + by_component(
-        buffers=stored * layer.buffer.energy,
+        buffers=stored * layer.buffer.energy
+        + _DIGITAL_BITS * layer.usage.stored * layer.memory.energy,
         **{UNITS[k]: n * parts.digital[k].energy for k, n in layer.operations.items()},
     )
 
@@ -287,7 +297,8 @@ def area(layer: Layer, count: Census | None = None) -> FloatArray:
 
     Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch), a
     DAC per row and driven end, their ADCs with a shift-and-add each; an adder and a register for
-    each output, and the digital units; the buffer's cells. Wires lie above.
+    each output, and the digital units; the cells of the buffer and of the memory of digital
+    weights. Wires lie above.
 
     Parameters
     ----------
@@ -308,7 +319,7 @@ def area(layer: Layer, count: Census | None = None) -> FloatArray:
         shift_add=count.adcs * parts.shift_add.area,
         accumulation=min(count.merges, count.outputs) * parts.adder.area,
         registers=count.outputs * parts.register.area,
-        buffers=layer.buffer.area,
+        buffers=layer.buffer.area + layer.memory.area,
         **{UNITS[kind]: n * parts.digital[kind].area for kind, n in layer.units.items()},
     )
 
@@ -322,19 +333,23 @@ def leakage(layer: Layer, count: Census | None = None, copies: int = 1) -> float
     count : Census or None
         As in `area`.
     copies : int
-        Of all but the buffer.
+        Of all but the buffer and the memory of digital weights.
 
     Returns
     -------
     float, W
     """
     count, parts = count or layer.count, layer.parts
-    total = layer.buffer.leakage + copies * count.dacs * parts.dac.leakage
+    total = layer.buffer.leakage + layer.memory.leakage + copies * count.dacs * parts.dac.leakage
     total += copies * count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
     total += copies * min(count.merges, count.outputs) * parts.adder.leakage
     for kind, number in layer.units.items():
         total += copies * number * parts.digital[kind].leakage
     return total + copies * count.outputs * parts.register.leakage
+
+
+def _memory(usage: Usage, node: float) -> Cost:
+    return sram(_DIGITAL_BITS * usage.stored, node) if usage.stored else _NONE
 
 
 def _products(usage: Usage) -> int:
