@@ -39,6 +39,7 @@ ABOVE = (
     "analysis",
     "catalogue",
     "characterization",
+    "chips",
     "cli",
     "exporting",
     "merging",

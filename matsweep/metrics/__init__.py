@@ -18,6 +18,7 @@ from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
 from matsweep.metrics.network import (
     AGREEMENT,
+    LAYER,
     LAYER_VMM_ERROR,
     NRMSE,
     OUTPUT_ERROR,
@@ -106,10 +107,14 @@ COORDINATES = {
 }
 """Values of the dimensions that the package's metrics bring, by name."""
 
+PARTS = frozenset({*COORDINATES, LAYER})
+"""Dimensions that list parts of a metric: no single one of its values judges a candidate."""
+
 
 __all__ = [
     "COORDINATES",
     "METRICS",
+    "PARTS",
     "Evaluation",
     "Metric",
     "available",

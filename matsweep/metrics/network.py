@@ -6,6 +6,9 @@ from typing import Literal
 
 from matsweep.metrics.metric import Metric
 
+LAYER = "layer"
+"""Dimension of the weights of a network, by name."""
+
 
 def _measured(
     name: str,
@@ -38,7 +41,7 @@ LAYER_VMM_ERROR = _measured(
     "layer_vmm_error",
     "rms error of a layer's analog product, over the rms of the ideal one",
     "lower",
-    ("layer",),
+    (LAYER,),
 )
 NRMSE = _measured("nrmse", "rms error of the outputs, over the deviation of the targets", "lower")
 R2 = _measured("r2", "share of the targets' variance that the outputs explain", "higher")

@@ -12,7 +12,7 @@ from matsweep.analysis.selection import parse, violation
 from matsweep.analysis.summary import at_time, summarise
 from matsweep.analysis.view import View, is_assumption
 from matsweep.core.checks import UserError, near
-from matsweep.metrics import COORDINATES, Metric
+from matsweep.metrics import PARTS, Metric
 from matsweep.planning.designs.adaptive import Adaptive, Judgement
 from matsweep.store import Place, Status, open_results
 
@@ -47,8 +47,8 @@ def directions(objectives: Sequence[str], metrics: dict[str, Metric], owner: str
                 f"{owner}.objectives: {name} is no metric of this study{near(name, judging)} "
                 f"(there are {', '.join(judging)})"
             )
-        if set(metrics[name].dims) & COORDINATES.keys():
-            raise UserError(f"{owner}.objectives: {name} has parts; take the sum that it is of")
+        if set(metrics[name].dims) & PARTS:
+            raise UserError(f"{owner}.objectives: {name} has parts; take what they sum up to")
         if owner == "racing":
             _check_raced(metrics[name])
     return [metrics[name].better for name in objectives]
@@ -112,7 +112,7 @@ def check_constraints(design: Adaptive, metrics: dict[str, Metric]) -> None:
         {
             name: ("candidate", np.zeros(1), {"units": metric.units})
             for name, metric in metrics.items()
-            if not set(metric.dims) & COORDINATES.keys()
+            if not set(metric.dims) & PARTS
         }
     )
     for text in design.constraints:

@@ -185,7 +185,7 @@ NETWORKS = (
         unit="1",
         source=Source(citation=_JOSHI, doi="10.1038/s41467-020-16108-9"),
         conditions="as `network_joshi_kept`; `pcm_joshi`, 8-bit converters, 30 s and a day",
-        tolerance=Tolerance(absolute=0.5, reason="yes or no"),
+        tolerance=Tolerance(absolute=0.5, reason="a question of yes or no"),
         calculate=_lowered,
     ),
 )
