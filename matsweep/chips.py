@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
+from matsweep.core.printing import shown
 from matsweep.core.streams import FloatArray, realisation_streams
 from matsweep.core.units import read_quantity
 from matsweep.machine.held import held_weights
+from matsweep.networks.batches import check_arrays
 from matsweep.networks.chip import ProgrammedNetwork
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_matrices, network_weights
@@ -26,6 +28,21 @@ from matsweep.simulate import own_devices
 
 type Inputs = AnyArray | Mapping[str, AnyArray]
 type Time = float | str
+
+_ACTING = (
+    "device", "tile", "dac", "adc", "wires", "periphery", "physics", "protocol", "unknowns",
+    "prior", "plausible", "experiment",
+)  # fmt: skip
+"""Groups and settings that make a chip."""
+_INSTEAD = {
+    "material": "give the argument material",
+    "realisations": "give the argument realisations",
+    "seed": "give the argument seed",
+    "times": "give the time where the chip runs, as in chip(inputs, time='1d')",
+    "workload": "the network is the first argument; scale inputs before they are given, and choose "
+    "layers with load_network(…, analog=…)",
+}
+"""Arguments to give instead of settings."""
 
 
 def program(
@@ -48,7 +65,8 @@ def program(
     calibration : (sample, …) array, or mapping of str to array
         Inputs that converters and compensations are calibrated on, by name where there are several.
     overrides : sequence of str
-        Settings as on the command line: ``["adc.bits=6", "tile.compensate_drift=true"]``.
+        Settings of the hardware as on the command line: ``["adc.bits=6",
+        "tile.compensate_drift=true"]``; of an experiment those alone act. Others are refused.
         Parameters that the material does not state are drawn, each realisation its own, as in a
         study; with "unknowns=neutral" they are not.
     realisations : int
@@ -63,7 +81,8 @@ def program(
     Raises
     ------
     UserError
-        If a setting is out of its range, or inputs do not fit the network.
+        If a setting is out of its range or is none of the hardware, or inputs do not fit the
+        network.
 
     Examples
     --------
@@ -80,11 +99,12 @@ def program(
     whole("seed", seed, low=0)
     if not network_weights(network):
         raise UserError(f"network must have a layer on tiles, got {network.name} with none")
+    _check_overrides(overrides)
     with composer():
         study = plan([f"material={material}", *overrides])
     if len(study) != 1:
         raise UserError(f"overrides must give one value each, got {len(study)} candidates")
-    inputs = _named(network, calibration)
+    inputs = _named(network, calibration, "calibration")
     network = network if network.shapes else sized(network, inputs)
     matrices = network_matrices(network, record(network, inputs).weights)
     scenario = study.scenario(study.points[0]).resolved
@@ -250,19 +270,37 @@ def _filled(array: FloatArray, most: Any) -> FloatArray:
     return np.pad(array, [(0, 0), (0, 0), *pads], constant_values=np.nan)
 
 
-def _named(network: Network, inputs: Inputs) -> Mapping[str, AnyArray]:
+def _check_overrides(overrides: Sequence[str]) -> None:
+    """Refuse settings that do not act on a chip."""
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise UserError(
+            f'overrides must be a list of settings such as ["adc.bits=6"], got {shown(overrides)}'
+        )
+    for each in overrides:
+        if not isinstance(each, str):
+            raise UserError(f"overrides must be texts such as 'adc.bits=6', got {shown(each)}")
+        key = each.split("=", 1)[0].strip().lstrip("+~")
+        root = key.split(".", 1)[0].split("@", 1)[0]
+        if root in _ACTING or key.startswith("material."):
+            continue
+        way_out = _INSTEAD.get(root, f"give settings of {', '.join(_ACTING)}")
+        raise UserError(f"overrides: {shown(key)} has no effect on a chip: {way_out}")
+
+
+def _named(network: Network, inputs: Inputs, argument: str = "inputs") -> Mapping[str, AnyArray]:
     """Return inputs by name; a bad one is named."""
     names = [port.name for port in network.inputs]
     if not isinstance(inputs, Mapping):
         if len(names) != 1:
-            raise UserError(f"inputs must be given by name ({', '.join(names)}), got one array")
+            raise UserError(f"{argument} must be given by name ({', '.join(names)}), got one array")
         inputs = {names[0]: inputs}
+    check_arrays(inputs, argument)
     arrays = {name: np.asarray(values) for name, values in inputs.items()}
     for name, values in arrays.items():
         if not values.ndim or not len(values):
-            raise UserError(f"inputs: {name} must hold at least one sample, got {values.shape}")
+            raise UserError(f"{argument}: {name} must hold at least one sample, got {values.shape}")
         if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
-            raise UserError(f"inputs: {name} must hold finite real numbers, got nan or others")
+            raise UserError(f"{argument}: {name} must hold finite real numbers, got nan or others")
     return arrays
 
 

@@ -124,6 +124,49 @@ def test_a_mistake_is_one_line(network, call, message):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("workload=lenet_mnist", "the network is the first argument"),
+        ("workload.adapt=norms", "'workload.adapt' has no effect on a chip: the network is"),
+        ("++workload.preprocessing.mean=1", "the network is the first argument"),
+        ("realisations=3", "give the argument realisations"),
+        ("seed=3", "give the argument seed"),
+        ("times=[60]", r"chip\(inputs, time='1d'\)"),
+        ("material=hfox_vcm", "give the argument material"),
+        ("racing=halving", "give settings of device, tile, "),
+    ],
+)
+def test_settings_that_a_chip_does_not_use_are_refused(network, setting, message):
+    with pytest.raises(UserError, match=message) as raised:
+        matsweep.program(network, calibration=images(3), overrides=["adc.bits=6", setting])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("given", ["adc.bits=6", None, [6]])
+def test_overrides_that_are_no_list_of_texts_are_refused(network, given):
+    with pytest.raises(UserError, match=r"^overrides must be"):
+        matsweep.program(network, calibration=images(3), overrides=given)
+
+
+def test_settings_of_all_hardware_are_taken(network):
+    given = ["periphery=cmos_22nm", "wires=ideal", "tile=analog_128", "device.g_max=20uS",
+             "unknowns=neutral", "dac.bits=6", "++adc.bits=6"]  # fmt: skip
+    chip = matsweep.program(network, calibration=images(3), overrides=given, realisations=1)
+    hardware = chip.parts[0].scenario.hardware
+    assert (hardware.adc.bits, hardware.dac.bits, hardware.device.g_max) == (6, 6, 20e-6)
+
+
+@pytest.mark.parametrize("given", ["abc", None])
+def test_inputs_that_are_no_array_are_named_by_their_type(network, chip, given):
+    with pytest.raises(UserError, match=r"calibration: x must be an array .* got (str|NoneType)"):
+        matsweep.program(network, calibration=given)
+    with pytest.raises(UserError, match=r"inputs: x must be an array .* got (str|NoneType)"):
+        chip(given)
+    with pytest.raises(UserError, match=r"must be an array .* got (str|NoneType)"):
+        network(given)
+
+
 @pytest.mark.parametrize(("time", "message"), [("1 volt", "time"), (0, r"time \[s\] must be > 0")])
 def test_a_time_that_is_none_is_one_line(chip, time, message):
     with pytest.raises(UserError, match=message):

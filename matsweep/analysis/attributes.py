@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from matsweep.analysis.labels import AXES, elsewhere
 from matsweep.core.checks import UserError, near
 
+_RANKING = "accuracy"
+"""Metric that ranks a study of labels, and one whose store names none."""
 _STATES = ("pending", "done", "failed")
 _NO_PARAMETER = ("candidate", "candidate_id", "material", "rank", "time", "realisation")
 
@@ -152,7 +154,7 @@ def merit(ds: xr.Dataset) -> str:
     str
     """
     stored = ds.attrs.get("merit")
-    return stored if isinstance(stored, str) and stored.strip() else "accuracy"
+    return stored if isinstance(stored, str) and stored.strip() else _RANKING
 
 
 def references(ds: xr.Dataset) -> dict[str, float]:
@@ -332,6 +334,9 @@ def resolve(ds: xr.Dataset, name: str) -> str:
         return matches[0]
     if matches:
         raise UserError(f"{name!r} may mean {' or '.join(matches)}: write the longer name")
+    instead = merit(ds)
+    if name == _RANKING and instead in known:
+        raise UserError(f"the results hold no {name}: the study is ranked by {instead}; write that")
     endings = [key.rsplit(".", 1)[-1] for key in known]
     close = near(name, [*known, *endings]) or f"; known are {', '.join(sorted(known))}"
     raise UserError(f"the results hold no metric or parameter {name!r}{close}")

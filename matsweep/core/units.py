@@ -660,7 +660,9 @@ def _as_float(number: Decimal, name: str, factor: Decimal = Decimal(1)) -> float
 def _known_unit(written: str, expected: str | None, name: str) -> _Measure:
     measure = _read_unit(written)
     if measure is None:
-        near_by = near(normal_unit(written), _likely(expected))
+        normal, likely = normal_unit(written), _likely(expected)
+        begun = [text for text in _SPECIAL if text in likely and normal and text.startswith(normal)]
+        near_by = near(normal, begun[:1], likeness=0.0) or near(normal, likely)
         raise UserError(f"{name}: unknown unit {written!r}{near_by}")
     return measure
 

@@ -47,6 +47,8 @@ class Usage(NamedTuple):
         Whether each product needs the one before, so that copies cannot share them out.
     part : int
         Place among the packs of one matrix (`split`), which work at the same time; 0 begins one.
+    stored : int
+        Weights of the layers behind it that stay digital.
     """
 
     inputs: int
@@ -60,6 +62,7 @@ class Usage(NamedTuple):
     held: int | None = None
     recurrent: bool = False
     part: int = 0
+    stored: int = 0
 
     @property
     def weights(self) -> int:
@@ -79,7 +82,7 @@ class Usage(NamedTuple):
     def split(self, tile: Tile, levels: int | None) -> tuple[Usage, ...]:
         """Return the usages of the packs that lie on tiles, as `Matrix.split` makes them.
 
-        Operations and input values are shared out by blocks; their sums stay.
+        Operations, input values and stored weights are shared out by blocks; their sums stay.
 
         Parameters
         ----------
@@ -104,6 +107,7 @@ class Usage(NamedTuple):
                 fresh=None if self.fresh is None else self._share(self.fresh, pack),
                 held=None if self.held is None else self._share(self.held, pack),
                 part=part,
+                stored=self._share(self.stored, pack),
             )
             for part, pack in enumerate(packs)
         )
@@ -141,6 +145,8 @@ class Matrix:
         convolution covers; None: those of one product.
     recurrent : bool
         Whether each product needs the one before, as in a recurrent layer.
+    stored : int
+        Weights of the layers behind it that stay digital.
 
     Raises
     ------
@@ -157,6 +163,7 @@ class Matrix:
     fresh: int | None = None
     held: int | None = None
     recurrent: bool = False
+    stored: int = 0
 
     def __post_init__(self) -> None:
         if self.weight.ndim not in (2, 3):
@@ -166,6 +173,7 @@ class Matrix:
             )
         whole("uses", self.uses, low=0)
         whole("uses_back", self.uses_back, low=0)
+        whole("stored", self.stored, low=0)
         for name, values in (("fresh", self.fresh), ("held", self.held)):
             if values is not None:
                 whole(name, values, low=0)
@@ -198,7 +206,7 @@ class Matrix:
         return Usage(
             self.inputs, self.outputs, self.signed, self.uses, self.uses_back,
             tuple(sorted(self.operations.items())), self.blocks, self.fresh, self.held,
-            self.recurrent,
+            self.recurrent, stored=self.stored,
         )  # fmt: skip
 
     def split(self, tile: Tile, levels: int | None) -> tuple[Matrix, ...]:

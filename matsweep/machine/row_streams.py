@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,16 @@ class RowStreams(Streams):
                 self._root, call=self._call, first=self._first, path=(*self._path, purpose)
             )
         return self._inner[purpose]
+
+    def next(self) -> NoReturn:
+        """Refuse streams for one use: rows have their own numbers in one product alone.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError("streams of rows have no next use: number products by `call`")
 
     def _draw(
         self, fill: Callable[..., None], size: tuple[int, ...], dtype: npt.DTypeLike

@@ -28,6 +28,28 @@ class Port(NamedTuple):
     dtype: str
 
 
+def check_arrays(inputs: Mapping[str, object], argument: str = "inputs") -> None:
+    """Check that inputs are arrays, whatever their shapes.
+
+    Parameters
+    ----------
+    inputs : mapping of str to array
+    argument : str
+        That they come from.
+
+    Raises
+    ------
+    UserError
+        If one is nothing, or a text.
+    """
+    for name, values in inputs.items():
+        if values is None or isinstance(values, str | bytes):
+            raise UserError(
+                f"{argument}: {name} must be an array (sample, …) of numbers, got "
+                f"{type(values).__name__}"
+            )
+
+
 def prepared(
     ports: Sequence[Port], inputs: AnyArray | Mapping[str, AnyArray]
 ) -> dict[str, AnyArray]:
@@ -55,6 +77,7 @@ def prepared(
                 f"({', '.join(names)}), got one array"
             )
         inputs = {names[0]: inputs}
+    check_arrays(inputs)
     if set(inputs) != set(names):
         raise UserError(
             f"inputs must be {', '.join(names)}, got {', '.join(map(str, inputs)) or 'none'}"

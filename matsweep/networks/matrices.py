@@ -30,10 +30,10 @@ def network_matrices(
 ) -> tuple[Matrix, ...]:
     """Return the matrices of a network, from which costs are counted.
 
-    Digital operations of a segment are those of the last matrix before it, or of the first where
-    none is before; rectifications are comparisons. Additions of biases are left out: partial sums
-    begin with them. Products are those of the run in floating point; the values that arrive and are
-    held follow from the shapes of tensors.
+    Digital operations and weights of a segment are those of the last matrix before it, or of the
+    first where none is before; rectifications are comparisons. Additions of biases are left out:
+    partial sums begin with them. Products are those of the run in floating point; the values that
+    arrive and are held follow from the shapes of tensors.
 
     Parameters
     ----------
@@ -51,11 +51,12 @@ def network_matrices(
     """
     weights = network_weights(network)
     behind = {weight.name: Counter[str]() for weight in weights}
-    traffic: dict[str, Traffic] = {}
+    stored, traffic = Counter[str](), dict[str, Traffic]()
     current = weights[0].name
     for step in network.steps:
         if isinstance(step, Digital):
             behind[current].update(step.operations)
+            stored[current] += step.stored
         elif step.weights:
             current = step.weights[-1].name
             shapes = [network.shapes[name] for name in step.inputs]
@@ -64,13 +65,19 @@ def network_matrices(
             traffic |= zip(names, step.traffic(shapes), strict=True)
     behind[current]["comparison"] += decided
     return tuple(
-        _matrix(weight, recorded[weight.name], traffic[weight.name], behind[weight.name])
+        _matrix(
+            weight,
+            recorded[weight.name],
+            traffic[weight.name],
+            behind[weight.name],
+            stored[weight.name],
+        )
         for weight in weights
     )
 
 
 def _matrix(
-    weight: Weight, recorded: Recorded, traffic: Traffic, operations: Counter[str]
+    weight: Weight, recorded: Recorded, traffic: Traffic, operations: Counter[str], stored: int
 ) -> Matrix:
     uses = max(1, round(recorded.uses))
     outputs = weight.blocks * weight.values.shape[-1]
@@ -85,4 +92,5 @@ def _matrix(
         fresh=traffic.fresh,
         held=traffic.held,
         recurrent=recorded.calls > 1,
+        stored=stored,
     )

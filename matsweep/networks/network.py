@@ -27,12 +27,15 @@ class Digital:
         Tensors that it reads and writes.
     operations : mapping of str to int
         Digital operations for one sample, by kind (`machine.matrix.OPERATIONS`).
+    stored : int
+        Weights of its layers that could lie on tiles, or are of their kinds.
     """
 
     model: bytes
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     operations: Mapping[str, int] = field(default_factory=dict)
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

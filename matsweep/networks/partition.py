@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -10,6 +11,7 @@ from matsweep.core.printing import shown
 from matsweep.networks.graph import Graph, read_by
 from matsweep.networks.layer import Layer
 from matsweep.networks.libraries import onnx
+from matsweep.networks.lowering import LOWERED
 from matsweep.networks.network import Digital
 
 type Item = Any
@@ -179,7 +181,19 @@ def _segment(graph: Graph, nodes: Sequence[Any], wanted: Set[str]) -> Digital:
     model = helper.make_model(inner, ir_version=graph.model.ir_version)
     del model.opset_import[:]
     model.opset_import.extend(graph.model.opset_import)
-    return Digital(model=model.SerializeToString(), inputs=tuple(inputs), outputs=tuple(outputs))
+    return Digital(
+        model=model.SerializeToString(),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        stored=_stored(graph, nodes),
+    )
+
+
+def _stored(graph: Graph, nodes: Sequence[Any]) -> int:
+    """Count the weights of nodes whose kinds lie on tiles elsewhere, each once."""
+    read = {name for node in nodes if node.op_type in LOWERED for name in node.input}
+    sizes = [graph.initializers[name].dims for name in read if name in graph.initializers]
+    return sum(math.prod(size) for size in sizes if len(size) > 1)
 
 
 def _output(graph: Graph, name: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from matsweep.analysis import view as views
+from matsweep.analysis.attributes import resolve
 from matsweep.analysis.objectives import directions
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
@@ -60,6 +61,8 @@ def test_the_store_names_its_merit_and_what_is_ideal():
     assert directions(view) == {"success_probability": "higher", "energy": "lower"}
     old = View(study(realisations=2))
     assert (old.merit, old.reference("accuracy")) == ("accuracy", 0.976)
+    with pytest.raises(UserError, match="hold no accuracy: the study is ranked by success_prob"):
+        resolve(view.summary, "accuracy")
     assert View(study().drop_attrs(deep=False)).reference("accuracy") is None
     with pytest.raises(UserError, match=r"reference.*must be numbers by metric"):
         _ = View(annealing().assign_attrs(reference='["x"]')).references

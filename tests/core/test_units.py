@@ -57,6 +57,8 @@ def test_read(text, unit, value):
     ("text", "unit", "message"),
     [
         ("ten nJ", "J", "must be compared with a number, got 'ten nJ'"),
+        ("10y", "s", r"unknown unit 'y'; did you mean year\?"),
+        ("2 hou", "s", "unknown unit 'hou'"),
         ("10 nj", "J", "unknown unit 'nj'; did you mean nJ"),
         ("10 ns", "J", r"\[J\] cannot be compared with '10 ns': ns is a time; write .* 10 nJ"),
         ("3 %", "J", "% is a fraction"),

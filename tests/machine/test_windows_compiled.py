@@ -331,6 +331,10 @@ def test_numbers_of_rows_are_those_of_the_counters_stated():
             own, wanted = high ^ np.uint64(3) ^ np.uint64(upper << 32), np.empty((4, 2), np.float32)
             fill_normal(np.uint64((lower << 32) + count), own, key, wanted)
             np.testing.assert_array_equal(drawn[0, row], wanted.ravel()[:columns])
+    # Those of realisations would give every row the numbers of one.
+    for streams_of_rows in (rows, rows.at("read")):
+        with pytest.raises(TypeError, match="have no next use"):
+            streams_of_rows.next()
 
 
 @pytest.mark.parametrize("outputs", [1, 8, 11, 17])

@@ -34,12 +34,12 @@ def engine_energy(
 ) -> float:
     """Return the energy of a von Neumann engine for one sample.
 
-    Every weight is fetched once and multiplied at each use; the values that arrive at each layer
-    and the outputs of its products are read and written once in SRAM, which holds as many as the
-    layers' buffers here and the outputs of one product. Digital operations behind products are
-    those of the same graph: on words of 16 bits, or in floating point. A training sample takes
-    three passes over the weights (forward, back, and the gradient; two for the first layer), each a
-    fetch, and writes each weight back.
+    Every weight, of layers that stay digital here too, is fetched once and multiplied at each use;
+    the values that arrive at each layer and the outputs of its products are read and written once
+    in SRAM, which holds as many as the layers' buffers here and the outputs of one product. Digital
+    operations behind products are those of the same graph: on words of 16 bits, or in floating
+    point. A training sample takes three passes over the weights (forward, back, and the gradient;
+    two for the first layer), each a fetch, and writes each weight back.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def engine_energy(
     float, J
     """
     bits = {"int8": 8, "fp32": 32}[number]
-    weights = [usage.weights for usage in usages]
+    weights, stored = [usage.weights for usage in usages], sum(usage.stored for usage in usages)
     used = [usage.weights * usage.uses for usage in usages]
     held = sum(usage.buffered + usage.outputs for usage in usages)  # of one use at a time
     values = sum(usage.arriving + usage.outputs * usage.uses for usage in usages)
     passes = [1 + training * (1 if first else 2) for first in (True, *[False] * len(weights[1:]))]
     products = sum(weight * times for weight, times in zip(used, passes, strict=True))
-    fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True))
-    store = cited.sram(bits * sum(weights), node).energy
+    fetches = sum(weight * times for weight, times in zip(weights, passes, strict=True)) + stored
+    store = cited.sram(bits * (sum(weights) + stored), node).energy
     fetch = store if memory == "sram" else components.dram(memory)
     local = cited.sram(bits * held, node).energy
     fetched = fetches + training * sum(weights)

@@ -13,9 +13,14 @@ from matsweep.metrics.costs.cited import PORT, integrator, sram
 from matsweep.metrics.costs.components import Cost
 from matsweep.metrics.costs.digital import UNITS
 from matsweep.metrics.costs.periphery import INTEGRATING, Circuits, circuits
-from matsweep.metrics.costs.terms import by_component
+from matsweep.metrics.costs.schedule import Stage
+from matsweep.metrics.costs.settling import read_time
+from matsweep.metrics.costs.terms import PLACES, by_component
 from matsweep.scenario import Scenario
 
+_DIGITAL_BITS = 8
+"""Of a weight that stays digital, as those of the int8 engine (`baselines`)."""
+_NONE = Cost(energy=0.0, latency=0.0, area=0.0, leakage=0.0)
 _RISING = 0.25  # share of random bits that rise from one word to the next
 
 
@@ -33,6 +38,8 @@ class Layer:
     parts : Circuits
     buffer : Cost
         SRAM of its inputs.
+    memory : Cost
+        SRAM of the weights behind it that stay digital.
     line_cells : int
         Cells along a driven line.
     """
@@ -44,6 +51,7 @@ class Layer:
     count: Census
     parts: Circuits
     buffer: Cost
+    memory: Cost
     line_cells: int
 
     @property
@@ -53,9 +61,27 @@ class Layer:
 
     @property
     def units(self) -> dict[str, int]:
-        """Digital units by kind: as many as one product's operations take, to work at once."""
+        """Digital units by kind.
+
+        One comparator for each comparison of a product. Of the others as many as are through with
+        the operations behind a product within that product's own time on the tiles, which the
+        kinds share equally: they follow each other.
+        """
+        behind = {kind: -(-number // _products(self.usage))
+                  for kind, number in self.operations.items()}  # fmt: skip
+        others = [kind for kind in behind if kind != "comparison"]
+        lasting = _lasting(self) / max(len(others), 1)
+        return behind | {
+            kind: _units(behind[kind], self.parts.digital[kind].latency, lasting) for kind in others
+        }
+
+    @property
+    def turns(self) -> dict[str, int]:
+        """Operations behind a product that each digital unit does, one after the other, by kind."""
+        units = self.units
         return {
-            kind: -(-number // _products(self.usage)) for kind, number in self.operations.items()
+            kind: -(-number // (_products(self.usage) * units[kind]))
+            for kind, number in self.operations.items()
         }
 
     @property
@@ -100,6 +126,7 @@ def forward(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> L
         count=census(layout, tile, adc, order, ends),
         parts=circuits(scenario),
         buffer=sram(held * scenario.dac.bits, scenario.periphery.node),
+        memory=_memory(usage, scenario.periphery.node),
         line_cells=tile.columns // row_sides(layout, scenario.adc),
     )
 
@@ -137,6 +164,7 @@ def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
         count=transposed_census(layout, tile, adc, order),
         parts=circuits(scenario),
         buffer=sram(back.inputs * scenario.dac.bits, scenario.periphery.node),
+        memory=_NONE,
         line_cells=tile.rows,
     )
 
@@ -148,7 +176,8 @@ def energy(layer: Layer, pitch: float) -> FloatArray:
     bound, as an input below the largest charges to less; bit lines stay at their virtual ground.
     The gate lines of the rows' access transistors (`Gates`). Converters (with their integrators),
     additions and digital operations as counted; each output's register is written and read once in
-    a product. Buffer: each value that arrives is written once, and each product reads its inputs.
+    a product. Buffer: each value that arrives is written once, each product reads its inputs, and
+    each weight that stays digital is read once.
     Network: each input travels along all tiles of its row, and to it past half of the rows; each
     partial sum travels to the next tile. Tiles are squares side by side.
 
@@ -184,7 +213,8 @@ def energy(layer: Layer, pitch: float) -> FloatArray:
     )
     stored = layer.usage.arriving * scenario.dac.bits + uses * layer.words
     return uses * product + by_component(
-        buffers=stored * layer.buffer.energy,
+        buffers=stored * layer.buffer.energy
+        + _DIGITAL_BITS * layer.usage.stored * layer.memory.energy,
         **{UNITS[k]: n * parts.digital[k].energy for k, n in layer.operations.items()},
     )
 
@@ -207,9 +237,9 @@ def latency(layer: Layer, reading: float) -> FloatArray:
     All tiles work at once. Each read takes the conversion of the inputs (all rows at once) and the
     read; each conversion those of the columns that share an ADC one after the other, and one shift
     and addition after the last; earlier ones overlap the conversions. Then the partial sums of
-    tiles are added in pairs, and the digital operations follow kind by kind, each at once on all
-    outputs. Each row of tiles writes the inputs that arrive for a product, and reads all of them,
-    through its own port.
+    tiles are added in pairs, and the digital operations follow kind by kind, those of a kind in as
+    many turns as its units need (`Layer.turns`). Each row of tiles writes the inputs that arrive
+    for a product, and reads all of them, through its own port.
 
     Parameters
     ----------
@@ -221,6 +251,13 @@ def latency(layer: Layer, reading: float) -> FloatArray:
     -------
     (component,) array, s
     """
+    digital = {UNITS[kind]: n * layer.parts.digital[kind].latency
+               for kind, n in layer.turns.items()}  # fmt: skip
+    return _analog(layer, reading) + by_component(**digital)
+
+
+def _analog(layer: Layer, reading: float) -> FloatArray:
+    """Return the time of one product without digital operations, (component,) array, s."""
     scenario, count, parts, usage = layer.scenario, layer.count, layer.parts, layer.usage
     bits, inputs = layer.layout.tile_inputs * scenario.dac.bits, usage.inputs * _products(usage)
     written = -(-bits * usage.arriving // (inputs * PORT))
@@ -231,8 +268,28 @@ def latency(layer: Layer, reading: float) -> FloatArray:
         shift_add=count.conversion_turns // count.turns * parts.shift_add.latency,
         accumulation=count.depth * parts.adder.latency,
         buffers=(written + math.ceil(bits / PORT)) * layer.buffer.latency,
-        **{UNITS[kind]: parts.digital[kind].latency for kind in layer.operations},
     )
+
+
+def _lasting(layer: Layer) -> float:
+    """Return the time that digital units have for the operations behind a product, s.
+
+    That of the product on its tiles; in a pipeline that of the slowest stage, which they then do
+    not slow down, less the additions and the comparison in their own stage.
+    """
+    times, usage = _analog(layer, read_time(layer.scenario)), layer.usage
+    if not layer.scenario.periphery.pipelined or usage.recurrent:
+        return float(times.sum())
+    stage = Stage(uses=usage.uses, latency=times, held=0, arriving=0, recurrent=False)
+    compared = "comparison" in layer.operations
+    own = times[PLACES["accumulation"]] + compared * layer.parts.digital["comparison"].latency
+    return stage.interval - float(own)
+
+
+def _units(operations: int, latency: float, lasting: float) -> int:
+    """Return the units that do operations within a time, each at least one of them."""
+    turns = math.floor(lasting / latency * (1 + 1e-9))
+    return -(-operations // max(turns, 1))
 
 
 def area(layer: Layer, count: Census | None = None) -> FloatArray:
@@ -240,7 +297,8 @@ def area(layer: Layer, count: Census | None = None) -> FloatArray:
 
     Whole tiles, used or not: their cells (cell_size F², or more where wires need a larger pitch), a
     DAC per row and driven end, their ADCs with a shift-and-add each; an adder and a register for
-    each output, and the digital units; the buffer's cells. Wires lie above.
+    each output, and the digital units; the cells of the buffer and of the memory of digital
+    weights. Wires lie above.
 
     Parameters
     ----------
@@ -261,7 +319,7 @@ def area(layer: Layer, count: Census | None = None) -> FloatArray:
         shift_add=count.adcs * parts.shift_add.area,
         accumulation=min(count.merges, count.outputs) * parts.adder.area,
         registers=count.outputs * parts.register.area,
-        buffers=layer.buffer.area,
+        buffers=layer.buffer.area + layer.memory.area,
         **{UNITS[kind]: n * parts.digital[kind].area for kind, n in layer.units.items()},
     )
 
@@ -275,19 +333,23 @@ def leakage(layer: Layer, count: Census | None = None, copies: int = 1) -> float
     count : Census or None
         As in `area`.
     copies : int
-        Of all but the buffer.
+        Of all but the buffer and the memory of digital weights.
 
     Returns
     -------
     float, W
     """
     count, parts = count or layer.count, layer.parts
-    total = layer.buffer.leakage + copies * count.dacs * parts.dac.leakage
+    total = layer.buffer.leakage + layer.memory.leakage + copies * count.dacs * parts.dac.leakage
     total += copies * count.adcs * (parts.adc.leakage + parts.shift_add.leakage)
     total += copies * min(count.merges, count.outputs) * parts.adder.leakage
     for kind, number in layer.units.items():
         total += copies * number * parts.digital[kind].leakage
     return total + copies * count.outputs * parts.register.leakage
+
+
+def _memory(usage: Usage, node: float) -> Cost:
+    return sram(_DIGITAL_BITS * usage.stored, node) if usage.stored else _NONE
 
 
 def _products(usage: Usage) -> int:
