@@ -19,6 +19,7 @@ from matsweep.networks.layer import AnyArray, Multiply, Weight
 from matsweep.networks.network import Network
 
 _ROWS = 64, 2048  # least and most windows that a weight is calibrated on
+_GROUPS = 64  # of outputs, whose largest products are among them; few, as they count as often
 _NUMBERS = 2**20  # in the windows of a weight, which large inputs reach before
 _BLOCK = 2**19  # products in double precision at a time
 _GOLDEN = 0.6180339887498949  # (√5 - 1) / 2: its multiples are spread evenly over [0, 1)
@@ -31,7 +32,7 @@ class Recorded(NamedTuple):
     ----------
     rows : (window, input) float32 array
         Some of all windows; among them those with the largest and the smallest value, and with the
-        largest product without bias.
+        largest products without bias of some groups of outputs.
     uses : float
         Windows of one sample.
     calls : int
@@ -80,8 +81,11 @@ def record(network: Network, inputs: Mapping[str, AnyArray]) -> Run:
     UserError
         If a value inside the network is not finite.
     """
+    samples = len(next(iter(inputs.values())))
     recorders = {
-        weight.name: _Recorder(weight) for layer in network.layers for weight in layer.weights
+        weight.name: _Recorder(weight, samples)
+        for layer in network.layers
+        for weight in layer.weights
     }
     outputs = run_announced(network, inputs, recorders)
     return Run({name: each.recorded() for name, each in recorders.items()}, outputs)
@@ -226,13 +230,37 @@ class _Extreme:
         position = int(np.argmax(np.isin(at - windows.starts, windows.offsets)))
         self.value, self.row = value, rows_at(windows, sample, np.array([position]))
 
-    def update_product(self, windows: Windows, products: FloatArray) -> None:
-        magnitudes = np.abs(products).max(axis=-1)
-        place = int(np.argmax(magnitudes))
-        value = float(magnitudes.flat[place])
-        if value > self.value:
-            sample, position = divmod(place, windows.positions)
-            self.value, self.row = value, rows_at(windows, sample, np.array([position]))
+
+class _Largest:
+    """The windows with the largest products so far, of groups of outputs.
+
+    The columns of one tile, or of one block, are converted by themselves: their largest currents
+    belong to different windows.
+    """
+
+    def __init__(self, outputs: int, groups: int) -> None:
+        self._starts = np.arange(groups) * outputs // groups
+        self._values = np.full(groups, -np.inf)
+        self._rows: list[FloatArray | None] = [None] * groups
+
+    @property
+    def rows(self) -> list[FloatArray]:
+        return [row for row in self._rows if row is not None]
+
+    def update(self, windows: Windows, products: FloatArray) -> None:
+        flat = products.reshape(-1, products.shape[-1])
+        high, low = flat.max(axis=0), flat.min(axis=0)
+        columns = np.maximum(high, -low)
+        reached = np.maximum.reduceat(columns, self._starts)
+        ends = [*self._starts[1:], len(columns)]
+        for group in np.flatnonzero(reached > self._values):
+            column = int(self._starts[group] + columns[self._starts[group] : ends[group]].argmax())
+            place = flat[:, column].argmax() if high[column] >= -low[column] else (
+                flat[:, column].argmin()
+            )  # fmt: skip
+            sample, position = divmod(int(place), windows.positions)
+            self._values[group] = reached[group]
+            self._rows[group] = rows_at(windows, sample, np.array([position]))
 
 
 @dataclass(slots=True, eq=False)
@@ -290,16 +318,18 @@ class Sums:
 class _Recorder(Counting):
     """Exact product of a weight that keeps windows and statistics."""
 
-    def __init__(self, weight: Weight) -> None:
+    def __init__(self, weight: Weight, samples: int) -> None:
         super().__init__()
         self._weight = weight
         self._multiply: Multiply = exact(Weight(name=weight.name, values=weight.values))
         inputs = weight.blocks * weight.values.shape[-2]
         self._most = int(np.clip(_NUMBERS // inputs, *_ROWS))
+        self._of_sample = -(-self._most // samples)
         self._rows: list[FloatArray] = []
         self._every, self._seen, self._kept = 1, 0, 0
         self._ends = _Extreme(1), _Extreme(-1)
-        self._product = _Extreme(1)
+        outputs = weight.blocks * weight.values.shape[-1]
+        self._largest = _Largest(outputs, min(outputs, _GROUPS, self._most // 4))
         self._sums = Sums()
         self._covered: npt.NDArray[np.bool_] | None = None
         self._windows = self._calls = self._samples = 0
@@ -319,7 +349,7 @@ class _Recorder(Counting):
             self._covered = covered(windows)
         for end in self._ends:
             end.update(windows, self._covered)
-        self._product.update_product(windows, values)
+        self._largest.update(windows, values)
         if self._weight.bias is not None:
             values += self._weight.bias
         self._sums.add(values)
@@ -338,7 +368,7 @@ class _Recorder(Counting):
             self._seen += 1
             if number % self._every:
                 continue
-            places = spread(max(1, self._most // 64), windows.positions, number)
+            places = spread(self._of_sample, windows.positions, number)
             self._rows.append(rows_at(windows, sample, places))
             self._kept += len(places)
             if self._kept > 2 * self._most:
@@ -354,9 +384,10 @@ class _Recorder(Counting):
             )
         rows = np.concatenate(self._rows)
         step = -(-len(rows) // self._most)
-        ends = [end.row for end in (*self._ends, self._product) if end.row is not None]
+        ends = [end.row for end in self._ends if end.row is not None]
+        kept = [*ends, *self._largest.rows, rows[::step]]
         return Recorded(
-            rows=np.ascontiguousarray(np.concatenate([*ends, rows[::step]])),
+            rows=np.ascontiguousarray(np.concatenate(kept)),
             uses=self._windows / self._samples,
             calls=self._calls,
             mean=self._sums.mean,

@@ -1,4 +1,4 @@
-"""Comparison of steps with exact products to ONNX Runtime on the original graph."""
+"""Comparison of steps, with exact products and on ideal devices, to ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,10 +8,26 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from matsweep.core.streams import realisation_streams
+from matsweep.crossbar import ADC, DAC, Tile
+from matsweep.devices import AnalogDevice
+from matsweep.machine import Hardware
+from matsweep.networks.chip import ProgrammedNetwork
 from matsweep.networks.forward import exact_forward
 from matsweep.networks.load import build
+from matsweep.networks.matrices import network_matrices
 from matsweep.networks.network import Network
+from matsweep.networks.recording import record
 from matsweep.networks.selection import Selection
+from matsweep.networks.sizing import sized
+
+IDEAL = Hardware(
+    device=AnalogDevice(g_min=1e-6, g_max=25e-6, read_voltage=0.2, cell_size=16.0),
+    tile=Tile(weight_bits=None),
+    dac=DAC(bits=16),
+    adc=ADC(bits=16, percentile=100.0),
+)
+"""Devices without any error, and converters of 16 bits."""
 
 
 def reference(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,3 +71,19 @@ def assert_exact(
         assert_close(steps[name], each, tolerance, least)
         assert_close(whole[name] if isinstance(whole, dict) else whole, each, tolerance, least)
     return network
+
+
+def assert_ideal(
+    network: Network, inputs: Mapping[str, Any], want: Mapping[str, Any], least: float = 1e-30
+) -> None:
+    """Check outputs on ideal devices: an rms error of 1e-3 of the rms of the wanted ones."""
+    network = sized(network, inputs)
+    matrices = network_matrices(network, record(network, inputs).weights)
+    chip = ProgrammedNetwork.program(network, matrices, IDEAL, rng=realisation_streams(3, [0]))
+    aged = chip.at(1.0)
+    found = aged.run(inputs, aged.products(0))
+    for name, each in want.items():
+        if each.dtype.kind == "f" and each.size:
+            wrong = np.sqrt(np.mean(np.square(found[name] - each, dtype=np.float64)))
+            rms = np.sqrt(np.mean(np.square(each, dtype=np.float64)))
+            assert wrong <= 1e-3 * max(rms, least), name

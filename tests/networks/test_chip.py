@@ -17,6 +17,7 @@ from matsweep.machine import Hardware
 from matsweep.machine.windows import vectors
 from matsweep.networks.adapting import adapted, matched
 from matsweep.networks.chip import ProgrammedNetwork
+from matsweep.networks.forward import exact, forward
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_matrices
 from matsweep.networks.products import Affine
@@ -301,6 +302,23 @@ class TestCompensation:
         np.testing.assert_allclose(fit.scale, run.deviation / values.std(axis=0), rtol=1e-3)
 
 
+def _windows_of(network, inputs, name):
+    """All windows of a weight, (window, input)."""
+    found = []
+
+    def keeping(weight):
+        def multiply(windows):
+            if weight.name == name:
+                found.append(windows.rows().reshape(-1, windows.inputs))
+            return exact(weight)(windows)
+
+        return multiply
+
+    weights = [weight for layer in network.layers for weight in layer.weights]
+    forward(network, inputs, {weight.name: keeping(weight) for weight in weights})
+    return np.concatenate(found)
+
+
 class TestRecording:
     def test_windows_with_the_extremes_are_among_those_kept(self, networks):
         network = networks["lenet"]
@@ -310,6 +328,25 @@ class TestRecording:
         assert rows.max() == 50
         assert rows.min() == -60
         assert 64 <= len(rows) <= 2 * 2048
+
+    def test_windows_with_the_largest_product_of_each_output_are_among_those_kept(self, networks):
+        """Packs and tiles are calibrated by themselves, each on its own largest currents."""
+        network = networks["grouped"]
+        kept = record(network, samples(network, 200)).weights["depthwise"]
+        weight = next(each for each in network.layers if each.name == "depthwise").weights[0]
+        assert kept.rows.shape == (len(kept.rows), 48 * 9)
+
+        def largest(rows):
+            products = np.einsum("nbi,bio->nbo", rows.reshape(-1, 48, 9), weight.values)
+            return np.abs(products).max(axis=0)[:, 0]
+
+        exhaustive = _windows_of(network, samples(network, 200), "depthwise")
+        np.testing.assert_allclose(largest(kept.rows), largest(exhaustive), rtol=1e-6)
+
+    def test_a_single_sample_gives_as_many_windows_as_there_are(self, networks):
+        network = networks["lenet"]
+        rows = record(network, samples(network, 1)).weights["conv1"].rows
+        assert len(rows) >= 24 * 24
 
     def test_statistics_and_uses_are_those_of_all_products(self, networks):
         network = networks["lenet"]

@@ -19,7 +19,7 @@ from matsweep.networks.network import Digital
 from matsweep.networks.sizing import sized
 from tests.conftest import EXHAUSTIVE
 from tests.networks.graphs import Builder, attention, lenet, residual, saved
-from tests.networks.references import assert_close, assert_exact, built, reference
+from tests.networks.references import assert_close, assert_exact, assert_ideal, built, reference
 
 SHIPPED = Path(onnx.__file__).parent / "backend" / "test" / "data"
 LIGHT = sorted(each.stem for each in (SHIPPED / "light").glob("light_*.onnx"))
@@ -113,10 +113,14 @@ def test_graphs_that_onnx_ships(name: str) -> None:
         pytest.skip("make exhaustive")
     model = randomised(SHIPPED / "light" / f"{name}.onnx")
     port = model.graph.input[0].name
-    network = assert_exact(model, {port: images(1, 3, 224, 224)})
+    given = {port: images(1, 3, 224, 224)}
+    network = assert_exact(model, given)
     lowered = sum(node.op_type in ("Conv", "Gemm") for node in model.graph.node)
     assert len(network.layers) == lowered
     assert network.batch is None
+    outputs = network(given)
+    [port] = network.outputs
+    assert_ideal(network, given, {port.name: outputs})
 
 
 def test_a_graph_that_onnx_ships_reads_from_its_file() -> None:
@@ -149,6 +153,8 @@ def test_layers_that_pytorch_exported(folder: Path) -> None:
     (got,) = exact_forward(network, tensors[0]).values()
     assert_close(got, tensors[1])
     assert len(network.layers) == 1
+    [name] = (port.name for port in network.outputs)
+    assert_ideal(network, {network.inputs[0].name: tensors[0]}, {name: tensors[1]})
 
 
 def test_a_layer_is_rectified_where_nothing_else_reads_it() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import EXHAUSTIVE
 from tests.networks.graphs import Builder
-from tests.networks.references import assert_exact
+from tests.networks.references import assert_exact, assert_ideal, reference
 
 type Tensor = tuple[str, tuple[int, ...]]  # name, and shape of one sample
 
@@ -138,3 +138,5 @@ def test_random_graphs_equal_onnx_runtime(data: st.DataObject, seed: int, steps:
     x = np.random.default_rng(seed).standard_normal((3, *grown.b.shape)).astype(np.float32)
     network = assert_exact(model, {"x": x}, tolerance=2e-5, least=0.1)
     assert network.batch is None
+    if network.layers and seed % 4 == 0:
+        assert_ideal(network, {"x": x}, reference(model, {"x": x}), least=0.1)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from matsweep.networks.forward import exact, forward
 from matsweep.networks.network import Network
 from tests.networks.graphs import Builder
-from tests.networks.references import assert_close, assert_exact, built, reference
+from tests.networks.references import assert_close, assert_exact, assert_ideal, built, reference
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 SAMPLES, STEPS, INPUTS, HIDDEN = 3, 5, 4, 6
@@ -70,7 +70,9 @@ def test_steps_equal_onnx_runtime(
     operator: str, direction: str, lengths: bool, states: bool
 ) -> None:
     model = recurrent(operator, direction, lengths=lengths, states=states)
-    network = assert_exact(model, inputs(model))
+    given = inputs(model)
+    network = assert_exact(model, given)
+    assert_ideal(network, given, reference(model, given))
     (layer,) = network.layers
     assert layer.kind == operator.lower()
     directions = 2 if direction == "bidirectional" else 1
