@@ -78,7 +78,7 @@ def _reads(item: Item) -> Iterable[str]:
 
 
 def _writes(item: Item, views: Mapping[str, str] | None = None) -> list[str]:
-    """Return what an item writes; with a view, its tensor too."""
+    """Return the tensors that an item writes; with a view, its tensor too."""
     written = [name for name in (item.output if _is_node(item) else item.outputs) if name]
     if views is None or _is_node(item):
         return written

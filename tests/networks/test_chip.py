@@ -220,7 +220,7 @@ class TestCompensation:
         inputs = samples(network, 10)
         own = device(drift=Drift(nu=Law.from_number(0.05)))
         wanted = network(inputs)
-        plain, mended = (
+        plain, compensated = (
             programmed(
                 network, inputs,
                 hardware(own, Tile(weight_bits=None, compensate_drift=compensated)),
@@ -228,14 +228,14 @@ class TestCompensation:
             for compensated in (False, True)
         )  # fmt: skip
         assert error(outputs(plain.at(1e6), inputs), wanted) > 0.3
-        assert error(outputs(mended.at(1e6), inputs), wanted) < 2e-3
+        assert error(outputs(compensated.at(1e6), inputs), wanted) < 2e-3
 
     @pytest.mark.parametrize("mapping", ["differential", "offset"])
     def test_columns_with_their_own_gain_and_offset_are_compensated(self, networks, mapping):
         network = networks["grouped"]
         inputs = samples(network, 40)
         wanted, adc = network(inputs), ADC(bits=16, percentile=100.0, gain_error=0.05, offset=300)
-        plain, mended = (
+        plain, compensated = (
             programmed(
                 network, inputs,
                 hardware(
@@ -245,7 +245,9 @@ class TestCompensation:
             )
             for compensated in (False, True)
         )  # fmt: skip
-        before, after = (error(outputs(each.at(1.0), inputs), wanted) for each in (plain, mended))
+        before, after = (
+            error(outputs(each.at(1.0), inputs), wanted) for each in (plain, compensated)
+        )
         assert before > 0.02
         assert after < 0.2 * before
 

@@ -99,7 +99,7 @@ def resolved(name: str, source: Source) -> Path | Dataset:
 
 
 def outline(name: str, source: Source) -> Outline | None:
-    """Return what is known of samples before they are read; None of a dataset.
+    """Return the outline of samples, before they are read; None for a dataset.
 
     Parameters
     ----------
