@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """Largest difference from a published value, stated before the comparison, and its reason.
+    """Largest difference from a published value, and its reason.
 
     Parameters
     ----------

@@ -510,7 +510,7 @@ def test_the_digest_follows_all_that_decides_results(tmp_path: Path) -> None:
 def test_damaged_files(
     which: int, changes: list[tuple[float, int]], cut: int, tmp_path_factory: Any
 ) -> None:
-    """Whatever bytes are changed: a network, or one line."""
+    """A damaged file gives a network, or one line."""
     content = bytearray(WHOLE[which])
     for place, value in changes:
         content[int(place * len(content))] = value

@@ -171,7 +171,8 @@ NETWORKS = (
             doi="10.1038/s41467-020-16108-9",
         ),
         conditions="published: ResNet-32 with 361,722 weights on CIFAR-10, trained with noise, "
-        "measured; here `resnet_mnist` with 30,992 weights on 1,000 images, trained without",
+        "measured; here `resnet_mnist` with 30,992 weights on 1,000 images, trained without; the "
+        "tolerance came after a first calculation",
         tolerance=Tolerance(
             absolute=0.01, reason="network, data and training differ; both keep their accuracy"
         ),
@@ -184,7 +185,8 @@ NETWORKS = (
         "compensation restore it? (1: by more than five standard errors)",
         unit="1",
         source=Source(citation=_JOSHI, doi="10.1038/s41467-020-16108-9"),
-        conditions="as `network_joshi_kept`; `pcm_joshi`, 8-bit converters, 30 s and a day",
+        conditions="as `network_joshi_kept`; `pcm_joshi`, 8-bit converters, 30 s and a "
+        "day; the question came after a first calculation",
         tolerance=Tolerance(absolute=0.5, reason="a question of yes or no"),
         calculate=_lowered,
     ),

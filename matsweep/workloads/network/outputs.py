@@ -119,7 +119,7 @@ def references(
     top: int | None,
     score: str | None,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what floats reach, and what a machine that ignores its inputs reaches.
+    """Return the scores in floating point, and those of a machine that ignores its inputs.
 
     Parameters
     ----------
