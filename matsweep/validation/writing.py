@@ -249,10 +249,11 @@ The exit code is 0 if every result that should agree does, and no miss is larger
 `make truth` writes this page again, and [its numbers](truth.json).
 """
 
-_KEY = """A *tolerance* is stated before the comparison, unless a row says that it came after a first
-calculation: a share of the published value, a difference (±), or a factor (×). Of a row with several values the worst is shown; ± behind a value
-is its standard error. *agrees*: all values lie within the tolerance. *misses*: they lie beyond it,
-but within a wider bound that is stated with a reason. *differs*: they lie beyond both."""
+_KEY = """A *tolerance* is stated before the comparison, unless a row says that it came after a
+first calculation: a share of the published value, a difference (±), or a factor (×). Of a row with
+several values the worst is shown; ± behind a value is its standard error. *agrees*: all values lie
+within the tolerance. *misses*: they lie beyond it, but within a wider bound that is stated with a
+reason. *differs*: they lie beyond both."""
 
 
 def as_markdown(outcomes: Sequence[Outcome]) -> str:
