@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -81,6 +82,107 @@ class Prepared(Protocol):
             The workload's measures. `array_power` (realisation, time), W, where there is one: the
             mean power of the word lines' drivers while arrays are read (`AgedMatrix.power`),
             summed over all products of one inference, that is over matrices and their uses.
+        """
+
+
+class Machines(Protocol):
+    """The machines that a candidate describes: one, or one for each draw of what is unknown.
+
+    Attributes
+    ----------
+    digest : str
+        Hash of all that decides them, without what decides costs alone.
+    times : tuple of float, s
+        Since programming, at which the study reads the network.
+    """
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that decides them."""
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Times of the study."""
+
+    def draw(self, seed: int, count: int) -> tuple[Hardware, ...]:
+        """Draw machines; may compute devices from physics, which takes long.
+
+        Parameters
+        ----------
+        seed : int
+            Other draws of what is unknown than those of the study, whatever its seed.
+        count : int
+
+        Returns
+        -------
+        tuple of Hardware
+            One where nothing is unknown.
+        """
+
+
+class Groundwork(ABC):
+    """Result that a candidate needs, that others share, and that takes too long to repeat.
+
+    It is found by its key, computed once in the study's executor before the candidates that need
+    it, and kept in the cache.
+
+    Attributes
+    ----------
+    key : str
+        Hash of all that decides the result, versions of libraries included.
+    words : str
+        What is computed, for the display of progress: "training lenet_mnist with noise 0.04".
+    source : str
+        Key of the data that `load` returns.
+    """
+
+    __slots__ = ()
+
+    key: str
+    words: str
+    source: str
+
+    @abstractmethod
+    def load(self) -> Any:
+        """Load the data that the computation needs, in the process that has the user's files.
+
+        Returns
+        -------
+        object
+            Sent to the processes that compute; shared by all groundwork of one source.
+        """
+
+    @abstractmethod
+    def compute(self, data: Any, *, folder: Path) -> bytes:
+        """Compute the result, on one thread.
+
+        Parameters
+        ----------
+        data : object
+            From `load`.
+        folder : Path
+            Of this key, for states from which an interrupted computation goes on, to the same
+            bits; it need not exist.
+
+        Returns
+        -------
+        bytes
+        """
+
+    @abstractmethod
+    def applied(self, prepared: Prepared, result: bytes) -> Prepared:
+        """Return what a candidate runs on.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            Of its workload.
+        result : bytes
+            From `compute`.
+
+        Returns
+        -------
+        Prepared
         """
 
 
@@ -165,6 +267,20 @@ class Workload(ABC):
         -------
         Prepared
         """
+
+    def groundwork(self, machines: Machines) -> Groundwork | None:
+        """Return what must be computed before a candidate can run; None by default.
+
+        Parameters
+        ----------
+        machines : Machines
+            That the candidate describes.
+
+        Returns
+        -------
+        Groundwork or None
+        """
+        return None
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:

@@ -1,0 +1,1 @@
+"""Training of networks for devices: a differentiable forward pass, and the loop around it."""

@@ -1,0 +1,64 @@
+"""JAX and Optax, imported when a network is first trained."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+from typing import Any
+
+from matsweep.core.checks import UserError
+
+_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+"""One thread: bits do not depend on the number of cores, and workers share a machine."""
+
+
+@functools.cache
+def jax() -> Any:
+    """Return the module `jax`, which computes on one thread of the processor.
+
+    Where a program has imported it before, its own settings hold.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    UserError
+        If it is not installed.
+    """
+    if "jax" not in sys.modules:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}".strip()
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    module = _imported("jax")
+    for part in ("jax.numpy", "jax.nn", "jax.lax", "jax.random"):
+        importlib.import_module(part)
+    return module
+
+
+@functools.cache
+def optax() -> Any:
+    """Return the module `optax`.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    UserError
+        If it is not installed.
+    """
+    jax()
+    return _imported("optax")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UserError(
+            f"training needs {name}, which is not installed: pip install 'matsweep[training]'"
+        ) from None
