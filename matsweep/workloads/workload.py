@@ -271,6 +271,8 @@ class Workload(ABC):
     def groundwork(self, machines: Machines) -> Groundwork | None:
         """Return what must be computed before a candidate can run; None by default.
 
+        Whether there is any depends on the workload alone, what it is on the machines, too.
+
         Parameters
         ----------
         machines : Machines
