@@ -25,8 +25,6 @@ from matsweep.core.checks import UserError
 from matsweep.core.kept import digest, kept_result
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
-from matsweep.running import groundwork as module
-from matsweep.running.executors import executor
 from matsweep.running.groundwork import Sources, compute
 from matsweep.scenario import CandidateMachines
 from matsweep.workloads import MLP, Groundwork
