@@ -416,6 +416,11 @@ class CandidateMachines:
         return hashlib.blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
 
     @property
+    def material(self) -> str:
+        """Name of the family that their devices are of."""
+        return self.scenario.material
+
+    @property
     def times(self) -> tuple[float, ...]:
         """Times of the study, s."""
         return self.scenario.times

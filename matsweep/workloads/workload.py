@@ -92,6 +92,8 @@ class Machines(Protocol):
     ----------
     digest : str
         Hash of all that decides them, without what decides costs alone.
+    material : str
+        Name of the family that their devices are of.
     times : tuple of float, s
         Since programming, at which the study reads the network.
     """
@@ -99,6 +101,10 @@ class Machines(Protocol):
     @property
     def digest(self) -> str:
         """Hash of all that decides them."""
+
+    @property
+    def material(self) -> str:
+        """Name of the family."""
 
     @property
     def times(self) -> tuple[float, ...]:
