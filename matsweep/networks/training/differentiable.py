@@ -7,14 +7,20 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from matsweep.core.checks import UserError
+from matsweep.networks.batch import probe
 from matsweep.networks.layer import AnyArray, Layer, Weight
 from matsweep.networks.layers.transposed import TransposedConvolution
 from matsweep.networks.network import Digital, Network
 from matsweep.networks.training.constants import trainable
-from matsweep.networks.training.interpreter import interpreted
+from matsweep.networks.training.interpreter import interpreted, refusal, segment
 from matsweep.networks.training.layers import Finished, run_layer
 from matsweep.networks.training.libraries import jax
+from matsweep.networks.training.operators.registry import OPERATORS
 from matsweep.networks.training.parameters import Array, Parameters
+
+_SAMPLES = 2
+"""Samples of a run that checks operators."""
 
 type Product = Callable[[Array, Array | int], Array]
 """Product of rows with a weight, without bias and rectification.
@@ -34,10 +40,9 @@ def initial(network: Network) -> Parameters:
 
     Returns
     -------
-
-    Parameters
-    ----------
-        Copies, in float32.
+    pytree of arrays
+        Copies in float32. The bias of a transposed convolution, (output channel,), has the name of
+        its weight, though it follows the sum of its products.
     """
     weights = [(layer, weight) for layer in network.layers for weight in layer.weights]
     biases = {
@@ -59,6 +64,42 @@ def initial(network: Network) -> Parameters:
 
 def _copy(values: AnyArray) -> AnyArray:
     return np.array(values, np.float32)
+
+
+def covered(network: Network) -> None:
+    """Check that all operators of a network have a gradient here.
+
+    Where a size is free, only the kinds of operators are checked, and `run` refuses the rest.
+
+    Parameters
+    ----------
+    network : Network
+
+    Raises
+    ------
+    UserError
+        If one has none, or the variant of one.
+    """
+    _check_kinds(network)
+    inputs = probe(network.inputs, network.batch or _SAMPLES)
+    if inputs is not None:
+        parameters = initial(network)
+        products = exact_products(network, parameters)
+        jax().eval_shape(lambda given: run(network, parameters, given, products), inputs)
+
+
+def _check_kinds(network: Network) -> None:
+    """Check the kinds of nodes that read what depends on inputs."""
+    for step in network.steps:
+        if not isinstance(step, Digital):
+            continue
+        nodes, constants = segment(step)
+        fixed = {"", *constants}
+        for node in nodes:
+            if node.kind in ("Shape", "Size") or fixed.issuperset(node.inputs):
+                fixed.update(node.outputs)
+            elif node.kind not in OPERATORS:
+                raise UserError(refusal(node))
 
 
 def run(
@@ -93,7 +134,7 @@ def run(
         If an operator is not covered.
     """
     samples = len(next(iter(inputs.values())))
-    tensors = dict(inputs)
+    tensors = {name: jax().numpy.asarray(each) for name, each in inputs.items()}
     for step in network.steps:
         values = [tensors[name] for name in step.inputs]
         if isinstance(step, Digital):

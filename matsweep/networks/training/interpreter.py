@@ -14,9 +14,15 @@ from matsweep.networks import sessions
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 from matsweep.networks.network import Digital
+from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.operators import (  # noqa: F401
     elementwise,
+    normalisation,
     pooling,
+    products,
+    recurrent,
+    reductions,
+    resizing,
     shapes,
 )
 from matsweep.networks.training.operators.registry import OPERATORS, Node
@@ -86,7 +92,8 @@ def interpreted(
     """
     nodes, own = segment(step)
     tensors: dict[str, Array] = {"": None, **own}
-    tensors |= {name: constants[name] for name in own.keys() & constants.keys()}
+    asarray = jax().numpy.asarray
+    tensors |= {name: asarray(constants[name]) for name in own.keys() & constants.keys()}
     tensors.update(zip(step.inputs, values, strict=True))
     for node in nodes:
         inputs = [tensors[name] for name in node.inputs]

@@ -168,11 +168,10 @@ def _direction(
         kept = tuple(jnp.where(runs, a, b) for a, b in zip(new, state, strict=True))
         return kept, jnp.where(runs, new[0], 0)
 
-    order = np.arange(count)[::-1] if backward else np.arange(count)
-    inputs = products[0](x, 0).swapaxes(0, 1)
-    at = (np.arange(count), order, inputs[::-1] if backward else inputs)
-    state, y = jax().lax.scan(advance, state, at)
-    return state, (y[::-1] if backward else y).swapaxes(0, 1)
+    steps = np.arange(count)
+    at = (steps[::-1] if backward else steps, steps, products[0](x, 0).swapaxes(0, 1))
+    state, y = jax().lax.scan(advance, state, at, reverse=backward)
+    return state, y.swapaxes(0, 1)
 
 
 def _vector(product: Finished, call: Array | int, h: Array) -> Array:
