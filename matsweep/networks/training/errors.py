@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from matsweep.networks.training.differentiable import Product
 from matsweep.networks.training.parameters import Array, Parameters
 
+
 class Drawn(NamedTuple):
     """Errors of one step.
 

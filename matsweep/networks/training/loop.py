@@ -21,7 +21,7 @@ from matsweep.networks.batches import prepared
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.network import Network
 from matsweep.networks.training import checkpoint, differentiable
-from matsweep.networks.training.errors import Drawn, Errors
+from matsweep.networks.training.errors import Errors
 from matsweep.networks.training.libraries import jax, optax
 from matsweep.networks.training.losses import Aims, aims
 from matsweep.networks.training.parameters import Array, Parameters
@@ -129,7 +129,6 @@ def train(
         If a part of the network is not covered, samples do not fit it, or the loss is not finite.
     """
     with threadpool_limits(1):
-        differentiable.covered(network)
         work = _Work.begin(network, lessons, settings, hardware, times)
         done = None if folder is None else checkpoint.load(folder, work.key, work.start)
         done = done or checkpoint.Checkpoint(0, (), work.start)
@@ -165,10 +164,13 @@ class _Work:
         self._steps = samples // self._batch
         rates = optax().cosine_decay_schedule(settings.rate, self._steps * settings.epochs)
         optimizer = optax().adam(rates)
-        parameters = jax().tree_util.tree_map(
-            jax().numpy.asarray, differentiable.initial(network)
+        parameters = differentiable.initial(network)
+        # Moments and the count of steps begin at 0: nothing is compiled for them.
+        moments = jax().tree_util.tree_map(
+            lambda each: np.zeros(each.shape, each.dtype),
+            jax().eval_shape(optimizer.init, parameters),
         )
-        self.start: Any = parameters, optimizer.init(parameters)
+        self.start: Any = parameters, moments
         self._step = _compiled(network, wanted, output, settings, errors, optimizer)
 
     @classmethod
@@ -201,11 +203,12 @@ class _Work:
         for step, places in enumerate(self._batches(number), start=first):
             batch = {name: each[places] for name, each in self._inputs.items()}
             aim = {name: each[places] for name, each in self._wanted.arrays.items()}
-            drawn = self._drawn(step, state[0])
-            state, loss = self._step(
-                state, batch, aim, drawn.numbers, key_data(self._settings.seed, step),
-                plan=drawn.plan,
-            )  # fmt: skip
+            drawn = self._errors.draw(step, state[0])
+            data = key_data(self._settings.seed, step)
+            try:
+                state, loss = self._step(state, batch, aim, drawn.numbers, data, plan=drawn.plan)
+            except UserError as error:  # without the notes that JAX adds
+                raise UserError(str(error)) from None
             losses.append(loss)
         mean = float(np.mean([float(each) for each in losses], dtype=np.float64))
         if not np.isfinite(mean):
@@ -214,9 +217,6 @@ class _Work:
                 f"{self._settings.rate:g}: choose a smaller workload.training.rate"
             )
         return state, mean
-
-    def _drawn(self, step: int, parameters: Parameters) -> Drawn:
-        return self._errors.draw(step, parameters)
 
     def _batches(self, number: int) -> Iterator[npt.NDArray[np.int64]]:
         """Yield the places of each batch's samples; those left over change with the order."""
@@ -267,7 +267,7 @@ def clipped(parameters: Parameters, clip: float | None) -> Parameters:
 
     Returns
     -------
-    Parameters
+    bounded : Parameters
 
     References
     ----------
@@ -298,7 +298,7 @@ def key_data(seed: int, step: int) -> npt.NDArray[np.uint32]:
     -------
     (2,) array of uint32
     """
-    return np.random.SeedSequence([seed, step]).generate_state(2)
+    return np.random.SeedSequence([seed, step]).generate_state(2).astype(np.uint32)
 
 
 def _fetched(parameters: Any) -> Parameters:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matsweep.core.checks import UserError
+from matsweep.core.streams import FloatArray
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 from matsweep.networks.network import Network
@@ -173,7 +174,7 @@ def aims(
     if distilled > 0:
         arrays[TAUGHT] = outputs
     if alone:  # as it is scored: one number is compared with 0.5 where all are in [0, 1]
-        probabilities = bool(outputs.min() >= 0 and outputs.max() <= 1)
+        probabilities = bool(np.min(outputs) >= 0 and np.max(outputs) <= 1)
     else:
         probabilities = last_operator(network, output) == "Softmax"
     return Aims(
@@ -211,7 +212,7 @@ def last_operator(network: Network, output: str) -> str | None:
     return None if node is None else str(node.op_type)
 
 
-def _outputs(network: Network, inputs: Mapping[str, AnyArray], output: str) -> AnyArray:
+def _outputs(network: Network, inputs: Mapping[str, AnyArray], output: str) -> FloatArray:
     """Return the judged output in floating point, (sample, …, output)."""
     every: Any = network(inputs)
     values = np.asarray(every[output] if isinstance(every, Mapping) else every, np.float32)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from matsweep.core.streams import FloatArray
+from matsweep.core.streams import FloatArray, Streams, realisation_streams
 from matsweep.crossbar.converters import percentile
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.network import Network
@@ -84,21 +84,27 @@ class GaussianErrors:
         }
 
     def draw(self, step: int, parameters: Parameters) -> Drawn:
-        """Return the ranges: all errors are drawn on the device."""
-        return Drawn((), self._ranges)
+        """Draw the errors of all weights."""
+        rng = training_streams(self.settings.seed, step)
+        errors = {
+            name: _errors(weight, float(self.settings.noise or 0), rng.at(f"layer {name}"))
+            for name, weight in parameters.weights.items()
+            if self.settings.noise
+        }
+        return Drawn((), (errors, self._ranges))
 
     def products(
         self, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
     ) -> dict[str, Product]:
         """Return the products with errors, by the weight's name."""
-        keys = {name: named(key, name) for name in parameters.weights}
+        errors, ranges = numbers
         weights = {
-            name: _with_errors(weight, self.settings.noise, keys[name])
+            name: weight + errors[name] if name in errors else weight
             for name, weight in parameters.weights.items()
         }
         exact = exact_products(self.network, parameters._replace(weights=weights))
         return {
-            name: _converted(product, numbers.get(name), self.settings, keys[name])
+            name: _converted(product, ranges.get(name), self.settings, named(key, name))
             for name, product in exact.items()
         }
 
@@ -134,13 +140,28 @@ def straight(values: Array, low: Array, high: Array) -> Array:
     return kept + jax().lax.stop_gradient(jax().numpy.rint(kept) - kept)
 
 
-def _with_errors(weight: Array, noise: Any, key: Array) -> Array:
-    if not noise:
-        return weight
-    np_ = jax().numpy
-    errors = jax().random.normal(jax().random.fold_in(key, 0), weight.shape, weight.dtype)
-    largest = np_.max(np_.abs(weight))
-    return weight + jax().lax.stop_gradient(np_.float32(noise) * largest * errors)
+def training_streams(seed: int, step: int) -> Streams:
+    """Return the random numbers of a step, which are none of a study's realisations.
+
+    Parameters
+    ----------
+    seed : int
+        Of the training.
+    step : int
+
+    Returns
+    -------
+    Streams
+        Of one realisation.
+    """
+    return realisation_streams(seed, (step,)).at("training")
+
+
+def _errors(weight: Array, noise: float, rng: Streams) -> FloatArray:
+    """Draw the errors of a weight, as shares of its largest magnitude."""
+    values = np.asarray(weight)
+    errors = rng.standard_normal((1, *values.shape), np.float32)[0]
+    return np.asarray(errors * np.float32(noise * np.abs(values).max()))
 
 
 def _converted(product: Product, ranges: Ranges | None, settings: Training, key: Array) -> Product:

@@ -9,13 +9,13 @@ from matsweep.networks.training.parameters import Array
 
 
 @operator("MatMul")
-def matmul(_: Node, a: Array, b: Array) -> Array:
+def _matmul(_: Node, a: Array, b: Array) -> Array:
     """Multiply matrices."""
     return jnp().matmul(a, b)
 
 
 @operator("Gemm")
-def gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
+def _gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
     """Return α A B + β C."""
     a = a.T if node.settings.get("transA", 0) else a
     b = b.T if node.settings.get("transB", 0) else b
@@ -24,13 +24,13 @@ def gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
 
 
 @operator("Einsum")
-def einsum(node: Node, *inputs: Array) -> Array:
+def _einsum(node: Node, *inputs: Array) -> Array:
     """Sum products over indices."""
     return jnp().einsum(node.settings["equation"], *inputs)
 
 
 @operator("Conv")
-def convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
+def _convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Convolve."""
     kernel = _kernel(node, weight)
     before, after = kernel.padding(x.shape[2:])
@@ -46,7 +46,7 @@ def convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> 
 
 
 @operator("ConvTranspose")
-def convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
+def _convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Convolve the input, spread out by the strides, with the kernel turned around."""
     kernel, groups = _kernel(node, weight), node.settings.get("group", 1)
     if kernel.same or node.settings.get("output_shape"):

@@ -101,7 +101,7 @@ def _rnn(of: _Direction, state: _State, x: Array) -> _State:
 
 
 @operator("GRU", "LSTM", "RNN")
-def recurrent(
+def _recurrent(
     node: Node, x: Array, w: Array, r: Array, bias: Array | None = None,
     lengths: Array | None = None, *rest: Array | None,
 ) -> tuple[Array, ...]:  # fmt: skip
