@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matsweep.core.checks import UserError
 from matsweep.networks.training.interpreter import interpreted
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.operators.registry import OPERATORS
