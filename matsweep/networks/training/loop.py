@@ -21,6 +21,7 @@ from matsweep.networks.batches import prepared
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.network import Network
 from matsweep.networks.training import checkpoint, differentiable
+from matsweep.networks.training.drawn import DeviceErrors
 from matsweep.networks.training.errors import Errors
 from matsweep.networks.training.libraries import jax, optax
 from matsweep.networks.training.losses import Aims, aims
@@ -191,7 +192,7 @@ class _Work:
                 f"takes, got {samples}"
             )
         wanted = aims(network, inputs, lessons.labels, lessons.targets, lessons.output, settings)
-        errors: Errors = GaussianErrors(network, settings, lessons.calibration)
+        errors = _errors(network, lessons, settings, hardware, times)
         key = _key(network, inputs, wanted, lessons, settings, hardware, times)
         return cls(network, inputs, wanted, lessons.output, settings, errors, key)
 
@@ -225,6 +226,24 @@ class _Work:
             len(next(iter(self._inputs.values())))
         )
         yield from order[:samples].reshape(self._steps, self._batch)
+
+
+def _errors(
+    network: Network,
+    lessons: Lessons,
+    settings: Training,
+    hardware: Sequence[Hardware],
+    times: Sequence[float],
+) -> Errors:
+    """Choose the errors that a training states."""
+    if not settings.of_device:
+        return GaussianErrors(network, settings, lessons.calibration)
+    times = times if settings.time is None else (settings.time,)
+    if not hardware or not times:
+        raise UserError(
+            f'noise must be a number where there are no devices or times, got "{settings.noise}"'
+        )
+    return DeviceErrors(network, settings, lessons.calibration, hardware, times)
 
 
 def _compiled(
