@@ -76,10 +76,9 @@ class DeviceErrors:
         for weight in self._weights:
             values = np.asarray(parameters.weights[weight.name])
             mapped = self._holding(values, self._tiled[number][weight.name], hardware)
-            product = programmed(
-                Weight(name=weight.name, values=values), mapped, hardware, time, rng
-            )
-            parts = [devices(part, blocks) for part, blocks in product]
+            own = Weight(name=weight.name, values=values)
+            packs = programmed(own, mapped, hardware, time, rng)
+            parts = [devices(part, blocks) for part, blocks in packs]
             plans.append((weight.name, tuple(plan for plan, _ in parts)))
             numbers[weight.name] = tuple(own for _, own in parts)
         return Drawn(tuple(plans), numbers)
