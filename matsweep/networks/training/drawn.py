@@ -20,7 +20,7 @@ from matsweep.networks.products import DeviceProduct, Part, ProgrammedWeight
 from matsweep.networks.recording import Recorded
 from matsweep.networks.training.device_product import Devices, Plan, device_product
 from matsweep.networks.training.differentiable import Product
-from matsweep.networks.training.errors import Drawn
+from matsweep.networks.training.errors import Drawn, Traced
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.parameters import Array, Parameters
 from matsweep.networks.training.products import named, training_streams
@@ -83,15 +83,10 @@ class DeviceErrors:
             numbers[weight.name] = tuple(own for _, own in parts)
         return Drawn(tuple(plans), numbers)
 
-    def products(
-        self, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
-    ) -> dict[str, Product]:
-        """Return the products on the chip, by the weight's name."""
-        plans: Any = plan
-        return {
-            name: product(own, parameters.weights[name], numbers[name], named(key, name))
-            for name, own in plans
-        }
+    @property
+    def products(self) -> Traced:
+        """Products on the chip."""
+        return chip_products
 
     def _mapped(self, hardware: Hardware) -> dict[str, tuple[Mapped, ...]]:
         """Lay the weights of the epoch's beginning out on tiles."""
@@ -116,6 +111,32 @@ class DeviceErrors:
             for own, pack in zip(mapped, packs, strict=True)
         )
         return map_matrices(tuple(matrices), hardware)
+
+
+def chip_products(
+    network: Network, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
+) -> dict[str, Product]:
+    """Return the products on a chip, by the weight's name.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : Parameters
+    plan : tuple of (str, tuple of Plan)
+        Of each weight, by its name.
+    numbers : dict of str to tuple of Devices
+    key : key of JAX
+        Of the noise of reads and converters.
+
+    Returns
+    -------
+    dict of str to Product
+    """
+    plans: Any = plan
+    return {
+        name: product(own, parameters.weights[name], numbers[name], named(key, name))
+        for name, own in plans
+    }
 
 
 def programmed(

@@ -331,7 +331,8 @@ def test_gaussian_errors_have_their_deviation_and_gradients_are_at_the_noisy_wei
 
     def total(weight, x):
         own = parameters._replace(weights=parameters.weights | {"hidden": weight})
-        return errors.products(own, (), (drawn[0], {}), key)["hidden"](x, 0).sum()
+        plan = errors.draw(0, own).plan
+        return errors.products(network, own, plan, (drawn[0], {}), key)["hidden"](x, 0).sum()
 
     weight = parameters.weights["hidden"]
     of_weight, of_rows = jax().grad(total, argnums=(0, 1))(weight, rows)
@@ -354,7 +355,8 @@ def test_converters_of_a_number_have_their_codes_and_noise():
     def multiplied(x, **settings):
         errors = GaussianErrors(network, Training(noise=0.0, **settings), given.calibration)
         errors.begin(parameters)
-        products = errors.products(parameters, (), errors.draw(0, parameters).numbers, key)
+        drawn = errors.draw(0, parameters)
+        products = errors.products(network, parameters, *drawn, key)
         return np.asarray(products["hidden"](x[:, None], 0))[:, 0]
 
     x = given.calibration["x"]
@@ -385,8 +387,8 @@ def run_both(network, inputs, platform, count):
     some = {name: each[:count] for name, each in inputs.items()}
 
     def run(parameters, some, numbers, key):
-        products = errors.products(parameters, drawn.plan, numbers, jax().random.wrap_key_data(
-            key, impl="threefry2x32"))  # fmt: skip
+        key = jax().random.wrap_key_data(key, impl="threefry2x32")
+        products = errors.products(network, parameters, drawn.plan, numbers, key)
         return differentiable.run(network, parameters, some, products)
 
     got = jax().jit(run)(parameters, some, drawn.numbers, key_data(0, 0))
