@@ -166,8 +166,7 @@ class GRUCell:
                 ("recurrent", recurrent[:, :split], None),
                 ("candidate", recurrent[:, split:], None),
             ]
-        late = np.where(np.arange(len(bias)) < split, 0, bias_r).astype(np.float32)
-        return bias + bias_r - late, [("recurrent", recurrent, late if late.any() else None)]
+        return bias, [("recurrent", recurrent, bias_r if bias_r.any() else None)]
 
     def step(self, x: FloatArray, state: State, products: Sequence[Product]) -> State:
         """Return the next hidden values; gates in the order z, r, g."""

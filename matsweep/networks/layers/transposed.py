@@ -14,7 +14,16 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import vectors
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
+from matsweep.networks.layer import (
+    AnyArray,
+    Constants,
+    Layer,
+    Multiply,
+    Sizes,
+    Traffic,
+    Weight,
+    affine,
+)
 from matsweep.networks.layers.grid import Kernel
 
 
@@ -228,3 +237,22 @@ def lower(graph: Graph, node: Any) -> Layer | None:
         bias=(folded.shift + (0 if bias is None else bias * folded.scale)).astype(np.float32),
         rectified=folded.rectified,
     )
+
+
+def constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return the kernel (channel, output, *kernel position), and the bias.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : TransposedConvolution
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    bias = cast(TransposedConvolution, layer).bias
+    inputs, each, *taps = cast(tuple[int, ...], sizes[1])
+    kernel = np.moveaxis(layer.weights[0].values.reshape(inputs, *taps, each), -1, 1)
+    return Constants(affine(kernel, bias if bias.any() else None, len(bias), sizes))

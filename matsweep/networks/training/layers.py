@@ -44,6 +44,11 @@ def run_layer(
     -------
     tuple of arrays
         As its outputs.
+
+    Raises
+    ------
+    TypeError
+        If it is of no kind that has a run here.
     """
     match layer:
         case Convolution():
@@ -54,7 +59,7 @@ def run_layer(
             return _recurrent(layer, tensors, products)
         case Dense():
             return (_dense(layer, tensors[0], products[0]),)
-    raise TypeError(f"layer {layer.name} must be of a kind with a gradient, got {layer.kind}")
+    raise TypeError(f"layer {layer.name} must be of a kind that has a run here, got {layer.kind}")
 
 
 def _dense(layer: Dense, x: Array, product: Finished) -> Array:

@@ -52,7 +52,7 @@ OPERATORS.update({kind: _nn(name) for kind, name in _NN.items()})
 
 
 @operator("Identity", "Dropout")
-def identity(node: Node, x: Array, *_: Any) -> Array:
+def _identity(node: Node, x: Array, *_: Any) -> Array:
     """Return the input; a dropout keeps everything when it does not train."""
     if len([name for name in node.outputs if name]) > 1:
         return x, jnp().ones(x.shape, bool)
@@ -60,18 +60,29 @@ def identity(node: Node, x: Array, *_: Any) -> Array:
 
 
 @operator("Cast")
-def cast(node: Node, x: Array) -> Array:
+def _cast(node: Node, x: Array) -> Array:
     """Convert to another type; whole numbers and truth values have no gradient."""
     dtype = np.dtype(onnx().helper.tensor_dtype_to_np_dtype(node.settings["to"]))
     if dtype.kind not in "biuf":
         raise NotCoveredError(f"it converts to {dtype}")
+    return _converted(x, dtype)
+
+
+@operator("CastLike")
+def _cast_like(_: Node, x: Array, other: Array) -> Array:
+    """Convert to the type of another tensor."""
+    return _converted(x, np.dtype(other.dtype))
+
+
+def _converted(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Convert, all floating point to single precision, or as it is computed."""
     if dtype.kind == "f":
         return x if floating(x) else x.astype(np.float32)
-    return x.astype(dtype)
+    return x.astype(jax().dtypes.canonicalize_dtype(dtype))
 
 
 @operator("Div")
-def divide(_: Node, a: Array, b: Array) -> Array:
+def _divide(_: Node, a: Array, b: Array) -> Array:
     """Divide; whole numbers are truncated towards zero."""
     if floating(a):
         return jnp().divide(a, b)
@@ -79,13 +90,13 @@ def divide(_: Node, a: Array, b: Array) -> Array:
 
 
 @operator("Mod")
-def modulo(node: Node, a: Array, b: Array) -> Array:
+def _modulo(node: Node, a: Array, b: Array) -> Array:
     """Return the remainder, with the sign of the divisor, or with `fmod` of the dividend."""
     return (jnp().fmod if node.settings.get("fmod", 0) else jnp().mod)(a, b)
 
 
 @operator("Pow")
-def power(_: Node, x: Array, exponent: Array) -> Array:
+def _power(_: Node, x: Array, exponent: Array) -> Array:
     """Raise to a power; one that is a small whole number multiplies, at zero and below too."""
     if isinstance(exponent, np.ndarray) and exponent.size == 1:
         number = float(exponent.reshape(()))
@@ -97,7 +108,7 @@ def power(_: Node, x: Array, exponent: Array) -> Array:
 
 
 @operator("Max", "Min", "Sum", "Mean")
-def several(node: Node, *inputs: Array) -> Array:
+def _several(node: Node, *inputs: Array) -> Array:
     """Take the largest, the smallest, the sum or the mean of several tensors."""
     functions = {"Max": "maximum", "Min": "minimum", "Sum": "add", "Mean": "add"}
     result = functools.reduce(getattr(jnp(), functions[node.kind]), inputs)
@@ -105,7 +116,7 @@ def several(node: Node, *inputs: Array) -> Array:
 
 
 @operator("Clip")
-def clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
+def _clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
     """Limit values; bounds are attributes in older opsets."""
     low = node.settings.get("min") if low is None else low
     high = node.settings.get("max") if high is None else high
@@ -113,51 +124,51 @@ def clip(node: Node, x: Array, low: Array | None = None, high: Array | None = No
 
 
 @operator("Erf")
-def erf(_: Node, x: Array) -> Array:
+def _erf(_: Node, x: Array) -> Array:
     """Return the error function."""
     return jax().lax.erf(x)
 
 
 @operator("IsInf")
-def infinite(node: Node, x: Array) -> Array:
+def _infinite(node: Node, x: Array) -> Array:
     """Check for infinities, of one sign where the node says so."""
     positive = jnp().isposinf(x) & bool(node.settings.get("detect_positive", 1))
     return positive | (jnp().isneginf(x) & bool(node.settings.get("detect_negative", 1)))
 
 
 @operator("LeakyRelu")
-def leaky_relu(node: Node, x: Array) -> Array:
+def _leaky_relu(node: Node, x: Array) -> Array:
     """Scale negative values."""
     return jnp().where(x < 0, x * node.settings.get("alpha", 0.01), x)
 
 
 @operator("PRelu")
-def parametric_relu(_: Node, x: Array, slope: Array) -> Array:
+def _parametric_relu(_: Node, x: Array, slope: Array) -> Array:
     """Scale negative values, by a factor for each of the last axes."""
     return jnp().where(x < 0, x * slope, x)
 
 
 @operator("ThresholdedRelu")
-def thresholded_relu(node: Node, x: Array) -> Array:
+def _thresholded_relu(node: Node, x: Array) -> Array:
     """Keep values above a bound, 0 for others."""
     return jnp().where(x > node.settings.get("alpha", 1.0), x, jnp().zeros_like(x))
 
 
 @operator("Elu")
-def elu(node: Node, x: Array) -> Array:
+def _elu(node: Node, x: Array) -> Array:
     """Return α (exp(x) - 1) below 0."""
     return jnp().where(x > 0, x, node.settings.get("alpha", 1.0) * _expm1(x))
 
 
 @operator("Celu")
-def celu(node: Node, x: Array) -> Array:
+def _celu(node: Node, x: Array) -> Array:
     """Return α (exp(x / α) - 1) below 0."""
     alpha = node.settings.get("alpha", 1.0)
     return jnp().where(x > 0, x, alpha * _expm1(x / alpha))
 
 
 @operator("Selu")
-def selu(node: Node, x: Array) -> Array:
+def _selu(node: Node, x: Array) -> Array:
     """Return γ x above 0, γ α (exp(x) - 1) below."""
     alpha = node.settings.get("alpha", 1.6732631921768188)
     gamma = node.settings.get("gamma", 1.0507010221481323)
@@ -170,26 +181,26 @@ def _expm1(x: Array) -> Array:
 
 
 @operator("Gelu")
-def gelu(node: Node, x: Array) -> Array:
+def _gelu(node: Node, x: Array) -> Array:
     """Return x Φ(x), Φ the normal distribution, or its approximation by tanh."""
     return jax().nn.gelu(x, approximate=node.settings.get("approximate", "none") == "tanh")
 
 
 @operator("HardSigmoid")
-def hard_sigmoid(node: Node, x: Array) -> Array:
+def _hard_sigmoid(node: Node, x: Array) -> Array:
     """Return α x + β within 0 and 1."""
     alpha, beta = node.settings.get("alpha", 0.2), node.settings.get("beta", 0.5)
     return jnp().clip(alpha * x + beta, 0, 1)
 
 
 @operator("Swish")
-def swish(node: Node, x: Array) -> Array:
+def _swish(node: Node, x: Array) -> Array:
     """Return x σ(α x)."""
     return x * jax().nn.sigmoid(node.settings.get("alpha", 1.0) * x)
 
 
 @operator("Shrink")
-def shrink(node: Node, x: Array) -> Array:
+def _shrink(node: Node, x: Array) -> Array:
     """Move values by a bias towards 0; those within ±λ become 0."""
     bound, bias = node.settings.get("lambd", 0.5), node.settings.get("bias", 0.0)
     below = jnp().where(x < -bound, x + bias, jnp().zeros_like(x))

@@ -17,7 +17,7 @@ def _standardised(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
 
 
 @operator("BatchNormalization")
-def batch(node: Node, x: Array, scale: Array, shift: Array, mean: Array, variance: Array) -> Array:
+def _batch(node: Node, x: Array, scale: Array, shift: Array, mean: Array, variance: Array) -> Array:
     """Normalise by statistics that training found, and that stay."""
     if node.settings.get("training_mode", 0):
         raise NotCoveredError("it is in training mode")
@@ -26,18 +26,20 @@ def batch(node: Node, x: Array, scale: Array, shift: Array, mean: Array, varianc
 
 
 @operator("LayerNormalization")
-def layer(node: Node, x: Array, scale: Array, shift: Array | None = None) -> Array:
-    """Normalise over the last axes."""
-    if len([name for name in node.outputs if name]) > 1:
-        raise NotCoveredError("it writes its statistics")
-    axis = node.settings.get("axis", -1) % x.ndim
-    axes = tuple(range(axis, x.ndim))
-    result = _standardised(x, axes, node.settings.get("epsilon", 1e-5)) * scale
-    return result if shift is None else result + shift
+def _layer(
+    node: Node, x: Array, scale: Array, shift: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Normalise over the last axes; return the statistics, too."""
+    axes = tuple(range(node.settings.get("axis", -1) % x.ndim, x.ndim))
+    mean = x.mean(axes, keepdims=True)
+    square = jnp().square(x - mean).mean(axes, keepdims=True)
+    gain = 1 / jnp().sqrt(square + node.settings.get("epsilon", 1e-5))
+    result = (x - mean) * gain * scale
+    return result if shift is None else result + shift, mean, gain
 
 
 @operator("RMSNormalization")
-def root_mean_square(node: Node, x: Array, scale: Array) -> Array:
+def _root_mean_square(node: Node, x: Array, scale: Array) -> Array:
     """Divide by the root mean square over the last axes."""
     axes = tuple(range(node.settings.get("axis", -1) % x.ndim, x.ndim))
     square = jnp().square(x).mean(axes, keepdims=True)
@@ -45,7 +47,7 @@ def root_mean_square(node: Node, x: Array, scale: Array) -> Array:
 
 
 @operator("InstanceNormalization")
-def instance(node: Node, x: Array, scale: Array, shift: Array) -> Array:
+def _instance(node: Node, x: Array, scale: Array, shift: Array) -> Array:
     """Normalise each channel over its positions."""
     axes = tuple(range(2, x.ndim))
     result = _standardised(x, axes, node.settings.get("epsilon", 1e-5))
@@ -53,7 +55,7 @@ def instance(node: Node, x: Array, scale: Array, shift: Array) -> Array:
 
 
 @operator("GroupNormalization")
-def group(node: Node, x: Array, scale: Array, shift: Array) -> Array:
+def _group(node: Node, x: Array, scale: Array, shift: Array) -> Array:
     """Normalise groups of channels; before opset 21, scales and shifts are those of groups."""
     groups = node.settings["num_groups"]
     parts = x.reshape(len(x), groups, -1)
@@ -64,7 +66,7 @@ def group(node: Node, x: Array, scale: Array, shift: Array) -> Array:
 
 
 @operator("LRN")
-def local_response(node: Node, x: Array) -> Array:
+def _local_response(node: Node, x: Array) -> Array:
     """Divide by a power of the squares of neighbouring channels."""
     size = node.settings["size"]
     before = (size - 1) // 2

@@ -74,7 +74,7 @@ def _pooled(
 
 
 @operator("MaxPool")
-def max_pool(node: Node, x: Array) -> Array:
+def _max_pool(node: Node, x: Array) -> Array:
     """Take the largest value of each window."""
     if len([name for name in node.outputs if name]) > 1:
         raise NotCoveredError("it writes indices")
@@ -83,7 +83,7 @@ def max_pool(node: Node, x: Array) -> Array:
 
 
 @operator("AveragePool")
-def average_pool(node: Node, x: Array) -> Array:
+def _average_pool(node: Node, x: Array) -> Array:
     """Take the mean of each window, of its values on the input or on padding too."""
     axes = _axes(node, x.shape[2:])
     padding = bool(node.settings.get("count_include_pad", 0))
@@ -102,7 +102,7 @@ def _values(axis: _Axis, length: int, padding: bool) -> Array:
 
 
 @operator("LpPool")
-def norm_pool(node: Node, x: Array) -> Array:
+def _norm_pool(node: Node, x: Array) -> Array:
     """Take the norm of each window."""
     p = node.settings.get("p", 2)
     powers = jnp().abs(x) ** p
@@ -110,19 +110,19 @@ def norm_pool(node: Node, x: Array) -> Array:
 
 
 @operator("GlobalAveragePool")
-def global_average(_: Node, x: Array) -> Array:
+def _global_average(_: Node, x: Array) -> Array:
     """Take the mean over all positions."""
     return x.mean(tuple(range(2, x.ndim)), keepdims=True)
 
 
 @operator("GlobalMaxPool")
-def global_max(_: Node, x: Array) -> Array:
+def _global_max(_: Node, x: Array) -> Array:
     """Take the largest value over all positions."""
     return x.max(tuple(range(2, x.ndim)), keepdims=True)
 
 
 @operator("GlobalLpPool")
-def global_norm(node: Node, x: Array) -> Array:
+def _global_norm(node: Node, x: Array) -> Array:
     """Take the norm over all positions."""
     p = node.settings.get("p", 2)
     return (jnp().abs(x) ** p).sum(tuple(range(2, x.ndim)), keepdims=True) ** (1 / p)

@@ -9,13 +9,13 @@ from matsweep.networks.training.parameters import Array
 
 
 @operator("MatMul")
-def matmul(_: Node, a: Array, b: Array) -> Array:
+def _matmul(_: Node, a: Array, b: Array) -> Array:
     """Multiply matrices."""
     return jnp().matmul(a, b)
 
 
 @operator("Gemm")
-def gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
+def _gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
     """Return α A B + β C."""
     a = a.T if node.settings.get("transA", 0) else a
     b = b.T if node.settings.get("transB", 0) else b
@@ -24,13 +24,13 @@ def gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
 
 
 @operator("Einsum")
-def einsum(node: Node, *inputs: Array) -> Array:
+def _einsum(node: Node, *inputs: Array) -> Array:
     """Sum products over indices."""
     return jnp().einsum(node.settings["equation"], *inputs)
 
 
 @operator("Conv")
-def convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
+def _convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Convolve."""
     kernel = _kernel(node, weight)
     before, after = kernel.padding(x.shape[2:])
@@ -46,16 +46,13 @@ def convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) -> 
 
 
 @operator("ConvTranspose")
-def convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
+def _convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Convolve the input, spread out by the strides, with the kernel turned around."""
     kernel, groups = _kernel(node, weight), node.settings.get("group", 1)
-    if kernel.same or node.settings.get("output_shape"):
-        raise NotCoveredError("its output's shape is stated")
-    extra = node.settings.get("output_padding", (0,) * len(kernel.sizes))
     borders = [
-        (span - 1 - before, span - 1 - after + more)
-        for span, before, after, more in zip(
-            kernel.spans, kernel.before, kernel.after, extra, strict=True
+        (span - 1 - cut, size + cut - ((count - 1) * stride + 1))
+        for span, stride, count, (cut, size) in zip(
+            kernel.spans, kernel.strides, x.shape[2:], _cuts(node, kernel, x), strict=True
         )
     ]
     inputs, each, *sizes = weight.shape
@@ -71,6 +68,24 @@ def convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None 
         feature_group_count=groups,
     )
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(sizes))
+
+
+def _cuts(node: Node, kernel: Kernel, x: Array) -> list[tuple[int, int]]:
+    """Return for each axis the values that are cut off before the output, and its size."""
+    stated = node.settings.get("output_shape")
+    extra = node.settings.get("output_padding", (0,) * len(kernel.sizes))
+    cuts = []
+    for axis, count in enumerate(x.shape[2:]):
+        stride = kernel.strides[axis]
+        full = (count - 1) * stride + kernel.spans[axis] + extra[axis]
+        if not stated and not kernel.same:
+            before = kernel.before[axis]
+            cuts.append((before, full - before - kernel.after[axis]))
+            continue
+        size = stated[-len(kernel.sizes) :][axis] if stated else count * stride
+        border = max(full - size, 0)
+        cuts.append((border // 2 if kernel.same == "upper" else border - border // 2, size))
+    return cuts
 
 
 def _kernel(node: Node, weight: Array) -> Kernel:

@@ -101,11 +101,13 @@ def _rnn(of: _Direction, state: _State, x: Array) -> _State:
 
 
 @operator("GRU", "LSTM", "RNN")
-def recurrent(
+def _recurrent(
     node: Node, x: Array, w: Array, r: Array, bias: Array | None = None,
     lengths: Array | None = None, *rest: Array | None,
 ) -> tuple[Array, ...]:  # fmt: skip
     """Run all steps (step, sample, input) in one direction or both."""
+    if node.settings.get("layout", 0):
+        raise NotCoveredError("its layout is batch first")
     given = [*rest, *[None] * (3 - len(rest))]
     directions = _BACKWARD[node.settings.get("direction", "forward")]
     shape = (len(directions), x.shape[1], r.shape[2])

@@ -26,7 +26,7 @@ def _axes(node: Node, x: Array, axes: Array | None) -> tuple[int, ...] | None:
 
 
 @operator(*_NUMPY)
-def reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
+def _reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
     """Take the sum, the mean, the product, the largest or the smallest value."""
     along = _axes(node, x, axes)
     if along is None:
@@ -36,7 +36,7 @@ def reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
 
 
 @operator("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare")
-def reduce_function(node: Node, x: Array, axes: Array | None = None) -> Array:
+def _reduce_function(node: Node, x: Array, axes: Array | None = None) -> Array:
     """Take the sum of magnitudes or squares, its root, or the logarithm of a sum."""
     along = _axes(node, x, axes) or ()
     kept = bool(node.settings.get("keepdims", 1))
@@ -60,7 +60,7 @@ def _root(x: Array) -> Array:
 
 
 @operator("Softmax", "LogSoftmax", "Hardmax")
-def softmax(node: Node, x: Array) -> Array:
+def _softmax(node: Node, x: Array) -> Array:
     """Return the softmax along an axis; before opset 13, over it and all that follow."""
     functions: dict[str, Any] = {
         "Softmax": jax().nn.softmax, "LogSoftmax": jax().nn.log_softmax, "Hardmax": _hardmax,
@@ -80,7 +80,7 @@ def _hardmax(x: Array, axis: int) -> Array:
 
 
 @operator("LpNormalization")
-def normalise(node: Node, x: Array) -> Array:
+def _normalise(node: Node, x: Array) -> Array:
     """Divide by the norm along an axis."""
     axis = node.settings.get("axis", -1)
     if node.settings.get("p", 2) == 1:
@@ -91,7 +91,7 @@ def normalise(node: Node, x: Array) -> Array:
 
 
 @operator("CumSum")
-def cumulative(node: Node, x: Array, axis: Array) -> Array:
+def _cumulative(node: Node, x: Array, axis: Array) -> Array:
     """Add up along an axis, from its end where reversed, without the value itself if exclusive."""
     along = int(known("axis", axis).reshape(()))
     turned = bool(node.settings.get("reverse", 0))
@@ -102,7 +102,7 @@ def cumulative(node: Node, x: Array, axis: Array) -> Array:
 
 
 @operator("ArgMax", "ArgMin")
-def extreme(node: Node, x: Array) -> Array:
+def _extreme(node: Node, x: Array) -> Array:
     """Return the place of the largest or smallest value along an axis, the first or the last."""
     axis = node.settings.get("axis", 0)
     function = jnp().argmax if node.kind == "ArgMax" else jnp().argmin
@@ -113,7 +113,7 @@ def extreme(node: Node, x: Array) -> Array:
 
 
 @operator("TopK")
-def top(node: Node, x: Array, count: Array) -> tuple[Array, Array]:
+def _top(node: Node, x: Array, count: Array) -> tuple[Array, Array]:
     """Return the largest or smallest values along an axis, and their places."""
     axis = node.settings.get("axis", -1)
     number = int(known("k", count).reshape(()))
@@ -124,7 +124,7 @@ def top(node: Node, x: Array, count: Array) -> tuple[Array, Array]:
 
 
 @operator("MeanVarianceNormalization")
-def mean_variance(node: Node, x: Array) -> Array:
+def _mean_variance(node: Node, x: Array) -> Array:
     """Subtract the mean and divide by the standard deviation over axes."""
     axes = tuple(node.settings.get("axes", (0, 2, 3)))
     centred = x - x.mean(axes, keepdims=True)

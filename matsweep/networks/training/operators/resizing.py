@@ -40,7 +40,7 @@ _ROUNDED: Mapping[str, Callable[[FloatArray], FloatArray]] = {
 
 
 @operator("Upsample")
-def upsample(node: Node, x: Array, scales: Array | None = None) -> Array:
+def _upsample(node: Node, x: Array, scales: Array | None = None) -> Array:
     """Enlarge axes by factors."""
     factors = node.settings.get("scales", ()) if scales is None else known("scales", scales)
     settings = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -48,13 +48,13 @@ def upsample(node: Node, x: Array, scales: Array | None = None) -> Array:
 
 
 @operator("Resize")
-def resize(
+def _resize(
     node: Node, x: Array, _: Array | None = None, scales: Array | None = None,
     sizes: Array | None = None,
 ) -> Array:  # fmt: skip
     """Interpolate along axes, by factors or to sizes: nearest or linear."""
     if node.opset < 11:
-        return upsample(node, x, _)
+        return _upsample(node, x, _)
     for name in ("antialias", "exclude_outside"):
         if node.settings.get(name, 0):
             raise NotCoveredError(f"it has {name}")
@@ -92,7 +92,8 @@ def _matrix(before: int, after: int, factor: float, settings: Mapping[str, objec
     kind = str(settings.get("mode", "nearest"))
     if mode not in _PLACES or kind not in ("nearest", "linear"):
         raise NotCoveredError(f"it is {kind}, {mode}")
-    places = _PLACES[mode](np.arange(after, dtype=np.float64), factor, before, after)
+    # In single precision, as ONNX Runtime does: ties are those of its roundings.
+    places = _PLACES[mode](np.arange(after, dtype=np.float32), factor, before, after)
     matrix = np.zeros((before, after), np.float32)
     columns = np.arange(after)
     if kind == "nearest":

@@ -19,20 +19,20 @@ from matsweep.networks.training.parameters import Array
 
 
 @operator("Shape")
-def shape(node: Node, x: Array) -> Array:
+def _shape(node: Node, x: Array) -> Array:
     """Return the shape, which is known."""
     start, end = node.settings.get("start", 0), node.settings.get("end")
     return np.array(x.shape[start:end], np.int64)
 
 
 @operator("Size")
-def size(_: Node, x: Array) -> Array:
+def _size(_: Node, x: Array) -> Array:
     """Return the number of values, which is known."""
     return np.array(math.prod(x.shape), np.int64)
 
 
 @operator("Reshape")
-def reshape(node: Node, x: Array, wanted: Array) -> Array:
+def _reshape(node: Node, x: Array, wanted: Array) -> Array:
     """Change the shape; 0 keeps an axis, -1 takes what remains."""
     sizes = [int(each) for each in known("shape", wanted)]
     if not node.settings.get("allowzero", 0):
@@ -41,7 +41,7 @@ def reshape(node: Node, x: Array, wanted: Array) -> Array:
 
 
 @operator("Flatten")
-def flatten(node: Node, x: Array) -> Array:
+def _flatten(node: Node, x: Array) -> Array:
     """Merge axes before one, and those from it on."""
     axis = node.settings.get("axis", 1)
     axis += x.ndim if axis < 0 else 0
@@ -49,44 +49,44 @@ def flatten(node: Node, x: Array) -> Array:
 
 
 @operator("Transpose")
-def transpose(node: Node, x: Array) -> Array:
+def _transpose(node: Node, x: Array) -> Array:
     """Reorder axes; reverse them where no order is given."""
     return x.transpose(node.settings.get("perm"))
 
 
 @operator("Squeeze")
-def squeeze(node: Node, x: Array, axes: Array | None = None) -> Array:
+def _squeeze(node: Node, x: Array, axes: Array | None = None) -> Array:
     """Drop axes of size 1."""
     return jnp().squeeze(x, node.numbers("axes", axes))
 
 
 @operator("Unsqueeze")
-def unsqueeze(node: Node, x: Array, axes: Array | None = None) -> Array:
+def _unsqueeze(node: Node, x: Array, axes: Array | None = None) -> Array:
     """Add axes of size 1."""
     return jnp().expand_dims(x, node.numbers("axes", axes))
 
 
 @operator("Concat")
-def concat(node: Node, *inputs: Array) -> Array:
+def _concat(node: Node, *inputs: Array) -> Array:
     """Join along an axis."""
     return jnp().concatenate(inputs, node.settings["axis"])
 
 
 @operator("Expand")
-def expand(_: Node, x: Array, wanted: Array) -> Array:
+def _expand(_: Node, x: Array, wanted: Array) -> Array:
     """Broadcast to a shape, or to that of the input where it is larger."""
     sizes = tuple(int(each) for each in known("shape", wanted))
     return jnp().broadcast_to(x, np.broadcast_shapes(x.shape, sizes))
 
 
 @operator("Tile")
-def tile(_: Node, x: Array, repeats: Array) -> Array:
+def _tile(_: Node, x: Array, repeats: Array) -> Array:
     """Repeat along axes."""
     return jnp().tile(x, tuple(int(each) for each in known("repeats", repeats)))
 
 
 @operator("Split")
-def split(node: Node, x: Array, sizes: Array | None = None) -> tuple[Array, ...]:
+def _split(node: Node, x: Array, sizes: Array | None = None) -> tuple[Array, ...]:
     """Split along an axis, in parts that are given or equal; the last may be smaller."""
     axis = node.settings.get("axis", 0)
     parts = node.numbers("split", sizes)
@@ -99,7 +99,7 @@ def split(node: Node, x: Array, sizes: Array | None = None) -> tuple[Array, ...]
 
 
 @operator("Slice")
-def slice_(node: Node, x: Array, *bounds: Array | None) -> Array:
+def _slice(node: Node, x: Array, *bounds: Array | None) -> Array:
     """Take every n-th value between bounds along axes."""
     given = [*bounds, *[None] * (4 - len(bounds))]
     starts = node.numbers("starts", given[0]) or ()
@@ -121,7 +121,7 @@ def _within(start: int, end: int, step: int, count: int) -> slice:
 
 
 @operator("Gather")
-def gather(node: Node, x: Array, indices: Array) -> Array:
+def _gather(node: Node, x: Array, indices: Array) -> Array:
     """Take entries along an axis; negative indices count from its end."""
     axis = node.settings.get("axis", 0) % x.ndim
     if isinstance(indices, np.ndarray) and not indices.ndim:  # a slice has a cheaper gradient
@@ -130,7 +130,7 @@ def gather(node: Node, x: Array, indices: Array) -> Array:
 
 
 @operator("GatherElements")
-def gather_elements(node: Node, x: Array, indices: Array) -> Array:
+def _gather_elements(node: Node, x: Array, indices: Array) -> Array:
     """Take an entry along an axis for each index."""
     axis = node.settings.get("axis", 0)
     others = [slice(0, count) for count in indices.shape]
@@ -140,7 +140,7 @@ def gather_elements(node: Node, x: Array, indices: Array) -> Array:
 
 
 @operator("GatherND")
-def gather_nd(node: Node, x: Array, indices: Array) -> Array:
+def _gather_nd(node: Node, x: Array, indices: Array) -> Array:
     """Take an entry, or what lies behind it, for each tuple of indices."""
     axes = node.settings.get("batch_dims", 0)
     count = indices.shape[-1]
@@ -153,8 +153,41 @@ def _positive(indices: Array, count: int) -> Array:
     return jnp().where(indices < 0, indices + count, indices)
 
 
+@operator("ScatterND")
+def _scatter_nd(node: Node, x: Array, indices: Array, updates: Array) -> Array:
+    """Replace an entry, or what lies behind it, for each tuple of indices; or change it."""
+    count = indices.shape[-1]
+    places = tuple(_positive(indices[..., each], x.shape[each]) for each in range(count))
+    return _changed(node, x, places, updates)
+
+
+@operator("ScatterElements", "Scatter")
+def _scatter_elements(node: Node, x: Array, indices: Array, updates: Array) -> Array:
+    """Replace an entry along an axis for each index, or change it."""
+    axis = node.settings.get("axis", 0) % x.ndim
+    places = list(np.indices(indices.shape))
+    places[axis] = _positive(indices, x.shape[axis])
+    return _changed(node, x, tuple(places), updates)
+
+
+def _changed(node: Node, x: Array, places: tuple[Array, ...], updates: Array) -> Array:
+    names = {"none": "set", "add": "add", "mul": "multiply", "max": "max", "min": "min"}
+    at = jnp().asarray(x).at[places]
+    return getattr(at, names[node.settings.get("reduction", "none")])(updates)
+
+
+@operator("ReverseSequence")
+def _reverse(node: Node, x: Array, lengths: Array) -> Array:
+    """Reverse the first steps of each sample."""
+    axis = node.settings.get("time_axis", 0)
+    steps = jnp().arange(x.shape[axis])
+    places = jnp().where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    places = (places if axis == 1 else places.T).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+    return jnp().take_along_axis(x, places, axis)
+
+
 @operator("Pad")
-def pad(
+def _pad(
     node: Node, x: Array, pads: Array | None = None, value: Array | None = None,
     axes: Array | None = None,
 ) -> Array:  # fmt: skip
@@ -178,7 +211,7 @@ def pad(
 
 
 @operator("DepthToSpace")
-def depth_to_space(node: Node, x: Array) -> Array:
+def _depth_to_space(node: Node, x: Array) -> Array:
     """Move channels into blocks of positions."""
     each = node.settings["blocksize"]
     samples, channels, height, width = x.shape
@@ -190,8 +223,10 @@ def depth_to_space(node: Node, x: Array) -> Array:
 
 
 @operator("SpaceToDepth")
-def space_to_depth(node: Node, x: Array) -> Array:
+def _space_to_depth(node: Node, x: Array) -> Array:
     """Move blocks of positions into channels."""
+    if node.settings.get("mode", "DCR") != "DCR":
+        raise NotCoveredError("its mode is not DCR")
     each = node.settings["blocksize"]
     samples, _, height, width = x.shape
     parts = x.reshape(samples, -1, height // each, each, width // each, each)
@@ -199,14 +234,14 @@ def space_to_depth(node: Node, x: Array) -> Array:
 
 
 @operator("Trilu")
-def triangle(node: Node, x: Array, diagonal: Array | None = None) -> Array:
+def _triangle(node: Node, x: Array, diagonal: Array | None = None) -> Array:
     """Keep the triangle above a diagonal, or below."""
     offset = 0 if diagonal is None else int(known("diagonal", diagonal))
     return (jnp().triu if node.settings.get("upper", 1) else jnp().tril)(x, offset)
 
 
 @operator("OneHot")
-def one_hot(node: Node, indices: Array, depth: Array, values: Array) -> Array:
+def _one_hot(node: Node, indices: Array, depth: Array, values: Array) -> Array:
     """Return one value where an index is, another elsewhere."""
     count = int(known("depth", depth).reshape(()))
     places = _positive(indices.astype(np.int32), count)
@@ -215,6 +250,6 @@ def one_hot(node: Node, indices: Array, depth: Array, values: Array) -> Array:
 
 
 @operator("ConstantOfShape", "Range", "Constant")
-def constant(node: Node, *_: Any) -> Array:
+def _constant(node: Node, *_: Any) -> Array:
     """Refuse what is computed before, wherever it is known."""
     raise NotCoveredError("its size depends on the network's inputs")
