@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from matsweep.core.checks import UserError, within
 from matsweep.core.codec import canonical, plain
 from matsweep.core.printing import one_line
 from matsweep.datasets import Dataset
+from matsweep.networks.batches import Port
 from matsweep.networks.load import build
 from matsweep.networks.network import Network
 from matsweep.networks.reading import parsed_model
+from matsweep.networks.selection import Selection
+from matsweep.networks.training.settings import Training
 from matsweep.workloads.network.data import (
     Source,
     content,
@@ -27,6 +30,7 @@ from matsweep.workloads.network.data import (
     resolved,
     taught,
 )
+from matsweep.workloads.network.preprocessing import Preprocessing
 from matsweep.workloads.network.run import FLOAT_MERIT, PreparedNetwork, prepared
 from matsweep.workloads.network.scores import SCORES
 from matsweep.workloads.workload import Groundwork, Machines, Prepared
@@ -34,13 +38,60 @@ from matsweep.workloads.workload import Groundwork, Machines, Prepared
 # JAX takes a second to import, which only those who train need.
 if TYPE_CHECKING:
     from matsweep.networks.training.loop import Lessons
-    from matsweep.workloads.network.workload import NetworkInference
 
 TRAINING_VERSION = 1
 """Of all that decides a trained network next to `networks.training.loop`; part of identities."""
 _LIBRARIES = ("jax", "jaxlib", "optax", "numpy", "onnxruntime")
 _MACHINES = 16
 """Draws of what is unknown of a device, which batches take in turn."""
+
+
+class TrainedWorkload(Protocol):
+    """What a training takes of its workload, `NetworkInference`."""
+
+    @property
+    def model(self) -> str:
+        """Path of the network, or its name."""
+
+    @property
+    def data(self) -> Source:
+        """Samples that are scored."""
+
+    @property
+    def calibration(self) -> Source | None:
+        """Samples that converters are calibrated on."""
+
+    @property
+    def analog(self) -> Selection:
+        """Layers on tiles."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Preparation of inputs."""
+
+    @property
+    def score(self) -> str | None:
+        """Score of regressions and sequences."""
+
+    @property
+    def test_samples(self) -> int | None:
+        """Number of samples that are scored."""
+
+    @property
+    def calibration_samples(self) -> int:
+        """Number of samples for calibration, at most."""
+
+    @property
+    def training(self) -> Training:
+        """Settings of the training."""
+
+    @property
+    def network(self) -> Network:
+        """The network as it came."""
+
+    @property
+    def judged(self) -> Port:
+        """The output that is judged."""
 
 
 class Hashes(NamedTuple):
@@ -63,7 +114,7 @@ class NetworkTraining(Groundwork):
 
     Parameters
     ----------
-    workload : NetworkInference
+    workload : TrainedWorkload
         With training.
     lessons : Hashes
     machines : Machines
@@ -72,7 +123,7 @@ class NetworkTraining(Groundwork):
 
     __slots__ = ("key", "machines", "source", "words", "workload")
 
-    def __init__(self, workload: NetworkInference, lessons: Hashes, machines: Machines) -> None:
+    def __init__(self, workload: TrainedWorkload, lessons: Hashes, machines: Machines) -> None:
         settings = workload.training
         self.workload = workload
         self.source = lessons.source
@@ -156,7 +207,7 @@ class NetworkTraining(Groundwork):
         return _applied(self.workload, prepared, result)
 
 
-def _applied(workload: NetworkInference, before: PreparedNetwork, result: bytes) -> PreparedNetwork:
+def _applied(workload: TrainedWorkload, before: PreparedNetwork, result: bytes) -> PreparedNetwork:
     name = before.network.name
     network = build(name, parsed_model(result, f"the trained {name}"), workload.analog)
     if [*before.recorded] != [weight.name for layer in network.layers for weight in layer.weights]:
@@ -168,12 +219,12 @@ def _applied(workload: NetworkInference, before: PreparedNetwork, result: bytes)
     )  # fmt: skip
 
 
-def check_training(workload: NetworkInference) -> None:
+def check_training(workload: TrainedWorkload) -> None:
     """Refuse a training that cannot begin.
 
     Parameters
     ----------
-    workload : NetworkInference
+    workload : TrainedWorkload
         With training.
 
     Raises
@@ -220,23 +271,23 @@ def _check_covered(network: Network) -> None:
     covered(network)
 
 
-def _targeted(workload: NetworkInference) -> bool:
+def _targeted(workload: TrainedWorkload) -> bool:
     """Whether outputs are compared with targets rather than with classes."""
     return workload.score is not None and not SCORES[workload.score].whole
 
 
-def _source(workload: NetworkInference) -> tuple[str, Source]:
+def _source(workload: TrainedWorkload) -> tuple[str, Source]:
     """Return the setting of the samples to train on, and its value."""
     own = workload.training.data
     return ("data", workload.data) if own is None else ("training.data", own)
 
 
-def hashes(workload: NetworkInference) -> Hashes:
+def hashes(workload: TrainedWorkload) -> Hashes:
     """Return the hashes of a training, without which none can be found.
 
     Parameters
     ----------
-    workload : NetworkInference
+    workload : TrainedWorkload
         With training.
 
     Returns
@@ -251,7 +302,7 @@ def hashes(workload: NetworkInference) -> Hashes:
     return Hashes(source, _hashed(repr(facts)))
 
 
-def _source_digest(workload: NetworkInference) -> str:
+def _source_digest(workload: TrainedWorkload) -> str:
     """Return the hash of the network and the samples that it is trained on."""
     calibrating: tuple[str, Source] = ("data", workload.data)
     if workload.calibration is not None:
@@ -274,7 +325,7 @@ def _described(name: str, source: Source) -> list[Any]:
     return [plain(found) if isinstance(found, Dataset) else None, content(name, source)]
 
 
-def _lessons(workload: NetworkInference) -> tuple[Network, Lessons]:
+def _lessons(workload: TrainedWorkload) -> tuple[Network, Lessons]:
     from matsweep.networks.training.loop import Lessons
 
     with within("workload"):
