@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.best_set import best_set, ranked_in_words
+from matsweep.analysis.conditions import effects
 from matsweep.analysis.dominance import Sense
 from matsweep.analysis.doubt import doubt
 from matsweep.analysis.explain import Explanation, why_not
@@ -130,6 +131,21 @@ class Results:
         Dataset
         """
         return difference(self._ds, candidate, reference, metric, **options)
+
+    def effects(self, metric: str | None = None, **options: Any) -> xr.Dataset:
+        """Differences that conditions make; see `matsweep.analysis.effects`.
+
+        Parameters
+        ----------
+        metric : str, optional
+        **options : Any
+            Keywords of `effects`.
+
+        Returns
+        -------
+        Dataset
+        """
+        return effects(self._ds, metric, **options)
 
     def select(
         self,

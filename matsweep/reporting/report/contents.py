@@ -30,6 +30,7 @@ from matsweep.analysis.basis import (
     unsure_of,
     without_effect,
 )
+from matsweep.analysis.labels import choice
 from matsweep.core.printing import counted, printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
@@ -537,6 +538,8 @@ def _swept(study: Study) -> list[tuple[str, str]]:
         if listed is None and name in study.view.summary.coords:
             listed = np.unique(np.asarray(study.view.summary[name].values)).tolist()
         values = listed or []
+        if name in study.view.conditions:
+            values = [choice(value) for value in values]
         numbers = all(isinstance(value, (int, float)) for value in values)
         if len(values) > _MOST_VALUES and numbers:
             text = f"{_value(min(values))} to {_value(max(values))}, {len(values):,} values"
