@@ -86,11 +86,11 @@ AXES = {
     ),
     "workload.training.noise": Axis(
         "noise of training",
-        "training with noise {}",
+        "training at noise {}",
         values={
             NONE: "no training",
             "0": "training without noise",
-            "device": "training with errors of devices",
+            "device": "training on device errors",
         },
     ),
 }

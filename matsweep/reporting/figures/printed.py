@@ -308,9 +308,11 @@ def _edge(look: m.Look) -> dict[str, Any]:
 
 
 def _line(look: m.Look) -> dict[str, Any]:
+    hollow = {"markerfacecolor": "white", "markeredgecolor": look.colour, "markeredgewidth": 1.0}
     return {"color": look.colour, "linewidth": look.width, "linestyle": _LINES[look.line],
             "alpha": look.opacity, "marker": look.marker or None, "markersize": look.size,
-            "markeredgecolor": "white", "markeredgewidth": 0.5}  # fmt: skip
+            "markeredgecolor": "white", "markeredgewidth": 0.5,
+            **(hollow if look.hollow else {})}  # fmt: skip
 
 
 def _guide(axes: Axes, mark: m.Guide, order: float) -> None:

@@ -36,6 +36,7 @@ from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import stuck, unprogrammed
 from matsweep.reporting.report.circuits import circuits
+from matsweep.reporting.report.conditions import conditions
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -624,6 +625,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     pictures,
     question,
     best,
+    conditions,
     certainty,
     candidates,
     circuits,

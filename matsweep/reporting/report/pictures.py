@@ -16,6 +16,7 @@ from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
 from matsweep.reporting.figures import printed
 from matsweep.reporting.figures.breakdown import cheapest_picture
+from matsweep.reporting.figures.conditions import conditions_picture
 from matsweep.reporting.figures.course import course_name, course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.marks import Picture
@@ -57,6 +58,8 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["distribution"] = partial(distribution_picture, view)
     if study.ranked.size > 1:
         drawn["parallel"] = partial(parallel_picture, view, study.objectives)
+    if study.changes:
+        drawn["conditions"] = partial(conditions_picture, view, study.changes)
     for material, requirements in study.required.items():
         if isinstance(requirements, Requirements):
             drawn[required_name(material)] = partial(

@@ -23,10 +23,12 @@ from matsweep.analysis.objectives import (
 )
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.requirements import Requirements, read_target, requirements_of
+from matsweep.analysis.reranking import Reranking, rerankings
 from matsweep.analysis.selection import parse
 from matsweep.analysis.sensitivity import sensitivity_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
+from matsweep.reporting.figures.conditions import CLEAN
 
 type Check = Callable[[Mapping[str, Requirements]], Mapping[str, Checked]]
 """Results of new candidates at the edges of the regions of requirements, by material."""
@@ -38,6 +40,7 @@ _ALWAYS = (
     *MAIN, *PHYSICAL, *TRAINED, "status", "error", "realisations", "baseline_energy",
     "energy_breakdown", "energy_by_source", "training_energy_by_source", "programming_error",
     "missed_devices", "pulse_noise", "pulse_step", "write_tolerance", "unknown", "adc_saturation",
+    CLEAN,
 )  # fmt: skip
 
 
@@ -73,6 +76,8 @@ class Study:
         unknown.
     influence : Dataset, UserError or None
         Sensitivity indices, if they were asked for, or why they are unknown.
+    changes : tuple of Reranking
+        Each condition against the baseline; empty where the study has none.
     """
 
     view: View
@@ -88,6 +93,7 @@ class Study:
     target: str
     required: Mapping[str, Requirements | UserError]
     influence: xr.Dataset | UserError | None
+    changes: tuple[Reranking, ...] = ()
 
     def best_of_each(self) -> Index:
         """Best candidate of each material, in the materials' order.
@@ -160,6 +166,7 @@ def studied(
         target=target,
         required=_required(view, target, check) if target else {},
         influence=_influence(view, next(iter(ranked_by), view.merit)) if sensitivity else None,
+        changes=rerankings(view),
     )
 
 
