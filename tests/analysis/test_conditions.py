@@ -117,7 +117,7 @@ def test_pairs_are_equal_in_all_but_the_condition():
     assert table.sizes["pair"] == 10
     assert set(table["condition"].values) == {
         "training without noise",
-        "training with noise 0.05",
+        "training at noise 0.05",
     }
 
 
@@ -127,7 +127,7 @@ def test_the_baseline_is_the_network_as_it_is_then_numbers_grow():
     assert ordered(View(ds), NOISE) == ["none", "0", "0.02", "0.1", "device"]
     words = [each.words for each in conditions_of(View(ds)).all]
     assert words[0] == "no training"
-    assert words[-1] == "training with errors of devices"
+    assert words[-1] == "training on device errors"
     numbers = conditioned({"a": (0.9, 0.8)}, (0.1, 0.05))
     assert [each.short for each in conditions_of(View(numbers)).all] == ["0.05", "0.1"]
 
