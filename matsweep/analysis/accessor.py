@@ -28,6 +28,7 @@ from matsweep.analysis.yields import enough, parse_chance, yields
 from matsweep.core.checks import UserError
 
 if TYPE_CHECKING:
+    from matsweep.analysis.conditional import Conditional
     from matsweep.analysis.requirements import Requirements
 
 
@@ -276,6 +277,23 @@ class Results:
         from matsweep.analysis.requirements import requirements
 
         return requirements(self._ds, target, **options)
+
+    def requirements_by_condition(self, target: str, **options: Any) -> Conditional:
+        """Derive the requirements under each condition; see `matsweep.analysis.conditional`.
+
+        Parameters
+        ----------
+        target : str
+        **options : Any
+            Keywords of `requirements_by_condition`.
+
+        Returns
+        -------
+        Conditional
+        """
+        from matsweep.analysis.conditional import requirements_by_condition
+
+        return requirements_by_condition(self._ds, target, **options)
 
     def stability(self, by: str | None = None, **options: Any) -> xr.Dataset:
         """Probability of each option to be the best; see `matsweep.analysis.stability`.

@@ -10,12 +10,14 @@ from typing import Any
 
 import xarray as xr
 
+from matsweep.analysis.conditional import Conditional
 from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
 from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
 from matsweep.reporting.figures import printed
 from matsweep.reporting.figures.breakdown import cheapest_picture
+from matsweep.reporting.figures.conditional_map import conditional_picture
 from matsweep.reporting.figures.conditions import conditions_picture
 from matsweep.reporting.figures.course import course_name, course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
@@ -65,6 +67,8 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
             drawn[required_name(material)] = partial(
                 requirement_picture, requirements, materials=view.all_materials
             )
+        elif isinstance(requirements, Conditional):
+            drawn[required_name(material)] = partial(conditional_picture, requirements)
     if isinstance(influence := study.influence, xr.Dataset):
         drawn["sensitivity"] = partial(sensitivity_picture, influence)
     written: list[Path] = []
