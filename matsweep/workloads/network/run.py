@@ -20,7 +20,14 @@ from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples, evenly
 from matsweep.workloads.network.judging import JUDGED, Judged
-from matsweep.workloads.network.outputs import check, fitted, numbered, references, scored
+from matsweep.workloads.network.outputs import (
+    MEASURE_OF,
+    check,
+    fitted,
+    numbered,
+    references,
+    scored,
+)
 
 type AnyArray = npt.NDArray[Any]
 
@@ -29,6 +36,10 @@ MEASURES = frozenset({
     "missed",
 })  # fmt: skip
 """Measures of every network; those of labels and classes come to them."""
+FLOAT_MERIT = "float_merit"
+"""Measure of a network that was trained for devices: its merit in floating point."""
+_OTHERWISE = {"layer_vmm_error", "programming_error", "missed", FLOAT_MERIT}
+"""Measures that are no number for each realisation and time, or the same for all."""
 _ADAPTED = 128  # samples whose statistics are matched
 
 
@@ -56,6 +67,9 @@ class PreparedNetwork:
     matrices : tuple of Matrix
     reference, chance : mapping of str to float
     digest : str
+    float_merit : float or None
+        Of a network that was trained for devices. It is compared with the network as it came:
+        `wanted`, `reference` and `chance` are of that one.
     """
 
     network: Network
@@ -72,6 +86,7 @@ class PreparedNetwork:
     reference: Mapping[str, float]
     chance: Mapping[str, float]
     digest: str
+    float_merit: float | None = None
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
@@ -109,10 +124,11 @@ class PreparedNetwork:
             products.
             saturated : share of all conversions that saturated.
             programming_error, missed : (realisation,), as of a perceptron.
+            float_merit : (realisation,), the same for all.
         """
         programmed = ProgrammedNetwork.program(self.network, self.matrices, hardware, rng=rng)
         count, layers = len(rng), len(self.recorded)
-        of_times = self.measures - {"layer_vmm_error", "programming_error", "missed"}
+        of_times = self.measures - _OTHERWISE
         measures = {name: np.zeros((count, len(times))) for name in of_times}
         measures["layer_vmm_error"] = np.zeros((count, len(times), layers))
         for index, time in enumerate(times):
@@ -120,6 +136,8 @@ class PreparedNetwork:
             for realisation in range(count):
                 for name, value in self._measured(aged, realisation).items():
                     measures[name][realisation, index] = value
+        if self.float_merit is not None:
+            measures[FLOAT_MERIT] = np.full(count, self.float_merit)
         return measures | _written(programmed)
 
     def _measured(self, aged: AgedNetwork, realisation: int) -> dict[str, float | FloatArray]:
@@ -156,6 +174,7 @@ def prepared(
     top: int | None,
     score: str | None,
     adapt: bool,
+    as_it_came: PreparedNetwork | None = None,
 ) -> PreparedNetwork:
     """Run a network in floating point, and build its matrices.
 
@@ -171,6 +190,8 @@ def prepared(
     score : str or None
     adapt : bool
         Whether statistics are matched at each time.
+    as_it_came : PreparedNetwork, optional
+        Of the network before a training for devices, with which results are compared.
 
     Returns
     -------
@@ -184,9 +205,10 @@ def prepared(
     network = network if network.shapes else sized(network, samples.calibration)
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
-    wanted = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    own = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    wanted = own if as_it_came is None else as_it_came.wanted
     samples = fitted(samples, wanted)
-    check(wanted, samples, top, score)
+    check(own, samples, top, score)
     adaptation = None
     if adapt:
         total = len(next(iter(samples.calibration.values())))
@@ -194,13 +216,21 @@ def prepared(
         some = {name: each[places] for name, each in samples.calibration.items()}
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
-    reference, chance = references(wanted, samples, measures, top=top, score=score)
+    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, adapt)
+    float_merit = None
+    if as_it_came is None:
+        reference, chance = references(wanted, samples, measures, top=top, score=score)
+    else:
+        reference, chance = as_it_came.reference, as_it_came.chance
+        results = scored(own, wanted, samples, measures, top=top, score=score)
+        float_merit = results[MEASURE_OF.get(merit, merit)]
+        facts += (as_it_came.digest,)
     return PreparedNetwork(
         network=network, samples=samples, recorded=run.weights, adaptation=adaptation,
         wanted=wanted, output=output, merit=merit, measures=measures, top=top, score=score,
         matrices=network_matrices(network, run.weights, decided=decided),
         reference=reference, chance=chance,
-        digest=_digest(network, samples, (output, merit, sorted(measures), top, score, adapt)),
+        digest=_digest(network, samples, facts), float_merit=float_merit,
     )  # fmt: skip
 
 
